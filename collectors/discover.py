@@ -1,0 +1,149 @@
+"""Finds the user's dask schedulers without being told. Asks each candidate who it is, briefly, and changes nothing.
+
+Where it looks: dask's configuration, the scripts of the user's SLURM jobs, the user's processes on this host.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import dask.config
+import psutil
+
+from dasktop.collectors.dask.collector import check
+from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.feed import Candidate
+from dasktop.collectors.model import Record
+from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.readings import JobScript
+
+CHECK_TIMEOUT_SECONDS = 2.0
+_CHECKS_AT_ONCE = 16
+
+
+class Lead(Record, frozen=True, kw_only=True):
+    """An address at which a scheduler may be, and what led there."""
+
+    address: str
+    origin: str
+
+
+async def discover(scripts: Sequence[JobScript], tls: TlsFiles) -> tuple[Candidate, ...]:
+    """Return the schedulers that answer, each once, the surest lead first.
+
+    Raises
+    ------
+    NoSchedulerError
+        There is none; its text says where was looked, and what to do.
+    """
+    leads = _once_each(
+        [
+            *leads_from_configuration(),
+            *leads_from_scripts(scripts),
+            *await asyncio.to_thread(lambda: list(leads_from_processes())),
+        ]
+    )
+    at_once = asyncio.Semaphore(_CHECKS_AT_ONCE)
+    answers = await asyncio.gather(*(_check(lead, tls, at_once) for lead in leads))
+    found: dict[str, Candidate] = {}
+    for answer in answers:
+        if isinstance(answer, Candidate):
+            found.setdefault(answer.scheduler_id, answer)
+    if not found:
+        raise NoSchedulerError(_nothing_found(leads, answers, len(scripts)))
+    return tuple(found.values())
+
+
+def leads_from_configuration() -> Iterator[Lead]:
+    """Yield what dask's own configuration names (``scheduler-address``, ``DASK_SCHEDULER_ADDRESS``)."""
+    address = dask.config.get("scheduler-address", default=None)
+    if isinstance(address, str) and address:
+        yield Lead(address=address, origin="dask's configuration")
+    scheduler_file = dask.config.get("scheduler-file", default=None)
+    if isinstance(scheduler_file, str) and scheduler_file:
+        yield from _lead_from_file(scheduler_file, "scheduler file in dask's configuration")
+
+
+def leads_from_scripts(scripts: Iterable[JobScript]) -> Iterator[Lead]:
+    """Yield the schedulers to which the scripts of the user's jobs send their workers."""
+    for script in scripts:
+        origin = f"script of job {script.job_id}"
+        for address in script.scheduler_addresses:
+            yield Lead(address=address, origin=origin)
+        for file in script.scheduler_files:
+            yield from _lead_from_file(file, f"scheduler file in the {origin}")
+
+
+def leads_from_processes() -> Iterator[Lead]:
+    """Yield the ports at which this user's Python processes on this host listen, if they may be schedulers.
+
+    A ``SLURMCluster``'s scheduler lives inside a notebook's or a script's process, which nothing in its command line
+    tells. What tells is that dask's serializer is loaded there. Where that can't be seen, the command line decides.
+    """
+    for process in psutil.process_iter(["pid", "cmdline", "uids"]):
+        with contextlib.suppress(psutil.Error, OSError):  # it ended, or it is hidden from us: then it is no lead
+            if process.pid == os.getpid() or process.info["uids"].real != os.getuid():
+                continue
+            if not _may_hold_a_scheduler(process):
+                continue
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    host = _reachable(connection.laddr.ip)
+                    yield Lead(address=f"tcp://{host}:{connection.laddr.port}", origin=f"process {process.pid}")
+
+
+def _may_hold_a_scheduler(process: psutil.Process) -> bool:
+    command = " ".join(process.info["cmdline"] or ())
+    if "dask" in command and "scheduler" in command:
+        return True
+    # Workers and nannies load the same libraries, and are many.
+    if any(mark in command for mark in ("dask worker", "dask-worker", "dask_worker", "spawn_main", "forkserver")):
+        return False
+    maps = Path(f"/proc/{process.pid}/maps")
+    return maps.exists() and "msgpack" in maps.read_text(errors="replace")
+
+
+def _reachable(ip: str) -> str:
+    """Return the address under which a listener is reached from this host."""
+    if ip in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def _lead_from_file(file: str, origin: str) -> Iterator[Lead]:
+    with contextlib.suppress(NoSchedulerError):  # written by a scheduler that has gone, or not written yet
+        yield Lead(address=address_from_scheduler_file(file), origin=origin)
+
+
+def _once_each(leads: Iterable[Lead]) -> list[Lead]:
+    """Return one lead an address, the first."""
+    return list({lead.address: lead for lead in reversed(list(leads))}.values())[::-1]
+
+
+async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
+    """Return the candidate, or what was wrong with it."""
+    async with at_once:
+        try:
+            scheduler_id = await check(lead.address, tls, CHECK_TIMEOUT_SECONDS)
+        except NoSchedulerError as error:
+            return str(error)
+    return Candidate(address=lead.address, origin=lead.origin, scheduler_id=scheduler_id)
+
+
+def _nothing_found(leads: Sequence[Lead], answers: Sequence[Candidate | str], scripts: int) -> str:
+    looked = (
+        f"looked in dask's configuration, the scripts of your SLURM jobs ({scripts} start dask workers) "
+        f"and your processes on {socket.gethostname()}"
+    )
+    # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.
+    silent = [
+        f"{lead.origin} names {answer}"
+        for lead, answer in zip(leads, answers, strict=True)
+        if not lead.origin.startswith("process ")
+    ]
+    seen = "".join(f"; {line}" for line in silent[:2])
+    return f"no dask scheduler found: {looked}{seen}; name one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"

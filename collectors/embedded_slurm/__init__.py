@@ -1,0 +1,1 @@
+"""A SLURM small enough to embed: real commands and real processes, and no daemon to install."""

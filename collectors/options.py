@@ -1,0 +1,32 @@
+"""What to watch and how often: the choices of one run, the same for the screen and headless. Imports nothing heavy."""
+
+from dasktop.collectors.model import Record
+
+SLURM_INTERVAL_FLOOR_SECONDS = 5.0
+"""squeue's manual asks not to run it in a loop; sites throttle or ban who does."""
+
+
+class TlsFiles(Record, frozen=True, kw_only=True):
+    """Certificates for a TLS scheduler. What is ``None`` is left to dask's own configuration."""
+
+    ca_file: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+class Options(Record, frozen=True, kw_only=True):
+    """One run's choices; each is an option of the command line."""
+
+    address: str | None = None
+    """The scheduler, if the user named it; else it is looked for."""
+    scheduler_file: str | None = None
+    tls: TlsFiles = TlsFiles()
+    interval_seconds: float = 2.0
+    slurm_interval_seconds: float = 10.0
+    slurm: bool = True
+    probe: bool = True
+    """Whether functions may be run on the scheduler and the workers; without, only what ``identity`` tells is known."""
+    user: str | None = None
+    """Whose jobs; ``None``: one's own."""
+    dask_timeout_seconds: float = 5.0
+    slurm_timeout_seconds: float = 20.0

@@ -1,0 +1,215 @@
+"""One watched cluster: polls its two halves once, remembers the last readings, and reconciles them on request.
+
+Decides nothing about when; that is the sampler's. Imports distributed only when it has to attach.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.event_loop import import_in_background
+from dasktop.collectors.feed import Candidate
+from dasktop.collectors.model import Evidence, Snapshot
+from dasktop.collectors.options import Options
+from dasktop.collectors.readings import DaskReading, JobScript
+from dasktop.collectors.reconcile import reconcile
+from dasktop.collectors.slurm.collector import SlurmCollector
+from dasktop.collectors.sources import SourceLog
+
+if TYPE_CHECKING:
+    from dasktop.collectors.dask.collector import DaskCollector
+
+STALE_AFTER_INTERVALS = 3
+SECONDS_BETWEEN_THREAD_READINGS = 0.5
+
+
+class Poller:
+    """Polls dask and SLURM for one cluster, in one asyncio loop.
+
+    Parameters
+    ----------
+    options
+        The run's choices.
+    environment
+        What SLURM's commands are run with; ``None``: this process's own.
+    """
+
+    def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
+        self.options = options
+        self.dask_log = SourceLog("dask", STALE_AFTER_INTERVALS * max(options.interval_seconds, 1.0))
+        self._slurm = SlurmCollector(
+            options.user,
+            environment=environment,
+            timeout_seconds=options.slurm_timeout_seconds,
+            interval_seconds=options.slurm_interval_seconds,
+        )
+        self.queue_log = self._slurm.sources[0]
+        if not options.slurm:
+            self.queue_log.switch_off("not asked: --no-slurm")
+        self._address: str | None = None
+        self._dask: DaskCollector | None = None
+        self._dask_reading: DaskReading | None = None
+        self._evidence: dict[str, tuple[Evidence, ...]] = {}
+        self._addresses_in_files: dict[str, str] = {}
+
+    async def locate(self) -> tuple[Candidate, ...]:
+        """Return the scheduler that was named or, if none was, those that are found.
+
+        Raises
+        ------
+        NoSchedulerError
+            None was found, or the scheduler file is no good.
+        """
+        named = self.options.address
+        if named is None and self.options.scheduler_file is not None:
+            named = address_from_scheduler_file(self.options.scheduler_file)
+        if named is not None:
+            return (Candidate(address=named, origin="named", scheduler_id=""),)
+        scripts: tuple[JobScript, ...] = ()
+        with contextlib.suppress(SourceError):  # it stands in the source's log, and there are other places to look
+            await self.poll_queue()
+            if self.options.slurm:
+                scripts = await self._slurm.read_scripts()
+        discovery = await import_in_background("dasktop.collectors.discover")
+        found: tuple[Candidate, ...] = await discovery.discover(scripts, self.options.tls)
+        return found
+
+    def attach_to(self, address: str) -> None:
+        """Say which scheduler to poll; the first poll attaches."""
+        self._address = address
+
+    async def poll_dask(self, threads_of: Collection[str] = ()) -> None:
+        """Read the dask half once, and the threads of these workers (addresses).
+
+        Raises
+        ------
+        SourceError
+            It didn't answer; the last reading stays.
+        """
+        if self._dask is None:
+            if self._address is None:
+                raise NoSchedulerError("no scheduler was chosen")
+            module = await import_in_background("dasktop.collectors.dask.collector")
+            self._dask = module.DaskCollector(
+                self._address,
+                tls=self.options.tls,
+                probe=self.options.probe,
+                timeout_seconds=self.options.dask_timeout_seconds,
+            )
+        collector = self._dask
+        with self.dask_log.attempt():
+            reading = await collector.read(threads_of)
+        if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
+            self._evidence.clear()  # a new scheduler at the old address has jobs of its own
+        self._dask_reading = reading
+
+    async def poll_queue(self) -> None:
+        """Read the user's SLURM jobs once.
+
+        Raises
+        ------
+        SourceError
+            ``squeue`` failed; the last reading stays.
+        """
+        if self.options.slurm:
+            await self._slurm.read_queue()
+
+    async def poll_slurm_details(self) -> None:
+        """Read what is due of scripts, steps and accounting. Their failing is noted, not raised."""
+        if self.options.slurm:
+            reading = await self._slurm.read_details(self.cluster_jobs)
+            self._read_scheduler_files(reading.scripts)
+
+    async def poll_slurm(self) -> None:
+        """Read the SLURM half once: the queue, then what is due of the rest.
+
+        Raises
+        ------
+        SourceError
+            ``squeue`` failed; the last reading stays.
+        """
+        await self.poll_queue()
+        await self.poll_slurm_details()
+
+    async def poll_everything(self, with_threads: bool = False) -> None:
+        """Ask all sources once, as many as possible at the same time.
+
+        Raises
+        ------
+        NoSchedulerError
+            The scheduler has never answered.
+        """
+        queue, dask = await asyncio.gather(self.poll_queue(), self.poll_dask(), return_exceptions=True)
+        for outcome in (queue, dask):
+            if outcome is not None and not isinstance(outcome, SourceError):
+                raise outcome
+        if self._dask_reading is None:
+            raise NoSchedulerError(str(dask))
+        self.snapshot()  # shows which jobs are the cluster's
+        await asyncio.gather(self.poll_slurm_details(), self._poll_threads() if with_threads else asyncio.sleep(0))
+
+    async def _poll_threads(self) -> None:
+        """Read all threads twice, since CPU per cent needs two readings."""
+        with contextlib.suppress(SourceError):  # it stands in the source's log
+            await self.poll_dask(self.workers)
+            await asyncio.sleep(SECONDS_BETWEEN_THREAD_READINGS)
+            await self.poll_dask(self.workers)
+
+    @property
+    def workers(self) -> frozenset[str]:
+        """The addresses of all workers of the last reading."""
+        readings = self._dask_reading.workers if self._dask_reading else ()
+        return frozenset(reading.worker.address for reading in readings)
+
+    @property
+    def cluster_jobs(self) -> frozenset[str]:
+        """The ids of the jobs that some snapshot so far has shown to be this cluster's."""
+        return frozenset(self._evidence)
+
+    @property
+    def jobs_missing_from_queue(self) -> frozenset[str]:
+        """The ids of jobs that the owner counts and no answer of SLURM has told of yet."""
+        owner = self._dask_reading.cluster.owner if self._dask_reading else None
+        reading = self._slurm.reading
+        told = {job.job_id for job in reading.jobs} | {end.job.job_id for end in reading.ended}
+        return frozenset(owner.job_ids.values() if owner else ()) - told
+
+    def snapshot(self) -> Snapshot:
+        """Reconcile the last readings, as of now."""
+        slurm_answered = self.options.slurm and self.queue_log.has_answered
+        snapshot = reconcile(
+            self._dask_reading,
+            self._slurm.reading if slurm_answered else None,
+            tuple(log.source() for log in (self.dask_log, *self._slurm.sources)),
+            datetime.now(UTC),
+            also_known_as=self._names_of_scheduler(),
+            remembered=self._evidence,
+        )
+        self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
+        return snapshot
+
+    async def close(self) -> None:
+        """End what still runs and hang up."""
+        self._slurm.close()
+        if self._dask is not None:
+            await self._dask.close()
+
+    def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
+        """Read the scheduler files that the scripts name; one that isn't there yet is tried again next time."""
+        for file in {file for script in scripts for file in script.scheduler_files} - self._addresses_in_files.keys():
+            with contextlib.suppress(NoSchedulerError):
+                self._addresses_in_files[file] = address_from_scheduler_file(file)
+
+    def _names_of_scheduler(self) -> frozenset[str]:
+        """Return the addresses and files by which job scripts may call the scheduler that is watched."""
+        addresses = {self._address} if self._address else set()
+        if self._dask_reading and self._dask_reading.cluster.scheduler_address:
+            addresses.add(self._dask_reading.cluster.scheduler_address)
+        files = {file for file, address in self._addresses_in_files.items() if address in addresses}
+        if self.options.scheduler_file is not None:
+            files.add(self.options.scheduler_file)
+        return frozenset(addresses | files)

@@ -1,0 +1,116 @@
+"""What the collectors saw, each at one moment: the input of `reconcile`.
+
+All text in here is already clean (see `text.clean`); what a source did not tell is ``None``.
+"""
+
+from datetime import datetime
+
+from dasktop.collectors.model import Cluster, Record, Worker
+
+
+class QueuedJob(Record, frozen=True, kw_only=True):
+    """A job as ``squeue`` shows it."""
+
+    job_id: str
+    """The raw id (``%A``)."""
+    array_job_id: str | None = None
+    array_task_id: str | None = None
+    het_job_id: str | None = None
+    name: str | None = None
+    user: str | None = None
+    account: str | None = None
+    partition: str | None = None
+    qos: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    """``None`` where SLURM says ``None``."""
+    nodes: tuple[str, ...] = ()
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    expected_start_at: datetime | None = None
+    ends_at: datetime | None = None
+    time_limit_seconds: int | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    """Of the whole job, over all its nodes."""
+    gpus: int | None = None
+
+
+class EndedJob(Record, frozen=True, kw_only=True):
+    """A job that has left the queue, as accounting (or ``scontrol``, for a while) tells it."""
+
+    job: QueuedJob
+    """With the state it ended in, such as ``CANCELLED``; nodes and times where they are known."""
+    exit_code: int | None = None
+    signal: int | None = None
+    ended_at: datetime | None = None
+    max_rss_bytes: int | None = None
+    """The highest of any one task of any step."""
+    cancelled_by_uid: int | None = None
+    step_signals: tuple[int, ...] = ()
+    """Signals that ended its steps: without cgroups a memory kill shows only there."""
+
+
+class Step(Record, frozen=True, kw_only=True):
+    """A step of a running job, as ``sstat`` shows it."""
+
+    job_id: str
+    step_id: str
+    """``batch``, ``extern``, ``interactive`` or a number."""
+    ntasks: int | None = None
+    nodes: tuple[str, ...] = ()
+    pids: tuple[int, ...] = ()
+    max_rss_bytes: int | None = None
+
+
+class JobScript(Record, frozen=True, kw_only=True):
+    """What a job's batch script says of dask; nothing where it doesn't start a worker."""
+
+    job_id: str
+    scheduler_addresses: tuple[str, ...] = ()
+    """Every ``tcp://…``, ``tls://…``, … in it."""
+    scheduler_files: tuple[str, ...] = ()
+    worker_names: tuple[str, ...] = ()
+    """What stands behind ``--name``."""
+    workers_expected: int | None = None
+    """Tasks × ``--nworkers`` (or ``--nprocs``), where the script tells both plainly."""
+
+
+class SlurmReading(Record, frozen=True, kw_only=True):
+    """The SLURM half at one moment."""
+
+    taken_at: datetime
+    jobs: tuple[QueuedJob, ...] = ()
+    """All of the user's jobs in the queue, dask or not."""
+    ended: tuple[EndedJob, ...] = ()
+    steps: tuple[Step, ...] = ()
+    scripts: tuple[JobScript, ...] = ()
+
+
+class SlurmPlace(Record, frozen=True, kw_only=True):
+    """Where in SLURM a process runs, by its own environment, or else by its control group."""
+
+    job_id: str
+    step_id: str
+    """``batch`` where the environment names a job but no step."""
+    task_id: int | None = None
+    node: str | None = None
+    task_pid: int | None = None
+
+
+class WorkerReading(Record, frozen=True, kw_only=True):
+    """A worker as dask sees it, and the place it told us it runs in."""
+
+    worker: Worker
+    """With its threads, if they were asked for, and without evidence."""
+    place: SlurmPlace | None = None
+    place_was_read: bool = False
+    """Whether the worker could be asked: if so and `place` is ``None``, it runs outside SLURM."""
+
+
+class DaskReading(Record, frozen=True, kw_only=True):
+    """The dask half at one moment."""
+
+    taken_at: datetime
+    cluster: Cluster
+    workers: tuple[WorkerReading, ...] = ()

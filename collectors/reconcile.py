@@ -1,0 +1,377 @@
+"""Two readings → one snapshot. Pure: no I/O, no clock; nothing that was read is dropped, nothing is guessed silently.
+
+Which job a worker belongs to is decided by the evidence ladder (`model.EVIDENCE_LADDER`), in `_Placer`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model import (
+    EVIDENCE_LADDER,
+    SCHEMA_VERSION,
+    Allocated,
+    Cluster,
+    Evidence,
+    Job,
+    Owner,
+    Record,
+    Snapshot,
+    Source,
+    Task,
+    Totals,
+    Used,
+    Worker,
+)
+from dasktop.collectors.readings import (
+    DaskReading,
+    EndedJob,
+    JobScript,
+    QueuedJob,
+    SlurmPlace,
+    SlurmReading,
+    Step,
+    WorkerReading,
+)
+from dasktop.collectors.slurm.states import explain
+
+NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
+
+Number = TypeVar("Number", int, float)
+
+# dask-jobqueue up to 0.6 named workers dask-worker--<JOBID>---<i>.
+_NAME_WITH_JOB_ID = re.compile(r"dask-worker--(\d+)---\d+")
+
+
+def reconcile(
+    dask: DaskReading | None,
+    slurm: SlurmReading | None,
+    sources: tuple[Source, ...],
+    now: datetime,
+    also_known_as: frozenset[str] = frozenset(),
+    remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
+) -> Snapshot:
+    """Return the tree that both readings together tell of.
+
+    Parameters
+    ----------
+    dask, slurm
+        ``None`` where a half has not answered yet, or is not asked.
+    sources
+        Passed on as they are.
+    now
+        Aware, UTC. What is left of a job's time counts from here.
+    also_known_as
+        Addresses and scheduler files that mean this scheduler, beside the address that it gives itself.
+    remembered
+        Evidence of earlier snapshots by job id: a job that has ended has no worker and no owner left to show it again.
+    """
+    cluster = dask.cluster if dask else NO_CLUSTER
+    queued, ended = _jobs_by_id(slurm)
+    addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
+    scripts = _scripts_of_this_cluster(slurm, addresses)
+    placer = _Placer(cluster.owner, queued, scripts)
+
+    seats: dict[str, list[_Seat]] = defaultdict(list)
+    unplaced: list[Worker] = []
+    for reading in _once_each(dask.workers if dask else ()):
+        seat = placer.place(reading)
+        if seat is None:
+            unplaced.append(replace(reading.worker, evidence=None))
+        else:
+            seats[seat.job_id].append(seat)
+
+    job_ids_of_owner = set(cluster.owner.job_ids.values()) if cluster.owner else set()
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for step in slurm.steps if slurm else ():
+        steps[step.job_id].append(step)
+
+    jobs = []
+    for job_id in sorted({*queued, *ended, *seats, *job_ids_of_owner}, key=_natural):
+        evidence = {seat.evidence for seat in seats[job_id]}
+        evidence |= {"environment"} if any(seat.place for seat in seats[job_id]) else set()
+        evidence |= {"owner"} if job_id in job_ids_of_owner else set()
+        evidence |= set((remembered or {}).get(job_id, ()))
+        evidence |= {"job_script"} if _script_for(job_id, queued.get(job_id), scripts) else set()
+        jobs.append(
+            _job(
+                queued.get(job_id) or (ended[job_id].job if job_id in ended else QueuedJob(job_id=job_id)),
+                ended.get(job_id) if job_id not in queued else None,
+                tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
+                _tasks(seats[job_id], steps[job_id]),
+                _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
+                dask is not None,
+                now,
+            )
+        )
+
+    return Snapshot(
+        schema_version=SCHEMA_VERSION,
+        taken_at=now,
+        cluster=cluster,
+        sources=sources,
+        totals=_totals(jobs, unplaced, dask is not None, slurm is not None),
+        jobs=tuple(jobs),
+        unplaced_workers=tuple(sorted(unplaced, key=lambda worker: _natural(worker.name))),
+        findings=(),
+    )
+
+
+class _Seat(Record, frozen=True, kw_only=True):
+    """A worker, and where it was placed."""
+
+    job_id: str
+    place: SlurmPlace | None
+    worker: Worker
+    evidence: Evidence
+
+
+class _Placer:
+    """Walks the evidence ladder for one worker at a time."""
+
+    def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
+        self._job_of_owner = owner.job_ids if owner else {}
+        self._job_of_script_name = _unambiguous(
+            (name, job_id)
+            for job_id, script in scripts.items()
+            if not _is_array(queued.get(job_id))
+            for name in script.worker_names
+        )
+        self._running = {job_id for job_id, job in queued.items() if job.state == "RUNNING"}
+        self._job_of_host = _unambiguous(
+            (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
+        )
+
+    def place(self, reading: WorkerReading) -> _Seat | None:
+        """Return the worker's seat, or ``None`` where it runs outside SLURM, as far as anything tells.
+
+        What the process itself says decides where it is. The owner's map comes first all the same when the two agree,
+        and it alone decides for workers that can't say, such as those in a container with a clean environment.
+        """
+        name, place = reading.worker.name, reading.place
+        job_of_owner = _by_worker_name(self._job_of_owner, name)
+        if place is not None:
+            return self._seat(reading, place.job_id, "owner" if job_of_owner == place.job_id else "environment")
+        if job_of_owner is not None:
+            return self._seat(reading, job_of_owner, "owner")
+        if (job_id := _by_worker_name(self._job_of_script_name, name)) is not None:
+            return self._seat(reading, job_id, "job_script")
+        if (match := _NAME_WITH_JOB_ID.fullmatch(name)) and match[1] in self._running:
+            return self._seat(reading, match[1], "name")
+        if not reading.place_was_read and reading.worker.host is not None:
+            job_id = self._job_of_host.get(_short(reading.worker.host))
+            if job_id is not None:
+                return self._seat(reading, job_id, "host")
+        return None
+
+    @staticmethod
+    def _seat(reading: WorkerReading, job_id: str, evidence: Evidence) -> _Seat:
+        worker = replace(reading.worker, evidence=evidence)
+        return _Seat(job_id=job_id, place=reading.place, worker=worker, evidence=evidence)
+
+
+def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:
+    """Return the jobs in the queue and those that have ended; of two with one id the first."""
+    queued: dict[str, QueuedJob] = {}
+    ended: dict[str, EndedJob] = {}
+    if slurm is not None:
+        for job in slurm.jobs:
+            queued.setdefault(job.job_id, job)
+        for end in slurm.ended:
+            ended.setdefault(end.job.job_id, end)
+    return queued, ended
+
+
+def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
+    """Yield each worker once; the address tells them apart."""
+    return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
+
+
+def _scripts_of_this_cluster(slurm: SlurmReading | None, addresses: frozenset[str]) -> dict[str, JobScript]:
+    """Return, by job id, the scripts that start workers for this scheduler."""
+    return {
+        script.job_id: script
+        for script in (slurm.scripts if slurm else ())
+        if not addresses.isdisjoint(script.scheduler_addresses) or not addresses.isdisjoint(script.scheduler_files)
+    }
+
+
+def _script_for(job_id: str, job: QueuedJob | None, scripts: Mapping[str, JobScript]) -> JobScript | None:
+    """Return the job's script; the tasks of an array share the one of the array."""
+    return scripts.get(job_id) or (scripts.get(job.array_job_id) if job and job.array_job_id else None)
+
+
+def _is_array(job: QueuedJob | None) -> bool:
+    return job is not None and job.array_job_id is not None
+
+
+def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the pairs as a dictionary, without the keys that have several values."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for key, value in pairs:
+        values[key].add(value)
+    return {key: value for key, (value, *others) in values.items() if not others}
+
+
+def _by_worker_name(jobs: Mapping[str, str], name: str) -> str | None:
+    """Look a worker's job up: with several processes a job, its name is the job's and ``-<i>``."""
+    if name in jobs:
+        return jobs[name]
+    stem, dash, number = name.rpartition("-")
+    return jobs.get(stem) if dash and number.isdecimal() else None
+
+
+def _short(host: str) -> str:
+    """Return a host's name without its domain; addresses stay whole."""
+    return host if host.replace(".", "").isdecimal() or ":" in host else host.partition(".")[0]
+
+
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts ``n2`` before ``n10``."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text))
+
+
+def _workers_expected(
+    job_id: str,
+    job_ids_of_owner: set[str],
+    owner: Owner | None,
+    queued: Mapping[str, QueuedJob],
+    scripts: Mapping[str, JobScript],
+) -> int | None:
+    if owner is not None and job_id in job_ids_of_owner and owner.processes_per_job is not None:
+        return owner.processes_per_job
+    script = _script_for(job_id, queued.get(job_id), scripts)
+    return script.workers_expected if script else None
+
+
+def _tasks(seats: Iterable[_Seat], steps: Iterable[Step]) -> tuple[Task, ...]:
+    """Return the tasks of a job: those that workers told of, and those of its steps in which no worker is."""
+    tasks: dict[tuple[str | None, int | None], Task] = {}
+    workers: dict[tuple[str | None, int | None], list[Worker]] = defaultdict(list)
+    for step in steps:
+        if step.step_id != "extern":  # holds the allocation on each node; nobody's program runs in it
+            for task in _tasks_of_step(step):
+                tasks[task.step_id, task.task_id] = task
+    for seat in seats:
+        place = seat.place
+        key = (place.step_id, place.task_id) if place else (None, None)
+        known = tasks.get(key) or Task(step_id=key[0], task_id=key[1], node=None, pid=None)
+        if place is not None:
+            known = replace(known, node=place.node or known.node, pid=place.task_pid or known.pid)
+        tasks[key] = known
+        workers[key].append(seat.worker)
+    return tuple(
+        replace(tasks[key], workers=tuple(sorted(workers[key], key=lambda worker: _natural(worker.name))))
+        for key in sorted(tasks, key=_task_order)
+    )
+
+
+def _tasks_of_step(step: Step) -> Iterable[Task]:
+    """Yield the tasks of a step. Which node and pid is whose is known only where there is one of it."""
+    count = step.ntasks or 0
+    for task_id in range(count):
+        yield Task(
+            step_id=step.step_id,
+            task_id=task_id,
+            node=step.nodes[0] if len(step.nodes) == 1 else None,
+            pid=step.pids[0] if len(step.pids) == count == 1 else None,
+            max_rss_bytes=step.max_rss_bytes,
+        )
+
+
+def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[tuple[int, int, str], ...], int]:
+    """Sort numbered steps first, then ``batch``; what is unknown comes last."""
+    step_id, task_id = key
+    return step_id is None, _natural(step_id or ""), -1 if task_id is None else task_id
+
+
+def _job(
+    job: QueuedJob,
+    end: EndedJob | None,
+    evidence: tuple[Evidence, ...],
+    tasks: tuple[Task, ...],
+    workers_expected: int | None,
+    dask_answered: bool,
+    now: datetime,
+) -> Job:
+    workers = [worker for task in tasks for worker in task.workers]
+    left_seconds = int((job.ends_at - now).total_seconds()) if job.ends_at and job.state == "RUNNING" else None
+    return Job(
+        job_id=job.job_id,
+        array_job_id=job.array_job_id,
+        array_task_id=job.array_task_id,
+        het_job_id=job.het_job_id,
+        name=job.name,
+        user=job.user,
+        account=job.account,
+        partition=job.partition,
+        qos=job.qos,
+        state=job.state,
+        reason=job.reason,
+        nodes=job.nodes,
+        submitted_at=job.submitted_at,
+        started_at=job.started_at,
+        expected_start_at=job.expected_start_at,
+        ends_at=job.ends_at,
+        time_limit_seconds=job.time_limit_seconds,
+        time_left_seconds=None if left_seconds is None else max(0, left_seconds),
+        allocated=Allocated(cpus=job.cpus, memory_bytes=job.memory_bytes, gpus=job.gpus),
+        used=Used(
+            cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
+            memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
+            threads_busy=sum(map(_threads_busy, workers)) if dask_answered else None,
+        ),
+        workers_expected=workers_expected,
+        evidence=evidence,
+        fate=explain(end) if end is not None else None,
+        tasks=tasks,
+    )
+
+
+def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_answered: bool) -> Totals:
+    ours = [job for job in jobs if job.evidence]
+    running = [job for job in ours if job.state == "RUNNING"]
+    workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
+    which_are_ours = slurm_answered and (dask_answered or bool(ours))
+    return Totals(
+        jobs_running=len(running) if which_are_ours else None,
+        jobs_pending=sum(job.state == "PENDING" for job in ours) if which_are_ours else None,
+        workers=len(workers) if dask_answered else None,
+        threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
+        threads_busy=sum(map(_threads_busy, workers)) if dask_answered else None,
+        cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if which_are_ours else None,
+        cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
+        memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
+        if which_are_ours
+        else None,
+        memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
+    )
+
+
+def _threads_busy(worker: Worker) -> int:
+    """Return how many of a worker's threads run a dask task; a task that has seceded holds no thread."""
+    return min(worker.executing or 0, worker.nthreads or 0)
+
+
+def _sum_of_known(values: Iterable[Number | None]) -> Number | None:
+    """Return the sum of what is known; ``None`` where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known else None
+
+
+def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
+    """Return the sum, or ``None`` where a part is unknown and the sum would be too small."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _round(percent: float | None) -> float | None:
+    return None if percent is None else round(percent, 1)

@@ -1,0 +1,1 @@
+"""The SLURM half: run SLURM's commands, parse what they print, hand over readings."""

@@ -1,0 +1,75 @@
+"""How each source has been answering: the `Source` entries of a snapshot. Asks nothing itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from dasktop.collectors.errors import SourceError, SourceOffError
+from dasktop.collectors.model import Source, SourceState
+
+
+class SourceLog:
+    """Keeps when a source last answered, how fast, and what it said when it failed.
+
+    Parameters
+    ----------
+    name
+        As in the snapshot: ``dask``, ``slurm.queue``, …
+    stale_after_seconds
+        A good answer older than this is called stale, even if no later call has failed: a call may be hanging.
+    """
+
+    def __init__(self, name: str, stale_after_seconds: float) -> None:
+        self.name = name
+        self.stale_after_seconds = stale_after_seconds
+        self.failures_in_a_row = 0
+        self.error: str | None = None
+        self.is_off = False
+        self._answered_at: float | None = None
+        self._latency_seconds: float | None = None
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Time one call. A `SourceError` is noted and goes on to the caller."""
+        started_at = monotonic()
+        try:
+            yield
+        except SourceError as error:
+            self.fail(str(error))
+            self.is_off = isinstance(error, SourceOffError)
+            raise
+        self._answered_at = monotonic()
+        self._latency_seconds = self._answered_at - started_at
+        self.error, self.is_off, self.failures_in_a_row = None, False, 0
+
+    def fail(self, error: str) -> None:
+        """Note a failure; what was answered before stays what is known."""
+        self.error = error
+        self.failures_in_a_row += 1
+
+    def switch_off(self, reason: str) -> None:
+        """Say that the source is not asked, and why."""
+        self.error, self.is_off = reason, True
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether it ever gave a good answer."""
+        return self._answered_at is not None
+
+    def source(self) -> Source:
+        """Return how it stands now."""
+        age_seconds = None if self._answered_at is None else monotonic() - self._answered_at
+        return Source(
+            name=self.name,
+            state=self._state(age_seconds),
+            age_seconds=None if age_seconds is None else round(age_seconds, 3),
+            latency_seconds=None if self._latency_seconds is None else round(self._latency_seconds, 4),
+            error=self.error,
+        )
+
+    def _state(self, age_seconds: float | None) -> SourceState:
+        if self.is_off:
+            return "off"
+        if age_seconds is None:
+            return "error" if self.error else "stale"
+        return "stale" if self.error or age_seconds > self.stale_after_seconds else "ok"

@@ -1,0 +1,335 @@
+"""Reconciling two readings into one tree: the evidence ladder, and that nothing is ever dropped."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dasktop.collectors import model
+from dasktop.collectors.readings import (
+    DaskReading,
+    EndedJob,
+    JobScript,
+    QueuedJob,
+    SlurmPlace,
+    SlurmReading,
+    Step,
+    WorkerReading,
+)
+from dasktop.collectors.reconcile import NO_CLUSTER, reconcile
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+ADDRESS = "tcp://10.1.2.3:8786"
+
+
+def worker(name, *, place=None, place_was_read=True, host="n1", address=None, **fields) -> WorkerReading:
+    values = dict.fromkeys(model.Worker.__struct_fields__) | {"nthreads": 3, "executing": 0, "threads": ()} | fields
+    return WorkerReading(
+        worker=model.Worker(**values | {"name": name, "address": address or f"tcp://{name}", "host": host}),
+        place=place,
+        place_was_read=place_was_read,
+    )
+
+
+def owner(job_ids, processes_per_job=4) -> model.Owner:
+    values = dict.fromkeys(model.Owner.__struct_fields__)
+    return model.Owner(
+        **values | {"class_name": "SLURMCluster", "job_ids": job_ids, "processes_per_job": processes_per_job}
+    )
+
+
+def dask(*workers, job_ids=None) -> DaskReading:
+    cluster = model.Cluster(
+        scheduler_address=ADDRESS,
+        scheduler_id="Scheduler-1",
+        dask_version="2026.8.0",
+        task_counts={},
+        owner=None if job_ids is None else owner(job_ids),
+    )
+    return DaskReading(taken_at=NOW, cluster=cluster, workers=workers)
+
+
+def slurm(*jobs, **parts) -> SlurmReading:
+    return SlurmReading(taken_at=NOW, jobs=jobs, **parts)
+
+
+def running(job_id, *nodes, **fields) -> QueuedJob:
+    return QueuedJob(job_id=job_id, state="RUNNING", nodes=nodes, **{"cpus": 12, "memory_bytes": 1000} | fields)
+
+
+def batch(job_id, node="n1") -> SlurmPlace:
+    return SlurmPlace(job_id=job_id, step_id="batch", task_id=0, node=node, task_pid=99)
+
+
+def snapshot_of(dask_reading, slurm_reading, **more) -> model.Snapshot:
+    return reconcile(dask_reading, slurm_reading, (), NOW, **more)
+
+
+def placed(snapshot) -> dict[str, tuple]:
+    """Worker name → (job, step, task, evidence)."""
+    return {
+        worker.name: (job.job_id, task.step_id, task.task_id, worker.evidence)
+        for job in snapshot.jobs
+        for task in job.tasks
+        for worker in task.workers
+    }
+
+
+def job_of(snapshot, job_id) -> model.Job:
+    return next(job for job in snapshot.jobs if job.job_id == job_id)
+
+
+class TestTheLadder:
+    def test_owner_and_environment_agree(self):
+        snapshot = snapshot_of(
+            dask(worker("SLURMCluster-0-1", place=batch("7")), job_ids={"SLURMCluster-0": "7"}), slurm(running("7"))
+        )
+        assert placed(snapshot) == {"SLURMCluster-0-1": ("7", "batch", 0, "owner")}
+        assert job_of(snapshot, "7").evidence == ("owner", "environment")
+
+    def test_the_process_itself_is_believed_over_the_owner(self):
+        snapshot = snapshot_of(
+            dask(worker("SLURMCluster-0", place=batch("8")), job_ids={"SLURMCluster-0": "7"}),
+            slurm(running("7"), running("8")),
+        )
+        assert placed(snapshot) == {"SLURMCluster-0": ("8", "batch", 0, "environment")}
+        assert job_of(snapshot, "7").evidence == ("owner",)
+
+    def test_the_owner_alone_places_a_worker_in_a_clean_container(self):
+        snapshot = snapshot_of(dask(worker("SLURMCluster-0"), job_ids={"SLURMCluster-0": "7"}), slurm(running("7")))
+        assert placed(snapshot) == {"SLURMCluster-0": ("7", None, None, "owner")}
+
+    def test_a_job_of_the_owner_called_1_has_no_part_in_worker_10(self):
+        snapshot = snapshot_of(
+            dask(worker("SLURMCluster-10", place_was_read=False, host="x"), job_ids={"SLURMCluster-1": "7"}),
+            slurm(running("7", "n1")),
+        )
+        assert placed(snapshot) == {}
+
+    def test_script_claims_a_pending_job_and_its_later_workers(self):
+        script = JobScript(job_id="9", scheduler_addresses=(ADDRESS,), worker_names=("w9",), workers_expected=2)
+        pending = QueuedJob(job_id="9", state="PENDING", reason="Priority")
+        snapshot = snapshot_of(dask(worker("w9-1", place_was_read=False)), slurm(pending, scripts=(script,)))
+        assert job_of(snapshot, "9").evidence == ("job_script",)
+        assert job_of(snapshot, "9").workers_expected == 2
+        assert placed(snapshot) == {"w9-1": ("9", None, None, "job_script")}
+        assert snapshot.totals.jobs_pending == 1
+
+    def test_script_of_another_scheduler_claims_nothing(self):
+        script = JobScript(job_id="9", scheduler_addresses=("tcp://10.1.2.3:9999",), worker_names=("w9",))
+        snapshot = snapshot_of(dask(worker("w9", host="x")), slurm(running("9", "n1"), scripts=(script,)))
+        assert job_of(snapshot, "9").evidence == ()
+        assert [worker.name for worker in snapshot.unplaced_workers] == ["w9"]
+        assert snapshot.totals.jobs_running == 0
+
+    def test_script_may_name_the_scheduler_by_another_address_or_a_file(self):
+        script = JobScript(job_id="9", scheduler_files=("/home/u/s.json",))
+        snapshot = snapshot_of(
+            dask(), slurm(running("9"), scripts=(script,)), also_known_as=frozenset({"/home/u/s.json"})
+        )
+        assert job_of(snapshot, "9").evidence == ("job_script",)
+
+    def test_tasks_of_an_array_share_its_script(self):
+        script = JobScript(job_id="54", scheduler_addresses=(ADDRESS,), worker_names=("w",))
+        tasks = [running(str(55 + i), array_job_id="54", array_task_id=str(i)) for i in range(2)]
+        snapshot = snapshot_of(dask(worker("w-1", place_was_read=False, host="x")), slurm(*tasks, scripts=(script,)))
+        assert [job.evidence for job in snapshot.jobs] == [("job_script",)] * 2
+        assert placed(snapshot) == {}, "one name for two jobs proves nothing"
+
+    def test_a_name_given_by_two_scripts_proves_nothing(self):
+        scripts = [JobScript(job_id=i, scheduler_addresses=(ADDRESS,), worker_names=("w",)) for i in ("1", "2")]
+        snapshot = snapshot_of(
+            dask(worker("w", place_was_read=False, host="x")), slurm(running("1"), running("2"), scripts=tuple(scripts))
+        )
+        assert placed(snapshot) == {}
+
+    def test_old_dask_jobqueue_put_the_job_into_the_name(self):
+        reading = dask(worker("dask-worker--4711---2", place_was_read=False, host="x"))
+        assert placed(snapshot_of(reading, slurm(running("4711")))) == {
+            "dask-worker--4711---2": ("4711", None, None, "name")
+        }
+        assert placed(snapshot_of(reading, slurm(running("4712")))) == {}, "a name alone proves nothing"
+
+    def test_host_is_inferred_only_for_one_running_job_and_no_contradiction(self):
+        unread = dask(worker("w", place_was_read=False, host="n1.cluster.local"))
+        assert placed(snapshot_of(unread, slurm(running("1", "n1")))) == {"w": ("1", None, None, "host")}
+        assert placed(snapshot_of(unread, slurm(running("1", "n1"), running("2", "n1")))) == {}
+        assert placed(snapshot_of(unread, slurm(QueuedJob(job_id="1", state="PENDING", nodes=("n1",))))) == {}
+        read = dask(worker("w", host="n1"))
+        assert placed(snapshot_of(read, slurm(running("1", "n1")))) == {}, "it said itself that it is in no job"
+
+    def test_a_host_that_is_an_address_is_compared_whole(self):
+        unread = dask(worker("w", place_was_read=False, host="10.1.2.3"))
+        assert placed(snapshot_of(unread, slurm(running("1", "10")))) == {}
+
+
+class TestNothingIsDropped:
+    def test_a_job_that_only_its_worker_tells_of(self):
+        snapshot = snapshot_of(dask(worker("w", place=batch("5"))), None)
+        assert placed(snapshot) == {"w": ("5", "batch", 0, "environment")}
+        assert job_of(snapshot, "5").state is None
+        assert snapshot.totals.jobs_running is None
+
+    def test_a_job_that_only_its_owner_counts(self):
+        snapshot = snapshot_of(dask(job_ids={"SLURMCluster-0": "5"}), slurm())
+        assert job_of(snapshot, "5").evidence == ("owner",)
+        assert job_of(snapshot, "5").state is None
+
+    def test_an_ended_job_keeps_its_fate_and_one_back_in_the_queue_has_none(self):
+        ended = EndedJob(job=QueuedJob(job_id="5", state="TIMEOUT"), exit_code=0, signal=0)
+        reading = dask(job_ids={"SLURMCluster-0": "5"})
+        assert job_of(snapshot_of(reading, slurm(ended=(ended,))), "5").fate.state == "TIMEOUT"
+        assert job_of(snapshot_of(reading, slurm(running("5"), ended=(ended,))), "5").fate is None
+
+    def test_without_dask_the_jobs_are_shown_and_nothing_is_summed_up(self):
+        snapshot = snapshot_of(None, slurm(running("1")))
+        assert [job.job_id for job in snapshot.jobs] == ["1"]
+        assert snapshot.totals == model.Totals(**dict.fromkeys(model.Totals.__struct_fields__))
+        assert snapshot.cluster == NO_CLUSTER
+
+    def test_a_task_without_a_worker_is_there_and_extern_is_not(self):
+        steps = (
+            Step(job_id="1", step_id="0", ntasks=4, nodes=("n1", "n2"), pids=(10, 11), max_rss_bytes=5),
+            Step(job_id="1", step_id="batch", ntasks=1, nodes=("n1",), pids=(9,)),
+            Step(job_id="1", step_id="extern", ntasks=1, nodes=("n1",), pids=(8,)),
+        )
+        place = SlurmPlace(job_id="1", step_id="0", task_id=2, node="n2", task_pid=11)
+        job = job_of(snapshot_of(dask(worker("w", place=place)), slurm(running("1", "n1", "n2"), steps=steps)), "1")
+        assert [(task.step_id, task.task_id, task.node, task.pid, len(task.workers)) for task in job.tasks] == [
+            ("0", 0, None, None, 0),
+            ("0", 1, None, None, 0),
+            ("0", 2, "n2", 11, 1),
+            ("0", 3, None, None, 0),
+            ("batch", 0, "n1", 9, 0),
+        ]
+
+
+class TestFigures:
+    def test_use_and_totals(self):
+        snapshot = snapshot_of(
+            dask(
+                worker("a", place=batch("1"), cpu_percent=150.0, memory_bytes=10, executing=5),
+                worker("b", place=batch("1"), cpu_percent=None, memory_bytes=None, executing=1),
+                worker("c", cpu_percent=10.0, memory_bytes=7, executing=None),
+            ),
+            slurm(running("1"), running("2")),
+        )
+        assert job_of(snapshot, "1").used == model.Used(cpu_percent=150.0, memory_bytes=10, threads_busy=4)
+        assert job_of(snapshot, "2").used == model.Used(cpu_percent=None, memory_bytes=None, threads_busy=0)
+        assert snapshot.totals == model.Totals(
+            jobs_running=1,
+            jobs_pending=0,
+            workers=3,
+            threads=9,
+            threads_busy=4,
+            cpus_allocated=12,
+            cpu_percent=160.0,
+            memory_allocated_bytes=1000,
+            memory_bytes=17,
+        )
+
+    def test_a_sum_with_an_unknown_part_is_unknown(self):
+        places = [worker(str(i), place=batch(str(i))) for i in (1, 2)]
+        snapshot = snapshot_of(dask(*places), slurm(running("1"), running("2", memory_bytes=None)))
+        assert snapshot.totals.cpus_allocated == 24
+        assert snapshot.totals.memory_allocated_bytes is None
+
+    def test_time_left_is_for_running_jobs_and_never_negative(self):
+        ends = {"ends_at": NOW + timedelta(seconds=90)}
+        jobs = [
+            running("1", **ends),
+            QueuedJob(job_id="2", state="PENDING", **ends),
+            running("3", ends_at=NOW - timedelta(seconds=5)),
+        ]
+        assert [job.time_left_seconds for job in snapshot_of(None, slurm(*jobs)).jobs] == [90, None, 0]
+
+    def test_order_is_the_one_people_count_in(self):
+        reading = dask(*(worker(f"w-{i}", place=batch("1")) for i in (10, 9, 2)))
+        snapshot = snapshot_of(reading, slurm(running("10"), running("9"), running("1")))
+        assert [job.job_id for job in snapshot.jobs] == ["1", "9", "10"]
+        assert list(placed(snapshot)) == ["w-2", "w-9", "w-10"]
+
+
+ids = st.sampled_from([str(i) for i in range(6)])
+names = st.one_of(
+    st.text(max_size=6),
+    st.builds("SLURMCluster-{}".format, st.integers(0, 3)),
+    st.builds("SLURMCluster-{}-{}".format, st.integers(0, 3), st.integers(0, 3)),
+    st.builds("dask-worker--{}---0".format, ids),
+)
+hosts = st.one_of(st.none(), st.text(max_size=3), st.sampled_from(["n1", "n2", "n1.a", "10.0.0.1", "fe80::1"]))
+places = st.builds(
+    SlurmPlace,
+    job_id=ids,
+    step_id=st.sampled_from(["batch", "0", "1", "interactive"]),
+    task_id=st.none() | st.integers(0, 3),
+    node=hosts,
+)
+workers = st.builds(
+    worker,
+    names,
+    place=st.none() | places,
+    place_was_read=st.booleans(),
+    host=hosts,
+    address=st.text(min_size=1, max_size=3),
+    cpu_percent=st.none() | st.floats(0, 1600),
+    executing=st.none() | st.integers(0, 20),
+)
+queued_jobs = st.builds(
+    QueuedJob,
+    job_id=ids,
+    array_job_id=st.none() | ids,
+    state=st.sampled_from(["RUNNING", "PENDING", "COMPLETING", "NEW_IN_26_05", None]),
+    nodes=st.lists(hosts.filter(bool), max_size=3).map(tuple),
+    ends_at=st.none() | st.datetimes().map(lambda moment: moment.replace(tzinfo=UTC)),
+    cpus=st.none() | st.integers(0, 99),
+)
+slurm_readings = st.builds(
+    SlurmReading,
+    taken_at=st.just(NOW),
+    jobs=st.lists(queued_jobs, max_size=6).map(tuple),
+    ended=st.lists(st.builds(EndedJob, job=queued_jobs), max_size=4).map(tuple),
+    steps=st.lists(
+        st.builds(Step, job_id=ids, step_id=st.sampled_from(["batch", "0", "extern"]), ntasks=st.integers(0, 4)),
+        max_size=4,
+    ).map(tuple),
+    scripts=st.lists(
+        st.builds(
+            JobScript,
+            job_id=ids,
+            scheduler_addresses=st.lists(st.sampled_from([ADDRESS, "tcp://other:1"]), max_size=2).map(tuple),
+            worker_names=st.lists(names, max_size=2).map(tuple),
+        ),
+        max_size=4,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(workers, max_size=8),
+    st.none() | st.dictionaries(names, ids, max_size=4),
+    st.none() | slurm_readings,
+)
+def test_every_worker_and_every_job_is_there_exactly_once(worker_readings, job_ids, slurm_reading):
+    snapshot = snapshot_of(dask(*worker_readings, job_ids=job_ids), slurm_reading)
+
+    in_tree = [worker.address for job in snapshot.jobs for task in job.tasks for worker in task.workers]
+    addresses = Counter(in_tree + [worker.address for worker in snapshot.unplaced_workers])
+    assert addresses == Counter({reading.worker.address for reading in worker_readings})
+    assert all(worker.evidence is None for worker in snapshot.unplaced_workers)
+
+    read = {job.job_id for job in slurm_reading.jobs} if slurm_reading else set()
+    read |= {end.job.job_id for end in slurm_reading.ended} if slurm_reading else set()
+    read |= {reading.place.job_id for reading in worker_readings if reading.place}
+    read |= set((job_ids or {}).values())
+    assert read <= {job.job_id for job in snapshot.jobs}
+    assert max(Counter(job.job_id for job in snapshot.jobs).values(), default=1) == 1
+
+    for job in snapshot.jobs:
+        seats = [worker for task in job.tasks for worker in task.workers]
+        assert {worker.evidence for worker in seats} <= set(job.evidence)
+        keys = [(task.step_id, task.task_id) for task in job.tasks]
+        assert len(keys) == len(set(keys))
+    assert model.from_json(model.to_json(snapshot)) == snapshot

@@ -1,0 +1,41 @@
+"""Text from outside, made harmless where it enters."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.text import MAX_CHARACTERS, clean, clean_or_none
+
+
+def test_escape_sequences_and_line_breaks_do_not_pass():
+    assert clean("a\x1b[31mb\x9b2Jc\nd\re\tf") == "a [31mb 2Jc d e f"
+
+
+def test_bidirectional_and_invisible_controls_do_not_pass():
+    assert clean("abc\u202edef\u200bghi\u2066\ufeff") == "abc def ghi"
+
+
+def test_letters_of_all_scripts_stay():
+    assert clean("zażółć 作业 עבודה 🚀") == "zażółć 作业 עבודה 🚀"
+
+
+def test_bytes_that_are_not_utf8_are_told():
+    assert clean(b"job\xff\xfe") == "job\ufffd\ufffd"
+
+
+def test_endless_text_ends():
+    assert len(clean("x" * 10**6)) == MAX_CHARACTERS
+
+
+def test_no_text_is_none():
+    assert clean_or_none("\x1b\x00") is None
+    assert clean_or_none(None) is None
+    assert clean_or_none(4711) is None
+
+
+@given(st.text() | st.binary())
+def test_nothing_that_moves_a_cursor_is_left(text):
+    cleaned = clean(text)
+    assert not any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in cleaned)
+    assert clean(cleaned) == cleaned
