@@ -1,0 +1,111 @@
+"""Bring up a small SLURM with accounting, one daemon after the other.
+
+Each step waits for a condition, never for a time; nothing outside its folder is written.
+"""
+
+import secrets
+import socket
+from pathlib import Path
+
+from tests.slurm.configuration import Layout, accounts, database_sql, slurm_conf, slurmdbd_conf
+from tests.slurm.processes import Processes
+
+MUNGE_KEY_BYTES = 128
+
+
+def bring_up(layout: Layout, processes: Processes) -> None:
+    """Start everything and return when all nodes are idle; `StartError` says which daemon failed and why."""
+    _start_munge(layout, processes)
+    _start_database(layout, processes)
+    _write(layout)
+    processes.start("slurmdbd", "slurmdbd", "-D")
+    processes.wait_until(lambda: _listens(layout, layout.accounting_port), "slurmdbd listened", "slurmdbd")
+    for command in accounts(layout.user):
+        processes.run("sacctmgr", "--immediate", *command, blame="slurmdbd")
+    processes.start("slurmctld", "slurmctld", "-D", "-i")
+    processes.wait_until(lambda: _listens(layout, layout.controller_port), "slurmctld listened", "slurmctld")
+    for node in layout.nodes:
+        processes.start(node, "slurmd", "-D", "-N", node)
+    everyone_idle = dict.fromkeys(layout.nodes, "idle")
+    processes.wait_until(lambda: _nodes(processes) == everyone_idle, "all nodes were idle", "slurmctld", *layout.nodes)
+
+
+def _start_munge(layout: Layout, processes: Processes) -> None:
+    folder = layout.munge_socket.parent
+    folder.mkdir(mode=0o755)
+    key = layout.folder / "munge.key"
+    key.touch(mode=0o600)
+    key.write_bytes(secrets.token_bytes(MUNGE_KEY_BYTES))
+    processes.start(
+        "munged",
+        "munged",
+        "--foreground",
+        "--force",  # only warn of a temporary folder that other users cannot enter: nobody else needs this munge
+        f"--socket={layout.munge_socket}",
+        f"--key-file={key}",
+        f"--pid-file={folder / 'pid'}",
+        f"--log-file={folder / 'log'}",
+        f"--seed-file={folder / 'seed'}",
+    )
+    processes.wait_until(lambda: _accepts(layout.munge_socket), "munged listened", "munged")
+
+
+def _start_database(layout: Layout, processes: Processes) -> None:
+    """Start a MariaDB that listens on a socket of its own only, and is small rather than safe."""
+    folder = layout.database_socket.parent
+    folder.mkdir(mode=0o700)
+    first_words = folder / "first.sql"
+    first_words.write_text(database_sql())
+    common = (
+        "--no-defaults",
+        f"--datadir={folder / 'data'}",
+        f"--user={layout.user}",
+        "--innodb-log-file-size=4M",
+        "--innodb-buffer-pool-size=32M",
+        "--innodb-flush-log-at-trx-commit=0",
+    )
+    processes.run(
+        "mariadb-install-db",
+        *common,
+        "--auth-root-authentication-method=normal",
+        "--skip-name-resolve",
+        "--skip-test-db",
+    )
+    processes.start(
+        "mariadbd",
+        "mariadbd",
+        *common,
+        f"--socket={layout.database_socket}",
+        f"--pid-file={folder / 'pid'}",
+        f"--init-file={first_words}",
+        f"--tmpdir={folder}",
+        "--skip-networking",
+        "--skip-log-bin",
+    )
+    processes.wait_until(lambda: _accepts(layout.database_socket), "MariaDB listened", "mariadbd")
+
+
+def _write(layout: Layout) -> None:
+    layout.slurm_conf.write_text(slurm_conf(layout))
+    accounting = layout.slurm_conf.with_name("slurmdbd.conf")
+    accounting.touch(mode=0o600)
+    accounting.write_text(slurmdbd_conf(layout))
+    (layout.folder / "state").mkdir(mode=0o700)
+    for node in layout.nodes:
+        (layout.folder / "spool" / node).mkdir(parents=True)
+
+
+def _listens(layout: Layout, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((layout.address, port)) == 0
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _nodes(processes: Processes) -> dict[str, str]:
+    """Return each node's state, as sinfo calls it."""
+    printed = processes.run("sinfo", "--noheader", "--Node", "--partition=debug", "--format=%N %T", blame="slurmctld")
+    return dict(line.split() for line in printed.splitlines())

@@ -1,0 +1,146 @@
+"""Speaking to a SLURM through its commands: run, submit, wait, cancel.
+
+Every command gets an environment that leads to one SLURM, and a time-out.
+"""
+
+import abc
+import getpass
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+COMMAND_TIMEOUT_SECONDS = 60
+CANCEL_TIMEOUT_SECONDS = 30
+POLL_SECONDS = 0.2
+FINAL_STATES = frozenset(
+    {
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "TIMEOUT",
+    }
+)
+
+
+class CommandError(RuntimeError):
+    """A command of SLURM's ended with a status other than 0."""
+
+
+class SlurmCommands(abc.ABC):
+    """What tests do with a SLURM, whichever it is."""
+
+    @property
+    @abc.abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a process whose SLURM commands are to speak to this SLURM and no other."""
+
+    @property
+    @abc.abstractmethod
+    def work(self) -> Path:
+        """The folder that commands run in, and so where jobs write their output: ``slurm-JOBID.out``."""
+
+    @abc.abstractmethod
+    def cancel_all(self) -> None:
+        """Cancel all that the tests may cancel here, and wait until it has left the queue."""
+
+    def attempt(self, *command: str, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002 - subprocess's own word
+        """Run a command and return its status and what it printed."""
+        return subprocess.run(
+            command,
+            cwd=self.work,
+            env=self.environment,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="surrogateescape",  # job names may hold any bytes
+            timeout=COMMAND_TIMEOUT_SECONDS,
+        )
+
+    def run(self, *command: str, check: bool = True, input: str | None = None) -> str:  # noqa: A002 - subprocess's own word
+        """Run a command and return its standard output; `CommandError` with its standard error if it fails."""
+        done = self.attempt(*command, input=input)
+        if check and done.returncode != 0:
+            raise CommandError(f"{' '.join(command)}: status {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def submit(self, script: str, *sbatch_arguments: str) -> str:
+        """Submit a job script (``#!/bin/sh`` is put before it if it has no such line) and return the job's id."""
+        if not script.startswith("#!"):
+            script = f"#!/bin/sh\n{script}\n"
+        return self.run("sbatch", "--parsable", *sbatch_arguments, input=script).strip().partition(";")[0]
+
+    def output(self, job_id: str) -> str:
+        """Return what a job printed, unless it was told to print elsewhere."""
+        return (self.work / f"slurm-{job_id}.out").read_text(errors="replace")
+
+    def states(self, job_id: str) -> set[str]:
+        """Return the states of a job (of an array's tasks: all of them); accounting tells once the queue forgot it."""
+        asked = self.attempt("squeue", "--noheader", "--states=all", "--jobs", job_id, "--format=%T")
+        if asked.returncode == 0 and asked.stdout.strip():
+            return set(asked.stdout.split())
+        return self.accounted_states(job_id)
+
+    def accounted_states(self, job_id: str) -> set[str]:
+        """Return a job's states in accounting, in their first word: ``CANCELLED``, not ``CANCELLED by 1000``.
+
+        A row named ``allocation`` does not count: slurmdbd makes it when it hears of a job's end before its start,
+        and completes it within seconds (seen with 22.05).
+        """
+        told = self.run("sacct", "-n", "-P", "--allocations", "--jobs", job_id, "--format=State,JobName")
+        rows = [line.partition("|") for line in told.splitlines()]
+        return {state.split()[0] for state, _, name in rows if name != "allocation"}
+
+    def wait_for(self, job_id: str, state: str, timeout: float = 60) -> None:
+        """Wait until a job (all tasks of an array) is in this state.
+
+        Raises
+        ------
+        AssertionError
+            If it ended in another state, or `timeout` seconds went by.
+        """
+        deadline = time.monotonic() + timeout
+        while (seen := self.states(job_id)) != {state}:
+            told = ", ".join(sorted(seen)) or "unknown to SLURM"
+            if seen and seen <= FINAL_STATES:
+                raise AssertionError(f"job {job_id} ended: {told}, not {state}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"job {job_id} is {told}, not {state}, after {timeout:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def wait_for_accounting(self, job_id: str, state: str, timeout: float = 60) -> None:
+        """Wait until accounting tells this state too, which it does a moment later; `AssertionError` if it does not."""
+        deadline = time.monotonic() + timeout
+        while (seen := self.accounted_states(job_id)) != {state}:
+            if time.monotonic() > deadline:
+                told = ", ".join(sorted(seen)) or "nothing"
+                raise AssertionError(f"accounting tells {told} of job {job_id}, not {state}, after {timeout:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def wait_for_reason(self, job_id: str, reason: str, timeout: float = 60) -> None:
+        """Wait until SLURM gives this reason for a job's waiting; `AssertionError` if it does not."""
+        deadline = time.monotonic() + timeout
+        while (seen := self.run("squeue", "--noheader", "--jobs", job_id, "--format=%r").strip()) != reason:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"job {job_id} waits for {seen}, not {reason}, after {timeout:.0f} s")
+            time.sleep(POLL_SECONDS)
+
+    def queued(self) -> list[str]:
+        """Return the ids of this user's jobs that have not ended."""
+        return self.run("squeue", "--noheader", "--user", getpass.getuser(), "--format=%A").split()
+
+    def _cancel(self, remaining: Callable[[], list[str]]) -> None:
+        """Cancel jobs until none remains."""
+        deadline = time.monotonic() + CANCEL_TIMEOUT_SECONDS
+        while job_ids := remaining():
+            self.attempt("scancel", *job_ids)  # which fails if a job ended meanwhile
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still queued {CANCEL_TIMEOUT_SECONDS} s after scancel: {' '.join(job_ids)}")
+            time.sleep(POLL_SECONDS)

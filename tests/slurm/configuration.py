@@ -1,0 +1,154 @@
+"""What a small SLURM is told: slurm.conf, slurmdbd.conf and the first words to its database.
+
+Pure text; it never touches a file. Everything named here lies inside one folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CLUSTER = "dasktop"
+ACCOUNT = "lab"
+CAPPED_QOS = "capped"
+CPUS_PER_NODE = 16
+MEMORY_PER_NODE_MB = 64_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One SLURM: its folder, who runs it, and the addresses that it uses.
+
+    `loopback_address` is what `host` resolves to, if that is an address of this machine's loopback, else None.
+    """
+
+    folder: Path
+    user: str
+    host: str
+    loopback_address: str | None
+    controller_port: int
+    accounting_port: int
+    node_ports: tuple[int, ...]
+
+    @property
+    def nodes(self) -> dict[str, int]:
+        """Name and port of each node."""
+        return {f"n{number}": port for number, port in enumerate(self.node_ports, start=1)}
+
+    @property
+    def address(self) -> str:
+        """Where the daemons are spoken to."""
+        return self.loopback_address or "127.0.0.1"
+
+    @property
+    def slurm_conf(self) -> Path:
+        """The file that SLURM_CONF names."""
+        return slurm_conf_path(self.folder)
+
+    @property
+    def munge_socket(self) -> Path:
+        """The socket of our own munged, which wants every user to be able to reach it."""
+        return self.folder / "munge" / "socket"
+
+    @property
+    def database_socket(self) -> Path:
+        """The only way into our own MariaDB, in a folder that only its owner can enter."""
+        return self.folder / "database" / "socket"
+
+
+def slurm_conf_path(folder: Path) -> Path:
+    """Return where slurm.conf lies; slurmdbd looks for its own file beside it."""
+    return folder / "slurm.conf"
+
+
+def slurm_conf(layout: Layout) -> str:
+    """Return the text of slurm.conf.
+
+    Memory is guarded without cgroups (``OverMemoryKill``), which need rights that a container may lack.
+    ``config_overrides`` lets a node have more CPUs than the machine. Several slurmd on one machine are a build
+    option of SLURM (``--enable-multiple-slurmd``), set in Debian's packages.
+
+    ``NoInAddrAny`` means "listen only where the host's name leads", so it is for hosts whose name leads to loopback.
+    Elsewhere, and always in slurmdbd (22.05 ignores it there), the daemons listen on all interfaces; whoever lacks
+    our munge key gets nothing out of them.
+    """
+    communication = "CommunicationParameters=NoCtldInAddrAny,NoInAddrAny" if layout.loopback_address else ""
+    nodes = "\n".join(
+        f"NodeName={name} NodeHostname={layout.host} NodeAddr={layout.address} Port={port}"
+        f" CPUs={CPUS_PER_NODE} RealMemory={MEMORY_PER_NODE_MB}"
+        for name, port in layout.nodes.items()
+    )
+    everywhere = ",".join(layout.nodes)
+    return f"""\
+ClusterName={CLUSTER}
+SlurmctldHost={layout.host}({layout.address})
+SlurmctldPort={layout.controller_port}
+{communication}
+SlurmUser={layout.user}
+SlurmdUser={layout.user}
+AuthType=auth/munge
+AuthInfo=socket={layout.munge_socket}
+CredType=cred/munge
+
+StateSaveLocation={layout.folder}/state
+SlurmctldPidFile={layout.folder}/slurmctld.pid
+SlurmdSpoolDir={layout.folder}/spool/%n
+SlurmdPidFile={layout.folder}/slurmd-%n.pid
+SlurmdParameters=config_overrides
+MailProg=/bin/true
+MpiDefault=none
+ReturnToService=2
+
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=1000
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
+MinJobAge=60
+KillWait=5
+
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=2
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost={layout.address}
+AccountingStoragePort={layout.accounting_port}
+AccountingStoragePass={layout.munge_socket}
+AccountingStorageEnforce=limits,qos
+
+{nodes}
+PartitionName=debug Nodes={everywhere} Default=YES DefaultTime=01:00:00 MaxTime=1-00:00:00
+PartitionName=short Nodes={everywhere} MaxTime=00:01:00
+"""
+
+
+def slurmdbd_conf(layout: Layout) -> str:
+    """Return the text of slurmdbd.conf, which slurmdbd refuses unless only its owner can read it."""
+    return f"""\
+DbdHost={layout.host}
+DbdAddr={layout.address}
+DbdPort={layout.accounting_port}
+SlurmUser={layout.user}
+AuthType=auth/munge
+AuthInfo=socket={layout.munge_socket}
+PidFile={layout.folder}/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StorageLoc=slurm_acct_db
+"""
+
+
+def database_sql() -> str:
+    """Return what MariaDB runs when it starts: a user for slurmdbd, who makes the rest."""
+    return "CREATE USER slurm@localhost;\nGRANT ALL ON slurm_acct_db.* TO slurm@localhost;\n"
+
+
+def accounts(user: str) -> tuple[tuple[str, ...], ...]:
+    """Return the sacctmgr commands that make the cluster, an account, its user and a QOS of one job a user."""
+    return (
+        ("add", "cluster", CLUSTER),
+        ("add", "qos", CAPPED_QOS, "MaxJobsPerUser=1"),
+        ("add", "account", ACCOUNT),
+        ("add", "user", user, f"account={ACCOUNT}", f"qos=normal,{CAPPED_QOS}", "defaultqos=normal"),
+        ("modify", "user", user, "set", f"defaultaccount={ACCOUNT}"),
+    )

@@ -1,0 +1,34 @@
+"""Which of SLURM's programs are not installed here.
+
+It only looks; it never installs or starts anything.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from tests.slurm.environment import search_path
+
+COMMANDS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sstat")
+DAEMONS = ("munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "mariadb-install-db")
+REASON = "SLURM's programs are not installed"
+
+
+def missing_programs() -> list[str]:
+    """Return the programs that a SLURM of our own needs and that are not installed; empty when all are there."""
+    path = search_path()
+    return [program for program in (*COMMANDS, *DAEMONS) if shutil.which(program, path=path) is None]
+
+
+def leave_out_or_fail(missing: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Skip the running test because programs are missing, or fail it where they are required.
+
+    They are required where ``CI`` is ``true`` or ``DASKTOP_REQUIRE_SLURM`` is ``1``.
+    """
+    if not missing:
+        return
+    reason = f"{REASON}: {', '.join(missing)}"
+    if environment.get("CI") == "true" or environment.get("DASKTOP_REQUIRE_SLURM") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)

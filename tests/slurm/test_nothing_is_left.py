@@ -1,0 +1,132 @@
+"""The tests' own SLURM ends whole: no process and no file stays, however it ends; and another one never notices."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.slurm.cluster import REPOSITORY, RealSlurm
+from tests.slurm.missing import leave_out_or_fail, missing_programs
+from tests.slurm.processes import StartError
+
+pytestmark = pytest.mark.slurm
+
+# A job as unwilling as can be: one process ignores SIGTERM, one leaves the session and forgets its environment.
+STUBBORN = """\
+trap '' TERM
+setsid env -i sleep 600 &
+while :; do sleep 600; done
+"""
+
+
+@pytest.fixture(autouse=True)
+def _programs() -> None:
+    leave_out_or_fail(missing_programs(), os.environ)
+
+
+@pytest.fixture
+def temporary(monkeypatch):
+    """Return an empty folder in which whatever the SLURM makes must lie."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # pytest's tmp_path is too long for a socket's name
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def slurm_in_a_shell(temporary):
+    """Start ``python -m tests.slurm``; return it when it is up, with the file to source."""
+    sourced = temporary.with_suffix(".env")
+    with sourced.open("w") as lines:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "tests.slurm", "--nodes=1"],
+            cwd=REPOSITORY,
+            env=os.environ | {"SQUEUE_FORMAT": "inherited"},
+            stdin=subprocess.PIPE,
+            stdout=lines,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    told = started.stderr.readline()
+    assert "SLURM is up" in told, told + started.stderr.read()
+    yield started, sourced
+    started.stdin.close()
+    started.stderr.close()
+    started.wait(timeout=30)
+    sourced.unlink()
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes that run in a folder or were told of it."""
+    return [process for process in psutil.process_iter() if _knows(process, str(folder))]
+
+
+def _knows(process: psutil.Process, folder: str) -> bool:
+    try:
+        return folder in process.cwd() or folder in " ".join([*process.cmdline(), *process.environ().values()])
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False  # it ended, or belongs to somebody else
+
+
+def wait_until_gone(folder: Path, timeout: float = 30) -> None:
+    deadline = time.monotonic() + timeout
+    while (processes := processes_in(folder)) or any(folder.iterdir()):
+        assert time.monotonic() < deadline, f"left: {processes} {list(folder.iterdir())}"
+        time.sleep(0.1)
+
+
+def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, temporary):
+    with RealSlurm(nodes=1) as slurm:
+        assert slurm.folder.parent == temporary
+        job_id = slurm.submit(STUBBORN)
+        slurm.wait_for(job_id, "RUNNING")
+        assert slurm.queued() == [job_id]
+        assert real_slurm.queued() == []
+        assert "sleep" in {process.name() for process in processes_in(temporary)}
+    assert processes_in(temporary) == []
+    assert list(temporary.iterdir()) == []
+    assert real_slurm.run("sinfo", "--noheader", "--partition=debug", "--format=%D %T") == "4 idle\n"
+
+
+def test_a_daemon_that_fails_is_quoted_and_nothing_is_left(tmp_path, temporary, monkeypatch):
+    failing = tmp_path / "slurmdbd"
+    failing.write_text("#!/bin/sh\necho no such luck\nexit 7\n")
+    failing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(StartError, match=r"slurmdbd ended with status 7 before .*\n.*\nno such luck"):
+        RealSlurm(nodes=1).start()
+    assert processes_in(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_stopping_twice_or_unstarted_does_no_harm():
+    slurm = RealSlurm()
+    slurm.stop()
+    slurm.stop()
+    with pytest.raises(RuntimeError, match="not up"):
+        _ = slurm.environment
+
+
+def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
+    started, sourced = slurm_in_a_shell
+    commands = f". {sourced}; sinfo --noheader --format='%P %D'; echo left: $SQUEUE_FORMAT"
+    inherited = os.environ | {"SQUEUE_FORMAT": "inherited", "SLURM_CONF": "/nowhere"}
+    printed = subprocess.check_output(["sh", "-c", commands], env=inherited, text=True)
+    assert printed.splitlines() == ["debug* 1", "short 1", "left:"]
+    started.stdin.close()
+    assert started.wait(timeout=30) == 0
+    wait_until_gone(temporary)
+
+
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_nothing_outlives_whoever_started_it(slurm_in_a_shell, temporary, end, status):
+    started, _ = slurm_in_a_shell
+    started.send_signal(end)
+    assert started.wait(timeout=30) == status
+    wait_until_gone(temporary)

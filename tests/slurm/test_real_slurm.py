@@ -1,0 +1,96 @@
+"""The tests' own SLURM: that it is one, with accounting, and that it holds its limits."""
+
+import getpass
+import os
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.slurm.commands import CommandError
+from tests.slurm.site import SiteSlurm
+
+UNITS = {"K": 1024, "M": 1024**2}  # sacct takes the greater one where that loses nothing
+FILL_400_MB = f"exec {sys.executable} -c 'import time; block = bytearray(400_000_000); time.sleep(600)'"
+
+
+@pytest.fixture
+def slurm(real_slurm):
+    if isinstance(real_slurm, SiteSlurm):
+        pytest.skip("about the SLURM that the tests bring up, not the site's")
+    yield real_slurm
+    real_slurm.cancel_all()
+
+
+def test_four_nodes_are_idle(slurm):
+    nodes = slurm.run("sinfo", "--noheader", "--Node", "--partition=debug", "--format=%N %T %c %m").splitlines()
+    assert nodes == [f"n{number} idle 16 64000" for number in (1, 2, 3, 4)]
+
+
+def test_a_job_runs_and_is_accounted_for(slurm):
+    job_id = slurm.submit("echo on $SLURMD_NODENAME; exit 3", "--job-name=three", "--nodelist=n2")
+    with pytest.raises(AssertionError, match="ended: FAILED, not COMPLETED"):
+        slurm.wait_for(job_id, "COMPLETED")
+    slurm.wait_for_accounting(job_id, "FAILED")
+    told = slurm.run("sacct", "-n", "-P", "-X", "-j", job_id, "--format=JobID,JobName,User,Account,ExitCode,NodeList")
+    assert told == f"{job_id}|three|{getpass.getuser()}|lab|3:0|n2\n"
+    assert slurm.output(job_id) == "on n2\n"
+
+
+def test_a_step_has_tasks_on_two_nodes(slurm):
+    job_id = slurm.submit("srun -n 4 sh -c 'echo $SLURM_STEP_ID $SLURMD_NODENAME'", "-N2", "-n4", "--nodelist=n[1-2]")
+    slurm.wait_for(job_id, "COMPLETED")
+    tasks = Counter(slurm.output(job_id).splitlines())
+    assert tasks.total() == 4
+    assert set(tasks) == {"0 n1", "0 n2"}
+
+
+def test_too_much_memory_is_killed(slurm):
+    job_id = slurm.submit(FILL_400_MB, "--mem=100M")
+    slurm.wait_for(job_id, "FAILED")
+    slurm.wait_for_accounting(job_id, "FAILED")
+    batch_step = slurm.run("sacct", "-n", "-P", "-j", f"{job_id}.batch", "--format=State,ExitCode,MaxRSS").strip()
+    state, exit_code, max_rss = batch_step.split("|")
+    assert (state, exit_code) == (f"CANCELLED by {os.getuid()}", "0:9")
+    assert int(max_rss[:-1]) * UNITS[max_rss[-1]] > 100 * UNITS["M"]
+    assert "exceeded memory limit" in slurm.output(job_id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--partition=short", "--time=2"), "PartitionTimeLimit"),
+        (("--qos=capped",), "QOSMaxJobsPerUserLimit"),
+        (("--hold",), "JobHeldUser"),
+    ],
+)
+def test_limits_make_jobs_wait(slurm, arguments, reason):
+    running = slurm.submit("sleep 600", "--qos=capped")
+    slurm.wait_for(running, "RUNNING")
+    waiting = slurm.submit("sleep 600", *arguments)
+    slurm.wait_for(waiting, "PENDING")
+    slurm.wait_for_reason(waiting, reason)
+
+
+def test_all_tasks_of_an_array_are_waited_for(slurm):
+    job_id = slurm.submit("exit $SLURM_ARRAY_TASK_ID", "--array=0-1")
+    with pytest.raises(AssertionError, match="ended: COMPLETED, FAILED, not COMPLETED"):
+        slurm.wait_for(job_id, "COMPLETED")
+
+
+def test_cancelling_all_empties_the_queue(slurm):
+    for _ in range(3):
+        slurm.submit("sleep 600", "--nodes=2", "--exclusive")
+    slurm.cancel_all()
+    assert slurm.queued() == []
+
+
+def test_a_command_that_fails_says_why(slurm):
+    with pytest.raises(CommandError, match=r"status 1: .*Invalid job id specified"):
+        slurm.run("scontrol", "show", "job", "999999")
+    assert slurm.run("scontrol", "show", "job", "999999", check=False) == ""
+
+
+def test_a_job_that_slurm_does_not_know_is_not_waited_for_long(slurm):
+    with pytest.raises(AssertionError, match="job 999999 is unknown to SLURM"):
+        slurm.wait_for("999999", "RUNNING", timeout=0)
