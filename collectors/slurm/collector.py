@@ -1,0 +1,131 @@
+"""The SLURM half of the picture: asks SLURM's commands what is due, and remembers what they told.
+
+It decides what is asked and how often, kindly; it never changes anything in SLURM.
+"""
+
+import asyncio
+import os
+import pwd
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from dasktop.collectors.readings import JobScript, QueuedJob, SlurmReading
+from dasktop.collectors.slurm import environment as slurm_environment
+from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.fate_reader import FateReader
+from dasktop.collectors.slurm.pacing import Pause
+from dasktop.collectors.slurm.queue import is_job_id
+from dasktop.collectors.slurm.queue_reader import QueueReader
+from dasktop.collectors.slurm.script_reader import ScriptReader
+from dasktop.collectors.slurm.step_reader import StepReader
+from dasktop.collectors.sources import SourceLog
+
+STALE_AFTER_INTERVALS = 3
+
+
+class SlurmCollector:
+    """Reads one user's half of SLURM, in the caller's event loop.
+
+    Parameters
+    ----------
+    user
+        Whose jobs; ``None``: this process's user.
+    environment
+        What SLURM's commands are run with, cleaned of what changes their output; ``None``: this process's own.
+    timeout_seconds
+        For each command.
+    interval_seconds
+        How often the queue is going to be read: what is old, and how soon to ask again, follow from it.
+    """
+
+    def __init__(
+        self,
+        user: str | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        timeout_seconds: float = 20.0,
+        interval_seconds: float = 10.0,
+    ) -> None:
+        # Only the queue is asked regularly: what the others told once stays true.
+        queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * interval_seconds)
+        accounting_log, steps_log, scripts_log = (
+            SourceLog(f"slurm.{name}", float("inf")) for name in ("accounting", "steps", "scripts")
+        )
+        self.sources: tuple[SourceLog, ...] = (queue_log, accounting_log, steps_log, scripts_log)
+        self._commands = Commands(
+            slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
+        )
+        self._queue = QueueReader(self._commands, queue_log, user or _own_name())
+        self._fates = FateReader(self._commands, accounting_log, Pause(interval_seconds), interval_seconds)
+        self._steps = StepReader(self._commands, steps_log, Pause(interval_seconds))
+        self._scripts = ScriptReader(self._commands, scripts_log, Pause(interval_seconds))
+        self._queue_read_at: datetime | None = None
+        self._jobs: tuple[QueuedJob, ...] = ()
+        # The cluster's jobs as they were when they were last in the queue.
+        self._seen: dict[str, QueuedJob] = {}
+
+    @property
+    def reading(self) -> SlurmReading:
+        """What is known, without asking. It is as old as the last answer of ``squeue``."""
+        return SlurmReading(
+            taken_at=self._queue_read_at or datetime.now(UTC),
+            jobs=self._jobs,
+            ended=self._fates.ended,
+            steps=self._steps.steps,
+            scripts=self._scripts.known(self._jobs_with_scripts()),
+        )
+
+    async def read_queue(self) -> SlurmReading:
+        """Ask ``squeue`` for the user's jobs.
+
+        Raises
+        ------
+        SourceError
+            It failed (`SourceOffError`: there is none); what was known before stays known.
+        """
+        self._jobs = await self._queue.read()
+        self._queue_read_at = datetime.now(UTC)
+        return self.reading
+
+    async def read_details(self, cluster_jobs: Collection[str]) -> SlurmReading:
+        """Ask for what is due of scripts, steps and fates.
+
+        That one of these sources fails is noted in its log, and never raised.
+
+        Parameters
+        ----------
+        cluster_jobs
+            Ids of jobs that are known to be the watched cluster's. They come from outside: what is no id is ignored.
+        """
+        ours = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
+        queued = {job.job_id: job for job in self._jobs}
+        self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
+        self._scripts.forget_all_but(self._jobs_with_scripts())
+        await asyncio.gather(
+            self._scripts.read(self._jobs, first=ours),
+            self._steps.read({job_id for job_id in ours if job_id in queued and queued[job_id].state == "RUNNING"}),
+            self._fates.read(ours, queued, self._seen),
+        )
+        return self.reading
+
+    async def read_scripts(self) -> tuple[JobScript, ...]:
+        """Read scripts of queued jobs that were not read yet, some at a time; return all that say something of dask."""
+        await self._scripts.read(self._jobs)
+        return self.reading.scripts
+
+    def close(self) -> None:
+        """Kill what still runs, and ask nothing any more."""
+        self._commands.close()
+
+    def _jobs_with_scripts(self) -> list[QueuedJob]:
+        """Return the queued jobs, and those of the cluster that have left the queue."""
+        queued = {job.job_id for job in self._jobs}
+        return [*self._jobs, *(job for job_id, job in self._seen.items() if job_id not in queued)]
+
+
+def _own_name() -> str:
+    """Return the user's name or, where no database knows it, the number: SLURM takes both."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

@@ -1,0 +1,27 @@
+"""The environment that SLURM's commands are run with: it leads them to the user's cluster.
+
+Nothing in it changes what they print. Pure; it never reads or changes this process's own environment.
+"""
+
+from collections.abc import Mapping
+
+# Users set these in their profiles, and sites for everyone; each changes what a command prints or asks for.
+_COMMANDS_OWN = ("SACCT_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
+
+KEPT = frozenset(
+    {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_JWKS", "SLURM_SACK_KEY"}
+)
+"""How to reach SLURM, and which: without SLURM_CLUSTERS a user whose jobs go to another cluster would see none."""
+
+_SETTINGS = {
+    "LC_ALL": "C",
+    # Local times have no zone and are ambiguous for an hour each year.
+    "TZ": "UTC",
+    "SLURM_TIME_FORMAT": "%s",
+}
+
+
+def for_commands(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy of `environment` in which SLURM's commands print what our parsers read."""
+    kept = {name: value for name, value in environment.items() if name in KEPT or not name.startswith(_COMMANDS_OWN)}
+    return kept | _SETTINGS

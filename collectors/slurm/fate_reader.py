@@ -1,0 +1,185 @@
+"""Finds out how the cluster's jobs ended: asks ``sacct``, then ``scontrol`` for what accounting doesn't know.
+
+Guesses nothing. Accounting lags: a job that has just ended may be missing or still RUNNING for seconds. So it is asked
+again, at growing intervals, a bounded number of times; what is unknown then stays unknown.
+"""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from time import monotonic
+
+from dasktop.collectors.errors import SourceError, SourceOffError
+from dasktop.collectors.readings import EndedJob, QueuedJob
+from dasktop.collectors.slurm.accounting import (
+    accounting_command,
+    completed_by,
+    is_half_known,
+    parse_accounting,
+    parse_shown_job,
+    show_job_command,
+)
+from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.pacing import Clock, Pause, batches, pause_seconds
+from dasktop.collectors.slurm.states import is_ended
+from dasktop.collectors.sources import SourceLog
+
+ATTEMPTS = 8
+JOBS_A_CALL = 200
+SHOWN_A_ROUND = 16
+SHOWN_AT_ONCE = 2
+
+_OFF = re.compile(r"accounting storage is disabled", re.IGNORECASE)
+_FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
+
+
+class _Search:
+    """How often a job was asked for, and when it is asked for next."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.due_at = float("-inf")
+        self.was_forgotten = False
+        """Whether slurmctld doesn't know it any more (or never did)."""
+
+
+class FateReader:
+    """Knows how the cluster's jobs ended.
+
+    Parameters
+    ----------
+    commands
+        To run ``sacct`` and ``scontrol`` with.
+    log
+        Where accounting's answers and failures are noted.
+    pause
+        Kept after failures of accounting.
+    interval_seconds
+        After which a job that accounting doesn't know yet is asked for again, at first.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self, commands: Commands, log: SourceLog, pause: Pause, interval_seconds: float, clock: Clock = monotonic
+    ) -> None:
+        self._commands = commands
+        self._log = log
+        self._pause = pause
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+        self._ended: dict[str, EndedJob] = {}
+        self._searches: dict[str, _Search] = {}
+        self._found: set[str] = set()
+        self._was_asked = False
+        # Unknown beforehand, so that no job's name can hold it.
+        self._separator = f"\x1f{secrets.token_hex(4)}\x1f"
+
+    @property
+    def ended(self) -> tuple[EndedJob, ...]:
+        """All that are known."""
+        return tuple(self._ended.values())
+
+    async def read(self, jobs: Collection[str], queued: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
+        """Look for the fates of those of these jobs that are not in the queue.
+
+        Parameters
+        ----------
+        jobs
+            The cluster's (raw ids).
+        queued
+            All that are in the queue now. A job that came back (requeued) has no fate any more.
+        seen
+            Jobs as the queue told of them when they were in it last.
+        """
+        for job_id in queued:
+            self._forget(job_id)
+        due = self._due(set(jobs).difference(queued))
+        # The first time, ask for all: it shows at once whether there is accounting here.
+        first = [] if self._was_asked else sorted(jobs, key=int)[:JOBS_A_CALL]
+        wanted = sorted({*due, *first}, key=int)
+        answered = False
+        if wanted and not self._log.is_off and self._pause.is_over:
+            with contextlib.suppress(SourceError), self._log.attempt():
+                await self._ask_accounting(wanted, due, seen)
+                answered = True
+        if answered or self._log.is_off:  # a failure of accounting's says nothing of the jobs
+            for job_id in due:
+                self._searches[job_id].attempts += 1
+        await self._ask_controller(self._to_be_shown(due), seen)
+
+    def _forget(self, job_id: str) -> None:
+        self._ended.pop(job_id, None)
+        self._searches.pop(job_id, None)
+        self._found.discard(job_id)
+
+    def _due(self, gone: Iterable[str]) -> list[str]:
+        """Return the jobs to ask for now, and note when to ask for them next."""
+        now = self._clock()
+        due = []
+        for job_id in sorted(gone, key=int):
+            search = self._searches.setdefault(job_id, _Search())
+            if job_id not in self._found and search.attempts < ATTEMPTS and now >= search.due_at:
+                search.due_at = now + pause_seconds(self._interval_seconds, search.attempts + 1)
+                due.append(job_id)
+        return due
+
+    async def _ask_accounting(self, wanted: list[str], due: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
+        try:
+            for job_ids in batches(wanted, JOBS_A_CALL):
+                for ended in await self._accounted(job_ids):
+                    if ended.job.job_id in due:
+                        self._note(ended, seen, is_final=not is_half_known(ended))
+        except SourceError:
+            self._pause.after_failure()
+            raise
+        self._was_asked = True
+        self._pause.after_success()
+
+    async def _accounted(self, job_ids: tuple[str, ...]) -> tuple[EndedJob, ...]:
+        """Return what accounting tells of these jobs, whether they have ended or not."""
+        printed = await self._commands.run(*accounting_command(job_ids, self._separator))
+        if printed.status != 0:
+            raise (SourceOffError if _OFF.search(printed.complaint) else SourceError)(printed.complaint)
+        told = parse_accounting(printed.text, self._separator)
+        if printed.text.strip() and not told:
+            raise SourceError("sacct printed what dasktop does not understand")
+        return told
+
+    def _to_be_shown(self, due: Iterable[str]) -> list[str]:
+        """Return the jobs to ask slurmctld for: at once if accounting is off or fails, else when it is late."""
+        late_after = 2 if self._log.error is None else 0
+        unknown = (job_id for job_id in due if job_id not in self._ended)
+        searches = ((job_id, self._searches[job_id]) for job_id in unknown)
+        return [job_id for job_id, search in searches if not search.was_forgotten and search.attempts >= late_after][
+            :SHOWN_A_ROUND
+        ]
+
+    async def _ask_controller(self, job_ids: list[str], seen: Mapping[str, QueuedJob]) -> None:
+        remaining = iter(job_ids)
+
+        async def show_some() -> None:
+            for job_id in remaining:
+                try:
+                    printed = await self._commands.run(*show_job_command(job_id))
+                except SourceError:  # what it would have told stays unknown; slurmctld's trouble shows in the queue
+                    return
+                ended = parse_shown_job(printed.text, job_id)
+                self._searches[job_id].was_forgotten = (
+                    ended is None and _FORGOTTEN.search(printed.complaint) is not None
+                )
+                if ended is not None:
+                    self._note(ended, seen, is_final=self._log.is_off)
+
+        await asyncio.gather(*(show_some() for _ in range(SHOWN_AT_ONCE)))
+
+    def _note(self, ended: EndedJob, seen: Mapping[str, QueuedJob], is_final: bool) -> None:
+        """Keep how a job ended, if it has."""
+        job_id = ended.job.job_id
+        if not is_ended(ended.job.state):
+            return
+        self._ended[job_id] = completed_by(ended, seen.get(job_id))
+        if is_final:
+            self._found.add(job_id)

@@ -1,0 +1,171 @@
+"""The user's jobs in the queue: what to ask ``squeue``, and how to read its answer. Pure; runs nothing.
+
+``-o`` with letters, since they work from SLURM 19.05 on. Nothing that SLURM prints is quoted and a job's name may hold
+anything, so each job stands between two marks that nobody can know beforehand, with its name last.
+"""
+
+from collections.abc import Mapping
+
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.model import Record
+from dasktop.collectors.readings import QueuedJob
+from dasktop.collectors.slurm.nodelist import expand
+from dasktop.collectors.slurm.values import (
+    Resources,
+    count,
+    duration_seconds,
+    gpus_per_node,
+    moment,
+    requested_memory_bytes,
+    resources,
+    whole_number,
+)
+from dasktop.collectors.text import clean, clean_or_none
+
+SEPARATOR = "\x1f"
+
+_LETTERS = {
+    "job_id": "%A",  # the raw id
+    "shown_id": "%i",
+    "array_job_id": "%F",
+    "array_task_id": "%K",
+    "state": "%T",
+    "cpus": "%C",
+    "node_count": "%D",
+    "memory": "%m",
+    "gres": "%b",
+    "time_limit": "%l",
+    "submitted": "%V",
+    "start": "%S",
+    "end": "%e",
+    "nodes": "%N",
+    "user": "%u",
+    "account": "%a",
+    "partition": "%P",
+    "qos": "%q",
+    # Free text last, where a stray separator does least harm. Reasons are an open set, some with spaces and commas.
+    "reason": "%r",
+    "name": "%j",
+}
+_JOB_ID_WIDTH, _TRES_WIDTH = 30, 400
+
+
+class Queue(Record, frozen=True, kw_only=True):
+    """The jobs that were understood, and how many entries were not."""
+
+    jobs: tuple[QueuedJob, ...]
+    not_understood: int = 0
+
+
+def queue_command(user: str, mark: str) -> tuple[str, ...]:
+    """Return what to run. One user's jobs are a narrow RPC (``--me`` needs 20.02; ``-u`` works everywhere)."""
+    return ("squeue", "-h", "-u", user, "-o", mark + SEPARATOR.join(_LETTERS.values()) + mark)
+
+
+def parse_queue(text: str, mark: str, granted: Mapping[str, Resources] | None = None) -> Queue:
+    """Read squeue's answer.
+
+    Parameters
+    ----------
+    text
+        As printed, not cleaned yet.
+    mark
+        The one of `queue_command`.
+    granted
+        Resources by job id, as `parse_resources` reads them; they are better than what squeue's letters tell.
+
+    Raises
+    ------
+    SourceError
+        Something was printed, and none of it was understood.
+    """
+    # Between the marks stand, by turns, what lies around the jobs (newlines, ``CLUSTER: x``) and the jobs.
+    parts = text.split(mark)
+    around, entries = parts[::2], parts[1::2]
+    understood = [_job(entry, granted or {}) for entry in entries]
+    jobs = tuple(job for job in understood if job is not None)
+    strange = [
+        line for part in around for line in part.splitlines() if line.strip() and not line.startswith("CLUSTER:")
+    ]
+    not_understood = len(strange) + len(understood) - len(jobs)
+    if not_understood and not jobs:
+        raise SourceError(f"squeue printed what dasktop does not understand: '{clean(text)[:60]}'")
+    return Queue(jobs=jobs, not_understood=not_understood)
+
+
+def resources_command(user: str) -> tuple[str, ...]:
+    """Return what to run for what each job was granted, or asks for while it waits.
+
+    ``%m`` is a node's or a CPU's minimum, and newer versions don't say which: 22.05 prints ``300M`` for 4 CPUs on 2
+    nodes with ``--mem-per-cpu=300M``, where ``tres-alloc`` says ``mem=1200M``. ``-O`` cuts at a field's width.
+    """
+    return ("squeue", "-h", "-u", user, "-O", f"JobID:{_JOB_ID_WIDTH},tres-alloc:{_TRES_WIDTH}")
+
+
+def parse_resources(text: str) -> dict[str, Resources]:
+    """Read the answer to `resources_command`: resources by job id. Lines that don't fit tell nothing."""
+    found: dict[str, Resources] = {}
+    for line in text.split("\n"):
+        job_id, tres = line[:_JOB_ID_WIDTH].strip(), line[_JOB_ID_WIDTH:].rstrip()
+        if len(tres) >= _TRES_WIDTH:  # cut: its last part may not be whole
+            tres = tres.rpartition(",")[0]
+        if is_job_id(job_id) and "=" in tres:
+            found[job_id] = resources(tres)
+    return found
+
+
+def is_job_id(text: str) -> bool:
+    """Whether this is a raw job id, and so fit to stand in a command."""
+    return whole_number(text) is not None
+
+
+def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
+    values = entry.split(SEPARATOR, len(_LETTERS) - 1)
+    if len(values) != len(_LETTERS) or not is_job_id(values[0]):
+        return None
+    raw = dict(zip(_LETTERS, values, strict=True))
+    text = {name: clean_or_none(value) for name, value in raw.items() if name != "nodes"}
+    job_id, state = raw["job_id"], text["state"]
+    is_array = text["array_task_id"] not in (None, "N/A")
+    het_job_id, plus, _ = raw["shown_id"].partition("+")
+    start, end = moment(raw["start"]), moment(raw["end"])
+    is_pending = state == "PENDING"
+    allocation = granted.get(job_id) or _from_letters(raw)
+    return QueuedJob(
+        job_id=job_id,
+        array_job_id=text["array_job_id"] if is_array else None,
+        array_task_id=text["array_task_id"] if is_array else None,
+        het_job_id=het_job_id if plus and is_job_id(het_job_id) else None,
+        name=text["name"],
+        user=text["user"],
+        account=_told(text["account"]),
+        partition=text["partition"],
+        qos=_told(text["qos"]),
+        state=state,
+        reason=None if text["reason"] == "None" else text["reason"],
+        nodes=expand(raw["nodes"]),
+        submitted_at=moment(raw["submitted"]),
+        started_at=None if is_pending else start,
+        expected_start_at=start if is_pending else None,
+        # A job that waits has no end yet, and for one without a limit SLURM makes one up: a year after its start.
+        ends_at=None if is_pending or raw["time_limit"] == "UNLIMITED" else end,
+        time_limit_seconds=duration_seconds(raw["time_limit"]),
+        cpus=count(raw["cpus"]),
+        memory_bytes=allocation.memory_bytes,
+        gpus=allocation.gpus,
+    )
+
+
+def _from_letters(raw: Mapping[str, str]) -> Resources:
+    """Return what the letters alone tell of memory and GPUs; right where memory was not asked for by the CPU."""
+    cpus, nodes = count(raw["cpus"]), count(raw["node_count"])
+    each = gpus_per_node(raw["gres"])
+    return Resources(
+        cpus=cpus,
+        memory_bytes=requested_memory_bytes(raw["memory"], nodes, cpus),
+        gpus=each * nodes if each is not None and nodes is not None else None,
+    )
+
+
+def _told(text: str | None) -> str | None:
+    return None if text in ("(null)", "N/A") else text

@@ -1,0 +1,87 @@
+"""Asks ``squeue`` for the user's jobs and, once for each new job and for each that starts, what it was granted."""
+
+import secrets
+
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.readings import QueuedJob
+from dasktop.collectors.slurm.commands import Commands, Printed
+from dasktop.collectors.slurm.queue import (
+    Queue,
+    parse_queue,
+    parse_resources,
+    queue_command,
+    resources_command,
+)
+from dasktop.collectors.slurm.values import Resources
+from dasktop.collectors.sources import SourceLog
+
+# After so many refusals in a row, of which an old squeue's "Invalid job format" is one, the letters have to do.
+MAX_REFUSALS = 3
+
+
+class QueueReader:
+    """Knows the user's jobs in the queue.
+
+    Parameters
+    ----------
+    commands
+        To run ``squeue`` with.
+    log
+        Where its answers and failures are noted.
+    user
+        Whose jobs.
+    """
+
+    def __init__(self, commands: Commands, log: SourceLog, user: str) -> None:
+        self._commands = commands
+        self._log = log
+        self._user = user
+        # Unknown beforehand, so that no job's name can hold it.
+        self._mark = f"\x1e{secrets.token_hex(4)}"
+        self._granted: dict[str, Resources] = {}
+        # By job, whether it had started when its resources were read.
+        self._had_started: dict[str, bool] = {}
+        self._refusals = 0
+
+    async def read(self) -> tuple[QueuedJob, ...]:
+        """Ask, and return the jobs.
+
+        Raises
+        ------
+        SourceError
+            squeue failed, or printed nothing but rubbish.
+        """
+        with self._log.attempt():
+            printed = await self._commands.run(*queue_command(self._user, self._mark))
+            queue = _parse(printed, self._mark, self._granted)
+        if await self._learn_resources(queue.jobs):
+            queue = _parse(printed, self._mark, self._granted)
+        if queue.not_understood:
+            # The others were, so this is no failure; yet it is to be seen.
+            self._log.error = f"{queue.not_understood} lines of squeue not understood"
+        return queue.jobs
+
+    async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
+        """Read the resources of new jobs; return whether any were learnt. Failing that, squeue's letters have to do."""
+        started = {job.job_id: job.state not in ("PENDING", "CONFIGURING") for job in jobs}
+        self._granted = {job_id: granted for job_id, granted in self._granted.items() if job_id in started}
+        self._had_started = {job_id: had for job_id, had in self._had_started.items() if job_id in started}
+        new = {job_id for job_id, has in started.items() if self._had_started.get(job_id) != has}
+        if not new or self._refusals >= MAX_REFUSALS:
+            return False
+        try:
+            found = parse_resources((await self._commands.run(*resources_command(self._user))).checked())
+        except SourceError:
+            self._refusals += 1
+            return False
+        self._refusals = 0
+        self._granted |= {job_id: found[job_id] for job_id in new if job_id in found}
+        self._had_started |= {job_id: started[job_id] for job_id in new}
+        return bool(found)
+
+
+def _parse(printed: Printed, mark: str, granted: dict[str, Resources]) -> Queue:
+    text = printed.checked()
+    if not text.strip() and any("error" in line for line in printed.complaints):
+        raise SourceError(printed.complaint)  # of an unknown user, 22.05 only complains, and ends with status 0
+    return parse_queue(text, mark, granted)

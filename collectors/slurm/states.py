@@ -1,0 +1,106 @@
+"""What SLURM's job states mean, and how an ended job's fate is put into one plain sentence.
+
+Pure. The set of states is open: one that isn't known here is shown as it is, and counts as not ended.
+"""
+
+import signal
+
+from dasktop.collectors.model import Fate
+from dasktop.collectors.readings import EndedJob
+from dasktop.collectors.slurm.values import plain_duration, plain_size
+
+ENDED_STATES = frozenset(
+    {
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "REVOKED",
+        "TIMEOUT",
+    }
+)
+"""The base states that a job doesn't leave again by itself (``REVOKED``: a sibling of it runs in another cluster)."""
+
+# SLURM's own mark for a memory kill under cgroups, where a signal would stand: ``OUT_OF_MEMORY 0:125``.
+OUT_OF_MEMORY_SIGNAL = 125
+
+_PLAIN = {
+    "BOOT_FAIL": "lost: a node did not boot",
+    "COMPLETED": "completed",
+    "DEADLINE": "killed: reached its deadline",
+    "NODE_FAIL": "lost: a node failed",
+    "PREEMPTED": "stopped: preempted by another job",
+    "REVOKED": "revoked: another cluster runs it",
+}
+
+
+def is_ended(state: str | None) -> bool:
+    """Whether a job in this state has ended; ``CANCELLED by 1001`` counts by its first word."""
+    return bool(state) and str(state).split(" ", 1)[0] in ENDED_STATES
+
+
+def explain(ended: EndedJob) -> Fate:
+    """Return a job's fate: the state as SLURM says it, except that a memory kill always reads as one."""
+    out_of_memory = _ran_out_of_memory(ended)
+    return Fate(
+        state="OUT_OF_MEMORY" if out_of_memory else ended.job.state or "UNKNOWN",
+        exit_code=ended.exit_code,
+        signal=None if ended.signal == OUT_OF_MEMORY_SIGNAL else ended.signal,
+        ended_at=ended.ended_at,
+        max_rss_bytes=ended.max_rss_bytes,
+        explanation=_memory_kill(ended) if out_of_memory else _explanation(ended),
+    )
+
+
+def _ran_out_of_memory(ended: EndedJob) -> bool:
+    """Tell a memory kill, with cgroups or without.
+
+    Without cgroups (``JobAcctGatherParams=OverMemoryKill``, seen with 22.05) the job is ``FAILED 0:9``, or ``9:0`` if
+    its script hands on what ``srun`` returned; the step is ``CANCELLED by 0``, ``0:9``; and one task held more memory
+    than a node's share of the request.
+    """
+    if ended.job.state == "OUT_OF_MEMORY":
+        return True
+    signals = {ended.signal, *ended.step_signals}
+    if ended.job.state != "FAILED":
+        return False
+    if OUT_OF_MEMORY_SIGNAL in signals:
+        return True
+    memory_bytes, max_rss_bytes = ended.job.memory_bytes, ended.max_rss_bytes
+    if signal.SIGKILL not in signals or memory_bytes is None or max_rss_bytes is None:
+        return False
+    return max_rss_bytes > memory_bytes / max(1, len(ended.job.nodes))
+
+
+def _memory_kill(ended: EndedJob) -> str:
+    held = "" if ended.max_rss_bytes is None else f": one task held {plain_size(ended.max_rss_bytes)}"
+    granted = "" if ended.job.memory_bytes is None else f" of {plain_size(ended.job.memory_bytes)}"
+    return f"killed: ran out of memory{held}{granted if held else ''}"
+
+
+def _explanation(ended: EndedJob) -> str:
+    state, limit_seconds = ended.job.state or "", ended.job.time_limit_seconds
+    if state == "TIMEOUT":
+        return "killed: reached its time limit" + (f" of {plain_duration(limit_seconds)}" if limit_seconds else "")
+    if state == "CANCELLED":
+        by = "" if ended.cancelled_by_uid is None else f" by user {ended.cancelled_by_uid}"
+        return f"cancelled{by}" + ("" if ended.job.started_at else " before it started")
+    if state == "FAILED":
+        if ended.signal:
+            return f"killed by signal {_signal_name(ended.signal)}"
+        how = f"failed with exit code {ended.exit_code}" if ended.exit_code else "failed"
+        # A script that hands on what ``srun`` returned: the signal shows on the step only.
+        steps = " and ".join(map(_signal_name, ended.step_signals))
+        return f"{how}; a step was killed by signal {steps}" if steps else how
+    return _PLAIN.get(state, f"ended as {state}" if state else "ended, and SLURM does not tell how")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{number} ({signal.Signals(number).name})"
+    except ValueError:
+        return str(number)

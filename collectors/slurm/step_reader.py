@@ -1,0 +1,89 @@
+"""Asks ``sstat`` for the steps of running jobs: new jobs at once, all of them once a minute. Keeps the last answer."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Collection
+from time import monotonic
+
+from dasktop.collectors.errors import SourceError, SourceOffError
+from dasktop.collectors.readings import Step
+from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.pacing import Clock, Pause, batches
+from dasktop.collectors.slurm.steps import is_not_yours, parse_steps, real_complaint, steps_command
+from dasktop.collectors.sources import SourceLog
+
+SECONDS_BETWEEN_ROUNDS = 60.0
+JOBS_A_CALL = 100
+# A job that has just started may show no step yet, or one without processes.
+ASKED_WHILE_NEW = 3
+
+
+class StepReader:
+    """Knows the steps of the cluster's running jobs.
+
+    Parameters
+    ----------
+    commands
+        To run ``sstat`` with.
+    log
+        Where its answers and failures are noted.
+    pause
+        Kept after failures.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(self, commands: Commands, log: SourceLog, pause: Pause, clock: Clock = monotonic) -> None:
+        self._commands = commands
+        self._log = log
+        self._pause = pause
+        self._clock = clock
+        self._steps: dict[str, tuple[Step, ...]] = {}
+        self._asked: Counter[str] = Counter()
+        self._settled: set[str] = set()
+        self._last_round_at = float("-inf")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All that are known."""
+        return tuple(step for steps in self._steps.values() for step in steps)
+
+    async def read(self, running: Collection[str]) -> None:
+        """Ask for the steps of these running jobs (raw ids), if it is time; forget those of all others."""
+        self._steps = {job_id: steps for job_id, steps in self._steps.items() if job_id in running}
+        self._settled.intersection_update(running)
+        self._asked = Counter({job_id: times for job_id, times in self._asked.items() if job_id in running})
+        if self._log.is_off or not self._pause.is_over:
+            return
+        is_round = self._clock() - self._last_round_at >= SECONDS_BETWEEN_ROUNDS
+        due = sorted(set(running) if is_round else set(running) - self._settled, key=int)
+        if not due:
+            return
+        with contextlib.suppress(SourceError), self._log.attempt():
+            try:
+                for job_ids in batches(due, JOBS_A_CALL):
+                    await self._ask(job_ids)
+            except SourceError:
+                self._pause.after_failure()
+                raise
+            self._pause.after_success()
+            if is_round:
+                self._last_round_at = self._clock()
+
+    async def _ask(self, job_ids: tuple[str, ...]) -> None:
+        printed = await self._commands.run(*steps_command(job_ids))
+        found = parse_steps(printed.text)
+        # A failure shows in what is said, not in the status: 22.05 ends with 0 in any case.
+        complaint = real_complaint(printed.complaints)
+        if not found and complaint is not None:
+            raise SourceOffError(complaint) if is_not_yours(complaint) else SourceError(complaint)
+        if not found and printed.text.strip():
+            raise SourceError("sstat printed what dasktop does not understand")
+        if printed.status != 0 and not found:
+            raise SourceError(printed.complaint)
+        for job_id in job_ids:
+            self._steps[job_id] = tuple(step for step in found if step.job_id == job_id)
+            self._asked[job_id] += 1
+            is_whole = bool(self._steps[job_id]) and all(step.pids for step in self._steps[job_id])
+            if is_whole or self._asked[job_id] >= ASKED_WHILE_NEW:
+                self._settled.add(job_id)

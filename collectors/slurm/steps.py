@@ -1,0 +1,58 @@
+"""The steps of running jobs, with their processes: what to ask ``sstat``, and how to read its answer.
+
+Pure; runs nothing. sstat is the dearest question of all: it reaches out to each node of each job.
+"""
+
+import re
+from collections.abc import Iterable
+
+from dasktop.collectors.readings import Step
+from dasktop.collectors.slurm.nodelist import expand
+from dasktop.collectors.slurm.queue import is_job_id
+from dasktop.collectors.slurm.values import size_bytes, whole_number
+from dasktop.collectors.text import clean
+
+_FIELDS = ("JobID", "NTasks", "MaxRSS", "Nodelist", "Pids")
+
+# What sstat says, with status 0, of a job that ended in between, waits, or has nothing running at the moment.
+_ABOUT_ONE_JOB = re.compile(r"No steps running for job|couldn't get steps for job")
+_NOT_YOURS = re.compile(r"Invalid user id|[Pp]ermission denied")
+
+
+def steps_command(job_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return what to run for all steps of these jobs (raw ids)."""
+    return ("sstat", "-n", "-P", "-a", "-j", ",".join(job_ids), f"--format={','.join(_FIELDS)}")
+
+
+def parse_steps(text: str) -> tuple[Step, ...]:
+    """Read sstat's answer: one row a step. Rows that don't fit tell nothing."""
+    return tuple(step for line in text.split("\n") if (step := _step(line)) is not None)
+
+
+def real_complaint(complaints: Iterable[str]) -> str | None:
+    """Return the first complaint that isn't merely about one of the jobs asked for."""
+    return next((line for line in complaints if not _ABOUT_ONE_JOB.search(line)), None)
+
+
+def is_not_yours(complaint: str) -> bool:
+    """Whether sstat refused because the jobs are another user's."""
+    return _NOT_YOURS.search(complaint) is not None
+
+
+def _step(line: str) -> Step | None:
+    values = line.split("|")
+    if len(values) != len(_FIELDS):
+        return None
+    name, tasks, max_rss, nodes, pids = values
+    job_id, dot, step_id = name.partition(".")
+    if not is_job_id(job_id) or not dot or not clean(step_id):
+        return None
+    known_pids = (whole_number(pid.strip()) for pid in pids.split(","))
+    return Step(
+        job_id=job_id,
+        step_id=clean(step_id),
+        ntasks=whole_number(tasks.strip()) or None,  # 0: sstat has not reached any yet
+        nodes=expand(nodes),
+        pids=tuple(pid for pid in known_pids if pid is not None),
+        max_rss_bytes=size_bytes(max_rss),
+    )

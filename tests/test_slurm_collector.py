@@ -1,0 +1,179 @@
+"""The collector whole, with programs that stand in for SLURM's: what it hands over, and what it says when one fails."""
+
+import asyncio
+import getpass
+
+import pytest
+
+from dasktop.collectors.errors import SourceError, SourceOffError
+from dasktop.collectors.slurm.collector import SlurmCollector
+from dasktop.collectors.slurm.states import explain
+from tests.fake_programs import CAT, SED, FakePrograms
+
+MIB = 1 << 20
+FIELDS = "{id}|{id}|{id}|N/A|{state}|4|2|300M|N/A|1:00:00|100|200|300|n[1-2]|ada|lab|debug|normal|None|dask-worker"
+ACCOUNTED = "{id}|{id}|ada|lab|debug|normal|{state}|3:0|100|200|300|01:00:00|4|2|1200M|cpu=4,mem=1200M|9M|n[1-2]|x"
+
+
+class FakeSlurm(FakePrograms):
+    """squeue, sacct, sstat and scontrol, whose answers a test sets."""
+
+    def __init__(self, folder) -> None:
+        super().__init__(folder)
+        self.queue({})
+        self.accounting({})
+        answers = ["resources", "queue", "accounted"]
+        resources, queue, accounted = (f"{folder}/{name}.txt" for name in answers)
+        self.program(
+            "squeue",
+            f"""if [ "$4" = -O ]; then exec {CAT} '{resources}'; fi
+            mark=${{5%%\\%A*}}
+            while IFS= read -r line; do printf '%s%s%s\\n' "$mark" "$line" "$mark"; done < '{queue}'""",
+        )
+        self.program("sacct", f"separator=${{3#--delimiter=}}; exec {SED} \"s/|/$separator/g\" '{accounted}'")
+        self.program("sstat", "echo '7.batch|1|5M|n1|42,43'")
+        self.program("scontrol", "echo 'dask worker tcp://h:8786 --name SLURMCluster-0 --nworkers 4'")
+
+    def queue(self, states: dict[str, str]) -> None:
+        lines = (FIELDS.format(id=job_id, state=state).replace("|", "\x1f") for job_id, state in states.items())
+        (self.folder / "queue.txt").write_text("".join(f"{line}\n" for line in lines))
+        granted = (f"{job_id:<30}cpu=4,mem=1200M,node=2\n" for job_id in states)
+        (self.folder / "resources.txt").write_text("".join(granted))
+
+    def accounting(self, states: dict[str, str]) -> None:
+        lines = (ACCOUNTED.format(id=job_id, state=state) for job_id, state in states.items())
+        (self.folder / "accounted.txt").write_text("".join(f"{line}\n" for line in lines))
+
+
+@pytest.fixture
+def slurm(tmp_path):
+    return FakeSlurm(tmp_path)
+
+
+def collector(slurm, user="ada", **options) -> SlurmCollector:
+    return SlurmCollector(user, environment=slurm.environment, **{"interval_seconds": 60.0} | options)
+
+
+def states(collector) -> dict[str, str]:
+    return {log.name: log.source().state for log in collector.sources}
+
+
+async def test_a_jobs_life(slurm):
+    slurm_collector = collector(slurm)
+    assert slurm_collector.reading.jobs == ()
+    slurm.queue({"7": "PENDING"})
+    (waiting,) = (await slurm_collector.read_queue()).jobs
+    assert (waiting.job_id, waiting.state, waiting.memory_bytes) == ("7", "PENDING", 1200 * MIB)
+    (script,) = await slurm_collector.read_scripts()
+    assert (script.job_id, script.scheduler_addresses, script.workers_expected) == ("7", ("tcp://h:8786",), 4)
+
+    slurm.queue({"7": "RUNNING", "8": "RUNNING"})
+    await slurm_collector.read_queue()
+    reading = await slurm_collector.read_details({"7"})
+    assert [(step.job_id, step.step_id, step.pids) for step in reading.steps] == [("7", "batch", (42, 43))]
+    assert [script.job_id for script in reading.scripts] == ["7", "8"]
+    assert reading.ended == ()
+
+    slurm.queue({})
+    slurm.accounting({"7": "FAILED", "8": "FAILED"})
+    await slurm_collector.read_queue()
+    reading = await slurm_collector.read_details({"7"})
+    (ended,) = reading.ended
+    assert (ended.job.job_id, ended.job.name, ended.max_rss_bytes) == ("7", "dask-worker", 9 * MIB)
+    assert explain(ended).explanation == "failed with exit code 3"
+    assert reading.jobs == reading.steps == ()
+    assert [script.job_id for script in reading.scripts] == ["7"]
+    assert slurm_collector.reading == reading
+    assert set(states(slurm_collector).values()) == {"ok"}
+
+
+async def test_whose_jobs(slurm):
+    await collector(slurm, user="-o x; id").read_queue()
+    await collector(slurm, user=None).read_queue()
+    first, second = slurm.calls("squeue")
+    assert first.startswith("-h -u -o x; id -o ")
+    assert second.startswith(f"-h -u {getpass.getuser()} -o ")
+
+
+async def test_the_sources_in_their_order(slurm):
+    names = [log.name for log in collector(slurm).sources]
+    assert names == ["slurm.queue", "slurm.accounting", "slurm.steps", "slurm.scripts"]
+
+
+async def test_without_slurm_it_is_off(slurm):
+    (slurm.folder / "squeue").unlink()
+    slurm_collector = collector(slurm)
+    with pytest.raises(SourceOffError, match=r"^squeue is not on PATH$"):
+        await slurm_collector.read_queue()
+    assert states(slurm_collector)["slurm.queue"] == "off"
+    assert (await slurm_collector.read_details({"7"})).jobs == ()
+    assert await slurm_collector.read_scripts() == ()
+
+
+async def test_when_squeue_fails_what_was_known_stays(slurm):
+    slurm.queue({"7": "RUNNING"})
+    slurm_collector = collector(slurm)
+    before = await slurm_collector.read_queue()
+    slurm.prints("squeue", complaint="slurm_load_jobs error: Unable to contact slurm controller\n", status=1)
+    with pytest.raises(SourceError, match=r"^slurm_load_jobs error: Unable to contact slurm controller$"):
+        await slurm_collector.read_queue()
+    assert states(slurm_collector)["slurm.queue"] == "stale"
+    assert slurm_collector.reading == before
+    assert slurm_collector.reading.taken_at == before.taken_at
+
+
+@pytest.mark.parametrize("rubbish", ["<html>not found</html>\n", "7 job RUNNING\n"])
+async def test_rubbish_is_told_as_such(slurm, rubbish):
+    slurm.prints("squeue", rubbish)
+    with pytest.raises(SourceError, match=r"^squeue printed what dasktop does not understand: '"):
+        await collector(slurm).read_queue()
+
+
+async def test_the_details_fail_each_by_itself_and_raise_nothing(slurm):
+    slurm.queue({"7": "RUNNING"})
+    slurm.prints("sacct", complaint="Slurm accounting storage is disabled\n", status=1)
+    slurm.prints("sstat", complaint="sstat: error: oops\n", status=1)
+    slurm_collector = collector(slurm)
+    await slurm_collector.read_queue()
+    reading = await slurm_collector.read_details({"7", "6"})
+    assert [script.job_id for script in reading.scripts] == ["7"]
+    assert states(slurm_collector) == {
+        "slurm.queue": "ok",
+        "slurm.accounting": "off",
+        "slurm.steps": "error",
+        "slurm.scripts": "ok",
+    }
+    assert slurm_collector.sources[2].error == "sstat: error: oops"
+
+
+async def test_ids_come_from_outside_and_only_numbers_reach_a_command(slurm):
+    slurm_collector = collector(slurm)
+    await slurm_collector.read_queue()
+    await slurm_collector.read_details({"7", "--help", "8; id", "9_1", "", "\x1b", "٧"})
+    (asked,) = slurm.calls("sacct")
+    assert " -j 7 --format" in asked
+    assert not slurm.calls("sstat")
+
+
+async def test_only_the_clusters_jobs_are_asked_for(slurm):
+    slurm.queue({"7": "RUNNING", "8": "RUNNING", "9": "PENDING"})
+    slurm_collector = collector(slurm)
+    await slurm_collector.read_queue()
+    await slurm_collector.read_details({"7", "9"})
+    (asked,) = slurm.calls("sstat")
+    assert " -j 7 --format" in asked
+
+
+async def test_closing_ends_what_runs(slurm):
+    pipe = slurm.folder / "started"
+    slurm.program("squeue", f": > '{pipe}'; exec {CAT} /dev/zero")
+    slurm_collector = collector(slurm)
+    reading = asyncio.create_task(slurm_collector.read_queue())
+    async with asyncio.timeout(60):
+        while not pipe.exists():  # noqa: ASYNC110 - it is another process that makes it
+            await asyncio.sleep(0.01)
+    slurm_collector.close()
+    with pytest.raises(SourceError):
+        await reading
+    with pytest.raises(SourceError, match="not run any more"):
+        await slurm_collector.read_queue()

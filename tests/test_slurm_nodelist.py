@@ -1,0 +1,73 @@
+"""Expanding node lists: as SLURM does it, in SLURM's order, and bounded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.slurm.nodelist import MAX_NODES, expand
+
+# What ``scontrol show hostnames`` of 22.05 makes of them.
+AS_SLURM = {
+    "n1": "n1",
+    "n1,n[2-3],m": "n1 n2 n3 m",
+    "nid0[0099,0156-0157]": "nid00099 nid00156 nid00157",
+    "cn[1,3-4]x[0-1]": "cn1x0 cn1x1 cn3x0 cn3x1 cn4x0 cn4x1",
+    "a[08-10]": "a08 a09 a10",
+    "a[8-10]": "a8 a9 a10",
+    "a[0-010]": "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 a10",
+    "a[00-2]": "a00 a01 a02",
+    "a[1,1]": "a1 a1",
+    "a,b,a": "a b a",
+    "x[0-1][0-1]": "x00 x01 x10 x11",
+    "a[1-2],,b": "a1 a2 b",
+    "r[1-2]c[1-2]n[01-02]": "r1c1n01 r1c1n02 r2c1n01 r2c1n02 r1c2n01 r1c2n02 r2c2n01 r2c2n02",
+    "a[2,1]b[1-2]c[5,4]": "a2b1c5 a2b1c4 a1b1c5 a1b1c4 a2b2c5 a2b2c4 a1b2c5 a1b2c4",
+}
+
+
+@pytest.mark.parametrize(("text", "names"), AS_SLURM.items())
+def test_expands_as_slurm_does(text, names):
+    assert expand(text) == tuple(names.split())
+
+
+def test_the_real_slurm_agrees(real_slurm):
+    assert {text: real_slurm.run("scontrol", "show", "hostnames", text).split() for text in AS_SLURM} == {
+        text: list(expand(text)) for text in AS_SLURM
+    }
+
+
+@pytest.mark.parametrize("text", ["", "(null)", "None assigned", "None", "N/A", "  "])
+def test_no_nodes(text):
+    assert expand(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["a[1", "a]b", "a[]", "a[x-y]", "a[3-1]", "a[1-2/2]", "a[[1-2]]", "a[1-9999999999999999999]"]
+)
+def test_what_is_malformed_stays_as_it_is(text):
+    assert expand(text) == (text,)
+
+
+def test_a_name_may_go_on_behind_its_last_bracket():
+    assert expand("a[1-2]-ib") == ("a1-ib", "a2-ib")
+
+
+def test_an_absurd_range_stays_as_it_is():
+    assert len(expand(f"a[1-{MAX_NODES}]")) == MAX_NODES
+    assert expand(f"a[0-{MAX_NODES}]") == (f"a[0-{MAX_NODES}]",)
+    assert expand("a[1-300]b[1-300]") == ("a[1-300]b[1-300]",)
+    assert expand("a[1-99][1-99][1-99][1-99][1-99]") == ("a[1-99][1-99][1-99][1-99][1-99]",)
+
+
+def test_many_ranges_together_are_bounded_too():
+    names = expand(",".join(f"a[1-{MAX_NODES}]" for _ in range(5)))
+    assert len(names) == MAX_NODES + 4
+
+
+def test_control_characters_are_cleaned_away():
+    assert expand("a\x1b[1-2],b\x07") == ("a 1", "a 2", "b")
+
+
+@given(text=st.text() | st.text(alphabet="ab0123456789[]-,", max_size=60))
+def test_no_text_makes_it_raise_or_grow_without_bound(text):
+    assert len(expand(text)) <= MAX_NODES + text.count(",") + 1

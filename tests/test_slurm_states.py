@@ -1,0 +1,130 @@
+"""States that are final, and fates in plain words."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.readings import EndedJob, QueuedJob
+from dasktop.collectors.slurm.states import explain, is_ended
+
+MIB = 1 << 20
+THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def ended(state, *, exit_code=0, signal=None, max_rss_bytes=None, by=None, step_signals=(), **job) -> EndedJob:
+    return EndedJob(
+        job=QueuedJob(job_id="7", state=state, **{"started_at": THEN, "memory_bytes": 100 * MIB} | job),
+        exit_code=exit_code,
+        signal=signal,
+        ended_at=THEN,
+        max_rss_bytes=max_rss_bytes,
+        cancelled_by_uid=by,
+        step_signals=step_signals,
+    )
+
+
+@pytest.mark.parametrize(
+    "state", ["COMPLETED", "FAILED", "CANCELLED", "CANCELLED by 1001", "OUT_OF_MEMORY", "DEADLINE"]
+)
+def test_states_that_are_final(state):
+    assert is_ended(state)
+
+
+@pytest.mark.parametrize(
+    "state", ["RUNNING", "PENDING", "COMPLETING", "REQUEUED", "SUSPENDED", "SOMETHING_NEW", "", None]
+)
+def test_states_that_are_not(state):
+    assert not is_ended(state)
+
+
+@pytest.mark.parametrize(
+    ("end", "explanation"),
+    [
+        (ended("COMPLETED"), "completed"),
+        (ended("FAILED", exit_code=3), "failed with exit code 3"),
+        (ended("FAILED", exit_code=None), "failed"),
+        (ended("FAILED", exit_code=None, signal=11), "killed by signal 11 (SIGSEGV)"),
+        (ended("FAILED", exit_code=None, signal=99), "killed by signal 99"),
+        (
+            ended("FAILED", exit_code=9, step_signals=(9,)),
+            "failed with exit code 9; a step was killed by signal 9 (SIGKILL)",
+        ),
+        (ended("TIMEOUT", time_limit_seconds=3600), "killed: reached its time limit of 1 h"),
+        (ended("TIMEOUT"), "killed: reached its time limit"),
+        (ended("CANCELLED", by=1001), "cancelled by user 1001"),
+        (ended("CANCELLED"), "cancelled"),
+        (ended("CANCELLED", by=1001, started_at=None), "cancelled by user 1001 before it started"),
+        (ended("NODE_FAIL"), "lost: a node failed"),
+        (ended("PREEMPTED"), "stopped: preempted by another job"),
+        (ended("SOMETHING_NEW"), "ended as SOMETHING_NEW"),
+        (ended(None), "ended, and SLURM does not tell how"),
+    ],
+)
+def test_explanations(end, explanation):
+    fate = explain(end)
+    assert fate.explanation == explanation
+    assert fate.state == (end.job.state or "UNKNOWN")
+    assert (fate.exit_code, fate.signal, fate.ended_at) == (end.exit_code, end.signal, end.ended_at)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        # With cgroups.
+        ended("OUT_OF_MEMORY", exit_code=None, signal=125, max_rss_bytes=99 * MIB),
+        # Without: the batch step; a step whose status the script handed on.
+        ended("FAILED", exit_code=None, signal=9, step_signals=(9,), max_rss_bytes=393 * MIB),
+        ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=393 * MIB),
+        # Each of two nodes had half the memory.
+        ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=60 * MIB, nodes=("n1", "n2")),
+        # A step under cgroups, its status handed on.
+        ended("FAILED", exit_code=1, step_signals=(125,)),
+    ],
+)
+def test_every_kind_of_memory_kill_reads_as_one(end):
+    fate = explain(end)
+    assert fate.state == "OUT_OF_MEMORY"
+    assert fate.explanation.startswith("killed: ran out of memory")
+    assert fate.signal != 125
+
+
+def test_a_memory_kill_says_how_much_was_held():
+    end = ended("FAILED", signal=9, max_rss_bytes=393 * MIB)
+    assert explain(end).explanation == "killed: ran out of memory: one task held 393 MiB of 100 MiB"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ended("FAILED", signal=9, max_rss_bytes=50 * MIB),
+        ended("FAILED", signal=9),
+        ended("FAILED", signal=9, max_rss_bytes=393 * MIB, memory_bytes=None),
+        ended("FAILED", signal=15, max_rss_bytes=393 * MIB),
+        ended("CANCELLED", signal=9, max_rss_bytes=393 * MIB),
+        ended("COMPLETED", max_rss_bytes=393 * MIB),
+    ],
+)
+def test_nothing_else_reads_as_a_memory_kill(end):
+    assert explain(end).state == end.job.state
+
+
+@given(
+    state=st.none() | st.text(),
+    exit_code=st.none() | st.integers(),
+    signal=st.none() | st.integers(0),
+    max_rss_bytes=st.none() | st.integers(0),
+    memory_bytes=st.none() | st.integers(0),
+    step_signals=st.tuples(st.integers(0)),
+)
+def test_any_end_has_an_explanation(state, exit_code, signal, max_rss_bytes, memory_bytes, step_signals):
+    end = ended(
+        state,
+        exit_code=exit_code,
+        signal=signal,
+        max_rss_bytes=max_rss_bytes,
+        memory_bytes=memory_bytes,
+        step_signals=step_signals,
+    )
+    assert explain(end).explanation

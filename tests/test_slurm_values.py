@@ -1,0 +1,172 @@
+"""Reading SLURM's counts, sizes, durations and times; and that no text whatever makes it raise."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.slurm import values
+from dasktop.collectors.slurm.values import Resources
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("402256K", 402256 << 10),
+        ("62.50G", 64000 * MIB),
+        ("1.50K", 1536),
+        ("17532K", 17532 << 10),
+        ("0", 0),
+        (" 5M ", 5 * MIB),
+        ("2T", 2 << 40),
+        ("16?", None),
+        ("", None),
+        ("-3M", None),
+        ("3MM", None),
+        ("1e9", None),
+        ("٣", None),
+    ],
+)
+def test_sizes(text, expected):
+    assert values.size_bytes(text) == expected
+
+
+def test_a_bare_number_has_the_unit_that_its_field_has():
+    assert values.size_bytes("100", default_unit="M") == 100 * MIB
+    assert values.size_bytes("100G", default_unit="M") == 100 * GIB
+
+
+def test_slurm_shortens_large_counts():
+    assert values.count("1K") == 1024
+    assert values.count("12") == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "cpus", "expected"),
+    [
+        ("300M", 2, 8, 600 * MIB),
+        ("4000Mn", 3, 8, 12000 * MIB),
+        ("2Gc", 1, 12, 24 * GIB),
+        ("4000", 1, 1, 4000 * MIB),
+        ("0", 2, 8, None),  # all that a node has
+        ("2Gc", 1, None, None),
+        ("2G", None, 12, None),
+        ("", 1, 1, None),
+    ],
+)
+def test_requested_memory_is_the_whole_jobs(text, nodes, cpus, expected):
+    assert values.requested_memory_bytes(text, nodes, cpus) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1-02:03:04", 93784),
+        ("02:03:04", 7384),
+        ("1:00:00", 3600),
+        ("10:00", 600),
+        ("0:42", 42),
+        ("1-00:00:00", 86400),
+        ("00:10:00", 600),
+        ("UNLIMITED", None),
+        ("NOT_SET", None),
+        ("Partition_Limit", None),
+        ("INVALID", None),
+        ("12", None),
+        ("", None),
+    ],
+)
+def test_durations(text, expected):
+    assert values.duration_seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1795383875", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
+        ("2026-11-22T21:44:35", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
+        ("0", None),
+        ("N/A", None),
+        ("Unknown", None),
+        ("None", None),
+        ("NONE", None),
+        ("", None),
+        ("999999999999", None),
+        ("2026-13-45T99:99:99", None),
+    ],
+)
+def test_times(text, expected):
+    assert values.moment(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cpu=4,mem=1200M,node=2,billing=4", Resources(cpus=4, memory_bytes=1200 * MIB, gpus=0)),
+        ("cpu=64,mem=62.50G,node=4", Resources(cpus=64, memory_bytes=64000 * MIB, gpus=0)),
+        ("cpu=8,mem=1G,gres/gpu=2,gres/gpu:a100=2", Resources(cpus=8, memory_bytes=GIB, gpus=2)),
+        ("cpu=8,mem=1G,gres/gpu:a100=2,gres/gpu:v100=1", Resources(cpus=8, memory_bytes=GIB, gpus=3)),
+        ("billing=4,cpu=4,mem=100", Resources(cpus=4, memory_bytes=100 * MIB, gpus=0)),
+        ("", Resources()),
+        ("N/A", Resources()),
+    ],
+)
+def test_trackable_resources(text, expected):
+    assert values.resources(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gpu:2", 2),
+        ("gres:gpu:2", 2),
+        ("gres/gpu:4", 4),
+        ("gres/gpu=1", 1),
+        ("gpu:a100:2(S:0-1)", 2),
+        ("gres:gpu:a100:2,gres:nvme:1", 2),
+        ("gpu:a100:1,gpu:v100:2", 3),
+        ("nvme:1", None),
+        ("N/A", None),
+        ("", None),
+    ],
+)
+def test_gpus_of_a_node(text, expected):
+    assert values.gpus_per_node(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(3600, "1 h"), (5400, "1 h 30 min"), (60, "1 min"), (172800, "2 d"), (93784, "1 d 2 h"), (0, "0 s")],
+)
+def test_durations_for_people(seconds, expected):
+    assert values.plain_duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(512, "512 B"), (100 * MIB, "100 MiB"), (1536, "1.5 KiB"), (5000 << 40, "5000 TiB")]
+)
+def test_sizes_for_people(size, expected):
+    assert values.plain_size(size) == expected
+
+
+READERS = [
+    values.size_bytes,
+    values.count,
+    values.whole_number,
+    values.duration_seconds,
+    values.moment,
+    values.resources,
+    values.gpus_per_node,
+    lambda text: values.requested_memory_bytes(text, 2, 3),
+]
+ALMOST_VALUES = st.text(alphabet="0123456789KMGTPE.:-,=/()gpumres cpuT", max_size=40)
+
+
+@given(text=st.text() | ALMOST_VALUES)
+def test_no_text_makes_a_reader_raise(text):
+    for reader in READERS:
+        reader(text)
