@@ -1,0 +1,95 @@
+"""Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
+
+from typing import Any
+
+from dasktop.collectors.dask.address import host_of
+from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whole, word
+from dasktop.collectors.dask.shipped_scheduler import WORKER_FIELDS
+from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Worker
+
+
+class SchedulerReading(Record, frozen=True, kw_only=True):
+    """What the scheduler itself told, at one moment."""
+
+    cluster: Cluster
+    workers: tuple[Worker, ...]
+    with_nanny: frozenset[str]
+    """The addresses of workers that a nanny watches."""
+
+
+def decode(answer: dict[str, Any]) -> SchedulerReading:
+    """Return the records; a worker without an address can't be told from others and is left out."""
+    rows = [
+        dict(zip(WORKER_FIELDS, row, strict=True))
+        for row in map(sequence, sequence(answer.get("workers")))
+        if len(row) == len(WORKER_FIELDS)
+    ]
+    workers = tuple(worker for row in rows if (worker := _worker(row)))
+    return SchedulerReading(
+        cluster=Cluster(
+            scheduler_address=word(answer.get("address")),
+            scheduler_id=word(answer.get("id")),
+            dask_version=word(answer.get("dask_version")),
+            task_counts=_task_counts(answer.get("task_counts")),
+            owner=_owner(answer.get("owner")),
+        ),
+        workers=workers,
+        with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
+    )
+
+
+def _worker(row: dict[str, Any]) -> Worker | None:
+    address = word(row["address"])
+    if address is None:
+        return None
+    executing, processing = whole(row["executing"]), whole(row["processing"])
+    return Worker(
+        name=word(row["name"]) or address,
+        address=address,
+        pid=whole(row["pid"]),
+        nanny_pid=None,
+        host=host_of(address),
+        status=word(row["status"]),
+        nthreads=whole(row["nthreads"]),
+        memory_limit_bytes=whole(row["memory_limit"]) or None,  # 0 is dask's word for no limit
+        memory_bytes=whole(row["memory"]),
+        managed_bytes=whole(row["managed"]),
+        spilled_bytes=whole(row["spilled"]),
+        cpu_percent=real(row["cpu"]),
+        executing=executing,
+        queued=None if executing is None or processing is None else max(0, processing - executing),
+        stored=whole(row["stored"]),
+        last_seen_seconds=seconds(row["last_seen_seconds"]),
+        evidence=None,
+    )
+
+
+def _task_counts(counts: object) -> dict[str, int] | None:
+    if not isinstance(counts, dict):
+        return None
+    return {state: number for key, value in counts.items() if (state := word(key)) and (number := whole(value))}
+
+
+def _owner(answer: object) -> Owner | None:
+    owner = mapping(answer)
+    class_name = word(owner.get("class"))
+    if class_name is None:
+        return None
+    jobs = mapping(owner.get("job_ids"))
+    return Owner(
+        class_name=class_name,
+        name=word(owner.get("name")),
+        host=word(owner.get("host")),
+        pid=whole(owner.get("pid")),
+        cores_per_job=whole(owner.get("cores")),
+        memory_per_job_bytes=whole(owner.get("memory")),
+        processes_per_job=whole(owner.get("processes")),
+        adaptive=_adaptive(owner.get("adaptive")),
+        job_ids={name: job_id for key, value in jobs.items() if (name := word(key)) and (job_id := word(value))},
+    )
+
+
+def _adaptive(answer: object) -> Adaptive | None:
+    bounds = mapping(answer)
+    minimum = whole(bounds.get("minimum"))
+    return None if minimum is None else Adaptive(minimum=minimum, maximum=whole(bounds.get("maximum")))

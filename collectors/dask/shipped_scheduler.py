@@ -1,0 +1,265 @@
+"""Runs inside the user's scheduler, shipped there as source text: adds the two handlers that dasktop polls.
+
+Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing of ours, changes nothing but ``handlers``, and
+never raises into the scheduler's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+import weakref
+from typing import Any
+
+READING = "dasktop_v1_reading"
+ASK_WORKERS = "dasktop_v1_ask_workers"
+
+# A worker travels as a list in this order: names would be most of the bytes.
+WORKER_FIELDS = (
+    "address",
+    "name",
+    "pid",
+    "has_nanny",
+    "status",
+    "nthreads",
+    "memory_limit",
+    "memory",
+    "managed",
+    "spilled",
+    "cpu",
+    "executing",
+    "processing",
+    "stored",
+    "last_seen_seconds",
+)
+
+# Counting tasks costs about a microsecond a prefix, and a prefix is never forgotten. Beyond this many, only what the
+# scheduler counts anyhow is told.
+MOST_COLLECTIONS = 5000
+LONGEST_TEXT = 1000
+LARGEST_INTEGER = 2**63 - 1
+NOTHING_SPILLED = {"memory": 0, "disk": 0}
+
+
+def dasktop_install(dask_scheduler: Any) -> None:
+    """Add the handlers, or replace those of an earlier dasktop. Its name appears in the scheduler's log."""
+    owner_finder = OwnerFinder(dask_scheduler)
+
+    # Old and new versions hand a handler its connection if its first parameter is called `comm`.
+    def reading(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return read(dask_scheduler, owner_finder)
+        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return {"error": text(repr(error))}
+
+    async def ask_workers(comm: Any = None, addresses: Any = (), **how: Any) -> dict[str, Any]:  # noqa: ARG001 - same
+        try:
+            return await ask(dask_scheduler, addresses, **how)
+        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return {"error": text(repr(error))}
+
+    dask_scheduler.handlers[READING] = reading
+    dask_scheduler.handlers[ASK_WORKERS] = ask_workers
+
+
+def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
+    """Return all that a snapshot needs of the scheduler, without looping over tasks."""
+    now = time.time()
+    return {
+        "id": text(scheduler.id),
+        "address": text(scheduler.address),
+        "dask_version": text(getattr(sys.modules.get("dask"), "__version__", None)),
+        "task_counts": count_tasks(scheduler),
+        "owner": owner_finder.describe(),
+        "workers": [describe_worker(worker, now) for worker in list(scheduler.workers.values())],
+    }
+
+
+def describe_worker(worker: Any, now: float) -> list[Any]:
+    """Return one worker in the order of WORKER_FIELDS. Written to be quick: there may be thousands."""
+    metrics = worker.metrics
+    get = metrics.get
+    name = worker.name
+    # Renamed between 2022.6 and 2022.12; where spilling is off, some versions send nothing.
+    spilled = get("spilled_bytes") or get("spilled_nbytes") or NOTHING_SPILLED
+    managed = worker.nbytes - spilled["memory"]  # as WorkerState.memory has it
+    # It may be below 0, as the two come at different times, or any number that the user's types claim to weigh.
+    if type(managed) is not int or not 0 <= managed <= LARGEST_INTEGER:
+        managed = 0 if managed < 0 else plain(managed)
+    processing = len(worker.processing)
+    return [
+        worker.address,
+        name if type(name) is str and name.isascii() else text(name),
+        worker.pid,
+        0 if worker.nanny is None else 1,
+        worker.status._name_,
+        worker.nthreads,
+        worker.memory_limit,
+        get("memory"),
+        managed,
+        spilled["disk"],
+        get("cpu"),
+        min(len(worker.executing), processing),  # as old as the heartbeat: what has ended since is not in `processing`
+        processing,
+        len(worker.has_what),
+        now - worker.last_seen,
+    ]
+
+
+def count_tasks(scheduler: Any) -> dict[str, int]:
+    """Return the number of tasks by state; leaves out states that would take long to count."""
+    collections = scheduler.task_prefixes
+    if isinstance(getattr(type(next(iter(collections.values()), None)), "states", None), property):
+        collections = scheduler.task_groups  # here a prefix counts by asking its groups, so ask them at once
+    counts: dict[str, int] = {}
+    if len(collections) <= MOST_COLLECTIONS:
+        for collection in list(collections.values()):
+            for state, count in collection.states.items():
+                if count:
+                    counts[state] = counts.get(state, 0) + count
+        counts.pop("forgotten", None)
+        return counts
+    counts["processing"] = sum(len(worker.processing) for worker in scheduler.workers.values())
+    counts["no-worker"] = len(scheduler.unrunnable)
+    if hasattr(scheduler, "queued"):  # from 2022.9
+        counts["queued"] = len(scheduler.queued)
+    return counts
+
+
+class OwnerFinder:
+    """Finds and describes the SpecCluster whose scheduler this is, if it lives in this process."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler = scheduler
+        self.found: Any = None
+        self.job: dict[str, Any] = {}
+
+    def describe(self) -> dict[str, Any] | None:
+        """Return the owner in plain data, or None."""
+        try:
+            owner = self.find()
+            return None if owner is None else self.describe_found(owner)
+        except Exception:  # noqa: BLE001 - the owner is the user's object, of any class; without it, the rest is told
+            return None
+
+    def find(self) -> Any:
+        """Return the owner itself, or None."""
+        owner = self.found and self.found()
+        if owner is not None and owner.scheduler is self.scheduler:
+            return owner
+        spec = sys.modules.get("distributed.deploy.spec")
+        self.found, self.job = None, {}
+        for owner in list(spec.SpecCluster._instances) if spec else ():
+            if owner.scheduler is self.scheduler:
+                self.found = weakref.ref(owner)
+                return owner
+        return None
+
+    def describe_found(self, owner: Any) -> dict[str, Any]:
+        """Return this owner in plain data; its workers are jobs, with ids, only where it is dask-jobqueue's."""
+        if not self.job:
+            self.job = describe_job(owner)
+        return {
+            "class": text(type(owner).__name__),
+            "name": text(getattr(owner, "name", None)),
+            "host": text(socket.gethostname()),
+            "pid": os.getpid(),
+            "adaptive": describe_adaptive(getattr(owner, "_adaptive", None)),
+            "job_ids": {
+                text(name): text(job.job_id)
+                for name, job in list(owner.workers.items())
+                if getattr(job, "job_id", None)
+            },
+            **self.job,
+        }
+
+
+def describe_job(owner: Any) -> dict[str, Any]:
+    """Return what one job of a dask-jobqueue cluster has; it is the same for all, and never changes."""
+    job = next((job for job in owner.workers.values() if hasattr(job, "worker_processes")), None)
+    if job is None:
+        try:  # where cores and memory stand in the YAML files alone, only a job made from them tells
+            job = getattr(owner, "_dummy_job", None)
+        except Exception:  # noqa: BLE001 - it raises what the user's settings make it raise; then they stay unknown
+            job = None
+    return {
+        "cores": plain(getattr(job, "worker_cores", None)),
+        "memory": plain(getattr(job, "worker_memory", None)),
+        "processes": plain(getattr(job, "worker_processes", None)),
+    }
+
+
+def describe_adaptive(adaptive: Any) -> dict[str, Any] | None:
+    """Return the bounds while adaptive scaling runs, else None. An Adaptive that was stopped stays in its place."""
+    # `periodic_callback` is None once stopped, in all versions; `state` tells more, from 2025.
+    if adaptive is None or adaptive.periodic_callback is None or getattr(adaptive, "state", "running") == "stopped":
+        return None
+    return {"minimum": plain(adaptive.minimum), "maximum": plain(adaptive.maximum)}
+
+
+async def ask(
+    scheduler: Any, addresses: Any, messages: Any, worker_seconds: float, all_seconds: float, at_once: int
+) -> dict[str, Any]:
+    """Send the messages, in order, to each of the workers; return what each answered to the last, and how that went.
+
+    Not through Scheduler.broadcast: there one worker that hangs holds up all answers, and each that fails is an error
+    in the user's log.
+    """
+    deadline = time.monotonic() + all_seconds
+    slots = asyncio.Semaphore(at_once)
+
+    async def ask_one(address: str) -> list[Any]:
+        async with slots:
+            seconds = min(worker_seconds, deadline - time.monotonic())
+            if seconds <= 0:
+                return ["not asked", None]
+            try:
+                return ["answered", await asyncio.wait_for(talk(scheduler, address, messages), seconds)]
+            except (asyncio.TimeoutError, OSError):  # noqa: UP041 - before Python 3.11, it is no OSError
+                return ["silent", None]
+            except Exception as error:  # noqa: BLE001 - send_recv raises whatever the worker says it raised
+                return ["refused", text(str(error))]
+
+    answers = await asyncio.gather(*[ask_one(address) for address in addresses])
+    return dict(zip(addresses, answers))  # noqa: B905 - `strict` is unknown to Python 3.8
+
+
+async def talk(scheduler: Any, address: str, messages: Any) -> Any:
+    """Send the messages to one worker and return its last answer."""
+    from distributed.core import send_recv
+
+    answer = None
+    comm = await scheduler.rpc.connect(address)
+    try:
+        for message in messages:
+            answer = await send_recv(comm, **message)
+            if isinstance(answer, dict) and answer.get("status") == "error":
+                raise RuntimeError(answer.get("exception_text") or "it failed")
+    finally:
+        scheduler.rpc.reuse(address, comm)
+    return answer
+
+
+def plain(value: Any) -> Any:
+    """Return what msgpack can say of it."""
+    if value is None or isinstance(value, (str, bytes)):
+        return text(value)
+    try:
+        number = int(value) if int(value) == value else float(value)
+    except (TypeError, ValueError, OverflowError):  # no number; or infinity, of which int() makes an OverflowError
+        return None if isinstance(value, float) else text(value)
+    return number if abs(number) <= LARGEST_INTEGER else float(number)
+
+
+def text(value: Any) -> Any:
+    """Return it as text that msgpack can say, and not endlessly long; None stays None."""
+    if value is None:
+        return None
+    try:
+        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    except Exception:  # noqa: BLE001 - it is the user's own object, of any class
+        value = type(value).__name__
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

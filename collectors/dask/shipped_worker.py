@@ -1,0 +1,117 @@
+"""Runs inside the user's workers, shipped there as source text: adds the handlers that tell its place and its threads.
+
+Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing of ours, changes nothing but ``handlers``, and
+never raises into the worker's log.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PLACE = "dasktop_v1_place"
+THREADS = "dasktop_v1_threads"
+
+# A thread travels as a list in this order.
+THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key")
+SLURM_VARIABLES = (
+    "SLURM_JOB_ID",
+    "SLURM_JOBID",
+    "SLURM_STEP_ID",
+    "SLURM_STEPID",
+    "SLURM_PROCID",
+    "SLURMD_NODENAME",
+    "SLURM_TASK_PID",
+)
+LONGEST_TEXT = 1000
+LONGEST_CGROUP = 8000
+MOST_THREADS = 2000
+
+
+def dasktop_install(dask_worker: Any) -> None:
+    """Add the handlers, or replace those of an earlier dasktop. Its name appears in the worker's log."""
+
+    # Old and new versions hand a handler its connection if its first parameter is called `comm`.
+    def place(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return read_place()
+        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return {"error": text(repr(error))}
+
+    def threads(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return {"at": time.monotonic(), "threads": read_threads(dask_worker)}
+        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return {"error": text(repr(error))}
+
+    dask_worker.handlers[PLACE] = place
+    dask_worker.handlers[THREADS] = threads
+
+
+def read_place() -> dict[str, Any]:
+    """Return who and where this process is; what it means is found out on dasktop's side."""
+    environment = {name: text(os.environ[name]) for name in SLURM_VARIABLES if name in os.environ}
+    return {
+        "pid": os.getpid(),
+        "parent_pid": os.getppid(),
+        "host": text(socket.gethostname()),
+        "environment": environment,
+        "cgroup": read_file("/proc/self/cgroup", LONGEST_CGROUP),
+    }
+
+
+def read_threads(worker: Any) -> list[list[Any]]:
+    """Return this process's threads in the order of THREAD_FIELDS. To be called in the event loop's thread."""
+    import psutil
+
+    with worker.active_threads_lock:
+        keys = dict(worker.active_threads)
+    python_threads = {thread.native_id: thread for thread in threading.enumerate()}
+    compute = compute_threads(worker)
+    rows = []
+    for native_id, user_seconds, system_seconds in psutil.Process().threads()[:MOST_THREADS]:
+        thread = python_threads.get(native_id)
+        if thread is None:  # a library's own, such as BLAS's
+            name, role, key = read_file(f"/proc/self/task/{native_id}/comm", 100), "other", None
+        else:
+            name, key = thread.name, keys.get(thread.ident)
+            role = "compute" if key is not None or thread.ident in compute else "other"
+            if thread.ident == threading.get_ident():
+                role = "event loop"
+        rows.append([native_id, text(name), role, user_seconds + system_seconds, text(key)])
+    return rows
+
+
+def compute_threads(worker: Any) -> set[Any]:
+    """Return the idents of the threads in which tasks and actors run, busy or idle."""
+    # The name alone would take in other workers of this process, where there are several.
+    return {
+        thread.ident
+        for role, executor in list(worker.executors.items())
+        if role != "offload"
+        for thread in list(getattr(executor, "_threads", ()))
+    }
+
+
+def read_file(path: str, most: int) -> Any:
+    """Return the start of a file as text, or None where there is none."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(most).decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+
+
+def text(value: Any) -> Any:
+    """Return it as text that msgpack can say, and not endlessly long; None stays None."""
+    if value is None:
+        return None
+    try:
+        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    except Exception:  # noqa: BLE001 - it is the user's own object, of any class
+        value = type(value).__name__
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

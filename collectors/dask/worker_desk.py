@@ -1,0 +1,118 @@
+"""Asks the workers, through the scheduler, who they are and what their threads do.
+
+Never connects to a worker itself: often only the scheduler can reach them. One that hangs costs its own answer alone.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from dasktop.collectors.dask.connection import Connection
+from dasktop.collectors.dask.introductions import Introductions
+from dasktop.collectors.dask.plain import mapping, sequence
+from dasktop.collectors.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS
+from dasktop.collectors.dask.shipped_worker import PLACE, THREADS
+from dasktop.collectors.dask.shipping import packed
+from dasktop.collectors.dask.threads import ThreadMeter
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.model import Thread, Worker
+from dasktop.collectors.readings import WorkerReading
+
+_AT_ONCE = 64
+_WORKER_SECONDS = 1.0
+"""For one worker to answer. A healthy one takes milliseconds, unless a task holds the GIL."""
+
+
+class WorkerDesk:
+    """Completes the scheduler's view of the workers by what they tell themselves.
+
+    Parameters
+    ----------
+    seconds
+        For all that is asked in one go. Who wasn't asked by then is asked the next time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._introductions = Introductions()
+        self._meter = ThreadMeter()
+
+    async def complete(
+        self, connection: Connection, reading: SchedulerReading, threads_of: Collection[str]
+    ) -> tuple[WorkerReading, ...]:
+        """Ask the workers that are new who they are, and those at ``threads_of`` for their threads."""
+        workers = reading.workers
+        self._introductions.forget_all_but(workers)
+        self._meter.forget_all_but({worker.address for worker in workers})
+        await self._get_to_know(connection, self._introductions.due(workers, time.monotonic()))
+        threads = await self._read_threads(connection, [worker for worker in workers if worker.address in threads_of])
+        return tuple(
+            self._complete(worker, worker.address in reading.with_nanny, threads.get(worker.address, ()))
+            for worker in workers
+        )
+
+    def _complete(self, worker: Worker, has_nanny: bool, threads: tuple[Thread, ...]) -> WorkerReading:
+        told = self._introductions.of(worker)
+        if told is None:
+            return WorkerReading(worker=worker)
+        nanny_pid = told.parent_pid if has_nanny else None
+        worker = replace(
+            worker,
+            pid=told.pid or worker.pid,
+            nanny_pid=nanny_pid,
+            host=told.host or worker.host,
+            threads=threads,
+        )
+        return WorkerReading(worker=worker, place=told.place, place_was_read=True)
+
+    async def _get_to_know(self, connection: Connection, workers: Sequence[Worker]) -> None:
+        messages: list[dict[str, Any]] = [
+            {"op": "run", "function": packed("shipped_worker")},
+            # Else the scheduler would keep a connection to each worker open.
+            {"op": PLACE, "close": True},
+        ]
+        for worker, answer in await self._ask(connection, workers, messages):
+            self._introductions.introduce(worker, answer)
+
+    async def _read_threads(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, tuple[Thread, ...]]:
+        now = time.monotonic()
+        askable = [
+            worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker, now)
+        ]
+        answers = await self._ask(connection, askable, [{"op": THREADS}])
+        return {worker.address: self._meter.measure(worker.address, worker.pid, answer) for worker, answer in answers}
+
+    async def _ask(
+        self, connection: Connection, workers: Sequence[Worker], messages: list[dict[str, Any]]
+    ) -> list[tuple[Worker, dict[Any, Any]]]:
+        """Return the workers that answered, each with its answer; note who was silent and who refused."""
+        if not workers or connection.closed:
+            return []
+        try:
+            answers = mapping(
+                await connection.call(
+                    ASK_WORKERS,
+                    self._seconds + _WORKER_SECONDS,
+                    addresses=[worker.address for worker in workers],
+                    messages=messages,
+                    worker_seconds=_WORKER_SECONDS,
+                    all_seconds=self._seconds,
+                    at_once=_AT_ONCE,
+                )
+            )
+        except SourceError:
+            return []  # the scheduler's own reading is good; the next one tells if it is in trouble
+        answered = []
+        for worker in workers:
+            how, answer = (*sequence(answers.get(worker.address)), None, None)[:2]
+            if how == "answered" and isinstance(answer, dict) and "error" not in answer:
+                self._introductions.note_answered(worker)
+                answered.append((worker, answer))
+            elif how == "silent":
+                self._introductions.note_silent(worker, time.monotonic())
+            elif how in ("refused", "answered"):
+                self._introductions.note_refused(worker)
+        return answered

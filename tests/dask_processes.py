@@ -1,0 +1,148 @@
+"""Dask schedulers and workers as processes of their own, as a user starts them, with their logs. All on loopback."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dasktop.collectors.dask.collector import DaskCollector
+from dasktop.collectors.readings import DaskReading
+
+PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class DaskProcess:
+    """``dask scheduler`` or ``dask worker``, running until the ``with`` block ends.
+
+    Parameters
+    ----------
+    module
+        ``distributed.cli.dask_scheduler`` or ``distributed.cli.dask_worker``.
+    python
+        The Python that runs it, which may have another distributed.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = [str(python), "-m", module, *arguments]
+        self._environment = {**os.environ, **(environment or {})}
+        self._folder = tempfile.TemporaryDirectory(prefix="dasktop-test-")
+        self.folder = Path(self._folder.name)
+        self._log = self.folder / "log"
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self.folder, env=self._environment, start_new_session=True
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> list[str]:
+        """What it wrote so far, a line each."""
+        return self._log.read_text().splitlines()
+
+    def stop(self) -> None:
+        """End it and whatever it started: they are a session of their own."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until the condition holds; fail with the log if that takes too long, or the process ends."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            log = "\n".join(self.log)
+            assert self._process.poll() is None, f"it ended before {what}:\n{log}"
+            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{log}"
+            time.sleep(0.05)
+
+
+class Scheduler(DaskProcess):
+    """A scheduler; its address is known once the block begins."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        port: int = 0,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            "distributed.cli.dask_scheduler",
+            *("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0", *arguments),
+            python=python,
+            environment=environment,
+        )
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.wait_for(lambda: bool(self._addresses()), "the scheduler's address")
+        self.address = self._addresses()[0]
+        return self
+
+    def _addresses(self) -> list[str]:
+        return [line.split()[-1] for line in self.log if "Scheduler at:" in line]
+
+
+class Workers(DaskProcess):
+    """``dask worker``, with as many workers as the arguments say; all have registered once the block begins."""
+
+    def __init__(
+        self,
+        address: str,
+        *arguments: str,
+        count: int = 1,
+        python: str | Path = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._count = count
+        super().__init__(
+            "distributed.cli.dask_worker",
+            *(address, "--host", "127.0.0.1", "--nworkers", str(count), "--no-dashboard", *arguments),
+            python=python,
+            environment=environment,
+        )
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.wait_for(lambda: sum("Registered to:" in line for line in self.log) >= self._count, "the workers")
+        return self
+
+
+async def read_until(
+    collector: DaskCollector, condition: Callable[[DaskReading], bool], threads_of: tuple[str, ...] = ()
+) -> DaskReading:
+    """Read again and again until a reading fulfils the condition, and return that one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition(reading := await collector.read(threads_of)):
+        assert time.monotonic() < deadline, f"waited in vain; the last reading is {reading}"
+        await asyncio.sleep(0.05)
+    return reading

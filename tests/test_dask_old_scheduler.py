@@ -1,0 +1,125 @@
+"""A scheduler and workers of distributed 2023.5, in an environment of their own: users' clusters are older than we.
+
+Where pip can't install it, this fails in CI, and is left out elsewhere.
+"""
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.dask.collector import DaskCollector, check
+from tests.dask_processes import Scheduler, Workers, read_until
+
+VERSION = "2023.5.0"
+INSTALL_SECONDS = 150
+
+# Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.
+CLIENT = """
+import sys, time
+from distributed import Client
+client = Client(sys.argv[1])
+def spin(seconds):
+    until = time.time() + seconds
+    while time.time() < until:
+        pass
+done = client.submit(str, 1)
+done.result()
+spinning = client.submit(spin, 600, key="spin", pure=False)
+waiting = [client.submit(time.sleep, 600, key=("sleep", i), pure=False) for i in range(3)]
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the old distributed, made once a session."""
+    folder = tmp_path_factory.mktemp("old-distributed")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    with (folder / "pip.log").open("w+") as log:
+        try:
+            wanted = [f"distributed=={VERSION}", f"dask=={VERSION}"]
+            subprocess.run([*pip, *wanted], check=True, stdout=log, stderr=log, timeout=INSTALL_SECONDS)
+        except subprocess.SubprocessError as error:
+            log.seek(0)
+            reason = f"pip can't install distributed {VERSION}: {error}: {log.read()[-500:]}"
+            if os.environ.get("CI"):
+                pytest.fail(reason)
+            pytest.skip(reason)
+    return python
+
+
+@pytest.fixture(scope="session")
+def old_scheduler(old_python: Path) -> Iterator[Scheduler]:
+    with Scheduler(python=old_python) as scheduler:
+        yield scheduler
+
+
+@pytest.fixture(scope="session")
+def old_workers(old_python: Path, old_scheduler: Scheduler) -> Iterator[Workers]:
+    place = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0"}
+    with Workers(
+        old_scheduler.address, "--nthreads", "2", "--name", "old", count=2, python=old_python, environment=place
+    ) as workers:
+        yield workers
+
+
+@pytest.fixture
+def four_tasks(old_python: Path, old_scheduler: Scheduler, old_workers: Workers) -> Iterator[None]:
+    """One task that spins and three that sleep, submitted by a client of the old version."""
+    client = subprocess.Popen([old_python, "-c", CLIENT, old_scheduler.address], stdin=subprocess.PIPE)
+    yield
+    client.kill()
+    client.wait()
+
+
+async def test_it_is_another_version_than_ours(old_python: Path) -> None:
+    def version(python: str | Path) -> str:
+        program = "import distributed; print(distributed.__version__)"
+        return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+    assert version(old_python) == VERSION
+    assert version(sys.executable) != VERSION
+
+
+async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
+    before = len(old_scheduler.log)
+    collector = DaskCollector(old_scheduler.address)
+    reading = await read_until(collector, lambda seen: all(w.worker.memory_bytes for w in seen.workers))
+    assert collector.refusal is None
+    assert reading.cluster.dask_version == VERSION
+    assert reading.cluster.scheduler_id == await check(old_scheduler.address, None, 5)
+    assert {worker.worker.name for worker in reading.workers} == {"old-0", "old-1"}
+    for seen in reading.workers:
+        assert seen.place is not None
+        assert seen.place.job_id == "4711"
+        assert seen.worker.nanny_pid == old_workers.pid
+        assert seen.worker.host == os.uname().nodename
+        assert seen.worker.spilled_bytes == 0
+    assert len(old_scheduler.log[before:]) <= 2
+    await collector.close()
+
+
+@pytest.mark.usefixtures("four_tasks")
+async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    reading = await read_until(collector, lambda seen: sum(w.worker.executing or 0 for w in seen.workers) == 4)
+    assert reading.cluster.task_counts == {"memory": 1, "processing": 4}
+    assert sum(seen.worker.stored or 0 for seen in reading.workers) == 1
+
+    addresses = tuple(seen.worker.address for seen in reading.workers)
+    reading = await read_until(
+        collector,
+        lambda seen: any((t.cpu_percent or 0) > 50 and t.task_key for w in seen.workers for t in w.worker.threads),
+        addresses,
+    )
+    compute = [thread for seen in reading.workers for thread in seen.worker.threads if thread.role == "compute"]
+    assert {thread.task_key for thread in compute} == {"spin", *(f"('sleep', {i})" for i in range(3))}
+    assert [thread.task_key for thread in compute if (thread.cpu_percent or 0) > 50] == ["spin"]
+    await collector.close()

@@ -1,0 +1,146 @@
+"""TLS schedulers: attaching with certificates, and clear words where they are missing, wrong, or on one side only."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import dask.config
+import pytest
+from distributed import Scheduler, Security, Worker
+
+from dasktop.collectors.dask.collector import DaskCollector, check
+from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.options import TlsFiles
+
+TIMEOUT_SECONDS = 2.0
+HANGS_SECONDS = 20.0
+
+
+def make_certificates(folder: Path, name: str) -> TlsFiles:
+    """Make a key and a certificate that is its own authority, good for a day."""
+    files = TlsFiles(
+        ca_file=str(folder / f"{name}.crt"), cert=str(folder / f"{name}.crt"), key=str(folder / f"{name}.key")
+    )
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}"),
+            *("-keyout", str(files.key), "-out", str(files.cert)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    return make_certificates(tmp_path_factory.mktemp("tls"), "ours")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    return make_certificates(tmp_path_factory.mktemp("tls"), "theirs")
+
+
+@pytest.fixture
+async def scheduler(ours: TlsFiles) -> AsyncIterator[Scheduler]:
+    """A scheduler that speaks TLS, with one worker."""
+    security = Security(
+        require_encryption=True,
+        tls_ca_file=ours.ca_file,
+        tls_scheduler_cert=ours.cert,
+        tls_scheduler_key=ours.key,
+        tls_worker_cert=ours.cert,
+        tls_worker_key=ours.key,
+    )
+    async with (
+        Scheduler(host="tls://127.0.0.1", port=0, dashboard_address=":0", security=security) as scheduler,
+        Worker(scheduler.address, nthreads=1, security=security, dashboard_address=":0"),
+    ):
+        yield scheduler
+
+
+async def complaint(address: str, tls: TlsFiles | None) -> str:
+    """Return what is said of an address that can't be attached to."""
+    collector = DaskCollector(address, tls=tls, timeout_seconds=TIMEOUT_SECONDS)
+    async with asyncio.timeout(HANGS_SECONDS):
+        with pytest.raises(NoSchedulerError) as checked:
+            await check(address, tls, TIMEOUT_SECONDS)
+        with pytest.raises(NoSchedulerError) as read:
+            await collector.read()
+        await collector.close()
+    assert str(read.value) == str(checked.value)
+    assert str(read.value).isprintable()
+    return str(read.value)
+
+
+async def test_reads_with_certificates(scheduler: Scheduler, ours: TlsFiles) -> None:
+    assert scheduler.address.startswith("tls://")
+    assert await check(scheduler.address, ours, TIMEOUT_SECONDS) == scheduler.id
+    collector = DaskCollector(scheduler.address, tls=ours)
+    for _ in range(2):
+        reading = await collector.read()
+        assert [worker.place_was_read for worker in reading.workers] == [True]
+    await collector.close()
+
+
+async def test_reads_with_certificates_from_dasks_configuration(scheduler: Scheduler, ours: TlsFiles) -> None:
+    client = {"ca-file": ours.ca_file, "client": {"cert": ours.cert, "key": ours.key}}
+    with dask.config.set({"distributed.comm.tls": {**dask.config.get("distributed.comm.tls"), **client}}):
+        assert await check(scheduler.address, None, TIMEOUT_SECONDS) == scheduler.id
+        assert await check(scheduler.address, TlsFiles(), TIMEOUT_SECONDS) == scheduler.id
+
+
+async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:
+    assert await complaint(scheduler.address, None) == (
+        f"{scheduler.address} needs certificates: give --tls-ca-file, --tls-cert and --tls-key, "
+        "or set distributed.comm.tls in dask's configuration"
+    )
+
+
+@pytest.mark.parametrize("with_certificates", [False, True])
+async def test_plain_address_of_a_tls_scheduler(scheduler: Scheduler, ours: TlsFiles, with_certificates: bool) -> None:
+    address = scheduler.address.replace("tls://", "tcp://")
+    line = await complaint(address, ours if with_certificates else None)
+    assert line.startswith(f"{address} speaks TLS: say {scheduler.address}")
+
+
+async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as plain:
+        address = plain.address.replace("tcp://", "tls://")
+        assert await complaint(address, ours) == f"{address} is not encrypted: say {plain.address}"
+        assert await check(plain.address, ours, TIMEOUT_SECONDS) == plain.id, (
+            "certificates that aren't needed do no harm"
+        )
+
+
+async def test_certificates_of_another_authority(scheduler: Scheduler, theirs: TlsFiles) -> None:
+    line = await complaint(scheduler.address, theirs)
+    assert line == (
+        f"can't talk to {scheduler.address}: its certificate is not from the authority that we trust (--tls-ca-file)"
+    )
+
+
+async def test_certificate_that_the_scheduler_does_not_trust(
+    scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles
+) -> None:
+    line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=theirs.cert, key=theirs.key))
+    assert line.startswith(f"can't talk to {scheduler.address}: it doesn't accept our certificate (--tls-cert): ")
+
+
+async def test_certificates_that_cannot_be_used(ours: TlsFiles, tmp_path: Path) -> None:
+    address = "tls://127.0.0.1:1"
+    missing = str(tmp_path / "missing.pem")
+    line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=missing, key=ours.key))
+    assert line == f"can't read {missing}, a certificate or key for {address}"
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("no certificate")
+    line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=str(nonsense), key=ours.key))
+    assert line.startswith(f"can't use the certificates for {address}: ")
+
+
+async def test_encryption_required_by_dasks_configuration() -> None:
+    with dask.config.set({"distributed.comm.require-encryption": True}):
+        line = await complaint("tcp://127.0.0.1:1", None)
+    assert line == "tcp://127.0.0.1:1 is not encrypted, and dask's configuration requires encryption: say tls://…"
