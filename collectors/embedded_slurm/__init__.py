@@ -1,1 +1,6 @@
 """A SLURM small enough to embed: real commands and real processes, and no daemon to install."""
+
+from dasktop.collectors.embedded_slurm.cluster import EmbeddedSlurm, EmbeddedSlurmError
+from dasktop.collectors.embedded_slurm.settings import Partition
+
+__all__ = ["EmbeddedSlurm", "EmbeddedSlurmError", "Partition"]

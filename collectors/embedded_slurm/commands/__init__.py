@@ -1,0 +1,1 @@
+"""SLURM's commands, as functions from a call to a reply. One file a command; none of them touches a process."""

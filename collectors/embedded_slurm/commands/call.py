@@ -1,0 +1,97 @@
+"""What a command is given, and what it gives back.
+
+No command prints or reads by itself; the controller does.
+"""
+
+import pwd
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dasktop.collectors.embedded_slurm.options import Given, Option, Refused, read
+from dasktop.collectors.embedded_slurm.records import Job
+from dasktop.collectors.embedded_slurm.settings import VERSION
+from dasktop.collectors.embedded_slurm.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a command: what stood on its command line, and where and when it ran."""
+
+    command: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    work_dir: str
+    uid: int
+    now: float
+    workload: Workload
+
+    @property
+    def user(self) -> str:
+        """The caller's name."""
+        return user_name(self.uid)
+
+    @property
+    def time_format(self) -> str | None:
+        """How the caller wants times (``%s``: epoch seconds); None for SLURM's own form."""
+        return self.environment.get("SLURM_TIME_FORMAT")
+
+    def read(self, options: Sequence[Option], *, permute: bool = True) -> Given:
+        """Read the command line, and refuse what the command does not know."""
+        return read(options, self.arguments, permute=permute)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a command prints, and its exit status."""
+
+    out: str = ""
+    err: str = ""
+    status: int = 0
+
+
+VERSION_REPLY = Reply(f"slurm-wlm {VERSION}\n")
+
+
+def refusal(command: str, refused: Refused) -> Reply:
+    """Turn a refusal into what the user sees: ``squeue: error: …`` and a status."""
+    return Reply(err=f"{command}: error: {refused}\n" if not refused.bare else f"{refused}\n", status=refused.status)
+
+
+def lines(rows: Sequence[str]) -> str:
+    """Join lines, each with its end."""
+    return "".join(f"{row}\n" for row in rows)
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, or the number where it has none (as in a container)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def users(names: Sequence[str]) -> set[int]:
+    """Return the numbers of users given by name or number.
+
+    Raises
+    ------
+    Refused
+        For a user that does not exist.
+    """
+    found = set()
+    for name in names:
+        try:
+            found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            raise Refused(f"Invalid user: {name}") from None
+    return found
+
+
+def matches(value: str, wanted: Sequence[str] | None) -> bool:
+    """Whether a value is among those wanted; nothing wanted means everything."""
+    return wanted is None or value in wanted
+
+
+def priority_order(job: Job) -> tuple[bool, int, int]:
+    """Sort key: who is served first."""
+    return (job.held, job.array_job_id or job.id, job.id)

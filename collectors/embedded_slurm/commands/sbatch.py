@@ -1,0 +1,80 @@
+"""sbatch: take in a script.
+
+The script may come from a file, from standard input, or from ``--wrap``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply
+from dasktop.collectors.embedded_slurm.options import Given, Refused
+from dasktop.collectors.embedded_slurm.submission import BATCH_OPTIONS, build, script_options
+
+_NOT_A_SCRIPT = (
+    "This does not look like a batch script.  The first line must start with #! followed by the path to an interpreter."
+)
+
+
+def reads_stdin(call: Call) -> bool:
+    """Whether the script comes from standard input: none is named, and none is wrapped."""
+    given = call.read(BATCH_OPTIONS, permute=False)
+    return not given.rest and "wrap" not in given and "version" not in given
+
+
+def sbatch(call: Call, stdin: str | None = None) -> Reply:
+    """Answer one sbatch; `stdin` is the script if it has to come from there."""
+    given = call.read(BATCH_OPTIONS, permute=False)
+    if "version" in given:
+        return VERSION_REPLY
+    script, name, command = _script(call, given, stdin)
+    # What stands on the command line wins over the script's own lines.
+    options = Given({**script_options(script).values, **given.values})
+    settings = call.workload.settings
+    request = build(
+        settings,
+        options,
+        call.environment,
+        call.work_dir,
+        user=call.user,
+        uid=call.uid,
+        name=name,
+        command=command,
+        script=script,
+        arguments=tuple(given.rest[1:]),
+    )
+    job = call.workload.submit(request, call.now, held="hold" in options)
+    if "parsable" in options:
+        return Reply(f"{job.id}\n")
+    return Reply("" if "quiet" in options else f"Submitted batch job {job.id}\n")
+
+
+def _script(call: Call, given: Given, stdin: str | None) -> tuple[str, str, str]:
+    """Return the script, the job's usual name, and the command that squeue shows."""
+    wrapped = given.get("wrap")
+    if wrapped is not None:
+        if given.rest:
+            raise Refused("Script arguments not permitted with --wrap option")
+        return f"#!/bin/sh\n# This script was created by sbatch --wrap.\n\n{wrapped}\n", "wrap", "(null)"
+    if stdin is not None:
+        return _checked(stdin), "sbatch", "(null)"
+    path = _find(given.rest[0], call.work_dir, call.environment)
+    try:
+        script = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        raise Refused(f"Unable to open file {given.rest[0]}") from None
+    return _checked(script), path.name, str(path)
+
+
+def _find(name: str, work_dir: str, environment: Mapping[str, str]) -> Path:
+    """Return the script's path; as SLURM does, a bare name that is not here is looked for on PATH."""
+    here = Path(work_dir, name)
+    if "/" in name or here.is_file():
+        return here
+    candidates = (Path(folder, name) for folder in environment.get("PATH", "").split(":") if folder)
+    return next((path for path in candidates if path.is_file()), here)
+
+
+def _checked(script: str) -> str:
+    if not script.startswith("#!"):
+        raise Refused(_NOT_A_SCRIPT)
+    return script

@@ -1,0 +1,104 @@
+"""The controller: one process that owns everything an embedded SLURM has (`python -m …controller FOLDER`).
+
+It lives as long as its lifeline, its standard input, is held by somebody; then it ends every process and every file.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from dasktop.collectors.embedded_slurm.client import SOCKET_NAME
+from dasktop.collectors.embedded_slurm.conversation import Conversation
+from dasktop.collectors.embedded_slurm.processes import adopt_orphans, reap, sweep
+from dasktop.collectors.embedded_slurm.settings import Settings
+from dasktop.collectors.embedded_slurm.workload import Workload
+
+TICK_SECONDS = 0.25
+MEASURE_SECONDS = 1.0
+# From SIGTERM to SIGKILL when the whole of it ends.
+PATIENCE_SECONDS = 2.0
+
+
+class Controller:
+    """Listens for commands, keeps the workload going, and says when something changed."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.workload = Workload(settings, folder)
+        self._changed = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._conversations: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until the lifeline is cut, or a signal says so."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGCHLD, self.step)
+        loop.add_reader(sys.stdin.fileno(), self._stop.set)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.setblocking(False)
+        # Relative, since the path of a socket holds about 100 bytes: the controller's folder is its work dir.
+        listener.bind(SOCKET_NAME)
+        listener.listen(128)
+        print("ready", flush=True)
+        tasks = [asyncio.create_task(self._accept(listener)), asyncio.create_task(self._tick())]
+        stopped = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        listener.close()
+        for task in (*tasks, stopped, *self._conversations):
+            task.cancel()
+        for task in done:
+            task.result()
+
+    def step(self) -> None:
+        """Collect what ended, do what is due, and wake whoever waits for a change."""
+        now = time.time()
+        for pid, (status, cpu_seconds) in reap().items():
+            self.workload.runner.ended(pid, status, cpu_seconds, now)
+        self.workload.advance(now)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def changed(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
+
+    async def _tick(self) -> None:
+        measured_at = 0.0
+        while True:
+            now = time.time()
+            if abs(now - measured_at) >= MEASURE_SECONDS:
+                measured_at = now
+                self.workload.runner.measure(now)
+            self.step()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            connection.setblocking(False)
+            task = asyncio.create_task(Conversation(self, connection).hold())
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
+
+
+def main(folder: Path) -> None:
+    """Run a controller in `folder`, and leave nothing behind."""
+    os.chdir(folder)
+    adopt_orphans()
+    settings = Settings.read(folder)
+    try:
+        asyncio.run(Controller(settings, folder).run())
+    finally:
+        sweep(settings.token, PATIENCE_SECONDS, [os.getpid()])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

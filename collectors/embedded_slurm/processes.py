@@ -1,0 +1,201 @@
+"""Which live processes belong to which task of one embedded SLURM, and how they are ended.
+
+Never touches a process that is not a descendant of ours and does not carry our own mark.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import psutil
+
+# Every process that a job starts inherits it: TOKEN:JOB:STEP:RANK.
+MARK = "DASKTOP_EMBEDDED_SLURM_TASK"
+_GONE = (psutil.NoSuchProcess, psutil.AccessDenied)
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Which task: the job's id, the step's, and the task's rank."""
+
+    job: int
+    step: str
+    rank: int
+
+    def mark(self, token: str) -> str:
+        """Return the value of the mark for a process of this task."""
+        return f"{token}:{self.job}:{self.step}:{self.rank}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one task's processes use together."""
+
+    pids: tuple[int, ...]
+    rss_bytes: int
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    process: psutil.Process
+    key: TaskKey | None
+
+
+class ProcessTable:
+    """The processes of one embedded SLURM.
+
+    A process belongs to a task if it carries the mark, is the task's own process, or has a parent that belongs.
+    What was found once stays found, so a process that drops its environment and its parent is still known.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._seen: dict[int, _Seen] = {}
+
+    def scan(self, roots: Mapping[int, TaskKey], *, thorough: bool = False) -> dict[TaskKey, list[psutil.Process]]:
+        """Find the live processes of every task.
+
+        Parameters
+        ----------
+        roots
+            The processes that we started and have not reaped, by pid.
+        thorough
+            Look again at processes that did not belong last time; else they are taken to stay strangers, which
+            keeps the second-by-second look cheap on a busy machine.
+        """
+        pids = set(psutil.pids())
+        for pid in [pid for pid, seen in self._seen.items() if pid not in pids or (thorough and seen.key is None)]:
+            del self._seen[pid]
+        for pid in sorted(pids - self._seen.keys()):
+            self._look_at(pid, roots)
+        found: dict[TaskKey, list[psutil.Process]] = {}
+        for pid, seen in list(self._seen.items()):
+            if seen.key is None:
+                continue
+            if _alive(seen.process):
+                found.setdefault(seen.key, []).append(seen.process)
+            elif pid not in roots:
+                del self._seen[pid]
+        return found
+
+    def _look_at(self, pid: int, roots: Mapping[int, TaskKey]) -> None:
+        try:
+            process = psutil.Process(pid)
+            key = roots.get(pid) or self._key_by_mark(process) or self._key_by_parent(process)
+        except _GONE:
+            return
+        self._seen[pid] = _Seen(process, key)
+
+    def _key_by_mark(self, process: psutil.Process) -> TaskKey | None:
+        try:
+            mark = process.environ().get(MARK, "")
+        except (*_GONE, OSError):
+            return None
+        token, *rest = mark.split(":")
+        if token != self._token or len(rest) != 3 or not (rest[0].isdigit() and rest[2].isdigit()):
+            return None
+        return TaskKey(int(rest[0]), rest[1], int(rest[2]))
+
+    def _key_by_parent(self, process: psutil.Process) -> TaskKey | None:
+        parent = self._seen.get(process.ppid())
+        return parent.key if parent is not None else None
+
+
+def usage(processes: Iterable[psutil.Process]) -> Usage:
+    """Measure processes: the resident sets' sum (shared pages count again, as in SLURM's own) and CPU time.
+
+    A process's own figure includes its children that ended, so their time is not lost.
+    """
+    pids: list[int] = []
+    rss_bytes, cpu_seconds = 0, 0.0
+    for process in processes:
+        try:
+            with process.oneshot():
+                rss_bytes += process.memory_info().rss
+                cpu_seconds += sum(process.cpu_times()[:4])
+        except _GONE:
+            continue
+        pids.append(process.pid)
+    return Usage(tuple(pids), rss_bytes, cpu_seconds)
+
+
+def send(processes: Iterable[psutil.Process], signal_number: int) -> None:
+    """Send a signal; a process that is gone, or whose pid another took over, is left alone (psutil checks that)."""
+    for process in processes:
+        try:
+            process.send_signal(signal_number)
+        except _GONE:
+            continue
+
+
+def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) -> None:
+    """End every process of one embedded SLURM: asked to end first, killed when `patience_seconds` are over.
+
+    Parameters
+    ----------
+    token
+        Which embedded SLURM.
+    ancestors
+        Pids whose descendants are all ours, too.
+    """
+    deadline = time.monotonic() + patience_seconds
+    asked: set[int] = set()
+    while left := _everything(token, ancestors):
+        if time.monotonic() >= deadline:
+            send(left, signal.SIGKILL)
+        else:
+            send([process for process in left if process.pid not in asked], signal.SIGTERM)
+            send([process for process in left if process.pid not in asked], signal.SIGCONT)
+            asked.update(process.pid for process in left)
+        psutil.wait_procs(left, timeout=0.05)
+        reap()
+
+
+def _everything(token: str, ancestors: Iterable[int]) -> list[psutil.Process]:
+    found = {process.pid: process for group in ProcessTable(token).scan({}).values() for process in group}
+    for pid in ancestors:
+        try:
+            descendants = psutil.Process(pid).children(recursive=True)
+        except _GONE:
+            continue
+        found.update({process.pid: process for process in descendants if _alive(process)})
+    found.pop(os.getpid(), None)
+    return list(found.values())
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except _GONE:
+        return False
+
+
+def reap() -> dict[int, tuple[int, float]]:
+    """Collect children that ended.
+
+    Returns
+    -------
+    dict
+        By pid: the status of wait(2), and the CPU seconds of the process and of what it collected itself.
+    """
+    ended: dict[int, tuple[int, float]] = {}
+    while True:
+        try:
+            pid, status, resources = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended[pid] = status, resources.ru_utime + resources.ru_stime
+
+
+def adopt_orphans() -> None:
+    """Become the new parent of descendants whose parent ends, so that none gets out of sight (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,0 +1,221 @@
+"""Jobs that run: start their tasks, watch their limits, end them, see the last process gone.
+
+It never chooses who runs; that is `scheduler`'s and `workload`'s.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from dasktop.collectors.embedded_slurm import launch
+from dasktop.collectors.embedded_slurm.environment import task_environment
+from dasktop.collectors.embedded_slurm.launch import Streams
+from dasktop.collectors.embedded_slurm.processes import ProcessTable, TaskKey, send, usage
+from dasktop.collectors.embedded_slurm.records import Job, State, Step, Task
+from dasktop.collectors.embedded_slurm.settings import Settings
+
+# What SLURM gives as the signal of a memory kill, and of a job whose files or folder could not be opened.
+OUT_OF_MEMORY_SIGNAL = 125
+LAUNCH_FAILED_SIGNAL = 53
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    job: Job
+    step: Step
+    task: Task
+
+
+class Runner:
+    """The running part of the embedded SLURM: owns every process that a job consists of."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._table = ProcessTable(settings.token)
+        self._roots: dict[int, _Root] = {}
+        self._active: dict[int, Job] = {}
+        self._pids: dict[TaskKey, tuple[int, ...]] = {}
+
+    @property
+    def active(self) -> list[Job]:
+        """Jobs that run or are completing."""
+        return list(self._active.values())
+
+    def pids(self, job: Job, step: Step) -> dict[Task, tuple[int, ...]]:
+        """Return the processes of each of a step's tasks, as of the last measurement."""
+        return {task: self._pids.get(TaskKey(job.id, str(step.id), task.rank), ()) for task in step.tasks}
+
+    # Starting
+
+    def start_batch(self, job: Job, now: float) -> None:
+        """Start a job's script on its first node; a script that cannot be started fails the job."""
+        self._active[job.id] = job
+        node = job.nodes[0]
+        step = Step("batch", "batch", (node,), [Task(0, 0, node)], {node: job.allocation[node].cpus}, now)
+        job.steps.append(step)
+        try:
+            task = step.tasks[0]
+            environment = task_environment(self._settings, job, step, task, job.request.environment)
+            task.pid = launch.start_batch(job, node, environment, self._script(job))
+        except OSError:
+            step.state, step.signal, step.ended_at = State.CANCELLED, LAUNCH_FAILED_SIGNAL, now
+            self._end(job, State.FAILED, "JobLaunchFailure", now)
+            job.signal = LAUNCH_FAILED_SIGNAL
+            return
+        self._roots[task.pid] = _Root(job, step, task)
+
+    def _script(self, job: Job) -> Path:
+        return self._folder / "jobs" / str(job.id) / "slurm_script"
+
+    def hold_allocation(self, job: Job) -> None:
+        """Note a job that has no script: an srun from outside any job brings its step."""
+        self._active[job.id] = job
+
+    def start_step(
+        self,
+        job: Job,
+        step: Step,
+        arguments: Sequence[str],
+        inherited: Mapping[str, str],
+        work_dir: str,
+        streams: Sequence[Streams],
+    ) -> None:
+        """Start all tasks of an srun step, each with its streams.
+
+        Raises
+        ------
+        OSError
+            When a process could not be started; the tasks started before it are killed.
+        """
+        job.steps.append(step)
+        for task, own in zip(step.tasks, streams, strict=True):
+            environment = task_environment(self._settings, job, step, task, inherited)
+            try:
+                task.pid = launch.start(arguments, environment, work_dir, own)
+            except OSError:
+                self.kill_step(job, step)
+                raise
+            self._roots[task.pid] = _Root(job, step, task)
+
+    # Ending
+
+    def end(self, job: Job, state: State, reason: str, now: float, message: str = "") -> None:
+        """Ask a running job to end, and kill it when its time to do so is over (KillWait)."""
+        self._end(job, state, reason, now)
+        job.kill_at = now + self._settings.kill_wait_seconds
+        if message and job.request.script is not None:
+            node = job.nodes[0]
+            when = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
+            launch.tell(launch.output_paths(job, node)[1], f"*** JOB {job.id} ON {node} {message.format(when)} ***")
+        self.send(job, (signal.SIGCONT, signal.SIGTERM))
+
+    def _end(self, job: Job, state: State, reason: str, now: float) -> None:
+        job.state, job.reason, job.completing, job.ended_at, job.kill_at = state, reason, True, now, now
+
+    def send(self, job: Job, signals: Iterable[int], step: Step | None = None) -> None:
+        """Send signals to all processes of a job, or of one of its steps."""
+        found = self._find(thorough=True)
+        for number in signals:
+            for key, processes in found.items():
+                if key.job == job.id and (step is None or key.step == str(step.id)):
+                    send(processes, number)
+
+    def kill_step(self, job: Job, step: Step) -> None:
+        """Kill one step, as when its srun is gone."""
+        self.send(job, (signal.SIGKILL,), step)
+
+    def ended(self, pid: int, status: int, cpu_seconds: float, now: float) -> None:
+        """Take note that one of our children ended (status as of wait(2))."""
+        root = self._roots.pop(pid, None)
+        if root is None:
+            return
+        root.task.exit_status = status
+        root.task.cpu_seconds = max(root.task.cpu_seconds, cpu_seconds)
+        if all(task.exit_status is not None for task in root.step.tasks):
+            self._end_step(root.job, root.step, now)
+
+    def _end_step(self, job: Job, step: Step, now: float) -> None:
+        step.ended_at = now
+        statuses = [task.exit_status or 0 for task in step.tasks]
+        step.exit_code = max(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0 for status in statuses)
+        step.signal = max(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0 for status in statuses)
+        if job.state is State.OUT_OF_MEMORY:
+            step.state, step.exit_code, step.signal = State.OUT_OF_MEMORY, 0, OUT_OF_MEMORY_SIGNAL
+        elif step.signal:
+            step.state = State.CANCELLED
+        else:
+            step.state = State.FAILED if step.exit_code else State.COMPLETED
+        if step.id != "batch":
+            job.derived_exit_code = max(job.derived_exit_code, step.exit_code)
+            self.kill_step(job, step)
+        if step.id == "batch" or job.request.script is None:
+            job.exit_code, job.signal = step.exit_code, step.signal
+            if not job.state.ended:
+                failed = bool(step.exit_code or step.signal)
+                self._end(
+                    job, State.FAILED if failed else State.COMPLETED, "NonZeroExitCode" if failed else "None", now
+                )
+
+    # Watching
+
+    def watch(self, now: float) -> None:
+        """End jobs whose time is over, kill what does not go, and close jobs whose last process is gone."""
+        for job in self.active:
+            if not job.completing and job.ends_at is not None and now >= job.ends_at:
+                self.end(job, State.TIMEOUT, "TimeLimit", now, "CANCELLED AT {} DUE TO TIME LIMIT")
+        completing = [job for job in self.active if job.completing]
+        if not completing:
+            return
+        found = self._find(thorough=True)
+        for job in completing:
+            left = [process for key, processes in found.items() if key.job == job.id for process in processes]
+            if left and job.kill_at is not None and now >= job.kill_at:
+                send(left, signal.SIGKILL)
+            elif not left and not any(root.job is job for root in self._roots.values()):
+                job.completing, job.done_at = False, now
+                del self._active[job.id]
+                shutil.rmtree(self._script(job).parent, ignore_errors=True)
+
+    def measure(self, now: float) -> None:
+        """Measure every task, and kill the jobs that use more memory on a node than they have there."""
+        if not self._active:
+            return
+        found = self._find()
+        self._pids = {}
+        for job in self.active:
+            on_node = dict.fromkeys(job.nodes, 0)
+            for step in job.steps:
+                for task in step.tasks:
+                    on_node[task.node] += self._measure_task(TaskKey(job.id, str(step.id), task.rank), task, found)
+            limits = {node: share.memory_mb * 2**20 for node, share in job.allocation.items()}
+            if any(limits[node] and used > limits[node] for node, used in on_node.items()):
+                self._out_of_memory(job, now)
+
+    def _measure_task(self, key: TaskKey, task: Task, found: Mapping[TaskKey, list[psutil.Process]]) -> int:
+        measured = usage(found.get(key, ()))
+        self._pids[key] = measured.pids
+        task.rss_bytes = measured.rss_bytes
+        task.peak_rss_bytes = max(task.peak_rss_bytes, measured.rss_bytes)
+        task.cpu_seconds = max(task.cpu_seconds, measured.cpu_seconds)
+        return measured.rss_bytes
+
+    def _out_of_memory(self, job: Job, now: float) -> None:
+        if job.completing:
+            return
+        self._end(job, State.OUT_OF_MEMORY, "OutOfMemory", now)
+        job.signal = OUT_OF_MEMORY_SIGNAL
+        if job.request.script is not None:
+            text = f"Detected 1 oom_kill event in StepId={job.id}.batch. Some of the step tasks have been OOM Killed."
+            launch.tell(launch.output_paths(job, job.nodes[0])[1], text)
+        self.send(job, (signal.SIGKILL,))
+
+    def _find(self, *, thorough: bool = False) -> dict[TaskKey, list[psutil.Process]]:
+        roots = {pid: TaskKey(root.job.id, str(root.step.id), root.task.rank) for pid, root in self._roots.items()}
+        return self._table.scan(roots, thorough=thorough)

@@ -1,0 +1,196 @@
+"""sacct: how jobs ended, as our collectors read it."""
+
+import getpass
+import re
+import sys
+
+from tests.contract.embedded import EmbeddedCommands
+from tests.contract.reading import Row, accounts, kilobytes, printed, queue, until
+from tests.slurm.commands import SlurmCommands
+
+HOW = "State,ExitCode"
+
+
+def ended(slurm: SlurmCommands, job_id: str, state: str, fields: str = HOW, timeout: float = 60) -> dict[str, Row]:
+    """Wait until accounting has a job and all its steps in their last state, and read it."""
+    slurm.wait_for(job_id, state, timeout=timeout)
+    slurm.wait_for_accounting(job_id, state)
+    until(lambda: {row["State"] for row in accounts(slurm, HOW, job_id).values()}, lambda seen: "RUNNING" not in seen)
+    return accounts(slurm, fields, job_id)
+
+
+def test_a_completed_job_and_its_steps(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("srun -J inner true", "-J", "a|b", "-N", "2", "-n", "4", "--mem=1G", "-t", "3")
+    fields = "JobIDRaw,JobName,User,Account,Partition,State,ExitCode,DerivedExitCode,NNodes,NTasks,AllocCPUS,ReqMem"
+    rows = ended(slurm, job_id, "COMPLETED", f"{fields},NodeList,Timelimit")
+    common = {"Account": "lab", "State": "COMPLETED", "ExitCode": "0:0"}
+    assert rows == {
+        job_id: common
+        | {
+            "JobIDRaw": job_id,
+            "JobName": "a|b",
+            "User": getpass.getuser(),
+            "Partition": "debug",
+            "DerivedExitCode": "0:0",
+            "NNodes": "2",
+            "NTasks": "",
+            "AllocCPUS": "4",
+            "ReqMem": "2G",
+            "NodeList": "n[1-2]",
+            "Timelimit": "00:03:00",
+        },
+        f"{job_id}.batch": common
+        | {
+            "JobIDRaw": f"{job_id}.batch",
+            "JobName": "batch",
+            "User": "",
+            "Partition": "",
+            "DerivedExitCode": "",
+            "NNodes": "1",
+            "NTasks": "1",
+            "AllocCPUS": "3",
+            "ReqMem": "",
+            "NodeList": "n1",
+            "Timelimit": "",
+        },
+        f"{job_id}.0": common
+        | {
+            "JobIDRaw": f"{job_id}.0",
+            "JobName": "inner",
+            "User": "",
+            "Partition": "",
+            "DerivedExitCode": "",
+            "NNodes": "2",
+            "NTasks": "4",
+            "AllocCPUS": "4",
+            "ReqMem": "",
+            "NodeList": "n[1-2]",
+            "Timelimit": "",
+        },
+    }
+
+
+def test_times_and_use(slurm: SlurmCommands) -> None:
+    burn = f"{sys.executable} -c 'import time; x = bytearray(60_000_000)\nwhile time.process_time() < 3: pass'"
+    job_id = slurm.submit(burn, "--mem=500M")
+    rows = ended(slurm, job_id, "COMPLETED", "Submit,Start,End,Elapsed,MaxRSS,TotalCPU")
+    job, batch = rows[job_id], rows[f"{job_id}.batch"]
+    assert job["Submit"] <= job["Start"] < job["End"]
+    assert re.fullmatch(r"00:00:\d\d", job["Elapsed"])
+    assert job["MaxRSS"] == ""
+    assert 60_000 < kilobytes(batch["MaxRSS"]) < 500_000
+    for row in (job, batch):
+        minutes, seconds = row["TotalCPU"].split(":")
+        assert minutes == "00"
+        assert 3 <= float(seconds) < 10
+
+
+def test_a_running_job(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("sleep 60")
+    slurm.wait_for(job_id, "RUNNING")
+    # A job that just started may be missing for some seconds.
+    slurm.wait_for_accounting(job_id, "RUNNING")
+    rows = until(lambda: accounts(slurm, "State,End,NodeList,MaxRSS", job_id), lambda rows: len(rows) == 2)
+    assert rows == {
+        job_id: {"State": "RUNNING", "End": "Unknown", "NodeList": "n1", "MaxRSS": ""},
+        f"{job_id}.batch": {"State": "RUNNING", "End": "Unknown", "NodeList": "n1", "MaxRSS": ""},
+    }
+
+
+def test_a_failed_job(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("exit 3")
+    row = {"State": "FAILED", "ExitCode": "3:0"}
+    assert ended(slurm, job_id, "FAILED") == {job_id: row, f"{job_id}.batch": row}
+
+
+def test_a_failed_step(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("srun sh -c 'exit 5'\ntrue")
+    rows = ended(slurm, job_id, "COMPLETED", "State,ExitCode,DerivedExitCode")
+    assert rows[job_id] == {"State": "COMPLETED", "ExitCode": "0:0", "DerivedExitCode": "5:0"}
+    assert rows[f"{job_id}.0"] == {"State": "FAILED", "ExitCode": "5:0", "DerivedExitCode": ""}
+
+
+def test_a_script_that_a_signal_ended(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("kill -9 $$")
+    rows = ended(slurm, job_id, "FAILED")
+    assert rows[job_id] == {"State": "FAILED", "ExitCode": "0:9"}
+    assert rows[f"{job_id}.batch"]["ExitCode"] == "0:9"
+
+
+def test_output_that_cannot_be_written(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("true", "--output=/no/such/folder/out")
+    rows = ended(slurm, job_id, "FAILED")
+    assert rows[job_id] == {"State": "FAILED", "ExitCode": "0:53"}
+
+
+def test_a_cancelled_job(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("sleep 60")
+    slurm.wait_for(job_id, "RUNNING")
+    slurm.run("scancel", job_id)
+    rows = ended(slurm, job_id, "CANCELLED")
+    uid = slurm.run("id", "-u").strip()
+    assert rows[job_id] == {"State": f"CANCELLED by {uid}", "ExitCode": "0:0"}
+    assert rows[f"{job_id}.batch"] == {"State": "CANCELLED", "ExitCode": "0:15"}
+    until(lambda: printed(slurm, job_id), lambda text: f"*** JOB {job_id} ON n1 CANCELLED AT" in text)
+
+
+def test_a_job_that_was_cancelled_before_it_started(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("sleep 60", "--hold")
+    slurm.run("scancel", job_id)
+    rows = ended(slurm, job_id, "CANCELLED", "State,NodeList,ExitCode")
+    uid = slurm.run("id", "-u").strip()
+    assert rows == {job_id: {"State": f"CANCELLED by {uid}", "NodeList": "None assigned", "ExitCode": "0:0"}}
+
+
+def test_what_ignores_sigterm_is_killed(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("trap '' TERM\necho ready\nwhile true; do sleep 1; done")
+    slurm.wait_for(job_id, "RUNNING")
+    until(lambda: printed(slurm, job_id), lambda text: "ready" in text)
+    slurm.run("scancel", job_id)
+    until(lambda: queue(slurm, "T", "-j", job_id), lambda rows: rows == [{"T": "COMPLETING"}])
+    rows = ended(slurm, job_id, "CANCELLED")
+    assert rows[f"{job_id}.batch"]["ExitCode"] == "0:9"
+
+
+def test_an_array(slurm: SlurmCommands) -> None:
+    array = slurm.submit("exit $SLURM_ARRAY_TASK_ID", "-a", "0-2%1")
+    until(lambda: accounts(slurm, HOW, array), lambda rows: len(rows) == 6 and "FAILED" in rows[f"{array}_2"]["State"])
+    rows = accounts(slurm, "JobIDRaw,State,ExitCode", array)
+    assert {name: (row["State"], row["ExitCode"]) for name, row in rows.items() if "." not in name} == {
+        f"{array}_0": ("COMPLETED", "0:0"),
+        f"{array}_1": ("FAILED", "1:0"),
+        f"{array}_2": ("FAILED", "2:0"),
+    }
+    assert rows[f"{array}_2"]["JobIDRaw"] == array
+    assert rows[f"{array}_2.batch"]["JobIDRaw"] == f"{array}.batch"
+    assert accounts(slurm, HOW, f"{array}_1").keys() == {f"{array}_1", f"{array}_1.batch"}
+
+
+def test_the_rest_of_an_array(slurm: SlurmCommands) -> None:
+    array = slurm.submit("sleep 60", "-a", "1-5%1")
+    rows = until(lambda: accounts(slurm, "JobIDRaw,State", array), lambda rows: len(rows) >= 3)
+    assert rows[f"{array}_[2-5%1]"] == {"JobIDRaw": array, "State": "PENDING"}
+
+
+def test_too_much_memory(slurm: SlurmCommands) -> None:
+    greedy = f"exec {sys.executable} -c 'import time; x = bytearray(400_000_000); time.sleep(60)'"
+    job_id = slurm.submit(greedy, "--mem=100M")
+    if isinstance(slurm, EmbeddedCommands):
+        rows = ended(slurm, job_id, "OUT_OF_MEMORY")
+        killed = {"State": "OUT_OF_MEMORY", "ExitCode": "0:125"}
+        assert rows == {job_id: killed, f"{job_id}.batch": killed}
+    else:
+        # Without cgroups SLURM has no word for it: only the figures tell.
+        rows = ended(slurm, job_id, "FAILED")
+        assert rows[job_id] == {"State": "FAILED", "ExitCode": "0:9"}
+    (peak,) = (row["MaxRSS"] for name, row in accounts(slurm, "MaxRSS", job_id).items() if name.endswith(".batch"))
+    assert kilobytes(peak) > 100 * 1024
+
+
+def test_time_over(slurm: SlurmCommands) -> None:
+    job_id = slurm.submit("sleep 600", "-t", "0:10")
+    rows = ended(slurm, job_id, "TIMEOUT", timeout=150)
+    assert rows[job_id] == {"State": "TIMEOUT", "ExitCode": "0:0"}
+    assert rows[f"{job_id}.batch"] == {"State": "CANCELLED", "ExitCode": "0:15"}
+    assert "DUE TO TIME LIMIT ***" in slurm.output(job_id)
+    assert accounts(slurm, "Timelimit", job_id)[job_id] == {"Timelimit": "00:01:00"}
