@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dask.config
@@ -22,6 +22,8 @@ from dasktop.collectors.options import TlsFiles
 from dasktop.collectors.readings import JobScript
 
 CHECK_TIMEOUT_SECONDS = 2.0
+# A process that has answered at one port is awake: whatever else listens there needn't be waited for.
+_GRACE_SECONDS = 0.2
 _CHECKS_AT_ONCE = 16
 
 
@@ -40,21 +42,16 @@ async def discover(scripts: Sequence[JobScript], tls: TlsFiles) -> tuple[Candida
     NoSchedulerError
         There is none; its text says where was looked, and what to do.
     """
-    leads = _once_each(
-        [
-            *leads_from_configuration(),
-            *leads_from_scripts(scripts),
-            *await asyncio.to_thread(lambda: list(leads_from_processes())),
-        ]
-    )
-    at_once = asyncio.Semaphore(_CHECKS_AT_ONCE)
-    answers = await asyncio.gather(*(_check(lead, tls, at_once) for lead in leads))
+    loop = asyncio.get_running_loop()
+    from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes()))
+    leads = _once_each([*leads_from_configuration(), *leads_from_scripts(scripts), *from_processes])
+    answers = await _check_all(leads, tls)
     found: dict[str, Candidate] = {}
-    for answer in answers:
+    for answer in answers.values():
         if isinstance(answer, Candidate):
             found.setdefault(answer.scheduler_id, answer)
     if not found:
-        raise NoSchedulerError(_nothing_found(leads, answers, len(scripts)))
+        raise NoSchedulerError(_nothing_found(answers, len(scripts)))
     return tuple(found.values())
 
 
@@ -124,6 +121,32 @@ def _once_each(leads: Iterable[Lead]) -> list[Lead]:
     return list({lead.address: lead for lead in reversed(list(leads))}.values())[::-1]
 
 
+async def _check_all(leads: Sequence[Lead], tls: TlsFiles) -> dict[Lead, Candidate | str]:
+    """Return what became of each lead, in their order: a candidate, or what was wrong with it."""
+    at_once = asyncio.Semaphore(_CHECKS_AT_ONCE)
+    by_origin: dict[str, list[Lead]] = {}
+    for lead in leads:
+        by_origin.setdefault(lead.origin, []).append(lead)
+    groups = await asyncio.gather(*(_check_group(group, tls, at_once) for group in by_origin.values()))
+    answers = {lead: answer for group in groups for lead, answer in group.items()}
+    return {lead: answers[lead] for lead in leads}
+
+
+async def _check_group(leads: Sequence[Lead], tls: TlsFiles, at_once: asyncio.Semaphore) -> dict[Lead, Candidate | str]:
+    """Check the leads of one origin; when one is a scheduler, the others have little time left."""
+    tasks = {asyncio.create_task(_check(lead, tls, at_once)): lead for lead in leads}
+    waiting = set(tasks)
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting and any(isinstance(task.result(), Candidate) for task in done):
+            _, waiting = await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
+            break
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return {lead: "it is silent" if task in waiting else task.result() for task, lead in tasks.items()}
+
+
 async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
     """Return the candidate, or what was wrong with it."""
     async with at_once:
@@ -134,16 +157,14 @@ async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candi
     return Candidate(address=lead.address, origin=lead.origin, scheduler_id=scheduler_id)
 
 
-def _nothing_found(leads: Sequence[Lead], answers: Sequence[Candidate | str], scripts: int) -> str:
+def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int) -> str:
     looked = (
         f"looked in dask's configuration, the scripts of your SLURM jobs ({scripts} start dask workers) "
         f"and your processes on {socket.gethostname()}"
     )
     # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.
     silent = [
-        f"{lead.origin} names {answer}"
-        for lead, answer in zip(leads, answers, strict=True)
-        if not lead.origin.startswith("process ")
+        f"{lead.origin} names {answer}" for lead, answer in answers.items() if not lead.origin.startswith("process ")
     ]
     seen = "".join(f"; {line}" for line in silent[:2])
     return f"no dask scheduler found: {looked}{seen}; name one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"

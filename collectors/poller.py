@@ -143,14 +143,22 @@ class Poller:
         NoSchedulerError
             The scheduler has never answered.
         """
-        queue, dask = await asyncio.gather(self.poll_queue(), self.poll_dask(), return_exceptions=True)
-        for outcome in (queue, dask):
+        slurm, dask = await asyncio.gather(self._poll_slurm_first(), self.poll_dask(), return_exceptions=True)
+        for outcome in (slurm, dask):
             if outcome is not None and not isinstance(outcome, SourceError):
                 raise outcome
         if self._dask_reading is None:
             raise NoSchedulerError(str(dask))
-        self.snapshot()  # shows which jobs are the cluster's
+        self.snapshot()  # shows which other jobs are the cluster's
         await asyncio.gather(self.poll_slurm_details(), self._poll_threads() if with_threads else asyncio.sleep(0))
+
+    async def _poll_slurm_first(self) -> None:
+        """Read all of the SLURM half that can be read before dask has answered: scripts tell whose most jobs are."""
+        await self.poll_queue()
+        if self.options.slurm:
+            self._read_scheduler_files(await self._slurm.read_scripts())
+            self.snapshot()
+            await self.poll_slurm_details()
 
     async def _poll_threads(self) -> None:
         """Read all threads twice, since CPU per cent needs two readings."""

@@ -135,10 +135,11 @@ class _Placer:
 
     def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
         self._job_of_owner = owner.job_ids if owner else {}
+        arrays = {job.array_job_id for job in queued.values()}  # one script for many jobs: its names prove nothing
         self._job_of_script_name = _unambiguous(
             (name, job_id)
             for job_id, script in scripts.items()
-            if not _is_array(queued.get(job_id))
+            if job_id in queued and job_id not in arrays
             for name in script.worker_names
         )
         self._running = {job_id for job_id, job in queued.items() if job.state == "RUNNING"}
@@ -203,10 +204,6 @@ def _scripts_of_this_cluster(slurm: SlurmReading | None, addresses: frozenset[st
 def _script_for(job_id: str, job: QueuedJob | None, scripts: Mapping[str, JobScript]) -> JobScript | None:
     """Return the job's script; the tasks of an array share the one of the array."""
     return scripts.get(job_id) or (scripts.get(job.array_job_id) if job and job.array_job_id else None)
-
-
-def _is_array(job: QueuedJob | None) -> bool:
-    return job is not None and job.array_job_id is not None
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

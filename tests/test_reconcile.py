@@ -322,7 +322,8 @@ def test_every_worker_and_every_job_is_there_exactly_once(worker_readings, job_i
 
     read = {job.job_id for job in slurm_reading.jobs} if slurm_reading else set()
     read |= {end.job.job_id for end in slurm_reading.ended} if slurm_reading else set()
-    read |= {reading.place.job_id for reading in worker_readings if reading.place}
+    first_of_address = {reading.worker.address: reading for reading in reversed(worker_readings)}.values()
+    read |= {reading.place.job_id for reading in first_of_address if reading.place}
     read |= set((job_ids or {}).values())
     assert read <= {job.job_id for job in snapshot.jobs}
     assert max(Counter(job.job_id for job in snapshot.jobs).values(), default=1) == 1

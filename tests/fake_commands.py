@@ -1,0 +1,57 @@
+"""Commands whose answers a test decides, and a clock that it sets."""
+
+import asyncio
+from collections.abc import Callable
+
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.readings import QueuedJob
+from dasktop.collectors.slurm.commands import Printed
+from dasktop.collectors.sources import SourceLog
+
+INTERVAL = 10.0
+MIB = 1 << 20
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Commands:
+    """Answers as the test says, and remembers what was asked."""
+
+    def __init__(self, answer: Callable[..., Printed | str | SourceError]) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, ...]] = []
+        self.at_once = self.most_at_once = 0
+
+    async def run(self, *command: str) -> Printed:
+        self.asked.append(command)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        answer = self.answer(*command)
+        if isinstance(answer, SourceError):
+            raise answer
+        return Printed(command[0], answer, (), 0) if isinstance(answer, str) else answer
+
+    def new(self) -> list[tuple[str, ...]]:
+        """Return what was asked since the last time."""
+        asked, self.asked = self.asked, []
+        return asked
+
+
+def complains(program: str, *lines: str, status: int = 1) -> Printed:
+    return Printed(program, "", lines, status)
+
+
+def log() -> SourceLog:
+    return SourceLog("slurm.test", float("inf"))
+
+
+def job(job_id, state="RUNNING", **fields) -> QueuedJob:
+    return QueuedJob(job_id=str(job_id), state=state, **fields)

@@ -1,0 +1,210 @@
+"""The command line: what is asked wrongly is told in one line, with the pinned exit status, and soon."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from dasktop.tui.cli import command
+
+LIMIT_SECONDS = 10
+
+
+def dasktop(*arguments: str, path: str | None = None, timeout: float = LIMIT_SECONDS, **environment: str):
+    """Run the program as its users do; a run that takes longer than the limit fails the test."""
+    variables = os.environ | environment | ({"PATH": path} if path is not None else {})
+    return subprocess.run(
+        [sys.executable, "-m", "dasktop.tui", *arguments],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def one_line(text: str) -> str:
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["snapshto"], "'snapshto' is neither a command nor a scheduler's address"),
+        (["snapshot", "tcp://host:99999"], "'tcp://host:99999'"),
+        (["snapshot", "http://host:1"], "'http://host:1'"),
+        (["snapshot", "--watch", "0"], "--watch"),
+        (["snapshot", "--watch", "soon"], "'soon'"),
+        (["--slurm-interval", "1"], "--slurm-interval"),
+        (["--nosuch"], "--nosuch"),
+        (["snapshot", "tcp://a:1", "--scheduler-file", "f"], "--scheduler-file"),
+        (["snapshot", "tcp://a:1", "--tls-cert", "f"], "--tls-key"),
+        (["snapshot", "tcp://a:1", "tcp://b:1"], "tcp://b:1"),
+    ],
+)
+def test_wrong_usage(arguments, names):
+    result = dasktop(*arguments)
+    assert result.returncode == 2
+    assert names in one_line(result.stderr)
+    assert result.stdout == ""
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]
+
+
+def test_nobody_listens(free_port):
+    result = dasktop("snapshot", f"tcp://127.0.0.1:{free_port}", "--no-slurm")
+    assert result.returncode == 3
+    assert f"tcp://127.0.0.1:{free_port}" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff" * 64]
+)
+def test_somebody_else_listens(greeting):
+    """One who says nothing, and three who say something else."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        connections = []
+
+        def answer():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                connection.sendall(greeting)
+                connections.append(connection)
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = listener.getsockname()[1]
+        result = dasktop("snapshot", f"tcp://127.0.0.1:{port}", "--no-slurm")
+        listener.shutdown(socket.SHUT_RDWR)
+    for connection in connections:
+        connection.close()
+    assert result.returncode == 3
+    assert f"tcp://127.0.0.1:{port}" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"address": 5}', '{"id": "x"}', "\x00\xff"])
+def test_a_scheduler_file_that_is_none(tmp_path, content):
+    file = tmp_path / "scheduler.json"
+    file.write_text(content)
+    result = dasktop("snapshot", "--scheduler-file", str(file), "--no-slurm")
+    assert result.returncode == 3
+    assert str(file) in one_line(result.stderr)
+
+
+def test_a_scheduler_file_that_is_not_there(tmp_path):
+    result = dasktop("snapshot", "--scheduler-file", str(tmp_path / "none.json"), "--no-slurm")
+    assert result.returncode == 3
+    assert "none.json" in one_line(result.stderr)
+
+
+def test_no_scheduler_anywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda: iter(()))
+    result = CliRunner().invoke(command, ["snapshot"])
+    assert result.exit_code == 3
+    assert "no dask scheduler found" in one_line(result.stderr)
+    assert "dasktop tcp://HOST:PORT" in result.stderr
+
+
+def test_schema_is_a_schema():
+    result = dasktop("schema")
+    assert result.returncode == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(result.stdout))
+
+
+def test_version_and_help():
+    assert dasktop("--version").stdout.startswith("dasktop ")
+    help_text = dasktop("--help").stdout
+    for word in ("snapshot", "demo", "schema", "Exit status"):
+        assert word in help_text
+
+
+def test_it_is_dask_top_too():
+    result = subprocess.run(
+        [sys.executable, "-m", "dask", "top", "--version"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "dasktop" in result.stdout
+
+
+def fake_program(folder: Path, name: str, script: str) -> None:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+class TestSqueueFails:
+    """The dask half is shown all the same, and one line tells what is missing."""
+
+    @pytest.fixture(scope="class")
+    def scheduler(self):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "distributed.cli.dask_scheduler",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                "--no-dashboard",
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for line in process.stderr:
+            if "Scheduler at:" in line:
+                address = line.split()[-1]
+                break
+        else:
+            raise AssertionError("the scheduler did not start")
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        yield address
+        process.terminate()
+        process.wait(10)
+
+    @pytest.mark.parametrize(
+        ("script", "says"),
+        [
+            (None, "squeue is not on PATH"),
+            ("exec sleep 60", "squeue"),
+            ("head -c 100000 /dev/urandom", "squeue"),
+            ("echo 'squeue: error: Unable to contact slurm controller' >&2; exit 1", "Unable to contact"),
+        ],
+        ids=["missing", "hanging", "rubbish", "refusing"],
+    )
+    def test_snapshot(self, scheduler, tmp_path, script, says):
+        if script is not None:
+            fake_program(tmp_path, "squeue", script)
+        result = dasktop("snapshot", scheduler, path=f"{tmp_path}:/usr/bin:/bin" if script else str(tmp_path))
+        assert result.returncode == 0, result.stderr
+        assert says in one_line(result.stderr)
+        sources = {source["name"]: source for source in json.loads(result.stdout)["sources"]}
+        assert sources["dask"]["state"] == "ok"
+        assert sources["slurm.queue"]["state"] == ("off" if script is None else "error")
+        assert says in sources["slurm.queue"]["error"]
+
+    def test_no_slurm_asks_nothing_and_complains_of_nothing(self, scheduler, tmp_path):
+        fake_program(tmp_path, "squeue", f"touch {tmp_path}/was-asked")
+        result = dasktop("snapshot", scheduler, "--no-slurm", path=f"{tmp_path}:/usr/bin:/bin")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert not (tmp_path / "was-asked").exists()
+        assert json.loads(result.stdout)["totals"]["jobs_running"] is None

@@ -1,0 +1,113 @@
+"""Finding schedulers without being told, and what is said when there is none."""
+
+import json
+import subprocess
+import sys
+
+import dask
+import pytest
+from distributed import LocalCluster
+
+from dasktop.collectors import discover as discovery
+from dasktop.collectors.discover import Lead, discover, leads_from_processes, leads_from_scripts
+from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.readings import JobScript
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with LocalCluster(
+        n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    monkeypatch.setattr(discovery, "leads_from_processes", lambda: iter(()))
+
+
+def script(job_id="7", addresses=(), files=()):
+    return JobScript(job_id=job_id, scheduler_addresses=tuple(addresses), scheduler_files=tuple(map(str, files)))
+
+
+@pytest.mark.usefixtures("no_processes")
+class TestDiscover:
+    async def test_from_configuration(self, scheduler):
+        with dask.config.set({"scheduler-address": scheduler.address}):
+            (found,) = await discover((), TlsFiles())
+        assert (found.address, found.scheduler_id) == (scheduler.address, scheduler.id)
+        assert found.origin == "dask's configuration"
+
+    async def test_from_a_job_script(self, scheduler):
+        (found,) = await discover([script(addresses=[scheduler.address])], TlsFiles())
+        assert (found.address, found.origin) == (scheduler.address, "script of job 7")
+
+    async def test_from_a_scheduler_file_that_a_script_names(self, scheduler, tmp_path):
+        file = tmp_path / "scheduler.json"
+        file.write_text(json.dumps({"address": scheduler.address}))
+        (found,) = await discover([script(files=[file, tmp_path / "none.json"])], TlsFiles())
+        assert (found.address, found.origin) == (scheduler.address, "scheduler file in the script of job 7")
+
+    async def test_one_scheduler_under_two_addresses_is_one(self, scheduler):
+        other = scheduler.address.replace("127.0.0.1", "localhost")
+        found = await discover([script(addresses=[scheduler.address, other])], TlsFiles())
+        assert len(found) == 1
+
+    async def test_two_schedulers_are_two(self, scheduler):
+        with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
+            scripts = [script("7", [scheduler.address]), script("8", [other.scheduler_address])]
+            found = await discover(scripts, TlsFiles())
+        assert [candidate.origin for candidate in found] == ["script of job 7", "script of job 8"]
+
+    async def test_one_that_has_gone_is_named(self):
+        gone = "tcp://127.0.0.1:1"
+        with pytest.raises(NoSchedulerError) as raised:
+            await discover([script(addresses=[gone])], TlsFiles())
+        message = str(raised.value)
+        assert message.startswith("no dask scheduler found: looked in dask's configuration")
+        assert "script of job 7" in message
+        assert gone in message
+        assert "dasktop tcp://HOST:PORT" in message
+
+
+def test_each_address_is_checked_once():
+    leads = [Lead(address="tcp://a:1", origin="x"), Lead(address="tcp://a:1", origin="y")]
+    assert discovery._once_each(leads) == leads[:1]
+
+
+def test_scripts_that_name_no_scheduler_lead_nowhere():
+    assert list(leads_from_scripts([script()])) == []
+
+
+HOLDS_A_CLUSTER = """
+from distributed import LocalCluster
+if __name__ == "__main__":
+    cluster = LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address=None)
+    print(cluster.scheduler_address, flush=True)
+    input()
+"""
+
+
+def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
+    """As in a notebook: nothing in the command line speaks of dask."""
+    program = tmp_path / "analysis.py"
+    program.write_text(HOLDS_A_CLUSTER)
+    process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip()
+        leads = [lead for lead in leads_from_processes() if lead.origin == f"process {process.pid}"]
+        children = {f"process {child}" for child in children_of(process.pid)}
+        others = {lead.origin for lead in leads_from_processes()}
+    finally:
+        process.communicate("\n", timeout=20)
+    assert address in [lead.address for lead in leads]
+    assert children
+    assert children.isdisjoint(others)
+
+
+def children_of(pid):
+    import psutil
+
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

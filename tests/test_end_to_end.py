@@ -1,0 +1,311 @@
+"""The whole path on the real SLURM: what dasktop says is compared with what the processes themselves say.
+
+One scene serves all tests: a `SLURMCluster` of 12 cores and 4 processes a job with two jobs running and one pending; a
+plain ``sbatch`` job that runs ``srun -n 4 dask worker`` on two nodes; a worker started by hand; two jobs that have
+nothing to do with dask.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import jsonschema
+import psutil
+import pytest
+
+from dasktop.collectors import model
+from dasktop.collectors.options import Options
+from dasktop.collectors.sampler import Sampler
+from tests.notebook import Notebook
+from tests.terminal import Terminal
+
+pytestmark = pytest.mark.slurm
+
+PYTHON = sys.executable
+WORKERS = 2 * 4 + 4 + 1
+
+
+class Scene:
+    """What runs, and how to ask about it."""
+
+    def __init__(self, slurm, notebook, srun_job, other_jobs, by_hand) -> None:
+        self.slurm = slurm
+        self.notebook = notebook
+        self.srun_job = srun_job
+        self.other_jobs = other_jobs
+        self.by_hand = by_hand
+        self.address = notebook.value("cluster.scheduler_address")
+        self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
+
+    def dasktop(self, *arguments: str, module: tuple[str, ...] = ("dasktop.tui",)) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PYTHON, "-m", *module, *arguments],
+            env=self.slurm.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def snapshot(self, *arguments: str) -> model.Snapshot:
+        result = self.dasktop("snapshot", *arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+        return model.from_json(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def scene(real_slurm, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scene")
+    environment = real_slurm.environment
+    # Two of the four nodes are taken, so that the cluster's third job has to wait.
+    others = [real_slurm.submit("#!/bin/sh\nsleep 1200\n", "--exclusive", f"--nodelist=n{n}") for n in (3, 4)]
+    for job_id in others:
+        real_slurm.wait_for(job_id, "RUNNING")
+    with Notebook(environment, folder) as notebook:
+        notebook.run(
+            "from dask_jobqueue import SLURMCluster\n"
+            "from distributed import Client\n"
+            "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
+            "client = Client(cluster)\n"
+            "cluster.scale(jobs=2)"
+        )
+        address = notebook.value("cluster.scheduler_address")
+        srun_job = real_slurm.submit(
+            f"#!/bin/sh\nsrun -n 4 {PYTHON} -m dask worker {address} --nthreads 1 --no-dashboard\n",
+            *("--nodes=2", "--ntasks=4", "--ntasks-per-node=2", "--mem=4000"),
+        )
+        by_hand = subprocess.Popen(
+            [PYTHON, *f"-m dask worker {address} --nthreads 1 --no-nanny --no-dashboard --name by-hand".split()],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            notebook.wait_until(f"len(cluster.scheduler.workers) == {WORKERS}")
+            notebook.run("cluster.scale(jobs=3)")
+            notebook.wait_until("len(cluster.workers) == 3 and all(w.job_id for w in cluster.workers.values())")
+            yield Scene(real_slurm, notebook, srun_job, others, by_hand.pid)
+        finally:
+            by_hand.terminate()
+            by_hand.wait(20)
+            notebook.run("client.close(); cluster.close()")
+            real_slurm.cancel_all()
+
+
+@pytest.fixture(scope="module")
+def snapshot(scene):
+    return scene.snapshot(scene.address, "--threads")
+
+
+def seats(snapshot):
+    return [(job, task, worker) for job in snapshot.jobs for task in job.tasks for worker in task.workers]
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return dict(variable.decode().split("=", 1) for variable in variables if b"=" in variable)
+
+
+def test_every_worker_is_there_once_under_its_own_job_and_task(snapshot):
+    assert len(seats(snapshot)) == WORKERS - 1
+    assert len({worker.address for _, _, worker in seats(snapshot)}) == WORKERS - 1
+    for job, task, worker in seats(snapshot):
+        environment = environment_of(worker.pid)
+        assert job.job_id == environment["SLURM_JOB_ID"]
+        assert task.step_id == environment.get("SLURM_STEP_ID", "batch")
+        assert task.task_id == int(environment["SLURM_PROCID"])
+        assert task.node == environment["SLURMD_NODENAME"]
+        assert task.pid == int(environment["SLURM_TASK_PID"])
+        assert psutil.Process(worker.pid).ppid() == worker.nanny_pid
+
+
+def test_jobs_of_the_cluster(scene, snapshot):
+    jobs = {job.job_id: job for job in snapshot.jobs}
+    running = [jobs[job_id] for job_id in scene.job_ids.values() if jobs[job_id].state == "RUNNING"]
+    assert len(running) == 2
+    for job in running:
+        assert job.evidence[:2] == ("owner", "environment")
+        assert job.allocated.cpus == 12
+        assert job.allocated.memory_bytes == 15 * 1024**3  # dask-jobqueue asks for --mem=15G
+        assert job.workers_expected == 4
+        assert {worker.evidence for task in job.tasks for worker in task.workers} == {"owner"}
+        assert job.time_limit_seconds == 20 * 60
+        assert 0 < job.time_left_seconds < 20 * 60
+
+
+def test_pending_job_says_why(scene, snapshot):
+    (pending,) = [job for job in snapshot.jobs if job.state == "PENDING"]
+    assert pending.job_id in scene.job_ids.values()
+    assert pending.reason in ("Resources", "Priority")
+    assert "owner" in pending.evidence
+    assert pending.tasks == ()
+    assert pending.workers_expected == 4
+
+
+def test_srun_tasks_on_two_nodes(scene, snapshot):
+    job = next(job for job in snapshot.jobs if job.job_id == scene.srun_job)
+    step = [task for task in job.tasks if task.step_id == "0"]
+    assert [task.task_id for task in step] == [0, 1, 2, 3]
+    assert len({task.node for task in step}) == 2
+    assert [len(task.workers) for task in step] == [1, 1, 1, 1]
+    assert {worker.evidence for task in step for worker in task.workers} == {"environment"}
+    assert job.workers_expected == 4
+    assert "job_script" in job.evidence
+
+
+def test_worker_by_hand_is_outside_slurm(scene, snapshot):
+    (worker,) = snapshot.unplaced_workers
+    assert (worker.name, worker.pid, worker.evidence) == ("by-hand", scene.by_hand, None)
+
+
+def test_jobs_without_dask_are_there_and_not_counted(scene, snapshot):
+    others = {job.job_id: job for job in snapshot.jobs if not job.evidence}
+    assert set(others) == set(scene.other_jobs)
+    assert snapshot.totals.jobs_running == 3
+    assert snapshot.totals.jobs_pending == 1
+    assert snapshot.totals.cpus_allocated == 12 + 12 + 4
+    assert snapshot.totals.workers == WORKERS
+
+
+def test_every_thread_is_one_of_the_operating_system(snapshot):
+    for _, _, worker in seats(snapshot):
+        native_ids = {int(entry.name) for entry in Path(f"/proc/{worker.pid}/task").iterdir()}
+        threads = {thread.native_id for thread in worker.threads}
+        assert threads
+        assert threads <= native_ids
+        assert [thread.role for thread in worker.threads].count("event loop") == 1
+
+
+def test_threads_that_compute_carry_their_task(scene):
+    scene.notebook.run(
+        "from distributed import Event\n"
+        "stop = Event('stop-spinning', client)\n"
+        "def spin():\n"
+        "    import time; from distributed import Event\n"
+        "    event, until = Event('stop-spinning'), time.time() + 60\n"
+        "    while time.time() < until and not event.is_set():\n"
+        "        sum(range(1_000_000))\n"
+        "future = client.submit(spin, key='spinning')"
+    )
+    try:
+        scene.notebook.wait_until(
+            "client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.tasks['spinning'].state) == 'processing'"
+        )
+        time.sleep(1)
+        snapshot = scene.snapshot(scene.address, "--threads")
+    finally:
+        scene.notebook.run("stop.set(); future.release()")
+    everywhere = [worker for _, _, worker in seats(snapshot)] + list(snapshot.unplaced_workers)
+    ((worker, thread),) = [(w, t) for w in everywhere for t in w.threads if t.task_key == "spinning"]
+    assert thread.role == "compute"
+    assert thread.cpu_percent > 5
+    assert worker.executing == 1
+
+
+def test_without_threads_none_are_read(scene):
+    assert all(worker.threads == () for _, _, worker in seats(scene.snapshot(scene.address)))
+
+
+def test_the_scheduler_is_found_without_its_address(scene, snapshot):
+    found = scene.snapshot()
+    assert found.cluster.scheduler_id == snapshot.cluster.scheduler_id
+    assert {worker.address for _, _, worker in seats(found)} == {worker.address for _, _, worker in seats(snapshot)}
+
+
+def test_dask_top_is_the_same_program(scene, snapshot):
+    result = scene.dasktop("top", "snapshot", scene.address, module=("dask",))
+    assert result.returncode == 0, result.stderr
+    assert model.from_json(result.stdout).cluster.scheduler_id == snapshot.cluster.scheduler_id
+
+
+def test_real_output_fits_its_schema(scene):
+    schema = json.loads(scene.dasktop("schema").stdout)
+    output = json.loads(scene.dasktop("snapshot", scene.address, "--threads").stdout)
+    jsonschema.validate(output, schema, cls=jsonschema.Draft202012Validator)
+    output["jobs"][0]["job_id"] = 5
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(output, schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_watch_prints_a_line_at_a_time(scene):
+    watch = subprocess.Popen(
+        [PYTHON, "-m", "dasktop.tui", "snapshot", scene.address, "--watch", "2"],
+        env=scene.slurm.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    snapshots = [model.from_json(watch.stdout.readline()) for _ in range(3)]
+    watch.send_signal(2)
+    assert watch.wait(10) == 0
+    assert [len(seats(snapshot)) for snapshot in snapshots] == [WORKERS - 1] * 3
+    gaps = [(after.taken_at - before.taken_at).total_seconds() for before, after in pairwise(snapshots)]
+    assert all(gap > 1 for gap in gaps)
+
+
+def test_plain_text_shows_all_levels(scene):
+    text = scene.dasktop("snapshot", scene.address, "--text", "--threads").stdout
+    for word in (scene.srun_job, "batch.0", "0.3", "SLURMCluster-0-1", "by-hand", "Dask-0", "PENDING"):
+        assert word in text
+    assert scene.dasktop(scene.address).stdout.count("SLURMCluster-0-1") == 1, "no terminal on stdout: plain text"
+
+
+async def test_the_screen_shows_all_of_it(scene, monkeypatch):
+    from dasktop.tui.app import DasktopApp
+
+    app = DasktopApp(Sampler(Options(address=scene.address), scene.slurm.environment))
+    async with app.run_test(size=(140, 60), notifications=True) as pilot:
+        deadline = time.monotonic() + 30
+        while "by-hand" not in screen_text(app):
+            assert time.monotonic() < deadline, screen_text(app)
+            await pilot.pause(0.2)
+        text = screen_text(app)
+        for word in (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING"):
+            assert word in text
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+def screen_text(app) -> str:
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_in_a_real_terminal(scene, tmp_path, size):
+    command = [PYTHON, "-m", "dasktop.tui", scene.address]
+    with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
+        terminal.wait_for("by-hand" if size == (120, 40) else "other jobs of yours")
+        if size == (80, 24):
+            terminal.press("*")  # it doesn't fit, so the jobs are folded
+        terminal.wait_for("SLURMCluster-0-")
+        assert all(len(line) <= size[0] for line in terminal.screen().splitlines())
+        pressed_at = time.monotonic()
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+        assert time.monotonic() - pressed_at < 5
+        assert terminal.screen() == "", "nothing is left on the screen"
+
+
+def test_two_schedulers_are_told_apart(scene, tmp_path):
+    other = subprocess.Popen(
+        [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address = next(line.split()[-1] for line in other.stderr if "Scheduler at:" in line)
+        result = scene.dasktop("snapshot")
+        assert result.returncode == 3
+        assert len(result.stderr.splitlines()) == 1
+        assert scene.address in result.stderr
+        assert address in result.stderr
+        with Terminal([PYTHON, "-m", "dasktop.tui"], tmp_path, scene.slurm.environment) as terminal:
+            terminal.wait_for(lambda screen: scene.address in screen and address in screen)
+            terminal.press("Enter")
+            terminal.wait_for(lambda screen: "dask" in screen and "workers" in screen)
+            terminal.press("q")
+            assert terminal.wait_for_end() == 0
+    finally:
+        other.terminate()
+        other.wait(10)

@@ -1,0 +1,236 @@
+"""What stands in the columns of one row, as text and whole percent. Pure; knows neither widths nor colours.
+
+CPU and memory are shares: a job's of its allocation, a worker's of its threads and of its memory limit, a task's of
+its workers' together, a thread's of one core. Values are rounded here, so equal cells mean that nothing is to be drawn.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, cast
+
+from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
+from dasktop.tui import figures
+from dasktop.tui.figures import UNKNOWN
+from dasktop.tui.rows import Row, has_ended, is_pending, workers_of
+
+Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
+
+_INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
+_SOON_SECONDS = 600
+_WORKER_STATUS = {"closing_gracefully": "retiring"}
+# distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
+_POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
+_LONGEST_DIGITS = re.compile(r"[0-9.]+|.*:.*")
+
+
+class Cells(NamedTuple):
+    """One row's columns. ``""`` stands where a row has nothing to say, ``–`` where it is not known."""
+
+    label: str
+    """Without indent and fold marker."""
+    state: str = ""
+    tone: Tone = "plain"
+    node: str = ""
+    cpu_percent: int | None = None
+    cpu: str = ""
+    memory_percent: int | None = None
+    memory: str = ""
+    memory_bytes: str = ""
+    busy: str = ""
+    left: str = ""
+    ends_soon: bool = False
+    note: str = ""
+    """Words instead of the columns between the node and the time left."""
+
+
+def cells(row: Row, taken_at: datetime) -> Cells:
+    """Return what a row's columns hold.
+
+    Parameters
+    ----------
+    row
+        One of `rows.visible_rows`.
+    taken_at
+        When its snapshot was taken; aware.
+    """
+    match row.kind:
+        case "job":
+            return _job(cast("Job", row.shows), taken_at)
+        case "task":
+            return _task(cast("Task", row.shows), cast("Job", row.within))
+        case "worker":
+            return _worker(cast("Worker", row.shows), cast("Task | None", row.within))
+        case "thread":
+            return _thread(cast("Thread", row.shows))
+        case "outside":
+            return _group("outside SLURM", cast("tuple[Worker, ...]", row.shows))
+        case "others":
+            return _others(cast("tuple[Job, ...]", row.shows))
+        case "asking":
+            return Cells("its threads are asked for", tone="quiet")
+
+
+def short_node(name: str) -> str:
+    """Return a node's name without its domain; addresses stay whole."""
+    return name if _LONGEST_DIGITS.fullmatch(name) else name.partition(".")[0]
+
+
+def _job(job: Job, taken_at: datetime) -> Cells:
+    label = _mark(job.evidence[:1]) + " ".join(filter(None, (_job_id(job), job.name)))
+    if has_ended(job):
+        return _ended(label, job)
+    state = job.state or UNKNOWN
+    if is_pending(job):
+        return Cells(label, state, "waiting", note=_waiting(job, taken_at))
+    workers = tuple(workers_of(job))
+    left = figures.time_left(job.time_left_seconds)
+    cells = Cells(
+        label,
+        state,
+        "good" if state == "RUNNING" else "waiting",
+        node=_nodes(job.nodes),
+        left=left,
+        ends_soon=job.time_left_seconds is not None and job.time_left_seconds < _SOON_SECONDS,
+    )
+    if not workers:
+        return cells._replace(note=_no_worker(job))
+    cpu_percent = figures.share(job.used.cpu_percent, job.allocated.cpus and 100 * job.allocated.cpus)
+    memory_percent = figures.share(job.used.memory_bytes, job.allocated.memory_bytes)
+    return cells._replace(
+        cpu_percent=cpu_percent,
+        cpu=figures.percent_text(cpu_percent),
+        memory_percent=memory_percent,
+        memory=figures.percent_text(memory_percent),
+        memory_bytes=figures.bytes_text(job.used.memory_bytes),
+        busy=figures.ratio(job.used.threads_busy, _sum(worker.nthreads for worker in workers)),
+    )
+
+
+def _job_id(job: Job) -> str:
+    """Return the id as ``squeue`` writes it."""
+    if job.array_job_id is not None and job.array_task_id is not None:
+        task = job.array_task_id
+        return f"{job.array_job_id}_{task if task.isdecimal() else f'[{task}]'}"
+    return job.job_id
+
+
+def _no_worker(job: Job) -> str:
+    """Say that a job runs without a worker; where dask can't be expected to know, what it was granted."""
+    if job.evidence and job.used.threads_busy is not None:
+        return f"no worker ({job.workers_expected} expected)" if job.workers_expected else "no worker"
+    granted = job.allocated
+    words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
+    words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
+    words += [figures.plural(granted.gpus, "GPU")] if granted.gpus else []
+    return ", ".join(words)
+
+
+def _ended(label: str, job: Job) -> Cells:
+    """Tell how it ended; accounting may know better than the queue did."""
+    state = (job.fate.state if job.fate is not None else job.state) or UNKNOWN
+    tone: Tone = "quiet" if state.startswith(("COMPLETED", "CANCELLED")) else "bad"
+    return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
+
+
+def _waiting(job: Job, taken_at: datetime) -> str:
+    start = job.expected_start_at
+    starts = f"starts about {_clock(start, taken_at)}" if start is not None and start > taken_at else None
+    return ", ".join(filter(None, (job.reason, starts)))
+
+
+def _clock(moment: datetime, now: datetime) -> str:
+    """Return a coming moment in local time; from tomorrow on with its day."""
+    local, today = moment.astimezone(), now.astimezone().date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local:%a %H:%M}" if local.date() - today < timedelta(days=7) else f"{local:%Y-%m-%d}"
+
+
+def _nodes(nodes: tuple[str, ...]) -> str:
+    return short_node(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
+
+
+def _task(task: Task, job: Job) -> Cells:
+    known = (task.step_id, task.task_id) != (None, None)
+    step = UNKNOWN if task.step_id is None else task.step_id
+    label = f"{step}.{UNKNOWN if task.task_id is None else task.task_id}" if known else UNKNOWN
+    node = short_node(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
+    if not task.workers:
+        return Cells(label, node=node, note="no worker")
+    return _together(Cells(label, node=node), task.workers)
+
+
+def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
+    """Fill in what several workers use of all their threads and memory limits."""
+    nthreads = _sum_if_all_known(worker.nthreads for worker in workers)
+    cpu_percent = figures.share(_sum(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
+    memory_bytes = _sum(worker.memory_bytes for worker in workers)
+    memory_percent = figures.share(memory_bytes, _sum_if_all_known(worker.memory_limit_bytes for worker in workers))
+    return cells._replace(
+        cpu_percent=cpu_percent,
+        cpu=figures.percent_text(cpu_percent),
+        memory_percent=memory_percent,
+        memory=figures.percent_text(memory_percent),
+        memory_bytes=figures.bytes_text(memory_bytes),
+        busy=figures.ratio(_sum(map(_busy, workers)), nthreads),
+    )
+
+
+def _worker(worker: Worker, task: Task | None) -> Cells:
+    status = worker.status or UNKNOWN
+    cells = Cells(
+        _mark((worker.evidence,) if worker.evidence else ()) + worker.name,
+        _WORKER_STATUS.get(status, status),
+        "plain" if status == "running" else "waiting",
+        node="" if task is not None else short_node(worker.host) if worker.host else UNKNOWN,
+    )
+    return _together(cells, (worker,))
+
+
+def _busy(worker: Worker) -> int | None:
+    """Return how many threads run a dask task; a task that has seceded holds no thread."""
+    if worker.executing is None or worker.nthreads is None:
+        return worker.executing
+    return min(worker.executing, worker.nthreads)
+
+
+def _thread(thread: Thread) -> Cells:
+    name = thread.name or f"thread {thread.native_id}"
+    if match := _POOL_THREAD.fullmatch(name):
+        name = f"{'Dask' if match['pool'] == 'Default' else match['pool']}-{match['number']}"
+    cpu_percent = figures.percent(thread.cpu_percent)
+    return Cells(
+        f"{name}  {thread.task_key}" if thread.task_key else name,
+        thread.role,
+        "quiet",
+        cpu_percent=cpu_percent,
+        cpu=figures.percent_text(cpu_percent),
+    )
+
+
+def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
+    return _together(Cells(label, figures.plural(len(workers), "worker")), workers)
+
+
+def _others(jobs: tuple[Job, ...]) -> Cells:
+    if len(jobs) == 1:
+        return Cells("1 other job of yours", tone="quiet", note="nothing ties it to this cluster")
+    label = f"{figures.count(len(jobs))} other jobs of yours"
+    return Cells(label, tone="quiet", note="nothing ties them to this cluster")
+
+
+def _mark(best: tuple[Evidence, ...]) -> str:
+    """Return ``~`` where even the best evidence only lets us infer."""
+    return "~" if best and best[0] in _INFERRED else ""
+
+
+def _sum(values: Iterable[float | None]) -> int | None:
+    """Return the sum of what is known, or ``None`` where nothing is."""
+    known = [value for value in values if value is not None]
+    return round(sum(known)) if known else None
+
+
+def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)

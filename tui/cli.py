@@ -1,0 +1,139 @@
+"""The command line. Headless commands never import textual; the screen is imported where it starts."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from dasktop.tui import headless
+from dasktop.tui.address import Address
+from dasktop.tui.options import Refusal, common_options, options_from
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class DefaultGroup(click.Group):
+    """A group whose command ``screen`` is meant where none is named: ``dasktop tcp://10.1.2.3:8786``.
+
+    Options may stand before a command's name as well as behind it. What click finds wrong is told in one line.
+    """
+
+    default = "screen"
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse, as click does."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise Refusal.of_usage(error) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, as click does."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise Refusal.of_usage(error) from None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the command that is meant in front."""
+        if args not in (["-h"], ["--help"], ["--version"]):
+            place = self._place_of_first_word(args)
+            if place is not None and args[place] in self.commands:
+                args = [args[place], *args[:place], *args[place + 1 :]]
+            else:
+                args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+    def _place_of_first_word(self, args: list[str]) -> int | None:
+        """Return where the first argument stands that is neither an option nor an option's value."""
+        takes_value = {
+            name
+            for param in self.commands[self.default].params
+            if isinstance(param, click.Option) and not param.is_flag
+            for name in param.opts
+        }
+        place = 0
+        while place < len(args) and args[place].startswith("-"):
+            place += 2 if args[place] in takes_value else 1
+        return place if place < len(args) else None
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say that a command may be left out."""
+        formatter.write_usage(ctx.command_path, "[ADDRESS] [OPTIONS]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ADDRESS] [OPTIONS]")
+
+
+# dask's own command line calls it by this name: ``dask top``.
+@click.group(name="top", cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dasktop", message="dasktop %(version)s")
+def command() -> None:
+    """Watch dask on SLURM: jobs, tasks, workers and threads in one tree.
+
+    ADDRESS is the dask scheduler's, such as tcp://10.1.2.3:8786. Without it, dasktop finds your schedulers: in dask's
+    configuration, in the scripts of your SLURM jobs, and among your processes on this host.
+
+    Exit status: 0 done, 1 a fault of dasktop, 2 wrong usage, 3 no scheduler (none or several found, or unreachable).
+    """
+
+
+@command.command(hidden=True)
+@common_options
+def screen(address: Address | None, **common: Any) -> None:
+    """Show the screen; without a terminal, print the tree once as plain text."""
+    options = options_from(address, **common)
+    # The screen is drawn on stderr and reads keys from stdin.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        headless.print_snapshot(options, as_text=True)
+        return
+    from dasktop.tui import run
+
+    run.show(options)
+
+
+@command.command()
+@common_options
+@click.option("--watch", type=click.FloatRange(min=0.5), metavar="SECONDS", help="One snapshot a line, this often.")
+@click.option("--threads", is_flag=True, help="Read the threads of all workers too.")
+@click.option("--text", "as_text", is_flag=True, help="The tree as plain text instead of JSON.")
+def snapshot(address: Address | None, watch: float | None, threads: bool, as_text: bool, **common: Any) -> None:
+    """Print one snapshot as JSON, and end."""
+    options = options_from(address, **common)
+    if watch is None:
+        headless.print_snapshot(options, threads=threads, as_text=as_text)
+    else:
+        headless.watch(options, watch, threads=threads, as_text=as_text)
+
+
+@command.command()
+@click.option("--snapshot", "as_snapshot", is_flag=True, help="Print one JSON snapshot instead, and end.")
+def demo(as_snapshot: bool) -> None:
+    """Show a real dask cluster at work, on a SLURM small enough to embed."""
+    from dasktop.tui import demo as demonstration
+
+    demonstration.run(as_snapshot=as_snapshot)
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of a snapshot."""
+    headless.print_schema()
+
+
+def main() -> NoReturn:
+    """Run the command line and end the program."""
+    try:
+        command.main(prog_name="dasktop")
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        # Python would wait for the threads of executors, distributed's among them; one may hang in a name look-up.
+        os._exit(status)
+    sys.exit(status)

@@ -1,0 +1,145 @@
+"""The commands without a screen: snapshots as JSON or plain text, and the schema. Imports neither textual nor rich."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from time import monotonic
+
+import click
+import msgspec
+
+from dasktop.collectors import event_loop
+from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.model import Snapshot, json_schema, to_json
+from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
+from dasktop.collectors.poller import Poller
+from dasktop.collectors.sampler import Rhythm
+from dasktop.tui.options import NO_SCHEDULER, Refusal
+from dasktop.tui.plain import plain_tree
+
+# With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
+SLURM_TIMEOUT_SECONDS = 6.0
+
+
+def print_snapshot(
+    options: Options,
+    *,
+    threads: bool = False,
+    as_text: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Print one snapshot.
+
+    Raises
+    ------
+    Refusal
+        There is no scheduler, or there are several to choose from.
+    """
+    snapshot = event_loop.run(take_snapshot(options, threads=threads, environment=environment))
+    if options.slurm:
+        tell_faults(snapshot)
+    print_one(snapshot, as_text)
+
+
+async def take_snapshot(
+    options: Options, *, threads: bool = False, environment: Mapping[str, str] | None = None
+) -> Snapshot:
+    """Find the scheduler, ask everything once, and return what was found.
+
+    Raises
+    ------
+    Refusal
+        There is no scheduler, or there are several to choose from.
+    """
+    poller = _poller(options, environment)
+    try:
+        await _attach(poller)
+        await poller.poll_everything(with_threads=threads)
+        return poller.snapshot()
+    except NoSchedulerError as error:
+        raise Refusal(str(error), NO_SCHEDULER) from None
+    finally:
+        await poller.close()
+
+
+def watch(options: Options, every_seconds: float, *, threads: bool = False, as_text: bool = False) -> None:
+    """Print a snapshot every so often, until interrupted or until nobody reads.
+
+    Raises
+    ------
+    Refusal
+        There is no scheduler, or there are several to choose from.
+    """
+    try:
+        event_loop.run(_watch(options, every_seconds, threads, as_text))
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def _watch(options: Options, every_seconds: float, threads: bool, as_text: bool) -> None:
+    poller = _poller(options, None)
+    polling_slurm = None
+    try:
+        await _attach(poller)
+        await poller.poll_everything(with_threads=threads)
+        polling_slurm = asyncio.create_task(_keep_polling_slurm(poller))
+        next_at = monotonic()
+        while True:
+            print_one(poller.snapshot(), as_text)
+            next_at = max(monotonic(), next_at + every_seconds)
+            await asyncio.sleep(next_at - monotonic())
+            with contextlib.suppress(SourceError):  # the next line says so
+                await poller.poll_dask(poller.workers if threads else ())
+    except NoSchedulerError as error:
+        raise Refusal(str(error), NO_SCHEDULER) from None
+    finally:
+        if polling_slurm is not None:
+            polling_slurm.cancel()
+        await poller.close()
+
+
+async def _keep_polling_slurm(poller: Poller) -> None:
+    await asyncio.sleep(poller.options.slurm_interval_seconds)
+    rhythm = Rhythm(poller.queue_log, poller.options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS)
+    await rhythm.keep(poller.poll_slurm, after_each=lambda: None)
+
+
+def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
+    limit = min(options.slurm_timeout_seconds, SLURM_TIMEOUT_SECONDS)
+    return Poller(msgspec.structs.replace(options, slurm_timeout_seconds=limit), environment)
+
+
+async def _attach(poller: Poller) -> None:
+    """Attach to the one scheduler there is."""
+    candidates = await poller.locate()
+    if len(candidates) > 1:
+        listed = ", ".join(f"{candidate.address} ({candidate.origin})" for candidate in candidates)
+        raise NoSchedulerError(f"there are {len(candidates)} schedulers, name one: {listed}")
+    poller.attach_to(candidates[0].address)
+
+
+def print_one(snapshot: Snapshot, as_text: bool) -> None:
+    """Print a snapshot on stdout, as a line of JSON or as plain text."""
+    if as_text:
+        encoding = sys.stdout.encoding or "ascii"
+        sys.stdout.write(plain_tree(snapshot, width=None, unicode="utf" in encoding.lower()) + "\n")
+    else:
+        sys.stdout.write(to_json(snapshot).decode() + "\n")
+    sys.stdout.flush()
+
+
+def tell_faults(snapshot: Snapshot) -> None:
+    """Say on stderr which half is missing, since a reader of the other may not look for it."""
+    for source in snapshot.sources:
+        if source.name == "slurm.queue" and source.error is not None and source.state in ("error", "stale", "off"):
+            click.echo(f"dasktop: {source.error}; what SLURM knows is missing", err=True)
+
+
+def print_schema() -> None:
+    """Print the JSON Schema of a snapshot."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(json_schema())).decode() + "\n")
