@@ -1,7 +1,6 @@
 """Threads of a worker: which there are, what they run, and how busy each is between two readings."""
 
 import os
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,13 +26,10 @@ async def client() -> AsyncIterator[Client]:
             yield client
 
 
-def spin(event: str) -> None:
-    """Burn CPU until the event is set."""
-    stop = Event(event)
-    while not stop.is_set():
-        until = time.thread_time() + 0.5
-        while time.thread_time() < until:
-            pass
+def spin(stop: str) -> None:
+    """Burn CPU until the file exists."""
+    while not Path(stop).exists():
+        pass
 
 
 def wait(event: str) -> None:
@@ -41,8 +37,9 @@ def wait(event: str) -> None:
     Event(event).wait()
 
 
-async def test_busy_and_idle_compute_threads(client: Client) -> None:
-    spinning, waiting = client.submit(spin, "stop", key="spin-1"), client.submit(wait, "stop", key=("wait", 2))
+async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    spinning, waiting = client.submit(spin, str(stop), key="spin-1"), client.submit(wait, "stop", key=("wait", 2))
     collector = DaskCollector(client.scheduler_info()["address"])
     reading = await read_until(collector, lambda seen: seen.workers[0].worker.executing == 2)
     worker = reading.workers[0].worker
@@ -52,10 +49,18 @@ async def test_busy_and_idle_compute_threads(client: Client) -> None:
     assert first.threads
     assert {thread.cpu_percent for thread in first.threads} == {None}, "it takes two readings to tell per cent"
 
-    def has_burnt(seen_threads: tuple[Thread, ...]) -> bool:
-        return any(thread.task_key == "spin-1" and (thread.cpu_percent or 0) > 50 for thread in seen_threads)
+    (spinner,) = [thread for thread in first.threads if thread.task_key == "spin-1"]
+    before = run_and_waited(worker.pid, spinner.native_id)
 
-    seen = await read_until(collector, lambda seen: has_burnt(seen.workers[0].worker.threads), (worker.address,))
+    def is_busy(threads: tuple[Thread, ...]) -> bool:
+        """Return whether it spins as much as the machine, on which others run too, lets it."""
+        run, waited = (
+            now - then for now, then in zip(run_and_waited(worker.pid, spinner.native_id), before, strict=True)
+        )
+        at_best = 100 * run / (run + waited) if run else 100
+        return any(thread.task_key == "spin-1" and (thread.cpu_percent or 0) > 0.8 * at_best for thread in threads)
+
+    seen = await read_until(collector, lambda seen: is_busy(seen.workers[0].worker.threads), (worker.address,))
     worker = seen.workers[0].worker
     by_key = {thread.task_key: thread for thread in worker.threads if thread.role == "compute"}
     assert set(by_key) == {"spin-1", "('wait', 2)"}
@@ -67,6 +72,7 @@ async def test_busy_and_idle_compute_threads(client: Client) -> None:
     assert {thread.native_id for thread in worker.threads} <= native_ids(worker.pid)
     assert {thread.name for thread in worker.threads if thread.role == "event loop"} == {"MainThread"}
 
+    stop.touch()
     await Event("stop", client=client).set()
     await client.gather([spinning, waiting])
     idle = await read_until(
@@ -79,6 +85,12 @@ async def test_busy_and_idle_compute_threads(client: Client) -> None:
 def native_ids(pid: int | None) -> set[int]:
     """Return the threads that a process has, as the kernel says."""
     return {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def run_and_waited(pid: int | None, native_id: int) -> tuple[int, int]:
+    """Return the nanoseconds a thread ran, and those it waited for a core that others had."""
+    run, waited, _ = Path(f"/proc/{pid}/task/{native_id}/schedstat").read_text().split()
+    return int(run), int(waited)
 
 
 def answer(at: float, *threads: tuple[int, str, float]) -> dict[str, object]:

@@ -7,7 +7,6 @@ import pytest
 from distributed import Client, Nanny, Scheduler, Worker
 
 from dasktop.collectors.dask.collector import DaskCollector
-from dasktop.collectors.dask.introductions import Introductions
 from dasktop.collectors.dask.worker_desk import WorkerDesk
 from dasktop.collectors.readings import DaskReading
 from tests.dask_processes import Scheduler as SchedulerProcess
@@ -56,7 +55,7 @@ async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
         await collector.close()
 
 
-async def test_workers_that_refuse_are_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_that_refuse_are_asked_once() -> None:
     with (
         SchedulerProcess() as scheduler,
         Workers(scheduler.address, environment={"DASK_DISTRIBUTED__WORKER__BLOCKED_HANDLERS": '["run"]'}) as workers,
@@ -90,7 +89,7 @@ async def test_a_worker_that_its_nanny_started_anew_is_asked_anew() -> None:
         await collector.close()
 
 
-async def test_who_was_not_asked_in_time_is_asked_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_was_not_asked_in_time_is_asked_the_next_time() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Worker(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0"),
@@ -116,8 +115,3 @@ async def test_being_asked_leaves_no_connection_to_the_workers_open() -> None:
             assert (await collector.read([worker.address])).workers[0].worker.threads
         assert scheduler.rpc.open <= before + 1
         await collector.close()
-
-
-def test_the_module_under_test_remembers_per_collector() -> None:
-    assert WorkerDesk(1.0)._introductions is not WorkerDesk(1.0)._introductions
-    assert isinstance(WorkerDesk(1.0)._introductions, Introductions)

@@ -3,6 +3,7 @@
 import pytest
 
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.slurm.commands import Printed
 from dasktop.collectors.slurm.queue_reader import MAX_REFUSALS, QueueReader
 from tests.fake_commands import MIB, Commands, complains, log
 
@@ -46,14 +47,19 @@ async def test_resources_are_asked_for_once_a_job_and_when_it_starts():
     assert len(commands.new()) == 1
 
 
-async def test_where_they_cannot_be_had_the_letters_have_to_do():
-    refused = complains("squeue", "squeue: error: Invalid job format specification: tres-alloc")
-    reader, commands, source = new_reader(lambda: [entry("7")], lambda: refused)
-    for _ in range(MAX_REFUSALS):
+REFUSAL = "squeue: error: Invalid job format specification: tres-alloc"
+
+
+@pytest.mark.parametrize(
+    "refused", [complains("squeue", REFUSAL), Printed("squeue", f"{'7':<30}\n", (REFUSAL,), 0)], ids=["fails", "omits"]
+)
+async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
+    jobs: list[list[str]] = []
+    reader, commands, source = new_reader(lambda: jobs, lambda: refused)
+    for job_id in range(MAX_REFUSALS + 1):
+        jobs[:] = [entry(str(job_id))]
         assert [job.memory_bytes for job in await reader.read()] == [600 * MIB]
-        assert len(commands.new()) == 2
-    await reader.read()
-    assert len(commands.new()) == 1
+        assert len(commands.new()) == (2 if job_id < MAX_REFUSALS else 1)
     assert source.source().state == "ok"
 
 

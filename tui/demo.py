@@ -4,19 +4,19 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
 from dasktop.collectors import event_loop
-from dasktop.collectors.embedded_slurm import EmbeddedSlurm
+from dasktop.collectors.embedded_slurm import EmbeddedSlurm, EmbeddedSlurmError
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.tui import headless
 from dasktop.tui.options import Refusal
 
 NODES, CPUS_PER_NODE, MEMORY_PER_NODE_MB = 3, 4, 4000
-RUNNING_JOBS_WANTED = 2
+RUNNING_JOBS_WANTED = NODES  # the one job more than nodes stays pending
 START_TIMEOUT_SECONDS = 120.0
 CLOSE_TIMEOUT_SECONDS = 10.0
 
@@ -29,10 +29,7 @@ def run(*, as_snapshot: bool) -> None:
     Refusal
         The demo's own cluster did not start; the text says why.
     """
-    with (
-        EmbeddedSlurm(nodes=NODES, cpus_per_node=CPUS_PER_NODE, memory_per_node_mb=MEMORY_PER_NODE_MB) as slurm,
-        _notebook(slurm.environment, slurm.folder) as address,
-    ):
+    with _slurm() as slurm, _notebook(slurm.environment, slurm.work) as address:
         options = Options(address=address, slurm_interval_seconds=5.0)
         if as_snapshot or not sys.stdout.isatty():
             snapshot = event_loop.run(_wait_for_workers(options, slurm.environment))
@@ -41,6 +38,17 @@ def run(*, as_snapshot: bool) -> None:
             from dasktop.tui.run import show
 
             show(options, slurm.environment)
+
+
+@contextmanager
+def _slurm() -> Iterator[EmbeddedSlurm]:
+    slurm = EmbeddedSlurm(nodes=NODES, cpus_per_node=CPUS_PER_NODE, memory_per_node_mb=MEMORY_PER_NODE_MB)
+    try:
+        slurm.start()
+    except EmbeddedSlurmError as error:
+        raise Refusal(str(error), 1) from None
+    with closing(slurm):
+        yield slurm
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def _notebook(environment: dict[str, str], folder: Path) -> Iterator[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment,
+            env=environment | {"DASK_TEMPORARY_DIRECTORY": str(folder)},  # dask leaves its scratch folder behind
             cwd=folder,
             text=True,
             start_new_session=True,  # Ctrl-C is for the demo, which then closes the cluster in order

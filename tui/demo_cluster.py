@@ -16,13 +16,15 @@ JOBS, CORES, PROCESSES, MEMORY = 4, 4, 2, "2GB"
 
 
 def simulate(seed: int) -> bytes:
-    """Keep a thread half busy for a while, and return a result that takes up memory."""
+    """Keep a thread busy for a share of some seconds, and return a result that takes up memory."""
     draw = random.Random(seed)  # noqa: S311 - a workload, no secret
-    until = time.monotonic() + draw.uniform(1, 6)
-    while time.monotonic() < until:
+    busy_share = draw.choice((0.02, 0.1, 0.4))
+    until = time.monotonic() + draw.uniform(2, 8)
+    while (started_at := time.monotonic()) < until:
         sum(i * i for i in range(20_000))
-        time.sleep(draw.uniform(0.005, 0.05))
-    return draw.randbytes(draw.randint(1, 4) * 1_000_000)
+        worked_seconds = time.monotonic() - started_at
+        time.sleep(worked_seconds * (1 - busy_share) / busy_share)
+    return draw.randbytes(draw.randint(1, 10) * 1_000_000)
 
 
 def summarize(parts: list[bytes]) -> int:

@@ -26,7 +26,7 @@ __all__ = ["Connection", "FarSideError", "HungUpError", "TlsFiles"]
 
 _SECONDS_BEFORE_A_LOOK = 0.25
 _SECONDS_FOR_A_LOOK = 1.5
-_SECONDS_FOR_GOODBYE = 0.5
+_SECONDS_FOR_GOODBYE = 0.1
 
 
 class HungUpError(SourceError):

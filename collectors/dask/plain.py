@@ -8,6 +8,8 @@ from dasktop.collectors.text import MAX_CHARACTERS, clean
 
 def whole(value: object) -> int | None:
     """Return a whole number of at least 0."""
+    if type(value) is int:  # most are, and there may be thousands of workers
+        return value if value >= 0 else None
     number = real(value)
     return None if number is None else int(number)
 

@@ -14,6 +14,7 @@ import time
 import weakref
 from typing import Any
 
+# Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
 READING = "dasktop_v1_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
@@ -38,7 +39,7 @@ WORKER_FIELDS = (
 
 # Counting tasks costs about a microsecond a prefix, and a prefix is never forgotten. Beyond this many, only what the
 # scheduler counts anyhow is told.
-MOST_COLLECTIONS = 5000
+MOST_COLLECTIONS = 2000
 LONGEST_TEXT = 1000
 LARGEST_INTEGER = 2**63 - 1
 NOTHING_SPILLED = {"memory": 0, "disk": 0}

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+# Two dasktops may share a worker: where the form of an answer changes, so must the number.
 PLACE = "dasktop_v1_place"
 THREADS = "dasktop_v1_threads"
 

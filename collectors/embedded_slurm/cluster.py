@@ -3,6 +3,7 @@
 The program only holds the lifeline; jobs are the controller's, and nothing outlives the program, however it ends.
 """
 
+import logging
 import os
 import secrets
 import select
@@ -22,6 +23,7 @@ from dasktop.collectors.embedded_slurm.settings import COMMANDS, LOG_NAME, Parti
 
 # Tells a program that it runs on an embedded SLURM, and where.
 FOLDER_VARIABLE = "DASKTOP_EMBEDDED_SLURM"
+_LOGGER = logging.getLogger(__name__)
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _OF_SLURM = ("SLURM", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_", "SSTAT_", "SCONTROL_")
@@ -136,14 +138,7 @@ class EmbeddedSlurm:
             (folder / "work").mkdir()
             self.settings.write(folder)
             _write_commands(folder)
-            keeper = subprocess.Popen(
-                [sys.executable, "-m", "dasktop.collectors.embedded_slurm.keeper", str(folder), str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(folder / LOG_NAME).open("ab"),
-                # Ctrl-C is for the program, which then ends this in its own time.
-                start_new_session=True,
-            )
+            keeper = _start_keeper(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -151,15 +146,26 @@ class EmbeddedSlurm:
         # Runs when it is closed, is forgotten, or the interpreter ends; a fork of this program leaves it alone.
         self._stop = weakref.finalize(self, _stop, keeper, folder, os.getpid())
         if keeper.stdout is None or not _is_ready(keeper.stdout):
-            said = (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace")[-2000:]
+            said = (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").strip()
+            (folder / LOG_NAME).write_text("")
             self.close()
-            raise EmbeddedSlurmError(f"the embedded SLURM did not come up: {said.strip() or 'no word from it'}")
+            raise EmbeddedSlurmError(f"the embedded SLURM did not come up: {said[-2000:] or 'no word from it'}")
 
     def close(self) -> None:
         """End all its jobs, itself, and its folder. Twice is no harm."""
         if self._stop is not None:
             self._stop()
         self._stop = self._folder = None
+
+
+def _start_keeper(folder: Path) -> "subprocess.Popen[bytes]":
+    # -P: a json.py in the folder where somebody happens to be must not be taken for Python's own.
+    command = [sys.executable, "-P", "-m", "dasktop.collectors.embedded_slurm.keeper", str(folder), str(os.getpid())]
+    with (folder / LOG_NAME).open("ab") as log:
+        # In a session of its own: Ctrl-C is for the program, which then ends this in its own time.
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+        )
 
 
 def _write_commands(folder: Path) -> None:
@@ -182,6 +188,9 @@ def _is_ready(stream: IO[bytes]) -> bool:
 def _stop(keeper: "subprocess.Popen[bytes]", folder: Path, owner_pid: int) -> None:
     if os.getpid() != owner_pid:
         return
+    log = folder / LOG_NAME
+    if log.exists() and (faults := log.read_text(encoding="utf-8", errors="replace").strip()):
+        _LOGGER.error("the embedded SLURM had a fault:\n%s", faults)
     if keeper.stdin is not None:
         keeper.stdin.close()
     try:

@@ -67,8 +67,8 @@ class Conversation:
             await self._send(client.FRAME_OUT, reply.out)
             await self._send(client.FRAME_ERR, reply.err)
             await self._send(client.FRAME_STATUS, str(reply.status))
-        except OSError:
-            # The command was killed, or closed its end: nobody is left to be told.
+        except ConnectionError:
+            # The command was killed: nobody is left to be told.
             return
         finally:
             if self._hung_up is not None:
@@ -115,7 +115,7 @@ class Conversation:
                 return _COMMANDS[call.command](call)
         except Refused as refused:
             return refusal(call.command, refused)
-        except OSError:
+        except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault in one command must not take the jobs down
             traceback.print_exc(file=sys.stderr)

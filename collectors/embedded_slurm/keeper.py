@@ -29,7 +29,7 @@ def main(folder: Path, parent_pid: int) -> None:
     settings = Settings.read(folder)
     with (folder / LOG_NAME).open("ab") as log:
         controller = subprocess.Popen(
-            [sys.executable, "-m", "dasktop.collectors.embedded_slurm.controller", str(folder)],
+            [sys.executable, "-P", "-m", "dasktop.collectors.embedded_slurm.controller", str(folder)],
             stdin=subprocess.PIPE,
             stderr=log,
         )

@@ -104,9 +104,12 @@ def start(arguments: Sequence[str], environment: Mapping[str, str], work_dir: st
 
 
 def tell(path: str, text: str) -> None:
-    """Append a line from SLURM itself to a job's stderr file; a file that is gone by then is not made again."""
+    """Append a line from SLURM itself to a job's stderr file.
+
+    A file that is gone by then is not made again, and a pipe that nobody reads is not waited for.
+    """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     except OSError:
         return
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

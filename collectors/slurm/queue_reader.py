@@ -58,7 +58,8 @@ class QueueReader:
             queue = _parse(printed, self._mark, self._granted)
         if queue.not_understood:
             # The others were, so this is no failure; yet it is to be seen.
-            self._log.error = f"{queue.not_understood} lines of squeue not understood"
+            lines = "1 line" if queue.not_understood == 1 else f"{queue.not_understood} lines"
+            self._log.error = f"{lines} of squeue not understood"
         return queue.jobs
 
     async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
@@ -74,7 +75,8 @@ class QueueReader:
         except SourceError:
             self._refusals += 1
             return False
-        self._refusals = 0
+        # Of a field that it doesn't know, squeue only complains, and prints the others.
+        self._refusals = 0 if found else self._refusals + 1
         self._granted |= {job_id: found[job_id] for job_id in new if job_id in found}
         self._had_started |= {job_id: started[job_id] for job_id in new}
         return bool(found)

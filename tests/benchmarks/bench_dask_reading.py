@@ -11,7 +11,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from distributed import Scheduler, Worker
+from distributed import Client, Scheduler, Worker
 from distributed.core import Status
 from distributed.protocol.core import dumps
 from distributed.scheduler import TaskGroup, TaskPrefix, WorkerState
@@ -28,7 +28,9 @@ async def main(workers: int) -> None:
     async with (
         Scheduler(port=0, dashboard_address=":0", host="127.0.0.1") as scheduler,
         Worker(scheduler.address, name="real", nthreads=4, dashboard_address=":0") as worker,
+        Client(scheduler.address, asynchronous=True) as client,
     ):
+        await client.gather(client.map(str, range(20)))  # metrics grow with what has run
         await worker.heartbeat()
         add_workers(scheduler, workers - 1)
         shipped_scheduler.dasktop_install(scheduler)

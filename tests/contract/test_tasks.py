@@ -275,12 +275,6 @@ def test_nodes(slurm: SlurmCommands) -> None:
 
     (idle,) = until(read, lambda rows: len(rows) == 1)
     assert idle == ["debug*", "up", "1-00:00:00", "4", "idle", "n[1-4]", "16", "64000", "(null)"]
-    job_id = slurm.submit("sleep 60", "-c", "4")
-    slurm.wait_for(job_id, "RUNNING")
-    # Asked in the very second of a change, a real 22.05 keeps telling what was before.
-    (place,) = until(lambda: queue(slurm, "NM", "-j", job_id), lambda rows: rows[0]["M"] >= "0:02")
-    used = slurm.run("sinfo", "-h", "-p", "debug", "-n", place["N"], "-o", "%T %t %C")
-    assert used == "mixed mix 4/12/0/16\n"
 
 
 def test_signals_reach_the_step_they_are_meant_for(slurm: SlurmCommands) -> None:

@@ -1,0 +1,103 @@
+"""The demo: a real cluster on the embedded SLURM, shown by the same program, and nothing left of it afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jsonschema
+import psutil
+import pytest
+
+from dasktop.collectors import model
+from tests.terminal import Terminal
+
+DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
+START_SECONDS = 120
+END_SECONDS = 30
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """What the demo might leave behind lies in one folder, and its processes carry that folder's name."""
+    short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
+    yield os.environ | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
+    assert list(short.iterdir()) == [], "it left files behind"
+    short.rmdir()
+
+
+def marked(environment) -> list[psutil.Process]:
+    """Return the processes that descend from the demo, wherever they hang now."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("DASKTOP_TEST_MARK") == environment["DASKTOP_TEST_MARK"]:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def wait_until_nothing_is_left(environment) -> None:
+    deadline = time.monotonic() + END_SECONDS
+    while left := marked(environment) or list(Path(environment["TMPDIR"]).iterdir()):
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(0.1)
+
+
+def test_snapshot(environment, tmp_path):
+    result = subprocess.run(
+        [*DEMO, "--snapshot"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert not marked(environment), "it left processes behind"
+    assert list(tmp_path.iterdir()) == []
+
+    jsonschema.validate(json.loads(result.stdout), model.json_schema(), cls=jsonschema.Draft202012Validator)
+    snapshot = model.from_json(result.stdout)
+    at_work = [job for job in snapshot.jobs if job.state == "RUNNING" and job.tasks]
+    assert len(at_work) >= 2
+    for job in at_work:
+        workers = [worker for task in job.tasks for worker in task.workers]
+        assert len(workers) == job.workers_expected
+        assert {worker.evidence for worker in workers} <= {"owner", "environment"}
+        assert job.allocated.cpus is not None
+    assert [job.reason for job in snapshot.jobs if job.state == "PENDING"] == ["Resources"]
+    assert snapshot.unplaced_workers == ()
+
+
+def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):
+    result = subprocess.run(DEMO, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "3 of 4 jobs · 6 workers" in result.stdout
+    assert result.stdout.count("SLURMCluster-") == 6
+    assert not marked(environment)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_on_a_screen(environment, tmp_path, size):
+    with Terminal(DEMO, tmp_path, environment, *size) as terminal:
+        terminal.wait_for("PENDING", START_SECONDS)
+        terminal.wait_for("6 workers", START_SECONDS)
+        terminal.press("Down", "Down", "Right")
+        terminal.wait_for("Dask-0")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    wait_until_nothing_is_left(environment)
+
+
+@pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
+def test_nothing_is_left_however_it_ends(environment, tmp_path, end):
+    with Terminal(DEMO, tmp_path, environment) as terminal:
+        terminal.wait_for("SLURMCluster-", START_SECONDS)
+        if isinstance(end, str):
+            terminal.press(end)
+        else:
+            (demo,) = [process for process in marked(environment) if process.cmdline()[-1:] == ["demo"]]
+            demo.send_signal(end)
+        terminal.wait_for_end()
+    wait_until_nothing_is_left(environment)
