@@ -21,6 +21,8 @@ EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "
 """Best first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
 
 SourceState = Literal["ok", "stale", "error", "off"]
+"""``ok`` answers · ``stale`` its last answer is old, or its first one is awaited · ``error`` it has never answered, and
+failed · ``off`` it isn't there, or there was nothing to ask yet."""
 Severity = Literal["info", "warning", "error"]
 ThreadRole = Literal["compute", "event loop", "other"]
 

@@ -25,6 +25,8 @@ class SourceLog:
         self.failures_in_a_row = 0
         self.error: str | None = None
         self.is_off = False
+        """Whether it isn't there, as its last answer said, or isn't to be asked."""
+        self._was_asked = False
         self._answered_at: float | None = None
         self._latency_seconds: float | None = None
 
@@ -32,6 +34,7 @@ class SourceLog:
     def attempt(self) -> Iterator[None]:
         """Time one call. A `SourceError` is noted and goes on to the caller."""
         started_at = monotonic()
+        self._was_asked = True
         try:
             yield
         except SourceError as error:
@@ -44,8 +47,12 @@ class SourceLog:
 
     def fail(self, error: str) -> None:
         """Note a failure; what was answered before stays what is known."""
-        self.error = error
+        self.error, self._was_asked = error, True
         self.failures_in_a_row += 1
+
+    def remark(self, error: str) -> None:
+        """Note what was wrong with an answer that is good otherwise."""
+        self.error = error
 
     def switch_off(self, reason: str) -> None:
         """Say that the source is not asked, and why."""
@@ -68,8 +75,8 @@ class SourceLog:
         )
 
     def _state(self, age_seconds: float | None) -> SourceState:
-        if self.is_off:
+        if self.is_off or not self._was_asked:
             return "off"
         if age_seconds is None:
-            return "error" if self.error else "stale"
-        return "stale" if self.error or age_seconds > self.stale_after_seconds else "ok"
+            return "error" if self.failures_in_a_row else "stale"
+        return "stale" if self.failures_in_a_row or age_seconds > self.stale_after_seconds else "ok"

@@ -1,6 +1,5 @@
 """Without our handlers: what ``identity`` tells, in all the forms that dask has given it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -182,5 +181,4 @@ async def test_a_server_without_our_kind_of_functions_is_read_by_identity() -> N
         collector = DaskCollector(scheduler.address)
         assert len((await collector.read()).workers) == 1
         assert collector.refusal == "it doesn't run functions"
-        await asyncio.sleep(0)
         await collector.close()

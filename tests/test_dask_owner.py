@@ -1,6 +1,5 @@
 """The owner: the cluster object in the scheduler's own process, its jobs, and its adaptive bounds."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -149,7 +148,6 @@ async def test_an_owner_of_an_odd_kind_does_not_harm() -> None:
         asynchronous=True,
     ) as cluster:
         owner = await owner_of(cluster.scheduler_address)
-        await asyncio.sleep(0)
     assert owner is not None
     assert (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job) == (None, None, None)
     ((name, job_id),) = owner.job_ids.items()

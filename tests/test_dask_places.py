@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dasktop.collectors.dask.collector import DaskCollector
@@ -78,6 +78,7 @@ def test_environment_goes_before_control_group() -> None:
     assert place.job_id == "4711"
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(IN_SRUN_STEP)), st.text()), st.text())
 def test_no_text_breaks_it(environment: dict[str, str], cgroup: str) -> None:
     place = place_from(environment, cgroup)
@@ -163,6 +164,7 @@ def test_a_worker_that_refuses_is_left_alone() -> None:
     assert not introductions.may_ask(a_worker(), math.nextafter(math.inf, 0))
 
 
+@settings(deadline=None)
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.dictionaries(st.text(), part))
 )

@@ -13,6 +13,7 @@ from dasktop.tui.text_width import cut, settle, width
 NAME = "dasktop"
 
 _SHORT_SOURCES = {"slurm.queue": "slurm", "slurm.accounting": "acct"}
+_MAIN_SOURCES = ("dask", *_SHORT_SOURCES)
 _SOURCE_ROLES: dict[SourceState, Role] = {"ok": "quiet", "off": "quiet", "stale": "waiting", "error": "bad"}
 
 # Dask's states of a task that tell how far the work is, in the order in which they are shown.
@@ -56,8 +57,12 @@ def _jobs(running: int, pending: int) -> str:
 
 
 def source_pieces(sources: Sequence[Source]) -> list[Piece]:
-    """Return each source's name and how it answers, in words. No age: that would tick."""
-    return [Piece(_source_words(source), _role_of(source)) for source in sources]
+    """Return how the sources answer, in words: the main ones, and any that is in trouble. No age: that would tick."""
+    return [
+        Piece(_source_words(source), _role_of(source))
+        for source in sources
+        if not _is_idle(source) and (source.name in _MAIN_SOURCES or _role_of(source) != "quiet")
+    ]
 
 
 def _source_words(source: Source) -> str:
@@ -69,6 +74,11 @@ def _source_words(source: Source) -> str:
 
 def _role_of(source: Source) -> Role:
     return "quiet" if _is_asked_first(source) else _SOURCE_ROLES[source.state]
+
+
+def _is_idle(source: Source) -> bool:
+    """Tell whether there has been nothing to ask the source."""
+    return source.state == "off" and source.error is None
 
 
 def _is_asked_first(source: Source) -> bool:

@@ -1,6 +1,6 @@
 """One connection to a scheduler: opens it, asks one thing at a time, hangs up.
 
-Never a ``Client``, which would register itself and poll; never unpickles an answer.
+Never a ``Client``, which would register itself and poll by itself; never asks for what would have to be unpickled.
 """
 
 import asyncio
@@ -38,10 +38,7 @@ class FarSideError(SourceError):
 
 
 class Connection:
-    """An open connection; made by `open`.
-
-    Not for several tasks at once in one go: the second one's call waits for the first one's answer.
-    """
+    """An open connection; made by `open`. Calls of several tasks wait for each other."""
 
     def __init__(self, address: Address, comm: Comm) -> None:
         self.address = address
@@ -204,9 +201,9 @@ async def _look_if_slow(address: Address, seconds: float) -> Diagnosis:
 
 
 def _is_hopeless(address: Address, diagnosis: Diagnosis) -> bool:
-    """Return whether trying on can't help. What is silent may be a scheduler that is busy."""
+    """Return whether trying on can't help. What is silent may be a scheduler that is busy, or a slow network."""
     match diagnosis.listener:
-        case Listener.SILENT:
+        case Listener.SILENT | Listener.NO_ANSWER:
             return False
         case Listener.DASK:
             return address.encrypted

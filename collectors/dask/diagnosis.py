@@ -29,6 +29,7 @@ class Listener(Enum):
     """What listens at an address."""
 
     NOBODY = "nobody"
+    NO_ANSWER = "perhaps nobody: the host doesn't answer"
     DASK = "dask, not encrypted"
     TLS = "something that speaks TLS"
     WEB = "a web server"
@@ -38,7 +39,7 @@ class Listener(Enum):
 
 
 class Diagnosis(NamedTuple):
-    """What was found, and for NOBODY and STRANGER some words on it."""
+    """What was found, and for nobody and a stranger some words on it."""
 
     listener: Listener
     words: str = ""
@@ -50,7 +51,7 @@ async def diagnose(address: Address, seconds: float) -> Diagnosis:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except TimeoutError:
-        return Diagnosis(Listener.NOBODY, "the host doesn't answer")
+        return Diagnosis(Listener.NO_ANSWER, "the host doesn't answer")
     except (OSError, ValueError) as error:  # ValueError: a host that IDNA can't encode
         return Diagnosis(Listener.NOBODY, _why_unreachable(address, error))
     try:
@@ -130,7 +131,7 @@ def sentence(address: Address, diagnosis: Diagnosis, failure: str, seconds: floa
         How long was waited.
     """
     match diagnosis.listener:
-        case Listener.NOBODY:
+        case Listener.NOBODY | Listener.NO_ANSWER:
             return f"nobody answers at {address} ({diagnosis.words}); {_WAY_OUT}"
         case Listener.WEB:
             return (

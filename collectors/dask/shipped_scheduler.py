@@ -206,6 +206,7 @@ async def ask(
 ) -> dict[str, Any]:
     """Send the messages, in order, to each of the workers; return what each answered to the last, and how that went.
 
+    Each has ``worker_seconds`` to answer, and none is asked any more after ``all_seconds``.
     Not through Scheduler.broadcast: there one worker that hangs holds up all answers, and each that fails is an error
     in the user's log.
     """
@@ -214,11 +215,10 @@ async def ask(
 
     async def ask_one(address: str) -> list[Any]:
         async with slots:
-            seconds = min(worker_seconds, deadline - time.monotonic())
-            if seconds <= 0:
+            if time.monotonic() >= deadline:
                 return ["not asked", None]
             try:
-                return ["answered", await asyncio.wait_for(talk(scheduler, address, messages), seconds)]
+                return ["answered", await asyncio.wait_for(talk(scheduler, address, messages), worker_seconds)]
             except (asyncio.TimeoutError, OSError):  # noqa: UP041 - before Python 3.11, it is no OSError
                 return ["silent", None]
             except Exception as error:  # noqa: BLE001 - send_recv raises whatever the worker says it raised

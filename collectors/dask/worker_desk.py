@@ -95,7 +95,7 @@ class WorkerDesk:
             answers = mapping(
                 await connection.call(
                     ASK_WORKERS,
-                    self._seconds + _WORKER_SECONDS,
+                    self._seconds + 2 * _WORKER_SECONDS,  # the last to be asked has its time, and the scheduler some
                     addresses=[worker.address for worker in workers],
                     messages=messages,
                     worker_seconds=_WORKER_SECONDS,

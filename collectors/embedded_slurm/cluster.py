@@ -190,7 +190,7 @@ def _stop(keeper: "subprocess.Popen[bytes]", folder: Path, owner_pid: int) -> No
         return
     log = folder / LOG_NAME
     if log.exists() and (faults := log.read_text(encoding="utf-8", errors="replace").strip()):
-        _LOGGER.error("the embedded SLURM had a fault:\n%s", faults)
+        _LOGGER.error("the embedded SLURM had a fault:\n%s", faults[-2000:])
     if keeper.stdin is not None:
         keeper.stdin.close()
     try:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dasktop.collectors.embedded_slurm.client import SOCKET_NAME
@@ -30,6 +31,7 @@ class Controller:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.workload = Workload(settings, folder)
         self._changed = asyncio.Event()
+        self._due = asyncio.Event()
         self._stop = asyncio.Event()
         self._conversations: set[asyncio.Task[None]] = set()
 
@@ -38,7 +40,7 @@ class Controller:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGCHLD, self.step)
+        loop.add_signal_handler(signal.SIGCHLD, self.look)
         loop.add_reader(sys.stdin.fileno(), self._stop.set)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.setblocking(False)
@@ -55,14 +57,9 @@ class Controller:
         for task in done:
             task.result()
 
-    def step(self) -> None:
-        """Collect what ended, do what is due, and wake whoever waits for a change."""
-        now = time.time()
-        for pid, (status, cpu_seconds) in reap().items():
-            self.workload.runner.ended(pid, status, cpu_seconds, now)
-        self.workload.advance(now)
-        self._changed.set()
-        self._changed = asyncio.Event()
+    def look(self) -> None:
+        """See to what is due, soon: a hundred ends at once are one reason to look, not a hundred."""
+        self._due.set()
 
     async def changed(self) -> None:
         """Wait for the next change."""
@@ -75,8 +72,18 @@ class Controller:
             if abs(now - measured_at) >= MEASURE_SECONDS:
                 measured_at = now
                 self.workload.runner.measure(now)
-            self.step()
-            await asyncio.sleep(TICK_SECONDS)
+            self._step(now)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), TICK_SECONDS)
+            self._due.clear()
+
+    def _step(self, now: float) -> None:
+        """Collect what ended, do what is due, and wake whoever waits for a change."""
+        for pid, (status, cpu_seconds) in reap().items():
+            self.workload.runner.ended(pid, status, cpu_seconds, now)
+        self.workload.advance(now)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -42,8 +42,8 @@ class Host(Protocol):
 
     workload: Workload
 
-    def step(self) -> None:
-        """Do what is due now."""
+    def look(self) -> None:
+        """See to what is due, soon."""
 
     async def changed(self) -> None:
         """Wait until something changed."""
@@ -76,7 +76,7 @@ class Conversation:
             for descriptor in self._descriptors:
                 os.close(descriptor)
             self._connection.close()
-            self._loop.call_soon(self._host.step)
+            self._host.look()
 
     # What `srun` needs of its terminal
 

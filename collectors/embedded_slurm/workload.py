@@ -15,6 +15,8 @@ from dasktop.collectors.embedded_slurm.runner import Runner
 from dasktop.collectors.embedded_slurm.settings import Settings
 
 _REPLAN_SECONDS = 5.0
+# So that the controller answers commands, and hears of ends, while a thousand jobs are about to start.
+_STARTS_AT_ONCE = 32
 
 
 class Workload:
@@ -86,11 +88,14 @@ class Workload:
         self.runner.watch(now)
         if len(self.runner.active) != before or self._planned_at is None or now - self._planned_at > _REPLAN_SECONDS:
             self._planned_at = now
-            while self._start_some(now):
-                pass
+            started = 0
+            while started < _STARTS_AT_ONCE and (more := self._start_some(now)):
+                started += more
+            if started >= _STARTS_AT_ONCE:
+                self.replan()
         self._forget(now)
 
-    def _start_some(self, now: float) -> bool:
+    def _start_some(self, now: float) -> int:
         waiting = self._eligible()
         taken = [
             scheduler.Taken(job.started_at or now, self._busy_until(job, now), job.allocation)
@@ -105,7 +110,7 @@ class Workload:
             job.reason = plan.reasons.get(job.id, job.reason)
         for job_id, placement in plan.starts.items():
             self._start(self.jobs[job_id], placement, now)
-        return bool(plan.starts)
+        return len(plan.starts)
 
     def _eligible(self) -> list[Job]:
         """Return the pending jobs that may start, first come first; the others get the reason why not."""

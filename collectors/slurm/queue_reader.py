@@ -59,7 +59,7 @@ class QueueReader:
         if queue.not_understood:
             # The others were, so this is no failure; yet it is to be seen.
             lines = "1 line" if queue.not_understood == 1 else f"{queue.not_understood} lines"
-            self._log.error = f"{lines} of squeue not understood"
+            self._log.remark(f"{lines} of squeue not understood")
         return queue.jobs
 
     async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
