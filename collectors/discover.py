@@ -43,7 +43,7 @@ async def discover(scripts: Sequence[JobScript], tls: TlsFiles) -> tuple[Candida
         There is none; its text says where was looked, and what to do.
     """
     loop = asyncio.get_running_loop()
-    from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes()))
+    from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
     leads = _once_each([*leads_from_configuration(), *leads_from_scripts(scripts), *from_processes])
     answers = await _check_all(leads, tls)
     found: dict[str, Candidate] = {}
@@ -75,7 +75,7 @@ def leads_from_scripts(scripts: Iterable[JobScript]) -> Iterator[Lead]:
             yield from _lead_from_file(file, f"scheduler file in the {origin}")
 
 
-def leads_from_processes() -> Iterator[Lead]:
+def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
     """Yield the ports at which this user's Python processes on this host listen, if they may be schedulers.
 
     A ``SLURMCluster``'s scheduler lives inside a notebook's or a script's process, which nothing in its command line
@@ -90,7 +90,7 @@ def leads_from_processes() -> Iterator[Lead]:
             for connection in process.net_connections("tcp"):
                 if connection.status == psutil.CONN_LISTEN:
                     host = _reachable(connection.laddr.ip)
-                    yield Lead(address=f"tcp://{host}:{connection.laddr.port}", origin=f"process {process.pid}")
+                    yield Lead(address=f"{protocol}://{host}:{connection.laddr.port}", origin=f"process {process.pid}")
 
 
 def _may_hold_a_scheduler(process: psutil.Process) -> bool:
@@ -102,6 +102,12 @@ def _may_hold_a_scheduler(process: psutil.Process) -> bool:
         return False
     maps = Path(f"/proc/{process.pid}/maps")
     return maps.exists() and "msgpack" in maps.read_text(errors="replace")
+
+
+def _protocol(tls: TlsFiles) -> str:
+    """Return what a process's ports are tried with. The wrong one makes a TLS scheduler complain in its log."""
+    authority = tls.ca_file or dask.config.get("distributed.comm.tls.ca-file", default=None)
+    return "tls" if authority else "tcp"
 
 
 def _reachable(ip: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,10 +10,14 @@ import threading
 from pathlib import Path
 
 import jsonschema
+import psutil
 import pytest
 from click.testing import CliRunner
 
 from dasktop.tui.cli import command
+from tests.dask_processes import Scheduler
+from tests.terminal import Terminal
+from tests.test_dask_tls import make_certificates
 
 LIMIT_SECONDS = 10
 
@@ -117,7 +122,7 @@ def test_a_scheduler_file_that_is_not_there(tmp_path):
 
 def test_no_scheduler_anywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda: iter(()))
+    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))
     result = CliRunner().invoke(command, ["snapshot"])
     assert result.exit_code == 3
     assert "no dask scheduler found" in one_line(result.stderr)
@@ -145,6 +150,59 @@ def test_it_is_dask_top_too():
     assert "dasktop" in result.stdout
 
 
+@pytest.fixture(scope="module")
+def scheduler():
+    with Scheduler() as running:
+        yield running.address
+
+
+def test_tls_on_our_side_only(scheduler, tmp_path):
+    files = make_certificates(tmp_path, "ours")
+    tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
+    address = scheduler.replace("tcp://", "tls://")
+    result = dasktop("snapshot", address, *tls, "--no-slurm")
+    assert result.returncode == 3
+    assert address in one_line(result.stderr)
+
+
+def test_tls_on_their_side_only(tmp_path):
+    files = make_certificates(tmp_path, "theirs")
+    tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
+    with Scheduler("--protocol", "tls", *tls) as running:
+        plain = dasktop("snapshot", running.address.replace("tls://", "tcp://"), "--no-slurm")
+        bare = dasktop("snapshot", running.address, "--no-slurm")
+        both = dasktop("snapshot", running.address, *tls, "--no-slurm")
+    for refused in (plain, bare):
+        assert refused.returncode == 3
+        assert "tls" in one_line(refused.stderr).lower()
+    assert (both.returncode, both.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("size", [(80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_q_ends_the_screen_whatever_hangs(scheduler_process, tmp_path, size):
+    """squeue never answers, nor does the scheduler; only then is ``q`` pressed."""
+    fake_program(tmp_path, "squeue", "exec sleep 300")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dasktop.tui", scheduler_process.address]
+    with Terminal(command, tmp_path, os.environ | {"PATH": path}, *size) as terminal:
+        terminal.wait_for("workers")
+        os.kill(scheduler_process.pid, signal.SIGSTOP)
+        try:
+            terminal.wait_for("dask stale", 60)
+            terminal.press("q")
+            assert terminal.wait_for_end(5) == 0  # what hangs does so for minutes
+        finally:
+            os.kill(scheduler_process.pid, signal.SIGCONT)
+    left = [process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"] == ["sleep", "300"]]
+    assert left == [], "a squeue that hangs is ended too"
+
+
+@pytest.fixture
+def scheduler_process():
+    with Scheduler() as running:
+        yield running
+
+
 def fake_program(folder: Path, name: str, script: str) -> None:
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
@@ -153,33 +211,6 @@ def fake_program(folder: Path, name: str, script: str) -> None:
 
 class TestSqueueFails:
     """The dask half is shown all the same, and one line tells what is missing."""
-
-    @pytest.fixture(scope="class")
-    def scheduler(self):
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "distributed.cli.dask_scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-            ],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for line in process.stderr:
-            if "Scheduler at:" in line:
-                address = line.split()[-1]
-                break
-        else:
-            raise AssertionError("the scheduler did not start")
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield address
-        process.terminate()
-        process.wait(10)
 
     @pytest.mark.parametrize(
         ("script", "says"),

@@ -14,6 +14,7 @@ import pytest
 
 from dasktop.collectors.dask.collector import DaskCollector, check
 from tests.dask_processes import Scheduler, Workers, read_until
+from tests.terminal import Terminal
 
 VERSION = "2023.5.0"
 INSTALL_SECONDS = 150
@@ -123,3 +124,14 @@ async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
     assert {thread.task_key for thread in compute} == {"spin", *(f"('sleep', {i})" for i in range(3))}
     assert [thread.task_key for thread in compute if (thread.cpu_percent or 0) > 20] == ["spin"]
     await collector.close()
+
+
+@pytest.mark.usefixtures("old_workers")
+def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dasktop.tui", old_scheduler.address, "--no-slurm"]
+    with Terminal(command, tmp_path, os.environ) as terminal:
+        terminal.wait_for(lambda screen: "4711" in screen and "old-0" in screen and "old-1" in screen)
+        terminal.press("Down", "Down", "Right")
+        terminal.wait_for("MainThread")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0

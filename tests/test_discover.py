@@ -25,7 +25,7 @@ def scheduler():
 
 @pytest.fixture
 def no_processes(monkeypatch):
-    monkeypatch.setattr(discovery, "leads_from_processes", lambda: iter(()))
+    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
 
 
 def script(job_id="7", addresses=(), files=()):
@@ -70,6 +70,13 @@ class TestDiscover:
         assert "script of job 7" in message
         assert gone in message
         assert "dasktop tcp://HOST:PORT" in message
+
+
+def test_who_has_certificates_is_looked_for_with_tls():
+    assert discovery._protocol(TlsFiles()) == "tcp"
+    assert discovery._protocol(TlsFiles(ca_file="ca.pem")) == "tls"
+    with dask.config.set({"distributed.comm.tls.ca-file": "ca.pem"}):
+        assert discovery._protocol(TlsFiles()) == "tls"
 
 
 def test_each_address_is_checked_once():
