@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test check format clean
+.PHONY: demo test check screenshots format clean
 
 demo: $(READY) ## the screen on a real dask cluster, on a SLURM small enough to embed
 	@$(BIN)/dasktop demo
@@ -22,6 +22,9 @@ check: $(READY) ## lint, types, and who may import whom
 	@ln -sfn $(CURDIR)/tui $(TYPES)/dasktop/tui
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
+
+screenshots: $(READY) ## the README's pictures, from a recorded run
+	@$(BIN)/python -m tests.screenshots
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff format .

@@ -236,3 +236,24 @@ def test_output_is_there_when_it_is_named(slurm: EmbeddedCommands) -> None:
     assert (slurm.work / f"named-{job_id}-{int(job_id):05}-n1-{user}.txt").read_text() == "out\n"
     assert (slurm.work / f"{job_id}.err").read_text() == "err\n"
     assert printed(slurm, job_id) == ""
+
+
+def test_a_fault_of_a_command_is_told_and_ends_nothing_else(
+    shared: EmbeddedCommands, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedCommands() as slurm:
+        job_id = slurm.submit("sleep 60")
+        # No such command was ever written, and nobody but us can ask for it.
+        client = shared.slurm.folder / "bin" / "squeue"
+        words = client.read_text().replace(str(shared.slurm.folder), str(slurm.slurm.folder)).replace("squeue", "sdiag")
+        done = subprocess.run(["sh", "-c", words], capture_output=True, check=False, text=True)
+        assert (done.returncode, done.stderr) == (1, "sdiag: error: KeyError: 'sdiag'\n")
+        slurm.wait_for(job_id, "RUNNING")
+    assert "the embedded SLURM had a fault" in caplog.text
+    assert "KeyError: 'sdiag'" in caplog.text
+
+
+def test_a_script_with_a_zero_byte_is_refused(slurm: EmbeddedCommands) -> None:
+    done = slurm.attempt("sbatch", input="#!/bin/sh\n#SBATCH -o a\0b\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "NULL character" in done.stderr

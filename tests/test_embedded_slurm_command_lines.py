@@ -21,9 +21,11 @@ WORDS = """
 --states=all --delimiter=, --starttime --wrap=true --array=1-5%2 --mem=1G --time=1-0 --nodes=2-3 --ntasks=4 --gres=gpu:1
 --hold --export=A=1,B --parsable --qos=capped --partition=short --name --user --signal=TERM --state=PD --nodes
 1 2 3 2_1 2_[1-2] 1.batch 1.0 all PD,R %i %.8j|%T %all % %! JobID:30,tres-alloc:5 JobID,State%5 n[1-2] n[ root now-1hour
-show write hold release update listpids ping job node partition step config hostnames batch_script - JobId=1 TimeLimit=+5
+show write hold release update listpids ping job node partition step config hostnames batch_script - JobId=1 TimeLimit=5
 """
-LINES = st.lists(st.sampled_from(WORDS.split()) | st.text(max_size=6), max_size=7)
+LINES = st.lists(
+    st.sampled_from(WORDS.split()) | st.text(st.characters(exclude_characters="\0"), max_size=6), max_size=7
+)
 
 
 def workload() -> Workload:

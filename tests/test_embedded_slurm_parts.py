@@ -83,7 +83,7 @@ def test_time_limits(text: str, minutes: int | None) -> None:
     assert units.parse_minutes(text) == minutes
 
 
-@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "1-", "-5", "1.5"])
+@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "1-", "-5", "1.5", "99999999999"])
 def test_time_limits_that_are_none(text: str) -> None:
     with pytest.raises(UnreadableError):
         units.parse_minutes(text)
@@ -151,7 +151,7 @@ def test_host_lists(short: str, names: list[str]) -> None:
     assert hostlist.expand(short) == names
 
 
-@pytest.mark.parametrize("text", ["n[", "n]", "n[a]", "n[1-", "n[]"])
+@pytest.mark.parametrize("text", ["n[", "n]", "n[a]", "n[1-", "n[]", "n[1-99999999999]"])
 def test_host_lists_that_are_none(text: str) -> None:
     with pytest.raises(UnreadableError):
         hostlist.expand(text)

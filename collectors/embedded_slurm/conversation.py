@@ -25,9 +25,10 @@ from dasktop.collectors.embedded_slurm.commands.srun import srun
 from dasktop.collectors.embedded_slurm.commands.sstat import sstat
 from dasktop.collectors.embedded_slurm.launch import Streams
 from dasktop.collectors.embedded_slurm.options import Refused
+from dasktop.collectors.embedded_slurm.units import UnreadableError
 from dasktop.collectors.embedded_slurm.workload import Workload
 
-_COMMANDS: Mapping[str, Callable[[Call], Reply]] = {
+COMMANDS: Mapping[str, Callable[[Call], Reply]] = {
     "sacct": sacct,
     "scancel": scancel,
     "scontrol": scontrol,
@@ -112,9 +113,11 @@ class Conversation:
             if call.command == "sbatch":
                 return sbatch(call, await self._read() if reads_stdin(call) else None)
             with _time_of(call.environment.get("TZ")):
-                return _COMMANDS[call.command](call)
+                return COMMANDS[call.command](call)
         except Refused as refused:
             return refusal(call.command, refused)
+        except UnreadableError as error:
+            return refusal(call.command, Refused(f"Invalid value: {error}"))
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - a fault in one command must not take the jobs down

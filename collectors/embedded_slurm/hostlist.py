@@ -9,6 +9,9 @@ from itertools import pairwise
 
 from dasktop.collectors.embedded_slurm.units import UnreadableError
 
+# A slip of the finger (n[1-99999999999]) must not fill the memory.
+_MOST = 100_000
+
 
 def expand(text: str) -> list[str]:
     """Return the names that a list stands for, in its order, padding kept.
@@ -41,8 +44,15 @@ def _numbers(ranges: str) -> Iterable[str]:
         if match is None:
             raise UnreadableError(part)
         first, last = match[1], match[2] or match[1]
-        for number in range(int(first), int(last) + 1):
+        for number in _span(int(first), int(last)):
             yield str(number).zfill(len(first))
+
+
+def _span(first: int, last: int, step: int = 1) -> range:
+    span = range(first, last + 1, step)
+    if len(span) > _MOST:
+        raise UnreadableError(f"{first}-{last}")
+    return span
 
 
 def compress(names: Iterable[str]) -> str:
@@ -99,7 +109,7 @@ def read_indexes(text: str) -> list[int]:
         if match is None or match[3] == "0":
             raise UnreadableError(text)
         first = int(match[1])
-        numbers.update(range(first, int(match[2] or first) + 1, int(match[3] or 1)))
+        numbers.update(_span(first, int(match[2] or first), int(match[3] or 1)))
     if not numbers:
         raise UnreadableError(text)
     return sorted(numbers)

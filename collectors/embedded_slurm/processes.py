@@ -1,6 +1,6 @@
 """Which live processes belong to which task of one embedded SLURM, and how they are ended.
 
-Never touches a process that is not a descendant of ours and does not carry our own mark.
+Touches nothing but descendants of ours and what carries our own mark.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ import psutil
 # Every process that a job starts inherits it: TOKEN:JOB:STEP:RANK.
 MARK = "DASKTOP_EMBEDDED_SLURM_TASK"
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied)
+_GIVEN_UP_SECONDS = 3.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -137,6 +138,8 @@ def send(processes: Iterable[psutil.Process], signal_number: int) -> None:
 def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) -> None:
     """End every process of one embedded SLURM: asked to end first, killed when `patience_seconds` are over.
 
+    What cannot even be killed (another user's, by way of sudo) is given up on after some seconds more.
+
     Parameters
     ----------
     token
@@ -146,13 +149,14 @@ def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) ->
     """
     deadline = time.monotonic() + patience_seconds
     asked: set[int] = set()
-    while left := _everything(token, ancestors):
+    while (left := _everything(token, ancestors)) and time.monotonic() < deadline + _GIVEN_UP_SECONDS:
         if time.monotonic() >= deadline:
             send(left, signal.SIGKILL)
         else:
-            send([process for process in left if process.pid not in asked], signal.SIGTERM)
-            send([process for process in left if process.pid not in asked], signal.SIGCONT)
-            asked.update(process.pid for process in left)
+            new = [process for process in left if process.pid not in asked]
+            send(new, signal.SIGTERM)
+            send(new, signal.SIGCONT)
+            asked.update(process.pid for process in new)
         psutil.wait_procs(left, timeout=0.05)
         reap()
 

@@ -94,7 +94,6 @@ class Runner:
         OSError
             When a process could not be started; the tasks started before it are killed.
         """
-        job.steps.append(step)
         for task, own in zip(step.tasks, streams, strict=True):
             environment = task_environment(self._settings, job, step, task, inherited)
             try:
@@ -103,6 +102,7 @@ class Runner:
                 self.kill_step(job, step)
                 raise
             self._roots[task.pid] = _Root(job, step, task)
+        job.steps.append(step)
 
     # Ending
 
@@ -157,11 +157,12 @@ class Runner:
             self.kill_step(job, step)
         if step.id == "batch" or job.request.script is None:
             job.exit_code, job.signal = step.exit_code, step.signal
-            if not job.state.ended:
-                failed = bool(step.exit_code or step.signal)
-                self._end(
-                    job, State.FAILED if failed else State.COMPLETED, "NonZeroExitCode" if failed else "None", now
-                )
+            if job.state.ended:
+                return
+            if step.exit_code or step.signal:
+                self._end(job, State.FAILED, "NonZeroExitCode", now)
+            else:
+                self._end(job, State.COMPLETED, "None", now)
 
     # Watching
 

@@ -7,6 +7,8 @@ import re
 import time
 
 UNLIMITED = "UNLIMITED"
+# SLURM keeps minutes in 32 bits, and the largest numbers mean something else.
+_NO_SUCH_MINUTES = 2**32 - 2
 _MEGABYTES = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 
 
@@ -47,7 +49,10 @@ def parse_minutes(text: str) -> int | None:
         hours, minutes, seconds = numbers
     else:
         hours, (minutes, seconds) = 0, [*numbers, 0][:2]
-    return hours * 60 + minutes + (seconds + 59) // 60
+    total = hours * 60 + minutes + (seconds + 59) // 60
+    if total >= _NO_SUCH_MINUTES:
+        raise UnreadableError(text)
+    return total
 
 
 def duration(seconds: float | None, *, padded: bool = False) -> str:

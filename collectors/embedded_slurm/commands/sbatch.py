@@ -77,4 +77,7 @@ def _find(name: str, work_dir: str, environment: Mapping[str, str]) -> Path:
 def _checked(script: str) -> str:
     if not script.startswith("#!"):
         raise Refused(_NOT_A_SCRIPT)
+    if "\0" in script:
+        # No file name and no variable can hold one; SLURM refuses it, too.
+        raise Refused("The SLURM controller does not allow scripts that contain a NULL character.")
     return script
