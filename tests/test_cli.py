@@ -44,9 +44,10 @@ def one_line(text: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (["snapshto"], "'snapshto' is neither a command nor a scheduler's address"),
-        (["snapshot", "tcp://host:99999"], "'tcp://host:99999'"),
-        (["snapshot", "http://host:1"], "'http://host:1'"),
+        (["snapshto"], "snapshto is no scheduler's address; one looks like tcp://HOST:8786"),
+        (["snapshot", "tcp://host:99999"], "tcp://host:99999"),
+        (["snapshot", "tcp://host"], "tcp://host"),
+        (["snapshot", "http://host:8787"], "the address of a web page, perhaps the dashboard"),
         (["snapshot", "--watch", "0"], "--watch"),
         (["snapshot", "--watch", "soon"], "'soon'"),
         (["--slurm-interval", "1"], "--slurm-interval"),

@@ -9,7 +9,6 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from dasktop.tui import headless
-from dasktop.tui.address import Address
 from dasktop.tui.options import Refusal, common_options, options_from
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -83,7 +82,7 @@ def command() -> None:
 
 @command.command(hidden=True)
 @common_options
-def screen(address: Address | None, **common: Any) -> None:
+def screen(address: str | None, **common: Any) -> None:
     """Show the screen; without a terminal, print the tree once as plain text."""
     options = options_from(address, **common)
     # The screen is drawn on stderr and reads keys from stdin.
@@ -100,7 +99,7 @@ def screen(address: Address | None, **common: Any) -> None:
 @click.option("--watch", type=click.FloatRange(min=0.5), metavar="SECONDS", help="One snapshot a line, this often.")
 @click.option("--threads", is_flag=True, help="Read the threads of all workers too.")
 @click.option("--text", "as_text", is_flag=True, help="The tree as plain text instead of JSON.")
-def snapshot(address: Address | None, watch: float | None, threads: bool, as_text: bool, **common: Any) -> None:
+def snapshot(address: str | None, watch: float | None, threads: bool, as_text: bool, **common: Any) -> None:
     """Print one snapshot as JSON, and end."""
     options = options_from(address, **common)
     if watch is None:

@@ -5,9 +5,10 @@ from typing import IO, Any, TypeVar
 
 import click
 
+from dasktop.collectors.dask.address import parse_address
+from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles
 from dasktop.collectors.text import clean
-from dasktop.tui.address import Address, AddressType
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -31,6 +32,19 @@ class Refusal(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it."""
         click.echo(f"dasktop: {self.format_message()}", file=file, err=file is None)
+
+
+class AddressType(click.ParamType[str]):
+    """A scheduler's address, such as ``tcp://10.1.2.3:8786``; ``tcp://`` may be left out."""
+
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the whole address."""
+        try:
+            return str(parse_address(value))
+        except NoSchedulerError as error:
+            self.fail(f"{error}; nor is it a command", param, ctx)
 
 
 _COMMON: list[Callable[[Any], Any]] = [
@@ -69,7 +83,7 @@ def common_options(function: Function) -> Function:
 
 
 def options_from(
-    address: Address | None,
+    address: str | None,
     *,
     scheduler_file: str | None,
     tls_ca_file: str | None,

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_snapshot [ADDRESS]
 
-Give the address of a scheduler, with SLURM's commands on PATH; without one, a scheduler is started and squeue is left out.
+Give a scheduler's address, with SLURM's commands on PATH; without one, a scheduler is started and squeue left out.
 """
 
 import shutil
