@@ -1,6 +1,7 @@
 """A real terminal for tests: a program in tmux, keys in, screen out."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -33,8 +34,7 @@ class Terminal:
         self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / "tmux.sock"), "-f", os.devnull]
         self._status = folder / "status"
         script = folder / "run.sh"
-        words = " ".join(f"'{word}'" for word in command)
-        script.write_text(f"{words}\necho $? >'{self._status}'\nsleep 600\n")
+        script.write_text(f"{shlex.join(command)}\necho $? >'{self._status}'\nsleep 600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
             environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},

@@ -253,7 +253,25 @@ def test_a_fault_of_a_command_is_told_and_ends_nothing_else(
     assert "KeyError: 'sdiag'" in caplog.text
 
 
-def test_a_script_with_a_zero_byte_is_refused(slurm: EmbeddedCommands) -> None:
-    done = slurm.attempt("sbatch", input="#!/bin/sh\n#SBATCH -o a\0b\n")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "NULL character" in done.stderr
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("true\n", "This does not look like a batch script."),
+        ("#!/bin/sh\n#SBATCH -o a\0b\n", "NULL character"),
+        ("#!/bin/sh\r\ntrue\r\n", "DOS line breaks"),
+        ("#!/bin/sh\n#SBATCH --no-such-option\n", "unrecognized option '--no-such-option'"),
+        ("#!/bin/sh\n#SBATCH -J 'open\n", "No closing quotation"),
+    ],
+)
+def test_scripts_that_are_refused(slurm: EmbeddedCommands, script: str, problem: str) -> None:
+    path = slurm.work / "refused.sh"
+    path.write_bytes(script.encode())
+    for done in (slurm.attempt("sbatch", input=script), slurm.attempt("sbatch", str(path))):
+        assert (done.returncode, done.stdout) == (1, "")
+        assert problem in done.stderr
+
+
+def test_a_pipe_is_no_script(slurm: EmbeddedCommands) -> None:
+    os.mkfifo(slurm.work / "pipe")
+    done = slurm.attempt("sbatch", "pipe")
+    assert (done.returncode, done.stderr) == (1, "sbatch: error: Unable to open file pipe\n")

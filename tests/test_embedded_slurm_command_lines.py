@@ -23,9 +23,8 @@ WORDS = """
 1 2 3 2_1 2_[1-2] 1.batch 1.0 all PD,R %i %.8j|%T %all % %! JobID:30,tres-alloc:5 JobID,State%5 n[1-2] n[ root now-1hour
 show write hold release update listpids ping job node partition step config hostnames batch_script - JobId=1 TimeLimit=5
 """
-LINES = st.lists(
-    st.sampled_from(WORDS.split()) | st.text(st.characters(exclude_characters="\0"), max_size=6), max_size=7
-)
+ANY_WORD = st.text(st.characters(exclude_characters="\0"), max_size=6)
+LINES = st.lists(st.sampled_from(WORDS.split()) | ANY_WORD, max_size=7)
 
 
 def workload() -> Workload:

@@ -6,6 +6,7 @@ nothing to do with dask.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,25 @@ PYTHON = sys.executable
 WORKERS = 2 * 4 + 4 + 1
 
 
+DASKTOP = (PYTHON, "-m", "dasktop.tui")
+
+# Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
+SEES_ONLY = """
+import sys
+from dasktop.collectors import discover
+from dasktop.tui.cli import main
+pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
+discover.leads_from_processes = lambda protocol: (
+    lead for lead in all_leads(protocol) if lead.origin.removeprefix("process ") in pids
+)
+main()
+"""
+
+
+def dasktop_that_sees(*pids: int) -> tuple[str, ...]:
+    return (PYTHON, "-c", SEES_ONLY, ",".join(map(str, pids)))
+
+
 class Scene:
     """What runs, and how to ask about it."""
 
@@ -40,9 +60,9 @@ class Scene:
         self.address = notebook.value("cluster.scheduler_address")
         self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
 
-    def dasktop(self, *arguments: str, module: tuple[str, ...] = ("dasktop.tui",)) -> subprocess.CompletedProcess[str]:
+    def dasktop(self, *arguments: str, program: tuple[str, ...] = DASKTOP) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [PYTHON, "-m", *module, *arguments],
+            [*program, *arguments],
             env=self.slurm.environment,
             capture_output=True,
             text=True,
@@ -50,8 +70,8 @@ class Scene:
             check=False,
         )
 
-    def snapshot(self, *arguments: str) -> model.Snapshot:
-        result = self.dasktop("snapshot", *arguments)
+    def snapshot(self, *arguments: str, program: tuple[str, ...] = DASKTOP) -> model.Snapshot:
+        result = self.dasktop("snapshot", *arguments, program=program)
         assert (result.returncode, result.stderr) == (0, "")
         return model.from_json(result.stdout)
 
@@ -208,14 +228,15 @@ def test_without_threads_none_are_read(scene):
     assert all(worker.threads == () for _, _, worker in seats(scene.snapshot(scene.address)))
 
 
-def test_the_scheduler_is_found_without_its_address(scene, snapshot):
-    found = scene.snapshot()
+@pytest.mark.parametrize("by", ["scripts", "process"])
+def test_the_scheduler_is_found_without_its_address(scene, snapshot, by):
+    found = scene.snapshot(program=dasktop_that_sees(*([scene.notebook.pid] if by == "process" else [])))
     assert found.cluster.scheduler_id == snapshot.cluster.scheduler_id
     assert {worker.address for _, _, worker in seats(found)} == {worker.address for _, _, worker in seats(snapshot)}
 
 
 def test_dask_top_is_the_same_program(scene, snapshot):
-    result = scene.dasktop("top", "snapshot", scene.address, module=("dask",))
+    result = scene.dasktop("top", "snapshot", scene.address, program=(PYTHON, "-m", "dask"))
     assert result.returncode == 0, result.stderr
     assert model.from_json(result.stdout).cluster.scheduler_id == snapshot.cluster.scheduler_id
 
@@ -263,6 +284,10 @@ async def test_the_screen_shows_all_of_it(scene, monkeypatch):
         text = screen_text(app)
         for word in (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING"):
             assert word in text
+        await pilot.press("down", "down", "right")  # into the first worker
+        while not {"MainThread", "event loop"} <= set(re.split(r"\s{2,}", screen_text(app))):
+            assert time.monotonic() < deadline, screen_text(app)
+            await pilot.pause(0.2)
         await pilot.press("q")
     assert app.return_code == 0
 
@@ -275,10 +300,15 @@ def screen_text(app) -> str:
 def test_in_a_real_terminal(scene, tmp_path, size):
     command = [PYTHON, "-m", "dasktop.tui", scene.address]
     with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
-        terminal.wait_for("by-hand" if size == (120, 40) else "other jobs of yours")
+        jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs of yours")
+        terminal.wait_for(lambda screen: all(word in screen for word in jobs))
         if size == (80, 24):
-            terminal.press("*")  # it doesn't fit, so the jobs are folded
-        terminal.wait_for("SLURMCluster-0-")
+            terminal.press("*")  # not all of it fits, so the jobs are folded
+        terminal.wait_for(lambda screen: "batch.0" in screen and "SLURMCluster-" in screen)
+        if size == (120, 40):
+            assert all(word in terminal.screen() for word in ("by-hand", "0.3", "SLURMCluster-0-3"))
+        terminal.press("Down", "Down", "Right")
+        terminal.wait_for("event loop")
         assert all(len(line) <= size[0] for line in terminal.screen().splitlines())
         pressed_at = time.monotonic()
         terminal.press("q")
@@ -295,12 +325,13 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
     )
     try:
         address = next(line.split()[-1] for line in other.stderr if "Scheduler at:" in line)
-        result = scene.dasktop("snapshot")
+        program = dasktop_that_sees(scene.notebook.pid, other.pid)
+        result = scene.dasktop("snapshot", program=program)
         assert result.returncode == 3
         assert len(result.stderr.splitlines()) == 1
         assert scene.address in result.stderr
         assert address in result.stderr
-        with Terminal([PYTHON, "-m", "dasktop.tui"], tmp_path, scene.slurm.environment) as terminal:
+        with Terminal(program, tmp_path, scene.slurm.environment) as terminal:
             terminal.wait_for(lambda screen: scene.address in screen and address in screen)
             terminal.press("Enter")
             terminal.wait_for(lambda screen: "dask" in screen and "workers" in screen)
