@@ -104,7 +104,7 @@ def test_a_failed_job(slurm: SlurmCommands) -> None:
 
 
 def test_a_failed_step(slurm: SlurmCommands) -> None:
-    job_id = slurm.submit("srun sh -c 'exit 5'\ntrue")
+    job_id = slurm.submit("srun sh -c 'exit 5'\nsleep 1")
     rows = ended(slurm, job_id, "COMPLETED", "State,ExitCode,DerivedExitCode")
     assert rows[job_id] == {"State": "COMPLETED", "ExitCode": "0:0", "DerivedExitCode": "5:0"}
     assert rows[f"{job_id}.0"] == {"State": "FAILED", "ExitCode": "5:0", "DerivedExitCode": ""}

@@ -59,9 +59,12 @@ def _script(call: Call, given: Given, stdin: str | None) -> tuple[str, str, str]
         return _checked(stdin), "sbatch", "(null)"
     path = _find(given.rest[0], call.work_dir, call.environment)
     try:
-        script = path.read_text(encoding="utf-8", errors="surrogateescape")
+        # Nothing but a file: a pipe would keep the controller, and so everybody, waiting.
+        script = path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else None
     except OSError:
-        raise Refused(f"Unable to open file {given.rest[0]}") from None
+        script = None
+    if script is None:
+        raise Refused(f"Unable to open file {given.rest[0]}")
     return _checked(script), path.name, str(path)
 
 
@@ -77,6 +80,8 @@ def _find(name: str, work_dir: str, environment: Mapping[str, str]) -> Path:
 def _checked(script: str) -> str:
     if not script.startswith("#!"):
         raise Refused(_NOT_A_SCRIPT)
+    if "\r\n" in script:
+        raise Refused("Batch script contains DOS line breaks (\\r\\n) instead of expected UNIX line breaks (\\n).")
     if "\0" in script:
         # No file name and no variable can hold one; SLURM refuses it, too.
         raise Refused("The SLURM controller does not allow scripts that contain a NULL character.")
