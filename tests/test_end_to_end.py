@@ -106,6 +106,8 @@ def scene(real_slurm, tmp_path_factory):
             notebook.wait_until(f"len(cluster.scheduler.workers) == {WORKERS}")
             notebook.run("cluster.scale(jobs=3)")
             notebook.wait_until("len(cluster.workers) == 3 and all(w.job_id for w in cluster.workers.values())")
+            waiting = notebook.value("max(cluster.workers.values(), key=lambda job: int(job.job_id)).job_id")
+            real_slurm.wait_for_reason(waiting, "Resources")  # SLURM takes a second or two to find one
             yield Scene(real_slurm, notebook, srun_job, others, by_hand.pid)
         finally:
             by_hand.terminate()

@@ -124,8 +124,8 @@ def test_output_that_cannot_be_written(slurm: SlurmCommands) -> None:
 
 
 def test_a_cancelled_job(slurm: SlurmCommands) -> None:
-    job_id = slurm.submit("sleep 60")
-    slurm.wait_for(job_id, "RUNNING")
+    job_id = slurm.submit("echo ready\nsleep 60")
+    until(lambda: printed(slurm, job_id), lambda text: "ready" in text)  # it RUNs before it has a batch step
     slurm.run("scancel", job_id)
     rows = ended(slurm, job_id, "CANCELLED")
     uid = slurm.run("id", "-u").strip()
