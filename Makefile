@@ -11,7 +11,7 @@ demo: $(READY) ## the screen on a real dask cluster, on a SLURM small enough to 
 	@$(BIN)/dasktop demo
 
 test: $(READY) ## all that can run here; with SLURM's programs installed, everything
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## lint, types, and who may import whom
 	$(BIN)/ruff format --check .
@@ -31,6 +31,7 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 $(READY): pyproject.toml
+	@echo "setting up $(VENV), once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -34,8 +34,19 @@ class Lead(Record, frozen=True, kw_only=True):
     origin: str
 
 
-async def discover(scripts: Sequence[JobScript], tls: TlsFiles) -> tuple[Candidate, ...]:
+async def discover(
+    scripts: Sequence[JobScript], tls: TlsFiles, why_no_scripts: str | None = None
+) -> tuple[Candidate, ...]:
     """Return the schedulers that answer, each once, the surest lead first.
+
+    Parameters
+    ----------
+    scripts
+        Of the user's jobs.
+    tls
+        Certificates.
+    why_no_scripts
+        What kept SLURM from being asked for them, if it wasn't.
 
     Raises
     ------
@@ -51,7 +62,7 @@ async def discover(scripts: Sequence[JobScript], tls: TlsFiles) -> tuple[Candida
         if isinstance(answer, Candidate):
             found.setdefault(answer.scheduler_id, answer)
     if not found:
-        raise NoSchedulerError(_nothing_found(answers, len(scripts)))
+        raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
     return tuple(found.values())
 
 
@@ -163,11 +174,9 @@ async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candi
     return Candidate(address=lead.address, origin=lead.origin, scheduler_id=scheduler_id)
 
 
-def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int) -> str:
-    looked = (
-        f"looked in dask's configuration, the scripts of your SLURM jobs ({scripts} start dask workers) "
-        f"and your processes on {socket.gethostname()}"
-    )
+def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int, why_no_scripts: str | None) -> str:
+    jobs = f"not in job scripts: {why_no_scripts}" if why_no_scripts else f"{scripts} of your jobs' scripts start dask"
+    looked = f"looked in dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
     # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.
     silent = [
         f"{lead.origin} names {answer}" for lead, answer in answers.items() if not lead.origin.startswith("process ")

@@ -11,3 +11,7 @@ class SourceOffError(SourceError):
 
 class NoSchedulerError(SourceError):
     """No scheduler: none found, several found, or not to be reached. The text says which, and the way out."""
+
+
+class PlanError(Exception):
+    """No sensible plan exists for what was asked. Its text is one clean line: why, and the way out."""

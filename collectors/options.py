@@ -28,5 +28,5 @@ class Options(Record, frozen=True, kw_only=True):
     """Whether functions may be run on the scheduler and the workers; without, only what ``identity`` tells is known."""
     user: str | None = None
     """Whose jobs; ``None``: one's own."""
-    dask_timeout_seconds: float = 5.0
+    dask_timeout_seconds: float = 4.0
     slurm_timeout_seconds: float = 20.0

@@ -9,10 +9,13 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
 from dasktop.collectors.feed import Candidate
+from dasktop.collectors.findings import find
 from dasktop.collectors.model import Evidence, Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.readings import DaskReading, JobScript
@@ -75,7 +78,7 @@ class Poller:
             if self.options.slurm:
                 scripts = await self._slurm.read_scripts()
         discovery = await import_in_background("dasktop.collectors.discover")
-        found: tuple[Candidate, ...] = await discovery.discover(scripts, self.options.tls)
+        found: tuple[Candidate, ...] = await discovery.discover(scripts, self.options.tls, self.queue_log.error)
         return found
 
     def attach_to(self, address: str) -> None:
@@ -187,7 +190,7 @@ class Poller:
         return frozenset(owner.job_ids.values() if owner else ()) - told
 
     def snapshot(self) -> Snapshot:
-        """Reconcile the last readings, as of now."""
+        """Reconcile the last readings, as of now, and tell what is wrong."""
         slurm_answered = self.options.slurm and self.queue_log.has_answered
         snapshot = reconcile(
             self._dask_reading,
@@ -198,7 +201,7 @@ class Poller:
             remembered=self._evidence,
         )
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        return snapshot
+        return replace(snapshot, findings=find(snapshot))
 
     async def close(self) -> None:
         """End what still runs and hang up."""

@@ -253,9 +253,11 @@ def _tasks(seats: Iterable[_Seat], steps: Iterable[Step]) -> tuple[Task, ...]:
         if step.step_id != "extern":  # holds the allocation on each node; nobody's program runs in it
             for task in _tasks_of_step(step):
                 tasks[task.step_id, task.task_id] = task
+    # A worker that could not be asked still runs in one of the job's tasks: with only one, in that one.
+    unknown: tuple[str | None, int | None] = next(iter(tasks)) if len(tasks) == 1 else (None, None)
     for seat in seats:
         place = seat.place
-        key = (place.step_id, place.task_id) if place else (None, None)
+        key = (place.step_id, place.task_id) if place else unknown
         known = tasks.get(key) or Task(step_id=key[0], task_id=key[1], node=None, pid=None)
         if place is not None:
             known = replace(known, node=place.node or known.node, pid=place.task_pid or known.pid)

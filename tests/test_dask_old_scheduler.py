@@ -30,15 +30,15 @@ def spin(seconds):
         pass
 done = client.submit(str, 1)
 done.result()
-spinning = client.submit(spin, 600, key="spin", pure=False)
-waiting = [client.submit(time.sleep, 600, key=("sleep", i), pure=False) for i in range(3)]
+spinning = client.submit(spin, 60, key="spin", pure=False)
+waiting = [client.submit(time.sleep, 60, key=("sleep", i), pure=False) for i in range(3)]
 sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the old distributed, made once a session."""
+    """The Python of an environment that has the old distributed, made once."""
     folder = tmp_path_factory.mktemp("old-distributed")
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
@@ -56,13 +56,13 @@ def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def old_scheduler(old_python: Path) -> Iterator[Scheduler]:
     with Scheduler(python=old_python) as scheduler:
         yield scheduler
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def old_workers(old_python: Path, old_scheduler: Scheduler) -> Iterator[Workers]:
     place = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0"}
     with Workers(

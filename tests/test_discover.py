@@ -72,6 +72,12 @@ class TestDiscover:
         assert "dasktop tcp://HOST:PORT" in message
 
 
+async def test_it_is_told_where_it_could_not_look(monkeypatch):
+    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
+    with pytest.raises(NoSchedulerError, match="not in job scripts: squeue is not on PATH"):
+        await discover((), TlsFiles(), "squeue is not on PATH")
+
+
 def test_who_has_certificates_is_looked_for_with_tls():
     assert discovery._protocol(TlsFiles()) == "tcp"
     assert discovery._protocol(TlsFiles(ca_file="ca.pem")) == "tls"

@@ -77,6 +77,8 @@ def is_alive(pid: int) -> bool:
 
 
 def hold(tmp_path: Path, then: str) -> Held:
+    # Whoever runs the tests under nohup has it ignored, and so would the program.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     program = subprocess.Popen(
         [sys.executable, "-c", HOLDER + then, str(tmp_path)],
         stdin=subprocess.PIPE,
@@ -85,6 +87,7 @@ def hold(tmp_path: Path, then: str) -> Held:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGHUP, before)
     assert program.stdout is not None
     assert program.stderr is not None
     line = program.stdout.readline()

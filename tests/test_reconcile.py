@@ -204,6 +204,20 @@ class TestNothingIsDropped:
             ("batch", 0, "n1", 9, 0),
         ]
 
+    def test_a_worker_that_was_not_asked_is_in_the_only_task(self):
+        step = Step(job_id="1", step_id="batch", ntasks=1, nodes=("n1",), pids=(9,))
+        unread = dask(worker("w", place_was_read=False), job_ids={"w": "1"})
+        assert placed(snapshot_of(unread, slurm(running("1", "n1"), steps=(step,)))) == {
+            "w": ("1", "batch", 0, "owner")
+        }
+
+    def test_of_several_tasks_none_is_guessed(self):
+        step = Step(job_id="1", step_id="0", ntasks=2, nodes=("n1", "n2"))
+        unread = dask(worker("w", place_was_read=False), job_ids={"w": "1"})
+        assert placed(snapshot_of(unread, slurm(running("1", "n1"), steps=(step,)))) == {
+            "w": ("1", None, None, "owner")
+        }
+
 
 class TestFigures:
     def test_use_and_totals(self):

@@ -165,7 +165,7 @@ async def test_ids_that_slurm_has_never_heard_of(real_slurm, collector):
     known = real_slurm.submit("exit 3")
     reading = await poll_until(collector, lambda reading: reading.ended, {known, "99999999", "88888888"})
     assert [ended.job.job_id for ended in reading.ended] == [known]
-    assert {log.source().state for log in collector.sources} <= {"ok", "stale"}  # stale: not asked
+    assert {log.source().state for log in collector.sources} <= {"ok", "off"}  # off: not asked
     assert all(log.error is None for log in collector.sources)
 
 

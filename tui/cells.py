@@ -157,7 +157,8 @@ def _task(task: Task, job: Job) -> Cells:
     label = f"{step}.{UNKNOWN if task.task_id is None else task.task_id}" if known else UNKNOWN
     node = short_node(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
     if not task.workers:
-        return Cells(label, node=node, note="no worker")
+        workers_elsewhere = any(other.workers and other.step_id is None for other in job.tasks)
+        return Cells(label, node=node, note="" if workers_elsewhere else "no worker")
     return _together(Cells(label, node=node), task.workers)
 
 

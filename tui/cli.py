@@ -14,6 +14,9 @@ from dasktop.tui.options import Refusal, common_options, options_from
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+INTERRUPTED = 130  # as shells say it
+
+
 class DefaultGroup(click.Group):
     """A group whose command ``screen`` is meant where none is named: ``dasktop tcp://10.1.2.3:8786``.
 
@@ -37,6 +40,8 @@ class DefaultGroup(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             raise Refusal.of_usage(error) from None
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the command that is meant in front."""
@@ -61,6 +66,14 @@ class DefaultGroup(click.Group):
             place += 2 if args[place] in takes_value else 1
         return place if place < len(args) else None
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the screen's options too: it has no name to ask its help by."""
+        options = (param for param in self.commands[self.default].params if isinstance(param, click.Option))
+        records = (option.get_help_record(ctx) for option in options)
+        with formatter.section("Options of the screen, and of the commands that watch a cluster"):
+            formatter.write_dl([record for record in records if record is not None])
+        super().format_options(ctx, formatter)
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say that a command may be left out."""
         formatter.write_usage(ctx.command_path, "[ADDRESS] [OPTIONS]")
@@ -76,7 +89,8 @@ def command() -> None:
     ADDRESS is the dask scheduler's, such as tcp://10.1.2.3:8786. Without it, dasktop finds your schedulers: in dask's
     configuration, in the scripts of your SLURM jobs, and among your processes on this host.
 
-    Exit status: 0 done, 1 a fault of dasktop, 2 wrong usage, 3 no scheduler (none or several found, or unreachable).
+    Exit status: 0 done, 1 a fault of dasktop, 2 wrong usage, 3 no scheduler (none or several found, or unreachable),
+    5 refused, or not carried out.
     """
 
 
@@ -106,6 +120,57 @@ def snapshot(address: str | None, watch: float | None, threads: bool, as_text: b
         headless.print_snapshot(options, threads=threads, as_text=as_text)
     else:
         headless.watch(options, watch, threads=threads, as_text=as_text)
+
+
+@command.command()
+@common_options
+@click.option("--jobs", type=click.IntRange(min=0), metavar="N", help="So many jobs.")
+@click.option("--cores", type=click.IntRange(min=0), metavar="N", help="So many cores, rounded up to whole jobs.")
+@click.option("--memory", metavar="AMOUNT", help="So much memory (200GB, 64GiB), rounded up to whole jobs.")
+@click.option("--adapt", metavar="MIN:MAX", help="Let the cluster scale by itself, between so many jobs.")
+@click.option("--no-adapt", is_flag=True, help="Stop it scaling by itself.")
+@click.option("--release", multiple=True, metavar="JOB", help="Give back this job; may be repeated.")
+@click.option("--replace-lost", is_flag=True, help="Submit anew what SLURM has ended and the cluster still counts.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON; what came of it as a second line.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for running tasks of jobs that are given back.",
+)
+def scale(
+    address: str | None,
+    jobs: int | None,
+    cores: int | None,
+    memory: str | None,
+    adapt: str | None,
+    no_adapt: bool,
+    release: tuple[str, ...],
+    replace_lost: bool,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+    drain: float,
+    **common: Any,
+) -> None:
+    """Scale the cluster, losing no result and no running task."""
+    from dasktop.tui import scale as scaling
+
+    target = scaling.target_from(
+        jobs=jobs,
+        cores=cores,
+        memory=memory,
+        adapt=adapt,
+        no_adapt=no_adapt,
+        release=release,
+        replace_lost=replace_lost,
+    )
+    options = options_from(address, **common)
+    scaling.scale(options, target, dry_run=dry_run, as_json=as_json, yes=yes, drain_seconds=drain)
 
 
 @command.command()

@@ -53,11 +53,19 @@ async def take_snapshot(
     Refusal
         There is no scheduler, or there are several to choose from.
     """
+    snapshot, _ = await look(options, threads=threads, environment=environment)
+    return snapshot
+
+
+async def look(
+    options: Options, *, threads: bool = False, environment: Mapping[str, str] | None = None
+) -> tuple[Snapshot, str]:
+    """Do the same, and return the scheduler's address too, as it was named or found."""
     poller = _poller(options, environment)
     try:
-        await _attach(poller)
+        address = await _attach(poller)
         await poller.poll_everything(with_threads=threads)
-        return poller.snapshot()
+        return poller.snapshot(), address
     except NoSchedulerError as error:
         raise Refusal(str(error), NO_SCHEDULER) from None
     finally:
@@ -114,13 +122,14 @@ def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
     return Poller(msgspec.structs.replace(options, slurm_timeout_seconds=limit), environment)
 
 
-async def _attach(poller: Poller) -> None:
-    """Attach to the one scheduler there is."""
+async def _attach(poller: Poller) -> str:
+    """Attach to the one scheduler there is, and return its address."""
     candidates = await poller.locate()
     if len(candidates) > 1:
         listed = ", ".join(f"{candidate.address} ({candidate.origin})" for candidate in candidates)
         raise NoSchedulerError(f"there are {len(candidates)} schedulers, name one: {listed}")
     poller.attach_to(candidates[0].address)
+    return candidates[0].address
 
 
 def print_one(snapshot: Snapshot, as_text: bool) -> None:

@@ -14,6 +14,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 USAGE = 2
 NO_SCHEDULER = 3
+REFUSED = 5
 
 
 class Refusal(click.ClickException):

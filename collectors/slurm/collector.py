@@ -5,7 +5,6 @@ It decides what is asked and how often, kindly; it never changes anything in SLU
 
 import asyncio
 import os
-import pwd
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.script_reader import ScriptReader
 from dasktop.collectors.slurm.step_reader import StepReader
 from dasktop.collectors.sources import SourceLog
+from dasktop.collectors.user import own_name
 
 STALE_AFTER_INTERVALS = 3
 
@@ -55,7 +55,7 @@ class SlurmCollector:
         self._commands = Commands(
             slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
         )
-        self._queue = QueueReader(self._commands, queue_log, user or _own_name())
+        self._queue = QueueReader(self._commands, queue_log, user or own_name())
         self._fates = FateReader(self._commands, accounting_log, Pause(interval_seconds), interval_seconds)
         self._steps = StepReader(self._commands, steps_log, Pause(interval_seconds))
         self._scripts = ScriptReader(self._commands, scripts_log, Pause(interval_seconds))
@@ -121,11 +121,3 @@ class SlurmCollector:
         """Return the queued jobs, and those of the cluster that have left the queue."""
         queued = {job.job_id for job in self._jobs}
         return [*self._jobs, *(job for job_id, job in self._seen.items() if job_id not in queued)]
-
-
-def _own_name() -> str:
-    """Return the user's name or, where no database knows it, the number: SLURM takes both."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

@@ -1,0 +1,58 @@
+"""What planning and findings ask of the jobs of a snapshot. Pure; decides nothing about what to do with them."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from dasktop.collectors.model import Job, Snapshot, Worker
+from dasktop.collectors.slurm.states import is_ended
+
+_PENDING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
+
+
+def has_ended(job: Job) -> bool:
+    """Whether SLURM is done with the job. One that SLURM knows nothing about hasn't ended, as far as anyone knows."""
+    return job.fate is not None or is_ended(job.state)
+
+
+def is_pending(job: Job) -> bool:
+    """Whether the job waits for its allocation."""
+    return (job.state or "").partition(" ")[0] in _PENDING
+
+
+def workers_of(job: Job) -> Iterator[Worker]:
+    """Yield all workers of a job."""
+    for task in job.tasks:
+        yield from task.workers
+
+
+def lost_jobs(snapshot: Snapshot) -> tuple[tuple[str, Job], ...]:
+    """Return the jobs that the owner still counts and SLURM has ended, each with the owner's name of it."""
+    owner = snapshot.cluster.owner
+    jobs = {job.job_id: job for job in snapshot.jobs if has_ended(job)}
+    return tuple((name, jobs[job_id]) for name, job_id in (owner.job_ids if owner else {}).items() if job_id in jobs)
+
+
+def array_task_of(job: Job) -> str | None:
+    """Return an array's job as ``scancel`` takes it, ``54_1`` or ``54_[5-10]``; ``None`` where it is of no array."""
+    if job.array_job_id is None or job.array_task_id is None:
+        return None
+    tasks = job.array_task_id.partition("%")[0]
+    return f"{job.array_job_id}_{tasks if tasks.isdecimal() else f'[{tasks}]'}"
+
+
+def number_of_jobs(jobs: Iterable[Job]) -> int:
+    """Count jobs, where the pending rest of an array (``5-10%2``, one line in the queue) counts as all it holds.
+
+    Of a rest that squeue has cut short (``1,3,5,...``) only what is there is counted.
+    """
+    return sum(_elements(job.array_task_id) for job in jobs)
+
+
+def _elements(tasks: str | None) -> int:
+    count = 0
+    for part in (tasks or "").partition("%")[0].split(","):
+        if match := _RANGE.fullmatch(part):
+            first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+            count += len(range(first, last + 1, max(1, step)))
+    return max(1, count)

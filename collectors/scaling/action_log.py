@@ -1,0 +1,79 @@
+"""The log of what was done to clusters: one JSON line for each beginning and each end. Nothing is ever read from it.
+
+It lies in the user's state directory: ``$XDG_STATE_HOME/dasktop/actions.log``, else below ``~/.local/state``.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from dasktop.collectors.scaling.model import Outcome, ScalePlan
+
+
+class ActionLog:
+    """One action's lines.
+
+    Parameters
+    ----------
+    environment
+        Where ``XDG_STATE_HOME`` and ``HOME`` are looked up.
+    who
+        User, host and process.
+    plan, address
+        What, and to which scheduler.
+    """
+
+    def __init__(self, environment: Mapping[str, str], who: str, plan: ScalePlan, address: str) -> None:
+        self._path = path(environment)
+        self._line: dict[str, Any] = {
+            "action": secrets.token_hex(4),
+            "who": who,
+            "scheduler": address,
+            "scheduler_id": plan.scheduler_id,
+            "target": plan.target,
+            "submit": plan.submit,
+            "release": [victim.job_id for victim in plan.release],
+            "replace": [lost.job_id for lost in plan.replace],
+            "adapt": plan.adapt,
+            "stop_adapting": plan.stop_adapting,
+        }
+        self.trouble: str | None = None
+        """Why nothing could be written; an action isn't stopped by that, and it is told at its end."""
+
+    def begun(self) -> None:
+        """Note that it begins."""
+        self._write({"event": "begun"})
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note how it ended."""
+        self._write({"event": "done" if outcome.done else "not done", "outcome": outcome})
+
+    def interrupted(self) -> None:
+        """Note that it was broken off."""
+        self._write({"event": "interrupted"})
+
+    def _write(self, event: dict[str, Any]) -> None:
+        line = msgspec.json.encode({"at": datetime.now(UTC), **event, **self._line}) + b"\n"
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # In one write at the end of the file, so that two dasktops don't mix their lines.
+            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            self.trouble = f"{self._path} can't be written: {error.strerror}"
+
+
+def path(environment: Mapping[str, str]) -> Path:
+    """Return where the log is. A relative ``XDG_STATE_HOME`` is to be ignored, says its specification."""
+    state = Path(environment.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():
+        state = Path(environment.get("HOME") or Path.home()) / ".local" / "state"
+    return state / "dasktop" / "actions.log"

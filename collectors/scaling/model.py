@@ -1,0 +1,144 @@
+"""What can be asked for, and the plan that answers it. Frozen records; they decide and do nothing."""
+
+from collections.abc import Callable
+
+from dasktop.collectors.model import Adaptive, Record
+
+
+class Jobs(Record, frozen=True, kw_only=True):
+    """So many jobs, pending ones counted."""
+
+    count: int
+
+
+class Cores(Record, frozen=True, kw_only=True):
+    """At least so many cores, rounded up to whole jobs."""
+
+    count: int
+
+
+class Memory(Record, frozen=True, kw_only=True):
+    """At least so much memory, rounded up to whole jobs."""
+
+    amount_bytes: int
+
+
+class Release(Record, frozen=True, kw_only=True):
+    """Give back these jobs."""
+
+    job_ids: tuple[str, ...]
+
+
+class ReplaceLost(Record, frozen=True, kw_only=True):
+    """Submit anew what the owner still counts and SLURM has ended."""
+
+
+class Adapt(Record, frozen=True, kw_only=True):
+    """Let the owner scale by itself between these bounds, in jobs; ``None``: not any more."""
+
+    bounds: Adaptive | None
+
+
+Target = Jobs | Cores | Memory | Release | ReplaceLost | Adapt
+
+
+class Size(Record, frozen=True, kw_only=True):
+    """How large a cluster is. Lost jobs don't count; pending ones do. What a job brings may be unknown."""
+
+    jobs: int
+    workers: int | None
+    threads: int | None
+    cores: int | None
+    memory_bytes: int | None
+
+
+class Victim(Record, frozen=True, kw_only=True):
+    """A job that the plan gives back, and why this one."""
+
+    job_id: str
+    name: str | None
+    """The owner's name of it, such as ``SLURMCluster-3``; ``None`` where no owner counts it."""
+    array_task: str | None = None
+    """Of an array's job, its id as in ``54_1`` or ``54_[5-10]``. Only that names it alone to ``scancel``: the raw id of
+    an array's last job is the whole array's."""
+    state: str | None
+    workers: tuple[str, ...]
+    """Addresses."""
+    executing: int
+    stored: int
+    """Results that its workers hold; some may have copies elsewhere."""
+    why: str
+    """``pending``, ``without workers``, ``idle``, ``least busy``, ``chosen``."""
+    time_left_seconds: int | None = None
+
+
+class Lost(Record, frozen=True, kw_only=True):
+    """A job that the owner counts and SLURM has ended."""
+
+    job_id: str
+    name: str
+    fate: str | None = None
+    """How it ended, in words."""
+
+
+class ScalePlan(Record, frozen=True, kw_only=True):
+    """What would be done for a target. `submit` and `release` are never both given, except when jobs are replaced.
+
+    A plan fits one state of the cluster: `scheduler_id` and the jobs in it. `carry_out` checks again when it acts.
+    """
+
+    scheduler_id: str
+    target: str
+    """In words, as asked: ``48 cores``."""
+    reckoning: str | None
+    """How the target became jobs, where it wasn't given in jobs: ``48 cores = 4 jobs of 12``; or why there is nothing
+    to do: ``no job is lost``."""
+    through_owner: bool
+    """Whether there is an owner that starts jobs. One that doesn't, such as a ``LocalCluster``, is none here."""
+    submit: int
+    """How many jobs to submit in all, those for `replace` among them."""
+    release: tuple[Victim, ...]
+    """In the order in which they were chosen."""
+    replace: tuple[Lost, ...]
+    """What the owner must forget, one job being submitted for each; never more than `submit`. Growing replaces lost
+    jobs first."""
+    adapt: Adaptive | None
+    """Bounds in jobs."""
+    stop_adapting: bool
+    before: Size
+    after: Size
+    """Under adaptive scaling, the least change that keeps the bounds."""
+    warnings: tuple[str, ...]
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.submit or self.release or self.replace or self.adapt or self.stop_adapting)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether anything that exists would go, also by the owner's hand: such a plan is shown and asked for."""
+        return bool(self.release) or self.after.jobs < self.before.jobs
+
+
+class Progress(Record, frozen=True, kw_only=True):
+    """One step of carrying a plan out, for people to see."""
+
+    step: str
+    """``stop new tasks``, ``drain``, ``replicate``, ``hand back``, ``submit``, ``seen gone``, ``done``."""
+    message: str
+
+
+Report = Callable[[Progress], None]
+"""Called with each step; must return at once."""
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """How it ended."""
+
+    done: bool
+    message: str
+    """One or two sentences: what happened, and if not done, why, and what was left as it was."""
+    submitted: tuple[str, ...] = ()
+    """Job ids, where they are known."""
+    released: tuple[str, ...] = ()

@@ -1,0 +1,274 @@
+"""Snapshot and target → what would be done. Pure: no I/O, no clock; carrying a plan out checks again when it acts."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from dasktop.collectors.errors import PlanError
+from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs
+from dasktop.collectors.model import Adaptive, Job, Snapshot
+from dasktop.collectors.scaling import cautions
+from dasktop.collectors.scaling.model import (
+    Adapt,
+    Cores,
+    Jobs,
+    Lost,
+    Memory,
+    Release,
+    ReplaceLost,
+    ScalePlan,
+    Size,
+    Target,
+)
+from dasktop.collectors.scaling.sizes import add, times
+from dasktop.collectors.scaling.standing import Standing, standing_of
+from dasktop.collectors.scaling.victims import choose, victim
+from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words
+
+
+def plan(snapshot: Snapshot, target: Target, user: str | None = None) -> ScalePlan:
+    """Return what would be done to reach a target. Nothing is done.
+
+    Jobs that run and jobs that wait count; lost ones don't. A job that the owner counts and SLURM tells nothing of
+    counts for growing and not for shrinking, so that neither too many are submitted nor too many given back.
+
+    Parameters
+    ----------
+    snapshot
+        How things are.
+    target
+        What is wanted.
+    user
+        Whose jobs may be changed; ``None``: not checked here.
+
+    Raises
+    ------
+    PlanError
+        No sensible plan exists. The text says why, and the way out.
+    """
+    if snapshot.cluster.scheduler_id is None:
+        raise PlanError("the scheduler has not answered, so it isn't known what runs: try again when it has")
+    standing = standing_of(snapshot)
+    if isinstance(target, Release):
+        return _release(standing, target.job_ids, user)
+    _refuse_jobs_of_others(standing.jobs, user)
+    match target:
+        case Jobs(count=count):
+            return _to_jobs(standing, _whole(count, counted(count, "job")), counted(count, "job"))
+        case Cores(count=count):
+            return _to_amount(standing, count, "cores")
+        case Memory(amount_bytes=amount_bytes):
+            return _to_amount(standing, amount_bytes, "memory")
+        case ReplaceLost():
+            return _replace_lost(standing)
+        case Adapt(bounds=bounds):
+            return _stop_adapting(standing) if bounds is None else _adapt(standing, bounds)
+
+
+def _to_amount(standing: Standing, amount: int, of_what: str) -> ScalePlan:
+    """Plan for so many cores, or bytes of memory: as in dask-jobqueue, in whole jobs of what one job has."""
+    say: Callable[[int], str] = memory_words if of_what == "memory" else lambda cores: counted(cores, "core")
+    one_job = standing.one_job.memory_bytes if of_what == "memory" else standing.one_job.cores
+    target = say(_whole(amount, f"{amount:,} {'bytes' if of_what == 'memory' else of_what}"))
+    if amount == 0:
+        return _to_jobs(standing, 0, target)
+    if one_job is None:
+        raise PlanError(f"how much a job has isn't known, so {target} can't be told in jobs: scale by jobs (--jobs N)")
+    jobs = -(-amount // one_job)
+    each = memory_words(one_job) if of_what == "memory" else f"{one_job:,}"
+    is_exact = jobs * one_job == amount
+    reckoning = f"{target} {'=' if is_exact else 'take'} {counted(jobs, 'job')} of {each}"
+    remarks = [] if is_exact else [f"rounded up to whole jobs: {say(jobs * one_job)}"]
+    remarks += cautions.about_differing(standing, of_what)
+    return _to_jobs(standing, jobs, target, reckoning, remarks)
+
+
+def _to_jobs(
+    standing: Standing, wanted: int, target: str, reckoning: str | None = None, remarks: Sequence[str] = ()
+) -> ScalePlan:
+    """Plan for so many jobs: grow, shrink, or leave it as it is."""
+    if wanted > number_of_jobs(standing.jobs + standing.unseen):
+        return _grow(standing, wanted, target, reckoning, remarks)
+    missing = number_of_jobs(standing.jobs) - wanted
+    if missing > 0:
+        _refuse_without_sources(standing)
+        going = choose(standing.jobs, missing)
+        return _shrink(standing, going, target, reckoning, remarks, are_chosen=False)
+    warnings = [*remarks, *cautions.about_lost(standing, 0), *cautions.about_unseen(standing, are_counted=True)]
+    return _plan(standing, target, reckoning, warnings=[*_doubts(standing), *warnings])
+
+
+def _grow(standing: Standing, wanted: int, target: str, reckoning: str | None, remarks: Sequence[str]) -> ScalePlan:
+    submit = wanted - number_of_jobs(standing.jobs + standing.unseen)
+    if standing.owner is None and not standing.jobs:
+        raise PlanError(
+            "no owner starts jobs for this scheduler, and no job of it is there to be submitted again: "
+            "start one with sbatch"
+        )
+    replaced = standing.lost[:submit]
+    warnings = [
+        *remarks,
+        *_doubts(standing),
+        *cautions.when_growing(standing),
+        *cautions.about_lost(standing, len(replaced)),
+        *cautions.about_unseen(standing, are_counted=True),
+    ]
+    return _plan(standing, target, reckoning, submit=submit, replaced=replaced, warnings=warnings)
+
+
+def _shrink(
+    standing: Standing,
+    going: Sequence[Job],
+    target: str,
+    reckoning: str | None,
+    remarks: Sequence[str],
+    *,
+    are_chosen: bool,
+) -> ScalePlan:
+    warnings = [
+        *remarks,
+        *cautions.when_releasing(standing, going),
+        *cautions.about_lost(standing, 0),
+        *cautions.about_unseen(standing, are_counted=False),
+    ]
+    gone = {job.job_id for job in going}
+    staying = [job for job in standing.jobs if job.job_id not in gone]
+    return ScalePlan(
+        scheduler_id=standing.snapshot.cluster.scheduler_id or "",
+        target=target,
+        reckoning=reckoning,
+        through_owner=standing.owner is not None,
+        submit=0,
+        release=tuple(victim(job, standing.names.get(job.job_id), is_chosen=are_chosen) for job in going),
+        replace=(),
+        adapt=None,
+        stop_adapting=False,
+        before=standing.size(standing.jobs),
+        after=standing.size(staying),
+        warnings=tuple(warnings),
+    )
+
+
+def _release(standing: Standing, job_ids: Iterable[str], user: str | None) -> ScalePlan:
+    """Plan to give back the jobs that a person chose, each named by its raw id or, in an array, as squeue does."""
+    going = {job.job_id: job for job in (_chosen(standing, job_id) for job_id in job_ids)}
+    if not going:
+        raise PlanError("no job was named to be released")
+    _refuse_jobs_of_others(going.values(), user)
+    _refuse_without_sources(standing)
+    target = f"release {listed([array_task_of(job) or job.job_id for job in going.values()])}"
+    return _shrink(standing, tuple(going.values()), target, None, (), are_chosen=True)
+
+
+def _chosen(standing: Standing, job_id: str) -> Job:
+    """Return the job that a person means; refuse what can't be released."""
+    jobs = standing.snapshot.jobs
+    job = next((job for job in jobs if job_id in (job.job_id, array_task_of(job))), None)
+    if job is None or not job.evidence:
+        raise PlanError(f"job {job_id} isn't known to be one of this cluster's, so it isn't released: scancel ends any")
+    if has_ended(job):
+        lost = next((lost for lost in standing.lost if lost.job_id == job.job_id), None)
+        how = job.fate.explanation if job.fate is not None else f"as {job.state}"
+        way_out = ": --replace-lost submits it anew" if lost else ": there is nothing to release"
+        raise PlanError(f"job {job_id} has ended already ({how}){way_out}")
+    if job not in standing.jobs:
+        state = "is ending already" if job.state else "isn't told of by SLURM yet"
+        raise PlanError(f"job {job_id} {state}: look again in some seconds")
+    return job
+
+
+def _replace_lost(standing: Standing) -> ScalePlan:
+    target = "replace lost jobs"
+    if not standing.lost:
+        why = "no job is lost" if standing.owner else "no owner counts jobs here, so none is known to be lost"
+        return _plan(standing, target, why, warnings=_doubts(standing))
+    warnings = [
+        *_doubts(standing),
+        *cautions.when_growing(standing),
+        *cautions.about_unseen(standing, are_counted=True),
+    ]
+    return _plan(standing, target, None, submit=len(standing.lost), replaced=standing.lost, warnings=warnings)
+
+
+def _adapt(standing: Standing, bounds: Adaptive) -> ScalePlan:
+    """Plan to let the owner scale by itself, between bounds in jobs; it counts in workers itself."""
+    target = f"adapt, {bounds_words(bounds, 'job')}"
+    if bounds.minimum < 0 or (bounds.maximum is not None and bounds.maximum < bounds.minimum):
+        raise PlanError(f"{target}: the bounds must be 0 or more, the lower one first (--adapt MIN:MAX)")
+    if standing.owner is None:
+        raise PlanError("no owner starts jobs for this scheduler, so nobody could adapt it: scale by --jobs N")
+    processes = standing.owner.processes_per_job
+    if processes and standing.owner.adaptive == Adaptive(
+        minimum=bounds.minimum * processes, maximum=None if bounds.maximum is None else bounds.maximum * processes
+    ):
+        return _plan(standing, target, "adaptive scaling has these bounds already")
+    before = standing.size(standing.jobs + standing.unseen)
+    most = before.jobs if bounds.maximum is None else bounds.maximum
+    change = max(bounds.minimum, min(before.jobs, most)) - before.jobs
+    return _plan(
+        standing,
+        target,
+        None,
+        adapt=bounds,
+        # Which jobs go is the owner's choice, so what stays is reckoned with usual ones.
+        after=add(before, times(standing.one_job, change)) if change >= 0 else times(standing.one_job, most),
+        warnings=[*_doubts(standing), *cautions.when_adapting(bounds, change)],
+    )
+
+
+def _stop_adapting(standing: Standing) -> ScalePlan:
+    is_on = standing.owner is not None and standing.owner.adaptive is not None
+    why = None if is_on else "adaptive scaling is off already"
+    return _plan(standing, "stop adapting", why, stop_adapting=is_on, warnings=_doubts(standing) if is_on else ())
+
+
+def _plan(
+    standing: Standing,
+    target: str,
+    reckoning: str | None,
+    *,
+    submit: int = 0,
+    replaced: tuple[Lost, ...] = (),
+    adapt: Adaptive | None = None,
+    stop_adapting: bool = False,
+    after: Size | None = None,
+    warnings: Iterable[str] = (),
+) -> ScalePlan:
+    """Return a plan that gives nothing back."""
+    before = standing.size(standing.jobs + standing.unseen)
+    return ScalePlan(
+        scheduler_id=standing.snapshot.cluster.scheduler_id or "",
+        target=target,
+        reckoning=reckoning,
+        through_owner=standing.owner is not None,
+        submit=submit,
+        release=(),
+        replace=replaced,
+        adapt=adapt,
+        stop_adapting=stop_adapting,
+        before=before,
+        after=after or add(before, times(standing.one_job, submit)),
+        warnings=tuple(warnings),
+    )
+
+
+def _whole(amount: int, words: str) -> int:
+    if amount < 0:
+        raise PlanError(f"there can't be {words}: ask for 0 or more")
+    return amount
+
+
+def _refuse_jobs_of_others(jobs: Iterable[Job], user: str | None) -> None:
+    for job in jobs:
+        if user is not None and job.user is not None and job.user != user:
+            raise PlanError(f"job {job.job_id} is {job.user}'s: only jobs of {user} are changed")
+
+
+def _refuse_without_sources(standing: Standing) -> None:
+    """Refuse to take away anything by what was, not is."""
+    doubts = cautions.source_doubts(standing.snapshot.sources)
+    if doubts:
+        raise PlanError(f"{' and '.join(doubts)}: no job is given back until it is known how things are")
+
+
+def _doubts(standing: Standing) -> list[str]:
+    doubts = cautions.source_doubts(standing.snapshot.sources)
+    return [f"{doubt}: this plan may rest on what is no more" for doubt in doubts]

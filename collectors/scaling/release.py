@@ -1,0 +1,197 @@
+"""Giving jobs back without losing work: stop new tasks, wait for running ones, copy results, and only then let go.
+
+Whatever goes wrong before the letting go, nothing is given back; that the workers then work again is the hold's part.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+
+from dasktop.collectors.dask.plain import sequence, whole, word
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.scaling.hold import LOOK_SECONDS, Hold, RefusedError
+from dasktop.collectors.scaling.model import Progress, Report, Victim
+from dasktop.collectors.scaling.slurm_actions import SlurmActions
+from dasktop.collectors.text import clean
+
+GONE_SECONDS = 60.0
+LEAVE_SECONDS = 120.0
+# Copying is given up when this long not a single result more has been copied.
+STALL_SECONDS = 60.0
+
+
+class Release:
+    """The giving back of some jobs.
+
+    Parameters
+    ----------
+    victims
+        The jobs.
+    hold
+        On their scheduler.
+    slurm
+        To cancel those that no owner counts, and to see them gone.
+    report
+        Told of each step.
+    drain_seconds
+        How long running tasks are waited for.
+    """
+
+    def __init__(
+        self, victims: tuple[Victim, ...], hold: Hold, slurm: SlurmActions, report: Report, drain_seconds: float
+    ) -> None:
+        self._victims = victims
+        self._hold = hold
+        self._slurm = slurm
+        self._report = report
+        self._drain_seconds = drain_seconds
+        self._addresses = tuple(address for victim in victims for address in victim.workers)
+        self._jobs = _jobs(victims)
+
+    async def carry_out(self) -> None:
+        """Give the jobs back, and return when squeue doesn't show them any more.
+
+        Raises
+        ------
+        RefusedError
+            It can't be done without losing work; or a job is still there, long after it was given back.
+        SourceError
+            Somebody didn't answer.
+        """
+        if self._addresses:
+            await self._check_room("nothing was touched")
+            await self._stop()
+            await self._drain()
+            await self._copy()
+        await _to_the_end(self._hand_back())
+        await self._see_gone()
+
+    async def _stop(self) -> None:
+        self._tell("stop new tasks", f"no new tasks on {self._jobs}")
+        await self._hold.stop(self._addresses)
+
+    async def _drain(self) -> None:
+        """Wait until the workers run nothing, and the scheduler knows all that has ended there."""
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        while busy := _busy(await self._hold.ask("unfinished")):
+            seconds = loop.time() - started_at
+            if seconds >= self._drain_seconds:
+                raise RefusedError(
+                    f"after {seconds:.0f} s {busy} on {self._jobs}; the workers go back to work, nothing was given back"
+                )
+            self._tell("drain", f"{busy} on {self._jobs}; {seconds:.0f} of {self._drain_seconds:.0f} s")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _copy(self) -> None:
+        """Copy to other workers what the victims alone hold."""
+        left = await self._check_room("the workers go back to work")
+        if not left:
+            return
+        loop = asyncio.get_running_loop()
+        fewest, since = left, loop.time()
+        async with contextlib.aclosing(self._hold.watched("move", addresses=self._addresses)) as looks:
+            async for brought in looks:
+                if brought is not None:
+                    break
+                self._tell("replicate", f"{_count(left, 'result')} to copy from {self._jobs}")
+                left = whole((await self._alone()).get("results")) or 0
+                if left < fewest:
+                    fewest, since = left, loop.time()
+                elif loop.time() - since > STALL_SECONDS:
+                    break
+        alone = await self._alone()
+        if whole(alone.get("results")):
+            raise RefusedError(f"{_lost(alone, self._jobs)} can't be copied; the workers go back to work")
+
+    async def _check_room(self, consolation: str) -> int:
+        """Return how many results must be copied; refuse if that can't be."""
+        alone = await self._alone()
+        results, others = whole(alone.get("results")) or 0, whole(alone.get("others"))
+        size, room = whole(alone.get("bytes")) or 0, whole(alone.get("room"))
+        largest, largest_room = whole(alone.get("largest")) or 0, whole(alone.get("largest_room"))
+        if actors := whole(alone.get("actors")):
+            raise RefusedError(
+                f"{_count(actors, 'actor')} on {self._jobs} would be lost: they can't move; {consolation}"
+            )
+        if results and not others:
+            raise RefusedError(
+                f"{_lost(alone, self._jobs)} would be lost: no other worker can take them; {consolation}"
+            )
+        if room is not None and largest_room is not None and (size > room or largest > largest_room):
+            raise RefusedError(
+                f"{_lost(alone, self._jobs)} would be lost: the others have room for {_megabytes(room)}; {consolation}"
+            )
+        return results
+
+    async def _alone(self) -> Mapping[str, object]:
+        return await self._hold.ask("alone", addresses=self._addresses)
+
+    async def _hand_back(self) -> None:
+        """Let go. Once this has begun, it is done to the end."""
+        self._tell("hand back", f"giving back {self._jobs}")
+        owned = {victim.name: victim.job_id for victim in self._victims if victim.name is not None}
+        await self._hold.errand("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
+        others = [victim for victim in self._victims if victim.name is None]
+        if others:
+            queued = await self._slurm.queued()  # those that have ended by themselves can't be cancelled
+            there = [victim for victim in others if victim.job_id in queued]
+            await self._slurm.cancel(victim.array_task or victim.job_id for victim in there)
+
+    async def _see_gone(self) -> None:
+        self._tell("seen gone", f"waiting for SLURM to end {self._jobs}")
+        try:
+            left = await self._slurm.wait_until_gone([victim.job_id for victim in self._victims], GONE_SECONDS)
+        except SourceError as error:
+            raise RefusedError(f"SLURM doesn't tell whether they are gone: {error}") from error
+        if left:
+            raise RefusedError(f"squeue still shows {', '.join(left)} after {GONE_SECONDS:.0f} s")
+
+    def _tell(self, step: str, message: str) -> None:
+        self._report(Progress(step=step, message=message))
+
+
+async def _to_the_end(coroutine: Coroutine[None, None, None]) -> None:
+    """Wait for what may not stop half-way: if we are cancelled, it is finished first."""
+    task = asyncio.ensure_future(coroutine)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen; that we were cancelled goes before
+        raise
+
+
+def _busy(unfinished: Mapping[str, object]) -> str:
+    """Return what still runs in words; empty if nothing does."""
+    tasks, silent, names = 0, 0, []
+    for told in map(sequence, unfinished.values()):
+        executing, some = (whole(told[0]), sequence(told[1])) if len(told) == 2 else (None, ())
+        silent += executing is None
+        tasks += executing or 0
+        names += [name for name in map(word, some) if name]
+    if not tasks:
+        return f"{_count(silent, 'worker')} not answering yet" if silent else ""
+    shown = f" ({', '.join(names[:3])}{', …' if tasks > len(names[:3]) else ''})" if names else ""
+    return f"{_count(tasks, 'task')} still running{shown}"
+
+
+def _lost(alone: Mapping[str, object], jobs: str) -> str:
+    """Return in words what only the victims hold."""
+    results, size = whole(alone.get("results")) or 0, whole(alone.get("bytes")) or 0
+    kinds = [f"{number} of {clean(str(kind))[:40]}" for kind, number in map(sequence, sequence(alone.get("kinds")))]
+    return f"{_count(results, 'result')} ({_megabytes(size)}; {', '.join(kinds)}) that only {jobs} has"
+
+
+def _jobs(victims: tuple[Victim, ...]) -> str:
+    names = ", ".join(victim.array_task or victim.job_id for victim in victims)
+    return f"job {names}" if len(victims) == 1 else f"jobs {names}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,142 @@
+"""What `shipped_scaling` does with the owner, the user's own cluster object; shipped with it as source text.
+
+Must run on Python 3.8, distributed 2022.6 and dask-jobqueue 0.7 onwards. All of it runs in the owner's own event loop,
+and goes through the owner's own methods wherever they do what they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+# Stands before this text when it is shipped, see `hold.py`.
+from dasktop.collectors.dask.shipped_scheduler import describe_adaptive, text
+
+ADAPTING_SECONDS = 10.0
+
+
+class Refused(Exception):  # noqa: N818 - it is no error
+    """It isn't done; the text says why, for people."""
+
+
+async def in_loop_of(owner: Any, function: Any) -> Any:
+    """Call the function in the owner's event loop, mostly this one, and wait for what it returns."""
+
+    async def call() -> Any:
+        result = function()
+        return await result if hasattr(result, "__await__") else result
+
+    loop = getattr(owner.loop, "asyncio_loop", None)
+    if loop is None or loop is asyncio.get_event_loop():
+        return await call()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), loop))
+
+
+def own_names(owner: Any, jobs: dict[str, str]) -> list[Any]:
+    """Return the owner's own names, which may be numbers, of these jobs (name to id); refuse if the ids differ."""
+    names = {text(name): name for name in owner.worker_spec}
+    for name, job_id in jobs.items():
+        job = owner.workers.get(names.get(name, name))
+        if name not in names or text(getattr(job, "job_id", None)) != job_id:
+            raise Refused(f"the cluster object doesn't count job {job_id} as {name} any more")
+    return [names[name] for name in jobs]
+
+
+def job_of(owner: Any, worker_name: Any) -> Any:
+    """Return the owner's name of the job that a worker belongs to: its own name or, with several a job, its beginning.
+
+    With processes > 1 the workers of job ``SLURMCluster-0`` are ``SLURMCluster-0-0``, ``SLURMCluster-0-1``, ….
+    """
+    if worker_name in owner.worker_spec:
+        return worker_name
+    job, _, number = str(worker_name).rpartition("-")
+    return {text(name): name for name in owner.worker_spec}.get(job) if number.isdigit() else None
+
+
+async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[str, Any]:
+    """Submit so many more jobs, after forgetting the dead ones; names of workers that are taken are not used again.
+
+    With processes > 1 the owner never notices that a job died, and `scale` stays without effect (distributed #9102).
+    Returns the ids of what was submitted, and what sbatch said if it refused.
+    """
+    for name in dead:
+        owner.worker_spec.pop(name, None)
+        owner.workers.pop(name, None)
+    before = set(owner.worker_spec)
+    skip_names(owner, jobs, taken)
+    owner.scale(jobs=len(before) + jobs)
+    failure = None
+    try:
+        # At once: this is the very task that submits, so it tells what sbatch said, which `scale` tells to the log
+        # alone.
+        await asyncio.shield(owner._correct_state())
+    except Exception as error:  # noqa: BLE001 - a RuntimeError with sbatch's words, or what a site's own class raises
+        failure = text(str(error))
+        forget_failed(owner, set(owner.worker_spec) - before)
+    new = {text(name): getattr(owner.workers.get(name), "job_id", None) for name in set(owner.worker_spec) - before}
+    return {"submitted": {name: text(job_id) for name, job_id in new.items() if job_id}, "failure": failure}
+
+
+def forget_failed(owner: Any, names: set[Any]) -> None:
+    """After sbatch refused some of these jobs, let the owner count those that were submitted, and no others."""
+    created = {job.name: job for job in owner._created}
+    for name in names:
+        job: Any = owner.workers.get(name) or created.get(name)
+        if job is not None:
+            # `close` expects all that is in there to have ended or to be forgotten; the error's traceback remembers.
+            owner._created.discard(job)
+        if getattr(job, "job_id", None):
+            owner.workers[name] = job  # older versions leave it out, and would submit it again
+        else:
+            owner.worker_spec.pop(name, None)
+            owner.workers.pop(name, None)
+
+
+def skip_names(owner: Any, jobs: int, taken: set[Any]) -> None:
+    """Move the owner's counter on, so that the next names are not those of workers: the scheduler refuses these."""
+    taken = taken | {str(name).rpartition("-")[0] for name in taken}
+    number = free = owner._i
+    while free < number + jobs:
+        if text(owner._new_worker_name(free)) in taken:
+            number = free + 1
+        free += 1
+    owner._i = number
+
+
+async def stop_adapting(owner: Any) -> None:
+    """Let the owner not scale by itself any more, and wait until it is done with what it just does."""
+    adaptive: Any = getattr(owner, "_adaptive", None)
+    if describe_adaptive(adaptive) is None:
+        return
+    adaptive.stop()
+    deadline = time.monotonic() + ADAPTING_SECONDS
+    while getattr(adaptive, "_adapting", False) and time.monotonic() < deadline:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.05)
+
+
+def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
+    """Let the owner scale by itself between these bounds, in jobs; return whether it had to be told of its workers."""
+    adaptive: Any = getattr(owner, "_adaptive", None)
+    processes = owner._dummy_job.worker_processes
+    grouped = group_workers(owner, processes)
+    if describe_adaptive(adaptive) is None:
+        owner.adapt(minimum_jobs=minimum, maximum_jobs=maximum)
+    else:  # in place: the user may have chosen its other settings
+        adaptive.minimum = minimum * processes
+        adaptive.maximum = float("inf") if maximum is None else maximum * processes
+    return grouped
+
+
+def group_workers(owner: Any, processes: int) -> bool:
+    """Tell the owner that a job has several workers, where it doesn't know; return whether it had to be told.
+
+    Without ``processes=`` in the notebook no group is set. Adaptive scaling then compares the names of jobs with those
+    of workers, and submits and cancels for ever (dask-jobqueue #498).
+    """
+    specs = [spec for spec in (owner.new_spec, *owner.worker_spec.values()) if "group" not in spec]
+    if processes <= 1 or not specs:
+        return False
+    for spec in specs:
+        spec["group"] = ["-" + str(number) for number in range(processes)]
+    return True

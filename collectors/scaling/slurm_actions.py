@@ -1,0 +1,129 @@
+"""What scaling does with SLURM itself: looks, cancels, and submits a job's script again. Decides nothing.
+
+Only jobs of this user are ever looked at, and only those whose ids are given are cancelled.
+"""
+
+import asyncio
+import os
+import secrets
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.model import Job
+from dasktop.collectors.readings import QueuedJob
+from dasktop.collectors.scaling.hold import RefusedError
+from dasktop.collectors.scaling.script_again import renamed, sbatch_options
+from dasktop.collectors.slurm import environment as slurm_environment
+from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.queue import is_job_id
+from dasktop.collectors.slurm.queue_reader import QueueReader
+from dasktop.collectors.slurm.scripts import script_command
+from dasktop.collectors.slurm.states import is_ended
+from dasktop.collectors.sources import SourceLog
+
+# squeue's manual asks not to run it in a loop; each time costs slurmctld a narrow look at one user's jobs.
+_FIRST_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
+
+
+class SlurmActions:
+    """Runs SLURM's commands for one user.
+
+    Parameters
+    ----------
+    environment
+        This process's own, as the user's shell made it.
+    user
+        Whose jobs.
+    timeout_seconds
+        For each command.
+    """
+
+    def __init__(self, environment: Mapping[str, str], user: str, timeout_seconds: float) -> None:
+        self._commands = Commands(slurm_environment.for_commands(environment), timeout_seconds)
+        # A job inherits what sbatch is started with; so no settings of ours, and nothing of a job that we may be in.
+        own = {
+            name: value
+            for name, value in environment.items()
+            if name in slurm_environment.KEPT or not name.startswith(("SLURM_", "SLURMD_"))
+        }
+        self._submission = Commands(own, timeout_seconds)
+        self._queue = QueueReader(self._commands, SourceLog("slurm.queue", float("inf")), user)
+
+    async def queued(self) -> dict[str, QueuedJob]:
+        """Return the user's jobs that have not ended, by id.
+
+        Raises
+        ------
+        SourceError
+            squeue failed.
+        """
+        return {job.job_id: job for job in await self._queue.read() if not is_ended(job.state)}
+
+    async def wait_until_gone(self, job_ids: Collection[str], seconds: float) -> tuple[str, ...]:
+        """Wait until none of these jobs is in the queue; return those that still are after so long.
+
+        A job that is completing counts as gone in the end: nothing brings it back.
+
+        Raises
+        ------
+        SourceError
+            squeue failed.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + seconds, _FIRST_LOOK_SECONDS
+        while True:
+            queued = await self.queued()
+            left = [job_id for job_id in job_ids if job_id in queued]
+            if not left or loop.time() >= deadline:
+                return tuple(job_id for job_id in left if queued[job_id].state != "COMPLETING")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def cancel(self, job_ids: Iterable[str]) -> None:
+        """Cancel jobs, each named as scancel takes it (``54_1`` for a task of an array).
+
+        Raises
+        ------
+        SourceError
+            scancel refused, in its own words.
+        """
+        if names := tuple(job_ids):
+            (await self._commands.run("scancel", *names)).checked()
+
+    async def submit_again(self, job: Job) -> str:
+        """Submit the script of this job once more, its workers named anew; return the new job's id.
+
+        Raises
+        ------
+        RefusedError
+            The script can't be had, can't be renamed surely, or sbatch refuses, in its own words.
+        SourceError
+            scontrol failed.
+        """
+        printed = await self._commands.run(*script_command(job.array_job_id or job.job_id))
+        if not printed.text.strip():
+            raise RefusedError(f"the script of job {job.job_id} can't be had: {printed.complaint}")
+        script = renamed(printed.text, lambda: secrets.token_hex(3))
+        if script is None:
+            raise RefusedError(f"the script of job {job.job_id} names its workers in a way that can't be made anew")
+        shown = (await self._commands.run("scontrol", "show", "job", job.job_id)).checked()
+        with tempfile.TemporaryDirectory(prefix="dasktop-") as folder:
+            file = Path(folder) / "job.sh"
+            file.touch(mode=0o600)
+            file.write_text(script, encoding="utf-8")
+            command = ("sbatch", "--parsable", *sbatch_options(job, shown), os.fspath(file))
+            try:
+                submitted = await self._submission.run(*command)
+            except SourceError as error:
+                raise RefusedError(f"{error}; squeue will tell whether the job was submitted") from error
+        job_id = submitted.text.strip().partition(";")[0]
+        if submitted.status != 0 or not is_job_id(job_id):
+            raise RefusedError(" ".join(submitted.complaints) or submitted.complaint)
+        return job_id
+
+    def close(self) -> None:
+        """Kill what still runs, and start nothing any more."""
+        self._commands.close()
+        self._submission.close()

@@ -1,0 +1,70 @@
+"""How a cluster stands before it is scaled: which jobs count, which are lost, and what one more would bring. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from dasktop.collectors.jobs import has_ended, lost_jobs, workers_of
+from dasktop.collectors.model import Job, Owner, Snapshot
+from dasktop.collectors.scaling.model import Lost, Size
+from dasktop.collectors.scaling.sizes import NOTHING, add, size_of, stated, usual
+
+
+class Standing(NamedTuple):
+    """A cluster's jobs, as scaling counts them."""
+
+    snapshot: Snapshot
+    owner: Owner | None
+    """The owner, if it starts jobs; a ``LocalCluster`` doesn't."""
+    names: Mapping[str, str]
+    """Job id → that owner's name of it."""
+    jobs: tuple[Job, ...]
+    """The cluster's jobs that run or wait."""
+    unseen: tuple[Job, ...]
+    """Jobs that the owner counts and SLURM tells nothing of: submitted a moment ago, or ended and forgotten."""
+    lost: tuple[Lost, ...]
+    one_job: Size
+    """What one more job would bring."""
+
+    def size(self, jobs: Iterable[Job]) -> Size:
+        """Return what these jobs bring together, those that wait or start as if they ran."""
+        total = NOTHING
+        for job in jobs:
+            total = add(total, size_of(job, stated(self.owner if job.job_id in self.names else None), self.one_job))
+        return total
+
+
+def standing_of(snapshot: Snapshot) -> Standing:
+    """Return how the snapshot's cluster stands.
+
+    A job that is completing runs nothing any more, so it doesn't count; nor is it lost before it has ended.
+    """
+    owner = _owner_of_jobs(snapshot)
+    ours = tuple(job for job in snapshot.jobs if job.evidence)
+    there = tuple(job for job in ours if not has_ended(job) and job.state != "COMPLETING")
+    jobs = tuple(job for job in there if _is_seen(job))
+    return Standing(
+        snapshot=snapshot,
+        owner=owner,
+        names={job_id: name for name, job_id in owner.job_ids.items()} if owner else {},
+        jobs=jobs,
+        unseen=tuple(job for job in there if not _is_seen(job)),
+        lost=tuple(Lost(job_id=job.job_id, name=name, fate=_fate(job)) for name, job in lost_jobs(snapshot)),
+        one_job=usual(owner, jobs or ours),
+    )
+
+
+def _is_seen(job: Job) -> bool:
+    return job.state is not None or any(True for _ in workers_of(job))
+
+
+def _owner_of_jobs(snapshot: Snapshot) -> Owner | None:
+    """Return the owner if it is dask-jobqueue's: any other has no jobs, and nothing to say of what one has."""
+    owner = snapshot.cluster.owner
+    if owner is None:
+        return None
+    said = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
+    return owner if owner.job_ids or any(said) else None
+
+
+def _fate(job: Job) -> str | None:
+    return job.fate.explanation if job.fate is not None else f"ended as {job.state}"

@@ -1,0 +1,107 @@
+"""Which jobs to give back, so that the least work is disturbed. Pure; says nothing of how they are given back."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from dasktop.collectors.errors import PlanError
+from dasktop.collectors.jobs import array_task_of, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.model import Job
+from dasktop.collectors.scaling.model import Victim
+from dasktop.collectors.scaling.sizes import newest_first_key
+
+Load = tuple[float, float, float, float]
+
+
+def choose(jobs: Iterable[Job], number: int) -> tuple[Job, ...]:
+    """Return this many jobs to give back, in that order; ``jobs`` holds at least as many.
+
+    Pending ones go first, then those without workers, then those that execute the least, with the fewest tasks queued,
+    the fewest bytes and results stored, the shortest time left; of equals the newest.
+
+    Raises
+    ------
+    PlanError
+        Only the pending rest of an array is left to choose from before jobs that run, and it holds too many: it is
+        given back whole or not at all.
+    """
+    chosen: list[Job] = []
+    too_many: list[Job] = []
+    missing = number
+    for job in sorted(jobs, key=_order):
+        if missing <= 0 or (too_many and not is_pending(job)):
+            break
+        held = number_of_jobs([job])
+        if held <= missing:
+            chosen.append(job)
+            missing -= held
+        else:
+            too_many.append(job)
+    if missing > 0 and too_many:
+        array = array_task_of(too_many[0]) or too_many[0].job_id
+        raise PlanError(
+            f"{array} waits as one array of {number_of_jobs(too_many[:1])} jobs, and only {missing} of them would go: "
+            f"release all of it (--release {array}), or cancel some with scancel"
+        )
+    return tuple(chosen)
+
+
+def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
+    """Return a job to give back, with all that people should see of it.
+
+    Parameters
+    ----------
+    job
+        The job.
+    name
+        The owner's name of it, if an owner counts it.
+    is_chosen
+        Whether a person chose it; else it says by itself why it is one of the first to go.
+    """
+    workers = tuple(workers_of(job))
+    return Victim(
+        job_id=job.job_id,
+        name=name,
+        array_task=array_task_of(job),
+        state=job.state,
+        workers=tuple(worker.address for worker in workers),
+        executing=sum(worker.executing or 0 for worker in workers),
+        stored=sum(worker.stored or 0 for worker in workers),
+        why="chosen" if is_chosen else _why(job),
+        time_left_seconds=job.time_left_seconds,
+    )
+
+
+def _order(job: Job) -> tuple[int, Load, float, int]:
+    group = 0 if is_pending(job) else 1 if not any(True for _ in workers_of(job)) else 2
+    time_left = math.inf if job.time_left_seconds is None else job.time_left_seconds
+    return group, _load(job), time_left, newest_first_key(job)
+
+
+def _load(job: Job) -> Load:
+    """Return what giving the job back would disturb: executing, queued, bytes stored, results stored."""
+    workers = tuple(workers_of(job))
+    return (
+        _sum(worker.executing for worker in workers),
+        _sum(worker.queued for worker in workers),
+        _sum(worker.managed_bytes for worker in workers),
+        _sum(worker.stored for worker in workers),
+    )
+
+
+def _why(job: Job) -> Literal["pending", "without workers", "idle", "least busy"]:
+    if is_pending(job):
+        return "pending"
+    if not any(True for _ in workers_of(job)):
+        return "without workers"
+    return "idle" if _load(job)[:2] == (0, 0) else "least busy"
+
+
+def _sum(values: Iterable[int | None]) -> float:
+    """Return the sum; a job of which a part isn't known may be as busy as can be."""
+    total = 0
+    for value in values:
+        if value is None:
+            return math.inf
+        total += value
+    return total

@@ -1,0 +1,197 @@
+"""Clusters to be scaled, and one who scales them from outside: a user's `SLURMCluster`, and plain ``sbatch`` workers.
+
+What was computed is counted by a line that each task writes when it starts.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, Future, wait
+
+from dasktop.collectors.model import Snapshot
+from dasktop.collectors.options import Options
+from dasktop.collectors.poller import Poller
+from dasktop.collectors.scaling.carry_out import carry_out
+from dasktop.collectors.scaling.model import Outcome, Progress, Report, ScalePlan, Target
+from dasktop.collectors.scaling.plan import plan
+from tests.contract.embedded import EmbeddedCommands
+from tests.notebook import Notebook
+from tests.slurm.commands import SlurmCommands
+
+PATIENCE_SECONDS = 90
+PROCESSES = 2
+CORES = 2
+IMPORTS = "from dask_jobqueue import SLURMCluster; from distributed import Client, wait"
+SETTINGS = f"cores={CORES}, memory='2GB', walltime='00:20:00', interface='lo'"
+DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
+
+BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]
+# What happens inside dask is the same on any SLURM, and a cluster takes long to start.
+embedded_only = pytest.mark.parametrize("slurm", ["embedded"], indirect=True, scope="module")
+
+
+def slurm_of(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
+    """Yield the SLURM that a fixture's parameter names."""
+    if request.param == "real":
+        yield request.getfixturevalue("real_slurm")
+        return
+    with EmbeddedCommands(kill_wait_seconds=5, min_job_age_seconds=60) as embedded:
+        yield embedded
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - what changes is in other processes
+            await asyncio.sleep(0.1)
+
+
+class Cluster:
+    """A user's cluster.
+
+    Parameters
+    ----------
+    slurm, notebook
+        Where it runs, and in whose process.
+    folder
+        For what tasks write, and the log of actions.
+    jobs
+        How many to start with; all are waited for.
+    settings
+        More of `SLURMCluster`'s, as Python.
+    """
+
+    def __init__(self, slurm: SlurmCommands, notebook: Notebook, folder: Path, jobs: int, settings: str) -> None:
+        self.slurm = slurm
+        self.notebook = notebook
+        self.runs = folder / "runs"
+        self.runs.touch()
+        self.environment = slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
+        self.log = folder / "state" / "dasktop" / "actions.log"
+        self.steps: list[Progress] = []
+        notebook.run(
+            f"cluster = SLURMCluster({SETTINGS}, {DASHBOARD}, {settings})\n"
+            f"client = Client(cluster); cluster.scale(jobs={jobs})\n"
+            "def work(i, seconds, log):\n"
+            "    import time\n"
+            "    with open(log, 'a') as file:\n"
+            "        print(i, file=file)\n"
+            "    time.sleep(seconds)\n"
+            "    return i\n"
+        )
+        self.wait_for_workers(jobs * PROCESSES)
+        self.address: str = notebook.value("cluster.scheduler_address")
+        self.options = Options(address=self.address, dask_timeout_seconds=20)
+
+    def close(self) -> None:
+        self.notebook.run("client.close(); cluster.close()")
+        self.slurm.cancel_all()
+
+    def wait_for_workers(self, number: int) -> None:
+        self.notebook.wait_until(
+            f"len([w for w in cluster.scheduler.workers.values() if w.status.name == 'running']) == {number}",
+            PATIENCE_SECONDS,
+        )
+
+    def compute(self, tasks: int, seconds: float = 0.0, wait: bool = True) -> None:
+        """Start tasks whose results the notebook keeps."""
+        self.notebook.run(
+            f"futures = client.map(work, range({tasks}), seconds={seconds}, log={str(self.runs)!r}, pure=False)"
+        )
+        if wait:
+            self.notebook.run("wait(futures)")
+
+    def started_twice(self) -> int:
+        """Wait for all results, and return how many tasks were started more often than once."""
+        assert self.notebook.value("client.gather(futures) == list(range(len(futures)))")
+        return sum(times > 1 for times in Counter(self.runs.read_text().split()).values())
+
+    @property
+    def job_ids(self) -> dict[str, str]:
+        return self.notebook.value("{str(name): job.job_id for name, job in cluster.workers.items()}")
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [event for _, event in self.notebook.value("list(cluster.scheduler.get_events('dasktop'))")]
+
+    @property
+    def statuses(self) -> list[str]:
+        return sorted(self.notebook.value("[w.status.name for w in cluster.scheduler.workers.values()]"))
+
+    async def snapshot(self) -> Snapshot:
+        poller = Poller(self.options, self.environment)
+        poller.attach_to(self.address)
+        try:
+            await poller.poll_everything()
+            return poller.snapshot()
+        finally:
+            await poller.close()
+
+    async def plan(self, target: Target) -> ScalePlan:
+        return plan(await self.snapshot(), target)
+
+    async def carry_out(self, chosen: ScalePlan, drain_seconds: float = 60.0) -> Outcome:
+        return await carry_out(
+            chosen, self.address, self.options, self.steps.append, drain_seconds, environment=self.environment
+        )
+
+    async def scale(self, target: Target, drain_seconds: float = 60.0) -> Outcome:
+        return await self.carry_out(await self.plan(target), drain_seconds)
+
+    def step_was(self, step: str) -> bool:
+        return any(progress.step == step for progress in self.steps)
+
+
+class Plain:
+    """A scheduler by itself, and workers that somebody submitted with sbatch."""
+
+    def __init__(self, slurm: SlurmCommands, address: str, folder: Path) -> None:
+        self.slurm = slurm
+        self.address = address
+        self.environment = slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
+        self.runs = folder / "runs"
+
+    def submit(self, name: str) -> str:
+        command = f"{sys.executable} -m dask worker {self.address} --nthreads 1 --no-dashboard --name {name}"
+        return self.slurm.submit(f"#!/bin/sh\n#SBATCH --time=20\nexec {command}\n", "--mem=500", "--job-name=plain")
+
+    def options(self, slurm_timeout_seconds: float = 20.0) -> Options:
+        return Options(address=self.address, dask_timeout_seconds=20, slurm_timeout_seconds=slurm_timeout_seconds)
+
+    async def plan(self, target: Target) -> ScalePlan:
+        poller = Poller(self.options(), self.environment)
+        poller.attach_to(self.address)
+        try:
+            await poller.poll_everything()
+            return plan(poller.snapshot(), target)
+        finally:
+            await poller.close()
+
+    async def scale(self, target: Target, report: Report = lambda _: None) -> Outcome:
+        chosen = await self.plan(target)
+        return await carry_out(chosen, self.address, self.options(), report, environment=self.environment)
+
+    def instead_of(self, program: str, does: str) -> dict[str, str]:
+        """Return an environment in which a SLURM command does something else."""
+        folder = self.runs.parent / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / program).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / program).chmod(0o755)
+        return self.environment | {"PATH": f"{folder}:{self.environment['PATH']}"}
+
+    async def compute(self, client: Client) -> list[Future]:
+        log = str(self.runs)
+
+        def work(i: int) -> int:
+            with open(log, "a") as file:  # noqa: PTH123 - runs in a worker
+                print(i, file=file)
+            return i
+
+        futures = client.map(work, range(50), pure=False)
+        await wait(futures)
+        return futures

@@ -1,0 +1,603 @@
+"""Planning a change of size: how many jobs, which of them, what it would bring, and when there is no sensible plan."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.errors import PlanError
+from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.model import Adaptive, Allocated, Job, Snapshot
+from dasktop.collectors.scaling.model import (
+    Adapt,
+    Cores,
+    Jobs,
+    Lost,
+    Memory,
+    Release,
+    ReplaceLost,
+    ScalePlan,
+    Size,
+    Target,
+)
+from dasktop.collectors.scaling.plan import plan
+from tests.snapshots import GIB, cluster, ended, everyday, job, pending, snapshot, source, task, worker
+
+ONE = Size(jobs=1, workers=4, threads=12, cores=12, memory_bytes=16 * GIB)
+
+
+def owned(*jobs: Job, forgotten: tuple[str, ...] = (), **owner: object) -> Snapshot:
+    """Return a snapshot whose owner counts these jobs, and the forgotten ones, which SLURM tells nothing of."""
+    stock = cluster().owner
+    assert stock is not None
+    ids = [job.job_id for job in jobs if job.evidence] + list(forgotten)
+    names = {f"SLURMCluster-{number}": job_id for number, job_id in enumerate(ids)}
+    owner = {"adaptive": None, "job_ids": names} | owner
+    gone = [unseen(job_id) for job_id in forgotten]
+    return snapshot([*jobs, *gone], cluster=cluster(owner=replace(stock, **owner)))
+
+
+def plain(*jobs: Job, **values: object) -> Snapshot:
+    """Return a snapshot of workers from plain sbatch scripts: no owner."""
+    return snapshot(jobs, **{"cluster": cluster(owner=None)} | values)
+
+
+def unseen(job_id: str) -> Job:
+    nothing = Allocated(cpus=None, memory_bytes=None, gpus=None)
+    return job(job_id, state=None, user=None, time_left_seconds=None, evidence=("owner",), allocated=nothing)
+
+
+def running(
+    job_id: str, executing: int = 0, workers: int = 4, values: dict[str, object] | None = None, **of_job
+) -> Job:
+    """Return a job that runs; `executing` and `values` are each of its workers'."""
+    values = {"executing": executing, "queued": 0, "stored": 0, "managed_bytes": 0} | (values or {})
+    made = [worker(f"{job_id}-{number}", **values) for number in range(workers)]
+    return job(job_id, [task(made)], **of_job)
+
+
+def times(number: int) -> Size:
+    return Size(jobs=number, workers=4 * number, threads=12 * number, cores=12 * number, memory_bytes=16 * number * GIB)
+
+
+def released(made: ScalePlan) -> list[str]:
+    return [victim.job_id for victim in made.release]
+
+
+def whys(made: ScalePlan) -> list[str]:
+    return [victim.why for victim in made.release]
+
+
+def warned(made: ScalePlan, *words: str) -> bool:
+    return any(all(word in warning for word in words) for warning in made.warnings)
+
+
+def refusal(seen: Snapshot, target: Target, **options: str) -> str:
+    with pytest.raises(PlanError) as raised:
+        plan(seen, target, **options)
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+class TestGrowing:
+    def test_what_is_missing_is_submitted(self):
+        made = plan(owned(running("1"), pending("2")), Jobs(count=5))
+        assert (made.submit, made.release, made.replace) == (3, (), ())
+        assert (made.before, made.after) == (times(2), times(5))
+        assert made.through_owner
+        assert made.scheduler_id == "Scheduler-1"
+        assert (made.target, made.reckoning) == ("5 jobs", None)
+        assert not made.takes_away
+
+    def test_from_nothing_with_an_owner(self):
+        made = plan(owned(), Jobs(count=2))
+        assert (made.submit, made.before, made.after) == (2, times(0), times(2))
+        assert made.warnings == ()
+
+    def test_a_job_of_nobody_or_that_completes_does_not_count(self):
+        made = plan(owned(running("1"), running("2", state="COMPLETING"), job("3", evidence=())), Jobs(count=2))
+        assert made.submit == 1
+
+    def test_lost_jobs_do_not_count_and_are_replaced_first(self):
+        seen = owned(ended("1"), ended("2", "CANCELLED", "cancelled"), running("3"))
+        made = plan(seen, Jobs(count=2))
+        assert made.submit == 1
+        assert made.replace == (Lost(job_id="1", name="SLURMCluster-0", fate="reached its time limit of 1 h"),)
+        assert (made.before.jobs, made.after.jobs) == (1, 2)
+        assert warned(made, "1 lost job not counted", "2 as SLURMCluster-1")
+        assert [lost.job_id for lost in plan(seen, Jobs(count=9)).replace] == ["1", "2"]
+
+    def test_pending_jobs_are_told(self):
+        made = plan(owned(running("1"), pending("2"), pending("3", "Resources")), Jobs(count=4))
+        assert warned(made, "2 jobs wait in the queue already", "Priority, Resources")
+
+    def test_old_data_is_a_warning(self):
+        sources = (source("dask"), source("slurm.queue", state="stale", age_seconds=75.0, error="squeue: timed out"))
+        made = plan(replace(owned(running("1")), sources=sources), Jobs(count=2))
+        assert made.submit == 1
+        assert warned(made, "SLURM's queue", "1 min 15 s", "squeue: timed out")
+
+    def test_a_job_that_slurm_has_not_told_of_yet_counts(self):
+        made = plan(owned(running("1"), forgotten=("2",)), Jobs(count=3))
+        assert (made.submit, made.before.jobs, made.after.jobs) == (1, 2, 3)
+        assert warned(made, "SLURM tells nothing of 2")
+
+    def test_without_slurm_what_has_workers_runs(self):
+        sources = (source("dask"), source("slurm.queue", state="off", error="not asked: --no-slurm"))
+        seen = replace(owned(running("1", state=None), running("2", state=None)), sources=sources)
+        made = plan(seen, Jobs(count=3))
+        assert (made.submit, made.before.jobs) == (1, 2)
+        assert warned(made, "SLURM's queue isn't asked (not asked: --no-slurm)")
+
+    def test_without_an_owner_as_most_jobs_are(self):
+        small = Allocated(cpus=4, memory_bytes=8 * GIB, gpus=None)
+        made = plan(
+            plain(running("1"), running("2", 1, 1, allocated=small, workers_expected=1), running("3")), Jobs(count=4)
+        )
+        assert not made.through_owner
+        assert made.after.cores == 12 + 4 + 12 + 12
+        assert made.after.workers == 4 + 1 + 4 + 4
+        assert made.after.threads == 12 + 3 + 12 + 12
+
+    def test_what_a_job_brings_may_be_unknown(self):
+        bare = running(
+            "1", workers=0, allocated=Allocated(cpus=12, memory_bytes=None, gpus=None), workers_expected=None
+        )
+        made = plan(plain(bare), Jobs(count=2))
+        assert made.after == Size(jobs=2, workers=None, threads=None, cores=24, memory_bytes=None)
+
+    def test_threads_are_unknown_where_one_worker_tells_none(self):
+        seen = running("1", workers=3)
+        silent = worker("1-3", nthreads=None)
+        seen = replace(seen, tasks=(task((*seen.tasks[0].workers, silent)),))
+        assert plan(plain(seen), Jobs(count=1)).before.threads is None
+
+    def test_without_an_owner_there_must_be_a_job_to_submit_again(self):
+        assert "start one with sbatch" in refusal(plain(), Jobs(count=1))
+        assert "start one with sbatch" in refusal(plain(ended("1"), job("2", evidence=())), Jobs(count=1))
+
+    def test_a_local_cluster_is_no_owner_of_jobs(self):
+        stock = cluster().owner
+        local = replace(
+            stock, class_name="LocalCluster", cores_per_job=None, memory_per_job_bytes=None, processes_per_job=None
+        )
+        here = replace(plain(running("1")), cluster=cluster(owner=replace(local, adaptive=None, job_ids={})))
+        assert not plan(here, Jobs(count=2)).through_owner
+
+
+class TestReckoning:
+    def test_cores_in_whole_jobs(self):
+        made = plan(owned(running("1")), Cores(count=48))
+        assert (made.submit, made.target, made.reckoning) == (3, "48 cores", "48 cores = 4 jobs of 12")
+        assert made.warnings == ()
+
+    def test_rounding_up_is_told(self):
+        made = plan(owned(running("1")), Cores(count=37))
+        assert (made.submit, made.reckoning) == (3, "37 cores take 4 jobs of 12")
+        assert warned(made, "rounded up", "48 cores")
+
+    def test_memory_as_dask_jobqueue_means_it(self):
+        """SLURM rounds: a job that was asked for with 16GB (decimal) was granted 15 GiB."""
+        granted = Allocated(cpus=12, memory_bytes=15 * GIB, gpus=None)
+        seen = owned(running("1", allocated=granted), memory_per_job_bytes=16 * 10**9)
+        made = plan(seen, Memory(amount_bytes=200 * 10**9))
+        assert (made.submit, made.target, made.reckoning) == (12, "200 GB", "200 GB take 13 jobs of 16 GB")
+        assert warned(made, "208 GB")
+        assert made.after.memory_bytes == 208 * 10**9
+
+    def test_what_is_there_already_is_no_change(self):
+        made = plan(owned(running("1"), pending("2")), Cores(count=20))
+        assert made.changes_nothing
+        assert made.before == made.after == times(2)
+
+    def test_down_in_cores(self):
+        assert released(plan(owned(running("1"), running("2")), Cores(count=12))) == ["2"]
+
+    def test_none_at_all_needs_no_reckoning(self):
+        assert released(
+            plan(plain(running("1", allocated=Allocated(cpus=None, memory_bytes=None, gpus=None))), Cores(count=0))
+        )
+
+    def test_jobs_that_differ_are_told(self):
+        small = Allocated(cpus=4, memory_bytes=8 * GIB, gpus=None)
+        made = plan(plain(running("1"), running("2"), running("3", allocated=small)), Cores(count=48))
+        assert warned(made, "3", "more or less cores")
+
+    @pytest.mark.parametrize("target", [Cores(count=12), Memory(amount_bytes=GIB)], ids=["cores", "memory"])
+    def test_unknown_jobs_cannot_be_reckoned_with(self, target):
+        nothing = Allocated(cpus=None, memory_bytes=None, gpus=None)
+        assert "--jobs" in refusal(plain(running("1", allocated=nothing)), target)
+
+    @pytest.mark.parametrize("target", [Jobs(count=-1), Cores(count=-1), Memory(amount_bytes=-1)], ids=type)
+    def test_less_than_nothing_is_refused(self, target):
+        assert "0 or more" in refusal(owned(running("1")), target)
+
+
+class TestShrinking:
+    def test_pending_then_empty_then_idle_then_the_least_busy(self):
+        seen = owned(running("1", 2), running("2"), running("3", 1), running("4", workers=0), pending("5"))
+        made = plan(seen, Jobs(count=0))
+        assert released(made) == ["5", "4", "2", "3", "1"]
+        assert whys(made) == ["pending", "without workers", "idle", "least busy", "least busy"]
+        assert (made.submit, made.after) == (0, times(0))
+        assert made.takes_away
+
+    @pytest.mark.parametrize(
+        ("more", "less"),
+        [
+            ({"executing": 1}, {"queued": 9}),
+            ({"queued": 1}, {"managed_bytes": 9}),
+            ({"managed_bytes": 1}, {"stored": 9}),
+            ({"stored": 1}, {}),
+            ({"executing": None}, {"executing": 99}),
+        ],
+        ids=str,
+    )
+    def test_what_is_busier_stays(self, more, less):
+        assert released(plan(owned(running("1", values=less), running("2", values=more)), Jobs(count=1))) == ["1"]
+
+    def test_the_shortest_time_left_goes_and_of_equals_the_newest(self):
+        seen = owned(
+            running("9", time_left_seconds=900),
+            running("10", time_left_seconds=900),
+            running("11", time_left_seconds=None),
+        )
+        assert released(plan(seen, Jobs(count=0))) == ["10", "9", "11"]
+
+    def test_a_victim_tells_what_it_runs_and_holds(self):
+        (victim,) = plan(owned(running("7", 1, 2, {"stored": 5}), job("8")), Release(job_ids=("7",))).release
+        assert (victim.name, victim.state, victim.why) == ("SLURMCluster-0", "RUNNING", "chosen")
+        assert victim.workers == ("tcp://10.1.0.7/7-0", "tcp://10.1.0.7/7-1")
+        assert (victim.executing, victim.stored) == (2, 10)
+        assert victim.array_task is None
+
+    def test_work_and_results_are_told(self):
+        busy = {"executing": 2, "stored": 5, "managed_bytes": GIB}
+        made = plan(owned(running("1", values=busy | {"queued": 9}), running("2", values=busy)), Jobs(count=1))
+        assert warned(made, "run 8 tasks")
+        assert warned(made, "hold 20 results (4 GiB)")
+        assert not warned(made, "free")
+
+    def test_results_that_do_not_fit_are_told(self):
+        crowded = {"executing": 9, "memory_bytes": int(3.5 * GIB)}
+        seen = owned(running("1", values=crowded), running("2", values={"stored": 5, "managed_bytes": GIB}))
+        assert warned(plan(seen, Jobs(count=1)), "2 GiB free")
+
+    def test_nobody_left_to_hold_results(self):
+        seen = owned(running("1", values={"stored": 5}), pending("2"))
+        assert warned(plan(seen, Jobs(count=0)), "no worker stays", "20 results")
+        elsewhere = replace(seen, unplaced_workers=(worker("laptop"),))
+        assert not warned(plan(elsewhere, Jobs(count=0)), "no worker stays")
+        retiring = replace(seen, unplaced_workers=(worker("laptop", status="closing_gracefully"),))
+        assert warned(plan(retiring, Jobs(count=0)), "no worker stays")
+
+    def test_nobody_left_to_run_tasks(self):
+        made = plan(owned(running("1")), Jobs(count=0))
+        assert warned(made, "no worker stays")
+        assert not warned(made, "result")
+
+    def test_what_is_not_known_is_told(self):
+        made = plan(owned(running("1", values={"executing": None, "managed_bytes": None, "stored": 1})), Jobs(count=0))
+        assert warned(made, "isn't known", "4 workers")
+
+    def test_little_time_left_on_what_stays_is_told(self):
+        seen = owned(running("1", 1, time_left_seconds=299), running("2", 1, time_left_seconds=300), running("3"))
+        made = plan(seen, Jobs(count=2))
+        assert released(made) == ["3"]
+        assert warned(made, "1 stays", "4 min 59 s")
+        assert not warned(made, "2 stays")
+
+    def test_a_job_that_slurm_does_not_tell_of_is_not_counted(self):
+        """It may have ended and been forgotten: counting it would give back one too many."""
+        made = plan(owned(running("1"), running("2"), running("3"), forgotten=("4",)), Jobs(count=2))
+        assert (released(made), made.before.jobs, made.after.jobs) == (["3"], 3, 2)
+        assert warned(made, "SLURM tells nothing of 4")
+        between = plan(owned(running("1"), running("2"), forgotten=("4",)), Jobs(count=3))
+        assert between.changes_nothing
+
+    def test_an_inferred_job_is_told(self):
+        made = plan(plain(running("1", 1), running("2", evidence=("host",))), Jobs(count=1))
+        assert released(made) == ["2"]
+        assert warned(made, "2", "inferred")
+
+    def test_the_rest_of_an_array_counts_as_what_it_holds_and_goes_whole(self):
+        rest = pending("54", array_job_id="54", array_task_id="5-9,11%2")
+        seen = plain(running("53"), rest, running("55", array_job_id="54", array_task_id="1"))
+        made = plan(seen, Jobs(count=2))
+        assert (made.before, made.after) == (times(8), times(2))
+        assert [victim.array_task for victim in made.release] == ["54_[5-9,11]"]
+        assert "--release 54_[5-9,11]" in refusal(seen, Jobs(count=3))
+        assert [victim.array_task for victim in plan(seen, Jobs(count=0)).release] == ["54_[5-9,11]", "54_1", None]
+
+    def test_another_pending_job_goes_before_an_array_that_holds_too_many(self):
+        rest = pending("54", array_job_id="54", array_task_id="5-9")
+        assert released(plan(plain(running("52"), pending("53"), rest), Jobs(count=6))) == ["53"]
+
+    @pytest.mark.parametrize("name", ["dask", "slurm.queue"])
+    @pytest.mark.parametrize("state", ["stale", "error", "off"])
+    def test_nothing_is_taken_away_by_old_data(self, name, state):
+        seen = owned(running("1"))
+        seen = replace(
+            seen,
+            sources=tuple(
+                replace(one, state=state, error="no answer") if one.name == name else one for one in seen.sources
+            ),
+        )
+        assert "no answer" in refusal(seen, Jobs(count=0))
+        assert "no answer" in refusal(seen, Release(job_ids=("1",)))
+
+    def test_nothing_is_taken_away_where_a_source_is_missing(self):
+        assert "SLURM's queue" in refusal(replace(owned(running("1")), sources=(source("dask"),)), Jobs(count=0))
+
+
+class TestRelease:
+    def test_the_chosen_go_whatever_they_do(self):
+        made = plan(owned(running("1", 3), running("2"), running("3", 3)), Release(job_ids=("3", "1", "3")))
+        assert released(made) == ["3", "1"]
+        assert whys(made) == ["chosen", "chosen"]
+        assert (made.before, made.after) == (times(3), times(1))
+        assert made.target == "release 3, 1"
+
+    def test_a_task_of_an_array_by_the_name_that_squeue_shows(self):
+        seen = plain(running("55", array_job_id="54", array_task_id="1"), running("56"))
+        assert released(plan(seen, Release(job_ids=("54_1",)))) == ["55"]
+
+    def test_a_job_of_the_cluster_that_its_owner_does_not_count_has_no_name(self):
+        seen = owned(running("1"), running("2"), job_ids={"SLURMCluster-7": "2"})
+        assert [victim.name for victim in plan(seen, Release(job_ids=("1", "2"))).release] == [None, "SLURMCluster-7"]
+
+    @pytest.mark.parametrize(
+        ("job_id", "words"),
+        [
+            ("999", "isn't known to be one of this cluster's"),
+            ("4", "isn't known to be one of this cluster's"),
+            ("2", "has ended already (reached its time limit of 1 h): --replace-lost"),
+            ("3", "is ending already"),
+            ("5", "isn't told of by SLURM yet"),
+        ],
+    )
+    def test_what_cannot_be_released(self, job_id, words):
+        seen = owned(
+            running("1"), ended("2"), running("3", state="COMPLETING"), job("4", evidence=()), forgotten=("5",)
+        )
+        assert words in refusal(seen, Release(job_ids=("1", job_id)))
+
+    def test_an_end_that_nobody_counts_is_not_lost(self):
+        text = refusal(plain(ended("1")), Release(job_ids=("1",)))
+        assert "has ended already" in text
+        assert "--replace-lost" not in text
+
+    def test_nothing_named(self):
+        assert "no job was named" in refusal(owned(running("1")), Release(job_ids=()))
+
+    def test_only_jobs_of_the_user(self):
+        seen = owned(running("1"), running("2", user="bob"))
+        assert released(plan(seen, Release(job_ids=("1",)), user="ada")) == ["1"]
+        assert "bob" in refusal(seen, Release(job_ids=("2",)), user="ada")
+        assert "bob" in refusal(seen, Jobs(count=1), user="ada")
+        assert "bob" in refusal(seen, Jobs(count=9), user="ada")
+
+
+class TestLost:
+    def test_each_is_replaced(self):
+        made = plan(owned(ended("1"), running("2"), ended("3")), ReplaceLost())
+        assert made.submit == 2
+        assert [(lost.job_id, lost.name) for lost in made.replace] == [("1", "SLURMCluster-0"), ("3", "SLURMCluster-2")]
+        assert (made.before, made.after) == (times(1), times(3))
+        assert not made.takes_away
+
+    def test_all_are_lost(self):
+        made = plan(owned(ended("1")), ReplaceLost())
+        assert (made.submit, made.before, made.after) == (1, times(0), times(1))
+
+    def test_none_is_lost(self):
+        made = plan(owned(running("1"), pending("2"), forgotten=("3",)), ReplaceLost())
+        assert made.changes_nothing
+        assert made.reckoning == "no job is lost"
+
+    def test_without_an_owner_none_is_known_to_be_lost(self):
+        made = plan(plain(ended("1"), running("2")), ReplaceLost())
+        assert made.changes_nothing
+        assert "no owner" in str(made.reckoning)
+
+
+class TestAdapting:
+    BOUNDS = Adaptive(minimum=8, maximum=40)  # in workers: 2 to 10 jobs
+
+    def test_on(self):
+        made = plan(owned(running("1")), Adapt(bounds=Adaptive(minimum=2, maximum=10)))
+        assert made.adapt == Adaptive(minimum=2, maximum=10)
+        assert (made.submit, made.release) == (0, ())
+        assert (made.before, made.after) == (times(1), times(2))
+        assert not made.changes_nothing
+        assert made.warnings == ()
+
+    def test_bounds_below_what_is_there_take_away(self):
+        made = plan(owned(running("1"), running("2")), Adapt(bounds=Adaptive(minimum=0, maximum=1)))
+        assert made.after == times(1)
+        assert made.takes_away
+        assert warned(made, "1 job more")
+
+    def test_no_upper_bound(self):
+        made = plan(owned(running("1")), Adapt(bounds=Adaptive(minimum=0, maximum=None)))
+        assert made.before == made.after
+        assert warned(made, "without an upper bound")
+
+    def test_these_bounds_already(self):
+        seen = owned(running("1"), adaptive=self.BOUNDS)
+        assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=10))).changes_nothing
+        assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=11))).adapt == Adaptive(minimum=2, maximum=11)
+        assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=None))).adapt is not None
+
+    def test_off(self):
+        made = plan(owned(running("1"), adaptive=self.BOUNDS), Adapt(bounds=None))
+        assert made.stop_adapting
+        assert made.before == made.after
+        assert made.warnings == ()
+
+    def test_off_already(self):
+        for seen in (owned(running("1")), plain(running("1"))):
+            assert plan(seen, Adapt(bounds=None)).changes_nothing
+
+    @pytest.mark.parametrize("bounds", [(3, 2), (-1, 2), (-2, -1)], ids=str)
+    def test_bounds_that_are_none(self, bounds):
+        assert "--adapt MIN:MAX" in refusal(owned(), Adapt(bounds=Adaptive(minimum=bounds[0], maximum=bounds[1])))
+
+    def test_nobody_to_adapt(self):
+        assert "--jobs" in refusal(plain(running("1")), Adapt(bounds=Adaptive(minimum=1, maximum=2)))
+
+    @pytest.mark.parametrize("target", [Jobs(count=1), Jobs(count=3), Release(job_ids=("1",))], ids=str)
+    def test_scaling_by_hand_meanwhile_is_told(self, target):
+        made = plan(owned(running("1"), running("2"), adaptive=self.BOUNDS), target)
+        assert warned(made, "adaptive scaling is on (8 to 40 workers)", "--no-adapt")
+
+
+@pytest.mark.parametrize("target", [Jobs(count=1), Release(job_ids=("1",)), ReplaceLost(), Adapt(bounds=None)], ids=str)
+def test_without_a_scheduler_there_is_no_plan(target):
+    seen = owned(running("1"))
+    silent = replace(seen, cluster=replace(seen.cluster, scheduler_id=None))
+    assert "the scheduler has not answered" in refusal(silent, target)
+
+
+# What holds for any snapshot and target. Few choices a job, so that many clusters are tried in little time.
+
+few = st.integers(0, 3)
+some = st.one_of(st.none(), few)
+LOADS = [(0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 1, 1), (0, 2, 0, 0), (1, 0, 0, 0), (3, 5, 2, 9), (None, None, None, None)]
+STATES = [*["RUNNING"] * 4, *["PENDING"] * 2, "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED by 7", None]
+EVIDENCE = [("owner", "environment"), ("owner",), ("environment",), ("host",), ()]
+ARRAY_TASKS = [None, None, None, "7", "1-3", "2,5-9%2"]
+ALLOCATED = [
+    Allocated(cpus=cpus, memory_bytes=memory, gpus=None) for cpus, memory in ((2, 3), (2, 3), (3, 1), (None, None))
+]
+
+
+def drawn_job(state, loads, evidence, array_task, allocated, expected, time_left) -> Job:
+    fields = ("executing", "queued", "managed_bytes", "stored")
+    in_array = state == "PENDING" and array_task is not None
+    return job(
+        "0",
+        [task([worker(**dict(zip(fields, load, strict=True))) for load in loads])]
+        if state not in ("PENDING", None)
+        else [],
+        state=state,
+        evidence=evidence,
+        array_job_id="0" if in_array else None,
+        array_task_id=array_task if in_array else None,
+        allocated=allocated,
+        workers_expected=expected,
+        time_left_seconds=time_left,
+    )
+
+
+drawn_jobs = st.builds(
+    drawn_job,
+    st.sampled_from(STATES),
+    st.lists(st.sampled_from(LOADS), max_size=2),
+    st.sampled_from(EVIDENCE),
+    st.sampled_from(ARRAY_TASKS),
+    st.sampled_from(ALLOCATED),
+    some,
+    some,
+)
+
+
+def drawn_cluster(
+    jobs: list[Job], stated: tuple[int | None, ...], adaptive: Adaptive | None, has_owner: bool
+) -> Snapshot:
+    numbered = [replace(job, job_id=str(number)) for number, job in enumerate(jobs, 8)]
+    stock = cluster().owner
+    assert stock is not None
+    owner = replace(
+        stock,
+        job_ids={f"SLURMCluster-{one.job_id}": one.job_id for one in numbered if "owner" in one.evidence},
+        adaptive=adaptive,
+        cores_per_job=stated[0],
+        memory_per_job_bytes=stated[1],
+        processes_per_job=stated[2],
+    )
+    return snapshot(numbered, cluster=cluster(owner=owner if has_owner else None))
+
+
+clusters = st.builds(
+    drawn_cluster,
+    st.lists(drawn_jobs, max_size=7),
+    st.tuples(some, some, some),
+    st.sampled_from([None, None, Adaptive(minimum=0, maximum=4)]),
+    st.booleans(),
+)
+targets = st.one_of(
+    st.builds(Jobs, count=st.integers(-1, 12)),
+    st.builds(Cores, count=st.integers(-1, 30)),
+    st.builds(Memory, amount_bytes=st.integers(-1, 30)),
+    st.builds(Release, job_ids=st.lists(st.sampled_from(["8", "9", "10", "11"]), max_size=2).map(tuple)),
+    st.just(ReplaceLost()),
+    st.builds(Adapt, bounds=st.one_of(st.none(), st.builds(Adaptive, minimum=few, maximum=some))),
+)
+
+
+def plan_or_none(seen: Snapshot, target: Target) -> ScalePlan | None:
+    """Return the plan, or nothing where there is none: only `PlanError` may say so."""
+    try:
+        return plan(seen, target)
+    except PlanError:
+        return None
+
+
+def is_there(job: Job) -> bool:
+    """Whether a job is the cluster's, and runs or waits as far as SLURM or dask tells."""
+    known = job.state is not None or any(workers_of(job))
+    return bool(job.evidence) and known and not has_ended(job) and job.state != "COMPLETING"
+
+
+def is_busy(job: Job) -> bool:
+    return any(worker.executing != 0 for worker in workers_of(job))
+
+
+@given(clusters, targets)
+def test_nothing_is_negative_and_up_and_down_never_mix(seen, target):
+    made = plan_or_none(seen, target)
+    assume(made is not None)
+    gone = [job for job in seen.jobs if job.job_id in released(made)]
+    assert made.submit >= 0
+    for size in (made.before, made.after):
+        assert all(part is None or part >= 0 for part in (getattr(size, name) for name in Size.__struct_fields__))
+    assert not (made.submit and made.release)
+    assert len(made.replace) <= made.submit
+    assert len(made.replace) == made.submit or not isinstance(target, ReplaceLost)
+    assert made.before == made.after or not made.changes_nothing
+    assert made.after.jobs - made.before.jobs == made.submit - number_of_jobs(gone) or made.adapt
+    assert len(gone) == len(made.release)
+    assert all(map(is_there, gone))
+
+
+@given(clusters, st.integers(0, 9))
+def test_as_many_jobs_as_asked_and_no_busy_one_goes_while_an_idle_one_would_do(seen, wanted):
+    made = plan_or_none(seen, Jobs(count=wanted))
+    assume(made is not None)
+    there = [job for job in seen.jobs if is_there(job)]
+    unseen = [job for job in seen.jobs if job.evidence and job.state is None]
+    going = [job for job in there if job.job_id in released(made)]
+    staying = [job for job in there if job not in going]
+    if made.submit:
+        assert number_of_jobs(there) + len(unseen) + made.submit == wanted
+    elif made.release:
+        assert number_of_jobs(staying) == wanted
+        assert all(map(is_busy, staying)) or not any(map(is_busy, going))
+        assert all(map(is_pending, going)) or not any(map(is_pending, staying))
+    else:
+        assert number_of_jobs(there) <= wanted <= number_of_jobs(there) + len(unseen)
+
+
+@given(clusters, targets)
+def test_the_order_of_jobs_plays_no_part(seen, target):
+    made, other = plan_or_none(seen, target), plan_or_none(replace(seen, jobs=seen.jobs[::-1]), target)
+    assert (made is None) == (other is None)
+    assume(made is not None)
+    assert (made.release, made.submit, made.before) == (other.release, other.submit, other.before)
+
+
+def test_an_everyday_cluster_can_be_scaled_both_ways():
+    assert plan(everyday(), Jobs(count=20)).submit == 9
+    assert released(plan(everyday(), Jobs(count=4))) == ["4716", "4715"]

@@ -1,0 +1,149 @@
+"""A plan in words: complete, calm, and the same wherever it is shown."""
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model import Adaptive
+from dasktop.collectors.scaling.model import Lost, ScalePlan, Size, Victim
+from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words, plan_lines
+
+GIB = 1024**3
+
+VICTIMS = (
+    Victim(job_id="4715", name="SLURMCluster-3", state="PENDING", workers=(), executing=0, stored=0, why="pending"),
+    Victim(
+        job_id="55",
+        array_task="54_1",
+        name=None,
+        state="RUNNING",
+        workers=("tcp://10.1.0.7:1", "tcp://10.1.0.7:2"),
+        executing=1,
+        stored=1200,
+        why="least busy",
+        time_left_seconds=2460,
+    ),
+)
+LOST = Lost(job_id="4701", name="SLURMCluster-0", fate="killed: reached its time limit of 1 h")
+
+
+def size(jobs: int, **values: int | None) -> Size:
+    given = Size(jobs=jobs, workers=4 * jobs, threads=12 * jobs, cores=12 * jobs, memory_bytes=jobs * 16 * GIB)
+    return replace(given, **values)
+
+
+def made(**values: object) -> ScalePlan:
+    """Return a plan that changes nothing, but for these."""
+    given = ScalePlan(
+        scheduler_id="Scheduler-1",
+        target="2 jobs",
+        reckoning=None,
+        through_owner=True,
+        submit=0,
+        release=(),
+        replace=(),
+        adapt=None,
+        stop_adapting=False,
+        before=size(2),
+        after=size(2),
+        warnings=(),
+    )
+    return replace(given, **values)
+
+
+def test_growing():
+    plan = made(
+        target="100 cores", reckoning="100 cores take 9 jobs of 12", submit=7, after=size(9), warnings=("it is late",)
+    )
+    assert plan_lines(plan) == [
+        "100 cores: submit 7 jobs",
+        "100 cores take 9 jobs of 12",
+        "              now     then",
+        "  jobs          2        9",
+        "  workers       8       36",
+        "  threads      24      108",
+        "  cores        24      108",
+        "  memory   32 GiB  144 GiB",
+        "",
+        "! it is late",
+    ]
+
+
+def test_giving_back():
+    lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), warnings=("one", "two")))
+    assert lines[0] == "0 jobs: give back 2 jobs"
+    assert lines[lines.index("gives back") :] == [
+        "gives back",
+        "  4715  SLURMCluster-3  pending",
+        "  54_1                  least busy  2 workers, runs 1 task, stores 1,200 results, 41 min left",
+        "",
+        "! one",
+        "! two",
+    ]
+
+
+def test_what_was_chosen_is_told_with_its_state():
+    lines = plan_lines(made(release=(replace(VICTIMS[0], why="chosen"),), after=size(1)))
+    assert lines[-1] == "  4715  SLURMCluster-3  chosen  pending"
+
+
+@pytest.mark.parametrize(
+    ("submit", "replaced", "words"),
+    [
+        (1, 1, "submit 1 job for the lost one"),
+        (2, 2, "submit 2 jobs for the lost ones"),
+        (3, 1, "submit 3 jobs, 1 of them for a lost one"),
+        (3, 2, "submit 3 jobs, 2 of them for lost ones"),
+    ],
+)
+def test_replacing(submit, replaced, words):
+    lines = plan_lines(made(submit=submit, replace=(LOST,) * replaced, after=size(2 + submit)))
+    assert lines[0] == f"2 jobs: {words}"
+    assert lines[-1] == "  4701  SLURMCluster-0  killed: reached its time limit of 1 h"
+
+
+def test_without_an_owner_a_script_is_submitted_again():
+    assert plan_lines(made(through_owner=False, submit=1))[0] == "2 jobs: submit 1 job like those that are there"
+
+
+def test_nothing_to_do_and_why():
+    lines = plan_lines(made(target="replace lost jobs", reckoning="no job is lost"))
+    assert lines[:2] == ["replace lost jobs: nothing to do", "no job is lost"]
+    assert lines[2:4] == ["              now", "  jobs          2"]
+
+
+def test_adapting():
+    assert (
+        plan_lines(made(target="adapt", adapt=Adaptive(minimum=1, maximum=2)))[0] == "adapt: the owner scales by itself"
+    )
+    assert plan_lines(made(target="stop", stop_adapting=True))[0] == "stop: turn adaptive scaling off"
+
+
+def test_unknown_is_a_dash():
+    lines = plan_lines(made(before=size(2, workers=None), after=size(3, memory_bytes=None), submit=1))
+    assert [line.split() for line in lines if "–" in line] == [["workers", "–", "12"], ["memory", "32", "GiB", "–"]]
+
+
+@pytest.mark.parametrize(
+    ("amount_bytes", "words"),
+    [
+        (200 * 10**9, "200 GB"),
+        (15_500_000_000, "15.5 GB"),
+        (2 * 10**12, "2 TB"),
+        (1_500 * 10**12, "1,500 TB"),
+        (500 * 10**6, "500 MB"),
+        (16 * GIB, "16 GiB"),
+        (GIB * 3 // 2, "1.5 GiB"),
+        (123_456_789, "117.7 MiB"),
+        (0, "0 B"),
+    ],
+)
+def test_memory_is_said_as_it_was_given(amount_bytes, words):
+    assert memory_words(amount_bytes) == words
+
+
+def test_small_words():
+    assert [counted(number, "job") for number in (0, 1, 1200)] == ["0 jobs", "1 job", "1,200 jobs"]
+    assert bounds_words(Adaptive(minimum=1, maximum=8), "job") == "1 to 8 jobs"
+    assert bounds_words(Adaptive(minimum=1, maximum=None), "worker") == "1 worker or more"
+    assert listed(["1", "2", "3"]) == "1, 2, 3"
+    assert listed(["1", "2", "3", "4", "5"]) == "1, 2, 3 and 2 more"
