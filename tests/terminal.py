@@ -35,9 +35,11 @@ class Terminal:
         self._status = folder / "status"
         script = folder / "run.sh"
         script.write_text(f"{shlex.join(command)}\necho $? >'{self._status}'\nsleep 600\n")
+        # Who sets these means another terminal's size, and programs would believe it rather than this one's.
+        inherited = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
-            environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            environment={**inherited, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
         )
 
     def screen(self) -> str:

@@ -79,7 +79,11 @@ async def test_nobody_listens(free_address: str) -> None:
     )
 
 
-async def test_no_such_host() -> None:
+async def test_no_such_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)  # a name server may take longer than we wait
     line = await complaint("tcp://no-such-host.invalid:8786")
     assert "nobody answers at tcp://no-such-host.invalid:8786 (no host is called no-such-host.invalid)" in line
 
