@@ -1,4 +1,4 @@
-"""What planning and findings ask of the jobs of a snapshot. Pure; decides nothing about what to do with them."""
+"""What planning, findings and the screen ask of the jobs of a snapshot. Pure; decides nothing about them."""
 
 import re
 from collections.abc import Iterable, Iterator

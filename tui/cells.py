@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
+from dasktop.collectors.jobs import has_ended, is_pending, workers_of
 from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
 from dasktop.tui import figures
 from dasktop.tui.figures import UNKNOWN
-from dasktop.tui.rows import Row, has_ended, is_pending, workers_of
+from dasktop.tui.rows import Row
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 

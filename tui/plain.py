@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, Worker
 from dasktop.tui.cells import Cells, cells
 from dasktop.tui.columns import INDENT, Layout, Piece, endless_layout, fit_layout, heads, line
 from dasktop.tui.glyphs import glyphs
-from dasktop.tui.rows import Key, Row, visible_rows, workers_of
+from dasktop.tui.rows import Key, Row, visible_rows
 from dasktop.tui.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
 from dasktop.tui.text_width import cut, settle
 from dasktop.tui.text_width import width as width_of

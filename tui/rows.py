@@ -6,8 +6,8 @@ A row only points at what it shows; what stands in its columns is worked out in 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from dasktop.collectors.jobs import has_ended, is_pending
 from dasktop.collectors.model import Job, Snapshot, Task, Thread, Worker
-from dasktop.collectors.slurm.states import is_ended
 
 Kind = Literal["job", "task", "worker", "thread", "outside", "others", "asking"]
 Key = tuple[str | int | None, ...]
@@ -15,8 +15,6 @@ Key = tuple[str | int | None, ...]
 
 OUTSIDE: Key = ("outside",)
 OTHERS: Key = ("others",)
-
-_PENDING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
 
 
 class Row(NamedTuple):
@@ -65,22 +63,6 @@ def split_jobs(snapshot: Snapshot) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
     if snapshot.cluster.scheduler_id is None:
         return tuple(jobs), ()
     return tuple(job for job in jobs if job.evidence), tuple(job for job in jobs if not job.evidence)
-
-
-def has_ended(job: Job) -> bool:
-    """Tell whether SLURM is done with the job."""
-    return job.fate is not None or is_ended(job.state)
-
-
-def is_pending(job: Job) -> bool:
-    """Tell whether the job waits for its allocation."""
-    return (job.state or "").partition(" ")[0] in _PENDING
-
-
-def workers_of(job: Job) -> Iterator[Worker]:
-    """Yield all workers of a job."""
-    for task in job.tasks:
-        yield from task.workers
 
 
 def _order(job: Job) -> tuple[int, bool, int, str]:
