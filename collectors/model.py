@@ -24,6 +24,8 @@ SourceState = Literal["ok", "stale", "error", "off"]
 """``ok`` answers · ``stale`` its last answer is old, or its first one is awaited · ``error`` it has never answered, and
 failed · ``off`` it isn't there, or there was nothing to ask yet."""
 Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+"""The mildest first."""
 ThreadRole = Literal["compute", "event loop", "other"]
 
 
@@ -62,6 +64,10 @@ class Cluster(Record, frozen=True, kw_only=True):
     scheduler_address: str | None
     scheduler_id: str | None
     dask_version: str | None
+    python_version: str | None = None
+    """The scheduler's."""
+    scheduler_job_id: str | None = None
+    """The SLURM job that the scheduler's own process runs in; ``None`` also where it runs in none."""
     task_counts: dict[str, int] | None
     """Dask tasks by state (``queued processing memory erred …``)."""
     owner: Owner | None
@@ -108,6 +114,18 @@ class Thread(Record, frozen=True, kw_only=True):
     """The dask task it runs, if it runs one."""
 
 
+class Transfers(Record, frozen=True, kw_only=True):
+    """Results on their way between a worker and others, at its last heartbeat."""
+
+    incoming_bytes: int | None
+    incoming_count: int | None
+    incoming_count_total: int | None
+    """Since the worker started."""
+    outgoing_bytes: int | None
+    outgoing_count: int | None
+    outgoing_count_total: int | None
+
+
 class Worker(Record, frozen=True, kw_only=True):
     """A dask worker process: one scheduler address, one pid."""
 
@@ -130,8 +148,13 @@ class Worker(Record, frozen=True, kw_only=True):
     stored: int | None
     last_seen_seconds: float | None
     evidence: Evidence | None
+    dask_version: str | None = None
+    python_version: str | None = None
+    outside_slurm: bool | None = None
+    """``True`` only where the process itself was asked and runs in no job; ``None`` where nobody could tell."""
     threads: tuple[Thread, ...] = ()
     """Empty unless they were read."""
+    transfers: Transfers | None = None
 
 
 class Task(Record, frozen=True, kw_only=True):
@@ -144,6 +167,8 @@ class Task(Record, frozen=True, kw_only=True):
     pid: int | None
     max_rss_bytes: int | None = None
     """The highest resident memory of any one task of the step, as SLURM's accounting sampled it."""
+    cpu_seconds: int | None = None
+    """CPU time so far, as SLURM's accounting sampled it; where the step has several tasks, their mean."""
     workers: tuple[Worker, ...] = ()
 
 
@@ -172,6 +197,12 @@ class Fate(Record, frozen=True, kw_only=True):
     ended_at: datetime | None
     max_rss_bytes: int | None
     explanation: str
+    cpu_seconds: int | None = None
+    """CPU time of all its steps, as far as SLURM's accounting got to know it."""
+    cancelled_by: str | None = None
+    """Who cancelled it: a user's name or, where nobody knows it, number."""
+    cause: str | None = None
+    """What the last lines of its log say was the matter."""
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -204,6 +235,8 @@ class Job(Record, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
     """Every kind found, best first. Empty: nothing ties this job of the user to the cluster."""
     fate: Fate | None
+    previous_fate: Fate | None = None
+    """How its last run ended, where SLURM has put it back into the queue since."""
     tasks: tuple[Task, ...]
 
 
@@ -214,7 +247,10 @@ class Finding(Record, frozen=True, kw_only=True):
     severity: Severity
     job_id: str | None
     worker: str | None
+    """A worker's name, which no other worker of the cluster has."""
     message: str
+    advice: str | None = None
+    """What one can do about it."""
     since: datetime | None
 
 

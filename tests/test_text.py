@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.text import MAX_CHARACTERS, clean, clean_or_none
+from dasktop.collectors.text import MAX_CHARACTERS, clean, clean_lines, clean_or_none
 
 
 def test_escape_sequences_and_line_breaks_do_not_pass():
@@ -32,6 +32,17 @@ def test_no_text_is_none():
     assert clean_or_none("\x1b\x00") is None
     assert clean_or_none(None) is None
     assert clean_or_none(4711) is None
+
+
+def test_lines_keep_their_indentation_and_the_empty_ones():
+    assert clean_lines("a\x1bb\r\n\n\tc\td  \n") == ("a b", "", "    c   d")
+    assert clean_lines("") == ()
+    assert clean_lines("a\n\n") == ("a", "")
+
+
+def test_endless_lines_end_and_say_so():
+    assert clean_lines("x\n" * 5000, most=2) == ("x", "x", "… 4,998 more lines")
+    assert max(map(len, clean_lines(" " * 10**6 + "x" * 10**6))) <= 2 * MAX_CHARACTERS
 
 
 @given(st.text() | st.binary())

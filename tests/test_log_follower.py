@@ -1,0 +1,215 @@
+"""Following a log file in a thread of its own: what is delivered, and when nothing is."""
+
+import os
+import queue
+import threading
+import time
+
+import pytest
+
+from dasktop.collectors.logs import follower
+from dasktop.collectors.logs.follower import PAGE_BYTES, PAGE_LINES, LogFollower
+from dasktop.collectors.logs.model import LogPart, Page, Search, Searched, Tail
+
+WAIT_SECONDS = 10
+QUIET_SECONDS = 0.3
+HANG_SECONDS = 20
+
+
+class Following:
+    """A follower, and what it delivered."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        self.events: queue.SimpleQueue[LogPart | Searched] = queue.SimpleQueue()
+        self.follower = LogFollower(self.events.put)
+
+    def tail(self) -> LogPart:
+        self.follower.wish(Tail(path=str(self.path)))
+        return self.next()
+
+    def page(self, at_byte: int, *, is_backwards: bool = False) -> LogPart:
+        self.follower.wish(Page(path=str(self.path), at_byte=at_byte, is_backwards=is_backwards))
+        return self.next()
+
+    def search(self, pattern: str, at_byte: int = 0, *, is_backwards: bool = False) -> None:
+        wish = Search(path=str(self.path), pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
+        self.follower.wish(wish)
+
+    def next(self):
+        return self.events.get(timeout=WAIT_SECONDS)
+
+    def is_quiet(self) -> bool:
+        time.sleep(QUIET_SECONDS)
+        return self.events.empty()
+
+    def write(self, text: str) -> None:
+        with self.path.open("a") as log:
+            log.write(text)
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    monkeypatch.setattr(follower, "POLL_SECONDS", 0.02)
+    following = Following(tmp_path / "slurm-1.out")
+    yield following
+    following.follower.wish(None)
+
+
+def texts(part: LogPart) -> list[str]:
+    return [line.text for line in part.lines]
+
+
+def test_the_end_then_what_is_written_and_nothing_while_nothing_is(log):
+    log.write("one\ntwo\n")
+    first = log.tail()
+    assert (texts(first), first.start, first.end, first.size_bytes) == (["one", "two"], 0, 8, 8)
+    assert log.is_quiet()
+    os.utime(log.path)  # touched only
+    assert log.is_quiet()
+    log.write("three\n")
+    part = log.next()
+    assert (texts(part), part.start, part.end) == (["three"], 8, 14)
+    assert part.edition == first.edition
+    assert log.is_quiet()
+
+
+def test_an_unfinished_line_is_told_again_when_it_goes_on(log):
+    log.write("one\n 10%")
+    assert texts(log.tail()) == ["one", " 10%"]
+    log.write("\r 20%")
+    part = log.next()
+    assert (part.start, texts(part)) == (4, [" 20%"])
+    log.write("\rdone\nnext\n")
+    part = log.next()
+    assert (part.start, texts(part)) == (4, ["done", "next"])
+
+
+def test_a_file_that_appears_late(log):
+    part = log.tail()
+    assert (part.is_missing, part.lines) == (True, ())
+    assert part.problem == "there is no such file on this host"
+    assert log.is_quiet()  # told once
+    log.write("here\n")
+    assert texts(log.next()) == ["here"]
+    log.path.unlink()
+    assert log.next().is_missing
+    log.write("again\n")
+    assert texts(log.next()) == ["again"]
+
+
+def test_an_empty_file_is_no_problem(log):
+    log.write("")
+    part = log.tail()
+    assert (part.problem, part.lines, part.size_bytes) == (None, (), 0)
+    log.write("first\n")
+    assert texts(log.next()) == ["first"]
+
+
+def test_cut_short_and_replaced_while_followed(log):
+    log.write("one\ntwo\n")
+    first = log.tail()
+    log.path.write_text("new\n")
+    part = log.next()
+    while not part.lines:  # between cutting and writing
+        part = log.next()
+    assert texts(part) == ["new"]
+    assert part.edition != first.edition
+    other = log.path.with_name("other")
+    other.write_text("one\ntwo\nthree\n")
+    other.replace(log.path)
+    assert texts(log.next()) == ["one", "two", "three"]
+
+
+def test_what_is_written_too_fast_is_left_out(log):
+    log.write("one\n")
+    log.tail()
+    log.write("x" * 99 + "\n" + ("y" * 99 + "\n") * (PAGE_BYTES // 50))
+    part = log.next()
+    assert part.start > 4
+    assert part.end == part.size_bytes
+    assert set(texts(part)) == {"y" * 99}
+
+
+def test_pages_meet(log):
+    log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
+    last = log.tail()
+    assert len(last.lines) == PAGE_LINES
+    middle = log.page(last.start, is_backwards=True)
+    assert (middle.end, len(middle.lines)) == (last.start, PAGE_LINES)
+    first = log.page(0)
+    assert (first.start, first.end, len(first.lines)) == (0, middle.start, PAGE_LINES)
+    assert texts(log.page(last.end)) == []
+    assert texts(log.page(10**9)) == []
+    log.write("more\n")
+    assert log.is_quiet()  # pages aren't followed
+
+
+def test_a_search_tells_where_and_brings_the_lines_around(log):
+    log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
+    log.search("line 3000$")
+    part, told = log.next(), log.next()
+    assert told.is_over
+    (found,) = [n for n, line in enumerate(part.lines) if line.at_byte == told.found_at]
+    assert part.lines[found].text == "line 3000"
+    assert found == PAGE_LINES // 2
+    log.search("nowhere")
+    told = log.next()
+    assert (told.is_over, told.found_at) == (True, None)
+
+
+def test_a_search_is_given_up_for_another_wish(log):
+    with log.path.open("wb") as huge:
+        huge.truncate(50 * 1024**3)
+    log.search("nowhere.*")
+    assert isinstance(log.next(), Searched)  # under way
+    started = time.monotonic()
+    page = log.page(0)
+    while isinstance(page, Searched):
+        page = log.next()
+    assert page.start == 0
+    assert time.monotonic() - started < WAIT_SECONDS / 2
+
+
+def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
+    is_over = threading.Event()
+    monkeypatch.setattr(follower.LogFile, "_look", hanging_look(follower.LogFile._look, str(log.path), is_over))
+    log.write("hangs\n")
+    log.follower.wish(Tail(path=str(log.path)))
+    assert log.is_quiet()
+    other = tmp_path / "other"
+    other.write_text("other\n")
+    started = time.monotonic()
+    log.follower.wish(Tail(path=str(other)))
+    assert texts(log.next()) == ["other"]
+    assert time.monotonic() - started < HANG_SECONDS / 2
+    is_over.set()
+    assert log.is_quiet()  # what was no longer wished is not delivered
+
+
+def hanging_look(look, path, is_over):
+    def wait_and_look(self) -> None:
+        if self.path == path:
+            is_over.wait(HANG_SECONDS)
+        look(self)
+
+    return wait_and_look
+
+
+def test_a_fault_of_our_own_is_told(log, monkeypatch):
+    def fail(self) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(follower.LogFile, "_look", fail)
+    assert "a fault of dasktop itself: ZeroDivisionError: oops" in log.tail().problem
+
+
+def test_threads_end(log):
+    others = set(threading.enumerate())
+    log.write("one\n")
+    log.tail()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "log" and thread not in others]
+    assert thread.daemon
+    log.follower.wish(None)
+    thread.join(WAIT_SECONDS)
+    assert not thread.is_alive()
