@@ -8,10 +8,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import dask.config
 import psutil
+from msgspec.structs import replace
 
 from dasktop.collectors.dask.collector import check
 from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
@@ -25,6 +27,7 @@ CHECK_TIMEOUT_SECONDS = 2.0
 # A process that has answered at one port is awake: whatever else listens there needn't be waited for.
 _GRACE_SECONDS = 0.2
 _CHECKS_AT_ONCE = 16
+WATCHED = "watched until now"
 
 
 class Lead(Record, frozen=True, kw_only=True):
@@ -35,7 +38,7 @@ class Lead(Record, frozen=True, kw_only=True):
 
 
 async def discover(
-    scripts: Sequence[JobScript], tls: TlsFiles, why_no_scripts: str | None = None
+    scripts: Sequence[JobScript], tls: TlsFiles, why_no_scripts: str | None = None, watched: str | None = None
 ) -> tuple[Candidate, ...]:
     """Return the schedulers that answer, each once, the surest lead first.
 
@@ -47,6 +50,8 @@ async def discover(
         Certificates.
     why_no_scripts
         What kept SLURM from being asked for them, if it wasn't.
+    watched
+        The address of a scheduler that is known already; it may be none that would be found.
 
     Raises
     ------
@@ -55,15 +60,26 @@ async def discover(
     """
     loop = asyncio.get_running_loop()
     from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
-    leads = _once_each([*leads_from_configuration(), *leads_from_scripts(scripts), *from_processes])
+    by_script = [list(leads_from_scripts([script])) for script in scripts]
+    known = [Lead(address=watched, origin=WATCHED)] if watched is not None else []
+    leads = _once_each([*leads_from_configuration(), *chain.from_iterable(by_script), *from_processes, *known])
     answers = await _check_all(leads, tls)
-    found: dict[str, Candidate] = {}
+    found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
         if isinstance(answer, Candidate):
-            found.setdefault(answer.scheduler_id, answer)
+            found.setdefault(answer.scheduler_id, []).append(answer)
     if not found:
         raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
-    return tuple(found.values())
+    return tuple(
+        # The first of several ways to one scheduler, with the jobs whose scripts know any of them.
+        replace(same[0], jobs=_jobs(same, by_script) if why_no_scripts is None else None)
+        for same in found.values()
+    )
+
+
+def _jobs(same: Iterable[Candidate], by_script: Iterable[Iterable[Lead]]) -> int:
+    ways = {candidate.address for candidate in same}
+    return sum(any(lead.address in ways for lead in leads) for leads in by_script)
 
 
 def leads_from_configuration() -> Iterator[Lead]:
@@ -168,10 +184,10 @@ async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candi
     """Return the candidate, or what was wrong with it."""
     async with at_once:
         try:
-            scheduler_id = await check(lead.address, tls, CHECK_TIMEOUT_SECONDS)
+            found = await check(lead.address, tls, CHECK_TIMEOUT_SECONDS)
         except NoSchedulerError as error:
             return str(error)
-    return Candidate(address=lead.address, origin=lead.origin, scheduler_id=scheduler_id)
+    return Candidate(address=lead.address, origin=lead.origin, scheduler_id=found.scheduler_id, workers=found.workers)
 
 
 def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int, why_no_scripts: str | None) -> str:
@@ -179,7 +195,9 @@ def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int, why_no
     looked = f"looked in dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
     # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.
     silent = [
-        f"{lead.origin} names {answer}" for lead, answer in answers.items() if not lead.origin.startswith("process ")
+        f"{lead.origin} names {answer}"
+        for lead, answer in answers.items()
+        if lead.origin != WATCHED and not lead.origin.startswith("process ")
     ]
     seen = "".join(f"; {line}" for line in silent[:2])
     return f"no dask scheduler found: {looked}{seen}; name one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from dasktop.collectors.model import Job, Snapshot, Worker
-from dasktop.collectors.slurm.states import is_ended
+from dasktop.collectors.slurm.states import BAD_ENDS, WAITING_STATES, is_ended
 
-_PENDING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
 
@@ -15,15 +14,36 @@ def has_ended(job: Job) -> bool:
     return job.fate is not None or is_ended(job.state)
 
 
+def ended_badly(job: Job) -> bool:
+    """Whether anybody wants to hear of how a job ended: it is cancelled on purpose, but not by somebody else."""
+    fate = job.fate
+    if fate is None:
+        return False
+    if fate.state == "CANCELLED":
+        by = fate.cancelled_by
+        return by is not None and job.user is not None and by != job.user
+    # A job whose workers have lost their scheduler, or never found it, may end with status 0.
+    return fate.state in BAD_ENDS or (fate.state == "COMPLETED" and fate.cause is not None)
+
+
 def is_pending(job: Job) -> bool:
     """Whether the job waits for its allocation."""
-    return (job.state or "").partition(" ")[0] in _PENDING
+    return (job.state or "").partition(" ")[0] in WAITING_STATES
 
 
 def workers_of(job: Job) -> Iterator[Worker]:
     """Yield all workers of a job."""
     for task in job.tasks:
         yield from task.workers
+
+
+def seats(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:
+    """Yield all workers, each with its job; ``None``: it is outside SLURM."""
+    for job in snapshot.jobs:
+        for worker in workers_of(job):
+            yield job, worker
+    for worker in snapshot.unplaced_workers:
+        yield None, worker
 
 
 def lost_jobs(snapshot: Snapshot) -> tuple[tuple[str, Job], ...]:
@@ -39,6 +59,11 @@ def array_task_of(job: Job) -> str | None:
         return None
     tasks = job.array_task_id.partition("%")[0]
     return f"{job.array_job_id}_{tasks if tasks.isdecimal() else f'[{tasks}]'}"
+
+
+def shown_id(job: Job) -> str:
+    """Return a job's id as SLURM's commands take and show it: of an array's job not the raw one."""
+    return array_task_of(job) or job.job_id
 
 
 def number_of_jobs(jobs: Iterable[Job]) -> int:

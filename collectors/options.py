@@ -1,9 +1,14 @@
 """What to watch and how often: the choices of one run, the same for the screen and headless. Imports nothing heavy."""
 
+from dasktop.collectors.findings.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.model import Record
 
+INTERVAL_FLOOR_SECONDS = 0.5
 SLURM_INTERVAL_FLOOR_SECONDS = 5.0
 """squeue's manual asks not to run it in a loop; sites throttle or ban who does."""
+
+SLURM_CALM_SECONDS = 30.0
+"""As seldom the screen asks SLURM while neither its answers change nor the workers do."""
 
 
 class TlsFiles(Record, frozen=True, kw_only=True):
@@ -28,5 +33,15 @@ class Options(Record, frozen=True, kw_only=True):
     """Whether functions may be run on the scheduler and the workers; without, only what ``identity`` tells is known."""
     user: str | None = None
     """Whose jobs; ``None``: one's own."""
+    thresholds: Thresholds = DEFAULTS
+    """From when on something is a finding."""
+    read_only: bool = False
+    """Whether nothing may be changed: no plan is carried out then."""
+    drain_seconds: float = 60.0
+    """How long running tasks of jobs that are given back are waited for."""
+    record: str | None = None
+    """A file to record all snapshots to."""
+    redact: bool = False
+    """Whether users, hosts, paths and names are replaced in it."""
     dask_timeout_seconds: float = 4.0
     slurm_timeout_seconds: float = 20.0

@@ -15,9 +15,11 @@ from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
 from dasktop.collectors.feed import Candidate
-from dasktop.collectors.findings import find
+from dasktop.collectors.findings import History, find
+from dasktop.collectors.looking_up import look_up
+from dasktop.collectors.lookups import Answer, Question
 from dasktop.collectors.model import Evidence, Snapshot
-from dasktop.collectors.options import Options
+from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.readings import DaskReading, JobScript
 from dasktop.collectors.reconcile import reconcile
 from dasktop.collectors.slurm.collector import SlurmCollector
@@ -43,7 +45,8 @@ class Poller:
 
     def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
         self.options = options
-        self.dask_log = SourceLog("dask", STALE_AFTER_INTERVALS * max(options.interval_seconds, 1.0))
+        self._interval_seconds = options.interval_seconds
+        self.dask_log = self._new_dask_log()
         self._slurm = SlurmCollector(
             options.user,
             environment=environment,
@@ -58,6 +61,7 @@ class Poller:
         self._dask_reading: DaskReading | None = None
         self._evidence: dict[str, tuple[Evidence, ...]] = {}
         self._addresses_in_files: dict[str, str] = {}
+        self._history = History()
 
     async def locate(self) -> tuple[Candidate, ...]:
         """Return the scheduler that was named or, if none was, those that are found.
@@ -70,20 +74,72 @@ class Poller:
         named = self.options.address
         if named is None and self.options.scheduler_file is not None:
             named = address_from_scheduler_file(self.options.scheduler_file)
+            self._addresses_in_files[self.options.scheduler_file] = named
         if named is not None:
             return (Candidate(address=named, origin="named", scheduler_id=""),)
+        return await self.look_for_schedulers()
+
+    async def look_for_schedulers(self) -> tuple[Candidate, ...]:
+        """Return the schedulers that are found now, and the one that is watched, if it answers.
+
+        Raises
+        ------
+        NoSchedulerError
+            There is none.
+        """
         scripts: tuple[JobScript, ...] = ()
         with contextlib.suppress(SourceError):  # it stands in the source's log, and there are other places to look
-            await self.poll_queue()
+            age_seconds = self.queue_log.source().age_seconds
+            if age_seconds is None or age_seconds > SLURM_INTERVAL_FLOOR_SECONDS:
+                await self.poll_queue()
             if self.options.slurm:
                 scripts = await self._slurm.read_scripts()
         discovery = await import_in_background("dasktop.collectors.discover")
-        found: tuple[Candidate, ...] = await discovery.discover(scripts, self.options.tls, self.queue_log.error)
+        found: tuple[Candidate, ...] = await discovery.discover(
+            scripts, self.options.tls, self.queue_log.error, self._address
+        )
         return found
+
+    @property
+    def address(self) -> str | None:
+        """Which scheduler is polled."""
+        return self._address
+
+    @property
+    def scheduler_id(self) -> str | None:
+        """The id of the scheduler that is polled, once it has answered."""
+        return self._dask_reading.cluster.scheduler_id if self._dask_reading else None
 
     def attach_to(self, address: str) -> None:
         """Say which scheduler to poll; the first poll attaches."""
         self._address = address
+
+    async def switch_to(self, address: str) -> None:
+        """Poll another scheduler from now on: hang up, and forget all that is known of the one before.
+
+        No poll of dask may be under way.
+        """
+        collector, self._dask = self._dask, None
+        self._dask_reading = None
+        self._evidence.clear()
+        self._history = History()
+        self.dask_log = self._new_dask_log()
+        self._slurm.begin_cluster()
+        self._address = address
+        if collector is not None:
+            await collector.close()
+
+    def expect_polls_every(self, interval_seconds: float) -> None:
+        """Say how often dask is going to be polled, which tells when its last answer is called stale."""
+        self._interval_seconds = interval_seconds
+        self.dask_log.stale_after_seconds = self._stale_after_seconds
+
+    def _new_dask_log(self) -> SourceLog:
+        return SourceLog("dask", self._stale_after_seconds)
+
+    @property
+    def _stale_after_seconds(self) -> float:
+        return STALE_AFTER_INTERVALS * max(self._interval_seconds, 1.0)
 
     async def poll_dask(self, threads_of: Collection[str] = ()) -> None:
         """Read the dask half once, and the threads of these workers (addresses).
@@ -182,6 +238,11 @@ class Poller:
         return frozenset(self._evidence)
 
     @property
+    def queued(self) -> frozenset[tuple[str, str | None]]:
+        """Which jobs of the user SLURM has told of, and in which state each was."""
+        return frozenset((job.job_id, job.state) for job in self._slurm.reading.jobs)
+
+    @property
     def jobs_missing_from_queue(self) -> frozenset[str]:
         """The ids of jobs that the owner counts and no answer of SLURM has told of yet."""
         owner = self._dask_reading.cluster.owner if self._dask_reading else None
@@ -201,7 +262,19 @@ class Poller:
             remembered=self._evidence,
         )
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        return replace(snapshot, findings=find(snapshot))
+        zone = datetime.now().astimezone().tzinfo or UTC
+        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone)
+        return replace(snapshot, findings=findings)
+
+    async def look_up(self, question: Question) -> Answer:
+        """Find the answer to one question.
+
+        Raises
+        ------
+        SourceError
+            It can't be told, and why.
+        """
+        return await look_up(question, self._slurm if self.options.slurm else None, self._dask)
 
     async def close(self) -> None:
         """End what still runs and hang up."""
@@ -221,6 +294,4 @@ class Poller:
         if self._dask_reading and self._dask_reading.cluster.scheduler_address:
             addresses.add(self._dask_reading.cluster.scheduler_address)
         files = {file for file, address in self._addresses_in_files.items() if address in addresses}
-        if self.options.scheduler_file is not None:
-            files.add(self.options.scheduler_file)
         return frozenset(addresses | files)

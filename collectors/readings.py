@@ -6,6 +6,7 @@ All text in here is already clean (see `text.clean`); what a source did not tell
 from datetime import datetime
 
 from dasktop.collectors.model import Cluster, Record, Worker
+from dasktop.collectors.slurm.last_words import LastWords
 
 
 class QueuedJob(Record, frozen=True, kw_only=True):
@@ -46,9 +47,15 @@ class EndedJob(Record, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     max_rss_bytes: int | None = None
     """The highest of any one task of any step."""
+    cpu_seconds: int | None = None
+    """Of all its steps together."""
     cancelled_by_uid: int | None = None
+    cancelled_by: str | None = None
+    """The name of that user, where somebody knows it."""
     step_signals: tuple[int, ...] = ()
     """Signals that ended its steps: without cgroups a memory kill shows only there."""
+    last_words: LastWords = LastWords()
+    """What its log says at its end, where that was read."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -61,6 +68,8 @@ class Step(Record, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
     max_rss_bytes: int | None = None
+    cpu_seconds: int | None = None
+    """Of a task so far, on average."""
 
 
 class JobScript(Record, frozen=True, kw_only=True):
@@ -83,6 +92,8 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     jobs: tuple[QueuedJob, ...] = ()
     """All of the user's jobs in the queue, dask or not."""
     ended: tuple[EndedJob, ...] = ()
+    requeued: tuple[EndedJob, ...] = ()
+    """How the last run of jobs ended that are in the queue again."""
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
 

@@ -81,7 +81,8 @@ def reconcile(
     for reading in _once_each(dask.workers if dask else ()):
         seat = placer.place(reading)
         if seat is None:
-            unplaced.append(replace(reading.worker, evidence=None))
+            outside = True if reading.place_was_read and reading.place is None else None
+            unplaced.append(replace(reading.worker, evidence=None, outside_slurm=outside))
         else:
             seats[seat.job_id].append(seat)
 
@@ -89,6 +90,7 @@ def reconcile(
     steps: dict[str, list[Step]] = defaultdict(list)
     for step in slurm.steps if slurm else ():
         steps[step.job_id].append(step)
+    requeued = {end.job.job_id: end for end in (slurm.requeued if slurm else ())}
 
     jobs = []
     for job_id in sorted({*queued, *ended, *seats, *job_ids_of_owner}, key=_natural):
@@ -101,6 +103,7 @@ def reconcile(
             _job(
                 queued.get(job_id) or (ended[job_id].job if job_id in ended else QueuedJob(job_id=job_id)),
                 ended.get(job_id) if job_id not in queued else None,
+                requeued.get(job_id),
                 tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
                 _tasks(seats[job_id], steps[job_id]),
                 _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
@@ -171,7 +174,7 @@ class _Placer:
 
     @staticmethod
     def _seat(reading: WorkerReading, job_id: str, evidence: Evidence) -> _Seat:
-        worker = replace(reading.worker, evidence=evidence)
+        worker = replace(reading.worker, evidence=evidence, outside_slurm=False)
         return _Seat(job_id=job_id, place=reading.place, worker=worker, evidence=evidence)
 
 
@@ -279,6 +282,7 @@ def _tasks_of_step(step: Step) -> Iterable[Task]:
             node=step.nodes[0] if len(step.nodes) == 1 else None,
             pid=step.pids[0] if len(step.pids) == count == 1 else None,
             max_rss_bytes=step.max_rss_bytes,
+            cpu_seconds=step.cpu_seconds,
         )
 
 
@@ -291,6 +295,7 @@ def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[tuple[i
 def _job(
     job: QueuedJob,
     end: EndedJob | None,
+    previous_end: EndedJob | None,
     evidence: tuple[Evidence, ...],
     tasks: tuple[Task, ...],
     workers_expected: int | None,
@@ -327,6 +332,7 @@ def _job(
         workers_expected=workers_expected,
         evidence=evidence,
         fate=explain(end) if end is not None else None,
+        previous_fate=explain(previous_end) if previous_end is not None else None,
         tasks=tasks,
     )
 

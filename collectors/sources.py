@@ -1,11 +1,21 @@
 """How each source has been answering: the `Source` entries of a snapshot. Asks nothing itself."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.model import Source, SourceState
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def seconds_awake_or_asleep() -> float:
+    """Return seconds that only grow, and go on while the machine sleeps: answers grow old then, too.
+
+    Linux has a clock of its own for that; elsewhere the monotonic one goes on.
+    """
+    return time.clock_gettime(_CLOCK)
 
 
 class SourceLog:
@@ -33,7 +43,7 @@ class SourceLog:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Time one call. A `SourceError` is noted and goes on to the caller."""
-        started_at = monotonic()
+        started_at = seconds_awake_or_asleep()
         self._was_asked = True
         try:
             yield
@@ -41,7 +51,7 @@ class SourceLog:
             self.fail(str(error))
             self.is_off = isinstance(error, SourceOffError)
             raise
-        self._answered_at = monotonic()
+        self._answered_at = seconds_awake_or_asleep()
         self._latency_seconds = self._answered_at - started_at
         self.error, self.is_off, self.failures_in_a_row = None, False, 0
 
@@ -65,7 +75,7 @@ class SourceLog:
 
     def source(self) -> Source:
         """Return how it stands now."""
-        age_seconds = None if self._answered_at is None else monotonic() - self._answered_at
+        age_seconds = None if self._answered_at is None else seconds_awake_or_asleep() - self._answered_at
         return Source(
             name=self.name,
             state=self._state(age_seconds),

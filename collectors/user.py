@@ -1,4 +1,4 @@
-"""Who runs this program, by the name that SLURM knows."""
+"""Users by the names that SLURM knows: who runs this program, and who did something."""
 
 import os
 import pwd
@@ -6,7 +6,12 @@ import pwd
 
 def own_name() -> str:
     """Return the user's name or, where no database knows it, the number: SLURM takes both."""
+    return name_of(os.getuid())
+
+
+def name_of(uid: int) -> str:
+    """Return a user's name or, where no database knows it, the number. A database of the site's may take long."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)

@@ -81,6 +81,8 @@ async def test_tasks_are_counted_where_they_are() -> None:
         assert counts["processing"] + counts.get("queued", 0) == 5
         assert worker.queued == counts["processing"] - 2
         assert worker.stored == 4
+        assert worker.transfers is not None
+        assert worker.transfers.incoming_count_total == 0, "it has nobody to get results from"
 
         await Event("let go", client=client).set()
         await wait(held)
@@ -237,4 +239,4 @@ async def test_works_in_a_thread_of_its_own() -> None:
             await collector.close()
             return reading.cluster.scheduler_id
 
-        assert await asyncio.to_thread(asyncio.run, read()) == await check(scheduler.address, None, 5)
+        assert await asyncio.to_thread(asyncio.run, read()) == (await check(scheduler.address, None, 5)).scheduler_id

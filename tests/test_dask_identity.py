@@ -123,7 +123,7 @@ async def test_all_workers_are_told_by_whatever_version(told_without_asking: int
     workers = {f"tcp://10.0.0.{i}:1": NEW_WORKER for i in range(1, 13)}
     async with fake_scheduler(workers, told_without_asking) as scheduler:
         reading = await read(scheduler.address)
-        assert await check(scheduler.address, None, 5) == "Scheduler-1"
+        assert await check(scheduler.address, None, 5) == ("Scheduler-1", 12)
     assert [worker.worker.address for worker in reading.workers] == list(workers)
 
 

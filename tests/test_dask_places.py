@@ -85,11 +85,15 @@ def test_no_text_breaks_it(environment: dict[str, str], cgroup: str) -> None:
     assert place is None or place.job_id.isdigit()
 
 
-async def test_workers_tell_their_place() -> None:
-    with Scheduler() as scheduler, Workers(scheduler.address, count=2, environment=IN_SRUN_STEP) as workers:
+async def test_scheduler_and_workers_tell_their_place() -> None:
+    with (
+        Scheduler(environment={"SLURM_JOB_ID": "4709"}) as scheduler,
+        Workers(scheduler.address, count=2, environment=IN_SRUN_STEP) as workers,
+    ):
         collector = DaskCollector(scheduler.address)
         reading = await collector.read()
         await collector.close()
+        assert reading.cluster.scheduler_job_id == "4709"
         assert len(reading.workers) == 2
         for worker in reading.workers:
             assert worker.place_was_read

@@ -17,6 +17,7 @@ from distributed.utils import has_arg
 from dasktop.collectors.dask import shipped_scheduler, shipped_worker
 from dasktop.collectors.dask.scheduler_reading import decode
 from dasktop.collectors.dask.shipping import pack_source, packed
+from dasktop.collectors.model import Transfers
 from dasktop.collectors.text import MAX_CHARACTERS
 
 SHIPPED = [shipped_scheduler, shipped_worker]
@@ -162,6 +163,26 @@ def test_sizes_that_the_users_types_claim(nbytes: Any, managed: int | None) -> N
     assert worker.managed_bytes == (managed if managed is None else pytest.approx(managed))
 
 
+def test_transfers() -> None:
+    counts = dict(zip(shipped_scheduler.TRANSFER_FIELDS, (7, 1, 9, -1, 0, 3), strict=True))
+    assert transfers_told(counts) == Transfers(
+        incoming_bytes=7,
+        incoming_count=1,
+        incoming_count_total=9,
+        outgoing_bytes=None,
+        outgoing_count=0,
+        outgoing_count_total=3,
+    )
+    assert transfers_told({"incoming_bytes": 7}) is None
+    assert transfers_told(None) is None
+    assert transfers_told("of the user's own making") is None
+
+
+def transfers_told(metric: object) -> Transfers | None:
+    (worker,) = decode(read(fake_scheduler(fake_worker(metrics={"transfer": metric})))).workers
+    return worker.transfers
+
+
 @pytest.mark.parametrize(
     ("metrics", "spilled"),
     [
@@ -175,6 +196,22 @@ def test_old_and_new_names_of_metrics(metrics: dict[str, Any], spilled: int) -> 
     assert worker.spilled_bytes == spilled
     assert worker.memory_bytes is None
     assert worker.cpu_percent is None
+
+
+VERSIONS = {"packages": {"dask": "2026.8.0"}, "host": {"python": "3.11.7.final.0"}}
+
+
+def test_versions_travel_once_for_all_workers_that_share_them() -> None:
+    old = {"packages": {"dask": "2023.5.0"}, "host": {"python": "3.9.1.final.0"}}
+    odd: list[Any] = [old, {}, {"packages": {"dask": []}, "host": {"python": "3"}}, None]
+    told = [VERSIONS, VERSIONS, *odd]
+    workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", versions=one) for i, one in enumerate(told)]
+    answer = read(fake_scheduler(*workers))
+    assert len(answer["versions"]) == 3
+    reading = decode(answer)
+    seen = [(worker.dask_version, worker.python_version) for worker in reading.workers]
+    assert seen == [("2026.8.0", "3.11.7")] * 2 + [("2023.5.0", "3.9.1")] + [(None, None)] * 3
+    assert reading.cluster.python_version == ".".join(map(str, sys.version_info[:3]))
 
 
 def test_a_scheduler_that_is_not_as_expected_says_so_and_raises_nothing() -> None:

@@ -190,12 +190,13 @@ class TestNothingIsDropped:
 
     def test_a_task_without_a_worker_is_there_and_extern_is_not(self):
         steps = (
-            Step(job_id="1", step_id="0", ntasks=4, nodes=("n1", "n2"), pids=(10, 11), max_rss_bytes=5),
+            Step(job_id="1", step_id="0", ntasks=4, nodes=("n1", "n2"), pids=(10, 11), max_rss_bytes=5, cpu_seconds=7),
             Step(job_id="1", step_id="batch", ntasks=1, nodes=("n1",), pids=(9,)),
             Step(job_id="1", step_id="extern", ntasks=1, nodes=("n1",), pids=(8,)),
         )
         place = SlurmPlace(job_id="1", step_id="0", task_id=2, node="n2", task_pid=11)
         job = job_of(snapshot_of(dask(worker("w", place=place)), slurm(running("1", "n1", "n2"), steps=steps)), "1")
+        assert [(task.max_rss_bytes, task.cpu_seconds) for task in job.tasks] == [(5, 7)] * 4 + [(None, None)]
         assert [(task.step_id, task.task_id, task.node, task.pid, len(task.workers)) for task in job.tasks] == [
             ("0", 0, None, None, 0),
             ("0", 1, None, None, 0),

@@ -8,18 +8,28 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors import sampler as sampler_module
-from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.errors import NoSchedulerError, SilentSchedulerError, SourceError
 from dasktop.collectors.event_loop import DaemonExecutor
-from dasktop.collectors.feed import Candidate, Choice, Failure
+from dasktop.collectors.feed import Candidate, Choice, Failure, Interval, Switched
+from dasktop.collectors.logs.log_file import LogFile
+from dasktop.collectors.logs.model import LogPart, Tail
+from dasktop.collectors.lookups import Answer, JobFiles
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.reconcile import reconcile
-from dasktop.collectors.sampler import STOP_SECONDS, Rhythm, Sampler
+from dasktop.collectors.sampler import GIVE_BACK_SECONDS, STOP_SECONDS, Rhythm, Sampler
+from dasktop.collectors.scaling import carry_out as carry_out_module
+from dasktop.collectors.scaling.model import Outcome, Progress, ScalePlan
+from dasktop.collectors.scaling.sizes import NOTHING
+from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources import SourceLog
 
 WAIT_SECONDS = 10
+LOAD_SECONDS = 2.0
+"""What a busy machine may add; what hangs here hangs for longer."""
 ONE = (Candidate(address="tcp://a:1", origin="named", scheduler_id="a"),)
 TWO = (*ONE, Candidate(address="tcp://b:2", origin="script of job 7", scheduler_id="b"))
 
@@ -31,19 +41,36 @@ class FakePoller:
         self.options = options
         self.dask_log = SourceLog("dask", 6)
         self.queue_log = SourceLog("slurm.queue", 30)
-        self.jobs_missing_from_queue = frozenset()
+        self.queued = self.workers = self.jobs_missing_from_queue = frozenset()
         self.attached_to = None
+        self.address = None
+        self.scheduler_id = None
+        self.polls_of = []
+        self.switched_at = []
+        self.expected_every = None
         self.threads_of = []
         self.closed = False
 
     async def locate(self):
         return ONE
 
+    async def look_for_schedulers(self):
+        return TWO
+
     def attach_to(self, address):
-        self.attached_to = address
+        self.attached_to = self.address = address
+
+    async def switch_to(self, address):
+        self.switched_at.append(len(self.polls_of))
+        self.dask_log = SourceLog("dask", 6)
+        self.address = address
+
+    def expect_polls_every(self, interval_seconds):
+        self.expected_every = interval_seconds
 
     async def poll_dask(self, threads_of=()):
         self.threads_of.append(frozenset(threads_of))
+        self.polls_of.append(self.address)
         with self.dask_log.attempt():
             pass
 
@@ -53,6 +80,11 @@ class FakePoller:
 
     async def poll_slurm_details(self):
         pass
+
+    async def look_up(self, question):
+        if question.job_id == "hangs":
+            await asyncio.sleep(60)
+        return Answer(question=question, lines=("found",))
 
     def snapshot(self) -> Snapshot:
         sources = (self.dask_log.source(), self.queue_log.source())
@@ -126,6 +158,53 @@ def test_a_scheduler_that_never_answered_ends_it(start):
     assert start(Nobody).next(Failure) == Failure(message="nobody listens at tcp://a:1", exit_status=3)
 
 
+@pytest.mark.parametrize("error", [SilentSchedulerError("it takes connections"), SourceError("it didn't answer")])
+def test_one_that_hangs_from_the_start_is_shown_as_that_and_waited_for(start, error):
+    class Hangs(FakePoller):
+        calls = 0
+
+        async def poll_dask(self, threads_of=()):
+            self.calls += 1
+            with self.dask_log.attempt():
+                if self.calls < 3:
+                    raise error
+
+    run = start(Hangs, interval_seconds=0.2)
+    silent = run.next(Snapshot, lambda s: state_of(s, "dask").error)
+    assert (state_of(silent, "dask").state, state_of(silent, "dask").error) == ("error", str(error))
+    run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+
+
+def test_slurm_is_asked_before_there_is_a_screen_and_dask_after(monkeypatch):
+    asked = []
+
+    class Noting(FakePoller):
+        async def poll_dask(self, threads_of=()):
+            asked.append("dask")
+            await super().poll_dask(threads_of)
+
+        async def poll_queue(self):
+            asked.append("slurm")
+            await super().poll_queue()
+
+    monkeypatch.setattr(sampler_module, "Poller", Noting)
+    sampler, events = Sampler(Options()), queue.Queue()
+    sampler.begin()
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert asked == ["slurm"]
+        sampler.start(events.put)
+        assert state_of(events.get(timeout=WAIT_SECONDS), "slurm.queue").state == "ok", "what came early is kept"
+        while state_of(events.get(timeout=WAIT_SECONDS), "dask").state != "ok":
+            pass
+    finally:
+        sampler.stop()
+
+
 def test_a_scheduler_that_goes_away_is_shown_stale_and_waited_for(start):
     class Flaky(FakePoller):
         answers = 2
@@ -164,6 +243,145 @@ def test_several_schedulers_are_a_choice(start):
     assert run.pollers[0].attached_to == "tcp://b:2"
 
 
+class TestSwitching:
+    def attached(self, start, poller_class=FakePoller, **options):
+        run = start(poller_class, **{"interval_seconds": 0.2} | options)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        return run
+
+    def test_what_there_is_is_told_and_polling_goes_on(self, start):
+        run = self.attached(start)
+        run.pollers[0].scheduler_id = "a"
+        run.sampler.look_for_schedulers()
+        assert run.next(Choice) == Choice(candidates=TWO, watched="a")
+        run.next(Snapshot)
+        assert set(run.pollers[0].polls_of) == {"tcp://a:1"}
+
+    def test_that_there_is_none_is_told_and_nothing_ends(self, start):
+        class NoneFound(FakePoller):
+            async def look_for_schedulers(self):
+                raise NoSchedulerError("no dask scheduler found")
+
+        run = self.attached(start, NoneFound)
+        run.sampler.look_for_schedulers()
+        assert run.next(Choice) == Choice(candidates=(), remark="no dask scheduler found")
+        run.next(Snapshot)
+
+    def test_looking_that_hangs_holds_up_neither_the_polls_nor_the_end(self, start):
+        class Hanging(FakePoller):
+            async def look_for_schedulers(self):
+                await asyncio.sleep(60)
+
+        run = self.attached(start, Hanging)
+        run.sampler.look_for_schedulers()
+        for _ in range(3):
+            run.next(Snapshot)
+        run.sampler.stop()
+        assert not run.sampler.hangs
+
+    def test_another_scheduler_is_polled_from_then_on_and_nothing_of_the_old_comes_behind(self, start):
+        run = self.attached(start)
+        run.sampler.watch_threads({"tcp://w:1"})
+        run.next(Snapshot)
+        run.sampler.choose("tcp://b:2")
+        assert run.next(Switched) == Switched(address="tcp://b:2")
+        first = run.next(Snapshot)
+        assert state_of(first, "dask").age_seconds is None, "the new one has not answered yet"
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        [poller] = run.pollers
+        [at] = poller.switched_at
+        assert set(poller.polls_of[:at]) == {"tcp://a:1"}
+        assert set(poller.polls_of[at:]) == {"tcp://b:2"}
+        assert set(poller.threads_of[at:]) == {frozenset()}
+
+    def test_a_poll_that_hangs_is_given_up(self, start):
+        class Hanging(FakePoller):
+            async def poll_dask(self, threads_of=()):
+                await super().poll_dask(threads_of)
+                if self.address == "tcp://a:1" and len(self.polls_of) > 1:
+                    await asyncio.sleep(60)
+
+        run = self.attached(start, Hanging)
+        run.sampler.choose("tcp://b:2")
+        run.next(Switched)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+
+    def test_one_that_does_not_answer_any_more_is_waited_for_and_can_be_left_again(self, start):
+        class OnlyTheFirst(FakePoller):
+            async def poll_dask(self, threads_of=()):
+                with self.dask_log.attempt():
+                    if self.address == "tcp://b:2":
+                        raise NoSchedulerError("nobody listens at tcp://b:2")
+
+        run = self.attached(start, OnlyTheFirst)
+        run.sampler.choose("tcp://b:2")
+        run.next(Switched)
+        run.next(Snapshot, lambda s: state_of(s, "dask").error == "nobody listens at tcp://b:2")
+        run.sampler.choose("tcp://a:1")
+        assert run.next(Switched).address == "tcp://a:1"
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+
+    def test_what_is_looked_up_of_the_old_one_is_given_up_and_the_new_one_is_asked(self, start):
+        run = self.attached(start)
+        run.sampler.look_up(JobFiles(job_id="hangs"))
+        run.sampler.choose("tcp://b:2")
+        run.next(Switched)
+        run.sampler.look_up(JobFiles(job_id="7"))
+        assert run.next(Answer).question == JobFiles(job_id="7")
+
+    def test_a_choice_made_before_the_first_answer_counts(self, start):
+        answers = threading.Event()
+
+        class Slow(FakePoller):
+            async def poll_dask(self, threads_of=()):
+                await asyncio.to_thread(answers.wait, WAIT_SECONDS)
+                await super().poll_dask(threads_of)
+
+        run = start(Slow)
+        run.next(Snapshot)
+        run.sampler.choose("tcp://b:2")
+        answers.set()
+        assert run.next(Switched).address == "tcp://b:2"
+
+
+class TestInterval:
+    def test_it_changes_at_once_in_steps_and_slurm_is_asked_as_before(self, start):
+        run = start(interval_seconds=60)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        [poller] = run.pollers
+        polls = len(poller.polls_of)
+        run.sampler.change_interval(1)
+        assert run.next(Interval) == Interval(seconds=30, is_usual=False)
+        for _ in range(5):
+            run.sampler.change_interval(1)
+        told = [run.next(Interval).seconds for _ in range(5)]
+        assert told == [10, 5, 2, 1, 0.5]
+        assert poller.expected_every == 0.5
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(poller.polls_of) < polls + 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert run.sampler._slurm_rhythm.pause_seconds() == Options().slurm_interval_seconds
+
+    def test_it_stops_at_both_ends_and_comes_by_what_it_was_at_first(self, start):
+        run = start(interval_seconds=3)
+        run.next(Snapshot)
+        told = []
+        for direction in (-1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 1, 1, 1, 1):
+            run.sampler.change_interval(direction)
+            told.append(run.next(Interval))
+        assert [interval.seconds for interval in told] == [5, 10, 30, 60, 60, 30, 10, 5, 3, 2, 1, 0.5, 0.5, 0.5]
+        assert [interval.seconds for interval in told if interval.is_usual] == [3]
+
+    def test_it_stays_when_another_scheduler_is_watched(self, start):
+        run = start(interval_seconds=2)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        run.sampler.change_interval(-1)
+        run.sampler.choose("tcp://b:2")
+        run.next(Switched)
+        assert run.sampler._dask_rhythm.pause_seconds() == 5
+
+
 def test_none_found_ends_it(start):
     class NoneFound(FakePoller):
         async def locate(self):
@@ -182,6 +400,51 @@ def test_threads_of_a_worker_are_read_at_once(start):
         run.next(Snapshot)
 
 
+def test_what_is_looked_up_is_handed_over_while_another_look_up_hangs_and_polling_goes_on(start):
+    run = start(interval_seconds=0.2)
+    run.next(Snapshot)
+    run.sampler.look_up(JobFiles(job_id="hangs"))
+    run.sampler.look_up(JobFiles(job_id="7"))
+    assert run.next(Answer) == Answer(question=JobFiles(job_id="7"), lines=("found",))
+    for _ in range(3):
+        run.next(Snapshot)
+    started_at = time.monotonic()
+    run.sampler.stop()
+    assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
+    while run.sampler.hangs:
+        assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
+        time.sleep(0.01)
+
+
+def test_a_log_on_a_file_system_that_hangs_holds_up_neither_the_polls_nor_the_end(start, tmp_path, monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(LogFile, "look", lambda self: is_over.wait(60))
+    run = start(interval_seconds=0.2)
+    try:
+        run.next(Snapshot)
+        run.sampler.read_log(Tail(path=str(tmp_path / "log")))
+        for _ in range(3):
+            run.next(Snapshot)
+        started_at = time.monotonic()
+        run.sampler.stop()
+        assert time.monotonic() - started_at < STOP_SECONDS + 0.25
+        assert not run.sampler.hangs
+    finally:
+        is_over.set()
+
+
+def test_a_log_is_handed_over_by_the_samplers_thread_until_it_is_stopped(start, tmp_path):
+    log = tmp_path / "log"
+    log.write_text("one\n")
+    run = start(interval_seconds=60)
+    run.next(Snapshot)
+    run.sampler.read_log(Tail(path=str(log)))
+    assert [line.text for line in run.next(LogPart).lines] == ["one"]
+    log.write_text("one\ntwo\n")
+    assert [line.text for line in run.next(LogPart).lines][-1] == "two"
+    run.sampler.stop()
+
+
 @pytest.mark.parametrize("hang", ["awaiting", "in a thread"])
 def test_stop_takes_no_longer_than_it_may(start, hang):
     class Hanging(FakePoller):
@@ -194,8 +457,10 @@ def test_stop_takes_no_longer_than_it_may(start, hang):
     run.next(Snapshot)
     started_at = time.monotonic()
     run.sampler.stop()
-    assert time.monotonic() - started_at < STOP_SECONDS + 0.25
-    assert not run.sampler.hangs
+    assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
+    while run.sampler.hangs:
+        assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
+        time.sleep(0.01)
 
 
 def test_nothing_is_handed_over_after_stop(start):
@@ -207,6 +472,111 @@ def test_nothing_is_handed_over_after_stop(start):
     time.sleep(0.6)
     assert run.events.empty()
     assert run.pollers[0].closed
+
+
+PLAN = ScalePlan(
+    scheduler_id="a",
+    target="3 jobs",
+    reckoning=None,
+    through_owner=True,
+    submit=1,
+    release=(),
+    replace=(),
+    adapt=None,
+    stop_adapting=False,
+    before=NOTHING,
+    after=NOTHING,
+    warnings=(),
+)
+
+
+class TestCarryingOut:
+    @pytest.fixture
+    def carry_out(self, monkeypatch):
+        """Stand in for `carry_out`: tell of one step, then wait to be told how it ends."""
+        asked = []
+
+        async def carry_out(plan, address, options, report, *, environment):
+            asked.append((plan, address))
+            report(Progress(step="drain", message="1 task"))
+            if len(asked) == 1 and plan.target == "3 jobs":
+                await asyncio.sleep(0.3)
+            elif plan.target == "for ever":
+                await asyncio.sleep(60)
+            elif plan.target == "fault":
+                raise KeyError("jobs")
+            return Outcome(done=True, message="submitted job 7")
+
+        monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
+        return asked
+
+    def attached(self, start, **options):
+        run = start(interval_seconds=60, **options)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        return run
+
+    def test_progress_and_outcome_are_handed_over_and_sources_asked_again(self, start, carry_out):
+        run = self.attached(start)
+        polls = len(run.pollers[0].threads_of)
+        run.sampler.carry_out(PLAN)
+        assert run.next(Progress) == Progress(step="drain", message="1 task")
+        assert run.next(Outcome) == Outcome(done=True, message="submitted job 7")
+        assert carry_out == [(PLAN, "tcp://a:1")]
+        run.next(Snapshot)
+        assert len(run.pollers[0].threads_of) > polls
+
+    def test_one_at_a_time_and_then_the_next(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.carry_out(PLAN)
+        run.sampler.carry_out(PLAN)
+        assert "one plan at a time" in run.next(Outcome).message
+        assert run.next(Outcome).done
+        run.sampler.carry_out(PLAN)
+        assert run.next(Outcome).done
+        assert len(carry_out) == 2
+
+    def test_another_scheduler_is_gone_over_to_only_when_it_has_ended(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.carry_out(PLAN)
+        run.next(Progress)
+        run.sampler.choose("tcp://b:2")
+        assert [run.next((Outcome, Switched)), run.next((Outcome, Switched))] == [
+            Outcome(done=True, message="submitted job 7"),
+            Switched(address="tcp://b:2"),
+        ]
+        assert carry_out == [(PLAN, "tcp://a:1")]
+
+    def test_it_is_given_up(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.give_up()  # nothing to give up
+        run.sampler.carry_out(replace(PLAN, target="for ever"))
+        run.next(Progress)
+        run.sampler.give_up()
+        run.sampler.give_up()
+        outcome = run.next(Outcome)
+        assert (outcome.done, outcome.message) == (False, interrupted_words("drain"))
+
+    def test_a_fault_of_our_own_is_told(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.carry_out(replace(PLAN, target="fault"))
+        outcome = run.next(Outcome)
+        assert not outcome.done
+        assert "a fault of dasktop itself: KeyError: 'jobs' (test_sampler.py:" in outcome.message
+
+    def test_read_only_refuses(self, start, carry_out):
+        run = self.attached(start, read_only=True)
+        run.sampler.carry_out(PLAN)
+        assert run.next(Outcome) == Outcome(done=False, message="read-only: nothing is changed")
+        assert carry_out == []
+
+    def test_stop_gives_up_first(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.carry_out(replace(PLAN, target="for ever"))
+        run.next(Progress)
+        started_at = time.monotonic()
+        run.sampler.stop()
+        assert not run.sampler.hangs
+        assert time.monotonic() - started_at < GIVE_BACK_SECONDS
 
 
 class TestRhythm:
@@ -229,6 +599,34 @@ class TestRhythm:
 
     def test_a_rare_poll_is_not_made_more_often_by_failing(self):
         assert Rhythm(self.failing(5), 300).pause_seconds() >= 0.75 * 300
+
+    def test_while_nothing_changes_pauses_get_longer_up_to_a_bound(self):
+        rhythm = Rhythm(SourceLog("x", 1), 10, calm_seconds=30)
+        pauses = []
+        for told in ("one", "one", "one", "one", "other", "other"):
+            rhythm.note(told)
+            pauses.append(rhythm.pause_seconds())
+        assert pauses == [10, 20, 30, 30, 10, 20]
+        rhythm.stir()
+        assert rhythm.pause_seconds() == 10
+        assert Rhythm(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
+
+    async def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
+        polls = []
+        rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
+        for _ in range(100):
+            rhythm.note("the same")
+
+        async def poll():
+            polls.append(time.monotonic())
+
+        keeping = asyncio.create_task(rhythm.keep(poll, lambda: None))
+        await asyncio.sleep(0.1)
+        rhythm.stir()
+        await asyncio.sleep(2)
+        keeping.cancel()
+        assert len(polls) > 1
+        assert polls[1] - polls[0] >= 0.49
 
     async def test_hurry_does_not_break_the_floor(self):
         polls = []

@@ -10,6 +10,7 @@ from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, worke
 from dasktop.collectors.model import Adaptive, Allocated, Job, Snapshot
 from dasktop.collectors.scaling.model import (
     Adapt,
+    Change,
     Cores,
     Jobs,
     Lost,
@@ -379,6 +380,24 @@ class TestRelease:
         assert "bob" in refusal(seen, Jobs(count=9), user="ada")
 
 
+class TestTheJobThatTheSchedulerRunsIn:
+    """A script that starts both, or a runner such as dask-jobqueue's `SLURMRunner`."""
+
+    def seen(self, *jobs: Job) -> Snapshot:
+        return plain(*jobs, cluster=cluster(owner=None, scheduler_job_id="1"))
+
+    def test_it_stays(self):
+        both = self.seen(running("1"), running("2", executing=3))
+        assert released(plan(both, Jobs(count=1))) == ["2"]
+        assert refusal(both, Jobs(count=0)) == "0 jobs: job 1 runs the scheduler itself, so it stays"
+        assert "job 1 runs the scheduler itself: without it" in refusal(both, Release(job_ids=("2", "1")))
+
+    def test_it_is_not_submitted_again(self):
+        assert plan(self.seen(running("1"), running("2")), Jobs(count=3)).submit == 1
+        only = self.seen(running("1"))
+        assert "job 1 runs the scheduler itself, so none can be submitted again" in refusal(only, Jobs(count=2))
+
+
 class TestLost:
     def test_each_is_replaced(self):
         made = plan(owned(ended("1"), running("2"), ended("3")), ReplaceLost())
@@ -504,7 +523,11 @@ drawn_jobs = st.builds(
 
 
 def drawn_cluster(
-    jobs: list[Job], stated: tuple[int | None, ...], adaptive: Adaptive | None, has_owner: bool
+    jobs: list[Job],
+    stated: tuple[int | None, ...],
+    adaptive: Adaptive | None,
+    has_owner: bool,
+    scheduler_job_id: str | None = None,
 ) -> Snapshot:
     numbered = [replace(job, job_id=str(number)) for number, job in enumerate(jobs, 8)]
     stock = cluster().owner
@@ -517,7 +540,7 @@ def drawn_cluster(
         memory_per_job_bytes=stated[1],
         processes_per_job=stated[2],
     )
-    return snapshot(numbered, cluster=cluster(owner=owner if has_owner else None))
+    return snapshot(numbered, cluster=cluster(owner=owner if has_owner else None, scheduler_job_id=scheduler_job_id))
 
 
 clusters = st.builds(
@@ -526,9 +549,11 @@ clusters = st.builds(
     st.tuples(some, some, some),
     st.sampled_from([None, None, Adaptive(minimum=0, maximum=4)]),
     st.booleans(),
+    st.sampled_from([None, None, "8", "9"]),
 )
 targets = st.one_of(
     st.builds(Jobs, count=st.integers(-1, 12)),
+    st.builds(Change, by=st.integers(-5, 5)),
     st.builds(Cores, count=st.integers(-1, 30)),
     st.builds(Memory, amount_bytes=st.integers(-1, 30)),
     st.builds(Release, job_ids=st.lists(st.sampled_from(["8", "9", "10", "11"]), max_size=2).map(tuple)),
@@ -570,6 +595,7 @@ def test_nothing_is_negative_and_up_and_down_never_mix(seen, target):
     assert made.after.jobs - made.before.jobs == made.submit - number_of_jobs(gone) or made.adapt
     assert len(gone) == len(made.release)
     assert all(map(is_there, gone))
+    assert seen.cluster.scheduler_job_id not in released(made)
 
 
 @given(clusters, st.integers(0, 9))
@@ -584,10 +610,28 @@ def test_as_many_jobs_as_asked_and_no_busy_one_goes_while_an_idle_one_would_do(s
         assert number_of_jobs(there) + len(unseen) + made.submit == wanted
     elif made.release:
         assert number_of_jobs(staying) == wanted
-        assert all(map(is_busy, staying)) or not any(map(is_busy, going))
-        assert all(map(is_pending, going)) or not any(map(is_pending, staying))
+        could_go = [job for job in staying if job.job_id != seen.cluster.scheduler_job_id]
+        assert all(map(is_busy, could_go)) or not any(map(is_busy, going))
+        assert all(map(is_pending, going)) or not any(map(is_pending, could_go))
     else:
         assert number_of_jobs(there) <= wanted <= number_of_jobs(there) + len(unseen)
+
+
+@given(clusters, st.integers(0, 9))
+def test_what_was_chosen_is_chosen_again_in_any_order(seen, wanted):
+    made = plan_or_none(seen, Jobs(count=wanted))
+    assume(made is not None)
+    again = plan(seen, Jobs(count=wanted), preferred=released(made)[::-1])
+    assert (released(again), again.warnings) == (released(made), made.warnings)
+
+
+@given(clusters, st.integers(-5, 5))
+def test_a_change_is_by_as_many_as_asked(seen, by):
+    made = plan_or_none(seen, Change(by=by))
+    assume(made is not None)
+    gone = [job for job in seen.jobs if job.job_id in released(made)]
+    assert made.submit - number_of_jobs(gone) == by
+    assert not (made.release if by >= 0 else made.submit)
 
 
 @given(clusters, targets)
@@ -596,6 +640,17 @@ def test_the_order_of_jobs_plays_no_part(seen, target):
     assert (made is None) == (other is None)
     assume(made is not None)
     assert (made.release, made.submit, made.before) == (other.release, other.submit, other.before)
+
+
+def test_one_job_more_or_fewer():
+    there = owned(running("4709"), running("4710", executing=3))
+    assert plan(there, Change(by=1)).target == "1 job more"
+    assert plan(there, Change(by=1)).after == times(3)
+    assert released(plan(there, Change(by=-1))) == ["4709"]
+    with pytest.raises(PlanError, match=r"^3 jobs fewer: there are only 2 jobs to give back$"):
+        plan(there, Change(by=-3))
+    with pytest.raises(PlanError, match=r"^1 job fewer: there is no job to give back$"):
+        plan(owned(), Change(by=-1))
 
 
 def test_an_everyday_cluster_can_be_scaled_both_ways():

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Lost, ScalePlan, Size, Victim
-from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words, plan_lines
+from dasktop.collectors.scaling.words import bounds_words, counted, interrupted_words, listed, memory_words, plan_lines
 
 GIB = 1024**3
 
@@ -71,10 +71,11 @@ def test_growing():
 def test_giving_back():
     lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), warnings=("one", "two")))
     assert lines[0] == "0 jobs: give back 2 jobs"
-    assert lines[lines.index("gives back") :] == [
-        "gives back",
-        "  4715  SLURMCluster-3  pending",
-        "  54_1                  least busy  2 workers, runs 1 task, stores 1,200 results, 41 min left",
+    assert lines[7:] == [
+        "",
+        "gives back                              runs  stores  left",
+        "  4715      SLURMCluster-3  pending",
+        "  54_1                      least busy     1   1,200  41 min",
         "",
         "! one",
         "! two",
@@ -83,7 +84,7 @@ def test_giving_back():
 
 def test_what_was_chosen_is_told_with_its_state():
     lines = plan_lines(made(release=(replace(VICTIMS[0], why="chosen"),), after=size(1)))
-    assert lines[-1] == "  4715  SLURMCluster-3  chosen  pending"
+    assert lines[-1] == "  4715      SLURMCluster-3  pending"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_what_was_chosen_is_told_with_its_state():
 def test_replacing(submit, replaced, words):
     lines = plan_lines(made(submit=submit, replace=(LOST,) * replaced, after=size(2 + submit)))
     assert lines[0] == f"2 jobs: {words}"
-    assert lines[-1] == "  4701  SLURMCluster-0  killed: reached its time limit of 1 h"
+    assert lines[-1] == "  4701    SLURMCluster-0  killed: reached its time limit of 1 h"
 
 
 def test_without_an_owner_a_script_is_submitted_again():
@@ -109,6 +110,22 @@ def test_nothing_to_do_and_why():
     lines = plan_lines(made(target="replace lost jobs", reckoning="no job is lost"))
     assert lines[:2] == ["replace lost jobs: nothing to do", "no job is lost"]
     assert lines[2:4] == ["              now", "  jobs          2"]
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (None, "before anything was done"),
+        ("stop new tasks", "goes back to work, and no job was given back"),
+        ("drain", "goes back to work"),
+        ("replicate", "goes back to work"),
+        ("hand back", "let go already"),
+        ("seen gone", "let go already"),
+        ("submit", "look at which jobs there are"),
+    ],
+)
+def test_how_it_is_after_an_interruption(step, says):
+    assert says in interrupted_words(step)
 
 
 def test_adapting():
@@ -133,6 +150,7 @@ def test_unknown_is_a_dash():
         (500 * 10**6, "500 MB"),
         (16 * GIB, "16 GiB"),
         (GIB * 3 // 2, "1.5 GiB"),
+        (25 * GIB, "25 GiB"),
         (123_456_789, "117.7 MiB"),
         (0, "0 B"),
     ],

@@ -17,7 +17,7 @@ SEPARATOR = "\x1f0badcafe\x1f"
 MIB = 1 << 20
 # JobIDRaw, JobID, User, Account, Partition, QOS, State, ExitCode, Submit, Start, End, Timelimit, …
 ROW = ["7", "7", "ada", "lab", "debug", "normal", "FAILED", "3:0", "100", "200", "300", "01:00:00"]
-ROW += ["4", "2", "1200M", "cpu=4,mem=1200M,node=2", "", "n[1-2]", "job"]
+ROW += ["4", "2", "1200M", "cpu=4,mem=1200M,node=2", "", "n[1-2]", "01:40.250", "job"]
 
 
 def printed(name: str) -> str:
@@ -144,13 +144,21 @@ def test_the_highest_task_of_any_step_counts():
     assert (ended.exit_code, ended.signal) == (3, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("01:40.250", 100), ("1-00:00:01", 86401), ("00:00:00", None), ("", None)]
+)
+def test_cpu_time_where_it_is_gathered(text, seconds):
+    ended = only(row(c18=text) + row(c0="7.batch"))
+    assert (ended.cpu_seconds, explain(ended).cpu_seconds) == (seconds, seconds)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "rubbish\n", SEPARATOR, row(c0="x"), row(c0="7.0")])
 def test_rows_that_do_not_fit_tell_nothing(text):
     assert accounting.parse_accounting(text, SEPARATOR) == ()
 
 
 def test_a_row_that_slurmdbd_has_not_completed():
-    assert accounting.is_half_known(only(row(c18="allocation")))
+    assert accounting.is_half_known(only(row(c19="allocation")))
     assert not accounting.is_half_known(only(row()))
 
 
@@ -181,7 +189,7 @@ def test_another_job_is_not_taken_for_this_one():
 
 def test_the_queue_completes_what_accounting_does_not_tell():
     seen = QueuedJob(job_id="7", name="jöb", qos="fast", nodes=("n9",), reason="Priority", cpus=8, state="RUNNING")
-    told = only(row(c5="", c17="None assigned", c18="j?b"))
+    told = only(row(c5="", c17="None assigned", c19="j?b"))
     job = accounting.completed_by(told, seen).job
     assert (job.name, job.qos, job.nodes) == ("jöb", "fast", ("n9",))
     assert (job.state, job.cpus, job.reason) == ("FAILED", 4, None)
@@ -198,3 +206,14 @@ def test_no_text_makes_it_raise(pieces):
         msgspec.json.encode(ended)
     accounting.parse_shown_job(text, "7")
     accounting.parse_shown_job(f"JobId=7 {text}", "7")
+
+
+def test_of_several_runs_the_last_counts_or_the_last_that_is_over():
+    """As 22.05 tells with ``-D`` of a job whose node was set down: it waits again, under the same id."""
+    first = row(c6="NODE_FAIL", c10="200")
+    last_step = row(c0="7.batch", c6="CANCELLED", c10="200", c16="9M")
+    now = row(c6="PENDING", c9="Unknown", c10="Unknown", c17="None assigned")
+    assert only(first + last_step + now).job.state == "PENDING"
+    (run,) = accounting.parse_accounting(first + last_step + now, SEPARATOR, only_ended=True)
+    assert (run.job.state, run.max_rss_bytes) == ("NODE_FAIL", 9 * MIB)
+    assert accounting.parse_accounting(now, SEPARATOR, only_ended=True) == ()

@@ -12,7 +12,9 @@ from tests.fake_programs import CAT, SED, FakePrograms
 
 MIB = 1 << 20
 FIELDS = "{id}|{id}|{id}|N/A|{state}|4|2|300M|N/A|1:00:00|100|200|300|n[1-2]|ada|lab|debug|normal|None|dask-worker"
-ACCOUNTED = "{id}|{id}|ada|lab|debug|normal|{state}|3:0|100|200|300|01:00:00|4|2|1200M|cpu=4,mem=1200M|9M|n[1-2]|x"
+ACCOUNTED = (
+    "{id}|{id}|ada|lab|debug|normal|{state}|3:0|100|200|300|01:00:00|4|2|1200M|cpu=4,mem=1200M|9M|n[1-2]|00:07|x"
+)
 
 
 class FakeSlurm(FakePrograms):
@@ -31,7 +33,7 @@ class FakeSlurm(FakePrograms):
             while IFS= read -r line; do printf '%s%s%s\\n' "$mark" "$line" "$mark"; done < '{queue}'""",
         )
         self.program("sacct", f"separator=${{3#--delimiter=}}; exec {SED} \"s/|/$separator/g\" '{accounted}'")
-        self.program("sstat", "echo '7.batch|1|5M|n1|42,43'")
+        self.program("sstat", "echo '7.batch|1|00:00:05|5M|n1|42,43'")
         self.program("scontrol", "echo 'dask worker tcp://h:8786 --name SLURMCluster-0 --nworkers 4'")
 
     def queue(self, states: dict[str, str]) -> None:
@@ -85,6 +87,23 @@ async def test_a_jobs_life(slurm):
     assert [script.job_id for script in reading.scripts] == ["7"]
     assert slurm_collector.reading == reading
     assert set(states(slurm_collector).values()) == {"ok"}
+
+
+async def test_another_cluster_has_the_same_queue_and_no_ends_and_steps_yet(slurm):
+    slurm.queue({"7": "RUNNING", "8": "RUNNING"})
+    slurm_collector = collector(slurm)
+    await slurm_collector.read_queue()
+    await slurm_collector.read_details({"7", "8"})
+    slurm.queue({"7": "RUNNING"})
+    slurm.accounting({"8": "FAILED"})
+    await slurm_collector.read_queue()
+    before = await slurm_collector.read_details({"7", "8"})
+    assert (len(before.ended), len(before.steps)) == (1, 1)
+    slurm_collector.begin_cluster()
+    after = slurm_collector.reading
+    assert (after.jobs, after.scripts) == (before.jobs, before.scripts[:1])
+    assert (after.ended, after.requeued, after.steps) == ((), (), ())
+    assert (await slurm_collector.read_details({"7"})).steps == before.steps
 
 
 async def test_whose_jobs(slurm):
@@ -162,6 +181,17 @@ async def test_only_the_clusters_jobs_are_asked_for(slurm):
     await slurm_collector.read_details({"7", "9"})
     (asked,) = slurm.calls("sstat")
     assert " -j 7 --format" in asked
+
+
+async def test_a_job_that_is_known_to_be_ours_only_after_it_was_put_back(slurm):
+    slurm_collector = collector(slurm)
+    for state, ours in (("RUNNING", set()), ("PENDING", {"7"}), ("PENDING", {"7"})):
+        slurm.queue({"7": state, "8": "PENDING"})
+        await slurm_collector.read_queue()
+        await slurm_collector.read_details(ours | {"8"})
+    last_runs = [call for call in slurm.calls("sacct") if call.endswith(" -D")]
+    assert last_runs
+    assert all(" -j 7 --format" in call for call in last_runs)
 
 
 async def test_closing_ends_what_runs(slurm):

@@ -3,8 +3,9 @@
 import pytest
 
 from dasktop.collectors.errors import SourceError, SourceOffError
-from dasktop.collectors.slurm.fate_reader import ATTEMPTS, SHOWN_A_ROUND, SHOWN_AT_ONCE, FateReader
+from dasktop.collectors.slurm.fate_reader import ATTEMPTS, LAST_RUN_ATTEMPTS, SHOWN_A_ROUND, SHOWN_AT_ONCE, FateReader
 from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause
+from dasktop.collectors.slurm.states import explain
 from tests.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
 
 
@@ -68,6 +69,27 @@ async def test_what_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
     assert programs(commands.asked).count("scontrol") == 1  # it has forgotten, and won't remember
     assert reader.ended == ()
     assert source.source().state == "ok"
+
+
+async def test_a_job_of_which_nobody_knows_any_more_has_ended_somehow(clock):
+    off = complains("sacct", "Slurm accounting storage is disabled")
+    reader, _, _ = new_reader(clock, lambda: off)
+    seen = {"7": job(7, name="seen", reason="None")}
+    await reader.read({"7", "8"}, {"7": job(7)}, seen)
+    await reader.read({"7", "8"}, {}, seen)
+    (ended,) = reader.ended  # job 8 was never in the queue: perhaps there never was one
+    assert (ended.job.job_id, ended.job.name, ended.job.state, ended.job.reason) == ("7", "seen", None, None)
+    assert explain(ended).explanation == "ended, and SLURM does not tell how"
+    assert explain(ended).state == "UNKNOWN"
+
+
+async def test_with_accounting_that_takes_as_long_as_it_is_asked(clock):
+    reader, _, _ = new_reader(clock, dict)
+    for _ in range(ATTEMPTS):
+        assert reader.ended == ()
+        await reader.read({"7"}, {}, {"7": job(7)})
+        clock.now += MAX_PAUSE_SECONDS
+    assert [ended.job.state for ended in reader.ended] == [None]
 
 
 async def test_where_accounting_lags_slurmctld_is_asked(clock):
@@ -159,6 +181,30 @@ async def test_a_job_that_came_back_has_no_fate(clock):
     assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
 
 
+async def test_how_the_last_run_of_a_requeued_job_ended(clock):
+    states = {"7": ("RUNNING", "job")}
+    reader, commands, _ = new_reader(clock, lambda: states)
+    await reader.read({"7"}, {"7": job(7)}, {})
+    commands.new()
+    states["7"] = ("NODE_FAIL", "job")
+    reader.note_requeued("7")
+    await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    ((*_, last),) = commands.new()
+    assert last == "-D"
+    assert [ended.job.state for ended in reader.requeued] == ["NODE_FAIL"]
+    await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    assert commands.new() == []
+    assert reader.ended == ()
+
+
+async def test_a_last_run_that_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
+    reader, commands, _ = new_reader(clock, dict)
+    reader.note_requeued("7")
+    for _ in range(10):
+        await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    assert sum("-D" in command for command in commands.asked) == LAST_RUN_ATTEMPTS
+
+
 async def test_many_jobs_in_several_calls(clock):
     jobs = {str(number) for number in range(1, 501)}
     reader, commands, _ = new_reader(clock, lambda: dict.fromkeys(jobs, ("COMPLETED", "job")))
@@ -185,7 +231,7 @@ async def test_rubbish_is_a_failure(clock):
 
 def row(job_id, state, name):
     before = [job_id, job_id, "ada", "lab", "debug", "normal", state, "3:0", "100", "200", "300", "01:00:00"]
-    return [*before, "4", "2", "1200M", "cpu=4,mem=1200M", "9M", "n[1-2]", name]
+    return [*before, "4", "2", "1200M", "cpu=4,mem=1200M", "9M", "n[1-2]", "01:40.250", name]
 
 
 def shown_job(job_id, state, exit_code):

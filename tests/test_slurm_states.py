@@ -7,13 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.collectors.readings import EndedJob, QueuedJob
+from dasktop.collectors.slurm.last_words import LastWords
 from dasktop.collectors.slurm.states import explain, is_ended
 
 MIB = 1 << 20
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
-def ended(state, *, exit_code=0, signal=None, max_rss_bytes=None, by=None, step_signals=(), **job) -> EndedJob:
+def ended(
+    state,
+    *,
+    exit_code=0,
+    signal=None,
+    max_rss_bytes=None,
+    by=None,
+    cancelled_by=None,
+    step_signals=(),
+    last_words=LastWords(),  # noqa: B008 - frozen
+    **job,
+) -> EndedJob:
     return EndedJob(
         job=QueuedJob(job_id="7", state=state, **{"started_at": THEN, "memory_bytes": 100 * MIB} | job),
         exit_code=exit_code,
@@ -21,6 +33,8 @@ def ended(state, *, exit_code=0, signal=None, max_rss_bytes=None, by=None, step_
         ended_at=THEN,
         max_rss_bytes=max_rss_bytes,
         cancelled_by_uid=by,
+        cancelled_by=cancelled_by,
+        last_words=last_words,
         step_signals=step_signals,
     )
 
@@ -55,6 +69,9 @@ def test_states_that_are_not(state):
         (ended("TIMEOUT"), "killed: reached its time limit"),
         (ended("CANCELLED", by=1001), "cancelled by user 1001"),
         (ended("CANCELLED"), "cancelled"),
+        (ended("CANCELLED", by=1001, cancelled_by="ada"), "cancelled by user ada"),
+        (ended("FAILED", exit_code=1, last_words=LastWords(cause="E: x")), "failed with exit code 1: E: x"),
+        (ended("COMPLETED", last_words=LastWords(cause="its workers left")), "completed: its workers left"),
         (ended("CANCELLED", by=1001, started_at=None), "cancelled by user 1001 before it started"),
         (ended("NODE_FAIL"), "lost: a node failed"),
         (ended("PREEMPTED"), "stopped: preempted by another job"),
@@ -81,6 +98,8 @@ def test_explanations(end, explanation):
         ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=60 * MIB, nodes=("n1", "n2")),
         # A step under cgroups, its status handed on.
         ended("FAILED", exit_code=1, step_signals=(125,)),
+        # The log says so, where the samples of the memory missed it.
+        ended("FAILED", exit_code=9, last_words=LastWords(out_of_memory=True)),
     ],
 )
 def test_every_kind_of_memory_kill_reads_as_one(end):

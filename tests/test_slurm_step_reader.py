@@ -1,11 +1,11 @@
-"""Steps are asked for of new jobs at once, and of all once a minute."""
+"""Steps are asked for of new jobs at once, and of all now and then."""
 
 import pytest
 
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.slurm.commands import Printed
 from dasktop.collectors.slurm.pacing import Pause
-from dasktop.collectors.slurm.step_reader import ASKED_WHILE_NEW, JOBS_A_CALL, StepReader
+from dasktop.collectors.slurm.step_reader import ASKED_WHILE_NEW, JOBS_A_CALL, SECONDS_BETWEEN_ROUNDS, StepReader
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, log
 
 
@@ -16,7 +16,7 @@ def clock() -> Clock:
 
 def new_reader(clock, answer=None):
     def of_each(*command):
-        return "".join(f"{job_id}.batch|1|5M|n1|42\n" for job_id in command[5].split(","))
+        return "".join(f"{job_id}.batch|1|00:00:05|5M|n1|42\n" for job_id in command[5].split(","))
 
     commands = Commands(answer or of_each)
     source = log()
@@ -27,16 +27,16 @@ def ids(asked):
     return [command[5] for command in asked]
 
 
-async def test_new_jobs_at_once_and_all_once_a_minute(clock):
+async def test_new_jobs_at_once_and_all_now_and_then(clock):
     reader, commands, source = new_reader(clock)
     await reader.read({"7", "8"})
     assert ids(commands.new()) == ["7,8"]
-    clock.now += 30
+    clock.now += SECONDS_BETWEEN_ROUNDS / 2
     await reader.read({"7", "8"})
     assert commands.new() == []
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["9"]
-    clock.now += 30
+    clock.now += SECONDS_BETWEEN_ROUNDS / 2
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["7,8,9"]
     assert sorted(step.job_id for step in reader.steps) == ["7", "8", "9"]
@@ -62,21 +62,21 @@ async def test_a_job_whose_steps_have_no_processes_yet_counts_as_new_for_a_while
     answers = {"now": ""}
     reader, commands, _ = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
-    answers["now"] = "7.batch|0||n1|\n"
+    answers["now"] = "7.batch|0|||n1|\n"
     await reader.read({"7"})
-    answers["now"] = "7.batch|1|5M|n1|42\n"
+    answers["now"] = "7.batch|1|00:00:05|5M|n1|42\n"
     await reader.read({"7"})
     await reader.read({"7"})
     assert len(commands.asked) == 3
     assert [step.pids for step in reader.steps] == [(42,)]
 
 
-async def test_a_job_that_never_shows_a_process_is_asked_for_once_a_minute_too(clock):
-    reader, commands, _ = new_reader(clock, lambda *_: "7.batch|1|||\n")
+async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(clock):
+    reader, commands, _ = new_reader(clock, lambda *_: "7.batch|1||||\n")
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == ASKED_WHILE_NEW
-    clock.now += 60
+    clock.now += SECONDS_BETWEEN_ROUNDS
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == 1
@@ -90,7 +90,7 @@ async def test_many_jobs_in_several_calls(clock):
 
 async def test_one_job_that_is_unknown_does_not_hide_the_others(clock):
     complaint = "sstat: error: couldn't get steps for job 8"
-    answer = Printed("sstat", "7.batch|1|5M|n1|42\n", (complaint,), 0)
+    answer = Printed("sstat", "7.batch|1|00:00:05|5M|n1|42\n", (complaint,), 0)
     reader, _, source = new_reader(clock, lambda *_: answer)
     await reader.read({"7", "8"})
     assert [step.job_id for step in reader.steps] == ["7"]
@@ -109,17 +109,17 @@ async def test_another_users_steps_are_not_asked_for_again(clock):
     reader, commands, source = new_reader(clock, lambda *_: refused)
     for _ in range(3):
         await reader.read({"7"})
-        clock.now += 100
+        clock.now += SECONDS_BETWEEN_ROUNDS
     assert len(commands.asked) == 1
     assert source.source().state == "off"
 
 
 async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
-    answers = {"now": "7.batch|1|5M|n1|42\n"}
+    answers = {"now": "7.batch|1|00:00:05|5M|n1|42\n"}
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
     answers["now"] = SourceError("sstat did not answer within 20 s")
-    clock.now += 60
+    clock.now += SECONDS_BETWEEN_ROUNDS
     for _ in range(3):
         await reader.read({"7"})
     assert len(commands.asked) == 2

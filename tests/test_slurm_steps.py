@@ -22,14 +22,25 @@ def test_steps_of_several_tasks_on_several_nodes():
 
 
 def test_without_accounting_of_processes_the_steps_are_known_nevertheless():
-    assert steps.parse_steps("7.batch|1|||\n") == (Step(job_id="7", step_id="batch", ntasks=1),)
+    assert steps.parse_steps("7.batch|1||||\n") == (Step(job_id="7", step_id="batch", ntasks=1),)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("00:00:29", 29), ("1-02:03:04", 93784), ("21:34.567", 1294), ("00:00:00", None), ("", None)],
+)
+def test_cpu_time_of_a_task_where_it_is_gathered(text, seconds):
+    (step,) = steps.parse_steps(f"7.0|2|{text}|1K|n1|9\n")
+    assert step.cpu_seconds == seconds
 
 
 def test_no_task_yet_is_no_number():
-    assert steps.parse_steps("7.0|0||n1|\n") == (Step(job_id="7", step_id="0", nodes=("n1",)),)
+    assert steps.parse_steps("7.0|0|||n1|\n") == (Step(job_id="7", step_id="0", nodes=("n1",)),)
 
 
-@pytest.mark.parametrize("line", ["", "7|1|1K|n1|9", "x.0|1|1K|n1|9", "7.|1|1K|n1|9", "7.0|1", "7.0|1|1K|n1|9|8"])
+@pytest.mark.parametrize(
+    "line", ["", "7|1|0|1K|n1|9", "x.0|1|0|1K|n1|9", "7.|1|0|1K|n1|9", "7.0|1", "7.0|1|0|1K|n1|9|8"]
+)
 def test_rows_that_do_not_fit_tell_nothing(line):
     assert steps.parse_steps(line) == ()
 

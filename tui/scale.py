@@ -151,7 +151,9 @@ async def _carry_out(plan: ScalePlan, address: str, options: Options, drain_seco
     """Carry the plan out; Ctrl-C gives the victims back to work first."""
     from dasktop.collectors.scaling.carry_out import carry_out
 
-    task = asyncio.ensure_future(carry_out(plan, address, options, _Telling(), drain_seconds))
+    task = asyncio.ensure_future(
+        carry_out(plan, address, msgspec.structs.replace(options, drain_seconds=drain_seconds), _Telling())
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)

@@ -6,10 +6,12 @@ Only reads: nothing in here starts, stops or moves anything. Imports distributed
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from dasktop.collectors.dask.address import parse_address
+from dasktop.collectors.dask.call_stack import read_call_stack
 from dasktop.collectors.dask.connection import Connection, FarSideError, HungUpError, TlsFiles
-from dasktop.collectors.dask.identity import identify, read_identity
+from dasktop.collectors.dask.identity import identify, read_identity, workers_told
 from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.dask.scheduler_reading import SchedulerReading, decode
 from dasktop.collectors.dask.shipped_scheduler import READING
@@ -80,6 +82,21 @@ class DaskCollector:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
         return DaskReading(taken_at=taken_at, cluster=reading.cluster, workers=workers)
 
+    async def call_stack(self, worker: str, native_id: int) -> tuple[str, ...]:
+        """Return what a thread of the worker at this address is doing, the innermost call first.
+
+        Raises
+        ------
+        SourceError
+            It can't be told, and why.
+        """
+        connection = self._connection
+        if self.refusal is not None:
+            raise SourceError(f"the workers can't be asked: {self.refusal}")
+        if connection is None or connection.closed:
+            raise SourceError("the scheduler is not connected")
+        return await read_call_stack(connection, worker, native_id, self._timeout_seconds)
+
     async def close(self) -> None:
         """Hang up. The handlers stay: they cost nothing while nobody calls them."""
         connection, self._connection = self._connection, None
@@ -139,8 +156,16 @@ class DaskCollector:
         self._installed_over = connection
 
 
-async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> str:
-    """Return the id of the scheduler at the address, which tells whether two addresses lead to the same one.
+class Identity(NamedTuple):
+    """Who a scheduler is, and how large."""
+
+    scheduler_id: str
+    """Tells whether two addresses lead to the same one."""
+    workers: int
+
+
+async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> Identity:
+    """Return who the scheduler at the address is.
 
     Raises
     ------
@@ -162,4 +187,4 @@ async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> s
     scheduler_id = word(answer.get("id"))
     if scheduler_id is None:
         raise NoSchedulerError(f"{address} doesn't say who it is")
-    return scheduler_id
+    return Identity(scheduler_id, workers_told(answer))

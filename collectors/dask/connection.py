@@ -18,7 +18,7 @@ from distributed.security import Security
 from dasktop.collectors.dask.address import Address
 from dasktop.collectors.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
 from dasktop.collectors.dask.quiet import quiet
-from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.errors import NoSchedulerError, SilentSchedulerError, SourceError
 from dasktop.collectors.options import TlsFiles
 from dasktop.collectors.text import clean
 
@@ -59,7 +59,8 @@ class Connection:
         Raises
         ------
         NoSchedulerError
-            Nobody listens there, or something that doesn't speak dask's protocol, or with other certificates.
+            Nobody listens there, or something that doesn't speak dask's protocol, or with other certificates;
+            `SilentSchedulerError` for what may be a scheduler that hangs.
         """
         if address.scheme not in backends:
             raise NoSchedulerError(
@@ -173,7 +174,9 @@ async def _dial(address: Address, arguments: dict[str, Any], seconds: float) -> 
                 comm = dialling.result()
                 return comm
             failure = _in_words(error)
-        raise NoSchedulerError(sentence(address, await looking, failure, seconds))
+        diagnosis = await looking
+        words = sentence(address, diagnosis, failure, seconds)
+        raise SilentSchedulerError(words) if diagnosis.listener is Listener.SILENT else NoSchedulerError(words)
     finally:
         looking.cancel()
         dialling.cancel()

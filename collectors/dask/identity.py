@@ -1,12 +1,13 @@
 """What a scheduler tells anybody by its ``identity``, for where our own handler isn't wanted. Runs nothing there."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from dasktop.collectors.dask.address import host_of
 from dasktop.collectors.dask.connection import Connection
 from dasktop.collectors.dask.plain import mapping, real, seconds, whole, word
-from dasktop.collectors.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.dask.scheduler_reading import SchedulerReading, transfers_from
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.model import Cluster, Worker
 
@@ -23,8 +24,8 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
     """
     answer = await identify(connection, timeout_seconds)
     workers = mapping(answer.get("workers"))
-    # Before 2025.4 there is neither this count nor the argument; up to 2026.1 five workers are told without it.
-    if (whole(answer.get("n_workers")) or 0) > len(workers):
+    # Up to 2026.1 five workers are told without it.
+    if workers_told(answer) > len(workers):
         answer = await identify(connection, timeout_seconds, n_workers=-1)
         workers = mapping(answer.get("workers"))
     now = time.time()
@@ -43,6 +44,12 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
             address for key, told in workers.items() if mapping(told).get("nanny") and (address := word(key))
         ),
     )
+
+
+def workers_told(answer: Mapping[str, Any]) -> int:
+    """Return how many workers a scheduler's identity tells it has. Before 2025.4 it tells no count, but all workers."""
+    count = whole(answer.get("n_workers"))
+    return len(mapping(answer.get("workers"))) if count is None else count
 
 
 async def identify(connection: Connection, timeout_seconds: float, **arguments: int) -> dict[str, Any]:
@@ -90,6 +97,7 @@ def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
         stored=whole(metrics.get("in_memory")) if old_names else _sum(counts, "memory disk"),
         last_seen_seconds=None if last_seen is None else seconds(now - last_seen),
         evidence=None,
+        transfers=transfers_from(mapping(metrics.get("transfer"))),
     )
 
 

@@ -6,7 +6,7 @@ A worker is asked once, since a process doesn't move; one that is silent is aske
 import math
 from collections.abc import Iterable
 
-from dasktop.collectors.dask.places import place_from
+from dasktop.collectors.dask.places import place_told
 from dasktop.collectors.dask.plain import mapping, whole, word
 from dasktop.collectors.model import Record, Worker
 from dasktop.collectors.readings import SlurmPlace
@@ -63,12 +63,11 @@ class Introductions:
     def introduce(self, worker: Worker, answer: object) -> None:
         """Note what the worker told; see `shipped_worker` for its form."""
         told = mapping(answer)
-        environment = {str(name): value for name, value in mapping(told.get("environment")).items() if word(value)}
         self._known[process_of(worker)] = Introduction(
             pid=whole(told.get("pid")),
             parent_pid=whole(told.get("parent_pid")),
             host=word(told.get("host")),
-            place=place_from(environment, str(told.get("cgroup") or "")),
+            place=place_told(told),
         )
         self._silent.pop(process_of(worker), None)
 

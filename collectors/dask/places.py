@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.readings import SlurmPlace
 from dasktop.collectors.text import clean_or_none
 
@@ -13,6 +14,13 @@ _CGROUP = re.compile(
 
 _STEPS_BY_NUMBER = {"4294967291": "batch", "4294967292": "extern", "4294967290": "interactive"}
 """slurm.h: SLURM_BATCH_SCRIPT, SLURM_EXTERN_CONT, SLURM_INTERACTIVE_STEP; in the environment they stand as numbers."""
+
+
+def place_told(answer: object) -> SlurmPlace | None:
+    """Return the place of a process that told its ``environment`` and ``cgroup``, as what we ship does."""
+    told = mapping(answer)
+    environment = {str(name): value for name, value in mapping(told.get("environment")).items() if word(value)}
+    return place_from(environment, str(told.get("cgroup") or ""))
 
 
 def place_from(environment: Mapping[str, str], cgroup: str) -> SlurmPlace | None:

@@ -1,11 +1,13 @@
 """Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dasktop.collectors.dask.address import host_of
+from dasktop.collectors.dask.places import place_told
 from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whole, word
-from dasktop.collectors.dask.shipped_scheduler import WORKER_FIELDS
-from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Worker
+from dasktop.collectors.dask.shipped_scheduler import TRANSFER_FIELDS, WORKER_FIELDS
+from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker
 
 
 class SchedulerReading(Record, frozen=True, kw_only=True):
@@ -24,12 +26,16 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         for row in map(sequence, sequence(answer.get("workers")))
         if len(row) == len(WORKER_FIELDS)
     ]
-    workers = tuple(worker for row in rows if (worker := _worker(row)))
+    versions = [_versions(sequence(pair)) for pair in sequence(answer.get("versions"))]
+    place = place_told(answer.get("place"))
+    workers = tuple(worker for row in rows if (worker := _worker(row, versions)))
     return SchedulerReading(
         cluster=Cluster(
             scheduler_address=word(answer.get("address")),
             scheduler_id=word(answer.get("id")),
             dask_version=word(answer.get("dask_version")),
+            python_version=word(answer.get("python_version")),
+            scheduler_job_id=place.job_id if place is not None else None,
             task_counts=_task_counts(answer.get("task_counts")),
             owner=_owner(answer.get("owner")),
         ),
@@ -38,11 +44,13 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
     )
 
 
-def _worker(row: dict[str, Any]) -> Worker | None:
+def _worker(row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]]) -> Worker | None:
     address = word(row["address"])
     if address is None:
         return None
     executing, processing = whole(row["executing"]), whole(row["processing"])
+    number = whole(row["versions"])
+    dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
     return Worker(
         name=word(row["name"]) or address,
         address=address,
@@ -61,7 +69,34 @@ def _worker(row: dict[str, Any]) -> Worker | None:
         stored=whole(row["stored"]),
         last_seen_seconds=seconds(row["last_seen_seconds"]),
         evidence=None,
+        transfers=_transfers(sequence(row["transfers"])),
+        dask_version=dask,
+        python_version=python,
     )
+
+
+def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
+    dask, python, *_ = (*map(word, pair), None, None)
+    return dask, ".".join(python.split(".")[:3]) if python else None  # as told: ``3.11.7.final.0``
+
+
+def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
+    if len(counts) != len(TRANSFER_FIELDS):
+        return None
+    incoming_bytes, incoming, incoming_total, outgoing_bytes, outgoing, outgoing_total = map(whole, counts)
+    return Transfers(
+        incoming_bytes=incoming_bytes,
+        incoming_count=incoming,
+        incoming_count_total=incoming_total,
+        outgoing_bytes=outgoing_bytes,
+        outgoing_count=outgoing,
+        outgoing_count_total=outgoing_total,
+    )
+
+
+def transfers_from(told: dict[Any, Any]) -> Transfers | None:
+    """Return what a worker's metric ``transfer`` tells; ``None`` where it tells nothing."""
+    return _transfers(tuple(told.get(field) for field in TRANSFER_FIELDS)) if told else None
 
 
 def _task_counts(counts: object) -> dict[str, int] | None:

@@ -7,15 +7,17 @@ never raises into the scheduler's log.
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 import socket
 import sys
 import time
 import weakref
+from pathlib import Path
 from typing import Any
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
-READING = "dasktop_v1_reading"
+READING = "dasktop_v3_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker travels as a list in this order: names would be most of the bytes.
@@ -35,12 +37,25 @@ WORKER_FIELDS = (
     "processing",
     "stored",
     "last_seen_seconds",
+    "transfers",
+    "versions",
 )
+# And its transfers, one level deeper, in this order.
+TRANSFER_FIELDS = (
+    "incoming_bytes",
+    "incoming_count",
+    "incoming_count_total",
+    "outgoing_bytes",
+    "outgoing_count",
+    "outgoing_count_total",
+)
+transfers_of = operator.itemgetter(*TRANSFER_FIELDS)
 
 # Counting tasks costs about a microsecond a prefix, and a prefix is never forgotten. Beyond this many, only what the
 # scheduler counts anyhow is told.
 MOST_COLLECTIONS = 2000
 LONGEST_TEXT = 1000
+LONGEST_CGROUP = 8000
 LARGEST_INTEGER = 2**63 - 1
 NOTHING_SPILLED = {"memory": 0, "disk": 0}
 
@@ -48,11 +63,12 @@ NOTHING_SPILLED = {"memory": 0, "disk": 0}
 def dasktop_install(dask_scheduler: Any) -> None:
     """Add the handlers, or replace those of an earlier dasktop. Its name appears in the scheduler's log."""
     owner_finder = OwnerFinder(dask_scheduler)
+    place = read_place()
 
     # Old and new versions hand a handler its connection if its first parameter is called `comm`.
     def reading(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return read(dask_scheduler, owner_finder)
+            return {**read(dask_scheduler, owner_finder), "place": place}
         except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
             return {"error": text(repr(error))}
 
@@ -69,18 +85,38 @@ def dasktop_install(dask_scheduler: Any) -> None:
 def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
     """Return all that a snapshot needs of the scheduler, without looping over tasks."""
     now = time.time()
+    versions: dict[Any, int] = {}
     return {
         "id": text(scheduler.id),
         "address": text(scheduler.address),
         "dask_version": text(getattr(sys.modules.get("dask"), "__version__", None)),
+        "python_version": ".".join(map(str, sys.version_info[:3])),
         "task_counts": count_tasks(scheduler),
         "owner": owner_finder.describe(),
-        "workers": [describe_worker(worker, now) for worker in list(scheduler.workers.values())],
+        "workers": [describe_worker(worker, now, versions) for worker in list(scheduler.workers.values())],
+        # Last, as the workers fill it: most share one entry, to which each points by its number.
+        "versions": [[text(dask), text(python)] for dask, python in versions],
     }
 
 
-def describe_worker(worker: Any, now: float) -> list[Any]:
-    """Return one worker in the order of WORKER_FIELDS. Written to be quick: there may be thousands."""
+def read_place() -> dict[str, Any]:
+    """Return where in SLURM this process is, if it is; what it means is found out on dasktop's side."""
+    variables = ("SLURM_JOB_ID", "SLURM_JOBID")
+    try:
+        cgroup = Path("/proc/self/cgroup").read_text(errors="replace")
+    except OSError:
+        cgroup = ""
+    return {
+        "environment": {name: text(os.environ[name]) for name in variables if name in os.environ},
+        "cgroup": cgroup[:LONGEST_CGROUP],
+    }
+
+
+def describe_worker(worker: Any, now: float, versions: dict[Any, int]) -> list[Any]:
+    """Return one worker in the order of WORKER_FIELDS. Written to be quick: there may be thousands.
+
+    ``versions`` numbers the pairs of dask's and Python's versions; one that is new is added to it.
+    """
     metrics = worker.metrics
     get = metrics.get
     name = worker.name
@@ -91,6 +127,10 @@ def describe_worker(worker: Any, now: float) -> list[Any]:
     if type(managed) is not int or not 0 <= managed <= LARGEST_INTEGER:
         managed = 0 if managed < 0 else plain(managed)
     processing = len(worker.processing)
+    try:
+        transfers = transfers_of(get("transfer"))  # from 2022.12
+    except (KeyError, TypeError):
+        transfers = None
     return [
         worker.address,
         name if type(name) is str and name.isascii() else text(name),
@@ -107,7 +147,20 @@ def describe_worker(worker: Any, now: float) -> list[Any]:
         processing,
         len(worker.has_what),
         now - worker.last_seen,
+        transfers,
+        versions.setdefault(versions_of(worker), len(versions)),
     ]
+
+
+def versions_of(worker: Any) -> tuple[Any, Any]:
+    """Return dask's and Python's version, as the worker told them when it came; None where it didn't."""
+    try:
+        told = worker.versions
+        dask, python = told["packages"]["dask"], told["host"]["python"]
+        hash((dask, python))
+    except (AttributeError, KeyError, TypeError):
+        return None, None
+    return dask, python
 
 
 def count_tasks(scheduler: Any) -> dict[str, int]:

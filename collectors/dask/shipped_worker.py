@@ -1,4 +1,4 @@
-"""Runs inside the user's workers, shipped there as source text: adds the handlers that tell its place and its threads.
+"""Runs inside the user's workers, shipped there as source text: adds handlers that tell its place, threads and calls.
 
 Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing of ours, changes nothing but ``handlers``, and
 never raises into the worker's log.
@@ -6,8 +6,10 @@ never raises into the worker's log.
 
 from __future__ import annotations
 
+import linecache
 import os
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,9 +18,12 @@ from typing import Any
 # Two dasktops may share a worker: where the form of an answer changes, so must the number.
 PLACE = "dasktop_v1_place"
 THREADS = "dasktop_v1_threads"
+STACK = "dasktop_v1_stack"
 
 # A thread travels as a list in this order.
 THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key")
+# And one of its calls as a list in this order.
+FRAME_FIELDS = ("name", "file", "line", "source")
 SLURM_VARIABLES = (
     "SLURM_JOB_ID",
     "SLURM_JOBID",
@@ -31,6 +36,7 @@ SLURM_VARIABLES = (
 LONGEST_TEXT = 1000
 LONGEST_CGROUP = 8000
 MOST_THREADS = 2000
+MOST_FRAMES = 100
 
 
 def dasktop_install(dask_worker: Any) -> None:
@@ -49,8 +55,15 @@ def dasktop_install(dask_worker: Any) -> None:
         except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
             return {"error": text(repr(error))}
 
+    def stack(comm: Any = None, native_id: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return read_stack(native_id)
+        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return {"error": text(repr(error))}
+
     dask_worker.handlers[PLACE] = place
     dask_worker.handlers[THREADS] = threads
+    dask_worker.handlers[STACK] = stack
 
 
 def read_place() -> dict[str, Any]:
@@ -85,6 +98,26 @@ def read_threads(worker: Any) -> list[list[Any]]:
                 role = "event loop"
         rows.append([native_id, text(name), role, user_seconds + system_seconds, text(key)])
     return rows
+
+
+def read_stack(native_id: Any) -> dict[str, Any]:
+    """Return the innermost calls of a thread in the order of FRAME_FIELDS, or why there are none.
+
+    Worker.get_call_stack tells of threads that run a task only, and by the key of that.
+    """
+    thread = next((thread for thread in threading.enumerate() if thread.native_id == native_id), None)
+    if thread is None:
+        return {"error": "it is no thread of Python's, or has ended"}
+    if thread.ident == threading.get_ident():
+        return {"error": "it is the thread that answers: all it does now is that"}
+    frame = sys._current_frames().get(thread.ident or 0)
+    frames: list[list[Any]] = []
+    while frame is not None and len(frames) < MOST_FRAMES:
+        code = frame.f_code
+        source = linecache.getline(code.co_filename, frame.f_lineno, frame.f_globals).strip()
+        frames.append([text(code.co_name), text(code.co_filename), frame.f_lineno, text(source)])
+        frame = frame.f_back
+    return {"frames": frames}
 
 
 def compute_threads(worker: Any) -> set[Any]:

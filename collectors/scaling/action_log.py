@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dasktop.collectors.folders import user_folder
 from dasktop.collectors.scaling.model import Outcome, ScalePlan
 
 
@@ -72,8 +73,5 @@ class ActionLog:
 
 
 def path(environment: Mapping[str, str]) -> Path:
-    """Return where the log is. A relative ``XDG_STATE_HOME`` is to be ignored, says its specification."""
-    state = Path(environment.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():
-        state = Path(environment.get("HOME") or Path.home()) / ".local" / "state"
-    return state / "dasktop" / "actions.log"
+    """Return where the log is."""
+    return user_folder(environment, "XDG_STATE_HOME", ".local/state") / "actions.log"

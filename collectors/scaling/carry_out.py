@@ -8,9 +8,10 @@ import os
 import socket
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.errors import SourceError
-from dasktop.collectors.jobs import has_ended
 from dasktop.collectors.model import Job, Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.poller import Poller
@@ -19,6 +20,7 @@ from dasktop.collectors.scaling.hold import Hold, RefusedError
 from dasktop.collectors.scaling.model import Outcome, Progress, Report, ScalePlan
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
+from dasktop.collectors.scaling.standing import standing_of
 from dasktop.collectors.scaling.still_fits import misfit
 from dasktop.collectors.user import own_name
 
@@ -34,7 +36,6 @@ async def carry_out(
     address: str,
     options: Options,
     report: Report,
-    drain_seconds: float = 60.0,
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
@@ -47,11 +48,9 @@ async def carry_out(
     address
         The scheduler's.
     options
-        The run's choices: certificates, time-outs, whether there is SLURM.
+        The run's choices: certificates, time-outs, whether there is SLURM, how long running tasks are waited for.
     report
         Told of each step.
-    drain_seconds
-        How long running tasks are waited for, before a release is given up.
     environment
         This process's, for SLURM's commands and the place of the log; ``None``: its own.
 
@@ -73,7 +72,7 @@ async def carry_out(
     who = f"{user}@{socket.gethostname()}, process {os.getpid()}"
     log = ActionLog(environment, who, plan, address)
     log.begun()
-    deed = _Deed(plan, address, options, report, drain_seconds, environment, user)
+    deed = _Deed(plan, address, options, report, environment, user)
     hold = Hold(address, options.tls)
     try:
         outcome = await deed.under(hold, who)
@@ -81,17 +80,16 @@ async def carry_out(
         log.interrupted()
         raise
     finally:
-        deed.close()
+        await deed.close()
     log.ended(outcome)
     report(Progress(step="done", message=outcome.message))
     if log.trouble is None:
         return outcome
-    return Outcome(
-        done=outcome.done,
-        message=f"{outcome.message} ({log.trouble})",
-        submitted=outcome.submitted,
-        released=outcome.released,
-    )
+    return replace(outcome, message=f"{outcome.message} ({log.trouble})")
+
+
+class _OutdatedError(RefusedError):
+    """The plan no longer fits."""
 
 
 class _Deed:
@@ -103,29 +101,28 @@ class _Deed:
         address: str,
         options: Options,
         report: Report,
-        drain_seconds: float,
         environment: Mapping[str, str],
         user: str,
     ) -> None:
         self._plan = plan
-        self._address = address
-        self._options = options
         self._report = report
-        self._drain_seconds = drain_seconds
-        self._environment = environment
         self._user = user
         self._slurm = SlurmActions(environment, user, options.slurm_timeout_seconds)
+        self._poller = Poller(options, environment)
+        self._poller.attach_to(address)
         self._submitted: list[str] = []
         self._released: list[str] = []
         self._remarks: list[str] = []
 
-    def close(self) -> None:
-        """Let no command run on."""
+    async def close(self) -> None:
+        """Let no command run on, and hang up."""
         self._slurm.close()
+        await self._poller.close()
 
     async def under(self, hold: Hold, who: str) -> Outcome:
         """Do it, with the scheduler's lock held from before the last look until the end."""
         message = "interrupted"
+        is_outdated = False
         is_held = True  # from the moment that it is asked for, since one may be interrupted before the answer
         try:
             try:
@@ -138,18 +135,25 @@ class _Deed:
             done = True
         except SourceError as error:
             message, done = self._failure(error), False
+            is_outdated = isinstance(error, _OutdatedError)
         finally:
             is_ended = not is_held or await self._end(hold, message)
             await hold.close()
         if not is_ended and self._plan.release:
             message = f"{message}; if the scheduler runs, workers that were stopped go back to work by themselves"
-        return Outcome(done=done, message=message, submitted=tuple(self._submitted), released=tuple(self._released))
+        return Outcome(
+            done=done,
+            message=message,
+            submitted=tuple(self._submitted),
+            released=tuple(self._released),
+            is_outdated=is_outdated,
+        )
 
     async def _do(self, hold: Hold) -> None:
         plan = self._plan
         snapshot = await self._look()
         if reason := misfit(plan, snapshot, self._user):
-            raise RefusedError(f"{reason}; nothing was changed")
+            raise _OutdatedError(f"{reason}; nothing was changed")
         if plan.stop_adapting:
             await hold.errand("adapt", ADAPT_SECONDS, minimum=None, maximum=None)
             self._remarks.append("adaptive scaling is off")
@@ -160,7 +164,9 @@ class _Deed:
             else:
                 await self._submit_again(snapshot)
         if plan.release:
-            await Release(plan.release, hold, self._slurm, self._note_release, self._drain_seconds).carry_out()
+            seconds = self._poller.options.drain_seconds
+            release = Release(plan.release, hold, self._slurm, self._look_at_workers, self._note_release, seconds)
+            await release.carry_out()
         if plan.adapt is not None:
             bounds = plan.adapt
             told = await hold.errand("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)
@@ -171,19 +177,19 @@ class _Deed:
 
     async def _look(self) -> Snapshot:
         """Return how things are now."""
-        poller = Poller(self._options, self._environment)
-        try:
-            poller.attach_to(self._address)
-            await poller.poll_everything()
-            victims = {victim.job_id for victim in self._plan.release}
-            for _ in range(_ROUNDS_FOR_EVIDENCE):
-                snapshot = poller.snapshot()
-                if victims <= {job.job_id for job in snapshot.jobs if job.evidence}:
-                    break
-                await poller.poll_slurm_details()
-            return snapshot
-        finally:
-            await poller.close()
+        await self._poller.poll_everything()
+        victims = {victim.job_id for victim in self._plan.release}
+        for _ in range(_ROUNDS_FOR_EVIDENCE):
+            snapshot = self._poller.snapshot()
+            if victims <= {job.job_id for job in snapshot.jobs if job.evidence}:
+                break
+            await self._poller.poll_slurm_details()
+        return snapshot
+
+    async def _look_at_workers(self) -> Snapshot:
+        """Return how things are now, as far as dask tells."""
+        await self._poller.poll_dask()
+        return self._poller.snapshot()
 
     async def _submit_through_owner(self, hold: Hold) -> None:
         lost = {dead.name: dead.job_id for dead in self._plan.replace}
@@ -243,11 +249,7 @@ def _of_jobs(job_ids: list[str], wanted: int) -> str:
 
 def _pattern(snapshot: Snapshot, user: str) -> Job | None:
     """Return the job whose script is submitted again: the newest of the cluster's, a running one first."""
-    jobs = [
-        job
-        for job in snapshot.jobs
-        if job.evidence and job.evidence != ("host",) and job.user == user and job.state and not has_ended(job)
-    ]
+    jobs = [job for job in standing_of(snapshot).can_go if job.evidence != ("host",) and job.user == user and job.state]
     return max(jobs, key=lambda job: (job.state == "RUNNING", int(job.job_id)), default=None)
 
 

@@ -37,7 +37,7 @@ def when_scaling(standing: Standing) -> Iterator[str]:
         bounds = bounds_words(standing.owner.adaptive, "worker")
         yield (
             f"adaptive scaling is on ({bounds}) and will undo this: "
-            "turn it off first (--no-adapt), or give it other bounds (--adapt MIN:MAX)"
+            "turn it off or give it other bounds first (--no-adapt, --adapt MIN:MAX, or the key a)"
         )
 
 
@@ -49,8 +49,8 @@ def when_growing(standing: Standing) -> Iterator[str]:
         reasons = sorted({job.reason for job in pending if job.reason})
         because = f" ({listed(reasons)})" if reasons else ""
         waiting = number_of_jobs(pending)
-        verb = "waits" if waiting == 1 else "wait"
-        yield f"{counted(waiting, 'job')} {verb} in the queue already{because}: more may only wait with them"
+        verb, them = ("waits", "it") if waiting == 1 else ("wait", "them")
+        yield f"{counted(waiting, 'job')} {verb} in the queue already{because}: more may only wait with {them}"
 
 
 def when_releasing(standing: Standing, released: Sequence[Job]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def about_lost(standing: Standing, replaced: int) -> Iterator[str]:
     left = standing.lost[replaced:]
     if left:
         names = listed([f"{lost.job_id} as {lost.name}" for lost in left])
-        yield f"{counted(len(left), 'lost job')} not counted ({names}): --replace-lost replaces what is lost"
+        yield f"{counted(len(left), 'lost job')} not counted ({names}): --replace-lost, or the key L, replaces them"
 
 
 def about_unseen(standing: Standing, are_counted: bool) -> Iterator[str]:

@@ -11,6 +11,12 @@ class Jobs(Record, frozen=True, kw_only=True):
     count: int
 
 
+class Change(Record, frozen=True, kw_only=True):
+    """So many jobs more, or fewer where it is below 0."""
+
+    by: int
+
+
 class Cores(Record, frozen=True, kw_only=True):
     """At least so many cores, rounded up to whole jobs."""
 
@@ -39,7 +45,7 @@ class Adapt(Record, frozen=True, kw_only=True):
     bounds: Adaptive | None
 
 
-Target = Jobs | Cores | Memory | Release | ReplaceLost | Adapt
+Target = Jobs | Change | Cores | Memory | Release | ReplaceLost | Adapt
 
 
 class Size(Record, frozen=True, kw_only=True):
@@ -142,3 +148,5 @@ class Outcome(Record, frozen=True, kw_only=True):
     submitted: tuple[str, ...] = ()
     """Job ids, where they are known."""
     released: tuple[str, ...] = ()
+    is_outdated: bool = False
+    """Whether nothing was done because the plan no longer fits what runs: it has to be made and shown anew."""

@@ -1,13 +1,14 @@
 """Snapshot and target → what would be done. Pure: no I/O, no clock; carrying a plan out checks again when it acts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs
+from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs, shown_id
 from dasktop.collectors.model import Adaptive, Job, Snapshot
 from dasktop.collectors.scaling import cautions
 from dasktop.collectors.scaling.model import (
     Adapt,
+    Change,
     Cores,
     Jobs,
     Lost,
@@ -24,7 +25,7 @@ from dasktop.collectors.scaling.victims import choose, victim
 from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words
 
 
-def plan(snapshot: Snapshot, target: Target, user: str | None = None) -> ScalePlan:
+def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred: Collection[str] = ()) -> ScalePlan:
     """Return what would be done to reach a target. Nothing is done.
 
     Jobs that run and jobs that wait count; lost ones don't. A job that the owner counts and SLURM tells nothing of
@@ -38,6 +39,9 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None) -> ScalePl
         What is wanted.
     user
         Whose jobs may be changed; ``None``: not checked here.
+    preferred
+        Ids of jobs to give back rather than others that are as dispensable: those that people look at already. What
+        jobs run changes by the second, and a plan that did too could not be read.
 
     Raises
     ------
@@ -46,13 +50,15 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None) -> ScalePl
     """
     if snapshot.cluster.scheduler_id is None:
         raise PlanError("the scheduler has not answered, so it isn't known what runs: try again when it has")
-    standing = standing_of(snapshot)
+    standing = standing_of(snapshot, preferred)
     if isinstance(target, Release):
         return _release(standing, target.job_ids, user)
     _refuse_jobs_of_others(standing.jobs, user)
     match target:
         case Jobs(count=count):
             return _to_jobs(standing, _whole(count, counted(count, "job")), counted(count, "job"))
+        case Change(by=by):
+            return _by(standing, by)
         case Cores(count=count):
             return _to_amount(standing, count, "cores")
         case Memory(amount_bytes=amount_bytes):
@@ -61,6 +67,16 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None) -> ScalePl
             return _replace_lost(standing)
         case Adapt(bounds=bounds):
             return _stop_adapting(standing) if bounds is None else _adapt(standing, bounds)
+
+
+def _by(standing: Standing, by: int) -> ScalePlan:
+    """Plan for so many jobs more or fewer than there are, counted as for growing or for shrinking."""
+    target = f"{counted(abs(by), 'job')} {'more' if by > 0 else 'fewer'}"
+    there = number_of_jobs(standing.jobs + standing.unseen if by > 0 else standing.jobs)
+    if there + by < 0:
+        only = f"there {'is' if there == 1 else 'are'} only {counted(there, 'job')}" if there else "there is no job"
+        raise PlanError(f"{target}: {only} to give back")
+    return _to_jobs(standing, there + by, target)
 
 
 def _to_amount(standing: Standing, amount: int, of_what: str) -> ScalePlan:
@@ -90,7 +106,9 @@ def _to_jobs(
     missing = number_of_jobs(standing.jobs) - wanted
     if missing > 0:
         _refuse_without_sources(standing)
-        going = choose(standing.jobs, missing)
+        if missing > number_of_jobs(standing.can_go):
+            raise PlanError(f"{target}: {_of_scheduler(standing)}, so it stays")
+        going = choose(standing.can_go, missing, standing.preferred)
         return _shrink(standing, going, target, reckoning, remarks, are_chosen=False)
     warnings = [*remarks, *cautions.about_lost(standing, 0), *cautions.about_unseen(standing, are_counted=True)]
     return _plan(standing, target, reckoning, warnings=[*_doubts(standing), *warnings])
@@ -98,10 +116,10 @@ def _to_jobs(
 
 def _grow(standing: Standing, wanted: int, target: str, reckoning: str | None, remarks: Sequence[str]) -> ScalePlan:
     submit = wanted - number_of_jobs(standing.jobs + standing.unseen)
-    if standing.owner is None and not standing.jobs:
+    if standing.owner is None and not standing.can_go:
+        why = _of_scheduler(standing) if standing.jobs else "there is no job of it"
         raise PlanError(
-            "no owner starts jobs for this scheduler, and no job of it is there to be submitted again: "
-            "start one with sbatch"
+            f"no owner starts jobs for this scheduler, and {why}, so none can be submitted again: start one with sbatch"
         )
     replaced = standing.lost[:submit]
     warnings = [
@@ -154,7 +172,7 @@ def _release(standing: Standing, job_ids: Iterable[str], user: str | None) -> Sc
         raise PlanError("no job was named to be released")
     _refuse_jobs_of_others(going.values(), user)
     _refuse_without_sources(standing)
-    target = f"release {listed([array_task_of(job) or job.job_id for job in going.values()])}"
+    target = f"release {listed([shown_id(job) for job in going.values()])}"
     return _shrink(standing, tuple(going.values()), target, None, (), are_chosen=True)
 
 
@@ -169,10 +187,16 @@ def _chosen(standing: Standing, job_id: str) -> Job:
         how = job.fate.explanation if job.fate is not None else f"as {job.state}"
         way_out = ": --replace-lost submits it anew" if lost else ": there is nothing to release"
         raise PlanError(f"job {job_id} has ended already ({how}){way_out}")
+    if job in standing.jobs and job not in standing.can_go:
+        raise PlanError(f"{_of_scheduler(standing)}: without it the whole cluster would end")
     if job not in standing.jobs:
         state = "is ending already" if job.state else "isn't told of by SLURM yet"
         raise PlanError(f"job {job_id} {state}: look again in some seconds")
     return job
+
+
+def _of_scheduler(standing: Standing) -> str:
+    return f"job {standing.snapshot.cluster.scheduler_job_id} runs the scheduler itself"
 
 
 def _replace_lost(standing: Standing) -> ScalePlan:

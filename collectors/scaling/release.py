@@ -5,10 +5,12 @@ Whatever goes wrong before the letting go, nothing is given back; that the worke
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
 from dasktop.collectors.dask.plain import sequence, whole, word
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.jobs import workers_of
+from dasktop.collectors.model import Snapshot
 from dasktop.collectors.scaling.hold import LOOK_SECONDS, Hold, RefusedError
 from dasktop.collectors.scaling.model import Progress, Report, Victim
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
@@ -18,6 +20,8 @@ GONE_SECONDS = 60.0
 LEAVE_SECONDS = 120.0
 # Copying is given up when this long not a single result more has been copied.
 STALL_SECONDS = 60.0
+
+_BACK = "the workers go back to work"
 
 
 class Release:
@@ -31,6 +35,8 @@ class Release:
         On their scheduler.
     slurm
         To cancel those that no owner counts, and to see them gone.
+    look
+        Returns which workers there are now, and in which jobs.
     report
         Told of each step.
     drain_seconds
@@ -38,11 +44,18 @@ class Release:
     """
 
     def __init__(
-        self, victims: tuple[Victim, ...], hold: Hold, slurm: SlurmActions, report: Report, drain_seconds: float
+        self,
+        victims: tuple[Victim, ...],
+        hold: Hold,
+        slurm: SlurmActions,
+        look: Callable[[], Awaitable[Snapshot]],
+        report: Report,
+        drain_seconds: float,
     ) -> None:
         self._victims = victims
         self._hold = hold
         self._slurm = slurm
+        self._look = look
         self._report = report
         self._drain_seconds = drain_seconds
         self._addresses = tuple(address for victim in victims for address in victim.workers)
@@ -62,7 +75,9 @@ class Release:
             await self._check_room("nothing was touched")
             await self._stop()
             await self._drain()
+            await self._check_bound()
             await self._copy()
+            await self._check_joined()
         await _to_the_end(self._hand_back())
         await self._see_gone()
 
@@ -74,18 +89,28 @@ class Release:
         """Wait until the workers run nothing, and the scheduler knows all that has ended there."""
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        while busy := _busy(await self._hold.ask("unfinished")):
+        while True:
+            busy, which = _busy(await self._hold.ask("unfinished"))
+            if not busy:
+                return
             seconds = loop.time() - started_at
             if seconds >= self._drain_seconds:
                 raise RefusedError(
-                    f"after {seconds:.0f} s {busy} on {self._jobs}; the workers go back to work, nothing was given back"
+                    f"after {seconds:.0f} s {busy} on {self._jobs}{which}; {_BACK}, nothing was given back"
                 )
-            self._tell("drain", f"{busy} on {self._jobs}; {seconds:.0f} of {self._drain_seconds:.0f} s")
+            self._tell("drain", f"{busy} on {self._jobs}, {seconds:.0f} of {self._drain_seconds:.0f} s{which}")
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _check_bound(self) -> None:
+        """Refuse if there are tasks that could never run again."""
+        bound = await self._hold.ask("bound", addresses=self._addresses)
+        if tasks := whole(bound.get("tasks")):
+            which = _named(tasks, map(word, sequence(bound.get("some"))))
+            raise RefusedError(f"{_count(tasks, 'task')} may only run on {self._jobs}{which}; {_BACK}")
 
     async def _copy(self) -> None:
         """Copy to other workers what the victims alone hold."""
-        left = await self._check_room("the workers go back to work")
+        left = await self._check_room(_BACK)
         if not left:
             return
         loop = asyncio.get_running_loop()
@@ -102,7 +127,16 @@ class Release:
                     break
         alone = await self._alone()
         if whole(alone.get("results")):
-            raise RefusedError(f"{_lost(alone, self._jobs)} can't be copied; the workers go back to work")
+            raise RefusedError(f"{_lost(alone, self._jobs)} can't be copied; {_BACK}")
+
+    async def _check_joined(self) -> None:
+        """Refuse if a worker has come to one of the jobs since, in a job that no owner counts say: it is at work."""
+        expected = set(self._addresses)
+        going = {victim.job_id for victim in self._victims}
+        for job in (await self._look()).jobs:
+            for worker in workers_of(job) if job.job_id in going else ():
+                if worker.address not in expected:
+                    raise RefusedError(f"worker {worker.name} has come to job {job.job_id} meanwhile; {_BACK}")
 
     async def _check_room(self, consolation: str) -> int:
         """Return how many results must be copied; refuse if that can't be."""
@@ -113,6 +147,11 @@ class Release:
         if actors := whole(alone.get("actors")):
             raise RefusedError(
                 f"{_count(actors, 'actor')} on {self._jobs} would be lost: they can't move; {consolation}"
+            )
+        if shuffles := whole(alone.get("shuffles")):
+            raise RefusedError(
+                f"{_count(shuffles, 'shuffle')} under way on {self._jobs} would start over: "
+                f"wait for the end; {consolation}"
             )
         if results and not others:
             raise RefusedError(
@@ -131,12 +170,32 @@ class Release:
         """Let go. Once this has begun, it is done to the end."""
         self._tell("hand back", f"giving back {self._jobs}")
         owned = {victim.name: victim.job_id for victim in self._victims if victim.name is not None}
-        await self._hold.errand("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
+        try:
+            await self._hold.errand("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
+        except RefusedError:
+            raise
+        except SourceError as error:
+            raise RefusedError(f"{error}; {self._jobs} may be given back all the same: look which are left") from error
         others = [victim for victim in self._victims if victim.name is None]
         if others:
-            queued = await self._slurm.queued()  # those that have ended by themselves can't be cancelled
-            there = [victim for victim in others if victim.job_id in queued]
-            await self._slurm.cancel(victim.array_task or victim.job_id for victim in there)
+            await self._cancel(others)
+
+    async def _cancel(self, victims: Sequence[Victim]) -> None:
+        """Cancel jobs that no owner counts, and whose workers have left."""
+        try:
+            await self._slurm.cancel(victim.array_task or victim.job_id for victim in victims)
+        except SourceError as error:  # which one that has ended by itself is enough for
+            if await self._any_left(victims):
+                raise RefusedError(
+                    f"the workers of {self._jobs} have left, but not every job was cancelled: {error}"
+                ) from error
+
+    async def _any_left(self, victims: Sequence[Victim]) -> bool:
+        """Return whether one of the jobs is still there, as far as SLURM tells."""
+        try:
+            return bool(await self._slurm.wait_until_gone([victim.job_id for victim in victims], 0))
+        except SourceError:
+            return True
 
     async def _see_gone(self) -> None:
         self._tell("seen gone", f"waiting for SLURM to end {self._jobs}")
@@ -163,8 +222,8 @@ async def _to_the_end(coroutine: Coroutine[None, None, None]) -> None:
         raise
 
 
-def _busy(unfinished: Mapping[str, object]) -> str:
-    """Return what still runs in words; empty if nothing does."""
+def _busy(unfinished: Mapping[str, object]) -> tuple[str, str]:
+    """Return in words how much still runs, empty if nothing does, and what."""
     tasks, silent, names = 0, 0, []
     for told in map(sequence, unfinished.values()):
         executing, some = (whole(told[0]), sequence(told[1])) if len(told) == 2 else (None, ())
@@ -172,9 +231,14 @@ def _busy(unfinished: Mapping[str, object]) -> str:
         tasks += executing or 0
         names += [name for name in map(word, some) if name]
     if not tasks:
-        return f"{_count(silent, 'worker')} not answering yet" if silent else ""
-    shown = f" ({', '.join(names[:3])}{', …' if tasks > len(names[:3]) else ''})" if names else ""
-    return f"{_count(tasks, 'task')} still running{shown}"
+        return (f"{_count(silent, 'worker')} not answering yet" if silent else ""), ""
+    return f"{_count(tasks, 'task')} still running", _named(tasks, names)
+
+
+def _named(number: int, names: Iterable[str | None]) -> str:
+    """Return the names of some of so many tasks, to be put behind."""
+    some = [name for name in names if name][:3]
+    return f" ({', '.join(some)}{', …' if number > len(some) else ''})" if some else ""
 
 
 def _lost(alone: Mapping[str, object], jobs: str) -> str:

@@ -125,7 +125,34 @@ def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
     else:  # in place: the user may have chosen its other settings
         adaptive.minimum = minimum * processes
         adaptive.maximum = float("inf") if maximum is None else maximum * processes
+    if processes > 1:
+        keep_jobs_whole(owner._adaptive, processes)
     return grouped
+
+
+def keep_jobs_whole(adaptive: Any, processes: int) -> None:
+    """Let adaptive scaling want, and let go of, whole jobs only.
+
+    By itself it counts workers. It picks some of a job's to close, the owner cancels the job with all of them, and what
+    the others computed is lost; then too few are left, and it submits again (tried: distributed 2026.8, dask-jobqueue
+    0.9, 2 jobs of 4 processes).
+    """
+    if getattr(adaptive, "worker_key", None) is None:
+        adaptive.worker_key = job_name_of
+    if hasattr(adaptive.target, "in_workers"):
+        return
+    in_workers = adaptive.target
+
+    async def in_whole_jobs() -> int:
+        return -(-int(await in_workers()) // processes) * processes
+
+    in_whole_jobs.in_workers = in_workers  # type: ignore[attr-defined]
+    adaptive.target = in_whole_jobs
+
+
+def job_name_of(worker: Any) -> str:
+    """Return the name of the job that a worker (as the scheduler knows it) belongs to: ``SLURMCluster-0``."""
+    return str(worker.name).rpartition("-")[0]
 
 
 def group_workers(owner: Any, processes: int) -> bool:

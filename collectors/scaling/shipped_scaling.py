@@ -21,16 +21,18 @@ from dasktop.collectors.scaling.shipped_owner import (
     own_names,
     stop_adapting,
 )
-from dasktop.collectors.scaling.shipped_results import alone
+from dasktop.collectors.scaling.shipped_results import alone, bound
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
 SCALE = "dasktop_v1_scale"
 UNFINISHED = "dasktop_v1_unfinished"  # in the workers, see `shipped_unfinished.py`
 TOPIC = "dasktop"
+AT_WORK = ("running", "paused")
 
 LEASE_SECONDS = 30.0
 WORKER_SECONDS = 2.0
 BACK_TO_WORK_SECONDS = 5.0
+COPYING_SECONDS = 0.5
 
 
 def dasktop_install(dask_scheduler: Any) -> None:
@@ -81,6 +83,8 @@ class Desk:
             return await self.unfinished()
         if verb == "alone":
             return alone(self.scheduler, **arguments)
+        if verb == "bound":
+            return bound(self.scheduler, **arguments)
         if verb == "give_back":
             return await self.give_back()
         if verb == "end":
@@ -146,9 +150,10 @@ class Desk:
             worker = self.scheduler.workers.get(address)
             if worker is None:
                 raise Refused(f"the worker at {address} has gone")
-            if worker.status.name not in ("running", "paused"):
+            if worker.status.name not in AT_WORK:
                 raise Refused(f"the worker at {address} is {worker.status.name.replace('_', ' ')} already")
-        await asyncio.gather(*[self.ask(address, {"op": "run", "function": function}) for address in addresses])
+        self.held["function"] = function
+        await asyncio.gather(*[self.teach(address) for address in addresses])
         if self.held.get("token") != token:
             raise Refused("it was called off meanwhile")
         for address in addresses:
@@ -171,10 +176,17 @@ class Desk:
         told = await asyncio.gather(*[self.unfinished_on(address) for address in addresses])
         return dict(zip(addresses, told))  # noqa: B905 - `strict` is unknown to Python 3.8
 
+    async def teach(self, address: str) -> None:
+        """Have a worker learn how to tell what it runs."""
+        await self.ask(address, {"op": "run", "function": self.held["function"]})
+
     async def unfinished_on(self, address: str) -> list[Any]:
         """Return how many tasks one of them runs, and the names of some; None: it doesn't tell."""
         answer = await self.ask(address, {"op": UNFINISHED})
-        if answer is None or answer.get("status") != "closing_gracefully":  # else it hasn't heard yet
+        if answer is None:
+            await self.teach(address)  # perhaps it was too busy when it was told how
+            return [None, []]
+        if answer.get("status") != "closing_gracefully":  # it hasn't heard yet
             return [None, []]
         if answer["executing"]:
             return [answer["executing"], answer["some"]]
@@ -194,10 +206,14 @@ class Desk:
 
     async def move(self, addresses: Any) -> dict[str, Any]:
         """Copy to the other workers what these alone hold."""
-        present = [address for address in addresses if address in self.scheduler.workers]
-        if present:
-            await self.scheduler.retire_workers(workers=present, close_workers=False, remove=False)
-        return {}
+        while True:
+            present = [address for address in addresses if address in self.scheduler.workers]
+            moved = await self.scheduler.retire_workers(workers=present, close_workers=False, remove=False)
+            # To dask what two workers hold is safe, even if both are to go: it ends before that is copied.
+            if len(moved) < len(present) or not alone(self.scheduler, present)["results"]:
+                return {}
+            await asyncio.sleep(COPYING_SECONDS)
+            self.forget_retiring(present)
 
     async def leave(self, addresses: Any, jobs: dict[str, str]) -> dict[str, Any]:
         """Take these workers out of dask, and give these jobs of the owner's (name to id) back.
@@ -210,10 +226,13 @@ class Desk:
             if worker.address not in expected and owner and job_of(owner, worker.name) in names:
                 raise Refused(f"worker {text(worker.name)} has joined meanwhile")
         left = alone(self.scheduler, addresses)
-        if left["results"] or left["actors"]:
-            raise Refused("results have come to its workers meanwhile")
-        self.held["leaving"] = True
+        if left["results"] or left["actors"] or left["shuffles"] or bound(self.scheduler, addresses)["tasks"]:
+            raise Refused("more has come to its workers meanwhile that would be lost")
         present = [address for address in addresses if address in self.scheduler.workers]
+        for address in present:
+            if self.scheduler.workers[address].status.name in AT_WORK:
+                raise Refused(f"the worker at {address} was started anew meanwhile")
+        self.held["leaving"] = True
         if present:
             # Tasks that wait there move on, without counting as killed.
             await self.scheduler.retire_workers(workers=present, close_workers=False, remove=True)
@@ -232,11 +251,7 @@ class Desk:
         if self.errand_runs() and self.held["may_break_off"]:
             self.held["errand"].cancel()
             await asyncio.wait([self.held["errand"]])
-        memory_manager = self.scheduler.extensions.get("amm")
-        for policy in list(getattr(memory_manager, "policies", ())):
-            # Left behind by a `retire_workers` that was cancelled, it would go on taking results away.
-            if type(policy).__name__ == "RetireWorker" and policy.address in stopped:
-                memory_manager.policies.discard(policy)
+        self.forget_retiring(stopped)
         for address, status in stopped.items():
             if address in self.scheduler.stream_comms:
                 self.tell_status(address, status)
@@ -244,6 +259,13 @@ class Desk:
         while time.monotonic() < deadline and self.any_still_stopped(stopped):  # noqa: ASYNC110 - dask tells nobody
             await asyncio.sleep(0.02)
         return {}
+
+    def forget_retiring(self, addresses: Any) -> None:
+        """Drop what a `retire_workers` that was cancelled or is over left behind: it goes on taking results away."""
+        memory_manager = self.scheduler.extensions.get("amm")
+        for policy in list(getattr(memory_manager, "policies", ())):
+            if type(policy).__name__ == "RetireWorker" and policy.address in addresses:
+                memory_manager.policies.discard(policy)
 
     def any_still_stopped(self, addresses: Any) -> bool:
         """Return whether one of these workers has not yet said that it works again."""

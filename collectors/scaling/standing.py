@@ -1,6 +1,6 @@
 """How a cluster stands before it is scaled: which jobs count, which are lost, and what one more would bring. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from dasktop.collectors.jobs import has_ended, lost_jobs, workers_of
@@ -19,11 +19,15 @@ class Standing(NamedTuple):
     """Job id → that owner's name of it."""
     jobs: tuple[Job, ...]
     """The cluster's jobs that run or wait."""
+    can_go: tuple[Job, ...]
+    """Those of them that can be given back, and submitted again: not the one that the scheduler itself runs in."""
     unseen: tuple[Job, ...]
     """Jobs that the owner counts and SLURM tells nothing of: submitted a moment ago, or ended and forgotten."""
     lost: tuple[Lost, ...]
     one_job: Size
     """What one more job would bring."""
+    preferred: Collection[str]
+    """Ids of jobs to give back rather than others that are as dispensable."""
 
     def size(self, jobs: Iterable[Job]) -> Size:
         """Return what these jobs bring together, those that wait or start as if they ran."""
@@ -33,7 +37,7 @@ class Standing(NamedTuple):
         return total
 
 
-def standing_of(snapshot: Snapshot) -> Standing:
+def standing_of(snapshot: Snapshot, preferred: Collection[str] = ()) -> Standing:
     """Return how the snapshot's cluster stands.
 
     A job that is completing runs nothing any more, so it doesn't count; nor is it lost before it has ended.
@@ -47,9 +51,11 @@ def standing_of(snapshot: Snapshot) -> Standing:
         owner=owner,
         names={job_id: name for name, job_id in owner.job_ids.items()} if owner else {},
         jobs=jobs,
+        can_go=tuple(job for job in jobs if job.job_id != snapshot.cluster.scheduler_job_id),
         unseen=tuple(job for job in there if not _is_seen(job)),
         lost=tuple(Lost(job_id=job.job_id, name=name, fate=_fate(job)) for name, job in lost_jobs(snapshot)),
         one_job=usual(owner, jobs or ours),
+        preferred=preferred,
     )
 
 

@@ -39,6 +39,8 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
     for victim in plan.release:
         if reason := _victim_misfit(victim, jobs.get(victim.job_id), user):
             return f"job {victim.job_id} {reason}"
+        if victim.job_id == snapshot.cluster.scheduler_job_id:
+            return f"job {victim.job_id} runs the scheduler itself"
         if standing.names.get(victim.job_id) != victim.name:
             return f"job {victim.job_id} is {standing.names.get(victim.job_id)} to the cluster object now"
     return None

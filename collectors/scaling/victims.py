@@ -1,23 +1,26 @@
 """Which jobs to give back, so that the least work is disturbed. Pure; says nothing of how they are given back."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import array_task_of, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.jobs import array_task_of, is_pending, number_of_jobs, shown_id, workers_of
 from dasktop.collectors.model import Job
 from dasktop.collectors.scaling.model import Victim
 from dasktop.collectors.scaling.sizes import newest_first_key
 
 Load = tuple[float, float, float, float]
+Group = Literal["pending", "without workers", "idle", "least busy"]
+_GROUPS: tuple[Group, ...] = ("pending", "without workers", "idle", "least busy")
 
 
-def choose(jobs: Iterable[Job], number: int) -> tuple[Job, ...]:
+def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) -> tuple[Job, ...]:
     """Return this many jobs to give back, in that order; ``jobs`` holds at least as many.
 
-    Pending ones go first, then those without workers, then those that execute the least, with the fewest tasks queued,
-    the fewest bytes and results stored, the shortest time left; of equals the newest.
+    Pending ones go first, then those without workers, then idle ones, then those that execute the least, with the
+    fewest tasks queued, the fewest bytes and results stored, the shortest time left; of equals the newest. Within
+    each of these four groups, those whose ids are preferred come first.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def choose(jobs: Iterable[Job], number: int) -> tuple[Job, ...]:
     chosen: list[Job] = []
     too_many: list[Job] = []
     missing = number
-    for job in sorted(jobs, key=_order):
+    for job in sorted(jobs, key=lambda job: _order(job, preferred)):
         if missing <= 0 or (too_many and not is_pending(job)):
             break
         held = number_of_jobs([job])
@@ -38,7 +41,7 @@ def choose(jobs: Iterable[Job], number: int) -> tuple[Job, ...]:
         else:
             too_many.append(job)
     if missing > 0 and too_many:
-        array = array_task_of(too_many[0]) or too_many[0].job_id
+        array = shown_id(too_many[0])
         raise PlanError(
             f"{array} waits as one array of {number_of_jobs(too_many[:1])} jobs, and only {missing} of them would go: "
             f"release all of it (--release {array}), or cancel some with scancel"
@@ -67,15 +70,15 @@ def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
         workers=tuple(worker.address for worker in workers),
         executing=sum(worker.executing or 0 for worker in workers),
         stored=sum(worker.stored or 0 for worker in workers),
-        why="chosen" if is_chosen else _why(job),
+        why="chosen" if is_chosen else _group(job),
         time_left_seconds=job.time_left_seconds,
     )
 
 
-def _order(job: Job) -> tuple[int, Load, float, int]:
-    group = 0 if is_pending(job) else 1 if not any(True for _ in workers_of(job)) else 2
+def _order(job: Job, preferred: Collection[str]) -> tuple[int, bool, Load, float, int]:
     time_left = math.inf if job.time_left_seconds is None else job.time_left_seconds
-    return group, _load(job), time_left, newest_first_key(job)
+    is_other = job.job_id not in preferred
+    return _GROUPS.index(_group(job)), is_other, _load(job), time_left, newest_first_key(job)
 
 
 def _load(job: Job) -> Load:
@@ -89,7 +92,7 @@ def _load(job: Job) -> Load:
     )
 
 
-def _why(job: Job) -> Literal["pending", "without workers", "idle", "least busy"]:
+def _group(job: Job) -> Group:
     if is_pending(job):
         return "pending"
     if not any(True for _ in workers_of(job)):

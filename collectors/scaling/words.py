@@ -1,6 +1,6 @@
 """A plan in plain words and lines, for the terminal and for people to say yes to. Headless; carries nothing out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Lost, ScalePlan, Size, Victim
@@ -14,20 +14,52 @@ _DECIMAL = (("TB", 1000**4), ("GB", 1000**3), ("MB", 1000**2), ("kB", 1000))
 def plan_lines(plan: ScalePlan) -> list[str]:
     """Return all that is to know before a plan is carried out, as lines without their ends.
 
-    What would be done, how large the cluster is now and would be then, who goes and why, and behind ``!`` what to
-    beware of.
+    What to beware of comes last: there a terminal asks.
     """
-    lines = [f"{plan.target}: {_deeds(plan)}"]
-    if plan.reckoning:
-        lines.append(plan.reckoning)
-    lines += _sizes(plan.before, plan.after)
+    return [*deed_lines(plan), *below(job_lines(plan)), *below(warning_lines(plan))]
+
+
+def deed_lines(plan: ScalePlan) -> list[str]:
+    """Say what would be done, and how large the cluster is now and would be then."""
+    reckoning = [plan.reckoning] if plan.reckoning else []
+    return [f"{plan.target}: {_deeds(plan)}", *reckoning, *_sizes(plan.before, plan.after)]
+
+
+def job_lines(plan: ScalePlan) -> list[str]:
+    """Say which jobs go and why these, or which lost ones are replaced: a plan never does both."""
     if plan.release:
-        lines += ["", "gives back", *_columns(_victim(victim) for victim in plan.release)]
-    if plan.replace:
-        lines += ["", "replaces", *_columns(_lost(lost) for lost in plan.replace)]
-    if plan.warnings:
-        lines += ["", *(f"! {warning}" for warning in plan.warnings)]
-    return lines
+        heads = ("gives back", "", "", "runs", "stores", "left")
+        return _columns([heads, *map(_victim, plan.release)], numbers=(3, 4))
+    return _columns([("replaces", "", ""), *map(_lost, plan.replace)]) if plan.replace else []
+
+
+def warning_lines(plan: ScalePlan) -> list[str]:
+    """Say what to beware of, behind ``!``."""
+    return [f"! {warning}" for warning in plan.warnings]
+
+
+def below(lines: Sequence[str]) -> list[str]:
+    """Return lines to be put below others, if there are any."""
+    return ["", *lines] if lines else []
+
+
+def interrupted_words(step: str | None) -> str:
+    """Say how things are after a plan was interrupted.
+
+    Parameters
+    ----------
+    step
+        That of the last `Progress`; ``None``: there was none yet.
+    """
+    match step:
+        case None:
+            return "interrupted before anything was done"
+        case "hand back" | "seen gone":
+            return "interrupted, but the jobs had been let go already: that was finished"
+        case "submit":
+            return "interrupted while submitting: look at which jobs there are"
+        case _:
+            return "interrupted: what had been stopped goes back to work, and no job was given back"
 
 
 def counted(number: int, noun: str) -> str:
@@ -41,7 +73,7 @@ def memory_words(amount_bytes: int) -> str:
     What is round in neither decimal nor binary units is rounded, in binary ones.
     """
     for unit, size in _DECIMAL:
-        if amount_bytes >= size and amount_bytes * 10 % size == 0:
+        if size <= amount_bytes < 10_000 * size and amount_bytes * 10 % size == 0:  # 25 GiB are 26,843,545.6 kB
             return f"{amount_bytes / size:,.1f}".removesuffix(".0") + f" {unit}"
     return plain_size(amount_bytes)
 
@@ -106,26 +138,25 @@ def _cells(size: Size) -> dict[str, str]:
 
 
 def _victim(victim: Victim) -> tuple[str, ...]:
-    held = []
-    if victim.why == "chosen":
-        held.append((victim.state or "").lower() or "in an unknown state")
-    if victim.workers:
-        held.append(counted(len(victim.workers), "worker"))
-    if victim.executing:
-        held.append(f"runs {counted(victim.executing, 'task')}")
-    if victim.stored:
-        held.append(f"stores {counted(victim.stored, 'result')}")
-    if victim.time_left_seconds is not None:
-        held.append(f"{plain_duration(victim.time_left_seconds)} left")
-    return victim.array_task or victim.job_id, victim.name or "", victim.why, ", ".join(held)
+    """Return one line of the table of jobs to give back; what a job without workers runs and stores is not a figure."""
+    why = (victim.state or "in an unknown state").lower() if victim.why == "chosen" else victim.why
+    work = (f"{victim.executing:,}", f"{victim.stored:,}") if victim.workers else ("", "")
+    left = "" if victim.time_left_seconds is None else plain_duration(victim.time_left_seconds)
+    return f"  {victim.array_task or victim.job_id}", victim.name or "", why, *work, left
 
 
 def _lost(lost: Lost) -> tuple[str, ...]:
-    return lost.job_id, lost.name, lost.fate or ""
+    return f"  {lost.job_id}", lost.name, lost.fate or ""
 
 
-def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    shown = [column for column, width in enumerate(widths) if width]
-    return ["  " + "  ".join(f"{row[column]:{widths[column]}}" for column in shown).rstrip() for row in table]
+def _columns(rows: Sequence[tuple[str, ...]], numbers: Collection[int] = ()) -> list[str]:
+    """Return rows, the first of heads, as lines; columns of numbers stand to the right, empty ones are left out."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = [number for number, (_, *cells) in enumerate(zip(*rows, strict=True)) if any(cells)]
+    return [
+        "  ".join(
+            row[column].rjust(widths[column]) if column in numbers else row[column].ljust(widths[column])
+            for column in shown
+        ).rstrip()
+        for row in rows
+    ]

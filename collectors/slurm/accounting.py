@@ -43,6 +43,7 @@ _FIELDS = (
     "AllocTRES",
     "MaxRSS",
     "NodeList",
+    "TotalCPU",
     "JobName",  # last: it may hold anything
 )
 
@@ -53,14 +54,24 @@ _CANCELLED_BY = re.compile(r"(\S+) by ([0-9]{1,10})")
 _PAIR = re.compile(r"(?:^| )([A-Za-z]+)=(\S*)")
 
 
-def accounting_command(job_ids: Iterable[str], separator: str) -> tuple[str, ...]:
-    """Return what to run for these jobs (raw ids) and their steps; of a requeued job, its last run only (no ``-D``)."""
-    return ("sacct", "-n", "-P", f"--delimiter={separator}", "-j", ",".join(job_ids), f"--format={','.join(_FIELDS)}")
+def accounting_command(job_ids: Iterable[str], separator: str, all_runs: bool = False) -> tuple[str, ...]:
+    """Return what to run for these jobs (raw ids) and their steps; of a requeued job its last run only, or all."""
+    command = (
+        "sacct",
+        "-n",
+        "-P",
+        f"--delimiter={separator}",
+        "-j",
+        ",".join(job_ids),
+        f"--format={','.join(_FIELDS)}",
+    )
+    return (*command, "-D") if all_runs else command
 
 
-def parse_accounting(text: str, separator: str) -> tuple[EndedJob, ...]:
+def parse_accounting(text: str, separator: str, only_ended: bool = False) -> tuple[EndedJob, ...]:
     """Read sacct's answer: one entry a job, in whatever state accounting has it. Rows that don't fit tell nothing.
 
+    Of a job with several runs it is the last that counts or, with `only_ended`, the last that is over.
     A line without a separator continues the name before it; names are not unique and not trusted anyway.
     """
     jobs: dict[str, dict[str, str]] = {}
@@ -75,7 +86,7 @@ def parse_accounting(text: str, separator: str) -> tuple[EndedJob, ...]:
             continue
         if dot:
             steps.setdefault(job_id, []).append(row)
-        else:
+        elif not only_ended or moment(row["End"]) is not None:
             jobs[job_id] = row
     return tuple(_ended(job_id, row, steps.get(job_id, [])) for job_id, row in jobs.items())
 
@@ -179,6 +190,7 @@ def _ended(job_id: str, row: Mapping[str, str], steps: Iterable[Mapping[str, str
         signal=signal,
         ended_at=moment(row["End"]),
         max_rss_bytes=max((size for size in max_rss if size is not None), default=None),
+        cpu_seconds=duration_seconds(row["TotalCPU"]) or None,  # 0 is also what it says where nothing is gathered
         cancelled_by_uid=int(by[2]) if by else None,
         step_signals=tuple(sorted(number for number in step_signals if number is not None)),
     )

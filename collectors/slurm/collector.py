@@ -8,14 +8,20 @@ import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
+from dasktop.collectors.lookups import OutputFiles
+from dasktop.collectors.options import SLURM_CALM_SECONDS
 from dasktop.collectors.readings import JobScript, QueuedJob, SlurmReading
 from dasktop.collectors.slurm import environment as slurm_environment
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.fate_reader import FateReader
+from dasktop.collectors.slurm.job_lookups import read_batch_script
+from dasktop.collectors.slurm.last_words_reader import LastWordsReader
+from dasktop.collectors.slurm.output_files_reader import OutputFilesReader
 from dasktop.collectors.slurm.pacing import Pause
 from dasktop.collectors.slurm.queue import is_job_id
 from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.script_reader import ScriptReader
+from dasktop.collectors.slurm.states import WAITING_STATES
 from dasktop.collectors.slurm.step_reader import StepReader
 from dasktop.collectors.sources import SourceLog
 from dasktop.collectors.user import own_name
@@ -47,20 +53,30 @@ class SlurmCollector:
         interval_seconds: float = 10.0,
     ) -> None:
         # Only the queue is asked regularly: what the others told once stays true.
-        queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * interval_seconds)
-        accounting_log, steps_log, scripts_log = (
+        queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * max(interval_seconds, SLURM_CALM_SECONDS))
+        self._accounting_log, self._steps_log, scripts_log = (
             SourceLog(f"slurm.{name}", float("inf")) for name in ("accounting", "steps", "scripts")
         )
-        self.sources: tuple[SourceLog, ...] = (queue_log, accounting_log, steps_log, scripts_log)
+        self.sources: tuple[SourceLog, ...] = (queue_log, self._accounting_log, self._steps_log, scripts_log)
+        self._interval_seconds = interval_seconds
         self._commands = Commands(
             slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
         )
         self._queue = QueueReader(self._commands, queue_log, user or own_name())
-        self._fates = FateReader(self._commands, accounting_log, Pause(interval_seconds), interval_seconds)
-        self._steps = StepReader(self._commands, steps_log, Pause(interval_seconds))
         self._scripts = ScriptReader(self._commands, scripts_log, Pause(interval_seconds))
+        self._files = OutputFilesReader(self._commands)
+        self._last_words = LastWordsReader(self._files)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
+        # Jobs that are in the queue and ran, whosever they are: which are the cluster's may turn out later.
+        self._ran: set[str] = set()
+        self.begin_cluster()
+
+    def begin_cluster(self) -> None:
+        """Forget what is known of a cluster's jobs beside the queue and the scripts: it is about another one now."""
+        pause_seconds = self._interval_seconds
+        self._fates = FateReader(self._commands, self._accounting_log, Pause(pause_seconds), pause_seconds)
+        self._steps = StepReader(self._commands, self._steps_log, Pause(pause_seconds))
         # The cluster's jobs as they were when they were last in the queue.
         self._seen: dict[str, QueuedJob] = {}
 
@@ -70,7 +86,8 @@ class SlurmCollector:
         return SlurmReading(
             taken_at=self._queue_read_at or datetime.now(UTC),
             jobs=self._jobs,
-            ended=self._fates.ended,
+            ended=self._last_words.completed(self._fates.ended),
+            requeued=self._last_words.completed(self._fates.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
         )
@@ -99,19 +116,34 @@ class SlurmCollector:
         """
         ours = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
         queued = {job.job_id: job for job in self._jobs}
+        waiting = {job_id for job_id, job in queued.items() if job.state in WAITING_STATES}
+        self._ran = (self._ran | queued.keys() - waiting) & queued.keys()
+        for job_id in ours & waiting & self._ran:
+            self._ran.discard(job_id)
+            self._fates.note_requeued(job_id)
         self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
         self._scripts.forget_all_but(self._jobs_with_scripts())
         await asyncio.gather(
             self._scripts.read(self._jobs, first=ours),
             self._steps.read({job_id for job_id in ours if job_id in queued and queued[job_id].state == "RUNNING"}),
             self._fates.read(ours, queued, self._seen),
+            self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )
+        await self._last_words.read((*self._fates.ended, *self._fates.requeued))
         return self.reading
 
     async def read_scripts(self) -> tuple[JobScript, ...]:
         """Read scripts of queued jobs that were not read yet, some at a time; return all that say something of dask."""
         await self._scripts.read(self._jobs)
         return self.reading.scripts
+
+    async def batch_script(self, job_id: str) -> tuple[str, ...]:
+        """Return a job's script; see `read_batch_script`."""
+        return await read_batch_script(self._commands, job_id)
+
+    async def output_files(self, job_id: str) -> OutputFiles:
+        """Return where a job's output goes, or went; see `OutputFilesReader.read`."""
+        return await self._files.read(job_id)
 
     def close(self) -> None:
         """Kill what still runs, and ask nothing any more."""

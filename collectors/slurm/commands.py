@@ -8,9 +8,10 @@ import contextlib
 import os
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
 
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.text import clean
@@ -20,6 +21,7 @@ MAX_COMPLAINT_BYTES = 64 << 10
 MAX_COMPLAINT_CHARACTERS = 300
 # A killed process is gone at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
 _REAP_SECONDS = 2.0
+_LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class Commands:
             if not call.waiting:
                 if self._calls.get(command) is call:
                     del self._calls[command]
-                call.task.cancel()  # nobody waits any more; does nothing to one that is done
+                if not call.task.cancelling():  # a second time would break into its cleaning up
+                    call.task.cancel()  # nobody waits any more; does nothing to one that is done
 
     def close(self) -> None:
         """Kill what still runs, and start nothing any more. Safe to call from any thread, and more than once."""
@@ -113,10 +116,9 @@ class Commands:
         if path is None:
             raise SourceOffError(f"{program} is not on PATH")
         try:
-            transport, output = await asyncio.get_running_loop().subprocess_exec(
-                _Output,
-                path,
-                *command[1:],
+            # Not asyncio's own: cancelled while it starts a program, that kills it but nothing of its group.
+            process = subprocess.Popen(  # noqa: ASYNC220 - asyncio starts programs in the same way
+                [path, *command[1:]],
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -125,66 +127,104 @@ class Commands:
             )
         except (OSError, ValueError) as error:  # ValueError: an argument holds a null character
             raise SourceError(f"{program} cannot be run: {clean(str(error))}") from None
-        pid = transport.get_pid()
-        self._pids.add(pid)
+        self._pids.add(process.pid)
         if self._is_closed:  # in the meantime, from another thread
-            _kill_group(pid)
+            _kill_group(process.pid)
+        output = _Output()
         try:
-            await asyncio.wait_for(asyncio.shield(output.ended), self._timeout_seconds)
+            async with asyncio.timeout(self._timeout_seconds):
+                await output.gather(process)
         except TimeoutError:
             raise SourceError(f"{program} did not answer within {self._timeout_seconds:g} s") from None
         finally:
-            if not output.ended.done() or output.is_too_much:
+            # Its pid stays its own until it is reaped, which is not before its pipes are closed.
+            if process.returncode is None:
                 # The group may outlive its leader: a child that keeps the pipe open is why an ended command can hang.
-                _kill_group(pid)
-            self._pids.discard(pid)
-            transport.close()
+                _kill_group(process.pid)
+            self._pids.discard(process.pid)
+            output.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(output.gone), _REAP_SECONDS)
+                async with asyncio.timeout(_REAP_SECONDS):
+                    await _reaped(process)
         if output.is_too_much:
             raise SourceError(f"{program} printed more than {MAX_OUTPUT_BYTES >> 20} MB")
-        status = transport.get_returncode()
-        if status is None:
+        if process.returncode is None:
             raise SourceError(f"{program} ended, and the system does not tell how")
-        return Printed(program, output.text.decode("utf-8", errors="replace"), output.complaints(), status)
+        return Printed(program, output.text.decode("utf-8", errors="replace"), output.complaints(), process.returncode)
 
 
-class _Output(asyncio.SubprocessProtocol):
+class _Output:
     """Gathers what a program prints, up to the bounds."""
 
     def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.ended: asyncio.Future[None] = loop.create_future()
-        """Done when the program has ended and its pipes are closed, or when it has printed too much."""
-        self.gone: asyncio.Future[None] = loop.create_future()
-        """Done when the program has been reaped and nothing of it is open any more."""
         self.text = bytearray()
         self.is_too_much = False
         self._complaints = bytearray()
+        self._pipes: list[_Pipe] = []
 
     def complaints(self) -> tuple[str, ...]:
         """Return the lines of the standard error, cleaned."""
         return tuple(line for line in map(clean, bytes(self._complaints).split(b"\n")) if line)
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Keep standard output up to its bound; of the standard error the beginning, while the rest is let pass."""
-        if fd != 1:
-            self._complaints += data[: MAX_COMPLAINT_BYTES - len(self._complaints)]
-        elif len(self.text) + len(data) > MAX_OUTPUT_BYTES:
+    async def gather(self, process: "subprocess.Popen[bytes]") -> None:
+        """Read until the program has ended and its pipes are closed, or until it has printed too much."""
+        loop = asyncio.get_running_loop()
+        for file, take in ((process.stdout, self._take_text), (process.stderr, self._take_complaint)):
+            pipe = _Pipe(take)
+            self._pipes.append(pipe)
+            await loop.connect_read_pipe(lambda pipe=pipe: pipe, file)  # type: ignore[misc]
+        for pipe in self._pipes:
+            await pipe.closed.wait()
+        if not self.is_too_much:
+            await _reaped(process)
+
+    def close(self) -> None:
+        """Read no more."""
+        for pipe in self._pipes:
+            pipe.close()
+
+    def _take_text(self, data: bytes) -> None:
+        if len(self.text) + len(data) > MAX_OUTPUT_BYTES:
             self.is_too_much = True
-            self._done(self.ended)
+            self.close()
         else:
             self.text += data
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """All is over."""
-        self._done(self.ended)
-        self._done(self.gone)
+    def _take_complaint(self, data: bytes) -> None:
+        """Keep the beginning, and let the rest pass."""
+        self._complaints += data[: MAX_COMPLAINT_BYTES - len(self._complaints)]
 
-    @staticmethod
-    def _done(future: "asyncio.Future[None]") -> None:
-        if not future.done():
-            future.set_result(None)
+
+class _Pipe(asyncio.Protocol):
+    """The reading end of a pipe."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.closed = asyncio.Event()
+        self._take = take
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what it is read by."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on."""
+        self._take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """All that held the other end have ended, or closed it."""
+        self.closed.set()
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def _reaped(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a program has ended: at once, mostly, since its pipes are closed."""
+    while process.poll() is None:  # noqa: ASYNC110 - the system has no event for it that every Python knows
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _kill_group(pid: int) -> None:

@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping
 from time import monotonic
 
+import msgspec
+
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm.accounting import (
@@ -30,6 +32,7 @@ ATTEMPTS = 8
 JOBS_A_CALL = 200
 SHOWN_A_ROUND = 16
 SHOWN_AT_ONCE = 2
+LAST_RUN_ATTEMPTS = 3
 
 _OFF = re.compile(r"accounting storage is disabled", re.IGNORECASE)
 _FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
@@ -73,6 +76,9 @@ class FateReader:
         self._ended: dict[str, EndedJob] = {}
         self._searches: dict[str, _Search] = {}
         self._found: set[str] = set()
+        self._requeued: dict[str, EndedJob] = {}
+        # Jobs that are in the queue again, and how often accounting was asked for their last run.
+        self._came_back: dict[str, int] = {}
         self._was_asked = False
         # Unknown beforehand, so that no job's name can hold it.
         self._separator = f"\x1f{secrets.token_hex(4)}\x1f"
@@ -81,6 +87,16 @@ class FateReader:
     def ended(self) -> tuple[EndedJob, ...]:
         """All that are known."""
         return tuple(self._ended.values())
+
+    @property
+    def requeued(self) -> tuple[EndedJob, ...]:
+        """How the last run ended of jobs that are in the queue again, as far as it is known."""
+        return tuple(self._requeued.values())
+
+    def note_requeued(self, job_id: str) -> None:
+        """Note that a job that ran waits again: accounting knows how that run ended."""
+        self._requeued.pop(job_id, None)
+        self._came_back[job_id] = 0
 
     async def read(self, jobs: Collection[str], queued: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
         """Look for the fates of those of these jobs that are not in the queue.
@@ -109,6 +125,17 @@ class FateReader:
             for job_id in due:
                 self._searches[job_id].attempts += 1
         await self._ask_controller(self._to_be_shown(due), seen)
+        self._give_up_on(due, seen)
+        await self._ask_for_last_runs()
+
+    def _give_up_on(self, due: Iterable[str], seen: Mapping[str, QueuedJob]) -> None:
+        """Note of jobs that were in the queue, and of which nobody knows any more, that they have ended somehow."""
+        for job_id in due:
+            search = self._searches[job_id]
+            is_hopeless = search.attempts >= ATTEMPTS or (search.was_forgotten and self._log.is_off)
+            if job_id not in self._ended and job_id in seen and is_hopeless:
+                job = msgspec.structs.replace(seen[job_id], state=None, reason=None, ends_at=None)
+                self._ended[job_id] = EndedJob(job=job)
 
     def _forget(self, job_id: str) -> None:
         self._ended.pop(job_id, None)
@@ -138,13 +165,24 @@ class FateReader:
         self._was_asked = True
         self._pause.after_success()
 
-    async def _accounted(self, job_ids: tuple[str, ...]) -> tuple[EndedJob, ...]:
-        """Return what accounting tells of these jobs, whether they have ended or not."""
-        printed = await self._commands.run(*accounting_command(job_ids, self._separator))
+    async def _ask_for_last_runs(self) -> None:
+        due = [job_id for job_id, attempts in self._came_back.items() if attempts < LAST_RUN_ATTEMPTS]
+        if not due or self._log.is_off or not self._pause.is_over:
+            return
+        self._came_back |= {job_id: self._came_back[job_id] + 1 for job_id in due}
+        with contextlib.suppress(SourceError), self._log.attempt():
+            for job_ids in batches(due, JOBS_A_CALL):
+                for ended in await self._accounted(job_ids, last_run=True):
+                    self._requeued[ended.job.job_id] = ended
+                    self._came_back.pop(ended.job.job_id, None)
+
+    async def _accounted(self, job_ids: tuple[str, ...], last_run: bool = False) -> tuple[EndedJob, ...]:
+        """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
+        printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
         if printed.status != 0:
             raise (SourceOffError if _OFF.search(printed.complaint) else SourceError)(printed.complaint)
-        told = parse_accounting(printed.text, self._separator)
-        if printed.text.strip() and not told:
+        told = parse_accounting(printed.text, self._separator, only_ended=last_run)
+        if printed.text.strip() and not told and not last_run:
             raise SourceError("sacct printed what dasktop does not understand")
         return told
 

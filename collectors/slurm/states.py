@@ -25,6 +25,12 @@ ENDED_STATES = frozenset(
 )
 """The base states that a job doesn't leave again by itself (``REVOKED``: a sibling of it runs in another cluster)."""
 
+BAD_ENDS = frozenset({"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"})
+"""Those of them that nobody wanted. That a job is cancelled may be wanted or not."""
+
+WAITING_STATES = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
+"""The states of jobs that wait for their allocation, for the first time or again."""
+
 # SLURM's own mark for a memory kill under cgroups, where a signal would stand: ``OUT_OF_MEMORY 0:125``.
 OUT_OF_MEMORY_SIGNAL = 125
 
@@ -34,6 +40,7 @@ _PLAIN = {
     "DEADLINE": "killed: reached its deadline",
     "NODE_FAIL": "lost: a node failed",
     "PREEMPTED": "stopped: preempted by another job",
+    "REQUEUED": "requeued",
     "REVOKED": "revoked: another cluster runs it",
 }
 
@@ -52,7 +59,10 @@ def explain(ended: EndedJob) -> Fate:
         signal=None if ended.signal == OUT_OF_MEMORY_SIGNAL else ended.signal,
         ended_at=ended.ended_at,
         max_rss_bytes=ended.max_rss_bytes,
-        explanation=_memory_kill(ended) if out_of_memory else _explanation(ended),
+        cpu_seconds=ended.cpu_seconds,
+        explanation=_memory_kill(ended) if out_of_memory else _explanation(ended) + _cause(ended),
+        cancelled_by=_canceller(ended),
+        cause=ended.last_words.cause,
     )
 
 
@@ -68,7 +78,7 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     signals = {ended.signal, *ended.step_signals}
     if ended.job.state != "FAILED":
         return False
-    if OUT_OF_MEMORY_SIGNAL in signals:
+    if OUT_OF_MEMORY_SIGNAL in signals or ended.last_words.out_of_memory:
         return True
     memory_bytes, max_rss_bytes = ended.job.memory_bytes, ended.max_rss_bytes
     if signal.SIGKILL not in signals or memory_bytes is None or max_rss_bytes is None:
@@ -87,8 +97,8 @@ def _explanation(ended: EndedJob) -> str:
     if state == "TIMEOUT":
         return "killed: reached its time limit" + (f" of {plain_duration(limit_seconds)}" if limit_seconds else "")
     if state == "CANCELLED":
-        by = "" if ended.cancelled_by_uid is None else f" by user {ended.cancelled_by_uid}"
-        return f"cancelled{by}" + ("" if ended.job.started_at else " before it started")
+        by = _canceller(ended)
+        return f"cancelled{f' by user {by}' if by else ''}" + ("" if ended.job.started_at else " before it started")
     if state == "FAILED":
         if ended.signal:
             return f"killed by signal {_signal_name(ended.signal)}"
@@ -97,6 +107,14 @@ def _explanation(ended: EndedJob) -> str:
         steps = " and ".join(map(_signal_name, ended.step_signals))
         return f"{how}; a step was killed by signal {steps}" if steps else how
     return _PLAIN.get(state, f"ended as {state}" if state else "ended, and SLURM does not tell how")
+
+
+def _canceller(ended: EndedJob) -> str | None:
+    return ended.cancelled_by or (None if ended.cancelled_by_uid is None else str(ended.cancelled_by_uid))
+
+
+def _cause(ended: EndedJob) -> str:
+    return f": {ended.last_words.cause}" if ended.last_words.cause is not None else ""
 
 
 def _signal_name(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Asks ``sstat`` for the steps of running jobs: new jobs at once, all of them once a minute. Keeps the last answer."""
+"""Asks ``sstat`` for the steps of running jobs: new jobs at once, all of them now and then. Keeps the last answer."""
 
 import contextlib
 from collections import Counter
@@ -12,7 +12,8 @@ from dasktop.collectors.slurm.pacing import Clock, Pause, batches
 from dasktop.collectors.slurm.steps import is_not_yours, parse_steps, real_complaint, steps_command
 from dasktop.collectors.sources import SourceLog
 
-SECONDS_BETWEEN_ROUNDS = 60.0
+SECONDS_BETWEEN_ROUNDS = 300.0
+"""Each job costs slurmctld three calls (22.05), and its nodes some too."""
 JOBS_A_CALL = 100
 # A job that has just started may show no step yet, or one without processes.
 ASKED_WHILE_NEW = 3

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dasktop.collectors.readings import Step
 from dasktop.collectors.slurm.nodelist import expand
 from dasktop.collectors.slurm.queue import is_job_id
-from dasktop.collectors.slurm.values import size_bytes, whole_number
+from dasktop.collectors.slurm.values import duration_seconds, size_bytes, whole_number
 from dasktop.collectors.text import clean
 
-_FIELDS = ("JobID", "NTasks", "MaxRSS", "Nodelist", "Pids")
+_FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids")
 
 # What sstat says, with status 0, of a job that ended in between, waits, or has nothing running at the moment.
 _ABOUT_ONE_JOB = re.compile(r"No steps running for job|couldn't get steps for job")
@@ -43,7 +43,7 @@ def _step(line: str) -> Step | None:
     values = line.split("|")
     if len(values) != len(_FIELDS):
         return None
-    name, tasks, max_rss, nodes, pids = values
+    name, tasks, cpu, max_rss, nodes, pids = values
     job_id, dot, step_id = name.partition(".")
     if not is_job_id(job_id) or not dot or not clean(step_id):
         return None
@@ -55,4 +55,5 @@ def _step(line: str) -> Step | None:
         nodes=expand(nodes),
         pids=tuple(pid for pid in known_pids if pid is not None),
         max_rss_bytes=size_bytes(max_rss),
+        cpu_seconds=duration_seconds(cpu) or None,  # 0 is also what it says where nothing is gathered
     )

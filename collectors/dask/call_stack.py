@@ -1,0 +1,62 @@
+"""Asks a worker what one of its threads is doing, through the scheduler. On request only, never at every poll."""
+
+from dasktop.collectors.dask.connection import Connection
+from dasktop.collectors.dask.plain import mapping, sequence, whole, word
+from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS
+from dasktop.collectors.dask.shipped_worker import FRAME_FIELDS, STACK
+from dasktop.collectors.errors import SourceError
+
+_WORKER_SECONDS = 1.0
+"""For the worker to answer: as long as for its threads, since the next reading of the scheduler waits for it."""
+
+
+async def read_call_stack(
+    connection: Connection, address: str, native_id: int, timeout_seconds: float
+) -> tuple[str, ...]:
+    """Return the thread's calls, the innermost first: a line that tells where, and one with the source, if it's there.
+
+    Parameters
+    ----------
+    connection
+        To a scheduler that holds our handler.
+    address, native_id
+        Of a worker whose threads have been read, and of the thread.
+    timeout_seconds
+        For the scheduler, beside the worker's own time.
+
+    Raises
+    ------
+    SourceError
+        It can't be told, and why.
+    """
+    answers = mapping(
+        await connection.call(
+            ASK_WORKERS,
+            _WORKER_SECONDS + timeout_seconds,
+            addresses=[address],
+            messages=[{"op": STACK, "native_id": native_id}],
+            worker_seconds=_WORKER_SECONDS,
+            all_seconds=_WORKER_SECONDS,
+            at_once=1,
+        )
+    )
+    how, answer = (*sequence(answers.get(address)), None, None)[:2]
+    if how == "answered":
+        told = mapping(answer)
+        if error := word(told.get("error")):
+            raise SourceError(error)
+        if isinstance(told.get("frames"), list | tuple):
+            return tuple(line for frame in sequence(told["frames"]) for line in _lines(sequence(frame)))
+    if how == "silent":
+        raise SourceError(f"the worker didn't answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
+    raise SourceError(word(answer) or "the worker doesn't tell its call stacks")
+
+
+def _lines(frame: tuple[object, ...]) -> list[str]:
+    """Return a call in one line or two."""
+    if len(frame) != len(FRAME_FIELDS):
+        return []
+    told = dict(zip(FRAME_FIELDS, frame, strict=True))
+    where = f"{word(told['name']) or '?'}  {word(told['file']) or '?'}"
+    number, source = whole(told["line"]), word(told["source"])
+    return [where if number is None else f"{where}:{number}", *([f"    {source}"] if source else [])]

@@ -1,0 +1,71 @@
+"""What is made of an allocation: it ends soon, or nothing runs in it."""
+
+from collections.abc import Iterator
+
+from dasktop.collectors.findings.rule import Scene, Suspicion
+from dasktop.collectors.findings.words import for_about, granted_words, named, tasks_of, within
+from dasktop.collectors.jobs import shown_id, workers_of
+from dasktop.collectors.model import Allocated, Job
+from dasktop.collectors.scaling.words import counted
+
+IDLE = "idle-allocation"
+
+
+def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect jobs whose time is nearly over, and say what runs there."""
+    for job in scene.running:
+        left, limit = job.time_left_seconds, job.time_limit_seconds
+        soon = scene.thresholds.walltime_ending_seconds
+        if left is None or left > min(soon, limit / 4 if limit else soon) or not any(workers_of(job)):
+            continue
+        running, waiting = tasks_of(job)
+        tasks = [counted(running, "task") + " running"] if running else []
+        tasks += [f"{waiting:,} waiting" if running else counted(waiting, "task") + " waiting"] if waiting else []
+        yield Suspicion(
+            severity="warning" if running or waiting else "info",
+            job_id=job.job_id,
+            message=f"{named(job)} ends in {within(left)} with {' and '.join(tasks) if tasks else 'no task'}",
+            advice=f"dasktop scale --release {shown_id(job)} moves its results first",
+        )
+
+
+def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect jobs in which nothing runs; where nothing runs anywhere, the whole cluster, once."""
+    running = [job for job in scene.running if any(workers_of(job))]
+    idle = [job for job in running if _is_idle(scene, job)]
+    after_seconds = scene.thresholds.idle_seconds
+    if len(idle) > 1 and len(idle) == len(running):
+        cpus = [job.allocated.cpus for job in idle]
+        memory = [job.allocated.memory_bytes for job in idle]
+        granted = Allocated(
+            cpus=None if None in cpus else sum(filter(None, cpus)),
+            memory_bytes=None if None in memory else sum(filter(None, memory)),
+            gpus=None,
+        )
+        yield Suspicion(
+            severity="info",
+            message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
+            advice="dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself",
+            after_seconds=after_seconds,
+        )
+    # Each is told once others work, and counts from when it became idle; until then, the sentence above says it.
+    for job in idle:
+        yield Suspicion(
+            severity="info" if len(idle) == len(running) else "warning",
+            job_id=job.job_id,
+            message=f"{named(job)} is idle{_for(scene, job.job_id)}: {granted_words(job.allocated)} for nothing",
+            advice=f"dasktop scale --release {shown_id(job)} gives it back",
+            after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
+        )
+
+
+def _is_idle(scene: Scene, job: Job) -> bool:
+    if tasks_of(job) != (0, 0) or any(worker.executing is None for worker in workers_of(job)):
+        return False
+    used, cpus = job.used.cpu_percent, job.allocated.cpus
+    return used is None or cpus is None or used < scene.thresholds.idle_cpu_percent * cpus
+
+
+def _for(scene: Scene, job_id: str | None) -> str:
+    seconds = scene.seconds_since(scene.history.began.get((IDLE, job_id, None)))
+    return f" for {for_about(seconds)}" if seconds else ""

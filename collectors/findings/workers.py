@@ -1,0 +1,113 @@
+"""Workers that don't work: outside SLURM, silent, paused, or started again and again."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dasktop.collectors.findings.rule import Scene, Suspicion
+from dasktop.collectors.findings.words import for_about, rounded_percent
+from dasktop.collectors.jobs import has_ended, seats
+from dasktop.collectors.model import Job, Worker
+from dasktop.collectors.scaling.words import counted, listed
+from dasktop.collectors.slurm.values import plain_duration, plain_size
+
+MOST_OUTSIDE = 3
+"""More workers than so many outside SLURM are one finding."""
+
+# distributed.worker_memory: a nanny ends a worker at 95 per cent, which seldom is the moment of a heartbeat.
+_KILLED_ABOVE_PERCENT = 80
+
+
+def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect workers that said themselves that they run in no job."""
+    outside = [worker for worker in scene.snapshot.unplaced_workers if worker.outside_slurm]
+    advice = "SLURM neither limits nor counts what runs there"
+    if len(outside) > MOST_OUTSIDE:
+        names = listed([worker.name for worker in outside])
+        yield Suspicion("info", f"{counted(len(outside), 'worker')} run outside SLURM: {names}", advice)
+        return
+    for worker in outside:
+        on = f" on {worker.host}" if worker.host else ""
+        yield Suspicion("info", f"worker {worker.name}{on} runs outside SLURM", advice, worker=worker.name)
+
+
+def worker_silent(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect workers whose heartbeat is overdue."""
+    workers = list(seats(scene.snapshot))
+    # distributed.scheduler.heartbeat_interval: from 200 workers on no more than 200 heartbeats a second.
+    patience = max(scene.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
+    for job, worker in workers:
+        seconds = worker.last_seen_seconds
+        if seconds is None or seconds < patience or (job is not None and _is_over(job)):
+            continue
+        runs = f", {counted(worker.executing, 'task')} on it" if worker.executing else ""
+        suspended = job is not None and job.state == "SUSPENDED"
+        yield Suspicion(
+            severity="warning",
+            job_id=job.job_id if job is not None else None,
+            worker=worker.name,
+            message=f"worker {worker.name} has been silent for {for_about(seconds)}{runs}"
+            + (": its job is suspended" if suspended else ""),
+            advice=(
+                "scontrol resume lets its job go on" if suspended else "it hangs, was stopped, or a task holds the GIL"
+            )
+            + "; dask gives it up after worker-ttl (5 min)",
+            # A scheduler that was busy itself (it runs in a notebook) reads heartbeats later than it is read.
+            after_seconds=scene.another_reading_seconds,
+        )
+
+
+def worker_paused(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect workers that start no task, as they have too little memory left."""
+    for job, worker in seats(scene.snapshot):
+        if worker.status != "paused":
+            continue
+        memory, limit = worker.memory_bytes, worker.memory_limit_bytes
+        at = f" at {rounded_percent(memory, limit)} % of {plain_size(limit)}" if memory is not None and limit else ""
+        yield Suspicion(
+            severity="warning",
+            job_id=job.job_id if job is not None else None,
+            worker=worker.name,
+            message=f"worker {worker.name} is paused{at}: it starts no task",
+            advice="smaller partitions, fewer threads a worker, or more memory",
+            after_seconds=scene.thresholds.worker_paused_seconds,
+        )
+
+
+def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
+    """Suspect workers that their nanny had to start anew more than once of late.
+
+    ``Client.restart`` starts all of them anew, and is no fault of any: what all have in common doesn't count.
+    """
+    window = scene.thresholds.worker_restart_window_seconds
+    restarts = Counter(
+        {
+            seat: sum((scene.now - at).total_seconds() <= window for at in times)
+            for seat, times in scene.history.restarts.items()
+        }
+    )
+    by_seat = {(job.job_id if job is not None else None, worker.name): worker for job, worker in seats(scene.snapshot)}
+    common = min((restarts[seat] for seat in by_seat), default=0) if len(by_seat) > 1 else 0
+    for (job_id, name), worker in by_seat.items():
+        number = restarts[job_id, name] - common
+        if number < scene.thresholds.worker_restarts:
+            continue
+        yield Suspicion(
+            severity="warning",
+            job_id=job_id,
+            worker=name,
+            message=f"worker {name} was started anew {number} times within {plain_duration(int(window))}"
+            + _is_near_limit(worker),
+            advice="its log tells why; often a task needs more memory than the worker's limit",
+            began=scene.history.restarts[job_id, name][0],
+        )
+
+
+def _is_over(job: Job) -> bool:
+    return has_ended(job) or job.state == "COMPLETING"
+
+
+def _is_near_limit(worker: Worker) -> str:
+    memory, limit = worker.memory_bytes, worker.memory_limit_bytes
+    if memory is None or not limit or 100 * memory < _KILLED_ABOVE_PERCENT * limit:
+        return ""
+    return f", and holds {rounded_percent(memory, limit)} % of {plain_size(limit)} again"

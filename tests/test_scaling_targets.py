@@ -1,0 +1,42 @@
+"""Targets out of what people type."""
+
+import pytest
+
+from dasktop.collectors.errors import PlanError
+from dasktop.collectors.model import Adaptive
+from dasktop.collectors.scaling.targets import bounds_from, count_from, memory_from
+
+
+@pytest.mark.parametrize(("text", "count"), [("0", 0), ("12", 12), (" 7 ", 7), ("000", 0)])
+def test_counts(text, count):
+    assert count_from(text) == count
+
+
+@pytest.mark.parametrize("text", ["", " ", "-1", "1.5", "1e3", "ten", "٣", "²", "9" * 30])
+def test_no_counts(text):
+    with pytest.raises(PlanError, match="is no number"):
+        count_from(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("200GB", 200 * 10**9), ("64 GiB", 64 * 2**30), ("1.5TB", 15 * 10**11), ("1024", 1024)]
+)
+def test_memory(text, amount):
+    assert memory_from(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "GB", "lots", "0", "-1GB", "1 parsec", "1e999GB"])
+def test_no_memory(text):
+    with pytest.raises(PlanError, match="is no amount of memory"):
+        memory_from(text)
+
+
+def test_bounds():
+    assert bounds_from("2:10") == Adaptive(minimum=2, maximum=10)
+    assert bounds_from("3:3") == Adaptive(minimum=3, maximum=3)
+
+
+@pytest.mark.parametrize("text", ["", ":", "5", "5:", ":5", "5:2", "1:2:3", "-1:2", "a:b"])
+def test_no_bounds(text):
+    with pytest.raises(PlanError, match="is not MIN:MAX"):
+        bounds_from(text)
