@@ -1,0 +1,59 @@
+"""The parts of a job's anatomy that each of its processes has: threads and a memory limit. Pure."""
+
+from dasktop.collectors.anatomy.checks import AGREES, UNKNOWN, Check, part, same, same_of_each
+from dasktop.collectors.anatomy.facts import Facts, value_of
+from dasktop.collectors.anatomy.model import Part
+from dasktop.collectors.anatomy.words import each, memory_limit, nthreads, size
+from dasktop.collectors.scaling.words import counted
+from dasktop.collectors.slurm.script_request import Figure
+
+
+def threads(facts: Facts) -> Part:
+    """Compare cores ÷ processes with ``--nthreads``, and the threads of each worker."""
+    cores, processes, script = facts.asked.cores, facts.asked.processes, value_of(facts.script.nthreads)
+    asked = cores // processes if cores and processes else None
+    left_over = cores % processes if cores and processes and script in (None, asked) else 0
+    checks = [
+        same(asked, script, "the script gives each worker {1}, not {0} threads"),
+        Check("rounded", f"{cores} cores in {processes} processes leave {left_over} over") if left_over else UNKNOWN,
+        same_of_each(script or asked, facts.workers, nthreads, lambda number: counted(number, "thread")),
+    ]
+    return part(
+        "threads",
+        checks,
+        asked=None if asked is None else f"{cores} ÷ {processes} = {asked}",
+        script=facts.script.nthreads,
+        running=each(facts.workers, nthreads, str),
+    )
+
+
+def limit(facts: Facts) -> Part:
+    """Compare memory ÷ processes with ``--memory-limit``, and the limit of each worker."""
+    memory, processes, script = facts.asked.memory_bytes, facts.asked.processes, facts.script.memory_limit
+    asked = memory / processes if memory and processes else None
+    checks = [
+        _limit_in_script(asked, script, facts.asked.memory_step / (processes or 1)),
+        same_of_each(value_of(script), facts.workers, memory_limit, size),
+    ]
+    return part(
+        "limit",
+        checks,
+        asked=None if asked is None or memory is None else f"{size(memory)} ÷ {processes} = {size(asked)}",
+        script=script,
+        running=each(facts.workers, memory_limit, size),
+    )
+
+
+def _limit_in_script(asked: float | None, script: Figure | None, slack: float) -> Check:
+    """Compare a limit that dask-jobqueue writes with two decimals: ``3.73GiB`` now, ``4.00GB`` in 2021.
+
+    What was asked may be less by `slack`, if it was made up from what it had been rounded up to.
+    """
+    if asked is None or script is None or script.value is None:
+        return UNKNOWN
+    off, half_step = script.value - asked, script.step / 2 + 1
+    if abs(off) < 1 or (slack and -slack - half_step <= off <= half_step):
+        return AGREES
+    if abs(off) <= half_step:
+        return Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, to two decimals")
+    return Check("differs", f"the script limits each worker to {size(script.value)}, not {size(asked)}")
