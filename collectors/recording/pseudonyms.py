@@ -1,0 +1,122 @@
+"""What stands for a name: the same for the same thing, and of its form, so that programs can still read it. No I/O."""
+
+import hashlib
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable
+
+_ADDRESS = re.compile(r"([A-Za-z][\w+.-]*)://(\[[^\]]*\]|[^:/\s]*)(:\d+)?(.*)", re.DOTALL)
+_NUMBERED = re.compile(r"(.*?)((?:-+[0-9]+)*)", re.DOTALL)
+_THREAD = re.compile(r"(.+?)-(Dask-[A-Za-z-]*Threads)((?:-+[0-9]+)*)", re.DOTALL)
+_KEY_GROUP = re.compile(r"\W*(.+?)(?:-[0-9a-f]{6,}|['\"]?, |$)", re.DOTALL)
+
+_RANDOM_ID = re.compile(r"Scheduler-[0-9a-f-]{36}")
+_HOST = re.compile(r"host[0-9]+")
+
+_PUBLIC_NAMES = frozenset({"SLURMCluster", "LocalCluster", "dask-worker", "dask_mpi", "MainThread", "IO loop"})
+_PUBLIC_HOSTS = frozenset({"localhost", "0.0.0.0", "127.0.0.1", "[::1]", "::1", ""})  # noqa: S104 - a text
+
+
+class Pseudonyms:
+    """Names and what they are replaced by."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, str]] = {}
+        self._salt = secrets.token_bytes(16)
+        self.known: dict[str, str] = {}
+        """Every name that was replaced so far as a whole, and by what."""
+
+    def of(self, kind: str, name: str) -> str:
+        """Return ``user1``, ``user2``, … for the names of a kind."""
+        if not name or name.isdecimal():
+            return name
+        return self._remembered(kind, name, lambda number: f"{kind}{number}")
+
+    def user(self, name: str) -> str:
+        """Return what stands for a user, also for one that is a number. That one may be any other number in a text."""
+        return self._numbered("user", name) if name.isdecimal() else self.of("user", name)
+
+    def is_host(self, stands_for: str) -> bool:
+        """Whether this stands for a host's name."""
+        return _HOST.fullmatch(stands_for) is not None
+
+    def host(self, name: str) -> str:
+        """Return what stands for a host: ``host3`` for ``n012``, ``host3.example`` for ``n012.cluster.site``."""
+        if name in _PUBLIC_HOSTS:
+            return name
+        bare = name.strip("[]")
+        try:
+            version = ipaddress.ip_address(bare).version
+        except ValueError:
+            label, dot, _ = name.partition(".")
+            stands_for = self.of("host", label) + (".example" if dot else "")
+            self.known[name] = stands_for
+            return stands_for
+        if version == 6:
+            return name.replace(bare, self._remembered("ip6", bare, lambda number: f"2001:db8::{number:x}"))
+        return self._remembered(
+            "ip", name, lambda number: f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        )
+
+    def address(self, address: str) -> str:
+        """Return an address with another host; its port stays."""
+        parts = _ADDRESS.fullmatch(address)
+        if parts is None:
+            return self.of("address", address)
+        scheme, host, port, rest = parts.groups()
+        if rest.strip("/0123456789"):
+            rest = f"/{self.of('path', rest)}"
+        scheme = scheme if scheme in {"tcp", "tls", "ucx", "ucxx", "ws", "wss", "inproc", "http", "https"} else "other"
+        stands_for = f"{scheme}://{self.host(host)}{port or ''}{rest}"
+        self.known[address] = stands_for
+        return stands_for
+
+    def worker(self, name: str) -> str:
+        """Return what stands for a worker or for the cluster; numbers behind the name stay, and the usual name."""
+        if "://" in name:
+            return self.address(name)
+        word, numbers = _parts(_NUMBERED, name)
+        if word in _PUBLIC_NAMES:
+            return name
+        stands_for = self.of("name", word) + numbers
+        self.known[name] = stands_for
+        return stands_for
+
+    def thread(self, name: str) -> str:
+        """Return what stands for a thread; those of dask begin with the worker's name."""
+        parts = _THREAD.fullmatch(name)
+        return f"{self.worker(parts[1])}-{parts[2]}{parts[3]}" if parts else self.worker(name)
+
+    def job(self, name: str) -> str:
+        """Return what stands for a job's name; the one that dask-jobqueue gives to all stays."""
+        return name if name in _PUBLIC_NAMES else self.of("job-name-", name)
+
+    def job_id(self, text: str) -> str:
+        """Return a job's id; SLURM's are numbers and stay, those of others may hold a host's name."""
+        return self.of("job", text)
+
+    def scheduler_id(self, text: str) -> str:
+        """Return the scheduler's id, which is random unless somebody chose one."""
+        return text if _RANDOM_ID.fullmatch(text) else self.of("scheduler", text)
+
+    def task_key(self, key: str) -> str:
+        """Return ``task3-5f0c…``: 3 for all that begin alike, the rest for this one. Not remembered: there are many."""
+        group = _KEY_GROUP.match(key)
+        digest = hashlib.blake2b(key.encode(errors="replace"), key=self._salt, digest_size=6).hexdigest()
+        return f"{self._numbered('task', group[1] if group else key)}-{digest}"
+
+    def _numbered(self, kind: str, name: str) -> str:
+        of_kind = self._of.setdefault(kind, {})
+        return of_kind.setdefault(name, f"{kind}{len(of_kind) + 1}")
+
+    def _remembered(self, kind: str, name: str, form: Callable[[int], str]) -> str:
+        of_kind = self._of.setdefault(kind, {})
+        if name not in self.known:  # else it is the name of something else, too
+            of_kind[name] = self.known[name] = form(len(of_kind) + 1)
+        return self.known[name]
+
+
+def _parts(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
+    match = pattern.fullmatch(text)
+    return (match[1], match[2]) if match else (text, "")

@@ -1,0 +1,90 @@
+"""A feed whose snapshots are recorded as they pass. The screen behind it sees them, and the recorder's own trouble."""
+
+from collections.abc import Callable, Collection
+
+from msgspec.structs import replace
+
+from dasktop.collectors.feed import Event, Feed
+from dasktop.collectors.logs.model import LogWish
+from dasktop.collectors.lookups import Question
+from dasktop.collectors.model import Snapshot, Source
+from dasktop.collectors.recording.recorder import Recorder
+from dasktop.collectors.scaling.model import ScalePlan
+
+SOURCE = "recording"
+
+
+class RecordedFeed:
+    """Another `Feed`, recorded.
+
+    Parameters
+    ----------
+    feed
+        Where snapshots come from.
+    recorder
+        Closed when the feed is stopped.
+    """
+
+    def __init__(self, feed: Feed, recorder: Recorder) -> None:
+        self._feed = feed
+        self._recorder = recorder
+
+    def start(self, deliver: Callable[[Event], None]) -> None:
+        """Begin to hand over events, each snapshot to the recorder first."""
+
+        def record_and_deliver(event: Event) -> None:
+            if isinstance(event, Snapshot):
+                self._recorder.take(event)
+                event = with_fault(event, self._recorder.fault)
+            deliver(event)
+
+        self._feed.start(record_and_deliver)
+
+    def stop(self) -> None:
+        """End, and close the recording."""
+        self._feed.stop()
+        self._recorder.close()
+
+    def look_for_schedulers(self) -> None:
+        """Find out what other schedulers there are."""
+        self._feed.look_for_schedulers()
+
+    def choose(self, address: str) -> None:
+        """Answer a `Choice`. The recording goes on, with the snapshots of that scheduler."""
+        self._feed.choose(address)
+
+    def watch_threads(self, workers: Collection[str]) -> None:
+        """Read the threads of these workers; they are recorded too."""
+        self._feed.watch_threads(workers)
+
+    def refresh(self) -> None:
+        """Ask all sources."""
+        self._feed.refresh()
+
+    def change_interval(self, direction: int) -> None:
+        """Ask dask more often, or less often."""
+        self._feed.change_interval(direction)
+
+    def carry_out(self, plan: ScalePlan) -> None:
+        """Carry out a plan."""
+        self._feed.carry_out(plan)
+
+    def give_up(self) -> None:
+        """Interrupt what is being carried out."""
+        self._feed.give_up()
+
+    def look_up(self, question: Question) -> None:
+        """Look something up; answers are not recorded."""
+        self._feed.look_up(question)
+
+    def read_log(self, wish: LogWish | None) -> None:
+        """Read of a log file; that is not recorded."""
+        self._feed.read_log(wish)
+
+
+def with_fault(snapshot: Snapshot, fault: str | None) -> Snapshot:
+    """Return the snapshot with the recorder's trouble beside that of the sources; it is not recorded itself."""
+    if fault is None:
+        return snapshot
+    trouble = Source(name=SOURCE, state="error", age_seconds=None, latency_seconds=None, error=f"recording: {fault}")
+    return replace(snapshot, sources=(*snapshot.sources, trouble))

@@ -1,0 +1,212 @@
+"""Writes snapshots to a recording while they are taken, in a thread of its own: a disk that hangs holds up nobody."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from dasktop.collectors.errors import RecordingError
+from dasktop.collectors.model import Snapshot
+from dasktop.collectors.recording.allowance import Allowance
+from dasktop.collectors.recording.file import RecordingFile, refuse_to_overwrite
+from dasktop.collectors.recording.lines import RECORDING_VERSION, Head, Lines
+from dasktop.collectors.recording.redaction import Redactor
+from dasktop.collectors.text import clean
+
+MOST_WAITING = 100
+CLOSE_SECONDS = 2.0
+"""How long an end waits for what is still to be written. It is little, but the disk may be slow."""
+
+
+class Scribe:
+    """Writes one snapshot after the other to a new recording, at once.
+
+    Parameters
+    ----------
+    path
+        A file that is not there yet; gzipped if it ends in ``.gz``.
+    redact
+        Whether users, hosts, paths and names are replaced, see `Redactor`.
+    allowance
+        What may be left out; ``None``: nothing.
+
+    Raises
+    ------
+    RecordingError
+        There can't be a recording; the text says why.
+    """
+
+    def __init__(self, path: str, *, redact: bool = False, allowance: Allowance | None = None) -> None:
+        why_not = refuse_to_overwrite(path)
+        if why_not is not None:
+            raise RecordingError(clean(why_not))
+        self._redactor = Redactor() if redact else None
+        self._allowance = allowance or Allowance(None)
+        self._lines = Lines()
+        self._left_out = 0
+        self._is_empty = True
+        head = Head(
+            recording=RECORDING_VERSION, program=f"dasktop {_version()}", begun_at=datetime.now(UTC), redacted=redact
+        )
+        try:
+            self._file = RecordingFile(path)
+            self._file.add(msgspec.json.encode(head), begins_member=True)
+        except OSError as error:
+            raise RecordingError(fault_words(path, error)) from None
+
+    def write(self, snapshot: Snapshot, unseen: int = 0) -> None:
+        """Write a snapshot, if the allowance permits.
+
+        Parameters
+        ----------
+        snapshot
+            The next in time.
+        unseen
+            How many before it never came here.
+
+        Raises
+        ------
+        OSError
+            It could not be written; the next is told whole.
+        """
+        self._left_out += unseen
+        if not self._allowance.permits(snapshot):
+            self._left_out += 1
+            return
+        line, is_whole = self._lines.line(
+            self._redactor.redacted(snapshot) if self._redactor else snapshot, self._left_out
+        )
+        try:
+            self._allowance.spend(self._file.add(line, begins_member=is_whole))
+        except OSError:
+            self._lines.begin_anew()
+            self._left_out += 1
+            raise
+        self._left_out = 0
+        self._is_empty = False
+
+    def close(self) -> None:
+        """End the file; one without any snapshot is taken away again.
+
+        Raises
+        ------
+        OSError
+            Its end could not be written; all lines are there all the same.
+        """
+        try:
+            self._file.close()
+        finally:
+            if self._is_empty:
+                Path(self._file.path).unlink(missing_ok=True)
+
+
+class Recorder:
+    """Takes snapshots from any thread, never waits, and tells of what goes wrong.
+
+    Parameters
+    ----------
+    path, redact
+        As for `Scribe`.
+    tell
+        Called from the recorder's thread with a line for the user when writing fails, once until it works again.
+
+    Raises
+    ------
+    RecordingError
+        There can't be a recording.
+    """
+
+    def __init__(self, path: str, *, redact: bool = False, tell: Callable[[str], None] | None = None) -> None:
+        self.fault: str | None = None
+        """What is wrong just now, in one line."""
+        self._path = path
+        self._tell = tell
+        self._scribe = Scribe(path, redact=redact, allowance=Allowance())
+        self._waiting: queue.Queue[tuple[Snapshot, int] | None] = queue.Queue(MOST_WAITING)
+        self._unseen = 0
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Have a snapshot written. From one thread at a time."""
+        if self._is_closed:
+            return
+        try:
+            self._waiting.put_nowait((snapshot, self._unseen))
+        except queue.Full:
+            self._unseen += 1
+            self._fail(f"{clean(self._path)}: the disk does not keep up; what comes now is not recorded")
+        else:
+            self._unseen = 0
+
+    def close(self) -> None:
+        """Write what is still to be written, for `CLOSE_SECONDS` at most, and end the file."""
+        self._is_closed = True
+        try:
+            self._waiting.put(None, timeout=CLOSE_SECONDS)
+        except queue.Full:
+            return
+        self._thread.join(CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            for snapshot, unseen in iter(self._waiting.get, None):
+                self._write(snapshot, unseen)
+        finally:
+            try:
+                self._scribe.close()
+            except OSError as error:
+                self._fail(fault_words(self._path, error))
+
+    def _write(self, snapshot: Snapshot, unseen: int) -> None:
+        try:
+            self._scribe.write(snapshot, unseen)
+        except OSError as error:
+            self._fail(fault_words(self._path, error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours; what is watched goes on being watched
+            self._fail(clean(f"{self._path}: a fault of the recorder itself: {type(error).__name__}: {error}"))
+        else:
+            self.fault = None
+
+    def _fail(self, words: str) -> None:
+        if self.fault is None and self._tell is not None:
+            self._tell(words)
+        self.fault = words
+
+
+def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool) -> None:
+    """Write a new recording of all these snapshots.
+
+    Raises
+    ------
+    RecordingError
+        It could not be written.
+    """
+    scribe = Scribe(path, redact=redact)
+    try:
+        try:
+            for snapshot in snapshots:
+                scribe.write(snapshot)
+        finally:
+            scribe.close()
+    except OSError as error:
+        raise RecordingError(fault_words(path, error)) from None
+
+
+def fault_words(path: str, error: OSError) -> str:
+    """Return one line for what the system said."""
+    if isinstance(error, FileExistsError):
+        return clean(f"{path} is there already; a recording overwrites nothing: name another file")
+    return clean(f"{path} can't be written: {error.strerror or error}")
+
+
+def _version() -> str:
+    try:
+        return version("dasktop")
+    except PackageNotFoundError:
+        return "?"

@@ -1,0 +1,97 @@
+"""Replaces what tells who and where: users, accounts, hosts, addresses, paths, names and task keys. Does no I/O.
+
+The same thing becomes the same replacement in all snapshots that one `Redactor` has seen, so that what belonged
+together still does. Ids of jobs and processes, numbers, states and times stay. In free text (reasons, errors, findings)
+only words stay that dasktop's own source knows; a field that is new to this module is taken for free text.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model import Record, Snapshot
+from dasktop.collectors.recording.pseudonyms import Pseudonyms
+from dasktop.collectors.recording.redacted_text import TextRedactor
+
+R = TypeVar("R", bound=Record)
+Rule = Callable[[str], str]
+
+_KEPT = (
+    "Source.name",
+    "Source.state",
+    "Thread.role",
+    "Worker.evidence",
+    "Job.array_task_id",
+    "Job.evidence",
+    "Finding.code",
+    "Finding.severity",
+)
+
+
+class Redactor:
+    """Remembers what it replaced by what."""
+
+    def __init__(self) -> None:
+        self._names = Pseudonyms()
+        self._text = TextRedactor(self._names)
+        self._is_learning = False
+
+    def redacted(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with everything replaced."""
+        self._is_learning = True
+        self._record(snapshot)  # the names first, wherever they stand, to know them in the texts
+        self._is_learning = False
+        return self._record(snapshot)
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        names = self._names
+        return dict.fromkeys(_KEPT, lambda text: text) | {
+            "Cluster.scheduler_address": names.address,
+            "Owner.name": names.worker,
+            "Owner.host": names.host,
+            "Owner.job_ids": names.worker,
+            "Owner.job_ids values": names.job_id,
+            "Cluster.scheduler_id": names.scheduler_id,
+            "Job.job_id": names.job_id,
+            "Job.array_job_id": names.job_id,
+            "Job.het_job_id": names.job_id,
+            "Finding.job_id": names.job_id,
+            "Worker.name": names.worker,
+            "Worker.address": names.address,
+            "Worker.host": names.host,
+            "Task.node": names.host,
+            "Thread.name": names.thread,
+            "Thread.task_key": names.task_key,
+            "Job.name": names.job,
+            "Job.user": names.user,
+            "Fate.cancelled_by": names.user,
+            "Job.account": lambda text: names.of("account", text),
+            "Job.partition": lambda text: names.of("partition", text),
+            "Job.qos": lambda text: names.of("qos", text),
+            "Job.nodes": names.host,
+            "Finding.worker": names.worker,
+        }
+
+    def _record(self, record: R) -> R:
+        kind = type(record).__name__
+        new = {}
+        for name in record.__struct_fields__:
+            value = getattr(record, name)
+            if value is not None and not isinstance(value, int | float):
+                new[name] = self._value(value, f"{kind}.{name}")
+        return replace(record, **new)
+
+    def _value(self, value: Any, place: str) -> Any:
+        if isinstance(value, str):
+            rule = self._rules.get(place)
+            return rule(value) if rule else value if self._is_learning else self._text.redacted(value)
+        if isinstance(value, Record):
+            return self._record(value)
+        if isinstance(value, tuple):
+            return tuple(self._value(item, place) for item in value)
+        if isinstance(value, dict):
+            return {self._value(key, place): self._value(item, f"{place} values") for key, item in value.items()}
+        return value

@@ -1,0 +1,46 @@
+"""The words that may stay in a redacted text: those of dasktop's own source, which are public. Reads that source."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+_WORD = re.compile("[A-Za-z]+")
+_HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# Parts of SLURM's reason codes that dasktop has no other use for.
+_OF_REASONS = """
+account admin allowed array assoc association avail bad begin billing burst buffer cleaning constraints cpu cpus
+deadline dependency depend docker down energy failed failure features fed front grp gres held image inactive invalid
+job jobs launch license licenses limit max maximum maint mem memory min minutes mode node nodes none not number
+oversubscribe partition per permitted priority prolog qos raw req required requeue requeued reservation reset resource
+resources run script signal stage start submit system task threads threshold time timeout tres unavailable unk unknown
+usage user wait wall wckey
+"""
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return the words, in lower case."""
+    words = set(_OF_REASONS.split())
+    for package in ("dasktop.collectors", "dasktop.tui"):
+        for source in _sources(files(package)):
+            words |= {word.lower() for text in _WORD.findall(source) for word in (text, *_HUMP.findall(text))}
+    return frozenset(words)
+
+
+def is_public(word: str) -> bool:
+    """Tell whether a word, or each part of one in camel case, is in the vocabulary."""
+    known = vocabulary()
+    if not (word.isascii() and word.isalpha()):
+        return False
+    return word.lower() in known or all(hump.lower() in known for hump in _HUMP.findall(word))
+
+
+def _sources(folder: Traversable) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith(".py"):
+            yield entry.read_text(encoding="utf-8")

@@ -1,0 +1,138 @@
+"""Differences between snapshots: whatever changes, what is made of them is exactly what was told."""
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.model import Finding, Snapshot, from_json, to_json
+from dasktop.collectors.recording.column import change, changed
+from dasktop.collectors.recording.difference import Base
+from tests.recordings import life
+from tests.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
+
+NUMBERS = st.none() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False)
+CELLS = NUMBERS | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+def document(shown: Snapshot) -> dict:
+    return msgspec.json.decode(to_json(shown))
+
+
+def there_and_back(was: Snapshot, now: Snapshot) -> Snapshot:
+    told = msgspec.json.encode(Base(document(was)).difference(document(now)))
+    return from_json(msgspec.json.encode(Base(document(was)).patched(msgspec.json.decode(told))))
+
+
+def written_alike(one: object, other: object) -> bool:
+    return msgspec.json.encode(one) == msgspec.json.encode(other)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=20))
+def test_any_column_comes_back(rows):
+    old, new = [was for was, _ in rows], [now for _, now in rows]
+    told = change(old, new)
+    if told is None:
+        assert written_alike(old, new)
+    else:
+        assert written_alike(changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+
+
+@given(st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)), max_size=30), st.integers(0, 4))
+def test_decimal_fractions_come_back(rows, digits):
+    old, new = ([value / 10**digits for value in column] for column in zip(*rows, strict=True)) if rows else ([], [])
+    told = change(old, new)
+    assert written_alike(new if told is None else changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [(0.0, -0.0), (1, 1.0), (1, True), (None, 0), (1e300, 1e-300), (0.1 + 0.2, 0.3)]
+)
+def test_what_is_hardly_another_value_is_one(was, now):
+    told = change([was, 5], [now, 5])
+    assert told is not None
+    assert written_alike(changed([was, 5], told), [now, 5])
+    assert math.copysign(1, changed([was], change([was], [now]))[0]) == math.copysign(1, now)
+
+
+numbers = st.none() | st.integers(0, 2**40)
+percents = st.none() | st.floats(0, 1e5) | st.integers(0, 4000).map(lambda value: value / 10)
+words = st.none() | st.text(max_size=6)
+threads = st.builds(thread, st.integers(1, 5), cpu_percent=percents, task_key=words)
+workers = st.builds(
+    worker,
+    st.sampled_from("abcdef"),
+    cpu_percent=percents,
+    memory_bytes=numbers,
+    status=words,
+    last_seen_seconds=percents,
+    threads=st.lists(threads, max_size=3).map(tuple),
+)
+tasks = st.builds(task, st.lists(workers, max_size=3), step_id=words, task_id=st.none() | st.integers(0, 3))
+jobs = st.builds(
+    job,
+    st.sampled_from(["1", "2", "3"]),
+    st.lists(tasks, max_size=3),
+    state=words,
+    nodes=st.lists(st.text(max_size=3)).map(tuple),
+) | st.sampled_from([pending(), ended()])
+findings = st.builds(
+    Finding,
+    code=st.just("c"), severity=st.just("error"), job_id=words, worker=words, message=st.text(), since=st.none(),
+)  # fmt: skip
+snapshots = st.builds(
+    snapshot,
+    st.lists(jobs, max_size=4),
+    st.lists(workers, max_size=2),
+    taken_at=st.datetimes(timezones=st.just(everyday().taken_at.tzinfo)),
+    findings=st.lists(findings, max_size=2).map(tuple),
+    sources=st.lists(st.builds(source, st.just("dask"), error=words), max_size=2).map(tuple),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(snapshots, snapshots)
+def test_any_snapshot_comes_back_from_any_other(was, now):
+    assert to_json(there_and_back(was, now)) == to_json(from_json(to_json(now)))
+
+
+def test_a_busy_cluster_comes_back():
+    first, *others = life(jobs=10, count=200, processes=2)
+    assert [there_and_back(first, other) for other in others] == others
+
+
+def test_what_does_not_change_is_not_told():
+    shown = everyday()
+    told = Base(document(shown)).difference(document(replace(shown, taken_at=pending().submitted_at)))
+    assert set(told) == {"taken_at", "since"}
+
+
+def test_a_job_s_use_is_not_told_twice():
+    first, second = life(jobs=5, count=2)
+    told = Base(document(first)).difference(document(second))["jobs"]
+    assert told["summed"] == ["used.cpu_percent", "used.memory_bytes"]
+    assert not told["columns"].keys() & set(told["summed"])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"jobs": {"rows": [0, 10**9]}},
+        {"jobs": {"rows": [5]}},
+        {"jobs": {"columns": {"state": {"to": ["RUNNING"]}}}},
+        {"jobs": {"columns": {"state": {"at": [99], "to": ["RUNNING"]}}}},
+        {"jobs": {"columns": {"state": {"plus": [1]}}}},
+        {"jobs": {"columns": {"nosuch": {"to": []}}}},
+        {"jobs": []},
+        {"jobs": {"whole": {"job_id": ["1"]}}},
+        {"workers": {"rows": [0, 1]}},
+        {"workers": {"columns": {"nthreads": {"plus": [1, "a"]}}}},
+        {"cluster": 7},
+    ],
+)
+def test_what_is_no_difference_is_refused(told):
+    with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError)):
+        from_json(msgspec.json.encode(Base(document(everyday())).patched(told)))

@@ -1,0 +1,212 @@
+"""Redaction: nothing of the names is left, and what belonged together still does."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.model import Finding, Snapshot, to_json
+from dasktop.collectors.recording.redaction import Redactor
+from tests.recordings import life
+from tests.snapshots import NO_CLUSTER, cluster, ended, everyday, job, snapshot, source, task, thread, worker
+
+# Letters that no word of ours begins with: whatever is left of these is a leak, and no coincidence.
+secrets = st.text(st.sampled_from("abcxyzé.-_ 07"), min_size=1, max_size=8).map(lambda text: f"Zq{text}Zq")
+SENTENCES = [
+    "{}",
+    "job 12 of {} failed",
+    "held by {}, who knows",
+    "/home/{}/data.csv: no such file",
+    "tcp://{}:8786 did not answer",
+    "worker {}-0-1 on {} is gone",
+    "File '/opt/{}/x.py', line 3: {}",
+    "{}@{}.example.org",
+    "No module named '{}'",
+]
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
+    """Return a snapshot, and every secret in it."""
+    said: list[str] = []
+
+    def secret() -> str:
+        said.append(draw(st.sampled_from(said)) if said and draw(st.booleans()) else draw(secrets))
+        return said[-1]
+
+    def sentence() -> str:
+        return re.sub(r"\{\}", lambda _: secret(), draw(st.sampled_from(SENTENCES)))
+
+    fate = ended().fate
+    assert fate is not None
+    fate = replace(fate, state=f"CANCELLED by {secret()}", explanation=sentence())
+    running = thread(name=f"{secret()}-Dask-Default-Threads-12-3", task_key=f"('{secret()}-8a7f0d5e', 3)")
+    shown = job(
+        "4711",
+        [
+            task(
+                [
+                    worker(
+                        f"{secret()}-0-1",
+                        address=f"tcp://{secret()}:40000",
+                        host=secret(),
+                        threads=(running,),
+                    )
+                ],
+                node=secret(),
+            )
+        ],
+        name=secret(), user=secret(), account=secret(), partition=secret(), qos=secret(),
+        reason=sentence(), nodes=(secret(),), fate=fate,
+    )  # fmt: skip
+    found = Finding(
+        code="lost-job",
+        severity="error",
+        job_id="4711",
+        worker=secret(),
+        message=sentence(),
+        advice=sentence(),
+        since=None,
+    )
+    owner = replace(cluster().owner, class_name=secret(), name=secret(), host=secret(), job_ids={secret(): "4711"})
+    return (
+        snapshot(
+            [shown],
+            findings=(found,),
+            sources=(source("dask", error=sentence()),),
+            cluster=cluster(scheduler_address=f"tls://{secret()}:8786", owner=owner),
+        ),
+        said,
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(told())
+def test_no_secret_is_left(given_told):
+    shown, said = given_told
+    redacted = to_json(Redactor().redacted(shown)).decode()
+    for secret in said:
+        assert secret not in redacted
+    assert "Zq" not in redacted, "nor a part of one"
+
+
+def everywhere(shown: Snapshot) -> Iterator[tuple[str, ...]]:
+    for each in shown.jobs:
+        for of_job in each.tasks:
+            for of_task in of_job.workers:
+                yield each.job_id, each.user or "", of_job.node or "", of_task.host or "", of_task.address, of_task.name
+
+
+def test_what_was_the_same_still_is_and_what_was_not_is_not():
+    redactor = Redactor()
+    pairs: dict[tuple[int, str], str] = {}
+    for shown in life(jobs=5, count=30, processes=3):
+        for before, after in zip(everywhere(shown), everywhere(redactor.redacted(shown)), strict=True):
+            for place, (was, now) in enumerate(zip(before, after, strict=True)):
+                assert pairs.setdefault((place, was), now) == now
+    assert len({(place, now) for (place, _), now in pairs.items()}) == len(pairs)
+
+
+def test_figures_states_and_ids_stay():
+    shown = everyday()
+    redacted = Redactor().redacted(shown)
+    assert redacted.totals == shown.totals
+    assert [(each.job_id, each.state, each.used) for each in redacted.jobs] == [
+        (each.job_id, each.state, each.used) for each in shown.jobs
+    ]
+
+
+def test_names_that_everybody_s_cluster_has_stay():
+    redacted = Redactor().redacted(snapshot([job(tasks=[task([worker("SLURMCluster-0-0")])])]))
+    assert redacted.jobs[0].name == "dask-worker"
+    assert redacted.jobs[0].tasks[0].workers[0].name == "SLURMCluster-0-0"
+    assert redacted.cluster.owner.class_name == "SLURMCluster"
+
+
+def test_the_cluster_s_name_is_the_same_in_its_workers_names():
+    owner = replace(cluster().owner, name="genome", job_ids={"genome-3": "4709"})
+    redacted = Redactor().redacted(snapshot([job(tasks=[task([worker("genome-3-1")])])], cluster=cluster(owner=owner)))
+    name = redacted.cluster.owner.name
+    assert redacted.cluster.owner.job_ids == {f"{name}-3": "4709"}
+    assert redacted.jobs[0].tasks[0].workers[0].name == f"{name}-3-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "becomes"),
+    [
+        ("ReqNodeNotAvail, UnavailableNodes:n012", "ReqNodeNotAvail, UnavailableNodes:host1"),
+        ("AssocGrpCPUMinutesLimit", "AssocGrpCPUMinutesLimit"),
+        ("used 402M of the 100M it had asked for", "used 402M of the 100M it had asked for"),
+        ("10.1.2.3 does not answer", "198.18.0.1 does not answer"),
+        ("ModuleNotFoundError: No module named 'secretlab.core'", "ModuleNotFoundError: No module named 'word1'"),
+        ("/home/ada/x.err, then /home/ada/x.err and ~/y", "/path1, then /path1 and /path2"),
+        ("ada's job on n012: n012", "user1's job on host1: host1"),
+    ],
+)
+def test_texts(text, becomes):
+    shown = snapshot([replace(ended("4701", "FAILED", text), nodes=("n012",))], cluster=NO_CLUSTER)
+    explanation = Redactor().redacted(shown).jobs[0].fate.explanation
+    assert explanation == becomes
+
+
+AWKWARD = [
+    ("nobody answers at 10.1.2.3.", "10.1.2.3"),
+    ("at fe80::1ff:fe23:4567:890a%eth0", "4567"),
+    ("at 2001:db8:85a3::8a2e:370:7334", "7334"),
+    ("tcp://[2001:db8:85a3::8a2e:370:7334]:8786 is gone", "85a3"),
+    ("ReqNodeNotAvail, UnavailableNodes:n[012-014,17]", "012"),
+    ("UnavailableNodes:node[01-16]", "node[01"),
+    ("UnavailableNodes:gpu-a[1-4]-ib", "gpu"),
+    ("mark@page.org wrote", "page.org"),
+    ("read mark_notebook and mark-notebook and data/mark/x", "mark"),
+    ("MARK's job; Mark said", "Mark"),
+    ("n012.cluster.site is down", "cluster.site"),
+    ("host login.cluster.org is down", "login.cluster.org"),
+    ("cancelled by user 48213377", "48213377"),
+    ("cancelled by user will before it started", "will"),
+    ("File '/home/Ada Lovelace/My Project/data.csv'", "Lovelace"),
+    ("PASSWORD=hunter2", "hunter2"),
+    ("https://mark:secret@n012.cluster.site/x?y=z", "secret"),
+    (r"C:\Users\mark\x, \\server\share", "Users"),
+    ("file:///home/mark/x and s3://bucket-mark/key", "bucket"),
+    ("n012-ib0:8786, ssh mark@n012", "n012"),
+    ("~will", "will"),
+    ("Müller: keine Rechte", "Müller"),
+    ("it waits for lab-members", "lab"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), AWKWARD)
+def test_awkward_texts(text, secret):
+    """Names of ordinary words, in any case, joined to others; and hosts and addresses that only a text tells of."""
+    shown = job("1", [task([worker("n012-0", host="n012.cluster.site")])], user="mark", account="lab", nodes=("n012",))
+    found = Finding(code="x", severity="error", job_id="1", worker=None, message=text, since=None)
+    redacted = Redactor().redacted(snapshot([shown], findings=(found,), cluster=NO_CLUSTER))
+    assert secret not in redacted.findings[0].message
+    for name in ("mark", "lab", "n012"):
+        assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
+
+
+def test_ids_that_are_no_numbers():
+    owner = replace(cluster().owner, job_ids={"w-0": "12.batch.site.org"})
+    shown = snapshot([job("12.batch.site.org")], cluster=cluster(owner=owner, scheduler_id="mine"))
+    redacted = Redactor().redacted(shown)
+    assert redacted.cluster.scheduler_id == "scheduler1"
+    assert redacted.cluster.owner.job_ids == {"name1-0": redacted.jobs[0].job_id}
+    assert "site" not in redacted.jobs[0].job_id
+
+
+def test_users_that_are_numbers_stay_apart_and_numbers_stay():
+    fate = replace(ended().fate, explanation="cancelled by user 1001", cancelled_by="1001")
+    redacted = Redactor().redacted(snapshot([job("1001", user="1001", fate=fate), job("7", user="1002")]))
+    assert [(each.job_id, each.user) for each in redacted.jobs] == [("1001", "user1"), ("7", "user2")]
+    assert redacted.jobs[0].fate.explanation == "cancelled by user user1"
+
+
+def test_times_and_figures_stay():
+    text = "as of 2026-11-25T12:00:00Z and 12:00:05, 1-02:03:04 left, 5.5 GiB of 80 %, dask 2026.8.0"
+    shown = snapshot([ended("1", "FAILED", text)], cluster=NO_CLUSTER)
+    assert Redactor().redacted(shown).jobs[0].fate.explanation == text

@@ -1,0 +1,201 @@
+"""A recording as a feed: played at its own pace, faster, step by step, and gone to any moment."""
+
+import queue
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.feed import Event, Failure
+from dasktop.collectors.logs.model import LogPart, Tail
+from dasktop.collectors.lookups import Answer, BatchScript
+from dasktop.collectors.model import Snapshot, to_json
+from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.recording.recorder import write_all
+from dasktop.collectors.recording.replay import SPEEDS, ReplayFeed
+from tests.recordings import life
+from tests.snapshots import TAKEN_AT
+
+LIFE = list(life(jobs=2, count=400))
+
+
+class Played:
+    """A replay under test: what it hands over, and where it is."""
+
+    def __init__(self, path: Path) -> None:
+        self.feed = ReplayFeed(Recording(str(path)))
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.position: ReplayPosition | None = None
+        self.feed.start(self.events.put)
+
+    def next(self, kind: type, seconds: float = 10.0) -> Event:
+        deadline = time.monotonic() + seconds
+        while True:
+            event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
+            if isinstance(event, ReplayPosition):
+                self.position = event
+            if isinstance(event, kind):
+                return event
+
+    def opened(self) -> None:
+        while self.position is None or self.position.is_opening:
+            self.next(ReplayPosition)
+        self.next(Snapshot)
+
+    def shown(self) -> int:
+        """Return which one is handed over next."""
+        return LIFE.index(self.next(Snapshot))
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "recording.gz"
+    write_all(str(path), LIFE, redact=False)
+    return path
+
+
+@pytest.fixture
+def played(path) -> Iterator[Played]:
+    played = Played(path)
+    played.opened()
+    yield played
+    played.feed.stop()
+
+
+def test_it_begins_with_the_first_and_plays_on_by_itself(played):
+    assert played.position.number == 1
+    assert played.position.count == 400
+    assert played.position.is_playing
+    began_at = time.monotonic()
+    assert played.shown() == 1
+    assert 1 < time.monotonic() - began_at < 4, "two seconds, as when it was taken"
+
+
+def test_fast(played):
+    for _ in SPEEDS:
+        played.feed.change_speed(1)
+    while played.position.speed != SPEEDS[-1]:
+        played.next(ReplayPosition)
+    shown = [played.shown() for _ in range(3)]
+    assert shown == sorted(shown)
+    assert shown[-1] - shown[0] > 40, "those between are left out"
+    while played.position.is_playing:
+        played.next(ReplayPosition)
+    assert played.position.number == 400, "it stops at the end"
+
+
+def test_steps_pause(played):
+    played.feed.step(1)
+    assert played.shown() == 1
+    assert not played.position.is_playing
+    played.feed.step(5)
+    played.feed.step(-2)
+    assert [played.shown(), played.shown()] == [6, 4]
+    played.feed.step(-100)
+    assert played.shown() == 0
+    played.feed.step(10_000)
+    assert played.shown() == 399
+    with pytest.raises(queue.Empty):
+        played.next(Snapshot, 0.5)
+
+
+def test_seeking(played):
+    played.feed.toggle()
+    played.shown()
+    for seconds, index in (
+        (10, 4),
+        (10, 9),
+        (600, 309),
+        (-10, 304),
+        (0.001, 305),
+        (-0.001, 304),
+        (-1e6, 0),
+        (1e6, 399),
+    ):
+        played.feed.seek_by(seconds)
+        assert abs(played.shown() - index) <= 1, seconds
+    played.feed.seek_share(0.5)
+    assert abs(played.shown() - 200) <= 1
+    played.feed.seek_to(LIFE[123].taken_at + timedelta(seconds=1))
+    assert played.shown() == 123
+    played.feed.seek_to(TAKEN_AT - timedelta(days=9))
+    assert played.shown() == 0
+
+
+def test_to_the_next_finding_and_back(played):
+    played.feed.seek_mark(1)
+    assert played.shown() == 300
+    assert not played.position.is_playing
+    assert [mark.code for mark in played.position.marks] == ["lost-job"]
+    played.feed.step(5)
+    played.feed.seek_mark(-1)
+    assert [played.shown(), played.shown()] == [305, 300]
+
+
+def test_at_the_end_it_begins_again(played):
+    played.feed.step(10_000)
+    assert played.shown() == 399
+    played.feed.toggle()
+    assert played.shown() == 0
+    assert played.position.is_playing
+
+
+def test_what_is_not_in_it_is_told(played):
+    question = BatchScript(job_id="4000")
+    played.feed.look_up(question)
+    answer = played.next(Answer)
+    assert answer.question == question
+    assert "recording" in answer.error
+    played.feed.read_log(Tail(path="/x"))
+    assert "recording" in played.next(LogPart).problem
+
+
+def test_lines_that_are_no_good_are_passed_by(tmp_path):
+    path = tmp_path / "recording"
+    write_all(str(path), LIFE[:20], redact=False)
+    lines = path.read_bytes().split(b"\n")
+    for number in (3, 4, 20):
+        lines[number] = lines[number].replace(b'"columns":{', b'"columns":{"nosuch":{},')
+    path.write_bytes(b"\n".join(lines))
+    played = Played(path)
+    played.opened()
+    played.feed.step(2)
+    assert played.shown() == 4, "on, past two"
+    played.feed.step(-1)
+    assert played.shown() == 1, "back, past two"
+    played.feed.step(100)
+    assert played.shown() == 18, "there is none behind it"
+    assert "3 lines left out" in played.position.remark
+    played.feed.stop()
+
+
+def test_when_no_line_is_any_good_it_ends_with_the_reason(tmp_path):
+    path = tmp_path / "recording"
+    path.write_bytes(to_json(LIFE[0]).replace(b'"jobs":[', b'"jobs":[7,') + b"\n")
+    played = Played(path)
+    failure = played.next(Failure)
+    assert failure.exit_status == 2
+    assert str(path) in failure.message
+
+
+def test_a_clock_that_was_set_back(tmp_path):
+    path = tmp_path / "recording"
+    back = [replace(shown, taken_at=shown.taken_at - timedelta(hours=1)) for shown in LIFE[10:20]]
+    write_all(str(path), [*LIFE[:10], *back], redact=False)
+    played = Played(path)
+    played.opened()
+    played.feed.step(15)
+    assert played.next(Snapshot) == back[5]
+    played.feed.step(4)
+    assert played.next(Snapshot) == back[9]
+    played.feed.stop()
+
+
+def test_it_ends_soon(played):
+    began_at = time.monotonic()
+    played.feed.stop()
+    assert time.monotonic() - began_at < 0.5
