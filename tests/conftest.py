@@ -4,18 +4,27 @@ No test can submit, change or cancel anything on a SLURM that it did not start, 
 """
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests import ssh_server
 from tests.slurm.cluster import RealSlurm
 from tests.slurm.environment import without_slurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
 from tests.slurm.site import SiteSlurm
 
+pytest.register_assert_rewrite("tests.carrying_out")
+
 # An empty file: SLURM's commands then end at once, while for a file that is missing they wait a minute.
 NO_SLURM = os.devnull
 SITE_ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()
+CONFIGURATIONS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+_NUMBERS = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,12 +36,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("untimed", deadline=None)  # how long an example takes tells of the machine, not of us
+    settings.load_profile("untimed")
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
-    _replace_environment(without_slurm(os.environ) | {"SLURM_CONF": NO_SLURM})
+    folder = config.stash[CONFIGURATIONS] = tempfile.TemporaryDirectory(prefix="dasktop-config-")
+    _replace_environment(without_slurm(os.environ) | {"SLURM_CONF": NO_SLURM, "XDG_CONFIG_HOME": folder.name})
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     _replace_environment(config.stash[SITE_ENVIRONMENT])
+    config.stash[CONFIGURATIONS].cleanup()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,12 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly what was left out for want of a SLURM."""
-    left_out = sum(REASON in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
-    if left_out:
-        terminalreporter.write_sep("=", "tests against a real SLURM", yellow=True)
-        terminalreporter.write_line(f"{left_out} left out. {REASON}: {', '.join(missing_programs())}.")
-        terminalreporter.write_line("CONTRIBUTING.md tells how to install them. DASKTOP_REQUIRE_SLURM=1 forbids this.")
+    """Say plainly what was left out for want of a SLURM, or of OpenSSH."""
+    for heading, reason, missing in (
+        ("tests against a real SLURM", REASON, missing_programs()),
+        ("tests over a real ssh connection", ssh_server.REASON, ssh_server.missing_programs()),
+    ):
+        left_out = sum(reason in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+        if left_out:
+            terminalreporter.write_sep("=", heading, yellow=True)
+            terminalreporter.write_line(f"{left_out} left out. {reason}: {', '.join(missing)}.")
+            terminalreporter.write_line(
+                "CONTRIBUTING.md tells how to install them. DASKTOP_REQUIRE_SLURM=1 forbids this."
+            )
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +90,13 @@ def _the_slurm_that_a_test_asked_for(request: pytest.FixtureRequest, monkeypatch
     slurm: RealSlurm | SiteSlurm = request.getfixturevalue("real_slurm")
     for name, value in slurm.environment.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _a_configuration_of_its_own(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test read the developer's configuration, nor what another test has left in one."""
+    folder = Path(pytestconfig.stash[CONFIGURATIONS].name) / str(next(_NUMBERS))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
 
 
 def _replace_environment(environment: Mapping[str, str]) -> None:

@@ -133,7 +133,8 @@ class Workers(DaskProcess):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.wait_for(lambda: sum("Registered to:" in line for line in self.log) >= self._count, "the workers")
+        # The last line that a worker writes while it starts: only from then on does its log stay as it is.
+        self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= self._count, "the workers")
         return self
 
 

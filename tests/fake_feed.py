@@ -4,6 +4,9 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from dasktop.collectors.feed import Event
+from dasktop.collectors.logs.model import LogWish
+from dasktop.collectors.lookups import Question
+from dasktop.collectors.scaling.model import ScalePlan
 
 
 class FakeFeed:
@@ -14,13 +17,22 @@ class FakeFeed:
         self.chosen: list[str] = []
         self.watched: list[set[str]] = []
         self.refreshes = 0
+        self.looks = 0
+        self.interval_changes: list[int] = []
         self.stops = 0
+        self.plans: list[ScalePlan] = []
+        self.given_up = 0
+        self.questions: list[Question] = []
+        self.log_wishes: list[LogWish | None] = []
 
     def start(self, deliver: Callable[[Event], None]) -> None:
         self.deliver = deliver
 
     def stop(self) -> None:
         self.stops += 1
+
+    def look_for_schedulers(self) -> None:
+        self.looks += 1
 
     def choose(self, address: str) -> None:
         self.chosen.append(address)
@@ -30,6 +42,21 @@ class FakeFeed:
 
     def refresh(self) -> None:
         self.refreshes += 1
+
+    def change_interval(self, direction: int) -> None:
+        self.interval_changes.append(direction)
+
+    def carry_out(self, plan: ScalePlan) -> None:
+        self.plans.append(plan)
+
+    def give_up(self) -> None:
+        self.given_up += 1
+
+    def look_up(self, question: Question) -> None:
+        self.questions.append(question)
+
+    def read_log(self, wish: LogWish | None) -> None:
+        self.log_wishes.append(wish)
 
     def hand_over(self, *events: Event) -> None:
         """Deliver from another thread, as a sampler does; returns when all are in the screen's queue."""

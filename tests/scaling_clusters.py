@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from distributed import Client, Future, wait
+from msgspec.structs import replace
 
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
@@ -24,10 +25,16 @@ from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
 
 PATIENCE_SECONDS = 90
+PROGRAM = [sys.executable, "-m", "dasktop.tui", "scale"]
 PROCESSES = 2
-CORES = 2
-IMPORTS = "from dask_jobqueue import SLURMCluster; from distributed import Client, wait"
-SETTINGS = f"cores={CORES}, memory='2GB', walltime='00:20:00', interface='lo'"
+IMPORTS = """
+from dask_jobqueue import SLURMCluster
+from distributed import Client, wait
+class NumberedCluster(SLURMCluster):  # as dask-jobqueue 0.7.0 to 0.7.2 named jobs
+    def _new_worker_name(self, number):
+        return number
+"""
+SETTINGS = "memory='2GB', walltime='00:20:00', interface='lo'"
 DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
 
 BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]
@@ -64,27 +71,43 @@ class Cluster:
         How many to start with; all are waited for.
     settings
         More of `SLURMCluster`'s, as Python.
+    processes
+        How many each job has, of one core each.
+    kind
+        Its class.
     """
 
-    def __init__(self, slurm: SlurmCommands, notebook: Notebook, folder: Path, jobs: int, settings: str) -> None:
+    def __init__(
+        self,
+        slurm: SlurmCommands,
+        notebook: Notebook,
+        folder: Path,
+        jobs: int,
+        settings: str,
+        processes: int = PROCESSES,
+        kind: str = "SLURMCluster",
+    ) -> None:
         self.slurm = slurm
         self.notebook = notebook
         self.runs = folder / "runs"
         self.runs.touch()
+        self.end = folder / "end"
         self.environment = slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
         self.log = folder / "state" / "dasktop" / "actions.log"
         self.steps: list[Progress] = []
         notebook.run(
-            f"cluster = SLURMCluster({SETTINGS}, {DASHBOARD}, {settings})\n"
+            f"cluster = {kind}(cores={processes}, {SETTINGS}, {DASHBOARD}, {settings})\n"
             f"client = Client(cluster); cluster.scale(jobs={jobs})\n"
-            "def work(i, seconds, log):\n"
-            "    import time\n"
+            "def work(i, seconds, log, end):\n"
+            "    import os, time\n"
             "    with open(log, 'a') as file:\n"
             "        print(i, file=file)\n"
-            "    time.sleep(seconds)\n"
+            "    time.sleep(seconds or 0)\n"
+            "    while seconds is None and not os.path.exists(end):\n"
+            "        time.sleep(0.05)\n"
             "    return i\n"
         )
-        self.wait_for_workers(jobs * PROCESSES)
+        self.wait_for_workers(jobs * processes)
         self.address: str = notebook.value("cluster.scheduler_address")
         self.options = Options(address=self.address, dask_timeout_seconds=20)
 
@@ -98,13 +121,20 @@ class Cluster:
             PATIENCE_SECONDS,
         )
 
-    def compute(self, tasks: int, seconds: float = 0.0, wait: bool = True) -> None:
-        """Start tasks whose results the notebook keeps."""
-        self.notebook.run(
-            f"futures = client.map(work, range({tasks}), seconds={seconds}, log={str(self.runs)!r}, pure=False)"
-        )
+    def compute(self, tasks: int, seconds: float | None = 0.0, wait: bool = True) -> None:
+        """Start tasks whose results the notebook keeps; where they take ``None`` seconds, until `end_tasks`."""
+        files = f"log={str(self.runs)!r}, end={str(self.end)!r}"
+        self.notebook.run(f"futures = client.map(work, range({tasks}), seconds={seconds}, {files}, pure=False)")
         if wait:
             self.notebook.run("wait(futures)")
+
+    def end_tasks(self) -> None:
+        self.end.touch()
+
+    @property
+    def started(self) -> int:
+        """How many tasks were started so far."""
+        return len(self.runs.read_text().split())
 
     def started_twice(self) -> int:
         """Wait for all results, and return how many tasks were started more often than once."""
@@ -136,15 +166,30 @@ class Cluster:
         return plan(await self.snapshot(), target)
 
     async def carry_out(self, chosen: ScalePlan, drain_seconds: float = 60.0) -> Outcome:
-        return await carry_out(
-            chosen, self.address, self.options, self.steps.append, drain_seconds, environment=self.environment
-        )
+        options = replace(self.options, drain_seconds=drain_seconds)
+        return await carry_out(chosen, self.address, options, self.steps.append, environment=self.environment)
 
     async def scale(self, target: Target, drain_seconds: float = 60.0) -> Outcome:
         return await self.carry_out(await self.plan(target), drain_seconds)
 
     def step_was(self, step: str) -> bool:
         return any(progress.step == step for progress in self.steps)
+
+    async def command(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start ``dasktop scale`` on this cluster, without a terminal."""
+        return await asyncio.create_subprocess_exec(
+            *(*PROGRAM, self.address, *arguments),
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def run(self, *arguments: str) -> tuple[int | None, str, str]:
+        """Run ``dasktop scale`` on this cluster; return its status, and what it wrote to both outputs."""
+        process = await self.command(*arguments)
+        told, steps = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+        return process.returncode, told.decode(), steps.decode()
 
 
 class Plain:
@@ -163,14 +208,22 @@ class Plain:
     def options(self, slurm_timeout_seconds: float = 20.0) -> Options:
         return Options(address=self.address, dask_timeout_seconds=20, slurm_timeout_seconds=slurm_timeout_seconds)
 
-    async def plan(self, target: Target) -> ScalePlan:
-        poller = Poller(self.options(), self.environment)
+    async def snapshot(self, options: Options | None = None) -> Snapshot:
+        poller = Poller(options or self.options(), self.environment)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()
-            return plan(poller.snapshot(), target)
+            return poller.snapshot()
         finally:
             await poller.close()
+
+    async def wait_for_workers(self, number: int) -> None:
+        """Wait until so many have come to the scheduler."""
+        async with Client(self.address, asynchronous=True) as client:
+            await client.wait_for_workers(number, PATIENCE_SECONDS)
+
+    async def plan(self, target: Target) -> ScalePlan:
+        return plan(await self.snapshot(), target)
 
     async def scale(self, target: Target, report: Report = lambda _: None) -> Outcome:
         chosen = await self.plan(target)
@@ -178,7 +231,7 @@ class Plain:
 
     def instead_of(self, program: str, does: str) -> dict[str, str]:
         """Return an environment in which a SLURM command does something else."""
-        folder = self.runs.parent / "bin"
+        folder = self.runs.parent / f"{program}-instead"
         folder.mkdir(exist_ok=True)
         (folder / program).write_text(f"#!/bin/sh\n{does}\n")
         (folder / program).chmod(0o755)

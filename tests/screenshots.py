@@ -5,13 +5,13 @@ The pictures are of the program, not of a drawing: the recorded snapshot goes th
 
 import asyncio
 import os
-import re
 import sys
 import time
 from pathlib import Path
 
 from dasktop.collectors import model
 from dasktop.tui.app import DasktopApp
+from dasktop.tui.picture import picture_of
 from tests.fake_feed import FakeFeed
 
 REPOSITORY = Path(__file__).parents[1]
@@ -34,12 +34,7 @@ async def draw_tree() -> str:
         await pilot.pause()
         await pilot.press(*TREE)
         await pilot.pause()
-        return self_contained(app.export_screenshot(title="dasktop"))
-
-
-def self_contained(svg: str) -> str:
-    """Return the picture without the web fonts that it would fetch, and with its blanks kept by all viewers."""
-    return re.sub(r"@font-face\s*{[^}]*}\s*", "", svg).replace("<text ", '<text xml:space="preserve" ')
+        return picture_of(app)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """A real terminal for tests: a program in tmux, keys in, screen out."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -34,21 +35,42 @@ class Terminal:
         self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / "tmux.sock"), "-f", os.devnull]
         self._status = folder / "status"
         script = folder / "run.sh"
-        script.write_text(f"{shlex.join(command)}\necho $? >'{self._status}'\nsleep 600\n")
-        # Who sets these means another terminal's size, and programs would believe it rather than this one's.
-        inherited = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
+        # The shell outlives a Ctrl-C that is meant for the command.
+        script.write_text(f"trap : INT\n{shlex.join(command)}\necho $? >'{self._status}'\nsleep 600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
-            environment={**inherited, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
         )
 
     def screen(self) -> str:
         """Return what is on the screen, lines without their trailing spaces."""
         return self._run("capture-pane", "-p").rstrip("\n")
 
+    def sgr(self) -> set[int]:
+        """Return the numbers of all renditions on the screen; of a colour beyond the sixteen, the first only."""
+        sent = re.findall(r"\x1b\[([0-9;]*)m", self._run("capture-pane", "-p", "-e"))
+        plain = (re.sub(r"\b([34]8);(5;\d+|2;\d+;\d+;\d+)", r"\1", numbers) for numbers in sent)
+        return {int(number or 0) for numbers in plain for number in numbers.split(";")}
+
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names: ``q``, ``Enter``, ``Down``, ``C-c``, …"""
         self._run("send-keys", *keys)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Make the terminal larger or smaller."""
+        self._run("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def write_from_outside(self, text: str) -> None:
+        """Write to the terminal as another program does that knows nothing of the one that runs in it."""
+        Path(self._run("display-message", "-p", "#{pane_tty}").strip()).write_text(text)
+
+    def accept_copies(self) -> None:
+        """Let programs set the clipboard (OSC 52), which tmux refuses unless it is told."""
+        self._run("set-option", "-s", "set-clipboard", "on")
+
+    def clipboard(self) -> str:
+        """Return what was copied last."""
+        return self._run("show-buffer")
 
     def wait_for(self, true_of_screen: Callable[[str], object] | str, timeout: float = WAIT_SECONDS) -> str:
         """Wait until the screen holds a text, or until a function of it is true, and return the screen."""

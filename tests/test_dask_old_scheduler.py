@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.dask.collector import DaskCollector, check
+from dasktop.collectors.scaling.model import Progress
 from tests.dask_processes import Scheduler, Workers, read_until
+from tests.giving_back import Giving
 from tests.terminal import Terminal
 
 VERSION = "2023.5.0"
@@ -33,6 +35,27 @@ done.result()
 spinning = client.submit(spin, 60, key="spin", pure=False)
 waiting = [client.submit(time.sleep, 60, key=("sleep", i), pure=False) for i in range(3)]
 sys.stdin.read()
+"""
+
+
+# Computes 20 results on one worker, begins one more that ends when a file is there, and gathers when it is told to.
+WORK = """
+import os, sys, time
+from distributed import Client, wait
+client = Client(sys.argv[1])
+def work(i, folder, file):
+    with open(os.path.join(folder, "started"), "a") as started:
+        print(i, file=started)
+    while not os.path.exists(os.path.join(folder, file)):
+        time.sleep(0.1)
+    return i
+where = {"folder": sys.argv[2], "workers": ["going-0"], "allow_other_workers": True}
+results = client.map(work, range(20), file=".", **where)
+wait(results)
+results.append(client.submit(work, 20, file="go on", **where))
+print("at work", flush=True)
+sys.stdin.readline()
+print(sum(client.gather(results)))
 """
 
 
@@ -95,7 +118,7 @@ async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
     reading = await read_until(collector, lambda seen: all(w.worker.memory_bytes for w in seen.workers))
     assert collector.refusal is None
     assert reading.cluster.dask_version == VERSION
-    assert reading.cluster.scheduler_id == await check(old_scheduler.address, None, 5)
+    assert reading.cluster.scheduler_id == (await check(old_scheduler.address, None, 5)).scheduler_id
     assert {worker.worker.name for worker in reading.workers} == {"old-0", "old-1"}
     for seen in reading.workers:
         assert seen.place is not None
@@ -103,6 +126,8 @@ async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
         assert seen.worker.nanny_pid == old_workers.pid
         assert seen.worker.host == os.uname().nodename
         assert seen.worker.spilled_bytes == 0
+        assert seen.worker.transfers is not None
+        assert seen.worker.transfers.outgoing_count_total == 0
     assert len(old_scheduler.log[before:]) <= 2
     await collector.close()
 
@@ -135,3 +160,39 @@ def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
         terminal.wait_for("MainThread")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
+
+
+@pytest.fixture
+def client_at_work(old_python: Path, old_scheduler: Scheduler, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A client of the old version, and two workers; what it starts stands in a file."""
+    going = ("--nthreads", "1", "--name", "going")
+    command = [old_python, "-c", WORK, old_scheduler.address, tmp_path]
+    with Workers(old_scheduler.address, *going, count=2, python=old_python):
+        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert client.stdout is not None
+        assert client.stdout.readline() == "at work\n"
+        yield client
+        client.kill()
+        client.wait()
+
+
+async def test_a_job_is_given_back_without_a_loss(
+    old_scheduler: Scheduler, client_at_work: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    reading = await collector.read()
+    await collector.close()
+    assert reading.cluster.scheduler_id is not None
+    victims = [seen.worker.address for seen in reading.workers if seen.worker.name == "going-0"]
+    giving = Giving(old_scheduler.address, reading.cluster.scheduler_id, victims)
+
+    def go_on(progress: Progress) -> None:
+        if progress.step == "drain":
+            (tmp_path / "go on").touch()
+
+    await giving.back(go_on)
+    assert giving.slurm.cancelled == ["7"]
+    assert {"drain", "replicate"} <= set(giving.steps)
+    told, _ = client_at_work.communicate("gather\n")
+    assert told == f"{sum(range(21))}\n"
+    assert sorted(map(int, (tmp_path / "started").read_text().split())) == list(range(21))

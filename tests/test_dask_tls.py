@@ -77,7 +77,7 @@ async def complaint(address: str, tls: TlsFiles | None) -> str:
 
 async def test_reads_with_certificates(scheduler: Scheduler, ours: TlsFiles) -> None:
     assert scheduler.address.startswith("tls://")
-    assert await check(scheduler.address, ours, TIMEOUT_SECONDS) == scheduler.id
+    assert (await check(scheduler.address, ours, TIMEOUT_SECONDS)).scheduler_id == scheduler.id
     collector = DaskCollector(scheduler.address, tls=ours)
     for _ in range(2):
         reading = await collector.read()
@@ -88,8 +88,8 @@ async def test_reads_with_certificates(scheduler: Scheduler, ours: TlsFiles) -> 
 async def test_reads_with_certificates_from_dasks_configuration(scheduler: Scheduler, ours: TlsFiles) -> None:
     client = {"ca-file": ours.ca_file, "client": {"cert": ours.cert, "key": ours.key}}
     with dask.config.set({"distributed.comm.tls": {**dask.config.get("distributed.comm.tls"), **client}}):
-        assert await check(scheduler.address, None, TIMEOUT_SECONDS) == scheduler.id
-        assert await check(scheduler.address, TlsFiles(), TIMEOUT_SECONDS) == scheduler.id
+        assert (await check(scheduler.address, None, TIMEOUT_SECONDS)).scheduler_id == scheduler.id
+        assert (await check(scheduler.address, TlsFiles(), TIMEOUT_SECONDS)).scheduler_id == scheduler.id
 
 
 async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:
@@ -110,7 +110,7 @@ async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as plain:
         address = plain.address.replace("tcp://", "tls://")
         assert await complaint(address, ours) == f"{address} is not encrypted: say {plain.address}"
-        assert await check(plain.address, ours, TIMEOUT_SECONDS) == plain.id, (
+        assert (await check(plain.address, ours, TIMEOUT_SECONDS)).scheduler_id == plain.id, (
             "certificates that aren't needed do no harm"
         )
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import jsonschema
@@ -42,6 +44,14 @@ def marked(environment) -> list[psutil.Process]:
     return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+def busy_threads(screen: str) -> dict[str, int]:
+    """Return how many threads of each job are busy, by a screen with all workers in one list."""
+    busy: Counter[str] = Counter()
+    for job_id, threads in re.findall(r"▸ (\d+) SLURMCluster-\d+-\d .* (\d)/2", screen):
+        busy[job_id] += int(threads)
+    return busy
+
+
 def wait_until_nothing_is_left(environment) -> None:
     deadline = time.monotonic() + END_SECONDS
     while left := marked(environment) or list(Path(environment["TMPDIR"]).iterdir()):
@@ -67,6 +77,9 @@ def test_snapshot(environment, tmp_path):
         assert {worker.evidence for worker in workers} <= {"owner", "environment"}
         assert job.allocated.cpus is not None
     assert [job.reason for job in snapshot.jobs if job.state == "PENDING"] == ["Resources"]
+    [failed] = [job for job in snapshot.jobs if job.fate]
+    assert failed.state == "FAILED"
+    assert "ModuleNotFoundError: No module named 'regional_model'" in failed.fate.explanation
     assert snapshot.unplaced_workers == ()
 
 
@@ -74,17 +87,43 @@ def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):
     result = subprocess.run(DEMO, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS)
     assert (result.returncode, result.stderr) == (0, "")
     assert "3 of 4 jobs · 6 workers" in result.stdout
-    assert result.stdout.count("SLURMCluster-") == 6
+    assert result.stdout.count("▸ SLURMCluster-") == 6
     assert not marked(environment)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_on_a_screen(environment, tmp_path, size):
-    with Terminal(DEMO, tmp_path, environment, *size) as terminal:
+def test_on_a_screen(environment, tmp_path):
+    with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
         terminal.wait_for("PENDING", START_SECONDS)
         terminal.wait_for("6 workers", START_SECONDS)
-        terminal.press("Down", "Down", "Right")
+        terminal.wait_for("! job 1 is lost", START_SECONDS)  # from then on it is the last row
+        terminal.press("g", "Down", "Down", "Right")
         terminal.wait_for("Dask-0")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    wait_until_nothing_is_left(environment)
+
+
+def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
+    """With the help's keys: the log line of a failed job, a worker near its limit, why a job waits, an idle one."""
+    with Terminal(DEMO, tmp_path, environment, 80, 24) as terminal:
+        terminal.wait_for("6 workers", START_SECONDS)
+        terminal.wait_for("! job 1 is lost", START_SECONDS)  # from then on it is the last row
+        terminal.press("g", "Down", "Down", "Right")
+        terminal.wait_for("Dask-0")
+        terminal.press("n", "T")
+        terminal.wait_for("ModuleNotFoundError: No module named 'regional_model'")
+        terminal.press("q", "/", *"finding:paused", "Enter")
+        terminal.wait_for(lambda screen: re.search(r"paused .* 9[0-4]% ", screen), START_SECONDS)
+        terminal.press("Escape", "/", *"state:pending", "Enter")
+        terminal.wait_for(lambda screen: "Resources" in screen and "RUNNING" not in screen)
+        terminal.press("Enter")
+        terminal.wait_for("waits for")
+        terminal.press("Escape")
+        terminal.wait_for("JOB")
+        terminal.press("Escape")
+        terminal.wait_for("RUNNING")
+        terminal.press("w")
+        terminal.wait_for(lambda screen: list(busy_threads(screen).values()).count(0) == 1)
         terminal.press("q")
         assert terminal.wait_for_end() == 0
     wait_until_nothing_is_left(environment)

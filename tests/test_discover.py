@@ -61,6 +61,28 @@ class TestDiscover:
             found = await discover(scripts, TlsFiles())
         assert [candidate.origin for candidate in found] == ["script of job 7", "script of job 8"]
 
+    async def test_how_large_each_is(self, scheduler):
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None
+        ) as other:
+            scripts = [
+                script("7", [scheduler.address]),
+                script("8", [other.scheduler_address]),
+                script("9", [other.scheduler_address]),
+            ]
+            found = await discover(scripts, TlsFiles())
+            unasked = await discover((), TlsFiles(), "squeue is not on PATH", watched=scheduler.address)
+        assert [(candidate.workers, candidate.jobs) for candidate in found] == [(0, 1), (2, 2)]
+        assert [(candidate.workers, candidate.jobs) for candidate in unasked] == [(0, None)]
+
+    async def test_the_one_that_is_watched_need_not_be_found_otherwise(self, scheduler):
+        (found,) = await discover((), TlsFiles(), watched=scheduler.address)
+        assert (found.address, found.origin) == (scheduler.address, "watched until now")
+        (found,) = await discover([script("7", [scheduler.address])], TlsFiles(), watched=scheduler.address)
+        assert found.origin == "script of job 7"
+        with pytest.raises(NoSchedulerError, match=r"processes on \S+; name one"):
+            await discover((), TlsFiles(), watched="tcp://127.0.0.1:1")
+
     async def test_one_that_has_gone_is_named(self):
         gone = "tcp://127.0.0.1:1"
         with pytest.raises(NoSchedulerError) as raised:

@@ -151,7 +151,7 @@ def test_when_the_program_ends_by_itself(tmp_path: Path, then: str) -> None:
 
 def test_when_a_fork_of_the_program_outlives_it(tmp_path: Path) -> None:
     """A fork holds the lifeline's end, too, and must neither keep the SLURM alive nor end it."""
-    held = hold(tmp_path, "child = os.fork()\nprint(child, flush=True)\ntime.sleep(600)")
+    held = hold(tmp_path, "fork = os.fork()\nif fork:\n    print(fork, flush=True)\ntime.sleep(600)")
     assert held.program.stdout is not None
     fork = int(held.program.stdout.readline())
     try:

@@ -20,6 +20,7 @@ import pytest
 from dasktop.collectors import model
 from dasktop.collectors.options import Options
 from dasktop.collectors.sampler import Sampler
+from tests.dasktop_program import DASKTOP, dasktop_that_sees
 from tests.notebook import Notebook
 from tests.terminal import Terminal
 
@@ -27,25 +28,6 @@ pytestmark = pytest.mark.slurm
 
 PYTHON = sys.executable
 WORKERS = 2 * 4 + 4 + 1
-
-
-DASKTOP = (PYTHON, "-m", "dasktop.tui")
-
-# Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
-SEES_ONLY = """
-import sys
-from dasktop.collectors import discover
-from dasktop.tui.cli import main
-pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
-discover.leads_from_processes = lambda protocol: (
-    lead for lead in all_leads(protocol) if lead.origin.removeprefix("process ") in pids
-)
-main()
-"""
-
-
-def dasktop_that_sees(*pids: int) -> tuple[str, ...]:
-    return (PYTHON, "-c", SEES_ONLY, ",".join(map(str, pids)))
 
 
 class Scene:
@@ -213,7 +195,9 @@ def test_threads_that_compute_carry_their_task(scene):
     )
     try:
         scene.notebook.wait_until(
-            "client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.tasks['spinning'].state) == 'processing'"
+            "client.run_on_scheduler("
+            "lambda dask_scheduler: getattr(dask_scheduler.tasks.get('spinning'), 'state', None)"
+            ") == 'processing'"
         )
         time.sleep(1)
         snapshot = scene.snapshot(scene.address, "--threads")

@@ -6,6 +6,9 @@ import sys
 import pytest
 from distributed import LocalCluster
 
+from dasktop.collectors.model import to_json
+from tests.snapshots import everyday
+
 RUN = """
 import sys
 from dasktop.tui.cli import command
@@ -42,14 +45,22 @@ def test_snapshots_import_no_screen(scheduler, arguments):
     assert modules.isdisjoint({"textual", "rich"})
 
 
-@pytest.mark.parametrize("arguments", [["schema"], ["--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["schema"], ["config"], ["--help"], ["--version"]], ids=" ".join)
 def test_what_needs_no_cluster_imports_no_dask(arguments):
     assert modules_after(*arguments).isdisjoint({"textual", "rich", "distributed", "dask"})
 
 
+def test_a_report_on_a_recording_imports_no_dask(tmp_path):
+    path = tmp_path / "recording"
+    path.write_bytes(to_json(everyday()) + b"\n")
+    assert modules_after("report", str(path)).isdisjoint({"textual", "rich", "distributed", "dask"})
+
+
 def test_the_screen_starts_without_distributed():
     """It is imported by the sampler, off the screen's thread, when SLURM has been asked already."""
-    program = "import sys, dasktop.tui.run; print('distributed' in sys.modules, 'textual' in sys.modules)"
+    program = (
+        "import sys, dasktop.tui.run, dasktop.tui.app; print('distributed' in sys.modules, 'textual' in sys.modules)"
+    )
     result = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,

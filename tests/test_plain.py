@@ -1,6 +1,8 @@
 """The tree as plain text, the lines above it, and the widths of texts."""
 
 import itertools
+import re
+import time
 import unicodedata
 
 import pytest
@@ -9,16 +11,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
+from dasktop.collectors.model import Finding
 from dasktop.tui.cells import cells
 from dasktop.tui.columns import fit_layout, heads, line
 from dasktop.tui.glyphs import UNICODE
 from dasktop.tui.plain import plain_tree
 from dasktop.tui.rows import visible_rows
-from dasktop.tui.summary import summary_lines
+from dasktop.tui.summary import Pasts, summary_lines
 from dasktop.tui.text_width import cut, cut_left, cut_middle, fit, settle, width
 from tests.snapshots import (
     NO_CLUSTER,
     TAKEN_AT,
+    busy_job,
     cluster,
     everyday,
     job,
@@ -51,7 +55,7 @@ class TestPlainTree:
     def test_everyday(self) -> None:
         lines = plain_tree(everyday()).splitlines()
         assert lines[0] == " dasktop  tcp://10.1.2.3:41525 · SLURMCluster · 4 of 6 jobs · 11 workers"
-        assert lines[1].endswith("dask 5ms  slurm 0.1s  acct 0.2s")
+        assert lines[1].endswith("dask ok  slurm ok  acct ok")
         assert " ".join(lines[2].split()) == (
             "CPU █████▎ 33% of 48 cores MEM ████▊ 30% of 64G THREADS 18/38 busy "
             "TASKS 72 processing 1,204 queued 3 erred"
@@ -61,6 +65,17 @@ class TestPlainTree:
         assert "Dask-1 inc-8a7f0d5e2c41 compute █████████▉ 99%" in tree
         assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1-02:03" in tree
         assert "4651 train PENDING Priority" in tree
+
+    def test_workers_of_a_silent_scheduler_do_not_look_alive(self) -> None:
+        silent = plain_tree(replace(everyday(), sources=(source("dask", state="error"),)))
+        assert (silent.count(" stale "), silent.count(" running ")) == (11, 0)
+
+    def test_findings_stand_above_the_tree_whole(self) -> None:
+        found = Finding(
+            code="lost-job", severity="error", job_id="1", worker=None, message="m" * 300, advice="do", since=None
+        )
+        lines = plain_tree(replace(everyday(), findings=(found, replace(found, severity="info")))).splitlines()
+        assert lines[3:5] == [f" ! {'m' * 300}: do", f" · {'m' * 300}: do"]
 
     def test_one_line_a_row(self) -> None:
         shown = everyday()
@@ -150,7 +165,7 @@ class TestHeader:
     def test_wide(self) -> None:
         title, gauges = header(everyday(), 120, read_only=True)
         assert title.startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · 4 of 6 jobs · 11 workers · read-only ")
-        assert title.endswith("  dask 5ms  slurm 0.1s  acct 0.2s")
+        assert title.endswith("  dask ok  slurm ok  acct ok")
         assert "33% of 48 cores" in gauges
 
     def test_narrow_keeps_what_matters(self) -> None:
@@ -158,6 +173,27 @@ class TestHeader:
         assert "read-only" in title
         assert "tcp://10.1.2.3:41525" in title
         assert gauges == " CPU 33% of 48  MEM 30% of 64G  THREADS 18/38  TASKS 1,204 queued  3 erred"
+
+    @pytest.mark.parametrize("columns", [80, 120])
+    def test_each_share_has_a_history(self, columns: int) -> None:
+        shown = snapshot(
+            [busy_job("1", 0)], cluster=cluster(task_counts={"processing": 18, "queued": 42, "waiting": 1})
+        )
+        pasts = Pasts([100.0] * 60, [2e9] * 60, [300.0] * 60)
+        [_, gauges] = summary_lines(shown, columns, UNICODE, read_only=False, pasts=pasts)
+        text = "".join(piece.text for piece in gauges)
+        assert len(re.findall(r"[▁▂▃▄▅▆▇█]{4,}", text)) == 3
+        assert "18 processing" in text
+
+    @pytest.mark.parametrize("columns", [60, 70])
+    def test_of_the_tasks_at_least_one_state_is_told(self, columns: int) -> None:
+        counts = {"processing": 1018, "queued": 23_042, "waiting": 1}
+        shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts=counts))
+        assert "TASKS 1,018 processing" in header(shown, columns)[1]
+
+    def test_that_tasks_erred_is_told_where_there_is_little_room(self) -> None:
+        shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts={"processing": 104_801, "erred": 3}))
+        assert header(shown, 50)[1].endswith("TASKS 3 erred")
 
     def test_trouble_stays_when_there_is_little_room(self) -> None:
         shown = replace(
@@ -207,6 +243,10 @@ class TestLayout:
             assert set(narrower) <= set(wider)
         assert shown[0] == ("state", "node", "cpu", "memory", "busy", "left")
 
+    @pytest.mark.parametrize("columns", [79, 100, 119, 160, 199, 223])
+    def test_room_is_used(self, columns: int) -> None:
+        assert columns - 1 <= fit_layout(columns).cells <= columns
+
     def test_a_terminal_of_80_shows_all_but_the_node(self) -> None:
         layout = fit_layout(79)
         assert tuple(layout.columns) == ("state", "cpu", "memory", "busy", "left")
@@ -217,6 +257,25 @@ class TestLayout:
         [row] = [row for row in visible_rows(everyday(), lambda key: True) if row.key == ("job", "4701")]
         text = "".join(piece.text for piece in line(row, cells(row, TAKEN_AT), fit_layout(79), UNICODE))
         assert "OUT_OF_MEMORY  killed: used 402M" in text
+
+    def drawn(self, kind: str, columns: int) -> list[str]:
+        shown = everyday()
+        rows = [row for row in visible_rows(shown, lambda key: True) if row.kind == kind]
+        layout = fit_layout(columns)
+        return ["".join(piece.text for piece in line(row, cells(row, TAKEN_AT), layout, UNICODE)) for row in rows]
+
+    def test_a_tasks_key_that_would_be_cut_takes_the_room_of_that_its_thread_computes(self) -> None:
+        assert any("Dask-1  inc-8a7f0d5e2c…  99%" in text for text in self.drawn("thread", 59))
+        assert any("Dask-1  inc-8a7f0d5e2c41          compute" in text for text in self.drawn("thread", 119))
+
+    def test_what_stands_for_others_is_read_in_full(self) -> None:
+        assert "2 other jobs of yours" in self.drawn("others", 59)[0]
+
+    def test_when_a_job_may_start_is_not_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "UTC")
+        time.tzset()
+        assert any("Priority, starts about 14:05" in text for text in self.drawn("job", 79))
+        assert any("Priority, from 14:05" in text for text in self.drawn("job", 59))
 
 
 class TestWidths:

@@ -107,7 +107,83 @@ class TestRows:
     def test_a_worker_whose_threads_are_not_read_yet_says_so(self) -> None:
         rows = visible_rows(snapshot([], [worker("a")]), all_unfolded)
         assert rows[-1].kind == "asking"
-        assert cells(rows[-1], TAKEN_AT).label == "its threads are asked for"
+        assert cells(rows[-1], TAKEN_AT).label == "its threads were not read yet"
+
+
+class TestArrays:
+    ARRAY = ("array", "7")
+
+    def shown(self) -> Snapshot:
+        running = [job(str(8 + number), array_job_id="7", array_task_id=str(number)) for number in range(3)]
+        return snapshot([job("1"), *running, pending("7", array_job_id="7", array_task_id="3-99%4")])
+
+    def test_the_jobs_of_one_stand_in_one_line(self) -> None:
+        assert [row.key for row in visible_rows(self.shown(), all_folded)] == [("job", "1"), self.ARRAY]
+
+    def test_unfolded(self) -> None:
+        rows = rows_of(self.shown(), self.ARRAY)
+        assert [(row.key, row.parent, row.depth) for row in rows[2:]] == [
+            (("job", str(number)), self.ARRAY, 1) for number in (8, 9, 10, 7)
+        ]
+
+    def test_what_stands_apart_gets_keys_of_its_own(self) -> None:
+        mixed = [job("1", array_job_id="7"), job("2", array_job_id="7"), job("3")]
+        mixed += [ended("4"), ended("5")]
+        mixed[3:] = [replace(over, array_job_id="7") for over in mixed[3:]]
+        keys = [row.key for row in visible_rows(snapshot(mixed), all_folded)]
+        assert keys == [self.ARRAY, ("job", "3"), ("array", "7", 1)]
+
+    def test_its_cells_count_and_sum_up(self) -> None:
+        members = [
+            job("8", [task([worker("a", cpu_percent=150.0)])], array_job_id="7", array_task_id="0"),
+            job("9", [task([worker("b", cpu_percent=0.0)])], array_job_id="7", array_task_id="1"),
+        ]
+        held = cells_of(snapshot(members), *self.ARRAY)
+        assert (held.label, held.state, held.node) == ("7_[2] dask-worker", "ARRAY", "2 jobs")
+        assert (held.cpu_percent, held.busy) == (25, "6/6")
+
+    def test_without_workers_it_says_what_its_jobs_do(self) -> None:
+        held = cells_of(self.shown(), *self.ARRAY)
+        assert (held.label, held.note) == ("7_[100] dask-worker", "97 pending, 3 running")
+
+
+class TestIdleThreads:
+    def test_several_are_one_line(self) -> None:
+        threads = (
+            thread(1),
+            thread(2, task_key=None, cpu_percent=0.0),
+            thread(3, task_key=None, cpu_percent=0.2, role="other"),
+            thread(4, task_key=None, cpu_percent=0.0, role="event loop"),
+        )
+        held = worker("a", threads=threads)
+        rows = visible_rows(snapshot([], [held]), lambda key: key[0] != "idle")
+        assert [row.kind for row in rows] == ["outside", "worker", "thread", "thread", "idle"]
+        assert cells(rows[-1], TAKEN_AT).label == "2 idle threads"
+        rows = visible_rows(snapshot([], [held]), all_unfolded)
+        assert [row.kind for row in rows][4:] == ["idle", "thread", "thread"]
+        assert rows[-1].parent == ("idle", held.address)
+
+    def test_one_alone_is_a_thread(self) -> None:
+        threads = (thread(1), thread(2, task_key=None, cpu_percent=0.0))
+        rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
+        assert [row.kind for row in rows][2:] == ["thread", "thread"]
+
+    def test_one_whose_cpu_is_not_known_counts_as_idle(self) -> None:
+        threads = tuple(thread(number, task_key=None, cpu_percent=None) for number in (1, 2))
+        rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
+        assert cells(rows[2], TAKEN_AT).cpu == figures.UNKNOWN
+
+
+class TestFlat:
+    def test_all_workers_in_one_list_each_with_its_job(self) -> None:
+        shown = snapshot([job("1", [task([worker("a"), worker("b")])]), job("2")], [worker("stray")])
+        rows = visible_rows(shown, all_folded, is_flat=True)
+        assert [(row.key[1], row.parent, row.depth, row.job_id) for row in rows] == [
+            (worker("a").address, None, 0, "1"),
+            (worker("b").address, None, 0, "1"),
+            (worker("stray").address, None, 0, None),
+        ]
+        assert [cells(row, TAKEN_AT).label for row in rows] == ["1 a", "1 b", "stray"]
 
 
 NAMES = st.text(max_size=8)
@@ -123,7 +199,10 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             worker(
                 draw(NAMES),
                 address=f"tcp://{next(numbers)}",
-                threads=tuple(thread(next(numbers)) for _ in range(draw(st.integers(0, 2)))),
+                threads=tuple(
+                    thread(next(numbers), task_key=draw(st.none() | st.just("inc")), cpu_percent=0.0)
+                    for _ in range(draw(st.integers(0, 3)))
+                ),
                 evidence=draw(st.sampled_from(["owner", "host", None])),
                 nthreads=draw(st.none() | st.integers(0, 4)),
                 memory_limit_bytes=draw(st.none() | st.integers(0, 4)),
@@ -142,6 +221,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             ],
             state=draw(st.sampled_from(["RUNNING", "PENDING", "FAILED", "COMPLETING", "NEW_IN_26", None])),
             evidence=draw(st.sampled_from([(), ("owner",), ("host",)])),
+            array_job_id=draw(st.sampled_from([None, "7", "8"])),
             name=draw(st.none() | NAMES),
         )
         for _ in range(draw(st.integers(0, 4)))
@@ -216,6 +296,19 @@ class TestJobCells:
     def test_running_without_a_worker(self) -> None:
         assert cells_of(snapshot([job("1")]), "job", "1").note == "no worker (4 expected)"
         assert cells_of(snapshot([job("1", workers_expected=None)]), "job", "1").note == "no worker"
+
+    @pytest.mark.parametrize(
+        ("values", "words"),
+        [
+            ({"started_at": TAKEN_AT - timedelta(seconds=119)}, "starting, no worker yet (4 expected)"),
+            ({"started_at": TAKEN_AT - timedelta(seconds=120)}, "no worker (4 expected)"),
+            ({"started_at": None}, "no worker (4 expected)"),
+            ({"state": "CONFIGURING"}, "its nodes are being prepared"),
+            ({"state": "COMPLETING"}, "its processes are being ended"),
+        ],
+    )
+    def test_a_job_that_starts_or_ends_needs_no_worker(self, values: dict[str, object], words: str) -> None:
+        assert cells_of(snapshot([job("1", **values)]), "job", "1").note == words
 
     def test_without_dask_a_job_tells_what_it_was_granted(self) -> None:
         unmeasured = Used(cpu_percent=None, memory_bytes=None, threads_busy=None)
@@ -349,6 +442,25 @@ class TestFolds:
         assert not folds.is_unfolded(("worker", "tcp://x"))
         assert not folds.is_unfolded(OTHERS)
 
+    @pytest.mark.parametrize(
+        ("level", "unfolded"), [(1, set()), (2, {"job"}), (3, {"job", "task"}), (4, {"job", "task", "worker"})]
+    )
+    def test_down_to_a_level(self, level: int, unfolded: set[str]) -> None:
+        folds = Folds()
+        folds.choose(("worker", "tcp://x"), True)
+        folds.choose(("job", "1"), False)
+        folds.choose_level(level)
+        keys: list[Key] = [("job", "1"), ("job", "2"), ("task", "1", "batch", 0), ("worker", "tcp://x"), OTHERS]
+        shown = {str(key[0]) for key in keys if folds.is_unfolded(key)}
+        assert shown - {"task"} == unfolded - {"task"}
+        assert ("task" in shown) == (level != 2)
+
+    def test_of_a_single_job_that_is_unfolded_the_workers_show(self) -> None:
+        folds = Folds()
+        folds.choose_level(1)
+        folds.choose(("job", "1"), True)
+        assert folds.is_unfolded(("task", "1", "batch", 0))
+
     def test_a_choice_stays_until_all_are_chosen(self) -> None:
         folds = Folds()
         folds.choose(("job", "1"), False)
@@ -402,7 +514,7 @@ class TestFigures:
         assert figures.ratio(part, whole) == text
 
     @pytest.mark.parametrize(
-        ("seconds", "text"), [(None, "–"), (0.0003, "1ms"), (0.004, "5ms"), (0.06, "0.1s"), (3, "5s"), (90, ">50s")]
+        ("seconds", "text"), [(None, "–"), (0.0003, "ok"), (0.5, "ok"), (0.6, "1s"), (3, "5s"), (90, ">50s")]
     )
     def test_latency(self, seconds: float | None, text: str) -> None:
         assert figures.latency(seconds) == text

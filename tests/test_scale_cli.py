@@ -2,16 +2,25 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from tests.dask_processes import Scheduler
-from tests.notebook import Notebook
+from tests.notebook import CellError, Notebook
+from tests.scaling_clusters import PROGRAM
 from tests.terminal import Terminal
 
-PROGRAM = [sys.executable, "-m", "dasktop.tui", "scale"]
+# What a site or a user writes once, so that notebooks say `SLURMCluster()` and no more.
+SETTINGS = """
+jobqueue:
+  slurm:
+    cores: 2
+    processes: 2
+    memory: 2GB
+    walltime: "00:30:00"
+    interface: lo
+"""
 
 
 class Cluster:
@@ -35,15 +44,17 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dask")
+    (folder / "jobqueue.yaml").write_text(SETTINGS)
     with (
         EmbeddedSlurm(nodes=4, cpus_per_node=4, memory_per_node_mb=8000) as slurm,
-        Notebook(slurm.environment, slurm.work) as notebook,
+        Notebook(slurm.environment | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
     ):
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
             "from distributed import Client\n"
-            "cluster = SLURMCluster(cores=2, processes=2, memory='2GB', walltime='00:30:00', interface='lo')\n"
+            "cluster = SLURMCluster()\n"
             "client = Client(cluster)\n"
             "cluster.scale(jobs=3)"
         )
@@ -74,9 +85,45 @@ def test_dry_run_changes_nothing(cluster):
     text = cluster.scale("--jobs", "1", "--dry-run")
     assert (text.returncode, text.stderr) == (0, "")
     assert "give back 2 jobs" in text.stdout
-    plan = json.loads(cluster.scale("--cores", "7", "--dry-run", "--json").stdout)
-    assert (plan["submit"], plan["release"], plan["reckoning"]) == (1, [], "7 cores take 4 jobs of 2")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
+
+
+@pytest.mark.parametrize(
+    ("option", "amount", "stock", "error", "reckoning"),
+    [
+        ("--cores", "7", "cores=7", "unreachable", "7 cores take 4 jobs of 2"),
+        ("--memory", "7GB", "memory='7GB'", "must include a memory_limit", "7 GB take 4 jobs of 2 GB"),
+    ],
+)
+def test_settings_that_stand_in_yaml_alone(cluster, option, amount, stock, error, reckoning):
+    """Where dask-jobqueue's own ``scale`` raises."""
+    with pytest.raises(CellError, match=error):
+        cluster.notebook.run(f"cluster.scale({stock})")
+    plan = json.loads(cluster.scale(option, amount, "--dry-run", "--json").stdout)
+    assert (plan["submit"], plan["release"], plan["reckoning"]) == (1, [], reckoning)
+    assert any(warning.startswith("rounded up to whole jobs: 8 ") for warning in plan["warnings"])
+
+
+def test_read_only(cluster):
+    result = cluster.scale("--jobs", "1", "--yes", "--read-only")
+    assert result.returncode == 5
+    assert "--read-only" in result.stderr
+    assert cluster.scale("--jobs", "1", "--read-only", "--dry-run").returncode == 0
+    assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
+
+
+def test_a_plan_that_no_longer_fits_is_shown_anew(cluster, tmp_path):
+    with Terminal([*PROGRAM, cluster.address, "--jobs", "5"], tmp_path, cluster.environment) as terminal:
+        terminal.wait_for("5 jobs: submit 2 jobs")
+        cluster.notebook.run("cluster.scale(jobs=4)")
+        cluster.notebook.wait_until("len(cluster.scheduler.workers) == 8")
+        terminal.press("y", "Enter")
+        terminal.wait_for("the cluster has 4 jobs now, and had 3 when the plan was made; nothing was changed")
+        terminal.wait_for("5 jobs: submit 1 job")
+        terminal.press("n", "Enter")
+        assert terminal.wait_for_end() == 5
+    assert cluster.scale("--jobs", "3", "--yes").returncode == 0
+    cluster.notebook.wait_until("len(cluster.scheduler.workers) == 6")
 
 
 def test_nobody_to_ask(cluster):
@@ -106,10 +153,11 @@ def test_no_owner_and_no_jobs(cluster):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_asked_on_a_terminal_and_not_agreed_to(cluster, tmp_path):
+@pytest.mark.parametrize("keys", [("n", "Enter"), ("Enter",), ("C-c",)])
+def test_asked_on_a_terminal_and_not_agreed_to(cluster, tmp_path, keys):
     with Terminal([*PROGRAM, cluster.address, "--jobs", "2"], tmp_path, cluster.environment) as terminal:
         terminal.wait_for("Do it?")
-        terminal.press("n", "Enter")
+        terminal.press(*keys)
         assert terminal.wait_for_end() == 5
         assert "not carried out" in terminal.screen()
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6

@@ -1,14 +1,19 @@
 """Plans carried out where no owner is: workers from plain ``sbatch`` scripts, and what SLURM's commands refuse."""
 
 import asyncio
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
+from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.errors import PlanError
 from dasktop.collectors.scaling.carry_out import carry_out
-from dasktop.collectors.scaling.model import Jobs, Progress
+from dasktop.collectors.scaling.model import Jobs, Outcome, Progress, Release, ScalePlan
+from dasktop.collectors.scaling.plan import plan
 from tests.dask_processes import Scheduler
 from tests.scaling_clusters import BOTH, PATIENCE_SECONDS, Plain, embedded_only, slurm_of, until
 from tests.slurm.commands import SlurmCommands
@@ -47,8 +52,8 @@ async def test_workers_of_plain_jobs_up_and_down(plain):
 
 @embedded_only
 async def test_letting_go_is_finished_even_if_interrupted(plain):
-    plain.submit("one")
-    plain.submit("two")
+    plain.submit("7")  # to dask a number, as the names that dask-jobqueue's runners give
+    plain.submit("dask-worker--$SLURM_JOB_ID---0")  # as dask-jobqueue named workers up to 0.6
     async with Client(plain.address, asynchronous=True) as client:
         await client.wait_for_workers(2, PATIENCE_SECONDS)
         futures = await plain.compute(client)
@@ -65,22 +70,55 @@ async def test_letting_go_is_finished_even_if_interrupted(plain):
         assert len(plain.runs.read_text().split()) == 50
 
 
-@embedded_only
 async def test_sbatch_and_squeue_that_fail(plain):
     job_id = plain.submit("mine")
-    async with Client(plain.address, asynchronous=True) as client:
-        await client.wait_for_workers(1, PATIENCE_SECONDS)
-        up, down = await plain.plan(Jobs(count=2)), await plain.plan(Jobs(count=0))
+    await plain.wait_for_workers(1)
+    up, down = await plain.plan(Jobs(count=3)), await plain.plan(Jobs(count=0))
 
-        refusing = plain.instead_of("sbatch", "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1")
-        outcome = await carry_out(up, plain.address, plain.options(), lambda _: None, environment=refusing)
-        assert (outcome.done, outcome.message) == (False, "sbatch: error: QOSMaxSubmitJobPerUserLimit")
+    async def carried_out(plan: ScalePlan, environment: dict[str, str], patience: float = 20.0) -> Outcome:
+        options = plain.options(patience)
+        return await carry_out(plan, plain.address, options, lambda _: None, environment=environment)
 
-        hanging = plain.instead_of("squeue", "sleep 60")
-        outcome = await carry_out(down, plain.address, plain.options(1.0), lambda _: None, environment=hanging)
-        assert not outcome.done
-        assert "squeue did not answer within 1 s; nothing was changed" in outcome.message
-        assert plain.slurm.queued() == [job_id]
+    outcome = await carried_out(down, plain.instead_of("squeue", "sleep 60"), 1.0)
+    assert (outcome.done, outcome.message) == (
+        False,
+        "SLURM doesn't tell which jobs there are: squeue did not answer within 1 s; nothing was changed",
+    )
+    outcome = await carried_out(up, plain.instead_of("sbatch", "sleep 60"), 4.0)
+    assert (outcome.done, outcome.message) == (
+        False,
+        "sbatch did not answer within 4 s; squeue will tell whether the job was submitted",
+    )
+    assert plain.slurm.queued() == [job_id]
+
+    # It takes one, and refuses the next.
+    once = plain.runs.parent / "once"
+    sbatch = shutil.which("sbatch", path=plain.environment["PATH"])
+    refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1"
+    outcome = await carried_out(
+        up, plain.instead_of("sbatch", f'mkdir {once} 2>/dev/null && exec {sbatch} "$@"; {refuse}')
+    )
+    (submitted,) = outcome.submitted
+    assert outcome.message == f"submitted 1 of 2 jobs ({submitted}), then: sbatch: error: QOSMaxSubmitJobPerUserLimit"
+    assert set(plain.slurm.queued()) == {job_id, submitted}
+
+
+async def test_the_job_of_the_scheduler_stays(slurm, tmp_path):
+    """A script that starts a scheduler and its workers: without it all would end, and a second one is no more of it."""
+    file = tmp_path / "scheduler.json"
+    dask = f"{sys.executable} -m dask"
+    start = f"{dask} scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file {file} &"
+    job_id = slurm.submit(
+        f"{start}\nexec {dask} worker --scheduler-file {file} --nthreads 1 --no-dashboard", "--mem=500"
+    )
+    await until(file.exists)
+    plain = Plain(slurm, address_from_scheduler_file(str(file)), tmp_path)
+    await plain.wait_for_workers(1)
+    seen = await plain.snapshot()
+    for target in (Release(job_ids=(job_id,)), Jobs(count=0), Jobs(count=2)):
+        with pytest.raises(PlanError, match=f"job {job_id} runs the scheduler itself"):
+            plan(seen, target)
+    slurm.cancel_all()
 
 
 @embedded_only

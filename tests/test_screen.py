@@ -1,24 +1,26 @@
 """The whole screen on a fake feed: what it shows at every size, what it asks of the feed, and how it ends."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
 from textual.geometry import Region
-from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from dasktop.collectors.feed import Candidate, Choice, Failure
 from dasktop.collectors.model import Snapshot
+from dasktop.tui.activity import Activity
 from dasktop.tui.app import DasktopApp, SnapshotArrived
 from dasktop.tui.footer import KeyLine
 from dasktop.tui.header import ColumnHeads, Header
 from dasktop.tui.help import Help
 from dasktop.tui.picker import Candidates, Picker
 from dasktop.tui.tree_table import TreeTable
-from tests.fake_feed import FakeFeed
+from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import (
     NO_CLUSTER,
     busy_job,
@@ -34,79 +36,11 @@ from tests.snapshots import (
     worker,
 )
 
-SIZES = [(60, 15), (80, 24), (120, 40), (300, 100)]
-
-HOSTILE = [
-    "[/]",
-    "[/",
-    "[@click=app.quit]x[/]",
-    "[bold red",
-    "🧑‍🚀🚀👍🏽🇩🇪",
-    "日本語のワーカー" * 5,
-    "e\u0301\u0301\u0301",
-    "שלום עולם",
-    "x" * 200,
-    "\\[",
-    "$primary @click",
-]
-
 CANDIDATES = (
     Candidate(address="tcp://10.1.2.3:41525", origin="script of job 4711", scheduler_id="a"),
     Candidate(address="tcp://10.1.2.3:8786", origin="process 812 on [/] this host", scheduler_id="b"),
     Candidate(address="tcp://10.1.2.4:8786", origin="dask's configuration", scheduler_id="c"),
 )
-
-
-class Screen:
-    """The app under test, with its feed, and ways to read what is drawn."""
-
-    def __init__(self, pilot: Pilot[None], feed: FakeFeed) -> None:
-        self.pilot = pilot
-        self.app = pilot.app
-        self.feed = feed
-        self.base = pilot.app.screen
-
-    async def show(self, *shown: Snapshot) -> None:
-        self.feed.hand_over(*shown)
-        await self.pilot.pause()
-        await self.pilot.pause()
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
-    def lines_of(self, kind: type[Widget]) -> list[str]:
-        widget = self.base.query_one(kind)
-        return [widget.render_line(y).text for y in range(widget.size.height)]
-
-    @property
-    def header(self) -> list[str]:
-        return self.lines_of(Header)
-
-    @property
-    def tree(self) -> list[str]:
-        return [line for line in self.lines_of(TreeTable) if line.strip()]
-
-    @property
-    def everything(self) -> list[str]:
-        return [line for kind in (Header, ColumnHeads, TreeTable, KeyLine) for line in self.lines_of(kind)]
-
-
-class running:  # noqa: N801 - reads as a word: `async with running(...) as screen`
-    """The app, up and mounted."""
-
-    def __init__(self, size: tuple[int, int] = (120, 40), **options: bool) -> None:
-        self.feed = FakeFeed()
-        self.app = DasktopApp(self.feed, **options)
-        self.test = self.app.run_test(size=size, notifications=True)
-
-    async def __aenter__(self) -> Screen:
-        pilot = await self.test.__aenter__()
-        await pilot.pause()
-        return Screen(pilot, self.feed)
-
-    async def __aexit__(self, *arguments: object) -> None:
-        await self.test.__aexit__(*arguments)
 
 
 class TestWhatIsShown:
@@ -122,7 +56,8 @@ class TestWhatIsShown:
             assert screen.tree[0].startswith(" ▾ 4709 dask-worker")
             assert any("SLURMCluster-1-3" in line for line in screen.tree)
             assert any("starts about" in line for line in screen.tree)
-            assert screen.lines_of(KeyLine) == [" space fold  * all  r refresh  ? help  q quit".ljust(120)]
+            keys = "+ more  - fewer  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
+            assert screen.lines_of(KeyLine) == [f" {keys}  ? help  q quit".ljust(120)]
 
     async def test_jobs_show_as_soon_as_slurm_answers(self) -> None:
         asking = source("dask", state="stale", age_seconds=None, latency_seconds=None)
@@ -165,6 +100,17 @@ class TestWhatIsShown:
             assert len(screen.tree) == rows
             await screen.show(everyday())
             assert len(screen.header) == 2
+
+    async def test_workers_of_a_silent_scheduler_do_not_look_alive(self) -> None:
+        silent = (source("dask", state="stale", error="timed out"), source("slurm.queue"))
+        async with running() as screen:
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
+            assert sum("running" in line for line in screen.tree) == 5
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")], sources=silent))
+            assert [line.split()[2] for line in screen.tree if "SLURMCluster" in line] == ["stale"] * 4
+            assert not any("running" in line for line in screen.tree)
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
+            assert sum("running" in line for line in screen.tree) == 5
 
     async def test_read_only_is_told(self) -> None:
         async with running((80, 24), read_only=True) as screen:
@@ -231,7 +177,7 @@ class TestHostileText:
     async def test_in_the_picker(self) -> None:
         async with running() as screen:
             hostile = tuple(Candidate(address=text, origin=text, scheduler_id=text) for text in HOSTILE)
-            screen.feed.hand_over(Choice(candidates=hostile))
+            screen.feed.hand_over(Choice(candidates=hostile, is_needed=True))
             await screen.pilot.pause()
             await screen.pilot.click(Candidates, offset=(1, 2))
             await screen.pilot.pause()
@@ -249,6 +195,35 @@ class TestKeys:
             await screen.press("asterisk")
             assert len(screen.tree) == 12
 
+    async def test_down_to_a_level(self) -> None:
+        shown = snapshot([busy_job("1", 0), busy_job("2", 1)])
+        async with running() as screen:
+            await screen.show(shown)
+            for level, rows in ((1, 2), (2, 4), (3, 12), (4, 20)):
+                await screen.press(str(level))
+                assert len(screen.tree) == rows
+            assert len(screen.feed.watched[-1]) == 8
+            await screen.press("3")
+            assert screen.feed.watched[-1] == set()
+
+    async def test_hundreds_of_workers_are_not_asked_for_their_threads_at_once(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))
+            await screen.press("4")
+            assert screen.feed.watched == []
+            assert "104 workers" in screen.lines_of(Activity)[0]
+
+    async def test_a_click_on_a_column_sorts_by_it_and_another_the_other_way_round(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job(str(number + 1), number, 2) for number in range(3)]))
+            await screen.press("1")
+            [heads] = screen.lines_of(ColumnHeads)
+            for column, orders in (("CPU", "321 123"), ("BUSY", "321 123"), ("JOB", "123 321")):
+                for order in orders.split():
+                    await screen.pilot.click(ColumnHeads, offset=(heads.index(column), 0))
+                    await screen.pilot.pause()
+                    assert [line.split()[1] for line in screen.tree] == list(order), (column, order)
+
     async def test_unfolding_a_worker_has_its_threads_read(self) -> None:
         here = worker("a")
         async with running() as screen:
@@ -256,7 +231,7 @@ class TestKeys:
             assert screen.feed.watched == []
             await screen.press("down", "down", "right")
             assert screen.feed.watched == [{here.address}]
-            assert "its threads are asked for" in screen.tree[3]
+            assert "its threads were not read yet" in screen.tree[3]
             await screen.show(snapshot([job("1", [task([replace(here, threads=(thread(7),))])])]))
             assert "Dask-7  inc-8a7f" in screen.tree[3]
             assert len(screen.feed.watched) == 1
@@ -286,7 +261,7 @@ class TestKeys:
             assert screen.app.is_running
 
     async def test_a_click_on_a_key_presses_it(self) -> None:
-        async with running() as screen:
+        async with running((200, 40)) as screen:
             await screen.pilot.pause()
             [line] = screen.lines_of(KeyLine)
             await screen.pilot.click(KeyLine, offset=(line.index("refresh"), 0))
@@ -321,7 +296,7 @@ async def _open_help(screen: Screen) -> None:
 
 
 async def _open_picker(screen: Screen) -> None:
-    screen.feed.hand_over(Choice(candidates=CANDIDATES))
+    screen.feed.hand_over(Choice(candidates=CANDIDATES, is_needed=True))
     await screen.pilot.pause()
 
 
@@ -361,7 +336,7 @@ class TestChoiceAndFailure:
             Candidate(address=f"tcp://10.0.0.1:{number}", origin="", scheduler_id=str(number)) for number in range(50)
         )
         async with running((60, 15)) as screen:
-            screen.feed.hand_over(Choice(candidates=many))
+            screen.feed.hand_over(Choice(candidates=many, is_needed=True))
             await screen.pilot.pause()
             await screen.press(*["down"] * 49, "enter")
             assert screen.feed.chosen == ["tcp://10.0.0.1:49"]
@@ -377,9 +352,59 @@ class TestChoiceAndFailure:
         assert app.feed.stops == 1
 
 
+class TestPause:
+    async def test_what_is_shown_stands_still_and_then_follows(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([job("1")]))
+            await screen.press("p")
+            assert " · paused" in screen.header[0]
+            await screen.show(snapshot([job("2")]))
+            assert screen.tree[0].split()[:2] == ["1", "dask-worker"]
+            await screen.press("p")
+            assert screen.tree[0].split()[:2] == ["2", "dask-worker"]
+            assert "paused" not in screen.header[0]
+
+    async def test_paused_from_the_start_shows_the_first(self) -> None:
+        async with running() as screen:
+            await screen.press("p")
+            await screen.show(snapshot([job("1")]))
+            assert screen.tree[0].split()[:2] == ["1", "dask-worker"]
+
+
+class TestCopy:
+    async def test_the_rows_name_goes_to_the_terminals_clipboard(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([job("4709", [task([worker("a", threads=(thread(),))])])]))
+            for keys, copied in (
+                (("g",), "4709"),
+                (("j",), "4709"),
+                (("j",), worker("a").address),
+                (("l", "j"), "inc-8a7f0d5e2c41"),
+            ):
+                await screen.press(*keys, "y")
+                assert screen.app.clipboard == copied
+
+    async def test_a_group_has_no_name_to_copy(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([], [worker("stray")]))
+            await screen.press("y")
+            assert screen.app.clipboard == ""
+
+
+class TestHistory:
+    async def test_the_totals_show_how_they_came_there(self) -> None:
+        async with running() as screen:
+            for number, cpu in enumerate((0, 600, 1200)):
+                shown = snapshot([job("1", [task([worker("a", cpu_percent=float(cpu), nthreads=12)])])])
+                shown = replace(shown, taken_at=shown.taken_at + timedelta(seconds=5 * number))
+                await screen.show(shown)
+            [gauge] = re.findall(r"CPU ([^0-9]*) 100%", screen.header[1])
+            assert gauge.strip() == "▁▅█"
+
+
 class TestWhateverHappens:
     async def test_a_fault_of_ours_stops_the_feed_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*arguments: object) -> None:
+        def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
 
         monkeypatch.setattr("dasktop.tui.app.visible_rows", fail)
@@ -466,3 +491,11 @@ def _count_refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]
 
     monkeypatch.setattr(Widget, "refresh", counted)
     return marked
+
+
+async def test_a_letter_that_opens_a_form_is_only_a_letter_where_one_types() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("slash", "a", "s")
+        assert screen.app.screen is screen.base
+        assert screen.base.query_one(Input).value == "as"

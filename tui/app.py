@@ -1,51 +1,72 @@
 """The screen: shows the snapshots that a feed hands over. Does no I/O, and never waits for the feed."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.message import Message
+from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
+from textual.widget import Widget
+from textual.widgets import Input
 
-from dasktop.collectors.feed import Choice, Event, Failure, Feed
-from dasktop.collectors.model import Snapshot
-from dasktop.tui.folds import Folds
+from dasktop.collectors.feed import Event, Failure, Feed
+from dasktop.collectors.jobs import has_ended
+from dasktop.collectors.model import Finding, Snapshot
+from dasktop.collectors.saving import Saved
+from dasktop.collectors.scaling.model import Outcome, Progress
+from dasktop.tui import help_rows
+from dasktop.tui.activity import Activity
+from dasktop.tui.bindings import bindings
+from dasktop.tui.clipboard import copy
+from dasktop.tui.column_box import ColumnBox
+from dasktop.tui.column_table import ColumnName, SortName
+from dasktop.tui.details_body import DetailsBody
+from dasktop.tui.filter_line import FilterLine
+from dasktop.tui.findings_walk import places_of
+from dasktop.tui.folds import THREADS, Folds
 from dasktop.tui.footer import KeyLine
 from dasktop.tui.glyphs import glyphs
-from dasktop.tui.header import ColumnHeads, Header
-from dasktop.tui.help import Help
-from dasktop.tui.picker import Picker
-from dasktop.tui.rows import visible_rows
+from dasktop.tui.header import ColumnHeads, FindingsBand, Header
+from dasktop.tui.help_rows import HelpGroups
+from dasktop.tui.history import History
+from dasktop.tui.key_names import shown
+from dasktop.tui.keys import ANYWHERE, NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.log_desk import LogDesk
+from dasktop.tui.looks import AS_EVER, Looks
+from dasktop.tui.lookups import LookUps
+from dasktop.tui.messages import (
+    AnswerArrived,
+    ChoiceArrived,
+    FailureArrived,
+    IntervalArrived,
+    LogArrived,
+    SavingEnded,
+    SnapshotArrived,
+    StepArrived,
+    message_for,
+)
+from dasktop.tui.page import Page
+from dasktop.tui.question import Question
+from dasktop.tui.rows import OTHERS, OUTSIDE, Key, Row, name_of, visible_rows
+from dasktop.tui.saving_desk import SavingDesk
+from dasktop.tui.scaling_desk import ScalingDesk
+from dasktop.tui.sent_screen import SentScreen
+from dasktop.tui.staleness import with_stale_workers
 from dasktop.tui.summary import empty_words
-from dasktop.tui.theme import THEME
+from dasktop.tui.switching_desk import SwitchingDesk
+from dasktop.tui.theme import THEMES
+from dasktop.tui.thrifty_driver import ThriftyDriver
 from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.troubles import Troubles
+from dasktop.tui.view import Narrowed, View, flat_order, seen
 
-
-class SnapshotArrived(Message):
-    """The feed handed over a snapshot; the newest replaces those that were not shown yet."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
-
-    def can_replace(self, message: Message) -> bool:
-        """Tell whether this one may be dropped for the next in the queue."""
-        return isinstance(message, SnapshotArrived)
-
-
-class ChoiceArrived(Message):
-    """The feed found several schedulers."""
-
-    def __init__(self, choice: Choice) -> None:
-        super().__init__()
-        self.choice = choice
-
-
-class FailureArrived(Message):
-    """The feed has nothing to show, and won't."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__()
-        self.failure = failure
+_ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
+_HEARD_AT_ONCE = frozenset({"filter", "scale", "adapt"})
+_MOST_WORKERS_UNFOLDED_AT_ONCE = 100
+"""Each that is unfolded is asked for its threads, again and again."""
+_CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
 class DasktopApp(App[None]):
@@ -56,98 +77,248 @@ class DasktopApp(App[None]):
     feed
         Started when the screen is up, stopped when it ends.
     read_only
-        Whether the user is told that nothing can be changed from here.
+        Whether nothing can be changed from here: the keys for it are not there.
+    user
+        Whose jobs may be changed; ``None``: not checked before a plan is carried out.
     unicode
         Whether the terminal shows more than ASCII.
+    looks
+        How it looks at first.
+    keymap
+        Keys that are not those of the table.
 
     Attributes
     ----------
     failure
         After the end: why there was nothing to show, or ``None``. ``return_code`` is then its exit status.
+    first_looks
+        How it looked at first; `looks` tells how it does now.
     """
 
     TITLE = "dasktop"
     CSS = """
     .box { border: round $border; background: $background; }
     DasktopApp.-ascii .box { border: ascii $border; }
+    DasktopApp.-ascii CommandList { scrollbar-size-vertical: 0; }
+    Screen.-details Header, Screen.-details FindingsBand, Screen.-details FilterLine { display: none; }
     """
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("asterisk", "fold_all", "all", key_display="*", id="fold_all"),
-        Binding("r", "refresh_now", "refresh", id="refresh"),
-        Binding("question_mark", "help", "help", key_display="?", id="help"),
-        Binding("q", "quit", "quit", id="quit"),
+        *bindings(SCREEN),
+        *bindings(ANYWHERE),
         Binding("ctrl+c", "quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False),
+        Binding("ctrl+l", "redraw", show=False, priority=True),
     ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.SCREEN
 
-    def __init__(self, feed: Feed, read_only: bool = False, *, unicode: bool = True) -> None:
-        super().__init__(ansi_color=True)  # from the start: Textual chooses its filter for NO_COLOR here
+    def __init__(
+        self,
+        feed: Feed,
+        read_only: bool = False,
+        *,
+        unicode: bool = True,
+        user: str | None = None,
+        looks: Looks = AS_EVER,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
+        # The colours from the start: Textual chooses its filter for NO_COLOR here.
+        super().__init__(ThriftyDriver, ansi_color=True)
+        self.sent_screen = SentScreen()
         self.failure: Failure | None = None
         self.animation_level = "none"
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        for name in list(self.available_themes):
+            self.unregister_theme(name)  # Textual's own have no styles for our roles
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = looks.theme
+        self.ansi_color = None  # from here on as the theme says
+        self.set_keymap(keymap)
         self._feed = feed
         self._read_only = read_only
         self._glyphs = glyphs(unicode=unicode)
         self.set_class(not unicode, "-ascii")
         self._folds = Folds()
+        self.first_looks = looks
+        self._view = looks.view
+        self._rebound = keymap
+        self._finding = -1
+        self._marked: frozenset[str] = frozenset()
+        self._activity = Activity(self._glyphs)
+        self._desk = ScalingDesk(self, feed, self._activity, user, self._glyphs, keymap)
+        self._look_ups = LookUps(feed)
+        self._logs = LogDesk(self, feed, self._look_ups, self._glyphs)
+        self._saving = SavingDesk(self, self._activity, lambda: self._as_told, self._deliver)
+        self._switching = SwitchingDesk(
+            self, feed, self._activity, self._glyphs, why_not=self._desk.why_not_leave, leave=self._leave
+        )
+        self._is_leaving = False
+        self._latest: Snapshot | None = None
+        self._as_told: Snapshot | None = None  # the one that is shown, and how it is shown
         self._snapshot: Snapshot | None = None
+        self._is_paused = False
+        self._history = History()
         self._watched: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         self._header = Header(self._glyphs, read_only=self._read_only)
-        self._table = TreeTable(self._glyphs)
+        self._table = TreeTable(self._glyphs, self._view.columns)
+        self._band = FindingsBand(self._glyphs, self._rebound, read_only=self._read_only)
         yield self._header
-        yield ColumnHeads(self._glyphs)
-        yield self._table
-        yield KeyLine()
+        yield self._band
+        self._heads = ColumnHeads(self._glyphs, self._view)
+        self._filter_line = FilterLine(self._table, self._view.pattern)
+        self._details = DetailsBody(
+            *(self._heads, self._table),
+            glyphs=self._glyphs,
+            look_ups=self._look_ups,
+            history=self._history,
+            is_wanted=self.first_looks.shows_details,
+        )
+        yield self._details
+        yield self._filter_line
+        yield self._activity
+        yield KeyLine(self._glyphs)
+
+    @property
+    def looks(self) -> Looks:
+        """How the user has made it look."""
+        return Looks(self._view, self.theme, self._details.is_wanted)
 
     def on_mount(self) -> None:
         """Begin to listen."""
-        self.app_resume_signal.subscribe(self, self._repaint)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.theme_changed_signal.subscribe(self, self._recolour)
         self._feed.start(self._deliver)
 
     def on_unmount(self) -> None:
         """Stop the feed, however the screen ends."""
         self._feed.stop()
+        self._saving.close()
 
-    def _repaint(self, _app: App[None]) -> None:
-        """Draw everything: while the program was stopped (ctrl+z), the terminal showed something else."""
+    def on_resize(self) -> None:
+        """Expect nothing of what the terminal shows: it may have moved or cut it."""
+        self.sent_screen.forget()
+
+    def action_redraw(self) -> None:
+        """Draw everything: the terminal may show something else, such as another program's words."""
+        self.sent_screen.forget()
         self.refresh(layout=True)
 
-    def _deliver(self, event: Event) -> None:
-        """Take an event from the feed's thread."""
-        match event:
-            case Snapshot():
-                self.post_message(SnapshotArrived(event))
-            case Choice():
-                self.post_message(ChoiceArrived(event))
-            case Failure():
-                self.post_message(FailureArrived(event))
+    def _recolour(self, _theme: Theme) -> None:
+        """Draw all lines in other colours; Textual sees only what its style sheets colour."""
+        for screen in self.screen_stack:
+            for widget in screen.query(Widget):
+                widget.refresh()
+
+    def _deliver(self, event: Event | Saved) -> None:
+        """Take an event from the feed's thread, or from who saves."""
+        self.post_message(message_for(event))
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
-        """Show a snapshot."""
-        self._snapshot = message.snapshot
-        self._header.show(message.snapshot)
+        """Show a snapshot; while paused only plans go by it."""
+        self._latest = message.snapshot
+        self._history.feed(message.snapshot)
+        self._desk.show(message.snapshot)
+        self._mark(self._marked & {job.job_id for job in message.snapshot.jobs if not has_ended(job)})
+        if not self._is_paused or self._snapshot is None:
+            self._show_latest()
+
+    def _show_latest(self) -> None:
+        if self._latest is None:
+            return
+        self._as_told, self._snapshot = self._latest, with_stale_workers(self._latest)
+        self._header.show(self._snapshot, self._history)
+        self._band.show(self._snapshot.findings)
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.show(self._snapshot)
         self._show_rows()
+
+    def action_pause(self) -> None:
+        """Let what is shown stand still, or follow again. What is asked and carried out goes on."""
+        self._is_paused = not self._is_paused
+        self._header.show_paused(self._is_paused)
+        if not self._is_paused:
+            self._show_latest()
+
+    def action_copy(self) -> None:
+        """Copy what the selected row is known by."""
+        copy(None if self._table.selected is None else name_of(self._table.selected), self, self._activity)
+
+    def on_step_arrived(self, message: StepArrived) -> None:
+        """Tell how the carrying out of a plan goes; leave when it was only waited for."""
+        match message.step:
+            case Progress():
+                self._desk.note(message.step)
+            case Outcome():
+                self._desk.end(message.step)
+                if self._is_leaving:
+                    self.exit()
+
+    def on_answer_arrived(self, message: AnswerArrived) -> None:
+        """Hand an answer to who asked."""
+        self._look_ups.hand_over(message.answer)
+
+    def on_saving_ended(self, message: SavingEnded) -> None:
+        """Tell where it was saved, or why not."""
+        self._saving.tell(message.saved)
+
+    def action_save(self) -> None:
+        """Ask what to save."""
+        self._saving.ask()
+
+    def on_log_arrived(self, message: LogArrived) -> None:
+        """Hand over what was read of a log file."""
+        self._logs.take(message.event)
+
+    def action_log(self) -> None:
+        """Show what the selected row's job writes."""
+        self._logs.open(self._table.selected_job_id, self._snapshot)
 
     def on_choice_arrived(self, message: ChoiceArrived) -> None:
         """Ask which scheduler."""
-        count = len(message.choice.candidates)
+        self._switching.take(message.choice)
 
-        def answer(address: str | None) -> None:
-            if address is None:
-                self._fail(Failure(message=f"there are {count} schedulers, and none was chosen"))
-            else:
-                self._feed.choose(address)
+    def on_picker_look_again(self) -> None:
+        """Look for schedulers once more."""
+        self._switching.look_again()
 
-        self.push_screen(Picker(message.choice.candidates, self._glyphs), answer)
+    def action_switch(self) -> None:
+        """Look for other schedulers, and go over to one if the user chooses it."""
+        self._switching.ask()
+
+    def on_switch_arrived(self) -> None:
+        """Begin anew: nothing of the old cluster is the new one's. How rows are sorted stays; the filter goes."""
+        while len(self.screen_stack) > 1:
+            self.screen.dismiss(None)
+        self._snapshot = self._as_told = self._latest = None
+        self._is_paused = False
+        self._folds, self._finding, self._watched = Folds(), -1, frozenset()
+        self._view = self._view._replace(pattern="")
+        self._filter_line.clear()
+        self._mark(())
+        for forgetful in (self._history, self._look_ups, self._desk):
+            forgetful.forget()
+        for shown_anew in (self._header, self._band, self._details, self._table, self._activity):
+            shown_anew.clear()
+
+    def action_change_interval(self, direction: int) -> None:
+        """Ask dask more often, or less often."""
+        self._feed.change_interval(direction)
+
+    def on_interval_arrived(self, message: IntervalArrived) -> None:
+        """Tell how often dask is asked now; as long as it isn't as at the start, in the header too."""
+        words = f"every {message.interval.seconds:g} s"
+        self._header.show_interval("" if message.interval.is_usual else words)
+        self._activity.tell(f"asking dask {words}; SLURM as before")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
         """End, and leave word why."""
         self._fail(message.failure)
+
+    def _leave(self, why: str) -> None:
+        self._fail(Failure(message=why))
 
     def _fail(self, failure: Failure) -> None:
         self.failure = failure
@@ -157,12 +328,102 @@ class DasktopApp(App[None]):
         if self._snapshot is None:
             return
         self._folds.adapt(self._snapshot, self._table.size.height)
-        rows = visible_rows(self._snapshot, self._folds.is_unfolded)
-        self._table.show(rows, self._snapshot.taken_at, empty_words(self._snapshot))
+        narrowed = seen(self._snapshot, self._view)
+        rows = self._rows(narrowed)
+        words = f"nothing matches {self._view.pattern}" if self._view.pattern else empty_words(self._snapshot)
+        troubles = Troubles(self._snapshot.findings)
+        self._table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
         watched = frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)
         if watched != self._watched:
             self._watched = watched
             self._feed.watch_threads(watched)
+        self._show_details()
+
+    def _rows(self, narrowed: Narrowed) -> list[Row]:
+        def is_unfolded(key: Key) -> bool:
+            return key in narrowed.context or self._folds.is_unfolded(key, by_default=is_found(key))
+
+        def is_found(key: Key) -> bool:
+            """Tell whether something unfolds by itself: what holds what a filter found."""
+            return bool(self._view.pattern) and (key in (OTHERS, OUTSIDE) or key[0] == "array")
+
+        return self._rows_of(narrowed, is_unfolded)
+
+    def _rows_of(self, narrowed: Narrowed, is_unfolded: Callable[[Key], bool]) -> list[Row]:
+        return visible_rows(
+            narrowed.snapshot,
+            is_unfolded,
+            is_flat=self._view.is_flat,
+            flat_order=flat_order(self._view),
+            keeps_order=self._view.sort is not None,
+        )
+
+    def _see(self, view: View) -> None:
+        """Show rows in another way; the selection stays where it is."""
+        if view.columns != self._view.columns:
+            self._table.show_columns(view.columns)
+        self._view = view
+        self._heads.show(view)
+        self._show_rows()
+
+    def action_filter(self) -> None:
+        """Let the user type what to filter by."""
+        self._filter_line.open()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """Filter while one types."""
+        self._see(self._view._replace(pattern=message.pattern))
+
+    def action_sort(self, step: int) -> None:
+        """Sort by the next column; after the last, as at first."""
+        order: tuple[SortName | None, ...] = (None, "name", *self._view.columns)
+        place = (order.index(self._view.sort) + step) % len(order) if self._view.sort in order else 0
+        self._see(self._view._replace(sort=order[place], is_reversed=False))
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._see(self._view._replace(sort=self._view.sort or "name", is_reversed=not self._view.is_reversed))
+
+    def on_column_heads_chosen(self, message: ColumnHeads.Chosen) -> None:
+        """Sort by a column; by the one that is sorted by, the other way round."""
+        if message.column == self._view.sort:
+            self.action_reverse()
+        else:
+            self._see(self._view._replace(sort=message.column, is_reversed=False))
+
+    def action_columns(self) -> None:
+        """Let the user choose columns, and see at once what that looks like."""
+        self.push_screen(ColumnBox(self._view.columns, self._glyphs, self._choose_columns))
+
+    def _choose_columns(self, columns: tuple[ColumnName, ...]) -> None:
+        self._see(self._view._replace(columns=columns))
+
+    def action_flat(self) -> None:
+        """Show all workers in one list, or the tree again."""
+        self._see(self._view._replace(is_flat=not self._view.is_flat))
+
+    def action_next_finding(self, step: int) -> None:
+        """Go to what the next finding is about, unfolding what it is in."""
+        findings = self._snapshot.findings if self._snapshot is not None else ()
+        for _ in findings:
+            self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(findings)
+            if self._go_to(findings[self._finding]):
+                return
+        self.bell()
+
+    def _go_to(self, finding: Finding) -> bool:
+        """Select the row that a finding is about; return whether there is one."""
+        if self._snapshot is None:
+            return False
+        all_rows = self._rows_of(seen(self._snapshot, self._view), lambda _: True)
+        *around, place = places_of(finding, all_rows) or (None,)
+        if place is None:
+            return False
+        self._folds.freeze()
+        for key in around:
+            self._folds.choose(key, unfolded=True)
+        self._show_rows()
+        return self._table.select_key(place)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
         """Fold or unfold one row."""
@@ -173,22 +434,165 @@ class DasktopApp(App[None]):
     def on_tree_table_moved(self) -> None:
         """From now on the user is at home here: nothing folds by itself any more."""
         self._folds.freeze()
+        self._show_details()
 
     def on_tree_table_resized(self) -> None:
         """Weigh again what can be seen at once."""
         self._show_rows()
 
+    def _show_details(self) -> None:
+        if self._snapshot is not None:
+            self._details.show(self._table.selected, self._snapshot)
+
+    def action_details(self) -> None:
+        """Show all about the selected row instead of the tree, or the tree again."""
+        self._folds.freeze()
+        self._details.toggle_full()
+
+    def action_toggle_details(self) -> None:
+        """Show all about the selected row beside the tree, or no more."""
+        self._folds.freeze()
+        self._details.toggle()
+
+    def action_call_stack(self) -> None:
+        """Ask what the selected thread is doing."""
+        self._details.ask_for_call_stack()
+
     def action_fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""
         if self._snapshot is not None:
-            rows = visible_rows(self._snapshot, self._folds.is_unfolded)
+            rows = self._rows(seen(self._snapshot, self._view))
             self._folds.choose_all(any(row.kind == "job" and row.depth == 0 and row.unfolded is False for row in rows))
             self._show_rows()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Return a key as people write it."""
+        return self._glyphs.own(shown(binding.key))
+
+    def action_fold_to(self, level: int) -> None:
+        """Show all down to a level of the tree, and nothing below it."""
+        workers = self._snapshot.totals.workers if self._snapshot is not None else None
+        if level == THREADS and (workers or 0) > _MOST_WORKERS_UNFOLDED_AT_ONCE:
+            self.bell()
+            self._activity.tell(f"too many to ask all for their threads: {workers:,} workers; unfold some", "waiting")
+            return
+        self._folds.choose_level(level)
+        self._show_rows()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away the keys that change something where nothing may be changed, and those that don't belong here."""
+        del parameters
+        if (self._read_only and action in _CHANGES) or (self.screen.has_class("-details") and action in _ON_TREE):
+            return False
+        is_elsewhere = len(self.screen_stack) > 1 or isinstance(self.focused, Input)
+        return None if is_elsewhere and action in _HEARD_AT_ONCE else True
+
+    def _mark(self, job_ids: Iterable[str]) -> None:
+        self._marked = frozenset(job_ids)
+        self._table.mark(self._marked)
+
+    def action_mark(self) -> None:
+        """Mark the selected row's job for being released, or take its mark away; go on to the next row."""
+        job_id = self._table.selected_job_id
+        if job_id is not None:
+            self._mark(self._marked ^ {job_id})
+            self._table.action_move(1)
+
+    def action_release(self) -> None:
+        """Ask whether to give back the marked jobs or, where none is, the selected row's."""
+        selected = self._table.selected_job_id
+        job_ids = sorted(self._marked) or ([selected] if selected is not None else [])
+        if job_ids:
+            self._desk.release(job_ids)
+
+    def action_add_job(self) -> None:
+        """Submit one job more."""
+        self._desk.add_one()
+
+    def action_remove_job(self) -> None:
+        """Ask whether to give back one job."""
+        self._desk.remove_one()
+
+    async def action_scale(self) -> None:
+        """Ask to what to scale."""
+        await self._desk.scale_by_form()
+
+    async def action_adapt(self) -> None:
+        """Ask between which bounds the cluster is to scale by itself."""
+        await self._desk.adapt_by_form()
+
+    def action_replace_lost(self) -> None:
+        """Submit anew what SLURM has ended and the owner still counts."""
+        self._desk.replace_lost()
+
+    def action_anatomy(self) -> None:
+        """Show how the selected row's job came about."""
+        from dasktop.tui.anatomy_page import AnatomyPage
+
+        if self._snapshot is not None and (job_id := self._table.selected_job_id) is not None:
+            self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
+
+    def action_findings(self) -> None:
+        """Show all that is wrong, whole."""
+        from dasktop.tui.findings_page import FindingsPage
+
+        if self._snapshot is not None:
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs))
+
+    def action_job_script(self) -> None:
+        """Show the script of the selected row's job."""
+        from dasktop.tui.job_script import JobScriptPage
+
+        if (job_id := self._table.selected_job_id) is not None:
+            self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))
+
+    def action_give_up(self) -> None:
+        """Give up what is being carried out; else clear what is told of it; else the filter; else the marks."""
+        if self._desk.give_up():
+            return
+        if self._view.pattern:
+            self._filter_line.clear()
+        else:
+            self._mark(())
+
+    async def action_quit(self) -> None:
+        """Leave; while a plan is being carried out, ask first, and give it up before."""
+        if not self._desk.is_at_work or self._is_leaving:
+            self.exit()
+            return
+
+        def answer(leave: bool | None) -> None:
+            if leave and self._desk.is_at_work:
+                self._is_leaving = True
+                self._desk.give_up()
+            elif leave:
+                self.exit()
+
+        if not isinstance(self.screen, Question):
+            question = "A plan is being carried out. What isn't done yet would be given up; nothing is lost by it."
+            self.push_screen(Question(question, yes="give it up and quit", no="stay"), answer)
 
     def action_refresh_now(self) -> None:
         """Ask all sources now."""
         self._feed.refresh()
 
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield what can be done without a key; what keys do comes from their table."""
+        del screen
+        yield SystemCommand("save a picture of the screen (SVG)", "", self._saving.save_picture)
+        yield SystemCommand("save the snapshot (JSON)", "", self._saving.save_snapshot)
+        for name in sorted(self.available_themes.keys() - BUILTIN_THEMES.keys() - {self.theme}):
+            yield SystemCommand(f"theme: {name}", "", partial(setattr, self, "theme", name))
+
+    def action_command_palette(self) -> None:
+        """Show all that can be done, by name."""
+        from dasktop.tui.commands import CommandBox
+
+        if not isinstance(self.screen, CommandBox):
+            self.push_screen(CommandBox())
+
     def action_help(self) -> None:
-        """Show the help."""
-        self.push_screen(Help(self._glyphs))
+        """Show what the keys do where one is."""
+        from dasktop.tui.help import Help
+
+        self.push_screen(Help(self.screen, self._glyphs))

@@ -5,13 +5,16 @@ its workers' together, a thread's of one core. Values are rounded here, so equal
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
-from dasktop.collectors.jobs import has_ended, is_pending, workers_of
+from dasktop.collectors.findings.thresholds import DEFAULTS
+from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
 from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
 from dasktop.tui import figures
+from dasktop.tui.column_table import ColumnName
 from dasktop.tui.figures import UNKNOWN
 from dasktop.tui.rows import Row
 
@@ -19,6 +22,8 @@ Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
 _INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
 _SOON_SECONDS = 600
+_BEFORE_AND_AFTER = {"CONFIGURING": "its nodes are being prepared", "COMPLETING": "its processes are being ended"}
+"""What a job without a worker does in the states before and after it runs."""
 _WORKER_STATUS = {"closing_gracefully": "retiring"}
 # distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
 _POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
@@ -41,8 +46,12 @@ class Cells(NamedTuple):
     busy: str = ""
     left: str = ""
     ends_soon: bool = False
+    more: Mapping[ColumnName, str] = {}
+    """What stands in other columns, by `more_cells`; those that are not shown have nothing to say here."""
     note: str = ""
     """Words instead of the columns between the node and the time left."""
+    short_note: str = ""
+    """The same in fewer, if that can be."""
 
 
 def cells(row: Row, taken_at: datetime) -> Cells:
@@ -61,15 +70,21 @@ def cells(row: Row, taken_at: datetime) -> Cells:
         case "task":
             return _task(cast("Task", row.shows), cast("Job", row.within))
         case "worker":
-            return _worker(cast("Worker", row.shows), cast("Task | None", row.within))
+            cells = _worker(cast("Worker", row.shows), cast("Task | None", row.within))
+            is_alone = row.parent is None and row.job_id is not None
+            return cells._replace(label=f"{row.job_id} {cells.label}") if is_alone else cells
         case "thread":
             return _thread(cast("Thread", row.shows))
+        case "idle":
+            return _idle(cast("tuple[Thread, ...]", row.shows))
+        case "array":
+            return _array(cast("tuple[Job, ...]", row.shows))
         case "outside":
             return _group("outside SLURM", cast("tuple[Worker, ...]", row.shows))
         case "others":
             return _others(cast("tuple[Job, ...]", row.shows))
         case "asking":
-            return Cells("its threads are asked for", tone="quiet")
+            return Cells("its threads were not read yet", tone="quiet")
 
 
 def short_node(name: str) -> str:
@@ -83,7 +98,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
         return _ended(label, job)
     state = job.state or UNKNOWN
     if is_pending(job):
-        return Cells(label, state, "waiting", note=_waiting(job, taken_at))
+        return Cells(label, state, "waiting", note=_waiting(job, taken_at), short_note=_waiting(job, taken_at, "from "))
     workers = tuple(workers_of(job))
     left = figures.time_left(job.time_left_seconds)
     cells = Cells(
@@ -95,7 +110,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
         ends_soon=job.time_left_seconds is not None and job.time_left_seconds < _SOON_SECONDS,
     )
     if not workers:
-        return cells._replace(note=_no_worker(job))
+        return cells._replace(note=_no_worker(job, taken_at), short_note=_no_worker(job, taken_at, in_short=True))
     cpu_percent = figures.share(job.used.cpu_percent, job.allocated.cpus and 100 * job.allocated.cpus)
     memory_percent = figures.share(job.used.memory_bytes, job.allocated.memory_bytes)
     return cells._replace(
@@ -116,15 +131,27 @@ def _job_id(job: Job) -> str:
     return job.job_id
 
 
-def _no_worker(job: Job) -> str:
+def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
     """Say that a job runs without a worker; where dask can't be expected to know, what it was granted."""
+    if job.evidence and job.state in _BEFORE_AND_AFTER:
+        return _BEFORE_AND_AFTER[job.state]
     if job.evidence and job.used.threads_busy is not None:
-        return f"no worker ({job.workers_expected} expected)" if job.workers_expected else "no worker"
+        told = "no worker"
+        if _starts(job, taken_at):
+            told = "no worker yet" if in_short else "starting, no worker yet"
+        return f"{told} ({job.workers_expected} expected)" if job.workers_expected and not in_short else told
     granted = job.allocated
     words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
     words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
     words += [figures.plural(granted.gpus, "GPU")] if granted.gpus else []
     return ", ".join(words)
+
+
+def _starts(job: Job, taken_at: datetime) -> bool:
+    """Tell whether a job may still be starting its workers."""
+    if job.started_at is None:
+        return False
+    return (taken_at - job.started_at).total_seconds() < DEFAULTS.worker_start_seconds
 
 
 def _ended(label: str, job: Job) -> Cells:
@@ -134,9 +161,9 @@ def _ended(label: str, job: Job) -> Cells:
     return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
 
 
-def _waiting(job: Job, taken_at: datetime) -> str:
+def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") -> str:
     start = job.expected_start_at
-    starts = f"starts about {_clock(start, taken_at)}" if start is not None and start > taken_at else None
+    starts = f"{starts_about}{_clock(start, taken_at)}" if start is not None and start > taken_at else None
     return ", ".join(filter(None, (job.reason, starts)))
 
 
@@ -209,6 +236,25 @@ def _thread(thread: Thread) -> Cells:
         cpu_percent=cpu_percent,
         cpu=figures.percent_text(cpu_percent),
     )
+
+
+def _idle(threads: tuple[Thread, ...]) -> Cells:
+    cpu_percent = figures.percent(_sum(thread.cpu_percent for thread in threads))
+    label = f"{figures.count(len(threads))} idle threads"
+    return Cells(label, tone="quiet", cpu_percent=cpu_percent, cpu=figures.percent_text(cpu_percent))
+
+
+def _array(jobs: tuple[Job, ...]) -> Cells:
+    """Sum up the jobs of an array that are shown as one line."""
+    states = Counter[str]()
+    for job in jobs:
+        states[job.state or UNKNOWN] += number_of_jobs([job])
+    label = " ".join(filter(None, (f"{jobs[0].array_job_id}_[{figures.count(states.total())}]", jobs[0].name)))
+    words = ", ".join(f"{figures.count(number)} {state.lower()}" for state, number in states.most_common())
+    workers = tuple(worker for job in jobs for worker in workers_of(job))
+    if not workers:
+        return Cells(label, "ARRAY", "quiet", note=words)
+    return _together(Cells(label, "ARRAY", "quiet", node=figures.plural(len(jobs), "job")), workers)
 
 
 def _group(label: str, workers: tuple[Worker, ...]) -> Cells:

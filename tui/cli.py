@@ -8,8 +8,22 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from dasktop.collectors.model import Severity
 from dasktop.tui import headless
-from dasktop.tui.options import Refusal, common_options, options_from
+from dasktop.tui.config.command_line import drain_option
+from dasktop.tui.fail_on import fail_on_option
+from dasktop.tui.options import (
+    Refusal,
+    check_recording,
+    common_options,
+    configurable_options,
+    found_config,
+    options_from,
+    recording_options,
+    sound_config,
+    watching_options,
+)
+from dasktop.tui.terminal import can_show_screen
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -90,7 +104,7 @@ def command() -> None:
     configuration, in the scripts of your SLURM jobs, and among your processes on this host.
 
     Exit status: 0 done, 1 a fault of dasktop, 2 wrong usage, 3 no scheduler (none or several found, or unreachable),
-    5 refused, or not carried out.
+    4 a finding that --fail-on names, 5 refused, or not carried out.
     """
 
 
@@ -98,14 +112,14 @@ def command() -> None:
 @common_options
 def screen(address: str | None, **common: Any) -> None:
     """Show the screen; without a terminal, print the tree once as plain text."""
-    options = options_from(address, **common)
-    # The screen is drawn on stderr and reads keys from stdin.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    config = sound_config()
+    options = options_from(config, address, **common)
+    if not can_show_screen():
         headless.print_snapshot(options, as_text=True)
         return
     from dasktop.tui import run
 
-    run.show(options)
+    run.show(options, config)
 
 
 @command.command()
@@ -113,13 +127,16 @@ def screen(address: str | None, **common: Any) -> None:
 @click.option("--watch", type=click.FloatRange(min=0.5), metavar="SECONDS", help="One snapshot a line, this often.")
 @click.option("--threads", is_flag=True, help="Read the threads of all workers too.")
 @click.option("--text", "as_text", is_flag=True, help="The tree as plain text instead of JSON.")
-def snapshot(address: str | None, watch: float | None, threads: bool, as_text: bool, **common: Any) -> None:
+@fail_on_option
+def snapshot(
+    address: str | None, watch: float | None, threads: bool, as_text: bool, fail_on: Severity | None, **common: Any
+) -> None:
     """Print one snapshot as JSON, and end."""
-    options = options_from(address, **common)
+    options = options_from(sound_config(), address, **common)
     if watch is None:
-        headless.print_snapshot(options, threads=threads, as_text=as_text)
+        headless.print_snapshot(options, threads=threads, as_text=as_text, fail_on=fail_on)
     else:
-        headless.watch(options, watch, threads=threads, as_text=as_text)
+        headless.watch(options, watch, threads=threads, as_text=as_text, fail_on=fail_on)
 
 
 @command.command()
@@ -134,14 +151,7 @@ def snapshot(address: str | None, watch: float | None, threads: bool, as_text: b
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The plan as JSON; what came of it as a second line.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.option(
-    "--drain",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for running tasks of jobs that are given back.",
-)
+@drain_option
 def scale(
     address: str | None,
     jobs: int | None,
@@ -154,7 +164,6 @@ def scale(
     dry_run: bool,
     as_json: bool,
     yes: bool,
-    drain: float,
     **common: Any,
 ) -> None:
     """Scale the cluster, losing no result and no running task."""
@@ -169,23 +178,64 @@ def scale(
         release=release,
         replace_lost=replace_lost,
     )
-    options = options_from(address, **common)
-    scaling.scale(options, target, dry_run=dry_run, as_json=as_json, yes=yes, drain_seconds=drain)
+    options = options_from(sound_config(), address, **common)
+    scaling.scale(options, target, dry_run=dry_run, as_json=as_json, yes=yes)
 
 
 @command.command()
 @click.option("--snapshot", "as_snapshot", is_flag=True, help="Print one JSON snapshot instead, and end.")
-def demo(as_snapshot: bool) -> None:
+@recording_options
+def demo(as_snapshot: bool, record: str | None, redact: bool) -> None:
     """Show a real dask cluster at work, on a SLURM small enough to embed."""
     from dasktop.tui import demo as demonstration
 
-    demonstration.run(as_snapshot=as_snapshot)
+    check_recording(record, redact=redact)
+    demonstration.run(sound_config(), as_snapshot=as_snapshot, record=record, redact=redact)
 
 
 @command.command()
-def schema() -> None:
+@click.argument("file")
+@recording_options
+def replay(file: str, record: str | None, redact: bool) -> None:
+    """Show a recording on the screen; without a terminal, print its end as plain text.
+
+    With --record, write it anew to another file instead: redacted, or packed as .gz.
+    """
+    from dasktop.tui import recording
+
+    recording.replay(file, sound_config(), record=record, redact=redact)
+
+
+@command.command("config")
+@configurable_options
+def print_config(**configurable: Any) -> None:
+    """Print the configuration that holds, where each value comes from, and what it means.
+
+    It is a configuration file itself: put what you want otherwise into the file that its first line names.
+    """
+    headless.print_config(found_config().with_options(configurable))
+
+
+@command.command()
+@click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
+@watching_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON; dasktop schema --report describes it.")
+@click.option("--html", metavar="FILE", help="Also as a page with charts, for a browser; needs no network.")
+def report(source: str | None, as_json: bool, html: str | None, **common: Any) -> None:
+    """Tell where the core-hours and the memory went, and what would fit better.
+
+    Of a RECORDING, all that it holds; of a cluster that runs, what one look and SLURM's accounting tell.
+    """
+    from dasktop.tui import report as reporting
+
+    reporting.report(source, common, as_json=as_json, html=html)
+
+
+@command.command()
+@click.option("--report", "of_report", is_flag=True, help="That of a report instead.")
+def schema(of_report: bool) -> None:
     """Print the JSON Schema of a snapshot."""
-    headless.print_schema()
+    headless.print_schema(of_report=of_report)
 
 
 def main() -> NoReturn:

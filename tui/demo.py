@@ -8,20 +8,28 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic
 
+from msgspec.structs import replace
+
 from dasktop.collectors import event_loop
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm, EmbeddedSlurmError
+from dasktop.collectors.findings.thresholds import DEFAULTS
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.tui import headless
+from dasktop.tui.config.config import Config
 from dasktop.tui.options import Refusal
+from dasktop.tui.recording import recording
+from dasktop.tui.terminal import can_show_screen
 
 NODES, CPUS_PER_NODE, MEMORY_PER_NODE_MB = 3, 4, 4000
-RUNNING_JOBS_WANTED = NODES  # the one job more than nodes stays pending
+RUNNING_JOBS_WANTED = NODES  # of the two jobs more than nodes one fails, and one stays pending
+IDLE_SECONDS = 60.0
+"""Who tries this hasn't the ten minutes after which a job is called idle elsewhere."""
 START_TIMEOUT_SECONDS = 120.0
 CLOSE_TIMEOUT_SECONDS = 10.0
 
 
-def run(*, as_snapshot: bool) -> None:
+def run(config: Config, *, as_snapshot: bool, record: str | None = None, redact: bool = False) -> None:
     """Show the demo on the screen or, without a terminal on stdout, as one snapshot.
 
     Raises
@@ -30,14 +38,22 @@ def run(*, as_snapshot: bool) -> None:
         The demo's own cluster did not start; the text says why.
     """
     with _slurm() as slurm, _notebook(slurm.environment, slurm.work) as address:
-        options = Options(address=address, slurm_interval_seconds=5.0)
-        if as_snapshot or not sys.stdout.isatty():
-            snapshot = event_loop.run(_wait_for_workers(options, slurm.environment))
+        options = Options(
+            address=address,
+            slurm_interval_seconds=5.0,
+            thresholds=replace(DEFAULTS, idle_seconds=IDLE_SECONDS),
+            record=record,
+            redact=redact,
+        )
+        if as_snapshot or not can_show_screen():
+            with recording(options) as keep:
+                snapshot = event_loop.run(_wait_for_workers(options, slurm.environment))
+                keep(snapshot)
             headless.print_one(snapshot, as_text=not as_snapshot)
         else:
             from dasktop.tui.run import show
 
-            show(options, slurm.environment)
+            show(options, config, slurm.environment)
 
 
 @contextmanager

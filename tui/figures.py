@@ -64,6 +64,23 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def short_count(value: float | None) -> str:
+    """Return ``1,204`` or, where that would take more than six cells, ``1204k``."""
+    if value is None:
+        return UNKNOWN
+    text = count(round(value))
+    return text if len(text) <= 6 else f"{value / 1000:.0f}k"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago a heartbeat was, rounded down: ``<5s``, ``15s``, ``4m``, ``2h``."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds - seconds % 5:.0f}s" if seconds >= 5 else "<5s"
+    return f"{seconds // 60:.0f}m" if seconds < 3600 else f"{min(seconds // 3600, 999):.0f}h"
+
+
 def ratio(part: int | None, whole: int | None) -> str:
     """Return ``3/12``, in thousands (``1k/2k``) where it would take more than seven cells."""
     text = f"{UNKNOWN if part is None else part}/{UNKNOWN if whole is None else whole}"
@@ -79,15 +96,17 @@ def _thousands(value: int | None) -> str:
 
 
 def latency(seconds: float | None) -> str:
-    """Return how fast an answer came, up to the next 1, 2 or 5: ``5ms``, ``0.2s``, ``10s``."""
+    """Return ``ok``, and of an answer that took longer than half a second how long, up to the next 1, 2 or 5: ``2s``.
+
+    Each answer takes another time. Which of some milliseconds it was tells nobody anything, and would tick.
+    """
     if seconds is None:
         return UNKNOWN
-    for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05):
+    if seconds <= 0.5:
+        return "ok"
+    for step in (1, 2, 5, 10, 20, 50):
         if seconds <= step:
-            return f"{step * 1000:.0f}ms"
-    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50):
-        if seconds <= step:
-            return f"{step:g}s"
+            return f"{step}s"
     return ">50s"
 
 

@@ -8,7 +8,11 @@ on nothing folds by itself. Threads show only where the user unfolds a worker, s
 from dasktop.collectors.model import Snapshot
 from dasktop.tui.rows import OTHERS, Key, split_jobs
 
-_UNFOLDED_BY_DEFAULT = frozenset({"job", "outside"})
+JOBS, TASKS, WORKERS, THREADS = range(1, 5)
+"""Levels of the tree."""
+
+_SHOWN_BELOW = {"job": TASKS, "outside": WORKERS, "worker": THREADS}
+"""The level of what is below a row."""
 
 
 class Folds:
@@ -16,15 +20,17 @@ class Folds:
 
     def __init__(self) -> None:
         self._chosen: dict[Key, bool] = {}
-        self._jobs_unfolded = True
+        self._level = WORKERS
         self._is_frozen = False
 
-    def is_unfolded(self, key: Key) -> bool:
+    def is_unfolded(self, key: Key, *, by_default: bool = False) -> bool:
         """Tell whether what is below this row shows."""
         chosen = self._chosen.get(key)
         if chosen is not None:
             return chosen
-        return key[0] == "task" or (key[0] in _UNFOLDED_BY_DEFAULT and self._jobs_unfolded)
+        if key[0] == "task":  # whoever unfolds a single job wants to see its workers
+            return by_default or self._level != TASKS
+        return by_default or _SHOWN_BELOW.get(str(key[0]), THREADS + 1) <= self._level
 
     def choose(self, key: Key, unfolded: bool) -> None:
         """Fold or unfold one row."""
@@ -32,8 +38,14 @@ class Folds:
 
     def choose_all(self, unfolded: bool) -> None:
         """Fold or unfold all jobs of the cluster, down to their workers. Threads and the user's other jobs stay."""
-        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key[0] == "worker" or key == OTHERS}
-        self._jobs_unfolded = unfolded
+        workers = {key: chosen for key, chosen in self._chosen.items() if key[0] == "worker"}
+        self.choose_level(WORKERS if unfolded else JOBS)
+        self._chosen |= workers
+
+    def choose_level(self, level: int) -> None:
+        """Unfold all of the cluster down to this level, and fold what is below. The user's other jobs stay."""
+        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key == OTHERS}
+        self._level = level
         self._is_frozen = True
 
     def freeze(self) -> None:
@@ -43,7 +55,7 @@ class Folds:
     def adapt(self, snapshot: Snapshot, lines: int) -> None:
         """Weigh the default for a screen of so many lines."""
         if not self._is_frozen:
-            self._jobs_unfolded = _takes_at_most(lines, snapshot)
+            self._level = WORKERS if _takes_at_most(lines, snapshot) else JOBS
 
 
 def _takes_at_most(lines: int, snapshot: Snapshot) -> bool:

@@ -1,20 +1,27 @@
 """The last line: the keys that do something now. Reads Textual's bindings, and has none of its own."""
 
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 from textual import events
-from textual.binding import ActiveBinding
 from textual.screen import Screen
 
+from dasktop.tui.bindings import bound_now
 from dasktop.tui.columns import Piece
+from dasktop.tui.glyphs import Glyphs
 from dasktop.tui.lines import Lines
 from dasktop.tui.text_width import width
 
 _NEVER_LEFT_OUT = ("help", "quit")
 
+_LAST = ("fold", "fold_all", "refresh", "help", "quit")
+_PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
 
-class _Entry(NamedTuple):
-    action: str
+
+class Entry(NamedTuple):
+    """A key and, in a word or two, what it does."""
+
+    key_id: str
     key: str
     shown: str
     words: str
@@ -22,7 +29,33 @@ class _Entry(NamedTuple):
 
     @property
     def cells(self) -> int:
+        """How many cells it takes, with blanks before, between and behind."""
         return width(self.shown) + width(self.words) + 3
+
+
+def entries(screen: Screen[Any]) -> list[Entry]:
+    """Return what there is to tell of a screen's keys, by importance."""
+    found = [
+        Entry(
+            bound.key_id,
+            bound.keys[0],
+            screen.app.get_key_display(bound.active.binding),
+            bound.active.binding.description,
+            bound.active.enabled,
+        )
+        for bound in bound_now(screen)
+        if bound.active.binding.show
+    ]
+    return sorted(found, key=lambda entry: _PLACES.get(entry.key_id, 0))
+
+
+def fitting(told: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
+    """Return those that fit into so many cells: the last ones give way, but for these ids."""
+    kept = list(told)
+    for entry in reversed(kept.copy()):
+        if sum(entry.cells for entry in kept) > cells and entry.key_id not in but_for:
+            kept.remove(entry)
+    return kept
 
 
 class KeyLine(Lines):
@@ -30,8 +63,9 @@ class KeyLine(Lines):
 
     DEFAULT_CSS = "KeyLine { height: 1; }"
 
-    def __init__(self) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
+        self._glyphs = glyphs
         self._ends: list[tuple[int, str]] = []
 
     def on_mount(self) -> None:
@@ -39,35 +73,20 @@ class KeyLine(Lines):
         self.screen.bindings_updated_signal.subscribe(self, self._update_for)
 
     def _update_for(self, screen: Screen[object]) -> None:
-        if screen is self.screen:
+        if screen is self.screen is self.app.screen:  # under a box, it stays as it was
             self.update()
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the keys that fit."""
-        entries = self._entries()
-        for entry in reversed(entries.copy()):
-            if sum(entry.cells for entry in entries) > cells and entry.action not in _NEVER_LEFT_OUT:
-                entries.remove(entry)
         pieces: list[Piece] = []
         self._ends = []
         end = 0
-        for entry in entries:
-            pieces.append(Piece(f" {entry.shown}", "key" if entry.enabled else "quiet"))
-            pieces.append(Piece(f" {entry.words} ", "quiet"))
+        for entry in fitting(entries(self.screen), cells, but_for=_NEVER_LEFT_OUT):
+            pieces.append(Piece(self._glyphs.own(f" {entry.shown}"), "key" if entry.enabled else "quiet"))
+            pieces.append(Piece(self._glyphs.own(f" {entry.words} "), "quiet"))
             end += entry.cells
             self._ends.append((end, entry.key))
         return [pieces]
-
-    def _entries(self) -> list[_Entry]:
-        """Return what there is to tell; of several keys that do the same, the first."""
-        first: dict[str, ActiveBinding] = {}
-        for active in self.screen.active_bindings.values():
-            if active.binding.show:
-                first.setdefault(active.binding.action, active)
-        return [
-            _Entry(action, binding.key, self.app.get_key_display(binding), binding.description, enabled)
-            for action, (_, binding, enabled, _) in first.items()
-        ]
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked on."""

@@ -12,6 +12,8 @@ class Glyphs(NamedTuple):
     folded: str
     blocks: str
     """A cell filled by nothing, one part, … all parts."""
+    levels: str
+    """From the lowest to the highest point of a sparkline."""
     is_unicode: bool
 
     def own(self, text: str) -> str:
@@ -19,8 +21,8 @@ class Glyphs(NamedTuple):
         return text if self.is_unicode or text.isascii() else text.translate(_ASCII_FOR)
 
 
-UNICODE = Glyphs(unfolded="▾", folded="▸", blocks=" ▏▎▍▌▋▊▉█", is_unicode=True)
-ASCII = Glyphs(unfolded="v", folded=">", blocks=".#", is_unicode=False)
+UNICODE = Glyphs(unfolded="▾", folded="▸", blocks=" ▏▎▍▌▋▊▉█", levels="▁▂▃▄▅▆▇█", is_unicode=True)
+ASCII = Glyphs(unfolded="v", folded=">", blocks=".#", levels="_.-=+*#", is_unicode=False)
 
 
 def glyphs(*, unicode: bool) -> Glyphs:
@@ -37,4 +39,26 @@ class _AsciiFor(dict[int, str]):
         return text
 
 
-_ASCII_FOR = _AsciiFor(str.maketrans({"–": "-", "…": ">", "·": "-", "─": "-", "▾": "v", "▸": ">", "↑": "^", "↓": "v"}))
+_ASCII_FOR = _AsciiFor(
+    str.maketrans(
+        {
+            "–": "-",
+            "…": ">",
+            "·": "-",
+            "─": "-",
+            "│": "|",
+            "█": "#",
+            "▒": "+",
+            "░": ".",
+            "▾": "v",
+            "▸": ">",
+            "↑": "^",
+            "↓": "v",
+            "→": ">",
+            "×": "x",
+            "÷": "/",
+            "✓": "+",
+            "✗": "x",
+        }
+    )
+)

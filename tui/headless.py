@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import monotonic
 
 import click
@@ -12,12 +12,17 @@ import msgspec
 
 from dasktop.collectors import event_loop
 from dasktop.collectors.errors import NoSchedulerError, SourceError
-from dasktop.collectors.model import Snapshot, json_schema, to_json
+from dasktop.collectors.model import Severity, Snapshot, json_schema, to_json
 from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.poller import Poller
 from dasktop.collectors.sampler import Rhythm
-from dasktop.tui.options import NO_SCHEDULER, Refusal
+from dasktop.collectors.waste import report_schema
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.document import document
+from dasktop.tui.fail_on import check
+from dasktop.tui.options import NO_SCHEDULER, USAGE, Refusal
 from dasktop.tui.plain import plain_tree
+from dasktop.tui.recording import recording
 
 # With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
 SLURM_TIMEOUT_SECONDS = 6.0
@@ -28,6 +33,7 @@ def print_snapshot(
     *,
     threads: bool = False,
     as_text: bool = False,
+    fail_on: Severity | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Print one snapshot.
@@ -35,12 +41,15 @@ def print_snapshot(
     Raises
     ------
     Refusal
-        There is no scheduler, or there are several to choose from.
+        There is no scheduler, or there are several to choose from; or, afterwards, a finding is bad enough.
     """
-    snapshot = event_loop.run(take_snapshot(options, threads=threads, environment=environment))
+    with recording(options) as record:
+        snapshot = event_loop.run(take_snapshot(options, threads=threads, environment=environment))
+        record(snapshot)
     if options.slurm:
         tell_faults(snapshot)
     print_one(snapshot, as_text)
+    check(snapshot, fail_on)
 
 
 async def take_snapshot(
@@ -72,16 +81,24 @@ async def look(
         await poller.close()
 
 
-def watch(options: Options, every_seconds: float, *, threads: bool = False, as_text: bool = False) -> None:
-    """Print a snapshot every so often, until interrupted or until nobody reads.
+def watch(
+    options: Options,
+    every_seconds: float,
+    *,
+    threads: bool = False,
+    as_text: bool = False,
+    fail_on: Severity | None = None,
+) -> None:
+    """Print a snapshot every so often, until interrupted, until nobody reads, or until a finding is bad enough.
 
     Raises
     ------
     Refusal
-        There is no scheduler, or there are several to choose from.
+        There is no scheduler, or there are several to choose from; or a finding is bad enough.
     """
     try:
-        event_loop.run(_watch(options, every_seconds, threads, as_text))
+        with recording(options) as record:
+            event_loop.run(_watch(options, every_seconds, threads, as_text, fail_on, record))
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
@@ -89,7 +106,14 @@ def watch(options: Options, every_seconds: float, *, threads: bool = False, as_t
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _watch(options: Options, every_seconds: float, threads: bool, as_text: bool) -> None:
+async def _watch(
+    options: Options,
+    every_seconds: float,
+    threads: bool,
+    as_text: bool,
+    fail_on: Severity | None,
+    record: Callable[[Snapshot], None],
+) -> None:
     poller = _poller(options, None)
     polling_slurm = None
     try:
@@ -98,7 +122,10 @@ async def _watch(options: Options, every_seconds: float, threads: bool, as_text:
         polling_slurm = asyncio.create_task(_keep_polling_slurm(poller))
         next_at = monotonic()
         while True:
-            print_one(poller.snapshot(), as_text)
+            snapshot = poller.snapshot()
+            record(snapshot)
+            print_one(snapshot, as_text)
+            check(snapshot, fail_on)
             next_at = max(monotonic(), next_at + every_seconds)
             await asyncio.sleep(next_at - monotonic())
             with contextlib.suppress(SourceError):  # the next line says so
@@ -149,6 +176,23 @@ def tell_faults(snapshot: Snapshot) -> None:
             click.echo(f"dasktop: {source.error}; what SLURM knows is missing", err=True)
 
 
-def print_schema() -> None:
-    """Print the JSON Schema of a snapshot."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(json_schema())).decode() + "\n")
+def print_schema(*, of_report: bool = False) -> None:
+    """Print the JSON Schema of a snapshot, or of a report."""
+    schema = report_schema() if of_report else json_schema()
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema)).decode() + "\n")
+
+
+def print_config(config: Config) -> None:
+    """Print a configuration, as far as it can be read.
+
+    Raises
+    ------
+    Refusal
+        Afterwards, if something is wrong with it.
+    """
+    sys.stdout.write(document(config))
+    sys.stdout.flush()
+    for fault in config.faults[:-1]:
+        click.echo(f"dasktop: {fault}", err=True)
+    if config.faults:
+        raise Refusal(config.faults[-1], USAGE)

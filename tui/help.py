@@ -1,40 +1,44 @@
-"""The help: what the keys do and what the columns mean. A text, and nothing else."""
+"""The help: what the keys do where one is, and what the columns mean. A text, and nothing else."""
 
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.dom import DOMNode
+from textual.screen import Screen
 from textual.widgets import Static
 
+from dasktop.tui.bindings import Bound, bound, bound_now
+from dasktop.tui.box import Box
+from dasktop.tui.column_table import COLUMNS, ColumnName
 from dasktop.tui.glyphs import Glyphs
+from dasktop.tui.help_rows import HelpGroups
+from dasktop.tui.keys import ANYWHERE, keys_words
+from dasktop.tui.text_width import fit, width
 
-KEYS = (
-    ("↑ ↓  j k", "move"),
-    ("PgUp PgDn", "a screen up or down (ctrl+u, ctrl+d)"),
-    ("g  G", "first row, last row (Home, End)"),
-    ("→  l", "unfold; then go in"),
-    ("←  h", "fold; then go to the row it is in"),
-    ("space", "fold or unfold (enter, or click on the marker)"),
-    ("*", "fold all jobs, or unfold them down to their workers"),
-    ("r", "ask dask and SLURM now"),
-    ("q", "quit (ctrl+c)"),
-)
+Table = tuple[tuple[str, str], ...]
 
-COLUMNS = (
-    ("CPU", "used of a job's CPUs, a worker's threads, a thread's one core"),
-    ("MEM", "resident, of a job's memory, of a worker's memory limit"),
-    ("BUSY", "threads that run a dask task, of all there are for that"),
-    ("LEFT", "time until SLURM ends the job, rounded down"),
+_KEYS_CELLS = 9
+
+_EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "left")
+MARKS = (
+    *((COLUMNS[name].head, COLUMNS[name].meaning) for name in _EXPLAINED),
     ("~", "inferred from a name or a host, not known for certain"),
     ("–", "not known"),
 )
 
 
-class Help(ModalScreen[None]):
-    """Keys and columns, on top of the tree."""
+class Help(Box[None]):
+    """Keys, on top of what they are for; and on top of the tree, what its columns mean.
+
+    Parameters
+    ----------
+    about
+        The screen whose keys are told.
+    """
 
     DEFAULT_CSS = """
     Help { align: center middle; }
@@ -43,27 +47,50 @@ class Help(ModalScreen[None]):
         border-title-style: bold; scrollbar-size-vertical: 1;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter,space", "dismiss(None)", "Close", show=False)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bound(
+        close_help="dismiss(None)", leave="dismiss(None)", back=("dismiss(None)", "close")
+    )
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, about: Screen[Any], glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
+        self._tables = tables_about(about)
 
     def compose(self) -> ComposeResult:
         """Build the text."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "dasktop"
-            box.border_subtitle = "q close"
-            yield Static(help_text(self._glyphs))
+            yield Static(help_text(self._tables, self._glyphs))
 
 
-def help_text(glyphs: Glyphs) -> Content:
-    """Return the text: two tables, their left column in bold."""
+def tables_about(screen: Screen[Any]) -> list[Table]:
+    """Return what can be done on a screen: first with what is in focus, then with what is around it."""
+    found = bound_now(screen)
+    tables: list[Table] = []
+    for node in dict.fromkeys(one.node for one in found):
+        tables += _tables_of(node, [one for one in found if one.node is node])
+    if any(isinstance(one.node, App) for one in found):
+        return [*tables, MARKS]
+    app: App[Any] = screen.app
+    below = bound_now(app.screen_stack[0])
+    return [*tables, *_tables_of(app, [one for one in below if one.key_id in ANYWHERE])]
+
+
+def _tables_of(node: DOMNode, found: Sequence[Bound]) -> Iterator[Table]:
+    keys = {one.key_id: one.keys for one in found}
+    groups: HelpGroups = getattr(node, "HELP_ROWS", ())
+    for group in groups:
+        rows = [(row.words, [keys[key_id] for key_id in row.ids if key_id in keys]) for row in group]
+        if any(keys_of_row for _, keys_of_row in rows):
+            yield tuple((keys_words(of_row, _KEYS_CELLS), words) for words, of_row in rows if of_row)
+
+
+def help_text(tables: Sequence[Table], glyphs: Glyphs) -> Content:
+    """Return the text: tables, their left column in bold."""
+    widest = max((width(left) for table in tables for left, _ in table), default=0)
     parts: list[Content | tuple[str, str] | str] = []
-    for number, table in enumerate((KEYS, COLUMNS)):
+    for number, table in enumerate(tables):
         parts.append("\n" if number else "")
         for left, right in table:
-            parts += [(glyphs.own(f"{left:<11}"), "bold"), f"{right}\n"]
+            parts += [(glyphs.own(fit(left, widest + 2)), "bold"), f"{glyphs.own(right)}\n"]
     return Content.assemble(*parts).rstrip()

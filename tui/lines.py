@@ -23,7 +23,9 @@ class Lines(Widget):
         raise NotImplementedError
 
     def update(self) -> None:
-        """Draw the lines that are not what they were."""
+        """Draw the lines that are not what they were. Before there is room, there is nothing to draw."""
+        if not self.size.width:
+            return
         old, self._lines = self._lines, self.lines(self.size.width)
         if len(old) != len(self._lines):
             self.styles.height = len(self._lines)
@@ -38,4 +40,4 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
-        return strip(self._lines[y] if y < len(self._lines) else [], self.size.width)
+        return strip(self._lines[y] if y < len(self._lines) else [], self.size.width, self.app.theme)

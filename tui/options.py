@@ -1,20 +1,29 @@
 """The options that all commands share, and the one way to refuse. Headless."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
 
 import click
 
 from dasktop.collectors.dask.address import parse_address
 from dasktop.collectors.errors import NoSchedulerError
-from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles
+from dasktop.collectors.options import Options, TlsFiles
+from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.text import clean
+from dasktop.tui.config import file
+from dasktop.tui.config.command_line import WATCHING, drain_option
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERVAL
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 USAGE = 2
 NO_SCHEDULER = 3
 REFUSED = 5
+
+CLEAR_LINE = "\r\x1b[K"
+"""What a terminal takes a line back by, to be told another in its place."""
 
 
 class Refusal(click.ClickException):
@@ -48,55 +57,87 @@ class AddressType(click.ParamType[str]):
             self.fail(f"{error}; nor is it a command", param, ctx)
 
 
+RECORDING: list[Callable[[Any], Any]] = [
+    click.option("--record", metavar="FILE", help="Record all that is seen, for dasktop replay; gzipped as FILE.gz."),
+    click.option("--redact", is_flag=True, help="Replace users, hosts, addresses, paths and names in the recording."),
+]
+
+_ADDRESS: Callable[[Any], Any] = click.argument("address", type=AddressType(), required=False, metavar="[ADDRESS]")
+
 _COMMON: list[Callable[[Any], Any]] = [
-    click.argument("address", type=AddressType(), required=False, metavar="[ADDRESS]"),
     click.option("--scheduler-file", metavar="FILE", help="Where the scheduler wrote its address."),
     click.option("--tls-ca-file", metavar="FILE", help="Certificate of the authority, for a TLS scheduler."),
     click.option("--tls-cert", metavar="FILE", help="Certificate to show to a TLS scheduler."),
     click.option("--tls-key", metavar="FILE", help="Its key."),
-    click.option(
-        "--interval",
-        type=click.FloatRange(min=0.5),
-        default=2.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How often to ask dask.",
-    ),
-    click.option(
-        "--slurm-interval",
-        type=click.FloatRange(min=SLURM_INTERVAL_FLOOR_SECONDS),
-        default=10.0,
-        show_default=True,
-        metavar="SECONDS",
-        help=f"How often to ask SLURM; {SLURM_INTERVAL_FLOOR_SECONDS:.0f} at least.",
-    ),
+    *WATCHING,
     click.option("--no-slurm", is_flag=True, help="Don't ask SLURM: the dask half only."),
     click.option("--no-probe", is_flag=True, help="Run no function on scheduler and workers; less is known then."),
     click.option("--user", metavar="USER", help="Whose SLURM jobs; yours unless named."),
+    *RECORDING,
 ]
 
 
 def common_options(function: Function) -> Function:
-    """Add the options that all commands share."""
-    for option in reversed(_COMMON):
+    """Add the address and the options that all commands share."""
+    return _ADDRESS(watching_options(function))  # type: ignore[no-any-return]
+
+
+def watching_options(function: Function) -> Function:
+    """Add the options that all commands share, without the address."""
+    return _with(_COMMON, function)
+
+
+def configurable_options(function: Function) -> Function:
+    """Add the options of which the configuration holds what they are unless given."""
+    return _with([*WATCHING, drain_option], function)
+
+
+def recording_options(function: Function) -> Function:
+    """Add the options of what records."""
+    return _with(RECORDING, function)
+
+
+def _with(options: Sequence[Callable[[Any], Any]], function: Function) -> Function:
+    for option in reversed(options):
         function = option(function)
     return function
 
 
+def found_config() -> Config:
+    """Return the user's configuration, whatever is wrong with it."""
+    return file.load(file.path(os.environ))
+
+
+def sound_config() -> Config:
+    """Return the user's configuration.
+
+    Raises
+    ------
+    Refusal
+        Something is wrong with it.
+    """
+    config = found_config()
+    if config.faults:
+        raise Refusal(config.faults[0], USAGE)
+    return config
+
+
 def options_from(
+    config: Config,
     address: str | None,
     *,
     scheduler_file: str | None,
     tls_ca_file: str | None,
     tls_cert: str | None,
     tls_key: str | None,
-    interval: float,
-    slurm_interval: float,
     no_slurm: bool,
     no_probe: bool,
     user: str | None,
+    record: str | None,
+    redact: bool,
+    **configurable: Any,
 ) -> Options:
-    """Return the choices of one run.
+    """Return the choices of one run: those given, and for others what the configuration says.
 
     Raises
     ------
@@ -107,13 +148,35 @@ def options_from(
         raise Refusal("both ADDRESS and --scheduler-file name the scheduler; give one of them", USAGE)
     if (tls_cert is None) != (tls_key is None):
         raise Refusal("--tls-cert and --tls-key go together", USAGE)
+    check_recording(record, redact=redact)
+    config = config.with_options(configurable)
     return Options(
         address=address,
         scheduler_file=scheduler_file,
         tls=TlsFiles(ca_file=tls_ca_file, cert=tls_cert, key=tls_key),
-        interval_seconds=interval,
-        slurm_interval_seconds=slurm_interval,
+        interval_seconds=config[INTERVAL],
+        slurm_interval_seconds=config[SLURM_INTERVAL],
         slurm=not no_slurm,
         probe=not no_probe,
+        read_only=config[READ_ONLY],
+        drain_seconds=config[DRAIN],
+        thresholds=config.thresholds,
         user=user,
+        record=record,
+        redact=redact,
     )
+
+
+def check_recording(record: str | None, *, redact: bool) -> None:
+    """See whether there can be such a recording, before anything else is done.
+
+    Raises
+    ------
+    Refusal
+        There can't.
+    """
+    why_not = refuse_to_overwrite(record) if record is not None else None
+    if why_not is not None:
+        raise Refusal(f"--record: {why_not}", USAGE)
+    if redact and record is None:
+        raise Refusal("--redact is for a recording; name its file with --record FILE", USAGE)

@@ -6,11 +6,14 @@ from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, Worker
 from dasktop.tui.cells import Cells, cells
 from dasktop.tui.columns import INDENT, Layout, Piece, endless_layout, fit_layout, heads, line
+from dasktop.tui.finding_words import words
 from dasktop.tui.glyphs import glyphs
 from dasktop.tui.rows import Key, Row, visible_rows
+from dasktop.tui.staleness import with_stale_workers
 from dasktop.tui.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
 from dasktop.tui.text_width import cut, settle
 from dasktop.tui.text_width import width as width_of
+from dasktop.tui.troubles import Troubles
 
 _ENDLESS = 1_000_000
 
@@ -27,6 +30,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     unicode
         Whether more than ASCII may be printed.
     """
+    snapshot = with_stale_workers(snapshot)
     drawn_with = glyphs(unicode=unicode)
     with_threads = {worker.address for worker in _all_workers(snapshot) if worker.threads}
 
@@ -41,7 +45,9 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     if not rows:
         return "\n".join([*top, "", drawn_with.own(f"   {empty_words(snapshot)}")])
     layout = _endless_layout(rows) if width is None else fit_layout(width)
-    lines = [_text(pieces) for pieces in (heads(layout), *(line(row, held, layout, drawn_with) for row, held in rows))]
+    mark = Troubles(snapshot.findings).mark
+    tree = (line(row, held, layout, drawn_with, margin=mark(row)) for row, held in rows)
+    lines = [_text(pieces) for pieces in (heads(layout), *tree)]
     return "\n".join([*top, "", *(drawn_with.own(text) for text in lines)])
 
 
@@ -49,9 +55,10 @@ def _header(snapshot: Snapshot) -> list[str]:
     """Return the lines above the tree, but for the totals."""
     moment = f"{snapshot.taken_at.astimezone():%Y-%m-%d %H:%M:%S}"
     sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
-    problems = [f" ! {text}" for source in snapshot.sources if (text := problem_words([source]))]
-    title = " · ".join(title_words(snapshot, read_only=False).values())
-    return [f" {NAME}  {title}", f" {moment}  {sources}", *problems]
+    problems = [f" ! {text}" for text in problem_words(snapshot)]
+    title = " · ".join(title_words(snapshot).values())
+    findings = [" " + settle(words(finding)) for finding in snapshot.findings]
+    return [f" {NAME}  {title}", f" {moment}  {sources}", *problems, *findings]
 
 
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:

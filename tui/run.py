@@ -1,16 +1,36 @@
 """Starts the screen on a feed, and turns its end into the program's."""
 
+import asyncio
 import locale
+import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
+
+from dasktop.collectors.errors import RecordingError
+from dasktop.collectors.feed import Feed
 from dasktop.collectors.options import Options
 from dasktop.collectors.sampler import Sampler
-from dasktop.tui.app import DasktopApp
-from dasktop.tui.options import Refusal
+from dasktop.collectors.user import own_name
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.remember import remember
+from dasktop.tui.looks import changes, looks_from
+from dasktop.tui.options import USAGE, Refusal
+from dasktop.tui.terminal import forget_told_size
+
+if TYPE_CHECKING:
+    from dasktop.collectors.recording.reader import Recording
+    from dasktop.collectors.recording.recorder import Recorder
+    from dasktop.tui.app import DasktopApp
+
+SIGNALLED = 128  # as shells say it
+LONGEST_END_SECONDS = 20
 
 
-def show(options: Options, environment: Mapping[str, str] | None = None) -> None:
+def show(options: Options, config: Config, environment: Mapping[str, str] | None = None) -> None:
     """Run the screen until the user leaves it.
 
     Raises
@@ -18,12 +38,93 @@ def show(options: Options, environment: Mapping[str, str] | None = None) -> None
     Refusal
         There was nothing to show: no scheduler.
     SystemExit
-        The screen itself failed; Textual has told how.
+        The screen itself failed, and Textual has told how; or a signal ended it.
     """
-    unicode = "utf" in locale.getpreferredencoding(do_setlocale=False).lower()
-    app = DasktopApp(Sampler(options, environment), unicode=unicode)
-    app.run()
+    recorder = _recorder(options)
+    sampler = Sampler(options, environment)
+    sampler.begin()
+    from dasktop.tui.app import DasktopApp  # late: SLURM is being asked meanwhile
+
+    feed: Feed = sampler
+    if recorder is not None:
+        from dasktop.collectors.recording.recorded_feed import RecordedFeed
+
+        feed = RecordedFeed(feed, recorder)
+    app = DasktopApp(
+        feed,
+        options.read_only,
+        unicode=_shows_unicode(),
+        user=own_name(),
+        looks=looks_from(config),
+        keymap=config.keymap,
+    )
+    try:
+        _run(app, config)
+    finally:
+        if recorder is not None and recorder.fault is not None:
+            click.echo(f"dasktop: {recorder.fault}", err=True)
+
+
+def show_recording(recording: "Recording", config: Config) -> None:
+    """Replay a recording on the screen until the user leaves it.
+
+    Raises
+    ------
+    Refusal
+        There was nothing to show: no snapshot.
+    SystemExit
+        The screen itself failed, and Textual has told how; or a signal ended it.
+    """
+    from dasktop.collectors.recording.replay import ReplayFeed
+    from dasktop.tui.replay_app import ReplayApp
+
+    feed = ReplayFeed(recording)
+    app = ReplayApp(feed, unicode=_shows_unicode(), looks=looks_from(config), keymap=config.keymap)
+    _run(app, config)
+
+
+def _run(app: "DasktopApp", config: Config) -> None:
+    """Run the screen, and keep what the user changed of its looks."""
+    forget_told_size()
+    ended_by = asyncio.run(_until_it_ends(app))
+    has_crashed = app.failure is None and bool(app.return_code)
+    fault = None if has_crashed else remember(Path(config.path), changes(app.first_looks, app.looks))
+    if fault is not None:
+        click.echo(f"dasktop: {fault}", err=True)
     if app.failure is not None:
         raise Refusal(app.failure.message, app.failure.exit_status)
-    if app.return_code:
-        sys.exit(app.return_code)
+    if ended_by is not None or app.return_code:
+        sys.exit(app.return_code if ended_by is None else SIGNALLED + ended_by)
+
+
+async def _until_it_ends(app: "DasktopApp") -> signal.Signals | None:
+    """Run the screen; return the signal that ended it, if one did."""
+    loop = asyncio.get_running_loop()
+    ended_by: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        ended_by.append(number)
+        # Where the terminal is gone Textual may wait for it for ever, and nothing of ours is left to stop that.
+        signal.alarm(LONGEST_END_SECONDS)
+        app.exit()
+
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        loop.add_signal_handler(number, end, number)
+    await app.run_async()
+    signal.alarm(0)
+    return ended_by[0] if ended_by else None
+
+
+def _recorder(options: Options) -> "Recorder | None":
+    if options.record is None:
+        return None
+    from dasktop.collectors.recording.recorder import Recorder
+
+    try:
+        return Recorder(options.record, redact=options.redact)
+    except RecordingError as error:
+        raise Refusal(f"--record: {error}", USAGE) from None
+
+
+def _shows_unicode() -> bool:
+    return "utf" in locale.getpreferredencoding(do_setlocale=False).lower()

@@ -4,14 +4,16 @@ import asyncio
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from time import monotonic
+from typing import TypeVar
 
 import click
 import msgspec
 
 from dasktop.collectors import event_loop
 from dasktop.collectors.errors import NoSchedulerError, PlanError
-from dasktop.collectors.model import Adaptive
+from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.scaling.model import (
     Adapt,
@@ -26,12 +28,15 @@ from dasktop.collectors.scaling.model import (
     Target,
 )
 from dasktop.collectors.scaling.plan import plan as make_plan
-from dasktop.collectors.scaling.words import plan_lines
+from dasktop.collectors.scaling.targets import bounds_from, memory_from
+from dasktop.collectors.scaling.words import interrupted_words, plan_lines
 from dasktop.collectors.user import own_name
 from dasktop.tui import headless
-from dasktop.tui.options import NO_SCHEDULER, REFUSED, USAGE, Refusal
+from dasktop.tui.options import CLEAR_LINE, NO_SCHEDULER, REFUSED, USAGE, Refusal
+from dasktop.tui.recording import recording
 
-CLEAR_LINE = "\r\x1b[K"
+T = TypeVar("T")
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -58,9 +63,9 @@ def target_from(
     if cores is not None:
         targets.append(Cores(count=cores))
     if memory is not None:
-        targets.append(Memory(amount_bytes=parse_memory(memory)))
+        targets.append(Memory(amount_bytes=_read("--memory", memory_from, memory)))
     if adapt is not None:
-        targets.append(Adapt(bounds=parse_bounds(adapt)))
+        targets.append(Adapt(bounds=_read("--adapt", bounds_from, adapt)))
     if no_adapt:
         targets.append(Adapt(bounds=None))
     if release:
@@ -76,27 +81,11 @@ def target_from(
     return targets[0]
 
 
-def parse_memory(text: str) -> int:
-    """Read an amount of memory as dask does: ``200GB`` is 200 × 10⁹ bytes, ``200GiB`` 200 × 2³⁰."""
-    from dask.utils import parse_bytes  # importing dask takes a while
-
+def _read(option: str, reader: Callable[[str], T], text: str) -> T:
     try:
-        amount = int(parse_bytes(text))
-    except (ValueError, OverflowError):
-        amount = 0
-    if amount <= 0:
-        raise Refusal(f"--memory: {text!r} is no amount of memory; one looks like 200GB or 64GiB", USAGE)
-    return amount
-
-
-def parse_bounds(text: str) -> Adaptive:
-    """Read ``MIN:MAX``, in jobs."""
-    low, colon, high = text.partition(":")
-    if not (colon and low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal()) or int(low) > int(
-        high
-    ):
-        raise Refusal(f"--adapt: {text!r} is not MIN:MAX, such as 2:10", USAGE)
-    return Adaptive(minimum=int(low), maximum=int(high))
+        return reader(text)
+    except PlanError as error:
+        raise Refusal(f"{option}: {error}", USAGE) from None
 
 
 def scale(
@@ -106,7 +95,6 @@ def scale(
     dry_run: bool,
     as_json: bool,
     yes: bool,
-    drain_seconds: float,
 ) -> None:
     """Plan, show, ask, and do.
 
@@ -115,52 +103,82 @@ def scale(
     Refusal
         There is no scheduler, no sensible plan, nobody to ask, or it was not carried out.
     """
-    try:
-        plan, address = event_loop.run(_plan(options, target))
-    except NoSchedulerError as error:
-        raise Refusal(str(error), NO_SCHEDULER) from None
-    except PlanError as error:
-        raise Refusal(str(error), REFUSED) from None
-    if as_json:
-        click.echo(msgspec.json.encode(plan).decode())
-    else:
-        click.echo("\n".join(plan_lines(plan)))
-    if dry_run or plan.changes_nothing:
-        return
-    if not yes:
-        _ask()
-    outcome = event_loop.run(_carry_out(plan, address, options, drain_seconds))
+    if options.read_only and not dry_run:
+        raise Refusal(
+            "read-only, by --read-only or by the configuration: nothing is scaled; --dry-run shows the plan only",
+            REFUSED,
+        )
+    with recording(options) as record:
+        _scale(options, target, record, dry_run=dry_run, as_json=as_json, yes=yes)
+
+
+def _scale(
+    options: Options,
+    target: Target,
+    record: Callable[[Snapshot], None],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+) -> None:
+    while True:
+        plan, address = _planned(options, target, record)
+        click.echo(msgspec.json.encode(plan).decode() if as_json else "\n".join(plan_lines(plan)))
+        if dry_run or plan.changes_nothing:
+            return
+        if not yes:
+            _ask()
+        outcome = event_loop.run(_carry_out(plan, address, options))
+        if options.record is not None:
+            record(event_loop.run(headless.take_snapshot(options)))
+        if not (outcome.is_outdated and not yes):
+            break
+        click.echo(f"dasktop: {outcome.message}; the plan as it is now:", err=True)
     if not outcome.done:
         raise Refusal(outcome.message, REFUSED)
     click.echo(msgspec.json.encode(outcome).decode() if as_json else outcome.message)
 
 
-async def _plan(options: Options, target: Target) -> tuple[ScalePlan, str]:
+def _planned(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
+    try:
+        return event_loop.run(_plan(options, target, record))
+    except NoSchedulerError as error:
+        raise Refusal(str(error), NO_SCHEDULER) from None
+    except PlanError as error:
+        raise Refusal(str(error), REFUSED) from None
+
+
+async def _plan(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
     snapshot, address = await headless.look(options)
+    record(snapshot)
     return make_plan(snapshot, target, own_name()), address
 
 
 def _ask() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("there is no terminal to ask on; say --yes to carry it out, or --dry-run to see it only", REFUSED)
-    if not click.confirm("Do it?"):
+    try:
+        is_agreed = click.confirm("Do it?")
+    except click.Abort:  # Ctrl-C, or the end of what is typed
+        click.echo()
+        is_agreed = False
+    if not is_agreed:
         raise Refusal("not carried out", REFUSED)
 
 
-async def _carry_out(plan: ScalePlan, address: str, options: Options, drain_seconds: float) -> Outcome:
+async def _carry_out(plan: ScalePlan, address: str, options: Options) -> Outcome:
     """Carry the plan out; Ctrl-C gives the victims back to work first."""
     from dasktop.collectors.scaling.carry_out import carry_out
 
-    task = asyncio.ensure_future(
-        carry_out(plan, address, msgspec.structs.replace(options, drain_seconds=drain_seconds), _Telling())
-    )
+    telling = _Telling()
+    task = asyncio.ensure_future(carry_out(plan, address, options, telling))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:
-        raise Refusal("interrupted; what had been stopped works again", REFUSED) from None
+        raise Refusal(interrupted_words(telling.step), REFUSED) from None
 
 
 class _Telling:
@@ -168,7 +186,8 @@ class _Telling:
 
     def __init__(self) -> None:
         self._on_terminal = sys.stderr.isatty()
-        self._step = ""
+        self.step: str | None = None
+        """The latest."""
         self._told_at = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
@@ -178,7 +197,7 @@ class _Telling:
         elif self._on_terminal:
             columns = shutil.get_terminal_size().columns
             click.echo(f"{CLEAR_LINE}{f'{progress.step}: {progress.message}'[: columns - 1]}", err=True, nl=False)
-        elif progress.step != self._step or monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
+        elif progress.step != self.step or monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
             click.echo(f"{progress.step}: {progress.message}", err=True)
             self._told_at = monotonic()
-        self._step = progress.step
+        self.step = progress.step

@@ -48,6 +48,11 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
+def is_single_width(text: str) -> bool:
+    """Tell whether a text is one character that takes one cell, and every terminal thinks so."""
+    return len(text) == 1 and (text.isascii() or (settle(text) == text and _character_width(text) == 1))
+
+
 def _character_width(character: str) -> int:
     if unicodedata.category(character)[0] == "M":
         return 0
@@ -86,6 +91,39 @@ def cut_left(text: str, cells: int) -> str:
     if width(text) <= cells:
         return text
     return ELLIPSIS + _tail(text, cells - 1) if cells > 0 else ""
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Return the settled text in lines of at most ``cells`` cells, broken between words where that can be."""
+    lines: list[str] = []
+    line = ""
+    for word in settle(text).split(" "):
+        if line and width(line) + 1 + width(word) <= cells:
+            line = f"{line} {word}"
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while width(line) > cells:
+            head = _head(line, cells) or line[:1]
+            lines.append(head)
+            line = line[len(head) :]
+    return [*lines, line] if line else lines
+
+
+def chop(text: str, cells: int) -> list[str]:
+    """Return the settled text in pieces of at most ``cells`` cells, broken anywhere; at least one."""
+    pieces: list[str] = []
+    while width(text) > cells:
+        pieces.append(_head(text, cells) or text[:1])
+        text = text[len(pieces[-1]) :]
+    return [*pieces, text] if text or not pieces else pieces
+
+
+def window(text: str, left: int, cells: int) -> tuple[int, int]:
+    """Return which part of the settled text shows, first and last, in so many cells from a cell on."""
+    first = len(_head(text, left))
+    return first, first + len(_head(text[first:], cells))
 
 
 def _head(text: str, cells: int) -> str:

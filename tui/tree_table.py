@@ -8,22 +8,30 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from dasktop.tui import help_rows
+from dasktop.tui.bindings import bindings, bound
 from dasktop.tui.cells import Cells, cells
-from dasktop.tui.columns import INDENT, Layout, Piece, fit_layout, line
+from dasktop.tui.column_table import DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.columns import INDENT, MARK, Layout, Piece, fit_layout, line
 from dasktop.tui.glyphs import Glyphs
+from dasktop.tui.help_rows import HelpGroups
+from dasktop.tui.keys import TREE
+from dasktop.tui.more_cells import more_cells
 from dasktop.tui.rows import Key, Kind, Row
 from dasktop.tui.selection import reselect
 from dasktop.tui.text_width import fit
 from dasktop.tui.theme import selected_strip, strip
+from dasktop.tui.troubles import Troubles
 
 SCROLLBAR_CELLS = 1
+_NO_TROUBLES = Troubles()
 
 
 class _Drawn(NamedTuple):
@@ -33,6 +41,8 @@ class _Drawn(NamedTuple):
     cells: Cells
     layout: Layout
     is_selected: bool
+    margin: Piece | None
+    is_context: bool
 
 
 class TreeTable(ScrollView, can_focus=True):
@@ -52,16 +62,11 @@ class TreeTable(ScrollView, can_focus=True):
     """
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
-        Binding("right,l", "unfold", "Unfold", show=False),
-        Binding("left,h", "fold", "Fold", show=False),
-        Binding("space,enter", "toggle_fold", "fold", key_display="space", id="fold"),
+        *bound(up="move(-1)", down="move(1)", page_up="page(-1)", page_down="page(1)", first="first", last="last"),
+        *bound(right="unfold", left="fold"),
+        *bindings(TREE),
     ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.TREE
 
     # Textual repaints a widget whole when this changes; here the lines that differ are known.
     virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
@@ -80,13 +85,17 @@ class TreeTable(ScrollView, can_focus=True):
     class Resized(Message):
         """There is room for more lines now, or for fewer."""
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs, columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._rows: Sequence[Row] = ()
         self._taken_at = datetime.min
         self._message = ""
+        self._marked: frozenset[str] = frozenset()
+        self._context_rows: frozenset[Key] = frozenset()
+        self._troubles = _NO_TROUBLES
         self._index = 0
+        self._columns = columns
         self._layout_of_columns: Layout = fit_layout(0)
         self._drawn: dict[int, _Drawn | str] = {}
 
@@ -96,11 +105,34 @@ class TreeTable(ScrollView, can_focus=True):
         return self._rows[self._index] if self._rows else None
 
     @property
+    def selected_job_id(self) -> str | None:
+        """The id of the job that the selected row is, or is in."""
+        return self.selected.job_id if self.selected is not None else None
+
+    def mark(self, job_ids: frozenset[str]) -> None:
+        """Show these jobs as marked, and no others."""
+        self._marked = job_ids
+        self._refresh_changed()
+
+    @property
     def _cells(self) -> int:
         """The width of a line, beside the scrollbar."""
         return self.scrollable_content_region.width
 
-    def show(self, rows: Sequence[Row], taken_at: datetime, message: str = "") -> None:
+    def show_columns(self, columns: tuple[ColumnName, ...]) -> None:
+        """Show these columns beside the tree, as far as there is room."""
+        self._columns = columns
+        self._layout_of_columns = fit_layout(self._cells, columns)
+        self._refresh_changed()
+
+    def show(
+        self,
+        rows: Sequence[Row],
+        taken_at: datetime,
+        message: str = "",
+        context: frozenset[Key] = frozenset(),
+        troubles: Troubles = _NO_TROUBLES,
+    ) -> None:
         """Show these rows instead, with the same one selected if it is still there.
 
         What one looks at stays where it is: the selected row or, where one has scrolled away from it, the first line.
@@ -113,18 +145,27 @@ class TreeTable(ScrollView, can_focus=True):
             When their snapshot was taken.
         message
             Our words, shown where there are no rows.
+        context
+            Rows that only show where others are; greyed.
+        troubles
+            What is wrong with which rows.
         """
         top, in_view = self.scroll_offset.y, self._selection_in_view()
         anchor = self._index if in_view else top
         top += reselect(self._rows, anchor, rows) - anchor if top and self._rows else 0
         self._index = reselect(self._rows, self._index, rows)
-        self._rows, self._taken_at, self._message = rows, taken_at, message
+        self._rows, self._taken_at, self._message, self._context_rows = rows, taken_at, message, context
+        self._troubles = troubles
         if len(rows) != self.virtual_size.height:
             self.virtual_size = Size(self._cells, len(rows))
         self._scroll_to_line(top)
         if in_view:
             self._scroll_to_selection()
         self._refresh_changed()
+
+    def clear(self) -> None:
+        """Show no rows any more."""
+        self.show((), datetime.min)
 
     def select(self, index: int) -> None:
         """Select a row by its place, or the nearest there is, and bring it into view."""
@@ -135,10 +176,18 @@ class TreeTable(ScrollView, can_focus=True):
             self._refresh_changed()
         self.post_message(self.Moved())
 
+    def select_key(self, key: Key) -> bool:
+        """Select the row with this key; return whether there is one."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.select(index)
+                return True
+        return False
+
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns into the new width, and keep the selection in view."""
         del event
-        self._layout_of_columns = fit_layout(self._cells)
+        self._layout_of_columns = fit_layout(self._cells, self._columns)
         self._scroll_to_selection()
         self._refresh_changed()  # Textual may have drawn already, with the columns as they were
         self.post_message(self.Resized())
@@ -147,10 +196,12 @@ class TreeTable(ScrollView, can_focus=True):
         """Return one line of the screen, for Textual to draw."""
         drawn = self._drawn[y] = self._look_of(y)
         if isinstance(drawn, str):
-            return strip([Piece(fit(f"   {self._glyphs.own(drawn)}", self._cells), "quiet")], self._cells)
+            return strip(
+                [Piece(fit(f"   {self._glyphs.own(drawn)}", self._cells), "quiet")], self._cells, self.app.theme
+            )
         row = self._rows[self.scroll_offset.y + y]
-        pieces = line(row, drawn.cells, drawn.layout, self._glyphs)
-        return (selected_strip if drawn.is_selected else strip)(pieces, self._cells)
+        pieces = line(row, drawn.cells, drawn.layout, self._glyphs, margin=drawn.margin, is_context=drawn.is_context)
+        return (selected_strip if drawn.is_selected else strip)(pieces, self._cells, self.app.theme)
 
     def _look_of(self, y: int) -> _Drawn | str:
         """Return what a line of the screen is to show now, as words where it shows no row.
@@ -162,7 +213,11 @@ class TreeTable(ScrollView, can_focus=True):
             return self._message if y == 1 and not self._rows else ""
         row = self._rows[index]
         look = (row.kind, row.depth, row.unfolded)
-        return _Drawn(look, cells(row, self._taken_at), self._layout_of_columns, index == self._index)
+        is_marked = row.kind == "job" and row.key[1] in self._marked
+        margin = Piece(MARK, "key") if is_marked else self._troubles.mark(row)
+        is_context = row.key in self._context_rows
+        held = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))
+        return _Drawn(look, held, self._layout_of_columns, index == self._index, margin, is_context)
 
     def _refresh_changed(self) -> None:
         """Have those lines drawn that are not what they were, each as one region."""
@@ -182,7 +237,8 @@ class TreeTable(ScrollView, can_focus=True):
         """Let the first line show this row, or the nearest that leaves no blank lines below the last."""
         top = max(0, min(top, len(self._rows) - self.size.height))
         if top != self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False, immediate=True)
+            # Forced: where all rows fitted a moment ago, Textual has no scrollbar yet, and would not scroll.
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
         """Select the row so many rows below."""
@@ -215,6 +271,12 @@ class TreeTable(ScrollView, can_focus=True):
             return
         if row.unfolded:
             self.post_message(self.FoldChosen(row.key, unfolded=False))
+        else:
+            self.action_parent()
+
+    def action_parent(self) -> None:
+        """Go to the row that the selected one is in."""
+        if (row := self.selected) is None:
             return
         for index in range(self._index - 1, -1, -1):
             if self._rows[index].key == row.parent:

@@ -123,7 +123,7 @@ async def test_an_array(slurm: SlurmCommands, collector: SlurmCollector) -> None
 
 
 async def test_steps_and_their_processes(slurm: SlurmCommands, collector: SlurmCollector) -> None:
-    script = f"srun {sys.executable} -c 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'"
+    script = f"srun {sys.executable} -c 'import os, time; print(os.getpid(), flush=True); time.sleep(300)'"
     job_id = slurm.submit(script, "-N", "2", "-n", "3")
     text = until(lambda: printed(slurm, job_id), lambda text: len(text.split()) == 3)
     pids = {int(word) for word in text.split()}
@@ -141,6 +141,19 @@ async def test_steps_and_their_processes(slurm: SlurmCommands, collector: SlurmC
     assert batch is not None
     assert (inner.ntasks, inner.nodes, batch.ntasks, batch.nodes) == (3, ("n1", "n2"), 1, ("n1",))
     assert (inner.max_rss_bytes or 0) > MIB
+
+
+async def test_cpu_time_of_a_running_job_and_of_one_that_has_ended(
+    slurm: SlurmCommands, collector: SlurmCollector
+) -> None:
+    burn = "import time\nwhile time.process_time() < 4: pass\nprint('burnt', flush=True); time.sleep(300)"
+    job_id = slurm.submit(f'exec {sys.executable} -c "{burn}"')
+    until(lambda: printed(slurm, job_id), lambda text: "burnt" in text)
+    reading = await read_until(collector, [job_id], lambda reading: any(step.pids for step in reading.steps))
+    assert 1 <= (reading.steps[0].cpu_seconds or 0) < 10
+    slurm.run("scancel", job_id)
+    reading = await read_until(collector, [job_id], lambda reading: reading.ended)
+    assert 3 <= (ended(reading, job_id).cpu_seconds or 0) < 10
 
 
 async def test_job_scripts(slurm: SlurmCommands, collector: SlurmCollector) -> None:

@@ -24,10 +24,11 @@ STOP_TIMEOUT_SECONDS = 30
 
 
 class RealSlurm(SlurmCommands):
-    """A SLURM with nodes n1, n2, … of 16 CPUs and 64,000 MB each, partitions ``debug`` and ``short``, and accounting.
+    """A SLURM with nodes n1, n2, … of 16 CPUs and 64,000 MB each, and accounting.
 
     A context manager; `start` and `stop` do the same. Jobs get 1,000 MB a CPU and one hour unless they ask;
-    ``--partition=short`` allows one minute; ``--qos=capped`` lets a user run one job at a time.
+    ``--partition=short`` allows one minute, ``--partition=urgent`` preempts jobs of the others;
+    ``--qos=capped`` lets a user run one job at a time, ``--qos=few`` submit two.
 
     Parameters
     ----------

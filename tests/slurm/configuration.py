@@ -9,6 +9,7 @@ from pathlib import Path
 CLUSTER = "dasktop"
 ACCOUNT = "lab"
 CAPPED_QOS = "capped"
+FEW_QOS = "few"
 CPUS_PER_NODE = 16
 MEMORY_PER_NODE_MB = 64_000
 
@@ -105,6 +106,8 @@ DefMemPerCPU=1000
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 MinJobAge=60
 KillWait=5
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=2
@@ -118,6 +121,7 @@ AccountingStorageEnforce=limits,qos
 {nodes}
 PartitionName=debug Nodes={everywhere} Default=YES DefaultTime=01:00:00 MaxTime=1-00:00:00
 PartitionName=short Nodes={everywhere} MaxTime=00:01:00
+PartitionName=urgent Nodes={everywhere} MaxTime=00:10:00 PriorityTier=10
 """
 
 
@@ -144,11 +148,12 @@ def database_sql() -> str:
 
 
 def accounts(user: str) -> tuple[tuple[str, ...], ...]:
-    """Return the sacctmgr commands that make the cluster, an account, its user and a QOS of one job a user."""
+    """Return the sacctmgr commands that make the cluster, an account, its user and two QOS with a limit each."""
     return (
         ("add", "cluster", CLUSTER),
         ("add", "qos", CAPPED_QOS, "MaxJobsPerUser=1"),
         ("add", "account", ACCOUNT),
-        ("add", "user", user, f"account={ACCOUNT}", f"qos=normal,{CAPPED_QOS}", "defaultqos=normal"),
+        ("add", "qos", FEW_QOS, "MaxSubmitJobsPerUser=2"),
+        ("add", "user", user, f"account={ACCOUNT}", f"qos=normal,{CAPPED_QOS},{FEW_QOS}", "defaultqos=normal"),
         ("modify", "user", user, "set", f"defaultaccount={ACCOUNT}"),
     )

@@ -21,14 +21,14 @@ def missing_programs() -> list[str]:
     return [program for program in (*COMMANDS, *DAEMONS) if shutil.which(program, path=path) is None]
 
 
-def leave_out_or_fail(missing: Sequence[str], environment: Mapping[str, str]) -> None:
+def leave_out_or_fail(missing: Sequence[str], environment: Mapping[str, str], reason: str = REASON) -> None:
     """Skip the running test because programs are missing, or fail it where they are required.
 
     They are required where ``CI`` is ``true`` or ``DASKTOP_REQUIRE_SLURM`` is ``1``.
     """
     if not missing:
         return
-    reason = f"{REASON}: {', '.join(missing)}"
+    reason = f"{reason}: {', '.join(missing)}"
     if environment.get("CI") == "true" or environment.get("DASKTOP_REQUIRE_SLURM") == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

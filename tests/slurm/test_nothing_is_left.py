@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.contract.reading import until
 from tests.slurm.cluster import REPOSITORY, RealSlurm
 from tests.slurm.missing import leave_out_or_fail, missing_programs
 from tests.slurm.processes import StartError
@@ -88,7 +89,7 @@ def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, 
         slurm.wait_for(job_id, "RUNNING")
         assert slurm.queued() == [job_id]
         assert real_slurm.queued() == []
-        assert "sleep" in {process.name() for process in processes_in(temporary)}
+        until(lambda: {process.name() for process in processes_in(temporary)}, lambda names: "sleep" in names)
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
     assert real_slurm.run("sinfo", "--noheader", "--partition=debug", "--format=%D %T") == "4 idle\n"
@@ -118,7 +119,7 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
     commands = f". {sourced}; sinfo --noheader --format='%P %D'; echo left: $SQUEUE_FORMAT"
     inherited = os.environ | {"SQUEUE_FORMAT": "inherited", "SLURM_CONF": "/nowhere"}
     printed = subprocess.check_output(["sh", "-c", commands], env=inherited, text=True)
-    assert printed.splitlines() == ["debug* 1", "short 1", "left:"]
+    assert printed.splitlines() == ["debug* 1", "short 1", "urgent 1", "left:"]
     started.stdin.close()
     assert started.wait(timeout=30) == 0
     wait_until_gone(temporary)

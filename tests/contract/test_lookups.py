@@ -1,0 +1,56 @@
+"""A job's script and where its output goes, as both SLURMs tell it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from dasktop.collectors.errors import SourceError
+from dasktop.collectors.lookups import OutputFiles
+from dasktop.collectors.slurm.collector import SlurmCollector
+from tests.contract.reading import queue, until
+from tests.slurm.commands import SlurmCommands
+
+SCRIPT = "#!/bin/sh\n#SBATCH -n 1\n\nif true; then\n    sleep 60\nfi\n"
+
+
+@pytest.fixture
+async def collector(slurm: SlurmCommands) -> AsyncIterator[SlurmCollector]:
+    collector = SlurmCollector(environment=slurm.environment)
+    yield collector
+    collector.close()
+
+
+async def test_a_job_that_waits_runs_and_has_ended(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+    folder = slurm.work / "with space"
+    folder.mkdir(exist_ok=True)
+    job_id = slurm.submit(SCRIPT, "--hold", "-D", str(folder), "-o", "worker-%J.out", "-e", "%j.err")
+    files = OutputFiles(stdout=f"{folder}/worker-{job_id}.out", stderr=f"{folder}/{job_id}.err", work_dir=str(folder))
+
+    async def told() -> tuple[tuple[str, ...], OutputFiles]:
+        return await collector.batch_script(job_id), await collector.output_files(job_id)
+
+    expected = (tuple(SCRIPT.splitlines()), files)
+    assert await told() == expected
+    slurm.run("scontrol", "release", job_id)
+    slurm.wait_for(job_id, "RUNNING")
+    assert await told() == expected
+    until(lambda: {path.name for path in folder.iterdir()}, {f"worker-{job_id}.out", f"{job_id}.err"}.issubset)
+    slurm.run("scancel", job_id)
+    slurm.wait_for(job_id, "CANCELLED")
+    assert await told() == expected
+
+
+async def test_the_tasks_of_an_array(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+    array = slurm.submit(SCRIPT, "-a", "0-1")
+    slurm.wait_for(array, "RUNNING")
+    raw_ids = {row["K"]: row["A"] for row in queue(slurm, "AK", "-r", "-j", array)}
+    for task, job_id in raw_ids.items():
+        assert (await collector.output_files(job_id)).stdout == f"{slurm.work}/slurm-{array}_{task}.out"
+        assert await collector.batch_script(job_id) == tuple(SCRIPT.splitlines())
+    assert set(raw_ids) == {"0", "1"}
+
+
+async def test_no_such_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+    for read in (collector.batch_script, collector.output_files):
+        with pytest.raises(SourceError, match="SLURM has forgotten job 99999999"):
+            await read("99999999")

@@ -1,0 +1,119 @@
+"""A story for findings: workers that somebody submitted with ``sbatch``, one scheduler, and a sampler that looks on.
+
+What is told is kept with when it was told first, so that a test can ask for all of it, and how soon it came.
+"""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from dasktop.collectors.findings import Thresholds
+from dasktop.collectors.jobs import workers_of
+from dasktop.collectors.model import Finding, Job, Snapshot, Worker
+from dasktop.collectors.options import Options
+from dasktop.collectors.sampler import Sampler
+from tests.dask_processes import Scheduler
+from tests.slurm.commands import SlurmCommands
+
+PATIENCE_SECONDS = 150
+TWO_POLLS_SECONDS = 20 + 4
+"""Of SLURM, at the usual interval; and some seconds for a machine on which much else is tested at the same time."""
+
+
+class Told:
+    """What a sampler tells, and when."""
+
+    def __init__(self) -> None:
+        self.told: dict[tuple[str, str | None], tuple[datetime, Finding]] = {}
+        """By code and job: when it was told first, and how it was told last."""
+        self.latest: Snapshot | None = None
+        self._changed = threading.Condition()
+
+    def deliver(self, snapshot: object) -> None:
+        if isinstance(snapshot, Snapshot):
+            with self._changed:
+                self.latest = snapshot
+                for finding in snapshot.findings:
+                    key = (finding.code, finding.job_id)
+                    first = self.told[key][0] if key in self.told else snapshot.taken_at
+                    self.told[key] = (first, finding)
+                self._changed.notify_all()
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        with self._changed:
+            if not self._changed.wait_for(condition, PATIENCE_SECONDS):
+                raise AssertionError(f"waited in vain; told so far: {[*self.told]}")
+
+
+class Story(Told):
+    """What was done to whom and when, and what was told of it and when."""
+
+    def __init__(self, slurm: SlurmCommands, scheduler: Scheduler) -> None:
+        super().__init__()
+        self.slurm = slurm
+        self.scheduler = scheduler
+        self.job_ids: dict[str, str] = {}
+        self.done_at: dict[str, datetime] = {}
+
+    def submit(
+        self,
+        name: str,
+        *arguments: str,
+        python: str = sys.executable,
+        worker: str = "--no-nanny --nthreads 1 --memory-limit 0",
+    ) -> None:
+        """Submit a job with a worker: by default of one thread, in a process of its own, without a limit."""
+        command = f"{python} -m dask worker {self.scheduler.address} --no-dashboard --name {name} {worker}"
+        self.job_ids[name] = self.slurm.submit(f"{command} --death-timeout 30\n", "--mem=500M", *arguments)
+
+    def wait_for_finding(self, code: str, name: str | None) -> None:
+        job_id = self.job_ids[name] if name else None
+        self.wait_for(lambda: (code, job_id) in self.told)
+
+    def note(self, name: str) -> None:
+        self.done_at[name] = datetime.now(UTC)
+
+    def job(self, name: str) -> Job:
+        assert self.latest is not None
+        return next(job for job in self.latest.jobs if job.job_id == self.job_ids[name])
+
+    def workers(self) -> dict[str, Worker]:
+        jobs = self.latest.jobs if self.latest is not None else ()
+        return {worker.name: worker for job in jobs for worker in workers_of(job)}
+
+    def pid(self, name: str) -> int | None:
+        worker = self.workers().get(name)
+        return worker.pid if worker is not None else None
+
+    def finding(self, code: str, name: str | None) -> Finding:
+        """Return what was told of a job, and soon enough."""
+        first, finding = self.told[code, self.job_ids[name] if name else None]
+        since = self.done_at.get(f"{code} {name}") or finding.since
+        assert since is not None
+        assert (first - since).total_seconds() <= TWO_POLLS_SECONDS
+        return finding
+
+
+@contextlib.contextmanager
+def watched(slurm: SlurmCommands, **thresholds: float) -> Iterator[Story]:
+    """A story, told to its end by whoever comes; all that still runs is cancelled then."""
+    with Scheduler() as scheduler:
+        story = Story(slurm, scheduler)
+        try:
+            with looked_at(scheduler.address, slurm, story, **thresholds):
+                yield story
+        finally:
+            slurm.cancel_all()
+
+
+@contextlib.contextmanager
+def looked_at(address: str, slurm: SlurmCommands, told: Told, **thresholds: float) -> Iterator[None]:
+    """A sampler that looks on at its usual pace."""
+    sampler = Sampler(Options(address=address, thresholds=Thresholds(**thresholds)), slurm.environment)
+    sampler.start(told.deliver)
+    try:
+        yield
+    finally:
+        sampler.stop()

@@ -1,0 +1,98 @@
+"""Findings as lines above the tree."""
+
+import pytest
+
+from dasktop.collectors.model import Finding
+from dasktop.tui.band import band_lines
+from dasktop.tui.glyphs import ASCII, UNICODE
+from dasktop.tui.text_width import width
+
+
+def finding(message: str = "job 4711 is lost", **values: object) -> Finding:
+    given = {"code": "lost-job", "severity": "error", "job_id": "4711", "worker": None, "since": None}
+    return Finding(**given | {"message": message, "advice": "dasktop scale --replace-lost submits it anew"} | values)
+
+
+def lines(
+    *findings: Finding, cells: int = 100, most: int = 3, glyphs=UNICODE, read_only: bool = False, **where: bool
+) -> list[str]:
+    shown = band_lines(findings, cells, most, glyphs, read_only=read_only, **where)
+    return ["".join(piece.text for piece in line) for line in shown]
+
+
+def test_nothing_wrong_takes_no_line():
+    assert lines() == []
+
+
+def test_the_key_stands_for_the_advice():
+    assert lines(finding()) == [" ! job 4711 is lost · L replaces it"]
+    assert lines(finding(code="other")) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
+    assert lines(finding(code="other", advice=None)) == [" ! job 4711 is lost"]
+
+
+def test_keys_are_those_of_the_user():
+    keymap = {"replace_lost": "f8,L", "findings": "slash"}
+    shown = band_lines([finding(), finding(code="other")], 100, 1, UNICODE, read_only=False, keymap=keymap)
+    assert [[piece.text for piece in line] for line in shown] == [
+        [" ! job 4711 is lost · f8 replaces it  (+1 more: /)"]
+    ]
+
+
+def test_not_where_the_key_does_nothing():
+    assert lines(finding(), read_only=True) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
+
+
+def test_the_key_is_never_cut():
+    (line,) = lines(finding("long " * 40), cells=40)
+    assert line.endswith("… · L replaces it  (F: all)")
+    assert width(line) == 40
+
+
+def test_where_to_read_what_was_cut_stands_in_the_last_line():
+    shown = lines(finding("long " * 40), finding("short", code="other", advice=None))
+    assert shown[0].endswith("… · L replaces it")
+    assert shown[1] == " ! short  (F: all)"
+
+
+def test_how_many_more_there_are():
+    shown = lines(*[finding(str(number), code=str(number), advice=None) for number in range(5)], most=2)
+    assert shown == [" ! 0", " ! 1  (+3 more: F)"]
+
+
+def test_what_is_said_of_several_takes_one_line():
+    many = [finding(f"job {number} is short", code="x", advice=None) for number in range(20)]
+    mild = finding("mild", code="x", severity="info", advice=None)
+    lost = [finding("lost"), finding("lost too")]
+    assert lines(*many, mild) == [" ! job 0 is short  (+19 like it)", " · mild  (F: all)"]
+    assert lines(*many, *lost, mild, most=2) == [
+        " ! job 0 is short  (+19 like it)",
+        " ! lost · L replaces it  (+1 like it)  (+1 more: F)",
+    ]
+    each = [finding(f"job {number} failed", code="job-failed", advice=None) for number in range(2)]
+    assert lines(*each) == [" ! job 0 failed", " ! job 1 failed"]
+
+
+@pytest.mark.parametrize(("severity", "role"), [("error", "bad"), ("warning", "waiting"), ("info", "quiet")])
+def test_severity_shows_in_role_and_mark(severity, role):
+    [[piece]] = band_lines([finding(severity=severity)], 80, 1, UNICODE, read_only=False)
+    assert piece.role == role
+    assert piece.text.startswith(" !") == (severity != "info")
+
+
+def test_ascii():
+    (line,) = lines(finding("…–·"), glyphs=ASCII)
+    assert line.isascii()
+
+
+@pytest.mark.parametrize("cells", range(30))
+def test_never_wider_than_the_screen_by_more_than_the_key(cells):
+    assert width(lines(finding("x" * 50), cells=cells)[0]) <= max(cells, len(" · L replaces it"))
+
+
+def test_a_scheduler_that_is_gone_and_not_slurm_leads_to_others():
+    gone = finding("the scheduler does not answer", code="source-stale", advice=None)
+    assert lines(gone) == [" ! the scheduler does not answer · C looks for other schedulers"]
+    assert lines(gone, read_only=True) == [" ! the scheduler does not answer · C looks for other schedulers"]
+    assert lines(gone, is_replay=True) == [" ! the scheduler does not answer"]
+    slurm = finding("SLURM's queue does not answer", code="source-stale", severity="warning", advice=None)
+    assert lines(slurm) == [" ! SLURM's queue does not answer"]

@@ -1,0 +1,206 @@
+"""What was changed on the screen, written back: only that, all else as it was, and never half a file."""
+
+import os
+import stat
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.tui.column_table import COLUMNS
+from dasktop.tui.config import file
+from dasktop.tui.config.document import document
+from dasktop.tui.config.remember import remember
+from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, FLAT, REVERSE, SORT, THEME
+from dasktop.tui.looks import AS_EVER, Looks, changes, looks_from, without_filter
+from dasktop.tui.palettes import PALETTES
+from dasktop.tui.view import View
+
+VALUES = {THEME: "dark", SORT: "cpu", COLUMNS_SHOWN: ("cpu", "node"), FILTER: 'a"\\d#'}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "dasktop" / "config.toml"
+
+
+def written(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return path
+
+
+def names_beside(path: Path) -> list[str]:
+    return [entry.name for entry in path.parent.iterdir()]
+
+
+class TestContent:
+    def test_a_new_file_says_where_more_is_told(self, path: Path) -> None:
+        assert remember(path, VALUES) is None
+        assert path.read_text().startswith("# dasktop's configuration; `dasktop config` tells")
+        assert {setting: file.load(path)[setting] for setting in VALUES} == VALUES
+
+    def test_comments_order_and_spaces_stay(self, path: Path) -> None:
+        before = (
+            "# mine\ninterval = 3  # slow line\n\n[keys]\nquit   =   'Q'\n\n"
+            '[view]\n# by use\nsort = "memory"  # was: cpu\nflat = true\n\n[thresholds]\nidle_seconds = 60 # s\n'
+        )
+        assert remember(written(path, before), {SORT: "left"}) is None
+        assert path.read_text() == before.replace('"memory"', '"left"')
+
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "",
+            "# nothing but this",
+            "interval = 3",
+            'theme = "light"   # bright here\n[view] # how it looks',
+            'view.sort = "node" # why\nview.flat = true',
+            'view = { sort = "node", flat = true } # in a line',
+            '["view"]\n"sort" = "node"\n',
+            "[view]\ncolumns = [\n  'cpu', # one\n  'state',\n]\n",
+            '[thresholds]\nidle_seconds = 5\n[view]\nsort = "node"\n[keys]\nquit = "Q"\n',
+            '\r\n# from elsewhere\r\n[view]\r\nsort = "node"\r\n',
+        ],
+    )
+    def test_however_it_is_written(self, path: Path, before: str) -> None:
+        wanted = tomllib.loads(before)
+        wanted["theme"] = "dark"
+        wanted.setdefault("view", {}).update(sort="cpu", columns=["cpu", "node"], filter='a"\\d#')
+        assert remember(written(path, before), VALUES) is None
+        assert tomllib.loads(path.read_bytes().decode()) == wanted
+        comments = [line.partition("#")[2] for line in before.splitlines() if "#" in line and "# one" not in line]
+        assert all(comment in path.read_text() for comment in comments)
+
+    @given(
+        st.builds(
+            Looks,
+            st.builds(
+                View,
+                columns=st.lists(st.sampled_from(list(COLUMNS)), unique=True).map(tuple),
+                sort=st.sampled_from([None, "name", *COLUMNS]),
+                is_reversed=st.booleans(),
+                pattern=st.text(max_size=30),
+                is_flat=st.booleans(),
+            ),
+            st.sampled_from(list(PALETTES)),
+            st.booleans(),
+        )
+    )
+    def test_what_was_remembered_is_so_next_time(self, looks: Looks) -> None:
+        path = file.path(os.environ)
+        path.unlink(missing_ok=True)
+        assert remember(path, changes(AS_EVER, looks)) is None
+        read = file.load(path)
+        assert read.faults == ()
+        assert changes(looks_from(read), looks) == {}
+
+    def test_what_dasktop_config_prints_can_be_changed_too(self, path: Path) -> None:
+        written(path, document(file.load(path)))
+        lines = path.read_text().splitlines()
+        assert remember(path, {SORT: "cpu"}) is None
+        assert path.read_text().splitlines() == [line.replace('"none"', '"cpu"') for line in lines]
+
+
+class TestOnlyWhatChanged:
+    def test_nothing_changed_writes_nothing(self, path: Path) -> None:
+        assert remember(path, changes(AS_EVER, AS_EVER)) is None
+        assert not path.parent.exists()
+
+    def test_what_stands_there_already_leaves_the_file_alone(self, path: Path) -> None:
+        before = written(path, '[view]\nsort = "cpu"\n').stat()
+        assert remember(path, {SORT: "cpu"}) is None
+        assert path.stat().st_ino == before.st_ino
+
+    def test_only_the_keys_that_changed(self) -> None:
+        before = Looks(View(sort="cpu", pattern="x"), "dark", shows_details=True)
+        after = before._replace(view=before.view._replace(sort=None, is_flat=True))
+        assert changes(before, after) == {SORT: "none", FLAT: True}
+
+    def test_of_two_screens_each_keeps_what_the_other_changed(self, path: Path) -> None:
+        assert remember(path, {SORT: "cpu"}) is None
+        assert remember(path, {REVERSE: True}) is None
+        read = file.load(path)
+        assert (read[SORT], read[REVERSE]) == ("cpu", True)
+
+    def test_a_filter_for_other_jobs_is_left_out(self) -> None:
+        before, after = Looks(View(pattern="4711")), Looks(View(pattern="x", is_flat=True))
+        assert changes(without_filter(before), without_filter(after)) == {FLAT: True}
+
+
+class TestFile:
+    def test_a_link_stays_one(self, path: Path, tmp_path: Path) -> None:
+        real = written(tmp_path / "dotfiles" / "dasktop.toml", 'theme = "light"\n')
+        path.parent.mkdir(parents=True)
+        path.symlink_to(Path("../../dotfiles/dasktop.toml"))
+        assert remember(path, {THEME: "dark"}) is None
+        assert path.is_symlink()
+        assert real.read_text() == 'theme = "dark"\n'
+
+    def test_a_link_to_nothing_gets_something(self, path: Path, tmp_path: Path) -> None:
+        path.parent.mkdir(parents=True)
+        path.symlink_to(tmp_path / "later" / "dasktop.toml")
+        assert remember(path, {THEME: "dark"}) is None
+        assert file.load(tmp_path / "later" / "dasktop.toml")[THEME] == "dark"
+
+    @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
+    def test_its_rights_stay(self, path: Path, mode: int) -> None:
+        written(path, "").chmod(mode)
+        assert remember(path, {THEME: "dark"}) is None
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+    def test_nothing_else_is_left_in_the_folder(self, path: Path) -> None:
+        assert remember(path, VALUES) is None
+        assert names_beside(path) == ["config.toml"]
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        path = tmp_path / "file" / "dasktop" / "config.toml"
+        assert remember(path, VALUES) == (
+            f"what you changed of the view is not remembered: {path} can't be written: Not a directory"
+        )
+
+    def test_a_folder_that_cannot_be_written(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        written(path, "# mine\n")
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        for name in ("tempfile.mkstemp", "os.replace"):
+            with monkeypatch.context() as patch:
+                patch.setattr(name, refuse)
+                told = remember(path, VALUES)
+            assert told is not None
+            assert told.endswith(f"{path} can't be written: Permission denied")
+            assert path.read_text() == "# mine\n"
+            assert names_beside(path) == ["config.toml"]
+
+    @pytest.mark.parametrize("meanwhile", ["[view", "view = 5", "\ud800"])
+    def test_a_file_that_was_broken_meanwhile_is_left_alone(self, path: Path, meanwhile: str) -> None:
+        content = meanwhile.encode(errors="surrogatepass")
+        written(path, "").write_bytes(content)
+        told = remember(path, {SORT: "cpu"})
+        assert told is not None
+        assert f"{path} was changed meanwhile" in told
+        assert told.isprintable()
+        assert path.read_bytes() == content
+
+    def test_two_at_the_same_moment_corrupt_nothing(self, path: Path) -> None:
+        told: list[str | None] = []
+
+        def keep_writing(values: list[dict[Any, Any]]) -> None:
+            told.extend(remember(path, one) for one in values)
+
+        many = [[{SORT: sort} for sort in COLUMNS] * 3, [{THEME: theme} for theme in PALETTES] * 9]
+        threads = [threading.Thread(target=keep_writing, args=(values,)) for values in many]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert file.load(path).faults == ()
+        assert told == [None] * sum(map(len, many))
+        assert file.load(path)[SORT] in COLUMNS
+        assert names_beside(path) == ["config.toml"]

@@ -1,0 +1,82 @@
+"""The line in which one types what to filter by: what is typed fast, or comes in one piece over a slow line, counts."""
+
+import pytest
+from textual.widgets import Input
+
+from dasktop.tui.filter_line import FilterLine
+from dasktop.tui.footer import KeyLine
+from dasktop.tui.tree_table import TreeTable
+from tests.screen import Screen, running
+from tests.snapshots import everyday
+
+CHANGES_THINGS = "+-sxaLmp"
+
+
+async def type_at_once(screen: Screen, *keys: str) -> None:
+    """Send keys as a terminal does that had no time between them: nobody has looked at any before the last is there."""
+    for key in keys:
+        screen.app.simulate_key(key)
+    for _ in range(5):
+        await screen.pilot.pause()
+
+
+def line_of(screen: Screen) -> FilterLine:
+    return screen.base.query_one(FilterLine)
+
+
+def ids(screen: Screen) -> list[str]:
+    return [line.split()[0] for line in screen.tree if line.split()[0].isdigit()]
+
+
+async def test_nothing_that_is_typed_behind_the_key_does_anything_else() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await type_at_once(screen, "slash", *CHANGES_THINGS)
+        assert screen.app.screen is screen.base
+        assert screen.feed.plans == []
+        assert line_of(screen).query_one(Input).value == CHANGES_THINGS
+        assert "paused" not in screen.header[0]
+
+
+@pytest.mark.parametrize("key", ["enter", "down"])
+async def test_all_at_once_is_the_same_as_one_after_the_other(key: str) -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await type_at_once(screen, "slash", *"state:pending", key)
+        assert ids(screen) == ["4715", "4651"]
+        assert isinstance(screen.app.focused, TreeTable)
+        assert line_of(screen).has_class("-shown")
+        await screen.press("escape")
+        await type_at_once(screen, "slash", *"state:none", "escape", "slash", *"4710", "enter")
+        assert line_of(screen).query_one(Input).value == "4710"
+
+
+async def test_a_slash_can_be_typed_and_searched_for_elsewhere() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("slash", *"a/b")
+        assert line_of(screen).query_one(Input).value == "a/b"
+        await screen.press("escape", "J", "slash")
+        assert not line_of(screen).has_class("-shown")
+        assert screen.app.screen.query_one(Input).has_focus
+
+
+async def test_left_empty_it_goes() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("slash", "enter")
+        assert not line_of(screen).has_class("-shown")
+        assert isinstance(screen.app.focused, TreeTable)
+
+
+async def test_while_one_types_the_key_line_tells_what_ends_it() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        before = screen.lines_of(KeyLine)
+        await screen.press("slash")
+        [line] = screen.lines_of(KeyLine)
+        assert "enter keep" in line
+        assert "esc clear" in line
+        assert "? help" not in line
+        await screen.press("escape", "question_mark")
+        assert screen.lines_of(KeyLine) == before, "under a box it stays"

@@ -1,0 +1,241 @@
+"""What goes wrong on a real SLURM, provoked for real, and what dasktop says of it: all of that, soon, and nothing else.
+
+One story serves most tests: plain ``sbatch`` workers of one scheduler, each with a fate of its own, while a sampler at
+its usual pace looks on. What is wasteful takes less patience on the embedded SLURM.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from distributed import Client
+
+from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
+from tests.contract.embedded import EmbeddedCommands
+from tests.dask_processes import Workers
+from tests.findings_story import Story, Told, looked_at, watched
+from tests.notebook import Notebook
+from tests.slurm.commands import SlurmCommands
+
+AWAY_NODE = "n4"
+# Not at once, so that it is seen to run before SLURM kills it.
+USE_MEMORY = "(__import__('time').sleep(4), bytearray(900_000_000), __import__('time').sleep(600))"
+FILL_MEMORY = """(
+    hog := bytearray({} - __import__("psutil").Process().memory_info().rss),
+    __import__("time").sleep(600),
+)"""
+PAUSED_BYTES, NEAR_BYTES = 345_000_000, 490_000_000
+"""86 per cent of 400 MB, where dask pauses a worker and does not kill it yet; and 93 of a job's 500 MiB."""
+SAY_ANOTHER_VERSION = 'import distributed.versions as it; it.version = lambda package: "2026.1.0"'
+BARE = "--no-nanny --nthreads 1 --memory-limit 0"
+WORKERS = ("memory", "cancelled", "node", "silent", "orphan", "limit")
+
+
+@pytest.fixture(scope="module")
+def story(real_slurm: SlurmCommands) -> Iterator[Story]:
+    with watched(real_slurm) as story:
+        try:
+            tell(story)
+            yield story
+        finally:
+            real_slurm.attempt("scontrol", "update", f"nodename={AWAY_NODE}", "state=resume")
+
+
+def tell(story: Story) -> None:
+    slurm = story.slurm
+    for name in ("memory", "cancelled", "silent", "orphan"):
+        story.submit(name, f"--exclude={AWAY_NODE}")
+    story.submit("node", f"--nodelist={AWAY_NODE}")
+    story.submit("limit", f"--exclude={AWAY_NODE}", "--time=1")
+    story.submit("never", "--partition=short", "--time=10")
+    story.note("job-can-never-start never")
+    story.submit("python", "--hold", python="/no/such/python")
+    story.note("job-held python")
+    story.wait_for(lambda: set(WORKERS) <= story.workers().keys())
+    slurm.run("scontrol", "update", f"JobId={story.job_ids['limit']}", "EndTime=now+1")
+    story.note("walltime-ending limit")
+    workers = story.workers()
+    with Client(story.scheduler.address) as client:
+        busy = client.submit(time.sleep, 600, workers=["node"], allow_other_workers=False)
+        story.wait_for(lambda: story.workers()["node"].executing == 1)
+        os.kill(workers["silent"].pid or 0, signal.SIGSTOP)
+        story.note("worker-silent silent")
+        slurm.run("scancel", story.job_ids["cancelled"])
+        story.wait_for_finding("job-held", "python")
+        slurm.run("scontrol", "release", story.job_ids["python"])
+        slurm.run("scontrol", "update", f"nodename={AWAY_NODE}", "state=down", "reason=test")
+        hog = client.submit(eval, USE_MEMORY, workers=["memory"], allow_other_workers=False)
+        for code, name in (
+            ("job-failed", "memory"),
+            ("job-failed", "python"),
+            ("job-requeued", "node"),
+            ("worker-silent", "silent"),
+            ("job-can-never-start", "never"),
+            ("walltime-ending", "limit"),
+            ("job-failed", "limit"),
+        ):
+            story.wait_for_finding(code, name)
+        story.wait_for(lambda: story.job("cancelled").fate is not None and story.job("node").previous_fate is not None)
+        for future in (busy, hog):
+            future.release()
+    os.kill(story.scheduler.pid, signal.SIGKILL)
+    story.note("source-stale None")
+    story.wait_for_finding("source-stale", None)
+    story.wait_for_finding("job-failed", "orphan")
+
+
+def test_a_memory_kill(story):
+    finding = story.finding("job-failed", "memory")
+    assert finding.severity == "error"
+    assert "killed: ran out of memory" in finding.message
+    assert "worker memory held" in finding.message
+    assert finding.message.endswith("1 task went with it")
+    fate = story.job("memory").fate
+    assert fate.state == "OUT_OF_MEMORY"
+
+
+def test_a_time_limit(story):
+    ending = story.finding("walltime-ending", "limit")
+    assert ending.message.endswith("ends in less than a minute with no task")
+    finding = story.finding("job-failed", "limit")
+    assert finding.severity == "warning"
+    assert "killed: reached its time limit of 1 min; worker limit held" in finding.message
+
+
+def test_a_cancelled_job_has_its_fate_and_no_finding(story):
+    fate = story.job("cancelled").fate
+    assert (fate.state, fate.cancelled_by) == ("CANCELLED", story.job("cancelled").user)
+    assert fate.explanation == f"cancelled by user {fate.cancelled_by}"
+
+
+def test_a_node_set_down(story):
+    finding = story.finding("job-requeued", "node")
+    assert "was put back into the queue at" in finding.message
+    assert "(lost: a node failed)" in finding.message
+    assert finding.message.endswith("1 task went with it")
+    assert story.job("node").previous_fate.state == "NODE_FAIL"
+
+
+def test_a_wrong_python(story):
+    assert story.finding("job-held", "python").advice == f"scontrol release {story.job_ids['python']} lets it go"
+    finding = story.finding("job-failed", "python")
+    assert "failed with exit code 127: /no/such/python: " in finding.message
+    assert story.job("python").fate.cause.startswith("/no/such/python: ")
+
+
+def test_a_worker_that_is_stopped(story):
+    finding = story.finding("worker-silent", "silent")
+    assert (finding.worker, finding.severity) == ("silent", "warning")
+
+
+def test_a_job_that_can_never_start(story):
+    finding = story.finding("job-can-never-start", "never")
+    assert finding.severity == "error"
+    assert "PartitionTimeLimit" in finding.message
+
+
+def test_a_scheduler_that_is_killed(story):
+    finding = story.finding("source-stale", None)
+    assert finding.severity == "error"
+    assert finding.message.startswith("the scheduler does not answer")
+
+
+def test_a_worker_that_lost_its_scheduler(story):
+    finding = story.finding("job-failed", "orphan")
+    assert f"completed: {LOST_SCHEDULER}" in finding.message
+    assert "; worker orphan held" in finding.message
+
+
+def test_nothing_else_is_told(story):
+    expected = {
+        "job-failed": ("memory", "python", "orphan", "limit"),
+        "walltime-ending": ("limit",),
+        "job-requeued": ("node",),
+        "job-held": ("python",),
+        "worker-silent": ("silent",),
+        "job-can-never-start": ("never",),
+    }
+    pairs = {(code, story.job_ids[name]) for code, names in expected.items() for name in names}
+    assert set(story.told) == pairs | {("source-stale", None)}
+
+
+WASTEFUL = {
+    "job-without-workers": "empty",
+    "job-missing-workers": "missing",
+    "memory-overcommitted": "greedy",
+    "threads-oversubscribed": "crowded",
+    "threads-undersubscribed": "lonely",
+    "idle-allocation": "lonely",
+    "worker-restarting": "restarting",
+    "worker-paused": "full",
+    "memory-near-limit": "near",
+    "job-pending-long": "waiting",
+}
+
+
+def test_what_is_wasteful():
+    """With less patience than usual, as a test has little itself."""
+    impatient = {
+        "worker_start_seconds": 3.0,
+        "worker_missing_seconds": 2.0,
+        "worker_paused_seconds": 1.0,
+        "memory_near_limit_seconds": 1.0,
+        "idle_seconds": 3.0,
+        "pending_long_seconds": 1.0,
+    }
+    with EmbeddedCommands(kill_wait_seconds=2.0) as slurm, watched(slurm, **impatient) as story:
+        address = story.scheduler.address
+        nanny = "--nthreads 1 --memory-limit 400MB"
+        story.job_ids["empty"] = slurm.submit(f"sleep 600 || dask worker {address} --name empty")
+        story.submit("missing", worker=f"{BARE} & false && dask worker {address} --name absent; wait #")
+        story.submit("greedy", worker=f"{BARE} --memory-limit 2GB")
+        story.submit("crowded", worker=f"{BARE} --nthreads 4")
+        story.submit("lonely", "--cpus-per-task=4")
+        story.submit("restarting", worker=nanny)
+        story.submit("full", worker=nanny)
+        story.submit("near", worker=BARE)
+        story.submit("older", worker=f"{BARE} --preload '{SAY_ANOTHER_VERSION}'")
+        story.submit("waiting", "--nodes=4", "--ntasks=64")
+        with Workers(address, "--no-nanny", "--name", "by-hand"), Client(address) as client:
+            story.wait_for(
+                lambda: {"greedy", "crowded", "lonely", "restarting", "full", "near"} <= story.workers().keys()
+            )
+            fillings = [
+                client.submit(eval, FILL_MEMORY.format(size), workers=[name], allow_other_workers=False)
+                for name, size in (("full", PAUSED_BYTES), ("near", NEAR_BYTES))
+            ]
+            for _ in range(2):
+                pid = story.pid("restarting")
+                assert pid is not None
+                os.kill(pid, signal.SIGKILL)
+                story.wait_for(lambda pid=pid: story.pid("restarting") not in (None, pid))
+            for code, name in WASTEFUL.items():
+                story.wait_for_finding(code, name)
+            story.wait_for_finding("worker-outside-slurm", None)
+            story.wait_for_finding("version-mismatch", None)
+            for filling in fillings:
+                filling.release()
+
+
+ADAPTIVE = """
+import time
+from dask_jobqueue import SLURMCluster
+from distributed import Client
+cluster = SLURMCluster(cores=1, processes=1, memory="500MB", interface="lo", walltime="00:10:00")
+client = Client(cluster)
+cluster.adapt(minimum=0, maximum=1, interval="200ms", wait_count=1)
+"""
+
+
+def test_adaptive_scaling_up_and_down_in_turn(tmp_path):
+    with EmbeddedCommands(kill_wait_seconds=2.0) as slurm, Notebook(slurm.environment, tmp_path) as notebook:
+        notebook.run(ADAPTIVE)
+        told = Told()
+        with looked_at(notebook.value("cluster.scheduler_address"), slurm, told):
+            for _ in range(3):
+                notebook.run("client.submit(time.sleep, 0, pure=False).result()")
+                notebook.wait_until("not cluster.scheduler.workers")
+            told.wait_for(lambda: told.told)
+    assert set(told.told) == {("adaptive-thrashing", None)}

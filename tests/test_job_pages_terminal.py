@@ -1,0 +1,55 @@
+"""A job's anatomy and script in a real terminal, of a real cluster that lives in another process."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.embedded import EmbeddedCommands
+from tests.notebook import Notebook
+from tests.scaling_clusters import DASHBOARD, IMPORTS
+from tests.slurm.commands import SlurmCommands
+from tests.terminal import Terminal
+
+
+@pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.slurm)])
+def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
+    if request.param == "real":
+        real_slurm = request.getfixturevalue("real_slurm")
+        yield real_slurm
+        real_slurm.cancel_all()
+        return
+    with EmbeddedCommands(nodes=1, cpus_per_node=16, memory_per_node_mb=64_000, kill_wait_seconds=5) as embedded:
+        yield embedded
+
+
+def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
+    with Notebook(slurm.environment, tmp_path) as notebook:
+        notebook.run(
+            f"{IMPORTS}\n"
+            "cluster = SLURMCluster(cores=5, processes=2, memory='1GB', walltime='00:10:30', interface='lo', "
+            f"{DASHBOARD})\n"
+            "cluster.scale(jobs=1)"
+        )
+        notebook.wait_until("len(cluster.scheduler.workers) == 2")
+        job_id = notebook.value("next(iter(cluster.workers.values())).job_id")
+        address = notebook.value("cluster.scheduler_address")
+        with Terminal([sys.executable, "-m", "dasktop.tui", address], tmp_path, slurm.environment, 120, 30) as terminal:
+            terminal.wait_for("1 job · 2 workers")
+            terminal.press("A")
+            terminal.wait_for("--memory-limit 476.84MiB")
+            terminal.wait_for("2 × 2 = 4 threads")
+            shown = terminal.screen()
+            assert f"anatomy of job {job_id}" in shown
+            assert 'SLURMCluster(cores=5, memory="1GB", processes=2)' in shown
+            assert "1 GB = 953.67 MiB, rounded up to 954 MiB" in shown
+            assert "5 CPUs in 2 processes leave 1 CPU without a thread" in shown
+            assert "SLURM rounds up to whole minutes" in shown
+            assert shown.count("✓") == 8, "seven parts, and the line that tells what it means"
+            assert shown.count("✗") == 1, "that line"
+            terminal.press("J")
+            terminal.wait_for("#SBATCH --mem=954M")
+            terminal.press("/", "n", "t", "h", "Enter", "q")  # at once, as over a slow line
+            terminal.wait_for(f"anatomy of job {job_id}")
+            terminal.press("q")
+            terminal.wait_for("LEFT")

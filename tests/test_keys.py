@@ -1,0 +1,104 @@
+"""The table of keys: complete, without clashes, and shown as people write keys."""
+
+from collections.abc import Iterator
+from itertools import chain, combinations
+
+import pytest
+
+from dasktop.tui import help_rows
+from dasktop.tui.help_rows import HelpRow
+from dasktop.tui.key_names import shown
+from dasktop.tui.keys import (
+    ANYWHERE,
+    KEYS,
+    LIVE_ONLY,
+    MOVES,
+    REPLAY,
+    SCREEN,
+    TOGETHER,
+    TREE,
+    keys_of,
+    keys_words,
+)
+
+HELP_CELLS = 60
+"""As many as there are for words in the help's box."""
+
+
+def help_of_all_places() -> Iterator[HelpRow]:
+    for groups in vars(help_rows).values():
+        if isinstance(groups, tuple) and groups and isinstance(groups[0], tuple) and not hasattr(groups, "ids"):
+            for group in groups:
+                yield from (row for row in group if isinstance(row, HelpRow))
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("slash", "/"),
+        ("plus", "+"),
+        ("minus", "-"),
+        ("full_stop", "."),
+        ("question_mark", "?"),
+        ("right_curly_bracket", "}"),
+        ("greater_than_sign", ">"),
+        ("up", "↑"),
+        ("pageup", "PgUp"),
+        ("escape", "esc"),
+        ("space", "space"),
+        ("tab", "tab"),
+        ("backspace", "backspace"),
+        ("enter", "enter"),
+        ("ctrl+u", "ctrl+u"),
+        ("f5", "f5"),
+        ("G", "G"),
+    ],
+)
+def test_keys_as_people_write_them(key: str, words: str) -> None:
+    assert shown(key) == words
+
+
+def test_the_help_tells_of_every_key() -> None:
+    told = {key_id for row in help_of_all_places() for key_id in row.ids}
+    assert told == set(KEYS) - {"help", "close_help", "keep_filter"}
+
+
+def test_no_line_of_the_help_is_too_long_or_empty() -> None:
+    words = [row.words for row in help_of_all_places()]
+    assert len(words) > 50
+    assert {row for row in words if not 0 < len(row) <= HELP_CELLS} == set()
+
+
+@pytest.mark.parametrize("place", TOGETHER)
+def test_no_key_means_two_things_at_one_place(place: str) -> None:
+    for one, other in combinations(TOGETHER[place], 2):
+        if one not in LIVE_ONLY or other not in REPLAY:
+            assert set(keys_of(one, {})).isdisjoint(keys_of(other, {})), (one, other)
+
+
+def test_every_key_can_be_pressed_somewhere() -> None:
+    assert set(chain.from_iterable(TOGETHER.values())) == set(KEYS) - {"close_help", "keep_filter"}
+
+
+def test_a_replay_takes_over_only_the_keys_that_pause_and_set_the_pace() -> None:
+    live = MOVES | TREE | SCREEN | ANYWHERE
+    taken = {(one, other) for one in REPLAY for other in live if set(keys_of(one, {})) & set(keys_of(other, {}))}
+    assert taken == {("replay_pause", "pause"), ("replay_faster", "faster"), ("replay_slower", "slower")}
+    assert {other for _, other in taken} <= LIVE_ONLY
+
+
+def test_what_a_replay_lacks_exists_live() -> None:
+    assert set(SCREEN) >= LIVE_ONLY
+
+
+def test_first_keys_come_first_and_others_where_there_is_room() -> None:
+    assert keys_words([["up", "k"], ["down", "j"]], 9) == "↑ ↓  k j"
+    pages = [["pageup", "ctrl+u"], ["pagedown", "ctrl+d"]]
+    assert keys_words(pages, 9) == "PgUp PgDn"
+    assert keys_words(pages, 30) == "PgUp PgDn  ctrl+u ctrl+d"
+    assert keys_words([["plus", "equals_sign"], ["minus"]], 9) == "+ -  ="
+
+
+def test_a_keymap_goes_before_the_table() -> None:
+    assert keys_of("up", {"up": "w, f7"}) == ["w", "f7"]
+    assert keys_of("down", {"up": "w, f7"}) == ["down", "j"]

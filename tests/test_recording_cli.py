@@ -1,0 +1,192 @@
+"""``--record``, ``--redact`` and ``dasktop replay`` as users run them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.model import from_json
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.recording.recorder import write_all
+from tests.dask_processes import Scheduler
+from tests.recordings import life
+from tests.snapshots import everyday
+from tests.terminal import Terminal
+from tests.test_cli import dasktop, one_line
+
+PROGRAM = [sys.executable, "-m", "dasktop.tui"]
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with Scheduler() as running:
+        yield running.address
+
+
+@pytest.fixture
+def recorded(tmp_path) -> Path:
+    path = tmp_path / "recorded.gz"
+    write_all(str(path), [*life(jobs=2, count=60), everyday()], redact=False)
+    return path
+
+
+def read(path: Path):
+    recording = Recording(str(path))
+    for _ in recording.scan():
+        pass
+    return list(recording.snapshots())
+
+
+@pytest.mark.parametrize(
+    "command", [["snapshot"], ["snapshot", "--watch", "1"], [], ["scale", "--jobs", "1"], ["demo"]], ids=" ".join
+)
+def test_nothing_is_overwritten_and_nothing_asked_before_that_is_told(command, tmp_path):
+    path = tmp_path / "there"
+    path.write_text("precious")
+    result = dasktop(*command, "--record", str(path))
+    assert result.returncode == 2
+    assert f"{path} is there already" in one_line(result.stderr)
+    assert path.read_text() == "precious"
+
+
+def test_redact_without_record():
+    result = dasktop("snapshot", "--redact")
+    assert result.returncode == 2
+    assert "--record FILE" in one_line(result.stderr)
+
+
+def test_no_such_folder(tmp_path):
+    result = dasktop("snapshot", "--record", str(tmp_path / "none" / "file"))
+    assert result.returncode == 2
+    assert "there is no folder" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("name", ["one", "one.gz"])
+def test_what_is_printed_is_recorded(scheduler, tmp_path, name):
+    result = dasktop("snapshot", scheduler, "--no-slurm", "--record", str(tmp_path / name))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert read(tmp_path / name) == [from_json(result.stdout)]
+
+
+def test_watch_records_all_that_it_prints(scheduler, tmp_path):
+    path = tmp_path / "watched.gz"
+    process = subprocess.Popen(
+        [*PROGRAM, "snapshot", scheduler, "--no-slurm", "--watch", "0.5", "--record", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = [from_json(process.stdout.readline()) for _ in range(4)]
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+    printed += [from_json(line) for line in rest.splitlines()]
+    assert process.returncode == 0
+    assert read(path) == printed
+
+
+def test_no_scheduler_leaves_no_recording(tmp_path):
+    result = dasktop("snapshot", "tcp://127.0.0.1:1", "--no-slurm", "--record", str(tmp_path / "file"))
+    assert result.returncode == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tmp_path):
+    """A limit on the file's size is the fullness that any user can have."""
+    path = tmp_path / "file"
+    watch = f"{' '.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
+    script = f"trap '' XFSZ; ulimit -f 2; exec {watch}"
+    process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(14):
+        from_json(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert one_line(complaints) == f"dasktop: {path} can't be written: File too large"
+    assert 1 <= len(read(path)) < 14
+
+
+def test_without_a_terminal_the_end_is_printed(recorded):
+    result = dasktop("replay", str(recorded))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "4709" in result.stdout
+    assert "jupyter" not in result.stdout or "other" in result.stdout
+
+
+def test_a_cut_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+    plain = tmp_path / "plain"
+    assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
+    plain.write_bytes(plain.read_bytes()[:-10])
+    result = dasktop("replay", str(plain))
+    assert result.returncode == 0
+    assert "4000" in result.stdout
+    assert f"{plain}: cut short in its last line" in one_line(result.stderr)
+
+
+@pytest.mark.parametrize("content", ["", "hello\n", "{}\n", None])
+def test_a_foreign_file(content, tmp_path):
+    path = tmp_path / "foreign"
+    if content is not None:
+        path.write_text(content)
+    result = dasktop("replay", str(path))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert str(path) in one_line(result.stderr)
+
+
+def test_redacting_what_was_recorded(recorded, tmp_path):
+    path = tmp_path / "redacted.gz"
+    assert dasktop("replay", str(recorded), "--record", str(path), "--redact").returncode == 0
+    before, after = read(recorded), read(path)
+    assert [shown.totals for shown in after] == [shown.totals for shown in before]
+    told = json.dumps([repr(shown) for shown in after])
+    for secret in (
+        "'ada'",
+        "physics",
+        "laptop",
+        "login1",
+        "n012",
+        "cluster.example",
+        "jupyter",
+        "10.1.2.3",
+        "inc-8a7f",
+    ):
+        assert secret not in told
+
+
+def test_on_a_terminal(recorded, tmp_path):
+    damaged = tmp_path / "damaged"
+    dasktop("replay", str(recorded), "--record", str(damaged))
+    damaged.write_bytes(damaged.read_bytes() + b"rubbish\n")
+    with Terminal([*PROGRAM, "replay", str(damaged)], tmp_path, os.environ | {"TZ": "UTC"}) as terminal:
+        terminal.wait_for("replay of 2025-11-22 12:0")
+        terminal.wait_for("1 line left out")
+        terminal.press("p")
+        terminal.wait_for("paused")
+        terminal.press("}")
+        terminal.wait_for("61/61")
+        terminal.wait_for("4709")
+        terminal.press("{")
+        terminal.wait_for(" 1/61")
+        terminal.press("?")
+        terminal.wait_for("10 seconds on")
+        terminal.press("q")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+        assert "1 line left out" in terminal.screen(), "told once more when the screen is gone"
+
+
+def test_a_recorded_screen(scheduler, tmp_path):
+    path = tmp_path / "screen.gz"
+    with Terminal([*PROGRAM, scheduler, "--no-slurm", "--record", str(path)], tmp_path, os.environ) as terminal:
+        terminal.wait_for(scheduler)
+        time.sleep(5)
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+    snapshots = read(path)
+    assert len(snapshots) >= 3
+    assert snapshots[-1].cluster.scheduler_address == scheduler

@@ -1,0 +1,214 @@
+"""The screen on a recording, at several sizes: what it says, and what its keys do."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from dasktop.collectors.recording.position import Mark, ReplayPosition
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.recording.recorder import write_all
+from dasktop.collectors.recording.replay import ReplayFeed
+from dasktop.tui.activity import Activity
+from dasktop.tui.footer import KeyLine
+from dasktop.tui.go_to import GoTo, moment_from
+from dasktop.tui.header import Header
+from dasktop.tui.help import Help
+from dasktop.tui.replay_app import ReplayApp
+from dasktop.tui.text_width import width
+from dasktop.tui.time_line import TimeLine, line_bounds, time_line
+from dasktop.tui.tree_table import TreeTable
+from tests.recordings import life
+
+LIFE = list(life(jobs=2, count=400))
+SIZES = [(60, 15), (80, 24), (300, 100)]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "recording.gz"
+    write_all(str(path), LIFE, redact=False)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+class replaying:  # noqa: N801 - reads as a word
+    """The screen on a recording, opened and paused at its beginning."""
+
+    def __init__(self, path: Path, size: tuple[int, int] = (120, 40), *, unicode: bool = True) -> None:
+        self.app = ReplayApp(ReplayFeed(Recording(str(path))), unicode=unicode)
+        self.test = self.app.run_test(size=size, notifications=True)
+
+    async def __aenter__(self) -> "replaying":
+        self.pilot: Pilot[None] = await self.test.__aenter__()
+        self.base = self.app.screen
+        await self.until(lambda: "/400" in self.time_line and "opening" not in self.time_line)
+        await self.pilot.press("p")
+        await self.until(lambda: "paused" in self.time_line)
+        return self
+
+    async def __aexit__(self, *arguments: object) -> None:
+        await self.test.__aexit__(*arguments)
+
+    async def press(self, *keys: str, shows: str) -> None:
+        await self.pilot.press(*keys)
+        await self.until(lambda: shows in self.time_line)
+
+    async def until(self, condition) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, self.lines(TimeLine)
+            await self.pilot.pause(0.02)
+
+    def lines(self, kind) -> list[str]:
+        found = self.base.query(kind)
+        return [widget.render_line(y).text for widget in found for y in range(widget.size.height)]
+
+    @property
+    def time_line(self) -> str:
+        return "".join(self.lines(TimeLine))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_it_says_that_it_is_a_replay_and_of_when(path, size):
+    async with replaying(path, size) as screen:
+        assert "replay of 2025-11-22 12:00:0" in screen.lines(Header)[0]
+        assert "live" not in screen.lines(Header)[0]
+        assert any("4000" in line for line in screen.lines(TreeTable))
+        assert all(width(line) == size[0] for line in screen.lines(TimeLine) + screen.lines(Header))
+        [line] = screen.lines(TimeLine)
+        assert line.startswith(" paused")
+        assert "12:00:00" in line
+        assert "!" in line, "a finding begins somewhere"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_keys(path, size):
+    async with replaying(path, size) as screen:
+        at = int(screen.time_line.split("/400")[0].split()[-1])
+        await screen.press("full_stop", shows=f"{at + 1}/400")
+        await screen.press("comma", shows=f"{at}/400")
+        await screen.press("right_parenthesis", shows="301/400")
+        assert "12:10:00" in screen.lines(Header)[0]
+        await screen.press("left_square_bracket", shows="296/400")
+        await screen.press("right_square_bracket", shows="300/400")
+        await screen.press("left_curly_bracket", shows="  1/400")
+        await screen.press("greater_than_sign", shows="paused  2x")
+        await screen.press("less_than_sign", "less_than_sign", shows="paused  0.5x")
+        await screen.press("colon", *"12:01:00", "enter", shows=" 30/400")
+        await screen.press("p", shows="playing")
+
+
+async def test_the_tree_s_keys_are_the_tree_s_still(path):
+    async with replaying(path) as screen:
+        before = screen.time_line
+        await screen.pilot.press("down", "left", "space", "home", "end", "j", "k", "l")
+        await screen.pilot.pause()
+        assert screen.time_line == before
+
+
+async def test_nothing_can_be_changed_or_asked(path):
+    async with replaying(path) as screen:
+        keys = "".join(screen.lines(KeyLine))
+        assert "pause" in keys
+        for gone in ("refresh", "scale", "fewer", "release"):
+            assert gone not in keys
+        await screen.pilot.press("plus", "s", "x", "a", "L", "r")
+        assert screen.app.screen is screen.base
+
+
+async def test_a_click_on_the_time_line(path):
+    async with replaying(path) as screen:
+        bounds = line_bounds(screen.app._position, 120)
+        await screen.pilot.click(TimeLine, offset=(bounds[1] - 1, 0))
+        await screen.until(lambda: "400/400" in screen.time_line)
+
+
+async def test_what_is_wrong_with_the_file_is_told(tmp_path):
+    path = tmp_path / "recording"
+    write_all(str(path), LIFE, redact=True)
+    path.write_bytes(path.read_bytes().replace(b'{"taken_at"', b'{"[/] taken_at"', 1)[:-30])
+    app = ReplayApp(ReplayFeed(Recording(str(path))))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        deadline = time.monotonic() + 10
+        while "redacted" not in app.query_one(TimeLine).render_line(0).text or not app.query_one(Activity).size.height:
+            assert time.monotonic() < deadline
+            await pilot.pause(0.02)
+        widget = app.query_one(Activity)
+        told = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
+        assert "cut short in its last line" in told
+        assert "1 line left out" in told
+
+
+async def test_in_ascii(path):
+    async with replaying(path, unicode=False) as screen:
+        assert all(line.isascii() for line in screen.lines(TimeLine) + screen.lines(Header))
+        assert "#" in screen.time_line
+
+
+async def test_help_tells_the_keys(path):
+    async with replaying(path, (80, 24)) as screen:
+        await screen.pilot.press("question_mark")
+        assert isinstance(screen.app.screen, Help)
+        await screen.pilot.press("q")
+        await screen.pilot.press("colon")
+        assert isinstance(screen.app.screen, GoTo)
+        await screen.pilot.press(*"[/x", "enter")
+        assert isinstance(screen.app.screen, GoTo), "it says why not, and stays"
+        await screen.pilot.press("escape")
+        assert screen.app.screen is screen.base
+
+
+BEGIN = datetime(2025, 11, 22, 22, 0, tzinfo=UTC)
+POSITION = ReplayPosition(
+    at=BEGIN + timedelta(hours=3), begins_at=BEGIN, ends_at=BEGIN + timedelta(hours=20), number=5, count=99,
+    is_playing=False, speed=1.0,
+    marks=(
+        Mark(at=BEGIN + timedelta(hours=10), code="a", severity="info", message=""),
+        Mark(at=BEGIN + timedelta(hours=10), code="b", severity="error", message=""),
+        Mark(at=BEGIN + timedelta(hours=20), code="c", severity="info", message=""),
+    ),
+)  # fmt: skip
+
+
+class TestMoments:
+    @pytest.mark.parametrize(
+        ("text", "hours"),
+        [
+            ("+10m", 3 + 1 / 6), ("-1h", 2), ("- 1.5 h", 1.5), ("+30", 3 + 30 / 3600), ("50%", 10), ("100 %", 20),
+            ("01:00", 3), ("23:00:00", 1), ("17:00", 19), ("2025-11-22 23:30", 1.5), ("2025-11-23T00:00:00Z", 2),
+        ],
+    )  # fmt: skip
+    def test_what_can_be_typed(self, text, hours):
+        assert moment_from(text, POSITION) == BEGIN + timedelta(hours=hours)
+
+    @pytest.mark.parametrize("text", ["", "soon", "25:00", "12:61", "++3", "[/]", "9" * 40, "0000-00-00"])
+    def test_what_means_nothing(self, text):
+        with pytest.raises(ValueError, match="no moment"):
+            moment_from(text, POSITION)
+
+
+class TestLine:
+    def test_the_worst_of_several_marks_is_seen(self):
+        begin, end = line_bounds(POSITION, 100)
+        text = "".join(piece.text for piece in time_line(POSITION, 100))
+        drawn = text[begin:end]
+        assert len(text) == 100
+        assert drawn[round((end - begin - 1) / 2)] == "!"
+        assert drawn[-1] == "·"
+        assert drawn[round((end - begin - 1) * 3 / 20)] == "█"
+
+    @pytest.mark.parametrize("cells", [1, 10, 30, 59])
+    def test_narrow(self, cells):
+        assert sum(width(piece.text) for piece in time_line(POSITION, cells)) <= cells
+
+    def test_one_moment_only(self):
+        alone = ReplayPosition(at=BEGIN, begins_at=BEGIN, ends_at=BEGIN, number=1, count=1, is_playing=False, speed=1.0)
+        assert sum(width(piece.text) for piece in time_line(alone, 80)) == 80

@@ -1,0 +1,39 @@
+"""Adaptive scaling that was turned on from outside keeps jobs whole, on the embedded SLURM."""
+
+import time
+
+import pytest
+
+from dasktop.collectors.model import Adaptive
+from dasktop.collectors.scaling.model import Adapt
+from tests.contract.embedded import EmbeddedCommands
+from tests.notebook import Notebook
+from tests.scaling_clusters import IMPORTS, PROCESSES, Cluster, until
+
+TICKS = 8  # of a second each; dask closes what it has wanted to for three
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with EmbeddedCommands(kill_wait_seconds=5) as slurm, Notebook(slurm.environment, tmp_path) as notebook:
+        notebook.run(IMPORTS)
+        cluster = Cluster(slurm, notebook, tmp_path, 2, f"processes={PROCESSES}")
+        yield cluster
+        cluster.close()
+
+
+async def test_a_job_goes_only_as_a_whole(cluster):
+    """One long task wants one worker: its whole job stays, with all results, and none is submitted anew."""
+    cluster.compute(100)
+    first = cluster.job_ids
+    files = f"log={str(cluster.runs)!r}, end={str(cluster.end)!r}"
+    cluster.notebook.run(f"long = client.submit(work, -1, seconds=None, {files})")
+    assert (await cluster.scale(Adapt(bounds=Adaptive(minimum=0, maximum=2)))).done
+    await until(lambda: len(cluster.job_ids) == 1)
+    (kept,) = cluster.job_ids.items()
+    assert kept in first.items()
+    deadline = time.monotonic() + TICKS
+    while time.monotonic() < deadline:
+        assert cluster.job_ids == dict([kept])
+        assert len(cluster.statuses) in (PROCESSES, 2 * PROCESSES)  # the other job's may still be leaving
+    assert cluster.started_twice() == 0

@@ -1,0 +1,29 @@
+"""Breaking text into lines; how wide characters are is tested where they are shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.tui.text_width import settle, width, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "lines"),
+    [
+        ("", 10, []),
+        ("one two", 10, ["one two"]),
+        ("one two three", 7, ["one two", "three"]),
+        ("a-word-that-is-long", 8, ["a-word-t", "hat-is-l", "ong"]),
+        ("to a-word-that-is-long too", 8, ["to", "a-word-t", "hat-is-l", "ong too"]),
+        ("日本語の名前", 5, ["日本", "語の", "名前"]),
+    ],
+)
+def test_lines(text, cells, lines):
+    assert wrap(text, cells) == lines
+
+
+@given(st.text(max_size=80), st.integers(2, 30))
+def test_no_line_is_too_wide_and_nothing_but_spaces_is_lost(text, cells):
+    lines = wrap(text, cells)
+    assert all(width(line) <= cells for line in lines)
+    assert "".join(lines).replace(" ", "") == settle(text).replace(" ", "")

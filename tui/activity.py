@@ -1,0 +1,51 @@
+"""The line that tells what is going on, and what came of a key. Takes no room while there is nothing."""
+
+from dasktop.tui.columns import Piece, Role
+from dasktop.tui.glyphs import Glyphs
+from dasktop.tui.lines import Lines
+from dasktop.tui.text_width import cut, width, wrap
+
+MOST_LINES = 3
+
+
+class Activity(Lines):
+    """Some words, over up to three lines: what ends in the middle of a sentence helps nobody."""
+
+    DEFAULT_CSS = "Activity { height: 0; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._words = ""
+        self._role: Role = "text"
+        self._hint = ""
+
+    def tell(self, words: str, role: Role = "text", hint: str = "") -> None:
+        """Show these words, until others are told or `clear` is said.
+
+        With a hint of what one can do meanwhile, on one line: what comes and goes must not push the tree about.
+        """
+        self._words, self._role, self._hint = words, role, hint
+        self.update()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.tell("")
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is shown."""
+        return not self._words
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the words in as many lines as they take."""
+        if not self._words:
+            return []
+        if self._hint:
+            text = cut(self._words, max(1, cells - 3 - width(self._hint)))
+            pieces = [Piece(f" {text} ", self._role), Piece(f" {self._hint}", "quiet")]
+            return [[Piece(self._glyphs.own(text), role) for text, role in pieces]]
+        texts = wrap(self._words, max(1, cells - 2))
+        if len(texts) > MOST_LINES:
+            texts = [*texts[: MOST_LINES - 1], cut(" ".join(texts[MOST_LINES - 1 :]), max(1, cells - 2))]
+        return [[Piece(self._glyphs.own(f" {text}"), self._role)] for text in texts]

@@ -1,0 +1,109 @@
+"""What holds, and where each value is from: the command line, before the file, before the defaults. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeVar
+
+from dasktop.collectors.findings.thresholds import Thresholds
+from dasktop.collectors.text import clean
+from dasktop.tui.config.keymap import clashes, names_of
+from dasktop.tui.config.setting import Setting, title
+from dasktop.tui.config.settings import KEY_SETTINGS, KEYS_SECTION, SECTIONS, SETTINGS, THRESHOLD_SETTINGS
+from dasktop.tui.config.values import WrongValueError, said, short
+from dasktop.tui.keys import Keymap
+
+T = TypeVar("T")
+
+FILE_NAME = "config.toml"
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Config:
+    """The values of one run."""
+
+    path: str
+    is_there: bool = False
+    """Whether there is such a file."""
+    in_file: Mapping[Setting[Any], Any] = field(default_factory=dict)
+    given: Mapping[Setting[Any], Any] = field(default_factory=dict)
+    """On the command line."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the file, each a line that names it. What is wrong has its default."""
+
+    def __getitem__(self, setting: Setting[T]) -> T:
+        """Return a value."""
+        value: T = self.given.get(setting, self.in_file.get(setting, setting.default))
+        return value
+
+    def origin(self, setting: Setting[Any]) -> str:
+        """Return where a value is from: an option, the file's name, or ``default``."""
+        if setting in self.given:
+            return setting.option
+        return FILE_NAME if setting in self.in_file else DEFAULT
+
+    def with_options(self, options: Mapping[str, Any]) -> Self:
+        """Return the same with what the command line says, by the settings' names; ``None``: it doesn't."""
+        given = {setting: options.get(setting.name) for setting in SETTINGS if setting.option}
+        return replace(self, given={setting: value for setting, value in given.items() if value is not None})
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """From when on something is a finding."""
+        return Thresholds(**{setting.name: self[setting] for setting in THRESHOLD_SETTINGS})
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys that are not as they are by default, by Textual's names."""
+        return {
+            setting.name: names_of(self[setting])
+            for setting in KEY_SETTINGS.values()
+            if self[setting] != setting.default
+        }
+
+
+def config_from(document: Mapping[str, Any], path: str) -> Config:
+    """Return what a file says, as TOML's reader returned it."""
+    values: dict[Setting[Any], Any] = {}
+    faults: list[str] = []
+    for section, name, value in _entries(document):
+        setting = SECTIONS.get(section, {}).get(name)
+        if setting is None:
+            faults.append(_unknown(section, name, value))
+            continue
+        try:
+            values[setting] = setting.read(value)
+        except WrongValueError as error:
+            faults.append(f"{setting.title}: {error}")
+    config = Config(path, True, values)
+    clashing = tuple(f"[{KEYS_SECTION}] {words}" for words in clashes(config.keymap))
+    if clashing:
+        without_keys = {setting: value for setting, value in values.items() if setting.section != KEYS_SECTION}
+        config = replace(config, in_file=without_keys)
+    return replace(config, faults=tuple(f"{clean(path)}: {fault}" for fault in (*faults, *clashing)))
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield each key of the file with its section and value; of a section that doesn't exist, the section itself."""
+    for name, value in document.items():
+        if name and name in SECTIONS and isinstance(value, dict):
+            yield from ((name, inner, held) for inner, held in value.items())
+        else:
+            yield "", name, value
+
+
+def _unknown(section: str, name: str, value: object) -> str:
+    """Tell of a key that means nothing here, and what may be meant instead."""
+    from difflib import get_close_matches  # only who writes something wrong pays for it
+
+    if not section and name in SECTIONS:
+        return f"{title(section, name)}: must be a section, [{name}], not {said(value)}"
+    if not section and isinstance(value, dict):
+        known = [f"[{other}]" for other in SECTIONS if other]
+        near = get_close_matches(f"[{name}]", known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        return f"[{short(name)}]: there is no such section; {meant}"
+    elsewhere = [setting.title for setting in SETTINGS if setting.name == name]
+    near = elsewhere or [title(section, found) for found in get_close_matches(name, SECTIONS[section], 1)]
+    meant = f"did you mean {near[0]}?" if near else "dasktop config lists all there are"
+    return f"{title(section, short(name))}: there is no such key; {meant}"

@@ -1,0 +1,80 @@
+"""Writes what the user changed on the screen back into the file. All else in it stays as it is, comments too."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dasktop.collectors.text import clean
+from dasktop.tui.config.setting import Setting
+
+_NEW_FILE = "# dasktop's configuration; `dasktop config` tells all that can stand here.\n"
+
+
+def remember(path: Path, values: Mapping[Setting[Any], Any]) -> str | None:
+    """Write these values into the file, or make it; return in one line why that could not be done, if it couldn't.
+
+    The file is replaced as a whole, so nobody ever reads half of it. Of two that write at the very same moment, one
+    may be lost.
+    """
+    if not values:
+        return None
+    file = Path(os.path.realpath(path))  # the file itself, where a link leads to it
+    try:
+        old = file.read_bytes().decode() if file.exists() else _NEW_FILE
+        new = _rewritten(old, values)
+        if new != old:
+            _replace(file, new.encode())
+    except OSError as error:
+        return clean(f"what you changed of the view is not remembered: {path} can't be written: {error.strerror}")
+    except ValueError as error:
+        return clean(f"what you changed of the view is not remembered: {path} was changed meanwhile: {error}")
+    return None
+
+
+def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:
+    """Return the file's text with these values in it.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML, or not what a configuration is like.
+    """
+    import tomllib  # only who changes something pays for these
+
+    import tomlkit
+
+    wanted = tomllib.loads(text)
+    try:
+        document = tomlkit.parse(text)
+        for setting, value in values.items():
+            for holder, empty in ((wanted, {}), (document, tomlkit.table())):
+                section = holder.setdefault(setting.section, empty) if setting.section else holder
+                section[setting.name] = list(value) if isinstance(value, tuple) else value
+        text = tomlkit.dumps(document)
+    except (tomlkit.exceptions.TOMLKitError, TypeError):  # a section that is none any more, say
+        raise ValueError("it is no configuration any more") from None
+    if tomllib.loads(text) != wanted:
+        raise ValueError("it is written in a way that can't be kept")
+    return text
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Put a new file in the place of one, or make the first, with the same rights."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as new:
+            new.write(content)
+            new.flush()
+            os.fsync(new.fileno())
+        if file.exists():
+            shutil.copymode(file, name)
+        os.replace(name, file)  # noqa: PTH105 - mkstemp's is no Path
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise

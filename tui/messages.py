@@ -1,0 +1,124 @@
+"""What other threads hand over, the feed's above all, as messages in Textual's queue; handled by the screen."""
+
+from textual.message import Message
+
+from dasktop.collectors.feed import Choice, Event, Failure, Interval, Switched
+from dasktop.collectors.logs.model import LogEvent, LogPart, Searched
+from dasktop.collectors.lookups import Answer
+from dasktop.collectors.model import Snapshot
+from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.collectors.saving import Saved
+from dasktop.collectors.scaling.model import Outcome, Progress
+
+
+class SnapshotArrived(Message):
+    """The feed handed over a snapshot; the newest replaces those that were not shown yet."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Tell whether this one may be dropped for the next in the queue."""
+        return isinstance(message, SnapshotArrived)
+
+
+class ChoiceArrived(Message):
+    """The feed found several schedulers."""
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__()
+        self.choice = choice
+
+
+class SwitchArrived(Message):
+    """What the feed hands over from here on is of another scheduler."""
+
+    def __init__(self, switched: Switched) -> None:
+        super().__init__()
+        self.switched = switched
+
+
+class IntervalArrived(Message):
+    """The feed asks dask at another interval."""
+
+    def __init__(self, interval: Interval) -> None:
+        super().__init__()
+        self.interval = interval
+
+
+class StepArrived(Message):
+    """The feed tells how the carrying out of a plan goes, or how it ended."""
+
+    def __init__(self, step: Progress | Outcome) -> None:
+        super().__init__()
+        self.step = step
+
+
+class AnswerArrived(Message):
+    """The feed answers a question."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class LogArrived(Message):
+    """The feed has read of a log file."""
+
+    def __init__(self, event: LogEvent) -> None:
+        super().__init__()
+        self.event = event
+
+
+class SavingEnded(Message):
+    """Something was saved, or could not be."""
+
+    def __init__(self, saved: Saved) -> None:
+        super().__init__()
+        self.saved = saved
+
+
+class FailureArrived(Message):
+    """The feed has nothing to show, and won't."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class PositionArrived(Message):
+    """The replay is somewhere else; the newest replaces those that were not shown yet."""
+
+    def __init__(self, position: ReplayPosition) -> None:
+        super().__init__()
+        self.position = position
+
+    def can_replace(self, message: Message) -> bool:
+        """Tell whether this one may be dropped for the next in the queue."""
+        return isinstance(message, PositionArrived)
+
+
+def message_for(event: Event | Saved) -> Message:
+    """Return the message that carries an event."""
+    match event:
+        case Snapshot():
+            return SnapshotArrived(event)
+        case Choice():
+            return ChoiceArrived(event)
+        case Switched():
+            return SwitchArrived(event)
+        case Interval():
+            return IntervalArrived(event)
+        case Failure():
+            return FailureArrived(event)
+        case Progress() | Outcome():
+            return StepArrived(event)
+        case Answer():
+            return AnswerArrived(event)
+        case LogPart() | Searched():
+            return LogArrived(event)
+        case Saved():
+            return SavingEnded(event)
+        case ReplayPosition():
+            return PositionArrived(event)

@@ -1,0 +1,91 @@
+"""Pieces of SVG as text, for inside an HTML page; whatever is put into them is escaped. Pure."""
+
+from html import escape
+
+
+def element(name: str, *content: str, **attributes: object) -> str:
+    """Return an element: content is markup, attributes are escaped, ``class_`` is ``class``, ``None`` is left out."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inner = "".join(content)
+    return f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>"
+
+
+def rect(x: float, y: float, width: float, height: float, *content: str, **attributes: object) -> str:
+    """Return a rectangle."""
+    return element("rect", *content, x=x, y=y, width=max(0.0, width), height=max(0.0, height), **attributes)
+
+
+def line(x1: float, y1: float, x2: float, y2: float, **attributes: object) -> str:
+    """Return a straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, **attributes)
+
+
+def path(commands: str, *content: str, **attributes: object) -> str:
+    """Return a path."""
+    return element("path", *content, d=commands, **attributes)
+
+
+def words(x: float, y: float, text: str, **attributes: object) -> str:
+    """Return a text that stands at a place."""
+    return element("text", escape(text), x=x, y=y, **attributes)
+
+
+def tip(text: str) -> str:
+    """Return what browsers show over an element, and readers read out for it."""
+    return element("title", escape(text))
+
+
+def picture(width: float, height: float, name: str, description: str, *content: str, is_stretched: bool = False) -> str:
+    """Return a whole picture that can be read out too: what it is called, and what it shows.
+
+    Parameters
+    ----------
+    width, height
+        Of its coordinates; how large it is drawn is the page's to say.
+    name, description
+        Told to who can't see it.
+    content
+        Markup.
+    is_stretched
+        Whether it fills any shape that it is given.
+    """
+    return element(
+        "svg",
+        tip(name),
+        element("desc", escape(description)),
+        *content,
+        viewBox=f"0 0 {number(width)} {number(height)}",
+        preserveAspectRatio="none" if is_stretched else None,
+        role="img",
+        aria_label=name,
+    )
+
+
+def hatching(x: float, y: float, width: float, height: float, apart: float, *, rising: bool = True) -> str:
+    """Return the commands of a path that hatches a rectangle, rising to the right or falling.
+
+    SVG's own patterns are named by ``url()``, and the page is to hold nothing that looks like something to fetch.
+    """
+    commands = []
+    at = x + y + apart / 2
+    while at < x + width + y + height:
+        x1, y1 = max(x, at - (y + height)), min(y + height, at - x)
+        x2, y2 = min(x + width, at - y), max(y, at - (x + width))
+        if not rising:
+            x1, x2 = 2 * x + width - x1, 2 * x + width - x2
+        commands.append(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}")
+        at += apart
+    return "".join(commands)
+
+
+def number(value: float) -> str:
+    """Return a coordinate, to the tenth."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _text(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
