@@ -115,11 +115,12 @@ class Release:
             return
         loop = asyncio.get_running_loop()
         fewest, since = left, loop.time()
+        self._tell_copying(left)
         async with contextlib.aclosing(self._hold.watched("move", addresses=self._addresses)) as looks:
             async for brought in looks:
                 if brought is not None:
                     break
-                self._tell("replicate", f"{_count(left, 'result')} to copy from {self._jobs}")
+                self._tell_copying(left)
                 left = whole((await self._alone()).get("results")) or 0
                 if left < fewest:
                     fewest, since = left, loop.time()
@@ -205,6 +206,9 @@ class Release:
             raise RefusedError(f"SLURM doesn't tell whether they are gone: {error}") from error
         if left:
             raise RefusedError(f"squeue still shows {', '.join(left)} after {GONE_SECONDS:.0f} s")
+
+    def _tell_copying(self, results: int) -> None:
+        self._tell("replicate", f"{_count(results, 'result')} to copy from {self._jobs}")
 
     def _tell(self, step: str, message: str) -> None:
         self._report(Progress(step=step, message=message))
