@@ -53,6 +53,8 @@ where = {"folder": sys.argv[2], "workers": ["going-0"], "allow_other_workers": T
 results = client.map(work, range(20), file=".", **where)
 wait(results)
 results.append(client.submit(work, 20, file="go on", **where))
+while "20" not in open(os.path.join(sys.argv[2], "started")).read().split():
+    time.sleep(0.1)
 print("at work", flush=True)
 sys.stdin.readline()
 print(sum(client.gather(results)))

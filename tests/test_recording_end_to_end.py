@@ -20,7 +20,7 @@ from tests.test_cli import dasktop
 pytestmark = pytest.mark.slurm
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
-SNAPSHOTS_A_PHASE = 6
+SNAPSHOTS_A_PHASE = 15
 PATIENCE_SECONDS = 120
 WORK = """
 import time

@@ -100,11 +100,14 @@ class TestSaver:
 
     def test_a_disk_that_hangs_holds_up_nobody(self, monkeypatch):
         is_over = threading.Event()
+        ended = threading.Event()
         monkeypatch.setattr(saving, "CLOSE_SECONDS", 0.1)
-        saver = Saver(lambda _: None)
+        saver = Saver(lambda _: ended.set())
         saver.save("json", lambda: str(is_over.wait(60)).encode())
         saver.close()
+        assert not ended.is_set()
         is_over.set()
+        assert ended.wait(60), "else it writes into another test's folder"
 
 
 class StandingClock:

@@ -127,6 +127,9 @@ async def test_steps_and_their_processes(slurm: SlurmCommands, collector: SlurmC
     job_id = slurm.submit(script, "-N", "2", "-n", "3")
     text = until(lambda: printed(slurm, job_id), lambda text: len(text.split()) == 3)
     pids = {int(word) for word in text.split()}
+    # SLURM measures now and then, and who asks too often before that takes it that there are no processes.
+    told = "sstat", "-n", "-P", "-a", "-j", job_id, "--format=Pids"
+    until(lambda: slurm.run(*told), lambda text: len(lines := text.split()) == 2 and all(lines))
 
     def step(reading: SlurmReading, step_id: str) -> Step | None:
         return next((step for step in reading.steps if (step.job_id, step.step_id) == (job_id, step_id)), None)
