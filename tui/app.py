@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
-from textual.widgets import Input
 
 from dasktop.collectors.feed import Event, Failure, Feed
 from dasktop.collectors.jobs import has_ended
@@ -60,16 +59,16 @@ from dasktop.tui.theme import THEMES
 from dasktop.tui.thrifty_driver import ThriftyDriver
 from dasktop.tui.tree_table import TreeTable
 from dasktop.tui.troubles import Troubles
+from dasktop.tui.typeahead import TypeaheadApp
 from dasktop.tui.view import Narrowed, View, flat_order, seen
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
-_HEARD_AT_ONCE = frozenset({"filter", "scale", "adapt"})
 _MOST_WORKERS_UNFOLDED_AT_ONCE = 100
 """Each that is unfolded is asked for its threads, again and again."""
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
-class DasktopApp(App[None]):
+class DasktopApp(TypeaheadApp):
     """The screen on a feed.
 
     Parameters
@@ -104,7 +103,7 @@ class DasktopApp(App[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(SCREEN),
-        *bindings(ANYWHERE),
+        *bindings(ANYWHERE, priority=True),
         Binding("ctrl+c", "quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False),
         Binding("ctrl+l", "redraw", show=False, priority=True),
@@ -482,10 +481,8 @@ class DasktopApp(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Take away the keys that change something where nothing may be changed, and those that don't belong here."""
         del parameters
-        if (self._read_only and action in _CHANGES) or (self.screen.has_class("-details") and action in _ON_TREE):
-            return False
-        is_elsewhere = len(self.screen_stack) > 1 or isinstance(self.focused, Input)
-        return None if is_elsewhere and action in _HEARD_AT_ONCE else True
+        is_off = self._read_only and action in _CHANGES
+        return not is_off and not (self.screen.has_class("-details") and action in _ON_TREE)
 
     def _mark(self, job_ids: Iterable[str]) -> None:
         self._marked = frozenset(job_ids)
@@ -513,13 +510,13 @@ class DasktopApp(App[None]):
         """Ask whether to give back one job."""
         self._desk.remove_one()
 
-    async def action_scale(self) -> None:
+    def action_scale(self) -> None:
         """Ask to what to scale."""
-        await self._desk.scale_by_form()
+        self._desk.scale_by_form()
 
-    async def action_adapt(self) -> None:
+    def action_adapt(self) -> None:
         """Ask between which bounds the cluster is to scale by itself."""
-        await self._desk.adapt_by_form()
+        self._desk.adapt_by_form()
 
     def action_replace_lost(self) -> None:
         """Submit anew what SLURM has ended and the owner still counts."""

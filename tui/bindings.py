@@ -10,10 +10,10 @@ from textual.screen import Screen
 from dasktop.tui.keys import KEYS, Key
 
 
-def bindings(keys: Mapping[str, Key]) -> list[BindingType]:
-    """Return the bindings of keys that say what they do."""
+def bindings(keys: Mapping[str, Key], *, priority: bool = False) -> list[BindingType]:
+    """Return the bindings of keys that say what they do; with priority also where something modal is open."""
     return [
-        Binding(key.keys, key.action, key.short, show=bool(key.short), id=key_id, priority=key.is_at_once)
+        Binding(key.keys, key.action, key.short, show=bool(key.short), id=key_id, priority=priority)
         for key_id, key in keys.items()
     ]
 
@@ -24,7 +24,7 @@ def bound(*, priority: bool = False, **actions: str | tuple[str, str]) -> list[B
     Parameters
     ----------
     priority
-        Whether they are heard at once, see `Key.is_at_once`.
+        Whether they are heard before what is in focus, such as a field to type in.
     actions
         With a second word: what to call it here, where that isn't what the table says; empty: not to be shown.
     """

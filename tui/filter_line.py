@@ -1,6 +1,5 @@
 """The line in which one types what to filter by. Shows while it is typed in, or filters; knows nothing of rows."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -54,7 +53,7 @@ class FilterLine(Horizontal):
     def open(self) -> None:
         """Let the user type."""
         self.add_class("-shown")
-        self.screen.set_focus(self._input)  # at once: what is typed right behind the key is meant for it
+        self._input.focus()
 
     def clear(self) -> None:
         """Filter by nothing."""
@@ -73,13 +72,10 @@ class FilterLine(Horizontal):
 
     def action_keep(self) -> None:
         """Go back to what is filtered, and keep it so."""
-        self._leave(lambda: self.set_class(bool(self._input.value), "-shown"))
+        self.screen.set_focus(self._filtered)
+        self.set_class(bool(self._input.value), "-shown")
 
     def action_clear(self) -> None:
         """Go back to what was filtered, whole."""
-        self._leave(self.clear)
-
-    def _leave(self, then: Callable[[], object]) -> None:
-        """Go back, and do something when all that was typed until now is there."""
         self.screen.set_focus(self._filtered)
-        self._input.call_later(then)
+        self.clear()

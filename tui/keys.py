@@ -21,8 +21,6 @@ class Key(NamedTuple):
     """For the key line; empty: not there."""
     words: str = ""
     """What it does, for the help and the palette; empty for what is only pressed, never chosen from a list."""
-    is_at_once: bool = False
-    """Whether what is pressed right behind it, or came with it over a slow line, waits for where it leads."""
 
 
 Keymap = Mapping[str, str]
@@ -49,19 +47,17 @@ TREE: dict[str, Key] = {
 SCREEN: dict[str, Key] = {
     "add_job": Key("plus,equals_sign", "add_job", "more", "one job more, at once"),
     "remove_job": Key("minus", "remove_job", "fewer", "one job fewer, after asking"),
-    "scale": Key("s", "scale", "scale…", "scale to so many jobs, cores or so much memory", is_at_once=True),
+    "scale": Key("s", "scale", "scale…", "scale to so many jobs, cores or so much memory"),
     "release": Key("x", "release", "release", "release the selected job, or those that are marked"),
     "mark": Key("m", "mark", words="mark a job, to release several at once"),
-    "adapt": Key("a", "adapt", "adapt…", "let the cluster scale by itself, or not any more", is_at_once=True),
+    "adapt": Key("a", "adapt", "adapt…", "let the cluster scale by itself, or not any more"),
     "replace_lost": Key("L", "replace_lost", words="replace lost jobs"),
     "anatomy": Key("A", "anatomy", words="how the job was asked for, what SLURM gave, what runs"),
     "job_script": Key("J", "job_script", words="the job's script"),
     "give_up": Key("escape", "give_up", words="give up what is being carried out; clear filter, marks"),
     "details": Key("enter", "details", "details", "all about the selected row; again: back to the tree"),
     "log": Key("T", "log", "log", "the job's log: its output and errors, followed"),
-    "filter": Key(
-        "slash", "filter", "filter", "filter: text, regex, !not this, state:pending, finding:lost", is_at_once=True
-    ),
+    "filter": Key("slash", "filter", "filter", "filter: text, regex, !not this, state:pending, finding:lost"),
     "sort": Key("o", "sort(1)", "sort", "sort by the next column"),
     "reverse": Key("O", "reverse", words="sort the other way round"),
     "columns": Key("c", "columns", words="choose columns, and their order"),
@@ -88,7 +84,7 @@ SCREEN: dict[str, Key] = {
 }
 
 ANYWHERE: dict[str, Key] = {
-    "palette": Key("ctrl+p", "command_palette", words="all of this by name: the command palette", is_at_once=True),
+    "palette": Key("ctrl+p", "command_palette", words="all of this by name: the command palette"),
 }
 """On every page."""
 

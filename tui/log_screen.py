@@ -244,7 +244,8 @@ class LogScreen(ModalScreen[None]):
     def action_leave(self) -> None:
         """Leave the line that is typed in; else give up a search; else leave."""
         if self._search_line.is_open:
-            self._leave_search_line(then=self._search_line.clear)
+            self._leave_search_line()
+            self._search_line.clear()
             return
         if self._searching is None:
             self.dismiss()
@@ -350,11 +351,12 @@ class LogScreen(ModalScreen[None]):
     def action_search_typed(self) -> None:
         """Search for what was typed."""
         if self._search_line.is_open:
-            self._leave_search_line(then=self._search_nearest)
+            self._leave_search_line()
+            self._search_nearest()
 
-    def _leave_search_line(self, then: Callable[[], None]) -> None:
+    def _leave_search_line(self) -> None:
         self.set_focus(self._view)
-        self._search_line.close(then)
+        self._search_line.close()
 
     def _search_nearest(self) -> None:
         """Go to the nearest hit: from the end upwards, else downwards."""

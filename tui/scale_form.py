@@ -101,7 +101,7 @@ class TargetForm(Box[Target | None]):
 
     def on_mount(self) -> None:
         """Begin in the first field, and show what there is before anything was typed."""
-        self.set_focus(self.field(next(iter(self.FIELDS))))  # at once, while `focus` comes behind keys that wait
+        self.field(next(iter(self.FIELDS))).focus()
         self._show_plan()
 
     def values(self, standing: Standing) -> dict[str, str]:

@@ -151,13 +151,13 @@ class ScalingDesk:
         elif plan is not None:
             self._carry_out_untold(ReplaceLost(), plan)
 
-    async def scale_by_form(self) -> None:
-        """Ask to what to scale; return when there is a form to type in."""
-        await self._fill_in(ScaleForm)
+    def scale_by_form(self) -> None:
+        """Ask to what to scale."""
+        self._fill_in(ScaleForm)
 
-    async def adapt_by_form(self) -> None:
-        """Ask between which bounds to adapt; return when there is a form to type in."""
-        await self._fill_in(AdaptForm)
+    def adapt_by_form(self) -> None:
+        """Ask between which bounds to adapt."""
+        self._fill_in(AdaptForm)
 
     def give_up(self) -> bool:
         """Interrupt what is being carried out, and forget what was to come; else clear what is told.
@@ -195,7 +195,7 @@ class ScalingDesk:
 
         self._app.push_screen(box, answer)
 
-    async def _fill_in(self, form: type[TargetForm]) -> None:
+    def _fill_in(self, form: type[TargetForm]) -> None:
         if self._is_busy() or self._snapshot is None:
             return
 
@@ -212,7 +212,7 @@ class ScalingDesk:
         box = self._box = form(
             self._snapshot, lambda snapshot, target: make_plan(snapshot, target, self._user), self._glyphs
         )
-        await self._app.push_screen(box, answer)
+        self._app.push_screen(box, answer)
 
     def _carry_out_untold(self, target: Target, plan: ScalePlan) -> None:
         """Carry out a plan that nobody was shown, and say at its end what to beware of."""

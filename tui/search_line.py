@@ -1,7 +1,5 @@
 """The line in which one types what to search for. Shows while it is typed in; knows nothing of what is searched."""
 
-from collections.abc import Callable
-
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -47,7 +45,7 @@ class SearchLine(Horizontal):
     def open(self) -> None:
         """Let the user type, over what was typed last."""
         self.display = True
-        self.screen.set_focus(self._input)  # at once: what is typed right behind the key is meant for it
+        self._input.focus()
         self._input.select_all()
 
     def on_input_changed(self, message: Input.Changed) -> None:
@@ -55,10 +53,9 @@ class SearchLine(Horizontal):
         message.stop()
         self.post_message(self.Changed(message.value))
 
-    def close(self, then: Callable[[], None]) -> None:
-        """Take it away, and do something when all that was typed until now is there."""
+    def close(self) -> None:
+        """Take it away."""
         self.display = False
-        self._input.call_later(then)
 
     def clear(self) -> None:
         """Forget what was typed."""
