@@ -255,7 +255,7 @@ async def _(screen: Screen, key: str) -> None:
 @walk("mark")
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
-    assert screen.app._marked == {"4709"}
+    assert screen.app._tree.marked == {"4709"}
 
 
 @walk("release")

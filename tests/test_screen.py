@@ -407,7 +407,7 @@ class TestWhateverHappens:
         def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("dasktop.tui.app.visible_rows", fail)
+        monkeypatch.setattr("dasktop.tui.tree_desk.visible_rows", fail)
         app = running()
         with pytest.raises(ZeroDivisionError):
             async with app as screen:

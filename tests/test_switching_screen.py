@@ -108,10 +108,10 @@ async def test_choosing_another_goes_over_to_it_and_nothing_of_the_old_one_stays
         assert "tcp://10.1.2.4:8786" in screen.header[0]
         assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "unfolded as at first"
         assert not any("main.py" in line for line in screen.everything)
-        assert screen.app._marked == frozenset()
-        assert screen.app._finding == -1
+        assert screen.app._tree.marked == frozenset()
+        assert screen.app._tree._finding == -1
         assert screen.app._history.of(("job", "7")).cpu_percent == ()
-        assert screen.app._watched == frozenset()
+        assert screen.app._tree._watched == frozenset()
 
 
 @pytest.mark.parametrize("keys", [["escape"], ["q"], ["enter"], ["C", "escape"]], ids=str)

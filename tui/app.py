@@ -1,37 +1,27 @@
 """The screen: shows the snapshots that a feed hands over. Does no I/O, and never waits for the feed."""
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES, Theme
-from textual.widget import Widget
 
 from dasktop.collectors.feed import Event, Failure, Feed
-from dasktop.collectors.jobs import has_ended
-from dasktop.collectors.model import Finding, Snapshot
+from dasktop.collectors.model import Snapshot
 from dasktop.collectors.saving import Saved
 from dasktop.collectors.scaling.model import Outcome, Progress
 from dasktop.tui import help_rows
 from dasktop.tui.activity import Activity
 from dasktop.tui.bindings import bindings
 from dasktop.tui.clipboard import copy
-from dasktop.tui.column_box import ColumnBox
-from dasktop.tui.column_table import ColumnName, SortName
 from dasktop.tui.details_body import DetailsBody
 from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.findings_walk import places_of
-from dasktop.tui.folds import THREADS, Folds
 from dasktop.tui.footer import KeyLine
-from dasktop.tui.glyphs import glyphs
 from dasktop.tui.header import ColumnHeads, FindingsBand, Header
 from dasktop.tui.help_rows import HelpGroups
 from dasktop.tui.history import History
-from dasktop.tui.key_names import shown
-from dasktop.tui.keys import ANYWHERE, NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.keys import NO_KEYMAP, SCREEN, Keymap
 from dasktop.tui.log_desk import LogDesk
 from dasktop.tui.looks import AS_EVER, Looks
 from dasktop.tui.lookups import LookUps
@@ -48,27 +38,20 @@ from dasktop.tui.messages import (
 )
 from dasktop.tui.page import Page
 from dasktop.tui.question import Question
-from dasktop.tui.rows import OTHERS, OUTSIDE, Key, Row, name_of, visible_rows
+from dasktop.tui.rows import name_of
 from dasktop.tui.saving_desk import SavingDesk
 from dasktop.tui.scaling_desk import ScalingDesk
-from dasktop.tui.sent_screen import SentScreen
 from dasktop.tui.staleness import with_stale_workers
-from dasktop.tui.summary import empty_words
 from dasktop.tui.switching_desk import SwitchingDesk
-from dasktop.tui.theme import THEMES
-from dasktop.tui.thrifty_driver import ThriftyDriver
+from dasktop.tui.terminal_app import TerminalApp
+from dasktop.tui.tree_desk import TreeDesk
 from dasktop.tui.tree_table import TreeTable
-from dasktop.tui.troubles import Troubles
-from dasktop.tui.typeahead import TypeaheadApp
-from dasktop.tui.view import Narrowed, View, flat_order, seen
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
-_MOST_WORKERS_UNFOLDED_AT_ONCE = 100
-"""Each that is unfolded is asked for its threads, again and again."""
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
-class DasktopApp(TypeaheadApp):
+class DasktopApp(TerminalApp):
     """The screen on a feed.
 
     Parameters
@@ -95,18 +78,15 @@ class DasktopApp(TypeaheadApp):
     """
 
     TITLE = "dasktop"
-    CSS = """
-    .box { border: round $border; background: $background; }
-    DasktopApp.-ascii .box { border: ascii $border; }
-    DasktopApp.-ascii CommandList { scrollbar-size-vertical: 0; }
+    CSS = (
+        TerminalApp.CSS
+        + """
     Screen.-details Header, Screen.-details FindingsBand, Screen.-details FilterLine { display: none; }
     """
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(SCREEN),
-        *bindings(ANYWHERE, priority=True),
         Binding("ctrl+c", "quit", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", show=False),
-        Binding("ctrl+l", "redraw", show=False, priority=True),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.SCREEN
 
@@ -120,28 +100,12 @@ class DasktopApp(TypeaheadApp):
         looks: Looks = AS_EVER,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
-        # The colours from the start: Textual chooses its filter for NO_COLOR here.
-        super().__init__(ThriftyDriver, ansi_color=True)
-        self.sent_screen = SentScreen()
+        super().__init__(looks.theme, unicode=unicode, keymap=keymap)
         self.failure: Failure | None = None
-        self.animation_level = "none"
-        for name in list(self.available_themes):
-            self.unregister_theme(name)  # Textual's own have no styles for our roles
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = looks.theme
-        self.ansi_color = None  # from here on as the theme says
-        self.set_keymap(keymap)
         self._feed = feed
         self._read_only = read_only
-        self._glyphs = glyphs(unicode=unicode)
-        self.set_class(not unicode, "-ascii")
-        self._folds = Folds()
         self.first_looks = looks
-        self._view = looks.view
         self._rebound = keymap
-        self._finding = -1
-        self._marked: frozenset[str] = frozenset()
         self._activity = Activity(self._glyphs)
         self._desk = ScalingDesk(self, feed, self._activity, user, self._glyphs, keymap)
         self._look_ups = LookUps(feed)
@@ -156,59 +120,40 @@ class DasktopApp(TypeaheadApp):
         self._snapshot: Snapshot | None = None
         self._is_paused = False
         self._history = History()
-        self._watched: frozenset[str] = frozenset()
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
+        view = self.first_looks.view
+        self._tree = TreeDesk(self, self._feed, self._activity, self._glyphs, view, self._show_details)
         self._header = Header(self._glyphs, read_only=self._read_only)
-        self._table = TreeTable(self._glyphs, self._view.columns)
         self._band = FindingsBand(self._glyphs, self._rebound, read_only=self._read_only)
         yield self._header
         yield self._band
-        self._heads = ColumnHeads(self._glyphs, self._view)
-        self._filter_line = FilterLine(self._table, self._view.pattern)
         self._details = DetailsBody(
-            *(self._heads, self._table),
+            *(self._tree.heads, self._tree.table),
             glyphs=self._glyphs,
             look_ups=self._look_ups,
             history=self._history,
             is_wanted=self.first_looks.shows_details,
         )
         yield self._details
-        yield self._filter_line
+        yield self._tree.filter_line
         yield self._activity
         yield KeyLine(self._glyphs)
 
     @property
     def looks(self) -> Looks:
         """How the user has made it look."""
-        return Looks(self._view, self.theme, self._details.is_wanted)
+        return Looks(self._tree.view, self.theme, self._details.is_wanted)
 
     def on_mount(self) -> None:
         """Begin to listen."""
-        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self.theme_changed_signal.subscribe(self, self._recolour)
         self._feed.start(self._deliver)
 
     def on_unmount(self) -> None:
         """Stop the feed, however the screen ends."""
         self._feed.stop()
         self._saving.close()
-
-    def on_resize(self) -> None:
-        """Expect nothing of what the terminal shows: it may have moved or cut it."""
-        self.sent_screen.forget()
-
-    def action_redraw(self) -> None:
-        """Draw everything: the terminal may show something else, such as another program's words."""
-        self.sent_screen.forget()
-        self.refresh(layout=True)
-
-    def _recolour(self, _theme: Theme) -> None:
-        """Draw all lines in other colours; Textual sees only what its style sheets colour."""
-        for screen in self.screen_stack:
-            for widget in screen.query(Widget):
-                widget.refresh()
 
     def _deliver(self, event: Event | Saved) -> None:
         """Take an event from the feed's thread, or from who saves."""
@@ -219,7 +164,7 @@ class DasktopApp(TypeaheadApp):
         self._latest = message.snapshot
         self._history.feed(message.snapshot)
         self._desk.show(message.snapshot)
-        self._mark(self._marked & {job.job_id for job in message.snapshot.jobs if not has_ended(job)})
+        self._tree.mark_only_those_left(message.snapshot)
         if not self._is_paused or self._snapshot is None:
             self._show_latest()
 
@@ -232,7 +177,7 @@ class DasktopApp(TypeaheadApp):
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.show(self._snapshot)
-        self._show_rows()
+        self._tree.show(self._snapshot)
 
     def action_pause(self) -> None:
         """Let what is shown stand still, or follow again. What is asked and carried out goes on."""
@@ -243,7 +188,7 @@ class DasktopApp(TypeaheadApp):
 
     def action_copy(self) -> None:
         """Copy what the selected row is known by."""
-        copy(None if self._table.selected is None else name_of(self._table.selected), self, self._activity)
+        copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._activity)
 
     def on_step_arrived(self, message: StepArrived) -> None:
         """Tell how the carrying out of a plan goes; leave when it was only waited for."""
@@ -273,7 +218,7 @@ class DasktopApp(TypeaheadApp):
 
     def action_log(self) -> None:
         """Show what the selected row's job writes."""
-        self._logs.open(self._table.selected_job_id, self._snapshot)
+        self._logs.open(self._tree.table.selected_job_id, self._snapshot)
 
     def on_choice_arrived(self, message: ChoiceArrived) -> None:
         """Ask which scheduler."""
@@ -288,18 +233,14 @@ class DasktopApp(TypeaheadApp):
         self._switching.ask()
 
     def on_switch_arrived(self) -> None:
-        """Begin anew: nothing of the old cluster is the new one's. How rows are sorted stays; the filter goes."""
+        """Begin anew: nothing of the old cluster is the new one's."""
         while len(self.screen_stack) > 1:
             self.screen.dismiss(None)
         self._snapshot = self._as_told = self._latest = None
         self._is_paused = False
-        self._folds, self._finding, self._watched = Folds(), -1, frozenset()
-        self._view = self._view._replace(pattern="")
-        self._filter_line.clear()
-        self._mark(())
-        for forgetful in (self._history, self._look_ups, self._desk):
+        for forgetful in (self._tree, self._history, self._look_ups, self._desk):
             forgetful.forget()
-        for shown_anew in (self._header, self._band, self._details, self._table, self._activity):
+        for shown_anew in (self._header, self._band, self._details, self._activity):
             shown_anew.clear()
 
     def action_change_interval(self, direction: int) -> None:
@@ -323,134 +264,63 @@ class DasktopApp(TypeaheadApp):
         self.failure = failure
         self.exit(return_code=failure.exit_status)
 
-    def _show_rows(self) -> None:
-        if self._snapshot is None:
-            return
-        self._folds.adapt(self._snapshot, self._table.size.height)
-        narrowed = seen(self._snapshot, self._view)
-        rows = self._rows(narrowed)
-        words = f"nothing matches {self._view.pattern}" if self._view.pattern else empty_words(self._snapshot)
-        troubles = Troubles(self._snapshot.findings)
-        self._table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
-        watched = frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)
-        if watched != self._watched:
-            self._watched = watched
-            self._feed.watch_threads(watched)
-        self._show_details()
-
-    def _rows(self, narrowed: Narrowed) -> list[Row]:
-        def is_unfolded(key: Key) -> bool:
-            return key in narrowed.context or self._folds.is_unfolded(key, by_default=is_found(key))
-
-        def is_found(key: Key) -> bool:
-            """Tell whether something unfolds by itself: what holds what a filter found."""
-            return bool(self._view.pattern) and (key in (OTHERS, OUTSIDE) or key[0] == "array")
-
-        return self._rows_of(narrowed, is_unfolded)
-
-    def _rows_of(self, narrowed: Narrowed, is_unfolded: Callable[[Key], bool]) -> list[Row]:
-        return visible_rows(
-            narrowed.snapshot,
-            is_unfolded,
-            is_flat=self._view.is_flat,
-            flat_order=flat_order(self._view),
-            keeps_order=self._view.sort is not None,
-        )
-
-    def _see(self, view: View) -> None:
-        """Show rows in another way; the selection stays where it is."""
-        if view.columns != self._view.columns:
-            self._table.show_columns(view.columns)
-        self._view = view
-        self._heads.show(view)
-        self._show_rows()
-
     def action_filter(self) -> None:
         """Let the user type what to filter by."""
-        self._filter_line.open()
+        self._tree.filter_line.open()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         """Filter while one types."""
-        self._see(self._view._replace(pattern=message.pattern))
+        self._tree.filter_by(message.pattern)
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column; after the last, as at first."""
-        order: tuple[SortName | None, ...] = (None, "name", *self._view.columns)
-        place = (order.index(self._view.sort) + step) % len(order) if self._view.sort in order else 0
-        self._see(self._view._replace(sort=order[place], is_reversed=False))
+        self._tree.sort_next(step)
 
     def action_reverse(self) -> None:
         """Sort the other way round."""
-        self._see(self._view._replace(sort=self._view.sort or "name", is_reversed=not self._view.is_reversed))
+        self._tree.reverse()
 
     def on_column_heads_chosen(self, message: ColumnHeads.Chosen) -> None:
         """Sort by a column; by the one that is sorted by, the other way round."""
-        if message.column == self._view.sort:
-            self.action_reverse()
-        else:
-            self._see(self._view._replace(sort=message.column, is_reversed=False))
+        self._tree.sort_by(message.column)
 
     def action_columns(self) -> None:
-        """Let the user choose columns, and see at once what that looks like."""
-        self.push_screen(ColumnBox(self._view.columns, self._glyphs, self._choose_columns))
-
-    def _choose_columns(self, columns: tuple[ColumnName, ...]) -> None:
-        self._see(self._view._replace(columns=columns))
+        """Let the user choose columns."""
+        self._tree.choose_columns()
 
     def action_flat(self) -> None:
         """Show all workers in one list, or the tree again."""
-        self._see(self._view._replace(is_flat=not self._view.is_flat))
+        self._tree.toggle_flat()
 
     def action_next_finding(self, step: int) -> None:
-        """Go to what the next finding is about, unfolding what it is in."""
-        findings = self._snapshot.findings if self._snapshot is not None else ()
-        for _ in findings:
-            self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(findings)
-            if self._go_to(findings[self._finding]):
-                return
-        self.bell()
-
-    def _go_to(self, finding: Finding) -> bool:
-        """Select the row that a finding is about; return whether there is one."""
-        if self._snapshot is None:
-            return False
-        all_rows = self._rows_of(seen(self._snapshot, self._view), lambda _: True)
-        *around, place = places_of(finding, all_rows) or (None,)
-        if place is None:
-            return False
-        self._folds.freeze()
-        for key in around:
-            self._folds.choose(key, unfolded=True)
-        self._show_rows()
-        return self._table.select_key(place)
+        """Go to what the next finding is about."""
+        self._tree.next_finding(step)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
         """Fold or unfold one row."""
-        self._folds.freeze()
-        self._folds.choose(message.key, message.unfolded)
-        self._show_rows()
+        self._tree.fold(message.key, unfolded=message.unfolded)
 
     def on_tree_table_moved(self) -> None:
-        """From now on the user is at home here: nothing folds by itself any more."""
-        self._folds.freeze()
+        """Follow the selection."""
+        self._tree.settle()
         self._show_details()
 
     def on_tree_table_resized(self) -> None:
         """Weigh again what can be seen at once."""
-        self._show_rows()
+        self._tree.show_rows()
 
     def _show_details(self) -> None:
         if self._snapshot is not None:
-            self._details.show(self._table.selected, self._snapshot)
+            self._details.show(self._tree.table.selected, self._snapshot)
 
     def action_details(self) -> None:
         """Show all about the selected row instead of the tree, or the tree again."""
-        self._folds.freeze()
+        self._tree.settle()
         self._details.toggle_full()
 
     def action_toggle_details(self) -> None:
         """Show all about the selected row beside the tree, or no more."""
-        self._folds.freeze()
+        self._tree.settle()
         self._details.toggle()
 
     def action_call_stack(self) -> None:
@@ -459,24 +329,11 @@ class DasktopApp(TypeaheadApp):
 
     def action_fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""
-        if self._snapshot is not None:
-            rows = self._rows(seen(self._snapshot, self._view))
-            self._folds.choose_all(any(row.kind == "job" and row.depth == 0 and row.unfolded is False for row in rows))
-            self._show_rows()
-
-    def get_key_display(self, binding: Binding) -> str:
-        """Return a key as people write it."""
-        return self._glyphs.own(shown(binding.key))
+        self._tree.fold_all()
 
     def action_fold_to(self, level: int) -> None:
         """Show all down to a level of the tree, and nothing below it."""
-        workers = self._snapshot.totals.workers if self._snapshot is not None else None
-        if level == THREADS and (workers or 0) > _MOST_WORKERS_UNFOLDED_AT_ONCE:
-            self.bell()
-            self._activity.tell(f"too many to ask all for their threads: {workers:,} workers; unfold some", "waiting")
-            return
-        self._folds.choose_level(level)
-        self._show_rows()
+        self._tree.fold_to(level)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Take away the keys that change something where nothing may be changed, and those that don't belong here."""
@@ -484,22 +341,13 @@ class DasktopApp(TypeaheadApp):
         is_off = self._read_only and action in _CHANGES
         return not is_off and not (self.screen.has_class("-details") and action in _ON_TREE)
 
-    def _mark(self, job_ids: Iterable[str]) -> None:
-        self._marked = frozenset(job_ids)
-        self._table.mark(self._marked)
-
     def action_mark(self) -> None:
-        """Mark the selected row's job for being released, or take its mark away; go on to the next row."""
-        job_id = self._table.selected_job_id
-        if job_id is not None:
-            self._mark(self._marked ^ {job_id})
-            self._table.action_move(1)
+        """Mark the selected row's job for being released, or take its mark away."""
+        self._tree.toggle_mark()
 
     def action_release(self) -> None:
         """Ask whether to give back the marked jobs or, where none is, the selected row's."""
-        selected = self._table.selected_job_id
-        job_ids = sorted(self._marked) or ([selected] if selected is not None else [])
-        if job_ids:
+        if job_ids := self._tree.chosen_jobs:
             self._desk.release(job_ids)
 
     def action_add_job(self) -> None:
@@ -526,7 +374,7 @@ class DasktopApp(TypeaheadApp):
         """Show how the selected row's job came about."""
         from dasktop.tui.anatomy_page import AnatomyPage
 
-        if self._snapshot is not None and (job_id := self._table.selected_job_id) is not None:
+        if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
 
     def action_findings(self) -> None:
@@ -540,17 +388,17 @@ class DasktopApp(TypeaheadApp):
         """Show the script of the selected row's job."""
         from dasktop.tui.job_script import JobScriptPage
 
-        if (job_id := self._table.selected_job_id) is not None:
+        if (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))
 
     def action_give_up(self) -> None:
         """Give up what is being carried out; else clear what is told of it; else the filter; else the marks."""
         if self._desk.give_up():
             return
-        if self._view.pattern:
-            self._filter_line.clear()
+        if self._tree.view.pattern:
+            self._tree.filter_line.clear()
         else:
-            self._mark(())
+            self._tree.mark(())
 
     async def action_quit(self) -> None:
         """Leave; while a plan is being carried out, ask first, and give it up before."""
@@ -575,21 +423,6 @@ class DasktopApp(TypeaheadApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield what can be done without a key; what keys do comes from their table."""
-        del screen
         yield SystemCommand("save a picture of the screen (SVG)", "", self._saving.save_picture)
         yield SystemCommand("save the snapshot (JSON)", "", self._saving.save_snapshot)
-        for name in sorted(self.available_themes.keys() - BUILTIN_THEMES.keys() - {self.theme}):
-            yield SystemCommand(f"theme: {name}", "", partial(setattr, self, "theme", name))
-
-    def action_command_palette(self) -> None:
-        """Show all that can be done, by name."""
-        from dasktop.tui.commands import CommandBox
-
-        if not isinstance(self.screen, CommandBox):
-            self.push_screen(CommandBox())
-
-    def action_help(self) -> None:
-        """Show what the keys do where one is."""
-        from dasktop.tui.help import Help
-
-        self.push_screen(Help(self.screen, self._glyphs))
+        yield from super().get_system_commands(screen)
