@@ -81,6 +81,8 @@ class Screen:
         self._commands = folder / "commands"
         self._commands.write_text("")
         path = _noting_path(folder / "bin", self._commands, environment["PATH"])
+        # As where it is installed: there each module was compiled once.
+        compiling = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self._terminal, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.started_at = time.perf_counter()
@@ -89,7 +91,7 @@ class Screen:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**environment, "PATH": path, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            env={**compiling, "PATH": path, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
             start_new_session=True,
         )
         os.close(theirs)
