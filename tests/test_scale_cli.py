@@ -1,6 +1,7 @@
 """``dasktop scale`` as a user runs it beside the notebook that holds the cluster, on the embedded SLURM."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -31,12 +32,13 @@ class Cluster:
         self.notebook = notebook
         self.address = notebook.value("cluster.scheduler_address")
 
-    def scale(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def scale(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*PROGRAM, self.address, *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=120,
             check=False,
@@ -130,6 +132,17 @@ def test_nobody_to_ask(cluster):
     result = cluster.scale("--jobs", "1")
     assert result.returncode == 5
     assert "--yes" in result.stderr
+    assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
+
+
+def test_a_plan_that_nobody_reads_changes_nothing(cluster):
+    reader, writer = os.pipe()
+    os.close(reader)
+    refused = cluster.scale("--jobs", "1", "--yes", stdout=writer)
+    only_shown = cluster.scale("--jobs", "1", "--dry-run", stdout=writer)
+    os.close(writer)
+    assert (refused.returncode, refused.stderr) == (5, "dasktop: nobody reads the plan; nothing was changed\n")
+    assert (only_shown.returncode, only_shown.stderr) == (0, "")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 

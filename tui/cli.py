@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -56,6 +56,8 @@ class DefaultGroup(click.Group):
             raise Refusal.of_usage(error) from None
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # nobody reads any more, as behind ``| head``: there is nothing left to do
+            ctx.exit(0)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the command that is meant in front."""
@@ -245,9 +247,17 @@ def main() -> NoReturn:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
     if threading.active_count() > 1:
         # Python would wait for the threads of executors, distributed's among them; one may hang in a name look-up.
         os._exit(status)
     sys.exit(status)
+
+
+def _flush(stream: TextIO) -> None:
+    """Write out what is buffered; where nobody reads, into nothing, or Python would complain of it at its end."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -89,21 +88,20 @@ def watch(
     as_text: bool = False,
     fail_on: Severity | None = None,
 ) -> None:
-    """Print a snapshot every so often, until interrupted, until nobody reads, or until a finding is bad enough.
+    """Print a snapshot every so often, until interrupted or until a finding is bad enough.
 
     Raises
     ------
     Refusal
         There is no scheduler, or there are several to choose from; or a finding is bad enough.
+    BrokenPipeError
+        Nobody reads any more.
     """
     try:
         with recording(options) as record:
             event_loop.run(_watch(options, every_seconds, threads, as_text, fail_on, record))
     except KeyboardInterrupt:
         return
-    except BrokenPipeError:
-        # Python would complain once more when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _watch(

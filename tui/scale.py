@@ -123,8 +123,14 @@ def _scale(
 ) -> None:
     while True:
         plan, address = _planned(options, target, record)
-        click.echo(msgspec.json.encode(plan).decode() if as_json else "\n".join(plan_lines(plan)))
-        if dry_run or plan.changes_nothing:
+        is_only_shown = dry_run or plan.changes_nothing
+        try:
+            click.echo(msgspec.json.encode(plan).decode() if as_json else "\n".join(plan_lines(plan)))
+        except BrokenPipeError:
+            if is_only_shown:
+                raise
+            raise Refusal("nobody reads the plan; nothing was changed", REFUSED) from None
+        if is_only_shown:
             return
         if not yes:
             _ask()
