@@ -515,6 +515,26 @@ def test_what_waiting_cures_or_nobody_knows_may_start(reason):
     assert codes(seen([pending("4715", reason, submitted_at=JUST_NOW)])) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "threshold", "shown"),
+    [
+        ("job-held", "held_seconds", seen([pending("4715", "JobHeldUser", submitted_at=JUST_NOW)])),
+        ("job-can-never-start", "never_start_seconds", seen([pending("4715", "InvalidQOS", submitted_at=JUST_NOW)])),
+        ("worker-outside-slurm", "worker_outside_seconds", seen([], [worker("laptop", outside_slurm=True)])),
+        (
+            "worker-outside-slurm",
+            "worker_outside_seconds",
+            seen([], [worker(f"w{number}", outside_slurm=True) for number in range(4)]),
+        ),
+        ("version-mismatch", "version_mismatch_seconds", seen([one(dask_version="2023.5.0")])),
+    ],
+)
+def test_what_is_told_at_once_can_be_given_time(code, threshold, shown):
+    assert codes(shown) == [code]
+    assert over(59, shown, **{threshold: 60.0}) == []
+    assert over(60, shown, **{threshold: 60.0}) == [code]
+
+
 # -- around
 
 

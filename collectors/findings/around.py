@@ -62,6 +62,7 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
             worker=workers[0].name,
             message=f"{counted(len(workers), 'worker')} {verb} {' and '.join(versions)}: {names}",
             advice="start workers from the environment of the scheduler: python= of the cluster",
+            after_seconds=scene.thresholds.version_mismatch_seconds,
         )
 
 

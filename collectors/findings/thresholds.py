@@ -32,6 +32,12 @@ class Thresholds(Record, frozen=True, kw_only=True):
     worker_paused_seconds: Annotated[_Seconds, Meta(description="So long a worker may be paused.")] = 10.0
     worker_restarts: Annotated[_Count, Meta(description="So many restarts of one worker are too many…")] = 2
     worker_restart_window_seconds: Annotated[_Window, Meta(description="… within this time.")] = 600.0
+    worker_outside_seconds: Annotated[
+        _Seconds, Meta(description="So long a worker may run outside SLURM before that is told.")
+    ] = 0.0
+    version_mismatch_seconds: Annotated[
+        _Seconds, Meta(description="So long workers may have other versions than the scheduler before that is told.")
+    ] = 0.0
     memory_near_limit_percent: Annotated[
         _Percent,
         Meta(description="Of a worker's limit, or of a job's memory. dask pauses a worker at 80, kills it at 95."),
@@ -51,6 +57,10 @@ class Thresholds(Record, frozen=True, kw_only=True):
     walltime_ending_seconds: Annotated[
         _Seconds, Meta(description="Left of a job's time; of a short job, a quarter of its time at most.")
     ] = 300.0
+    never_start_seconds: Annotated[
+        _Seconds, Meta(description="So long a job may wait for what waiting doesn't bring before that is told.")
+    ] = 0.0
+    held_seconds: Annotated[_Seconds, Meta(description="So long a job may be held before that is told.")] = 0.0
     pending_long_seconds: Annotated[_Seconds, Meta(description="So long a job may wait.")] = 3600.0
     idle_seconds: Annotated[_Seconds, Meta(description="A job without any task for so long is idle…")] = 600.0
     idle_cpu_percent: Annotated[

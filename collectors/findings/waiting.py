@@ -37,6 +37,7 @@ def job_held(scene: Scene) -> Iterator[Suspicion]:
                 job_id=job.job_id,
                 message=f"{named(job)} does not start: {reason.meaning if reason else f'it is held ({job.state})'}",
                 advice=_advice(job, reason) or f"scontrol release {shown_id(job)}",
+                after_seconds=scene.thresholds.held_seconds,
             )
 
 
@@ -49,6 +50,7 @@ def job_can_never_start(scene: Scene) -> Iterator[Suspicion]:
                 job_id=job.job_id,
                 message=f"{named(job)} can never start: {reason.meaning} ({reason.code})",
                 advice=_advice(job, reason),
+                after_seconds=scene.thresholds.never_start_seconds,
             )
 
 

@@ -21,13 +21,16 @@ def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
     """Suspect workers that said themselves that they run in no job."""
     outside = [worker for worker in scene.snapshot.unplaced_workers if worker.outside_slurm]
     advice = "SLURM neither limits nor counts what runs there"
+    patience = scene.thresholds.worker_outside_seconds
     if len(outside) > MOST_OUTSIDE:
         names = listed([worker.name for worker in outside])
-        yield Suspicion("info", f"{counted(len(outside), 'worker')} run outside SLURM: {names}", advice)
+        message = f"{counted(len(outside), 'worker')} run outside SLURM: {names}"
+        yield Suspicion("info", message, advice, after_seconds=patience)
         return
     for worker in outside:
         on = f" on {worker.host}" if worker.host else ""
-        yield Suspicion("info", f"worker {worker.name}{on} runs outside SLURM", advice, worker=worker.name)
+        message = f"worker {worker.name}{on} runs outside SLURM"
+        yield Suspicion("info", message, advice, worker=worker.name, after_seconds=patience)
 
 
 def worker_silent(scene: Scene) -> Iterator[Suspicion]:
