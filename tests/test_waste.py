@@ -104,6 +104,12 @@ def test_a_gap_is_not_observed():
     assert hours.used == about(12 * 0.95 * 1200 / HOUR)
 
 
+def test_what_was_seen_last_counts_for_no_longer_than_the_job_ran():
+    hours = tally(*(look([Life(ended=1.0)], now) for now in (0, 7))).jobs[0].core_hours
+    assert hours.granted == pytest.approx(12 / HOUR, abs=1e-5)
+    assert hours.used == pytest.approx(0.95 * 12 / HOUR, abs=1e-5)
+
+
 def test_rare_snapshots_are_no_gaps():
     """As of ``snapshot --watch 600``: what is far apart everywhere is that on purpose."""
     hours = job_of(Life(ended=10 * HOUR), until=11 * HOUR, every=600).core_hours
@@ -196,6 +202,21 @@ def test_a_start_that_is_corrected_is_no_other_run():
     snapshots = [*watch([Life(started=5)], 600), *watch([Life(started=6, ended=1006)], 1210, begin=602)]
     [job] = tally(*snapshots).jobs
     assert (job.runs, job.elapsed_seconds) == (1, 1000)
+
+
+def test_while_it_is_suspended_nothing_is_granted_and_nothing_used():
+    """Its workers, which can't say otherwise, seem to go on as before."""
+    report = report_of(Life(ended=HOUR, suspended=(600, 1800)), until=4000)
+    [job] = report.jobs
+    assert job.elapsed_seconds == about(2400)
+    assert job.core_hours.granted == about(8)
+    assert job.core_hours.used == about(8 * 0.95)
+    assert job.core_hours.idle == about(8 * 0.05)
+    assert job.core_hours.unobserved == about(0)
+    assert job.core_hours.without_workers == pytest.approx(0, abs=12 * 5 / HOUR), "it is known to one look"
+    assert job.gib_hours.granted == about(16 * 2 / 3)
+    assert report.series is not None
+    assert 0 in report.series.cpus_granted
 
 
 def test_while_nodes_are_made_ready_nothing_is_granted():
@@ -296,7 +317,7 @@ def test_a_clock_that_is_set_back_begins_anew():
     early, late = list(watch([Life()], 600)), list(watch([Life()], 600))
     [job] = tally(*early, *late).jobs
     assert job.elapsed_seconds == 600
-    assert job.core_hours.used == about(12 * 0.95 * 1200 / HOUR)
+    assert job.core_hours.used == about(12 * 0.95 * 600 / HOUR), "on average of what was seen of these minutes"
 
 
 def test_one_line_from_another_century_spoils_nothing():

@@ -27,6 +27,8 @@ class Life:
     ended: float | None = None
     state: str = "CANCELLED"
     """How it ends."""
+    suspended: tuple[float, float] | None = None
+    """From when until when it is suspended."""
     first_worker: float = 0.0
     """After its start."""
     last_worker: float | None = None
@@ -55,7 +57,7 @@ class Life:
         given = job(
             self.job_id,
             (task(self._workers(now)),) if started and not ended else (),
-            state=self.state if ended else "RUNNING" if started else "PENDING",
+            state=self.state if ended else self._state(now) if started else "PENDING",
             submitted_at=at(self.submitted),
             started_at=at(self.started) if started and self.started is not None else None,
             ends_at=None,
@@ -67,6 +69,10 @@ class Life:
             fate=self._fate() if ended else None,
         )
         return replace(given, **self.values)
+
+    def _state(self, now: float) -> str:
+        begin, end = self.suspended or (0.0, 0.0)
+        return "SUSPENDED" if begin <= now < end else "RUNNING"
 
     def _fate(self) -> Fate:
         return Fate(

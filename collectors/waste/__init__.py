@@ -3,7 +3,8 @@
 A `Tally` is fed snapshots, oldest first, and yields a `Report`. Three things make its figures:
 
 - *Granted* are SLURM's own times: from a job's start to its end (while it runs: to the last snapshot), times its CPUs
-  and its memory. That is what ``sacct`` calls CPUTimeRAW, and what the site counts.
+  and its memory. That is what ``sacct`` calls CPUTimeRAW, and what the site counts; time in which a job was suspended
+  is left out of it, as far as somebody looked.
 - *Used* is what the workers measured. Each snapshot stands for the time half-way to its neighbours, so it makes no
   difference how many snapshots there are of a time, or whether they are evenly apart. Where neighbours are too far
   apart, or dask did not answer, nothing is known, and that is told as *not observed*; nothing is extrapolated. SLURM's

@@ -12,6 +12,7 @@ from dasktop.collectors.waste.model import JobReport, Lane, SeveralTasks
 from dasktop.collectors.waste.run import Run
 
 _CONFIGURING = "CONFIGURING"
+_SUSPENDED = "SUSPENDED"
 _SAME_START_SECONDS = 2.0
 """A start that is later than the one told before by so little is the same one, told anew."""
 
@@ -31,7 +32,9 @@ class JobTally:
         self.is_of_cluster = False
         """Whether some snapshot has shown it to be the cluster's."""
         self.is_running = False
-        """Whether SLURM's clock ticks for it."""
+        """Whether it has started and not ended."""
+        self.is_suspended = False
+        """Whether SLURM's clock stands still for it meanwhile."""
         self._told: tuple[object, ...] = ()
         self._job = job
         self._track = track
@@ -74,6 +77,7 @@ class JobTally:
     def _take_in(self, job: Job) -> None:
         self.is_of_cluster = self.is_of_cluster or bool(job.evidence)
         self.is_running = _is_running(job)
+        self.is_suspended = job.state == _SUSPENDED
         if job.state is None:
             return  # SLURM knows nothing of it, or nothing any more: what it told before stands
         self._job = job
@@ -96,6 +100,10 @@ class JobTally:
         self._several_workers += load.several_workers * seconds
         self._several_tasks += load.several_tasks * seconds
         self._several_cpu_percent += load.several_cpu_percent * seconds
+
+    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+        """Note that it was suspended for so long: what its workers say is what they did before."""
+        self._runs[-1].suspend(seconds, is_observed=is_observed)
 
     def report(self, coverage: Coverage, longest_gap_seconds: float, now: float) -> JobReport:
         """Return what there is to tell, where ``now`` is when the last snapshot was taken."""

@@ -29,7 +29,7 @@ class Seconds(NamedTuple):
     """How long a run was, and what was there in the meantime."""
 
     elapsed: float | None
-    """From its start to its end; ``None`` where SLURM doesn't tell."""
+    """From its start to its end, but for when it was suspended; ``None`` where SLURM doesn't tell."""
     observed: float
     waiting: float | None
     """Until its first worker; ``None`` where that was there before anybody looked."""
@@ -51,6 +51,10 @@ class Run:
     first_worker_at: float | None = None
     with_workers_seconds: float = 0.0
     without_tasks_seconds: float = 0.0
+    suspended_seconds: float = 0.0
+    """In which SLURM counts nothing as granted."""
+    suspended_observed_seconds: float = 0.0
+    """So much of that dask answered."""
     cores: Sum = field(default_factory=Sum)
     """How many were busy."""
     gib: Sum = field(default_factory=Sum)
@@ -72,12 +76,18 @@ class Run:
         self.cores.add(None if load.cpu_percent is None else load.cpu_percent / 100, seconds)
         self.gib.add(None if load.memory_bytes is None else load.memory_bytes / GIB, seconds)
 
+    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+        """Note that it was suspended for so long."""
+        self.suspended_seconds += seconds
+        if is_observed:
+            self.suspended_observed_seconds += seconds
+
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
         """Return how its time was spent, as far as it was observed."""
         if self.started_at is None or self.ended_at is None:
             return Seconds(None, 0.0, None, self.with_workers_seconds, 0.0, self.without_tasks_seconds)
         start, end = self.started_at, max(self.started_at, self.ended_at)
-        observed = coverage.seconds(start, end)
+        observed = max(0.0, coverage.seconds(start, end) - self.suspended_observed_seconds)
         with_workers = min(self.with_workers_seconds, observed)
         waiting: float | None = observed - with_workers
         if self.first_worker_at is not None:
@@ -85,7 +95,7 @@ class Run:
             if coverage.begins_at(self.first_worker_at) and self.first_worker_at - start > longest_gap_seconds:
                 waiting = None
         return Seconds(
-            elapsed=end - start,
+            elapsed=max(0.0, end - start - self.suspended_seconds),
             observed=observed,
             waiting=waiting,
             with_workers=with_workers,

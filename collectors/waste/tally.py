@@ -114,6 +114,9 @@ class Tally:
             if tally is None:
                 tally = self._jobs[job.job_id] = JobTally(job, self._grid.track())
             tally.note(job, now)
+            if tally.is_suspended:
+                tally.suspend(seconds, is_observed=is_observed)
+                continue
             if is_observed:
                 load = load_of(workers_of(job))
                 if load.workers:
