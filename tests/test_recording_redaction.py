@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.model import Finding, Snapshot, to_json
+from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.redaction import Redactor
+from dasktop.tui.config.config import config_from
+from dasktop.tui.recording import replay
 from tests.recordings import life
 from tests.snapshots import NO_CLUSTER, cluster, ended, everyday, job, snapshot, source, task, thread, worker
 
@@ -176,6 +180,24 @@ AWKWARD = [
     ("~will", "will"),
     ("Müller: keine Rechte", "Müller"),
     ("it waits for lab-members", "lab"),
+    ("NameError: MarkError, getMark or markNotebook", "Mark"),
+    ("File '/home/x/Home Folder/User Data/log.txt' is gone", "Folder"),
+    ('File "/home/x/Home Folder/User Data/log.txt", line 3', "Folder"),
+    (r"cat: /home/x/Home\ Folder/log.txt: no such file", "Folder"),
+    ("ReqNodeNotAvail, UnavailableNodes:gpu-4", "gpu-4"),
+    ("UnavailableNodes:gpu-4,gpu-5", "gpu"),
+    ("ssh: Could not resolve ip-10-1-2-3", "10-1-2-3"),
+    ("lost compute-1-4 again", "compute-1"),
+    ("no route to 00:1b:44:11:3a:b7", "44:11"),
+    ("no route to 00:11:22:33:44:55", "33:44"),
+    ("squeue: error: Invalid user: will", "will"),
+    ("no access for user will here", "will"),
+    ("cluster.site does not know that name", "cluster.site"),
+    ("KeyError: 'train_mark-12'", "train"),
+    ("HOME=/home/will:/data/will", "will"),
+    ("(/home/will)/x", "will"),
+    ("see <mark@n012> or n012:/home/mark", "n012"),
+    ("PROJECT_LAB_DIR is not set", "LAB"),
 ]
 
 
@@ -188,6 +210,46 @@ def test_awkward_texts(text, secret):
     assert secret not in redacted.findings[0].message
     for name in ("mark", "lab", "n012"):
         assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
+
+
+def with_text(text: str, **values: object) -> Snapshot:
+    found = Finding(code="x", severity="error", job_id="1", worker=None, message=text, since=None)
+    return snapshot([job("1", user="ada", **values)], findings=(found,), cluster=NO_CLUSTER)
+
+
+def test_a_word_that_turns_out_to_be_a_name_is_replaced_from_then_on():
+    redactor = Redactor()
+    assert redactor.redacted(with_text("will it start")).findings[0].message == "will it start"
+    redactor.redacted(with_text("will it start", account="will"))
+    assert "will" not in redactor.redacted(with_text("will it start")).findings[0].message
+
+
+def test_names_can_be_learnt_beforehand():
+    redactor = Redactor()
+    redactor.learn(with_text("", account="will"))
+    assert "will" not in redactor.redacted(with_text("will it start")).findings[0].message
+
+
+def test_who_watches_from_where_is_no_secret_to_it():
+    shown = snapshot([], sources=(source("slurm.queue", error="page of home: no right, on login.home"),))
+    redacted = Redactor("page", "login.home").redacted(shown)
+    assert redacted.sources[0].error == "user1 of home: no right, on host1.example"
+
+
+def test_names_that_are_numbers():
+    """A project's number tells as much as its name."""
+    shown = with_text("done", account="31415", partition="1", qos="2", name="20251122")
+    redacted = Redactor().redacted(shown).jobs[0]
+    assert (redacted.account, redacted.partition, redacted.qos) == ("account1", "partition1", "qos1")
+    assert redacted.name == "job-name-1"
+
+
+def test_a_recording_that_is_redacted_later_knows_all_names_from_its_beginning(tmp_path):
+    path, redacted = tmp_path / "recorded", tmp_path / "redacted"
+    early, late = with_text("will it start"), with_text("it will", account="will")
+    write_all(str(path), [early, replace(late, taken_at=late.taken_at + timedelta(seconds=2))], redact=False)
+    replay(str(path), config_from({}, ""), record=str(redacted), redact=True)
+    assert "will" not in redacted.read_text()
 
 
 def test_ids_that_are_no_numbers():

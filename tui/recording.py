@@ -82,7 +82,7 @@ def _print_last(opened: "Recording") -> None:
 def _record_anew(opened: "Recording", path: str, *, redact: bool) -> None:
     from dasktop.collectors.recording.recorder import write_all
 
-    write_all(path, opened.snapshots(), redact=redact)
+    write_all(path, opened.snapshots(), redact=redact, names_of=opened.snapshots())
 
 
 def tell(words: str) -> None:

@@ -33,9 +33,9 @@ class Pseudonyms:
             return name
         return self._remembered(kind, name, lambda number: f"{kind}{number}")
 
-    def user(self, name: str) -> str:
-        """Return what stands for a user, also for one that is a number. That one may be any other number in a text."""
-        return self._numbered("user", name) if name.isdecimal() else self.of("user", name)
+    def named(self, kind: str, name: str) -> str:
+        """Return what stands for a name that may be a number. That one may be any other number in a text."""
+        return self._numbered(kind, name) if name.isdecimal() else self.of(kind, name)
 
     def is_host(self, stands_for: str) -> bool:
         """Whether this stands for a host's name."""
@@ -49,9 +49,11 @@ class Pseudonyms:
         try:
             version = ipaddress.ip_address(bare).version
         except ValueError:
-            label, dot, _ = name.partition(".")
+            label, dot, domain = name.partition(".")
             stands_for = self.of("host", label) + (".example" if dot else "")
             self.known[name] = stands_for
+            if "." in domain:
+                self.known[domain] = "example"
             return stands_for
         if version == 6:
             return name.replace(bare, self._remembered("ip6", bare, lambda number: f"2001:db8::{number:x}"))
@@ -90,7 +92,7 @@ class Pseudonyms:
 
     def job(self, name: str) -> str:
         """Return what stands for a job's name; the one that dask-jobqueue gives to all stays."""
-        return name if name in _PUBLIC_NAMES else self.of("job-name-", name)
+        return name if name in _PUBLIC_NAMES else self.named("job-name-", name)
 
     def job_id(self, text: str) -> str:
         """Return a job's id; SLURM's are numbers and stay, those of others may hold a host's name."""

@@ -1,6 +1,7 @@
 """Writes snapshots to a recording while they are taken, in a thread of its own: a disk that hangs holds up nobody."""
 
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from dasktop.collectors.recording.file import RecordingFile, refuse_to_overwrite
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Head, Lines
 from dasktop.collectors.recording.redaction import Redactor
 from dasktop.collectors.text import clean
+from dasktop.collectors.user import own_name
 
 MOST_WAITING = 100
 CLOSE_SECONDS = 2.0
@@ -44,7 +46,7 @@ class Scribe:
         why_not = refuse_to_overwrite(path)
         if why_not is not None:
             raise RecordingError(clean(why_not))
-        self._redactor = Redactor() if redact else None
+        self._redactor = Redactor(own_name(), socket.gethostname()) if redact else None
         self._allowance = allowance or Allowance(None)
         self._lines = Lines()
         self._left_out = 0
@@ -57,6 +59,11 @@ class Scribe:
             self._file.add(msgspec.json.encode(head), begins_member=True)
         except OSError as error:
             raise RecordingError(fault_words(path, error)) from None
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Note the names in a snapshot that is written later: they may stand in texts of earlier ones."""
+        if self._redactor is not None:
+            self._redactor.learn(snapshot)
 
     def write(self, snapshot: Snapshot, unseen: int = 0) -> None:
         """Write a snapshot, if the allowance permits.
@@ -179,8 +186,17 @@ class Recorder:
         self.fault = words
 
 
-def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool) -> None:
+def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool, names_of: Iterable[Snapshot] = ()) -> None:
     """Write a new recording of all these snapshots.
+
+    Parameters
+    ----------
+    path, redact
+        As for `Scribe`.
+    snapshots
+        In the order of time.
+    names_of
+        Snapshots whose names are to be known from the beginning, if they are to be replaced.
 
     Raises
     ------
@@ -190,6 +206,8 @@ def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool) -> None
     scribe = Scribe(path, redact=redact)
     try:
         try:
+            for snapshot in names_of if redact else ():
+                scribe.learn(snapshot)
             for snapshot in snapshots:
                 scribe.write(snapshot)
         finally:

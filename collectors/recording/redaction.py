@@ -31,18 +31,32 @@ _KEPT = (
 
 
 class Redactor:
-    """Remembers what it replaced by what."""
+    """Remembers what it replaced by what.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    user, host
+        Who watches and from where, as far as it is known: a text may tell of them before any snapshot has them.
+    """
+
+    def __init__(self, user: str | None = None, host: str | None = None) -> None:
         self._names = Pseudonyms()
         self._text = TextRedactor(self._names)
+        self._is_learning = False
+        if user:
+            self._names.named("user", user)
+        if host:
+            self._names.host(host)
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Take in the names, wherever they stand, to know them in texts from now on."""
+        self._is_learning = True
+        self._record(snapshot)
         self._is_learning = False
 
     def redacted(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with everything replaced."""
-        self._is_learning = True
-        self._record(snapshot)  # the names first, wherever they stand, to know them in the texts
-        self._is_learning = False
+        self.learn(snapshot)
         return self._record(snapshot)
 
     @cached_property
@@ -66,11 +80,11 @@ class Redactor:
             "Thread.name": names.thread,
             "Thread.task_key": names.task_key,
             "Job.name": names.job,
-            "Job.user": names.user,
-            "Fate.cancelled_by": names.user,
-            "Job.account": lambda text: names.of("account", text),
-            "Job.partition": lambda text: names.of("partition", text),
-            "Job.qos": lambda text: names.of("qos", text),
+            "Job.user": lambda text: names.named("user", text),
+            "Fate.cancelled_by": lambda text: names.named("user", text),
+            "Job.account": lambda text: names.named("account", text),
+            "Job.partition": lambda text: names.named("partition", text),
+            "Job.qos": lambda text: names.named("qos", text),
             "Job.nodes": names.host,
             "Finding.worker": names.worker,
         }

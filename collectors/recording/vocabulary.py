@@ -18,12 +18,13 @@ oversubscribe partition per permitted priority prolog qos raw req required reque
 resources run script signal stage start submit system task threads threshold time timeout tres unavailable unk unknown
 usage user wait wall wckey
 """
+_REASON_WORDS = frozenset(_OF_REASONS.split())
 
 
 @cache
 def vocabulary() -> frozenset[str]:
     """Return the words, in lower case."""
-    words = set(_OF_REASONS.split())
+    words = set(_REASON_WORDS)
     for package in ("dasktop.collectors", "dasktop.tui"):
         for source in _sources(files(package)):
             words |= {word.lower() for text in _WORD.findall(source) for word in (text, *_HUMP.findall(text))}
@@ -35,7 +36,17 @@ def is_public(word: str) -> bool:
     known = vocabulary()
     if not (word.isascii() and word.isalpha()):
         return False
-    return word.lower() in known or all(hump.lower() in known for hump in _HUMP.findall(word))
+    return word.lower() in known or known.issuperset(humps(word))
+
+
+def is_reason(word: str) -> bool:
+    """Tell whether a word is put together as SLURM does it for its reasons: ``AssocGrpCPUMinutesLimit``."""
+    return set(humps(word)) <= _REASON_WORDS
+
+
+def humps(word: str) -> list[str]:
+    """Return the parts of a word in camel case, in lower case."""
+    return [hump.lower() for hump in _HUMP.findall(word)]
 
 
 def _sources(folder: Traversable) -> Iterator[str]:
