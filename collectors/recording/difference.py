@@ -20,16 +20,15 @@ A difference is an object of JSON:
 
 from typing import Any
 
-from dasktop.collectors.recording.column import Cells, change, changed
+from dasktop.collectors.recording.column import Cells, change
 from dasktop.collectors.recording.sums import SUMMED, Columns, sums
-from dasktop.collectors.recording.tables import LEVELS, UNPLACED, Document, Table, tables, tree
+from dasktop.collectors.recording.tables import NEW, UNPLACED, Document, Table, picked, runs, tables
 
-_SHALLOW = ("cluster", "totals")
-_APART = {"taken_at", "jobs", UNPLACED, *_SHALLOW}
+SHALLOW = ("cluster", "totals")
+"""What is told field by field."""
+_APART = {"taken_at", "jobs", UNPLACED, *SHALLOW}
 OWN_FIELDS = ("since", "left_out")
 """What a difference has that a snapshot hasn't."""
-
-_NEW = -1
 
 
 class Base:
@@ -50,7 +49,7 @@ class Base:
         old = self.document
         told: Document = {"taken_at": document["taken_at"], "since": old["taken_at"]}
         told |= {name: value for name, value in document.items() if name not in _APART and value != old.get(name)}
-        for name in _SHALLOW:
+        for name in SHALLOW:
             fields = {
                 field: value for field, value in document[name].items() if not _alike(value, old[name].get(field))
             }
@@ -63,26 +62,6 @@ class Base:
                 told[name] = difference
         _leave_out_sums(told, {name: table.columns for name, table in new.items()})
         return told
-
-    def patched(self, told: Document) -> Document:
-        """Return the snapshot that a difference tells of.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError, IndexError, AttributeError
-            It is none, or not one against this snapshot.
-        """
-        names = {level.name for level in LEVELS}
-        document = self.document | {
-            name: value for name, value in told.items() if name not in names and name not in OWN_FIELDS
-        }
-        for name in _SHALLOW:
-            document[name] = self.document[name] | told.get(name, {})
-        columns = {name: _patched_table(table, told.get(name, {})) for name, table in self._tables.items()}
-        for field in told.get("jobs", {}).get("summed", ()):
-            columns["jobs"][field] = sums(columns, SUMMED[field])
-        jobs, unplaced = tree(columns)
-        return document | {"jobs": jobs, UNPLACED: unplaced}
 
 
 def _leave_out_sums(told: Document, columns: Columns) -> None:
@@ -110,8 +89,8 @@ def _table_difference(old: Table, new: Table) -> Document:
     rows: list[int] | None = None
     if old.keys != new.keys:
         place_of = {key: place for place, key in enumerate(old.keys)}
-        rows = [place_of.get(key, _NEW) for key in new.keys]
-        told["rows"] = _runs(rows)
+        rows = [place_of.get(key, NEW) for key in new.keys]
+        told["rows"] = runs(rows)
     columns = {field: _change(old.columns[field], cells, rows) for field, cells in new.columns.items()}
     columns = {field: column for field, column in columns.items() if column is not None}
     if columns:
@@ -120,39 +99,4 @@ def _table_difference(old: Table, new: Table) -> Document:
 
 
 def _change(old: Cells, new: Cells, rows: list[int] | None) -> Document | None:
-    return change(old if rows is None else _picked(old, rows), new)
-
-
-def _patched_table(table: Table, told: Document) -> dict[str, Cells]:
-    if "whole" in told:
-        return dict(told["whole"])
-    rows = _places(told["rows"], len(table.keys)) if "rows" in told else None
-    columns = {field: cells if rows is None else _picked(cells, rows) for field, cells in table.columns.items()}
-    for field, column in told.get("columns", {}).items():
-        columns[field] = changed(columns[field], column)
-    return columns
-
-
-def _picked(cells: Cells, rows: list[int]) -> Cells:
-    return [None if place == _NEW else cells[place] for place in rows]
-
-
-def _runs(rows: list[int]) -> list[int]:
-    """Return ``[first, count, first, count, …]``."""
-    runs: list[int] = []
-    for place in rows:
-        continues = bool(runs) and place == (_NEW if runs[-2] == _NEW else runs[-2] + runs[-1])
-        if continues:
-            runs[-1] += 1
-        else:
-            runs += [place, 1]
-    return runs
-
-
-def _places(runs: list[int], count: int) -> list[int]:
-    places: list[int] = []
-    for first, length in zip(runs[::2], runs[1::2], strict=True):
-        if not (first == _NEW or 0 <= first <= first + length <= count) or length > 10_000_000:
-            raise ValueError("a run of rows that aren't there")
-        places += [_NEW] * length if first == _NEW else range(first, first + length)
-    return places
+    return change(old if rows is None else picked(old, rows), new)

@@ -1,12 +1,12 @@
 """The lines of a recording: snapshots to lines, and lines to snapshots. Pure; files are somebody else's."""
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from dasktop.collectors.model import SCHEMA_VERSION, Finding, Record, Snapshot, from_json, to_json
+from dasktop.collectors.model import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
 from dasktop.collectors.recording.difference import Base
+from dasktop.collectors.recording.records import Whole
 from dasktop.collectors.recording.tables import Document
 from dasktop.collectors.text import clean, cleaned_document, may_hold_controls
 
@@ -106,8 +106,8 @@ def head(line: bytes) -> Head | None:
         return None
 
 
-def whole(line: bytes) -> tuple[Snapshot, Base]:
-    """Return the snapshot of a line that tells it whole, and the base for the differences behind it.
+def whole(line: bytes) -> Whole:
+    """Return the snapshot of a line that tells it whole, for itself and for the differences behind it.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def whole(line: bytes) -> tuple[Snapshot, Base]:
         It doesn't.
     """
     try:
-        document: dict[str, Any] = msgspec.json.decode(line)
+        document = _document(line)
         document.pop("left_out", None)
-        return _snapshot(document), Base(document)
+        return Whole(msgspec.convert(document, Snapshot), document)
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
         raise LineError(_version_words(line) or clean(f"no snapshot: {error}")) from None
 
 
-def from_difference(line: bytes, base: Base) -> Snapshot:
+def from_difference(line: bytes, base: Whole) -> Snapshot:
     """Return the snapshot of a line that is told against a whole one.
 
     Raises
@@ -131,15 +131,17 @@ def from_difference(line: bytes, base: Base) -> Snapshot:
         It can't be.
     """
     try:
-        return _snapshot(base.patched(msgspec.json.decode(line)))
+        return base.patched(_document(line))
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
         raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
 
 
-def _snapshot(document: Document) -> Snapshot:
-    """Return what a document tells. Recordings come from anywhere: one that was edited may hold what moves cursors."""
-    json = msgspec.json.encode(document)
-    return from_json(msgspec.json.encode(cleaned_document(document)) if may_hold_controls(json) else json)
+def _document(line: bytes) -> Document:
+    """Return what a line tells. Recordings come from anywhere: one that was edited may hold what moves cursors."""
+    document: Document = msgspec.json.decode(line)
+    if may_hold_controls(line):
+        document = cleaned_document(document)
+    return document
 
 
 def _version_words(line: bytes) -> str | None:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from dasktop.collectors.errors import RecordingError
 from dasktop.collectors.model import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
-from dasktop.collectors.recording.difference import Base
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Glance, LineError
 from dasktop.collectors.recording.position import Mark
+from dasktop.collectors.recording.records import Whole
 from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.text import clean
 
@@ -62,7 +62,7 @@ class Recording:
         self._first_fault: str | None = None
         self._notes: list[str] = []
         self._bad_entries: set[int] = set()
-        self._base: tuple[Place, Base, Snapshot] | None = None
+        self._base: tuple[Place, Whole] | None = None
         self._is_ours = False
         try:
             kind = Path(path).stat().st_mode
@@ -182,9 +182,9 @@ class Recording:
                 text = line_at(self._file, entry.place)
             base_place = entry.base or entry.place
             if self._base is None or self._base[0] != base_place:
-                snapshot, base = lines.whole(text if entry.base is None else line_at(self._file, base_place))
-                self._base = base_place, base, snapshot
-            return self._base[2] if entry.base is None else lines.from_difference(text, self._base[1])
+                self._base = base_place, lines.whole(text if entry.base is None else line_at(self._file, base_place))
+            base = self._base[1]
+            return base.snapshot if entry.base is None else lines.from_difference(text, base)
         except (LineError, OSError) as error:
             if index not in self._bad_entries:
                 self._bad_entries.add(index)

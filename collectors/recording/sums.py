@@ -1,13 +1,13 @@
 """What follows from other columns and need not be written: a job's use is the sum of its workers'. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 SUMMED = {"used.cpu_percent": "cpu_percent", "used.memory_bytes": "memory_bytes"}
 """Columns of the jobs, and those of the workers that they are the sums of; of fractions, rounded to tenths."""
 
-Columns = dict[str, dict[str, list[Any]]]
+Columns = Mapping[str, Mapping[str, list[Any]]]
 
 
 def sums(columns: Columns, field: str) -> list[Any]:

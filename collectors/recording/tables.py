@@ -29,8 +29,12 @@ LEVELS = (
 )
 UNPLACED = "unplaced_workers"
 
-_NESTED = ("used", "transfers")
+NESTED = ("used", "transfers")
 """Fields whose own fields get columns of their own, ``used.memory_bytes``; beside them, whether the field is there."""
+
+
+NEW = -1
+"""In the place of a row that was not there before."""
 
 
 class Table(NamedTuple):
@@ -57,29 +61,37 @@ def tables(document: Document) -> dict[str, Table]:
     return found
 
 
-def tree(columns_of: dict[str, dict[str, list[Any]]]) -> tuple[Rows, Rows]:
-    """Return the jobs with all that is in them, and the workers outside SLURM.
+def runs(places: list[int]) -> list[int]:
+    """Return where rows were as ``[first, count, first, count, …]``."""
+    told: list[int] = []
+    for place in places:
+        continues = bool(told) and place == (NEW if told[-2] == NEW else told[-2] + told[-1])
+        if continues:
+            told[-1] += 1
+        else:
+            told += [place, 1]
+    return told
+
+
+def places(told: list[int], count: int) -> list[int]:
+    """Return where rows were, of so many.
 
     Raises
     ------
-    ValueError, KeyError, TypeError
-        The tables don't fit together.
+    ValueError, TypeError
+        There are no such rows.
     """
-    below: Rows = []
-    for level in reversed(LEVELS):
-        rows = _rows(columns_of[level.name])
-        used = 0
-        if level.children is not None:
-            for row in rows:
-                count = row[level.children]
-                row[level.children] = below[used : used + count]
-                used += count
-            if level.name == "tasks":
-                unplaced = below[used:]
-            if used > len(below) or (used < len(below) and level.name != "tasks"):
-                raise ValueError(f"the {level.children} are not as many as the {level.name} say")
-        below = rows
-    return below, unplaced
+    found: list[int] = []
+    for first, length in zip(told[::2], told[1::2], strict=True):
+        if not (first == NEW or 0 <= first <= first + length <= count) or length > 10_000_000:
+            raise ValueError("a run of rows that aren't there")
+        found += [NEW] * length if first == NEW else range(first, first + length)
+    return found
+
+
+def picked(cells: list[Any], found: list[int]) -> list[Any]:
+    """Return the cells of a column whose rows were there."""
+    return [None if place == NEW else cells[place] for place in found]
 
 
 def _told_apart(rows: Rows, parents: list[tuple[Any, ...]], known_by: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
@@ -96,7 +108,7 @@ def _columns(rows: Rows, children: str | None) -> dict[str, list[Any]]:
         cells = [row[field] for row in rows]
         if field == children:
             columns[field] = [len(cell) for cell in cells]
-        elif field in _NESTED:
+        elif field in NESTED:
             columns[field] = [cell is not None for cell in cells]
             for inner in next((cell for cell in cells if cell is not None), {}):
                 columns[f"{field}.{inner}"] = [cell and cell[inner] for cell in cells]
@@ -105,21 +117,35 @@ def _columns(rows: Rows, children: str | None) -> dict[str, list[Any]]:
     return columns
 
 
-def _rows(columns: dict[str, list[Any]]) -> Rows:
-    inner: dict[str, dict[str, list[Any]]] = {field: {} for field in _NESTED if field in columns}
+def rows_of(columns: dict[str, list[Any]]) -> Rows:
+    """Return the rows of a table; in the place of what is below them still stands how many those are.
+
+    Raises
+    ------
+    ValueError
+        The columns are not equally long.
+    """
+    inner: dict[str, dict[str, list[Any]]] = {field: {} for field in NESTED if field in columns}
     outer = dict(columns)
     for name in columns:
         field, dot, inner_name = name.partition(".")
         if dot and field in inner:
             inner[field][inner_name] = outer.pop(name)
-    rows = _zipped(outer)
+    rows = zipped(outer)
     for field, cells in inner.items():
-        for row, values in zip(rows, _zipped(cells) if cells else [{} for _ in rows], strict=True):
+        for row, values in zip(rows, zipped(cells) if cells else [{} for _ in rows], strict=True):
             row[field] = values if row[field] else None
     return rows
 
 
-def _zipped(columns: dict[str, list[Any]]) -> Rows:
+def zipped(columns: dict[str, list[Any]]) -> Rows:
+    """Return one dictionary for each row of these columns.
+
+    Raises
+    ------
+    ValueError
+        The columns are not equally long.
+    """
     # Not strict where it is many times in a row: `zip` itself has made them as many as there are names.
     names = tuple(columns)
     return [dict(zip(names, cells, strict=False)) for cells in zip(*columns.values(), strict=True)]
