@@ -4,18 +4,24 @@ What is told is kept with when it was told first, so that a test can ask for all
 """
 
 import contextlib
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
+from dasktop.collectors.feed import Feed
 from dasktop.collectors.findings import Thresholds
 from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Finding, Job, Snapshot, Worker
 from dasktop.collectors.options import Options
+from dasktop.collectors.recording.recorded_feed import RecordedFeed
+from dasktop.collectors.recording.recorder import Recorder
 from dasktop.collectors.sampler import Sampler
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
+from tests.test_cli import dasktop
 
 PATIENCE_SECONDS = 150
 TWO_POLLS_SECONDS = 20 + 4
@@ -29,12 +35,15 @@ class Told:
         self.told: dict[tuple[str, str | None], tuple[datetime, Finding]] = {}
         """By code and job: when it was told first, and how it was told last."""
         self.latest: Snapshot | None = None
+        self.shown: list[Snapshot] = []
+        """All that there was to see."""
         self._changed = threading.Condition()
 
     def deliver(self, snapshot: object) -> None:
         if isinstance(snapshot, Snapshot):
             with self._changed:
                 self.latest = snapshot
+                self.shown.append(snapshot)
                 for finding in snapshot.findings:
                     key = (finding.code, finding.job_id)
                     first = self.told[key][0] if key in self.told else snapshot.taken_at
@@ -87,6 +96,11 @@ class Story(Told):
         worker = self.workers().get(name)
         return worker.pid if worker is not None else None
 
+    def one_look(self, fail_on: str) -> subprocess.CompletedProcess[str]:
+        """Return how ``dasktop snapshot --fail-on`` ends just now."""
+        arguments = ("snapshot", self.scheduler.address, "--fail-on", fail_on)
+        return dasktop(*arguments, timeout=PATIENCE_SECONDS, **self.slurm.environment)
+
     def finding(self, code: str, name: str | None) -> Finding:
         """Return what was told of a job, and soon enough."""
         first, finding = self.told[code, self.job_ids[name] if name else None]
@@ -97,23 +111,27 @@ class Story(Told):
 
 
 @contextlib.contextmanager
-def watched(slurm: SlurmCommands, **thresholds: float) -> Iterator[Story]:
+def watched(slurm: SlurmCommands, record: Path | None = None, **thresholds: float) -> Iterator[Story]:
     """A story, told to its end by whoever comes; all that still runs is cancelled then."""
     with Scheduler() as scheduler:
         story = Story(slurm, scheduler)
         try:
-            with looked_at(scheduler.address, slurm, story, **thresholds):
+            with looked_at(scheduler.address, slurm, story, record, **thresholds):
                 yield story
         finally:
             slurm.cancel_all()
 
 
 @contextlib.contextmanager
-def looked_at(address: str, slurm: SlurmCommands, told: Told, **thresholds: float) -> Iterator[None]:
-    """A sampler that looks on at its usual pace."""
-    sampler = Sampler(Options(address=address, thresholds=Thresholds(**thresholds)), slurm.environment)
-    sampler.start(told.deliver)
+def looked_at(
+    address: str, slurm: SlurmCommands, told: Told, record: Path | None = None, **thresholds: float
+) -> Iterator[None]:
+    """A sampler that looks on at its usual pace, recorded if a file is named."""
+    feed: Feed = Sampler(Options(address=address, thresholds=Thresholds(**thresholds)), slurm.environment)
+    if record is not None:
+        feed = RecordedFeed(feed, Recorder(str(record)))
+    feed.start(told.deliver)
     try:
         yield
     finally:
-        sampler.stop()
+        feed.stop()

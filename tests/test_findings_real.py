@@ -4,20 +4,26 @@ One story serves most tests: plain ``sbatch`` workers of one scheduler, each wit
 its usual pace looks on. What is wasteful takes less patience on the embedded SLURM.
 """
 
+import json
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from distributed import Client
 
+from dasktop.collectors.model import Job, from_json
+from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
 from tests.findings_story import PATIENCE_SECONDS, Story, Told, looked_at, watched
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
+from tests.test_cli import dasktop, one_line
 
 AWAY_NODE = "n4"
 # Not at once, so that it is seen to run before SLURM kills it.
@@ -30,30 +36,50 @@ PAUSED_BYTES, NEAR_BYTES = 345_000_000, 490_000_000
 """86 per cent of 400 MB, where dask pauses a worker and does not kill it yet; and 93 of a job's 500 MiB."""
 SAY_ANOTHER_VERSION = 'import distributed.versions as it; it.version = lambda package: "2026.1.0"'
 BARE = "--no-nanny --nthreads 1 --memory-limit 0"
-WORKERS = ("memory", "cancelled", "node", "silent", "orphan", "limit")
+HEALTHY = ("memory", "cancelled", "node", "silent", "orphan")
+"""At first."""
+
+
+class Ended(NamedTuple):
+    """A story that is over."""
+
+    story: Story
+    healthy: subprocess.CompletedProcess[str]
+    """What one look with ``--fail-on`` came to before anything was wrong."""
+    ill: subprocess.CompletedProcess[str]
+    """And when much was."""
+    recorded: Path
 
 
 @pytest.fixture(scope="module")
-def story(real_slurm: SlurmCommands) -> Iterator[Story]:
-    with watched(real_slurm) as story:
+def told(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    recorded = tmp_path_factory.mktemp("story") / "recorded.ndjson.gz"
+    with watched(real_slurm, recorded) as story:
         try:
-            tell(story)
-            yield story
+            healthy, ill = tell(story)
         finally:
             real_slurm.attempt("scontrol", "update", f"nodename={AWAY_NODE}", "state=resume")
+    return Ended(story, healthy, ill, recorded)
 
 
-def tell(story: Story) -> None:
+@pytest.fixture
+def story(told: Ended) -> Story:
+    return told.story
+
+
+def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
     slurm = story.slurm
     for name in ("memory", "cancelled", "silent", "orphan"):
         story.submit(name, f"--exclude={AWAY_NODE}")
     story.submit("node", f"--nodelist={AWAY_NODE}")
+    story.wait_for(lambda: set(HEALTHY) <= story.workers().keys())
+    healthy = story.one_look("warning")
     story.submit("limit", f"--exclude={AWAY_NODE}", "--time=1")
     story.submit("never", "--partition=short", "--time=10")
     story.note("job-can-never-start never")
     story.submit("python", "--hold", python="/no/such/python")
     story.note("job-held python")
-    story.wait_for(lambda: set(WORKERS) <= story.workers().keys())
+    story.wait_for(lambda: "limit" in story.workers())
     slurm.run("scontrol", "update", f"JobId={story.job_ids['limit']}", "EndTime=now+1")
     story.note("walltime-ending limit")
     workers = story.workers()
@@ -80,10 +106,18 @@ def tell(story: Story) -> None:
         story.wait_for(lambda: story.job("cancelled").fate is not None and story.job("node").previous_fate is not None)
         for future in (busy, hog):
             future.release()
+    ill = story.one_look("error")
     os.kill(story.scheduler.pid, signal.SIGKILL)
     story.note("source-stale None")
     story.wait_for_finding("source-stale", None)
     story.wait_for_finding("job-failed", "orphan")
+    slurm.run("scancel", story.job_ids["silent"], story.job_ids["never"])
+    story.wait_for(lambda: all(has_ended_at_all(story.job(name)) for name in story.job_ids if name != "node"))
+    return healthy, ill
+
+
+def has_ended_at_all(job: Job) -> bool:
+    return job.fate is not None and job.fate.ended_at is not None
 
 
 def test_a_memory_kill(story):
@@ -159,6 +193,50 @@ def test_nothing_else_is_told(story):
     }
     pairs = {(code, story.job_ids[name]) for code, names in expected.items() for name in names}
     assert set(story.told) == pairs | {("source-stale", None)}
+
+
+def test_fail_on_a_healthy_cluster(told):
+    assert (told.healthy.returncode, told.healthy.stderr) == (0, "")
+    shown = from_json(told.healthy.stdout)
+    assert shown.findings == ()
+    assert shown.totals.workers == len(HEALTHY)
+
+
+def test_fail_on_one_that_is_not(told):
+    assert told.ill.returncode == 4
+    shown = from_json(told.ill.stdout)
+    [found] = [found for found in shown.findings if found.severity == "error"]
+    assert (found.code, found.job_id) == ("job-can-never-start", told.story.job_ids["never"])
+    assert one_line(told.ill.stderr) == f"dasktop: error: {found.message}"
+
+
+def test_a_recording_of_it_replays_to_the_same_snapshots(told):
+    recording = Recording(str(told.recorded))
+    for _ in recording.scan():
+        pass
+    assert list(recording.snapshots()) == told.story.shown
+    assert recording.remark is None
+    assert {(mark.code, mark.at) for mark in recording.marks} >= {
+        (code, first) for (code, _), (first, _) in told.story.told.items()
+    }
+    recording.close()
+
+
+def test_a_report_of_it_agrees_with_accounting(told, real_slurm):
+    result = dasktop("report", str(told.recorded), "--json", timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
+    report = json.loads(result.stdout)
+    reported = {job["job_id"]: job["core_hours"]["granted"] for job in report["jobs"]}
+    assert set(reported) == set(told.story.job_ids.values())
+    # All runs: the one of the node that failed, too.
+    command = ("sacct", "-n", "-P", "-X", "-D", "-j", ",".join(reported), "--format=JobIDRaw,CPUTimeRAW")
+    accounted = dict.fromkeys(reported, 0.0)
+    for line in real_slurm.run(*command).splitlines():
+        job_id, seconds = line.split("|")
+        accounted[job_id] += int(seconds) / 3600
+    assert all(accounted[told.story.job_ids[name]] > 0 for name in (*HEALTHY, "limit"))
+    assert reported == pytest.approx(accounted, rel=0.02)
+    assert report["totals"]["core_hours"]["granted"] == pytest.approx(sum(accounted.values()), rel=0.02)
 
 
 WASTEFUL = {
