@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Snapshot, from_json, to_json
+from dasktop.collectors.jobs import seats
+from dasktop.collectors.model import Finding, Job, Snapshot, Worker, from_json, to_json
 from dasktop.collectors.recording.column import change, changed
 from dasktop.collectors.recording.difference import Base
 from dasktop.collectors.recording.records import Whole
+from dasktop.collectors.waste import FIELDS
 from tests.recordings import life
 from tests.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
 
@@ -98,6 +100,26 @@ snapshots = st.builds(
 @given(snapshots, snapshots)
 def test_any_snapshot_comes_back_from_any_other(was, now):
     assert to_json(there_and_back(from_json(to_json(was)), now)) == to_json(from_json(to_json(now)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(snapshots, snapshots)
+def test_what_is_asked_for_comes_back(was, now):
+    """The fields that a report reads, and what workers hold."""
+    was, now = from_json(to_json(was)), from_json(to_json(now))
+    told = Base(document(was)).difference(document(now))
+    whole = Whole(was, document(was))
+    back = whole.patched(told, FIELDS)
+    assert [asked_for("jobs", one) for one in back.jobs] == [asked_for("jobs", one) for one in now.jobs]
+    for one, other in zip(seats(back), seats(now), strict=True):
+        assert asked_for("workers", one[1]) == asked_for("workers", other[1])
+    assert whole.held(told) == tuple(
+        (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes) for one, each in seats(now)
+    )
+
+
+def asked_for(level: str, record: Job | Worker) -> list[object]:
+    return [getattr(record, field) for field in sorted(FIELDS[level])]
 
 
 def test_a_busy_cluster_comes_back():

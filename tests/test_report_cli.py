@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 from dasktop.collectors.model import to_json
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.collectors.waste import report_schema
+from dasktop.collectors.waste import Tally, report_json, report_schema
 from dasktop.tui.cli import command
 from tests.dask_processes import Scheduler, Workers
+from tests.snapshots import GIB
 from tests.terminal import Terminal
 from tests.test_cli import dasktop, one_line
 from tests.waste_story import Life, watch
@@ -99,6 +100,37 @@ def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
     assert hours["granted"] == of_all["granted"]
     assert hours["used"] == pytest.approx(of_all["used"], rel=0.02)
     assert "61 of 181 snapshots" in report(str(plain)).stdout
+
+
+def test_a_peak_of_memory_counts_also_in_a_snapshot_that_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("dasktop.tui.report.MOST_READ", 61)
+    short = Life(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
+    path = tmp_path / "run"
+    write_all(str(path), watch([short], 1800, every=10.0), redact=False)
+    told = json.loads(report(str(path), "--json").stdout)
+    assert told["snapshots_skipped"] == 120
+    for peaks in (told["jobs"][0]["peaks"], told["totals"]["peaks"]):
+        assert peaks["worker_memory_bytes"] == int(0.9 * 4 * GIB)
+        assert peaks["worker_memory_limit_bytes"] == 4 * GIB
+        assert peaks["memory_bytes"] == 4 * int(0.9 * 4 * GIB)
+
+
+def test_a_report_reads_all_that_it_tells_of(tmp_path):
+    """It reads only some of the fields, for speed."""
+    lives = [
+        Life(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
+        Life("2", suspended=(300, 600), busy=lambda seconds: seconds / 1800),
+        Life("3", submitted=100, started=300, ended=1000, state="TIMEOUT", limit_seconds=700),
+        Life("4", submitted=200, started=None, ended=1200),
+        Life("5", started=400, values={"evidence": ()}),
+    ]
+    snapshots = [*watch(lives, 1800, every=10.0)]
+    path = tmp_path / "run"
+    write_all(str(path), snapshots, redact=False)
+    tally = Tally(10.0)
+    for shown in snapshots:
+        tally.add(shown)
+    assert report(str(path), "--json").stdout == report_json(tally.report()).decode() + "\n"
 
 
 def test_a_page_overwrites_nothing(plain, tmp_path):

@@ -15,15 +15,16 @@ from dasktop.collectors.errors import NoSchedulerError, RecordingError
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.text import clean
-from dasktop.collectors.waste import Report, Tally, report_json, usual_seconds
+from dasktop.collectors.waste import FIELDS, Report, Tally, report_json, usual_seconds
 from dasktop.tui import headless
 from dasktop.tui.options import CLEAR_LINE, USAGE, Refusal, options_from, sound_config
 from dasktop.tui.recording import recording, tell
 from dasktop.tui.report_html import html_report
 from dasktop.tui.report_text import plain_report
 
-MOST_READ = 8_000
-"""Of more snapshots, only each second is read, or third, …: what they tell is summed up by time, not by number."""
+MOST_READ = 5_000
+"""Of more snapshots, only each second is read, or third, …: what they tell is summed up by time, not by number. Of the
+others, the memory is looked at: a peak may be short."""
 RECORDING_ENDINGS = (".gz", ".ndjson", ".jsonl", ".json")
 SECONDS_BETWEEN_SIGNS = 0.5
 """Of life, while a long recording is read."""
@@ -102,7 +103,7 @@ def _tallied(opened: Recording) -> Report:
     tally = Tally(usual_seconds(moments), skipped=len(opened.entries) - len(indices))
     count = 0
     with _progress(f"reading {opened.path}", len(indices)) as show:
-        for count, snapshot in enumerate(opened.snapshots(indices), start=1):
+        for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, tally.glimpse), start=1):
             tally.add(snapshot)
             show(count)
     if not count:

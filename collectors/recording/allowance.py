@@ -1,9 +1,9 @@
 """How many bytes a recording may still take: so that a day's stays below 50 MB, however large the cluster is. Pure.
 
 Each snapshot that is recorded is recorded exactly. With so many workers that every one would be too much, not every
-one is: at a hundred busy workers about two of three, at four hundred one in six, and the line says how many were left
-out before it. One in which something has changed that people look for is never left out: a job's state, a worker that
-came, went or changed its status, a finding, a source that fails or answers again.
+one is: at a hundred busy workers one of two, and the line says how many were left out before it. One in which something
+has changed that people look for is never left out: a job's state, a worker that came, went or changed its status, a
+finding, a source that fails or answers again.
 """
 
 from typing import Any

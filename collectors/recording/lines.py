@@ -6,7 +6,7 @@ import msgspec
 
 from dasktop.collectors.model import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
 from dasktop.collectors.recording.difference import Base
-from dasktop.collectors.recording.records import Whole
+from dasktop.collectors.recording.records import Fields, Held, Whole
 from dasktop.collectors.recording.tables import Document
 from dasktop.collectors.text import clean, cleaned_document, may_hold_controls
 
@@ -122,8 +122,8 @@ def whole(line: bytes) -> Whole:
         raise LineError(_version_words(line) or clean(f"no snapshot: {error}")) from None
 
 
-def from_difference(line: bytes, base: Whole) -> Snapshot:
-    """Return the snapshot of a line that is told against a whole one.
+def from_difference(line: bytes, base: Whole, fields: Fields | None = None) -> Snapshot:
+    """Return the snapshot of a line that is told against a whole one; of ``fields``, see `Whole.patched`.
 
     Raises
     ------
@@ -131,7 +131,21 @@ def from_difference(line: bytes, base: Whole) -> Snapshot:
         It can't be.
     """
     try:
-        return base.patched(_document(line))
+        return base.patched(_document(line), fields)
+    except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
+        raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
+
+
+def held(line: bytes, base: Whole) -> tuple[Held, ...]:
+    """Return what each worker holds in the snapshot of a line that is told against a whole one.
+
+    Raises
+    ------
+    LineError
+        It can't be told.
+    """
+    try:
+        return base.held(_document(line))
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
         raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
 

@@ -2,8 +2,8 @@
 
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -14,7 +14,7 @@ from dasktop.collectors.model import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Glance, LineError
 from dasktop.collectors.recording.position import Mark
-from dasktop.collectors.recording.records import Whole
+from dasktop.collectors.recording.records import Fields, Held, Whole
 from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.text import clean
 
@@ -134,26 +134,40 @@ class Recording:
         last = len(self.entries) - 1
         return range(last, -1, -max(1, ceil(len(self.entries) / most)))[::-1]
 
-    def snapshots(self, indices: Iterable[int] | None = None) -> Iterator[Snapshot]:
+    def snapshots(
+        self,
+        indices: Collection[int] | None = None,
+        fields: Fields | None = None,
+        passing: Callable[[tuple[Held, ...]], None] | None = None,
+    ) -> Iterator[Snapshot]:
         """Yield all that are good, of a recording that was scanned; much faster than one by one.
 
         Parameters
         ----------
         indices
             Only these of them, in rising order.
+        fields
+            Which fields have to be right, see `Whole.patched`.
+        passing
+            Called with what the workers hold in each of the others.
 
         Raises
         ------
         RecordingError
             It can't be read any more.
         """
+        wanted = range(len(self.entries)) if indices is None else indices
+        chosen = frozenset(wanted)
         try:
             found = (line for line in text_lines(self._file) if isinstance(line, TextLine))
-            for index in range(len(self.entries)) if indices is None else indices:
+            for index in range(len(self.entries)) if passing is not None else wanted:
                 place = self.entries[index].place
                 text = next((line.text for line in found if line.place == place), b"")
                 with suppress(LineError):
-                    yield self._told(index, text)
+                    if index in chosen:
+                        yield self._told(index, text, fields)
+                    elif passing is not None:
+                        passing(self._held(index, text))
         except OSError as error:
             raise self._unreadable(error) from None
 
@@ -174,21 +188,36 @@ class Recording:
         """Return when a snapshot was taken, or the one before it if the clock was set back between them."""
         return self._latest[index]
 
-    def _told(self, index: int, text: bytes | None) -> Snapshot:
+    def _told(self, index: int, text: bytes | None, fields: Fields | None = None) -> Snapshot:
         """Return one of the snapshots that were found, of whose line the text may be known already."""
         entry = self.entries[index]
-        try:
+        with self._counting_bad(index):
             if text is None:
                 text = line_at(self._file, entry.place)
-            base_place = entry.base or entry.place
-            if self._base is None or self._base[0] != base_place:
-                self._base = base_place, lines.whole(text if entry.base is None else line_at(self._file, base_place))
-            base = self._base[1]
-            return base.snapshot if entry.base is None else lines.from_difference(text, base)
+            base = self._base_of(entry, text)
+            return base.snapshot if entry.base is None else lines.from_difference(text, base, fields)
+
+    def _held(self, index: int, text: bytes) -> tuple[Held, ...]:
+        """Return what the workers hold in one of them."""
+        entry = self.entries[index]
+        with self._counting_bad(index):
+            base = self._base_of(entry, text)
+            return base.held({}) if entry.base is None else lines.held(text, base)
+
+    def _base_of(self, entry: Entry, text: bytes) -> Whole:
+        place = entry.base or entry.place
+        if self._base is None or self._base[0] != place:
+            self._base = place, lines.whole(text if entry.base is None else line_at(self._file, place))
+        return self._base[1]
+
+    @contextmanager
+    def _counting_bad(self, index: int) -> Iterator[None]:
+        try:
+            yield
         except (LineError, OSError) as error:
             if index not in self._bad_entries:
                 self._bad_entries.add(index)
-                self._count_bad(f"the snapshot of {entry.taken_at:%Y-%m-%dT%H:%M:%SZ}: {error}")
+                self._count_bad(f"the snapshot of {self.entries[index].taken_at:%Y-%m-%dT%H:%M:%SZ}: {error}")
             raise LineError(str(error)) from None
 
     def _unreadable(self, error: OSError) -> RecordingError:

@@ -4,9 +4,9 @@ A day's recording is tens of thousands of snapshots, in each of which most of ev
 changed is checked column by column, and only the records that it is in are made anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
-from typing import Any, get_type_hints
+from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import accumulate, islice, repeat
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from dasktop.collectors.recording.tables import (
     UNPLACED,
     Document,
     Level,
+    Rows,
     Table,
     picked,
     places,
@@ -39,6 +40,18 @@ _COLUMN_TYPES: dict[str, dict[str, Any]] = {
 _TYPES: dict[str, Any] = {
     name: of_field for name, of_field in get_type_hints(Snapshot).items() if name not in (*_KINDS, UNPLACED)
 }
+
+Fields = Mapping[str, Container[str]]
+"""By level of the tree, some fields."""
+
+
+class Held(NamedTuple):
+    """What a worker holds."""
+
+    job_id: str | None
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    spilled_bytes: int | None
 
 
 class Whole:
@@ -65,9 +78,19 @@ class Whole:
             "workers": workers,
             "threads": threads,
         }
+        self._job_ids: list[str | None] | None = None
+        """Of each worker, while they are as in the whole snapshot."""
 
-    def patched(self, told: Document) -> Snapshot:
+    def patched(self, told: Document, fields: Fields | None = None) -> Snapshot:
         """Return the snapshot that a difference tells of.
+
+        Parameters
+        ----------
+        told
+            The difference.
+        fields
+            For ``jobs``, ``tasks``, ``workers`` and ``threads``, which of their fields are needed, to save the time
+            for others: those are as in the whole snapshot where they have changed. ``None``: all.
 
         Raises
         ------
@@ -75,16 +98,38 @@ class Whole:
             It is none, or not one against this snapshot.
         """
         changes = {name: _PatchedTable(table, told.get(name, {})) for name, table in self._tables.items()}
-        for field in told.get("jobs", {}).get("summed", ()):
-            changes["jobs"].put(field, sums(changes, SUMMED[field]))
+        if fields is None or "used" in fields["jobs"]:
+            for field in told.get("jobs", {}).get("summed", ()):
+                changes["jobs"].put(field, sums(changes, SUMMED[field]))
         values = {
             name: msgspec.convert(self._document[name] | value if name in SHALLOW else value, _TYPES[name])
             for name, value in told.items()
             if name in _TYPES and name not in OWN_FIELDS
         }
-        return replace(self.snapshot, **values, **self._tree(changes))
+        return replace(self.snapshot, **values, **self._tree(changes, fields))
 
-    def _tree(self, changes: Mapping[str, "_PatchedTable"]) -> dict[str, Any]:
+    def held(self, told: Document) -> tuple[Held, ...]:
+        """Return what each worker holds in memory in the snapshot that a difference tells of: a small part of the work.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, msgspec.ValidationError
+            It is none, or not one against this snapshot.
+        """
+        changes = {name: _PatchedTable(self._tables[name], told.get(name, {})) for name in ("jobs", "tasks", "workers")}
+        workers = changes["workers"]
+        if not len(workers):
+            return ()
+        has_moved = any(table.has_moved for table in changes.values())
+        job_ids = self._job_ids
+        if has_moved or job_ids is None:
+            job_ids = _job_ids(changes["jobs"], changes["tasks"], len(workers["memory_bytes"]))
+        if not has_moved:
+            self._job_ids = job_ids
+        columns = (msgspec.convert(workers[field], list[int | None]) for field in Held._fields[1:])
+        return tuple(map(Held, job_ids, *columns))
+
+    def _tree(self, changes: Mapping[str, "_PatchedTable"], fields: Fields | None) -> dict[str, Any]:
         """Return the jobs with all that is in them, and the workers outside SLURM, if anything of them has changed."""
         below: Sequence[Record] = ()
         unplaced: Sequence[Record] = self.snapshot.unplaced_workers
@@ -98,7 +143,7 @@ class Whole:
                     unplaced = rest
                 elif rest:
                     raise ValueError(f"the {level.children} are not as many as the {level.name} say")
-                below = _records(level, table, old, portions)
+                below = _records(level, table, old, portions, None if fields is None else fields[level.name])
             else:
                 below = old
         return {"jobs": tuple(below), UNPLACED: tuple(unplaced)} if has_changed else {}
@@ -116,11 +161,23 @@ class _PatchedTable(Mapping[str, Cells]):
             self.places = places(told["rows"], len(table.keys))
         self._old = table.columns if self.whole is None else self.whole
         self._made: dict[str, Cells] = {}
+        if not self.changes.keys() <= self._old.keys():
+            raise KeyError("a column that isn't there")
 
     @property
     def has_changed(self) -> bool:
         """Whether anything is otherwise than it was."""
-        return bool(self.changes) or self.places is not None or self.whole is not None
+        return bool(self.changes) or self.has_moved
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether its rows are others than they were."""
+        return self.places is not None or self.whole is not None
+
+    @property
+    def changed_fields(self) -> list[str]:
+        """The fields that have changed; one that has fields of its own, once."""
+        return list(dict.fromkeys(name.partition(".")[0] for name in self.changes))
 
     def put(self, field: str, cells: Cells) -> None:
         """Take in a column that the difference tells nothing of."""
@@ -139,6 +196,18 @@ class _PatchedTable(Mapping[str, Cells]):
             self._made[field] = changed(cells, self.changes[field]) if field in self.changes else cells
         return self._made[field]
 
+    def new_cells(self, field: str, numbers: Sequence[int]) -> Cells:
+        """Return a column's cells in these rows, which are new; mostly without making the whole column."""
+        told = self.changes.get(field)
+        if told is None:
+            return [None] * len(numbers)
+        if field in self._made or "to" not in told:
+            return [self[field][number] for number in numbers]
+        if "at" not in told:
+            return [told["to"][number] for number in numbers]
+        at = dict(zip(accumulate(told["at"], lambda place, gap: place + 1 + gap), told["to"], strict=True))
+        return [at.get(number) for number in numbers]
+
     def __iter__(self) -> Iterator[str]:
         """Yield the columns' names."""
         return iter(self._old)
@@ -146,6 +215,16 @@ class _PatchedTable(Mapping[str, Cells]):
     def __len__(self) -> int:
         """Return how many columns there are."""
         return len(self._old)
+
+
+def _job_ids(jobs: _PatchedTable, tasks: _PatchedTable, workers: int) -> list[str | None]:
+    """Return for each worker the job that it is in; ``None``: it is in none."""
+    counts = iter(tasks.get("workers", ()))
+    found: list[str | None] = []
+    if len(jobs):
+        for job_id, number in zip(jobs["job_id"], jobs["tasks"], strict=True):
+            found += [job_id] * sum(islice(counts, number))
+    return found + [None] * (workers - len(found))
 
 
 def _portions(
@@ -164,44 +243,49 @@ def _portions(
 
 
 def _records(
-    level: Level, table: _PatchedTable, old: Sequence[Record], portions: Iterable[tuple[Record, ...]]
+    level: Level,
+    table: _PatchedTable,
+    old: Sequence[Record],
+    portions: Sequence[tuple[Record, ...]],
+    fields: Container[str] | None,
 ) -> list[Record]:
     if table.whole is not None:
-        rows = rows_of(table.whole)
-        return [
-            _record(level, row, portion)
-            for row, portion in zip(rows, portions if level.children else repeat((), len(rows)), strict=True)
-        ]
+        return _new_records(level, rows_of(table.whole), portions)
     types = _COLUMN_TYPES[level.name]
-    told = {field: _cells(table, field) for field in dict.fromkeys(name.partition(".")[0] for name in table.changes)}
-    told.pop(level.children or "", None)
-    values: dict[str, Iterable[Any]] = {
-        field: msgspec.convert(cells, types[field]) for field, cells in told.items() if field in types
+    values: dict[str, Sequence[Any]] = {
+        field: msgspec.convert(_cells(table, field), types[field])
+        for field in table.changed_fields
+        if field in types and field != level.children and (fields is None or field in fields)
     }
     if level.children is not None:
         values[level.children] = portions
-    names = tuple(values)
     found = table.places if table.places is not None else range(len(old))
-    rows_now = zip(*values.values(), strict=True) if values else repeat((), len(found))
+    names, rows = tuple(values), zip(*values.values(), strict=True) if values else repeat((), len(found))
+    new = iter(_new_records(level, *_new_rows(level, table, portions)))
     # Not strict where it is many times in a row: `zip` itself has made them as many as there are names.
     return [
-        replace(old[place], **dict(zip(names, cells, strict=False)))
-        if place != NEW
-        else _record(
-            level,
-            dict.fromkeys(table) | {field: column[number] for field, column in told.items()},
-            cells[-1] if level.children else (),
-        )
-        for number, (place, cells) in enumerate(zip(found, rows_now, strict=True))
+        next(new) if place == NEW else replace(old[place], **dict(zip(names, cells, strict=False)))
+        for place, cells in zip(found, rows, strict=True)
     ]
 
 
-def _record(level: Level, row: Document, portion: tuple[Record, ...]) -> Record:
-    """Return one that is new."""
+def _new_rows(
+    level: Level, table: _PatchedTable, portions: Sequence[tuple[Record, ...]]
+) -> tuple[Rows, list[tuple[Record, ...]]]:
+    """Return the rows that were not there before, and what is below each."""
+    if table.places is None or NEW not in table.places:
+        return [], []
+    numbers = [number for number, place in enumerate(table.places) if place == NEW]
+    rows = rows_of({field: table.new_cells(field, numbers) for field in table})
+    return rows, [portions[number] for number in numbers] if level.children else []
+
+
+def _new_records(level: Level, rows: Rows, portions: Sequence[tuple[Record, ...]]) -> list[Record]:
+    kind = _KINDS[level.name]
     if level.children is None:
-        return msgspec.convert(row, _KINDS[level.name])
-    record = msgspec.convert(row | {level.children: ()}, _KINDS[level.name])
-    return replace(record, **{level.children: portion})
+        return msgspec.convert(rows, list[kind])  # type: ignore[valid-type]
+    records = msgspec.convert([row | {level.children: ()} for row in rows], list[kind])  # type: ignore[valid-type]
+    return [replace(record, **{level.children: portion}) for record, portion in zip(records, portions, strict=True)]
 
 
 def _cells(table: _PatchedTable, field: str) -> Cells:

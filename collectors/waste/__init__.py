@@ -17,6 +17,6 @@ steps.
 """
 
 from dasktop.collectors.waste.model import Report, report_json, report_schema
-from dasktop.collectors.waste.tally import Tally, usual_seconds
+from dasktop.collectors.waste.tally import FIELDS, Tally, usual_seconds
 
-__all__ = ["Report", "Tally", "report_json", "report_schema", "usual_seconds"]
+__all__ = ["FIELDS", "Report", "Tally", "report_json", "report_schema", "usual_seconds"]

@@ -35,12 +35,13 @@ class JobTally:
         """Whether it has started and not ended."""
         self.is_suspended = False
         """Whether SLURM's clock stands still for it meanwhile."""
+        self.highest = Load(threads_busy=None)
+        """The highest values of its workers so far."""
         self._told: tuple[object, ...] = ()
         self._job = job
         self._track = track
         self._runs = [Run()]
         self._first_started_at: float | None = None
-        self._highest = Load(threads_busy=None)
         self._max_rss_bytes: int | None = None
         self._slurm_tasks = 0
         self._several_workers = self._several_tasks = self._several_cpu_percent = 0.0
@@ -95,7 +96,7 @@ class JobTally:
     def use(self, load: Load, begin: float, seconds: float, pieces: Pieces) -> None:
         """Add what the job's workers did for so long, from ``begin`` on."""
         self._runs[-1].use(load, begin, seconds)
-        self._highest.raise_to(load)
+        self.highest.raise_to(load)
         self._track.add(pieces, load.cpu_percent or 0.0, 0.0 if load.threads_busy == 0 else 100.0)
         self._several_workers += load.several_workers * seconds
         self._several_tasks += load.several_tasks * seconds
@@ -141,7 +142,7 @@ class JobTally:
             gib_hours=NOTHING if never_started else gib_hours,
             used_core_hours_from=tuple(sorted({use.source for use in core_use if use.source is not None})),
             slurm_tasks=self._slurm_tasks or None,
-            peaks=self._highest.peaks(self._max_rss_bytes),
+            peaks=self.highest.peaks(self._max_rss_bytes),
             several_tasks=self._several(),
             lane=self._lane(),
         )

@@ -48,6 +48,15 @@ class Load:
             self.memory_bytes = (self.memory_bytes or 0) + other.memory_bytes
         self._note_largest(other)
 
+    def add_memory(self, memory_bytes: int | None, limit_bytes: int | None, spilled_bytes: int | None) -> None:
+        """Add what one more worker holds."""
+        if memory_bytes is not None and 0 <= memory_bytes < _BEYOND:
+            self.memory_bytes = (self.memory_bytes or 0) + memory_bytes
+            if self.largest_bytes is None or memory_bytes > self.largest_bytes:
+                self.largest_bytes, self.largest_limit_bytes = memory_bytes, sane(limit_bytes)
+        if spilled_bytes is not None and 0 <= spilled_bytes < _BEYOND and spilled_bytes > (self.spilled_bytes or -1):
+            self.spilled_bytes = spilled_bytes
+
     def raise_to(self, other: "Load") -> None:
         """Keep the higher of each value."""
         if other.workers > self.workers:
@@ -91,19 +100,14 @@ def load_of(workers: Iterable[Worker]) -> Load:
             load.threads_busy = None
         elif load.threads_busy is not None:
             load.threads_busy += min(executing, nthreads)  # a task that has seceded holds no thread
-        memory, cpu, spilled = worker.memory_bytes, worker.cpu_percent, worker.spilled_bytes
-        if memory is not None and 0 <= memory < _BEYOND:
-            load.memory_bytes = (load.memory_bytes or 0) + memory
-            if load.largest_bytes is None or memory > load.largest_bytes:
-                load.largest_bytes, load.largest_limit_bytes = memory, sane(worker.memory_limit_bytes)
+        load.add_memory(worker.memory_bytes, worker.memory_limit_bytes, worker.spilled_bytes)
+        cpu = worker.cpu_percent
         if cpu is not None and 0 <= cpu < _BEYOND:
             load.cpu_percent = (load.cpu_percent or 0.0) + cpu
             if executing is not None and min(executing, nthreads) >= 2:
                 load.several_workers += 1
                 load.several_tasks += min(executing, nthreads)
                 load.several_cpu_percent += cpu
-        if spilled is not None and 0 <= spilled < _BEYOND and spilled > (load.spilled_bytes or -1):
-            load.spilled_bytes = spilled
     return load
 
 

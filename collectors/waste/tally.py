@@ -1,6 +1,6 @@
 """Takes in snapshots one by one, oldest first, and tells what became of the hours. Pure, and bounded in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
@@ -12,8 +12,37 @@ from dasktop.collectors.waste.fit import advise
 from dasktop.collectors.waste.grid import Grid
 from dasktop.collectors.waste.hours import sum_of, sum_of_known
 from dasktop.collectors.waste.job_tally import JobTally
-from dasktop.collectors.waste.load import Load, higher, load_of
+from dasktop.collectors.waste.load import Load, higher, load_of, sane
 from dasktop.collectors.waste.model import REPORT_VERSION, JobReport, Report, Series, Totals
+
+FIELDS = {
+    "jobs": frozenset(
+        [
+            "job_id",
+            "array_job_id",
+            "array_task_id",
+            "name",
+            "user",
+            "partition",
+            "state",
+            "submitted_at",
+            "started_at",
+            "ends_at",
+            "time_limit_seconds",
+            "allocated",
+            "workers_expected",
+            "evidence",
+            "fate",
+            "previous_fate",
+        ]
+    ),
+    "tasks": frozenset({"max_rss_bytes", "cpu_seconds"}),
+    "workers": frozenset(
+        {"nthreads", "executing", "cpu_percent", "memory_bytes", "memory_limit_bytes", "spilled_bytes"}
+    ),
+    "threads": frozenset[str](),
+}
+"""What of jobs, tasks, workers and threads a tally looks at."""
 
 _LEAST_GAP_SECONDS = 60.0
 _GAP_IN_INTERVALS = 4
@@ -63,6 +92,31 @@ class Tally:
             self._settle(since if is_near else before)
         self._held = snapshot, since
         self._count += 1
+
+    def glimpse(self, held: Iterable[tuple[str | None, int | None, int | None, int | None]]) -> None:
+        """Take in what there was at most at another moment, without anything else of it.
+
+        Parameters
+        ----------
+        held
+            Of each worker its job, and its memory, its limit and what it had spilled, in bytes.
+        """
+        totals: dict[JobTally, int] = {}
+        for job_id, memory_bytes, limit_bytes, spilled_bytes in held:
+            tally = self._jobs.get(job_id or "")
+            if tally is None:
+                continue
+            totals[tally] = totals.get(tally, 0) + (memory_bytes or 0)
+            most = tally.highest
+            if (memory_bytes or 0) > (most.largest_bytes or 0) or (spilled_bytes or 0) > (most.spilled_bytes or 0):
+                load = Load(threads_busy=None)
+                load.add_memory(memory_bytes, limit_bytes, spilled_bytes)
+                most.raise_to(load)
+                self._highest.raise_to(load)
+        for tally, total in totals.items():
+            if total > (tally.highest.memory_bytes or 0):
+                tally.highest.memory_bytes = higher(tally.highest.memory_bytes, sane(total))
+        self._highest.memory_bytes = higher(self._highest.memory_bytes, sane(sum(totals.values())))
 
     def report(self) -> Report:
         """Return what there is to tell of the snapshots so far.

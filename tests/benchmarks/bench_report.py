@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.waste import Tally, report_json, usual_seconds
+from dasktop.collectors.waste import FIELDS, Tally, report_json, usual_seconds
 from dasktop.tui.report import MOST_READ
 from dasktop.tui.report_html import html_report
 from dasktop.tui.report_text import plain_report
@@ -40,7 +40,7 @@ def measure(path: Path) -> None:
         indices = recording.evenly(MOST_READ)
         moments = [recording.entries[index].taken_at for index in indices]
         tally = Tally(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
-        for shown in recording.snapshots(indices):
+        for shown in recording.snapshots(indices, FIELDS, tally.glimpse):
             at = lap("reading", at)
             tally.add(shown)
             at = lap("summing up", at)
