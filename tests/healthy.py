@@ -7,12 +7,14 @@ second third of the time there is one job more. Ends with status 1 if ``dasktop 
 line, from before the first job on, and prints it. Takes too long to be one of the tests.
 """
 
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from dasktop.collectors.model import Snapshot, from_json
 from tests.notebook import Notebook
@@ -35,7 +37,7 @@ def work(number):
     while time.thread_time() - began < 0.03:
         pass
     time.sleep(0.3 + number % 7 / 10)
-    return bytes(5_000_000 + number % 11 * 1_000_000)
+    return bytes(1_000_000 + number % 11 * 100_000)  # a round's together are a fifth of one worker's limit
 
 def sizes(parts):
     return sum(map(len, parts))
@@ -109,5 +111,10 @@ def words(shown: Snapshot) -> str:
     )
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main(float(sys.argv[1]) if sys.argv[1:] else MINUTES))

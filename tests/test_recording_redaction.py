@@ -97,6 +97,39 @@ def test_no_secret_is_left(given_told):
     assert "Zq" not in redacted, "nor a part of one"
 
 
+# Names that are ordinary words of ours, which stay where nobody is called so.
+PUBLIC = st.sampled_from(["will", "page", "mark", "long", "lab", "secret", "scratch", "grace", "green", "max", "node"])
+JOINED = [
+    "{}", "{}'s", "({}),", "<{}>", '"{}"', "{}_x", "x-{}", "x.{}", "{}/x", "/a/{}/b", "~{}", "'/a b/{}'", "C={}",
+    "{}@x.org", "ssh {}@x", "x{}@y", "{}:8786", "{}.x.org", "{}-ib0", "tcp://{}:1", "{}+x", "{},{}", "{}[1-4]",
+    "{title}Error", "no{title}Here", "{title}", "{upper}", "{upper}_DIR", "{}%2Fx", "#{}", "{}…", "é{}", "{}é", "{}x",
+    "x{}", "{}1", "1{}",
+]  # fmt: skip
+FIELDS_OF_NAMES = ["user", "account", "partition", "qos", "name", "nodes"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    PUBLIC,
+    st.lists(st.sampled_from(JOINED), min_size=1, max_size=6),
+    st.sampled_from(FIELDS_OF_NAMES),
+    st.sampled_from(FIELDS_OF_NAMES),
+)
+def test_no_name_is_left_in_a_text_however_it_is_joined(name, joined, field, other):
+    text = " ".join(joined).replace("{title}", name.title()).replace("{upper}", name.upper()).replace("{}", name)
+    given_to = {one: (name,) if one == "nodes" else name for one in (field, other)}
+    shown = snapshot(
+        [replace(ended("1", "FAILED", text), **given_to)],
+        findings=(Finding(code="x", severity="error", job_id="1", worker=None, message=text, since=None),),
+        sources=(source("dask", error=text),),
+        cluster=NO_CLUSTER,
+    )
+    redacted = Redactor().redacted(shown)
+    texts = (redacted.findings[0].message, redacted.jobs[0].fate.explanation, redacted.sources[0].error)
+    for redacted_text in texts:
+        assert name not in redacted_text.lower()
+
+
 def everywhere(shown: Snapshot) -> Iterator[tuple[str, ...]]:
     for each in shown.jobs:
         for of_job in each.tasks:
@@ -148,6 +181,9 @@ def test_the_cluster_s_name_is_the_same_in_its_workers_names():
         ("ModuleNotFoundError: No module named 'secretlab.core'", "ModuleNotFoundError: No module named 'word1'"),
         ("/home/ada/x.err, then /home/ada/x.err and ~/y", "/path1, then /path1 and /path2"),
         ("ada's job on n012: n012", "user1's job on host1: host1"),
+        ("nobody at tcp://10.9.8.7:1: refused, …: it's", "nobody at tcp://198.18.0.1:1: refused, …: it's"),
+        ("'utf-8' codec can't decode byte 0xff", "'utf-8' word1 can't decode byte word2"),
+        ("QOSMinCpuNotSatisfied", "QOSMinCpuNotSatisfied"),
     ],
 )
 def test_texts(text, becomes):
@@ -210,6 +246,13 @@ def test_awkward_texts(text, secret):
     assert secret not in redacted.findings[0].message
     for name in ("mark", "lab", "n012"):
         assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
+
+
+def test_what_is_no_name_is_replaced_nowhere():
+    redactor = Redactor()
+    for text in ("see tcp://n012:", "UnavailableNodes:…", "'/:'", "a.b", "..."):
+        redactor.redacted(with_text(text, account="-"))
+    assert redactor.redacted(with_text("it is: a - b …")).findings[0].message == "it is: a - b …"
 
 
 def with_text(text: str, **values: object) -> Snapshot:

@@ -11,6 +11,7 @@ _NUMBERED = re.compile(r"(.*?)((?:-+[0-9]+)*)", re.DOTALL)
 _THREAD = re.compile(r"(.+?)-(Dask-[A-Za-z-]*Threads)((?:-+[0-9]+)*)", re.DOTALL)
 _KEY_GROUP = re.compile(r"\W*(.+?)(?:-[0-9a-f]{6,}|['\"]?, |$)", re.DOTALL)
 
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _RANDOM_ID = re.compile(r"Scheduler-[0-9a-f-]{36}")
 _HOST = re.compile(r"host[0-9]+")
 
@@ -31,6 +32,8 @@ class Pseudonyms:
         """Return ``user1``, ``user2``, … for the names of a kind."""
         if not name or name.isdecimal():
             return name
+        if not _LETTER_OR_DIGIT.search(name):  # it is no name of anything in a text
+            return self._numbered(kind, name)
         return self._remembered(kind, name, lambda number: f"{kind}{number}")
 
     def named(self, kind: str, name: str) -> str:
@@ -51,7 +54,8 @@ class Pseudonyms:
         except ValueError:
             label, dot, domain = name.partition(".")
             stands_for = self.of("host", label) + (".example" if dot else "")
-            self.known[name] = stands_for
+            if dot:
+                self.known[name] = stands_for
             if "." in domain:
                 self.known[domain] = "example"
             return stands_for
@@ -61,6 +65,10 @@ class Pseudonyms:
             "ip", name, lambda number: f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
         )
 
+    def path(self, path: str) -> str:
+        """Return ``/path1``, whatever the path was."""
+        return self._remembered("path", path, lambda number: f"/path{number}")
+
     def address(self, address: str) -> str:
         """Return an address with another host; its port stays."""
         parts = _ADDRESS.fullmatch(address)
@@ -68,7 +76,7 @@ class Pseudonyms:
             return self.of("address", address)
         scheme, host, port, rest = parts.groups()
         if rest.strip("/0123456789"):
-            rest = f"/{self.of('path', rest)}"
+            rest = self.path(rest)
         scheme = scheme if scheme in {"tcp", "tls", "ucx", "ucxx", "ws", "wss", "inproc", "http", "https"} else "other"
         stands_for = f"{scheme}://{self.host(host)}{port or ''}{rest}"
         self.known[address] = stands_for

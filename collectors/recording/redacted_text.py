@@ -26,7 +26,7 @@ _WORDS = r"(?P<word> \w+ (?:[.@/+-]+\w+)* )"
 _TIME_OF_DAY = re.compile(r"[\d.]*(?::[\d.]*){2,3}")
 _HOLDS_WHAT_NO_PATH_DOES = re.compile(r"""[\s'",:;<>()\[\]]""")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/+-]*(?:[KMGTPEkmg]i?B?|B|ms|s|min|h|d|x)?", re.ASCII)
-_NUMBERED = re.compile(r"(SLURMCluster|dask-worker|dask_mpi|utf|latin)(?:-+\d+)*", re.ASCII)
+_NUMBERED = re.compile(r"(SLURMCluster|dask-worker|dask_mpi|utf|latin)(?:-+\d+)*", re.ASCII | re.IGNORECASE)
 _NUMBERED_HOST = re.compile(r"[A-Za-z][A-Za-z_-]*(?:-\d+)+", re.ASCII)
 """``ip-10-1-2-3``, ``gpu-4``: or whatever else somebody has counted."""
 _BETWEEN = re.compile(r"[.@/+_-]+")
@@ -85,9 +85,10 @@ class _Sentence:
             case "odd":
                 return self._known.get(text.casefold()) or names.of("word", text)
             case "address":
-                return names.address(text)
+                address = text.rstrip(".:")
+                return names.address(address) + text[len(address) :]
             case "path" | "quoted":
-                return f"/{names.of('path', text)}"
+                return names.path(text)
             case "nodes":
                 return names.of("hosts", text) if set(text) & set("[,") else names.host(text)
             case "hosts":

@@ -11,12 +11,12 @@ _HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 # Parts of SLURM's reason codes that dasktop has no other use for.
 _OF_REASONS = """
-account admin allowed array assoc association avail bad begin billing burst buffer cleaning constraints cpu cpus
-deadline dependency depend docker down energy failed failure features fed front grp gres held image inactive invalid
-job jobs launch license licenses limit max maximum maint mem memory min minutes mode node nodes none not number
-oversubscribe partition per permitted priority prolog qos raw req required requeue requeued reservation reset resource
-resources run script signal stage start submit system task threads threshold time timeout tres unavailable unk unknown
-usage user wait wall wckey
+account admin allowed array assoc association avail bad begin billing buffer burst cleaning constraints cpu cpus
+deadline defer depend dependency docker down energy failed failure features fed front gres grp held image inactive
+invalid job jobs launch license licenses limit maint max maximum mem memory min minutes mode node nodes none not
+number operation oversubscribe partition per permitted priority prolog qos raw req requeue requeued required
+reservation reset resource resources run satisfied sched script signal stage start submit system task threads
+threshold time timeout tres unavailable unk unknown usage user wait wall wckey
 """
 _REASON_WORDS = frozenset(_OF_REASONS.split())
 
