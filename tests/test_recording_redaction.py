@@ -156,6 +156,28 @@ def test_figures_states_and_ids_stay():
     ]
 
 
+def test_states_and_reasons_stay_whoever_is_called_so():
+    names = ("memory", "cancelled", "failed", "pending", "priority", "running", "node")
+    workers = [worker(name, status="running") for name in names]
+    fate = replace(ended().fate, state="OUT_OF_MEMORY")
+    shown = snapshot(
+        [
+            job("1", [task(workers)], name="begintime", account="node", state="NODE_FAIL", fate=fate),
+            job("2", state="CANCELLED by memory", reason="BeginTime"),
+            job("3", state="PENDING", reason="Priority"),
+        ]
+    )
+    redacted = Redactor().redacted(shown)
+    assert [(each.state, each.reason) for each in redacted.jobs] == [
+        ("NODE_FAIL", None),
+        ("CANCELLED by name1", "BeginTime"),
+        ("PENDING", "Priority"),
+    ]
+    assert redacted.jobs[0].fate.state == "OUT_OF_MEMORY"
+    assert {each.status for each in redacted.jobs[0].tasks[0].workers} == {"running"}
+    assert redacted.cluster.task_counts == shown.cluster.task_counts
+
+
 def test_names_that_everybody_s_cluster_has_stay():
     redacted = Redactor().redacted(snapshot([job(tasks=[task([worker("SLURMCluster-0-0")])])]))
     assert redacted.jobs[0].name == "dask-worker"

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model import Record, Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
 from dasktop.collectors.recording.redacted_text import TextRedactor
+from dasktop.collectors.recording.vocabulary import is_term
 
 R = TypeVar("R", bound=Record)
 Rule = Callable[[str], str]
@@ -87,7 +88,20 @@ class Redactor:
             "Job.qos": lambda text: names.named("qos", text),
             "Job.nodes": names.host,
             "Finding.worker": names.worker,
+            "Job.state": self._term,
+            "Job.reason": self._term,
+            "Fate.state": self._term,
+            "Worker.status": self._term,
+            "Cluster.task_counts": self._term,
         }
+
+    def _term(self, text: str) -> str:
+        """Return a state or a reason: what SLURM and dask call so stays, whoever is called so too."""
+        first, blank, rest = text.partition(" ")
+        return f"{first}{blank}{self._free(rest)}" if is_term(first) else self._free(text)
+
+    def _free(self, text: str) -> str:
+        return text if self._is_learning else self._text.redacted(text)
 
     def _record(self, record: R) -> R:
         kind = type(record).__name__
@@ -101,7 +115,7 @@ class Redactor:
     def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, str):
             rule = self._rules.get(place)
-            return rule(value) if rule else value if self._is_learning else self._text.redacted(value)
+            return rule(value) if rule else self._free(value)
         if isinstance(value, Record):
             return self._record(value)
         if isinstance(value, tuple):

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from dasktop.collectors.slurm.reasons import reason_of
+
 _WORD = re.compile("[A-Za-z]+")
 _HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -19,6 +21,16 @@ reservation reset resource resources run satisfied sched script signal stage sta
 threshold time timeout tres unavailable unk unknown usage user wait wall wckey
 """
 _REASON_WORDS = frozenset(_OF_REASONS.split())
+
+# What SLURM calls a job's states, and dask those of workers and of tasks.
+_STATES = """
+BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE EXPEDITING FAILED LAUNCH_FAILED NODE_FAIL OUT_OF_MEMORY
+PENDING POWER_UP_NODE PREEMPTED RECONFIG_FAIL REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD REVOKED RUNNING
+SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT UNKNOWN UPDATE_DB
+closed closing closing_gracefully failed init paused running starting stopped stopping undefined
+erred forgotten memory no-worker processing queued released waiting
+"""
+_TERMS = frozenset(_STATES.split())
 
 
 @cache
@@ -42,6 +54,11 @@ def is_public(word: str) -> bool:
 def is_reason(word: str) -> bool:
     """Tell whether a word is put together as SLURM does it for its reasons: ``AssocGrpCPUMinutesLimit``."""
     return set(humps(word)) <= _REASON_WORDS
+
+
+def is_term(word: str) -> bool:
+    """Tell whether a word is a state of a job, of a worker or of dask tasks, or a reason for which a job waits."""
+    return word in _TERMS or (word.isalpha() and reason_of(word) is not None)
 
 
 def humps(word: str) -> list[str]:

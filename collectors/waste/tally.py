@@ -15,31 +15,15 @@ from dasktop.collectors.waste.job_tally import JobTally
 from dasktop.collectors.waste.load import Load, higher, load_of, sane
 from dasktop.collectors.waste.model import REPORT_VERSION, JobReport, Report, Series, Totals
 
+_OF_JOBS = """
+job_id array_job_id array_task_id name user partition state submitted_at started_at ends_at time_limit_seconds allocated
+workers_expected evidence fate previous_fate
+"""
+_OF_WORKERS = "nthreads executing cpu_percent memory_bytes memory_limit_bytes spilled_bytes"
 FIELDS = {
-    "jobs": frozenset(
-        [
-            "job_id",
-            "array_job_id",
-            "array_task_id",
-            "name",
-            "user",
-            "partition",
-            "state",
-            "submitted_at",
-            "started_at",
-            "ends_at",
-            "time_limit_seconds",
-            "allocated",
-            "workers_expected",
-            "evidence",
-            "fate",
-            "previous_fate",
-        ]
-    ),
+    "jobs": frozenset(_OF_JOBS.split()),
     "tasks": frozenset({"max_rss_bytes", "cpu_seconds"}),
-    "workers": frozenset(
-        {"nthreads", "executing", "cpu_percent", "memory_bytes", "memory_limit_bytes", "spilled_bytes"}
-    ),
+    "workers": frozenset(_OF_WORKERS.split()),
     "threads": frozenset[str](),
 }
 """What of jobs, tasks, workers and threads a tally looks at."""
