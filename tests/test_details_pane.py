@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from dasktop.collectors.lookups import Answer, CallStack
 from dasktop.collectors.model import Finding
+from dasktop.tui.activity import Activity
 from dasktop.tui.details_body import DetailsBody, place
 from dasktop.tui.details_pane import DetailsPane
 from dasktop.tui.footer import KeyLine
@@ -304,11 +305,38 @@ class TestCallStack:
             await screen.show(Answer(question=first, lines=CALLS))
             assert "asking the worker…" in "\n".join(details(screen))
 
-    async def test_what_is_no_thread_is_not_asked(self) -> None:
+    async def test_from_the_tree_it_opens_the_details(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(self.shown())
+            await screen.press("down", "down", "right", "down", "t")
+            assert "asking the worker…" in "\n".join(details(screen))
+
+    async def test_what_is_no_thread_is_not_asked_and_that_is_told(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(self.shown())
             await screen.press("t", "down", "t")
             assert screen.feed.questions == []
+            assert details(screen) == []
+            assert "no thread is selected" in screen.lines_of(Activity)[0]
+
+
+class TestGoingBack:
+    async def test_q_goes_back_from_all_of_it_and_else_ends_the_screen(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(everyday())
+            await screen.press("enter", "q")
+            assert details(screen) == []
+            assert screen.app.return_code is None
+            await screen.press("q")
+            assert screen.app.return_code == 0
+
+    async def test_beside_the_tree_q_ends_the_screen_from_there_too(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            await screen.press("d", "tab")
+            assert isinstance(screen.app.focused, DetailsPane)
+            await screen.press("q")
+            assert screen.app.return_code == 0
 
 
 class TestLittleIsSent:

@@ -280,7 +280,7 @@ def test_worker_paused():
     assert codes(paused, after(9, paused)) == []
     (found,) = watch(paused, after(10, paused))
     assert (found.code, found.worker) == ("worker-paused", "w")
-    assert found.message == "worker w is paused at 80 % of 4 GiB: it starts no task"
+    assert found.message == "worker w is paused at 80 % or more of 4 GiB: it starts no task"
     assert found.since == TAKEN_AT
 
 
@@ -342,7 +342,7 @@ def test_memory_near_limit():
     assert codes(near, after(9, near)) == []
     (found,) = watch(near, after(10, near))
     assert (found.code, found.severity, found.worker) == ("memory-near-limit", "warning", "w")
-    assert found.message == "worker w uses 90 % of its 4 GiB"
+    assert found.message == "worker w uses 90 % or more of its 4 GiB"
     below = seen([one(memory_bytes=int(3.6 * GIB) - 1)])
     assert over(20, below) == []
 
@@ -361,7 +361,7 @@ def test_a_job_without_limits_of_its_workers_may_be_near_its_own():
         job(workers_expected=1, allocated=THREE), [worker(memory_limit_bytes=None, memory_bytes=int(3.7 * GIB))]
     )
     (found,) = watch(seen([near]), after(10, seen([near])))
-    assert (found.worker, found.message) == (None, "job 4709 uses 90 % of its 4 GiB")
+    assert (found.worker, found.message) == (None, "job 4709 uses 90 % or more of its 4 GiB")
 
 
 def test_memory_overcommitted():

@@ -158,7 +158,7 @@ async def test_in_the_details_their_keys_come_first() -> None:
         await screen.press("enter")
         found = await help_of(screen)
         assert next(iter(found)) == "scroll"
-        assert found["back to the tree"] == "esc"
+        assert found["back to the tree"] == "esc q"
         assert "the job's script" in found
         assert "fold or unfold (or click on the marker)" not in found
         assert "sort by the next column; the other way round" not in found, "not where the tree isn't"

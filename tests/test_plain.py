@@ -54,7 +54,7 @@ HOSTILE = [
 class TestPlainTree:
     def test_everyday(self) -> None:
         lines = plain_tree(everyday()).splitlines()
-        assert lines[0] == " dasktop  tcp://10.1.2.3:41525 · SLURMCluster · 4 of 6 jobs · 11 workers"
+        assert lines[0] == " dasktop  tcp://10.1.2.3:41525 · SLURMCluster · adaptive · 4 of 6 jobs · 11 workers"
         assert lines[1].endswith("dask ok  slurm ok  acct ok")
         assert " ".join(lines[2].split()) == (
             "CPU █████▎ 33% of 48 cores MEM ████▊ 30% of 64G THREADS 18/38 busy "
@@ -164,9 +164,16 @@ class TestNothingToShow:
 class TestHeader:
     def test_wide(self) -> None:
         title, gauges = header(everyday(), 120, read_only=True)
-        assert title.startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · 4 of 6 jobs · 11 workers · read-only ")
+        assert title.startswith(" dasktop  tcp://10.1.2.3:41525 · adaptive · 4 of 6 jobs · 11 workers · read-only ")
         assert title.endswith("  dask ok  slurm ok  acct ok")
         assert "33% of 48 cores" in gauges
+
+    def test_that_the_cluster_scales_by_itself_is_told(self) -> None:
+        owner = cluster().owner
+        assert owner is not None
+        assert " · SLURMCluster · adaptive · " in header(everyday(), 160)[0]
+        by_hand = replace(everyday(), cluster=cluster(owner=replace(owner, adaptive=None)))
+        assert " · SLURMCluster · 4 of 6 jobs · " in header(by_hand, 120)[0]
 
     def test_narrow_keeps_what_matters(self) -> None:
         title, gauges = header(everyday(), 80, read_only=True)
@@ -174,16 +181,30 @@ class TestHeader:
         assert "tcp://10.1.2.3:41525" in title
         assert gauges == " CPU 33% of 48  MEM 30% of 64G  THREADS 18/38  TASKS 1,204 queued  3 erred"
 
-    @pytest.mark.parametrize("columns", [80, 120])
-    def test_each_share_has_a_history(self, columns: int) -> None:
+    @pytest.mark.parametrize(("columns", "cells"), [(80, 3), (120, 6)])
+    def test_each_share_has_a_history(self, columns: int, cells: int) -> None:
         shown = snapshot(
             [busy_job("1", 0)], cluster=cluster(task_counts={"processing": 18, "queued": 42, "waiting": 1})
         )
         pasts = Pasts([100.0] * 60, [2e9] * 60, [300.0] * 60)
         [_, gauges] = summary_lines(shown, columns, UNICODE, read_only=False, pasts=pasts)
         text = "".join(piece.text for piece in gauges)
-        assert len(re.findall(r"[▁▂▃▄▅▆▇█]{4,}", text)) == 3
+        assert len(re.findall(rf"[▁▂▃▄▅▆▇█]{{{cells},}}", text)) == 3
         assert "18 processing" in text
+
+    @pytest.mark.parametrize("columns", [60, 80, 100, 120, 160])
+    def test_pictures_do_not_come_and_go_with_what_is_said_of_tasks(self, columns: int) -> None:
+        def pictures(*counts: int) -> list[int]:
+            told = cluster(task_counts=dict(zip(("processing", "queued"), counts, strict=False)))
+            shown = snapshot([busy_job("1", 0)], cluster=told)
+            pasts = Pasts([100.0] * 60, [2e9] * 60, [300.0] * 60)
+            text = "".join(
+                piece.text for piece in summary_lines(shown, columns, UNICODE, read_only=False, pasts=pasts)[1]
+            )
+            return [len(found) for found in re.findall("[▁▂▃▄▅▆▇█]+", text)]
+
+        assert pictures(9) == pictures(42) == pictures(42, 7) == pictures(0, 12)
+        assert columns < 120 or pictures(9) == pictures(1_000, 1_000)
 
     @pytest.mark.parametrize("columns", [60, 70])
     def test_of_the_tasks_at_least_one_state_is_told(self, columns: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from dasktop.collectors.recording.position import Mark, ReplayPosition
 from dasktop.collectors.recording.reader import Recording
@@ -160,7 +161,9 @@ async def test_help_tells_the_keys(path):
         await screen.pilot.press("q")
         await screen.pilot.press("colon")
         assert isinstance(screen.app.screen, GoTo)
-        await screen.pilot.press(*"[/x", "enter")
+        await screen.pilot.press(*"[/x")
+        assert "[/x" in screen.app.screen.query_one(Input).render_line(0).text
+        await screen.pilot.press("enter")
         assert isinstance(screen.app.screen, GoTo), "it says why not, and stays"
         await screen.pilot.press("escape")
         assert screen.app.screen is screen.base

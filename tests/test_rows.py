@@ -184,6 +184,13 @@ class TestFlat:
             (worker("stray").address, None, 0, None),
         ]
         assert [cells(row, TAKEN_AT).label for row in rows] == ["1 a", "1 b", "stray"]
+        assert [cells(row, TAKEN_AT).node for row in rows] == ["n012", "n012", "n012"]
+
+    def test_each_with_its_node_by_the_name_that_slurm_has_for_it(self) -> None:
+        shown = snapshot(
+            [job("1", [task([worker("a", host="192.168.0.7")], node="n7"), task([worker("b")], node=None)])]
+        )
+        assert [cells(row, TAKEN_AT).node for row in visible_rows(shown, all_folded, is_flat=True)] == ["n7", "n012"]
 
 
 NAMES = st.text(max_size=8)

@@ -279,6 +279,15 @@ class TestRelease:
             await screen.press("m", "escape")
             assert not any(line.startswith("*") for line in screen.tree)
 
+    async def test_what_is_told_of_the_past_does_not_keep_escape_from_it(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("m", "y")
+            assert told(screen)
+            await screen.press("escape")
+            assert not any(line.startswith("*") for line in screen.tree)
+            assert not told(screen)
+
     async def test_a_mark_ends_with_its_job(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
@@ -375,7 +384,7 @@ class TestForm:
     @pytest.mark.parametrize(
         ("keys", "says"),
         [
-            (("backspace",), "'' is no number; one looks like 12"),
+            (("backspace",), "a number is missing; one looks like 12"),
             (("tab", "tab", *"lots"), "'lots' is no amount of memory"),
             (("tab", "tab", *"0GB"), "'0GB' is no amount of memory"),
         ],

@@ -52,7 +52,7 @@ class TestWhatIsShown:
     async def test_everyday(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
-            assert screen.header[0].startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · 4 of 6 jobs")
+            assert screen.header[0].startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · adaptive · 4 of 6 jobs")
             assert screen.tree[0].startswith(" ▾ 4709 dask-worker")
             assert any("SLURMCluster-1-3" in line for line in screen.tree)
             assert any("starts about" in line for line in screen.tree)

@@ -88,6 +88,12 @@ class TestFilter:
         assert [job.job_id for job in left.jobs] == jobs
         assert workers_in(left.jobs) == workers
 
+    def test_a_number_is_none_of_an_address(self) -> None:
+        shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
+        assert [job.job_id for job in seen(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
+        assert [job.job_id for job in seen(shown, View(pattern="7001")).snapshot.jobs] == []
+        assert [job.job_id for job in seen(shown, View(pattern=":47001")).snapshot.jobs] == ["4700"]
+
     def test_a_running_tasks_key_finds_its_worker(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
         assert workers_in(seen(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]

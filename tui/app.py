@@ -325,7 +325,8 @@ class DasktopApp(TerminalApp):
 
     def action_call_stack(self) -> None:
         """Ask what the selected thread is doing."""
-        self._details.ask_for_call_stack()
+        if not self._details.ask_for_call_stack():
+            self._activity.tell("no thread is selected: unfold a worker, and go to one of its threads", "waiting")
 
     def action_fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""
@@ -392,7 +393,7 @@ class DasktopApp(TerminalApp):
             self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))
 
     def action_give_up(self) -> None:
-        """Give up what is being carried out; else clear what is told of it; else the filter; else the marks."""
+        """Give up what is being carried out; else clear what is told of the past, and the filter or else the marks."""
         if self._desk.give_up():
             return
         if self._tree.view.pattern:

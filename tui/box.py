@@ -34,7 +34,8 @@ class Box(ModalScreen[ScreenResultType]):
     def _tell_keys(self, screen: Screen[Any]) -> None:
         told = [entry._replace(words=self.words_of(entry)) for entry in entries(screen)]
         told.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
-        fit = fitting(told, self.app.size.width - _CELLS_AROUND - len(self.FIELD_KEYS) - _GAP)
+        room = self.app.size.width - _CELLS_AROUND - len(self.FIELD_KEYS) - _GAP
+        fit = fitting(told, room, but_for=_WAYS_OUT)
         words = (" " * _GAP).join(filter(None, [self.FIELD_KEYS, *(f"{entry.shown} {entry.words}" for entry in fit)]))
         box = self.query_one(".box")
         box.border_subtitle = Content(words)

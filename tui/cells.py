@@ -70,9 +70,13 @@ def cells(row: Row, taken_at: datetime) -> Cells:
         case "task":
             return _task(cast("Task", row.shows), cast("Job", row.within))
         case "worker":
-            cells = _worker(cast("Worker", row.shows), cast("Task | None", row.within))
-            is_alone = row.parent is None and row.job_id is not None
-            return cells._replace(label=f"{row.job_id} {cells.label}") if is_alone else cells
+            worker, task = cast("Worker", row.shows), cast("Task | None", row.within)
+            cells = _worker(worker, task)
+            if row.parent is not None or task is None:
+                return cells
+            node = task.node or worker.host
+            # In a list of workers only, with neither job nor task above it.
+            return cells._replace(label=f"{row.job_id} {cells.label}", node=short_node(node) if node else UNKNOWN)
         case "thread":
             return _thread(cast("Thread", row.shows))
         case "idle":

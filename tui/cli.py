@@ -117,6 +117,10 @@ def screen(address: str | None, **common: Any) -> None:
     config = sound_config()
     options = options_from(config, address, **common)
     if not can_show_screen():
+        if sys.stdout.isatty():
+            click.echo(
+                "dasktop: this terminal can't show the screen (TERM, or stdin or stderr); as text, once:", err=True
+            )
         headless.print_snapshot(options, as_text=True)
         return
     from dasktop.tui import run

@@ -137,6 +137,7 @@ class DetailsBody(Container):
         where, size = place(*self.app.size)
         is_docked = self.is_wanted and not self.is_full and where != "nowhere"
         had_focus = self._pane.has_focus
+        self._pane.is_page = self.is_full
         self.set_class(self.is_full, "-full")
         self.set_class(is_docked, "-open")
         self.set_class(is_docked and where == "right", "-right")
@@ -161,15 +162,25 @@ class DetailsBody(Container):
         else:
             self._tree[-1].focus()
 
-    def ask_for_call_stack(self) -> None:
-        """Ask what the selected thread is doing."""
+    def ask_for_call_stack(self) -> bool:
+        """Ask what the selected thread is doing, and show its details if they don't show yet.
+
+        Returns
+        -------
+        bool
+            Whether it is a thread that is selected.
+        """
         row = self._row
-        if row is not None and row.kind == "thread":
-            _, address, native_id = row.key
-            self._stack = Stack(row.key)
-            self._update()
-            question = CallStack(worker_address=str(address), thread_native_id=int(native_id or 0))
-            self._look_ups.ask(question, self)
+        if row is None or row.kind != "thread":
+            return False
+        _, address, native_id = row.key
+        self._stack = Stack(row.key)
+        if not (self.is_full or self.has_class("-open")):
+            self.toggle_full()
+        self._update()
+        question = CallStack(worker_address=str(address), thread_native_id=int(native_id or 0))
+        self._look_ups.ask(question, self)
+        return True
 
     def on_answered(self, message: Answered) -> None:
         """Show a call stack that has arrived, if it is the one that was asked for last."""

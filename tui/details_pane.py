@@ -29,7 +29,7 @@ class DetailsPane(Widget, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *bound(up="scroll(-1)", down="scroll(1)", page_up="page(-1)", page_down="page(1)"),
-        *bound(first="to_top", last="to_end", read_on="page(1)", leave=("leave", "back")),
+        *bound(first="to_top", last="to_end", read_on="page(1)", leave=("leave", "back"), back=("back", "")),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.DETAILS
 
@@ -46,6 +46,8 @@ class DetailsPane(Widget, can_focus=True):
         self._top = 0
         self.has_rule_at_left = False
         """Whether a line at its left parts it from what is there."""
+        self.is_page = False
+        """Whether it stands instead of the tree, and so is left like a page."""
 
     def show(self, heading: str, lay_out: Callable[[int], list[Line]], *, from_top: bool) -> None:
         """Show something else, or the same anew.
@@ -152,6 +154,15 @@ class DetailsPane(Widget, can_focus=True):
     def action_leave(self) -> None:
         """Go back to the tree."""
         self.post_message(self.Left())
+
+    def action_back(self) -> None:
+        """Go back to the tree, as from any page."""
+        self.action_leave()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the key that goes back from pages to the screen, beside the tree."""
+        del parameters
+        return action != "back" or self.is_page
 
 
 def _cells_alike_at_the_end(old: Line, new: Line, cells: int) -> int:

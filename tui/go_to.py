@@ -64,7 +64,7 @@ class GoTo(Box[datetime | None]):
     DEFAULT_CSS = """
     GoTo { align: center middle; }
     GoTo > Vertical { width: 62; max-width: 100%; height: auto; padding: 0 1; }
-    GoTo Input { text-style: underline; border: none; height: 1; padding: 0; }
+    GoTo Input { text-style: underline; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(leave=("dismiss(None)", "stay"))
     FIELD_KEYS = "enter go"
@@ -77,7 +77,7 @@ class GoTo(Box[datetime | None]):
         """Build the field."""
         with Vertical(classes="box") as box:
             box.border_title = "go to"
-            yield Input(max_length=40)
+            yield Input(max_length=40, compact=True)
             yield Static(Content(HINT), id="hint")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:

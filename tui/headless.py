@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -22,6 +23,7 @@ from dasktop.tui.fail_on import check
 from dasktop.tui.options import NO_SCHEDULER, USAGE, Refusal
 from dasktop.tui.plain import plain_tree
 from dasktop.tui.recording import recording
+from dasktop.tui.terminal import shows_unicode
 
 # With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
 SLURM_TIMEOUT_SECONDS = 6.0
@@ -158,10 +160,10 @@ async def _attach(poller: Poller) -> str:
 
 
 def print_one(snapshot: Snapshot, as_text: bool) -> None:
-    """Print a snapshot on stdout, as a line of JSON or as plain text."""
+    """Print a snapshot on stdout, as a line of JSON or as plain text: on a terminal in its width, else whole."""
     if as_text:
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(plain_tree(snapshot, width=None, unicode="utf" in encoding.lower()) + "\n")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        sys.stdout.write(plain_tree(snapshot, width, unicode=shows_unicode(sys.stdout.encoding or "ascii")) + "\n")
     else:
         sys.stdout.write(to_json(snapshot).decode() + "\n")
     sys.stdout.flush()

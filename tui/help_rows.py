@@ -106,7 +106,7 @@ _TO_THE_ENDS = _row("first", "last", words="to the start, to the end")
 
 READING: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS),)
 
-DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", words="back to the tree")),)
+DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", words="back to the tree")),)
 
 _BACK = _row("back", "leave", words="go back")
 

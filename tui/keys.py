@@ -49,7 +49,7 @@ SCREEN: dict[str, Key] = {
     "remove_job": Key("minus", "remove_job", "fewer", "one job fewer, after asking"),
     "scale": Key("s", "scale", "scale…", "scale to so many jobs, cores or so much memory"),
     "release": Key("x", "release", "release", "release the selected job, or those that are marked"),
-    "mark": Key("m", "mark", words="mark a job, to release several at once"),
+    "mark": Key("m", "mark", words="mark a job to release several at once, and go to the next"),
     "adapt": Key("a", "adapt", "adapt…", "let the cluster scale by itself, or not any more"),
     "replace_lost": Key("L", "replace_lost", words="replace lost jobs"),
     "anatomy": Key("A", "anatomy", words="how the job was asked for, what SLURM gave, what runs"),

@@ -11,7 +11,7 @@ from dasktop.tui.glyphs import glyphs
 from dasktop.tui.rows import Key, Row, visible_rows
 from dasktop.tui.staleness import with_stale_workers
 from dasktop.tui.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
-from dasktop.tui.text_width import cut, settle
+from dasktop.tui.text_width import settle, wrap
 from dasktop.tui.text_width import width as width_of
 from dasktop.tui.troubles import Troubles
 
@@ -26,7 +26,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     snapshot
         Threads show where they were read.
     width
-        Cells a line; with ``None`` nothing is cut.
+        Cells a line: what is above the tree is broken into more lines, rows are cut. ``None``: nothing is.
     unicode
         Whether more than ASCII may be printed.
     """
@@ -41,7 +41,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     top = [drawn_with.own(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
     if width is not None:
-        top = [cut(text, width) for text in top]
+        top = [f" {part}" for text in top for part in wrap(text.strip(), width - 1)]
     if not rows:
         return "\n".join([*top, "", drawn_with.own(f"   {empty_words(snapshot)}")])
     layout = _endless_layout(rows) if width is None else fit_layout(width)

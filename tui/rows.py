@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from dasktop.collectors.jobs import has_ended, is_pending, workers_of
+from dasktop.collectors.jobs import has_ended, is_pending
 from dasktop.collectors.model import Job, Snapshot, Task, Thread, Worker
 
 Kind = Literal["job", "array", "task", "worker", "thread", "idle", "outside", "others", "asking"]
 Key = tuple[str | int | None, ...]
 """What a row is known by across snapshots; begins with its kind."""
 
-InJob = tuple[Worker, str | None]
-"""A worker, and the id of the job that it is in."""
+InJob = tuple[Worker, Task | None, str | None]
+"""A worker, the task that it is in, and the id of their job."""
 
 OUTSIDE: Key = ("outside",)
 OTHERS: Key = ("others",)
@@ -69,10 +69,10 @@ def visible_rows(
     ours, others = split_jobs(snapshot, keeps_order=keeps_order)
     rows: list[Row] = []
     if is_flat:
-        placed = [(worker, job.job_id) for job in ours for worker in workers_of(job)]
-        unplaced = [(worker, None) for worker in snapshot.unplaced_workers]
-        for worker, job_id in flat_order([*placed, *unplaced]):
-            _add_workers(rows, (worker,), None, None, 0, is_unfolded, job_id)
+        placed = [(worker, task, job.job_id) for job in ours for task in job.tasks for worker in task.workers]
+        unplaced = [(worker, None, None) for worker in snapshot.unplaced_workers]
+        for worker, task, job_id in flat_order([*placed, *unplaced]):
+            _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
         return rows
     _add_jobs(rows, ours, None, 0, is_unfolded)
     if snapshot.unplaced_workers:

@@ -1,7 +1,6 @@
 """Starts the screen on a feed, and turns its end into the program's."""
 
 import asyncio
-import locale
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.config.remember import remember
 from dasktop.tui.looks import changes, looks_from
 from dasktop.tui.options import USAGE, Refusal
-from dasktop.tui.terminal import forget_told_size
+from dasktop.tui.terminal import forget_told_size, shows_unicode
 
 if TYPE_CHECKING:
     from dasktop.collectors.recording.reader import Recording
@@ -53,7 +52,7 @@ def show(options: Options, config: Config, environment: Mapping[str, str] | None
     app = DasktopApp(
         feed,
         options.read_only,
-        unicode=_shows_unicode(),
+        unicode=shows_unicode(),
         user=own_name(),
         looks=looks_from(config),
         keymap=config.keymap,
@@ -79,7 +78,7 @@ def show_recording(recording: "Recording", config: Config) -> None:
     from dasktop.tui.replay_app import ReplayApp
 
     feed = ReplayFeed(recording)
-    app = ReplayApp(feed, unicode=_shows_unicode(), looks=looks_from(config), keymap=config.keymap)
+    app = ReplayApp(feed, unicode=shows_unicode(), looks=looks_from(config), keymap=config.keymap)
     _run(app, config)
 
 
@@ -124,7 +123,3 @@ def _recorder(options: Options) -> "Recorder | None":
         return Recorder(options.record, redact=options.redact)
     except RecordingError as error:
         raise Refusal(f"--record: {error}", USAGE) from None
-
-
-def _shows_unicode() -> bool:
-    return "utf" in locale.getpreferredencoding(do_setlocale=False).lower()

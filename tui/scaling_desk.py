@@ -160,21 +160,20 @@ class ScalingDesk:
         self._fill_in(AdaptForm)
 
     def give_up(self) -> bool:
-        """Interrupt what is being carried out, and forget what was to come; else clear what is told.
+        """Interrupt what is being carried out, and forget what was to come; and clear what is told of the past.
 
         Returns
         -------
         bool
-            Whether there was any of that.
+            Whether anything was under way, or to come.
         """
         waits, self._more, self._anew = bool(self._more or self._anew), 0, None
         if self.is_at_work:
             self._feed.give_up()
             self._activity.tell("giving up…")
-            return True
-        told = not self._activity.is_clear
-        self._activity.clear()
-        return waits or told
+        else:
+            self._activity.clear()
+        return waits or self.is_at_work
 
     def ask(self, target: Target, remark: str = "") -> None:
         """Show the plan for a target, and carry it out if that is agreed to."""

@@ -33,11 +33,15 @@ _FORMS = (
     (4, 1),
     (6, 2),
     (4, 2),
+    (3, 2),
+    (2, 2),
     (0, 0),
     (0, 1),
     (0, 2),
     (0, 3),
 )
+_TASKS_ROOM = (*(len("1,000 processing  1,000 queued"),) * 2, len("99 processing"))
+
 _LEFT_OUT_FIRST = ("THREADS", "TASKS", "MEM")
 
 
@@ -86,6 +90,8 @@ def title_words(snapshot: Snapshot | None) -> dict[str, str]:
     words = {"address": snapshot.cluster.scheduler_address or "asking the scheduler…"}
     if owner is not None:
         words["owner"] = owner.class_name
+    if owner is not None and owner.adaptive is not None:
+        words["adaptive"] = "adaptive"
     if totals.jobs_running is not None:
         words["jobs"] = _jobs(totals.jobs_running, totals.jobs_pending or 0)
     if totals.workers is not None:
@@ -176,7 +182,7 @@ def _title_forms(words: dict[str, str], sources: Sequence[Source]) -> Iterator[t
     yield left, brief
     yield left, troubled
     # Of a recording, its time and what is in it say more than where it came from.
-    for name in ("address", "workers", "jobs") if "replay" in words else ("workers", "jobs"):
+    for name in ("address", "workers", "jobs") if "replay" in words else ("workers", "jobs", "adaptive"):
         left = {key: text for key, text in left.items() if key != name}
         yield left, troubled
     yield left, []
@@ -193,6 +199,8 @@ class _Gauge(NamedTuple):
     """What is wrong, said behind any words."""
     past: Sequence[float | None] = ()
     """In percent, like `percent`."""
+    room: Sequence[int] = ()
+    """How many cells to keep for each of the words where there are pictures: these would come and go with the words."""
 
 
 def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pasts | None = None) -> list[Piece]:
@@ -206,9 +214,18 @@ def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pas
         gauges = [gauge for gauge in gauges if gauge.name != name]
         for picture_cells, which_words in _FORMS:
             line = _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words)
-            if _cells_of(line) <= cells:
+            spare = sum(_spare(gauge, which_words) for gauge in gauges) if picture_cells else 0
+            if _cells_of(line) + spare <= cells:
                 return line
     return line
+
+
+def _spare(gauge: _Gauge, which_words: int) -> int:
+    """Return how many cells a total's words may yet grow by."""
+    if not gauge.room:
+        return 0
+    words, room = gauge.words[min(which_words, len(gauge.words) - 1)], gauge.room[min(which_words, len(gauge.room) - 1)]
+    return max(0, room - width(words))
 
 
 def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
@@ -247,7 +264,8 @@ def _gauges(snapshot: Snapshot, pasts: Pasts) -> list[_Gauge]:
         _memory(totals)._replace(past=_shares(pasts.memory_bytes, totals.memory_allocated_bytes, 100)),
     ]
     if totals.threads is not None:
-        busy = f"{figures.count(totals.threads_busy)}/{figures.count(totals.threads)}"
+        threads = figures.count(totals.threads)
+        busy = f"{figures.count(totals.threads_busy):>{len(threads)}}/{threads}"
         past = _shares(pasts.threads_busy_percent, totals.threads, 1)
         percent = figures.share(totals.threads_busy, totals.threads) if past else None
         gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), past=past))
@@ -284,7 +302,7 @@ def _tasks(counts: dict[str, int]) -> _Gauge:
     erred = f"{figures.count(counts['erred'])} erred" if counts.get("erred") else ""
     few = words[-1:] if erred else words[:2]
     told = ["  ".join(some) or "none to do" for some in (words, few, few[:1])]
-    return _Gauge("TASKS", None, [*told, ""] if erred else told, trouble=erred)
+    return _Gauge("TASKS", None, [*told, ""] if erred else told, trouble=erred, room=_TASKS_ROOM)
 
 
 def empty_words(snapshot: Snapshot) -> str:

@@ -65,7 +65,7 @@ class Filter:
     """A pattern, as typed: a regular expression or, where it is none, plain text. Capitals matter if there are any.
 
     ``!`` in front takes away what it finds. ``state:pend`` looks at states only; ``finding:`` at what findings name,
-    ``finding:lost`` at those with such a code.
+    ``finding:lost`` at those with such a code. A number alone is meant for a job or a name: it is in many an address.
     """
 
     def __init__(self, pattern: str, snapshot: Snapshot) -> None:
@@ -74,6 +74,7 @@ class Filter:
         named = _FIELD.fullmatch(pattern)
         self._field = named["field"].lower() if named else None
         self._pattern = compiled(named["rest"] if named else pattern)
+        self._is_number = pattern.isdecimal()
         self._of_jobs: dict[str, list[str]] = {}
         self._of_workers: dict[str, list[str]] = {}  # a worker may be named like a job
         for finding in snapshot.findings:
@@ -92,7 +93,8 @@ class Filter:
     def finds_worker(self, worker: Worker) -> bool:
         """Tell whether a worker is meant, by itself or by what one of its threads runs."""
         tasks = (thread.task_key for thread in worker.threads)
-        names = (worker.name, worker.address, worker.host, *tasks)
+        address = None if self._is_number else worker.address
+        names = (worker.name, address, worker.host, *tasks)
         return self._finds((worker.status,), names, self._of_workers.get(worker.name, ()))
 
     def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:

@@ -97,7 +97,7 @@ def _near(scene: Scene, job: Job, worker: Worker | None) -> Suspicion:
         if worker is None
         else (worker.memory_bytes, worker.memory_limit_bytes)
     )
-    share = f"{rounded_percent(used or 0, limit or 1)} % of its {plain_size(limit or 0)}"
+    share = f"{rounded_percent(used or 0, limit or 1)} % or more of its {plain_size(limit or 0)}"
     return Suspicion(
         severity="warning",
         job_id=job.job_id,

@@ -65,7 +65,11 @@ def worker_paused(scene: Scene) -> Iterator[Suspicion]:
         if worker.status != "paused":
             continue
         memory, limit = worker.memory_bytes, worker.memory_limit_bytes
-        at = f" at {rounded_percent(memory, limit)} % of {plain_size(limit)}" if memory is not None and limit else ""
+        at = (
+            f" at {rounded_percent(memory, limit)} % or more of {plain_size(limit)}"
+            if memory is not None and limit
+            else ""
+        )
         yield Suspicion(
             severity="warning",
             job_id=job.job_id if job is not None else None,
@@ -113,4 +117,4 @@ def _is_near_limit(worker: Worker) -> str:
     memory, limit = worker.memory_bytes, worker.memory_limit_bytes
     if memory is None or not limit or 100 * memory < _KILLED_ABOVE_PERCENT * limit:
         return ""
-    return f", and holds {rounded_percent(memory, limit)} % of {plain_size(limit)} again"
+    return f", and holds {rounded_percent(memory, limit)} % or more of {plain_size(limit)} again"

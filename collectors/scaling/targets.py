@@ -13,6 +13,8 @@ def count_from(text: str) -> int:
         It is none; the text says what one looks like.
     """
     text = text.strip()
+    if not text:
+        raise PlanError("a number is missing; one looks like 12")
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         raise PlanError(f"{text!r} is no number; one looks like 12")
     return int(text)
@@ -26,6 +28,8 @@ def memory_from(text: str) -> int:
     PlanError
         It is none, or not above 0.
     """
+    if not text.strip():
+        raise PlanError("an amount is missing; one looks like 200GB or 64GiB")
     from dask.utils import parse_bytes  # importing dask takes a while
 
     try:

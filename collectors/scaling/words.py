@@ -122,6 +122,7 @@ def _through(plan: ScalePlan) -> str:
 def _sizes(before: Size, after: Size) -> list[str]:
     """Return the table of what there is now and then; one column of it where nothing changes."""
     now, then = _cells(before), _cells(after)
+    now["memory"], then["memory"] = _memories(before, after)
     changes = before != after
     rows = [("", "now", "then"), *((name, now[name], then[name]) for name in now)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -133,8 +134,16 @@ def _sizes(before: Size, after: Size) -> list[str]:
 
 def _cells(size: Size) -> dict[str, str]:
     numbers = {"jobs": size.jobs, "workers": size.workers, "threads": size.threads, "cores": size.cores}
-    cells = {name: UNKNOWN if number is None else f"{number:,}" for name, number in numbers.items()}
-    return cells | {"memory": UNKNOWN if size.memory_bytes is None else memory_words(size.memory_bytes)}
+    return {name: UNKNOWN if number is None else f"{number:,}" for name, number in numbers.items()}
+
+
+def _memories(*sizes: Size) -> list[str]:
+    """Return amounts to be compared: all decimal if they are round in that, else all binary."""
+    amounts = [size.memory_bytes for size in sizes]
+    exact = [UNKNOWN if amount is None else memory_words(amount) for amount in amounts]
+    if not any(words.endswith("iB") for words in exact):
+        return exact
+    return [UNKNOWN if amount is None else plain_size(amount) for amount in amounts]
 
 
 def _victim(victim: Victim) -> tuple[str, ...]:
