@@ -62,8 +62,10 @@ def over_time(
         shapes.append(svg.path(_stairs(edges[first : last + 1], tops), class_="granted-edge"))
     known = [(value, of) for value, of in zip(used, granted, strict=True) if value is not None and of]
     mean = sum(value for value, _ in known) / sum(of for _, of in known) if known else 0.0
+    most = max((value for value, _ in known), default=0.0)
     description = (
-        f"On average {100 * mean:.0f}% of what was granted was used; the most at one time was {highest:.1f} {unit}"
+        f"On average {100 * mean:.0f}% of what was granted was used while it was observed; "
+        f"the most at one time was {most:.1f} of {highest:.1f} {unit}"
     )
     return svg.picture(WIDTH, _HEIGHT, name, description, *shapes)
 
