@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from dasktop.collectors import model
+from dasktop.collectors.recording.reader import Recording
 from tests.terminal import Terminal
 
 DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
@@ -59,9 +60,11 @@ def wait_until_nothing_is_left(environment) -> None:
         time.sleep(0.1)
 
 
-def test_snapshot(environment, tmp_path):
+def test_snapshot(environment, tmp_path, tmp_path_factory):
+    recorded = tmp_path_factory.mktemp("recorded") / "demo.gz"
+    command = [*DEMO, "--snapshot", "--record", str(recorded)]
     result = subprocess.run(
-        [*DEMO, "--snapshot"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert not marked(environment), "it left processes behind"
@@ -81,6 +84,11 @@ def test_snapshot(environment, tmp_path):
     assert failed.state == "FAILED"
     assert "ModuleNotFoundError: No module named 'regional_model'" in failed.fate.explanation
     assert snapshot.unplaced_workers == ()
+
+    recording = Recording(str(recorded))
+    assert [*recording.scan()][-1] >= 1
+    assert recording.snapshot(len(recording.entries) - 1) == snapshot
+    recording.close()
 
 
 def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):

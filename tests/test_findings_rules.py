@@ -594,6 +594,8 @@ def test_source_stale():
     (found,) = watch(silent(0), silent(10))
     assert (found.code, found.severity) == ("source-stale", "error")
     assert found.message == "the scheduler does not answer (Connection refused); what is shown is as of 12:00"
+    assert found.advice is not None
+    assert found.advice.startswith("it is asked again")
     assert found.since == TAKEN_AT
     (found,) = watch(silent(0, name="slurm.queue"), silent(10, name="slurm.queue"))
     assert (found.severity, found.message[:29]) == ("warning", "SLURM's queue does not answer")

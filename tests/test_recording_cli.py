@@ -128,6 +128,30 @@ def test_a_cut_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
     assert f"{plain}: cut short in its last line" in one_line(result.stderr)
 
 
+def test_an_edited_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+    plain = tmp_path / "plain"
+    assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
+    lines = plain.read_bytes().split(b"\n")
+    lines[20] = lines[20][:100] + b'"' + lines[20][100:]
+    plain.write_bytes(b"\n".join(lines))
+    result = dasktop("replay", str(plain))
+    assert result.returncode == 0
+    assert "4709" in result.stdout
+    assert f"{plain}: 1 line left out, the first: line 21: " in one_line(result.stderr)
+
+
+def test_a_newer_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+    plain = tmp_path / "plain"
+    assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
+    head, *others = plain.read_bytes().split(b"\n")
+    newer = json.dumps(json.loads(head) | {"recording": 7, "program": "dasktop 9.0"}).encode()
+    plain.write_bytes(b"\n".join([newer, *others]))
+    result = dasktop("replay", str(plain))
+    assert result.returncode == 0
+    assert "4709" in result.stdout
+    assert f"{plain}: written by a newer dasktop" in one_line(result.stderr)
+
+
 @pytest.mark.parametrize("content", ["", "hello\n", "{}\n", None])
 def test_a_foreign_file(content, tmp_path):
     path = tmp_path / "foreign"

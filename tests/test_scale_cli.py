@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
+from dasktop.collectors.recording.reader import Recording
 from tests.dask_processes import Scheduler
 from tests.notebook import CellError, Notebook
 from tests.scaling_clusters import PROGRAM
@@ -88,6 +89,15 @@ def test_dry_run_changes_nothing(cluster):
     assert (text.returncode, text.stderr) == (0, "")
     assert "give back 2 jobs" in text.stdout
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
+
+
+def test_what_a_plan_was_made_of_is_recorded(cluster, tmp_path):
+    path = tmp_path / "recorded.gz"
+    assert cluster.scale("--jobs", "1", "--dry-run", "--record", str(path)).returncode == 0
+    recording = Recording(str(path))
+    assert [*recording.scan()][-1] == 1
+    assert recording.snapshot(0).totals.workers == 6
+    recording.close()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,22 @@ from dasktop.collectors.model import Job, Severity, Worker
 from dasktop.collectors.scaling.words import counted, listed
 from dasktop.collectors.slurm.values import plain_duration
 
-_SOURCES: dict[str, tuple[str, Severity]] = {
-    DASK: ("the scheduler does not answer", "error"),
-    QUEUE: ("SLURM's queue does not answer", "warning"),
-    "slurm.accounting": ("SLURM's accounting does not answer", "info"),
+_SOURCES: dict[str, tuple[str, Severity, str]] = {
+    DASK: (
+        "the scheduler does not answer",
+        "error",
+        "it is asked again; whether its process still runs, its host tells",
+    ),
+    QUEUE: (
+        "SLURM's queue does not answer",
+        "warning",
+        "it is asked again; squeue in a shell tells whether it is slow",
+    ),
+    "slurm.accounting": (
+        "SLURM's accounting does not answer",
+        "info",
+        "it is asked again; how jobs ended is as slurmctld knows it meanwhile",
+    ),
 }
 
 
@@ -69,7 +81,9 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
 def source_stale(scene: Scene) -> Iterator[Suspicion]:
     """Suspect sources that don't answer any more, or never did."""
     for source in scene.snapshot.sources:
-        words, severity = _SOURCES.get(source.name, (f"{source.name} does not answer", "info"))
+        words, severity, advice = _SOURCES.get(
+            source.name, (f"{source.name} does not answer", "info", "it is asked again")
+        )
         if source.state not in ("stale", "error"):
             continue
         since = scene.history.in_trouble_since.get(source.name)
@@ -77,6 +91,7 @@ def source_stale(scene: Scene) -> Iterator[Suspicion]:
         yield Suspicion(
             severity=severity,
             message=f"{words}{f' ({source.error})' if source.error else ''}{shown}",
+            advice=advice,
             began=since,
             about=source.name,
             after_seconds=scene.thresholds.source_stale_seconds,
