@@ -6,7 +6,7 @@ changed is checked column by column, and only the records that it is in are made
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import accumulate, islice, repeat
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 from msgspec.structs import replace
@@ -37,6 +37,8 @@ _COLUMN_TYPES: dict[str, dict[str, Any]] = {
     name: {field: list[of_cell] for field, of_cell in get_type_hints(kind).items()}  # type: ignore[valid-type]
     for name, kind in _KINDS.items()
 }
+_PLACING = (("jobs", "job_id"), ("jobs", "tasks"), ("tasks", "workers"))
+"""The columns by which one knows what is where."""
 _TYPES: dict[str, Any] = {
     name: of_field for name, of_field in get_type_hints(Snapshot).items() if name not in (*_KINDS, UNPLACED)
 }
@@ -45,13 +47,8 @@ Fields = Mapping[str, Container[str]]
 """By level of the tree, some fields."""
 
 
-class Held(NamedTuple):
-    """What a worker holds."""
-
-    job_id: str | None
-    memory_bytes: int | None
-    memory_limit_bytes: int | None
-    spilled_bytes: int | None
+Held = tuple[str | None, int | None, int | None, int | None]
+"""What a worker holds: the job that it is in, and its memory, its limit and what it has spilled, in bytes."""
 
 
 class Whole:
@@ -78,8 +75,8 @@ class Whole:
             "workers": workers,
             "threads": threads,
         }
-        self._job_ids: list[str | None] | None = None
-        """Of each worker, while they are as in the whole snapshot."""
+        self._placed: tuple[list[Any], list[str | None]] | None = None
+        """The job that each worker is in, by what the latest difference told of that."""
 
     def patched(self, told: Document, fields: Fields | None = None) -> Snapshot:
         """Return the snapshot that a difference tells of.
@@ -120,14 +117,15 @@ class Whole:
         workers = changes["workers"]
         if not len(workers):
             return ()
-        has_moved = any(table.has_moved for table in changes.values())
-        job_ids = self._job_ids
-        if has_moved or job_ids is None:
-            job_ids = _job_ids(changes["jobs"], changes["tasks"], len(workers["memory_bytes"]))
-        if not has_moved:
-            self._job_ids = job_ids
-        columns = (msgspec.convert(workers[field], list[int | None]) for field in Held._fields[1:])
-        return tuple(map(Held, job_ids, *columns))
+        memory, limits, spilled = (
+            msgspec.convert(workers[field], list[int | None])
+            for field in ("memory_bytes", "memory_limit_bytes", "spilled_bytes")
+        )
+        told_of_places = [(told.get(name, {}).get("rows"), told.get(name, {}).get("whole")) for name in changes]
+        told_of_places += [told.get(name, {}).get("columns", {}).get(field) for name, field in _PLACING]
+        if self._placed is None or self._placed[0] != told_of_places:  # they are the same ones for minutes
+            self._placed = told_of_places, _job_ids(changes["jobs"], changes["tasks"], len(memory))
+        return tuple(zip(self._placed[1], memory, limits, spilled, strict=True))
 
     def _tree(self, changes: Mapping[str, "_PatchedTable"], fields: Fields | None) -> dict[str, Any]:
         """Return the jobs with all that is in them, and the workers outside SLURM, if anything of them has changed."""
@@ -159,6 +157,8 @@ class _PatchedTable(Mapping[str, Cells]):
         """Where each row was; ``None``: the rows are the same ones."""
         if self.whole is None and "rows" in told:
             self.places = places(told["rows"], len(table.keys))
+        self.new = [number for number, place in enumerate(self.places or ()) if place == NEW]
+        """The rows that were not there before."""
         self._old = table.columns if self.whole is None else self.whole
         self._made: dict[str, Cells] = {}
         if not self.changes.keys() <= self._old.keys():
@@ -175,9 +175,11 @@ class _PatchedTable(Mapping[str, Cells]):
         return self.places is not None or self.whole is not None
 
     @property
-    def changed_fields(self) -> list[str]:
-        """The fields that have changed; one that has fields of its own, once."""
-        return list(dict.fromkeys(name.partition(".")[0] for name in self.changes))
+    def fields_of_old_rows(self) -> list[str]:
+        """The fields that have changed in rows that were there before; one that has fields of its own, once."""
+        new = frozenset(self.new)
+        names = (name for name, told in self.changes.items() if "at" not in told or not new.issuperset(_rows_at(told)))
+        return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
     def put(self, field: str, cells: Cells) -> None:
         """Take in a column that the difference tells nothing of."""
@@ -196,17 +198,17 @@ class _PatchedTable(Mapping[str, Cells]):
             self._made[field] = changed(cells, self.changes[field]) if field in self.changes else cells
         return self._made[field]
 
-    def new_cells(self, field: str, numbers: Sequence[int]) -> Cells:
-        """Return a column's cells in these rows, which are new; mostly without making the whole column."""
+    def new_cells(self, field: str) -> Cells:
+        """Return a column's cells in the new rows, mostly without making the whole column."""
         told = self.changes.get(field)
         if told is None:
-            return [None] * len(numbers)
+            return [None] * len(self.new)
         if field in self._made or "to" not in told:
-            return [self[field][number] for number in numbers]
+            return [self[field][number] for number in self.new]
         if "at" not in told:
-            return [told["to"][number] for number in numbers]
-        at = dict(zip(accumulate(told["at"], lambda place, gap: place + 1 + gap), told["to"], strict=True))
-        return [at.get(number) for number in numbers]
+            return [told["to"][number] for number in self.new]
+        at = dict(zip(_rows_at(told), told["to"], strict=True))
+        return [at.get(number) for number in self.new]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the columns' names."""
@@ -217,13 +219,21 @@ class _PatchedTable(Mapping[str, Cells]):
         return len(self._old)
 
 
+def _rows_at(told: Document) -> Iterator[int]:
+    """Yield the rows that a column's change names."""
+    return accumulate(told["at"], lambda place, gap: place + 1 + gap)
+
+
 def _job_ids(jobs: _PatchedTable, tasks: _PatchedTable, workers: int) -> list[str | None]:
     """Return for each worker the job that it is in; ``None``: it is in none."""
     counts = iter(tasks.get("workers", ()))
     found: list[str | None] = []
     if len(jobs):
-        for job_id, number in zip(jobs["job_id"], jobs["tasks"], strict=True):
-            found += [job_id] * sum(islice(counts, number))
+        for job_id, number in zip(msgspec.convert(jobs["job_id"], list[str]), jobs["tasks"], strict=True):
+            count = sum(islice(counts, number))
+            if count > workers - len(found):
+                raise ValueError("the workers are not as many as the tasks say")
+            found += [job_id] * count
     return found + [None] * (workers - len(found))
 
 
@@ -254,7 +264,7 @@ def _records(
     types = _COLUMN_TYPES[level.name]
     values: dict[str, Sequence[Any]] = {
         field: msgspec.convert(_cells(table, field), types[field])
-        for field in table.changed_fields
+        for field in table.fields_of_old_rows
         if field in types and field != level.children and (fields is None or field in fields)
     }
     if level.children is not None:
@@ -273,11 +283,10 @@ def _new_rows(
     level: Level, table: _PatchedTable, portions: Sequence[tuple[Record, ...]]
 ) -> tuple[Rows, list[tuple[Record, ...]]]:
     """Return the rows that were not there before, and what is below each."""
-    if table.places is None or NEW not in table.places:
+    if not table.new:
         return [], []
-    numbers = [number for number, place in enumerate(table.places) if place == NEW]
-    rows = rows_of({field: table.new_cells(field, numbers) for field in table})
-    return rows, [portions[number] for number in numbers] if level.children else []
+    rows = rows_of({field: table.new_cells(field) for field in table})
+    return rows, [portions[number] for number in table.new] if level.children else []
 
 
 def _new_records(level: Level, rows: Rows, portions: Sequence[tuple[Record, ...]]) -> list[Record]:
