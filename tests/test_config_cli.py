@@ -14,7 +14,7 @@ from dasktop.tui import headless
 from dasktop.tui import scale as scaling
 from dasktop.tui.cli import command
 from dasktop.tui.config import file
-from tests.dask_processes import Scheduler, Workers
+from tests.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 from tests.test_cli import dasktop, one_line
 
 BROKEN = 'theme = "drak"\n[view]\nsort = "cpu"\nflat = 1\n'
@@ -156,11 +156,13 @@ def test_thresholds_from_the_file_reach_the_rules(path: Path) -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny") as workers:
         os.kill(workers.pid, signal.SIGSTOP)
         try:
-            time.sleep(1)
             arguments = ["snapshot", scheduler.address, "--no-slurm", "--fail-on", "warning"]
             assert dasktop(*arguments).returncode == 0
             path.write_text("[thresholds]\nworker_silent_seconds = 0.5\n")
-            result = dasktop(*arguments)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            # Three heartbeats are given to any worker.
+            while (result := dasktop(*arguments)).returncode == 0 and time.monotonic() < deadline:
+                pass
         finally:
             os.kill(workers.pid, signal.SIGCONT)
     assert result.returncode == 4
