@@ -6,8 +6,8 @@ only words stay that dasktop's own source knows; a field that is new to this mod
 """
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cache, cached_property
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
@@ -104,13 +104,12 @@ class Redactor:
         return text if self._is_learning else self._text.redacted(text)
 
     def _record(self, record: R) -> R:
-        kind = type(record).__name__
         new = {}
-        for name in record.__struct_fields__:
+        for name, place in _fields_with_text(type(record)):
             value = getattr(record, name)
-            if value is not None and not isinstance(value, int | float):
-                new[name] = self._value(value, f"{kind}.{name}")
-        return replace(record, **new)
+            if value is not None:
+                new[name] = self._value(value, place)
+        return replace(record, **new) if new and not self._is_learning else record
 
     def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, str):
@@ -123,3 +122,17 @@ class Redactor:
         if isinstance(value, dict):
             return {self._value(key, place): self._value(item, f"{place} values") for key, item in value.items()}
         return value
+
+
+@cache
+def _fields_with_text(kind: type[Record]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that may hold text, at whatever depth; each with its place."""
+    return tuple((name, f"{kind.__name__}.{name}") for name, held in get_type_hints(kind).items() if _may_be_text(held))
+
+
+def _may_be_text(held: Any) -> bool:
+    if get_origin(held) is Literal or held is str or held is Any:
+        return True
+    if isinstance(held, type) and issubclass(held, Record):
+        return bool(_fields_with_text(held))
+    return any(map(_may_be_text, get_args(held)))

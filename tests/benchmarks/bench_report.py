@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_report [RECORDING]
 
-Without a recording, one is made first, of 100 busy jobs for a whole day; that takes a quarter of an hour.
+Without a recording, one is made first, of 100 busy jobs for a whole day; that takes some minutes.
 """
 
 import resource
