@@ -88,6 +88,12 @@ class Story(Told):
         assert self.latest is not None
         return next(job for job in self.latest.jobs if job.job_id == self.job_ids[name])
 
+    def has_ended(self, name: str) -> bool:
+        """Whether it is known when a job has ended; meanwhile, for a moment, nobody may know anything of it."""
+        jobs = self.latest.jobs if self.latest is not None else ()
+        fates = (job.fate for job in jobs if job.job_id == self.job_ids[name])
+        return any(fate is not None and fate.ended_at is not None for fate in fates)
+
     def workers(self) -> dict[str, Worker]:
         jobs = self.latest.jobs if self.latest is not None else ()
         return {worker.name: worker for job in jobs for worker in workers_of(job)}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from distributed import Client
 
-from dasktop.collectors.model import Job, from_json
+from dasktop.collectors.model import from_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
@@ -103,7 +103,7 @@ def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.Com
             ("job-failed", "limit"),
         ):
             story.wait_for_finding(code, name)
-        story.wait_for(lambda: story.job("cancelled").fate is not None and story.job("node").previous_fate is not None)
+        story.wait_for(lambda: story.has_ended("cancelled") and story.job("node").previous_fate is not None)
         for future in (busy, hog):
             future.release()
     ill = story.one_look("error")
@@ -112,12 +112,8 @@ def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.Com
     story.wait_for_finding("source-stale", None)
     story.wait_for_finding("job-failed", "orphan")
     slurm.run("scancel", story.job_ids["silent"], story.job_ids["never"])
-    story.wait_for(lambda: all(has_ended_at_all(story.job(name)) for name in story.job_ids if name != "node"))
+    story.wait_for(lambda: all(story.has_ended(name) for name in story.job_ids if name != "node"))
     return healthy, ill
-
-
-def has_ended_at_all(job: Job) -> bool:
-    return job.fate is not None and job.fate.ended_at is not None
 
 
 def test_a_memory_kill(story):

@@ -219,6 +219,16 @@ def test_while_it_is_suspended_nothing_is_granted_and_nothing_used():
     assert 0 in report.series.cpus_granted
 
 
+def test_how_long_it_was_suspended_slurm_knows_better_than_seldom_looks():
+    life = Life(ended=HOUR, suspended=(610, 1790))
+    job = job_of(life, until=4000, every=60)
+    assert job.core_hours.granted == pytest.approx(12 * (HOUR - 1180) / HOUR, abs=1e-5)
+    parts = [job.core_hours.used, job.core_hours.idle, job.core_hours.without_workers, job.core_hours.unobserved]
+    assert sum(part or 0 for part in parts) == about(job.core_hours.granted)
+    while_it_is = job_of(life, until=1500, every=60)
+    assert while_it_is.core_hours.granted == pytest.approx(12 * 610 / HOUR, abs=12 * 60 / HOUR)
+
+
 def test_while_nodes_are_made_ready_nothing_is_granted():
     """Their start is told anew once they are."""
     snapshots = [

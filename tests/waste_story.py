@@ -60,7 +60,7 @@ class Life:
             state=self.state if ended else self._state(now) if started else "PENDING",
             submitted_at=at(self.submitted),
             started_at=at(self.started) if started and self.started is not None else None,
-            ends_at=None,
+            ends_at=at(self._must_end(now)) if self.suspended and started and not ended else None,
             time_limit_seconds=self.limit_seconds,
             time_left_seconds=None,
             allocated=Allocated(cpus=self.cpus, memory_bytes=self.memory_bytes, gpus=0),
@@ -69,6 +69,12 @@ class Life:
             fate=self._fate() if ended else None,
         )
         return replace(given, **self.values)
+
+    def _must_end(self, now: float) -> float:
+        """Return when its limit ends it: later by as long as it was suspended, once that is over."""
+        begin, end = self.suspended or (0.0, 0.0)
+        was_suspended = max(0.0, end - max(begin, self.started or 0.0)) if now >= end else 0.0
+        return (self.started or 0.0) + self.limit_seconds + was_suspended
 
     def _state(self, now: float) -> str:
         begin, end = self.suspended or (0.0, 0.0)

@@ -12,6 +12,7 @@ from dasktop.collectors.waste.model import JobReport, Lane, SeveralTasks
 from dasktop.collectors.waste.run import Run
 
 _CONFIGURING = "CONFIGURING"
+_RUNNING = "RUNNING"
 _SUSPENDED = "SUSPENDED"
 _SAME_START_SECONDS = 2.0
 """A start that is later than the one told before by so little is the same one, told anew."""
@@ -90,6 +91,8 @@ class JobTally:
             self._note_end(run, job.previous_fate)
         elif job.previous_fate is not None and len(self._runs) > 1:
             self._note_end(self._runs[-2], job.previous_fate)
+        if run.suspended_seconds and job.state == _RUNNING:
+            self._note_resumed(run, job)
         if run.started_at is not None and not is_pending(job):
             run.cpus, run.memory_bytes = sane(job.allocated.cpus), sane(job.allocated.memory_bytes)
 
@@ -166,6 +169,14 @@ class JobTally:
         if fate.ended_at is not None:
             run.ended_at = fate.ended_at.timestamp()
         run.cpu_seconds_by_slurm = higher(run.cpu_seconds_by_slurm, sane(fate.cpu_seconds))
+
+    @staticmethod
+    def _note_resumed(run: Run, job: Job) -> None:
+        """Take in how long a job was suspended: so much later than its limit says SLURM lets it end."""
+        if run.started_at is not None and job.ends_at is not None and job.time_limit_seconds is not None:
+            later_seconds = job.ends_at.timestamp() - run.started_at - job.time_limit_seconds
+            if later_seconds > 0:
+                run.was_suspended(later_seconds)
 
     def _queue_seconds(self, now: float) -> float | None:
         if self._job.submitted_at is None:

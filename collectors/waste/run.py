@@ -82,6 +82,12 @@ class Run:
         if is_observed:
             self.suspended_observed_seconds += seconds
 
+    def was_suspended(self, seconds: float) -> None:
+        """Take in how long SLURM says that it was suspended in all."""
+        if self.suspended_seconds:
+            self.suspended_observed_seconds *= seconds / self.suspended_seconds
+        self.suspended_seconds = seconds
+
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
         """Return how its time was spent, as far as it was observed."""
         if self.started_at is None or self.ended_at is None:
