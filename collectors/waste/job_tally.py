@@ -167,7 +167,7 @@ class JobTally:
     @staticmethod
     def _note_end(run: Run, fate: Fate) -> None:
         if fate.ended_at is not None:
-            run.ended_at = fate.ended_at.timestamp()
+            run.end(fate.ended_at.timestamp())
         run.cpu_seconds_by_slurm = higher(run.cpu_seconds_by_slurm, sane(fate.cpu_seconds))
 
     @staticmethod
@@ -176,7 +176,7 @@ class JobTally:
         if run.started_at is not None and job.ends_at is not None and job.time_limit_seconds is not None:
             later_seconds = job.ends_at.timestamp() - run.started_at - job.time_limit_seconds
             if later_seconds > 0:
-                run.was_suspended(later_seconds)
+                run.suspended_seconds = later_seconds
 
     def _queue_seconds(self, now: float) -> float | None:
         if self._job.submitted_at is None:

@@ -60,6 +60,8 @@ class Run:
     gib: Sum = field(default_factory=Sum)
     """How much memory was in use."""
     cpu_seconds_by_slurm: int | None = None
+    _latest: tuple[Load, float, float] | None = None
+    """What its workers did last, from when on, and for how long."""
 
     @property
     def granted_gib(self) -> float | None:
@@ -70,6 +72,10 @@ class Run:
         """Add what its workers did for so long, from ``begin`` on."""
         if self.first_worker_at is None:
             self.first_worker_at = begin
+        self._latest = load, begin, seconds
+        self._add(load, seconds)
+
+    def _add(self, load: Load, seconds: float) -> None:
         self.with_workers_seconds += seconds
         if load.threads_busy == 0:
             self.without_tasks_seconds += seconds
@@ -82,18 +88,23 @@ class Run:
         if is_observed:
             self.suspended_observed_seconds += seconds
 
-    def was_suspended(self, seconds: float) -> None:
-        """Take in how long SLURM says that it was suspended in all."""
-        if self.suspended_seconds:
-            self.suspended_observed_seconds *= seconds / self.suspended_seconds
-        self.suspended_seconds = seconds
+    def end(self, moment: float) -> None:
+        """Note when it ended: what was seen last stood for the time after it, too, but for no longer than that."""
+        self.ended_at = moment
+        if self._latest is not None:
+            load, begin, seconds = self._latest
+            too_long = min(seconds, begin + seconds - moment)
+            if too_long > 0:
+                self._latest = load, begin, seconds - too_long
+                self._add(load, -too_long)
 
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
         """Return how its time was spent, as far as it was observed."""
         if self.started_at is None or self.ended_at is None:
             return Seconds(None, 0.0, None, self.with_workers_seconds, 0.0, self.without_tasks_seconds)
         start, end = self.started_at, max(self.started_at, self.ended_at)
-        observed = max(0.0, coverage.seconds(start, end) - self.suspended_observed_seconds)
+        elapsed = max(0.0, end - start - self.suspended_seconds)
+        observed = min(elapsed, max(0.0, coverage.seconds(start, end) - self.suspended_observed_seconds))
         with_workers = min(self.with_workers_seconds, observed)
         waiting: float | None = observed - with_workers
         if self.first_worker_at is not None:
@@ -101,7 +112,7 @@ class Run:
             if coverage.begins_at(self.first_worker_at) and self.first_worker_at - start > longest_gap_seconds:
                 waiting = None
         return Seconds(
-            elapsed=max(0.0, end - start - self.suspended_seconds),
+            elapsed=elapsed,
             observed=observed,
             waiting=waiting,
             with_workers=with_workers,
