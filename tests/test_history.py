@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -105,6 +105,7 @@ def test_a_picture() -> None:
     st.sampled_from([UNICODE, ASCII]),
     st.none() | st.floats(0, 1e15),
 )
+@example([1.0], 1, UNICODE, 2.2250738585072014e-308)
 def test_a_picture_is_as_wide_as_it_has_to_be(
     points: list[float | None], cells: int, glyphs: object, top: float | None
 ) -> None:

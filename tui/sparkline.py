@@ -19,6 +19,6 @@ def sparkline(points: Sequence[float | None], cells: int, glyphs: Glyphs, top: f
     full = top or max((point for point in shown if point is not None), default=0)
     highest = len(glyphs.levels) - 1
     return "".join(
-        " " if point is None else glyphs.levels[min(highest, round(highest * point / full)) if full > 0 else 0]
+        " " if point is None else glyphs.levels[round(highest * min(1.0, point / full)) if full > 0 else 0]
         for point in shown
     ).rjust(max(0, cells))
