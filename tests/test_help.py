@@ -32,7 +32,14 @@ async def help_of(screen: Screen) -> dict[str, str]:
     await screen.press("escape")
     lines = [line for line in content.splitlines() if line]
     keys_cells = max(len(line) - len(line.split("  ")[-1]) for line in lines)
-    return {line[keys_cells:]: line[:keys_cells].strip() for line in lines}
+    told: list[tuple[str, str]] = []
+    for line in lines:
+        keys, words = line[:keys_cells].strip(), line[keys_cells:]
+        if keys:
+            told.append((keys, words))
+        else:
+            told[-1] = (told[-1][0], f"{told[-1][1]} {words}")  # goes on below
+    return {words: keys for keys, words in told}
 
 
 async def open_picker(screen: Screen) -> None:
@@ -238,3 +245,13 @@ async def test_at_the_start_the_picker_says_that_leaving_it_quits() -> None:
         assert "q quit" in str(screen.app.screen.query_one(".box").border_subtitle)
         assert "choose this one" in await help_of(screen)
         assert isinstance(screen.app.screen, Picker)
+
+
+async def test_what_needs_a_second_line_stays_in_its_column() -> None:
+    async with running((60, 15)) as screen:
+        await screen.show(everyday())
+        await screen.press("question_mark")
+        lines = str(screen.app.screen.query_one(Static).content).splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith("n N "))
+        assert lines[first].index("go to what") == lines[first + 1].index("the one before") > 0
+        assert max(map(width, lines)) <= 60

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -17,11 +18,14 @@ from dasktop.tui.column_table import COLUMNS, ColumnName
 from dasktop.tui.glyphs import Glyphs
 from dasktop.tui.help_rows import HelpGroups
 from dasktop.tui.keys import ANYWHERE, keys_words
-from dasktop.tui.text_width import fit, width
+from dasktop.tui.text_width import fit, width, wrap
 
 Table = tuple[tuple[str, str], ...]
 
 _KEYS_CELLS = 9
+_CELLS = 76
+_CELLS_AROUND = 5
+"""A border, a blank at each side, and a scrollbar."""
 
 _EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "left")
 MARKS = (
@@ -60,7 +64,12 @@ class Help(Box[None]):
         """Build the text."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "dasktop"
-            yield Static(help_text(self._tables, self._glyphs))
+            yield Static()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay the text out for the width that there is."""
+        cells = min(_CELLS, event.size.width) - _CELLS_AROUND
+        self.query_one(Static).update(help_text(self._tables, cells, self._glyphs))
 
 
 def tables_about(screen: Screen[Any]) -> list[Table]:
@@ -85,12 +94,13 @@ def _tables_of(node: DOMNode, found: Sequence[Bound]) -> Iterator[Table]:
             yield tuple((keys_words(of_row, _KEYS_CELLS), words) for words, of_row in rows if of_row)
 
 
-def help_text(tables: Sequence[Table], glyphs: Glyphs) -> Content:
-    """Return the text: tables, their left column in bold."""
-    widest = max((width(left) for table in tables for left, _ in table), default=0)
+def help_text(tables: Sequence[Table], cells: int, glyphs: Glyphs) -> Content:
+    """Return the text, so many cells wide: tables, their left column in bold, their right one in the lines it takes."""
+    indent = max((width(left) for table in tables for left, _ in table), default=0) + 2
     parts: list[Content | tuple[str, str] | str] = []
     for number, table in enumerate(tables):
         parts.append("\n" if number else "")
         for left, right in table:
-            parts += [(glyphs.own(fit(left, widest + 2)), "bold"), f"{glyphs.own(right)}\n"]
+            words = f"\n{' ' * indent}".join(wrap(right, max(1, cells - indent)))
+            parts += [(glyphs.own(fit(left, indent)), "bold"), f"{glyphs.own(words)}\n"]
     return Content.assemble(*parts).rstrip()
