@@ -80,3 +80,13 @@ async def test_while_one_types_the_key_line_tells_what_ends_it() -> None:
         assert "? help" not in line
         await screen.press("escape", "question_mark")
         assert screen.lines_of(KeyLine) == before, "under a box it stays"
+
+
+@pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)
+async def test_no_key_is_told_that_would_be_typed(size) -> None:
+    async with running(size) as screen:
+        await screen.show(everyday())
+        await screen.press("slash")
+        assert screen.lines_of(KeyLine)[0].split() == ["enter", "keep", "esc", "clear"]
+        await screen.press("enter")
+        assert "+ more" in screen.lines_of(KeyLine)[0]

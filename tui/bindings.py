@@ -7,6 +7,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from dasktop.tui.key_names import shown
 from dasktop.tui.keys import KEYS, Key
 
 
@@ -53,13 +54,21 @@ class Bound(NamedTuple):
 def bound_now(screen: Screen[Any]) -> list[Bound]:
     """Return all that can be done by a key with an id on this screen now, what is in focus before what is around it.
 
-    What Textual has for a key that isn't enabled is among it; what isn't there now is not.
+    What Textual has for a key that isn't enabled is among it; what isn't there now is not, nor what is typed.
     """
     found: dict[tuple[DOMNode, str], dict[str, ActiveBinding]] = {}
     for key, active in screen.active_bindings.items():
-        if active.binding.id is not None:
+        if active.binding.id is not None and not _is_typed(key, active, screen):
             found.setdefault((active.node, active.binding.id), {})[key] = active
     return [_bound(key_id, active) for (_, key_id), active in found.items()]
+
+
+def _is_typed(key: str, active: ActiveBinding, screen: Screen[Any]) -> bool:
+    """Tell whether a key goes into the field in focus. Textual (8.2) doesn't know what ``plus`` or ``slash`` type."""
+    character = shown(key)
+    if screen.focused in (None, active.node) or active.binding.priority or len(character) > 1:
+        return False
+    return character.isascii() and screen.focused.check_consume_key(key, character)
 
 
 def _bound(key_id: str, active: Mapping[str, ActiveBinding]) -> Bound:
