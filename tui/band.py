@@ -30,11 +30,12 @@ def band_lines(
     keymap: Keymap = NO_KEYMAP,
 ) -> list[list[Piece]]:
     """Return a line a kind of finding, at most so many; the last one tells where to read what had no room."""
+    room = cells - 1  # at the right too, as in the header
     kinds = _kinds(findings)[:most]
     keys = {**({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
     parts = [_parts(kind, keys, keymap) for kind in kinds]
     more = len(findings) - sum(map(len, kinds))
-    is_cut = any(width(text + end) > cells for text, end in parts) or any(len(kind) > 1 for kind in kinds)
+    is_cut = any(width(text + end) > room for text, end in parts) or any(len(kind) > 1 for kind in kinds)
     all_key = first_key("findings", keymap)
     hint = f"  (+{more:,} more: {all_key})" if more else ""
     if is_cut and not more and cells >= _HINT_FROM_CELLS:
@@ -42,7 +43,7 @@ def band_lines(
     lines = []
     for number, ((finding, *_), (text, end)) in enumerate(zip(kinds, parts, strict=True), start=1):
         end += hint if number == len(kinds) else ""
-        text = cut(text, max(0, cells - width(end))) + end
+        text = cut(text, max(0, room - width(end))) + end
         lines.append([Piece(glyphs.own(text), ROLES[finding.severity])])
     return lines
 
