@@ -268,7 +268,7 @@ def _gauges(snapshot: Snapshot, pasts: Pasts) -> list[_Gauge]:
         busy = f"{figures.count(totals.threads_busy):>{len(threads)}}/{threads}"
         past = _shares(pasts.threads_busy_percent, totals.threads, 1)
         percent = figures.share(totals.threads_busy, totals.threads) if past else None
-        gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), past=past))
+        gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), "quiet", past=past))
     if snapshot.cluster.task_counts is not None:
         gauges.append(_tasks(snapshot.cluster.task_counts))
     return gauges
