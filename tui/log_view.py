@@ -19,6 +19,7 @@ from dasktop.tui.columns import Piece
 from dasktop.tui.glyphs import Glyphs
 from dasktop.tui.help_rows import HelpGroups
 from dasktop.tui.log_rows import LogRows, Place, Row, settled
+from dasktop.tui.log_tones import tone
 from dasktop.tui.log_window import LogWindow
 from dasktop.tui.text_width import cut, width
 from dasktop.tui.theme import strip, styles_of
@@ -222,12 +223,12 @@ class LogView(Widget, can_focus=True):
         if isinstance(look.row, str):
             text = self._glyphs.own(cut(f"   {look.row}", cells))
             return strip([Piece(text, "quiet")], cells, self.app.theme)
-        style = self._style_of(look)
+        style = self._style_of(look.row, is_hit=look.is_hit)
         return Strip(list(self._segments(look.row, look))).adjust_cell_length(cells, style)
 
     def _segments(self, row: Row, look: _Drawn) -> Iterator[Segment]:
         """Yield a row's text, with what was found bold: in the line that is pointed out, beside its being reversed."""
-        style, key = self._style_of(look), styles_of(self.app.theme).of["key"]
+        style, key = self._style_of(row, is_hit=look.is_hit), styles_of(self.app.theme).of["key"]
         at = row.first
         for found in look.pattern.finditer(row.text) if look.pattern is not None else ():
             first, last = max(found.start(), at), min(found.end(), row.last)
@@ -237,9 +238,9 @@ class LogView(Widget, can_focus=True):
                 at = last
         yield Segment(self._glyphs.own(row.text[at : row.last]), style)
 
-    def _style_of(self, look: _Drawn) -> Style:
+    def _style_of(self, row: Row, *, is_hit: bool) -> Style:
         styles = styles_of(self.app.theme)
-        return styles.selected if look.is_hit else styles.of["text"]
+        return styles.selected if is_hit else styles.of[tone(row.text)]
 
     # -- keys
 
