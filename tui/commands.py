@@ -80,7 +80,7 @@ class CommandBox(CommandPalette):
     }
     CommandBox #--input, CommandBox #--input.--list-visible { border: none; }
     CommandBox CommandInput, CommandBox CommandInput:focus { border: none; height: 1; padding: 0; }
-    CommandBox SearchIcon { margin: 0; }
+    CommandBox SearchIcon { margin: 0; color: $border; }
     CommandBox #--results { overlay: none; }
     CommandBox LoadingIndicator { display: none; }
     CommandBox CommandList { border: none; max-height: 1fr; background: $background; scrollbar-size-vertical: 1; }
