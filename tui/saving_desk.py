@@ -18,6 +18,8 @@ from dasktop.tui.box import Box
 from dasktop.tui.help_rows import HelpGroups
 from dasktop.tui.picture import picture_of
 
+_QUESTION = "Save what is shown now to a new file in the current directory: a picture (SVG), or the snapshot (JSON)."
+
 
 class SaveBox(Box[str | None]):
     """Asks what to save. Answers with ``picture`` or ``snapshot``, or with nothing."""
@@ -27,8 +29,8 @@ class SaveBox(Box[str | None]):
     SaveBox > Vertical { width: 62; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(
-        save_picture="dismiss('picture')",
-        save_snapshot="dismiss('snapshot')",
+        save_picture=("dismiss('picture')", "picture"),
+        save_snapshot=("dismiss('snapshot')", "snapshot"),
         leave="dismiss(None)",
         back=("dismiss(None)", "leave it"),
     )
@@ -37,7 +39,7 @@ class SaveBox(Box[str | None]):
     def compose(self) -> ComposeResult:
         """Build the box."""
         with Vertical(classes="box"):
-            yield Static(Content("Save what is shown now to a new file in the current directory."))
+            yield Static(Content(_QUESTION))
 
 
 class SavingDesk:
