@@ -23,7 +23,7 @@ check: $(READY) ## lint, types, and who may import whom
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
 
-screenshots: $(READY) ## the README's pictures, from a recorded run
+screenshots: $(READY) ## the README's pictures, SVG and PNG, from a recorded run
 	@$(BIN)/python -m tests.screenshots
 
 format: $(READY) ## put the code into shape

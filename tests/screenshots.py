@@ -1,47 +1,129 @@
-"""Draws the README's pictures from a recorded real run (``make screenshots``): the screen itself, in SVG.
+"""Draws the README's pictures (``make screenshots``): the screen itself on the recorded run, as SVG and as PNG.
 
-The pictures are of the program, not of a drawing: the recorded snapshot goes through the same screen as a live one.
+The pictures are of the program, not of a drawing: what was recorded goes through the same screen as what is live.
 """
 
 import asyncio
+import hashlib
 import os
+import struct
 import sys
 import time
+import zlib
 from pathlib import Path
+from typing import NamedTuple
 
-from dasktop.collectors import model
-from dasktop.tui.app import DasktopApp
 from dasktop.tui.picture import picture_of
-from tests.fake_feed import FakeFeed
+from tests.scenes import SCENES, app_for, play, recorded
 
 REPOSITORY = Path(__file__).parents[1]
-RECORDED = REPOSITORY / "tests" / "fixtures" / "snapshots" / "cluster.json"
 FOLDER = REPOSITORY / "screenshots"
-SIZE = (110, 30)
+MADE_FROM = "made from"
+"""The key of a PNG's text that tells which SVG it was made from."""
+_AFTER_HEADER = 33
+"""A PNG's signature and its first chunk take so many bytes."""
 
-# What one presses to see it: down to the first worker, and into it.
-TREE = ("down", "down", "right")
+FONT = "DejaVu Sans Mono"
+"""It has all characters that the screen uses; most fonts lack some, and others would not stand straight with it."""
+FONT_FILES = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
+FONT_FOLDERS = (
+    "/usr/share/fonts/truetype/dejavu",  # Debian
+    "/usr/share/fonts/dejavu-sans-mono-fonts",  # Fedora
+    "/usr/share/fonts/TTF",  # Arch
+    "/opt/homebrew/share/fonts",
+    "~/Library/Fonts",
+    "~/.local/share/fonts",
+)
 
 
-async def draw_tree() -> str:
-    """Return the picture of the tree, as SVG."""
-    feed = FakeFeed()
-    app = DasktopApp(feed)
-    os.environ["TZ"] = "UTC"  # the screen shows local times, and the pictures are the same everywhere
+class Picture(NamedTuple):
+    """One of the pictures, named as its scene is."""
+
+    columns: int
+    lines: int
+
+
+PICTURES = {
+    "tree": Picture(112, 26),
+    "beside": Picture(150, 29),
+    "anatomy": Picture(112, 18),
+    "scale": Picture(112, 26),
+    "findings": Picture(112, 20),
+}
+
+
+class NoFontError(Exception):
+    """The font that the pictures are drawn in isn't installed."""
+
+
+async def draw(name: str) -> str:
+    """Return a picture as SVG: the same, to the byte, wherever it is drawn."""
+    os.environ["TZ"] = "UTC"  # the screen shows local times
     time.tzset()
-    async with app.run_test(size=SIZE) as pilot:
-        feed.hand_over(model.from_json(RECORDED.read_bytes()))
-        await pilot.pause()
-        await pilot.press(*TREE)
-        await pilot.pause()
+    scene, picture = SCENES[name], PICTURES[name]
+    app = app_for(scene)
+    async with app.run_test(size=picture, notifications=True) as pilot:
+        await play(pilot, scene, recorded())
         return picture_of(app)
+
+
+def png_of(svg: str, fonts: list[Path]) -> bytes:
+    """Return a picture as PNG, which says what it was made from."""
+    from resvg_py import svg_to_bytes
+
+    files = [str(font) for font in fonts]
+    png = bytes(svg_to_bytes(svg_string=svg, font_files=files, skip_system_fonts=True, monospace_family=FONT))
+    text = f"{MADE_FROM}\0sha256 {digest(svg)}".encode("latin-1")
+    return png[:_AFTER_HEADER] + _chunk(b"tEXt", text) + png[_AFTER_HEADER:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def digest(svg: str) -> str:
+    """Return what tells one SVG from another."""
+    return hashlib.sha256(svg.encode()).hexdigest()
+
+
+def made_from(png: bytes) -> str | None:
+    """Return the digest of the SVG that a PNG was made from, if it says so."""
+    at = 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        key, _, value = png[at + 8 : at + 8 + length].partition(b"\0")
+        if kind == b"tEXt" and key.decode("latin-1") == MADE_FROM:
+            return value.decode("latin-1").removeprefix("sha256 ")
+        at += 12 + length
+    return None
+
+
+def fonts() -> list[Path]:
+    """Return the files of the font.
+
+    Raises
+    ------
+    NoFontError
+        It isn't installed, where fonts usually are.
+    """
+    for folder in map(Path, FONT_FOLDERS):
+        files = [folder.expanduser() / name for name in FONT_FILES]
+        if all(file.exists() for file in files):
+            return files
+    raise NoFontError(f"the pictures are drawn in {FONT}: apt-get install fonts-dejavu-core")
 
 
 def main() -> None:
     """Write the pictures."""
-    picture = FOLDER / "tree.svg"
-    picture.write_text(asyncio.run(draw_tree()))
-    sys.stdout.write(f"{picture.relative_to(REPOSITORY)}\n")
+    try:
+        drawn_in = fonts()
+    except NoFontError as error:
+        sys.exit(f"make screenshots: {error}")
+    for name in PICTURES:
+        svg = asyncio.run(draw(name))
+        (FOLDER / f"{name}.svg").write_text(svg)
+        (FOLDER / f"{name}.png").write_bytes(png_of(svg, drawn_in))
+        sys.stdout.write(f"screenshots/{name}.svg, .png\n")
 
 
 if __name__ == "__main__":

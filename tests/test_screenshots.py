@@ -1,22 +1,48 @@
-"""The README's pictures show the program as it is, and fetch nothing."""
+"""The README's pictures show the program as it is, belong together, and fetch nothing."""
 
 import re
-from html import unescape
+
+import pytest
 
 from tests import screenshots
+from tests.picture_text import lines_of
+
+README = (screenshots.REPOSITORY / "README.md").read_text()
 
 
-def words(svg: str) -> list[str]:
-    """Return what a picture says, without the ids that each drawing makes anew."""
-    return [unescape(text).replace("\xa0", " ") for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+@pytest.fixture(autouse=True)
+def _put_back(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")  # which drawing sets
 
 
-async def test_the_tree_is_what_the_program_draws(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")  # put back afterwards
-    committed = (screenshots.FOLDER / "tree.svg").read_text()
-    assert words(committed) == words(await screenshots.draw_tree()), "run: make screenshots"
+@pytest.mark.parametrize("name", screenshots.PICTURES)
+async def test_a_picture_is_what_the_program_draws(name):
+    kept = (screenshots.FOLDER / f"{name}.svg").read_text()
+    drawn = await screenshots.draw(name)
+    assert lines_of(drawn) == lines_of(kept), "run: make screenshots"
+    assert drawn == kept, "the colours are others; run: make screenshots"
 
 
-def test_pictures_fetch_nothing():
-    for picture in screenshots.FOLDER.glob("*.svg"):
-        assert "url(http" not in picture.read_text().replace('"', ""), picture.name
+@pytest.mark.parametrize("name", screenshots.PICTURES)
+def test_a_png_shows_what_its_svg_shows(name):
+    svg, png = (screenshots.FOLDER / f"{name}.{ending}" for ending in ("svg", "png"))
+    assert screenshots.made_from(png.read_bytes()) == screenshots.digest(svg.read_text()), "run: make screenshots"
+
+
+def test_there_is_no_other_picture():
+    named = {f"{name}.{ending}" for name in screenshots.PICTURES for ending in ("svg", "png")}
+    assert {path.name for path in screenshots.FOLDER.iterdir()} == named
+
+
+def test_the_readme_shows_pictures_that_are_there():
+    shown = re.findall(r"\(screenshots/([^)]*)\)", README)
+    assert shown
+    assert all((screenshots.FOLDER / name).exists() for name in shown)
+
+
+@pytest.mark.parametrize("name", screenshots.PICTURES)
+def test_a_picture_fetches_nothing(name):
+    svg = (screenshots.FOLDER / f"{name}.svg").read_text()
+    assert "url(http" not in svg.replace('"', "")
+    assert "@font-face" not in svg
+    assert "href" not in svg
