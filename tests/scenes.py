@@ -20,7 +20,7 @@ from dasktop.collectors.model import Snapshot
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.replay_app import ReplayApp
+from dasktop.tui.replay.app import ReplayApp
 from tests.fake_feed import FakeFeed
 from tests.picture_text import lines_of
 

@@ -7,9 +7,9 @@ from textual.widget import Widget
 
 from dasktop.collectors.model import Snapshot
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import ColumnHeads, Header
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.header.widgets import ColumnHeads, Header
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.tree.table import TreeTable
 from tests.fake_feed import FakeFeed
 
 SIZES = [(60, 15), (80, 24), (120, 40), (300, 100)]

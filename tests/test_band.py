@@ -3,9 +3,9 @@
 import pytest
 
 from dasktop.collectors.model import Finding
-from dasktop.tui.band import band_lines
-from dasktop.tui.glyphs import ASCII, UNICODE
-from dasktop.tui.text_width import width
+from dasktop.tui.header.band import band_lines
+from dasktop.tui.terminal.glyphs import ASCII, UNICODE
+from dasktop.tui.terminal.text_width import width
 
 
 def finding(message: str = "job 4711 is lost", **values: object) -> Finding:

@@ -6,11 +6,11 @@ import sys
 import pytest
 from textual.command import CommandList
 
-from dasktop.tui.commands import CommandBox, commands_on
-from dasktop.tui.keys import KEYS, MOVES, SCREEN, TREE
-from dasktop.tui.log_screen import LogScreen
-from dasktop.tui.palettes import DEFAULT_PALETTE, PALETTES
-from dasktop.tui.text_width import width
+from dasktop.tui.boxes.commands import CommandBox, commands_on
+from dasktop.tui.keys.table import KEYS, MOVES, SCREEN, TREE
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.terminal.text_width import width
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import everyday
 
@@ -141,7 +141,8 @@ async def test_a_remapped_key_is_shown_and_opens_it() -> None:
 
 def test_the_screen_starts_without_it() -> None:
     program = (
-        "import sys, dasktop.tui.run; print('dasktop.tui.commands' in sys.modules, 'dasktop.tui.help' in sys.modules)"
+        "import sys, dasktop.tui.run; "
+        "print(*(f'dasktop.tui.boxes.{name}' in sys.modules for name in ('commands', 'help')))"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert told.stdout.split() == ["False", "False"]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.findings.thresholds import Thresholds
 from dasktop.collectors.options import Options
-from dasktop.tui.column_table import COLUMNS, DEFAULT_COLUMNS
 from dasktop.tui.config import file
 from dasktop.tui.config.config import Config, config_from
 from dasktop.tui.config.document import document
@@ -29,8 +28,9 @@ from dasktop.tui.config.settings import (
     THEME,
     THRESHOLD_SETTINGS,
 )
-from dasktop.tui.keys import KEYS, keys_of
-from dasktop.tui.palettes import PALETTES
+from dasktop.tui.keys.table import KEYS, keys_of
+from dasktop.tui.terminal.palettes import PALETTES
+from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS
 
 PATH = "/home/ann/.config/dasktop/config.toml"
 

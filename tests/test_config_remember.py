@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.tui.column_table import COLUMNS
 from dasktop.tui.config import file
 from dasktop.tui.config.document import document
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, FLAT, REVERSE, SORT, THEME
 from dasktop.tui.looks import AS_EVER, Looks, changes, looks_from, without_filter
-from dasktop.tui.palettes import PALETTES
-from dasktop.tui.view import View
+from dasktop.tui.terminal.palettes import PALETTES
+from dasktop.tui.tree.column_table import COLUMNS
+from dasktop.tui.tree.view import View
 
 VALUES = {THEME: "dark", SORT: "cpu", COLUMNS_SHOWN: ("cpu", "node"), FILTER: 'a"\\d#'}
 

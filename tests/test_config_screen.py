@@ -2,16 +2,16 @@
 
 from textual.widgets import Input
 
+from dasktop.tui.boxes.help import Help
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.settings import FLAT
-from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import ColumnHeads
-from dasktop.tui.help import Help
-from dasktop.tui.keys import Keymap
+from dasktop.tui.header.widgets import ColumnHeads
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.keys.table import Keymap
 from dasktop.tui.looks import AS_EVER, Looks, changes
-from dasktop.tui.replay_app import ReplayApp
-from dasktop.tui.view import View
+from dasktop.tui.replay.app import ReplayApp
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.view import View
 from tests.fake_feed import FakeFeed
 from tests.screen import Screen, running
 from tests.snapshots import everyday

@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model import Allocated, Fate, Finding, Job, Snapshot, Transfers, Used, Worker
-from dasktop.tui.details import sections, subject, title
-from dasktop.tui.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.details.prose import Fact, Section, Split, Trend, Words, lay_out
+from dasktop.tui.details.sections import sections, subject, title
+from dasktop.tui.details.stack import Stack
 from dasktop.tui.history import History
-from dasktop.tui.prose import Fact, Section, Split, Trend, Words, lay_out
-from dasktop.tui.rows import Row, visible_rows
-from dasktop.tui.stack import Stack
-from dasktop.tui.text_width import width
+from dasktop.tui.terminal.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.terminal.text_width import width
+from dasktop.tui.tree.rows import Row, visible_rows
 from tests.screen import HOSTILE
 from tests.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 

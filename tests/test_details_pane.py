@@ -11,11 +11,11 @@ from textual.widget import Widget
 from dasktop.collectors.lookups import Answer, CallStack
 from dasktop.collectors.model import Finding
 from dasktop.tui.activity import Activity
-from dasktop.tui.details_body import DetailsBody, place
-from dasktop.tui.details_pane import DetailsPane
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import ColumnHeads, Header
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.details.body import DetailsBody, place
+from dasktop.tui.details.pane import DetailsPane
+from dasktop.tui.header.widgets import ColumnHeads, Header
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.tree.table import TreeTable
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
 

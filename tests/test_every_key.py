@@ -13,24 +13,24 @@ from dasktop.collectors.logs import follower
 from dasktop.collectors.lookups import Answer, BatchScript, CallStack, JobFiles
 from dasktop.collectors.model import Finding, Snapshot
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.tui.anatomy_page import AnatomyPage
-from dasktop.tui.column_box import ColumnBox
-from dasktop.tui.commands import CommandBox
-from dasktop.tui.details_body import DetailsBody
-from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.findings_page import FindingsPage
-from dasktop.tui.go_to import GoTo
-from dasktop.tui.header import ColumnHeads
-from dasktop.tui.help import Help
-from dasktop.tui.job_script import JobScriptPage
-from dasktop.tui.keys import KEYS, keys_of
-from dasktop.tui.log_screen import LogScreen
-from dasktop.tui.picker import Picker
-from dasktop.tui.plan_box import PlanBox
-from dasktop.tui.question import Question
-from dasktop.tui.saving_desk import SaveBox
-from dasktop.tui.scale_form import AdaptForm, ScaleForm
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.boxes.anatomy_page import AnatomyPage
+from dasktop.tui.boxes.commands import CommandBox
+from dasktop.tui.boxes.findings_page import FindingsPage
+from dasktop.tui.boxes.help import Help
+from dasktop.tui.boxes.job_script import JobScriptPage
+from dasktop.tui.boxes.picker import Picker
+from dasktop.tui.boxes.question import Question
+from dasktop.tui.boxes.saving_desk import SaveBox
+from dasktop.tui.details.body import DetailsBody
+from dasktop.tui.header.widgets import ColumnHeads
+from dasktop.tui.keys.table import KEYS, keys_of
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.replay.go_to import GoTo
+from dasktop.tui.scaling.form import AdaptForm, ScaleForm
+from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.tree.column_box import ColumnBox
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.table import TreeTable
 from tests.recordings import life
 from tests.screen import Screen, running
 from tests.snapshots import busy_job, cluster, ended, pending, snapshot, task, thread, worker

@@ -3,9 +3,9 @@
 import pytest
 from textual.widgets import Input
 
-from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.table import TreeTable
 from tests.screen import Screen, running
 from tests.snapshots import everyday
 

@@ -4,11 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model import Finding, Snapshot
-from dasktop.tui.findings_page import findings_lines
-from dasktop.tui.glyphs import UNICODE
-from dasktop.tui.header import FindingsBand, Header
-from dasktop.tui.page import Reading
-from dasktop.tui.text_width import width
+from dasktop.tui.boxes.findings_page import findings_lines
+from dasktop.tui.boxes.page import Reading
+from dasktop.tui.header.widgets import FindingsBand, Header
+from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.tui.terminal.text_width import width
 from tests.screen import HOSTILE, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, snapshot, source, worker
 

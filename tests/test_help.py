@@ -5,20 +5,20 @@ from textual.widgets import Input, Static
 
 from dasktop.collectors.feed import Choice
 from dasktop.collectors.lookups import Answer, BatchScript, JobFiles, OutputFiles
-from dasktop.tui.anatomy_page import AnatomyPage
-from dasktop.tui.box import Box
-from dasktop.tui.column_box import ColumnBox
-from dasktop.tui.findings_page import FindingsPage
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.help import MARKS, Help
-from dasktop.tui.job_script import JobScriptPage
-from dasktop.tui.log_screen import LogScreen
-from dasktop.tui.picker import Picker
-from dasktop.tui.plan_box import PlanBox
-from dasktop.tui.question import Question
-from dasktop.tui.saving_desk import SaveBox
-from dasktop.tui.scale_form import AdaptForm, ScaleForm
-from dasktop.tui.text_width import width
+from dasktop.tui.boxes.anatomy_page import AnatomyPage
+from dasktop.tui.boxes.box import Box
+from dasktop.tui.boxes.findings_page import FindingsPage
+from dasktop.tui.boxes.help import MARKS, Help
+from dasktop.tui.boxes.job_script import JobScriptPage
+from dasktop.tui.boxes.picker import Picker
+from dasktop.tui.boxes.question import Question
+from dasktop.tui.boxes.saving_desk import SaveBox
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.scaling.form import AdaptForm, ScaleForm
+from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.terminal.text_width import width
+from dasktop.tui.tree.column_box import ColumnBox
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import everyday
 from tests.test_switching_screen import BOTH

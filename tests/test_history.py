@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Snapshot
 from dasktop.tui import history
-from dasktop.tui.glyphs import ASCII, UNICODE
+from dasktop.tui.header.sparkline import sparkline
 from dasktop.tui.history import CLUSTER, POINTS, SECONDS_PER_POINT, History, Past
-from dasktop.tui.sparkline import sparkline
+from dasktop.tui.terminal.glyphs import ASCII, UNICODE
 from tests.snapshots import GIB, TAKEN_AT, job, snapshot, source, task, thread, worker
 
 WORKER = ("worker", "tcp://10.1.0.7/a")

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from dasktop.collectors.lookups import Answer, BatchScript
 from dasktop.collectors.model import Allocated
-from dasktop.tui.anatomy_page import AnatomyPage
-from dasktop.tui.job_script import JobScriptPage
-from dasktop.tui.page import Reading
+from dasktop.tui.boxes.anatomy_page import AnatomyPage
+from dasktop.tui.boxes.job_script import JobScriptPage
+from dasktop.tui.boxes.page import Reading
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, cluster, job, pending, snapshot, task, worker
 

@@ -5,10 +5,10 @@ from itertools import chain, combinations
 
 import pytest
 
-from dasktop.tui import help_rows
-from dasktop.tui.help_rows import HelpRow
-from dasktop.tui.key_names import shown
-from dasktop.tui.keys import (
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.help_rows import HelpRow
+from dasktop.tui.keys.names import shown
+from dasktop.tui.keys.table import (
     ANYWHERE,
     KEYS,
     LIVE_ONLY,

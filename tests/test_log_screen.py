@@ -13,10 +13,10 @@ from dasktop.collectors.logs.model import LogWish
 from dasktop.collectors.lookups import Answer, JobFiles, OutputFiles, Question
 from dasktop.collectors.model import Fate
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.log_screen import LogScreen
-from dasktop.tui.log_title import LogTitle
-from dasktop.tui.log_view import LogView
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.logs.title import LogTitle
+from dasktop.tui.logs.view import LogView
+from dasktop.tui.tree.table import TreeTable
 from tests.fake_feed import FakeFeed
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import job, snapshot

@@ -3,8 +3,8 @@
 import pytest
 from rich.style import Style
 
-from dasktop.tui.log_tones import tone
-from dasktop.tui.log_view import LogView
+from dasktop.tui.logs.tones import tone
+from dasktop.tui.logs.view import LogView
 from tests.test_log_screen import log_of
 
 

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from dasktop.collectors.model import Finding
-from dasktop.tui.cells import cells
-from dasktop.tui.columns import fit_layout, heads, line
-from dasktop.tui.glyphs import UNICODE
+from dasktop.tui.header.summary import Pasts, summary_lines
 from dasktop.tui.plain import plain_tree
-from dasktop.tui.rows import visible_rows
-from dasktop.tui.summary import Pasts, summary_lines
-from dasktop.tui.text_width import cut, cut_left, cut_middle, fit, settle, width
+from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.tui.terminal.text_width import cut, cut_left, cut_middle, fit, settle, width
+from dasktop.tui.tree.cells import cells
+from dasktop.tui.tree.columns import fit_layout, heads, line
+from dasktop.tui.tree.rows import visible_rows
 from tests.snapshots import (
     NO_CLUSTER,
     TAKEN_AT,

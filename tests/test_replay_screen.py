@@ -13,14 +13,14 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.activity import Activity
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.go_to import GoTo, moment_from
-from dasktop.tui.header import Header
-from dasktop.tui.help import Help
-from dasktop.tui.replay_app import ReplayApp
-from dasktop.tui.text_width import width
-from dasktop.tui.time_line import TimeLine, line_bounds, time_line
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.boxes.help import Help
+from dasktop.tui.header.widgets import Header
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.replay.app import ReplayApp
+from dasktop.tui.replay.go_to import GoTo, moment_from
+from dasktop.tui.replay.time_line import TimeLine, line_bounds, time_line
+from dasktop.tui.terminal.text_width import width
+from dasktop.tui.tree.table import TreeTable
 from tests.recordings import life
 
 LIFE = list(life(jobs=2, count=400))

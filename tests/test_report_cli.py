@@ -90,7 +90,7 @@ def test_what_snapshot_watch_printed_is_a_recording_too(tmp_path):
 
 
 def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.report.MOST_READ", 61)
+    monkeypatch.setattr("dasktop.tui.report.command.MOST_READ", 61)
     whole, some = (
         json.loads(dasktop("report", str(plain), "--json").stdout),
         json.loads(report(str(plain), "--json").stdout),
@@ -103,7 +103,7 @@ def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
 
 
 def test_a_peak_of_memory_counts_also_in_a_snapshot_that_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.report.MOST_READ", 61)
+    monkeypatch.setattr("dasktop.tui.report.command.MOST_READ", 61)
     short = Life(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
     path = tmp_path / "run"
     write_all(str(path), watch([short], 1800, every=10.0), redact=False)

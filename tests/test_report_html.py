@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from dasktop.collectors.text import clean
 from dasktop.collectors.waste import Report, Tally
-from dasktop.tui import svg
-from dasktop.tui.report_axis import TimeAxis, ValueAxis
-from dasktop.tui.report_html import html_report
-from dasktop.tui.report_lanes import MOST_LANES
+from dasktop.tui.report import svg
+from dasktop.tui.report.axis import TimeAxis, ValueAxis
+from dasktop.tui.report.html import html_report
+from dasktop.tui.report.lanes import MOST_LANES
 from tests.test_report_text import busy_day, busy_day_once, many, one_look, report_of
 from tests.waste_story import Life, look
 

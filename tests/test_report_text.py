@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Allocated
 from dasktop.collectors.waste import Report, Tally
-from dasktop.tui.report_text import WIDTH, plain_report
-from dasktop.tui.text_width import width
+from dasktop.tui.report.text import WIDTH, plain_report
+from dasktop.tui.terminal.text_width import width
 from tests.snapshots import GIB
 from tests.waste_story import Life, look, watch
 

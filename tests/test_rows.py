@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Allocated, Snapshot, Used
 from dasktop.tui import figures
-from dasktop.tui.bars import bar
-from dasktop.tui.cells import Cells, cells
-from dasktop.tui.folds import Folds
-from dasktop.tui.glyphs import ASCII, UNICODE
-from dasktop.tui.rows import OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.header.bars import bar
+from dasktop.tui.terminal.glyphs import ASCII, UNICODE
+from dasktop.tui.tree.cells import Cells, cells
+from dasktop.tui.tree.folds import Folds
+from dasktop.tui.tree.rows import OTHERS, OUTSIDE, Key, Row, visible_rows
 from tests.snapshots import (
     GIB,
     NO_CLUSTER,
@@ -562,7 +562,7 @@ class TestBars:
 def test_headless() -> None:
     """Rows and plain text are for pipes too: no part of a screen may come with them."""
     code = (
-        "import sys, dasktop.tui.plain, dasktop.tui.rows;"
+        "import sys, dasktop.tui.plain, dasktop.tui.tree.rows;"
         "print([name for name in sys.modules if name.split('.')[0] in ('textual', 'rich')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)

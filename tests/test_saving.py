@@ -11,7 +11,7 @@ from dasktop.collectors import saving
 from dasktop.collectors.model import from_json, to_json
 from dasktop.collectors.saving import Saved, Saver
 from dasktop.tui.activity import Activity
-from dasktop.tui.saving_desk import SaveBox
+from dasktop.tui.boxes.saving_desk import SaveBox
 from tests.screen import Screen, running
 from tests.snapshots import everyday, job, snapshot
 

@@ -10,15 +10,15 @@ from textual.widgets import Input
 from dasktop.collectors.findings import find
 from dasktop.collectors.model import Adaptive, Finding, Job, Snapshot
 from dasktop.collectors.scaling.model import Outcome, Progress
-from dasktop.tui import plan_box
 from dasktop.tui.activity import Activity
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import FindingsBand
-from dasktop.tui.help import Help
-from dasktop.tui.plan_box import PlanBox
-from dasktop.tui.question import Question
-from dasktop.tui.scale_form import AdaptForm, ScaleForm
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.boxes.help import Help
+from dasktop.tui.boxes.question import Question
+from dasktop.tui.header.widgets import FindingsBand
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.scaling import plan_box
+from dasktop.tui.scaling.form import AdaptForm, ScaleForm
+from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.tree.table import TreeTable
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, busy_job, cluster, ended, job, pending, snapshot, source, task, worker
 

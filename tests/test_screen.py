@@ -15,11 +15,11 @@ from dasktop.collectors.feed import Candidate, Choice, Failure
 from dasktop.collectors.model import Snapshot
 from dasktop.tui.activity import Activity
 from dasktop.tui.app import DasktopApp, SnapshotArrived
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import ColumnHeads, Header
-from dasktop.tui.help import Help
-from dasktop.tui.picker import Candidates, Picker
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.boxes.help import Help
+from dasktop.tui.boxes.picker import Candidates, Picker
+from dasktop.tui.header.widgets import ColumnHeads, Header
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.tree.table import TreeTable
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import (
     NO_CLUSTER,
@@ -407,7 +407,7 @@ class TestWhateverHappens:
         def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("dasktop.tui.tree_desk.visible_rows", fail)
+        monkeypatch.setattr("dasktop.tui.tree.desk.visible_rows", fail)
         app = running()
         with pytest.raises(ZeroDivisionError):
             async with app as screen:

@@ -11,9 +11,9 @@ from dasktop.collectors.lookups import Answer, CallStack
 from dasktop.collectors.model import Finding, Snapshot
 from dasktop.collectors.scaling.model import Outcome
 from dasktop.tui.activity import Activity
-from dasktop.tui.details_pane import DetailsPane
-from dasktop.tui.header import FindingsBand
-from dasktop.tui.picker import Candidates, Picker
+from dasktop.tui.boxes.picker import Candidates, Picker
+from dasktop.tui.details.pane import DetailsPane
+from dasktop.tui.header.widgets import FindingsBand
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, cluster, job, snapshot, task, thread, worker
 

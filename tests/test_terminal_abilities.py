@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.tui.terminal import shows_unicode
+from dasktop.tui.terminal.abilities import shows_unicode
 
 
 @pytest.mark.parametrize("value", ["C", "POSIX"])

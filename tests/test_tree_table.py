@@ -10,11 +10,11 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from dasktop.collectors.model import Snapshot
-from dasktop.tui.glyphs import UNICODE
-from dasktop.tui.rows import Key, Row, visible_rows
-from dasktop.tui.selection import reselect
-from dasktop.tui.theme import styles_of
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.tui.terminal.theme import styles_of
+from dasktop.tui.tree.rows import Key, Row, visible_rows
+from dasktop.tui.tree.selection import reselect
+from dasktop.tui.tree.table import TreeTable
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, task, worker
 
 TASK = ("task", "4709", "batch", 0)
@@ -297,7 +297,7 @@ class TestDrawing:
             assert app.table.rendered == 1
 
     async def test_of_41000_rows_only_those_on_the_screen_are_worked_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from dasktop.tui import tree_table
+        from dasktop.tui.tree import table as tree_table
 
         worked_out = 0
         cells = tree_table.cells

@@ -3,10 +3,10 @@
 from msgspec.structs import replace
 
 from dasktop.collectors.model import Finding, Severity
-from dasktop.tui.header import FindingsBand
+from dasktop.tui.header.widgets import FindingsBand
 from dasktop.tui.plain import plain_tree
-from dasktop.tui.rows import Row, visible_rows
-from dasktop.tui.troubles import Troubles
+from dasktop.tui.tree.rows import Row, visible_rows
+from dasktop.tui.tree.troubles import Troubles
 from tests.screen import running
 from tests.snapshots import busy_job, job, snapshot, worker
 

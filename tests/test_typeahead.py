@@ -8,8 +8,8 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
-from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.table import TreeTable
 from tests.screen import Screen, running
 from tests.snapshots import everyday
 

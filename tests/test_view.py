@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Finding, Job, Snapshot
 from dasktop.collectors.patterns import compiled
-from dasktop.tui.column_table import COLUMNS
-from dasktop.tui.findings_walk import places_of
-from dasktop.tui.rows import OTHERS, OUTSIDE, Key, visible_rows
-from dasktop.tui.view import View, flat_order, seen
+from dasktop.tui.tree.column_table import COLUMNS
+from dasktop.tui.tree.findings_walk import places_of
+from dasktop.tui.tree.rows import OTHERS, OUTSIDE, Key, visible_rows
+from dasktop.tui.tree.view import View, flat_order, seen
 from tests.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 
 

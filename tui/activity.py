@@ -1,9 +1,9 @@
 """The line that tells what is going on, and what came of a key. Takes no room while there is nothing."""
 
-from dasktop.tui.columns import Piece, Role
-from dasktop.tui.glyphs import Glyphs
-from dasktop.tui.lines import Lines
-from dasktop.tui.text_width import cut, width, wrap
+from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.terminal.lines import Lines
+from dasktop.tui.terminal.text_width import cut, width, wrap
+from dasktop.tui.tree.columns import Piece, Role
 
 MOST_LINES = 3
 

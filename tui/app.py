@@ -11,18 +11,20 @@ from dasktop.collectors.feed import Event, Failure, Feed
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.saving import Saved
 from dasktop.collectors.scaling.model import Outcome, Progress
-from dasktop.tui import help_rows
 from dasktop.tui.activity import Activity
-from dasktop.tui.bindings import bindings
-from dasktop.tui.clipboard import copy
-from dasktop.tui.details_body import DetailsBody
-from dasktop.tui.filter_line import FilterLine
-from dasktop.tui.footer import KeyLine
-from dasktop.tui.header import ColumnHeads, FindingsBand, Header
-from dasktop.tui.help_rows import HelpGroups
+from dasktop.tui.boxes.page import Page
+from dasktop.tui.boxes.question import Question
+from dasktop.tui.boxes.saving_desk import SavingDesk
+from dasktop.tui.boxes.switching_desk import SwitchingDesk
+from dasktop.tui.details.body import DetailsBody
+from dasktop.tui.header.widgets import ColumnHeads, FindingsBand, Header
 from dasktop.tui.history import History
-from dasktop.tui.keys import NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.log_desk import LogDesk
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bindings
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.keys.table import NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.logs.desk import LogDesk
 from dasktop.tui.looks import AS_EVER, Looks
 from dasktop.tui.lookups import LookUps
 from dasktop.tui.messages import (
@@ -36,16 +38,14 @@ from dasktop.tui.messages import (
     StepArrived,
     message_for,
 )
-from dasktop.tui.page import Page
-from dasktop.tui.question import Question
-from dasktop.tui.rows import name_of
-from dasktop.tui.saving_desk import SavingDesk
-from dasktop.tui.scaling_desk import ScalingDesk
+from dasktop.tui.scaling.desk import ScalingDesk
 from dasktop.tui.staleness import with_stale_workers
-from dasktop.tui.switching_desk import SwitchingDesk
-from dasktop.tui.terminal_app import TerminalApp
-from dasktop.tui.tree_desk import TreeDesk
-from dasktop.tui.tree_table import TreeTable
+from dasktop.tui.terminal.app import TerminalApp
+from dasktop.tui.terminal.clipboard import copy
+from dasktop.tui.tree.desk import TreeDesk
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.rows import name_of
+from dasktop.tui.tree.table import TreeTable
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
@@ -373,21 +373,21 @@ class DasktopApp(TerminalApp):
 
     def action_anatomy(self) -> None:
         """Show how the selected row's job came about."""
-        from dasktop.tui.anatomy_page import AnatomyPage
+        from dasktop.tui.boxes.anatomy_page import AnatomyPage
 
         if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
 
     def action_findings(self) -> None:
         """Show all that is wrong, whole."""
-        from dasktop.tui.findings_page import FindingsPage
+        from dasktop.tui.boxes.findings_page import FindingsPage
 
         if self._snapshot is not None:
             self.push_screen(FindingsPage(self._snapshot, self._glyphs))
 
     def action_job_script(self) -> None:
         """Show the script of the selected row's job."""
-        from dasktop.tui.job_script import JobScriptPage
+        from dasktop.tui.boxes.job_script import JobScriptPage
 
         if (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))

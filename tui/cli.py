@@ -23,7 +23,7 @@ from dasktop.tui.options import (
     sound_config,
     watching_options,
 )
-from dasktop.tui.terminal import can_show_screen
+from dasktop.tui.terminal.abilities import can_show_screen
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -232,7 +232,7 @@ def report(source: str | None, as_json: bool, html: str | None, **common: Any) -
 
     Of a RECORDING, all that it holds; of a cluster that runs, what one look and SLURM's accounting tell.
     """
-    from dasktop.tui import report as reporting
+    from dasktop.tui.report import command as reporting
 
     reporting.report(source, common, as_json=as_json, html=html)
 

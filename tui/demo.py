@@ -19,7 +19,7 @@ from dasktop.tui import headless
 from dasktop.tui.config.config import Config
 from dasktop.tui.options import Refusal
 from dasktop.tui.recording import recording
-from dasktop.tui.terminal import can_show_screen
+from dasktop.tui.terminal.abilities import can_show_screen
 
 NODES, CPUS_PER_NODE, MEMORY_PER_NODE_MB = 3, 4, 4000
 RUNNING_JOBS_WANTED = NODES  # of the two jobs more than nodes one fails, and one stays pending

@@ -23,7 +23,7 @@ from dasktop.tui.fail_on import check
 from dasktop.tui.options import NO_SCHEDULER, USAGE, Refusal
 from dasktop.tui.plain import plain_tree
 from dasktop.tui.recording import recording
-from dasktop.tui.terminal import shows_unicode
+from dasktop.tui.terminal.abilities import shows_unicode
 
 # With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
 SLURM_TIMEOUT_SECONDS = 6.0

@@ -14,7 +14,7 @@ from math import isnan, nan
 from typing import NamedTuple
 
 from dasktop.collectors.model import Snapshot, Worker
-from dasktop.tui.rows import Key, keyed_tasks
+from dasktop.tui.tree.rows import Key, keyed_tasks
 
 CLUSTER: Key = ("cluster",)
 THREADS: Key = ("cluster", "threads")

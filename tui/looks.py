@@ -2,12 +2,12 @@
 
 from typing import Any, NamedTuple, cast
 
-from dasktop.tui.column_table import SortName
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.setting import Setting
 from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, FLAT, NO_SORT, REVERSE, SORT, THEME
-from dasktop.tui.palettes import DEFAULT_PALETTE
-from dasktop.tui.view import View
+from dasktop.tui.terminal.palettes import DEFAULT_PALETTE
+from dasktop.tui.tree.column_table import SortName
+from dasktop.tui.tree.view import View
 
 
 class Looks(NamedTuple):

@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, Worker
-from dasktop.tui.cells import Cells, cells
-from dasktop.tui.columns import INDENT, Layout, Piece, endless_layout, fit_layout, heads, line
-from dasktop.tui.finding_words import words
-from dasktop.tui.glyphs import glyphs
-from dasktop.tui.rows import Key, Row, visible_rows
+from dasktop.tui.boxes.finding_words import words
+from dasktop.tui.header.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
 from dasktop.tui.staleness import with_stale_workers
-from dasktop.tui.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
-from dasktop.tui.text_width import settle, wrap
-from dasktop.tui.text_width import width as width_of
-from dasktop.tui.troubles import Troubles
+from dasktop.tui.terminal.glyphs import glyphs
+from dasktop.tui.terminal.text_width import settle, wrap
+from dasktop.tui.terminal.text_width import width as width_of
+from dasktop.tui.tree.cells import Cells, cells
+from dasktop.tui.tree.columns import INDENT, Layout, Piece, endless_layout, fit_layout, heads, line
+from dasktop.tui.tree.rows import Key, Row, visible_rows
+from dasktop.tui.tree.troubles import Troubles
 
 _ENDLESS = 1_000_000
 

@@ -11,7 +11,7 @@ from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.tui.config.config import Config
 from dasktop.tui.options import USAGE, Refusal, check_recording
-from dasktop.tui.terminal import can_show_screen
+from dasktop.tui.terminal.abilities import can_show_screen
 
 if TYPE_CHECKING:
     from dasktop.collectors.recording.reader import Recording

@@ -18,7 +18,7 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.config.remember import remember
 from dasktop.tui.looks import changes, looks_from
 from dasktop.tui.options import USAGE, Refusal
-from dasktop.tui.terminal import forget_told_size, shows_unicode
+from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode
 
 if TYPE_CHECKING:
     from dasktop.collectors.recording.reader import Recording
@@ -75,7 +75,7 @@ def show_recording(recording: "Recording", config: Config) -> None:
         The screen itself failed, and Textual has told how; or a signal ended it.
     """
     from dasktop.collectors.recording.replay import ReplayFeed
-    from dasktop.tui.replay_app import ReplayApp
+    from dasktop.tui.replay.app import ReplayApp
 
     feed = ReplayFeed(recording)
     app = ReplayApp(feed, unicode=shows_unicode(), looks=looks_from(config), keymap=config.keymap)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.waste import FIELDS, Tally, report_json, usual_seconds
-from dasktop.tui.report import MOST_READ
-from dasktop.tui.report_html import html_report
-from dasktop.tui.report_text import plain_report
+from dasktop.tui.report.command import MOST_READ
+from dasktop.tui.report.html import html_report
+from dasktop.tui.report.text import plain_report
 from tests.benchmarks.bench_recording import SNAPSHOTS_A_DAY, write
 
 JOBS = 100

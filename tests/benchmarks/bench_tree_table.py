@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from dasktop.collectors.feed import Event
 from dasktop.collectors.model import Snapshot
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.rows import visible_rows
+from dasktop.tui.tree.rows import visible_rows
 from tests.fake_feed import FakeFeed
 from tests.snapshots import TAKEN_AT, busy_job, snapshot
 

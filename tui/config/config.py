@@ -10,7 +10,7 @@ from dasktop.tui.config.keymap import clashes, names_of
 from dasktop.tui.config.setting import Setting, title
 from dasktop.tui.config.settings import KEY_SETTINGS, KEYS_SECTION, SECTIONS, SETTINGS, THRESHOLD_SETTINGS
 from dasktop.tui.config.values import WrongValueError, said, short
-from dasktop.tui.keys import Keymap
+from dasktop.tui.keys.table import Keymap
 
 T = TypeVar("T")
 

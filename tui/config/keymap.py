@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 
 from dasktop.tui.config.values import WrongValueError, said
-from dasktop.tui.key_names import named, shown
-from dasktop.tui.keys import KEYS, TOGETHER, Keymap, keys_of
+from dasktop.tui.keys.names import named, shown
+from dasktop.tui.keys.table import KEYS, TOGETHER, Keymap, keys_of
 
 _FIXED = frozenset({"ctrl+c", "ctrl+l", "ctrl+z", "tab", "shift+tab"})
 """Bound without an id, everywhere; but for what has them by default."""

@@ -1,0 +1,1 @@
+"""What opens over the tree: pages, questions, and what they show."""

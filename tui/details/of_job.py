@@ -1,0 +1,166 @@
+"""All that a snapshot tells about a job: why it waits or how it ended, what it uses, when, and of what. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from dasktop.collectors.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
+from dasktop.collectors.model import Evidence, Job, Snapshot
+from dasktop.collectors.slurm.reasons import HELD, reason_of
+from dasktop.tui import figures
+from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
+from dasktop.tui.history import Past
+from dasktop.tui.moments import moment, span, zone
+from dasktop.tui.tree.columns import FULL_PERCENT, Role
+
+_MOST_NODES = 24
+
+EVIDENCE_WORDS: dict[Evidence, str] = {
+    "owner": "the cluster's own map of names to jobs",
+    "environment": "the workers' own environment",
+    "job_script": "the job's script names this scheduler",
+    "name": "inferred: a worker's name holds the job's id",
+    "host": "inferred: the only job of yours on a worker's host",
+}
+
+
+def job_sections(job: Job, snapshot: Snapshot, past: Past) -> list[Section]:
+    """Return the sections, the most telling first."""
+    now = snapshot.taken_at
+    sections = []
+    if has_ended(job):
+        sections.append(Section("ENDED", list(_fate(job, now))))
+    elif is_pending(job):
+        sections.append(Section("WAITS", list(waiting_entries(job, now))))
+    else:
+        sections.append(Section("USE", list(_use(job, past))))
+    return [
+        *sections,
+        Section(f"TIMES ({zone(now)})", list(_times(job, now))),
+        Section("ASKED FOR" if is_pending(job) else "ALLOCATION", list(_allocation(job))),
+        Section("WHOSE", list(_whose(job, snapshot))),
+    ]
+
+
+def waiting_entries(job: Job, now: datetime) -> Iterator[Entry]:
+    """Yield why a job waits, in words where the reason is known, and what can be done about it."""
+    reason = reason_of(job.reason)
+    yield Fact("because", why(job), "text" if reason is None else "waiting")
+    if reason is not None:
+        if job.reason != reason.code:
+            yield Fact("", f"SLURM says: {job.reason}", "quiet")
+        if reason.code not in HELD and reason.cures_by_waiting is False:
+            yield Fact("", "Waiting alone does not cure this.", "bad")
+        if reason.advice:
+            yield Fact("to do", reason.advice.replace("JOBID", shown_id(job)))
+    start = job.expected_start_at
+    if start is not None and start > now:
+        yield Fact("starts", f"about {moment(start, now)}, in {span((start - now).total_seconds())}")
+    elif is_pending(job):
+        yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has not worked it out)")
+
+
+def why(job: Job) -> str:
+    """Return why a job waits, as half a sentence."""
+    if job.reason is None:
+        return "SLURM has not told yet"
+    reason = reason_of(job.reason)
+    return f"SLURM says: {job.reason}" if reason is None else f"{reason.meaning} ({reason.code})"
+
+
+def _fate(job: Job, now: datetime) -> Iterator[Entry]:
+    fate = job.fate
+    if fate is None:
+        yield Fact("how", f"as {job.state}; accounting has not told more yet")
+        return
+    is_plain = fate.state.startswith(("COMPLETED", "CANCELLED"))
+    yield Fact("how", fate.explanation, "text" if is_plain else "bad")
+    yield Fact("state", fate.state)
+    yield Fact("when", moment(fate.ended_at, now))
+    if fate.exit_code is not None:
+        yield Fact("exit code", str(fate.exit_code))
+    if fate.signal:
+        yield Fact("signal", str(fate.signal))
+    asked = figures.bytes_text(job.allocated.memory_bytes)
+    yield Fact("highest", f"{figures.bytes_text(fate.max_rss_bytes)} resident, of any one task; the job had {asked}")
+
+
+def _use(job: Job, past: Past) -> Iterator[Entry]:
+    cpus, memory = job.allocated.cpus, job.allocated.memory_bytes
+    workers = tuple(workers_of(job))
+    cpu_share = figures.share(job.used.cpu_percent, None if cpus is None else 100 * cpus)
+    memory_share = figures.share(job.used.memory_bytes, memory)
+    role: Role = "full" if (memory_share or 0) >= FULL_PERCENT else "memory"
+    yield Trend(
+        "CPU",
+        past.cpu_percent,
+        None if cpus is None else 100 * cpus,
+        f"{figures.percent_text(cpu_share):>4} of {figures.UNKNOWN if cpus is None else figures.plural(cpus, 'CPU')}",
+        "cpu",
+    )
+    yield Trend(
+        "memory",
+        past.memory_bytes,
+        memory,
+        f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(memory)}",
+        role,
+    )
+    expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
+    is_short = job.workers_expected is not None and len(workers) < job.workers_expected
+    yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
+    nthreads = [worker.nthreads for worker in workers]
+    threads = sum(number for number in nthreads if number is not None) if None not in nthreads else None
+    yield Fact("threads", f"{figures.count(job.used.threads_busy)} busy of {figures.count(threads)}")
+    for label, values in (
+        ("executing", [worker.executing for worker in workers]),
+        ("queued", [worker.queued for worker in workers]),
+        ("results", [worker.stored for worker in workers]),
+    ):
+        known = [value for value in values if value is not None]
+        yield Fact(label, figures.count(sum(known) if known else None))
+
+
+def _times(job: Job, now: datetime) -> Iterator[Entry]:
+    yield Fact("submitted", moment(job.submitted_at, now))
+    if is_pending(job):
+        if job.submitted_at is not None:
+            yield Fact("waits for", span((now - job.submitted_at).total_seconds()))
+    else:
+        waited = ""
+        if job.submitted_at is not None and job.started_at is not None:
+            waited = f", after waiting {span((job.started_at - job.submitted_at).total_seconds())}"
+        yield Fact("started", moment(job.started_at, now) + waited)
+    if not has_ended(job) and not is_pending(job):
+        yield Fact("ends", f"{moment(job.ends_at, now)} at the latest" if job.ends_at else figures.UNKNOWN)
+        yield Fact("left", figures.time_left(job.time_left_seconds))
+    yield Fact("limit", figures.duration(job.time_limit_seconds))
+
+
+def _allocation(job: Job) -> Iterator[Entry]:
+    granted = job.allocated
+    yield Fact("CPUs", figures.count(granted.cpus))
+    yield Fact("memory", figures.bytes_text(granted.memory_bytes))
+    if granted.gpus:
+        yield Fact("GPUs", figures.count(granted.gpus))
+    if not is_pending(job):
+        more = len(job.nodes) - _MOST_NODES
+        nodes = " ".join(job.nodes[:_MOST_NODES]) + (f" and {figures.count(more)} more" if more > 0 else "")
+        yield Fact("nodes", nodes or figures.UNKNOWN)
+    yield Fact("partition", job.partition or figures.UNKNOWN)
+    yield Fact("QOS", job.qos or figures.UNKNOWN)
+
+
+def _whose(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
+    yield Fact("user", job.user or figures.UNKNOWN)
+    yield Fact("account", job.account or figures.UNKNOWN)
+    if (array_task := array_task_of(job)) is not None:
+        yield Fact("array", f"{array_task}, of array {job.array_job_id}")
+    if job.het_job_id is not None:
+        yield Fact("het job", f"a part of {job.het_job_id}")
+    owner = snapshot.cluster.owner
+    for name, job_id in (owner.job_ids if owner else {}).items():
+        if job_id == job.job_id:
+            yield Fact("known as", name)
+    if job.evidence:
+        yield Fact("how known", "; ".join(EVIDENCE_WORDS[kind] for kind in job.evidence))
+    elif snapshot.cluster.scheduler_id is not None:
+        yield Words("Nothing ties this job to the cluster.")

@@ -1,0 +1,179 @@
+"""All that a snapshot tells about one row, as sections to lay out: what is wrong first, then how it goes. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import cast
+
+from dasktop.collectors.jobs import is_pending, number_of_jobs, seats, workers_of
+from dasktop.collectors.model import Finding, Job, Snapshot, Task, Thread, Worker
+from dasktop.tui import figures
+from dasktop.tui.boxes.finding_words import finding_entries
+from dasktop.tui.details.of_job import job_sections, why
+from dasktop.tui.details.of_worker import thread_sections, worker_sections
+from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
+from dasktop.tui.details.stack import Stack
+from dasktop.tui.history import History, Past
+from dasktop.tui.tree.columns import FULL_PERCENT, Role
+from dasktop.tui.tree.rows import Row
+
+_MOST_REASONS = 6
+
+
+def subject(row: Row, snapshot: Snapshot) -> Row:
+    """Return the row with what it stands for taken from the snapshot: a row may show a part of it only."""
+    match row.kind:
+        case "job":
+            found = (job for job in snapshot.jobs if job.job_id == row.key[1])
+            return row._replace(shows=next(found, row.shows))
+        case "worker":
+            workers = (worker for _, worker in seats(snapshot) if worker.address == row.key[1])
+            return row._replace(shows=next(workers, row.shows))
+        case _:
+            return row
+
+
+def title(row: Row) -> str:
+    """Return what the details are about; not settled."""
+    match row.kind:
+        case "job":
+            job = cast("Job", row.shows)
+            return " ".join(filter(None, ("job", job.job_id, job.name)))
+        case "task":
+            task = cast("Task", row.shows)
+            number = figures.UNKNOWN if task.task_id is None else task.task_id
+            return f"task {figures.UNKNOWN if task.step_id is None else task.step_id}.{number} of job {row.key[1]}"
+        case "worker":
+            return f"worker {cast('Worker', row.shows).name}"
+        case "thread":
+            thread = cast("Thread", row.shows)
+            return f"thread {thread.native_id}"
+        case "array":
+            return f"array {row.key[1]}"
+        case "idle":
+            return "idle threads"
+        case "outside":
+            return "workers outside SLURM"
+        case "others":
+            return "other jobs of yours"
+        case "asking":
+            return "threads"
+
+
+def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack) -> list[Section]:
+    """Return what there is to tell about a row.
+
+    Parameters
+    ----------
+    row
+        As `subject` returns it.
+    stack
+        The call stack that was asked for, whosever it is.
+    """
+    past = history.of(row.key)
+    match row.kind:
+        case "job":
+            job = cast("Job", row.shows)
+            names = {worker.name for worker in workers_of(job)}
+            told = [found for found in snapshot.findings if found.job_id == job.job_id or found.worker in names]
+            return [_findings(told, snapshot.taken_at), *job_sections(job, snapshot, past)]
+        case "task":
+            task = cast("Task", row.shows)
+            names = {worker.name for worker in task.workers}
+            told = [found for found in snapshot.findings if found.worker in names]
+            return [_findings(told, snapshot.taken_at), *_task_sections(task, past)]
+        case "worker":
+            worker = cast("Worker", row.shows)
+            told = [found for found in snapshot.findings if found.worker == worker.name]
+            within = next((of for of, other in seats(snapshot) if other.address == worker.address), None)
+            return [
+                _findings(told, snapshot.taken_at),
+                *worker_sections(worker, within.job_id if within is not None else None, past),
+            ]
+        case "thread":
+            worker = cast("Worker", row.within)
+            return thread_sections(cast("Thread", row.shows), worker, past, stack)
+        case _:
+            return _group_sections(row)
+
+
+def _findings(findings: Sequence[Finding], now: datetime) -> Section:
+    return Section("", [entry for finding in findings for entry in finding_entries(finding, now)])
+
+
+def _task_sections(task: Task, past: Past) -> list[Section]:
+    about = [
+        Fact("step", figures.UNKNOWN if task.step_id is None else task.step_id),
+        Fact("task id", figures.UNKNOWN if task.task_id is None else str(task.task_id)),
+        Fact("node", task.node or figures.UNKNOWN),
+        Fact("pid", figures.UNKNOWN if task.pid is None else str(task.pid)),
+        Fact("highest", f"{figures.bytes_text(task.max_rss_bytes)} resident, of any one task of the step"),
+    ]
+    return [*_together(task.workers, past), Section("SLURM TASK", about)]
+
+
+def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]:  # noqa: B008 - frozen
+    """Return what workers use of their threads and memory limits, all together."""
+    if not workers:
+        return [Section("", [Words("no worker", "waiting")])]
+    threads = _sum_if_all_known([worker.nthreads for worker in workers])
+    limit = _sum_if_all_known([worker.memory_limit_bytes for worker in workers])
+    cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
+    memory = [worker.memory_bytes for worker in workers if worker.memory_bytes is not None]
+    cpu_share = figures.share(sum(cpu) if cpu else None, None if threads is None else 100 * threads)
+    memory_share = figures.share(sum(memory) if memory else None, limit)
+    role: Role = "full" if (memory_share or 0) >= FULL_PERCENT else "memory"
+    of_threads = f"{figures.percent_text(cpu_share):>4} of {figures.count(threads)} threads"
+    of_limit = f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(limit)}"
+    use: list[Entry] = [
+        Trend("CPU", past.cpu_percent, None if threads is None else 100 * threads, of_threads, "cpu"),
+        Trend("memory", past.memory_bytes, limit, of_limit, role),
+        Fact("workers", _by_number(worker.status or figures.UNKNOWN for worker in workers)),
+    ]
+    return [Section("USE", use)]
+
+
+def _group_sections(row: Row) -> list[Section]:
+    """Tell what a line is that stands for several things, or for none yet."""
+    match row.kind:
+        case "outside":
+            words = (
+                "Nothing ties these workers to a job of yours: neither the cluster's own map, nor their environment, "
+                "nor a job's script. They may run on a login node, or on a machine that SLURM does not manage."
+            )
+            return [Section("", [Words(words)]), *_together(cast("tuple[Worker, ...]", row.shows))]
+        case "others":
+            words = "Nothing ties these jobs to this cluster; they may run anything."
+            return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
+        case "array":
+            jobs = cast("tuple[Job, ...]", row.shows)
+            workers = [worker for job in jobs for worker in workers_of(job)]
+            return [Section("", list(_states(jobs))), *(_together(workers) if workers else [])]
+        case "idle":
+            threads = cast("tuple[Thread, ...]", row.shows)
+            words = f"{figures.plural(len(threads), 'thread')} that run no dask task and take no CPU:"
+            names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in threads]
+            return [Section("", [Words(words), *names])]
+        case _:
+            return [Section("", [Words("The worker has been asked for its threads.")])]
+
+
+def _states(jobs: Sequence[Job]) -> Iterator[Entry]:
+    """Yield how many jobs are in which state, and why those wait that do."""
+    counts, reasons = Counter[str](), Counter[str]()
+    for job in jobs:
+        counts[job.state or figures.UNKNOWN] += number_of_jobs([job])
+        if is_pending(job):
+            reasons[why(job)] += number_of_jobs([job])
+    yield Fact("jobs", ", ".join(f"{figures.count(number)} {state}" for state, number in counts.most_common()))
+    for words, number in reasons.most_common(_MOST_REASONS):
+        yield Fact(f"{figures.count(number)} wait" + ("s" if number == 1 else ""), words)
+
+
+def _by_number(words: Iterator[str]) -> str:
+    return ", ".join(f"{figures.count(number)} {word}" for word, number in Counter(words).most_common())
+
+
+def _sum_if_all_known(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -1,0 +1,1 @@
+"""The one table of keys, and what comes from it: bindings, help, the line of keys."""

@@ -1,0 +1,1 @@
+"""A job's log on the screen: followed, searched, wrapped."""

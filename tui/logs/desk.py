@@ -1,0 +1,59 @@
+"""Opens the log of a job, and hands it what the feed has read of it."""
+
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from dasktop.collectors.feed import Feed
+from dasktop.collectors.logs.model import LogEvent
+from dasktop.collectors.model import Job, Snapshot
+from dasktop.tui.lookups import LookUps
+from dasktop.tui.terminal.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from dasktop.tui.logs.screen import LogScreen
+
+
+class LogDesk:
+    """The logs of one cluster.
+
+    Parameters
+    ----------
+    app
+        For the screen.
+    feed
+        Reads the files.
+    look_ups
+        Tell which they are.
+    """
+
+    def __init__(self, app: App[Any], feed: Feed, look_ups: LookUps, glyphs: Glyphs) -> None:
+        self._app = app
+        self._feed = feed
+        self._look_ups = look_ups
+        self._glyphs = glyphs
+        self._screen: LogScreen | None = None
+
+    def open(self, job_id: str | None, snapshot: Snapshot | None) -> None:
+        """Show the log of this job, if there is one."""
+        job = _job(job_id, snapshot)
+        if job is None:
+            self._app.bell()
+            return
+        from dasktop.tui.logs.screen import LogScreen  # late: the first screen doesn't wait for it
+
+        self._screen = LogScreen(job, self._feed.read_log, self._look_ups, self._glyphs)
+        self._app.push_screen(self._screen, self._forget)
+
+    def take(self, event: LogEvent) -> None:
+        """Hand over what was read; what nobody looks at any more is dropped."""
+        if self._screen is not None:
+            self._screen.take(event)
+
+    def _forget(self, _: None) -> None:
+        self._screen = None
+
+
+def _job(job_id: str | None, snapshot: Snapshot | None) -> Job | None:
+    jobs = snapshot.jobs if snapshot is not None else ()
+    return next((job for job in jobs if job.job_id == job_id), None)

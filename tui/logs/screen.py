@@ -1,0 +1,386 @@
+"""Shows what a job writes: its output and its error file, followed and searched. Reads no file: it wishes, and gets."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal, Self
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.geometry import Region
+from textual.screen import ModalScreen
+
+from dasktop.collectors.logs.model import LogEvent, LogPart, LogWish, Page, Rest, Search, Searched, Tail
+from dasktop.collectors.lookups import JobFiles
+from dasktop.collectors.model import Job
+from dasktop.collectors.patterns import compiled
+from dasktop.tui import figures
+from dasktop.tui.activity import Activity
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bound
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.logs.search_line import SearchLine
+from dasktop.tui.logs.title import LogTitle
+from dasktop.tui.logs.view import LogView
+from dasktop.tui.logs.window import LogWindow, last_fault
+from dasktop.tui.logs.words import files_of, has_failed, problem_words
+from dasktop.tui.lookups import Answered, LookUps
+from dasktop.tui.terminal.clipboard import copy
+from dasktop.tui.terminal.glyphs import Glyphs
+
+_LINES_AHEAD = 200
+"""With fewer lines than this above or below the screen, more are wished for."""
+
+
+class LogScreen(ModalScreen[None]):
+    """A job's log, in place of the tree.
+
+    Parameters
+    ----------
+    job
+        As it was when the screen was opened.
+    wish
+        Has a file read; what comes of it is to be given to `take`.
+    look_ups
+        Tell which files the job has.
+    """
+
+    DEFAULT_CSS = """
+    LogScreen { background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(priority=True, leave=("leave", "back"), back=("back", ""), search="search", search_typed="search_typed"),
+        *bound(next_hit="next(1)", previous_hit="next(-1)", other_file="other_file"),
+        *bound(follow="follow", first=("start", "start"), last=("end", "end"), wrap="wrap", copy_path="copy_path"),
+        *bound(help="app.help"),
+    ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.LOG
+
+    def __init__(self, job: Job, wish: Callable[[LogWish | None], None], look_ups: LookUps, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._job = job
+        self._wish = wish
+        self._look_ups = look_ups
+        self._files: list[tuple[str, str]] = []
+        self._at_file = 0
+        self._held = LogWindow()
+        self._is_following = False
+        self._seeks_fault = False
+        self._awaited: Literal["page", "start"] | None = None
+        self._searching: Search | None = None
+        self._followed_before_search = False
+        self._found_part: LogPart | None = None
+        self._has_problem = False
+        self._words = "asking SLURM where the output goes…"
+        self._log_title = LogTitle(glyphs)
+        self._view = LogView(glyphs)
+        self._search_line = SearchLine()
+        self._activity = Activity(glyphs)
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """Build the screen from top to bottom."""
+        yield self._log_title
+        yield self._view
+        yield self._search_line
+        yield self._activity
+        yield KeyLine(self._glyphs)
+
+    def on_mount(self) -> None:
+        """Ask which files there are."""
+        self._view.focus()
+        self._view.show(self._held, message=self._words)
+        self._tell_title()
+        self._look_ups.ask(JobFiles(job_id=self._job.job_id), self)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw anew; not for the sake of the tree below, which is covered whole.
+
+        Textual (8.2, ``Screen._compositor_refresh``) has regions of the upper screen drawn whenever they change below.
+        """
+        return self if regions else super().refresh(repaint=repaint, layout=layout, recompose=recompose)
+
+    def on_unmount(self) -> None:
+        """Have nothing read any more."""
+        self._wish(None)
+
+    def on_answered(self, message: Answered) -> None:
+        """Open the file or, of a job that failed, the one for errors."""
+        answer = message.answer
+        self._files = files_of(answer.files)
+        if not self._files:
+            self._say(
+                answer.error or "SLURM tells of no file: it may not have been opened yet, or srun writes to a screen"
+            )
+            return
+        self._seeks_fault = has_failed(self._job)
+        self._open(len(self._files) - 1 if self._seeks_fault else 0)
+        self.refresh_bindings()
+
+    def _open(self, at_file: int) -> None:
+        self._at_file = at_file
+        self._held = LogWindow()
+        self._searching = None
+        self._activity.clear()
+        self._view.forget()
+        self._say("reading…")
+        self._follow()
+
+    @property
+    def _path(self) -> str:
+        return self._files[self._at_file][1] if self._files else ""
+
+    # -- what is read
+
+    def take(self, event: LogEvent) -> None:
+        """Show what was read."""
+        match event:
+            case LogPart(path=self._path):
+                self._take_part(event)
+            case Searched(search=self._searching):
+                self._take_searched(event)
+
+    def _take_part(self, part: LogPart) -> None:
+        awaited, self._awaited = self._awaited, None
+        if part.problem is not None:
+            self._has_problem = True
+            self._say(problem_words(part, self._job))
+            return
+        if self._searching is not None:  # shown when it is told what was found in it
+            self._found_part = part
+            return
+        if self._has_problem:
+            self._has_problem = False
+            self._activity.clear()
+        self._hold(part)
+        if awaited == "start":
+            self._view.to_start()
+        if self._seeks_fault and part.lines:
+            self._go_to_fault()
+        self._tell_title()
+
+    def _hold(self, part: LogPart) -> None:
+        self._held = self._held.joined(part)
+        self._words = "" if part.size_bytes else "nothing was written to it yet"
+        self._view.show(self._held, at_end=self._is_following, message=self._words)
+
+    def _go_to_fault(self) -> None:
+        """Point out what a job failed of; where it isn't in view at the end, go there instead."""
+        self._seeks_fault = False
+        fault = last_fault(self._held.lines)
+        if fault is None:
+            return
+        begin, end = (self._held.lines[line].at_byte for line in fault)
+        if not self._view.is_in_view(end):
+            self._stay()
+            self._activity.tell("the last traceback; G goes to the end", "quiet")
+        self._view.go_to(end, top_at=begin)
+
+    def _take_searched(self, told: Searched) -> None:
+        pattern = told.search.pattern
+        if not told.is_over:
+            share = figures.percent_text(figures.share(told.bytes_searched, told.bytes_in_all))
+            self._activity.tell(f"searching for {pattern}: {share}", hint="esc gives it up")
+            return
+        self._searching = None
+        part, self._found_part = self._found_part, None
+        if told.found_at is None:
+            self._activity.tell(f"{pattern} is nowhere in this file", "waiting")
+            if self._followed_before_search:
+                self._follow()
+            return
+        if part is not None and (part.edition != self._held.edition or not self._held.has_line(told.found_at)):
+            self._hold(part)
+        self._view.go_to(told.found_at)
+        if told.went_round:
+            self._activity.tell(f"found beyond the {'start' if told.search.is_backwards else 'end'}", "quiet")
+        else:
+            self._activity.clear()
+        self._tell_title()
+        self._fetch()
+
+    def _say(self, words: str) -> None:
+        """Tell in the lines' place what there is to tell, or below them where there are some."""
+        self._words = words
+        if self._held.lines:
+            self._activity.tell(words, "waiting")
+        else:
+            self._view.show(self._held, message=words)
+        self._tell_title()
+
+    def _tell_title(self) -> None:
+        name = f"job {self._job.job_id}"
+        path = ""
+        if self._job.name:
+            name += f" {self._job.name}"
+        if self._files:
+            kind, path = self._files[self._at_file]
+            name += f" · {kind}"
+            name += "".join(f" (tab: {other})" for other, _ in self._files if other != kind)
+        self._log_title.tell(name, path, self._state_words())
+
+    def _state_words(self) -> str:
+        size_bytes = self._held.size_bytes
+        if self._is_following:
+            return f"following · {figures.bytes_text(size_bytes)}" if self._held.lines else "following"
+        if not self._held.lines:
+            return ""
+        share = figures.share(self._view.bottom_at, size_bytes)
+        return f"{figures.percent_text(share)} of {figures.bytes_text(size_bytes)}"
+
+    # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away the keys that do nothing now."""
+        del parameters
+        match action:
+            case "other_file":
+                return len(self._files) > 1
+            case "back":
+                return not self._search_line.is_open
+            case "next":
+                return bool(self._search_line.pattern) or None
+            case _:
+                return True
+
+    def action_leave(self) -> None:
+        """Leave the line that is typed in; else give up a search; else leave."""
+        if self._search_line.is_open:
+            self._leave_search_line()
+            self._search_line.clear()
+            return
+        if self._searching is None:
+            self.dismiss()
+            return
+        self._give_up_search()
+
+    def _give_up_search(self) -> None:
+        """Search no further, if anything is searched for now."""
+        if self._searching is not None:
+            self._searching = self._found_part = None
+            self._activity.clear()
+            self._wish(Rest(path=self._path))
+
+    def action_back(self) -> None:
+        """Do the same, where no line is typed in."""
+        self.action_leave()
+
+    def action_other_file(self) -> None:
+        """Show the other file."""
+        self._open((self._at_file + 1) % len(self._files))
+
+    def action_copy_path(self) -> None:
+        """Copy the path of the file to the clipboard of the terminal that one sits at (OSC 52)."""
+        copy(self._path or None, self.app, self._activity)
+
+    def action_wrap(self) -> None:
+        """Wrap lines, or cut them at the edge."""
+        self._view.toggle_wrap()
+        self._tell_title()
+
+    def action_follow(self) -> None:
+        """Follow what is written, or don't any more."""
+        if self._is_following:
+            self._stay()
+        else:
+            self.action_end()
+
+    def action_end(self) -> None:
+        """Go to the end, and follow."""
+        if self._files:
+            self._follow()
+
+    def action_start(self) -> None:
+        """Go to the start."""
+        self._give_up_search()
+        self._stay()
+        if self._held.start > 0:
+            self._awaited = "start"
+            self._wish(Page(path=self._path, at_byte=0))
+        self._view.to_start()
+        self._tell_title()
+
+    def _follow(self) -> None:
+        self._give_up_search()
+        self._is_following = True
+        self._wish(Tail(path=self._path))
+        self._tell_title()
+
+    def _stay(self) -> None:
+        """Follow no more."""
+        if self._is_following:
+            self._is_following = False
+            self._wish(Rest(path=self._path))
+            self._tell_title()
+
+    def on_log_view_moved(self, message: LogView.Moved) -> None:
+        """Stop following when the user looks at what was; have more read where lines run out."""
+        if message.is_up:
+            self._stay()
+        if self._searching is None and not self._has_problem:
+            self._activity.clear()
+        self._fetch()
+        self._tell_title()
+
+    def on_log_view_resized(self) -> None:
+        """Stay at the end."""
+        self._view.show(self._held, at_end=self._is_following, message=self._words)
+        self._tell_title()
+
+    def _fetch(self) -> None:
+        """Wish for lines above or below, where there are few left."""
+        held = self._held
+        if self._is_following or self._awaited or self._searching or not held.lines:
+            return
+        if held.start > 0 and self._view.lines_above < _LINES_AHEAD:
+            self._awaited = "page"
+            self._wish(Page(path=self._path, at_byte=held.start, is_backwards=True))
+        elif self._view.lines_below < _LINES_AHEAD and (held.end < held.size_bytes or self._view.is_at_end):
+            self._awaited = "page"
+            self._wish(Page(path=self._path, at_byte=held.go_on_at))
+
+    # -- searching
+
+    def action_search(self) -> None:
+        """Let the user type what to search for."""
+        self._search_line.open()
+
+    def on_search_line_changed(self, message: SearchLine.Changed) -> None:
+        """Mark what is in view while one types."""
+        self._view.mark(compiled(message.pattern) if message.pattern else None)
+        self.refresh_bindings()
+
+    def action_search_typed(self) -> None:
+        """Search for what was typed."""
+        if self._search_line.is_open:
+            self._leave_search_line()
+            self._search_nearest()
+
+    def _leave_search_line(self) -> None:
+        self.set_focus(self._view)
+        self._search_line.close()
+
+    def _search_nearest(self) -> None:
+        """Go to the nearest hit: from the end upwards, else downwards."""
+        self.refresh_bindings()
+        if self._search_line.pattern:
+            is_following = self._is_following
+            self._search(self._held.end if is_following else self._view.top_at, is_backwards=is_following)
+
+    def action_next(self, direction: int) -> None:
+        """Go to the next hit below, or above."""
+        held, hit = self._held, self._view.hit
+        if hit is None or not self._view.is_in_view(hit):
+            at_byte = self._view.top_at
+        else:
+            at_byte = hit if direction < 0 else held.end_of(held.index_of(hit))
+        self._search(at_byte, is_backwards=direction < 0)
+
+    def _search(self, at_byte: int, *, is_backwards: bool) -> None:
+        if not self._held.lines:
+            return
+        self._followed_before_search, self._is_following = self._is_following, False
+        self._found_part = None
+        pattern = self._search_line.pattern
+        self._searching = Search(path=self._path, pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
+        self._wish(self._searching)
+        self._tell_title()

@@ -1,0 +1,283 @@
+"""The widget that shows lines of a log: draws the rows that are on the screen, and only those that changed."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bound
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.logs.rows import LogRows, Place, Row, settled
+from dasktop.tui.logs.tones import tone
+from dasktop.tui.logs.window import LogWindow
+from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.terminal.text_width import cut, width
+from dasktop.tui.terminal.theme import strip, styles_of
+from dasktop.tui.tree.columns import Piece
+
+_WHEEL_ROWS = 3
+_SIDEWAYS_CELLS = 16
+
+
+class _Drawn(NamedTuple):
+    """All that the looks of a row depend on."""
+
+    row: Row | str
+    is_hit: bool = False
+    pattern: re.Pattern[str] | None = None
+
+    def cells_held(self, cells: int) -> int:
+        """Return how many of a row's cells hold anything."""
+        if isinstance(self.row, str):
+            return cells if self.row else 0
+        return cells if self.is_hit else width(self.row.text[self.row.first : self.row.last])
+
+
+class LogView(Widget, can_focus=True):
+    """Lines, wrapped or not, with what a pattern finds in them marked. Scrolls within the lines that it holds.
+
+    Whoever gives it lines hears `Moved`, and gives it others.
+    """
+
+    DEFAULT_CSS = "LogView { height: 1fr; }"
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(up="move(-1)", down="move(1)", page_up="page(-1)", page_down="page(1)"),
+        *bound(left="sideways(-1)", right="sideways(1)", read_back="page(-1)", read_on="page(1)"),
+    ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.LOG_VIEW
+
+    class Moved(Message):
+        """The user scrolled."""
+
+        def __init__(self, is_up: bool) -> None:
+            super().__init__()
+            self.is_up = is_up
+
+    class Resized(Message):
+        """There is room for more rows now, or for fewer."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._window = LogWindow()
+        self._top_at, self._top_row = 0, 0  # by byte, for lines come and go above
+        self._left = 0
+        self._wraps = True
+        self._pattern: re.Pattern[str] | None = None
+        self._hit: int | None = None
+        self._message = ""
+        self._shown: list[_Drawn] = []
+        self._drawn: dict[int, _Drawn] = {}
+
+    # -- what is shown
+
+    def show(self, window: LogWindow, *, at_end: bool = False, message: str = "") -> None:
+        """Show these lines instead; what stands at the top stays there, unless their end is wanted.
+
+        Parameters
+        ----------
+        message
+            Our words, shown where there are no lines.
+        """
+        top = self._top
+        self._window, self._message = window, message
+        if at_end:
+            self._set_top(self._rows.last_top(self.size.height))
+        elif window.lines and self._top_at < window.lines[0].at_byte:
+            self._set_top(Place())
+        else:
+            self._set_top(Place(window.index_of(self._top_at), top.row))
+
+    def mark(self, pattern: re.Pattern[str] | None) -> None:
+        """Mark what this finds."""
+        self._pattern = pattern
+        self._refresh_changed()
+
+    def go_to(self, at_byte: int, top_at: int | None = None) -> None:
+        """Point out a line and bring it into view, if it isn't.
+
+        Parameters
+        ----------
+        at_byte
+            Where the line begins.
+        top_at
+            The line to have at the top, if both have room; else the one pointed out gets lines above it.
+        """
+        self._hit = at_byte
+        line = self._window.index_of(at_byte)
+        self._bring_aside(line)
+        if not self.is_in_view(at_byte):
+            rows, height = self._rows, self.size.height
+            place = rows.moved(Place(line), -(height // 3))
+            if top_at is not None:
+                place = max(Place(self._window.index_of(top_at)), rows.moved(Place(line), 2 - height))
+            self._set_top(place)
+        self._refresh_changed()
+
+    def _bring_aside(self, line: int) -> None:
+        """Bring what was found in a line that isn't wrapped into view."""
+        text = settled(self._window.lines[line].text) if self._window.lines else ""
+        found = self._pattern.search(text) if self._pattern is not None and not self._wraps else None
+        if found is not None:
+            at_cell = width(text[: found.start()])
+            if not self._left <= at_cell < self._left + self.size.width - width(found[0]):
+                self._left = max(0, at_cell - self.size.width // 3)
+
+    def forget(self) -> None:
+        """Begin anew: another file."""
+        self._window, self._hit, self._left = LogWindow(), None, 0
+        self._set_top(Place())
+
+    @property
+    def hit(self) -> int | None:
+        """Where the line begins that was pointed out last."""
+        return self._hit
+
+    @property
+    def top_at(self) -> int:
+        """Where the first line in view begins."""
+        return self._top_at
+
+    @property
+    def bottom_at(self) -> int:
+        """Where the last line in view ends."""
+        lines = [drawn.row.line.at_byte for drawn in self._shown if isinstance(drawn.row, Row)]
+        return self._window.end_of(self._window.index_of(lines[-1])) if lines else self._window.end
+
+    def is_in_view(self, at_byte: int) -> bool:
+        """Tell whether the line that begins there is on the screen, or its beginning."""
+        return any(isinstance(drawn.row, Row) and drawn.row.line.at_byte == at_byte for drawn in self._shown)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the last row is in view."""
+        return self._top >= self._rows.last_top(self.size.height)
+
+    @property
+    def lines_above(self) -> int:
+        """How many lines there are above the screen."""
+        return self._top.line
+
+    @property
+    def lines_below(self) -> int:
+        """How many lines there are from the first on that is in view."""
+        return len(self._window.lines) - self._top.line
+
+    @property
+    def _rows(self) -> LogRows:
+        return LogRows(self._window.lines, self.size.width, self._wraps, self._left)
+
+    @property
+    def _top(self) -> Place:
+        return Place(self._window.index_of(self._top_at), self._top_row)
+
+    def _set_top(self, place: Place) -> None:
+        """Let the screen begin with this row, or the nearest that leaves no blank rows below the last."""
+        place = min(place, self._rows.last_top(self.size.height))
+        lines = self._window.lines
+        self._top_at = lines[place.line].at_byte if lines else self._window.end
+        self._top_row = place.row
+        self._refresh_changed()
+
+    # -- drawing
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew."""
+        del event
+        self._set_top(Place(self._top.line))
+        self.post_message(self.Resized())
+
+    def _refresh_changed(self) -> None:
+        """Have those rows drawn that are not what they were, each as one region, only as wide as their texts."""
+        self._shown = list(self._looks())
+        cells = self.size.width
+        for y, look in enumerate(self._shown):
+            drawn = self._drawn.get(y)
+            if drawn != look:
+                widest = cells if drawn is None else max(drawn.cells_held(cells), look.cells_held(cells))
+                self.refresh(Region(0, y, min(cells, max(1, widest)), 1))
+
+    def _looks(self) -> Iterator[_Drawn]:
+        """Yield what each row is to show now."""
+        height = self.size.height
+        rows = list(self._rows.from_place(self._top, height))
+        for row in rows:
+            yield _Drawn(row, row.line.at_byte == self._hit, self._pattern)
+        for y in range(len(rows), height):
+            yield _Drawn(self._message if y == 1 and not rows else "")
+
+    def render_line(self, y: int) -> Strip:
+        """Return one row, for Textual to draw."""
+        look = self._drawn[y] = self._shown[y] if y < len(self._shown) else _Drawn("")
+        cells = self.size.width
+        if isinstance(look.row, str):
+            text = self._glyphs.own(cut(f"   {look.row}", cells))
+            return strip([Piece(text, "quiet")], cells, self.app.theme)
+        style = self._style_of(look.row, is_hit=look.is_hit)
+        return Strip(list(self._segments(look.row, look))).adjust_cell_length(cells, style)
+
+    def _segments(self, row: Row, look: _Drawn) -> Iterator[Segment]:
+        """Yield a row's text, with what was found bold: in the line that is pointed out, beside its being reversed."""
+        style, key = self._style_of(row, is_hit=look.is_hit), styles_of(self.app.theme).of["key"]
+        at = row.first
+        for found in look.pattern.finditer(row.text) if look.pattern is not None else ():
+            first, last = max(found.start(), at), min(found.end(), row.last)
+            if first < last:
+                yield Segment(self._glyphs.own(row.text[at:first]), style)
+                yield Segment(self._glyphs.own(row.text[first:last]), style + key)
+                at = last
+        yield Segment(self._glyphs.own(row.text[at : row.last]), style)
+
+    def _style_of(self, row: Row, *, is_hit: bool) -> Style:
+        styles = styles_of(self.app.theme)
+        return styles.selected if is_hit else styles.of[tone(row.text)]
+
+    # -- keys
+
+    def action_move(self, rows: int) -> None:
+        """Scroll."""
+        self._set_top(self._rows.moved(self._top, rows))
+        self.post_message(self.Moved(is_up=rows < 0))
+
+    def action_page(self, direction: int) -> None:
+        """Scroll a screen up or down."""
+        self.action_move(direction * max(1, self.size.height - 1))
+
+    def action_sideways(self, direction: int) -> None:
+        """Scroll lines that aren't wrapped to the left or to the right."""
+        if not self._wraps:
+            widest = max((width(drawn.row.text) for drawn in self._shown if isinstance(drawn.row, Row)), default=0)
+            most = max(self._left, widest - self.size.width + _SIDEWAYS_CELLS)
+            self._left = max(0, min(self._left + direction * _SIDEWAYS_CELLS, most))
+            self._refresh_changed()
+
+    def to_start(self) -> None:
+        """Go to the first line that is held."""
+        self._set_top(Place())
+
+    def toggle_wrap(self) -> None:
+        """Wrap lines, or cut them at the edge."""
+        is_at_end = self.is_at_end
+        self._wraps, self._left = not self._wraps, 0
+        top = self._rows.last_top(self.size.height) if is_at_end else Place(self._top.line)
+        self._set_top(top)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll."""
+        event.stop()
+        self.action_move(-_WHEEL_ROWS)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll."""
+        event.stop()
+        self.action_move(_WHEEL_ROWS)

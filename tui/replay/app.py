@@ -1,0 +1,104 @@
+"""The screen on a recording: the same as the live one, with a time line and the keys for it, and nothing to change."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.collectors.recording.replay import ReplayFeed
+from dasktop.tui.app import DasktopApp
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bindings
+from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.keys.table import LIVE_ONLY, NO_KEYMAP, REPLAY, SCREEN, Keymap
+from dasktop.tui.looks import AS_EVER, Looks, without_filter
+from dasktop.tui.messages import PositionArrived
+from dasktop.tui.replay.go_to import GoTo
+from dasktop.tui.replay.time_line import TimeLine
+
+_LIVE_ONLY = frozenset(SCREEN[key_id].action.partition("(")[0] for key_id in LIVE_ONLY)
+
+
+class ReplayApp(DasktopApp):
+    """The screen on a replay.
+
+    Parameters
+    ----------
+    feed
+        Started when the screen is up, stopped when it ends.
+    unicode, looks, keymap
+        As for `DasktopApp`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY)
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.REPLAY
+
+    def __init__(
+        self,
+        feed: ReplayFeed,
+        *,
+        unicode: bool = True,
+        looks: Looks = AS_EVER,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
+        super().__init__(feed, read_only=True, unicode=unicode, looks=without_filter(looks), keymap=keymap)
+        self._replay = feed
+        self._position: ReplayPosition | None = None
+        self._time_line = TimeLine(self._glyphs)
+
+    @property
+    def looks(self) -> Looks:
+        """How the user has made it look; what one filters by here is for these jobs only."""
+        return without_filter(super().looks)
+
+    def on_mount(self) -> None:
+        """Put the time line above the keys."""
+        self._header.is_replay = self._band.is_replay = True
+        self.mount(self._time_line, before=self.query_one(KeyLine))
+
+    def on_position_arrived(self, message: PositionArrived) -> None:
+        """Show where the replay is, and what is wrong with the file, if something new is."""
+        told = self._position.remark if self._position is not None else None
+        self._position = message.position
+        self._time_line.show(message.position)
+        if message.position.remark is not None and message.position.remark != told:
+            self._activity.tell(message.position.remark, "waiting")
+
+    def on_time_line_chosen(self, message: TimeLine.Chosen) -> None:
+        """Go to where the time line was clicked on."""
+        self._replay.seek_share(message.share)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Take away what asks the cluster, or for what isn't in a recording."""
+        return action not in _LIVE_ONLY and super().check_action(action, parameters)
+
+    def action_play(self) -> None:
+        """Pause or play on."""
+        self._replay.toggle()
+
+    def action_step(self, count: int) -> None:
+        """Go a snapshot on or back, and pause there."""
+        self._replay.step(count)
+
+    def action_seek(self, seconds: int) -> None:
+        """Go so far on or back."""
+        self._replay.seek_by(seconds)
+
+    def action_seek_mark(self, direction: int) -> None:
+        """Go to where the next finding begins, or the one before, and pause there."""
+        self._replay.seek_mark(direction)
+
+    def action_speed(self, direction: int) -> None:
+        """Play faster or slower."""
+        self._replay.change_speed(direction)
+
+    def action_go_to(self) -> None:
+        """Ask for a moment."""
+        if self._position is not None:
+            self.push_screen(GoTo(self._position), self._seek_to)
+
+    def _seek_to(self, moment: datetime | None) -> None:
+        if moment is not None:
+            self._replay.seek_to(moment)

@@ -1,0 +1,91 @@
+"""Asks to which moment of a recording to go, and reads what was typed. The reading is pure but for the time zone."""
+
+import re
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.tui.boxes.box import Box
+from dasktop.tui.keys.bindings import bound
+
+HINT = "14:05 or 14:05:30 · 2025-11-22 14:05 · +10m -1h · 50%"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_BY = re.compile(r"([+-])\s*(\d{1,6}(?:\.\d+)?)\s*([smhd]?)")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+
+def moment_from(text: str, position: ReplayPosition) -> datetime:
+    """Return the moment that a text means; a time of day is that of the recording that is next to what is shown.
+
+    Raises
+    ------
+    ValueError
+        It means none; the text says what would.
+    """
+    text = text.strip()
+    if by := _BY.fullmatch(text):
+        seconds = float(by[2]) * _SECONDS[by[3] or "s"]
+        return position.at + timedelta(seconds=seconds if by[1] == "+" else -seconds)
+    if share := _SHARE.fullmatch(text):
+        return position.begins_at + (position.ends_at - position.begins_at) * min(1.0, float(share[1]) / 100)
+    if clock := _CLOCK.fullmatch(text):
+        hour, minute, second = (int(part or 0) for part in clock.groups())
+        if hour < 24 and minute < 60 and second < 60:
+            return _nearest(position, hour, minute, second)
+    else:
+        try:
+            return datetime.fromisoformat(text).astimezone()
+        except (ValueError, OverflowError, OSError):
+            pass
+    raise ValueError(f"no moment: {text!r}; say {HINT}")
+
+
+def _nearest(position: ReplayPosition, hour: int, minute: int, second: int) -> datetime:
+    at = position.at.astimezone()
+    days = (
+        at.replace(hour=hour, minute=minute, second=second, microsecond=0) + timedelta(days=day) for day in (-1, 0, 1)
+    )
+    within = [day for day in days if position.begins_at <= day <= position.ends_at]
+    same_day = at.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    return min(within, key=lambda day: abs(day - at)) if within else same_day
+
+
+class GoTo(Box[datetime | None]):
+    """One field. Answers with a moment, or with nothing."""
+
+    DEFAULT_CSS = """
+    GoTo { align: center middle; }
+    GoTo > Vertical { width: 62; max-width: 100%; height: auto; padding: 0 1; }
+    GoTo Input { text-style: underline; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bound(leave=("dismiss(None)", "stay"))
+    FIELD_KEYS = "enter go"
+
+    def __init__(self, position: ReplayPosition) -> None:
+        super().__init__()
+        self._position = position
+
+    def compose(self) -> ComposeResult:
+        """Build the field."""
+        with Vertical(classes="box") as box:
+            box.border_title = "go to"
+            yield Input(max_length=40, compact=True)
+            yield Static(Content(HINT), id="hint")
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Go, or say why not."""
+        message.stop()
+        try:
+            moment = moment_from(message.value, self._position)
+        except ValueError as error:
+            self.query_one("#hint", Static).update(Content(str(error)))
+        else:
+            self.dismiss(moment)

@@ -1,0 +1,124 @@
+"""The time line of a replay: where one is, how fast it goes, and where findings begin."""
+
+from datetime import datetime, timedelta
+
+from textual import events
+from textual.message import Message
+
+from dasktop.collectors.recording.position import Mark, ReplayPosition
+from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.terminal.lines import Lines
+from dasktop.tui.terminal.text_width import cut, width
+from dasktop.tui.tree.columns import Piece, Role
+
+_FEWEST_CELLS = 10
+_ROLES: dict[str, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}
+_SIGNS = {"error": "!", "warning": "!", "info": "·"}
+_WORSE_FIRST = ("error", "warning", "info")
+_HERE = "█"
+_LINE = "─"
+
+
+class TimeLine(Lines):
+    """One line; a click goes to the moment that was clicked on."""
+
+    DEFAULT_CSS = "TimeLine { height: 1; }"
+
+    class Chosen(Message):
+        """A share, 0…1, of the recording's time was clicked on."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._position: ReplayPosition | None = None
+
+    def show(self, position: ReplayPosition) -> None:
+        """Show where the replay is."""
+        self._position = position
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the line."""
+        line = [Piece(" opening the recording…", "quiet")]
+        if self._position is not None:
+            line = time_line(self._position, cells)
+        return [[Piece(self._glyphs.own(text), role) for text, role in line]]
+
+    def on_click(self, event: events.Click) -> None:
+        """Go there."""
+        bounds = line_bounds(self._position, self.size.width) if self._position is not None else None
+        if bounds is not None and bounds[0] <= event.x < bounds[1]:
+            self.post_message(self.Chosen((event.x - bounds[0]) / max(1, bounds[1] - bounds[0] - 1)))
+
+
+def time_line(position: ReplayPosition, cells: int) -> list[Piece]:
+    """Return the line: how it plays, the times of both ends, and between them what is where."""
+    before, after = _ends(position)
+    bounds = line_bounds(position, cells)
+    state: Role = "good" if position.is_playing else "waiting"
+    if bounds is None:
+        return [Piece(cut(f" {_state(position)}  {_counted(position)}", cells), state)]
+    return [
+        Piece(f" {_state(position)} ", state),
+        Piece(before, "quiet"),
+        *_drawn(position, bounds[1] - bounds[0]),
+        Piece(after, "quiet"),
+    ]
+
+
+def line_bounds(position: ReplayPosition, cells: int) -> tuple[int, int] | None:
+    """Return where, from which cell to which, the line itself is drawn; ``None`` where there is no room for one."""
+    before, after = _ends(position)
+    first = 2 + width(_state(position)) + width(before)
+    last = cells - width(after)
+    return (first, last) if last - first >= _FEWEST_CELLS else None
+
+
+def place_of(moment: datetime, position: ReplayPosition, cells: int) -> int:
+    """Return the cell of a moment on a line of so many."""
+    length = (position.ends_at - position.begins_at).total_seconds()
+    passed = (moment - position.begins_at).total_seconds()
+    return min(cells - 1, max(0, round(passed / length * (cells - 1)))) if length > 0 else 0
+
+
+def _drawn(position: ReplayPosition, cells: int) -> list[Piece]:
+    signs = dict.fromkeys(range(cells), Piece(_LINE, "quiet"))
+    for severity in reversed(_WORSE_FIRST):
+        for mark in position.marks:
+            if mark.severity == severity:
+                signs[place_of(mark.at, position, cells)] = _sign(mark)
+    here = place_of(position.at, position, cells)
+    signs[here] = Piece(_HERE, signs[here].role if signs[here].text != _LINE else "strong")
+    joined: list[Piece] = []
+    for piece in signs.values():
+        if joined and joined[-1].role == piece.role:
+            joined[-1] = Piece(joined[-1].text + piece.text, piece.role)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _sign(mark: Mark) -> Piece:
+    return Piece(_SIGNS[mark.severity], _ROLES[mark.severity])
+
+
+def _ends(position: ReplayPosition) -> tuple[str, str]:
+    begins, ends = position.begins_at.astimezone(), position.ends_at.astimezone()
+    form = "%H:%M:%S" if ends - begins < timedelta(days=1) else "%d %b %H:%M"
+    return f" {begins:{form}} ", f" {ends:{form}}  {_counted(position)} "
+
+
+def _state(position: ReplayPosition) -> str:
+    if position.is_opening:
+        return "opening…"
+    return f"{'playing' if position.is_playing else 'paused '} {position.speed:g}x".ljust(11)
+
+
+def _counted(position: ReplayPosition) -> str:
+    count = f"{position.count:,}"
+    redacted = "  redacted" if position.is_redacted else ""
+    return f"{position.number:,}".rjust(len(count)) + f"/{count}{redacted}"

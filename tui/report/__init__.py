@@ -1,0 +1,1 @@
+"""``dasktop report``: where the hours went, as text, as JSON, and as one HTML page."""

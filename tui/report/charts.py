@@ -1,0 +1,107 @@
+"""The pictures of a report: where the hours went, and use against what was granted over time. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from dasktop.collectors.waste.model import Hours, Series
+from dasktop.tui.report import svg
+from dasktop.tui.report.axis import TimeAxis, ValueAxis
+from dasktop.tui.report.words import PARTS, amount, part_of, share_text
+
+WIDTH = 1000.0
+LEFT, RIGHT = 44.0, 20.0
+_HEIGHT, _UPPER, _LOWER = 210.0, 10.0, 182.0
+_HATCHING = {"waiting_for_first_worker": True, "without_workers": False}
+"""What is told apart by hatching too, rising or falling."""
+_HATCH_APART = 6.0
+
+
+def hours_bar(hours: Hours, name: str, unit: str, width: float = WIDTH, height: float = 30.0) -> str:
+    """Return one bar in parts: what became of what was granted."""
+    told = [(part, value) for part in PARTS if (value := part_of(hours, part))]
+    whole = max(sum(value for _, value in told), hours.granted or 0.0)
+    shapes, x = [], 0.0
+    for part, value in told:
+        wide = width * value / whole
+        shapes += [filled(part.field, x, 0.0, wide, height, f"{part.name}: {amount(value)} {unit}")]
+        x += wide
+    description = ", ".join(f"{share_text(value, hours.granted)} {part.name}" for part, value in told) or "nothing"
+    ground = svg.rect(0.0, 0.0, width, height, class_="none")
+    return svg.picture(width, height, name, description, ground, *shapes, is_stretched=True)
+
+
+def filled(field: str, x: float, y: float, width: float, height: float, tip: str | None = None) -> str:
+    """Return a part's rectangle, in its colour and hatching."""
+    shapes = [svg.rect(x, y, width, height, class_=field)]
+    if field in _HATCHING and width >= 1:
+        lines = svg.hatching(x, y, width, height, _HATCH_APART, rising=_HATCHING[field])
+        shapes.append(svg.path(lines, class_="hatch"))
+    return svg.element("g", *([svg.tip(tip)] if tip is not None else []), *shapes)
+
+
+def over_time(
+    series: Series, granted: Sequence[float | None], used: Sequence[float | None], name: str, unit: str
+) -> str:
+    """Return use against what was granted; where nothing was observed, a gap."""
+    begin = series.begins_at.timestamp()
+    time = TimeAxis(begin, begin + series.step_seconds * len(granted), LEFT, WIDTH - RIGHT)
+    highest = max((value for value in (*granted, *used) if value is not None), default=0.0)
+    values = ValueAxis.up_to(highest, _UPPER, _LOWER)
+    edges = [time.x(begin + series.step_seconds * index) for index in range(len(granted) + 1)]
+    shapes = [*_frame(time, values)]
+    for first, last in runs([value is None for value in granted]):
+        shapes.append(
+            filled("unobserved", edges[first], _UPPER, edges[last] - edges[first], _LOWER - _UPPER, "not observed")
+        )
+    for first, last in runs([value is not None for value in granted]):
+        part = slice(first, last)
+        tops = [values.y(value or 0.0) for value in granted[part]]
+        shapes.append(svg.path(area(edges[first : last + 1], tops, _LOWER), class_="granted"))
+        shapes.append(
+            svg.path(area(edges[first : last + 1], [values.y(v or 0.0) for v in used[part]], _LOWER), class_="used")
+        )
+        shapes.append(svg.path(_stairs(edges[first : last + 1], tops), class_="granted-edge"))
+    known = [(value, of) for value, of in zip(used, granted, strict=True) if value is not None and of]
+    mean = sum(value for value, _ in known) / sum(of for _, of in known) if known else 0.0
+    most = max((value for value, _ in known), default=0.0)
+    description = (
+        f"On average {100 * mean:.0f}% of what was granted was used while it was observed; "
+        f"the most at one time was {most:.1f} of {highest:.1f} {unit}"
+    )
+    return svg.picture(WIDTH, _HEIGHT, name, description, *shapes)
+
+
+def time_ticks(time: TimeAxis, upper: float, lower: float) -> Iterator[str]:
+    """Yield lines and names of round times."""
+    for x, name in time.ticks():
+        yield svg.line(x, upper, x, lower, class_="grid")
+        yield svg.words(x, lower + 16, name, class_="tick middle")
+
+
+def _frame(time: TimeAxis, values: ValueAxis) -> Iterator[str]:
+    yield from time_ticks(time, _UPPER, _LOWER)
+    for y, value in values.ticks():
+        yield svg.line(time.left, y, time.right, y, class_="grid")
+        yield svg.words(time.left - 6, y + 4, f"{value:g}", class_="tick end")
+
+
+def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Yield where each run of true ones begins, and where it is over."""
+    first: int | None = None
+    for index, flag in enumerate((*flags, False)):
+        if flag and first is None:
+            first = index
+        elif not flag and first is not None:
+            yield first, index
+            first = None
+
+
+def _stairs(edges: Sequence[float], tops: Sequence[float]) -> str:
+    commands = [f"M{svg.number(edges[0])} {svg.number(tops[0])}"]
+    for right, top in zip(edges[1:], tops, strict=True):
+        commands.append(f"V{svg.number(top)}H{svg.number(right)}")
+    return "".join(commands)
+
+
+def area(edges: Sequence[float], tops: Sequence[float], bottom: float) -> str:
+    """Return the commands of a path around columns, of which each is as high as its top."""
+    return f"{_stairs(edges, tops)}V{svg.number(bottom)}H{svg.number(edges[0])}Z"

@@ -1,0 +1,219 @@
+"""A report as one HTML page that needs nothing else: no script, no font, no picture from anywhere. Pure.
+
+Every text from outside is escaped where it is put in.
+"""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from dasktop.collectors.waste.model import Advice, Hours, JobReport, Report
+from dasktop.tui.figures import UNKNOWN, bytes_text, count, duration
+from dasktop.tui.report import svg
+from dasktop.tui.report.charts import filled, hours_bar, over_time
+from dasktop.tui.report.lanes import lanes
+from dasktop.tui.report.style import STYLE
+from dasktop.tui.report.words import (
+    NO_ADVICE,
+    PARTS,
+    Part,
+    amount,
+    is_worth_a_line,
+    job_label,
+    jobs_words,
+    memory_share,
+    part_of,
+    period,
+    remarks,
+    share_text,
+    title,
+)
+
+MOST_ROWS = 1000
+
+_GIB = 1 << 30
+_OF_CLUSTER = ("used", "idle", "unobserved")
+# Belt and braces: nothing that some text may smuggle in can be fetched or run.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+_HOW_TO_READ = """<section><h2>How to read this</h2>
+<p>Granted are a job's CPUs and memory times how long it ran by SLURM's clock, as accounting counts it (CPUTime). Used
+CPU time is what dask's workers measured between two snapshots or, where that is more, what SLURM's accounting tells of
+the whole job: it also knows of the time before the first snapshot, and of programs that tasks start. Memory is what the
+workers held. Nothing is extrapolated: what was not observed stands as that.</p>
+<p>What would fit better is told only where enough was seen, and leaves room above the highest use of any job alike.</p>
+</section>
+<footer>Made by dasktop report. This page needs no network: it holds all that it shows.</footer>"""
+
+
+def html_report(report: Report) -> str:
+    """Return the whole page."""
+    body = "\n".join(
+        part
+        for part in (_head(report), _hours(report), _advice(report.advice), *_pictures(report), _jobs(report))
+        if part
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>dasktop report: {escape(title(report))}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+{body}
+{_HOW_TO_READ}
+</main>
+</body>
+</html>
+"""
+
+
+def _head(report: Report) -> str:
+    totals = report.totals
+    core_hours, gib_hours = totals.core_hours, totals.gib_hours
+    figures = (
+        (amount(core_hours.granted), "core-hours granted"),
+        (share_text(core_hours.used, core_hours.granted), "of them used"),
+        (amount(gib_hours.granted), "GiB-hours granted"),
+        (share_text(gib_hours.used, gib_hours.granted), "of them used"),
+        (count(totals.jobs), "job" if totals.jobs == 1 else "jobs"),
+    )
+    cards = "".join(
+        f'<div class="figure"><b>{escape(value)}</b><span>{escape(of)}</span></div>' for value, of in figures
+    )
+    said = "".join(f"<p>{escape(remark)}</p>" for remark in remarks(report))
+    return (
+        f"<header><h1>{escape(title(report))}</h1>"
+        f'<p class="quiet">{escape(period(report))} · {escape(jobs_words(report))}</p></header>'
+        f'<div class="figures">{cards}</div>' + (f"<section>{said}</section>" if said else "")
+    )
+
+
+def _hours(report: Report) -> str:
+    core_hours, gib_hours = report.totals.core_hours, report.totals.gib_hours
+    rows = "".join(
+        f"<tr><td>{_key(part.field)}{escape(part.name)}</td>{_cells(part_of(core_hours, part), core_hours)}"
+        f'{_cells(part_of(gib_hours, part), gib_hours)}<td class="quiet">{escape(part.meaning)}</td></tr>'
+        for part in PARTS
+        if is_worth_a_line(report, part)
+    )
+    return f"""<section><h2>Where the hours went</h2>
+<p class="quiet">CPU, {amount(core_hours.granted)} core-hours</p>
+<div class="bar">{hours_bar(core_hours, "Core-hours", "core-hours")}</div>
+<p class="quiet">Memory, {amount(gib_hours.granted)} GiB-hours</p>
+<div class="bar">{hours_bar(gib_hours, "GiB-hours", "GiB-hours")}</div>
+<div class="scroll"><table>
+<thead>
+<tr><th></th><th class="right" colspan="2">core-hours</th><th class="right" colspan="2">GiB-hours</th><th></th></tr>
+</thead><tbody>{rows}</tbody></table></div></section>"""
+
+
+def _cells(value: float | None, hours: Hours) -> str:
+    return _right((amount(value, hours.granted), share_text(value, hours.granted)))
+
+
+def _key(field: str) -> str:
+    """Return a part's colour and hatching, as a small picture that is no more than that."""
+    return svg.element(
+        "svg", filled(field, 0.0, 0.0, 22.0, 12.0), class_="key", viewBox="0 0 22 12", aria_hidden="true"
+    )
+
+
+def _advice(advice: Sequence[Advice]) -> str:
+    if not advice:
+        said = f"<p>{escape(NO_ADVICE)}</p>"
+    else:
+        said = f'<ul class="advice">{"".join(map(_one_advice, advice))}</ul>'
+    return f"<section><h2>What would fit better</h2>{said}</section>"
+
+
+def _one_advice(told: Advice) -> str:
+    instead = f" instead of <code>{escape(told.instead_of)}</code>" if told.instead_of is not None else ""
+    return (
+        f"<li><code>{escape(told.request)}</code>{instead}<br>{escape(told.evidence)}"
+        f'<br><span class="quiet">{escape(told.reason)}</span></li>'
+    )
+
+
+def _pictures(report: Report) -> Iterator[str]:
+    series = report.series
+    parts = [part for part in PARTS if is_worth_a_line(report, part)]
+    of_cluster = [part for part in parts if part.field in _OF_CLUSTER]
+    if series is not None:
+        yield _picture(
+            "CPU over time",
+            "cores granted (the line) and how many of them were busy",
+            over_time(series, series.cpus_granted, series.cpus_used, "CPU over time", "cores"),
+            of_cluster,
+        )
+        granted, used = (
+            [None if value is None else value / _GIB for value in values]
+            for values in (series.memory_granted_bytes, series.memory_used_bytes)
+        )
+        yield _picture(
+            "Memory over time",
+            "GiB granted (the line) and how many of them were in use",
+            over_time(series, granted, used, "Memory over time", "GiB"),
+            of_cluster,
+        )
+    shown = lanes(report)
+    if shown is not None:
+        height = "how many of a job's cores were busy" + (", on average over its time" if series is None else "")
+        left_out = f"; {shown.left_out:,} jobs that were granted less are left out" if shown.left_out else ""
+        yield _picture(
+            "Jobs over time",
+            f"dotted: in the queue; then the height of the blue tells {height}{left_out}",
+            shown.picture,
+            parts,
+        )
+
+
+def _picture(name: str, caption: str, picture: str, parts: Sequence[Part]) -> str:
+    keys = "".join(f"<span>{_key(part.field)}{escape(part.name)}</span>" for part in parts)
+    return (
+        f'<section><h2>{escape(name)}</h2><p class="quiet">{escape(caption)}</p>'
+        f'<div class="scroll">{picture}</div><p class="legend">{keys}</p></section>'
+    )
+
+
+def _jobs(report: Report) -> str:
+    if not report.jobs:
+        return ""
+    heads = ("job", "name", "state", "queued", "ran", "CPUs", "memory", "core-hours", "", "used", "peak")
+    numbers = {"queued", "ran", "CPUs", "memory", "core-hours", "used", "peak"}
+    head = "".join(f"<th{' class=right' if name in numbers else ''}>{escape(name)}</th>" for name in heads)
+    rows = "".join(map(_job, report.jobs[:MOST_ROWS]))
+    more = len(report.jobs) - MOST_ROWS
+    left_out = f'<p class="quiet">and {more:,} more, in dasktop report --json</p>' if more > 0 else ""
+    return (
+        f'<section><h2>Jobs</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{left_out}</section>"
+    )
+
+
+def _job(job: JobReport) -> str:
+    hours = job.core_hours
+    state = escape((job.state or UNKNOWN).replace("_", " ").lower())
+    if job.ended_badly:
+        state = f'<span class="ended-badly" title="{escape(job.explanation or "")}">✕ {state}</span>'
+    bar = hours_bar(hours, f"Job {job_label(job)}", "core-hours", 150.0, 14.0) if hours.granted else ""
+    right = (
+        duration(job.queue_seconds),
+        duration(job.elapsed_seconds) if job.runs else UNKNOWN,
+        count(job.cpus),
+        bytes_text(job.memory_bytes),
+        amount(hours.granted),
+    )
+    last = (share_text(hours.used, hours.granted), memory_share(job))
+    return (
+        f'<tr><td>{escape(job_label(job))}</td><td class="name">{escape(job.name or "")}</td><td>{state}</td>'
+        f"{_right(right)}<td>{bar}</td>{_right(last)}</tr>"
+    )
+
+
+def _right(texts: Sequence[str]) -> str:
+    return "".join(f'<td class="right">{escape(text)}</td>' for text in texts)

@@ -1,0 +1,103 @@
+"""What our apps have to do with their terminal: colours, keys, what is sent to it. Knows nothing of what is shown."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
+from textual.widget import Widget
+
+from dasktop.tui.keys.bindings import bindings
+from dasktop.tui.keys.names import shown
+from dasktop.tui.keys.table import ANYWHERE, Keymap
+from dasktop.tui.terminal.driver import ThriftyDriver
+from dasktop.tui.terminal.glyphs import glyphs
+from dasktop.tui.terminal.sent_screen import SentScreen
+from dasktop.tui.terminal.theme import THEMES
+from dasktop.tui.terminal.typeahead import TypeaheadApp
+
+
+class TerminalApp(TypeaheadApp):
+    """An app in our colours, on a terminal that is sent only what isn't there yet.
+
+    Parameters
+    ----------
+    theme
+        The name of one of ours.
+    unicode
+        Whether the terminal shows more than ASCII.
+    keymap
+        Keys that are not those of the table.
+    """
+
+    CSS = """
+    .box { border: round $border; background: $background; }
+    TerminalApp.-ascii .box { border: ascii $border; }
+    TerminalApp.-ascii CommandList { scrollbar-size-vertical: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(ANYWHERE, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False),
+        Binding("ctrl+l", "redraw", show=False, priority=True),
+    ]
+
+    def __init__(self, theme: str, *, unicode: bool, keymap: Keymap) -> None:
+        # The colours from the start: Textual chooses its filter for NO_COLOR here.
+        super().__init__(ThriftyDriver, ansi_color=True)
+        self.sent_screen = SentScreen()
+        self.animation_level = "none"
+        for name in list(self.available_themes):
+            self.unregister_theme(name)  # Textual's own have no styles for our roles
+        for ours in THEMES:
+            self.register_theme(ours)
+        self.theme = theme
+        self.ansi_color = None  # from here on as the theme says
+        self.set_keymap(keymap)
+        self.set_class(not unicode, "-ascii")
+        self._glyphs = glyphs(unicode=unicode)
+
+    def on_mount(self) -> None:
+        """Draw all anew when it is called for."""
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.theme_changed_signal.subscribe(self, self._recolour)
+
+    def on_resize(self) -> None:
+        """Expect nothing of what the terminal shows: it may have moved or cut it."""
+        self.sent_screen.forget()
+
+    def action_redraw(self) -> None:
+        """Draw everything: the terminal may show something else, such as another program's words."""
+        self.sent_screen.forget()
+        self.refresh(layout=True)
+
+    def _recolour(self, _theme: Theme) -> None:
+        """Draw all lines in other colours; Textual sees only what its style sheets colour."""
+        for screen in self.screen_stack:
+            for widget in screen.query(Widget):
+                widget.refresh()
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Return a key as people write it."""
+        return self._glyphs.own(shown(binding.key))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield what can be done without a key; what keys do comes from their table."""
+        del screen
+        for name in sorted(self.available_themes.keys() - BUILTIN_THEMES.keys() - {self.theme}):
+            yield SystemCommand(f"theme: {name}", "", partial(setattr, self, "theme", name))
+
+    def action_command_palette(self) -> None:
+        """Show all that can be done, by name."""
+        from dasktop.tui.boxes.commands import CommandBox
+
+        if not isinstance(self.screen, CommandBox):
+            self.push_screen(CommandBox())
+
+    def action_help(self) -> None:
+        """Show what the keys do where one is."""
+        from dasktop.tui.boxes.help import Help
+
+        self.push_screen(Help(self.screen, self._glyphs))

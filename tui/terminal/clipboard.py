@@ -1,0 +1,17 @@
+"""Copies to the clipboard of the terminal that one sits at (OSC 52), which works over ssh too."""
+
+from typing import Any
+
+from textual.app import App
+
+from dasktop.tui.activity import Activity
+from dasktop.tui.terminal.text_width import settle
+
+
+def copy(text: str | None, app: App[Any], activity: Activity) -> None:
+    """Copy a text, and say so; where there is none, ring the bell."""
+    if text is None:
+        app.bell()
+        return
+    app.copy_to_clipboard(text)
+    activity.tell(f"copied, if the terminal lets programs do that: {settle(text)}")

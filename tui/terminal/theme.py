@@ -1,0 +1,77 @@
+"""Palettes as Rich's styles and as Textual's themes, and lines drawn with them."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.theme import BUILTIN_THEMES, Theme
+
+from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES, Palette
+from dasktop.tui.tree.columns import Piece, Role
+
+_ANSI = BUILTIN_THEMES["ansi-dark"]
+
+
+class Styles(NamedTuple):
+    """A palette in Rich's words."""
+
+    of: Mapping[Role, Style]
+    selected: Style
+    """One style for the whole line: patches of colour on it would be hard to read, and costly to send."""
+
+
+def _styles(palette: Palette) -> Styles:
+    plain = Style(color=palette.foreground or None, bgcolor=palette.background or None)
+    return Styles(
+        {role: plain + Style.parse(words) for role, words in palette.styles.items()},
+        # Reversed rather than coloured, so that it shows with NO_COLOR too.
+        plain + Style(reverse=True),
+    )
+
+
+def _theme(name: str, palette: Palette) -> Theme:
+    ground = palette.background or "ansi_default"
+    return Theme(
+        name=name,
+        primary=palette.border,
+        foreground=palette.foreground or "ansi_default",
+        background=ground,
+        surface=ground,
+        panel=ground,
+        boost=ground,
+        dark=palette.is_dark,
+        ansi=not palette.background,
+        variables=(_ANSI.variables if not palette.background else {})
+        | {
+            "border": palette.border,
+            "scrollbar": palette.scrollbar,
+            "scrollbar-hover": palette.scrollbar,
+            "scrollbar-background": ground,
+            "scrollbar-background-hover": ground,
+            "scrollbar-background-active": ground,
+        },
+    )
+
+
+_STYLES = {name: _styles(palette) for name, palette in PALETTES.items()}
+THEMES = tuple(_theme(name, palette) for name, palette in PALETTES.items())
+
+
+def styles_of(theme: str) -> Styles:
+    """Return the styles of a theme by its name, which is the app's ``theme``; of one of Textual's own, our default."""
+    return _STYLES.get(theme, _STYLES[DEFAULT_PALETTE])
+
+
+def strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
+    """Return a line of exactly so many cells."""
+    styles = styles_of(theme).of
+    return Strip([Segment(text, styles[role]) for text, role in pieces]).adjust_cell_length(cells)
+
+
+def selected_strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
+    """Return a line of exactly so many cells, marked as the selected one."""
+    style = styles_of(theme).selected
+    text = "".join(piece.text for piece in pieces)
+    return Strip([Segment(text, style)]).adjust_cell_length(cells, style)

@@ -1,0 +1,1 @@
+"""The tree: its rows, how they are seen, the columns, and the widget that draws them."""

@@ -1,0 +1,152 @@
+"""The box in which one chooses which columns show, and in which order; the tree behind it follows at each key."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.geometry import Region
+from textual.strip import Strip
+
+from dasktop.tui.boxes.box import Box
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bound
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.terminal.lines import Lines
+from dasktop.tui.terminal.text_width import fit
+from dasktop.tui.terminal.theme import selected_strip
+from dasktop.tui.tree.column_table import COLUMNS, ColumnName
+from dasktop.tui.tree.columns import Piece, Role
+
+_BORDER_LINES = 2
+_FEWEST_LINES = 3
+_HEAD_CELLS = 9
+
+
+class ColumnList(Lines):
+    """A line a column, with a tick if it shows; as many as there is room for."""
+
+    def __init__(self, chosen: tuple[ColumnName, ...], glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._names = [*chosen, *(name for name in COLUMNS if name not in chosen)]
+        self._ticked = set(chosen)
+        self._index = 0
+        self._top = 0
+
+    @property
+    def chosen(self) -> tuple[ColumnName, ...]:
+        """Those with a tick, in their order."""
+        return tuple(name for name in self._names if name in self._ticked)
+
+    def select(self, index: int) -> None:
+        """Select a line, or the nearest there is."""
+        self._index = max(0, min(index, len(self._names) - 1))
+        self._draw()
+
+    def select_shown(self, y: int) -> None:
+        """Select the line at such a place in the box."""
+        self.select(self._top + y)
+
+    def move(self, by: int) -> None:
+        """Select the line so many lines below."""
+        self.select(self._index + by)
+
+    def toggle_tick(self) -> None:
+        """Show the selected column, or hide it."""
+        self._ticked ^= {self._names[self._index]}
+        self._draw()
+
+    def shift(self, by: int) -> None:
+        """Put the selected column so many lines below."""
+        name = self._names.pop(self._index)
+        self._names.insert(max(0, self._index + by), name)
+        self.select(self._names.index(name))
+
+    def _draw(self) -> None:
+        self.update()
+        self.refresh(Region(0, 0, *self.size))
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the lines around the selected one."""
+        room = max(_FEWEST_LINES, self.app.size.height // 2 - _BORDER_LINES)  # half of the tree stays in view
+        self._top = max(self._index - room + 1, min(self._top, self._index))
+        return [self._line(name, cells) for name in self._names[self._top : self._top + room]]
+
+    def _line(self, name: ColumnName, cells: int) -> list[Piece]:
+        role: Role
+        tick, role = ("[x]", "text") if name in self._ticked else ("[ ]", "quiet")
+        words = f" {tick} {COLUMNS[name].head:{_HEAD_CELLS}}  {COLUMNS[name].meaning}"
+        return [Piece(self._glyphs.own(fit(words, cells)), role)]
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line, for Textual to draw."""
+        if self._top + y == self._index and y < len(self._lines):
+            return selected_strip(self._lines[y], self.size.width, self.app.theme)
+        return super().render_line(y)
+
+
+class ColumnBox(Box[None]):
+    """All columns, those that show first.
+
+    Parameters
+    ----------
+    chosen
+        Those that show, from left to right.
+    choose
+        Told at each change.
+    """
+
+    DEFAULT_CSS = """
+    ColumnBox { align: right bottom; background: transparent; }
+    ColumnBox > Vertical { width: 78; max-width: 100%; height: auto; max-height: 100%; border-title-style: bold; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(up="move(-1)", down="move(1)", first="select(0)", last="select(-1)"),
+        *bound(tick="toggle_tick", shift_on="shift(1)", shift_back="shift(-1)"),
+        *bound(done="dismiss(None)", leave="dismiss(None)", back=("dismiss(None)", "done")),
+    ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.COLUMNS
+
+    def __init__(
+        self,
+        chosen: tuple[ColumnName, ...],
+        glyphs: Glyphs,
+        choose: Callable[[tuple[ColumnName, ...]], None],
+    ) -> None:
+        super().__init__()
+        self._list = ColumnList(chosen, glyphs)
+        self._choose = choose
+
+    def compose(self) -> ComposeResult:
+        """Build the box."""
+        with Vertical(classes="box") as box:
+            box.border_title = "columns, from left to right"
+            yield self._list
+
+    def action_select(self, index: int) -> None:
+        """Go to the first line, or to the last (-1)."""
+        self._list.select(index if index >= 0 else len(COLUMNS))
+
+    def action_move(self, by: int) -> None:
+        """Go so many lines down."""
+        self._list.move(by)
+
+    def action_toggle_tick(self) -> None:
+        """Show the selected column, or hide it."""
+        self._list.toggle_tick()
+        self._choose(self._list.chosen)
+
+    def action_shift(self, by: int) -> None:
+        """Put the selected column further to the right (which is down here), or to the left."""
+        self._list.shift(by)
+        self._choose(self._list.chosen)
+
+    def on_click(self, event: events.Click) -> None:
+        """Show or hide the column that was clicked on."""
+        if event.widget is self._list:
+            self._list.select_shown(event.y)
+            self.action_toggle_tick()

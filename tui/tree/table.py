@@ -1,0 +1,298 @@
+"""The tree with columns: draws the rows that are on the screen, and only those that changed. Holds no snapshot.
+
+Textual has trees and it has tables, but no tree-table; and both re-measure or re-send far more than what changed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import Reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from dasktop.tui.keys import help_rows
+from dasktop.tui.keys.bindings import bindings, bound
+from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.keys.table import TREE
+from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.terminal.text_width import fit
+from dasktop.tui.terminal.theme import selected_strip, strip
+from dasktop.tui.tree.cells import Cells, cells
+from dasktop.tui.tree.column_table import DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.tree.columns import INDENT, MARK, Layout, Piece, fit_layout, line
+from dasktop.tui.tree.more_cells import more_cells
+from dasktop.tui.tree.rows import Key, Kind, Row
+from dasktop.tui.tree.selection import reselect
+from dasktop.tui.tree.troubles import Troubles
+
+SCROLLBAR_CELLS = 1
+_NO_TROUBLES = Troubles()
+
+
+class _Drawn(NamedTuple):
+    """All that the looks of a line depend on."""
+
+    row: tuple[Kind, int, bool | None]
+    cells: Cells
+    layout: Layout
+    is_selected: bool
+    margin: Piece | None
+    is_context: bool
+
+
+class TreeTable(ScrollView, can_focus=True):
+    """Rows with a selection.
+
+    Fold markers only ask: whoever makes the rows hears `FoldChosen`, and shows other rows.
+    """
+
+    DEFAULT_CSS = """
+    TreeTable {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
+    }
+    """
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(up="move(-1)", down="move(1)", page_up="page(-1)", page_down="page(1)", first="first", last="last"),
+        *bound(right="unfold", left="fold"),
+        *bindings(TREE),
+    ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.TREE
+
+    # Textual repaints a widget whole when this changes; here the lines that differ are known.
+    virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
+
+    class FoldChosen(Message):
+        """The user wants a row folded or unfolded."""
+
+        def __init__(self, key: Key, unfolded: bool) -> None:
+            super().__init__()
+            self.key = key
+            self.unfolded = unfolded
+
+    class Moved(Message):
+        """The user moved the selection."""
+
+    class Resized(Message):
+        """There is room for more lines now, or for fewer."""
+
+    def __init__(self, glyphs: Glyphs, columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._rows: Sequence[Row] = ()
+        self._taken_at = datetime.min
+        self._message = ""
+        self._marked: frozenset[str] = frozenset()
+        self._context_rows: frozenset[Key] = frozenset()
+        self._troubles = _NO_TROUBLES
+        self._index = 0
+        self._columns = columns
+        self._layout_of_columns: Layout = fit_layout(0)
+        self._drawn: dict[int, _Drawn | str] = {}
+
+    @property
+    def selected(self) -> Row | None:
+        """The selected row, if there is any row."""
+        return self._rows[self._index] if self._rows else None
+
+    @property
+    def selected_job_id(self) -> str | None:
+        """The id of the job that the selected row is, or is in."""
+        return self.selected.job_id if self.selected is not None else None
+
+    def mark(self, job_ids: frozenset[str]) -> None:
+        """Show these jobs as marked, and no others."""
+        self._marked = job_ids
+        self._refresh_changed()
+
+    @property
+    def _cells(self) -> int:
+        """The width of a line, beside the scrollbar."""
+        return self.scrollable_content_region.width
+
+    def show_columns(self, columns: tuple[ColumnName, ...]) -> None:
+        """Show these columns beside the tree, as far as there is room."""
+        self._columns = columns
+        self._layout_of_columns = fit_layout(self._cells, columns)
+        self._refresh_changed()
+
+    def show(
+        self,
+        rows: Sequence[Row],
+        taken_at: datetime,
+        message: str = "",
+        context: frozenset[Key] = frozenset(),
+        troubles: Troubles = _NO_TROUBLES,
+    ) -> None:
+        """Show these rows instead, with the same one selected if it is still there.
+
+        What one looks at stays where it is: the selected row or, where one has scrolled away from it, the first line.
+
+        Parameters
+        ----------
+        rows
+            Each with a key of its own.
+        taken_at
+            When their snapshot was taken.
+        message
+            Our words, shown where there are no rows.
+        context
+            Rows that only show where others are; greyed.
+        troubles
+            What is wrong with which rows.
+        """
+        top, in_view = self.scroll_offset.y, self._selection_in_view()
+        anchor = self._index if in_view else top
+        top += reselect(self._rows, anchor, rows) - anchor if top and self._rows else 0
+        self._index = reselect(self._rows, self._index, rows)
+        self._rows, self._taken_at, self._message, self._context_rows = rows, taken_at, message, context
+        self._troubles = troubles
+        if len(rows) != self.virtual_size.height:
+            self.virtual_size = Size(self._cells, len(rows))
+        self._scroll_to_line(top)
+        if in_view:
+            self._scroll_to_selection()
+        self._refresh_changed()
+
+    def clear(self) -> None:
+        """Show no rows any more."""
+        self.show((), datetime.min)
+
+    def select(self, index: int) -> None:
+        """Select a row by its place, or the nearest there is, and bring it into view."""
+        index = max(0, min(index, len(self._rows) - 1))
+        if index != self._index:
+            self._index = index
+            self._scroll_to_selection()
+            self._refresh_changed()
+        self.post_message(self.Moved())
+
+    def select_key(self, key: Key) -> bool:
+        """Select the row with this key; return whether there is one."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.select(index)
+                return True
+        return False
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the columns into the new width, and keep the selection in view."""
+        del event
+        self._layout_of_columns = fit_layout(self._cells, self._columns)
+        self._scroll_to_selection()
+        self._refresh_changed()  # Textual may have drawn already, with the columns as they were
+        self.post_message(self.Resized())
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the screen, for Textual to draw."""
+        drawn = self._drawn[y] = self._look_of(y)
+        if isinstance(drawn, str):
+            return strip(
+                [Piece(fit(f"   {self._glyphs.own(drawn)}", self._cells), "quiet")], self._cells, self.app.theme
+            )
+        row = self._rows[self.scroll_offset.y + y]
+        pieces = line(row, drawn.cells, drawn.layout, self._glyphs, margin=drawn.margin, is_context=drawn.is_context)
+        return (selected_strip if drawn.is_selected else strip)(pieces, self._cells, self.app.theme)
+
+    def _look_of(self, y: int) -> _Drawn | str:
+        """Return what a line of the screen is to show now, as words where it shows no row.
+
+        Cheap: it is asked for every line at every tick.
+        """
+        index = self.scroll_offset.y + y
+        if index >= len(self._rows):
+            return self._message if y == 1 and not self._rows else ""
+        row = self._rows[index]
+        look = (row.kind, row.depth, row.unfolded)
+        is_marked = row.kind == "job" and row.key[1] in self._marked
+        margin = Piece(MARK, "key") if is_marked else self._troubles.mark(row)
+        is_context = row.key in self._context_rows
+        held = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))
+        return _Drawn(look, held, self._layout_of_columns, index == self._index, margin, is_context)
+
+    def _refresh_changed(self) -> None:
+        """Have those lines drawn that are not what they were, each as one region."""
+        for y in range(self.size.height):
+            if self._drawn.get(y) != self._look_of(y):
+                self.refresh(Region(0, y, self._cells, 1))
+
+    def _selection_in_view(self) -> bool:
+        return 0 <= self._index - self.scroll_offset.y < max(1, self.size.height)
+
+    def _scroll_to_selection(self) -> None:
+        """Scroll as little as brings the selection into view."""
+        highest_top = self._index - max(1, self.size.height) + 1
+        self._scroll_to_line(min(max(self.scroll_offset.y, highest_top), self._index))
+
+    def _scroll_to_line(self, top: int) -> None:
+        """Let the first line show this row, or the nearest that leaves no blank lines below the last."""
+        top = max(0, min(top, len(self._rows) - self.size.height))
+        if top != self.scroll_offset.y:
+            # Forced: where all rows fitted a moment ago, Textual has no scrollbar yet, and would not scroll.
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
+
+    def action_move(self, by: int) -> None:
+        """Select the row so many rows below."""
+        self.select(self._index + by)
+
+    def action_page(self, direction: int) -> None:
+        """Go a screen up or down."""
+        self.select(self._index + direction * max(1, self.size.height - 1))
+
+    def action_first(self) -> None:
+        """Go to the first row."""
+        self.select(0)
+
+    def action_last(self) -> None:
+        """Go to the last row."""
+        self.select(len(self._rows) - 1)
+
+    def action_unfold(self) -> None:
+        """Unfold the selected row; when it is, go to what is in it."""
+        if (row := self.selected) is None:
+            return
+        if row.unfolded is False:
+            self.post_message(self.FoldChosen(row.key, unfolded=True))
+        elif row.unfolded:
+            self.select(self._index + 1)
+
+    def action_fold(self) -> None:
+        """Fold the selected row; when it is, or can't be, go to the row it is in."""
+        if (row := self.selected) is None:
+            return
+        if row.unfolded:
+            self.post_message(self.FoldChosen(row.key, unfolded=False))
+        else:
+            self.action_parent()
+
+    def action_parent(self) -> None:
+        """Go to the row that the selected one is in."""
+        if (row := self.selected) is None:
+            return
+        for index in range(self._index - 1, -1, -1):
+            if self._rows[index].key == row.parent:
+                self.select(index)
+                return
+
+    def action_toggle_fold(self) -> None:
+        """Fold the selected row if it is unfolded, and the other way round."""
+        if (row := self.selected) is not None and row.unfolded is not None:
+            self.post_message(self.FoldChosen(row.key, unfolded=not row.unfolded))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row; on its fold marker, toggle it too."""
+        index = self.scroll_offset.y + event.y
+        if index < len(self._rows):
+            self.select(index)
+            marker = 1 + INDENT * self._rows[index].depth
+            if marker <= event.x < marker + INDENT:
+                self.action_toggle_fold()

@@ -1,0 +1,44 @@
+"""Which rows findings are about: a mark in the margin, so that the tree itself tells where something is wrong. Pure."""
+
+from collections.abc import Iterable, Iterator
+
+from dasktop.collectors.model import SEVERITIES, Finding, Job, Severity, Task, Worker
+from dasktop.tui.boxes.finding_words import MARKS, ROLES
+from dasktop.tui.tree.columns import Piece
+from dasktop.tui.tree.rows import Row
+
+
+class Troubles:
+    """What is wrong with which jobs and workers.
+
+    Parameters
+    ----------
+    findings
+        A snapshot's, the worst first.
+    """
+
+    def __init__(self, findings: Iterable[Finding] = ()) -> None:
+        self._of_jobs: dict[str, Severity] = {}
+        self._of_workers: dict[str, Severity] = {}
+        for finding in findings:
+            if finding.job_id is not None:
+                self._of_jobs.setdefault(finding.job_id, finding.severity)
+            if finding.worker is not None:
+                self._of_workers.setdefault(finding.worker, finding.severity)
+
+    def mark(self, row: Row) -> Piece | None:
+        """Return the mark of the worst that a row stands for or that is in it; ``None`` if nothing is wrong."""
+        if not self._of_jobs and not self._of_workers:
+            return None
+        worst = max(self._severities(row.shows), key=SEVERITIES.index, default=None)
+        return Piece(MARKS[worst], ROLES[worst]) if worst is not None else None
+
+    def _severities(self, shown: object) -> Iterator[Severity]:
+        match shown:
+            case Job(job_id=job_id) if job_id in self._of_jobs:
+                yield self._of_jobs[job_id]
+            case Worker(name=name) if name in self._of_workers:
+                yield self._of_workers[name]
+            case Task(workers=members) | (tuple() as members):
+                for member in members:
+                    yield from self._severities(member)
