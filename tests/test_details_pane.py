@@ -324,7 +324,11 @@ class TestGoingBack:
     async def test_q_goes_back_from_all_of_it_and_else_ends_the_screen(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(everyday())
-            await screen.press("enter", "q")
+            await screen.press("enter")
+            [keys] = screen.lines_of(KeyLine)
+            assert "esc back" in keys
+            assert "details" not in keys, "one is there"
+            await screen.press("q")
             assert details(screen) == []
             assert screen.app.return_code is None
             await screen.press("q")

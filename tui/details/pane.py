@@ -29,7 +29,8 @@ class DetailsPane(Widget, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *bound(up="scroll(-1)", down="scroll(1)", page_up="page(-1)", page_down="page(1)"),
-        *bound(first="to_top", last="to_end", read_on="page(1)", leave=("leave", "back"), back=("back", "")),
+        *bound(first="to_top", last="to_end", read_on="page(1)"),
+        *bound(leave=("leave", "back"), back=("back", ""), details=("back", "")),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.DETAILS
 
