@@ -59,14 +59,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say plainly what was left out for want of a SLURM, or of OpenSSH."""
     for heading, reason, missing in (
         ("tests against a real SLURM", REASON, missing_programs()),
-        ("tests over a real ssh connection", ssh_server.REASON, ssh_server.missing_programs()),
+        ("tests over a real ssh connection", ssh_server.REASON, ssh_server.missing()),
     ):
         left_out = sum(reason in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
         if left_out:
             terminalreporter.write_sep("=", heading, yellow=True)
             terminalreporter.write_line(f"{left_out} left out. {reason}: {', '.join(missing)}.")
             terminalreporter.write_line(
-                "CONTRIBUTING.md tells how to install them. DASKTOP_REQUIRE_SLURM=1 forbids this."
+                "CONTRIBUTING.md tells how to get that. DASKTOP_REQUIRE_SLURM=1 forbids this."
             )
 
 

@@ -1,6 +1,7 @@
 """An OpenSSH server of our own on the loopback, for this user and with keys of its own; ended by its pid."""
 
 import getpass
+import grp
 import os
 import shlex
 import shutil
@@ -14,15 +15,28 @@ from typing import Self
 from tests.slurm.environment import search_path
 
 PROGRAMS = ("ssh", "ssh-keygen", "sshd")
-REASON = "OpenSSH's programs are not installed"
+REASON = "What an sshd of our own needs is missing"
 # Where root's sshd locks up the part of it that speaks to strangers; made at boot, where there is one.
 _EMPTY_FOLDER = Path("/run/sshd")
 _START_SECONDS = 10
 
 
-def missing_programs() -> list[str]:
-    """Return the programs that are needed and not installed."""
-    return [program for program in PROGRAMS if _found(program) is None]
+def missing() -> list[str]:
+    """Return what is needed and not there: programs, and terminals that an sshd of this user can give out."""
+    programs = [program for program in PROGRAMS if _found(program) is None]
+    return programs if _can_give_out_terminals() else [*programs, "devpts mounted with gid=tty, or to be root"]
+
+
+def _can_give_out_terminals() -> bool:
+    """Tell whether sshd need not change a terminal's group, which only root may do (OpenSSH's ``pty_setowner``)."""
+    if os.geteuid() == 0:
+        return True
+    ours, theirs = os.openpty()
+    try:
+        return os.fstat(theirs).st_gid == grp.getgrnam("tty").gr_gid
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def _found(program: str) -> str | None:

@@ -19,7 +19,7 @@ DASKTOP = (sys.executable, "-m", "dasktop.tui")
 @pytest.fixture
 def terminal(tmp_path):
     """The screen at the far end of an ssh connection, with the two workers of a job on it."""
-    leave_out_or_fail(ssh_server.missing_programs(), os.environ, ssh_server.REASON)
+    leave_out_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
     with (
         EmbeddedCommands(nodes=1, cpus_per_node=4, memory_per_node_mb=4000, kill_wait_seconds=5) as slurm,
         Notebook(slurm.environment, tmp_path) as notebook,
