@@ -65,9 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if left_out:
             terminalreporter.write_sep("=", heading, yellow=True)
             terminalreporter.write_line(f"{left_out} left out. {reason}: {', '.join(missing)}.")
-            terminalreporter.write_line(
-                "CONTRIBUTING.md tells how to get that. DASKTOP_REQUIRE_SLURM=1 forbids this."
-            )
+            terminalreporter.write_line("CONTRIBUTING.md tells how to get that. DASKTOP_REQUIRE_SLURM=1 forbids this.")
 
 
 @pytest.fixture(scope="session")

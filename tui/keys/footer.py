@@ -14,7 +14,7 @@ from dasktop.tui.tree.columns import Piece
 
 _NEVER_LEFT_OUT = ("help", "quit")
 
-_LAST = ("fold", "fold_all", "refresh", "help", "quit")
+_LAST = ("next_field", "fold", "fold_all", "refresh", "help", "quit")
 _PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
 
 
