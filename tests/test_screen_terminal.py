@@ -31,7 +31,7 @@ def terminal(recording, tmp_path):
 
 def test_what_others_write_is_there_until_all_is_drawn_again(terminal):
     whole = terminal.screen()
-    terminal.write_from_outside("\x1b[5;10HBroadcast message from root")
+    terminal.write_from_outside("\x1b[20;10HBroadcast message from root")  # on no row that the selection passes
     terminal.wait_for("Broadcast message")
     terminal.press("Down", "Up")
     assert "Broadcast message" in terminal.screen()
