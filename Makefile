@@ -11,7 +11,7 @@ demo: $(READY) ## the screen on a real dask cluster, on a SLURM small enough to 
 	@$(BIN)/dasktop demo
 
 test: $(READY) ## all that can run here; with SLURM's programs installed, everything
-	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## lint, types, and who may import whom
 	$(BIN)/ruff format --check .

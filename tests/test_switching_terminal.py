@@ -21,7 +21,8 @@ def test_there_and_back_when_it_has_ended(tmp_path):
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.wait_for("anna")
             terminal.press("C")
-            picker = terminal.wait_for("2 schedulers of yours: which one?")
+            shown = ("2 schedulers of yours: which one?", "watched now", there.address)
+            picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
             [watched] = [line for line in picker.splitlines() if "watched now" in line]
             assert here.address in watched
             assert "1 worker" in watched
