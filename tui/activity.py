@@ -32,11 +32,6 @@ class Activity(Lines):
         """Show nothing."""
         self.tell("")
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether nothing is shown."""
-        return not self._words
-
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the words in as many lines as they take."""
         if not self._words:
