@@ -54,6 +54,21 @@ def statuses(cluster: LocalCluster) -> set[str]:
     return {worker.status.name for worker in cluster.scheduler.workers.values()}
 
 
+def wait_for(started: Event, go_on: Event) -> bool:
+    """Run as a task: a worker that has been told of one, but hasn't begun it, begins it no more once it is to go."""
+    started.set()
+    return bool(go_on.wait())
+
+
+async def once_draining(giving: Giving, giving_back: asyncio.Task[None]) -> None:
+    """Wait until it waits for what runs; or raise what made it end before."""
+    while "drain" not in giving.steps:
+        if giving_back.done():
+            await giving_back
+            raise AssertionError(f"nothing was waited for: {giving.steps}")
+        await asyncio.sleep(0.01)
+
+
 async def refused(giving: Giving, cluster: LocalCluster, words: str) -> None:
     """See it refused in these words, with all as it was."""
     with pytest.raises(RefusedError, match=words):
@@ -101,12 +116,12 @@ async def test_an_actor_cannot_move(cluster: LocalCluster, client: Client, givin
 async def test_tasks_that_may_run_nowhere_else(
     cluster: LocalCluster, client: Client, giving: Giving, going: list[str]
 ) -> None:
-    go_on = Event(client=client)
-    first = client.submit(lambda at: at.wait(), go_on, key="first", workers=going[:1])
+    started, go_on = Event(client=client), Event(client=client)
+    first = client.submit(wait_for, started, go_on, key="first", workers=going[:1])
+    await started.wait()
     bound = client.submit(str, first, key="bound", workers=going)
     refusing = asyncio.create_task(refused(giving, cluster, rf"1 task may only run on job 7 \(bound\); {BACK}"))
-    while "drain" not in giving.steps:  # noqa: ASYNC110 - told by a callback
-        await asyncio.sleep(0.01)
+    await once_draining(giving, refusing)
     await go_on.set()
     await refusing
     assert await bound == "True"
@@ -126,8 +141,7 @@ async def test_a_task_that_has_seceded_is_waited_for(
     while not cluster.scheduler.workers[going[0]].long_running:  # noqa: ASYNC110 - dask tells nobody
         await asyncio.sleep(0.01)
     giving_back = asyncio.create_task(giving.back())
-    while "drain" not in giving.steps:  # noqa: ASYNC110 - told by a callback
-        await asyncio.sleep(0.01)
+    await once_draining(giving, giving_back)
     await go_on.set()
     await giving_back
     assert await future == "all of it"
