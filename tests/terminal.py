@@ -56,6 +56,10 @@ class Terminal:
         """Press keys, by tmux's names: ``q``, ``Enter``, ``Down``, ``C-c``, …"""
         self._run("send-keys", *keys)
 
+    def send(self, text: str) -> None:
+        """Send characters as they are, in one piece."""
+        self._run("send-keys", "-l", text)
+
     def resize(self, columns: int, lines: int) -> None:
         """Make the terminal larger or smaller."""
         self._run("resize-window", "-x", str(columns), "-y", str(lines))

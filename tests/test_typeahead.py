@@ -138,16 +138,6 @@ async def test_what_is_pasted_waits_for_the_field() -> None:
         assert isinstance(screen.app.focused, TreeTable)
 
 
-async def test_a_key_right_behind_escape_is_no_other_key() -> None:
-    async with running() as screen:
-        await screen.show(everyday())
-        type_at_once(screen, "F")
-        screen.app.post_message(events.Key("alt+w", "w"))  # as Textual reads both when they come together
-        screen.app.post_message(events.Key("alt+shift+o", "O"))
-        expected = await one_by_one("F", "escape", "w", "escape", "O")
-        await until(screen, expected)
-
-
 async def test_ctrl_c_waits_for_nothing() -> None:
     ended = asyncio.Event()
 

@@ -1,11 +1,16 @@
-"""Textual's driver for terminals, except that it sends no cell that is there already."""
+"""Textual's driver for terminals, except that it sends no cell that is there already, and loses no escape."""
 
 from typing import Any, Protocol, cast
 
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
+from dasktop.tui.terminal.escape import EscapeParser
 from dasktop.tui.terminal.sent_screen import SentScreen
+
+# The driver makes its parser in the middle of its input loop, and can't be told to take another.
+setattr(linux_driver, "XTermParser", EscapeParser)  # noqa: B010 - to mypy it would be a type that is assigned to
 
 
 class KnowsItsScreen(Protocol):

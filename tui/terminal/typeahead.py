@@ -11,7 +11,6 @@ from textual.dom import DOMNode
 
 _AT_ONCE = "ctrl+c"
 """The way out waits for nothing."""
-_ALT = "alt+"
 _ROUNDS = 2
 """A widget that takes a key posts what follows from it behind the first round, and before the second."""
 
@@ -39,7 +38,7 @@ class TypeaheadApp(App[None]):
             await super().on_event(event)
             return
         is_free = not self._typed
-        self._typed += _apart(event)
+        self._typed.append(event)
         if is_free:
             await self._take()
 
@@ -68,10 +67,3 @@ class TypeaheadApp(App[None]):
             self._typed.popleft()
             if self._typed:
                 await self._take()
-
-
-def _apart(event: events.Event) -> list[events.Event]:
-    """Return what was typed: right behind escape, a letter or digit looks like one with alt, as none of ours is."""
-    if isinstance(event, events.Key) and event.key.startswith(_ALT) and event.character is not None:
-        return [events.Key("escape", None), events.Key(event.character, event.character)]
-    return [event]
