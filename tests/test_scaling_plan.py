@@ -479,6 +479,18 @@ def test_without_a_scheduler_there_is_no_plan(target):
     assert "the scheduler has not answered" in refusal(silent, target)
 
 
+def test_fewer_of_jobs_that_slurm_has_never_told_of():
+    """As long as squeue hasn't answered: "nothing to do" would be as wrong as to take what may be none of ours."""
+    silent = source("slurm.queue", state="error", age_seconds=None, error="squeue: no answer within 10 s")
+    seen = replace(owned(forgotten=("1", "2")), sources=(source("dask"), silent))
+    assert refusal(seen, Jobs(count=1)) == (
+        "SLURM's queue has not answered yet (squeue: no answer within 10 s): "
+        "no job is given back until it is known how things are"
+    )
+    assert plan(seen, Jobs(count=2)).changes_nothing
+    assert plan(seen, Jobs(count=3)).submit == 1
+
+
 # What holds for any snapshot and target. Few choices a job, so that many clusters are tried in little time.
 
 few = st.integers(0, 3)

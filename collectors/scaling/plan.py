@@ -101,11 +101,13 @@ def _to_jobs(
     standing: Standing, wanted: int, target: str, reckoning: str | None = None, remarks: Sequence[str] = ()
 ) -> ScalePlan:
     """Plan for so many jobs: grow, shrink, or leave it as it is."""
-    if wanted > number_of_jobs(standing.jobs + standing.unseen):
+    at_most = number_of_jobs(standing.jobs + standing.unseen)
+    if wanted > at_most:
         return _grow(standing, wanted, target, reckoning, remarks)
+    if wanted < at_most:
+        _refuse_without_sources(standing)
     missing = number_of_jobs(standing.jobs) - wanted
     if missing > 0:
-        _refuse_without_sources(standing)
         if missing > number_of_jobs(standing.can_go):
             raise PlanError(f"{target}: {_of_scheduler(standing)}, so it stays")
         going = choose(standing.can_go, missing, standing.preferred)
