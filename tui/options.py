@@ -44,17 +44,12 @@ class Refusal(click.ClickException):
         click.echo(f"dasktop: {self.format_message()}", file=file, err=file is None)
 
 
-class AddressType(click.ParamType[str]):
-    """A scheduler's address, such as ``tcp://10.1.2.3:8786``; ``tcp://`` may be left out."""
-
-    name = "address"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the whole address."""
-        try:
-            return str(parse_address(value))
-        except NoSchedulerError as error:
-            self.fail(f"{error}; nor is it a command", param, ctx)
+def _whole_address(text: str) -> str:
+    """Return a scheduler's address, such as ``tcp://10.1.2.3:8786``; ``tcp://`` may be left out."""
+    try:
+        return str(parse_address(text))
+    except NoSchedulerError as error:
+        raise click.BadParameter(f"{error}; nor is it a command") from None
 
 
 RECORDING: list[Callable[[Any], Any]] = [
@@ -62,7 +57,7 @@ RECORDING: list[Callable[[Any], Any]] = [
     click.option("--redact", is_flag=True, help="Replace users, hosts, addresses, paths and names in the recording."),
 ]
 
-_ADDRESS: Callable[[Any], Any] = click.argument("address", type=AddressType(), required=False, metavar="[ADDRESS]")
+_ADDRESS: Callable[[Any], Any] = click.argument("address", type=_whole_address, required=False, metavar="[ADDRESS]")
 
 _COMMON: list[Callable[[Any], Any]] = [
     click.option("--scheduler-file", metavar="FILE", help="Where the scheduler wrote its address."),

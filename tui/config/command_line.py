@@ -11,29 +11,25 @@ from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERV
 from dasktop.tui.config.values import WrongValueError
 
 
-class SettingType(click.ParamType[float]):
-    """A number that may be given on the command line as it may stand in the file."""
+def _number(setting: Setting[float]) -> Callable[[str], float]:
+    """Return what reads a number on the command line as it may stand in the file."""
 
-    name = "number"
-
-    def __init__(self, setting: Setting[float]) -> None:
-        self._setting = setting
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number."""
+    def read(text: str) -> float:
         try:
-            number: object = float(value)
+            number: object = float(text)
         except ValueError:
-            number = value
+            number = text
         try:
-            return self._setting.read(number)
+            return setting.read(number)
         except WrongValueError as error:
-            self.fail(str(error), param, ctx)
+            raise click.BadParameter(str(error)) from None
+
+    return read
 
 
 def _seconds(setting: Setting[float], words: str) -> Callable[[Any], Any]:
     helped = f"{words}; {setting.default:g} unless configured."
-    return click.option(setting.option, type=SettingType(setting), metavar="SECONDS", help=helped)
+    return click.option(setting.option, type=_number(setting), metavar="SECONDS", help=helped)
 
 
 WATCHING: list[Callable[[Any], Any]] = [
