@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import ssh_server
+from tests import at_rest, ssh_server
 from tests.slurm.cluster import RealSlurm
 from tests.slurm.environment import without_slurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("untimed", deadline=None)  # how long an example takes tells of the machine, not of us
     settings.load_profile("untimed")
+    at_rest.wait_by_rest()
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
     folder = config.stash[CONFIGURATIONS] = tempfile.TemporaryDirectory(prefix="dasktop-config-")
     _replace_environment(without_slurm(os.environ) | {"SLURM_CONF": NO_SLURM, "XDG_CONFIG_HOME": folder.name})
