@@ -3,11 +3,13 @@
 import getpass
 import grp
 import os
+import random
 import shlex
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +20,9 @@ PROGRAMS = ("ssh", "ssh-keygen", "sshd")
 REASON = "What an sshd of our own needs is missing"
 # Where root's sshd locks up the part of it that speaks to strangers; made at boot, where there is one.
 _EMPTY_FOLDER = Path("/run/sshd")
-_START_SECONDS = 10
+_START_SECONDS = 60
+_PORTS = range(20_000, 32_768)
+"""None of those that a system gives to whoever asks for any: such a one may be taken before sshd is up."""
 
 
 def missing() -> list[str]:
@@ -73,9 +77,7 @@ class SshServer:
         host_key = self._folder / "host_key"
         for key in (host_key, self._key):
             subprocess.run([str(_found("ssh-keygen")), "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = _free_port()
         configuration = self._folder / "sshd_config"
         configuration.write_text(
             f"Port {self._port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM no\n"
@@ -113,6 +115,13 @@ class SshServer:
         self._log.close()
         if self._made_folder:
             _EMPTY_FOLDER.rmdir()
+
+
+def _free_port() -> int:
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port := random.choice(_PORTS)))
+            return port
 
 
 def script_for(folder: Path, command: list[str], environment: dict[str, str]) -> str:

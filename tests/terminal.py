@@ -7,12 +7,17 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 POLL_SECONDS = 0.1
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
+TMUX_SECONDS = 60
+_NUMBERS = count()
+_ENDED = "ended with "
+"""So the terminal is entitled once the command has ended, and with which exit status."""
 
 
 class Terminal:
@@ -21,7 +26,7 @@ class Terminal:
     Parameters
     ----------
     folder
-        For the server's socket and the command's exit status.
+        For the server's socket, and the script that it runs.
     """
 
     def __init__(
@@ -32,11 +37,13 @@ class Terminal:
         columns: int = 120,
         lines: int = 40,
     ) -> None:
-        self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / "tmux.sock"), "-f", os.devnull]
-        self._status = folder / "status"
-        script = folder / "run.sh"
-        # The shell outlives a Ctrl-C that is meant for the command.
-        script.write_text(f"trap : INT\n{shlex.join(command)}\necho $? >'{self._status}'\nsleep 600\n")
+        number = next(_NUMBERS)  # a server that was told to end may be there still
+        self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / f"tmux{number}.sock"), "-f", os.devnull]
+        script = folder / f"run{number}.sh"
+        # The shell outlives a Ctrl-C that is meant for the command. That it has ended is told by the terminal itself,
+        # behind all that was written to it: tmux may be late to read that.
+        told = f"printf '\\033]2;{_ENDED}%s\\007' $?"
+        script.write_text(f"trap : INT\n{shlex.join(command)}\n{told}\nsleep 600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
             environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
@@ -66,7 +73,7 @@ class Terminal:
 
     def write_from_outside(self, text: str) -> None:
         """Write to the terminal as another program does that knows nothing of the one that runs in it."""
-        Path(self._run("display-message", "-p", "#{pane_tty}").strip()).write_text(text)
+        Path(self._told("pane_tty")).write_text(text)
 
     def accept_copies(self) -> None:
         """Let programs set the clipboard (OSC 52), which tmux refuses unless it is told."""
@@ -86,12 +93,12 @@ class Terminal:
         return screen
 
     def wait_for_end(self, timeout: float = WAIT_SECONDS) -> int:
-        """Wait until the program has ended, and return its exit status."""
+        """Wait until the program has ended and all that it wrote is on the screen, and return its exit status."""
         deadline = time.monotonic() + timeout
-        while not (self._status.exists() and (status := self._status.read_text().strip())):
+        while not (title := self._told("pane_title")).startswith(_ENDED):
             assert time.monotonic() < deadline, f"it goes on:\n{self.screen()}"
-            time.sleep(POLL_SECONDS / 10)
-        return int(status)
+            time.sleep(POLL_SECONDS)
+        return int(title.removeprefix(_ENDED))
 
     def close(self) -> None:
         """End the server, and with it whatever still runs in it."""
@@ -105,8 +112,12 @@ class Terminal:
     ) -> None:
         self.close()
 
+    def _told(self, name: str) -> str:
+        """Return what tmux tells of the terminal."""
+        return self._run("display-message", "-p", f"#{{{name}}}").strip()
+
     def _run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         result = subprocess.run(
-            [*self._tmux, *arguments], env=environment, capture_output=True, text=True, timeout=10, check=True
+            [*self._tmux, *arguments], env=environment, capture_output=True, text=True, timeout=TMUX_SECONDS, check=True
         )
         return result.stdout

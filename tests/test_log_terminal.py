@@ -35,9 +35,8 @@ def test_followed_searched_and_why_it_failed(slurm, tmp_path):
         with Terminal(command, tmp_path, slurm.environment, 80, 24) as terminal:
             terminal.wait_for(f"{job_id} my log")
             terminal.press("T")
-            screen = terminal.wait_for("line 500")
-            assert f"{slurm.work}/my log-{job_id}.out"[-60:] in screen
-            assert "following" in screen
+            opened = ("line 500", f"{slurm.work}/my log-{job_id}.out"[-60:], "following")
+            terminal.wait_for(lambda screen: all(words in screen for words in opened))
             go_on.touch()
             terminal.wait_for("it goes on")
             terminal.press("/", "e", " ", "7", "7", "$", "Enter")
@@ -49,9 +48,9 @@ def test_followed_searched_and_why_it_failed(slurm, tmp_path):
             fail.touch()
             terminal.wait_for("FAILED")
             terminal.press("T")
-            assert "ValueError: 42" in terminal.wait_for("the last traceback")
+            terminal.wait_for(lambda screen: "the last traceback" in screen and "ValueError: 42" in screen)
             terminal.press("G")
-            terminal.wait_for("100")
+            terminal.wait_for("100\n")
             terminal.press("q", "q")
             assert terminal.wait_for_end() == 0
     slurm.cancel_all()

@@ -1,6 +1,7 @@
 """The commonest keys over a real ssh connection, in a real terminal, on a real cluster: what each one does is seen."""
 
 import os
+import re
 import sys
 
 import pytest
@@ -14,6 +15,8 @@ from tests.ssh_server import SshServer, script_for
 from tests.terminal import Terminal
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
+TREE = re.compile(r"dask-worker .*\n.* batch.*\n.* SLURMCluster-0-0 .*\n.* SLURMCluster-0-1 ")
+"""The job, its task, and both workers in that."""
 
 
 @pytest.fixture
@@ -35,13 +38,13 @@ def terminal(tmp_path):
         with Terminal(
             server.command(script_for(tmp_path, command, slurm.environment)), tmp_path, os.environ, 100, 30
         ) as terminal:
-            terminal.wait_for(lambda screen: "1 job · 2 workers" in screen and "SLURMCluster-0-1" in screen)
+            terminal.wait_for(lambda screen: "1 job · 2 workers" in screen and TREE.search(screen))
             yield terminal
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_commonest_keys(terminal):
-    terminal.press("j", "j", "Enter")
+    terminal.press("g", "j", "j", "Enter")
     terminal.wait_for(lambda screen: "worker SLURMCluster-0-0" in screen and "TRANSFERS" in screen)
     terminal.press("Enter")
     terminal.wait_for("LEFT")

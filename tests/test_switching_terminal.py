@@ -21,7 +21,7 @@ def test_there_and_back_when_it_has_ended(tmp_path):
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.wait_for("anna")
             terminal.press("C")
-            shown = ("2 schedulers of yours: which one?", "watched now", there.address)
+            shown = ("2 schedulers of yours: which one?", "watched now", "1 worker ", there.address, "2 workers")
             picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
             [watched] = [line for line in picker.splitlines() if "watched now" in line]
             assert here.address in watched
@@ -32,9 +32,10 @@ def test_there_and_back_when_it_has_ended(tmp_path):
             terminal.wait_for("anna")
 
             terminal.press("C")
-            terminal.wait_for("2 schedulers of yours")
+            picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
             # The list begins at the present one, wherever that stands.
-            terminal.press("Up" if picker.index(other) < picker.index(watched) else "Down", "Enter")
+            is_above = picker.index(there.address) < picker.index("watched now")
+            terminal.press("Up" if is_above else "Down", "Enter")
             screen = terminal.wait_for(lambda screen: there.address in screen.split("\n")[0] and "berta-1" in screen)
             assert "anna" not in screen
 
