@@ -21,7 +21,7 @@ from tests.fake_feed import FakeFeed
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import job, snapshot
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 30
 
 
 class FileFeed(FakeFeed):
