@@ -20,6 +20,9 @@ SNAPSHOTS = slice(-23, None, 2)
 def _in_utc(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "{}x{}".format(*size))

@@ -1,6 +1,7 @@
 """A recording as a feed: played at its own pace, faster, step by step, and gone to any moment."""
 
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,14 +14,18 @@ from dasktop.collectors.feed import Event, Failure
 from dasktop.collectors.logs.model import LogPart, Tail
 from dasktop.collectors.lookups import Answer, BatchScript
 from dasktop.collectors.model import Snapshot, to_json
+from dasktop.collectors.recording import replay
 from dasktop.collectors.recording.position import ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import SPEEDS, ReplayFeed
+from tests.fake_commands import Clock
 from tests.recordings import life
 from tests.snapshots import TAKEN_AT
 
 LIFE = list(life(jobs=2, count=400))
+QUESTION = BatchScript(job_id="4000")
+WAIT_SECONDS = 30.0
 
 
 class Played:
@@ -32,7 +37,7 @@ class Played:
         self.position: ReplayPosition | None = None
         self.feed.start(self.events.put)
 
-    def next(self, kind: type, seconds: float = 10.0) -> Event:
+    def next(self, kind: type, seconds: float = WAIT_SECONDS) -> Event:
         deadline = time.monotonic() + seconds
         while True:
             event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
@@ -51,6 +56,14 @@ class Played:
         return LIFE.index(self.next(Snapshot))
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch) -> Clock:
+    """The time, which stands still: nothing is played while a busy machine is slow to test."""
+    clock = Clock()
+    monkeypatch.setattr(replay, "monotonic", clock)
+    return clock
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("recording") / "recording.gz"
@@ -66,23 +79,30 @@ def played(path) -> Iterator[Played]:
     played.feed.stop()
 
 
-def test_it_begins_with_the_first_and_plays_on_by_itself(played):
+def later(played, clock, seconds: float) -> None:
+    """Let so much time go by, and wake what waits for it."""
+    clock.now += seconds
+    played.feed.look_up(QUESTION)
+
+
+def test_it_begins_with_the_first_and_plays_on_by_itself(played, clock):
     assert played.position.number == 1
     assert played.position.count == 400
     assert played.position.is_playing
-    began_at = time.monotonic()
-    assert played.shown() == 1
-    assert 1 < time.monotonic() - began_at < 4, "two seconds, as when it was taken"
+    for index in (1, 2, 3):
+        later(played, clock, 2.05)  # a little more: they were taken some hundredths early or late
+        assert played.shown() == index, "every two seconds, as when it was taken"
 
 
-def test_fast(played):
+def test_fast(played, clock):
     for _ in SPEEDS:
         played.feed.change_speed(1)
     while played.position.speed != SPEEDS[-1]:
         played.next(ReplayPosition)
-    shown = [played.shown() for _ in range(3)]
-    assert shown == sorted(shown)
-    assert shown[-1] - shown[0] > 40, "those between are left out"
+    for index in (30, 60, 90):
+        later(played, clock, 0.201)
+        assert played.shown() == index, "those between are left out"
+    later(played, clock, 60)
     while played.position.is_playing:
         played.next(ReplayPosition)
     assert played.position.number == 400, "it stops at the end"
@@ -145,10 +165,9 @@ def test_at_the_end_it_begins_again(played):
 
 
 def test_what_is_not_in_it_is_told(played):
-    question = BatchScript(job_id="4000")
-    played.feed.look_up(question)
+    played.feed.look_up(QUESTION)
     answer = played.next(Answer)
-    assert answer.question == question
+    assert answer.question == QUESTION
     assert "recording" in answer.error
     played.feed.read_log(Tail(path="/x"))
     assert "recording" in played.next(LogPart).problem
@@ -195,7 +214,18 @@ def test_a_clock_that_was_set_back(tmp_path):
     played.feed.stop()
 
 
-def test_it_ends_soon(played):
-    began_at = time.monotonic()
-    played.feed.stop()
-    assert time.monotonic() - began_at < 0.5
+def test_it_ends_and_nobody_waits_for_what_hangs(path):
+    hangs, is_over = threading.Event(), threading.Event()
+
+    def hang(event: Event) -> None:
+        hangs.set()
+        is_over.wait(2 * WAIT_SECONDS)
+
+    feed = ReplayFeed(Recording(str(path)))
+    feed.start(hang)
+    assert hangs.wait(WAIT_SECONDS)
+    feed.stop()
+    assert feed._thread.is_alive(), "and still it is back"
+    is_over.set()
+    feed._thread.join(WAIT_SECONDS)
+    assert not feed._thread.is_alive()

@@ -25,6 +25,7 @@ from tests.recordings import life
 
 LIFE = list(life(jobs=2, count=400))
 SIZES = [(60, 15), (80, 24), (300, 100)]
+WAIT_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,9 @@ def path(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def _in_utc(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
     time.tzset()
 
 
@@ -63,7 +67,7 @@ class replaying:  # noqa: N801 - reads as a word
         await self.until(lambda: shows in self.time_line)
 
     async def until(self, condition) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + WAIT_SECONDS
         while not condition():
             assert time.monotonic() < deadline, self.lines(TimeLine)
             await self.pilot.pause(0.02)
@@ -138,7 +142,7 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
     path.write_bytes(path.read_bytes().replace(b'{"taken_at"', b'{"[/] taken_at"', 1)[:-30])
     app = ReplayApp(ReplayFeed(Recording(str(path))))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + WAIT_SECONDS
         while "redacted" not in app.query_one(TimeLine).render_line(0).text or not app.query_one(Activity).size.height:
             assert time.monotonic() < deadline
             await pilot.pause(0.02)

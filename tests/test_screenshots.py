@@ -1,6 +1,7 @@
 """The README's pictures show the program as it is, belong together, and fetch nothing."""
 
 import re
+import time
 
 import pytest
 
@@ -13,6 +14,9 @@ README = (screenshots.REPOSITORY / "README.md").read_text()
 @pytest.fixture(autouse=True)
 def _put_back(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")  # which drawing sets
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize("name", screenshots.PICTURES)
