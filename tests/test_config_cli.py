@@ -157,6 +157,7 @@ def test_thresholds_from_the_file_reach_the_rules(path: Path) -> None:
         os.kill(workers.pid, signal.SIGSTOP)
         try:
             arguments = ["snapshot", scheduler.address, "--no-slurm", "--fail-on", "warning"]
+            path.write_text("[thresholds]\nworker_silent_seconds = 3600\n")
             assert dasktop(*arguments).returncode == 0
             path.write_text("[thresholds]\nworker_silent_seconds = 0.5\n")
             deadline = time.monotonic() + PATIENCE_SECONDS

@@ -1,5 +1,6 @@
 """A walk over every key of the table, each asserting what it changed. A key without a walk fails."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ from tests.test_replay_screen import replaying
 from tests.test_switching_screen import BOTH
 
 LINES = 120
+WAIT_SECONDS = 30
 
 
 def of_the_walk() -> Snapshot:
@@ -375,11 +377,10 @@ def saves(key_id: str, ending: str) -> None:
     @walk(key_id)
     async def saved(screen: Screen, key: str) -> None:
         await screen.press("S", key)
-        for _ in range(500):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not list(Path.cwd().glob(f"dasktop-*.{ending}")):
+            assert time.monotonic() < deadline, "nothing was saved"
             await screen.pilot.pause(0.01)
-            if list(Path.cwd().glob(f"dasktop-*.{ending}")):
-                return
-        raise AssertionError("nothing was saved")
 
 
 saves("save_picture", "svg")

@@ -1,7 +1,9 @@
 """Saving what is shown: to a new file, exactly, without waiting for the disk, and saying what became of it."""
 
+import queue
 import re
 import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from dasktop.tui.boxes.saving_desk import SaveBox
 from tests.screen import Screen, running
 from tests.snapshots import everyday, job, snapshot
 
+WAIT_SECONDS = 30
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -25,12 +28,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def saved(ending: str = "json", content: bytes = b"x", made=None) -> Saved:
-    told: list[Saved] = []
-    saver = Saver(told.append)
+    told: queue.SimpleQueue[Saved] = queue.SimpleQueue()
+    saver = Saver(told.put)
     saver.save(ending, made or (lambda: content))
-    saver.close()
-    [outcome] = told
-    return outcome
+    return told.get(timeout=WAIT_SECONDS)
 
 
 class TestSaver:
@@ -117,12 +118,11 @@ class StandingClock:
 
 
 async def wait_for_words(screen: Screen, words: str) -> str:
-    for _ in range(500):
-        told = " ".join(line.strip() for line in screen.lines_of(Activity))
-        if words in told:
-            return told
+    deadline = time.monotonic() + WAIT_SECONDS
+    while words not in (told := " ".join(line.strip() for line in screen.lines_of(Activity))):
+        assert time.monotonic() < deadline, told
         await screen.pilot.pause(0.01)
-    raise AssertionError(told)
+    return told
 
 
 def the_file(folder: Path, ending: str) -> Path:
@@ -190,7 +190,8 @@ class TestOnTheScreen:
             await wait_for_words(screen, "can't be written: Permission denied")
             assert screen.app.is_running
 
-    async def test_what_is_asked_for_last_is_written_before_the_end(self, folder) -> None:
+    async def test_what_is_asked_for_last_is_written_before_the_end(self, folder, monkeypatch) -> None:
+        monkeypatch.setattr(saving, "CLOSE_SECONDS", WAIT_SECONDS)
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S", "s", "q")
