@@ -76,7 +76,11 @@ def test_the_whole_tree_counts_against_a_jobs_memory(slurm: EmbeddedCommands) ->
 def test_leftovers_of_an_ended_script_are_killed(slurm: EmbeddedCommands) -> None:
     # A session of its own, no environment, and soon no parent: only what was seen before says whose it is.
     escape = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
-    script = f"env -i setsid {sys.executable} -c '{escape}' &\nsleep 600 & echo $!\nsleep 3"
+    seen = "sstat -n -P -a -j $SLURM_JOB_ID --format=Pids | grep -qw $escaped"
+    script = (
+        f"env -i setsid {sys.executable} -c '{escape}' &\nescaped=$!\nsleep 600 & echo $!\n"
+        f"until grep -qx $escaped slurm-$SLURM_JOB_ID.out && {seen}; do sleep 0.1; done"
+    )
     job_id = slurm.submit(script)
     slurm.wait_for(job_id, "COMPLETED")
     pids = [int(word) for word in slurm.output(job_id).split()]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,7 @@ print(json.dumps({"token": slurm.settings.token, "folder": str(slurm.folder), "k
                   "controller": controller.pid, "pids": everyone}), flush=True)
 """
 WAIT = "time.sleep(600)"
+WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -106,15 +108,16 @@ def held(tmp_path: Path) -> Iterator[Held]:
 
 def end(held: Held) -> None:
     """Clean up after a test that failed; the processes are ours, known by pid."""
-    for pid in (held.program.pid, *held.pids):
-        if psutil.pid_exists(pid):
+    held.program.kill()
+    for pid in held.pids:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     held.program.communicate()
 
 
 def nothing_is_left(held: Held) -> None:
-    held.program.wait(30)
-    until(held.left, lambda left: not left, timeout_seconds=30)
+    held.program.wait(WAIT_SECONDS)
+    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ def test_when_the_program_ends_by_itself(tmp_path: Path, then: str) -> None:
     held = hold(tmp_path, then)
     try:
         if "600" in then:
-            until(held.left, lambda left: not left, timeout_seconds=30)
+            until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
             held.program.kill()
         nothing_is_left(held)
     finally:
@@ -183,7 +186,7 @@ def test_a_fork_of_the_program_ends_alone(tmp_path: Path) -> None:
 def test_when_the_controller_is_killed(held: Held) -> None:
     """Its jobs go; its commands stay until the program ends, and say what SLURM's say when theirs is down."""
     os.kill(held.controller, signal.SIGKILL)
-    until(lambda: held.processes_left(held.keeper), lambda left: not left, timeout_seconds=30)
+    until(lambda: held.processes_left(held.keeper), lambda left: not left, timeout_seconds=WAIT_SECONDS)
     done = subprocess.run([held.folder / "bin" / "squeue"], capture_output=True, check=False, text=True)
     assert done.returncode == 1
     assert done.stderr == "squeue: error: Unable to contact slurm controller (connect failure)\n"
@@ -193,7 +196,7 @@ def test_when_the_controller_is_killed(held: Held) -> None:
 
 def test_when_the_keeper_is_killed(held: Held) -> None:
     os.kill(held.keeper, signal.SIGKILL)
-    until(held.left, lambda left: not left, timeout_seconds=30)
+    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
     assert held.program.poll() is None
 
 
@@ -212,8 +215,8 @@ def test_when_the_program_and_the_keeper_are_killed_together(held: Held) -> None
 def test_when_the_controller_hangs(held: Held) -> None:
     os.kill(held.controller, signal.SIGSTOP)
     os.kill(held.program.pid, signal.SIGKILL)
-    held.program.wait(30)
-    until(held.left, lambda left: not left, timeout_seconds=30)
+    held.program.wait(WAIT_SECONDS)
+    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
 
 
 def test_close_returns_when_all_is_gone(tmp_path: Path) -> None:

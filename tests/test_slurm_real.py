@@ -71,7 +71,9 @@ async def test_a_waiting_job(real_slurm, collector):
 async def test_an_array_and_its_one_script(real_slurm, collector):
     job_id = real_slurm.submit("dask worker tcp://h:8786 || sleep 300", "-a", "0-4%2", "-n", "1")
     reading = await poll_until(
-        collector, lambda reading: sum(job.state == "RUNNING" for job in reading.jobs) == 2, set()
+        collector,
+        lambda reading: sum(job.state == "RUNNING" for job in reading.jobs) == 2 and len(reading.scripts) == 3,
+        set(),
     )
     tasks = {job.array_task_id: job for job in reading.jobs if job.array_job_id == job_id}
     assert set(tasks) == {"0", "1", "2-4%2"}

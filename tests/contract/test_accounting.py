@@ -194,5 +194,5 @@ def test_time_over(slurm: SlurmCommands) -> None:
     # Whether slurmstepd learns first of its script's end or of the time limit is a race of SLURM's own.
     cancelled, failed = {"State": "CANCELLED", "ExitCode": "0:15"}, {"State": "FAILED", "ExitCode": "15:0"}
     assert rows[f"{job_id}.batch"] in (cancelled, failed)
-    assert "DUE TO TIME LIMIT ***" in slurm.output(job_id)
+    until(lambda: printed(slurm, job_id), lambda text: "DUE TO TIME LIMIT ***" in text)
     assert accounts(slurm, "Timelimit", job_id)[job_id] == {"Timelimit": "00:01:00"}

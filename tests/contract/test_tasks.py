@@ -166,7 +166,13 @@ def test_a_step_larger_than_its_job(slurm: SlurmCommands) -> None:
 
 
 def test_steps_wait_for_each_other(slurm: SlurmCommands) -> None:
-    _, text = finished(slurm, "srun sleep 2 &\nsleep 1\nsrun echo second\nwait", "-n", "2")
+    began, go_on = (f"until [ -e {file} ]; do sleep 0.1; done" for file in ("began", "go_on"))
+    script = (
+        f"rm -f began go_on\nsrun sh -c 'touch began; {go_on}' &\n{began}\nsrun echo second &\n"
+        # A real srun tells that it waits when it waits no more: that it has come to ask by then can't be seen.
+        "sleep 5; touch go_on; wait"
+    )
+    _, text = finished(slurm, script, "-n", "2")
     assert "step creation temporarily disabled, retrying" in text
     assert text.count("second") == 2
 
@@ -273,7 +279,7 @@ def test_nodes(slurm: SlurmCommands) -> None:
     def read() -> list[list[str]]:
         return [line.split(SEPARATOR) for line in slurm.run("sinfo", "-h", "-p", "debug", "-o", form).splitlines()]
 
-    (idle,) = until(read, lambda rows: len(rows) == 1)
+    (idle,) = until(read, lambda rows: [row[4] for row in rows] == ["idle"])
     assert idle == ["debug*", "up", "1-00:00:00", "4", "idle", "n[1-4]", "16", "64000", "(null)"]
 
 
