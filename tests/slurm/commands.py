@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 COMMAND_TIMEOUT_SECONDS = 60
-CANCEL_TIMEOUT_SECONDS = 30
+CANCEL_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.2
 FINAL_STATES = frozenset(
     {
