@@ -17,6 +17,8 @@ from dasktop.collectors.readings import DaskReading
 
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 10.0
+# Else a process that had to wait for a core writes that to its log, in which tests look for what we leave there.
+SAYS_NOTHING_OF_THE_MACHINE = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
 
 class DaskProcess:
@@ -38,7 +40,7 @@ class DaskProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._command = [str(python), "-m", module, *arguments]
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **SAYS_NOTHING_OF_THE_MACHINE, **(environment or {})}
         self._folder = tempfile.TemporaryDirectory(prefix="dasktop-test-")
         self.folder = Path(self._folder.name)
         self._log = self.folder / "log"
@@ -108,6 +110,10 @@ class Scheduler(DaskProcess):
         self.address = self._addresses()[0]
         return self
 
+    def wait_until_it_knows(self, workers: int) -> None:
+        """Wait until it has written all that it writes of so many workers that have come, which they don't wait for."""
+        self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= workers, "its workers")
+
     def _addresses(self) -> list[str]:
         return [line.split()[-1] for line in self.log if "Scheduler at:" in line]
 
@@ -136,6 +142,11 @@ class Workers(DaskProcess):
         # The last line that a worker writes while it starts: only from then on does its log stay as it is.
         self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= self._count, "the workers")
         return self
+
+
+def know_their_place(reading: DaskReading) -> bool:
+    """Return whether all workers have told who they are: one that has just started may take its time."""
+    return all(worker.place_was_read for worker in reading.workers)
 
 
 async def read_until(

@@ -16,7 +16,8 @@ from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.dask.quiet import quiet
 from dasktop.collectors.dask.shipped_scheduler import READING
 from dasktop.collectors.errors import NoSchedulerError, SourceError
-from tests.dask_processes import Scheduler, Workers, read_until
+from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.own_ports import own_ports
 
 Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, dashboard_address=":0")
 """A scheduler in the test's own process, to look into."""
@@ -29,7 +30,9 @@ async def test_reading_tells_what_runs() -> None:
         Workers(scheduler.address, "--no-nanny", "--memory-limit", "0", "--name", "17") as lonely,
     ):
         collector = DaskCollector(scheduler.address)
-        reading = await read_until(collector, lambda seen: all(w.worker.memory_bytes for w in seen.workers))
+        reading = await read_until(
+            collector, lambda seen: know_their_place(seen) and all(w.worker.memory_bytes for w in seen.workers)
+        )
         await collector.close()
 
     cluster = reading.cluster
@@ -96,6 +99,7 @@ def hold(_number: int) -> None:
 
 async def test_attaching_writes_one_line_and_polling_none() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, count=2) as workers:
+        scheduler.wait_until_it_knows(workers=2)
         before, workers_before = len(scheduler.log), len(workers.log)
         collector = DaskCollector(scheduler.address)
         reading = await collector.read()
@@ -128,7 +132,7 @@ async def test_two_collectors_do_not_disturb_each_other() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address):
         one, other = DaskCollector(scheduler.address), DaskCollector(scheduler.address)
         await one.read()
-        await other.read()
+        await read_until(other, know_their_place)
         readings = await asyncio.gather(one.read(), other.read())
         assert {reading.cluster.scheduler_id for reading in readings} == {readings[0].cluster.scheduler_id}
         await one.close()
@@ -137,30 +141,30 @@ async def test_two_collectors_do_not_disturb_each_other() -> None:
 
 
 async def test_scheduler_started_anew_at_the_same_address() -> None:
-    with Scheduler() as first:
-        port = int(first.address.rpartition(":")[2])
-        collector = DaskCollector(first.address, timeout_seconds=2)
-        before = await collector.read()
-    with pytest.raises(NoSchedulerError, match="nobody answers") as failure:
-        await collector.read()
-    assert first.address in str(failure.value)
+    with own_ports(1) as (port,):
+        with Scheduler(port=port) as first:
+            collector = DaskCollector(first.address, timeout_seconds=5)
+            before = await collector.read()
+        with pytest.raises(NoSchedulerError, match="nobody answers") as failure:
+            await collector.read()
+        assert first.address in str(failure.value)
 
-    with Scheduler(port=port) as second, Workers(second.address):
-        after = await collector.read()
-        assert after.cluster.scheduler_id not in (None, before.cluster.scheduler_id)
-        assert len(after.workers) == 1
-        assert not any("No handler" in line for line in second.log), "it was asked before it was told how to answer"
-    await collector.close()
+        with Scheduler(port=port) as second, Workers(second.address):
+            after = await collector.read()
+            assert after.cluster.scheduler_id not in (None, before.cluster.scheduler_id)
+            assert len(after.workers) == 1
+            assert not any("No handler" in line for line in second.log), "it was asked before it was told how to answer"
+        await collector.close()
 
 
 async def test_scheduler_started_anew_between_two_polls() -> None:
-    with Scheduler() as first:
-        port = int(first.address.rpartition(":")[2])
-        collector = DaskCollector(first.address)
-        await collector.read()
-    with Scheduler(port=port):
-        assert (await collector.read()).cluster.scheduler_id
-    await collector.close()
+    with own_ports(1) as (port,):
+        with Scheduler(port=port) as first:
+            collector = DaskCollector(first.address)
+            await collector.read()
+        with Scheduler(port=port):
+            assert (await collector.read()).cluster.scheduler_id
+        await collector.close()
 
 
 async def test_handler_that_is_gone_is_installed_once_more() -> None:
@@ -176,13 +180,14 @@ async def test_handler_that_is_gone_is_installed_once_more() -> None:
 
 async def test_scheduler_that_hangs_is_an_error_and_recovers() -> None:
     with Scheduler() as scheduler:
-        collector = DaskCollector(scheduler.address, timeout_seconds=0.5)
+        # So long that one which only has to wait for a core is not taken for one that hangs.
+        collector = DaskCollector(scheduler.address, timeout_seconds=2.5)
         await collector.read()
         os.kill(scheduler.pid, signal.SIGSTOP)
         try:
-            with pytest.raises(SourceError, match=re.escape(f"{scheduler.address} didn't answer within 0.5 s")):
+            with pytest.raises(SourceError, match=re.escape(f"{scheduler.address} didn't answer within 2.5 s")):
                 await collector.read()
-            with pytest.raises(NoSchedulerError, match=r"has said nothing for 0\.5 s"):
+            with pytest.raises(NoSchedulerError, match=r"has said nothing for 2\.5 s"):
                 await collector.read()
         finally:
             os.kill(scheduler.pid, signal.SIGCONT)

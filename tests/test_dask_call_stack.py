@@ -1,5 +1,6 @@
 """What a thread of a real worker is doing, asked through the scheduler; and what is said where that can't be told."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import CallStack
-from tests.dask_processes import Scheduler, Workers, read_until
+from tests.dask_processes import PATIENCE_SECONDS, Scheduler, Workers, read_until
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def inner_one(event: str) -> None:
     Event(event).wait()
 
 
+async def stack_with(call: str, collector: DaskCollector, address: str, native_id: int) -> tuple[str, ...]:
+    """Return the thread's call stack once the call is in it: a task has its thread before its function has begun."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            lines = await collector.call_stack(address, native_id)
+            if any(line.startswith(call) for line in lines):
+                return lines
+            await asyncio.sleep(0.05)
+
+
 async def test_call_stack_of_a_task(client: Client) -> None:
     waiting = client.submit(outer, "stop", key="waits")
     collector = DaskCollector(client.scheduler_info()["address"])
@@ -48,7 +59,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     threads = reading.workers[0].worker.threads
     (at_work,) = [thread for thread in threads if thread.task_key == "waits"]
 
-    lines = await collector.call_stack(address, at_work.native_id)
+    lines = await stack_with("inner_one  ", collector, address, at_work.native_id)
     calls = [line for line in lines if not line.startswith(" ")]
     (inner,) = [number for number, line in enumerate(calls) if line.startswith("inner_one  ")]
     assert calls[inner + 1].startswith("outer  "), "the innermost call comes first"

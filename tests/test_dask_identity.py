@@ -10,7 +10,8 @@ from distributed.core import Server
 from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.model import Worker
 from dasktop.collectors.readings import DaskReading
-from tests.dask_processes import Scheduler, Workers, read_until
+from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.own_ports import own_ports
 
 # A worker as identity() of distributed 2026.8 and 2022.6 has it, without what isn't used.
 NEW_WORKER: dict[str, Any] = {
@@ -145,6 +146,7 @@ async def test_odd_workers() -> None:
 
 async def test_probing_can_be_forbidden() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, "--name", "it", "--nthreads", "3") as workers:
+        scheduler.wait_until_it_knows(workers=1)
         before = len(scheduler.log), len(workers.log)
         collector = DaskCollector(scheduler.address, probe=False)
         reading = await read_until(collector, lambda seen: seen.workers[0].worker.memory_bytes is not None)
@@ -158,22 +160,22 @@ async def test_probing_can_be_forbidden() -> None:
 
 async def test_a_scheduler_that_refuses_is_asked_once() -> None:
     blocked = {"DASK_DISTRIBUTED__SCHEDULER__BLOCKED_HANDLERS": '["run_function"]'}
-    with Scheduler(environment=blocked) as scheduler, Workers(scheduler.address):
-        port = int(scheduler.address.rpartition(":")[2])
-        collector = DaskCollector(scheduler.address)
-        for _ in range(3):
-            reading = await collector.read()
-            assert len(reading.workers) == 1
-            assert not reading.workers[0].place_was_read
-        assert "explicitly disallowed" in (collector.refusal or "")
+    with own_ports(1) as (port,):
+        with Scheduler(port=port, environment=blocked) as scheduler, Workers(scheduler.address):
+            collector = DaskCollector(scheduler.address)
+            for _ in range(3):
+                reading = await collector.read()
+                assert len(reading.workers) == 1
+                assert not reading.workers[0].place_was_read
+            assert "explicitly disallowed" in (collector.refusal or "")
+            await collector.close()
+            await collector.read()
+            assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
+        with Scheduler(port=port) as willing, Workers(willing.address):
+            await collector.read()
+            await read_until(collector, know_their_place)  # another scheduler may be asked again
+            assert collector.refusal is None
         await collector.close()
-        await collector.read()
-        assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
-    with Scheduler(port=port) as willing, Workers(willing.address):
-        await collector.read()
-        assert (await collector.read()).workers[0].place_was_read, "another scheduler may be asked again"
-        assert collector.refusal is None
-    await collector.close()
 
 
 async def test_a_server_without_our_kind_of_functions_is_read_by_identity() -> None:

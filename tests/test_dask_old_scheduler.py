@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.dask.collector import DaskCollector, check
+from dasktop.collectors.model import Thread
+from dasktop.collectors.readings import DaskReading
 from dasktop.collectors.scaling.model import Progress
-from tests.dask_processes import Scheduler, Workers, read_until
+from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.giving_back import Giving
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.timeout(600)  # the first of these has the environment made
+
 VERSION = "2023.5.0"
-INSTALL_SECONDS = 150
+INSTALL_SECONDS = 300
 
 # Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.
 CLIENT = """
@@ -32,8 +36,8 @@ def spin(seconds):
         pass
 done = client.submit(str, 1)
 done.result()
-spinning = client.submit(spin, 60, key="spin", pure=False)
-waiting = [client.submit(time.sleep, 60, key=("sleep", i), pure=False) for i in range(3)]
+spinning = client.submit(spin, 120, key="spin", pure=False)
+waiting = [client.submit(time.sleep, 120, key=("sleep", i), pure=False) for i in range(3)]
 sys.stdin.read()
 """
 
@@ -115,9 +119,12 @@ async def test_it_is_another_version_than_ours(old_python: Path) -> None:
 
 
 async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
+    old_scheduler.wait_until_it_knows(workers=2)
     before = len(old_scheduler.log)
     collector = DaskCollector(old_scheduler.address)
-    reading = await read_until(collector, lambda seen: all(w.worker.memory_bytes for w in seen.workers))
+    reading = await read_until(
+        collector, lambda seen: know_their_place(seen) and all(w.worker.memory_bytes for w in seen.workers)
+    )
     assert collector.refusal is None
     assert reading.cluster.dask_version == VERSION
     assert reading.cluster.scheduler_id == (await check(old_scheduler.address, None, 5)).scheduler_id
@@ -134,6 +141,10 @@ async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
     await collector.close()
 
 
+def compute_threads(reading: DaskReading) -> list[Thread]:
+    return [thread for seen in reading.workers for thread in seen.worker.threads if thread.role == "compute"]
+
+
 @pytest.mark.usefixtures("four_tasks")
 async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
     collector = DaskCollector(old_scheduler.address)
@@ -144,12 +155,13 @@ async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
     addresses = tuple(seen.worker.address for seen in reading.workers)
     reading = await read_until(
         collector,
-        lambda seen: any((t.cpu_percent or 0) > 20 and t.task_key for w in seen.workers for t in w.worker.threads),
+        lambda seen: (
+            {t.task_key for t in compute_threads(seen)} == {"spin", *(f"('sleep', {i})" for i in range(3))}
+            and any((t.cpu_percent or 0) > 20 for t in compute_threads(seen))
+        ),
         addresses,
     )
-    compute = [thread for seen in reading.workers for thread in seen.worker.threads if thread.role == "compute"]
-    assert {thread.task_key for thread in compute} == {"spin", *(f"('sleep', {i})" for i in range(3))}
-    assert [thread.task_key for thread in compute if (thread.cpu_percent or 0) > 20] == ["spin"]
+    assert [t.task_key for t in compute_threads(reading) if (t.cpu_percent or 0) > 20] == ["spin"]
     await collector.close()
 
 

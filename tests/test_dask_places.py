@@ -11,7 +11,7 @@ from dasktop.collectors.dask.introductions import FIRST_PAUSE_SECONDS, LONGEST_P
 from dasktop.collectors.dask.places import place_from
 from dasktop.collectors.model import Worker
 from dasktop.collectors.readings import SlurmPlace
-from tests.dask_processes import Scheduler, Workers
+from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 
 # As `env` showed it inside jobs of SLURM 22.05.
 IN_BATCH_STEP = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0", "SLURMD_NODENAME": "n1", "SLURM_TASK_PID": "812"}
@@ -91,12 +91,11 @@ async def test_scheduler_and_workers_tell_their_place() -> None:
         Workers(scheduler.address, count=2, environment=IN_SRUN_STEP) as workers,
     ):
         collector = DaskCollector(scheduler.address)
-        reading = await collector.read()
+        reading = await read_until(collector, know_their_place)
         await collector.close()
         assert reading.cluster.scheduler_job_id == "4709"
         assert len(reading.workers) == 2
         for worker in reading.workers:
-            assert worker.place_was_read
             assert worker.place == place_from(IN_SRUN_STEP, "")
             assert worker.worker.nanny_pid == workers.pid
 

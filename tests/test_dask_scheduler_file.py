@@ -1,5 +1,6 @@
 """The file that ``dask scheduler --scheduler-file`` writes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,19 @@ from dasktop.collectors.errors import NoSchedulerError
 from tests.dask_processes import Scheduler
 
 
+def is_whole(file: Path) -> bool:
+    """Return whether a scheduler has written its file to the end; for a moment it is there and empty."""
+    try:
+        json.loads(file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return True
+
+
 def test_file_of_a_real_scheduler(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     with Scheduler("--scheduler-file", str(file)) as scheduler:
-        scheduler.wait_for(file.exists, "its file")
+        scheduler.wait_for(lambda: is_whole(file), "its file")
         assert address_from_scheduler_file(file) == scheduler.address
         assert address_from_scheduler_file(str(file)) == scheduler.address
 

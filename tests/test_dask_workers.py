@@ -10,7 +10,7 @@ from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.dask.worker_desk import WorkerDesk
 from dasktop.collectors.readings import DaskReading
 from tests.dask_processes import Scheduler as SchedulerProcess
-from tests.dask_processes import Workers, read_until
+from tests.dask_processes import Workers, know_their_place, read_until
 
 
 def known(reading: DaskReading) -> dict[str, bool]:
@@ -28,11 +28,15 @@ async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pyte
         os.kill(hung.pid, signal.SIGSTOP)
         try:
             collector = DaskCollector(scheduler.address)
-            reading = await collector.read()
-            assert known(reading) == {"well-0": True, "well-1": True, "hung": False}
-            addresses = [worker.worker.address for worker in reading.workers]
-            reading = await collector.read(threads_of=addresses)
-            assert {worker.worker.name for worker in reading.workers if worker.worker.threads} == {"well-0", "well-1"}
+            reading = await read_until(
+                collector, lambda seen: known(seen) == {"well-0": True, "well-1": True, "hung": False}
+            )
+            addresses = tuple(worker.worker.address for worker in reading.workers)
+            await read_until(
+                collector,
+                lambda seen: {w.worker.name for w in seen.workers if w.worker.threads} == {"well-0", "well-1"},
+                addresses,
+            )
         finally:
             os.kill(hung.pid, signal.SIGCONT)
         await read_until(collector, lambda seen: all(known(seen).values()))
@@ -43,7 +47,7 @@ async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pyte
 async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
     with SchedulerProcess() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "it") as worker:
         collector = DaskCollector(scheduler.address)
-        reading = await collector.read()
+        reading = await read_until(collector, know_their_place)
         address = reading.workers[0].worker.address
         os.kill(worker.pid, signal.SIGSTOP)
         try:
@@ -76,14 +80,13 @@ async def test_a_worker_that_its_nanny_started_anew_is_asked_anew() -> None:
         Client(scheduler.address, asynchronous=True) as client,
     ):
         collector = DaskCollector(scheduler.address)
-        first = (await collector.read()).workers[0]
+        first = (await read_until(collector, know_their_place)).workers[0]
         await client.restart()
-        second = (
-            await read_until(
-                collector, lambda seen: [w.worker.pid for w in seen.workers] not in ([], [first.worker.pid])
-            )
-        ).workers[0]
-        assert second.place_was_read
+
+        def is_another(seen: DaskReading) -> bool:
+            return [w.worker.pid for w in seen.workers] not in ([], [first.worker.pid]) and know_their_place(seen)
+
+        second = (await read_until(collector, is_another)).workers[0]
         assert second.worker.pid == nanny.pid
         assert second.worker.nanny_pid == os.getpid()
         await collector.close()

@@ -9,22 +9,23 @@ import ipaddress
 import json
 import os
 import pwd
-import random
 import select
 import shutil
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from tests.own_ports import own_ports
 from tests.slurm.bring_up import bring_up
 from tests.slurm.configuration import Layout
 from tests.slurm.environment import own_environment
 from tests.slurm.processes import Processes, StartError, adopt_orphans
 
 JOBS_GRACE_SECONDS = 3.0
-PORTS = range(20_000, 32_000)  # below those that the kernel gives to outgoing connections
+DAEMONS_THAT_ARE_NO_NODE = 2
 
 
 class Stop:
@@ -59,21 +60,6 @@ class Stop:
         return sys.stdin in ready and not os.read(sys.stdin.fileno(), 4096)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return TCP ports that nobody holds now, chosen at random so that two SLURMs rarely collide."""
-    found: list[int] = []
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise StartError(f"fewer than {count} free TCP ports")
-
-
 def loopback_address(host: str) -> str | None:
     """Return where a host name leads, if that is this machine's loopback (Debian: 127.0.1.1), else None."""
     try:
@@ -83,9 +69,9 @@ def loopback_address(host: str) -> str | None:
     return address if ipaddress.ip_address(address).is_loopback else None
 
 
-def choose_layout(folder: Path, nodes: int) -> Layout:
-    """Return the layout of a SLURM in this folder, run by this user on this host."""
-    controller_port, accounting_port, *node_ports = free_ports(2 + nodes)
+def choose_layout(folder: Path, ports: Sequence[int]) -> Layout:
+    """Return the layout of a SLURM in this folder, run by this user on this host at these ports."""
+    controller_port, accounting_port, *node_ports = ports
     host = socket.gethostname()
     return Layout(
         folder=folder,
@@ -103,16 +89,17 @@ def keep(folder: Path, nodes: int) -> None:
     stop = Stop()
     adopt_orphans()
     try:
-        layout = choose_layout(folder, nodes)
-        environment = own_environment(layout.slurm_conf) | {"MYSQL_UNIX_PORT": str(layout.database_socket)}
-        processes = Processes(folder, environment, stop)
-        try:
-            bring_up(layout, processes)
-            _tell(None)
-            while not stop.wait():
-                processes.reap()
-        finally:
-            processes.end_all(grace_seconds=JOBS_GRACE_SECONDS)
+        with own_ports(DAEMONS_THAT_ARE_NO_NODE + nodes) as ports:
+            layout = choose_layout(folder, ports)
+            environment = own_environment(layout.slurm_conf) | {"MYSQL_UNIX_PORT": str(layout.database_socket)}
+            processes = Processes(folder, environment, stop)
+            try:
+                bring_up(layout, processes)
+                _tell(None)
+                while not stop.wait():
+                    processes.reap()
+            finally:
+                processes.end_all(grace_seconds=JOBS_GRACE_SECONDS)
     except StartError as error:
         _tell(str(error))
     finally:
