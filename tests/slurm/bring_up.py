@@ -60,6 +60,7 @@ def _start_database(layout: Layout, processes: Processes) -> None:
         "--no-defaults",
         f"--datadir={folder / 'data'}",
         f"--user={layout.user}",
+        f"--tmpdir={folder}",  # each that starts removes all temporary tables there, another's too
         "--innodb-log-file-size=4M",
         "--innodb-buffer-pool-size=32M",
         "--innodb-flush-log-at-trx-commit=0",
@@ -78,7 +79,6 @@ def _start_database(layout: Layout, processes: Processes) -> None:
         f"--socket={layout.database_socket}",
         f"--pid-file={folder / 'pid'}",
         f"--init-file={first_words}",
-        f"--tmpdir={folder}",
         "--skip-networking",
         "--skip-log-bin",
     )

@@ -20,7 +20,7 @@ from tests.slurm.environment import own_environment
 from tests.slurm.processes import StartError
 
 REPOSITORY = Path(__file__).parents[2]
-STOP_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 60
 
 
 class RealSlurm(SlurmCommands):

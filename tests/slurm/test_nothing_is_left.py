@@ -1,5 +1,6 @@
 """The tests' own SLURM ends whole: no process and no file stays, however it ends; and another one never notices."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -59,7 +60,7 @@ def slurm_in_a_shell(temporary):
     yield started, sourced
     started.stdin.close()
     started.stderr.close()
-    started.wait(timeout=30)
+    started.wait(timeout=60)
     sourced.unlink()
 
 
@@ -75,7 +76,15 @@ def _knows(process: psutil.Process, folder: str) -> bool:
         return False  # it ended, or belongs to somebody else
 
 
-def wait_until_gone(folder: Path, timeout: float = 30) -> None:
+def names_of_processes_in(folder: Path) -> set[str]:
+    names = set()
+    for process in processes_in(folder):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            names.add(process.name())
+    return names
+
+
+def wait_until_gone(folder: Path, timeout: float = 60) -> None:
     deadline = time.monotonic() + timeout
     while (processes := processes_in(folder)) or any(folder.iterdir()):
         assert time.monotonic() < deadline, f"left: {processes} {list(folder.iterdir())}"
@@ -89,7 +98,7 @@ def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, 
         slurm.wait_for(job_id, "RUNNING")
         assert slurm.queued() == [job_id]
         assert real_slurm.queued() == []
-        until(lambda: {process.name() for process in processes_in(temporary)}, lambda names: "sleep" in names)
+        until(lambda: names_of_processes_in(temporary), lambda names: "sleep" in names)
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
     assert real_slurm.run("sinfo", "--noheader", "--partition=debug", "--format=%D %T") == "4 idle\n"
@@ -121,7 +130,7 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
     printed = subprocess.check_output(["sh", "-c", commands], env=inherited, text=True)
     assert printed.splitlines() == ["debug* 1", "short 1", "urgent 1", "left:"]
     started.stdin.close()
-    assert started.wait(timeout=30) == 0
+    assert started.wait(timeout=60) == 0
     wait_until_gone(temporary)
 
 
@@ -129,5 +138,5 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
 def test_nothing_outlives_whoever_started_it(slurm_in_a_shell, temporary, end, status):
     started, _ = slurm_in_a_shell
     started.send_signal(end)
-    assert started.wait(timeout=30) == status
+    assert started.wait(timeout=60) == status
     wait_until_gone(temporary)
