@@ -18,15 +18,16 @@ from dasktop.collectors.errors import NoSchedulerError
 from tests.dask_processes import Scheduler
 
 TIMEOUT_SECONDS = 1.0
+"""For those who never answer."""
 PATIENT_SECONDS = 8.0
-"""For another process, which does answer, but may have to wait for a core."""
-HANGS_SECONDS = 20.0
+"""For all others, who may have to wait for a core."""
+HANGS_SECONDS = 40.0
 """A guard against waiting for ever, far beyond the time-out; no measurement."""
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def complaint(address: str, seconds: float = TIMEOUT_SECONDS) -> str:
+async def complaint(address: str, seconds: float = PATIENT_SECONDS) -> str:
     """Return what is said of an address, after seeing that checking and reading say it alike."""
     collector = DaskCollector(address, timeout_seconds=seconds)
     async with asyncio.timeout(HANGS_SECONDS):
@@ -116,7 +117,7 @@ async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 async def test_listens_and_never_answers() -> None:
     async with listening(say_nothing) as address:
-        assert await complaint(address) == (
+        assert await complaint(address, TIMEOUT_SECONDS) == (
             f"{address} takes connections but has said nothing for 1 s: "
             "the scheduler hangs or is busy, or it is no scheduler"
         )
@@ -140,7 +141,7 @@ async def test_dashboard_of_a_real_scheduler() -> None:
         (dashboard,) = [line.split()[-1] for line in scheduler.log if "dashboard at:" in line]
         assert "is the address of a web page" in await complaint(dashboard)
         page = dashboard.removeprefix("http://").removesuffix("/status")
-        assert "is a web page" in await complaint(page, PATIENT_SECONDS)
+        assert "is a web page" in await complaint(page)
 
 
 async def test_hangs_up() -> None:
@@ -198,7 +199,7 @@ async def test_scheduler_that_hangs_is_told_from_no_scheduler() -> None:
     with Scheduler() as scheduler:
         os.kill(scheduler.pid, signal.SIGSTOP)
         try:
-            assert "the scheduler hangs or is busy" in await complaint(scheduler.address)
+            assert "the scheduler hangs or is busy" in await complaint(scheduler.address, TIMEOUT_SECONDS)
         finally:
             os.kill(scheduler.pid, signal.SIGCONT)
         before = len(scheduler.log)

@@ -13,8 +13,8 @@ from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import TlsFiles
 
-TIMEOUT_SECONDS = 2.0
-HANGS_SECONDS = 20.0
+TIMEOUT_SECONDS = 8.0
+HANGS_SECONDS = 40.0
 
 
 def make_certificates(folder: Path, name: str) -> TlsFiles:
