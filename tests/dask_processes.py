@@ -1,6 +1,7 @@
 """Dask schedulers and workers as processes of their own, as a user starts them, with their logs. All on loopback."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -142,6 +143,15 @@ class Workers(DaskProcess):
         # The last line that a worker writes while it starts: only from then on does its log stay as it is.
         self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= self._count, "the workers")
         return self
+
+
+def is_whole(scheduler_file: Path) -> bool:
+    """Return whether a scheduler has written its file to the end; for a moment it is there and empty."""
+    try:
+        json.loads(scheduler_file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return True
 
 
 def know_their_place(reading: DaskReading) -> bool:

@@ -88,7 +88,7 @@ class Notebook:
         """Evaluate an expression until it is true."""
         deadline = time.monotonic() + timeout
         while not self.value(expression):
-            assert time.monotonic() < deadline, f"never came true: {expression}; log: {self.log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"never came true: {expression}; {self._end_of_log()}"
             time.sleep(POLL_SECONDS)
 
     def close(self) -> None:
@@ -113,6 +113,9 @@ class Notebook:
     ) -> None:
         self.close()
 
+    def _end_of_log(self) -> str:
+        return f"log: {self.log.read_text()[-3000:]}"
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -121,11 +124,16 @@ class Notebook:
 
     def _ask(self, kind: str, text: str) -> Any:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([kind, text]) + "\n")
-        self._process.stdin.flush()
-        told = self._answers.get(timeout=CELL_TIMEOUT_SECONDS)
+        try:
+            self._process.stdin.write(json.dumps([kind, text]) + "\n")
+            self._process.stdin.flush()
+            told = self._answers.get(timeout=CELL_TIMEOUT_SECONDS)
+        except queue.Empty:
+            raise CellError(f"not done after {CELL_TIMEOUT_SECONDS} s: {text}; {self._end_of_log()}") from None
+        except BrokenPipeError:
+            told = ""
         if not told:
-            raise CellError(f"the notebook's process ended: {self.log.read_text()[-3000:]}")
+            raise CellError(f"the notebook's process ended; {self._end_of_log()}")
         succeeded, answer = json.loads(told)
         if not succeeded:
             raise CellError(answer)

@@ -102,10 +102,12 @@ class Cluster:
             "    import os, time\n"
             "    with open(log, 'a') as file:\n"
             "        print(i, file=file)\n"
-            "    time.sleep(seconds or 0)\n"
-            "    while seconds is None and not os.path.exists(end):\n"
+            "    began = time.monotonic()\n"
+            "    while (seconds is None or time.monotonic() < began + seconds) and not os.path.exists(end):\n"
             "        time.sleep(0.05)\n"
             "    return i\n"
+            "async def statuses():  # in the scheduler's own thread: its workers may change at any moment in another\n"
+            "    return [worker.status.name for worker in cluster.scheduler.workers.values()]\n"
         )
         self.wait_for_workers(jobs * processes)
         self.address: str = notebook.value("cluster.scheduler_address")
@@ -116,13 +118,18 @@ class Cluster:
         self.slurm.cancel_all()
 
     def wait_for_workers(self, number: int) -> None:
+        """Wait until there are so many, all at work, and the owner, whom the scheduler tells later, has heard of it."""
         self.notebook.wait_until(
-            f"len([w for w in cluster.scheduler.workers.values() if w.status.name == 'running']) == {number}",
+            f"cluster.sync(statuses) == ['running'] * {number} and len(cluster.observed) == {number}",
             PATIENCE_SECONDS,
         )
 
+    async def back_at_work(self, number: int) -> None:
+        """Wait until so many workers, which is all there are, work again: each says so when it comes to it."""
+        await until(lambda: self.statuses == ["running"] * number)
+
     def compute(self, tasks: int, seconds: float | None = 0.0, wait: bool = True) -> None:
-        """Start tasks whose results the notebook keeps; where they take ``None`` seconds, until `end_tasks`."""
+        """Start tasks whose results the notebook keeps; `end_tasks` ends them early, and alone those of ``None`` s."""
         files = f"log={str(self.runs)!r}, end={str(self.end)!r}"
         self.notebook.run(f"futures = client.map(work, range({tasks}), seconds={seconds}, {files}, pure=False)")
         if wait:
@@ -143,7 +150,7 @@ class Cluster:
 
     @property
     def job_ids(self) -> dict[str, str]:
-        return self.notebook.value("{str(name): job.job_id for name, job in cluster.workers.items()}")
+        return self.notebook.value("{str(name): job.job_id for name, job in list(cluster.workers.items())}")
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -151,7 +158,7 @@ class Cluster:
 
     @property
     def statuses(self) -> list[str]:
-        return sorted(self.notebook.value("[w.status.name for w in cluster.scheduler.workers.values()]"))
+        return sorted(self.notebook.value("cluster.sync(statuses)"))
 
     async def snapshot(self) -> Snapshot:
         poller = Poller(self.options, self.environment)
@@ -174,6 +181,11 @@ class Cluster:
 
     def step_was(self, step: str) -> bool:
         return any(progress.step == step for progress in self.steps)
+
+    async def once(self, step: str, scaling: asyncio.Task[Outcome]) -> None:
+        """Wait until scaling has come to this step; or tell how it ended before."""
+        await until(lambda: self.step_was(step) or scaling.done())
+        assert self.step_was(step), scaling.result()
 
     async def command(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start ``dasktop scale`` on this cluster, without a terminal."""
@@ -209,10 +221,15 @@ class Plain:
         return Options(address=self.address, dask_timeout_seconds=20, slurm_timeout_seconds=slurm_timeout_seconds)
 
     async def snapshot(self, options: Options | None = None) -> Snapshot:
+        """Return how things are, once all workers have told where: one that has just started may take its time."""
         poller = Poller(options or self.options(), self.environment)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while poller.snapshot().unplaced_workers:
+                    await asyncio.sleep(0.1)
+                    await poller.poll_dask()
             return poller.snapshot()
         finally:
             await poller.close()

@@ -1,6 +1,5 @@
 """The file that ``dask scheduler --scheduler-file`` writes."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +8,7 @@ import pytest
 
 from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.errors import NoSchedulerError
-from tests.dask_processes import Scheduler
-
-
-def is_whole(file: Path) -> bool:
-    """Return whether a scheduler has written its file to the end; for a moment it is there and empty."""
-    try:
-        json.loads(file.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return True
+from tests.dask_processes import Scheduler, is_whole
 
 
 def test_file_of_a_real_scheduler(tmp_path: Path) -> None:

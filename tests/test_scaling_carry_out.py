@@ -59,10 +59,10 @@ async def test_a_drain_that_takes_too_long(make):
     cluster = make(2)
     cluster.compute(4, seconds=None, wait=False)
     await until(lambda: cluster.started == 4)
-    outcome = await cluster.scale(Jobs(count=1), drain_seconds=1)
+    outcome = await cluster.scale(Jobs(count=1), drain_seconds=5)  # in which both workers tell what they run
     assert not outcome.done
     assert "2 tasks still running" in outcome.message
-    assert cluster.statuses == ["running"] * 2 * PROCESSES
+    await cluster.back_at_work(2 * PROCESSES)
     assert len(cluster.slurm.queued()) == len(cluster.job_ids) == 2
     # They do work again: a task that only one of them may run.
     addresses = cluster.notebook.value("list(cluster.scheduler.workers)")
@@ -84,7 +84,7 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
     await gone.close()
     # Its time is over: let the scheduler's clock for it say so.
     cluster.notebook.run("cluster.scheduler.handlers['dasktop_v1_scale'].held['deadline'] = 0")
-    await until(lambda: cluster.statuses == ["running"] * 2 * PROCESSES)
+    await cluster.back_at_work(2 * PROCESSES)
     async with asyncio.timeout(60):  # the scheduler looks at its clock now and then
         while True:
             with contextlib.suppress(RefusedError):
@@ -102,7 +102,7 @@ async def test_a_plan_that_no_longer_fits(make):
     cluster = make(2)
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")
-    await until(lambda: len(cluster.slurm.queued()) == 3)
+    await until(lambda: len(cluster.slurm.queued()) == len(cluster.job_ids) == 3)
     outcome = await cluster.carry_out(chosen)
     assert not outcome.done
     assert "nothing was changed" in outcome.message

@@ -34,7 +34,10 @@ async def test_a_limit_stops_the_plan(make):
     # Nothing is half done: the owner counts what there is, and scales on.
     assert set(cluster.job_ids.values()) == set(cluster.slurm.queued())
     assert cluster.notebook.value("len(cluster.worker_spec)") == 2
-    assert (await cluster.scale(Jobs(count=1))).done
+    # A plan for a job whose workers are just coming would no longer fit.
+    cluster.wait_for_workers(2 * 2)
+    outcome = await cluster.scale(Jobs(count=1))
+    assert outcome.done, outcome.message
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def job_of_nobody(plain, tmp_path):
     worker = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
     yield job_id
     worker.terminate()
-    worker.wait(20)
+    worker.wait(60)
     slurm.run("scancel", job_id)
 
 

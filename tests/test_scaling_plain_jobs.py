@@ -14,7 +14,7 @@ from dasktop.collectors.errors import PlanError
 from dasktop.collectors.scaling.carry_out import carry_out
 from dasktop.collectors.scaling.model import Jobs, Outcome, Progress, Release, ScalePlan
 from dasktop.collectors.scaling.plan import plan
-from tests.dask_processes import Scheduler
+from tests.dask_processes import Scheduler, is_whole
 from tests.scaling_clusters import BOTH, PATIENCE_SECONDS, Plain, embedded_only, slurm_of, until
 from tests.slurm.commands import SlurmCommands
 
@@ -64,7 +64,7 @@ async def test_letting_go_is_finished_even_if_interrupted(plain):
 
         carrying = asyncio.create_task(plain.scale(Jobs(count=1), interrupt))
         await asyncio.wait([carrying])
-        assert carrying.cancelled()
+        assert carrying.cancelled(), carrying.result()
         await until(lambda: len(plain.slurm.queued()) == 1)
         assert await client.gather(futures) == list(range(50))
         assert len(plain.runs.read_text().split()) == 50
@@ -84,10 +84,11 @@ async def test_sbatch_and_squeue_that_fail(plain):
         False,
         "SLURM doesn't tell which jobs there are: squeue did not answer within 1 s; nothing was changed",
     )
-    outcome = await carried_out(up, plain.instead_of("sbatch", "sleep 60"), 4.0)
+    # SLURM's other commands do answer, but may have to wait for a core.
+    outcome = await carried_out(up, plain.instead_of("sbatch", "sleep 60"), 10.0)
     assert (outcome.done, outcome.message) == (
         False,
-        "sbatch did not answer within 4 s; squeue will tell whether the job was submitted",
+        "sbatch did not answer within 10 s; squeue will tell whether the job was submitted",
     )
     assert plain.slurm.queued() == [job_id]
 
@@ -111,7 +112,7 @@ async def test_the_job_of_the_scheduler_stays(slurm, tmp_path):
     job_id = slurm.submit(
         f"{start}\nexec {dask} worker --scheduler-file {file} --nthreads 1 --no-dashboard", "--mem=500"
     )
-    await until(file.exists)
+    await until(lambda: is_whole(file))
     plain = Plain(slurm, address_from_scheduler_file(str(file)), tmp_path)
     await plain.wait_for_workers(1)
     seen = await plain.snapshot()

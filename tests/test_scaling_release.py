@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from dasktop.collectors.scaling.shipped_scaling import Desk
 from tests import snapshots
 from tests.dask_processes import Scheduler, Workers
 from tests.giving_back import Giving
+from tests.scaling_clusters import until
 
 BACK = "the workers go back to work"
 
@@ -73,7 +75,7 @@ async def refused(giving: Giving, cluster: LocalCluster, words: str) -> None:
     """See it refused in these words, with all as it was."""
     with pytest.raises(RefusedError, match=words):
         await giving.back()
-    assert statuses(cluster) == {"running"}
+    await until(lambda: statuses(cluster) == {"running"})  # each says so when it comes to it
     assert len(cluster.scheduler.workers) == 4
     assert giving.slurm.cancelled == []
 
@@ -89,8 +91,7 @@ async def test_results_that_two_of_its_workers_hold_are_copied(
     blocking = [client.submit(lambda at: at.wait(), go_on, workers=[one], pure=False) for one in going]
     waiting = [client.submit(len, result, workers=[one], pure=False) for result in results for one in going]
     scheduler = cluster.scheduler
-    while any(len(scheduler.workers[one].processing) <= len(results) for one in going):  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await until(lambda: all(len(scheduler.workers[one].processing) > len(results) for one in going))
     await Desk(scheduler, {}).move(going)
     assert alone(scheduler, going)["results"] == 0
     await go_on.set()
@@ -138,8 +139,7 @@ async def test_a_task_that_has_seceded_is_waited_for(
         return "all of it"
 
     future = client.submit(leave_the_pool, go_on, workers=going[:1], allow_other_workers=True)
-    while not cluster.scheduler.workers[going[0]].long_running:  # noqa: ASYNC110 - dask tells nobody
-        await asyncio.sleep(0.01)
+    await until(lambda: cluster.scheduler.workers[going[0]].long_running)
     giving_back = asyncio.create_task(giving.back())
     await once_draining(giving, giving_back)
     await go_on.set()
@@ -181,12 +181,14 @@ async def test_slurm_fails_when_the_workers_have_left(giving: Giving, monkeypatc
         await giving.back()
 
 
-async def test_a_worker_that_was_too_busy_to_listen() -> None:
+async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
     """A task may hold the interpreter's lock for seconds: what it was to learn meanwhile is told once more."""
+    begun = tmp_path / "begun"
 
-    def hold_the_lock() -> str:
+    def hold_the_lock(begun: Path) -> str:
         import ctypes
 
+        begun.touch()
         ctypes.PyDLL(None).sleep(4)
         return "all of it"
 
@@ -194,7 +196,7 @@ async def test_a_worker_that_was_too_busy_to_listen() -> None:
         async with Client(scheduler.address, asynchronous=True) as client:
             told = await client.scheduler.identity(n_workers=-1)
             busy, _ = told["workers"]
-            future = client.submit(hold_the_lock, workers=[busy], allow_other_workers=True)
-            await asyncio.sleep(1)
+            future = client.submit(hold_the_lock, begun, workers=[busy], allow_other_workers=True)
+            await until(begun.exists)
             await Giving(scheduler.address, told["id"], [busy]).back()
             assert await future == "all of it"

@@ -56,13 +56,14 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
     def jobs(number: int) -> None:
         notebook.wait_until(f"len(cluster.scheduler.workers) == len(cluster.worker_spec) == {number}")
 
+    jobs(1)
     with Terminal([sys.executable, "-m", "dasktop.tui", address], tmp_path, environment, *size) as terminal:
         terminal.wait_for("1 job · 1 worker")
         terminal.press("+")
         terminal.wait_for("submitted job")
         jobs(2)
 
-        terminal.wait_for("2 jobs")
+        terminal.wait_for("2 jobs · 2 workers")
         terminal.press("s")
         terminal.wait_for(FORM)
         terminal.press("Tab", "4", "8")  # cores
@@ -74,8 +75,7 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         terminal.wait_for("4 jobs · 4 workers")
         chosen = notebook.value("cluster.workers['SLURMCluster-0'].job_id")
         terminal.press("g", "x")
-        shown = terminal.wait_for(BOX)
-        assert f"release {chosen}: give back 1 job" in shown
+        terminal.wait_for(lambda screen: BOX in screen and f"release {chosen}: give back 1 job" in screen)
         terminal.press("y")
         terminal.wait_for(f"gave back job {chosen}")
         jobs(3)
@@ -142,8 +142,7 @@ def test_a_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
     with Terminal(command, tmp_path, environment, 80, 24) as terminal:
         terminal.wait_for("2 jobs · 8 workers")
         slurm.run("scancel", lost)
-        terminal.wait_for(f"job {lost} is lost")
-        assert "L replaces it" in terminal.screen()
+        terminal.wait_for(lambda screen: f"job {lost} is lost" in screen and "L replaces it" in screen)
         terminal.press("L")
         terminal.wait_for("submitted job")
         notebook.wait_until("len(cluster.scheduler.workers) == 8")

@@ -70,12 +70,15 @@ def test_the_sites_jobs_of_others_stay(real_slurm, tmp_path, monkeypatch):
     if isinstance(real_slurm, SiteSlurm):
         pytest.skip("would nest a site's SLURM in itself")
     monkeypatch.setenv("HOME", str(tmp_path))
-    before = real_slurm.submit("sleep 600")
-    printed = run_pytest(tmp_path, USES_THE_SITES_SLURM, real_slurm.environment, "--site-slurm")
-    assert f"work {tmp_path}/dasktop-tests-" in printed
-    assert list(tmp_path.glob("dasktop-tests-*")) == []
-    assert real_slurm.queued() == [before]
     real_slurm.cancel_all()
+    try:
+        before = real_slurm.submit("sleep 600")
+        printed = run_pytest(tmp_path, USES_THE_SITES_SLURM, real_slurm.environment, "--site-slurm")
+        assert f"work {tmp_path}/dasktop-tests-" in printed
+        assert list(tmp_path.glob("dasktop-tests-*")) == []
+        assert real_slurm.queued() == [before]
+    finally:
+        real_slurm.cancel_all()
 
 
 def test_what_is_left_out_is_told_at_the_end(tmp_path):

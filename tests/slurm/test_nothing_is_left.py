@@ -92,6 +92,7 @@ def wait_until_gone(folder: Path, timeout: float = 60) -> None:
 
 
 def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, temporary):
+    real_slurm.cancel_all()
     with RealSlurm(nodes=1) as slurm:
         assert slurm.folder.parent == temporary
         job_id = slurm.submit(STUBBORN)

@@ -18,6 +18,7 @@ FILL_400_MB = f"exec {sys.executable} -c 'import time; block = bytearray(400_000
 def slurm(real_slurm):
     if isinstance(real_slurm, SiteSlurm):
         pytest.skip("about the SLURM that the tests bring up, not the site's")
+    real_slurm.cancel_all()
     yield real_slurm
     real_slurm.cancel_all()
 
