@@ -136,7 +136,7 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
         children = {f"process {child}" for child in children_of(process.pid)}
         others = {lead.origin for lead in leads_from_processes()}
     finally:
-        process.communicate("\n", timeout=20)
+        process.communicate("\n", timeout=60)
     assert address in [lead.address for lead in leads]
     assert children
     assert children.isdisjoint(others)

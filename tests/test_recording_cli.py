@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from dasktop.collectors.model import from_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
+from tests.contract.reading import until
 from tests.dask_processes import Scheduler
 from tests.recordings import life
 from tests.snapshots import everyday
@@ -83,7 +83,7 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
     assert process.stdout is not None
     printed = [from_json(process.stdout.readline()) for _ in range(4)]
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=10)
+    rest, _ = process.communicate(timeout=30)
     printed += [from_json(line) for line in rest.splitlines()]
     assert process.returncode == 0
     assert read(path) == printed
@@ -105,7 +105,7 @@ def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tm
     for _ in range(14):
         from_json(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=10)
+    _, complaints = process.communicate(timeout=30)
     assert process.returncode == 0
     assert one_line(complaints) == f"dasktop: {path} can't be written: File too large"
     assert 1 <= len(read(path)) < 14
@@ -201,14 +201,15 @@ def test_on_a_terminal(recorded, tmp_path):
         terminal.press("q")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
-        assert "1 line left out" in terminal.screen(), "told once more when the screen is gone"
+        # Told once more when the screen is gone.
+        terminal.wait_for(lambda screen: "1 line left out" in screen and "replay of" not in screen)
 
 
 def test_a_recorded_screen(scheduler, tmp_path):
     path = tmp_path / "screen.gz"
     with Terminal([*PROGRAM, scheduler, "--no-slurm", "--record", str(path)], tmp_path, os.environ) as terminal:
         terminal.wait_for(scheduler)
-        time.sleep(5)
+        until(lambda: len(read(path)) if path.exists() else 0, lambda count: count >= 3)
         terminal.press("q")
         assert terminal.wait_for_end() == 0
     snapshots = read(path)

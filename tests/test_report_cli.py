@@ -292,4 +292,4 @@ def test_on_a_terminal_the_progress_is_taken_away_again(plain, tmp_path):
     with Terminal([*PROGRAM, "report", str(plain)], tmp_path, os.environ) as terminal:
         terminal.wait_for("What would fit better")
         assert terminal.wait_for_end() == 0
-        assert "reading" not in terminal.screen()
+        terminal.wait_for(lambda screen: "What would fit better" in screen and "reading" not in screen)
