@@ -24,7 +24,7 @@ from tests.slurm.commands import SlurmCommands
 from tests.test_cli import dasktop
 
 PATIENCE_SECONDS = 150
-TWO_POLLS_SECONDS = 20 + 4
+TWO_POLLS_SECONDS = 20 + 10
 """Of SLURM, at the usual interval; and some seconds for a machine on which much else is tested at the same time."""
 
 
@@ -85,14 +85,25 @@ class Story(Told):
         self.done_at[name] = datetime.now(UTC)
 
     def job(self, name: str) -> Job:
-        assert self.latest is not None
-        return next(job for job in self.latest.jobs if job.job_id == self.job_ids[name])
+        return self.jobs(name)[0]
+
+    def jobs(self, name: str) -> list[Job]:
+        """Return the job if it is there; when it has just ended, for a moment nobody may know anything of it."""
+        jobs = self.latest.jobs if self.latest is not None else ()
+        return [job for job in jobs if job.job_id == self.job_ids[name]]
 
     def has_ended(self, name: str) -> bool:
-        """Whether it is known when a job has ended; meanwhile, for a moment, nobody may know anything of it."""
-        jobs = self.latest.jobs if self.latest is not None else ()
-        fates = (job.fate for job in jobs if job.job_id == self.job_ids[name])
-        return any(fate is not None and fate.ended_at is not None for fate in fates)
+        """Whether it is known when a job has ended."""
+        return any(job.fate is not None and job.fate.ended_at is not None for job in self.jobs(name))
+
+    def was_put_back(self, name: str) -> bool:
+        """Whether it is known how a job had ended that is in the queue again."""
+        return any(job.previous_fate is not None for job in self.jobs(name))
+
+    def executes(self, name: str) -> bool:
+        """Whether a worker runs a task."""
+        worker = self.workers().get(name)
+        return worker is not None and worker.executing == 1
 
     def workers(self) -> dict[str, Worker]:
         jobs = self.latest.jobs if self.latest is not None else ()

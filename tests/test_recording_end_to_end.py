@@ -65,13 +65,18 @@ def run(real_slurm, tmp_path_factory) -> Run:
             real_slurm.run("scancel", printed[-1].jobs[0].job_id)
             printed += read_some(process)
             notebook.run("client.close(); cluster.scale(jobs=0)")
-            printed += read_until(process, lambda shown: all(job.fate and job.fate.ended_at for job in shown.jobs))
+            printed += read_until(process, both_have_ended)
             process.send_signal(signal.SIGINT)  # an end, not a kill, which may cost the last line
-            process.wait(20)
+            process.wait(60)
         finally:
             notebook.run("cluster.close()")
             real_slurm.cancel_all()
     return Run(recorded, printed)
+
+
+def both_have_ended(shown: Snapshot) -> bool:
+    """Return whether accounting has told of both: for a moment nobody may know anything of a job."""
+    return len(shown.jobs) == 2 and all(job.fate and job.fate.ended_at for job in shown.jobs)
 
 
 def read_some(process: subprocess.Popen[str]) -> list[Snapshot]:
