@@ -67,9 +67,10 @@ def test_several_nodes_and_memory_sizes(slurm: SlurmCommands) -> None:
 
 
 def test_why_jobs_wait(slurm: SlurmCommands) -> None:
-    filler = slurm.submit("sleep 60", "-N", "4", "-n", "4", "-c", "15", "-t", "10")
+    # On the embedded SLURM a minute has six seconds: long enough for all of them to be submitted and to wait.
+    filler = slurm.submit("sleep 600", "-N", "4", "-n", "4", "-c", "15", "-t", "10")
     slurm.wait_for(filler, "RUNNING")
-    capped = slurm.submit("sleep 60", "--qos=capped", "-t", "1")
+    capped = slurm.submit("sleep 600", "--qos=capped", "-t", "10")
     slurm.wait_for(capped, "RUNNING")
     waiting = {
         slurm.submit("true", "-N", "4", "-n", "4", "-c", "16", "-t", "10"): "Resources",
