@@ -1,12 +1,8 @@
-"""A scheduler and workers of distributed 2023.5, in an environment of their own: users' clusters are older than we.
-
-Where pip can't install it, this fails in CI, and is left out elsewhere.
-"""
+"""A scheduler and workers of distributed 2023.5, in an environment of their own: users' clusters are older than we."""
 
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +14,12 @@ from dasktop.collectors.readings import DaskReading
 from dasktop.collectors.scaling.model import Progress
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.giving_back import Giving
+from tests.old_environment import old_environment
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.timeout(600)  # the first of these has the environment made
 
 VERSION = "2023.5.0"
-INSTALL_SECONDS = 300
 
 # Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.
 CLIENT = """
@@ -68,21 +64,8 @@ print(sum(client.gather(results)))
 @pytest.fixture(scope="module")
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the old distributed, made once."""
-    folder = tmp_path_factory.mktemp("old-distributed")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    with (folder / "pip.log").open("w+") as log:
-        try:
-            wanted = [f"distributed=={VERSION}", f"dask=={VERSION}"]
-            subprocess.run([*pip, *wanted], check=True, stdout=log, stderr=log, timeout=INSTALL_SECONDS)
-        except subprocess.SubprocessError as error:
-            log.seek(0)
-            reason = f"pip can't install distributed {VERSION}: {error}: {log.read()[-500:]}"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-    return python
+    wanted = [f"distributed=={VERSION}", f"dask=={VERSION}"]
+    return old_environment(tmp_path_factory.mktemp("old-distributed"), *wanted)
 
 
 @pytest.fixture(scope="module")
