@@ -250,6 +250,7 @@ def test_watch_prints_a_line_at_a_time(scene):
 
 
 def test_plain_text_shows_all_levels(scene):
+    scene.notebook.run("client.submit(abs, 1).result()")  # else there may be no thread for tasks yet
     text = scene.dasktop("snapshot", scene.address, "--text", "--threads").stdout
     for word in (scene.srun_job, "batch.0", "0.3", "SLURMCluster-0-1", "by-hand", "Dask-0", "PENDING"):
         assert word in text
