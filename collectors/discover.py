@@ -110,7 +110,8 @@ def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
     """
     for process in psutil.process_iter(["pid", "cmdline", "uids"]):
         with contextlib.suppress(psutil.Error, OSError):  # it ended, or it is hidden from us: then it is no lead
-            if process.pid == os.getpid() or process.info["uids"].real != os.getuid():
+            uids = process.info["uids"]  # None: hidden from us, as all others' processes are under hidepid=1
+            if uids is None or uids.real != os.getuid() or process.pid == os.getpid():
                 continue
             if not _may_hold_a_scheduler(process):
                 continue

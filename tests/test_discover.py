@@ -1,12 +1,15 @@
 """Finding schedulers without being told, and what is said when there is none."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
 import dask
 import pytest
 from distributed import LocalCluster
+from psutil import _pslinux
 
 from dasktop.collectors import discover as discovery
 from dasktop.collectors.discover import Lead, discover, leads_from_processes, leads_from_scripts
@@ -140,6 +143,20 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
     assert address in [lead.address for lead in leads]
     assert children
     assert children.isdisjoint(others)
+
+
+def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
+    """As under ``hidepid=1``, where the folder of each process is seen and nothing in it can be read."""
+    told = _pslinux.Process._read_status_file
+
+    def hidden(process):
+        if process.pid == 1:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return told(process)
+
+    hidden.cache_activate, hidden.cache_deactivate = told.cache_activate, told.cache_deactivate
+    monkeypatch.setattr(_pslinux.Process, "_read_status_file", hidden)
+    assert "process 1" not in {lead.origin for lead in leads_from_processes()}
 
 
 def children_of(pid):
