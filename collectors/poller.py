@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -73,8 +74,7 @@ class Poller:
         """
         named = self.options.address
         if named is None and self.options.scheduler_file is not None:
-            named = address_from_scheduler_file(self.options.scheduler_file)
-            self._addresses_in_files[self.options.scheduler_file] = named
+            named = self._address_in(Path(self.options.scheduler_file))
         if named is not None:
             return (Candidate(address=named, origin="named", scheduler_id=""),)
         return await self.look_for_schedulers()
@@ -281,6 +281,11 @@ class Poller:
         self._slurm.close()
         if self._dask is not None:
             await self._dask.close()
+
+    def _address_in(self, file: Path) -> str:
+        """Read a scheduler file, and remember what it says as scripts call it: by its whole path."""
+        address = self._addresses_in_files[str(file.absolute())] = address_from_scheduler_file(file)
+        return address
 
     def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
         """Read the scheduler files that the scripts name; one that isn't there yet is tried again next time."""

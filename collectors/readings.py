@@ -79,6 +79,7 @@ class JobScript(Record, frozen=True, kw_only=True):
     scheduler_addresses: tuple[str, ...] = ()
     """Every ``tcp://…``, ``tls://…``, … in it."""
     scheduler_files: tuple[str, ...] = ()
+    """Behind ``--scheduler-file``; whole paths, once it is known which folder the job works in."""
     worker_names: tuple[str, ...] = ()
     """What stands behind ``--name``."""
     workers_expected: int | None = None

@@ -62,6 +62,46 @@ async def test_a_bounded_number_a_round_few_at_once_and_the_likeliest_first(cloc
     assert ids(commands.new())[0] == "85"
 
 
+BY_FOLDER = "dask worker --scheduler-file s.json --name w\n"
+
+
+async def test_a_scheduler_file_is_looked_for_where_the_job_works(clock):
+    def answer(_, verb, *rest):
+        name = "JobId=7 JobName=a\n   WorkDir=/evil"  # a name that holds a line
+        return f"{name}\n   WorkDir=/home/u/{rest[-1]}\n" if verb == "show" else BY_FOLDER
+
+    reader, commands, _ = new_reader(clock, answer)
+    jobs = [job(7), job(8)]
+    for _ in range(2):
+        await reader.read(jobs)
+    assert [script.scheduler_files for script in reader.known(jobs)] == [
+        ("/home/u/7/s.json",),
+        ("/home/u/8/s.json",),
+    ]
+    assert len(commands.asked) == 4
+
+
+async def test_of_a_job_that_slurm_has_forgotten_a_scheduler_file_says_nothing(clock):
+    gone = complains("scontrol", "slurm_load_jobs error: Invalid job id specified")
+    reader, _, source = new_reader(clock, lambda _, verb, *__: gone if verb == "show" else BY_FOLDER)
+    await reader.read([job(7)])
+    assert [(script.worker_names, script.scheduler_files) for script in reader.known([job(7)])] == [(("w",), ())]
+    assert source.source().state == "ok"
+
+
+async def test_where_a_job_works_is_asked_again_after_a_failure(clock):
+    silent = complains("scontrol", "Unable to contact slurm controller")
+    answers = {"show": silent, "write": BY_FOLDER}
+    reader, _, source = new_reader(clock, lambda _, verb, *__: answers[verb])
+    await reader.read([job(7)])
+    assert reader.known([job(7)]) == ()
+    assert source.source().error == "Unable to contact slurm controller"
+    answers["show"] = "JobId=7 JobName=w\n   WorkDir=/home/u\n"
+    clock.now += 10 * INTERVAL
+    await reader.read([job(7)])
+    assert [script.scheduler_files for script in reader.known([job(7)])] == [("/home/u/s.json",)]
+
+
 async def test_scripts_without_dask_are_read_once_too_and_say_nothing(clock):
     reader, commands, _ = new_reader(clock, lambda *_: "#!/bin/sh\nsleep 1\n")
     for _ in range(2):

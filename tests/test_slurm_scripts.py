@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.collectors.readings import JobScript
-from dasktop.collectors.slurm.scripts import MAX_FOUND, parse_script
+from dasktop.collectors.slurm.scripts import MAX_FOUND, in_folder, names_files_by_folder, parse_script
 
 FIXTURES = Path(__file__).parent / "fixtures" / "slurm"
 
@@ -133,6 +133,20 @@ def test_scheduler_files(form):
     assert said(f"dask worker {form.format('/scratch/my-scheduler.json')}").scheduler_files == (
         "/scratch/my-scheduler.json",
     )
+
+
+def test_a_scheduler_file_is_in_the_folder_that_the_job_works_in():
+    script = said("dask worker --scheduler-file ./runs/s.json\ndask worker --scheduler-file /scratch/t.json")
+    assert names_files_by_folder(script)
+    assert in_folder(script, "/home/u/a").scheduler_files == ("/home/u/a/runs/s.json", "/scratch/t.json")
+    assert in_folder(script, None).scheduler_files == ("/scratch/t.json",)
+    assert not names_files_by_folder(said("dask worker --scheduler-file /scratch/t.json"))
+
+
+@pytest.mark.parametrize("way", ["cd /scratch", "cd /scratch && ls", "(pushd sub; ls)"])
+def test_which_scheduler_file_is_meant_is_not_known_where_the_script_goes_elsewhere(way):
+    script = said(f"{way}\ndask worker --scheduler-file s.json --name w\ndask worker --scheduler-file /scratch/t.json")
+    assert script.scheduler_files == ("/scratch/t.json",)
 
 
 def test_scheduler_and_workers_in_one_job():

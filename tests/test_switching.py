@@ -93,6 +93,28 @@ async def test_the_scheduler_file_that_was_named_belongs_to_the_old_one(clusters
     await poller.close()
 
 
+async def test_a_scheduler_file_of_the_same_name_in_another_folder_is_another_ones(
+    clusters, slurm, tmp_path, monkeypatch
+) -> None:
+    """As with two runs of the same script: only the folder in which each job works tells them apart."""
+    one, other = clusters
+    for name, cluster in (("7", one), ("8", other)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "s.json").write_text(f'{{"address": "{cluster.scheduler_address}"}}')
+    slurm.program(
+        "scontrol",
+        f"case $1 in write) echo 'dask worker --scheduler-file s.json';;"
+        f" *) printf 'JobId=%s JobName=x\\n   WorkDir={tmp_path}/%s\\n' $3 $3;; esac",
+    )
+    monkeypatch.chdir(tmp_path / "7")
+    poller = Poller(Options(scheduler_file="s.json", user="ada"), slurm.environment)
+    poller.attach_to((await poller.locate())[0].address)
+    await poller.poll_everything()
+    assert [(job.job_id, job.evidence) for job in poller.snapshot().jobs] == [("7", ("job_script",)), ("8", ())]
+    await poller.close()
+
+
 async def test_what_there_is_is_found_whatever_was_named(clusters, slurm, poller, monkeypatch) -> None:
     one, other = clusters
     monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))

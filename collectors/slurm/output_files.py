@@ -33,6 +33,13 @@ def parse_output_files(text: str, job_id: str) -> OutputFiles | None:
     )
 
 
+def parse_work_dir(text: str) -> str | None:
+    """Read from scontrol's answer which folder a job, or all elements of an array, works in."""
+    # The last: a name with a line end could pretend to be one, and it stands first.
+    found = re.findall(r"^   WorkDir=(.*)$", text, re.MULTILINE)
+    return _path(found[-1], "", "", has_patterns=False) if found else None
+
+
 def _path(text: str, job_id: str, host: str, *, has_patterns: bool = True) -> str | None:
     """Return a path that can be opened.
 

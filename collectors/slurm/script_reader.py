@@ -14,8 +14,9 @@ import msgspec
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.readings import JobScript, QueuedJob
 from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.output_files import output_files_command, parse_work_dir
 from dasktop.collectors.slurm.pacing import Pause
-from dasktop.collectors.slurm.scripts import parse_script, script_command
+from dasktop.collectors.slurm.scripts import in_folder, names_files_by_folder, parse_script, script_command
 from dasktop.collectors.sources import SourceLog
 
 SCRIPTS_A_ROUND = 16
@@ -118,7 +119,10 @@ class ScriptReader:
     async def _script(self, job_id: str) -> JobScript | None:
         printed = await self._commands.run(*script_command(job_id))
         if printed.text.strip():
-            return parse_script(job_id, printed.text)
+            said = parse_script(job_id, printed.text)
+            if said is None or not names_files_by_folder(said):
+                return said
+            return in_folder(said, await self._work_dir(job_id))
         if not printed.complaints and printed.status == 0:
             return None  # an empty script
         if _NOT_YOURS.search(printed.complaint) and not self._log.has_answered:
@@ -126,6 +130,12 @@ class ScriptReader:
         if _ABOUT_ONE_JOB.search(printed.complaint) or _NOT_YOURS.search(printed.complaint):
             return None
         raise SourceError(printed.complaint)
+
+    async def _work_dir(self, job_id: str) -> str | None:
+        printed = await self._commands.run(*output_files_command(job_id))
+        if not printed.text.strip() and not _ABOUT_ONE_JOB.search(printed.complaint):
+            raise SourceError(printed.complaint)
+        return parse_work_dir(printed.text)
 
 
 def _script_of(job: QueuedJob) -> str:
