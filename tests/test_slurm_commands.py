@@ -267,6 +267,7 @@ def test_the_environment_keeps_the_way_and_drops_what_changes_output():
             "SACCT_FORMAT": "JobID",
             "SINFO_FORMAT": "%n",
             "SCONTROL_ALL": "1",
+            "SCANCEL_STATE": "PENDING",
             "LC_ALL": "de_DE",
             "TZ": "Europe/Zurich",
         }

@@ -5,8 +5,9 @@ Nothing in it changes what they print. Pure; it never reads or changes this proc
 
 from collections.abc import Mapping
 
-# Users set these in their profiles, and sites for everyone; each changes what a command prints or asks for.
-_COMMANDS_OWN = ("SACCT_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
+# Users set these in their profiles, and sites for everyone; each changes what a command prints or asks for, or to which
+# jobs it does something: with SCANCEL_STATE=PENDING, scancel leaves a running job alone and says nothing (22.05).
+_COMMANDS_OWN = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
 
 KEPT = frozenset(
     {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_JWKS", "SLURM_SACK_KEY"}
