@@ -203,9 +203,8 @@ class Sampler:
         """Interrupt what is being carried out."""
 
         def interrupt() -> None:
-            # Once: a second time would interrupt the giving back.
-            if self._deed is not None and not self._deed.cancelling():
-                self._deed.cancel()
+            if self._deed is not None:
+                self._interrupt(self._deed)
 
         self._call(interrupt)
 
@@ -268,8 +267,14 @@ class Sampler:
             await self._look_ups.close()
             await poller.close()
             if self._deed is not None:
-                self._deed.cancel()
+                self._interrupt(self._deed)
                 await asyncio.wait([self._deed])
+
+    @staticmethod
+    def _interrupt(deed: asyncio.Task[None]) -> None:
+        """Interrupt it, once: a second time would interrupt the giving back."""
+        if not deed.cancelling():
+            deed.cancel()
 
     def _begin(self, plan: ScalePlan) -> None:
         if self._options.read_only:

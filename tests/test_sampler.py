@@ -506,6 +506,13 @@ class TestCarryingOut:
                 await asyncio.to_thread(asked.may_end.wait, WAIT_SECONDS)
             elif plan.target == "for ever":
                 await asyncio.sleep(60)
+            elif plan.target == "slow to give back":
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    report(Progress(step="giving back", message=""))
+                    await asyncio.sleep(0.3)
+                    asked.append("given back")
             elif plan.target == "fault":
                 raise KeyError("jobs")
             return Outcome(done=True, message="submitted job 7")
@@ -584,6 +591,16 @@ class TestCarryingOut:
         run.sampler.stop()
         assert not run.sampler.hangs
         assert time.monotonic() - started_at < GIVE_BACK_SECONDS
+
+    def test_stop_does_not_break_into_the_giving_back(self, start, carry_out):
+        run = self.attached(start)
+        run.sampler.carry_out(replace(PLAN, target="slow to give back"))
+        run.next(Progress)
+        run.sampler.give_up()
+        assert run.next(Progress).step == "giving back"
+        run.sampler.stop()
+        assert not run.sampler.hangs
+        assert carry_out[-1] == "given back"
 
 
 class TestRhythm:
