@@ -46,6 +46,7 @@ class LookUpDesk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._under_way.clear()  # one that was given up before it began has not done so itself
 
     async def _answer(self, question: Question) -> None:
         try:
@@ -58,7 +59,7 @@ class LookUpDesk:
         except Exception as error:  # noqa: BLE001 - told to who asked
             answer = Answer(question=question, error=describe_own_fault(error))
         finally:
-            del self._under_way[question]
+            self._under_way.pop(question, None)
         self._hand_over(answer)
 
 

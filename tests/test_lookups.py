@@ -160,6 +160,15 @@ class TestDesk:
         assert {answer.error for answer in desk.answers} == {"no answer within 0.05 s"}
         assert len(desk.answers) == AT_ONCE + 1
 
+    async def test_what_was_given_up_before_it_began_can_be_asked_again(self):
+        desk, question = Desk(), JobFiles(job_id="7")
+        desk.desk.begin(question)
+        await desk.desk.close()
+        desk.release.set()
+        desk.desk.begin(question)
+        await asyncio.sleep(0.05)
+        assert [answer.question for answer in desk.answers] == [question]
+
     async def test_nothing_is_left_after_the_end(self):
         desk = Desk()
         desk.desk.begin(JobFiles(job_id="7"))
