@@ -159,6 +159,23 @@ def end(job_id: str = "7", state: str = "FAILED", ended_at: datetime = THEN, **v
     return EndedJob(job=job, ended_at=ended_at, **values)
 
 
+async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypatch):
+    reader, _ = reader_of(lambda *_: shown("/dev/null"))
+    ends = [end(str(number), "COMPLETED") for number in range(300)]
+    for _ in range(len(ends) // JOBS_A_ROUND):
+        await reader.read(ends)
+    looks = 0
+
+    def run(ended: EndedJob) -> tuple[str, datetime | None]:
+        nonlocal looks
+        looks += 1
+        return ended.job.job_id, ended.ended_at
+
+    monkeypatch.setattr(last_words_reader, "_run", run)
+    await reader.read(ends)
+    assert looks <= 3 * len(ends)
+
+
 async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
     (tmp_path / "log").write_text(NO_MODULE)
     reader, commands = reader_of(lambda *command: shown(str(tmp_path / "log")))

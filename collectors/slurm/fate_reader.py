@@ -119,7 +119,7 @@ class FateReader:
         answered = False
         if wanted and not self._log.is_off and self._pause.is_over:
             with contextlib.suppress(SourceError), self._log.attempt():
-                await self._ask_accounting(wanted, due, seen)
+                await self._ask_accounting(wanted, frozenset(due), seen)
                 answered = True
         if answered or self._log.is_off:  # a failure of accounting's says nothing of the jobs
             for job_id in due:

@@ -47,7 +47,8 @@ class LastWordsReader:
     async def read(self, ended: Iterable[EndedJob]) -> None:
         """Find out more about these, as far as it wasn't done yet."""
         ends = tuple(ended)
-        self._words = {run: words for run, words in self._words.items() if run in set(map(_run, ends))}
+        runs = set(map(_run, ends))
+        self._words = {run: words for run, words in self._words.items() if run in runs}
         due = [end for end in ends if _may_say_more(end) and _run(end) not in self._words]
         for end in due[:JOBS_A_ROUND]:
             self._words[_run(end)] = LastWords()  # once, however it goes
