@@ -262,8 +262,7 @@ class Poller:
             remembered=self._evidence,
         )
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        zone = datetime.now().astimezone().tzinfo or UTC
-        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone)
+        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
         return replace(snapshot, findings=findings)
 
     async def look_up(self, question: Question) -> Answer:

@@ -1,6 +1,8 @@
 """What all rules share: how long a suspicion has to last, since when it holds, and whose answers it rests on."""
 
-from datetime import timedelta, timezone
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
@@ -120,6 +122,31 @@ def test_what_a_silent_scheduler_counts_is_not_known():
 def test_times_of_day_are_those_of_the_place():
     found, _ = find(seen([ended("4701", "FAILED", "…")]), zone=timezone(timedelta(hours=2)))
     assert "at 13:55" in found[0].message
+
+
+@pytest.fixture
+def zurich(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Zurich")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zurich")
+def test_times_of_day_are_those_of_their_day():
+    """A job that waits over the night in which clocks change starts by the new time."""
+    poller = Poller(Options(slurm=False))
+    now = datetime.now(UTC)
+    days = (now + timedelta(days=number) for number in range(366))
+    offset = now.astimezone().utcoffset()
+    told = next(day for day in days if day.astimezone().utcoffset() != offset).astimezone(ZoneInfo("Europe/Zurich"))
+    waits = pending(expected_start_at=told.astimezone(UTC), submitted_at=now - timedelta(days=1))
+    shown = replace(seen([waits]), taken_at=now)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("dasktop.collectors.poller.reconcile", lambda *_, **__: shown)
+        (found,) = (one for one in poller.snapshot().findings if one.code == "job-pending-long")
+    assert f"starts about {told:%H:%M}" in found.message
 
 
 def test_another_scheduler_at_the_address_knows_none_of_the_old_workers():

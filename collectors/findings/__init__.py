@@ -65,7 +65,7 @@ def find(
     snapshot: Snapshot,
     thresholds: Thresholds = DEFAULTS,
     history: History | None = None,
-    zone: tzinfo = UTC,
+    zone: tzinfo | None = UTC,
 ) -> tuple[tuple[Finding, ...], History]:
     """Return what all rules find, and what there is to remember for the next snapshot.
 
@@ -79,7 +79,7 @@ def find(
         What the last call returned; ``None``: this is the first snapshot. Then only that is told whose beginning the
         snapshot itself tells.
     zone
-        For times of day in sentences.
+        For times of day in sentences; ``None``: this process's own, in which clocks may change between two moments.
 
     Returns
     -------

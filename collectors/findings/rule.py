@@ -20,8 +20,8 @@ class Scene(NamedTuple):
     history: History = History()
     """With this snapshot already in it, but for what the rules tell of it."""
     thresholds: Thresholds = DEFAULTS
-    zone: tzinfo = UTC
-    """For times of day in sentences."""
+    zone: tzinfo | None = UTC
+    """For times of day in sentences; ``None``: this process's own."""
 
     @property
     def now(self) -> datetime:
