@@ -396,6 +396,14 @@ class TestTrouble:
         assert read(path) == (LIFE[:100] + LIFE[110:], None)
         assert any(b'"left_out":10' in line for line in text_of(path).splitlines())
 
+    def test_what_could_not_be_begun_is_not_there_the_next_time(self, path, full_disk):
+        full_disk["full"] = True
+        with pytest.raises(RecordingError, match="can't be written: No space left on device"):
+            Scribe(str(path))
+        assert not path.exists()
+        full_disk["full"] = False
+        Scribe(str(path)).close()
+
     def test_it_is_told_once_and_again_when_it_is_over(self, path, full_disk):
         told: list[str] = []
         recorder = Recorder(str(path), tell=told.append)

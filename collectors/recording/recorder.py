@@ -1,5 +1,6 @@
 """Writes snapshots to a recording while they are taken, in a thread of its own: a disk that hangs holds up nobody."""
 
+import contextlib
 import queue
 import socket
 import threading
@@ -56,8 +57,13 @@ class Scribe:
         )
         try:
             self._file = RecordingFile(path)
+        except OSError as error:
+            raise RecordingError(fault_words(path, error)) from None
+        try:
             self._file.add(msgspec.json.encode(head), begins_member=True)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self.close()  # an empty file would stand in the way of the next try
             raise RecordingError(fault_words(path, error)) from None
 
     def learn(self, snapshot: Snapshot) -> None:
