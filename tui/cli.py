@@ -1,5 +1,6 @@
 """The command line. Headless commands never import textual; the screen is imported where it starts."""
 
+import errno
 import os
 import sys
 import threading
@@ -13,6 +14,7 @@ from dasktop.tui import headless
 from dasktop.tui.config.command_line import drain_option
 from dasktop.tui.fail_on import fail_on_option
 from dasktop.tui.options import (
+    REFUSED,
     Refusal,
     check_recording,
     common_options,
@@ -29,6 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 INTERRUPTED = 130  # as shells say it
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DefaultGroup(click.Group):
@@ -58,6 +61,10 @@ class DefaultGroup(click.Group):
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:  # nobody reads any more, as behind ``| head``: there is nothing left to do
             ctx.exit(0)
+        except OSError as error:
+            if error.errno not in FULL or error.filename is not None:
+                raise
+            raise Refusal(f"what was to be printed can't be written: {error.strerror}", REFUSED) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the command that is meant in front."""
@@ -260,8 +267,8 @@ def main() -> NoReturn:
 
 
 def _flush(stream: TextIO) -> None:
-    """Write out what is buffered; where nobody reads, into nothing, or Python would complain of it at its end."""
+    """Write out what is buffered; where that can't be, into nothing, or Python would complain of it at its end."""
     try:
         stream.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody reads, or there is no room; that has been told
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

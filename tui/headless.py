@@ -165,8 +165,13 @@ def print_one(snapshot: Snapshot, as_text: bool) -> None:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         sys.stdout.write(plain_tree(snapshot, width, unicode=shows_unicode(sys.stdout.encoding or "ascii")) + "\n")
     else:
-        sys.stdout.write(to_json(snapshot).decode() + "\n")
+        print_json(to_json(snapshot))
     sys.stdout.flush()
+
+
+def print_json(json: bytes) -> None:
+    """Print JSON on stdout, and a line's end: in UTF-8, whatever the locale says, as who reads JSON expects."""
+    click.echo(json)
 
 
 def tell_faults(snapshot: Snapshot) -> None:
@@ -179,7 +184,7 @@ def tell_faults(snapshot: Snapshot) -> None:
 def print_schema(*, of_report: bool = False) -> None:
     """Print the JSON Schema of a snapshot, or of a report."""
     schema = report_schema() if of_report else json_schema()
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema)).decode() + "\n")
+    print_json(msgspec.json.format(msgspec.json.encode(schema)))
 
 
 def print_config(config: Config) -> None:

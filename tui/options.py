@@ -1,5 +1,6 @@
 """The options that all commands share, and the one way to refuse. Headless."""
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
@@ -40,8 +41,9 @@ class Refusal(click.ClickException):
         return cls(f"{error.format_message().rstrip('.')} (see {command.removesuffix(' screen')} --help)", USAGE)
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it."""
-        click.echo(f"dasktop: {self.format_message()}", file=file, err=file is None)
+        """Print it; where nobody reads it, the exit status tells all the same."""
+        with contextlib.suppress(OSError):
+            click.echo(f"dasktop: {self.format_message()}", file=file, err=file is None)
 
 
 def _whole_address(text: str) -> str:

@@ -61,7 +61,7 @@ def report(source: str | None, common: Mapping[str, Any], *, as_json: bool, html
     if html is not None:
         _write_page(html, html_report(made))
     if as_json:
-        sys.stdout.write(report_json(made).decode() + "\n")
+        headless.print_json(report_json(made))
     else:
         sys.stdout.write(plain_report(made, unicode="utf" in (sys.stdout.encoding or "ascii").lower()) + "\n")
 
@@ -154,9 +154,14 @@ def of_cluster(source: str | None, common: Mapping[str, Any]) -> Report:
 
 def _write_page(path: str, page: str) -> None:
     try:
-        with Path(path).open("x", encoding="utf-8") as file:
-            file.write(page)
+        file = Path(path).open("x", encoding="utf-8")  # noqa: SIM115 - closed below
     except FileExistsError:
         raise Refusal(f"--html: {path} is there already; a page overwrites nothing: name another file", USAGE) from None
     except OSError as error:
+        raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None
+    try:
+        with file:
+            file.write(page)
+    except OSError as error:
+        Path(path).unlink(missing_ok=True)  # a part of it is of no use, and would stand in the way of the next try
         raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None

@@ -1,0 +1,73 @@
+"""What is printed where the disk is full, nobody hears of a fault, or the locale knows few characters."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.recording.recorder import write_all
+from tests.snapshots import job, snapshot
+from tests.test_nobody_reads import PROGRAM
+
+NAME = "日本 é"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "run.ndjson"
+    write_all(str(path), [snapshot([job("7", name=NAME)])], redact=False)
+    return path
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "command", [["schema"], ["config"], ["replay", "FILE"], ["report", "FILE"], ["report", "FILE", "--json"]]
+)
+def test_a_full_disk_is_told_in_one_line(command, recorded):
+    words = [str(recorded) if word == "FILE" else word for word in command]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (result.returncode, result.stderr) == (
+        5,
+        "dasktop: what was to be printed can't be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [(["snapshot", "tcp://127.0.0.1:9", "--no-slurm"], 3), (["snapshot", "--no-such"], 2)]
+)
+def test_the_exit_status_tells_also_where_nobody_reads_why(command, status):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run([*PROGRAM, *command], stdout=writer, stderr=writer, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert ended.returncode == status
+
+
+def test_json_is_utf_8_whatever_the_locale_says(recorded):
+    result = subprocess.run(
+        [*PROGRAM, "report", str(recorded), "--json"],
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert NAME in json.dumps(json.loads(result.stdout.decode("utf-8")), ensure_ascii=False)
+
+
+def test_a_snapshot_is_printed_so_too(recorded):
+    program = (
+        "from dasktop.collectors.recording.reader import Recording; from dasktop.tui.headless import print_one\n"
+        f"opened = Recording({str(recorded)!r}); [*opened.scan()]; print_one(opened.snapshot(0), as_text=False)"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    printed = subprocess.check_output([sys.executable, "-c", program], env=environment, timeout=60)
+    assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
