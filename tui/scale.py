@@ -1,6 +1,7 @@
 """``dasktop scale``: shows what a target would mean, asks, and carries it out. Headless."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import sys
@@ -125,7 +126,7 @@ def _scale(
         plan, address = _planned(options, target, record)
         is_only_shown = dry_run or plan.changes_nothing
         try:
-            click.echo(msgspec.json.encode(plan).decode() if as_json else "\n".join(plan_lines(plan)))
+            click.echo(msgspec.json.encode(plan) if as_json else "\n".join(plan_lines(plan)))
         except BrokenPipeError:
             if is_only_shown:
                 raise
@@ -135,14 +136,27 @@ def _scale(
         if not yes:
             _ask()
         outcome = event_loop.run(_carry_out(plan, address, options))
-        if options.record is not None:
-            record(event_loop.run(headless.take_snapshot(options)))
         if not (outcome.is_outdated and not yes):
             break
         click.echo(f"dasktop: {outcome.message}; the plan as it is now:", err=True)
-    if not outcome.done:
-        raise Refusal(outcome.message, REFUSED)
-    click.echo(msgspec.json.encode(outcome).decode() if as_json else outcome.message)
+    try:
+        if not outcome.done:
+            raise Refusal(outcome.message, REFUSED)
+        click.echo(msgspec.json.encode(outcome) if as_json else outcome.message)
+    finally:
+        if options.record is not None:
+            _record_afterwards(options, address, record)
+
+
+def _record_afterwards(options: Options, address: str, record: Callable[[Snapshot], None]) -> None:
+    """Record how things are now; where that can't be told any more, what was done is done all the same."""
+    named = msgspec.structs.replace(options, address=address, scheduler_file=None)
+    try:
+        record(event_loop.run(headless.take_snapshot(named)))
+    except Refusal as refusal:
+        click.echo(f"dasktop: how things are afterwards is not recorded: {refusal.format_message()}", err=True)
+    except KeyboardInterrupt:
+        click.echo("dasktop: how things are afterwards is not recorded: interrupted", err=True)
 
 
 def _planned(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
@@ -179,8 +193,13 @@ async def _carry_out(plan: ScalePlan, address: str, options: Options) -> Outcome
     telling = _Telling()
     task = asyncio.ensure_future(carry_out(plan, address, options, telling))
     loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if not task.cancelling():  # a second time would interrupt the giving back
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, interrupt)
     try:
         return await task
     except asyncio.CancelledError:
@@ -197,13 +216,17 @@ class _Telling:
         self._told_at = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
-        """Tell of one step."""
+        """Tell of one step. That nobody reads it any more, or it can't be written, is no reason to break off."""
+        with contextlib.suppress(OSError):
+            self._tell(progress)
+        self.step = progress.step
+
+    def _tell(self, progress: Progress) -> None:
         if progress.step == "done":  # how it ended is the outcome's to say
             click.echo(CLEAR_LINE if self._on_terminal else "", err=True, nl=False)
         elif self._on_terminal:
             columns = shutil.get_terminal_size().columns
             click.echo(f"{CLEAR_LINE}{f'{progress.step}: {progress.message}'[: columns - 1]}", err=True, nl=False)
         elif progress.step != self.step or monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
-            click.echo(f"{progress.step}: {progress.message}", err=True)
             self._told_at = monotonic()
-        self.step = progress.step
+            click.echo(f"{progress.step}: {progress.message}", err=True)
