@@ -17,6 +17,7 @@ from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
 from dasktop.collectors.feed import Candidate
 from dasktop.collectors.findings import History, find
+from dasktop.collectors.jobs import seats
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import Answer, Question
 from dasktop.collectors.model import Evidence, Snapshot
@@ -61,6 +62,8 @@ class Poller:
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
         self._evidence: dict[str, tuple[Evidence, ...]] = {}
+        # By job, the addresses of workers that were only guessed to be in it, by their host.
+        self._guessed: dict[str, set[str]] = {}
         self._addresses_in_files: dict[str, str] = {}
         self._history = History()
 
@@ -121,7 +124,7 @@ class Poller:
         """
         collector, self._dask = self._dask, None
         self._dask_reading = None
-        self._evidence.clear()
+        self._forget_jobs()
         self._history = History()
         self.dask_log = self._new_dask_log()
         self._slurm.begin_cluster()
@@ -163,7 +166,7 @@ class Poller:
         with self.dask_log.attempt():
             reading = await collector.read(threads_of)
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
-            self._evidence.clear()  # a new scheduler at the old address has jobs of its own
+            self._forget_jobs()  # a new scheduler at the old address has jobs of its own
         self._dask_reading = reading
 
     async def poll_queue(self) -> None:
@@ -252,8 +255,21 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Reconcile the last readings, as of now, and tell what is wrong."""
+        snapshot = self._reconciled()
+        if wrong := self._wrongly_guessed(snapshot):
+            for job_id in wrong:
+                del self._evidence[job_id], self._guessed[job_id]
+            snapshot = self._reconciled()
+        self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
+        for job, worker in seats(snapshot):
+            if job is not None and worker.evidence == "host":
+                self._guessed.setdefault(job.job_id, set()).add(worker.address)
+        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
+        return replace(snapshot, findings=findings)
+
+    def _reconciled(self) -> Snapshot:
         slurm_answered = self.options.slurm and self.queue_log.has_answered
-        snapshot = reconcile(
+        return reconcile(
             self._dask_reading,
             self._slurm.reading if slurm_answered else None,
             tuple(log.source() for log in (self.dask_log, *self._slurm.sources)),
@@ -261,9 +277,27 @@ class Poller:
             also_known_as=self._names_of_scheduler(),
             remembered=self._evidence,
         )
-        self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
-        return replace(snapshot, findings=findings)
+
+    def _wrongly_guessed(self, snapshot: Snapshot) -> set[str]:
+        """Return the jobs that are the cluster's by a guess alone, about a worker that is known to be elsewhere now."""
+        if not self._guessed:
+            return set()
+        known = {
+            worker.address: job.job_id if job is not None else None
+            for job, worker in seats(snapshot)
+            if worker.evidence not in (None, "host") or worker.outside_slurm
+        }
+        only_guessed = {job.job_id for job in snapshot.jobs if job.evidence == ("host",)}
+        return {
+            job_id
+            for job_id, addresses in self._guessed.items()
+            if job_id in only_guessed & self._evidence.keys()
+            and any(known[address] != job_id for address in addresses & known.keys())
+        }
+
+    def _forget_jobs(self) -> None:
+        self._evidence.clear()
+        self._guessed.clear()
 
     async def look_up(self, question: Question) -> Answer:
         """Find the answer to one question.
