@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 STALE_AFTER_INTERVALS = 3
 SECONDS_BETWEEN_THREAD_READINGS = 0.5
+SECONDS_FOR_A_FILE = 1.0
+"""For a file server to answer; what it tells later is taken in the next time."""
 
 
 class Poller:
@@ -65,6 +67,7 @@ class Poller:
         # By job, the addresses of workers that were only guessed to be in it, by their host.
         self._guessed: dict[str, set[str]] = {}
         self._addresses_in_files: dict[str, str] = {}
+        self._files_being_read: dict[str, asyncio.Future[str]] = {}
         self._history = History()
 
     async def locate(self) -> tuple[Candidate, ...]:
@@ -184,7 +187,7 @@ class Poller:
         """Read what is due of scripts, steps and accounting. Their failing is noted, not raised."""
         if self.options.slurm:
             reading = await self._slurm.read_details(self.cluster_jobs)
-            self._read_scheduler_files(reading.scripts)
+            await self._read_scheduler_files(reading.scripts)
 
     async def poll_slurm(self) -> None:
         """Read the SLURM half once: the queue, then what is due of the rest.
@@ -218,7 +221,7 @@ class Poller:
         """Read all of the SLURM half that can be read before dask has answered: scripts tell whose most jobs are."""
         await self.poll_queue()
         if self.options.slurm:
-            self._read_scheduler_files(await self._slurm.read_scripts())
+            await self._read_scheduler_files(await self._slurm.read_scripts())
             self.snapshot()
             await self.poll_slurm_details()
 
@@ -320,11 +323,22 @@ class Poller:
         address = self._addresses_in_files[str(file.absolute())] = address_from_scheduler_file(file)
         return address
 
-    def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
-        """Read the scheduler files that the scripts name; one that isn't there yet is tried again next time."""
+    async def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
+        """Read the scheduler files that the scripts name; one that isn't there yet is tried again next time.
+
+        In threads, and none twice at once: a file server may hang, and holds up nothing else then.
+        """
+        loop = asyncio.get_running_loop()
         for file in {file for script in scripts for file in script.scheduler_files} - self._addresses_in_files.keys():
-            with contextlib.suppress(NoSchedulerError):
-                self._addresses_in_files[file] = address_from_scheduler_file(file)
+            if file not in self._files_being_read:
+                self._files_being_read[file] = loop.run_in_executor(None, address_from_scheduler_file, file)
+        if self._files_being_read:
+            done, _ = await asyncio.wait(self._files_being_read.values(), timeout=SECONDS_FOR_A_FILE)
+            for file, reading in tuple(self._files_being_read.items()):
+                if reading in done:
+                    del self._files_being_read[file]
+                    with contextlib.suppress(NoSchedulerError):
+                        self._addresses_in_files[file] = reading.result()
 
     def _names_of_scheduler(self) -> frozenset[str]:
         """Return the addresses and files by which job scripts may call the scheduler that is watched."""
