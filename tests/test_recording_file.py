@@ -430,6 +430,15 @@ class TestTrouble:
         assert recorder.fault is not None
         assert "does not keep up" in recorder.fault
 
+    def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch):
+        monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.1)
+        told: list[str] = []
+        recorder = Recorder(str(path), tell=told.append)
+        monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: time.sleep(2) or 0)
+        recorder.take(LIFE[0])
+        recorder.close()
+        assert told == [recorder.fault] == [f"{path}: the disk does not keep up; the end is not recorded"]
+
 
 def wait_until(condition, seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds

@@ -158,13 +158,13 @@ class Recorder:
             self._unseen = 0
 
     def close(self) -> None:
-        """Write what is still to be written, for `CLOSE_SECONDS` at most, and end the file."""
+        """Write what is still to be written, for `CLOSE_SECONDS` at most, and end the file; tell if it took longer."""
         self._is_closed = True
-        try:
+        with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=CLOSE_SECONDS)
-        except queue.Full:
-            return
-        self._thread.join(CLOSE_SECONDS)
+            self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            self._fail(f"{clean(self._path)}: the disk does not keep up; the end is not recorded")
 
     def _run(self) -> None:
         try:
