@@ -62,10 +62,12 @@ class ActionLog:
         line = msgspec.json.encode({"at": datetime.now(UTC), **event, **self._line}) + b"\n"
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # In one write at the end of the file, so that two dasktops don't mix their lines.
+            # In one write at the end of the file, if that can be, so that two dasktops don't mix their lines.
             file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                os.write(file, line)
+                left = memoryview(line)
+                while left:  # of a disk that is nearly full, the next try tells so
+                    left = left[os.write(file, left) :]
             finally:
                 os.close(file)
         except OSError as error:
