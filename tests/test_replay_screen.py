@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -196,10 +197,17 @@ class TestMoments:
     def test_what_can_be_typed(self, text, hours):
         assert moment_from(text, POSITION) == BEGIN + timedelta(hours=hours)
 
-    @pytest.mark.parametrize("text", ["", "soon", "25:00", "12:61", "++3", "[/]", "9" * 40, "0000-00-00"])
+    @pytest.mark.parametrize("text", ["", "soon", "25:00", "12:61", "++3", "[/]", "9" * 40, "0000-00-00", "-999999d"])
     def test_what_means_nothing(self, text):
         with pytest.raises(ValueError, match="no moment"):
             moment_from(text, POSITION)
+
+    def test_a_time_of_day_behind_the_night_in_which_clocks_change(self, monkeypatch):
+        monkeypatch.setenv("TZ", "Europe/Zurich")
+        time.tzset()
+        evening = datetime(2026, 10, 24, 20, tzinfo=UTC)
+        position = replace(POSITION, at=evening, begins_at=evening, ends_at=evening + timedelta(days=1))
+        assert moment_from("08:00", position) == datetime(2026, 10, 25, 7, tzinfo=UTC)
 
 
 class TestLine:

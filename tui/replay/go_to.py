@@ -31,6 +31,16 @@ def moment_from(text: str, position: ReplayPosition) -> datetime:
         It means none; the text says what would.
     """
     text = text.strip()
+    try:
+        moment = _moment(text, position)
+    except (ValueError, OverflowError, OSError):  # it is none, or before or behind all time
+        moment = None
+    if moment is None:
+        raise ValueError(f"no moment: {text!r}; say {HINT}")
+    return moment
+
+
+def _moment(text: str, position: ReplayPosition) -> datetime | None:
     if by := _BY.fullmatch(text):
         seconds = float(by[2]) * _SECONDS[by[3] or "s"]
         return position.at + timedelta(seconds=seconds if by[1] == "+" else -seconds)
@@ -40,22 +50,17 @@ def moment_from(text: str, position: ReplayPosition) -> datetime:
         hour, minute, second = (int(part or 0) for part in clock.groups())
         if hour < 24 and minute < 60 and second < 60:
             return _nearest(position, hour, minute, second)
-    else:
-        try:
-            return datetime.fromisoformat(text).astimezone()
-        except (ValueError, OverflowError, OSError):
-            pass
-    raise ValueError(f"no moment: {text!r}; say {HINT}")
+        return None
+    return datetime.fromisoformat(text).astimezone()
 
 
 def _nearest(position: ReplayPosition, hour: int, minute: int, second: int) -> datetime:
     at = position.at.astimezone()
-    days = (
-        at.replace(hour=hour, minute=minute, second=second, microsecond=0) + timedelta(days=day) for day in (-1, 0, 1)
-    )
+    # Without an offset until the day is known: clocks may change between two days.
+    local = at.replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
+    days = ((local + timedelta(days=day)).astimezone() for day in (-1, 0, 1))
     within = [day for day in days if position.begins_at <= day <= position.ends_at]
-    same_day = at.replace(hour=hour, minute=minute, second=second, microsecond=0)
-    return min(within, key=lambda day: abs(day - at)) if within else same_day
+    return min(within, key=lambda day: abs(day - at)) if within else local.astimezone()
 
 
 class GoTo(Box[datetime | None]):
