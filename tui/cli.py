@@ -11,7 +11,8 @@ import click
 
 from dasktop.collectors.model import Severity
 from dasktop.tui import headless
-from dasktop.tui.config.command_line import drain_option
+from dasktop.tui.config.command_line import drain_option, number
+from dasktop.tui.config.settings import INTERVAL
 from dasktop.tui.fail_on import fail_on_option
 from dasktop.tui.options import (
     REFUSED,
@@ -137,7 +138,7 @@ def screen(address: str | None, **common: Any) -> None:
 
 @command.command()
 @common_options
-@click.option("--watch", type=click.FloatRange(min=0.5), metavar="SECONDS", help="One snapshot a line, this often.")
+@click.option("--watch", type=number(INTERVAL), metavar="SECONDS", help="One snapshot a line, this often.")
 @click.option("--threads", is_flag=True, help="Read the threads of all workers too.")
 @click.option("--text", "as_text", is_flag=True, help="The tree as plain text instead of JSON.")
 @fail_on_option

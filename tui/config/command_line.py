@@ -11,7 +11,7 @@ from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERV
 from dasktop.tui.config.values import WrongValueError
 
 
-def _number(setting: Setting[float]) -> Callable[[str], float]:
+def number(setting: Setting[float]) -> Callable[[str], float]:
     """Return what reads a number on the command line as it may stand in the file."""
 
     def read(text: str) -> float:
@@ -29,7 +29,7 @@ def _number(setting: Setting[float]) -> Callable[[str], float]:
 
 def _seconds(setting: Setting[float], words: str) -> Callable[[Any], Any]:
     helped = f"{words}; {setting.default:g} unless configured."
-    return click.option(setting.option, type=_number(setting), metavar="SECONDS", help=helped)
+    return click.option(setting.option, type=number(setting), metavar="SECONDS", help=helped)
 
 
 WATCHING: list[Callable[[Any], Any]] = [
