@@ -15,6 +15,9 @@ class NoSlurm:
     def __init__(self) -> None:
         self.cancelled: list[str] = []
 
+    def check_one_cluster(self) -> None:
+        """There is none at all."""
+
     async def cancel(self, job_ids: Iterable[str]) -> None:
         self.cancelled += job_ids
 

@@ -71,6 +71,8 @@ class Release:
         SourceError
             Somebody didn't answer.
         """
+        if any(victim.name is None for victim in self._victims):
+            self._slurm.check_one_cluster()
         if self._addresses:
             await self._check_room("nothing was touched")
             await self._stop()

@@ -22,6 +22,7 @@ from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.scripts import script_command
 from dasktop.collectors.slurm.states import is_ended
 from dasktop.collectors.sources import SourceLog
+from dasktop.collectors.text import clean
 
 # squeue's manual asks not to run it in a loop; each time costs slurmctld a narrow look at one user's jobs.
 _FIRST_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
@@ -49,6 +50,7 @@ class SlurmActions:
             if name in slurm_environment.KEPT or not name.startswith(("SLURM_", "SLURMD_"))
         }
         self._submission = Commands(own, timeout_seconds)
+        self._clusters = [name.strip() for name in environment.get("SLURM_CLUSTERS", "").split(",") if name.strip()]
         self._queue = QueueReader(self._commands, SourceLog("slurm.queue", float("inf")), user)
 
     async def queued(self) -> dict[str, QueuedJob]:
@@ -80,6 +82,22 @@ class SlurmActions:
                 return tuple(job_id for job_id in left if queued[job_id].state != "COMPLETING")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    def check_one_cluster(self) -> None:
+        """Refuse where a job's id alone doesn't tell which job is meant.
+
+        With several clusters in SLURM_CLUSTERS, scancel ends the jobs of that id in each of them (22.05).
+
+        Raises
+        ------
+        RefusedError
+            The variable names several.
+        """
+        if len(self._clusters) > 1 or self._clusters == ["all"]:
+            raise RefusedError(
+                f"SLURM_CLUSTERS names several clusters ({clean(','.join(self._clusters))}), and scancel would end the "
+                "jobs of that id in each: set it to the one that is meant; nothing was touched"
+            )
 
     async def cancel(self, job_ids: Iterable[str]) -> None:
         """Cancel jobs, each named as scancel takes it (``54_1`` for a task of an array).
