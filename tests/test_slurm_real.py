@@ -107,12 +107,14 @@ async def test_names_that_may_hold_anything(real_slurm, collector):
 
 async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     job_id = real_slurm.submit("srun -n 4 -N 2 sleep 300", "-N", "2", "-n", "4")
-    reading = await poll_until(
-        # While a node still starts its tasks, sstat counts those of the other only.
-        collector,
-        lambda reading: [(step.step_id, step.ntasks) for step in reading.steps] == [("batch", 1), ("0", 4)],
-        {job_id},
-    )
+    # While a node still starts its tasks, sstat counts those of the other only; and who has been told so asks no more.
+    command = ("sstat", "-n", "-P", "-a", "-j", job_id, "--format=JobID,NTasks")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while real_slurm.run(*command, check=False).split() != [f"{job_id}.batch|1", f"{job_id}.0|4"]:  # noqa: ASYNC110 - SLURM tells nobody
+            await asyncio.sleep(0.2)
+    await collector.read_queue()
+    reading = await collector.read_details({job_id})
+    assert [(step.step_id, step.ntasks) for step in reading.steps] == [("batch", 1), ("0", 4)]
     tasks = next(step for step in reading.steps if step.step_id == "0")
     assert (tasks.job_id, len(tasks.nodes)) == (job_id, 2)
     assert len(tasks.pids) >= 4
