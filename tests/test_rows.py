@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated, Snapshot, Used
+from dasktop.collectors.model import Allocated, Finding, Job, Snapshot, Used
 from dasktop.tui import figures
 from dasktop.tui.header.bars import bar
 from dasktop.tui.terminal.glyphs import ASCII, UNICODE
 from dasktop.tui.tree.cells import Cells, cells
 from dasktop.tui.tree.folds import Folds
-from dasktop.tui.tree.rows import OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.tree.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from tests.snapshots import (
     GIB,
     NO_CLUSTER,
@@ -567,3 +567,47 @@ def test_headless() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+class TestJobsThatEndedEarlier:
+    """Of a cluster that comes and goes all day, the jobs that ended would fill the screen."""
+
+    @staticmethod
+    def ended_before(job_id: str, minutes: int, state: str = "CANCELLED") -> Job:
+        made = ended(job_id, state)
+        assert made.fate is not None
+        return replace(made, fate=replace(made.fate, ended_at=TAKEN_AT - timedelta(minutes=minutes)))
+
+    def test_stand_in_one_group(self) -> None:
+        jobs = [
+            job("9"),
+            self.ended_before("1", 16),
+            self.ended_before("2", 900, "TIMEOUT"),
+            self.ended_before("3", 14),
+        ]
+        shown = snapshot([*jobs, self.ended_before("4", 16)], [worker("stray")])
+        keys = [row.key for row in visible_rows(shown, all_folded)]
+        assert keys == [("job", "9"), ("job", "3"), EARLIER, OUTSIDE]
+        group = next(row for row in visible_rows(shown, all_folded) if row.key == EARLIER)
+        told = cells(group, TAKEN_AT)
+        assert (told.label, told.note) == ("3 jobs that ended earlier", "2 CANCELLED, 1 TIMEOUT")
+        inside = [row for row in visible_rows(shown, lambda key: key == EARLIER) if row.parent == EARLIER]
+        assert [row.key for row in inside] == [("job", "1"), ("job", "2"), ("job", "4")]
+
+    def test_but_one_alone_and_what_a_finding_names_and_what_is_not_known(self) -> None:
+        assert [row.key for row in rows_of(snapshot([self.ended_before("1", 16)]))] == [("job", "1")]
+        unknown = replace(self.ended_before("4", 16), fate=None)
+        jobs = [*(self.ended_before(job_id, 16) for job_id in "123"), unknown]
+        lost = Finding(code="lost-job", severity="error", job_id="2", worker=None, message="", since=None)
+        shown = replace(snapshot(jobs), findings=(lost,))
+        assert [row.key for row in rows_of(shown)] == [("job", "2"), ("job", "4"), EARLIER]
+
+    def test_they_take_one_line(self) -> None:
+        folds = Folds()
+        shown = snapshot([job("9", [task([worker("a")])]), *(self.ended_before(job_id, 16) for job_id in "12345678")])
+        folds.adapt(shown, 4)
+        assert folds.is_unfolded(("job", "9"))
+        assert not folds.is_unfolded(EARLIER)
+        folds.choose(EARLIER, True)
+        folds.choose_level(1)
+        assert folds.is_unfolded(EARLIER)

@@ -54,6 +54,8 @@ def title(row: Row) -> str:
             return "idle threads"
         case "outside":
             return "workers outside SLURM"
+        case "earlier":
+            return "jobs that ended earlier"
         case "others":
             return "other jobs of yours"
         case "asking":
@@ -142,6 +144,9 @@ def _group_sections(row: Row) -> list[Section]:
                 "nor a job's script. They may run on a login node, or on a machine that SLURM does not manage."
             )
             return [Section("", [Words(words)]), *_together(cast("tuple[Worker, ...]", row.shows))]
+        case "earlier":
+            words = "They ended more than 15 minutes ago. Unfold the line to see each, its log and how it ended."
+            return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
         case "others":
             words = "Nothing ties these jobs to this cluster; they may run anything."
             return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]

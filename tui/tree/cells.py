@@ -83,6 +83,8 @@ def cells(row: Row, taken_at: datetime) -> Cells:
             return _idle(cast("tuple[Thread, ...]", row.shows))
         case "array":
             return _array(cast("tuple[Job, ...]", row.shows))
+        case "earlier":
+            return _earlier(cast("tuple[Job, ...]", row.shows))
         case "outside":
             return _group("outside SLURM", cast("tuple[Worker, ...]", row.shows))
         case "others":
@@ -160,9 +162,13 @@ def _starts(job: Job, taken_at: datetime) -> bool:
 
 def _ended(label: str, job: Job) -> Cells:
     """Tell how it ended; accounting may know better than the queue did."""
-    state = (job.fate.state if job.fate is not None else job.state) or UNKNOWN
+    state = _end_state(job)
     tone: Tone = "quiet" if state.startswith(("COMPLETED", "CANCELLED")) else "bad"
     return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
+
+
+def _end_state(job: Job) -> str:
+    return (job.fate.state if job.fate is not None else job.state) or UNKNOWN
 
 
 def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") -> str:
@@ -263,6 +269,13 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
 
 def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
     return _together(Cells(label, figures.plural(len(workers), "worker")), workers)
+
+
+def _earlier(jobs: tuple[Job, ...]) -> Cells:
+    """Tell how many ended how, the commonest first."""
+    states = Counter(_end_state(job).partition(" ")[0] for job in jobs)
+    told = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
+    return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=told)
 
 
 def _others(jobs: tuple[Job, ...]) -> Cells:

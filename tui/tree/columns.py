@@ -196,6 +196,7 @@ def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:
 _LABEL_ROLES: dict[Kind, Role] = {
     "job": "strong",
     "outside": "strong",
+    "earlier": "quiet",
     "others": "quiet",
     "task": "quiet",
     "worker": "text",

@@ -17,7 +17,7 @@ from dasktop.tui.tree.column_table import ColumnName, SortName
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.findings_walk import places_of
 from dasktop.tui.tree.folds import THREADS, Folds
-from dasktop.tui.tree.rows import OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.tree.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.tree.troubles import Troubles
 from dasktop.tui.tree.view import Narrowed, View, flat_order, seen
@@ -112,7 +112,7 @@ class TreeDesk:
 
         def is_found(key: Key) -> bool:
             """Tell whether something unfolds by itself: what holds what a filter found."""
-            return bool(self.view.pattern) and (key in (OTHERS, OUTSIDE) or key[0] == "array")
+            return bool(self.view.pattern) and (key in (EARLIER, OTHERS, OUTSIDE) or key[0] == "array")
 
         return self._rows_of(narrowed, is_unfolded)
 

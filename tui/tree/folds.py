@@ -6,7 +6,7 @@ on nothing folds by itself. Threads show only where the user unfolds a worker, s
 """
 
 from dasktop.collectors.model import Snapshot
-from dasktop.tui.tree.rows import OTHERS, Key, split_jobs
+from dasktop.tui.tree.rows import EARLIER, OTHERS, Key, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """Levels of the tree."""
@@ -43,8 +43,8 @@ class Folds:
         self._chosen |= workers
 
     def choose_level(self, level: int) -> None:
-        """Unfold all of the cluster down to this level, and fold what is below. The user's other jobs stay."""
-        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key == OTHERS}
+        """Unfold all of the cluster down to this level, and fold what is below. Jobs of earlier and others stay."""
+        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key in (EARLIER, OTHERS)}
         self._level = level
         self._is_frozen = True
 
@@ -61,8 +61,9 @@ class Folds:
 def _takes_at_most(lines: int, snapshot: Snapshot) -> bool:
     """Tell whether all of the cluster's jobs, tasks and workers fit."""
     jobs, others = split_jobs(snapshot)
-    needed = bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)
-    for job in jobs:
+    recent, earlier = split_earlier(snapshot, jobs)
+    needed = bool(earlier) + bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)
+    for job in recent:
         needed += 1 + sum(1 + len(task.workers) for task in job.tasks)
         if needed > lines:
             return False

@@ -5,23 +5,28 @@ A row only points at what it shows; what stands in its columns is worked out in 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from dasktop.collectors.findings.thresholds import DEFAULTS
 from dasktop.collectors.jobs import has_ended, is_pending
 from dasktop.collectors.model import Job, Snapshot, Task, Thread, Worker
 
-Kind = Literal["job", "array", "task", "worker", "thread", "idle", "outside", "others", "asking"]
+Kind = Literal["job", "array", "task", "worker", "thread", "idle", "earlier", "outside", "others", "asking"]
 Key = tuple[str | int | None, ...]
 """What a row is known by across snapshots; begins with its kind."""
 
 InJob = tuple[Worker, Task | None, str | None]
 """A worker, the task that it is in, and the id of their job."""
 
+EARLIER: Key = ("earlier",)
 OUTSIDE: Key = ("outside",)
 OTHERS: Key = ("others",)
 
 _IDLE_PERCENT = 0.5
+_EARLIER_SECONDS = DEFAULTS.ended_recently_seconds
+"""By then a job that ended is told of no more, and many of them would fill the screen."""
 
 
 class Row(NamedTuple):
@@ -51,9 +56,9 @@ def visible_rows(
 ) -> list[Row]:
     """Return the rows in the order in which they are shown.
 
-    The cluster's jobs come first (running, pending, ended; each by id), then its workers outside SLURM, then the
-    user's jobs that nothing ties to the cluster. Until the scheduler has answered nobody can tell which those are:
-    then all jobs stand at the top. Of an array, its jobs stand in one group.
+    The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
+    its workers outside SLURM, then the user's jobs that nothing ties to the cluster. Until the scheduler has answered
+    nobody can tell which those are: then all jobs stand at the top. Of an array, its jobs stand in one group.
 
     Parameters
     ----------
@@ -74,7 +79,13 @@ def visible_rows(
         for worker, task, job_id in flat_order([*placed, *unplaced]):
             _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
         return rows
-    _add_jobs(rows, ours, None, 0, is_unfolded)
+    recent, earlier = split_earlier(snapshot, ours)
+    _add_jobs(rows, recent, None, 0, is_unfolded)
+    if earlier:
+        unfolded = is_unfolded(EARLIER)
+        rows.append(Row("earlier", EARLIER, None, 0, unfolded, earlier))
+        if unfolded:
+            _add_jobs(rows, earlier, EARLIER, 1, is_unfolded)
     if snapshot.unplaced_workers:
         unfolded = is_unfolded(OUTSIDE)
         rows.append(Row("outside", OUTSIDE, None, 0, unfolded, snapshot.unplaced_workers))
@@ -109,6 +120,25 @@ def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[
     if snapshot.cluster.scheduler_id is None:
         return tuple(jobs), ()
     return tuple(job for job in jobs if job.evidence), tuple(job for job in jobs if not job.evidence)
+
+
+def split_earlier(snapshot: Snapshot, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
+    """Return the jobs without those that ended long ago, and these; they stay among the others if there is only one.
+
+    One that a finding names, such as a lost job, is never among them.
+    """
+    named = {finding.job_id for finding in snapshot.findings}
+    before = snapshot.taken_at - timedelta(seconds=_EARLIER_SECONDS)
+    earlier = tuple(job for job in jobs if _ended_before(job, before) and job.job_id not in named)
+    if len(earlier) < 2:
+        return jobs, ()
+    ids = {job.job_id for job in earlier}
+    return tuple(job for job in jobs if job.job_id not in ids), earlier
+
+
+def _ended_before(job: Job, moment: datetime) -> bool:
+    ended_at = job.fate.ended_at if job.fate is not None else None
+    return has_ended(job) and ended_at is not None and ended_at < moment
 
 
 def _order(job: Job) -> tuple[int, bool, int, str]:
