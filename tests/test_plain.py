@@ -206,6 +206,27 @@ class TestHeader:
         assert pictures(9) == pictures(42) == pictures(42, 7) == pictures(0, 12)
         assert columns < 120 or pictures(9) == pictures(1_000, 1_000)
 
+    @pytest.mark.parametrize("columns", [80, 110, 140])
+    def test_what_is_said_of_tasks_takes_the_room_that_is_left(self, columns: int) -> None:
+        shown = snapshot(
+            [busy_job("1", 0)], cluster=cluster(task_counts={"processing": 24, "queued": 145, "waiting": 7, "erred": 1})
+        )
+        pasts = Pasts([100.0] * 60, [2e9] * 60, [300.0] * 60)
+        text = "".join(piece.text for piece in summary_lines(shown, columns, UNICODE, read_only=False, pasts=pasts)[1])
+        words = {80: "7 waiting", 110: "24 processing  145 queued", 140: "24 processing  145 queued  7 waiting"}
+        assert text.endswith(f"TASKS {words[columns]}  1 erred")
+
+    def test_the_first_look_has_the_pictures_of_the_others(self) -> None:
+        shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts={"processing": 24}))
+        first, later = (
+            "".join(piece.text for piece in summary_lines(shown, 120, UNICODE, read_only=False, pasts=pasts)[1])
+            for pasts in (Pasts(), Pasts([100.0], [2e9], [300.0]))
+        )
+        assert width(first) == width(later)
+        assert [first.index(name) for name in ("MEM", "THREADS", "TASKS")] == [
+            later.index(name) for name in ("MEM", "THREADS", "TASKS")
+        ]
+
     @pytest.mark.parametrize("columns", [60, 70])
     def test_of_the_tasks_at_least_one_state_is_told(self, columns: int) -> None:
         counts = {"processing": 1018, "queued": 23_042, "waiting": 1}

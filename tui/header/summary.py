@@ -204,10 +204,13 @@ class _Gauge(NamedTuple):
 
 
 def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pasts | None = None) -> list[Piece]:
-    """Return the totals, each with as much of its past as there is room for; if none is asked for, with bars."""
+    """Return the totals, each with as much of its past as there is room for; if none is asked for, with bars.
+
+    The last one's words may grow into what room is left: nothing stands behind them that would move.
+    """
     if snapshot is None:
         return [Piece("")]
-    gauges = _gauges(snapshot, pasts or Pasts())
+    gauges = _gauges(snapshot, pasts)
     drawn = _bar_of if pasts is None else _picture_of
     line: list[Piece] = []
     for name in ("", *_LEFT_OUT_FIRST):
@@ -216,7 +219,10 @@ def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pas
             line = _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words)
             spare = sum(_spare(gauge, which_words) for gauge in gauges) if picture_cells else 0
             if _cells_of(line) + spare <= cells:
-                return line
+                longer = (
+                    _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words, n) for n in range(which_words)
+                )
+                return next((line for line in longer if _cells_of(line) <= cells), line)
     return line
 
 
@@ -244,21 +250,23 @@ def _gauges_laid_out(
     glyphs: Glyphs,
     drawn: Callable[[_Gauge, int, Glyphs], str],
     which_words: int,
+    which_last: int | None = None,
 ) -> list[Piece]:
     line: list[Piece] = []
-    for gauge in gauges:
+    for number, gauge in enumerate(gauges, 1):
         line.append(Piece(f"{' ' if not line else '  ' if which_words else '   '}{gauge.name} ", "quiet"))
         if gauge.percent is not None and picture_cells:
             line += [Piece(drawn(gauge, picture_cells, glyphs), gauge.role), Piece(" ")]
-        words = gauge.words[min(which_words, len(gauge.words) - 1)]
+        which = which_words if which_last is None or number < len(gauges) else which_last
+        words = gauge.words[min(which, len(gauge.words) - 1)]
         line.append(Piece(words))
         if gauge.trouble:
             line += [Piece("  " if words else ""), Piece(gauge.trouble, "bad")]
     return line
 
 
-def _gauges(snapshot: Snapshot, pasts: Pasts) -> list[_Gauge]:
-    totals = snapshot.totals
+def _gauges(snapshot: Snapshot, pasts: Pasts | None) -> list[_Gauge]:
+    totals, has_pictures, pasts = snapshot.totals, pasts is not None, pasts or Pasts()
     gauges = [
         _cpu(totals)._replace(past=_shares(pasts.cpu_percent, totals.cpus_allocated, 1)),
         _memory(totals)._replace(past=_shares(pasts.memory_bytes, totals.memory_allocated_bytes, 100)),
@@ -267,7 +275,7 @@ def _gauges(snapshot: Snapshot, pasts: Pasts) -> list[_Gauge]:
         threads = figures.count(totals.threads)
         busy = f"{figures.count(totals.threads_busy):>{len(threads)}}/{threads}"
         past = _shares(pasts.threads_busy_percent, totals.threads, 1)
-        percent = figures.share(totals.threads_busy, totals.threads) if past else None
+        percent = figures.share(totals.threads_busy, totals.threads) if has_pictures else None
         gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), "quiet", past=past))
     if snapshot.cluster.task_counts is not None:
         gauges.append(_tasks(snapshot.cluster.task_counts))
@@ -300,8 +308,8 @@ def _memory(totals: Totals) -> _Gauge:
 def _tasks(counts: dict[str, int]) -> _Gauge:
     words = [f"{figures.count(counts[state])} {state}" for state in _TASK_STATES if counts.get(state)]
     erred = f"{figures.count(counts['erred'])} erred" if counts.get("erred") else ""
-    few = words[-1:] if erred else words[:2]
-    told = ["  ".join(some) or "none to do" for some in (words, few, few[:1])]
+    # Where there is room for one only and some have erred: what has yet to be done says more than what is being done.
+    told = ["  ".join(some) or "none to do" for some in (words, words[:2], words[-1:] if erred else words[:1])]
     return _Gauge("TASKS", None, [*told, ""] if erred else told, trouble=erred, room=_TASKS_ROOM)
 
 
