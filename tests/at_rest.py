@@ -10,9 +10,11 @@ import time
 import textual.app
 import textual.pilot
 from textual._context import active_app
+from textual.constants import MAX_FPS
 
-_SOON_SECONDS = 1 / 50
-"""Longer than the beat at which Textual draws, and less than anything that a screen does once in a while."""
+_SOON_SECONDS = 2.4 / MAX_FPS
+"""Less than anything that a screen does once in a while, and longer than two of the beats at which Textual draws: a timer
+that has missed one waits for the one after the next."""
 _PATIENCE_SECONDS = 30
 
 
