@@ -13,8 +13,8 @@ from textual._context import active_app
 from textual.constants import MAX_FPS
 
 _SOON_SECONDS = 2.4 / MAX_FPS
-"""Less than anything that a screen does once in a while, and longer than two of the beats at which Textual draws: a timer
-that has missed one waits for the one after the next."""
+"""Less than anything that a screen does once in a while, and longer than two of the beats at which Textual draws: a
+timer that has missed one waits for the one after the next."""
 _PATIENCE_SECONDS = 30
 
 

@@ -59,6 +59,18 @@ class TestWhatIsShown:
             keys = "+ more  - fewer  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
             assert screen.lines_of(KeyLine) == [f" {keys}  ? help  q quit".ljust(120)]
 
+    @pytest.mark.parametrize(
+        ("columns", "keys"),
+        [
+            (80, "+ more  - fewer  s scale…  enter details  T log  / filter  ? help  q quit"),
+            (60, "+ more  - fewer  s scale…  enter details  ? help  q quit"),
+        ],
+    )
+    async def test_where_it_is_narrow_keys_to_look_with_stay(self, columns: int, keys: str) -> None:
+        async with running((columns, 24)) as screen:
+            await screen.show(everyday())
+            assert screen.lines_of(KeyLine)[0].strip() == keys
+
     async def test_jobs_show_as_soon_as_slurm_answers(self) -> None:
         asking = source("dask", state="stale", age_seconds=None, latency_seconds=None)
         jobs = [job("1", evidence=()), pending("2", evidence=())]

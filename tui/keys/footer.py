@@ -16,6 +16,8 @@ _NEVER_LEFT_OUT = ("help", "quit")
 
 _LAST = ("next_field", "fold", "fold_all", "refresh", "help", "quit")
 _PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
+_LEFT_OUT_NEXT = ("release", "adapt")
+"""Wanted more rarely than what one looks with, which stands behind them."""
 
 
 class Entry(NamedTuple):
@@ -50,12 +52,18 @@ def entries(screen: Screen[Any]) -> list[Entry]:
 
 
 def fitting(told: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
-    """Return those that fit into so many cells: the last ones give way, but for these ids."""
+    """Return those that fit into so many cells: the less important ones give way, but for these ids."""
     kept = list(told)
-    for entry in reversed(kept.copy()):
+    to_go = kept[::-1]
+    to_go.sort(key=_importance)
+    for entry in to_go:
         if sum(entry.cells for entry in kept) > cells and entry.key_id not in but_for:
             kept.remove(entry)
     return kept
+
+
+def _importance(entry: Entry) -> int:
+    return 0 if entry.key_id in _PLACES else 1 if entry.key_id in _LEFT_OUT_NEXT else 2
 
 
 class KeyLine(Lines):
