@@ -438,15 +438,38 @@ def test_idle_allocation():
 
 def test_where_all_are_idle_it_is_said_once():
     def idle(job_id, number):
-        return with_workers(job(job_id), healthy_workers(number, executing=0, queued=0, cpu_percent=2.0))
+        return with_workers(job(job_id), healthy_workers(number, executing=0, queued=0, cpu_percent=2.0, stored=0))
 
     all_idle = seen([idle("4709", 0), idle("4710", 1)])
     (found,) = watch(all_idle, after(600, all_idle))
     assert (found.severity, found.job_id) == ("info", None)
     assert found.message == "all 2 jobs are idle for 10 min: 24 CPUs and 32 GiB for nothing"
+    assert found.advice == "dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself"
     one_works = seen([healthy_job("4709"), idle("4710", 1)])
     (found,) = watch(all_idle, after(598, all_idle), after(600, one_works))
     assert (found.job_id, found.since) == ("4710", TAKEN_AT)
+
+
+def test_idle_jobs_that_hold_results_are_not_given_back_without_a_word():
+    """What only they hold would be lost, so a plan to give all of them back is refused."""
+
+    def idle(job_id, number):
+        return with_workers(job(job_id), healthy_workers(number, executing=0, queued=0, cpu_percent=2.0, stored=5))
+
+    both = seen([idle("4709", 0), idle("4710", 1)])
+    (found,) = watch(both, after(600, both))
+    assert found.advice == (
+        "dasktop scale --jobs 1 gives back the others, and the one that stays takes over the results; --jobs 0 gives "
+        "back all, once the client that holds the futures has let go of 40 results"
+    )
+    only = seen([idle("4709", 0)])
+    (found,) = watch(only, after(600, only))
+    assert found.advice == (
+        "dasktop scale --release 4709 gives it back, once the client that holds the futures has let go of 20 results"
+    )
+    elsewhere = seen([idle("4709", 0)], [worker("laptop", outside_slurm=None)])
+    (found,) = watch(elsewhere, after(600, elsewhere))
+    assert found.advice == "dasktop scale --release 4709 gives it back"
 
 
 def test_one_task_is_not_idle():

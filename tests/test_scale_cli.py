@@ -116,6 +116,29 @@ def test_settings_that_stand_in_yaml_alone(cluster, option, amount, stock, error
     assert any(warning.startswith("rounded up to whole jobs: 8 ") for warning in plan["warnings"])
 
 
+def test_results_that_nobody_could_take_over(cluster, tmp_path):
+    """Refused where it is only shown and where somebody would be asked; carrying it out finds the same."""
+    cluster.notebook.run(
+        "from distributed import wait\nfutures = client.map(lambda i: i, range(40), pure=False)\nwait(futures)"
+    )
+    why = "can't be done: no worker stays to take over the 40 results of the jobs that go"
+    shown = cluster.scale("--jobs", "0", "--dry-run")
+    assert (shown.returncode, shown.stdout.startswith(f"! {why}")) == (5, True)
+    assert shown.stderr.startswith(f"dasktop: {why}")
+    assert len(shown.stderr.splitlines()) == 1
+    as_json = cluster.scale("--jobs", "0", "--dry-run", "--json")
+    assert (as_json.returncode, json.loads(as_json.stdout)["refusal"][:15]) == (5, "no worker stays")
+    with Terminal([*PROGRAM, cluster.address, "--jobs", "0"], tmp_path, cluster.environment) as terminal:
+        assert terminal.wait_for_end() == 5
+        assert "Do it?" not in terminal.wait_for("nothing was changed")
+    tried = cluster.scale("--jobs", "0", "--yes")
+    assert tried.returncode == 5
+    assert " have would be lost: no other worker can take them; nothing was touched" in tried.stderr
+    assert cluster.notebook.value("sum(client.gather(futures)) == sum(range(40))")
+    assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
+    cluster.notebook.run("del futures")
+
+
 def test_read_only(cluster):
     result = cluster.scale("--jobs", "1", "--yes", "--read-only")
     assert result.returncode == 5

@@ -55,6 +55,22 @@ async def test_results_too_large_for_the_others_are_kept(make):
     assert len(cluster.slurm.queued()) == 2
 
 
+async def test_results_that_were_let_go_of_since_the_plan(make):
+    """The plan says what its snapshot told; the scheduler has the last word."""
+    cluster = make(1)
+    cluster.compute(4)
+    chosen = await cluster.plan(Jobs(count=0))
+    assert chosen.refusal is not None
+    assert "4 results" in chosen.refusal
+    refused = await cluster.carry_out(chosen)
+    assert not refused.done
+    assert "no other worker can take them; nothing was touched" in refused.message
+    cluster.notebook.run("del futures")
+    cluster.notebook.wait_until("not any(worker.has_what for worker in list(cluster.scheduler.workers.values()))")
+    assert (await cluster.carry_out(chosen)).done
+    assert not cluster.slurm.queued()
+
+
 async def test_a_drain_that_takes_too_long(make):
     cluster = make(2)
     cluster.compute(4, seconds=None, wait=False)

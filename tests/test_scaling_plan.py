@@ -267,11 +267,32 @@ class TestShrinking:
 
     def test_nobody_left_to_hold_results(self):
         seen = owned(running("1", values={"stored": 5}), pending("2"))
-        assert warned(plan(seen, Jobs(count=0)), "no worker stays", "20 results")
-        elsewhere = replace(seen, unplaced_workers=(worker("laptop"),))
-        assert not warned(plan(elsewhere, Jobs(count=0)), "no worker stays")
-        retiring = replace(seen, unplaced_workers=(worker("laptop", status="closing_gracefully"),))
-        assert warned(plan(retiring, Jobs(count=0)), "no worker stays")
+        made = plan(seen, Jobs(count=0))
+        assert made.refusal is not None
+        assert made.refusal.startswith("no worker stays to take over the 20 results of the jobs that go: keep a job")
+        assert "the client that holds their futures" in made.refusal
+        assert not made.can_be_done
+        assert not warned(made, "no worker stays")
+        assert plan(seen, Release(job_ids=("1",))).refusal == made.refusal
+        retiring = worker("laptop", status="closing_gracefully", stored=0)
+        assert plan(replace(seen, unplaced_workers=(retiring,)), Jobs(count=0)).refusal == made.refusal
+
+    @pytest.mark.parametrize("other", [worker("laptop"), worker("laptop", status=None)], ids=["running", "unknown"])
+    def test_somebody_left_to_hold_results(self, other):
+        made = plan(replace(owned(running("1", values={"stored": 5})), unplaced_workers=(other,)), Jobs(count=0))
+        assert made.can_be_done
+        assert not warned(made, "no worker stays")
+
+    @pytest.mark.parametrize("stored", [1, None])
+    def test_nobody_left_to_hold_results_that_may_have_copies(self, stored):
+        """What a paused worker holds may be copies of these: only the scheduler knows."""
+        paused = worker("laptop", status="paused", stored=stored)
+        made = plan(replace(owned(running("1", values={"stored": 5})), unplaced_workers=(paused,)), Jobs(count=0))
+        assert made.can_be_done
+        assert warned(made, "no worker stays", "20 results")
+
+    def test_pending_jobs_hold_nothing(self):
+        assert plan(owned(pending("1")), Jobs(count=0)).can_be_done
 
     def test_nobody_left_to_run_tasks(self):
         made = plan(owned(running("1")), Jobs(count=0))

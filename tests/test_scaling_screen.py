@@ -243,6 +243,45 @@ class TestFewer:
             assert screen.app.screen is screen.base
 
 
+class TestWhatCanNotBeDone:
+    """The only job holds results: without it they would be lost."""
+
+    def seen(self, stored: int) -> Snapshot:
+        return of_jobs(job("4700", [task([worker("w", executing=0, queued=0, stored=stored)])]))
+
+    async def test_is_said_and_not_offered(self) -> None:
+        async with running() as screen:
+            await screen.show(self.seen(5))
+            await screen.press("-")
+            assert "! can't be done: no worker stays to take over the 5 results" in text_of(screen)
+            box = screen.app.screen.query_one(".box")
+            assert box.border_title == "Can't be done"
+            assert "do it" not in str(box.border_subtitle)
+            await screen.press("y")
+            assert screen.feed.plans == []
+            await screen.show(self.seen(0))
+            assert box.border_title == "Do it?"
+            assert "y do it" in str(box.border_subtitle)
+            await screen.press("y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_nor_in_the_form(self) -> None:
+        async with running() as screen:
+            await screen.show(self.seen(5))
+            await screen.press("s")
+            box = screen.app.screen.query_one(".box")
+            assert "enter do it" in str(box.border_subtitle)
+            await screen.press("0")
+            assert "! can't be done: no worker stays" in text_of(screen)
+            assert "do it" not in str(box.border_subtitle)
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, ScaleForm)
+            await screen.show(self.seen(0))
+            assert "enter do it" in str(box.border_subtitle)
+            await screen.press("enter", "y")
+            assert len(screen.feed.plans) == 1
+
+
 class TestRelease:
     @pytest.mark.parametrize("downs", [0, 1, 2, 5], ids=["job", "task", "worker", "worker"])
     async def test_of_the_row(self, downs: int) -> None:

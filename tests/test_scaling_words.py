@@ -106,6 +106,11 @@ def test_without_an_owner_a_script_is_submitted_again():
     assert plan_lines(made(through_owner=False, submit=1))[0] == "2 jobs: submit 1 job like those that are there"
 
 
+def test_what_can_not_be_done_is_said_first():
+    lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), refusal="no worker stays"))
+    assert lines[:2] == ["! can't be done: no worker stays", "0 jobs: give back 2 jobs"]
+
+
 def test_nothing_to_do_and_why():
     lines = plan_lines(made(target="replace lost jobs", reckoning="no job is lost"))
     assert lines[:2] == ["replace lost jobs: nothing to do", "no job is lost"]

@@ -131,6 +131,9 @@ def _scale(
             if is_only_shown:
                 raise
             raise Refusal("nobody reads the plan; nothing was changed", REFUSED) from None
+        # Where nobody is asked, the scheduler itself is: results may have been let go of since.
+        if plan.refusal is not None and (dry_run or not yes):
+            raise Refusal(f"can't be done: {plan.refusal}; nothing was changed", REFUSED)
         if is_only_shown:
             return
         if not yes:

@@ -1,11 +1,12 @@
 """What is made of an allocation: it ends soon, or nothing runs in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, granted_words, named, tasks_of, within
 from dasktop.collectors.jobs import shown_id, workers_of
-from dasktop.collectors.model import Allocated, Job
+from dasktop.collectors.model import Allocated, Job, Worker
+from dasktop.collectors.scaling.stranded import stranded_results
 from dasktop.collectors.scaling.words import counted
 
 IDLE = "idle-allocation"
@@ -45,7 +46,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
         yield Suspicion(
             severity="info",
             message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
-            advice="dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself",
+            advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))),
             after_seconds=after_seconds,
         )
     # Each is told once others work, and counts from when it became idle; until then, the sentence above says it.
@@ -54,7 +55,8 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
             severity="info" if len(idle) == len(running) else "warning",
             job_id=job.job_id,
             message=f"{named(job)} is idle{_for(scene, job.job_id)}: {granted_words(job.allocated)} for nothing",
-            advice=f"dasktop scale --release {shown_id(job)} gives it back",
+            advice=f"dasktop scale --release {shown_id(job)} gives it back"
+            + _once_let_go(stranded_results(scene.snapshot, _workers([job]))),
             after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
         )
 
@@ -64,6 +66,27 @@ def _is_idle(scene: Scene, job: Job) -> bool:
         return False
     used, cpus = job.used.cpu_percent, job.allocated.cpus
     return used is None or cpus is None or used < scene.thresholds.idle_cpu_percent * cpus
+
+
+def _workers(jobs: Iterable[Job]) -> Iterator[Worker]:
+    return (worker for job in jobs for worker in workers_of(job))
+
+
+def _way_to_no_job(stranded: int) -> str:
+    """Say how to give all jobs back. Where nobody could take over their results, one has to stay for these."""
+    if not stranded:
+        return "dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself"
+    return (
+        f"dasktop scale --jobs 1 gives back the others, and the one that stays takes over the results; "
+        f"--jobs 0 gives back all{_once_let_go(stranded)}"
+    )
+
+
+def _once_let_go(stranded: int) -> str:
+    """Say who has to let go of these results first, if there are any."""
+    if not stranded:
+        return ""
+    return f", once the client that holds the futures has let go of {counted(stranded, 'result')}"
 
 
 def _for(scene: Scene, job_id: str | None) -> str:

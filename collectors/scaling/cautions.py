@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dasktop.collectors.jobs import is_pending, number_of_jobs, workers_of
 from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
 from dasktop.collectors.scaling.standing import Standing
+from dasktop.collectors.scaling.stranded import stranded_results, takes_results
 from dasktop.collectors.scaling.words import bounds_words, counted, listed
 from dasktop.collectors.slurm.values import plain_duration, plain_size
 
 SOON_SECONDS = 300
 """A job with less time left is a poor place for results."""
 
-# One that is paused or retiring is sent nothing.
-_TAKES_RESULTS = frozenset({None, "running"})
 _EXACT: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 
 
@@ -59,10 +58,11 @@ def when_releasing(standing: Standing, released: Sequence[Job]) -> Iterator[str]
     going = {job.job_id for job in released}
     staying = [job for job in standing.jobs if job.job_id not in going]
     others = [worker for job in staying for worker in workers_of(job)] + list(standing.snapshot.unplaced_workers)
-    kept = [worker for worker in others if worker.status in _TAKES_RESULTS]
+    kept = [worker for worker in others if takes_results(worker)]
     leaving = [worker for job in released for worker in workers_of(job)]
     yield from _work(leaving)
-    yield from _results(leaving, kept)
+    if not stranded_results(standing.snapshot, leaving):  # else the plan can't be carried out, and says so itself
+        yield from _results(leaving, kept)
     yield from _guesses(released)
     yield from _end_soon(staying)
 

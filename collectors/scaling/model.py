@@ -115,6 +115,14 @@ class ScalePlan(Record, frozen=True, kw_only=True):
     after: Size
     """Under adaptive scaling, the least change that keeps the bounds."""
     warnings: tuple[str, ...]
+    refusal: str | None = None
+    """Why it can't be carried out as things are, and what has to be done first; only where that is certain as far as
+    the snapshot tells. `carry_out` looks again all the same, and has the last word."""
+
+    @property
+    def can_be_done(self) -> bool:
+        """Whether there is something to do, and nothing known that forbids it."""
+        return not self.changes_nothing and self.refusal is None
 
     @property
     def changes_nothing(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs, shown_id
+from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs, shown_id, workers_of
 from dasktop.collectors.model import Adaptive, Job, Snapshot
 from dasktop.collectors.scaling import cautions
 from dasktop.collectors.scaling.model import (
@@ -21,6 +21,7 @@ from dasktop.collectors.scaling.model import (
 )
 from dasktop.collectors.scaling.sizes import add, times
 from dasktop.collectors.scaling.standing import Standing, standing_of
+from dasktop.collectors.scaling.stranded import stranded_results
 from dasktop.collectors.scaling.victims import choose, victim
 from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words
 
@@ -164,6 +165,18 @@ def _shrink(
         before=standing.size(standing.jobs),
         after=standing.size(staying),
         warnings=tuple(warnings),
+        refusal=_refusal(standing, going),
+    )
+
+
+def _refusal(standing: Standing, going: Iterable[Job]) -> str | None:
+    """Return why these jobs can't go as things are, and the ways out."""
+    stranded = stranded_results(standing.snapshot, (worker for job in going for worker in workers_of(job)))
+    if not stranded:
+        return None
+    return (
+        f"no worker stays to take over the {counted(stranded, 'result')} of the jobs that go: "
+        "keep a job with workers, or let the client that holds their futures let go of them first"
     )
 
 

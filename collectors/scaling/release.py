@@ -130,7 +130,7 @@ class Release:
                     break
         alone = await self._alone()
         if whole(alone.get("results")):
-            raise RefusedError(f"{_lost(alone, self._jobs)} can't be copied; {_BACK}")
+            raise RefusedError(f"{self._held(alone)} can't be copied; {_BACK}")
 
     async def _check_joined(self) -> None:
         """Refuse if a worker has come to one of the jobs since, in a job that no owner counts say: it is at work."""
@@ -157,17 +157,23 @@ class Release:
                 f"wait for the end; {consolation}"
             )
         if results and not others:
-            raise RefusedError(
-                f"{_lost(alone, self._jobs)} would be lost: no other worker can take them; {consolation}"
-            )
+            raise RefusedError(f"{self._held(alone)} would be lost: no other worker can take them; {consolation}")
         if room is not None and largest_room is not None and (size > room or largest > largest_room):
             raise RefusedError(
-                f"{_lost(alone, self._jobs)} would be lost: the others have room for {_megabytes(room)}; {consolation}"
+                f"{self._held(alone)} would be lost: the others have room for {_megabytes(room)}; {consolation}"
             )
         return results
 
     async def _alone(self) -> Mapping[str, object]:
         return await self._hold.ask("alone", addresses=self._addresses)
+
+    def _held(self, alone: Mapping[str, object]) -> str:
+        """Return in words what only the victims hold."""
+        results, size = whole(alone.get("results")) or 0, whole(alone.get("bytes")) or 0
+        kinds = [f"{number} of {clean(str(kind))[:40]}" for kind, number in map(sequence, sequence(alone.get("kinds")))]
+        verb = "has" if len(self._victims) == 1 else "have"
+        held = "; ".join([_megabytes(size), ", ".join(kinds)])
+        return f"{_count(results, 'result')} ({held}) that only {self._jobs} {verb}"
 
     async def _hand_back(self) -> None:
         """Let go. Once this has begun, it is done to the end."""
@@ -245,13 +251,6 @@ def _named(number: int, names: Iterable[str | None]) -> str:
     """Return the names of some of so many tasks, to be put behind."""
     some = [name for name in names if name][:3]
     return f" ({', '.join(some)}{', …' if number > len(some) else ''})" if some else ""
-
-
-def _lost(alone: Mapping[str, object], jobs: str) -> str:
-    """Return in words what only the victims hold."""
-    results, size = whole(alone.get("results")) or 0, whole(alone.get("bytes")) or 0
-    kinds = [f"{number} of {clean(str(kind))[:40]}" for kind, number in map(sequence, sequence(alone.get("kinds")))]
-    return f"{_count(results, 'result')} ({_megabytes(size)}; {', '.join(kinds)}) that only {jobs} has"
 
 
 def _jobs(victims: tuple[Victim, ...]) -> str:

@@ -20,9 +20,10 @@ def plan_lines(plan: ScalePlan) -> list[str]:
 
 
 def deed_lines(plan: ScalePlan) -> list[str]:
-    """Say what would be done, and how large the cluster is now and would be then."""
+    """Say what would be done, and how large the cluster is now and would be then; first, if it can't be, why."""
+    refusal = [f"! can't be done: {plan.refusal}"] if plan.refusal else []
     reckoning = [plan.reckoning] if plan.reckoning else []
-    return [f"{plan.target}: {_deeds(plan)}", *reckoning, *_sizes(plan.before, plan.after)]
+    return [*refusal, f"{plan.target}: {_deeds(plan)}", *reckoning, *_sizes(plan.before, plan.after)]
 
 
 def job_lines(plan: ScalePlan) -> list[str]:

@@ -34,12 +34,17 @@ class Box(ModalScreen[ScreenResultType]):
     def _tell_keys(self, screen: Screen[Any]) -> None:
         told = [entry._replace(words=self.words_of(entry)) for entry in entries(screen)]
         told.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
-        room = self.app.size.width - _CELLS_AROUND - len(self.FIELD_KEYS) - _GAP
+        room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - _GAP
         fit = fitting(told, room, but_for=_WAYS_OUT)
-        words = (" " * _GAP).join(filter(None, [self.FIELD_KEYS, *(f"{entry.shown} {entry.words}" for entry in fit)]))
+        words = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.shown} {entry.words}" for entry in fit)]))
         box = self.query_one(".box")
         box.border_subtitle = Content(words)
         box.styles.min_width = width(words) + _CELLS_AROUND
+
+    @property
+    def field_keys(self) -> str:
+        """What to tell of a field's keys now."""
+        return self.FIELD_KEYS
 
     def words_of(self, entry: Entry) -> str:
         """Return what to call a key here."""

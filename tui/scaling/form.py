@@ -83,6 +83,7 @@ class TargetForm(Box[Target | None]):
         self._glyphs = glyphs
         self._target: Target | None = None
         self._is_readable = True
+        self._is_offered = True
         # What we filled in and Textual has not told us of yet, the first value among it; all else was typed.
         self._filled: defaultdict[str, deque[str]] = defaultdict(deque)
 
@@ -172,12 +173,19 @@ class TargetForm(Box[Target | None]):
         """Return the target that changes nothing, or as little as can be."""
         return Jobs(count=standing_of_all(self._snapshot).jobs)
 
+    @property
+    def field_keys(self) -> str:
+        """Offer to do only what can be done."""
+        return self.FIELD_KEYS if self._is_offered else ""
+
     def _show(self, plan: ScalePlan | PlanError) -> None:
         self.query_one("#plan", Static).update(plan_content(plan, "", self._glyphs))
+        self._is_offered = not isinstance(plan, PlanError) and plan.refusal is None
+        self._tell_keys(self)
 
     def agree(self) -> None:
-        """Answer with the target, if it could be read and there is a plan for it."""
-        if self._is_readable and self._show_plan() is not None:
+        """Answer with the target, if it could be read and there is a plan for it that can be carried out."""
+        if self._is_readable and self._show_plan() is not None and self._is_offered:
             self.dismiss(self._target or self.present_target())
         else:
             self.app.bell()

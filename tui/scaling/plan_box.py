@@ -42,6 +42,11 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
     )
 
 
+def can_be_done(plan: ScalePlan | PlanError) -> bool:
+    """Whether there is anything that may be agreed to."""
+    return not isinstance(plan, PlanError) and plan.can_be_done
+
+
 def deeds(plan: ScalePlan) -> tuple[object, ...]:
     """Return what of a plan would be done, without what it merely tells."""
     lost = frozenset(lost.job_id for lost in plan.replace)
@@ -90,8 +95,18 @@ class PlanBox(Box[ScalePlan | None]):
     def compose(self) -> ComposeResult:
         """Build the box."""
         with VerticalScroll(classes="box") as box:
-            box.border_title = "Do it?"
+            box.border_title = self._heading()
             yield self._text
+
+    def _heading(self) -> str:
+        """Ask only where there is something to say yes to."""
+        if can_be_done(self._plan):
+            return "Do it?"
+        return "Can't be done" if isinstance(self._plan, PlanError) or self._plan.refusal else "Nothing to do"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to do only what can be done."""
+        return (action != "agree" or can_be_done(self._plan)) and super().check_action(action, parameters)
 
     def _planned(self, snapshot: Snapshot, preferred: Collection[str]) -> ScalePlan | PlanError:
         try:
@@ -107,11 +122,14 @@ class PlanBox(Box[ScalePlan | None]):
             self._remark = "the cluster has changed, and the plan with it"
             self._changed_at = monotonic()
         self._text.update(plan_content(self._plan, self._remark, self._glyphs))
+        self.query_one(".box").border_title = self._heading()
+        if can_be_done(before) != can_be_done(self._plan):
+            self.refresh_bindings()
 
     def action_agree(self) -> None:
         """Answer with the plan, if there is one to carry out, and it could be read."""
         is_new = monotonic() - self._changed_at < SECONDS_TO_LOOK
-        if isinstance(self._plan, PlanError) or self._plan.changes_nothing or is_new:
+        if isinstance(self._plan, PlanError) or not can_be_done(self._plan) or is_new:
             self.app.bell()
         else:
             self.dismiss(self._plan)
