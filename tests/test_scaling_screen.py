@@ -426,6 +426,7 @@ class TestForm:
             (("backspace",), "a number is missing; one looks like 12"),
             (("tab", "tab", *"lots"), "'lots' is no amount of memory"),
             (("tab", "tab", *"0GB"), "'0GB' is no amount of memory"),
+            (("tab", "tab", *"200"), "'200': a unit is missing; an amount looks like 200GB or 64GiB"),
         ],
     )
     async def test_what_can_not_be_read(self, keys: tuple[str, ...], says: str) -> None:

@@ -19,7 +19,7 @@ def test_no_counts(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "amount"), [("200GB", 200 * 10**9), ("64 GiB", 64 * 2**30), ("1.5TB", 15 * 10**11), ("1024", 1024)]
+    ("text", "amount"), [("200GB", 200 * 10**9), ("64 GiB", 64 * 2**30), ("1.5TB", 15 * 10**11), ("1024 B", 1024)]
 )
 def test_memory(text, amount):
     assert memory_from(text) == amount
@@ -28,6 +28,13 @@ def test_memory(text, amount):
 @pytest.mark.parametrize("text", ["GB", "lots", "0", "-1GB", "1 parsec", "1e999GB"])
 def test_no_memory(text):
     with pytest.raises(PlanError, match="is no amount of memory"):
+        memory_from(text)
+
+
+@pytest.mark.parametrize("text", ["9", "200", " 200 ", "1.5", "2e9", "1_000"])
+def test_memory_without_a_unit(text):
+    """Dask would take it for bytes, and a forgotten ``GB`` would shrink a cluster to one job."""
+    with pytest.raises(PlanError, match="a unit is missing; an amount looks like 200GB"):
         memory_from(text)
 
 

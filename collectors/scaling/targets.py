@@ -1,7 +1,12 @@
 """Targets out of what people type. Imports dask only where an amount of memory has to be read."""
 
+import re
+
 from dasktop.collectors.errors import PlanError
 from dasktop.collectors.model import Adaptive
+
+# The letters at the end; not those of ``2e9`` or ``1_000``.
+_UNIT = re.compile(r"[A-Za-z]\s*$")
 
 
 def count_from(text: str) -> int:
@@ -26,7 +31,7 @@ def memory_from(text: str) -> int:
     Raises
     ------
     PlanError
-        It is none, or not above 0.
+        It is none, not above 0, or a number without a unit: dask would take that for bytes, which nobody means.
     """
     if not text.strip():
         raise PlanError("an amount is missing; one looks like 200GB or 64GiB")
@@ -37,6 +42,8 @@ def memory_from(text: str) -> int:
         amount = int(parse_bytes(text)) if any(map(str.isdigit, text)) else 0
     except (ValueError, OverflowError):
         amount = 0
+    if amount > 0 and not _UNIT.search(text):
+        raise PlanError(f"{text!r}: a unit is missing; an amount looks like 200GB or 64GiB")
     if amount <= 0:
         raise PlanError(f"{text!r} is no amount of memory; one looks like 200GB or 64GiB")
     return amount
