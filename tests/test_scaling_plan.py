@@ -1,5 +1,7 @@
 """Planning a change of size: how many jobs, which of them, what it would bring, and when there is no sensible plan."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -55,6 +57,15 @@ def running(
     values = {"executing": executing, "queued": 0, "stored": 0, "managed_bytes": 0} | (values or {})
     made = [worker(f"{job_id}-{number}", **values) for number in range(workers)]
     return job(job_id, [task(made)], **of_job)
+
+
+def failed(job_id: str, **values: object) -> Job:
+    """Return a job whose script ended within seconds."""
+    over = ended(job_id, "FAILED", "failed with exit code 127: python: not found")
+    assert over.fate is not None
+    assert over.fate.ended_at is not None
+    fate = replace(over.fate, exit_code=127)
+    return replace(over, **{"fate": fate, "started_at": over.fate.ended_at - timedelta(seconds=2)} | values)
 
 
 def times(number: int) -> Size:
@@ -430,6 +441,41 @@ class TestLost:
     def test_all_are_lost(self):
         made = plan(owned(ended("1")), ReplaceLost())
         assert (made.submit, made.before, made.after) == (1, times(0), times(1))
+
+    def test_a_script_that_failed_at_once_may_fail_again(self):
+        made = plan(owned(failed("1"), running("2")), ReplaceLost())
+        assert made.warnings == (
+            "the script of 1 may fail again, as it did soon after its start (failed with exit code 127: python: not "
+            "found): look at its log first (the key T)",
+        )
+        assert [lost.failed_soon for lost in made.replace] == [True]
+        assert made.can_be_done
+        several = plan(owned(failed("1"), failed("2"), ended("3")), ReplaceLost())
+        assert [lost.failed_soon for lost in several.replace] == [True, True, False]
+        assert warned(several, "the scripts of 1, 2 may fail again")
+        assert warned(plan(owned(failed("1"), running("2")), Jobs(count=2)), "the script of 1 may fail again")
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            ended("1"),
+            ended("1", "FAILED", "killed by signal 9 (SIGKILL)"),
+            replace(ended("1", "FAILED"), fate=None),
+        ],
+        ids=["not failed", "without an exit code", "nobody tells how"],
+    )
+    def test_another_end_need_not_come_again(self, seen):
+        assert plan(owned(seen), ReplaceLost()).warnings == ()
+
+    def test_who_has_worked_for_long_is_no_such_script(self):
+        fate = failed("1").fate
+        for ran_seconds, is_warned in ((299, True), (300, False)):
+            started_at = fate.ended_at - timedelta(seconds=ran_seconds)
+            made = plan(owned(failed("1", started_at=started_at)), ReplaceLost())
+            assert warned(made, "may fail again") == is_warned
+        assert warned(plan(owned(failed("1", started_at=None)), ReplaceLost()), "may fail again")
+        has_a_worker = failed("1", tasks=(task([worker()]),))
+        assert plan(owned(has_a_worker), ReplaceLost()).warnings == ()
 
     def test_none_is_lost(self):
         made = plan(owned(running("1"), pending("2"), forgotten=("3",)), ReplaceLost())

@@ -374,6 +374,18 @@ class TestReplaceLost:
             await screen.press("L")
             assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
 
+    async def test_one_that_may_only_fail_again_is_asked_for(self) -> None:
+        dead = ended("4700", "FAILED", "failed with exit code 127")
+        assert dead.fate is not None
+        dead = replace(dead, started_at=dead.fate.ended_at, fate=replace(dead.fate, exit_code=127))
+        async with running() as screen:
+            await screen.show(of_jobs(dead, busy_job("4701", 1)))
+            await screen.press("L")
+            assert "! the script of 4700 may fail again" in text_of(screen)
+            assert screen.feed.plans == []
+            await screen.press("y")
+            assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
+
     async def test_several_are_asked_for(self) -> None:
         async with running() as screen:
             await screen.show(of_jobs(ended("4700"), ended("4701"), busy_job("4702", 2)))

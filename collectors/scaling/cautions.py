@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dasktop.collectors.jobs import is_pending, number_of_jobs, workers_of
 from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
+from dasktop.collectors.scaling.model import Lost
 from dasktop.collectors.scaling.standing import Standing
 from dasktop.collectors.scaling.stranded import stranded_results, takes_results
 from dasktop.collectors.scaling.words import bounds_words, counted, listed
@@ -97,6 +98,21 @@ def about_lost(standing: Standing, replaced: int) -> Iterator[str]:
     if left:
         names = listed([f"{lost.job_id} as {lost.name}" for lost in left])
         yield f"{counted(len(left), 'lost job')} not counted ({names}): --replace-lost, or the key L, replaces them"
+
+
+def when_replacing(replaced: Iterable[Lost]) -> Iterator[str]:
+    """Beware of scripts that may fail again."""
+    failed = [lost for lost in replaced if lost.failed_soon]
+    if len(failed) == 1:
+        yield (
+            f"the script of {failed[0].job_id} may fail again, as it did soon after its start ({failed[0].fate}): "
+            "look at its log first (the key T)"
+        )
+    elif failed:
+        yield (
+            f"the scripts of {listed([lost.job_id for lost in failed])} may fail again, as they did soon after their "
+            "start: look at their logs first (the key T)"
+        )
 
 
 def about_unseen(standing: Standing, are_counted: bool) -> Iterator[str]:

@@ -85,6 +85,8 @@ class Lost(Record, frozen=True, kw_only=True):
     name: str
     fate: str | None = None
     """How it ended, in words."""
+    failed_soon: bool = False
+    """Whether it failed with an exit code soon after its start, and no worker of it is there: it may do so again."""
 
 
 class ScalePlan(Record, frozen=True, kw_only=True):

@@ -129,6 +129,7 @@ def _grow(standing: Standing, wanted: int, target: str, reckoning: str | None, r
         *remarks,
         *_doubts(standing),
         *cautions.when_growing(standing),
+        *cautions.when_replacing(replaced),
         *cautions.about_lost(standing, len(replaced)),
         *cautions.about_unseen(standing, are_counted=True),
     ]
@@ -221,6 +222,7 @@ def _replace_lost(standing: Standing) -> ScalePlan:
         return _plan(standing, target, why, warnings=_doubts(standing))
     warnings = [
         *_doubts(standing),
+        *cautions.when_replacing(standing.lost),
         *cautions.when_growing(standing),
         *cautions.about_unseen(standing, are_counted=True),
     ]

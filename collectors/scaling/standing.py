@@ -8,6 +8,9 @@ from dasktop.collectors.model import Job, Owner, Snapshot
 from dasktop.collectors.scaling.model import Lost, Size
 from dasktop.collectors.scaling.sizes import NOTHING, add, size_of, stated, usual
 
+FAILED_SOON_SECONDS = 300
+"""A job that ran for less may never have had a worker: one that doesn't find its scheduler gives up after a minute."""
+
 
 class Standing(NamedTuple):
     """A cluster's jobs, as scaling counts them."""
@@ -53,7 +56,7 @@ def standing_of(snapshot: Snapshot, preferred: Collection[str] = ()) -> Standing
         jobs=jobs,
         can_go=tuple(job for job in jobs if job.job_id != snapshot.cluster.scheduler_job_id),
         unseen=tuple(job for job in there if not _is_seen(job)),
-        lost=tuple(Lost(job_id=job.job_id, name=name, fate=_fate(job)) for name, job in lost_jobs(snapshot)),
+        lost=tuple(_lost(name, job) for name, job in lost_jobs(snapshot)),
         one_job=usual(owner, jobs or ours),
         preferred=preferred,
     )
@@ -70,6 +73,23 @@ def _owner_of_jobs(snapshot: Snapshot) -> Owner | None:
         return None
     said = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
     return owner if owner.job_ids or any(said) else None
+
+
+def _lost(name: str, job: Job) -> Lost:
+    return Lost(job_id=job.job_id, name=name, fate=_fate(job), failed_soon=_failed_soon(job))
+
+
+def _failed_soon(job: Job) -> bool:
+    """Whether the script itself seems to be the matter.
+
+    A snapshot doesn't tell whether a job that has ended ever had a worker, but one that ran for long had some.
+    """
+    fate = job.fate
+    if fate is None or fate.state != "FAILED" or not fate.exit_code or any(workers_of(job)):
+        return False
+    if fate.ended_at is None or job.started_at is None:
+        return True
+    return (fate.ended_at - job.started_at).total_seconds() < FAILED_SOON_SECONDS
 
 
 def _fate(job: Job) -> str | None:

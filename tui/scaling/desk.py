@@ -144,9 +144,9 @@ class ScalingDesk:
         self.ask(Release(job_ids=tuple(job_ids)))
 
     def replace_lost(self) -> None:
-        """Replace a lost job; ask first if there are several."""
+        """Replace a lost job; ask first if there are several, or if it may only fail again."""
         plan = self._planned(ReplaceLost())
-        if plan is not None and plan.submit > 1:
+        if plan is not None and (plan.submit > 1 or any(lost.failed_soon for lost in plan.replace)):
             self.ask(ReplaceLost())
         elif plan is not None:
             self._carry_out_untold(ReplaceLost(), plan)
