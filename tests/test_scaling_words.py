@@ -73,7 +73,7 @@ def test_giving_back():
     assert lines[0] == "0 jobs: give back 2 jobs"
     assert lines[7:] == [
         "",
-        "gives back                              runs  stores  left",
+        "gives back                  why         runs  stores  left",
         "  4715      SLURMCluster-3  pending",
         "  54_1                      least busy     1   1,200  41 min",
         "",
@@ -82,9 +82,9 @@ def test_giving_back():
     ]
 
 
-def test_what_was_chosen_is_told_with_its_state():
+def test_why_a_job_goes_is_told_in_one_way_and_never_by_its_state():
     lines = plan_lines(made(release=(replace(VICTIMS[0], why="chosen"),), after=size(1)))
-    assert lines[-1] == "  4715      SLURMCluster-3  pending"
+    assert lines[-2:] == ["gives back                  why", "  4715      SLURMCluster-3  chosen"]
 
 
 @pytest.mark.parametrize(

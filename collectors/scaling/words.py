@@ -29,7 +29,7 @@ def deed_lines(plan: ScalePlan) -> list[str]:
 def job_lines(plan: ScalePlan) -> list[str]:
     """Say which jobs go and why these, or which lost ones are replaced: a plan never does both."""
     if plan.release:
-        heads = ("gives back", "", "", "runs", "stores", "left")
+        heads = ("gives back", "", "why", "runs", "stores", "left")
         return _columns([heads, *map(_victim, plan.release)], numbers=(3, 4))
     return _columns([("replaces", "", ""), *map(_lost, plan.replace)]) if plan.replace else []
 
@@ -149,10 +149,9 @@ def _memories(*sizes: Size) -> list[str]:
 
 def _victim(victim: Victim) -> tuple[str, ...]:
     """Return one line of the table of jobs to give back; what a job without workers runs and stores is not a figure."""
-    why = (victim.state or "in an unknown state").lower() if victim.why == "chosen" else victim.why
     work = (f"{victim.executing:,}", f"{victim.stored:,}") if victim.workers else ("", "")
     left = "" if victim.time_left_seconds is None else plain_duration(victim.time_left_seconds)
-    return f"  {victim.array_task or victim.job_id}", victim.name or "", why, *work, left
+    return f"  {victim.array_task or victim.job_id}", victim.name or "", victim.why, *work, left
 
 
 def _lost(lost: Lost) -> tuple[str, ...]:
