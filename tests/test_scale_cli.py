@@ -70,7 +70,10 @@ def cluster(tmp_path_factory):
     [
         ([], "--jobs, --cores, --memory"),
         (["--jobs", "1", "--cores", "4"], "one of --jobs"),
-        (["--jobs", "-1"], "--jobs"),
+        (["--jobs", "-1"], "--jobs: '-1' is no whole number from 0 to 999,999,999, such as 12"),
+        (["--jobs", "x"], "--jobs: 'x' is no whole number from 0"),
+        (["--jobs", ""], "--jobs: a number is missing"),
+        (["--cores", "1.5"], "--cores: '1.5' is no whole number from 0"),
         (["--memory", "lots"], "'lots'"),
         (["--memory", "-1GB"], "'-1GB'"),
         (["--memory", "200", "--yes"], "--memory: '200': a unit is missing; an amount looks like 200GB or 64GiB"),

@@ -155,8 +155,8 @@ def snapshot(
 
 @command.command()
 @common_options
-@click.option("--jobs", type=click.IntRange(min=0), metavar="N", help="So many jobs.")
-@click.option("--cores", type=click.IntRange(min=0), metavar="N", help="So many cores, rounded up to whole jobs.")
+@click.option("--jobs", metavar="N", help="So many jobs.")
+@click.option("--cores", metavar="N", help="So many cores, rounded up to whole jobs.")
 @click.option("--memory", metavar="AMOUNT", help="So much memory (200GB, 64GiB), rounded up to whole jobs.")
 @click.option("--adapt", metavar="MIN:MAX", help="Let the cluster scale by itself, between so many jobs.")
 @click.option("--no-adapt", is_flag=True, help="Stop it scaling by itself.")
@@ -168,8 +168,8 @@ def snapshot(
 @drain_option
 def scale(
     address: str | None,
-    jobs: int | None,
-    cores: int | None,
+    jobs: str | None,
+    cores: str | None,
     memory: str | None,
     adapt: str | None,
     no_adapt: bool,

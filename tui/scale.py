@@ -29,7 +29,7 @@ from dasktop.collectors.scaling.model import (
     Target,
 )
 from dasktop.collectors.scaling.plan import plan as make_plan
-from dasktop.collectors.scaling.targets import bounds_from, memory_from
+from dasktop.collectors.scaling.targets import bounds_from, count_from, memory_from
 from dasktop.collectors.scaling.words import interrupted_words, plan_lines
 from dasktop.collectors.user import own_name
 from dasktop.tui import headless
@@ -43,8 +43,8 @@ SECONDS_BETWEEN_LINES = 5.0
 
 def target_from(
     *,
-    jobs: int | None,
-    cores: int | None,
+    jobs: str | None,
+    cores: str | None,
     memory: str | None,
     adapt: str | None,
     no_adapt: bool,
@@ -60,9 +60,9 @@ def target_from(
     """
     targets: list[Target] = []
     if jobs is not None:
-        targets.append(Jobs(count=jobs))
+        targets.append(Jobs(count=_read("--jobs", count_from, jobs)))
     if cores is not None:
-        targets.append(Cores(count=cores))
+        targets.append(Cores(count=_read("--cores", count_from, cores)))
     if memory is not None:
         targets.append(Memory(amount_bytes=_read("--memory", memory_from, memory)))
     if adapt is not None:

@@ -21,7 +21,7 @@ def count_from(text: str) -> int:
     if not text:
         raise PlanError("a number is missing; one looks like 12")
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-        raise PlanError(f"{text!r} is no number; one looks like 12")
+        raise PlanError(f"{text!r} is no whole number from 0 to 999,999,999, such as 12")
     return int(text)
 
 
