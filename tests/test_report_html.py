@@ -156,6 +156,16 @@ def test_what_is_on_the_page():
     )
 
 
+def test_one_look_shows_nothing_as_idle():
+    read = Page(html_report(one_look()))
+    titles = [text for text in read.texts if text.startswith("job 4709")]
+    assert titles[0].endswith("12.0 core-hours, 50% used, 50% not observed")
+    [lanes] = [part for part in html_report(one_look()).split("<section>") if part.startswith("<h2>Jobs over time")]
+    picture = lanes.split('<p class="legend">')[0]
+    assert 'class="unobserved"' in picture
+    assert 'class="idle"' not in picture
+
+
 def test_of_very_many_jobs_the_picture_shows_some_and_the_table_all():
     report = all_kinds()["very many"]
     text = " ".join(Page(html_report(report)).texts)

@@ -117,7 +117,17 @@ def test_one_look():
     assert "one look, 2025-11-22 13:00 UTC" in text
     assert "This is one look" in text
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
-    assert job.split() == ["4709", "RUNNING", "1:00:00", "12", "12.0", "50%", "50%", "0%", "0%", "30%"]
+    assert job.split() == ["4709", "RUNNING", "1:00:00", "12", "12.0", "50%", "–", "–", "50%", "30%"]
+    [idle] = [line for line in text.split("\n") if line.startswith("  idle")]
+    assert idle.split() == ["idle", *["–"] * 4], "nobody has seen any"
+
+
+def test_a_short_look_at_jobs_that_have_run_for_long():
+    text = plain_report(
+        report_of(Life(cpu_seconds_by_slurm=400, ended=2200, busy=lambda _: 0.0), begin=2160, until=2210)
+    )
+    [job] = [line for line in text.split("\n") if line.startswith("4709")]
+    assert job.split() == ["4709", "CANCELLED", "0:36:40", "12", "7.33", "2%", "2%", "0%", "97%", "30%"]
 
 
 def test_unknown_is_a_dash():

@@ -130,9 +130,49 @@ def test_what_a_scheduler_that_does_not_answer_told_before_counts_no_more():
 def test_slurms_own_count_is_taken_where_it_tells_more():
     job = job_of(Life(ended=HOUR, cpu_seconds_by_slurm=40_000), until=HOUR + 60, begin=HOUR - 60)
     assert job.core_hours.used == about(40_000 / HOUR)
-    assert job.core_hours.idle == about(12 - 40_000 / HOUR)
-    assert job.core_hours.unobserved == 0
+    assert job.core_hours.idle == about(0.2 * 0.05)
+    assert job.core_hours.unobserved == about(12 - 40_000 / HOUR - 0.2 * 0.05), "perhaps there was no worker then"
     assert job.used_core_hours_from == ("slurm",)
+
+
+@pytest.mark.parametrize("first_worker", [0, 1800], ids=["idle before anybody looked", "no worker before that"])
+def test_what_nobody_watched_is_not_idle_whatever_it_was(first_worker):
+    """A recording of 38 s, of a job that had run for 36 min by then and used 1 min of CPU time."""
+    life = Life(ended=2200, first_worker=first_worker, busy=lambda seconds: 0.0, cpu_seconds_by_slurm=60)
+    hours = job_of(life, until=2210, begin=2162).core_hours
+    assert hours.granted == about(12 * 2200 / HOUR)
+    assert hours.used == pytest.approx(60 / HOUR, abs=1e-5)
+    assert hours.idle == about(12 * 38 / HOUR)
+    assert hours.unobserved == about((12 * 2162 - 60) / HOUR)
+
+
+def test_a_job_that_has_no_worker_for_as_long_as_one_looks():
+    life = Life(ended=2200, first_worker=1e9, cpu_seconds_by_slurm=60)
+    hours = job_of(life, until=2210, begin=2162).core_hours
+    assert hours.waiting_for_first_worker == about(12 * 38 / HOUR)
+    assert (hours.idle, hours.without_workers) == (0, 0)
+    assert hours.unobserved == about((12 * 2162 - 60) / HOUR)
+
+
+def test_what_programs_that_tasks_start_used_is_not_idle():
+    """Where all was watched there is no other time in which it was used."""
+    hours = job_of(Life(ended=HOUR, busy=lambda _: 0.1, cpu_seconds_by_slurm=20_000), until=HOUR + 60).core_hours
+    assert (hours.used, hours.idle, hours.unobserved) == (about(20_000 / HOUR), about(12 - 20_000 / HOUR), 0)
+
+
+def test_in_a_gap_it_is_known_only_how_much_was_used():
+    life = Life(ended=HOUR, cpu_seconds_by_slurm=20_000)
+    hours = tally(*watch([life], 600), *watch([life], HOUR + 60, begin=3000)).jobs[0].core_hours
+    watched = 12 * 1200 / HOUR
+    assert hours.used == about(20_000 / HOUR)
+    assert hours.idle == about(0.05 * watched)
+    assert hours.unobserved == about(12 - 20_000 / HOUR - 0.05 * watched)
+
+
+def test_of_a_job_that_was_over_before_anybody_looked_slurm_tells_what_it_used_and_no_more():
+    hours = job_of(Life(ended=HOUR, cpu_seconds_by_slurm=20_000), until=HOUR + 300, begin=HOUR + 60).core_hours
+    assert (hours.used, hours.unobserved) == (about(20_000 / HOUR), about(12 - 20_000 / HOUR))
+    assert {hours.idle, hours.waiting_for_first_worker, hours.without_workers, hours.without_tasks} == {None}
 
 
 def test_one_look_tells_what_slurm_has_counted():
@@ -141,8 +181,10 @@ def test_one_look_tells_what_slurm_has_counted():
     sampled = replace(told.tasks[0], cpu_seconds=7200, max_rss_bytes=3 * GIB)
     report = tally(replace(shown, jobs=(replace(told, tasks=(sampled,)),)))
     [job] = report.jobs
-    assert (job.core_hours.granted, job.core_hours.used, job.core_hours.idle) == (12, 2, 10)
-    assert (job.core_hours.waiting_for_first_worker, job.core_hours.without_tasks) == (None, None)
+    hours = job.core_hours
+    assert (hours.granted, hours.used, hours.unobserved) == (12, 2, 10)
+    unseen = (hours.idle, hours.waiting_for_first_worker, hours.without_workers, hours.without_tasks)
+    assert set(unseen) == {None}
     assert (job.gib_hours.granted, job.gib_hours.used, job.gib_hours.unobserved) == (16, None, 16)
     assert job.peaks.max_rss_bytes == 3 * GIB
     assert report.series is None

@@ -82,6 +82,27 @@ def test_the_parts_are_the_whole_and_nothing_is_below_nothing(lives, moments):
                 assert (hours.without_tasks or 0) <= hours.used + (hours.idle or 0) + 1e-5
 
 
+@settings(max_examples=60)
+@given(lives(), moments(), st.floats(0, 1), st.sampled_from([0, UNTIL // 2, UNTIL]))
+def test_what_slurm_accounts_is_used_and_makes_no_unwatched_time_idle(lives, moments, share, begin):
+    for life in lives:
+        life.cpu_seconds_by_slurm = round(share * life.cpus * ((life.ended or UNTIL) - (life.started or 0)))
+    for job in tally(looks(lives, [begin + now for now in moments])).jobs:
+        hours, cpus = job.core_hours, job.cpus or 0
+        if hours.granted is None:
+            continue
+        unwatched = (job.elapsed_seconds or 0.0) - job.observed_seconds
+        assert (hours.idle or 0.0) <= cpus * job.with_workers_seconds / 3600 + 1e-5
+        assert (hours.unobserved or 0.0) <= cpus * unwatched / 3600 + 1e-5
+        told = {field: getattr(hours, field) or 0 for field in FIELDS}
+        parts = sum(told[field] for field in FIELDS if field not in ("granted", "without_tasks"))
+        # More where SLURM tells of use while dask had no worker there.
+        without_workers = told["waiting_for_first_worker"] + told["without_workers"]
+        if hours.used is not None:
+            assert parts >= hours.granted - 1e-4
+            assert parts <= max(hours.granted, told["used"] + without_workers) + 1e-4
+
+
 @settings(max_examples=40)
 @given(lives(), moments())
 def test_the_cluster_is_the_sum_of_its_jobs(lives, moments):

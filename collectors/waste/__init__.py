@@ -9,7 +9,7 @@ A `Tally` is fed snapshots, oldest first, and yields a `Report`. Three things ma
   difference how many snapshots there are of a time, or whether they are evenly apart. Where neighbours are too far
   apart, or dask did not answer, nothing is known, and that is told as *not observed*; nothing is extrapolated. SLURM's
   own figure of the CPU time is taken instead where it is higher: it knows of the time before the first snapshot, and of
-  processes that tasks start.
+  processes that tasks start. It makes nothing else known of that time: the rest of it stays *not observed*.
 - The rest is told apart by what was there: no worker yet, no worker any more, workers without tasks, workers at work.
 
 Memory is bounded: a few sums and maxima for each job, and a picture of the whole time in at most `grid.MOST_STEPS`

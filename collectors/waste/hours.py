@@ -22,7 +22,10 @@ class Use(NamedTuple):
     total: float | None
     """Cores or GiB, times seconds."""
     source: Source | None
-    measured_seconds: float
+    watched_seconds: float
+    """With workers, and looked at: only of this time can it be told what was not used."""
+    told_by_slurm_alone: float = 0.0
+    """Part of the total that no worker has measured. When it was used, SLURM doesn't tell."""
 
 
 def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Use:
@@ -36,30 +39,35 @@ def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Us
     if by_dask is None and seconds.observed and not seconds.with_workers:
         by_dask = 0.0
     if by_slurm is not None and (by_dask is None or by_slurm > by_dask):
-        return Use(by_slurm, "slurm", measured_seconds)
+        return Use(by_slurm, "slurm", seconds.with_workers, by_slurm - (by_dask or 0.0))
     return Use(by_dask, None if by_dask is None else "dask", measured_seconds)
 
 
 def hours_of(granted: float | None, seconds: Seconds, use: Use) -> Hours:
-    """Return where a run's hours went, where so much was granted: cores, or GiB."""
+    """Return where a run's hours went, where so much was granted: cores, or GiB.
+
+    What nobody watched is never idle: there may have been no worker yet. Of that time it is known at most how much was
+    used: what SLURM alone tells was used in it, as far as it has room for that, and else under the workers' eyes, by
+    programs that tasks start.
+    """
     if granted is None or seconds.elapsed is None:
         return _hours({"used": use.total})
     without_workers = (seconds.waiting or 0.0) + seconds.without_workers
-    if use.source == "slurm":  # that is the whole time's, observed or not
-        unobserved_seconds = 0.0
-        idle = granted * (seconds.elapsed - without_workers) - (use.total or 0.0)
-    else:
-        unobserved_seconds = seconds.elapsed - without_workers - use.measured_seconds
-        idle = granted * use.measured_seconds - (use.total or 0.0)
+    unwatched = granted * max(0.0, seconds.elapsed - without_workers - use.watched_seconds)
+    used_unwatched = min(use.told_by_slurm_alone, unwatched)
+    idle = granted * use.watched_seconds - ((use.total or 0.0) - used_unwatched)
+    somebody_looked = seconds.observed > 0
     return _hours(
         {
             "granted": granted * seconds.elapsed,
             "used": use.total,
-            "idle": None if use.total is None else max(0.0, idle),
-            "without_tasks": granted * seconds.without_tasks if seconds.observed else None,
-            "waiting_for_first_worker": None if seconds.waiting is None else granted * seconds.waiting,
-            "without_workers": granted * seconds.without_workers,
-            "unobserved": granted * max(0.0, unobserved_seconds),
+            "idle": max(0.0, idle) if somebody_looked and use.total is not None else None,
+            "without_tasks": granted * seconds.without_tasks if somebody_looked else None,
+            "waiting_for_first_worker": granted * seconds.waiting
+            if somebody_looked and seconds.waiting is not None
+            else None,
+            "without_workers": granted * seconds.without_workers if somebody_looked else None,
+            "unobserved": unwatched - used_unwatched,
         }
     )
 

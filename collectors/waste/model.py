@@ -26,15 +26,16 @@ class Hours(Record, frozen=True, kw_only=True):
     granted: float | None
     used: float | None
     idle: float | None
-    """Granted and not used while workers were there."""
+    """Granted and not used while workers were there and somebody looked. ``None`` where nobody ever did."""
     without_tasks: float | None
     """Granted while workers were there and no task ran: part of ``used`` and ``idle``."""
     waiting_for_first_worker: float | None
     """From the job's start to its first worker. ``None`` where that was before the first snapshot."""
     without_workers: float | None
-    """Without any worker later: between two of them, or after the last one."""
+    """Without any worker later: between two of them, or after the last one. ``None`` where nobody ever looked."""
     unobserved: float | None
-    """Of which nobody knows how much was used: before the first snapshot, and in gaps between snapshots."""
+    """Granted while nobody looked (before the first snapshot, in gaps between snapshots), but for what SLURM has
+    accounted as used in that time. Whether it was idle, or there was no worker, nobody knows."""
 
 
 class Peaks(Record, frozen=True, kw_only=True):

@@ -40,7 +40,8 @@ _HOW_TO_READ = """<section><h2>How to read this</h2>
 <p>Granted are a job's CPUs and memory times how long it ran by SLURM's clock, as accounting counts it (CPUTime). Used
 CPU time is what dask's workers measured between two snapshots or, where that is more, what SLURM's accounting tells of
 the whole job: it also knows of the time before the first snapshot, and of programs that tasks start. Memory is what the
-workers held. Nothing is extrapolated: what was not observed stands as that.</p>
+workers held. Nothing is extrapolated: what nobody watched, and SLURM has not accounted as used, stands as not observed.
+It may have been idle, or without a worker.</p>
 <p>What would fit better is told only where enough was seen, and leaves room above the highest use of any job alike.</p>
 </section>
 <footer>Made by dasktop report. This page needs no network: it holds all that it shows.</footer>"""

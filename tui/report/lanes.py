@@ -125,9 +125,12 @@ def _mean(job: JobReport, left: float, right: float, y: float, height: float) ->
     if hours.used is None or not hours.granted:
         yield filled("unobserved", left, y, right - left, height, "not observed")
         return
-    yield filled("idle", left, y, right - left, height, _NAMES["idle"])
-    used = height * min(1.0, hours.used / hours.granted)
-    yield svg.rect(left, y + height - used, right - left, used, class_="used")
+    told = [(part, value) for part in PARTS if (value := part_of(hours, part))]
+    whole = max(hours.granted, sum(value for _, value in told))
+    bottom = y + height
+    for part, value in told:
+        bottom -= height * value / whole
+        yield filled(part.field, left, bottom, right - left, height * value / whole, part.name)
 
 
 def _end(job: JobReport, x: float, y: float, height: float, small: str) -> Iterator[str]:

@@ -25,10 +25,10 @@ class Part(NamedTuple):
 
 PARTS = (
     Part("used", "used", "busy cores, and memory held, as dask tells or, where that is more, SLURM"),
-    Part("idle", "idle", "granted and not used, while there were workers"),
+    Part("idle", "idle", "granted and not used, while there were workers and somebody looked"),
     Part("waiting_for_first_worker", "no worker yet", "from a job's start to its first worker"),
     Part("without_workers", "no worker left", "between workers, or after the last one"),
-    Part("unobserved", "not observed", "before the first snapshot, or between snapshots that are far apart"),
+    Part("unobserved", "not observed", "before the first snapshot, in gaps between them, or while dask was silent"),
 )
 """In the order in which they are shown; together they are what was granted."""
 
@@ -68,8 +68,8 @@ def remarks(report: Report) -> list[str]:
     if report.snapshots == 1:
         said.append(
             "This is one look: CPU time is what SLURM has accounted since each job's start, up to a minute or so ago. "
-            "What went on over time, and what became of jobs that the cluster no longer counts, only a recording "
-            "tells: dasktop --record FILE."
+            "Whether the rest was idle, or there was no worker, nobody has seen. What went on over time, and what "
+            "became of jobs that the cluster no longer counts, only a recording tells: dasktop --record FILE."
         )
     if _is_much(hours.without_tasks, hours):
         said.append(f"In {share_text(hours.without_tasks, hours.granted)} of the core-hours, no task ran.")
