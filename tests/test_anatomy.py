@@ -40,6 +40,13 @@ srun dask worker --scheduler-file s.json --nthreads 3 \\
 Parts = dict[str, Part]
 
 
+def script_of(memory_bytes: int, processes: int) -> str:
+    """Return a script with so much memory as dask-jobqueue writes it."""
+    limit = format_bytes(memory_bytes / processes).replace(" ", "")
+    script = NOW.replace("--mem=15G", f"--mem={slurm_format_bytes_ceil(memory_bytes)}")
+    return script.replace("3.73GiB", limit).replace("--nworkers 4", f"--nworkers {processes}")
+
+
 def anatomy(script: str | None, a_job: Job, owner: Owner | None = None, **values: object) -> tuple[Anatomy, Parts]:
     given = {"cluster": replace(cluster(), owner=owner)} | values
     found = anatomy_of(snapshot([a_job], **given), a_job, None if script is None else script.splitlines())
@@ -126,8 +133,19 @@ class TestOwnersJob:
 
     def test_an_owner_of_another_job_says_nothing_of_this_one(self):
         other = replace(owner(), job_ids={"SLURMCluster-0": "1"})
+        other = replace(other, cores_per_job=1, memory_per_job_bytes=10**9, processes_per_job=1)
         found, _ = anatomy(NOW, running(), other)
-        assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="15GiB", processes=4)')
+        assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="16GB", processes=4)')
+
+    def test_a_job_that_was_replaced_was_asked_what_the_owner_tells_of_the_others(self):
+        """So much makes the same script as 16 GB."""
+        other = replace(owner(memory_bytes=16_010_000_000), job_ids={"SLURMCluster-1": "4710"})
+        ended = running(0, state="FAILED")
+        assert anatomy(NOW, ended, other)[0].call == 'SLURMCluster(cores=12, memory="14.91GiB", processes=4)'
+        of_another_cluster = replace(ended, evidence=())
+        assert anatomy(NOW, of_another_cluster, other)[0].call == 'SLURMCluster(cores=12, memory="16GB", processes=4)'
+        without_a_limit = NOW.replace("--memory-limit 3.73GiB ", "")
+        assert anatomy(without_a_limit, ended, owner())[0].call == 'SLURMCluster(cores=12, memory="16GB", processes=4)'
 
     def test_without_a_script_what_was_asked_is_compared_with_what_there_is(self):
         found, parts = anatomy(None, running(), owner())
@@ -145,16 +163,49 @@ class TestOwnersJob:
 class TestImplied:
     def test_made_up_from_the_script(self):
         found, parts = anatomy(NOW, running())
-        assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="15GiB", processes=4)')
-        assert verdicts(parts) == AGREES
-        assert parts["walltime"].asked == 'walltime="30 min"'
+        assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="16GB", processes=4)')
+        assert verdicts(parts) == AGREES | {"memory": "rounded", "limit": "rounded"}
+        assert parts["memory"].notes == ("16 GB = 14.9 GiB, rounded up to 15 GiB",)
+        assert parts["limit"].asked == "16 GB ÷ 4 = 4 GB"
+        assert parts["limit"].notes == ("4 GB = 3.73 GiB, to two decimals",)
+        assert parts["walltime"].asked == 'walltime="00:30:00"'
 
     @pytest.mark.parametrize(
-        ("limit", "verdict"), [("3.73GiB", "agrees"), ("3.75GiB", "agrees"), ("3.2GiB", "differs")]
+        ("limit", "verdict"), [("3.73GiB", "rounded"), ("3.75GiB", "agrees"), ("3.2GiB", "differs")]
     )
     def test_a_limit_below_what_mem_was_rounded_up_to(self, limit, verdict):
         _, parts = anatomy(NOW.replace("3.73GiB", limit), pending("4709"))
         assert parts["limit"].verdict == verdict
+
+    @pytest.mark.parametrize("processes", [1, 2, 3, 4, 8, 12])
+    @pytest.mark.parametrize(
+        "memory",
+        ["300MB", "500MB", "1GB", "4GB", "4GiB", "8GB", "8GiB", "12.5GB", "16GiB", "64GB", "100GB", "256GiB", "512MiB"],
+    )
+    def test_what_was_asked_is_told_as_it_was_written(self, memory, processes):
+        script = script_of(parse_bytes(memory), processes)
+        found, parts = anatomy(script, pending("4709", allocated=Allocated(cpus=12, memory_bytes=None, gpus=0)))
+        assert f'memory="{memory}"' in (found.call or "")
+        assert not {parts["memory"].verdict, parts["limit"].verdict} - {"agrees", "rounded"}
+
+    @given(st.integers(10**7, 10**13), st.integers(1, 64))
+    def test_whatever_was_asked_the_lines_agree(self, memory, processes):
+        found, parts = anatomy(script_of(memory, processes), pending("4709"))
+        assert found.call is not None
+        assert parts["limit"].verdict in ("agrees", "rounded"), parts["limit"]
+        assert not any("script" in note for note in parts["memory"].notes), parts["memory"]
+
+    @pytest.mark.parametrize("limit", ["0", "0GB", "0.0"])
+    def test_a_script_that_sets_no_limit(self, limit):
+        _, parts = anatomy(NOW.replace("3.73GiB", limit), pending("4709"))
+        assert (parts["limit"].verdict, parts["limit"].notes) == (
+            "differs",
+            ("the script sets no limit, not 3.75 GiB",),
+        )
+
+    def test_a_limit_that_dask_makes_up_is_not_known(self):
+        _, parts = anatomy(NOW.replace("3.73GiB", "auto"), pending("4709"))
+        assert parts["limit"].verdict == "unknown"
 
     def test_by_hand_with_srun(self):
         workers = [worker(f"w{n}", nthreads=3, memory_limit_bytes=2 * GIB) for n in range(4)]
@@ -278,7 +329,9 @@ class TestRequest:
         assert request.memory_limit is not None
         assert request.memory_limit.value is None, "one of the two has another, which isn't told"
 
-    @pytest.mark.parametrize("text", ["auto", "0", "0.5", "$MEM", "", "4XB", "1e9", "-1GB"])
+    @pytest.mark.parametrize(
+        "text", ["auto", "0", "0.5", "$MEM", "", "4XB", "1e9", "-1GB", "9" * 400 + "GB", "0." + "1" * 400 + "GB"]
+    )
     def test_limits_without_a_value(self, text):
         assert limit_figure(Option(text, text)).value is None
 
@@ -292,10 +345,7 @@ class TestRequest:
     @given(st.floats(1e6, 1e15), st.integers(1, 64))
     def test_what_dask_jobqueue_writes_is_never_taken_for_a_difference(self, memory, processes):
         memory_bytes = int(memory)
-        limit = format_bytes(memory_bytes / processes).replace(" ", "")
-        script = NOW.replace("--mem=15G", f"--mem={slurm_format_bytes_ceil(memory_bytes)}")
-        script = script.replace("3.73GiB", limit).replace("--nworkers 4", f"--nworkers {processes}")
-        _, parts = anatomy(script, pending("4709"), owner(None, memory_bytes, processes))
+        _, parts = anatomy(script_of(memory_bytes, processes), pending("4709"), owner(None, memory_bytes, processes))
         assert parts["limit"].verdict in ("agrees", "rounded"), parts["limit"]
         assert not any("script" in note for note in parts["memory"].notes), parts["memory"]
 

@@ -32,7 +32,7 @@ def limit(facts: Facts) -> Part:
     memory, processes, script = facts.asked.memory_bytes, facts.asked.processes, facts.script.memory_limit
     asked = memory / processes if memory and processes else None
     checks = [
-        _limit_in_script(asked, script, facts.asked.memory_step / (processes or 1)),
+        _limit_in_script(asked, script),
         same_of_each(value_of(script), facts.workers, memory_limit, size),
     ]
     return part(
@@ -44,16 +44,15 @@ def limit(facts: Facts) -> Part:
     )
 
 
-def _limit_in_script(asked: float | None, script: Figure | None, slack: float) -> Check:
-    """Compare a limit that dask-jobqueue writes with two decimals: ``3.73GiB`` now, ``4.00GB`` in 2021.
-
-    What was asked may be less by `slack`, if it was made up from what it had been rounded up to.
-    """
+def _limit_in_script(asked: float | None, script: Figure | None) -> Check:
+    """Compare a limit that dask-jobqueue writes with two decimals: ``3.73GiB`` now, ``4.00GB`` in 2021."""
+    if script is not None and script.is_none:
+        return Check("differs", "the script sets no limit" + ("" if asked is None else f", not {size(asked)}"))
     if asked is None or script is None or script.value is None:
         return UNKNOWN
-    off, half_step = script.value - asked, script.step / 2 + 1
-    if abs(off) < 1 or (slack and -slack - half_step <= off <= half_step):
+    off = abs(script.value - asked)
+    if off < 1:
         return AGREES
-    if abs(off) <= half_step:
+    if off <= script.step / 2 + 1:
         return Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, to two decimals")
     return Check("differs", f"the script limits each worker to {size(script.value)}, not {size(asked)}")

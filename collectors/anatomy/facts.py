@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dasktop.collectors.anatomy.implied import implied_memory
 from dasktop.collectors.anatomy.words import compact
 from dasktop.collectors.jobs import has_ended, workers_of
 from dasktop.collectors.model import Job, Owner, Snapshot, Worker
@@ -14,8 +15,6 @@ class Asked(NamedTuple):
 
     cores: int | None
     memory_bytes: int | None
-    memory_step: float
-    """By how much that may be less: a script tells only what it was rounded up to."""
     processes: int | None
     time_limit_seconds: int | None
     """An owner doesn't tell it."""
@@ -59,7 +58,7 @@ def facts_of(snapshot: Snapshot, job: Job, script: Sequence[str]) -> Facts:
     """Gather what is known of a job of this snapshot, whose script has these lines."""
     request = parse_request("\n".join(script))
     owner = _owner_of(snapshot, job)
-    asked = _told(owner) if owner is not None else _implied(request)
+    asked = _told(owner) if owner is not None else _implied(request, _memory_of_others(snapshot, job))
     return Facts(asked, owner, request, job, _workers(snapshot, job))
 
 
@@ -79,13 +78,21 @@ def _owner_of(snapshot: Snapshot, job: Job) -> Owner | None:
 def _told(owner: Owner) -> Asked:
     # 0 is nothing told.
     cores, memory_bytes = owner.cores_per_job or None, owner.memory_per_job_bytes or None
-    return Asked(cores, memory_bytes, 0, owner.processes_per_job or None, None)
+    return Asked(cores, memory_bytes, owner.processes_per_job or None, None)
 
 
-def _implied(script: ScriptRequest) -> Asked:
-    cores, memory_bytes = value_of(script.cpus), value_of(script.memory)
-    step = script.memory.step if script.memory is not None else 0
-    return Asked(cores, memory_bytes, step, value_of(script.processes), value_of(script.time_limit))
+def _implied(script: ScriptRequest, memory_of_others: int | None) -> Asked:
+    memory_bytes = implied_memory(script, memory_of_others)
+    return Asked(value_of(script.cpus), memory_bytes, value_of(script.processes), value_of(script.time_limit))
+
+
+def _memory_of_others(snapshot: Snapshot, job: Job) -> int | None:
+    """Return what the owner tells of the jobs that it counts now; one that it has replaced was probably asked the same.
+
+    It tells nothing of a job of another cluster.
+    """
+    owner = snapshot.cluster.owner
+    return owner.memory_per_job_bytes if owner is not None and job.evidence else None
 
 
 def _workers(snapshot: Snapshot, job: Job) -> tuple[Worker, ...] | None:

@@ -2,12 +2,13 @@
 
 from dasktop.collectors.anatomy.checks import AGREES, UNKNOWN, Check, part, same
 from dasktop.collectors.anatomy.facts import Facts, value_of
+from dasktop.collectors.anatomy.implied import rounded_up
 from dasktop.collectors.anatomy.model import Part
 from dasktop.collectors.anatomy.words import compact, memory_limit, nthreads, size, sum_of, times
 from dasktop.collectors.scaling.words import counted
-from dasktop.collectors.slurm.values import plain_duration
+from dasktop.collectors.slurm.values import clock_duration, plain_duration
 
-_GIB, _MIB, _KIB = 1 << 30, 1 << 20, 1 << 10
+_GIB = 1 << 30
 
 
 def cores(facts: Facts) -> Part:
@@ -71,7 +72,7 @@ def tasks(facts: Facts) -> Part:
 def memory(facts: Facts) -> Part:
     """Compare ``memory`` with ``--mem``, what SLURM gave, and what the workers may use of it."""
     asked, script, granted = facts.asked.memory_bytes, value_of(facts.script.memory), facts.job.allocated.memory_bytes
-    rounded = None if asked is None else _rounded_up(asked)
+    rounded = None if asked is None else rounded_up(asked)
     if asked is not None and script is not None and script == rounded != asked:
         in_script = Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, rounded up to {size(script)}")
     else:
@@ -89,12 +90,6 @@ def memory(facts: Facts) -> Part:
         granted=None if granted is None else size(granted),
         running=times(facts.workers, memory_limit, size, size),
     )
-
-
-def _rounded_up(memory_bytes: int) -> int:
-    """Round as dask-jobqueue does for ``--mem`` (`slurm_format_bytes_ceil`): up to whole GiB, below one MiB or KiB."""
-    unit = next((unit for unit in (_GIB, _MIB) if memory_bytes >= unit), _KIB)
-    return -(-memory_bytes // unit) * unit
 
 
 def _limits_in_memory(facts: Facts) -> Check:
@@ -124,7 +119,7 @@ def walltime(facts: Facts) -> Part:
     return part(
         "walltime",
         [check],
-        asked=None if asked is None else f'walltime="{plain_duration(asked)}"',
+        asked=None if asked is None else f'walltime="{clock_duration(asked)}"',
         script=facts.script.time_limit,
         granted=None if granted is None else plain_duration(granted),
     )

@@ -12,7 +12,7 @@ from dasktop.collectors.slurm.script_workers import WorkerCommand, worker_comman
 from dasktop.collectors.slurm.values import duration_seconds, size_bytes, whole_number
 
 _MEMORY = re.compile(r"([0-9]+)([KMGT]?)B?", re.ASCII | re.IGNORECASE)
-_LIMIT = re.compile(r"([0-9]+(?:\.([0-9]+))?) ?([kKMGTP]?)(i?)(B?)", re.ASCII)
+_LIMIT = re.compile(r"([0-9]{1,18}(?:\.([0-9]{1,18}))?) ?([kKMGTP]?)(i?)(B?)", re.ASCII)
 _POWERS = " KMGTP"
 
 
@@ -25,6 +25,8 @@ class Figure(Record, frozen=True, kw_only=True):
     """In the whole job, in CPUs, bytes, seconds, …; ``None`` where the words don't say plainly."""
     step: float = 0
     """By how much it may have been rounded: ``--mem=15G`` by 1 GiB, ``3.73GiB`` by 0.01 GiB, ``2GiB`` not at all."""
+    is_none: bool = False
+    """Whether the words say that there is to be none: ``--memory-limit 0``."""
 
 
 class ScriptRequest(Record, frozen=True, kw_only=True):
@@ -76,11 +78,13 @@ def limit_figure(option: Option) -> Figure:
     ``auto``, ``0`` (no limit) and a share of the host (``0.5``) have no value.
     """
     match = _LIMIT.fullmatch(option.value)
+    is_none = match is not None and float(match[1]) == 0
     if match is None or not (match[3] or match[5] or match[2] is None):
-        return Figure(words=option.words, value=None)
+        return Figure(words=option.words, value=None, is_none=is_none)
     unit = (1024 if match[4] else 1000) ** max(0, _POWERS.find(match[3].upper() or " "))
     value = int(float(match[1]) * unit)
-    return Figure(words=option.words, value=value or None, step=unit / 10 ** len(match[2]) if match[2] else 0)
+    step = unit / 10 ** len(match[2]) if match[2] else 0
+    return Figure(words=option.words, value=value or None, step=step, is_none=is_none)
 
 
 def _tasks(asked: Sequence[str], nodes: int | None) -> Figure | None:

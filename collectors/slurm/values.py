@@ -119,6 +119,11 @@ def plain_duration(seconds: int) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def clock_duration(seconds: int) -> str:
+    """Write a duration as one does in a request: ``01:30:00``."""
+    return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+
+
 def plain_size(size: int) -> str:
     """Say a size for people: ``392.8 MiB``."""
     amount = float(size)

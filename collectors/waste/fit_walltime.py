@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from math import ceil
 
-from dasktop.collectors.slurm.values import plain_duration
-from dasktop.collectors.waste.fit_words import in_each, some_of, walltime_request
+from dasktop.collectors.slurm.values import clock_duration, plain_duration
+from dasktop.collectors.waste.fit_words import in_each, some_of
 from dasktop.collectors.waste.headroom import Headroom
 from dasktop.collectors.waste.kinds import Kind
 from dasktop.collectors.waste.model import Advice
@@ -35,8 +35,8 @@ def walltime(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
         return
     yield Advice(
         parameter="walltime",
-        request=f'walltime="{walltime_request(fits)}"',
-        instead_of=walltime_request(limit),
+        request=f'walltime="{clock_duration(fits)}"',
+        instead_of=clock_duration(limit),
         evidence=evidence,
         reason=reason,
         job_ids=kind.job_ids,

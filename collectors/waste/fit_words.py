@@ -54,8 +54,3 @@ def some_of(number: int, kind: Kind) -> str:
 def process_words(number: int) -> str:
     """Return ``1 process``, ``4 processes``."""
     return "1 process" if number == 1 else f"{number:,} processes"
-
-
-def walltime_request(seconds: int) -> str:
-    """Return ``01:30:00``."""
-    return f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"

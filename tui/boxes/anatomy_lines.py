@@ -12,7 +12,7 @@ _MARKS: dict[Verdict, Piece] = {
     "agrees": Piece("✓", "good"),
     "rounded": Piece("✓", "good"),
     "differs": Piece("✗", "bad"),
-    "unknown": Piece(" "),
+    "unknown": Piece(UNKNOWN, "quiet"),
 }
 _GAP = "  "
 _NAME = 9
