@@ -21,7 +21,9 @@ from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.feed import Candidate
 from dasktop.collectors.model import Record
 from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.program import program_words
 from dasktop.collectors.readings import JobScript
+from dasktop.collectors.scaling.words import listed
 
 CHECK_TIMEOUT_SECONDS = 2.0
 # A process that has answered at one port is awake: whatever else listens there needn't be waited for.
@@ -35,6 +37,8 @@ class Lead(Record, frozen=True, kw_only=True):
 
     address: str
     origin: str
+    program: str = ""
+    """What runs there, where that is a process of this host."""
 
 
 async def discover(
@@ -60,9 +64,10 @@ async def discover(
     """
     loop = asyncio.get_running_loop()
     from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
-    by_script = [list(leads_from_scripts([script])) for script in scripts]
+    by_script = [(script, list(leads_from_scripts([script]))) for script in scripts]
     known = [Lead(address=watched, origin=WATCHED)] if watched is not None else []
-    leads = _once_each([*leads_from_configuration(), *chain.from_iterable(by_script), *from_processes, *known])
+    from_scripts = chain.from_iterable(leads for _, leads in by_script)
+    leads = _once_each([*leads_from_configuration(), *from_scripts, *from_processes, *known])
     answers = await _check_all(leads, tls)
     found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
@@ -70,16 +75,25 @@ async def discover(
             found.setdefault(answer.scheduler_id, []).append(answer)
     if not found:
         raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
-    return tuple(
+    told = []
+    for same in found.values():
+        ways = {candidate.address for candidate in same}
+        jobs = [script for script, of_script in by_script if any(lead.address in ways for lead in of_script)]
+        holders = [lead for lead in from_processes if lead.address in ways]
+        count = len(jobs) if why_no_scripts is None else None
         # The first of several ways to one scheduler, with the jobs whose scripts know any of them.
-        replace(same[0], jobs=_jobs(same, by_script) if why_no_scripts is None else None)
-        for same in found.values()
-    )
+        told.append(replace(same[0], jobs=count, about=_about(jobs, holders, same[0].origin)))
+    return tuple(told)
 
 
-def _jobs(same: Iterable[Candidate], by_script: Iterable[Iterable[Lead]]) -> int:
-    ways = {candidate.address for candidate in same}
-    return sum(any(lead.address in ways for lead in leads) for leads in by_script)
+def _about(jobs: Iterable[JobScript], holders: Sequence[Lead], origin: str) -> str:
+    """Return what its jobs are called, and which program holds it: ``train.py in ~/runs (process 812), sweep``."""
+    names = tuple(dict.fromkeys(job.job_name for job in jobs if job.job_name))
+    program = ""
+    if holders:
+        first = holders[0]
+        program = first.program if first.origin == origin else f"{first.program} ({first.origin})".lstrip()
+    return ", ".join(words for words in (program, listed(names, most=2)) if words)
 
 
 def leads_from_configuration() -> Iterator[Lead]:
@@ -115,10 +129,18 @@ def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
                 continue
             if not _may_hold_a_scheduler(process):
                 continue
+            program = _program_of(process)
             for connection in process.net_connections("tcp"):
                 if connection.status == psutil.CONN_LISTEN:
-                    host = _reachable(connection.laddr.ip)
-                    yield Lead(address=f"{protocol}://{host}:{connection.laddr.port}", origin=f"process {process.pid}")
+                    address = f"{protocol}://{_reachable(connection.laddr.ip)}:{connection.laddr.port}"
+                    yield Lead(address=address, origin=f"process {process.pid}", program=program)
+
+
+def _program_of(process: psutil.Process) -> str:
+    folder = None
+    with contextlib.suppress(psutil.Error, OSError):  # a folder that is gone is no reason not to look
+        folder = process.cwd() or None
+    return program_words(process.info["cmdline"] or (), folder, os.path.expanduser("~"))  # noqa: PTH111 - may be none
 
 
 def _may_hold_a_scheduler(process: psutil.Process) -> bool:

@@ -15,12 +15,14 @@ class Candidate(Record, frozen=True, kw_only=True):
 
     address: str
     origin: str
-    """How it was found, in words: ``script of job 4711``, ``process 812 on this host``, …"""
+    """How it was found, in words: ``script of job 4711``, ``process 812``, …"""
     scheduler_id: str
     """Tells whether two addresses lead to the same one."""
     workers: int | None = None
     jobs: int | None = None
     """How many of the user's jobs have scripts that send their workers there."""
+    about: str = ""
+    """What else tells it from others: the names of these jobs, and the program that holds it, where that runs here."""
 
 
 class Choice(Record, frozen=True, kw_only=True):

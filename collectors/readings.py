@@ -76,6 +76,8 @@ class JobScript(Record, frozen=True, kw_only=True):
     """What a job's batch script says of dask; nothing where it doesn't start a worker."""
 
     job_id: str
+    job_name: str | None = None
+    """As the queue tells it."""
     scheduler_addresses: tuple[str, ...] = ()
     """Every ``tcp://…``, ``tls://…``, … in it."""
     scheduler_files: tuple[str, ...] = ()

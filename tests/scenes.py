@@ -141,8 +141,15 @@ def found() -> Choice:
         scheduler_id=shown.cluster.scheduler_id or "",
         workers=shown.totals.workers,
         jobs=shown.totals.jobs_running,
+        about="train.py in ~/runs",
     )
-    other = Candidate(address="tcp://10.1.2.4:8786", origin="process 812 on this host", scheduler_id="other", workers=2)
+    other = Candidate(
+        address="tcp://10.1.2.4:8786",
+        origin="process 812",
+        scheduler_id="other",
+        workers=2,
+        about="notebook in ~/analysis",
+    )
     return Choice(candidates=(here, other), watched=here.scheduler_id)
 
 

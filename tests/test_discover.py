@@ -9,12 +9,14 @@ import sys
 import dask
 import pytest
 from distributed import LocalCluster
+from msgspec.structs import replace
 from psutil import _pslinux
 
 from dasktop.collectors import discover as discovery
 from dasktop.collectors.discover import Lead, discover, leads_from_processes, leads_from_scripts
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.program import program_words
 from dasktop.collectors.readings import JobScript
 
 
@@ -78,6 +80,24 @@ class TestDiscover:
         assert [(candidate.workers, candidate.jobs) for candidate in found] == [(0, 1), (2, 2)]
         assert [(candidate.workers, candidate.jobs) for candidate in unasked] == [(0, None)]
 
+    async def test_what_tells_each_apart(self, scheduler, monkeypatch):
+        with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
+            scripts = [
+                replace(script("7", [scheduler.address]), job_name="train"),
+                replace(script("8", [scheduler.address]), job_name="train"),
+                replace(script("9", [scheduler.address]), job_name="sweep"),
+            ]
+            processes = [
+                Lead(address=scheduler.address, origin="process 812", program="notebook in ~/a"),
+                Lead(address=other.scheduler_address, origin="process 813", program="train.py in ~/b"),
+            ]
+            monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(processes))
+            found = await discover(scripts, TlsFiles())
+        assert [(candidate.origin, candidate.about) for candidate in found] == [
+            ("script of job 7", "notebook in ~/a (process 812), train, sweep"),
+            ("process 813", "train.py in ~/b"),
+        ]
+
     async def test_the_one_that_is_watched_need_not_be_found_otherwise(self, scheduler):
         (found,) = await discover((), TlsFiles(), watched=scheduler.address)
         assert (found.address, found.origin) == (scheduler.address, "watched until now")
@@ -132,7 +152,9 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
     """As in a notebook: nothing in the command line speaks of dask."""
     program = tmp_path / "analysis.py"
     program.write_text(HOLDS_A_CLUSTER)
-    process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
     try:
         address = process.stdout.readline().strip()
         leads = [lead for lead in leads_from_processes() if lead.origin == f"process {process.pid}"]
@@ -141,6 +163,7 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
     finally:
         process.communicate("\n", timeout=60)
     assert address in [lead.address for lead in leads]
+    assert {lead.program for lead in leads} == {f"analysis.py in …/{tmp_path.parent.name}/{tmp_path.name}"}
     assert children
     assert children.isdisjoint(others)
 
@@ -157,6 +180,26 @@ def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
     hidden.cache_activate, hidden.cache_deactivate = told.cache_activate, told.cache_deactivate
     monkeypatch.setattr(_pslinux.Process, "_read_status_file", hidden)
     assert "process 1" not in {lead.origin for lead in leads_from_processes()}
+
+
+@pytest.mark.parametrize(
+    ("command", "folder", "words"),
+    [
+        ("python train.py --epochs 3", "/home/me/runs", "train.py in ~/runs"),
+        ("/usr/bin/python3 -u -X dev /opt/my/train.py", "/scratch/me", "train.py in /scratch/me"),
+        ("python train.py", "/", "train.py in /"),
+        ("python -m ipykernel_launcher -f /run/kernel-1.json", "/home/me", "notebook in ~"),
+        ("python -Xfrozen_modules=off -m ipykernel -f k.json", "/home/me2", "notebook in /home/me2"),
+        ("python -m my.tool", None, "my.tool"),
+        ("python /opt/bin/dask-scheduler", "/home/me/a/b", "dask-scheduler in …/a/b"),
+        ("/opt/bin/python3.11 -c print()", None, "python3.11"),
+        ("python -m", None, ""),
+        ("", None, ""),
+        ("python \x1b[31mx.py", None, "[31mx.py"),
+    ],
+)
+def test_a_program_in_words(command, folder, words):
+    assert program_words(command.split(), folder, "/home/me") == words
 
 
 def children_of(pid):

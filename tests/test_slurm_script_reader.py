@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause
 from dasktop.collectors.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
@@ -34,6 +35,13 @@ async def test_once_a_job(clock):
     assert sorted(ids(commands.asked)) == ["7", "8"]
     assert [(script.job_id, script.worker_names) for script in reader.known(jobs)] == [("7", ("w",)), ("8", ("w",))]
     assert source.source().state == "ok"
+
+
+async def test_a_job_is_called_what_the_queue_calls_it_now(clock):
+    reader, _, _ = new_reader(clock)
+    await reader.read([job(7)])
+    for name in ("train", "sweep", None):
+        assert [script.job_name for script in reader.known([replace(job(7), name=name)])] == [name]
 
 
 async def test_once_an_array(clock):

@@ -64,6 +64,14 @@ def words_of(picker: Picker) -> str:
     return str(picker.query_one(Static).content).strip()
 
 
+async def test_what_tells_schedulers_apart_stands_beside_their_sizes() -> None:
+    async with running((160, 45)) as screen:
+        here, other = replace(HERE, about="notebook in ~/a (process 812)"), replace(OTHER, about="train.py in ~/b")
+        first, second = lines_of(await ask(screen, Choice(candidates=(here, other), watched="Scheduler-1")))
+        assert "  notebook in ~/a (process 812)  script of job 4709" in first
+        assert "  train.py in ~/b  " in second
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 async def test_the_key_looks_for_schedulers_and_lists_them(size: tuple[int, int]) -> None:
     async with running(size) as screen:

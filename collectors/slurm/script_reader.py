@@ -66,8 +66,12 @@ class ScriptReader:
 
     def known(self, jobs: Iterable[QueuedJob]) -> tuple[JobScript, ...]:
         """Return what the scripts of these jobs say of dask, one for each job whose script says anything."""
-        found = ((job.job_id, self._read.get(_script_of(job))) for job in jobs)
-        return tuple(msgspec.structs.replace(script, job_id=job_id) for job_id, script in found if script is not None)
+        found = ((job, self._read.get(_script_of(job))) for job in jobs)
+        return tuple(
+            msgspec.structs.replace(script, job_id=job.job_id, job_name=job.name)
+            for job, script in found
+            if script is not None
+        )
 
     def forget_all_but(self, jobs: Iterable[QueuedJob]) -> None:
         """Forget the scripts of all other jobs."""

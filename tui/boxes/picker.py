@@ -182,13 +182,14 @@ def heading(choice: Choice | None) -> str:
 
 
 def texts_of(choice: Choice) -> list[str]:
-    """Return a line for each scheduler: its address, how large it is, and how it was found."""
+    """Return a line for each scheduler: its address, how large it is, what tells it apart, and how it was found."""
     rows = [
         (
             settle(one.address),
             "" if one.workers is None else figures.plural(one.workers, "worker"),
             "" if one.jobs is None else figures.plural(one.jobs, "job"),
             "watched now" if is_watched(one, choice) else "",
+            settle(one.about),
             settle(one.origin),
         )
         for one in choice.candidates
