@@ -15,6 +15,8 @@ from dasktop.collectors.anatomy.words import size
 from dasktop.collectors.model import Allocated, Job, Owner
 from dasktop.collectors.slurm.script_request import limit_figure, parse_request
 from dasktop.collectors.slurm.script_text import Option
+from dasktop.tui.boxes.anatomy_lines import anatomy_lines
+from dasktop.tui.terminal.glyphs import glyphs
 from tests.snapshots import GIB, NO_CLUSTER, cluster, job, pending, snapshot, task, worker
 
 NOW = (Path(__file__).parent / "fixtures" / "slurm" / "dask_jobqueue_0.9.sh").read_text()
@@ -357,6 +359,17 @@ def test_no_script_makes_it_raise(text):
     script = text if isinstance(text, str) else "".join(text)
     anatomy(script, running(), owner())
     anatomy(script, pending("4709"))
+
+
+def test_every_line_has_a_mark_that_the_legend_explains():
+    text = "#!/bin/sh\n#SBATCH -c 2 --mem=1G\ndask worker h:1 --nthreads 2 --memory-limit auto\n"
+    found, _ = anatomy(text, pending("4709"))
+    assert {part.verdict for part in found.parts} >= {"unknown", "differs", "agrees"}
+    lines = ["".join(piece.text for piece in line) for line in anatomy_lines(found, "", 120, glyphs(unicode=True))]
+    marks = {part.name: line[0] for part in found.parts for line in lines if line[2:].startswith(part.name + " ")}
+    assert len(marks) == len(found.parts)
+    legend = lines[-1]
+    assert all(f"{mark} " in legend for mark in marks.values()), marks
 
 
 @pytest.mark.parametrize(
