@@ -214,7 +214,7 @@ class Poller:
                 raise outcome
         if self._dask_reading is None:
             raise NoSchedulerError(str(dask))
-        self.snapshot()  # shows which other jobs are the cluster's
+        self._recognize_jobs()
         await asyncio.gather(self.poll_slurm_details(), self._poll_threads() if with_threads else asyncio.sleep(0))
 
     async def _poll_slurm_first(self) -> None:
@@ -222,7 +222,7 @@ class Poller:
         await self.poll_queue()
         if self.options.slurm:
             await self._read_scheduler_files(await self._slurm.read_scripts())
-            self.snapshot()
+            self._recognize_jobs()
             await self.poll_slurm_details()
 
     async def _poll_threads(self) -> None:
@@ -258,6 +258,16 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Reconcile the last readings, as of now, and tell what is wrong."""
+        snapshot = self._recognize_jobs()
+        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
+        return replace(snapshot, findings=findings)
+
+    def _recognize_jobs(self) -> Snapshot:
+        """Reconcile the last readings, and remember which jobs they show to be the cluster's.
+
+        While sources are still being asked this is no snapshot for the rules: one that fails a moment later would seem
+        to have been good.
+        """
         snapshot = self._reconciled()
         if wrong := self._wrongly_guessed(snapshot):
             for job_id in wrong:
@@ -267,8 +277,7 @@ class Poller:
         for job, worker in seats(snapshot):
             if job is not None and worker.evidence == "host":
                 self._guessed.setdefault(job.job_id, set()).add(worker.address)
-        findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
-        return replace(snapshot, findings=findings)
+        return snapshot
 
     def _reconciled(self) -> Snapshot:
         slurm_answered = self.options.slurm and self.queue_log.has_answered

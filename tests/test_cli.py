@@ -238,6 +238,20 @@ class TestSqueueFails:
         assert sources["slurm.queue"]["state"] == ("off" if script is None else "error")
         assert says in sources["slurm.queue"]["error"]
 
+    def test_fail_on(self, scheduler, tmp_path):
+        """Where SLURM is dead, nobody may say that all is well."""
+        complaint = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+        fake_program(tmp_path, "squeue", f"echo '{complaint}' >&2; exit 1")
+        arguments = ("snapshot", scheduler, "--fail-on")
+        result = dasktop(*arguments, "warning", path=f"{tmp_path}:/usr/bin:/bin")
+        assert result.returncode == 4
+        assert "warning: SLURM's queue does not answer" in result.stderr
+        assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["source-stale"]
+        assert dasktop(*arguments, "error", path=f"{tmp_path}:/usr/bin:/bin").returncode == 0
+        assert dasktop(*arguments, "warning", "--no-slurm", path=f"{tmp_path}:/usr/bin:/bin").returncode == 0
+        # A machine that has no SLURM misses nothing.
+        assert dasktop(*arguments, "warning", path=str(tmp_path / "nothing")).returncode == 0
+
     def test_no_slurm_asks_nothing_and_complains_of_nothing(self, scheduler, tmp_path):
         fake_program(tmp_path, "squeue", f"touch {tmp_path}/was-asked")
         result = dasktop("snapshot", scheduler, "--no-slurm", path=f"{tmp_path}:/usr/bin:/bin")

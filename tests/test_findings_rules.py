@@ -613,16 +613,45 @@ def test_source_stale():
         trouble = source(name, state=state, age_seconds=seconds, error="Connection refused")
         return after(seconds, seen([healthy_job()], sources=(trouble, *others)))
 
-    assert codes(silent(0), silent(9)) == []
-    (found,) = watch(silent(0), silent(10))
+    good = after(-2, seen([healthy_job()]))
+    assert codes(good, silent(0), silent(9)) == []
+    (found,) = watch(good, silent(0), silent(10))
     assert (found.code, found.severity) == ("source-stale", "error")
     assert found.message == "the scheduler does not answer (Connection refused); what is shown is as of 12:00"
     assert found.advice is not None
     assert found.advice.startswith("it is asked again")
     assert found.since == TAKEN_AT
-    (found,) = watch(silent(0, name="slurm.queue"), silent(10, name="slurm.queue"))
+    (found,) = watch(good, silent(0, name="slurm.queue"), silent(10, name="slurm.queue"))
     assert (found.severity, found.message[:29]) == ("warning", "SLURM's queue does not answer")
     assert codes(silent(0, "off", "slurm.accounting"), silent(60, "off", "slurm.accounting")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("dask", "error"), ("slurm.queue", "warning"), ("slurm.accounting", "info")]
+)
+@pytest.mark.parametrize("state", ["error", "stale"])
+def test_a_source_that_was_never_seen_to_be_good_is_told_at_once(name, severity, state):
+    age_seconds = None if state == "error" else 2.0
+    failed = source(name, state=state, age_seconds=age_seconds, error="no answer within 6 s")
+    others = [source(other) for other in ("dask", "slurm.queue") if other != name]
+    only = seen([healthy_job()], sources=(failed, *others))
+    (found,) = watch(only)
+    assert (found.code, found.severity, found.since) == ("source-stale", severity, TAKEN_AT)
+    assert "(no answer within 6 s)" in found.message
+    assert codes(only, after(2, only)) == ["source-stale"]  # it doesn't come and go
+
+
+def test_a_source_whose_first_answer_is_awaited_or_that_was_not_asked_has_not_failed():
+    for state in ("stale", "off"):
+        unasked = source("slurm.queue", state=state, age_seconds=None, latency_seconds=None)
+        assert codes(seen(sources=(source("dask"), unasked))) == []
+
+
+def test_a_step_that_ended_while_it_was_asked_for_is_no_slurm_that_does_not_answer():
+    failed = source("slurm.steps", state="error", age_seconds=None, error="sstat: error: no steps running for job 45")
+    alone = seen([healthy_job()], sources=(source("dask"), source("slurm.queue"), failed))
+    assert codes(alone) == []
+    assert codes(alone, after(10, alone)) == ["source-stale"]
 
 
 # -- all of them

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.findings.rule import DASK, QUEUE, Scene, Suspicion
 from dasktop.collectors.jobs import seats
-from dasktop.collectors.model import Job, Severity, Worker
+from dasktop.collectors.model import Job, Severity, Source, Worker
 from dasktop.collectors.scaling.words import counted, listed
 from dasktop.collectors.slurm.values import plain_duration
 
@@ -79,7 +79,11 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
 
 
 def source_stale(scene: Scene) -> Iterator[Suspicion]:
-    """Suspect sources that don't answer any more, or never did."""
+    """Suspect sources that don't answer any more, or never did.
+
+    One that was good may stumble for a while. The scheduler or SLURM that has failed and was never seen to be good is
+    told at once: a single snapshot has no later one to tell it. That a first answer is still awaited is no failure.
+    """
     for source in scene.snapshot.sources:
         words, severity, advice = _SOURCES.get(
             source.name, (f"{source.name} does not answer", "info", "it is asked again")
@@ -94,8 +98,13 @@ def source_stale(scene: Scene) -> Iterator[Suspicion]:
             advice=advice,
             began=since,
             about=source.name,
-            after_seconds=scene.thresholds.source_stale_seconds,
+            after_seconds=0.0 if _has_only_failed(scene, source) else scene.thresholds.source_stale_seconds,
         )
+
+
+def _has_only_failed(scene: Scene, source: Source) -> bool:
+    is_asked_first = source.error is None
+    return source.name in _SOURCES and not is_asked_first and source.name not in scene.history.have_answered
 
 
 class _Life(NamedTuple):

@@ -62,6 +62,8 @@ class History(Record, frozen=True, kw_only=True):
     """By job, when it was first seen to have ended."""
     in_trouble_since: Mapping[str, datetime] = {}
     """By source, since when it doesn't answer."""
+    have_answered: frozenset[str] = frozenset()
+    """The sources that were good in some snapshot."""
     began: Mapping[Key, datetime] = {}
     """Since when each suspicion holds without a break, told or not."""
     told: Mapping[Key, Finding] = {}
@@ -82,8 +84,15 @@ class History(Record, frozen=True, kw_only=True):
             if source.state in ("stale", "error")
         }
         ended = {job.job_id: self.ended_at.get(job.job_id, now) for job in snapshot.jobs if has_ended(job)}
-        history = replace(history, taken_at=now, interval_seconds=gap, in_trouble_since=trouble, ended_at=ended)
-        answering = {source.name for source in snapshot.sources if source.state == "ok"}
+        answering = frozenset(source.name for source in snapshot.sources if source.state == "ok")
+        history = replace(
+            history,
+            taken_at=now,
+            interval_seconds=gap,
+            in_trouble_since=trouble,
+            have_answered=self.have_answered | answering,
+            ended_at=ended,
+        )
         if "slurm.queue" in answering:
             history = history._after_queue(snapshot)
         if "dask" in answering and snapshot.cluster.scheduler_id is not None:

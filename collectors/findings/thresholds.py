@@ -80,7 +80,8 @@ class Thresholds(Record, frozen=True, kw_only=True):
     ] = 120.0
     ended_recently_seconds: Annotated[_Seconds, Meta(description="So long it is told that a job has failed.")] = 900.0
     source_stale_seconds: Annotated[
-        _Seconds, Meta(description="So long the scheduler or SLURM may be without an answer before that is told.")
+        _Seconds,
+        Meta(description="So long the scheduler or SLURM, once it has answered, may be silent before that is told."),
     ] = 10.0
 
 
