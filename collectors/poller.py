@@ -140,6 +140,13 @@ class Poller:
         self._interval_seconds = interval_seconds
         self.dask_log.stale_after_seconds = self._stale_after_seconds
 
+    def expect_snapshots_after_polls(self) -> None:
+        """Say that snapshots are taken once dask's poll has ended: then its answer is never called stale for its age.
+
+        It may have waited for a slower source; that dask itself hangs shows as a failure.
+        """
+        self.expect_polls_every(float("inf"))
+
     def _new_dask_log(self) -> SourceLog:
         return SourceLog("dask", self._stale_after_seconds)
 

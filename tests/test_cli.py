@@ -14,6 +14,9 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from dasktop.collectors import event_loop
+from dasktop.collectors.options import Options
+from dasktop.tui import headless
 from dasktop.tui.cli import command
 from tests.contract.reading import until
 from tests.dask_processes import Scheduler
@@ -237,6 +240,16 @@ class TestSqueueFails:
         assert sources["dask"]["state"] == "ok"
         assert sources["slurm.queue"]["state"] == ("off" if script is None else "error")
         assert says in sources["slurm.queue"]["error"]
+
+    def test_dask_is_not_called_stale_because_slurm_hangs(self, scheduler, tmp_path, monkeypatch):
+        """However long that took: here any age at all would be too old."""
+        monkeypatch.setattr("dasktop.collectors.poller.STALE_AFTER_INTERVALS", 1e-9)
+        fake_program(tmp_path, "squeue", "exec sleep 60")
+        options = Options(address=scheduler, slurm_timeout_seconds=0.2)
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        snapshot = event_loop.run(headless.take_snapshot(options, environment=environment))
+        states = {source.name: source.state for source in snapshot.sources}
+        assert (states["dask"], states["slurm.queue"]) == ("ok", "error")
 
     def test_fail_on(self, scheduler, tmp_path):
         """Where SLURM is dead, nobody may say that all is well."""

@@ -66,6 +66,9 @@ def test_watching_ends_where_something_is_found(monkeypatch, capsys):
         def __init__(self, options, environment) -> None:
             self.options = options
 
+        def expect_snapshots_after_polls(self):
+            pass
+
         async def locate(self):
             return (SimpleNamespace(address="tcp://a:1"),)
 

@@ -146,7 +146,9 @@ async def _keep_polling_slurm(poller: Poller) -> None:
 
 def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
     limit = min(options.slurm_timeout_seconds, SLURM_TIMEOUT_SECONDS)
-    return Poller(msgspec.structs.replace(options, slurm_timeout_seconds=limit), environment)
+    poller = Poller(msgspec.structs.replace(options, slurm_timeout_seconds=limit), environment)
+    poller.expect_snapshots_after_polls()
+    return poller
 
 
 async def _attach(poller: Poller) -> str:
