@@ -1,5 +1,6 @@
 """``--record``, ``--redact`` and ``dasktop replay`` as users run them."""
 
+import gzip
 import json
 import os
 import signal
@@ -87,6 +88,46 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
     printed += [from_json(line) for line in rest.splitlines()]
     assert process.returncode == 0
     assert read(path) == printed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("in_background", [False, True])
+def test_what_ends_batch_jobs_ends_the_recording_in_order(scheduler, tmp_path, number, in_background):
+    path = tmp_path / "watched.gz"
+    process = subprocess.Popen(
+        [*PROGRAM, "snapshot", scheduler, "--no-slurm", "--watch", "0.5", "--record", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As a shell starts what is to run in the background of a script.
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
+    )
+    assert process.stdout is not None
+    printed = [from_json(process.stdout.readline()) for _ in range(4)]
+    process.send_signal(number)
+    rest, complaints = process.communicate(timeout=30)
+    printed += [from_json(line) for line in rest.splitlines()]
+    assert (process.returncode, complaints) == (128 + number, "")
+    gzip.decompress(path.read_bytes())  # which fails where the end is missing
+    assert read(path) == printed
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(scheduler, tmp_path):
+    """As ``nohup`` starts programs."""
+    path = tmp_path / "watched.gz"
+    process = subprocess.Popen(
+        [*PROGRAM, "snapshot", scheduler, "--no-slurm", "--watch", "0.5", "--record", str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    assert all(process.stdout.readline() for _ in range(4))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_no_scheduler_leaves_no_recording(tmp_path):

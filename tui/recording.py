@@ -11,6 +11,7 @@ from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.tui.config.config import Config
 from dasktop.tui.options import USAGE, Refusal, check_recording
+from dasktop.tui.signals import ended_in_order
 from dasktop.tui.terminal.abilities import can_show_screen
 
 if TYPE_CHECKING:
@@ -21,26 +22,29 @@ if TYPE_CHECKING:
 def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
     """Yield what is to be called with each snapshot; it records them, if that was asked for.
 
-    What goes wrong with the file later is told on stderr, once.
+    What goes wrong with the file later is told on stderr, once. A signal that ends the program ends the file first.
 
     Raises
     ------
     Refusal
         The file can't be made.
+    SystemExit
+        Such a signal came.
     """
     if options.record is None:
         yield lambda _: None
         return
     from dasktop.collectors.recording.recorder import Recorder
 
-    try:
-        recorder = Recorder(options.record, redact=options.redact, tell=tell)
-    except RecordingError as error:
-        raise Refusal(f"--record: {error}", USAGE) from None
-    try:
-        yield recorder.take
-    finally:
-        recorder.close()
+    with ended_in_order():
+        try:
+            recorder = Recorder(options.record, redact=options.redact, tell=tell)
+        except RecordingError as error:
+            raise Refusal(f"--record: {error}", USAGE) from None
+        try:
+            yield recorder.take
+        finally:
+            recorder.close()
 
 
 def replay(path: str, config: Config, *, record: str | None, redact: bool) -> None:

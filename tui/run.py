@@ -18,15 +18,13 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.config.remember import remember
 from dasktop.tui.looks import changes, looks_from
 from dasktop.tui.options import USAGE, Refusal
+from dasktop.tui.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
 from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode
 
 if TYPE_CHECKING:
     from dasktop.collectors.recording.reader import Recording
     from dasktop.collectors.recording.recorder import Recorder
     from dasktop.tui.app import DasktopApp
-
-SIGNALLED = 128  # as shells say it
-LONGEST_END_SECONDS = 20
 
 
 def show(options: Options, config: Config, environment: Mapping[str, str] | None = None) -> None:
@@ -107,7 +105,7 @@ async def _until_it_ends(app: "DasktopApp") -> signal.Signals | None:
         signal.alarm(LONGEST_END_SECONDS)
         app.exit()
 
-    for number in (signal.SIGHUP, signal.SIGTERM):
+    for number in ENDING:
         loop.add_signal_handler(number, end, number)
     await app.run_async()
     signal.alarm(0)
