@@ -1,5 +1,6 @@
 """Two readings → one snapshot. Pure: no I/O, no clock; nothing that was read is dropped, nothing is guessed silently.
 
+Only what one half has told and the other knows better, from later on, is left out: see `_jobs_without_their_workers`.
 Which job a worker belongs to is decided by the evidence ladder (`model.EVIDENCE_LADDER`), in `_Placer`.
 """
 
@@ -37,7 +38,7 @@ from dasktop.collectors.readings import (
     Step,
     WorkerReading,
 )
-from dasktop.collectors.slurm.states import explain
+from dasktop.collectors.slurm.states import WAITING_STATES, explain, is_ended
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
 
@@ -91,6 +92,7 @@ def reconcile(
     for step in slurm.steps if slurm else ():
         steps[step.job_id].append(step)
     requeued = {end.job.job_id: end for end in (slurm.requeued if slurm else ())}
+    emptied = _jobs_without_their_workers(dask, slurm, sources, queued, ended)
 
     jobs = []
     for job_id in sorted({*queued, *ended, *seats, *job_ids_of_owner}, key=_natural):
@@ -105,7 +107,7 @@ def reconcile(
                 ended.get(job_id) if job_id not in queued else None,
                 requeued.get(job_id),
                 tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
-                _tasks(seats[job_id], steps[job_id]),
+                _tasks(() if job_id in emptied else seats[job_id], steps[job_id]),
                 _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
                 dask is not None,
                 now,
@@ -188,6 +190,25 @@ def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[
         for end in slurm.ended:
             ended.setdefault(end.job.job_id, end)
     return queued, ended
+
+
+def _jobs_without_their_workers(
+    dask: DaskReading | None,
+    slurm: SlurmReading | None,
+    sources: tuple[Source, ...],
+    queued: Mapping[str, QueuedJob],
+    ended: Mapping[str, EndedJob],
+) -> set[str]:
+    """Return the jobs whose workers are gone, as SLURM has told since the scheduler, now silent, told of them.
+
+    While the scheduler answers, it is believed: it may still count workers whose connections nobody closed. Compared is
+    when both were asked, by the clock of this host; SLURM's own, by which jobs end, may be another.
+    """
+    is_silent = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
+    if not is_silent or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
+        return set()
+    over = {job_id for job_id, job in queued.items() if is_ended(job.state) or job.state in WAITING_STATES}
+    return over | (ended.keys() - queued.keys())
 
 
 def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:

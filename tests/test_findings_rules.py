@@ -94,6 +94,16 @@ def test_a_worker_that_went_with_its_job_is_named_with_what_it_held():
     )
 
 
+def test_so_are_those_that_a_scheduler_which_died_before_them_can_tell_nothing_more_of():
+    held = worker("w", memory_bytes=6 * GIB, memory_limit_bytes=8 * GIB, executing=3)
+    before = after(-330, seen([with_workers(job("4711"), [held])]))
+    silent = (source("dask", state="stale", error="Connection refused"), source("slurm.queue"))
+    dead = seen([ended("4711", "FAILED", "failed with exit code 1")], sources=silent)
+    assert [found.message for found in watch(before, after(-290, dead)) if found.code == "job-failed"] == [
+        "job 4711 ended at 11:55: failed with exit code 1; worker w held 6 GiB of 8 GiB, 3 tasks went with it"
+    ]
+
+
 def test_a_worker_that_left_long_before_did_not_go_with_the_job():
     before = seen([with_workers(job("4711"), [worker()])])
     dead = ended("4711", "FAILED", "failed with exit code 3")  # five minutes before TAKEN_AT

@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +66,28 @@ def batch(job_id, node="n1") -> SlurmPlace:
 
 def snapshot_of(dask_reading, slurm_reading, **more) -> model.Snapshot:
     return reconcile(dask_reading, slurm_reading, (), NOW, **more)
+
+
+def after_silence(*, dask_state, slurm_later_seconds=30, skew_seconds=0, queued_state="gone") -> model.Snapshot:
+    """Return what is seen of jobs 5, which has ended, and 6, which runs, and of one worker each and one outside.
+
+    Parameters
+    ----------
+    slurm_later_seconds
+        After dask's last answer.
+    skew_seconds
+        How far SLURM's clock is ahead of this one.
+    queued_state
+        Of job 5, where it has not left the queue.
+    """
+    workers = [worker(name, place=batch(job_id), memory_bytes=50) for name, job_id in (("a", "5"), ("b", "6"))]
+    last = msgspec.structs.replace(dask(*workers, worker("c")), taken_at=NOW - timedelta(seconds=40))
+    end = EndedJob(job=QueuedJob(job_id="5", state="COMPLETED"), ended_at=NOW + timedelta(seconds=skew_seconds - 20))
+    queue = [running("6", "n1"), *([] if queued_state == "gone" else [QueuedJob(job_id="5", state=queued_state)])]
+    told = slurm(*queue, ended=(end,) if queued_state == "gone" else ())
+    told = msgspec.structs.replace(told, taken_at=last.taken_at + timedelta(seconds=slurm_later_seconds))
+    answers = model.Source(name="dask", state=dask_state, age_seconds=40.0, latency_seconds=0.1, error=None)
+    return reconcile(last, told, (answers,), NOW)
 
 
 def placed(snapshot) -> dict[str, tuple]:
@@ -181,6 +205,30 @@ class TestNothingIsDropped:
         reading = dask(job_ids={"SLURMCluster-0": "5"})
         assert job_of(snapshot_of(reading, slurm(ended=(ended,))), "5").fate.state == "TIMEOUT"
         assert job_of(snapshot_of(reading, slurm(running("5"), ended=(ended,))), "5").fate is None
+
+    @pytest.mark.parametrize("skew_seconds", [0, -3600, 3600])
+    def test_workers_of_a_job_that_ended_since_a_silent_scheduler_told_of_them_are_gone(self, skew_seconds):
+        snapshot = after_silence(dask_state="stale", skew_seconds=skew_seconds)
+        job = job_of(snapshot, "5")
+        assert (job.fate.state, job.tasks, job.evidence) == ("COMPLETED", (), ("environment",))
+        assert (job.used.memory_bytes, job.used.threads_busy) == (None, 0)
+        assert placed(snapshot) == {"b": ("6", "batch", 0, "environment")}  # its job runs
+        assert (snapshot.totals.workers, snapshot.totals.memory_bytes, snapshot.totals.threads) == (2, 50, 6)
+        assert [one.name for one in snapshot.unplaced_workers] == ["c"]
+
+    def test_so_are_those_of_a_job_that_waits_again_or_is_still_in_the_queue_when_it_has_ended(self):
+        for state in ("PENDING", "REQUEUED", "COMPLETED", "NODE_FAIL"):
+            assert "a" not in placed(after_silence(dask_state="error", queued_state=state))
+        for state in ("RUNNING", "COMPLETING", "SUSPENDED", None):
+            assert "a" in placed(after_silence(dask_state="error", queued_state=state))
+
+    def test_a_scheduler_that_answers_is_believed(self):
+        """It may still count workers of a node that failed, and tells so until it gives them up."""
+        assert "a" in placed(after_silence(dask_state="ok"))
+
+    def test_of_what_slurm_told_before_nothing_follows(self):
+        assert "a" in placed(after_silence(dask_state="stale", slurm_later_seconds=0))
+        assert "a" in placed(after_silence(dask_state="stale", slurm_later_seconds=-1))
 
     def test_without_dask_the_jobs_are_shown_and_nothing_is_summed_up(self):
         snapshot = snapshot_of(None, slurm(running("1")))

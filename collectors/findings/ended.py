@@ -1,9 +1,9 @@
 """Jobs that have ended badly, or were put back into the queue, and the workers that went with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from dasktop.collectors.findings.rule import Scene, Suspicion
+from dasktop.collectors.findings.rule import DASK, Scene, Suspicion
 from dasktop.collectors.findings.words import held_words, named
 from dasktop.collectors.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
 from dasktop.collectors.model import Fate, Job, Severity, Worker
@@ -131,6 +131,15 @@ def _with_it(scene: Scene, job: Job, ended_at: datetime | None, was_requeued: bo
         for gone in scene.history.gone_from(job.job_id)
         if ended_at is None or (gone.at - ended_at).total_seconds() >= -CLOCKS_DIFFER_SECONDS
     ]
-    # Those that the scheduler still waits for, since nobody closed their connections.
-    workers = [*gone, *(() if was_requeued else workers_of(job))]
+    workers = [*gone, *(() if was_requeued else _unnoticed(scene, job))]
     return f"; {held_words(workers)}" if workers else ""
+
+
+def _unnoticed(scene: Scene, job: Job) -> Iterable[Worker]:
+    """Return the workers that went with a job and that the scheduler hasn't given up.
+
+    It still waits for them, since nobody closed their connections; or it went before them, and took leave of none.
+    """
+    if DASK in scene.history.in_trouble_since:
+        return tuple(workers_of(job)) or scene.history.latest_of(job.job_id)
+    return workers_of(job)

@@ -103,6 +103,10 @@ class History(Record, frozen=True, kw_only=True):
         """Return the workers that left this job and did not come back to it."""
         return tuple(gone for gone in self.gone if gone.job_id == job_id)
 
+    def latest_of(self, job_id: str) -> tuple[Worker, ...]:
+        """Return the workers that were in this job when the scheduler answered last."""
+        return tuple(worker for seat, worker in self.workers.values() if seat == job_id)
+
     def _is_break(self, gap: float) -> bool:
         usual = INTERVALS_FOR_A_BREAK * (self.interval_seconds or gap)
         return not 0 <= gap <= max(SHORTEST_BREAK_SECONDS, usual)
