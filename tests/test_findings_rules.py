@@ -86,10 +86,10 @@ def test_a_worker_that_went_with_its_job_is_named_with_what_it_held():
     held = worker("SLURMCluster-3-1", memory_bytes=int(6.1 * GIB), memory_limit_bytes=8 * GIB, executing=3)
     before = seen([with_workers(job("4711"), [held])])
     alone = seen([job("4711")])
-    dead = ended("4711", "OUT_OF_MEMORY", "killed: ran out of memory: one task held 6.3 GiB of 6 GiB")
+    dead = ended("4711", "OUT_OF_MEMORY", "killed: ran out of memory: one SLURM task held 6,451 MiB of 6,144 MiB")
     (found,) = watch(after(-302, before), after(-300, alone), after(-298, alone), seen([dead]))
     assert found.message == (
-        "job 4711 ended at 11:55: killed: ran out of memory: one task held 6.3 GiB of 6 GiB; "
+        "job 4711 ended at 11:55: killed: ran out of memory: one SLURM task held 6,451 MiB of 6,144 MiB; "
         "worker SLURMCluster-3-1 held 6.1 GiB of 8 GiB, 3 tasks went with it"
     )
 

@@ -111,7 +111,11 @@ def test_every_kind_of_memory_kill_reads_as_one(end):
 
 def test_a_memory_kill_says_how_much_was_held():
     end = ended("FAILED", signal=9, max_rss_bytes=393 * MIB)
-    assert explain(end).explanation == "killed: ran out of memory: one task held 393 MiB of 100 MiB"
+    assert explain(end).explanation == "killed: ran out of memory: one SLURM task held 393 MiB of 100 MiB"
+    over = ended("OUT_OF_MEMORY", signal=125, max_rss_bytes=1057348 * 1024, memory_bytes=954 * MIB)
+    assert explain(over).explanation == "killed: ran out of memory: one SLURM task held 1,033 MiB of 954 MiB"
+    unbounded = ended("OUT_OF_MEMORY", signal=125, max_rss_bytes=1536 * MIB, memory_bytes=None)
+    assert explain(unbounded).explanation == "killed: ran out of memory: one SLURM task held 1.5 GiB"
 
 
 @pytest.mark.parametrize(

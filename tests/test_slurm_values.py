@@ -170,3 +170,20 @@ ALMOST_VALUES = st.text(alphabet="0123456789KMGTPE.:-,=/()gpumres cpuT", max_siz
 def test_no_text_makes_a_reader_raise(text):
     for reader in READERS:
         reader(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "expected"),
+    [
+        (1057348 << 10, 954 << 20, ("1,033 MiB", "954 MiB")),
+        (int(6.3 * (1 << 30)), 6 << 30, ("6,451 MiB", "6,144 MiB")),
+        (200 << 30, 188 << 30, ("200 GiB", "188 GiB")),
+        ((188 << 30) + (100 << 20), 188 << 30, ("192,612 MiB", "192,512 MiB")),
+        (188 << 30, 188 << 30, ("188 GiB", "188 GiB")),
+        (5, 0, ("5 B", "0 B")),
+        (0, 0, ("0 B", "0 B")),
+    ],
+)
+def test_two_sizes_to_be_compared(size, other, expected):
+    assert values.plain_sizes(size, other) == expected
+    assert values.plain_sizes(other, size) == expected[::-1]

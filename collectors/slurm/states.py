@@ -7,7 +7,7 @@ import signal
 
 from dasktop.collectors.model import Fate
 from dasktop.collectors.readings import EndedJob
-from dasktop.collectors.slurm.values import plain_duration, plain_size
+from dasktop.collectors.slurm.values import plain_duration, plain_size, plain_sizes
 
 ENDED_STATES = frozenset(
     {
@@ -87,9 +87,12 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
 
 
 def _memory_kill(ended: EndedJob) -> str:
-    held = "" if ended.max_rss_bytes is None else f": one task held {plain_size(ended.max_rss_bytes)}"
-    granted = "" if ended.job.memory_bytes is None else f" of {plain_size(ended.job.memory_bytes)}"
-    return f"killed: ran out of memory{held}{granted if held else ''}"
+    held, granted = ended.max_rss_bytes, ended.job.memory_bytes
+    if held is None:
+        return "killed: ran out of memory"
+    sizes = (plain_size(held),) if granted is None else plain_sizes(held, granted)
+    # dask's tasks are others: those have no memory of their own.
+    return f"killed: ran out of memory: one SLURM task held {' of '.join(sizes)}"
 
 
 def _explanation(ended: EndedJob) -> str:

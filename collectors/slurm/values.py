@@ -15,6 +15,7 @@ _EPOCH = re.compile(r"[0-9]{1,12}", re.ASCII)
 _GRES_GPUS = re.compile(r"(?:gres[:/])?gpu(?::[^:,=()]+)?[:=]([0-9]{1,9})(?:\([^)]*\))?", re.ASCII)
 
 MIB = 1 << 20
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Resources(Record, frozen=True, kw_only=True):
@@ -127,8 +128,22 @@ def clock_duration(seconds: int) -> str:
 def plain_size(size: int) -> str:
     """Say a size for people: ``392.8 MiB``."""
     amount = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if amount < 1024 or unit == "TiB":
+    for unit in _UNITS:
+        if amount < 1024 or unit == _UNITS[-1]:
             break
         amount /= 1024
     return f"{amount:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def plain_sizes(size: int, other: int) -> tuple[str, str]:
+    """Say two sizes that are to be compared: ``1,033 MiB`` and ``954 MiB``.
+
+    Both in the largest unit in which the smaller one has three digits, and in which they differ if they do.
+    """
+    least = min(size, other) or max(size, other)
+    for power in reversed(range(len(_UNITS))):
+        whole = 1 << 10 * power
+        first, second = round(size / whole), round(other / whole)
+        if least >= 100 * whole and (first != second or size == other):
+            break
+    return f"{first:,} {_UNITS[power]}", f"{second:,} {_UNITS[power]}"
