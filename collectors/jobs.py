@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from dasktop.collectors.model import Job, Snapshot, Worker
+from dasktop.collectors.model import Finding, Job, Snapshot, Worker
 from dasktop.collectors.slurm.states import BAD_ENDS, WAITING_STATES, is_ended
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
@@ -44,6 +44,16 @@ def seats(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:
             yield job, worker
     for worker in snapshot.unplaced_workers:
         yield None, worker
+
+
+def job_ids_of(finding: Finding) -> tuple[str, ...]:
+    """Return the ids of all jobs that a finding is about; one in an older recording tells one at most."""
+    return finding.job_ids or (() if finding.job_id is None else (finding.job_id,))
+
+
+def worker_names_of(finding: Finding) -> tuple[str, ...]:
+    """Return the names of all workers that a finding is about, in the same way."""
+    return finding.workers or (() if finding.worker is None else (finding.worker,))
 
 
 def lost_jobs(snapshot: Snapshot) -> tuple[tuple[str, Job], ...]:

@@ -248,6 +248,10 @@ class Finding(Record, frozen=True, kw_only=True):
     job_id: str | None
     worker: str | None
     """A worker's name, which no other worker of the cluster has."""
+    job_ids: tuple[str, ...] = ()
+    """All jobs that it is about, `job_id` among them if there is one. Older programs wrote `job_id` only."""
+    workers: tuple[str, ...] = ()
+    """All workers that it is about, in the same way."""
     message: str
     advice: str | None = None
     """What one can do about it."""

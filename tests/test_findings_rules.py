@@ -117,7 +117,9 @@ def test_many_jobs_that_fail_alike_are_one_finding():
     assert found.message == (
         "5 jobs ended alike, the last at 11:55: failed with exit code 127 (4701, 4702, 4703 and 2 more)"
     )
-    assert codes(seen(dead[:3])) == ["job-failed"] * 3
+    assert found.job_ids == ("4701", "4702", "4703", "4704", "4705")
+    each = watch(seen(dead[:3]))
+    assert [(one.code, one.job_ids) for one in each] == [("job-failed", (job_id,)) for job_id in found.job_ids[:3]]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +239,7 @@ def test_many_workers_outside_slurm_are_one_finding():
     outside = [worker(f"w{number}", outside_slurm=True) for number in range(4)]
     (found,) = watch(seen([], outside))
     assert (found.worker, found.message) == (None, "4 workers run outside SLURM: w0, w1, w2 and 1 more")
+    assert found.workers == ("w0", "w1", "w2", "w3")
 
 
 def test_worker_silent():
@@ -289,7 +292,7 @@ def test_worker_paused():
     paused = seen([one(name="w", status="paused", memory_bytes=int(3.3 * GIB))])
     assert codes(paused, after(9, paused)) == []
     (found,) = watch(paused, after(10, paused))
-    assert (found.code, found.worker) == ("worker-paused", "w")
+    assert (found.code, found.worker, found.workers) == ("worker-paused", "w", ("w",))
     assert found.message == "worker w is paused at 80 % or more of 4 GiB: it starts no task"
     assert found.since == TAKEN_AT
 
@@ -452,7 +455,7 @@ def test_where_all_are_idle_it_is_said_once():
 
     all_idle = seen([idle("4709", 0), idle("4710", 1)])
     (found,) = watch(all_idle, after(600, all_idle))
-    assert (found.severity, found.job_id) == ("info", None)
+    assert (found.severity, found.job_id, found.job_ids) == ("info", None, ("4709", "4710"))
     assert found.message == "all 2 jobs are idle for 10 min: 24 CPUs and 32 GiB for nothing"
     assert found.advice == "dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself"
     one_works = seen([healthy_job("4709"), idle("4710", 1)])
@@ -590,6 +593,7 @@ def test_adaptive_thrashing():
     assert (found.code, found.severity) == ("adaptive-thrashing", "warning")
     assert "cancelled them, 3 times within 10 min: 4701, 4702, 4703" in found.message
     assert found.since == first.fate.ended_at
+    assert found.job_ids == ("4701", "4702", "4703")
     assert codes(adapting([first, second])) == []
     assert codes(adapting([first, second, in_vain(4703, 130, 121)])) == []  # lived for long enough
     assert codes(seen([first, second, third])) == []  # nobody adapts
@@ -613,6 +617,8 @@ def test_version_mismatch():
         "4 workers have dask 2023.5.0 (the scheduler 2026.8.0) and Python 3.9 (the scheduler 3.11): "
         "SLURMCluster-0-0, SLURMCluster-0-1, SLURMCluster-0-2 and 1 more"
     )
+    assert (found.job_id, found.job_ids) == (None, ("4709",))
+    assert found.workers == tuple(f"SLURMCluster-0-{number}" for number in range(4))
     assert codes(of("2026.8.0", "3.11.9")) == []
     assert codes(of(None, None)) == []
 

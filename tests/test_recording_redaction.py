@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Finding, Snapshot, to_json
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.redaction import Redactor
 from dasktop.tui.config.config import config_from
 from dasktop.tui.recording import replay
 from tests.recordings import life
-from tests.snapshots import NO_CLUSTER, cluster, ended, everyday, job, snapshot, source, task, thread, worker
+from tests.snapshots import NO_CLUSTER, busy_job, cluster, ended, everyday, job, snapshot, source, task, thread, worker
 
 # Letters that no word of ours begins with: whatever is left of these is a leak, and no coincidence.
 secrets = st.text(st.sampled_from("abcxyzé.-_ 07"), min_size=1, max_size=8).map(lambda text: f"Zq{text}Zq")
@@ -70,7 +71,9 @@ def told(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
         code="lost-job",
         severity="error",
         job_id="4711",
-        worker=secret(),
+        worker=(named := secret()),
+        job_ids=("4711", "4712"),
+        workers=(named, secret()),
         message=sentence(),
         advice=sentence(),
         since=None,
@@ -337,3 +340,16 @@ def test_times_and_figures_stay():
     text = "as of 2026-11-25T12:00:00Z and 12:00:05, 1-02:03:04 left, 5.5 GiB of 80 %, dask 2026.8.0"
     shown = snapshot([ended("1", "FAILED", text)], cluster=NO_CLUSTER)
     assert Redactor().redacted(shown).jobs[0].fate.explanation == text
+
+
+def test_what_a_finding_is_about_stays_the_same_thing():
+    shown = snapshot([busy_job("4711", 0), busy_job("4712", 1)])
+    names = tuple(worker.name for job in shown.jobs for worker in workers_of(job))
+    found = Finding(
+        code="x", severity="info", job_id="4712", worker=None, message="m", since=None,
+        job_ids=("4711", "4712"), workers=names,
+    )  # fmt: skip
+    redacted = Redactor().redacted(replace(shown, findings=(found,)))
+    (told,) = redacted.findings
+    assert (told.job_id, told.job_ids) == ("4712", tuple(job.job_id for job in redacted.jobs))
+    assert told.workers == tuple(worker.name for job in redacted.jobs for worker in workers_of(job))

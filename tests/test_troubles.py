@@ -44,6 +44,12 @@ def test_a_group_is_marked_for_what_is_in_it_with_the_worst():
     assert marked([found("info", worker="laptop")], unfolded=False) == {"outside": "·"}
 
 
+def test_all_that_a_finding_is_about_are_marked():
+    assert marked([found("info", job_ids=("1", "8"))], unfolded=False) == {"array/7": "·", "job/1": "·"}
+    several = found(worker="laptop", job_ids=("1",), workers=("laptop", "SLURMCluster-0-2"))
+    assert marked([several], unfolded=False) == {"job/1": "!", "outside": "!"}
+
+
 def test_a_thread_is_nothing_s_trouble():
     assert Troubles([found(job_id="1")]).mark(Row("asking", ("asking", "a"), None, 0, None, None)) is None
 

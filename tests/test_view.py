@@ -88,6 +88,13 @@ class TestFilter:
         assert [job.job_id for job in left.jobs] == jobs
         assert workers_in(left.jobs) == workers
 
+    def test_a_finding_about_several_finds_all_of_them(self) -> None:
+        idle = finding(code="idle-allocation", job_ids=("9", "10"))
+        old = finding(code="version-mismatch", worker="cid", workers=("cid", "bob"))
+        shown = replace(two_jobs(), findings=(idle, old))
+        assert sorted(jobs_of(shown, pattern="finding:idle")) == ["10", "9"]
+        assert workers_in(seen(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
+
     def test_a_number_is_none_of_an_address(self) -> None:
         shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
         assert [job.job_id for job in seen(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
@@ -163,8 +170,14 @@ class TestFlatOrder:
         assert list(flat_order(View())(pairs)) == pairs
 
 
+def all_places(shown: Snapshot, *findings: Finding, is_flat: bool = False) -> list[tuple[Key, ...]]:
+    return places_of(findings, visible_rows(shown, lambda _: True, is_flat=is_flat))
+
+
 def places(shown: Snapshot, is_flat: bool = False, **values: object) -> tuple[Key, ...]:
-    return places_of(finding(**values), visible_rows(shown, lambda _: True, is_flat=is_flat))
+    """Return the place of a finding that is about one thing at most."""
+    (place,) = all_places(shown, finding(**values), is_flat=is_flat) or [()]
+    return place
 
 
 class TestPlaceOfAFinding:
@@ -196,6 +209,23 @@ class TestPlaceOfAFinding:
         assert places(two_jobs(), is_flat=True, worker="cid") == (("worker", worker("cid").address),)
         assert places(two_jobs(), is_flat=True, job_id="10") == (("worker", worker("ann").address),)
         assert places(two_jobs(), is_flat=True, job_id="11") == ()
+
+    def test_one_that_is_about_several_jobs_leads_to_each(self) -> None:
+        idle = finding(job_ids=("9", "10", "12"))
+        assert all_places(two_jobs(), idle) == [(("job", "9"),), (("job", "10"),)]
+        first_workers = [(("worker", worker(name).address),) for name in ("cid", "ann")]
+        assert all_places(two_jobs(), idle, is_flat=True) == first_workers
+
+    def test_one_that_is_about_several_workers_leads_to_each(self) -> None:
+        old = finding(worker="cid", workers=("cid", "eve", "dan"))
+        assert [place[-1] for place in all_places(two_jobs(), old)] == [
+            ("worker", worker(name).address) for name in ("cid", "dan")
+        ]
+
+    def test_findings_come_one_after_the_other(self) -> None:
+        failed, idle = finding(job_id="11", job_ids=("11",)), finding(job_ids=("9", "10"))
+        nowhere = finding(code="source-stale")
+        assert [place[-1][1] for place in all_places(two_jobs(), failed, nowhere, idle)] == ["11", "9", "10"]
 
     def test_nowhere(self) -> None:
         assert places(two_jobs()) == ()

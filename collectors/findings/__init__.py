@@ -117,10 +117,16 @@ def _finding(code: str, suspicion: Suspicion, since: datetime) -> Finding:
         severity=suspicion.severity,
         job_id=suspicion.job_id,
         worker=suspicion.worker,
+        job_ids=suspicion.job_ids or _alone(suspicion.job_id),
+        workers=suspicion.workers or _alone(suspicion.worker),
         message=suspicion.message,
         advice=suspicion.advice,
         since=since,
     )
+
+
+def _alone(one: str | None) -> tuple[str, ...]:
+    return () if one is None else (one,)
 
 
 def _answers(scene: Scene, name: str) -> bool:

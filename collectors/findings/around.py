@@ -49,6 +49,7 @@ def adaptive_thrashing(scene: Scene) -> Iterator[Suspicion]:
         message=f"adaptive scaling has submitted jobs and soon cancelled them, {rounds} times within {window}: "
         f"{listed([life.job_id for life in in_vain])}",
         advice="dasktop scale --no-adapt stops it; narrower bounds, or processes= said plainly, cure it",
+        job_ids=tuple(life.job_id for life in in_vain),
         began=min(life.ended_at for life in in_vain),
     )
 
@@ -58,7 +59,8 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
     cluster = scene.snapshot.cluster
     python = _minor(cluster.python_version)
     others: dict[tuple[str, ...], list[Worker]] = defaultdict(list)
-    for _, worker in seats(scene.snapshot):
+    job_ids: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for job, worker in seats(scene.snapshot):
         differs = []
         if worker.dask_version and cluster.dask_version and worker.dask_version != cluster.dask_version:
             differs.append(f"dask {worker.dask_version} (the scheduler {cluster.dask_version})")
@@ -66,12 +68,15 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
             differs.append(f"Python {_minor(worker.python_version)} (the scheduler {python})")
         if differs:
             others[tuple(differs)].append(worker)
+            job_ids[tuple(differs)] += [job.job_id] if job is not None else []
     for versions, workers in others.items():
         verb = "has" if len(workers) == 1 else "have"
         names = listed([worker.name for worker in workers])
         yield Suspicion(
             severity="warning",
             worker=workers[0].name,
+            job_ids=tuple(dict.fromkeys(job_ids[versions])),
+            workers=tuple(worker.name for worker in workers),
             message=f"{counted(len(workers), 'worker')} {verb} {' and '.join(versions)}: {names}",
             advice="start workers from the environment of the scheduler: python= of the cluster",
             after_seconds=scene.thresholds.version_mismatch_seconds,

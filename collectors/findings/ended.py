@@ -72,6 +72,7 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
                 f"({listed([shown_id(job) for job, *_ in ends])})",
                 advice=advice,
                 job_id=job_id,
+                job_ids=tuple(job.job_id for job, *_ in ends),
                 began=min(ended_at for _, _, ended_at in ends),
             )
             continue

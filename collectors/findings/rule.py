@@ -80,6 +80,10 @@ class Suspicion(NamedTuple):
     worker: str | None = None
     about: str | None = None
     """What else tells it from others of its kind, where there is neither a job nor a worker."""
+    job_ids: tuple[str, ...] = ()
+    """All jobs that it is about, where they are several."""
+    workers: tuple[str, ...] = ()
+    """All workers that it is about, where they are several; their names."""
     began: datetime | None = None
     """Since when, if the snapshot tells; else it counts from when it was first suspected."""
     after_seconds: float = 0.0

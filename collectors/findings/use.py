@@ -47,6 +47,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
             severity="info",
             message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
             advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))),
+            job_ids=tuple(job.job_id for job in idle),
             after_seconds=after_seconds,
         )
     # Each is told once others work, and counts from when it became idle; until then, the sentence above says it.

@@ -23,9 +23,9 @@ def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
     advice = "SLURM neither limits nor counts what runs there"
     patience = scene.thresholds.worker_outside_seconds
     if len(outside) > MOST_OUTSIDE:
-        names = listed([worker.name for worker in outside])
-        message = f"{counted(len(outside), 'worker')} run outside SLURM: {names}"
-        yield Suspicion("info", message, advice, after_seconds=patience)
+        names = tuple(worker.name for worker in outside)
+        message = f"{counted(len(outside), 'worker')} run outside SLURM: {listed(names)}"
+        yield Suspicion("info", message, advice, workers=names, after_seconds=patience)
         return
     for worker in outside:
         on = f" on {worker.host}" if worker.host else ""

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
-from dasktop.collectors.jobs import is_pending, number_of_jobs, seats, workers_of
+from dasktop.collectors.jobs import (
+    is_pending,
+    job_ids_of,
+    number_of_jobs,
+    seats,
+    worker_names_of,
+    workers_of,
+)
 from dasktop.collectors.model import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.tui import figures
 from dasktop.tui.boxes.finding_words import finding_entries
@@ -77,16 +84,20 @@ def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack) -> li
         case "job":
             job = cast("Job", row.shows)
             names = {worker.name for worker in workers_of(job)}
-            told = [found for found in snapshot.findings if found.job_id == job.job_id or found.worker in names]
+            told = [
+                found
+                for found in snapshot.findings
+                if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
+            ]
             return [_findings(told, snapshot.taken_at), *job_sections(job, snapshot, past)]
         case "task":
             task = cast("Task", row.shows)
             names = {worker.name for worker in task.workers}
-            told = [found for found in snapshot.findings if found.worker in names]
+            told = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
             return [_findings(told, snapshot.taken_at), *_task_sections(task, past)]
         case "worker":
             worker = cast("Worker", row.shows)
-            told = [found for found in snapshot.findings if found.worker == worker.name]
+            told = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in seats(snapshot) if other.address == worker.address), None)
             return [
                 _findings(told, snapshot.taken_at),

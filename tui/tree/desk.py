@@ -7,7 +7,7 @@ from textual.app import App
 
 from dasktop.collectors.feed import Feed
 from dasktop.collectors.jobs import has_ended
-from dasktop.collectors.model import Finding, Snapshot
+from dasktop.collectors.model import Snapshot
 from dasktop.tui.activity import Activity
 from dasktop.tui.header.summary import empty_words
 from dasktop.tui.header.widgets import ColumnHeads
@@ -200,27 +200,23 @@ class TreeDesk:
     # -- what is gone to, and marked
 
     def next_finding(self, step: int) -> None:
-        """Go to what the next finding is about, unfolding what it is in."""
-        findings = self._snapshot.findings if self._snapshot is not None else ()
-        for _ in findings:
-            self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(findings)
-            if self._go_to(findings[self._finding]):
-                return
-        self._app.bell()
-
-    def _go_to(self, finding: Finding) -> bool:
-        """Select the row that a finding is about; return whether there is one."""
+        """Go to the next row that a finding is about, unfolding what it is in."""
         if self._snapshot is None:
-            return False
-        all_rows = self._rows_of(seen(self._snapshot, self.view), lambda _: True)
-        *around, place = places_of(finding, all_rows) or (None,)
-        if place is None:
-            return False
+            self._app.bell()
+            return
+        findings = self._snapshot.findings
+        places = places_of(findings, self._rows_of(seen(self._snapshot, self.view), lambda _: True))
+        if not places:
+            self._app.bell()
+            self._activity.tell("no row here is what a finding is about" if findings else "nothing is found", "waiting")
+            return
+        self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(places)
+        *around, place = places[self._finding]
         self.settle()
         for key in around:
             self._folds.choose(key, unfolded=True)
         self.show_rows()
-        return self.table.select_key(place)
+        self.table.select_key(place)
 
     def mark(self, job_ids: Iterable[str]) -> None:
         """Mark these jobs, and no others."""

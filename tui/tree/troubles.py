@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from dasktop.collectors.jobs import job_ids_of, worker_names_of
 from dasktop.collectors.model import SEVERITIES, Finding, Job, Severity, Task, Worker
 from dasktop.tui.boxes.finding_words import MARKS, ROLES
 from dasktop.tui.tree.columns import Piece
@@ -21,10 +22,10 @@ class Troubles:
         self._of_jobs: dict[str, Severity] = {}
         self._of_workers: dict[str, Severity] = {}
         for finding in findings:
-            if finding.job_id is not None:
-                self._of_jobs.setdefault(finding.job_id, finding.severity)
-            if finding.worker is not None:
-                self._of_workers.setdefault(finding.worker, finding.severity)
+            for job_id in job_ids_of(finding):
+                self._of_jobs.setdefault(job_id, finding.severity)
+            for name in worker_names_of(finding):
+                self._of_workers.setdefault(name, finding.severity)
 
     def mark(self, row: Row) -> Piece | None:
         """Return the mark of the worst that a row stands for or that is in it; ``None`` if nothing is wrong."""

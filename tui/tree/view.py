@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from dasktop.collectors.jobs import workers_of
+from dasktop.collectors.jobs import job_ids_of, worker_names_of, workers_of
 from dasktop.collectors.model import Job, Snapshot, Task, Worker
 from dasktop.collectors.patterns import compiled
 from dasktop.tui.tree.amounts import amount
@@ -78,10 +78,11 @@ class Filter:
         self._of_jobs: dict[str, list[str]] = {}
         self._of_workers: dict[str, list[str]] = {}  # a worker may be named like a job
         for finding in snapshot.findings:
-            if finding.worker is not None:
-                self._of_workers.setdefault(finding.worker, []).append(finding.code)
-            elif finding.job_id is not None:
-                self._of_jobs.setdefault(finding.job_id, []).append(finding.code)
+            names = worker_names_of(finding)
+            for name in names:
+                self._of_workers.setdefault(name, []).append(finding.code)
+            for job_id in () if names else job_ids_of(finding):
+                self._of_jobs.setdefault(job_id, []).append(finding.code)
 
     def finds_job(self, job: Job) -> bool:
         """Tell whether a job is meant."""
