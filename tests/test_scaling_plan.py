@@ -257,6 +257,13 @@ class TestShrinking:
         )
         assert released(plan(seen, Jobs(count=0))) == ["10", "9", "11"]
 
+    def test_a_busy_job_that_ends_soon_goes_before_one_that_could_go_on(self):
+        seen = owned(running("1", 3, time_left_seconds=299), running("2", 1, time_left_seconds=300), running("3", 9))
+        made = plan(seen, Jobs(count=1))
+        assert released(made) == ["1", "2"]
+        assert whys(made) == ["ends soon", "least busy"]
+        assert released(plan(owned(running("4"), *seen.jobs[:1]), Jobs(count=1))) == ["4"], "an idle one would do"
+
     def test_a_victim_tells_what_it_runs_and_holds(self):
         (victim,) = plan(owned(running("7", 1, 2, {"stored": 5}), job("8")), Release(job_ids=("7",))).release
         assert (victim.name, victim.state, victim.why) == ("SLURMCluster-0", "RUNNING", "chosen")

@@ -7,11 +7,9 @@ from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, S
 from dasktop.collectors.scaling.model import Lost
 from dasktop.collectors.scaling.standing import Standing
 from dasktop.collectors.scaling.stranded import stranded_results, takes_results
+from dasktop.collectors.scaling.victims import SOON_SECONDS
 from dasktop.collectors.scaling.words import bounds_words, counted, listed
 from dasktop.collectors.slurm.values import plain_duration, plain_size
-
-SOON_SECONDS = 300
-"""A job with less time left is a poor place for results."""
 
 _EXACT: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 

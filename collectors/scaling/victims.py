@@ -11,16 +11,20 @@ from dasktop.collectors.scaling.model import Victim
 from dasktop.collectors.scaling.sizes import newest_first_key
 
 Load = tuple[float, float, float, float]
-Group = Literal["pending", "without workers", "idle", "least busy"]
-_GROUPS: tuple[Group, ...] = ("pending", "without workers", "idle", "least busy")
+Group = Literal["pending", "without workers", "idle", "runs nothing yet", "ends soon", "least busy"]
+_GROUPS: tuple[Group, ...] = ("pending", "without workers", "idle", "runs nothing yet", "ends soon", "least busy")
+
+SOON_SECONDS = 300
+"""A job with less time left is a poor place for results, and gives little up if it goes."""
 
 
 def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) -> tuple[Job, ...]:
     """Return this many jobs to give back, in that order; ``jobs`` holds at least as many.
 
-    Pending ones go first, then those without workers, then idle ones, then those that execute the least, with the
-    fewest tasks queued, the fewest bytes and results stored, the shortest time left; of equals the newest. Within
-    each of these four groups, those whose ids are preferred come first.
+    Pending ones go first, then those without workers, then idle ones, then those in which tasks only wait, then those
+    that SLURM ends soon by itself, then those that execute the least, with the fewest tasks queued, the fewest bytes
+    and results stored, the shortest time left; of equals the newest. Within each of these groups, those whose ids are
+    preferred come first.
 
     Raises
     ------
@@ -97,7 +101,10 @@ def _group(job: Job) -> Group:
         return "pending"
     if not any(True for _ in workers_of(job)):
         return "without workers"
-    return "idle" if _load(job)[:2] == (0, 0) else "least busy"
+    executing, queued, *_ = _load(job)
+    if executing == 0:
+        return "idle" if queued == 0 else "runs nothing yet"
+    return "ends soon" if job.time_left_seconds is not None and job.time_left_seconds < SOON_SECONDS else "least busy"
 
 
 def _sum(values: Iterable[int | None]) -> float:
