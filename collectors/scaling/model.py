@@ -74,7 +74,7 @@ class Victim(Record, frozen=True, kw_only=True):
     stored: int
     """Results that its workers hold; some may have copies elsewhere."""
     why: str
-    """``pending``, ``without workers``, ``idle``, ``least busy``, ``chosen``."""
+    """``pending``, ``without workers``, ``idle``, ``runs nothing yet``, ``ends soon``, ``least busy``, ``chosen``."""
     time_left_seconds: int | None = None
 
 
