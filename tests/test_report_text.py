@@ -73,7 +73,7 @@ memory in use, of what was granted
 
 What would fit better
   memory="31GB" instead of 17.2GB
-      1 of 2 jobs ran out of memory; one task held 18 GB
+      1 of 2 jobs ran out of memory; one SLURM task held 18 GB
       1.5 times what it was, or more by what was seen"""
     )
 

@@ -86,7 +86,7 @@ class TestMemory:
         killed = life("1", ended=300, state="OUT_OF_MEMORY", max_rss_bytes=17 * GB, memory_share=lambda seconds: 0.3)
         told = advice(killed, life("2"))["memory"]
         assert told.request == 'memory="29GB"'
-        assert told.evidence == "1 of 2 jobs ran out of memory; one task held 17 GB"
+        assert told.evidence == "1 of 2 jobs ran out of memory; one SLURM task held 17 GB"
 
     def test_what_the_owner_was_asked_for_is_what_it_is_instead_of(self):
         owned = cluster()

@@ -31,7 +31,7 @@ def memory(kind: Kind, owner: Owner | None, headroom: Headroom) -> Iterator[Advi
     killed = sum(job.state == OUT_OF_MEMORY for job in kind.jobs)
     reason = f"a process then uses at most {headroom.memory_share:.0%} of its limit; above, dask moves results to disk"
     if killed:
-        held = f"; one task held {size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""
+        held = f"; one SLURM task held {size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""
         evidence = f"{some_of(killed, kind)} ran out of memory{held}"
         fits = max(fits, headroom.memory_after_kill * asked)
         reason = f"{headroom.memory_after_kill:g} times what it was, or more by what was seen"
