@@ -93,14 +93,18 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("in_background", [False, True])
 def test_what_ends_batch_jobs_ends_the_recording_in_order(scheduler, tmp_path, number, in_background):
+    def start_as_a_shell_does() -> None:
+        signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
+        if in_background:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     path = tmp_path / "watched.gz"
     process = subprocess.Popen(
         [*PROGRAM, "snapshot", scheduler, "--no-slurm", "--watch", "0.5", "--record", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # As a shell starts what is to run in the background of a script.
-        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
+        preexec_fn=start_as_a_shell_does,
     )
     assert process.stdout is not None
     printed = [from_json(process.stdout.readline()) for _ in range(4)]
