@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Input
 
 from dasktop.collectors.lookups import Answer, BatchScript
 from dasktop.collectors.model import Allocated
@@ -227,6 +228,16 @@ class TestScript:
             assert isinstance(screen.app.screen, JobScriptPage)
             await screen.press("escape")
             assert screen.app.screen is screen.base
+
+    async def test_a_path_can_be_searched_for(self):
+        async with running((80, 24)) as screen:
+            await self.opened(screen, ("cd home", "cd /scratch/ada"))
+            await screen.press("slash", "slash", *"scratch", "slash", *"ada")
+            assert screen.app.screen.query_one(Input).value == "/scratch/ada"
+            await screen.press("enter")
+            assert screen.app.focused is screen.app.screen.query_one(Reading)
+            await screen.press("slash")
+            assert screen.app.focused is screen.app.screen.query_one(Input), "outside the line, the key opens it"
 
     @pytest.mark.parametrize("size", SIZES)
     async def test_any_size(self, size):

@@ -209,6 +209,16 @@ async def test_what_is_typed_right_behind_the_key_is_searched_for(path):
         assert log.base.query_one("SearchLine").pattern == "word"
 
 
+async def test_a_path_can_be_searched_for(path):
+    write(path, "wrote /scratch/ada/out.nc\nline\n")
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[1] == "line")
+        await log.press("slash", *"wrote", "space", "slash", *"scratch", "slash", *"ada")
+        assert log.base.query_one("SearchLine").pattern == "wrote /scratch/ada"
+        await log.press("enter", "slash")
+        assert log.base.query_one("SearchLine").is_open, "outside the line, the key opens it"
+
+
 async def test_a_long_search_tells_how_it_goes_and_is_given_up(path):
     with path.open("wb") as huge:
         huge.truncate(50 * 1024**3)

@@ -71,6 +71,11 @@ class JobScriptPage(Page):
     def _tell(self, text: str, role: Role) -> None:
         self.reading.show(lambda cells: [Line([Piece(self._glyphs.own(line), role)]) for line in wrap(text, cells)])
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the key that opens the search to be typed in it."""
+        del parameters
+        return action != "search" or not self._input.has_focus
+
     def action_search(self) -> None:
         """Let the user type what to search for."""
         self._input.display = True

@@ -235,7 +235,7 @@ class LogScreen(ModalScreen[None]):
         match action:
             case "other_file":
                 return len(self._files) > 1
-            case "back":
+            case "back" | "search":  # in the line that is typed in, their keys are characters
                 return not self._search_line.is_open
             case "next":
                 return bool(self._search_line.pattern) or None
