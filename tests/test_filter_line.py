@@ -90,3 +90,13 @@ async def test_no_key_is_told_that_would_be_typed(size) -> None:
         assert screen.lines_of(KeyLine)[0].split() == ["enter", "keep", "esc", "clear"]
         await screen.press("enter")
         assert "+ more" in screen.lines_of(KeyLine)[0]
+
+
+@pytest.mark.parametrize("typed", ["a{99999999999}", "(" * 600 + "a" + ")" * 600, r"(\w+-?)+!"])
+async def test_whatever_is_typed_is_looked_for(typed: str) -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("slash")
+        line_of(screen).query_one(Input).value = typed
+        await screen.pilot.pause()
+        assert screen.tree[0].strip().startswith(f"nothing matches {typed}"[:60])

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from dasktop.collectors.logs.model import LogEvent, LogPart, LogWish, Page, Rest, Search, Searched, Tail
 from dasktop.collectors.lookups import JobFiles
 from dasktop.collectors.model import Job
-from dasktop.collectors.patterns import compiled
+from dasktop.collectors.patterns import compiled, remark
 from dasktop.tui import figures
 from dasktop.tui.activity import Activity
 from dasktop.tui.keys import help_rows
@@ -184,7 +184,7 @@ class LogScreen(ModalScreen[None]):
         self._searching = None
         part, self._found_part = self._found_part, None
         if told.found_at is None:
-            self._activity.tell(f"{pattern} is nowhere in this file", "waiting")
+            self._activity.tell(f"{pattern} is nowhere in this file{remark(pattern)}", "waiting")
             if self._followed_before_search:
                 self._follow()
             return

@@ -8,6 +8,7 @@ from textual.app import App
 from dasktop.collectors.feed import Feed
 from dasktop.collectors.jobs import has_ended
 from dasktop.collectors.model import Snapshot
+from dasktop.collectors.patterns import remark
 from dasktop.tui.activity import Activity
 from dasktop.tui.header.summary import empty_words
 from dasktop.tui.header.widgets import ColumnHeads
@@ -97,7 +98,8 @@ class TreeDesk:
         self._folds.adapt(self._snapshot, self.table.size.height)
         narrowed = seen(self._snapshot, self.view)
         rows = self._rows(narrowed)
-        words = f"nothing matches {self.view.pattern}" if self.view.pattern else empty_words(self._snapshot)
+        pattern = self.view.pattern
+        words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
         troubles = Troubles(self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
         watched = frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)
