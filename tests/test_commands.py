@@ -129,6 +129,15 @@ async def test_it_fits_and_is_ascii_where_it_has_to_be(size: tuple[int, int], un
         assert commands.highlighted > 0
 
 
+@pytest.mark.parametrize("cells", [1, 5, 12])
+async def test_a_terminal_too_narrow_for_words_holds_nothing_up(cells: int) -> None:
+    async with running((cells, 24)) as screen:
+        await screen.show(everyday())
+        assert len(words_in(await open_palette(screen))) > 10
+        await screen.press("escape")
+        assert screen.app.screen is screen.base
+
+
 async def test_a_remapped_key_is_shown_and_opens_it() -> None:
     async with running() as screen:
         screen.app.set_keymap({"palette": "f2", "sort": "f6"})

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.tui.terminal.text_width import settle, width, wrap
+from dasktop.tui.terminal.text_width import chop, settle, width, wrap
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,9 @@ def test_no_line_is_too_wide_and_nothing_but_spaces_is_lost(text, cells):
     lines = wrap(text, cells)
     assert all(width(line) <= cells for line in lines)
     assert "".join(lines).replace(" ", "") == settle(text).replace(" ", "")
+
+
+@pytest.mark.parametrize("cells", [-5, -1, 0])
+def test_without_room_there_is_an_end_too(cells):
+    assert "".join(wrap("two words", cells)) == "twowords"
+    assert "".join(chop("two words", cells)) == "two words"

@@ -96,7 +96,7 @@ def cut_left(text: str, cells: int) -> str:
 def wrap(text: str, cells: int) -> list[str]:
     """Return the settled text in lines of at most ``cells`` cells, broken between words where that can be."""
     lines: list[str] = []
-    line = ""
+    line, cells = "", max(0, cells)
     for word in settle(text).split(" "):
         if line and width(line) + 1 + width(word) <= cells:
             line = f"{line} {word}"
@@ -114,6 +114,7 @@ def wrap(text: str, cells: int) -> list[str]:
 def chop(text: str, cells: int) -> list[str]:
     """Return the settled text in pieces of at most ``cells`` cells, broken anywhere; at least one."""
     pieces: list[str] = []
+    cells = max(0, cells)
     while width(text) > cells:
         pieces.append(_head(text, cells) or text[:1])
         text = text[len(pieces[-1]) :]
