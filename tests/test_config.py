@@ -162,6 +162,10 @@ class TestFaults:
     def test_one_line_names_the_key(self, text: str, words: str) -> None:
         assert fault(text) == words
 
+    def test_a_number_of_more_digits_than_python_writes(self) -> None:
+        words = "must be a number from 0.5 to 86400, not a number of many digits"
+        assert fault(f"interval = 0x{'f' * 5000}") == f"interval: {words}"
+
     def test_a_column_that_there_is_not(self) -> None:
         assert fault('[view]\nsort = "cpuu"').startswith(
             '[view] sort: there is no column "cpuu"; one of none, name, state'
@@ -225,6 +229,15 @@ class TestKeys:
     )
     def test_no_keys(self, words: str, told: str) -> None:
         assert fault(f'[keys]\nquit = "{words}"') == f"[keys] quit: {told}"
+
+    @pytest.mark.parametrize("key_id", ["leave", "keep_filter", "search_typed", "next_field", "palette"])
+    @pytest.mark.parametrize("key", ["7", "x", "space", "/", "ж", "plus"])
+    def test_the_way_out_of_a_field_is_no_character(self, key_id: str, key: str) -> None:
+        assert "is a character where one types" in fault(f'[keys]\n{key_id} = "f12, {key}"')
+
+    def test_what_is_no_character_is_a_way_out_of_a_field(self) -> None:
+        keys = "leave = 'ctrl+g'\nkeep_filter = 'f2, down'\nsearch_typed = 'alt+enter'\nprevious_field = 'up, f11'"
+        assert config(f"[keys]\n{keys}").faults == ()
 
     def test_no_id(self) -> None:
         assert fault('[keys]\nrefesh = "u"') == "[keys] refesh: there is no such key; did you mean [keys] refresh?"

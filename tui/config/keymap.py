@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 
 from dasktop.tui.config.values import WrongValueError, said
-from dasktop.tui.keys.names import named, shown
+from dasktop.tui.keys.names import is_typed, named, shown
 from dasktop.tui.keys.table import KEYS, TOGETHER, Keymap, keys_of
 
 _FIXED = frozenset({"ctrl+c", "ctrl+l", "ctrl+z", "tab", "shift+tab"})
 """Bound without an id, everywhere; but for what has them by default."""
+_WHERE_ONE_TYPES = frozenset({"leave", "keep_filter", "search_typed", "next_field", "previous_field", "palette"})
+"""The ways out of a field: as a character, they could not be typed any more, or one could not leave."""
 
 
 def read_keys(value: object, of: str = "") -> str:
@@ -22,9 +24,12 @@ def read_keys(value: object, of: str = "") -> str:
     if not isinstance(value, str):
         raise WrongValueError(f'must be a key in quotes, or several: "/, f7"; not {said(value)}')
     taken = _FIXED.difference(keys_of(of, {}) if of in KEYS else ())
-    return written(
-        ",".join(_read_key(words, taken) for words in (["comma"] if value.strip() == "," else value.split(",")))
-    )
+    keys = [_read_key(words, taken) for words in (["comma"] if value.strip() == "," else value.split(","))]
+    for key in filter(is_typed, keys if of in _WHERE_ONE_TYPES else ()):
+        raise WrongValueError(
+            f"{said(_written(key))} is a character where one types; keys such as f2 and ctrl+x are not"
+        )
+    return written(",".join(keys))
 
 
 def _read_key(words: str, taken: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from dasktop.collectors.text import clean, clean_line
 Name = TypeVar("Name", bound=str)
 
 _LONGEST_SAID = 60
+_LONGEST_WRITTEN = 10**1000
 
 
 class WrongValueError(Exception):
@@ -91,6 +92,8 @@ def said(value: object) -> str:
             return "a section"
         case list() | tuple():
             return "a list"
+        case int() if abs(value) >= _LONGEST_WRITTEN:  # Python writes out no number of thousands of digits
+            return "a number of many digits"
         case bool() | int() | float() | str():
             return short(toml(value))
         case _:

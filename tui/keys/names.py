@@ -22,6 +22,7 @@ _SHOWN = {
     "less_than_sign": "<",
     "greater_than_sign": ">",
 }
+_ARROWS = ("up", "down", "left", "right")
 _NAMED = {words.lower(): key for key, words in _SHOWN.items()} | {
     "return": "enter",
     "del": "delete",
@@ -48,6 +49,11 @@ def shown(key: str) -> str:
     except KeyError:
         return key
     return character if character.isprintable() and not character.isspace() else key
+
+
+def is_typed(key: str) -> bool:
+    """Tell whether a key, where one types, is a character."""
+    return key == "space" or (key not in _ARROWS and len(shown(key)) == 1)
 
 
 def named(words: str) -> str:
