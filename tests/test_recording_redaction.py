@@ -298,6 +298,13 @@ def test_names_can_be_learnt_beforehand():
     assert "will" not in redactor.redacted(with_text("will it start")).findings[0].message
 
 
+def test_names_that_are_empty():
+    shown = snapshot([job("1", [task([worker("", threads=(thread(name=""),))])], name="", nodes=("",))])
+    redactor = Redactor()
+    redactor.redacted(shown)
+    assert redactor.redacted(with_text("ada waits")).findings[0].message == "user1 waits"
+
+
 def test_who_watches_from_where_is_no_secret_to_it():
     shown = snapshot([], sources=(source("slurm.queue", error="page of home: no right, on login.home"),))
     redacted = Redactor("page", "login.home").redacted(shown)

@@ -84,6 +84,8 @@ class Pseudonyms:
 
     def worker(self, name: str) -> str:
         """Return what stands for a worker or for the cluster; numbers behind the name stay, and the usual name."""
+        if not name:
+            return name
         if "://" in name:
             return self.address(name)
         word, numbers = _parts(_NUMBERED, name)
