@@ -425,3 +425,39 @@ def test_the_json_is_as_the_schema_says():
     jsonschema.validate(json, schema)
     assert json["report_version"] == 1
     jsonschema.validate(msgspec.json.decode(report_json(tally(look([], 0)))), schema)
+
+
+def test_what_only_another_scheduler_would_know_was_not_observed():
+    """Two clusters of one user, 300 s each watched: what runs in the other one's job, nobody asks meanwhile."""
+    one, other = Life("1", cpus=12), Life("2", cpus=12)
+
+    def seen(now: float) -> Snapshot:
+        is_first = now < 300
+        shown = look((one, other), now)
+        jobs = [
+            told if (told.job_id == "1") is is_first else replace(told, tasks=(), evidence=()) for told in shown.jobs
+        ]
+        address = f"tcp://10.0.0.{1 if is_first else 2}:8786"
+        return replace(shown, jobs=tuple(jobs), cluster=replace(shown.cluster, scheduler_address=address))
+
+    report = tally(*(seen(10.0 * number) for number in range(61)))
+    assert [job.job_id for job in report.jobs] == ["1", "2"]
+    for job in report.jobs:
+        hours = job.core_hours
+        assert hours.granted == about(2)
+        assert hours.used == pytest.approx(0.95, rel=0.02)
+        assert hours.unobserved == pytest.approx(1, rel=0.02)
+        assert not hours.waiting_for_first_worker
+        assert not hours.without_workers
+        assert job.observed_seconds == pytest.approx(300, abs=5)
+    assert report.observed_seconds == 600
+    assert report.totals.core_hours.unobserved == about(2)
+
+
+def test_a_scheduler_that_was_started_anew_is_the_jobs_own_too():
+    life = Life(first_worker=0)
+    shown = [
+        replace(told, cluster=replace(told.cluster, scheduler_address=f"tcp://10.0.0.{1 + index // 30}:8786"))
+        for index, told in enumerate(watch([life], 600, 10))
+    ]
+    assert tally(*shown).jobs[0].core_hours.unobserved == 0

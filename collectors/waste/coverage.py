@@ -1,11 +1,13 @@
 """Which stretches of time were observed. Pure; times are seconds since 1970."""
 
+from collections.abc import Iterable
+
 
 class Coverage:
     """A set of stretches, added in order. One after the other becomes one; a gap costs two numbers."""
 
-    def __init__(self) -> None:
-        self._stretches: list[tuple[float, float]] = []
+    def __init__(self, parts: "Iterable[Coverage]" = ()) -> None:
+        self._stretches: list[tuple[float, float]] = sorted(stretch for part in parts for stretch in part._stretches)
 
     def add(self, begin: float, end: float) -> None:
         """Note that this stretch was observed."""

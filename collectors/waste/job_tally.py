@@ -30,8 +30,8 @@ class JobTally:
     """
 
     def __init__(self, job: Job, track: Track) -> None:
-        self.is_of_cluster = False
-        """Whether some snapshot has shown it to be the cluster's."""
+        self.schedulers: set[str | None] = set()
+        """By whose clusters it was counted as their own: what its workers do, only they know."""
         self.is_running = False
         """Whether it has started and not ended."""
         self.is_suspended = False
@@ -46,6 +46,11 @@ class JobTally:
         self._max_rss_bytes: int | None = None
         self._slurm_tasks = 0
         self._several_workers = self._several_tasks = self._several_cpu_percent = 0.0
+
+    @property
+    def is_of_cluster(self) -> bool:
+        """Whether some snapshot has shown it to be the cluster's."""
+        return bool(self.schedulers)
 
     @property
     def cpus(self) -> int | None:
@@ -77,7 +82,6 @@ class JobTally:
         self._note_steps(job)
 
     def _take_in(self, job: Job) -> None:
-        self.is_of_cluster = self.is_of_cluster or bool(job.evidence)
         self.is_running = _is_running(job)
         self.is_suspended = job.state == _SUSPENDED
         if job.state is None:

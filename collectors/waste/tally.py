@@ -1,5 +1,6 @@
 """Takes in snapshots one by one, oldest first, and tells what became of the hours. Pure, and bounded in memory."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -54,7 +55,8 @@ class Tally:
         self._skipped = skipped
         self._longest_gap_seconds = max(_LEAST_GAP_SECONDS, _GAP_IN_INTERVALS * usual_seconds)
         self._jobs: dict[str, JobTally] = {}
-        self._coverage = Coverage()
+        self._coverages: defaultdict[str | None, Coverage] = defaultdict(Coverage)
+        """By scheduler: who goes over to another one has both in a recording, one after the other."""
         self._highest = Load(threads_busy=None)
         self._jobs_at_once = 0
         self._count = 0
@@ -117,9 +119,7 @@ class Tally:
         self._settle(now)
         owner = snapshot.cluster.owner
         tallies = [tally for tally in self._jobs.values() if tally.is_of_cluster]
-        jobs = tuple(
-            sorted((tally.report(self._coverage, self._longest_gap_seconds, now) for tally in tallies), key=_by_start)
-        )
+        jobs = tuple(sorted((self._of_job(tally, now) for tally in tallies), key=_by_start))
         totals = self._totals(jobs)
         return Report(
             report_version=REPORT_VERSION,
@@ -130,12 +130,16 @@ class Tally:
             snapshots=self._count,
             snapshots_skipped=self._skipped,
             longest_gap_seconds=self._longest_gap_seconds,
-            observed_seconds=self._coverage.seconds(),
+            observed_seconds=Coverage(self._coverages.values()).seconds(),
             totals=totals,
             advice=advise(jobs, totals, owner),
             jobs=jobs,
             series=self._series(),
         )
+
+    def _of_job(self, tally: JobTally, now: float) -> JobReport:
+        coverage = Coverage(self._coverages[scheduler] for scheduler in tally.schedulers)
+        return tally.report(coverage, self._longest_gap_seconds, now)
 
     def _settle(self, until: float) -> None:
         """Take the held snapshot for what was until then. Once more, it counts only from where it was settled last."""
@@ -145,6 +149,7 @@ class Tally:
         self._held = snapshot, until
         now, seconds = snapshot.taken_at.timestamp(), until - since
         is_observed = any(source.name == "dask" and source.state == "ok" for source in snapshot.sources)
+        scheduler = snapshot.cluster.scheduler_address
         pieces = self._grid.pieces(since, until) if is_observed else []
         all_workers, running, cpus, memory = Load(), 0, 0, 0
         for job in snapshot.jobs:
@@ -152,8 +157,10 @@ class Tally:
             if tally is None:
                 tally = self._jobs[job.job_id] = JobTally(job, self._grid.track())
             tally.note(job, now)
+            if job.evidence:
+                tally.schedulers.add(scheduler)
             if tally.is_suspended:
-                tally.suspend(seconds, is_observed=is_observed)
+                tally.suspend(seconds, is_observed=is_observed and scheduler in tally.schedulers)
                 continue
             if is_observed:
                 load = load_of(workers_of(job))
@@ -166,7 +173,7 @@ class Tally:
                 memory += tally.memory_bytes or 0
         self._jobs_at_once = max(self._jobs_at_once, running)
         if is_observed:
-            self._coverage.add(since, until)
+            self._coverages[scheduler].add(since, until)
             self._highest.raise_to(all_workers)
             used = (all_workers.cpu_percent or 0.0) / 100, all_workers.memory_bytes or 0
             self._track.add(pieces, cpus, used[0], memory, used[1])

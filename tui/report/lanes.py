@@ -113,10 +113,12 @@ def _kind(job: JobReport, series: Series, index: int) -> str:
         return "unobserved"
     lane = job.lane
     if lane is None or index < lane.first_step:
-        return "waiting_for_first_worker"
+        return "waiting_for_first_worker" if job.core_hours.waiting_for_first_worker else "unobserved"
     place = index - lane.first_step
-    has_workers = place < len(lane.cpu_percent) and lane.cpu_percent[place] is not None
-    return "idle" if has_workers else "without_workers"
+    if place < len(lane.cpu_percent) and lane.cpu_percent[place] is not None:
+        return "idle"
+    # Where none of its time was without workers, it was another scheduler that was observed then.
+    return "without_workers" if job.core_hours.without_workers else "unobserved"
 
 
 def _mean(job: JobReport, left: float, right: float, y: float, height: float) -> Iterator[str]:
