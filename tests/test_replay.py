@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,23 @@ def test_seeking(played):
     assert played.shown() == 123
     played.feed.seek_to(TAKEN_AT - timedelta(days=9))
     assert played.shown() == 0
+
+
+def test_there_is_nothing_behind_the_end_of_all_time(tmp_path):
+    last = datetime.max.replace(tzinfo=UTC)
+    path = tmp_path / "edited.ndjson"
+    write_all(
+        str(path),
+        [replace(LIFE[0], taken_at=last - timedelta(seconds=seconds)) for seconds in (60, 30, 0)],
+        redact=False,
+    )
+    played = Played(path)
+    played.opened()
+    for seconds, number in ((600, 3), (-1e13, 1), (1e13, 3)):
+        played.feed.seek_by(seconds)
+        played.next(Snapshot)
+        assert played.position.number == number
+    played.feed.stop()
 
 
 def test_to_the_next_finding_and_back(played):

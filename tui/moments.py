@@ -10,20 +10,28 @@ from dasktop.tui.figures import UNKNOWN, plural
 _DAY_SECONDS = 86400
 
 
+def local(moment: datetime) -> datetime:
+    """Return a moment in the viewer's time zone; one at the end of all time (of an edited file), as it is."""
+    try:
+        return moment.astimezone()
+    except OverflowError:
+        return moment
+
+
 def zone(now: datetime) -> str:
     """Return the name of the viewer's time zone: ``CET``."""
-    return now.astimezone().tzname() or "local time"
+    return local(now).tzname() or "local time"
 
 
 def moment(at: datetime | None, now: datetime) -> str:
     """Return ``14:05 today``, ``23:10 on Fri 21 Nov``; with the year where that is another one."""
     if at is None:
         return UNKNOWN
-    local, today = at.astimezone(), now.astimezone()
-    days = (local.date() - today.date()).days
+    then, today = local(at), local(now)
+    days = (then.date() - today.date()).days
     day = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
-    year = "" if local.year == today.year else f" {local.year}"
-    return f"{local:%H:%M} {day or f'on {local:%a} {local.day} {local:%b}{year}'}"
+    year = "" if then.year == today.year else f" {then.year}"
+    return f"{then:%H:%M} {day or f'on {then:%a} {then.day} {then:%b}{year}'}"
 
 
 def span(seconds: float) -> str:

@@ -6,6 +6,7 @@ from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, Worker
 from dasktop.tui.boxes.finding_words import words
 from dasktop.tui.header.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
+from dasktop.tui.moments import local
 from dasktop.tui.staleness import with_stale_workers
 from dasktop.tui.terminal.glyphs import glyphs
 from dasktop.tui.terminal.text_width import settle, wrap
@@ -53,7 +54,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
 
 def _header(snapshot: Snapshot) -> list[str]:
     """Return the lines above the tree, but for the totals."""
-    moment = f"{snapshot.taken_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    moment = f"{local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"
     sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
     problems = [f" ! {text}" for text in problem_words(snapshot)]
     title = " · ".join(title_words(snapshot).values())

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from dasktop.collectors.errors import RecordingError
@@ -182,7 +182,7 @@ class ReplayFeed:
             return
         began_at, began_with = self._since
         moment = began_with + (monotonic() - began_at) * self._speed
-        due = self._recording.index_at(self._first + timedelta(seconds=moment))
+        due = self._recording.index_at(_after(self._first, moment))
         if due > self._index:
             self._show(due, goes_on=True)
 
@@ -213,7 +213,7 @@ class ReplayFeed:
         self._show(index, direction)
 
     def _seek_by(self, seconds: float) -> None:
-        index = self._recording.index_at(self._recording.moment(self._index) + timedelta(seconds=seconds))
+        index = self._recording.index_at(_after(self._recording.moment(self._index), seconds))
         direction = 1 if seconds > 0 else -1
         self._show(index if index != self._index else index + direction, direction)
 
@@ -279,3 +279,11 @@ class ReplayFeed:
     def _hand_over(self, event: Event) -> None:
         if not self._is_stopped:
             self._deliver(event)
+
+
+def _after(moment: datetime, seconds: float) -> datetime:
+    """Return a moment so much later, or earlier; there is none behind the end of all time, nor before its beginning."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)

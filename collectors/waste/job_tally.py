@@ -1,13 +1,13 @@
 """What is known of one job so far: its latest state, its runs, and the highest that it used. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dasktop.collectors.jobs import ended_badly, has_ended, is_pending
 from dasktop.collectors.model import Fate, Job
 from dasktop.collectors.waste.coverage import Coverage
 from dasktop.collectors.waste.grid import Pieces, Track
 from dasktop.collectors.waste.hours import NOTHING, hours_of, sum_of, sum_of_known, use_of
-from dasktop.collectors.waste.load import Load, higher, sane
+from dasktop.collectors.waste.load import Load, higher, moment, sane
 from dasktop.collectors.waste.model import JobReport, Lane, SeveralTasks
 from dasktop.collectors.waste.run import Run
 
@@ -227,4 +227,4 @@ def _is_running(job: Job) -> bool:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds)

@@ -6,6 +6,7 @@ beyond anything that there is, is taken for unknown.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from dasktop.collectors.model import Worker
@@ -14,6 +15,7 @@ from dasktop.collectors.waste.model import Peaks
 Number = TypeVar("Number", int, float)
 
 _BEYOND = 1e18
+_LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
@@ -114,6 +116,11 @@ def load_of(workers: Iterable[Worker]) -> Load:
 def sane(value: int | None) -> int | None:
     """Return a count, unless it can't be one."""
     return value if value is not None and 0 <= value < _BEYOND else None
+
+
+def moment(seconds: float) -> datetime:
+    """Return when that is, in seconds since 1970; the end of all time is not exact, and may lie behind it."""
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
 def higher(one: Number | None, other: Number | None) -> Number | None:

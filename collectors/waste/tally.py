@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
@@ -13,7 +13,7 @@ from dasktop.collectors.waste.fit import advise
 from dasktop.collectors.waste.grid import Grid
 from dasktop.collectors.waste.hours import sum_of, sum_of_known
 from dasktop.collectors.waste.job_tally import JobTally
-from dasktop.collectors.waste.load import Load, higher, load_of, sane
+from dasktop.collectors.waste.load import Load, higher, load_of, moment, sane
 from dasktop.collectors.waste.model import REPORT_VERSION, JobReport, Report, Series, Totals
 
 _OF_JOBS = """
@@ -203,7 +203,7 @@ class Tally:
         cpus_granted, cpus_used = (self._track.means(place, steps, digits=3) for place in (0, 1))
         memory_granted, memory_used = (self._track.means(place, steps, digits=0) for place in (2, 3))
         return Series(
-            begins_at=datetime.fromtimestamp(self._grid.begin, UTC),
+            begins_at=moment(self._grid.begin),
             step_seconds=self._grid.step_seconds,
             cpus_granted=cpus_granted,
             cpus_used=cpus_used,

@@ -19,6 +19,7 @@ def sparkline(points: Sequence[float | None], cells: int, glyphs: Glyphs, top: f
     full = top or max((point for point in shown if point is not None), default=0)
     highest = len(glyphs.levels) - 1
     return "".join(
-        " " if point is None else glyphs.levels[round(highest * min(1.0, point / full)) if full > 0 else 0]
+        # Of an edited file, a point may be below 0, or as endless as what is full.
+        " " if point is None else glyphs.levels[round(highest * min(1.0, max(0.0, point / full))) if full > 0 else 0]
         for point in shown
     ).rjust(max(0, cells))

@@ -7,6 +7,7 @@ from dasktop.collectors.model import Snapshot, Source, SourceState, Totals
 from dasktop.tui import figures
 from dasktop.tui.header.bars import bar
 from dasktop.tui.header.sparkline import sparkline
+from dasktop.tui.moments import local
 from dasktop.tui.terminal.glyphs import Glyphs
 from dasktop.tui.terminal.text_width import cut, settle, width
 from dasktop.tui.tree.columns import FULL_PERCENT, Piece, Role
@@ -103,7 +104,7 @@ def _replay_words(snapshot: Snapshot | None) -> dict[str, str]:
     """Return that this isn't live, and of when it is."""
     if snapshot is None:
         return {"replay": "replay"}
-    return {"replay": f"replay of {snapshot.taken_at.astimezone():%Y-%m-%d %H:%M:%S}"}
+    return {"replay": f"replay of {local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"}
 
 
 def _jobs(running: int, pending: int) -> str:

@@ -6,6 +6,7 @@ from textual import events
 from textual.message import Message
 
 from dasktop.collectors.recording.position import Mark, ReplayPosition
+from dasktop.tui.moments import local
 from dasktop.tui.terminal.glyphs import Glyphs
 from dasktop.tui.terminal.lines import Lines
 from dasktop.tui.terminal.text_width import cut, width
@@ -107,7 +108,7 @@ def _sign(mark: Mark) -> Piece:
 
 
 def _ends(position: ReplayPosition) -> tuple[str, str]:
-    begins, ends = position.begins_at.astimezone(), position.ends_at.astimezone()
+    begins, ends = local(position.begins_at), local(position.ends_at)
     form = "%H:%M:%S" if ends - begins < timedelta(days=1) else "%d %b %H:%M"
     return f" {begins:{form}} ", f" {ends:{form}}  {_counted(position)} "
 

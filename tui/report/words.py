@@ -1,12 +1,11 @@
 """What a report says in words, the same in the text and on the page. Pure."""
 
-from datetime import datetime
 from typing import NamedTuple
 
 from dasktop.collectors.scaling.words import counted
 from dasktop.collectors.waste.model import Hours, JobReport, Report
 from dasktop.tui.figures import UNKNOWN, percent, percent_text
-from dasktop.tui.moments import span
+from dasktop.tui.moments import local, span
 
 _WORTH_A_WORD = 0.005
 
@@ -86,14 +85,6 @@ def job_label(job: JobReport) -> str:
     if job.array_job_id is not None and job.array_task_id is not None:
         return f"{job.array_job_id}_{job.array_task_id}"
     return job.job_id
-
-
-def local(moment: datetime) -> datetime:
-    """Return a moment in the viewer's time zone; one at the end of all time (of an edited file), as it is."""
-    try:
-        return moment.astimezone()
-    except OverflowError:
-        return moment
 
 
 def amount(hours: float | None, beside: float | None = None) -> str:

@@ -4,6 +4,7 @@ CPU and memory are shares: a job's of its allocation, a worker's of its threads 
 its workers' together, a thread's of one core. Values are rounded here, so equal cells mean that nothing is to be drawn.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, worke
 from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
 from dasktop.tui import figures
 from dasktop.tui.figures import UNKNOWN
+from dasktop.tui.moments import local
 from dasktop.tui.tree.column_table import ColumnName
 from dasktop.tui.tree.rows import Row
 
@@ -179,10 +181,10 @@ def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") 
 
 def _clock(moment: datetime, now: datetime) -> str:
     """Return a coming moment in local time; from tomorrow on with its day."""
-    local, today = moment.astimezone(), now.astimezone().date()
-    if local.date() == today:
-        return f"{local:%H:%M}"
-    return f"{local:%a %H:%M}" if local.date() - today < timedelta(days=7) else f"{local:%Y-%m-%d}"
+    then, today = local(moment), local(now).date()
+    if then.date() == today:
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if then.date() - today < timedelta(days=7) else f"{then:%Y-%m-%d}"
 
 
 def _nodes(nodes: tuple[str, ...]) -> str:
@@ -291,9 +293,9 @@ def _mark(best: tuple[Evidence, ...]) -> str:
 
 
 def _sum(values: Iterable[float | None]) -> int | None:
-    """Return the sum of what is known, or ``None`` where nothing is."""
+    """Return the sum of what is known, or ``None`` where nothing is, or it is beyond all numbers."""
     known = [value for value in values if value is not None]
-    return round(sum(known)) if known else None
+    return round(total) if known and math.isfinite(total := sum(known)) else None
 
 
 def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
