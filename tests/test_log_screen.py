@@ -219,6 +219,36 @@ async def test_a_path_can_be_searched_for(path):
         assert log.base.query_one("SearchLine").is_open, "outside the line, the key opens it"
 
 
+async def test_what_was_found_is_not_pointed_out_in_another_file_of_that_name(path):
+    write(path, "a needle\n" + numbered(10))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[0] == "a needle")
+        await log.press("slash", *"needle", "enter")
+        await log.until(lambda: log.base.query_one(LogView).hit == 0)
+        await log.press("G")
+        await log.until(lambda: "following" in log.title[0])
+        path.write_text("written anew\n")
+        await log.until(lambda: log.shown[0] == "written anew")
+        assert log.base.query_one(LogView).hit is None
+
+
+async def test_a_search_in_a_file_that_goes_away_is_over(path):
+    write(path, numbered(30_000))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 29999")
+        await log.press("k")
+        path.unlink()
+        await log.press("slash", *"nowhere", "enter")
+        await log.until(lambda: "there is no such file" in log.words)
+        write(path, numbered(30_000))
+        held_from = log.base._held.start
+        for _ in range(100):
+            await log.press("pageup")
+        await log.until(lambda: log.base._held.start < held_from)
+        await log.press("escape")
+        assert not isinstance(log.app.screen, LogScreen), "nothing is left to be given up"
+
+
 async def test_a_long_search_tells_how_it_goes_and_is_given_up(path):
     with path.open("wb") as huge:
         huge.truncate(50 * 1024**3)

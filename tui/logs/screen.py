@@ -143,6 +143,7 @@ class LogScreen(ModalScreen[None]):
         awaited, self._awaited = self._awaited, None
         if part.problem is not None:
             self._has_problem = True
+            self._searching = self._found_part = None
             self._say(problem_words(part, self._job))
             return
         if self._searching is not None:  # shown when it is told what was found in it

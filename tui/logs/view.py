@@ -90,6 +90,8 @@ class LogView(Widget, can_focus=True):
             Our words, shown where there are no lines.
         """
         top = self._top
+        if window.edition != self._window.edition:
+            self._hit = None  # another line may begin there now
         self._window, self._message = window, message
         if at_end:
             self._set_top(self._rows.last_top(self.size.height))
