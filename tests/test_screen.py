@@ -225,6 +225,19 @@ class TestKeys:
             assert screen.feed.watched == []
             assert "104 workers" in screen.lines_of(Activity)[0]
 
+    async def test_nor_those_that_come_after_the_key(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job("1", 0)]))
+            await screen.press("4")
+            assert len(screen.feed.watched[-1]) == 4
+            await screen.press("j", "j", "left", "right")
+            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(26)]))
+            assert len(screen.feed.watched[-1]) == 1, "the one that was unfolded by itself"
+            assert "too many workers" in screen.lines_of(Activity)[0]
+            await screen.press("escape")
+            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
+            assert screen.base.query_one(Activity).size.height == 0, "told once"
+
     async def test_a_click_on_a_column_sorts_by_it_and_another_the_other_way_round(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job(str(number + 1), number, 2) for number in range(3)]))

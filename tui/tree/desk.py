@@ -98,11 +98,14 @@ class TreeDesk:
         self._folds.adapt(self._snapshot, self.table.size.height)
         narrowed = seen(self._snapshot, self.view)
         rows = self._rows(narrowed)
+        if len(_unfolded_workers(rows)) > _MOST_WORKERS_UNFOLDED_AT_ONCE and self._folds.fold_threads():
+            self._activity.tell("there are too many workers now to ask all for their threads", "waiting")
+            rows = self._rows(narrowed)
         pattern = self.view.pattern
         words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
         troubles = Troubles(self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
-        watched = frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)
+        watched = _unfolded_workers(rows)
         if watched != self._watched:
             self._watched = watched
             self._feed.watch_threads(watched)
@@ -241,3 +244,8 @@ class TreeDesk:
         """The marked jobs or, where none is, the selected row's."""
         selected = self.table.selected_job_id
         return sorted(self.marked) or ([selected] if selected is not None else [])
+
+
+def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
+    """Return the addresses of the workers whose threads show."""
+    return frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)

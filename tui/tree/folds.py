@@ -48,6 +48,11 @@ class Folds:
         self._level = level
         self._is_frozen = True
 
+    def fold_threads(self) -> bool:
+        """Fold those workers that nobody unfolded one by one; return whether there may have been any."""
+        were_shown, self._level = self._level == THREADS, min(self._level, WORKERS)
+        return were_shown
+
     def freeze(self) -> None:
         """Let nothing fold by itself from now on."""
         self._is_frozen = True
