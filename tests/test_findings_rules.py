@@ -422,11 +422,26 @@ def test_few_threads_may_be_enough(enough):
 # -- time
 
 
+def test_threads_of_which_nobody_tells_are_not_too_few():
+    few = replace(healthy_job("4709"), allocated=Allocated(cpus=40, memory_bytes=16 * GIB, gpus=None))
+    workers = [worker for task in few.tasks for worker in task.workers]
+    untold = [replace(workers[0], nthreads=None), *workers[1:]]
+    assert over(300, seen([few])) == ["threads-undersubscribed"]
+    assert over(300, seen([with_workers(few, untold)])) == []
+
+
 def test_walltime_ending():
     (found,) = watch(seen([healthy_job(time_left_seconds=299)]))
     assert (found.code, found.severity, found.job_id) == ("walltime-ending", "warning", "4709")
     assert found.message == "job 4709 ends in 4 min with 12 tasks running and 16 waiting"
     assert codes(seen([healthy_job(time_left_seconds=301)])) == []
+
+
+def test_walltime_ending_where_nobody_tells_of_tasks():
+    for values in ({"executing": None, "queued": None}, {"executing": 0, "queued": None}):
+        (found,) = watch(seen([replace(one(**values), time_left_seconds=200)]))
+        assert (found.code, found.severity) == ("walltime-ending", "warning")
+        assert found.message == "job 4709 ends in 3 min with workers in it"
 
 
 def test_walltime_ending_without_tasks_is_worth_a_word():

@@ -66,7 +66,7 @@ def threads_undersubscribed(scene: Scene) -> Iterator[Suspicion]:
     """Suspect jobs whose workers can't use their CPUs: few threads, none of which uses several CPUs."""
     for job in scene.running:
         workers, cpus = list(workers_of(job)), job.allocated.cpus
-        threads = _threads(job)
+        threads = _threads(job) if all(worker.nthreads is not None for worker in workers) else None
         if not cpus or not threads or job.allocated.gpus or len(workers) < (job.workers_expected or 0):
             continue
         share = scene.thresholds.threads_undersubscribed_percent

@@ -22,10 +22,12 @@ def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
         running, waiting = tasks_of(job)
         tasks = [counted(running, "task") + " running"] if running else []
         tasks += [f"{waiting:,} waiting" if running else counted(waiting, "task") + " waiting"] if waiting else []
+        is_empty = not tasks and _tells_tasks(job)
+        what = " and ".join(tasks) or ("no task" if is_empty else "workers in it")
         yield Suspicion(
-            severity="warning" if running or waiting else "info",
+            severity="info" if is_empty else "warning",
             job_id=job.job_id,
-            message=f"{named(job)} ends in {within(left)} with {' and '.join(tasks) if tasks else 'no task'}",
+            message=f"{named(job)} ends in {within(left)} with {what}",
             advice=f"dasktop scale --release {shown_id(job)} moves its results first",
         )
 
@@ -88,6 +90,11 @@ def _once_let_go(stranded: int) -> str:
     if not stranded:
         return ""
     return f", once the client that holds the futures has let go of {counted(stranded, 'result')}"
+
+
+def _tells_tasks(job: Job) -> bool:
+    """Whether it is known of all workers what they have to do."""
+    return all(worker.executing is not None and worker.queued is not None for worker in workers_of(job))
 
 
 def _for(scene: Scene, job_id: str | None) -> str:
