@@ -1,6 +1,8 @@
 """A report as a page: it is whole and well-formed, fetches nothing, and takes no text from outside for markup."""
 
 import re
+import time
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -190,6 +192,26 @@ def test_an_axis_of_time_names_some_moments(begin, length):
     assert len(ticks) <= 11
     assert all(100.0 <= x <= 900.0 for x, _ in ticks)
     assert length < 2 or ticks
+
+
+@pytest.mark.parametrize(
+    ("begin", "skipped"),
+    [(datetime(2025, 10, 25, 20, tzinfo=UTC), ""), (datetime(2026, 3, 28, 21, tzinfo=UTC), "02:00")],
+)
+def test_times_of_day_are_those_of_the_clock_when_it_was_changed(begin, skipped, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    hours = 7
+    axis = TimeAxis(begin.timestamp(), begin.timestamp() + hours * 3600, 0.0, float(hours))
+    try:
+        ticks = [(begin + timedelta(hours=x), name) for x, name in axis.ticks()]
+        clock = [f"{at.astimezone():%H:%M}" for at, _ in ticks]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [name for _, name in ticks if ":" in name] == [told for told in clock if told != "00:00"]
+    assert "03:00" in clock
+    assert not skipped or skipped not in clock
 
 
 @given(st.floats(0, 1e15))

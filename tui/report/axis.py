@@ -32,12 +32,15 @@ class TimeAxis(NamedTuple):
         step = next((step for step in _STEPS_SECONDS if length / step <= most), None)
         if step is None:
             step = _DAY_SECONDS * ceil(length / _DAY_SECONDS / most)
-        first = local(datetime.fromtimestamp(self.begin, UTC))
+        # Without an offset from UTC: clocks may change between two ticks.
+        first = local(datetime.fromtimestamp(self.begin, UTC)).replace(tzinfo=None)
         midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
         passed = ceil((first - midnight).total_seconds() / step) * step
-        with suppress(OverflowError):  # the end of all time, of an edited file
-            while (moment := midnight + timedelta(seconds=passed)).timestamp() <= self.end:
-                yield self.x(moment.timestamp()), f"{moment:{_form(step, passed)}}"
+        with suppress(OverflowError, ValueError):  # the end of all time, of an edited file
+            while (at := (midnight + timedelta(seconds=passed)).timestamp()) <= self.end:
+                told = midnight + timedelta(seconds=passed)
+                if at >= self.begin and datetime.fromtimestamp(at) == told:
+                    yield self.x(at), f"{told:{_form(step, passed)}}"
                 passed += step
 
 
