@@ -138,6 +138,16 @@ async def test_a_terminal_too_narrow_for_words_holds_nothing_up(cells: int) -> N
         assert screen.app.screen is screen.base
 
 
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "up", "down", "home", "end"])
+async def test_where_the_list_has_no_room_its_keys_do_nothing(key: str) -> None:
+    async with running((5, 10)) as screen:
+        await screen.show(everyday())
+        await open_palette(screen)
+        await screen.press(key, "escape")
+        assert screen.app.is_running
+        assert not isinstance(screen.app.screen, CommandBox)
+
+
 async def test_a_remapped_key_is_shown_and_opens_it() -> None:
     async with running() as screen:
         screen.app.set_keymap({"palette": "f2", "sort": "f6"})

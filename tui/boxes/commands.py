@@ -1,6 +1,7 @@
 """The command palette: what keys do, by name, and what has no key. Textual's own, with our commands only."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
@@ -90,6 +91,14 @@ class CommandBox(CommandPalette):
 
     def __init__(self) -> None:
         super().__init__([Commands], placeholder="")
+
+    def _action_command_list(self, action: str) -> None:
+        """Move in the list; Textual (8.2, ``OptionList._move_page``) fails in one that is not laid out yet, or never.
+
+        That is so while the terminal is too narrow, and for a moment behind each key that is typed.
+        """
+        with suppress(KeyError):
+            super()._action_command_list(action)
 
     def on_mount(self) -> None:
         """Look like our other boxes."""
