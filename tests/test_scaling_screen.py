@@ -1,5 +1,6 @@
 """The scaling keys on the screen: what they plan, when they ask, and what they hand to the feed."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -499,6 +500,18 @@ class TestAdapt:
             await screen.press("a")
             assert [field.value for field in screen.app.screen.query(Input)] == ["1", "5"]
             assert "these bounds already" in text_of(screen)
+
+    async def test_bounds_without_end_can_be_seen_and_changed(self) -> None:
+        """As of ``cluster.adapt(maximum=sys.maxsize)``."""
+        async with running() as screen:
+            await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=sys.maxsize)))
+            await screen.press("a")
+            assert "is no whole number" in text_of(screen)
+            await screen.show(news(2))
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, AdaptForm)
+            await screen.press("tab", "ctrl+u", "5", "enter")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=5)
 
     async def test_no_upper_bound(self) -> None:
         async with running() as screen:

@@ -160,9 +160,8 @@ class TargetForm(Box[Target | None]):
 
     def _show_plan(self) -> ScalePlan | None:
         """Show the plan for the target, or for leaving all as it is."""
-        target = self._target or self.present_target()
         try:
-            plan = self._plan(self._snapshot, target)
+            plan = self._plan(self._snapshot, self._target or self.present_target())
         except PlanError as error:
             self._show(error)
             return None
