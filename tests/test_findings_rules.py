@@ -450,6 +450,18 @@ def test_walltime_ending_without_tasks_is_worth_a_word():
     assert (found.severity, found.message) == ("info", "job 4709 ends in less than a minute with no task")
 
 
+def test_walltime_ending_where_results_could_go_nowhere():
+    ending = replace(healthy_job("4709"), time_left_seconds=200)
+    with_results = with_workers(ending, healthy_workers(stored=5))
+    (found,) = watch(seen([with_results]))
+    assert found.advice == (
+        "no other worker could take over its 20 results: "
+        "start one job more, then dasktop scale --release 4709 moves them"
+    )
+    (found,) = watch(seen([with_results, with_workers(job("4710"), healthy_workers(1))]))
+    assert found.advice == "dasktop scale --release 4709 moves its results first"
+
+
 def test_a_short_job_is_not_always_about_to_end():
     assert codes(seen([healthy_job(time_limit_seconds=240, time_left_seconds=61)])) == []
     assert codes(seen([healthy_job(time_limit_seconds=240, time_left_seconds=60)])) == ["walltime-ending"]

@@ -28,7 +28,7 @@ def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
             message=f"{named(job)} ends in {within(left)} with {what}",
-            advice=f"dasktop scale --release {shown_id(job)} moves its results first",
+            advice=_way_to_keep(job, stranded_results(scene.snapshot, _workers([job]))),
         )
 
 
@@ -73,6 +73,14 @@ def _is_idle(scene: Scene, job: Job) -> bool:
 
 def _workers(jobs: Iterable[Job]) -> Iterator[Worker]:
     return (worker for job in jobs for worker in workers_of(job))
+
+
+def _way_to_keep(job: Job, stranded: int) -> str:
+    """Say how to keep a job's results. Where nobody could take them over, somebody has to come first."""
+    move = f"dasktop scale --release {shown_id(job)} moves"
+    if not stranded:
+        return f"{move} its results first"
+    return f"no other worker could take over its {counted(stranded, 'result')}: start one job more, then {move} them"
 
 
 def _way_to_no_job(stranded: int) -> str:
