@@ -409,6 +409,16 @@ class TestCopy:
                 await screen.press(*keys, "y")
                 assert screen.app.clipboard == copied
 
+    async def test_what_came_of_a_key_is_said_until_the_next_one(self) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread is selected")):
+                await screen.press(key)
+                assert screen.lines_of(Activity)[0].startswith(f" {said}")
+                await screen.press("F")
+                assert screen.lines_of(Activity) == []
+                await screen.press("escape")
+
     async def test_a_group_has_no_name_to_copy(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([], [worker("stray")]))

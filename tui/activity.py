@@ -19,14 +19,25 @@ class Activity(Lines):
         self._words = ""
         self._role: Role = "text"
         self._hint = ""
+        self._is_remark = False
 
     def tell(self, words: str, role: Role = "text", hint: str = "") -> None:
         """Show these words, until others are told or `clear` is said.
 
         With a hint of what one can do meanwhile, on one line: what comes and goes must not push the tree about.
         """
-        self._words, self._role, self._hint = words, role, hint
+        self._words, self._role, self._hint, self._is_remark = words, role, hint, False
         self.update()
+
+    def remark(self, words: str, role: Role = "text") -> None:
+        """Show these words until the next key: they are on what the last one did, and mean nothing behind others."""
+        self.tell(words, role)
+        self._is_remark = True
+
+    def next_key(self) -> None:
+        """Show no remark any more."""
+        if self._is_remark:
+            self.clear()
 
     def clear(self) -> None:
         """Show nothing."""

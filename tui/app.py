@@ -243,6 +243,10 @@ class DasktopApp(TerminalApp):
         for shown_anew in (self._header, self._band, self._details, self._activity):
             shown_anew.clear()
 
+    def before_key(self) -> None:
+        """Let go of what was said on the key before."""
+        self._activity.next_key()
+
     def action_change_interval(self, direction: int) -> None:
         """Ask dask more often, or less often."""
         self._feed.change_interval(direction)
@@ -251,7 +255,7 @@ class DasktopApp(TerminalApp):
         """Tell how often dask is asked now; as long as it isn't as at the start, in the header too."""
         words = f"every {message.interval.seconds:g} s"
         self._header.show_interval("" if message.interval.is_usual else words)
-        self._activity.tell(f"asking dask {words}; SLURM as before")
+        self._activity.remark(f"asking dask {words}; SLURM as before")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
         """End, and leave word why."""
@@ -326,7 +330,7 @@ class DasktopApp(TerminalApp):
     def action_call_stack(self) -> None:
         """Ask what the selected thread is doing."""
         if not self._details.ask_for_call_stack():
-            self._activity.tell("no thread is selected: unfold a worker, and go to one of its threads", "waiting")
+            self._activity.remark("no thread is selected: unfold a worker, and go to one of its threads", "waiting")
 
     def action_fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""

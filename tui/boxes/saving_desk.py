@@ -89,14 +89,14 @@ class SavingDesk:
         """Save the snapshot that is shown, as ``dasktop snapshot`` prints it."""
         snapshot = self._snapshot()
         if snapshot is None:
-            self._activity.tell("there is no snapshot yet", "waiting")
+            self._activity.remark("there is no snapshot yet", "waiting")
             return
         self._saver.save("json", lambda: to_json(snapshot) + b"\n")
 
     def tell(self, saved: Saved) -> None:
         """Tell what became of it."""
         if saved.error is None:
-            self._activity.tell(f"saved {saved.path}", "good")
+            self._activity.remark(f"saved {saved.path}", "good")
         else:
             self._activity.tell(saved.error, "bad")
 

@@ -230,10 +230,10 @@ class ScalingDesk:
         try:
             plan = make_plan(self._snapshot, target, self._user)
         except PlanError as error:
-            self._activity.tell(str(error), "bad")
+            self._activity.remark(str(error), "bad")
             return None
         if plan.changes_nothing:
-            self._activity.tell(plan.reckoning or f"{plan.target}: nothing to do")
+            self._activity.remark(plan.reckoning or f"{plan.target}: nothing to do")
             return None
         return plan
 

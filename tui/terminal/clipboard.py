@@ -14,4 +14,4 @@ def copy(text: str | None, app: App[Any], activity: Activity) -> None:
         app.bell()
         return
     app.copy_to_clipboard(text)
-    activity.tell(f"copied, if the terminal lets programs do that: {settle(text)}")
+    activity.remark(f"copied, if the terminal lets programs do that: {settle(text)}")

@@ -42,7 +42,11 @@ class TypeaheadApp(App[None]):
         if is_free:
             await self._take()
 
+    def before_key(self) -> None:
+        """Do what is to be done before each key; called in turn, not as they come."""
+
     async def _take(self) -> None:
+        self.before_key()
         await super().on_event(self._typed[0])
         await self._follow(_ROUNDS)
 

@@ -197,7 +197,7 @@ class TreeDesk:
         workers = self._snapshot.totals.workers if self._snapshot is not None else None
         if level == THREADS and (workers or 0) > _MOST_WORKERS_UNFOLDED_AT_ONCE:
             self._app.bell()
-            self._activity.tell(f"too many to ask all for their threads: {workers:,} workers; unfold some", "waiting")
+            self._activity.remark(f"too many to ask all for their threads: {workers:,} workers; unfold some", "waiting")
             return
         self._folds.choose_level(level)
         self.show_rows()
@@ -213,7 +213,9 @@ class TreeDesk:
         places = places_of(findings, self._rows_of(seen(self._snapshot, self.view), lambda _: True))
         if not places:
             self._app.bell()
-            self._activity.tell("no row here is what a finding is about" if findings else "nothing is found", "waiting")
+            self._activity.remark(
+                "no row here is what a finding is about" if findings else "nothing is found", "waiting"
+            )
             return
         self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(places)
         *around, place = places[self._finding]
