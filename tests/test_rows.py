@@ -601,6 +601,10 @@ class TestJobsThatEndedEarlier:
         lost = Finding(code="lost-job", severity="error", job_id="2", worker=None, message="", since=None)
         shown = replace(snapshot(jobs), findings=(lost,))
         assert [row.key for row in rows_of(shown)] == [("job", "2"), ("job", "4"), EARLIER]
+        several = replace(lost, job_id=None, job_ids=("2", "3"))
+        assert [row.key for row in rows_of(replace(shown, findings=(several,)))] == [
+            ("job", job_id) for job_id in "1234"
+        ]
 
     def test_they_take_one_line(self) -> None:
         folds = Folds()

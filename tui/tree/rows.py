@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.findings.thresholds import DEFAULTS
-from dasktop.collectors.jobs import has_ended, is_pending
+from dasktop.collectors.jobs import has_ended, is_pending, job_ids_of
 from dasktop.collectors.model import Job, Snapshot, Task, Thread, Worker
 
 Kind = Literal["job", "array", "task", "worker", "thread", "idle", "earlier", "outside", "others", "asking"]
@@ -127,7 +127,7 @@ def split_earlier(snapshot: Snapshot, jobs: tuple[Job, ...]) -> tuple[tuple[Job,
 
     One that a finding names, such as a lost job, is never among them.
     """
-    named = {finding.job_id for finding in snapshot.findings}
+    named = {job_id for finding in snapshot.findings for job_id in job_ids_of(finding)}
     before = snapshot.taken_at - timedelta(seconds=_EARLIER_SECONDS)
     earlier = tuple(job for job in jobs if _ended_before(job, before) and job.job_id not in named)
     if len(earlier) < 2:
