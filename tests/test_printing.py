@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
+from dasktop.tui.cli import command as command_line
+from dasktop.tui.options import Refusal
 from tests.snapshots import job, snapshot
 from tests.test_nobody_reads import PROGRAM
 
@@ -71,3 +73,47 @@ def test_a_snapshot_is_printed_so_too(recorded):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     printed = subprocess.check_output([sys.executable, "-c", program], env=environment, timeout=60)
     assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
+
+
+ENDED_UNWRITTEN = "what was to be printed can't be written: stdout is closed, or not open for writing"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["schema"],
+        ["schema", "--report"],
+        ["config"],
+        ["--help"],
+        ["--version"],
+        ["scale", "--help"],
+        ["replay", "FILE"],
+        ["report", "FILE"],
+        ["report", "FILE", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_a_closed_stdout_is_told_in_one_line(command, recorded, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as Python starts where it was closed
+    words = [str(recorded) if word == "FILE" else word for word in command]
+    with pytest.raises(Refusal) as refused:
+        command_line.main(words, standalone_mode=False)
+    assert (refused.value.exit_code, refused.value.format_message()) == (5, ENDED_UNWRITTEN)
+    os.close(sys.stdout.fileno())
+
+
+@pytest.mark.parametrize("redirection", [">&-", "1</dev/null", "<&- >&- 2>&-"])
+def test_the_program_ends_in_order_with_closed_streams(redirection):
+    command = f"exec {' '.join(PROGRAM)} schema {redirection}"
+    ended = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (5, "" if "2>" in redirection else f"dasktop: {ENDED_UNWRITTEN}\n")
+
+
+def test_what_is_opened_next_takes_no_closed_stream_s_place():
+    script = """
+import os
+from dasktop.tui.streams import open_closed_streams
+open_closed_streams()
+os._exit(0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1)
+"""
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], timeout=60, check=True)

@@ -4,7 +4,8 @@ import errno
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
@@ -26,6 +27,7 @@ from dasktop.tui.options import (
     sound_config,
     watching_options,
 )
+from dasktop.tui.streams import open_closed_streams, stdout_is_writable
 from dasktop.tui.terminal.abilities import can_show_screen
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -47,25 +49,21 @@ class DefaultGroup(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Parse, as click does."""
-        try:
+        open_closed_streams()
+        with _refused_in_one_line():
             return super().make_context(info_name, args, parent, **extra)
-        except click.UsageError as error:
-            raise Refusal.of_usage(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, as click does."""
         try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            raise Refusal.of_usage(error) from None
+            with _refused_in_one_line():
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+                return result
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:  # nobody reads any more, as behind ``| head``: there is nothing left to do
             ctx.exit(0)
-        except OSError as error:
-            if error.errno not in FULL or error.filename is not None:
-                raise
-            raise Refusal(f"what was to be printed can't be written: {error.strerror}", REFUSED) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the name of the command that is meant in front."""
@@ -102,6 +100,23 @@ class DefaultGroup(click.Group):
         """Say that a command may be left out."""
         formatter.write_usage(ctx.command_path, "[ADDRESS] [OPTIONS]")
         formatter.write_usage(ctx.command_path, "COMMAND [ADDRESS] [OPTIONS]")
+
+
+@contextmanager
+def _refused_in_one_line() -> Iterator[None]:
+    """Turn wrong usage, and output that can't be written, into a `Refusal`."""
+    try:
+        yield
+    except click.UsageError as error:
+        raise Refusal.of_usage(error) from None
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            why = error.strerror
+        elif error.filename is None and error.errno == errno.EBADF and not stdout_is_writable():
+            why = "stdout is closed, or not open for writing"
+        else:
+            raise
+        raise Refusal(f"what was to be printed can't be written: {why}", REFUSED) from None
 
 
 # dask's own command line calls it by this name: ``dask top``.
