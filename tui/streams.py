@@ -1,4 +1,4 @@
-"""Standard streams that whoever started the program has closed (``>&-``), and whether stdout can be written. Headless."""
+"""Opens standard streams that whoever started the program has closed (``>&-``). Headless."""
 
 import os
 import sys
