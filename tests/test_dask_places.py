@@ -27,6 +27,10 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
         (IN_SRUN_STEP, SlurmPlace(job_id="4711", step_id="0", task_id=3, node="n2", task_pid=812)),
         ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1")),
         ({**IN_BATCH_STEP, "SLURM_STEP_ID": "4294967291"}, place_from(IN_BATCH_STEP, "")),
+        ({**IN_BATCH_STEP, "SLURM_STEP_ID": "-5"}, place_from(IN_BATCH_STEP, "")),  # 26.05
+        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern")),
+        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967292"}, SlurmPlace(job_id="5", step_id="extern")),
+        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-6"}, SlurmPlace(job_id="5", step_id="interactive")),
         ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967290"}, SlurmPlace(job_id="5", step_id="interactive")),
         ({"SLURM_JOB_ID": "5", "SLURM_PROCID": "-1", "SLURMD_NODENAME": ""}, SlurmPlace(job_id="5", step_id="batch")),
         ({"SLURM_JOB_ID": "5", "SLURMD_NODENAME": "n\x1b[1m1"}, SlurmPlace(job_id="5", step_id="batch", node="n [1m1")),
@@ -54,6 +58,7 @@ def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | N
             "batch",
             0,
         ),
+        ("0::/system.slice/slurmstepd.scope/job_123/step_-5/user/task_0", "123", "batch", 0),
         # Controllers at different depths: the deepest tells most.
         (
             "9:cpuset:/slurm/uid_0/job_7\n8:memory:/slurm/uid_0/job_7/step_1/task_4\n7:devices:/slurm/uid_0/job_7",

@@ -19,6 +19,7 @@ import pytest
 from dasktop.collectors import model
 from dasktop.collectors.options import Options
 from dasktop.collectors.sampler import Sampler
+from dasktop.collectors.slurm.values import step_name
 from tests.dasktop_program import DASKTOP, dasktop_that_sees
 from tests.notebook import Notebook
 from tests.terminal import Terminal
@@ -114,10 +115,11 @@ def environment_of(pid: int) -> dict[str, str]:
 def test_every_worker_is_there_once_under_its_own_job_and_task(snapshot):
     assert len(seats(snapshot)) == WORKERS - 1
     assert len({worker.address for _, _, worker in seats(snapshot)}) == WORKERS - 1
+    assert {task.step_id for _, task, _ in seats(snapshot)} == {"batch", "0"}
     for job, task, worker in seats(snapshot):
         environment = environment_of(worker.pid)
         assert job.job_id == environment["SLURM_JOB_ID"]
-        assert task.step_id == environment.get("SLURM_STEP_ID", "batch")
+        assert task.step_id == step_name(environment.get("SLURM_STEP_ID", "batch"))
         assert task.task_id == int(environment["SLURM_PROCID"])
         assert task.node == environment["SLURMD_NODENAME"]
         assert task.pid == int(environment["SLURM_TASK_PID"])

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from dasktop.collectors.dask.places import place_from
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.readings import QueuedJob, SlurmReading
 from dasktop.collectors.slurm.collector import SlurmCollector
@@ -118,6 +119,17 @@ async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     tasks = next(step for step in reading.steps if step.step_id == "0")
     assert (tasks.job_id, len(tasks.nodes)) == (job_id, 2)
     assert len(tasks.pids) >= 4
+
+
+async def test_the_batch_step_is_named_as_sstat_names_it(real_slurm, collector):
+    """The number in the environment differs between versions."""
+    job_id = real_slurm.submit("env; sleep 300")
+    reading = await poll_until(collector, lambda reading: reading.steps, {job_id})
+    variables = dict(line.split("=", 1) for line in real_slurm.output(job_id).splitlines() if line.startswith("SLURM"))
+    place = place_from(variables, "")
+    assert place is not None
+    assert [(place.job_id, place.step_id)] == [(step.job_id, step.step_id) for step in reading.steps]
+    assert place.step_id == "batch"
 
 
 async def test_a_script_and_a_job_that_has_none(real_slurm, collector):

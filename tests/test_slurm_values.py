@@ -187,3 +187,24 @@ def test_no_text_makes_a_reader_raise(text):
 def test_two_sizes_to_be_compared(size, other, expected):
     assert values.plain_sizes(size, other) == expected
     assert values.plain_sizes(other, size) == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("-4", "extern"),
+        ("-5", "batch"),
+        ("-6", "interactive"),
+        ("4294967292", "extern"),
+        ("4294967291", "batch"),
+        ("4294967290", "interactive"),
+        ("0", "0"),
+        ("5", "5"),
+        ("-3", "-3"),  # a step that waits for resources
+        ("batch", "batch"),
+        ("", ""),
+        ("٥", "٥"),
+    ],
+)
+def test_steps_known_by_number_get_their_names(text, name):
+    assert values.step_name(text) == name

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 
 from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.readings import SlurmPlace
+from dasktop.collectors.slurm.values import step_name
 from dasktop.collectors.text import clean_or_none
 
 # cgroup v2: …/job_J/step_S/user/task_T; v1: …/slurm/uid_U/job_J/step_S/task_T, on some sites for the freezer only.
 _CGROUP = re.compile(
-    r"/job_(?P<job>\d+)(?:/step_(?P<step>\w+))?(?:/user)?(?:/task_(?P<task>\d+))?(?=/|$)", re.MULTILINE
+    r"/job_(?P<job>\d+)(?:/step_(?P<step>-?\w+))?(?:/user)?(?:/task_(?P<task>\d+))?(?=/|$)", re.MULTILINE
 )
-
-_STEPS_BY_NUMBER = {"4294967291": "batch", "4294967292": "extern", "4294967290": "interactive"}
-"""slurm.h: SLURM_BATCH_SCRIPT, SLURM_EXTERN_CONT, SLURM_INTERACTIVE_STEP; in the environment they stand as numbers."""
 
 
 def place_told(answer: object) -> SlurmPlace | None:
@@ -44,7 +42,7 @@ def _from_environment(environment: Mapping[str, str]) -> SlurmPlace | None:
     step = clean_or_none(environment.get("SLURM_STEP_ID") or environment.get("SLURM_STEPID"))
     return SlurmPlace(
         job_id=job_id,
-        step_id=_STEPS_BY_NUMBER.get(step, step) if step else "batch",
+        step_id=step_name(step) if step else "batch",
         task_id=_number(environment.get("SLURM_PROCID")),
         node=clean_or_none(environment.get("SLURMD_NODENAME")),
         task_pid=_number(environment.get("SLURM_TASK_PID")),
@@ -55,8 +53,7 @@ def _from_cgroup(cgroup: str) -> SlurmPlace | None:
     found = max(_CGROUP.finditer(cgroup), key=lambda match: len(match[0]), default=None)  # the deepest tells most
     if found is None:
         return None
-    step = found["step"] or "batch"
-    return SlurmPlace(job_id=found["job"], step_id=_STEPS_BY_NUMBER.get(step, step), task_id=_number(found["task"]))
+    return SlurmPlace(job_id=found["job"], step_id=step_name(found["step"] or "batch"), task_id=_number(found["task"]))
 
 
 def _is_number(text: str) -> bool:

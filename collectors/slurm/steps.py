@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dasktop.collectors.readings import Step
 from dasktop.collectors.slurm.nodelist import expand
 from dasktop.collectors.slurm.queue import is_job_id
-from dasktop.collectors.slurm.values import duration_seconds, size_bytes, whole_number
+from dasktop.collectors.slurm.values import duration_seconds, size_bytes, step_name, whole_number
 from dasktop.collectors.text import clean
 
 _FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids")
@@ -45,12 +45,13 @@ def _step(line: str) -> Step | None:
         return None
     name, tasks, cpu, max_rss, nodes, pids = values
     job_id, dot, step_id = name.partition(".")
-    if not is_job_id(job_id) or not dot or not clean(step_id):
+    step_id = step_name(clean(step_id))
+    if not is_job_id(job_id) or not dot or not step_id:
         return None
     known_pids = (whole_number(pid.strip()) for pid in pids.split(","))
     return Step(
         job_id=job_id,
-        step_id=clean(step_id),
+        step_id=step_id,
         ntasks=whole_number(tasks.strip()) or None,  # 0: sstat has not reached any yet
         nodes=expand(nodes),
         pids=tuple(pid for pid in known_pids if pid is not None),

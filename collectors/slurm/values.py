@@ -14,6 +14,10 @@ _DURATION = re.compile(r"(?:([0-9]{1,6})-)?([0-9]{1,6})(?::([0-9]{1,2}))?(?::([0
 _EPOCH = re.compile(r"[0-9]{1,12}", re.ASCII)
 _GRES_GPUS = re.compile(r"(?:gres[:/])?gpu(?::[^:,=()]+)?[:=]([0-9]{1,9})(?:\([^)]*\))?", re.ASCII)
 
+_SPECIAL_STEPS = {-4: "extern", -5: "batch", -6: "interactive"}
+"""slurm.h: SLURM_EXTERN_CONT, SLURM_BATCH_SCRIPT, SLURM_INTERACTIVE_STEP, as signed numbers of 32 bits."""
+_STEP_NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+
 MIB = 1 << 20
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -24,6 +28,18 @@ class Resources(Record, frozen=True, kw_only=True):
     cpus: int | None = None
     memory_bytes: int | None = None
     gpus: int | None = None
+
+
+def step_name(text: str) -> str:
+    """Return the name of a step that may stand there as its number; any other text as it is.
+
+    ``SLURM_STEP_ID`` of a batch script is unset or ``4294967291`` up to 25.11 and ``-5`` in 26.05; sstat and sacct call
+    the same step ``batch``.
+    """
+    if _STEP_NUMBER.fullmatch(text) is None:
+        return text
+    number = int(text)
+    return _SPECIAL_STEPS.get(number if number < 1 << 31 else number - (1 << 32), text)
 
 
 def size_bytes(text: str, default_unit: str = "") -> int | None:
