@@ -8,7 +8,6 @@ import contextlib
 import random
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from time import monotonic
 from typing import Any
 
 from dasktop.collectors import event_loop
@@ -90,8 +89,9 @@ class Rhythm:
 
     async def keep(self, poll: Callable[[], Awaitable[None]], after_each: Callable[[], None]) -> None:
         """Poll for ever. A fault of the source stands in its log; one of our own is put there too, to be shown."""
+        now = asyncio.get_running_loop().time
         while True:
-            started_at = monotonic()
+            started_at = now()
             self._is_hurried = False
             try:
                 await poll()
@@ -100,8 +100,8 @@ class Rhythm:
             except Exception as error:  # noqa: BLE001 - shown as the source's error; the screen goes on
                 self._log.fail(describe_own_fault(error))
             after_each()
-            await asyncio.sleep(max(0.0, started_at + self._floor_seconds - monotonic()))
-            while not self._is_hurried and (left := started_at + self.pause_seconds() - monotonic()) > 0:
+            await asyncio.sleep(max(0.0, started_at + self._floor_seconds - now()))
+            while not self._is_hurried and (left := started_at + self.pause_seconds() - now()) > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), left)
                 self._woken.clear()

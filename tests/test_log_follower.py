@@ -3,17 +3,14 @@
 import os
 import queue
 import threading
-import time
 
 import pytest
 
 from dasktop.collectors.logs import follower
 from dasktop.collectors.logs.follower import PAGE_BYTES, PAGE_LINES, LogFollower
+from dasktop.collectors.logs.log_file import LogFile
 from dasktop.collectors.logs.model import LogPart, Page, Search, Searched, Tail
-
-WAIT_SECONDS = 30
-QUIET_SECONDS = 0.3
-HANG_SECONDS = 2 * WAIT_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class Following:
@@ -23,6 +20,7 @@ class Following:
         self.path = path
         self.events: queue.SimpleQueue[LogPart | Searched] = queue.SimpleQueue()
         self.follower = LogFollower(self.events.put)
+        self.looks = 0
 
     def tail(self) -> LogPart:
         self.follower.wish(Tail(path=str(self.path)))
@@ -37,10 +35,12 @@ class Following:
         self.follower.wish(wish)
 
     def next(self):
-        return self.events.get(timeout=WAIT_SECONDS)
+        return self.events.get(timeout=PATIENCE_SECONDS)
 
     def is_quiet(self) -> bool:
-        time.sleep(QUIET_SECONDS)
+        """Whether nothing is delivered of a file that is followed, though it is looked at."""
+        looks = self.looks
+        wait_until(lambda: self.looks >= looks + 3)  # behind the second of these all is told that the first one saw
         return self.events.empty()
 
     def write(self, text: str) -> None:
@@ -58,6 +58,13 @@ class Following:
 def log(tmp_path, monkeypatch):
     monkeypatch.setattr(follower, "POLL_SECONDS", 0.02)
     following = Following(tmp_path / "slurm-1.out")
+    look = LogFile.look
+
+    def note_and_look(self) -> None:
+        following.looks += 1
+        look(self)
+
+    monkeypatch.setattr(LogFile, "look", note_and_look)
     yield following
     following.follower.wish(None)
 
@@ -154,7 +161,10 @@ def test_pages_meet(log):
     assert texts(log.page(last.end)) == []
     assert texts(log.page(10**9)) == []
     log.write("more\n")
-    assert log.is_quiet()  # pages aren't followed
+    other = LogFollower(lambda _: None)
+    other.wish(Tail(path=str(log.path)))
+    assert log.is_quiet()  # pages aren't followed, while the other follows
+    other.wish(None)
 
 
 def test_a_search_tells_where_and_brings_the_lines_around(log):
@@ -183,26 +193,29 @@ def test_a_search_is_given_up_for_another_wish(log):
 
 
 def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
-    is_over = threading.Event()
-    monkeypatch.setattr(follower.LogFile, "_look", hanging_look(follower.LogFile._look, str(log.path), is_over))
+    hangs, is_over = threading.Event(), threading.Event()
+    others = set(threading.enumerate())
+    look = follower.LogFile._look
+
+    def wait_and_look(self) -> None:
+        if self.path == str(log.path):
+            hangs.set()
+            is_over.wait(PATIENCE_SECONDS)
+        look(self)
+
+    monkeypatch.setattr(follower.LogFile, "_look", wait_and_look)
     log.write("hangs\n")
     log.follower.wish(Tail(path=str(log.path)))
-    assert log.is_quiet()
+    assert hangs.wait(PATIENCE_SECONDS)
+    (hanging,) = set(threading.enumerate()) - others
+    assert log.events.empty()
     other = tmp_path / "other"
     other.write_text("other\n")
     log.follower.wish(Tail(path=str(other)))
     assert texts(log.next()) == ["other"], "while the one before still hangs"
     is_over.set()
+    hanging.join(PATIENCE_SECONDS)
     assert log.is_quiet()  # what was no longer wished is not delivered
-
-
-def hanging_look(look, path, is_over):
-    def wait_and_look(self) -> None:
-        if self.path == path:
-            is_over.wait(HANG_SECONDS)
-        look(self)
-
-    return wait_and_look
 
 
 def test_a_fault_of_our_own_is_told(log, monkeypatch):
@@ -220,5 +233,5 @@ def test_threads_end(log):
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "log" and thread not in others]
     assert thread.daemon
     log.follower.wish(None)
-    thread.join(WAIT_SECONDS)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()

@@ -12,6 +12,7 @@ from dasktop.collectors.lookups import Answer, BatchScript, CallStack, JobFiles,
 from dasktop.collectors.slurm.job_lookups import read_batch_script, read_output_files
 from dasktop.collectors.slurm.output_files import parse_output_files
 from tests.fake_commands import Commands, complains
+from tests.virtual_time import run_in_virtual_time
 
 SHOWN = (Path(__file__).parent / "fixtures" / "slurm" / "scontrol_show_job_files.txt").read_text()
 
@@ -118,60 +119,87 @@ class Desk:
         return Answer(question=question, lines=("x",))
 
 
+SOON_SECONDS = 1.0
+"""Of virtual time: all that is ready is done by then."""
+
+
 class TestDesk:
     async def answered(self, *questions) -> Desk:
         desk = Desk()
         for question in questions:
             desk.desk.begin(question)
-        await asyncio.sleep(0)
         desk.release.set()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SOON_SECONDS)
         return desk
 
-    async def test_an_answer(self):
+    def test_an_answer(self):
         question = CallStack(worker_address="tcp://w:1", thread_native_id=4)
-        assert (await self.answered(question)).answers == [Answer(question=question, lines=("x",))]
+        desk = run_in_virtual_time(self.answered(question))
+        assert desk.answers == [Answer(question=question, lines=("x",))]
 
-    async def test_faults_are_answers(self):
-        desk = await self.answered(BatchScript(job_id="1"), BatchScript(job_id="2"))
+    def test_faults_are_answers(self):
+        desk = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
         errors = [answer.error for answer in desk.answers]
         assert errors[0] == "no such job"
         assert errors[1].startswith("a fault of dasktop itself: KeyError: 'lines' (test_lookups.py:")
 
-    async def test_the_same_question_once_and_then_again(self):
+    def test_the_same_question_once_and_then_again(self):
         question = JobFiles(job_id="7")
-        desk = await self.answered(question, question)
-        await asyncio.sleep(0.01)
-        assert (len(desk.asked), len(desk.answers)) == (1, 1)
-        desk.desk.begin(question)
-        await asyncio.sleep(0.01)
-        assert (len(desk.asked), len(desk.answers)) == (2, 2)
 
-    async def test_a_few_at_once(self):
-        desk = await self.answered(*(JobFiles(job_id=str(number)) for number in range(20)))
-        assert (len(desk.answers), desk.most_at_once) == (20, AT_ONCE)
+        async def asked() -> None:
+            desk = await self.answered(question, question)
+            assert (len(desk.asked), len(desk.answers)) == (1, 1)
+            desk.desk.begin(question)
+            await asyncio.sleep(SOON_SECONDS)
+            assert (len(desk.asked), len(desk.answers)) == (2, 2)
 
-    async def test_bounded_in_time(self, monkeypatch):
-        monkeypatch.setattr(looking_up, "LOOK_UP_SECONDS", 0.05)
-        desk = Desk()
-        for number in range(AT_ONCE + 1):  # the last one waits for its turn in vain
-            desk.desk.begin(JobFiles(job_id=str(number)))
-        await asyncio.sleep(0.2)
-        assert {answer.error for answer in desk.answers} == {"no answer within 0.05 s"}
-        assert len(desk.answers) == AT_ONCE + 1
+        run_in_virtual_time(asked())
 
-    async def test_what_was_given_up_before_it_began_can_be_asked_again(self):
-        desk, question = Desk(), JobFiles(job_id="7")
-        desk.desk.begin(question)
-        await desk.desk.close()
-        desk.release.set()
-        desk.desk.begin(question)
-        await asyncio.sleep(0.05)
-        assert [answer.question for answer in desk.answers] == [question]
+    def test_a_few_at_once(self):
+        async def asked() -> None:
+            desk = Desk()
+            for number in range(20):
+                desk.desk.begin(JobFiles(job_id=str(number)))
+            await asyncio.sleep(SOON_SECONDS)
+            assert desk.at_once == AT_ONCE
+            desk.release.set()
+            await asyncio.sleep(SOON_SECONDS)
+            assert (len(desk.answers), desk.most_at_once) == (20, AT_ONCE)
 
-    async def test_nothing_is_left_after_the_end(self):
-        desk = Desk()
-        desk.desk.begin(JobFiles(job_id="7"))
-        await asyncio.sleep(0)
-        await desk.desk.close()
-        assert (desk.answers, desk.at_once) == ([], 0)
+        run_in_virtual_time(asked())
+
+    def test_bounded_in_time(self):
+        async def asked() -> None:
+            desk = Desk()
+            for number in range(AT_ONCE + 1):  # the last one waits for its turn in vain
+                desk.desk.begin(JobFiles(job_id=str(number)))
+            await asyncio.sleep(looking_up.LOOK_UP_SECONDS - 1)
+            assert desk.answers == []
+            await asyncio.sleep(2)
+            assert {answer.error for answer in desk.answers} == {"no answer within 25 s"}
+            assert len(desk.answers) == AT_ONCE + 1
+
+        run_in_virtual_time(asked())
+
+    def test_what_was_given_up_before_it_began_can_be_asked_again(self):
+        async def asked() -> None:
+            desk, question = Desk(), JobFiles(job_id="7")
+            desk.desk.begin(question)
+            await desk.desk.close()
+            desk.release.set()
+            desk.desk.begin(question)
+            await asyncio.sleep(SOON_SECONDS)
+            assert [answer.question for answer in desk.answers] == [question]
+
+        run_in_virtual_time(asked())
+
+    def test_nothing_is_left_after_the_end(self):
+        async def asked() -> None:
+            desk = Desk()
+            desk.desk.begin(JobFiles(job_id="7"))
+            await asyncio.sleep(SOON_SECONDS)
+            assert desk.at_once == 1
+            await desk.desk.close()
+            assert (desk.answers, desk.at_once) == ([], 0)
+
+        run_in_virtual_time(asked())

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import Recorder, Scribe, write_all
 from tests.recordings import life
 from tests.snapshots import everyday, job, pending, snapshot
+from tests.waiting import PATIENCE_SECONDS
 
 NAMES = ["recording.ndjson", "recording.ndjson.gz"]
 both_forms = pytest.mark.parametrize("name", NAMES)
@@ -127,16 +128,15 @@ for number, shown in enumerate(life(jobs=20, count=100_000, processes=4)):
 
 @both_forms
 def test_a_kill_loses_the_last_line_at_most(name, tmp_path):
-    for round_number, seconds in enumerate((0.05, 0.31, 0.77)):
-        path = tmp_path / f"{round_number}-{name}"
+    for count in (1, 30, 170):
+        path = tmp_path / f"{count}-{name}"
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        assert process.stdout.readline() == "0\n"
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
+        assert [process.stdout.readline() for _ in range(count)] == [f"{number}\n" for number in range(count)]
+        process.send_signal(signal.SIGKILL)  # wherever it is by now
         rest = process.stdout.read().split("\n")
         process.wait()
-        told = max(int(line) for line in ["0", *rest[:-1]])
+        told = max(int(line) for line in [str(count - 1), *rest[:-1]])
         snapshots, _ = read(path)
         assert len(snapshots) >= told + 1
         assert snapshots == [
@@ -410,41 +410,43 @@ class TestTrouble:
         full_disk["full"] = True
         for shown in LIFE[:5]:
             recorder.take(shown)
-        wait_until(lambda: recorder.fault is not None and recorder._waiting.empty())
+        recorder.flush()
         full_disk["full"] = False
         recorder.take(LIFE[5])
-        wait_until(lambda: recorder.fault is None)
+        recorder.flush()
+        assert recorder.fault is None
         recorder.close()
         assert told == [f"{path} can't be written: No space left on device"]
         assert read(path)[0] == [LIFE[5]]
 
-    def test_a_disk_that_hangs_holds_up_nobody(self, path, monkeypatch):
+    @pytest.fixture
+    def hang(self, monkeypatch):
+        """Have the disk hang from now on, until the test is over: who waited for it would do so for ever."""
+        is_over = threading.Event()
+        others = set(threading.enumerate())
+        yield lambda: monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: is_over.wait(PATIENCE_SECONDS) and 0)
+        is_over.set()
+        for thread in set(threading.enumerate()) - others:
+            thread.join(PATIENCE_SECONDS)
+
+    def test_a_disk_that_hangs_holds_up_nobody(self, path, monkeypatch, hang):
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.2)
         recorder = Recorder(str(path))
-        monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: time.sleep(3) or 0)
-        began_at = time.monotonic()
+        hang()
         for shown in LIFE:
             recorder.take(shown)
         recorder.close()
-        assert time.monotonic() - began_at < 1
         assert recorder.fault is not None
         assert "does not keep up" in recorder.fault
 
-    def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch):
+    def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch, hang):
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.1)
         told: list[str] = []
         recorder = Recorder(str(path), tell=told.append)
-        monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: time.sleep(2) or 0)
+        hang()
         recorder.take(LIFE[0])
         recorder.close()
         assert told == [recorder.fault] == [f"{path}: the disk does not keep up; the end is not recorded"]
-
-
-def wait_until(condition, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_redacted_recording_replays(path):

@@ -3,9 +3,7 @@
 import asyncio
 import queue
 import threading
-import time
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -20,18 +18,24 @@ from dasktop.collectors.lookups import Answer, JobFiles
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.reconcile import reconcile
-from dasktop.collectors.sampler import GIVE_BACK_SECONDS, STOP_SECONDS, Rhythm, Sampler
+from dasktop.collectors.sampler import Rhythm, Sampler
 from dasktop.collectors.scaling import carry_out as carry_out_module
 from dasktop.collectors.scaling.model import Outcome, Progress, ScalePlan
 from dasktop.collectors.scaling.sizes import NOTHING
 from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources import SourceLog
+from tests.virtual_time import run_in_virtual_time
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
-WAIT_SECONDS = 30
-LOAD_SECONDS = 2.0
-"""What a busy machine may add; what hangs here hangs for longer."""
+ROUNDS = 20
+"""Of a loop: more than anything that is ready takes to be done."""
 ONE = (Candidate(address="tcp://a:1", origin="named", scheduler_id="a"),)
 TWO = (*ONE, Candidate(address="tcp://b:2", origin="script of job 7", scheduler_id="b"))
+
+
+async def hang_for_ever():
+    """Hang until cancelled."""
+    await asyncio.Event().wait()
 
 
 class FakePoller:
@@ -83,7 +87,7 @@ class FakePoller:
 
     async def look_up(self, question):
         if question.job_id == "hangs":
-            await asyncio.sleep(60)
+            await hang_for_ever()
         return Answer(question=question, lines=("found",))
 
     def snapshot(self) -> Snapshot:
@@ -110,9 +114,8 @@ class Run:
         self.sampler.start(self.events.put)
 
     def next(self, kind=object, where=lambda event: True):
-        deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
+            event = self.events.get(timeout=PATIENCE_SECONDS)
             if isinstance(event, kind) and where(event):
                 return event
 
@@ -131,13 +134,17 @@ def start(monkeypatch):
 
 
 def see_it_stop(run):
-    """See a sampler end within the time that it may take."""
-    started_at = time.monotonic()
+    """See a sampler end, whatever hangs: what does so here hangs for ever, or until after this."""
     run.sampler.stop()
-    assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
-    while run.sampler.hangs:
-        assert time.monotonic() - started_at < STOP_SECONDS + LOAD_SECONDS
-        time.sleep(0.01)
+    wait_until(lambda: not run.sampler.hangs, "the sampler's end")
+
+
+def let_it_run(sampler):
+    """Wait until a sampler's loop has done all that is ready."""
+    for _ in range(ROUNDS):
+        done = threading.Event()
+        sampler._call(done.set)
+        assert done.wait(PATIENCE_SECONDS)
 
 
 def state_of(snapshot, name):
@@ -152,7 +159,7 @@ def test_both_halves_come(start):
 def test_slurm_is_shown_before_dask_answers(start):
     class NoDaskYet(FakePoller):
         async def poll_dask(self, threads_of=()):
-            await asyncio.sleep(60)
+            await hang_for_ever()
 
     snapshot = start(NoDaskYet).next(Snapshot)
     assert state_of(snapshot, "slurm.queue").state == "ok"
@@ -201,15 +208,12 @@ def test_slurm_is_asked_before_there_is_a_screen_and_dask_after(monkeypatch):
     sampler, events = Sampler(Options()), queue.Queue()
     sampler.begin()
     try:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not asked:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(0.1)
+        wait_until(lambda: asked)
+        let_it_run(sampler)
         assert asked == ["slurm"]
         sampler.start(events.put)
-        assert state_of(events.get(timeout=WAIT_SECONDS), "slurm.queue").state == "ok", "what came early is kept"
-        while state_of(events.get(timeout=WAIT_SECONDS), "dask").state != "ok":
+        assert state_of(events.get(timeout=PATIENCE_SECONDS), "slurm.queue").state == "ok", "what came early is kept"
+        while state_of(events.get(timeout=PATIENCE_SECONDS), "dask").state != "ok":
             pass
     finally:
         sampler.stop()
@@ -280,7 +284,7 @@ class TestSwitching:
     def test_looking_that_hangs_holds_up_neither_the_polls_nor_the_end(self, start):
         class Hanging(FakePoller):
             async def look_for_schedulers(self):
-                await asyncio.sleep(60)
+                await hang_for_ever()
 
         run = self.attached(start, Hanging)
         run.sampler.look_for_schedulers()
@@ -308,7 +312,7 @@ class TestSwitching:
             async def poll_dask(self, threads_of=()):
                 await super().poll_dask(threads_of)
                 if self.address == "tcp://a:1" and len(self.polls_of) > 1:
-                    await asyncio.sleep(60)
+                    await hang_for_ever()
 
         run = self.attached(start, Hanging)
         run.sampler.choose("tcp://b:2")
@@ -343,7 +347,7 @@ class TestSwitching:
 
         class Slow(FakePoller):
             async def poll_dask(self, threads_of=()):
-                await asyncio.to_thread(answers.wait, WAIT_SECONDS)
+                await asyncio.to_thread(answers.wait, PATIENCE_SECONDS)
                 await super().poll_dask(threads_of)
 
         run = start(Slow)
@@ -366,10 +370,7 @@ class TestInterval:
         told = [run.next(Interval).seconds for _ in range(5)]
         assert told == [10, 5, 2, 1, 0.5]
         assert poller.expected_every == 0.5
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(poller.polls_of) < polls + 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: len(poller.polls_of) >= polls + 3)
         assert run.sampler._slurm_rhythm.pause_seconds() == Options().slurm_interval_seconds
 
     def test_it_stops_at_both_ends_and_comes_by_what_it_was_at_first(self, start):
@@ -403,9 +404,7 @@ def test_threads_of_a_worker_are_read_at_once(start):
     run = start(interval_seconds=60)
     run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
     run.sampler.watch_threads({"tcp://w:1"})
-    deadline = time.monotonic() + WAIT_SECONDS
     while frozenset({"tcp://w:1"}) not in run.pollers[0].threads_of:
-        assert time.monotonic() < deadline
         run.next(Snapshot)
 
 
@@ -422,7 +421,7 @@ def test_what_is_looked_up_is_handed_over_while_another_look_up_hangs_and_pollin
 
 def test_a_log_on_a_file_system_that_hangs_holds_up_neither_the_polls_nor_the_end(start, tmp_path, monkeypatch):
     is_over = threading.Event()
-    monkeypatch.setattr(LogFile, "look", lambda self: is_over.wait(60))
+    monkeypatch.setattr(LogFile, "look", lambda self: is_over.wait(PATIENCE_SECONDS))
     run = start(interval_seconds=0.2)
     try:
         run.next(Snapshot)
@@ -447,26 +446,28 @@ def test_a_log_is_handed_over_by_the_samplers_thread_until_it_is_stopped(start, 
 
 
 @pytest.mark.parametrize("hang", ["awaiting", "in a thread"])
-def test_stop_takes_no_longer_than_it_may(start, hang):
+def test_stop_waits_for_nothing_that_hangs(start, hang):
+    is_over = threading.Event()
+
     class Hanging(FakePoller):
         async def poll_dask(self, threads_of=()):
             if hang == "awaiting":
-                await asyncio.sleep(60)
-            await asyncio.to_thread(time.sleep, 5)
+                await hang_for_ever()
+            await asyncio.to_thread(is_over.wait, PATIENCE_SECONDS)
 
     run = start(Hanging)
     run.next(Snapshot)
     see_it_stop(run)
+    is_over.set()
 
 
 def test_nothing_is_handed_over_after_stop(start):
     run = start(interval_seconds=0.2)
     run.next(Snapshot)
     see_it_stop(run)
-    while not run.events.empty():
-        run.events.get()
-    time.sleep(0.6)
-    assert run.events.empty()
+    handed_over = run.events.qsize()
+    run.sampler._publish(run.pollers[0])
+    assert run.events.qsize() == handed_over
     assert run.pollers[0].closed
 
 
@@ -491,6 +492,7 @@ class Asked(list):
 
     def __init__(self) -> None:
         self.may_end = threading.Event()
+        self.is_stopped = threading.Event()
 
 
 class TestCarryingOut:
@@ -503,21 +505,25 @@ class TestCarryingOut:
             asked.append((plan, address))
             report(Progress(step="drain", message="1 task"))
             if plan.target == "3 jobs":
-                await asyncio.to_thread(asked.may_end.wait, WAIT_SECONDS)
+                await asyncio.to_thread(asked.may_end.wait, PATIENCE_SECONDS)
             elif plan.target == "for ever":
-                await asyncio.sleep(60)
+                await hang_for_ever()
             elif plan.target == "slow to give back":
                 try:
-                    await asyncio.sleep(60)
+                    await hang_for_ever()
                 finally:
                     report(Progress(step="giving back", message=""))
-                    await asyncio.sleep(0.3)
+                    while not asked.is_stopped.is_set():  # noqa: ASYNC110 - it is a thread that stops
+                        await asyncio.sleep(0.01)
+                    for _ in range(ROUNDS):
+                        await asyncio.sleep(0)
                     asked.append("given back")
             elif plan.target == "fault":
                 raise KeyError("jobs")
             return Outcome(done=True, message="submitted job 7")
 
         monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
+        monkeypatch.setattr(sampler_module, "GIVE_BACK_SECONDS", PATIENCE_SECONDS)
         yield asked
         asked.may_end.set()
 
@@ -587,10 +593,8 @@ class TestCarryingOut:
         run = self.attached(start)
         run.sampler.carry_out(replace(PLAN, target="for ever"))
         run.next(Progress)
-        started_at = time.monotonic()
         run.sampler.stop()
         assert not run.sampler.hangs
-        assert time.monotonic() - started_at < GIVE_BACK_SECONDS
 
     def test_stop_does_not_break_into_the_giving_back(self, start, carry_out):
         run = self.attached(start)
@@ -598,9 +602,20 @@ class TestCarryingOut:
         run.next(Progress)
         run.sampler.give_up()
         assert run.next(Progress).step == "giving back"
+        run.sampler._thread.join = tell_first(run.sampler._thread.join, carry_out.is_stopped)
         run.sampler.stop()
         assert not run.sampler.hangs
         assert carry_out[-1] == "given back"
+
+
+def tell_first(wait, event):
+    """Return a function that tells of its being called before it waits."""
+
+    def tell_and_wait(*arguments):
+        event.set()
+        wait(*arguments)
+
+    return tell_and_wait
 
 
 class TestRhythm:
@@ -635,47 +650,65 @@ class TestRhythm:
         assert rhythm.pause_seconds() == 10
         assert Rhythm(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
 
-    async def until_there_are(self, number, polls):
-        async with asyncio.timeout(WAIT_SECONDS):  # well below what they would pause otherwise
-            while len(polls) < number:  # noqa: ASYNC110 - the rhythm tells nobody
-                await asyncio.sleep(0.01)
+    def polls(self, make, meanwhile):
+        """Return when a rhythm polled, in seconds, until what is done meanwhile was done."""
 
-    async def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
-        polls = []
-        rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
-        for _ in range(100):
-            rhythm.note("the same")
+        async def polled():
+            polls, rhythm = [], make()
 
-        async def poll():
-            polls.append(time.monotonic())
+            async def poll():
+                polls.append(asyncio.get_running_loop().time())
 
-        keeping = asyncio.create_task(rhythm.keep(poll, lambda: None))
-        await asyncio.sleep(0.1)
-        rhythm.stir()
-        await self.until_there_are(2, polls)
-        keeping.cancel()
-        assert polls[1] - polls[0] >= 0.49
+            keeping = asyncio.create_task(rhythm.keep(poll, lambda: None))
+            await meanwhile(rhythm)
+            keeping.cancel()
+            return polls
 
-    async def test_hurry_does_not_break_the_floor(self):
-        polls = []
-        rhythm = Rhythm(SourceLog("x", 1), 60, floor_seconds=0.3)
+        return run_in_virtual_time(polled())
 
-        async def poll():
-            polls.append(time.monotonic())
+    def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
+        def calm():
+            rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
+            for _ in range(100):
+                rhythm.note("the same")
+            return rhythm
 
-        keeping = asyncio.create_task(rhythm.keep(poll, lambda: rhythm.hurry()))
-        await self.until_there_are(4, polls)
-        keeping.cancel()
-        gaps = [after - before for before, after in pairwise(polls)]
-        assert min(gaps) >= 0.29
+        async def stir(rhythm):
+            await asyncio.sleep(0.25)
+            rhythm.stir()
+            await asyncio.sleep(0.5)
+
+        assert self.polls(calm, stir) == [0, 0.5]
+
+    def test_stirred_behind_the_interval_it_polls_at_once(self):
+        def calm():
+            rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
+            for _ in range(100):
+                rhythm.note("the same")
+            return rhythm
+
+        async def stir(rhythm):
+            await asyncio.sleep(8)
+            rhythm.stir()
+            await asyncio.sleep(0.25)
+
+        assert self.polls(calm, stir) == [0, 8]
+
+    def test_hurry_does_not_break_the_floor(self):
+        async def hurry(rhythm):
+            for _ in range(5):
+                await asyncio.sleep(0.125)
+                rhythm.hurry()
+
+        assert self.polls(lambda: Rhythm(SourceLog("x", 1), 60, floor_seconds=0.25), hurry) == [0, 0.25, 0.5]
 
 
 def test_the_executor_is_not_waited_for():
     executor = DaemonExecutor()
     release = threading.Event()
-    future = executor.submit(release.wait, 30)
+    future = executor.submit(release.wait, PATIENCE_SECONDS)
     executor.shutdown(wait=True)
     assert not future.done()
     release.set()
-    assert future.result(WAIT_SECONDS) is True
-    assert isinstance(executor.submit(int, "x").exception(WAIT_SECONDS), ValueError)
+    assert future.result(PATIENCE_SECONDS) is True
+    assert isinstance(executor.submit(int, "x").exception(PATIENCE_SECONDS), ValueError)

@@ -157,6 +157,10 @@ class Recorder:
         else:
             self._unseen = 0
 
+    def flush(self) -> None:
+        """Wait until all that was taken so far is written, or has failed to be."""
+        self._waiting.join()
+
     def close(self) -> None:
         """Write what is still to be written, for `CLOSE_SECONDS` at most, and end the file; tell if it took longer."""
         self._is_closed = True
@@ -170,6 +174,7 @@ class Recorder:
         try:
             for snapshot, unseen in iter(self._waiting.get, None):
                 self._write(snapshot, unseen)
+                self._waiting.task_done()
         finally:
             try:
                 self._scribe.close()
