@@ -245,7 +245,8 @@ def test_what_is_no_address(written: str) -> None:
 
 
 async def test_unknown_scheme() -> None:
-    assert "dask knows no gopher://, as in gopher://127.0.0.1:1" in await complaint("gopher://127.0.0.1:1")
+    line = await complaint("gopher://127.0.0.1:1")
+    assert line == "dasktop speaks tcp:// and tls://, but not gopher://, as in gopher://127.0.0.1:1"
 
 
 @pytest.mark.parametrize(

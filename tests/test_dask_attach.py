@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import os
 import re
 import signal
@@ -13,7 +12,6 @@ from distributed import Client, Event, LocalCluster, wait
 from distributed import Scheduler as SchedulerInProcess
 
 from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.dask.quiet import quiet
 from dasktop.collectors.dask.shipped_scheduler import READING
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
@@ -221,18 +219,6 @@ async def test_closing_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -
     del collector
     gc.collect()
     assert [record.message for record in caplog.records if "dangling" in record.message] == []
-
-
-def test_our_own_connections_write_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    logger = logging.getLogger("distributed.core")
-    logger.addHandler(caplog.handler)  # dask's loggers don't pass on to the root's handlers
-    try:
-        with quiet():
-            logger.error("ours")
-        logger.error("theirs")
-    finally:
-        logger.removeHandler(caplog.handler)
-    assert {record.message for record in caplog.records} == {"theirs"}
 
 
 async def test_works_in_a_thread_of_its_own() -> None:

@@ -1,8 +1,10 @@
 """TLS schedulers: attaching with certificates, and clear words where they are missing, wrong, or on one side only."""
 
 import asyncio
+import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import dask.config
@@ -10,11 +12,15 @@ import pytest
 from distributed import Scheduler, Security, Worker
 
 from dasktop.collectors.dask.collector import DaskCollector, check
+from dasktop.collectors.dask.comm import encode
+from dasktop.collectors.dask.connection import in_words
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import TlsFiles
 
 TIMEOUT_SECONDS = 8.0
 HANGS_SECONDS = 40.0
+FIXTURES = Path(__file__).parent / "fixtures" / "tls"
+KEY = FIXTURES / "key.pem"
 
 
 def make_certificates(folder: Path, name: str) -> TlsFiles:
@@ -127,6 +133,66 @@ async def test_certificate_that_the_scheduler_does_not_trust(
 ) -> None:
     line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=theirs.cert, key=theirs.key))
     assert line.startswith(f"can't talk to {scheduler.address}: it doesn't accept our certificate (--tls-cert): ")
+
+
+@asynccontextmanager
+async def listening(certificate: Path) -> AsyncIterator[str]:
+    """Take everybody's TLS connections with this certificate, from those who have one of this authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
+    context.load_cert_chain(certificate, KEY)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(encode({"pickle-protocol": 4, "compression": None}))
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"tls://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        ("expired", "its certificate, or that of its authority, has expired"),
+        ("not_yet", "its certificate is not valid yet: is a clock wrong?"),
+    ],
+)
+async def test_certificate_out_of_its_time(ours: TlsFiles, certificate: str, words: str) -> None:
+    file = FIXTURES / f"{certificate}.pem"
+    async with listening(file) as address:
+        line = await complaint(address, TlsFiles(ca_file=str(file), cert=ours.cert, key=ours.key))
+    assert line == f"can't talk to {address}: {words}"
+
+
+async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
+    expired = FIXTURES / "expired.pem"
+    trusting = Security(
+        require_encryption=True,
+        tls_ca_file=str(expired),
+        tls_scheduler_cert=ours.cert,
+        tls_scheduler_key=ours.key,
+    )
+    async with Scheduler(host="tls://127.0.0.1", port=0, dashboard_address=":0", security=trusting) as scheduler:
+        line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=str(expired), key=str(KEY)))
+    assert line == (
+        f"can't talk to {scheduler.address}: it says that our certificate (--tls-cert), or that of its authority, "
+        "has expired"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (20, "its certificate is not from the authority that we trust (--tls-ca-file)"),
+        (62, "its certificate is another host's"),
+        (23, "its certificate was revoked"),
+        (26, "its certificate is no good: unsupported certificate purpose"),
+    ],
+)
+def test_what_openssl_says(code: int, words: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "unsupported certificate\npurpose"
+    assert in_words(error) == words
 
 
 async def test_certificates_that_cannot_be_used(ours: TlsFiles, tmp_path: Path) -> None:

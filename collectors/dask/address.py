@@ -20,7 +20,7 @@ class Address(NamedTuple):
     @property
     def encrypted(self) -> bool:
         """Whether certificates are needed."""
-        return self.scheme in ("tls", "wss")
+        return self.scheme == "tls"
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -1,23 +1,21 @@
 """One connection to a scheduler: opens it, asks one thing at a time, hangs up.
 
-Never a ``Client``, which would register itself and poll by itself; never asks for what would have to be unpickled.
+Never a ``Client``, which would register itself and poll by itself. What the other side says is plain data, see `comm`.
 """
 
 import asyncio
 import contextlib
 import os
-import re
+import ssl
 from typing import Any
 
 import dask.config
-from distributed.comm.core import Comm, connect
-from distributed.comm.registry import backends
-from distributed.core import send_recv
 from distributed.security import Security
 
 from dasktop.collectors.dask.address import Address
+from dasktop.collectors.dask.comm import Comm, ProtocolError
 from dasktop.collectors.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
-from dasktop.collectors.dask.quiet import quiet
+from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.errors import NoSchedulerError, SilentSchedulerError, SourceError
 from dasktop.collectors.options import TlsFiles
 from dasktop.collectors.text import clean
@@ -62,18 +60,15 @@ class Connection:
             Nobody listens there, or something that doesn't speak dask's protocol, or with other certificates;
             `SilentSchedulerError` for what may be a scheduler that hangs.
         """
-        if address.scheme not in backends:
-            raise NoSchedulerError(
-                f"dask knows no {address.scheme}://, as in {address}; perhaps tcp:// or tls:// is meant"
-            )
-        arguments = connection_arguments(address, tls)
-        with quiet():
-            return cls(address, await _dial(address, arguments, seconds))
+        if address.scheme not in ("tcp", "tls"):
+            raise NoSchedulerError(f"dasktop speaks tcp:// and tls://, but not {address.scheme}://, as in {address}")
+        context = tls_context(address, tls)
+        return cls(address, await _dial(address, context if address.encrypted else None, seconds))
 
     @property
     def closed(self) -> bool:
         """Whether one side has hung up, as far as it was noticed."""
-        return bool(self._comm.closed())
+        return self._comm.closed
 
     async def call(self, op: str, seconds: float, **arguments: Any) -> Any:
         """Return the other side's answer; ``None`` also where it knows no such handler.
@@ -90,36 +85,38 @@ class Connection:
         """
         async with self._turn:
             try:
-                with quiet():
-                    async with asyncio.timeout(seconds):
-                        return await send_recv(self._comm, op=op, **arguments)
+                async with asyncio.timeout(seconds):
+                    await self._comm.write({**arguments, "op": op, "reply": True})
+                    answer = await self._comm.read()
             except TimeoutError:
                 self._comm.abort()
                 raise SourceError(f"{self.address} didn't answer within {seconds:g} s") from None
             except OSError as error:
                 self._comm.abort()
                 raise HungUpError(f"{self.address} closed the connection") from error
-            except Exception as error:
-                # With `deserialize=False`, what the other side raised comes as a plain Exception with its text.
-                if type(error) is Exception:
-                    raise FarSideError(clean(str(error))) from error
+            except ProtocolError as error:
                 self._comm.abort()
-                raise SourceError(f"{self.address} gave an answer that makes no sense: {clean(repr(error))}") from error
+                raise SourceError(f"{self.address} gave an answer that makes no sense: {clean(str(error))}") from None
+            except BaseException:  # cancelled, mostly
+                self._comm.abort()
+                raise
+        told = mapping(answer)
+        if told.get("status") == "uncaught-error":
+            raise FarSideError(word(told.get("exception_text")) or "it failed, and doesn't say why")
+        return answer
 
     async def close(self) -> None:
         """Say goodbye and hang up."""
         if self.closed:
             return
-        with quiet():
-            with contextlib.suppress(OSError):
-                async with asyncio.timeout(_SECONDS_FOR_GOODBYE), self._turn:
-                    await self._comm.write({"op": "close", "reply": False})
-                    await self._comm.close()
-            self._comm.abort()
+        with contextlib.suppress(OSError):  # a TimeoutError is one
+            async with asyncio.timeout(_SECONDS_FOR_GOODBYE), self._turn:
+                await self._comm.close()
+        self._comm.abort()
 
 
-def connection_arguments(address: Address, tls: TlsFiles | None) -> dict[str, Any]:
-    """Return what distributed wants to know to connect.
+def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None:
+    """Return the certificates in the form that connecting wants; ``None`` where there are none.
 
     Raises
     ------
@@ -133,19 +130,19 @@ def connection_arguments(address: Address, tls: TlsFiles | None) -> dict[str, An
         # `require_encryption` is said, since else giving any file would forbid tcp://, where the files are not needed.
         security = Security(require_encryption=required, **{name: file for name, file in given.items() if file})
         unreadable = [file for name in given if (file := getattr(security, name)) and not _is_readable(file)]
-        arguments: dict[str, Any] = {} if unreadable else security.get_connection_args("client")
+        context = None if unreadable else security.get_connection_args("client").get("ssl_context")
     except (OSError, ValueError, ImportError) as error:  # ssl.SSLError is an OSError
         raise NoSchedulerError(f"can't use the certificates for {address}: {clean(str(error))}") from error
     if unreadable:
         raise NoSchedulerError(f"can't read {clean(unreadable[0])}, a certificate or key for {address}")
-    if address.encrypted and arguments.get("ssl_context") is None:
+    if address.encrypted and context is None:
         raise NoSchedulerError(
             f"{address} needs certificates: give --tls-ca-file, --tls-cert and --tls-key, "
             "or set distributed.comm.tls in dask's configuration"
         )
     if required and not address.encrypted:
         raise NoSchedulerError(f"{address} is not encrypted, and dask's configuration requires encryption: say tls://…")
-    return arguments
+    return context if isinstance(context, ssl.SSLContext) else None
 
 
 def _is_readable(file: str) -> bool:
@@ -153,15 +150,15 @@ def _is_readable(file: str) -> bool:
     return "\n" in file or os.access(file, os.R_OK)
 
 
-async def _dial(address: Address, arguments: dict[str, Any], seconds: float) -> Comm:
+async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:
     """Return a connection, or raise `NoSchedulerError`.
 
-    distributed tries again until its time is up, also where nobody listens; so something else has a look meanwhile.
+    What listens there may be something that waits for us to go on, so something else has a look meanwhile.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    dialling = asyncio.create_task(connect(str(address), timeout=seconds, deserialize=False, **arguments))
-    looking = asyncio.create_task(_look_if_slow(address, min(_SECONDS_FOR_A_LOOK, seconds / 4)))
+    dialling = asyncio.create_task(Comm.open(address.host, address.port, context))
+    looking = asyncio.create_task(_look_if_slow(address, dialling, min(_SECONDS_FOR_A_LOOK, seconds / 4)))
     comm: Comm | None = None
     try:
         await asyncio.wait({dialling, looking}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -173,7 +170,7 @@ async def _dial(address: Address, arguments: dict[str, Any], seconds: float) -> 
             if error is None:
                 comm = dialling.result()
                 return comm
-            failure = _in_words(error)
+            failure = in_words(error)
         diagnosis = await looking
         words = sentence(address, diagnosis, failure, seconds)
         raise SilentSchedulerError(words) if diagnosis.listener is Listener.SILENT else NoSchedulerError(words)
@@ -185,21 +182,32 @@ async def _dial(address: Address, arguments: dict[str, Any], seconds: float) -> 
             dialling.result().abort()
 
 
-def _in_words(error: BaseException) -> str:
-    """Return what distributed's error says, without the innards that it begins with (``in <TCP (closed) …>: …``)."""
-    while error.__cause__ is not None:  # "Timed out during handshake", says an old version whatever went wrong
-        error = error.__cause__
-    words = re.sub(r"^in <.*?>: ", "", clean(str(error)))
-    if "certificate does not match" in words or "CERTIFICATE_VERIFY_FAILED" in words:
-        return "its certificate is not from the authority that we trust (--tls-ca-file)"
-    if "ALERT" in words:
-        return f"it doesn't accept our certificate (--tls-cert): {words}"
-    return words or type(error).__name__
+_CERTIFICATE_FAULTS = {
+    9: "its certificate is not valid yet: is a clock wrong?",
+    10: "its certificate, or that of its authority, has expired",
+    23: "its certificate was revoked",
+    62: "its certificate is another host's",
+    64: "its certificate is another host's",
+    **dict.fromkeys((2, 18, 19, 20, 21), "its certificate is not from the authority that we trust (--tls-ca-file)"),
+}
+"""By OpenSSL's X509_V_ERR_*."""
 
 
-async def _look_if_slow(address: Address, seconds: float) -> Diagnosis:
-    """Find out what listens there, after a moment in which connecting mostly is done."""
-    await asyncio.sleep(_SECONDS_BEFORE_A_LOOK)
+def in_words(error: BaseException) -> str:
+    """Return what went wrong while connecting, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        other = f"its certificate is no good: {clean(error.verify_message)}"
+        return _CERTIFICATE_FAULTS.get(error.verify_code, other)
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        if "CERTIFICATE_EXPIRED" in (error.reason or ""):
+            return "it says that our certificate (--tls-cert), or that of its authority, has expired"
+        return f"it doesn't accept our certificate (--tls-cert): {clean(str(error))}"
+    return clean(str(error)) or type(error).__name__
+
+
+async def _look_if_slow(address: Address, dialling: "asyncio.Task[Comm]", seconds: float) -> Diagnosis:
+    """Find out what listens there, if connecting has failed or takes longer than it mostly does."""
+    await asyncio.wait({dialling}, timeout=_SECONDS_BEFORE_A_LOOK)
     return await diagnose(address, seconds)
 
 

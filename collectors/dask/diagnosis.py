@@ -9,14 +9,11 @@ import errno
 import os
 import socket
 import ssl
-import struct
 from enum import Enum
 from typing import NamedTuple
 
-from distributed.protocol.core import dumps
-from distributed.protocol.utils import pack_frames
-
 from dasktop.collectors.dask.address import USUAL_PORT, Address
+from dasktop.collectors.dask.comm import encode
 from dasktop.collectors.text import clean
 
 _MOST_BYTES = 256
@@ -95,8 +92,7 @@ async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pati
 
 def _greeting() -> bytes:
     """Return a handshake that a scheduler understands, and that also ends a web request and is no TLS."""
-    packed: bytes = pack_frames(dumps({"compression": None, "pickle-protocol": 4, "": "\r\n\r\n"}))
-    return struct.pack("Q", len(packed)) + packed
+    return encode({"compression": None, "pickle-protocol": 4, "": "\r\n\r\n"})
 
 
 def _judge(said: bytes) -> Diagnosis:

@@ -1,0 +1,180 @@
+"""Speaks dask's protocol with one peer, over TCP or TLS, and takes nothing but plain data from it.
+
+A message is its length, the number of its frames, their lengths, and the frames. The first frame is msgpack; the
+others hold what the sender pickled, serialized or compressed, and the first one refers to them. Only the first one is
+decoded here, within bounds, and a reference stays what it is: a dictionary. So nothing that a peer sends is unpickled,
+imported, decompressed or run.
+
+distributed's own `connect` can't be used for this: it unpickles whatever the peer marks as ``__Pickled__``, in the
+handshake too, and imports what it marks as ``__Enum__``, whatever ``deserialize=False`` says (2022.2 to 2026.8).
+"""
+
+import asyncio
+import ssl
+import struct
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+
+MOST_BYTES = 64 << 20
+"""Of a message. A reading takes about 0.1 KB a worker, its identity 1 KB, and its threads some KB."""
+MOST_FRAMES = 100_000
+MOST_ITEMS = 20_000
+"""In one list or dictionary, and so of workers, jobs and threads."""
+MOST_VALUES = 4_000_000
+"""In all lists and dictionaries of a message together."""
+_MOST_HANDSHAKE_BYTES = 64 << 10
+_CHUNK_BYTES = 1 << 20
+
+_NUMBER = struct.Struct("=Q")  # dask, too, writes in the machine's own order
+_HANDSHAKE: dict[str, Any] = {
+    "compression": None,  # the peer compresses only in a way that both sides name
+    "python": tuple(sys.version_info[:3]),
+    "pickle-protocol": 4,
+}
+
+
+class ProtocolError(Exception):
+    """The peer said something that is not dask's protocol, not plain data, or beyond the bounds. Not cleaned."""
+
+
+class Comm:
+    """A connection on which messages are exchanged; made by `open`. For one task at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, host: str, port: int, context: ssl.SSLContext | None) -> "Comm":
+        """Connect and shake hands. Takes as long as the peer likes.
+
+        Raises
+        ------
+        OSError
+            Nobody listens there, it hung up, or TLS failed (`ssl.SSLError`).
+        ProtocolError
+            It speaks something else.
+        """
+        reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=_CHUNK_BYTES)
+        comm = cls(reader, writer)
+        try:
+            await comm._shake_hands()
+        except BaseException:
+            comm.abort()
+            raise
+        return comm
+
+    async def _shake_hands(self) -> None:
+        await self.write(_HANDSHAKE)
+        answer = await self.read(_MOST_HANDSHAKE_BYTES)
+        if not isinstance(answer, dict) or "pickle-protocol" not in answer:
+            raise ProtocolError("it doesn't greet as dask does")
+
+    @property
+    def closed(self) -> bool:
+        """Whether one side has hung up, as far as it was noticed."""
+        return self._writer.is_closing() or self._reader.at_eof()
+
+    async def write(self, message: Mapping[str, Any]) -> None:
+        """Send a message of plain data.
+
+        Raises
+        ------
+        OSError
+            The connection is closed.
+        """
+        self._writer.write(encode(message))
+        await self._writer.drain()
+
+    async def read(self, most_bytes: int = MOST_BYTES) -> Any:
+        """Return the next message. If it isn't read to its end, for whatever reason, the connection is of no use.
+
+        Raises
+        ------
+        OSError
+            The connection is closed.
+        ProtocolError
+            The message is longer than ``most_bytes``, or see `decode`.
+        """
+        try:
+            frame, rest_bytes = await self._first_frame(most_bytes)
+            while rest_bytes:
+                rest_bytes -= len(await self._reader.readexactly(min(rest_bytes, _CHUNK_BYTES)))
+        except asyncio.IncompleteReadError:
+            raise ConnectionResetError("it hung up") from None
+        return decode(frame)
+
+    async def _first_frame(self, most_bytes: int) -> tuple[bytes, int]:
+        """Return the first frame, and how many bytes of others follow."""
+        # The length that comes first leaves out the last frames where these are large, in newer versions.
+        told_bytes, frames = await self._number(), await self._number()
+        if not 1 <= frames <= MOST_FRAMES:
+            raise ProtocolError(f"a message of {frames:,} frames")
+        lengths = [number for (number,) in _NUMBER.iter_unpack(await self._reader.readexactly(_NUMBER.size * frames))]
+        whole_bytes = _NUMBER.size * (1 + frames) + sum(lengths)
+        if whole_bytes > most_bytes:
+            raise ProtocolError(f"a message of {whole_bytes:,} bytes, more than {most_bytes:,}")
+        if told_bytes > whole_bytes:
+            raise ProtocolError("a message whose lengths don't fit together")
+        return await self._reader.readexactly(lengths[0]), sum(lengths[1:])
+
+    async def _number(self) -> int:
+        (number,) = _NUMBER.unpack(await self._reader.readexactly(_NUMBER.size))
+        return int(number)
+
+    async def close(self) -> None:
+        """Say goodbye and hang up; without it, a scheduler may log that the connection was lost."""
+        await self.write({"op": "close", "reply": False})
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self._writer.transport.abort()
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """Return a message of plain data as it goes over the line, in one frame."""
+    frame: bytes = msgpack.packb(message)
+    return struct.pack("=QQQ", 2 * _NUMBER.size + len(frame), 1, len(frame)) + frame
+
+
+def decode(frame: bytes) -> Any:
+    """Return what the msgpack of a message's first frame says; lists are tuples.
+
+    Raises
+    ------
+    ProtocolError
+        It is no msgpack, something else than plain data, nested too deep (msgpack's bound is 1,024), or too much.
+    """
+    values = 0
+
+    def counted(container: Any) -> Any:
+        nonlocal values
+        values += 1 + len(container)
+        if values > MOST_VALUES:
+            raise ProtocolError(f"more than {MOST_VALUES:,} values")
+        return container
+
+    try:
+        return msgpack.unpackb(
+            frame,
+            use_list=False,  # a list may be a key
+            strict_map_key=False,
+            object_hook=counted,
+            list_hook=counted,
+            ext_hook=_refuse,
+            max_array_len=MOST_ITEMS,
+            max_map_len=MOST_ITEMS,
+            max_ext_len=0,
+        )
+    # A key may be a dictionary, which is a TypeError; all else that msgpack complains of is one of the others.
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"it is not plain data: {error}") from None
+
+
+def _refuse(code: int, _data: bytes) -> Any:
+    raise ProtocolError(f"an extension of msgpack, number {code}")
