@@ -88,8 +88,10 @@ class Feed(Protocol):
     def change_interval(self, direction: int) -> None:
         """Ask dask more often (1) or less often (-1); delivers an `Interval`. SLURM is asked as often as before."""
 
-    def carry_out(self, plan: ScalePlan) -> None:
-        """Carry out a plan that was agreed to; delivers each `Progress`, and in the end one `Outcome`.
+    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+        """Carry out a plan; delivers each `Progress`, and in the end one `Outcome`.
+
+        ``agreed`` is the identity of the plan that somebody said yes to; ``None``: nobody was asked.
 
         One at a time: until then, another is refused by an `Outcome` of its own.
         """

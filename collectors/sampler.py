@@ -195,9 +195,9 @@ class Sampler:
         """Poll dask more often (1) or less often (-1), from now on."""
         self._call(lambda: self._change_interval(direction))
 
-    def carry_out(self, plan: ScalePlan) -> None:
+    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Carry out a plan, beside the polling."""
-        self._call(lambda: self._begin(plan))
+        self._call(lambda: self._begin(plan, agreed))
 
     def give_up(self) -> None:
         """Interrupt what is being carried out."""
@@ -276,7 +276,7 @@ class Sampler:
         if not deed.cancelling():
             deed.cancel()
 
-    def _begin(self, plan: ScalePlan) -> None:
+    def _begin(self, plan: ScalePlan, agreed: str | None) -> None:
         if self._options.read_only:
             self._hand_over(Outcome(done=False, message="read-only: nothing is changed"))
         elif self._deed is not None:
@@ -284,9 +284,9 @@ class Sampler:
         elif self._poller.address is None:
             self._hand_over(Outcome(done=False, message="no scheduler was chosen yet"))
         else:
-            self._deed = asyncio.create_task(self._carry_out(plan, self._poller.address))
+            self._deed = asyncio.create_task(self._carry_out(plan, agreed, self._poller.address))
 
-    async def _carry_out(self, plan: ScalePlan, address: str) -> None:
+    async def _carry_out(self, plan: ScalePlan, agreed: str | None, address: str) -> None:
         module = await event_loop.import_in_background("dasktop.collectors.scaling.carry_out")
         step: str | None = None
 
@@ -296,7 +296,9 @@ class Sampler:
             self._hand_over(progress)
 
         try:
-            outcome = await module.carry_out(plan, address, self._options, report, environment=self._environment)
+            outcome = await module.carry_out(
+                plan, address, self._options, report, agreed=agreed, environment=self._environment
+            )
         except asyncio.CancelledError:  # asked for, by `give_up` or by `stop`
             outcome = Outcome(done=False, message=interrupted_words(step))
         except Exception as error:  # noqa: BLE001 - told to the user

@@ -21,6 +21,7 @@ class FakeFeed:
         self.interval_changes: list[int] = []
         self.stops = 0
         self.plans: list[ScalePlan] = []
+        self.agreed: list[str | None] = []
         self.given_up = 0
         self.questions: list[Question] = []
         self.log_wishes: list[LogWish | None] = []
@@ -46,8 +47,9 @@ class FakeFeed:
     def change_interval(self, direction: int) -> None:
         self.interval_changes.append(direction)
 
-    def carry_out(self, plan: ScalePlan) -> None:
+    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
         self.plans.append(plan)
+        self.agreed.append(agreed)
 
     def give_up(self) -> None:
         self.given_up += 1

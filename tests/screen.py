@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -9,6 +10,7 @@ from dasktop.collectors.model import Snapshot
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.header.widgets import ColumnHeads, Header
 from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.table import TreeTable
 from tests.fake_feed import FakeFeed
 
@@ -44,10 +46,29 @@ class Screen:
         self.feed.hand_over(*shown)
         await self.pilot.pause()
         await self.pilot.pause()
+        await self.until_drawn()
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        for key in keys:
+            await self.pilot.press(key)
+            await self.until_drawn()
         await self.pilot.pause()
+
+    async def press_at(self, time: float, key: str) -> None:
+        """Press a key at a moment of the test's choice, in the time of Textual's messages."""
+        event = events.Key(key, key)
+        event.time = time
+        self.app.post_message(event)
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def until_drawn(self) -> None:
+        """Wait until a plan that is open can have been seen."""
+        for _ in range(1000):
+            if not isinstance(self.app.screen, PlanBox) or self.app.screen.agreeable_from is not None:
+                return
+            await self.pilot.pause(0.01)
+        raise AssertionError("the plan was never drawn")
 
     def lines_of(self, kind: type[Widget]) -> list[str]:
         widget = self.base.query_one(kind)

@@ -501,8 +501,8 @@ class TestCarryingOut:
         """Stand in for `carry_out`: tell of one step, then wait to be told how it ends."""
         asked = Asked()
 
-        async def carry_out(plan, address, options, report, *, environment):
-            asked.append((plan, address))
+        async def carry_out(plan, address, options, report, *, agreed, environment):
+            asked.append((plan, address, agreed))
             report(Progress(step="drain", message="1 task"))
             if plan.target == "3 jobs":
                 await asyncio.to_thread(asked.may_end.wait, PATIENCE_SECONDS)
@@ -535,11 +535,11 @@ class TestCarryingOut:
     def test_progress_and_outcome_are_handed_over_and_sources_asked_again(self, start, carry_out):
         run = self.attached(start)
         polls = len(run.pollers[0].threads_of)
-        run.sampler.carry_out(PLAN)
+        run.sampler.carry_out(PLAN, PLAN.identity)
         assert run.next(Progress) == Progress(step="drain", message="1 task")
         carry_out.may_end.set()
         assert run.next(Outcome) == Outcome(done=True, message="submitted job 7")
-        assert carry_out == [(PLAN, "tcp://a:1")]
+        assert carry_out == [(PLAN, "tcp://a:1", PLAN.identity)]
         run.next(Snapshot)
         assert len(run.pollers[0].threads_of) > polls
 
@@ -564,7 +564,7 @@ class TestCarryingOut:
             Outcome(done=True, message="submitted job 7"),
             Switched(address="tcp://b:2"),
         ]
-        assert carry_out == [(PLAN, "tcp://a:1")]
+        assert carry_out == [(PLAN, "tcp://a:1", None)]
 
     def test_it_is_given_up(self, start, carry_out):
         run = self.attached(start)

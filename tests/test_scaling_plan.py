@@ -512,6 +512,38 @@ class TestAdapting:
         assert made.takes_away
         assert warned(made, "1 job more")
 
+    def at_rest(self, *jobs: Job) -> Snapshot:
+        seen = owned(*jobs)
+        return replace(seen, cluster=replace(seen.cluster, task_counts={"memory": 3}))
+
+    def test_jobs_with_nothing_to_do_go_at_once_down_to_the_lower_bound(self):
+        """4 idle jobs, 2:4: two of them were gone 15 s later, without a question."""
+        made = plan(self.at_rest(*map(running, "1234")), Adapt(bounds=Adaptive(minimum=2, maximum=4)))
+        assert (made.before, made.after) == (times(4), times(2))
+        assert made.takes_away
+        assert warned(made, "2 jobs have nothing to do", "at once")
+        assert warned(made, "down to 2", "without asking")
+
+    def test_jobs_at_work_may_go_later(self):
+        seen = self.at_rest(running("1"), running("2", executing=1), running("3", executing=1))
+        made = plan(seen, Adapt(bounds=Adaptive(minimum=1, maximum=4)))
+        assert made.after == times(2)
+        assert plan(replace(seen, jobs=seen.jobs[1:]), Adapt(bounds=Adaptive(minimum=1, maximum=4))).takes_away
+
+    def test_tasks_that_wait_keep_all(self):
+        made = plan(owned(*map(running, "1234")), Adapt(bounds=Adaptive(minimum=2, maximum=4)))
+        assert made.after == times(4)
+        assert made.takes_away
+
+    def test_what_is_below_the_lower_bound_only_grows(self):
+        assert not plan(self.at_rest(running("1")), Adapt(bounds=Adaptive(minimum=1, maximum=4))).takes_away
+
+    def test_the_same_plan_while_other_jobs_idle(self):
+        bounds = Adapt(bounds=Adaptive(minimum=1, maximum=4))
+        idle, busy = self.at_rest(*map(running, "123")), self.at_rest(running("1"), running("2"), running("3", 1))
+        assert plan(idle, bounds).identity == plan(busy, bounds).identity
+        assert plan(idle, bounds).identity != plan(self.at_rest(*map(running, "12")), bounds).identity
+
     def test_no_upper_bound(self):
         made = plan(owned(running("1")), Adapt(bounds=Adaptive(minimum=0, maximum=None)))
         assert made.before == made.after

@@ -9,16 +9,16 @@ from textual.geometry import Region
 from textual.widgets import Input
 
 from dasktop.collectors.findings import find
-from dasktop.collectors.model import Adaptive, Finding, Job, Snapshot
+from dasktop.collectors.model import Adaptive, Finding, Job, Snapshot, Worker
 from dasktop.collectors.scaling.model import Outcome, Progress
 from dasktop.tui.activity import Activity
 from dasktop.tui.boxes.help import Help
 from dasktop.tui.boxes.question import Question
 from dasktop.tui.header.widgets import FindingsBand
 from dasktop.tui.keys.footer import KeyLine
-from dasktop.tui.scaling import plan_box
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
 from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.terminal.display_sync import Seen
 from dasktop.tui.tree.table import TreeTable
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, busy_job, cluster, ended, job, pending, snapshot, source, task, worker
@@ -53,6 +53,17 @@ def news(number: int) -> Snapshot:
 
 def done(message: str = "submitted job 4799", **values: object) -> Outcome:
     return replace(Outcome(done=True, message=message), **values)
+
+
+def idle(number: int) -> Worker:
+    return worker(f"w{number}", executing=0, queued=0, stored=0)
+
+
+def agreeable_from(screen: Screen) -> float:
+    assert isinstance(screen.app.screen, PlanBox)
+    since = screen.app.screen.agreeable_from
+    assert since is not None
+    return since
 
 
 async def deliver(screen: Screen, *events: Progress | Outcome) -> None:
@@ -191,17 +202,56 @@ class TestFewer:
             await screen.press("-")
             assert told(screen) == "1 job fewer: there is no job to give back"
 
-    async def test_what_was_shown_is_what_is_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_what_was_shown_is_what_is_done(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-")
             await screen.show(of_jobs(busy_job("4700", 0), pending("4715")))
             assert "the cluster has changed, and the plan with it" in text_of(screen)
-            await screen.press("y")  # meant for the plan before
+            since = agreeable_from(screen)
+            await screen.press_at(since - 0.01, "y")  # meant for the plan before
             assert screen.feed.plans == []
-            monkeypatch.setattr(plan_box, "SECONDS_TO_LOOK", 0.0)
+            await screen.press_at(since, "y")
+            (plan,) = screen.feed.plans
+            assert [victim.job_id for victim in plan.release] == ["4715"]
+            assert screen.feed.agreed == [plan.identity]
+
+    async def test_a_key_from_before_the_drawing_agrees_to_nothing(self) -> None:
+        """However late it is read: a slow line brings it when the plan has been on the screen for long."""
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-")
+            await screen.press_at(agreeable_from(screen) - 0.001, "y")
+            assert screen.feed.plans == []
             await screen.press("y")
-            assert [victim.job_id for victim in screen.feed.plans[0].release] == ["4715"]
+            assert len(screen.feed.plans) == 1
+
+    async def test_a_plan_that_is_not_drawn_yet_can_not_be_agreed_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[Seen] = []
+        async with running() as screen:
+            await screen.show(of(3))
+            monkeypatch.setattr(screen.app, "when_seen", drawn.append)
+            await screen.pilot.press("-")
+            await screen.press_at(float("inf"), "y")
+            assert screen.feed.plans == []
+            while not drawn:
+                await screen.pilot.pause()
+            for seen in drawn:
+                seen(100.0)
+            await screen.press_at(99.9, "y")
+            assert screen.feed.plans == []
+            await screen.press_at(100.1, "y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_what_changed_behind_another_box_must_be_seen(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "question_mark")
+            await screen.show(of_jobs(busy_job("4700", 0), pending("4715")))
+            box = next(box for box in screen.app.screen_stack if isinstance(box, PlanBox))
+            assert box.agreeable_from is None
+            await screen.press("escape")
+            assert box.agreeable_from is not None
 
     async def test_figures_may_change_without_a_word(self) -> None:
         async with running() as screen:
@@ -491,8 +541,21 @@ class TestAdapt:
             await screen.show(of(2))
             await screen.press("a")
             assert isinstance(screen.app.screen, AdaptForm)
-            await screen.press("1", "tab", "5", "enter")
-            assert screen.feed.plans[0].adapt == Adaptive(minimum=1, maximum=5)
+            await screen.press("2", "tab", "5", "enter")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=5)
+
+    async def test_a_lower_bound_below_what_there_is_is_asked_for(self) -> None:
+        """The owner gives back what has nothing to do, at once or later."""
+        async with running() as screen:
+            shown = of_jobs(*(job(f"{4700 + number}", [task([idle(number)])]) for number in range(4)))
+            await screen.show(replace(shown, cluster=replace(shown.cluster, task_counts={})))
+            await screen.press("a", "2", "tab", "4", "enter")
+            assert isinstance(screen.app.screen, PlanBox)
+            assert screen.feed.plans == []
+            assert "which gives back 2 jobs at once" in text_of(screen)
+            assert "then" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=4)
 
     async def test_todays_bounds_are_in_jobs(self) -> None:
         async with running() as screen:
@@ -510,13 +573,13 @@ class TestAdapt:
             await screen.show(news(2))
             await screen.press("enter")
             assert isinstance(screen.app.screen, AdaptForm)
-            await screen.press("tab", "ctrl+u", "5", "enter")
+            await screen.press("tab", "ctrl+u", "5", "enter", "y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=5)
 
     async def test_no_upper_bound(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
-            await screen.press("a", "tab", "backspace", "enter")
+            await screen.press("a", "tab", "backspace", "enter", "y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=None)
 
     async def test_lower_than_there_are_is_asked_for(self) -> None:

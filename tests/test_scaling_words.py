@@ -134,9 +134,12 @@ def test_how_it_is_after_an_interruption(step, says):
 
 
 def test_adapting():
-    assert (
-        plan_lines(made(target="adapt", adapt=Adaptive(minimum=1, maximum=2)))[0] == "adapt: the owner scales by itself"
-    )
+    on = made(target="adapt", adapt=Adaptive(minimum=1, maximum=2))
+    assert plan_lines(on)[0] == "adapt: turn adaptive scaling on"
+    fewer, *_ = plan_lines(replace(on, after=size(1)))
+    assert fewer == "adapt: turn adaptive scaling on, which gives back 1 job at once"
+    more, *_ = plan_lines(replace(on, after=size(4)))
+    assert more == "adapt: turn adaptive scaling on, which submits 2 jobs at once"
     assert plan_lines(made(target="stop", stop_adapting=True))[0] == "stop: turn adaptive scaling off"
 
 

@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import signal
 import sys
+import termios
 from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
@@ -124,7 +125,7 @@ def _scale(
 ) -> None:
     while True:
         plan, address = _planned(options, target, record)
-        is_only_shown = dry_run or plan.changes_nothing
+        is_only_shown, shown = dry_run or plan.changes_nothing, plan.identity
         try:
             click.echo(msgspec.json.encode(plan) if as_json else "\n".join(plan_lines(plan)))
         except BrokenPipeError:
@@ -138,7 +139,7 @@ def _scale(
             return
         if not yes:
             _ask()
-        outcome = event_loop.run(_carry_out(plan, address, options))
+        outcome = event_loop.run(_carry_out(plan, None if yes else shown, address, options))
         if not (outcome.is_outdated and not yes):
             break
         click.echo(f"dasktop: {outcome.message}; the plan as it is now:", err=True)
@@ -180,6 +181,9 @@ async def _plan(options: Options, target: Target, record: Callable[[Snapshot], N
 def _ask() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal("there is no terminal to ask on; say --yes to carry it out, or --dry-run to see it only", REFUSED)
+    # What was typed before the plan stood there was meant for something else.
+    with contextlib.suppress(termios.error):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         is_agreed = click.confirm("Do it?")
     except click.Abort:  # Ctrl-C, or the end of what is typed
@@ -189,12 +193,12 @@ def _ask() -> None:
         raise Refusal("not carried out", REFUSED)
 
 
-async def _carry_out(plan: ScalePlan, address: str, options: Options) -> Outcome:
+async def _carry_out(plan: ScalePlan, agreed: str | None, address: str, options: Options) -> Outcome:
     """Carry the plan out; Ctrl-C gives the victims back to work first."""
     from dasktop.collectors.scaling.carry_out import carry_out
 
     telling = _Telling()
-    task = asyncio.ensure_future(carry_out(plan, address, options, telling))
+    task = asyncio.ensure_future(carry_out(plan, address, options, telling, agreed=agreed))
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:

@@ -83,9 +83,9 @@ class ReplayFeed:
         """Do nothing: snapshots come as they were taken. See `change_speed`."""
         del direction
 
-    def carry_out(self, plan: ScalePlan) -> None:
+    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Refuse."""
-        del plan
+        del plan, agreed
         self._tell(lambda: self._deliver(Outcome(done=False, message="this is a recording: nothing can be changed")))
 
     def give_up(self) -> None:

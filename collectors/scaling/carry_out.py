@@ -37,6 +37,7 @@ async def carry_out(
     options: Options,
     report: Report,
     *,
+    agreed: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Carry a plan out.
@@ -51,6 +52,8 @@ async def carry_out(
         The run's choices: certificates, time-outs, whether there is SLURM, how long running tasks are waited for.
     report
         Told of each step.
+    agreed
+        The identity of the plan that somebody said yes to; ``None``: nobody was asked.
     environment
         This process's, for SLURM's commands and the place of the log; ``None``: its own.
 
@@ -67,6 +70,9 @@ async def carry_out(
     """
     if plan.changes_nothing:
         return Outcome(done=True, message=plan.reckoning or "there is nothing to do")
+    if agreed is not None and agreed != plan.identity:
+        message = "this is not the plan that was agreed to; nothing was changed"
+        return Outcome(done=False, message=message, is_outdated=True)
     environment = os.environ if environment is None else environment
     user = own_name()
     who = f"{user}@{socket.gethostname()}, process {os.getpid()}"

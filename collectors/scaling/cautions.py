@@ -66,13 +66,27 @@ def when_releasing(standing: Standing, released: Sequence[Job]) -> Iterator[str]
     yield from _end_soon(staying)
 
 
-def when_adapting(bounds: Adaptive, change: int) -> Iterator[str]:
-    """Beware of what an owner does by itself."""
-    if change < 0:
+def when_adapting(bounds: Adaptive, there: int, left: int, most: int) -> Iterator[str]:
+    """Beware of what an owner does by itself.
+
+    Parameters
+    ----------
+    there, left, most
+        How many jobs there are; how many of them are left once those have gone that have nothing to do or are more than
+        the bounds allow; and how many the bounds allow.
+    """
+    excess = there - most
+    idle = min(there, most) - left
+    if excess > 0:
         yield (
-            f"{counted(-change, 'job')} more than these bounds allow: the owner gives them back at once, "
+            f"{counted(excess, 'job')} more than these bounds allow: the owner gives them back at once, "
             "and doesn't wait for the tasks they run"
         )
+    if idle > 0:
+        has, them = ("has", "it") if idle == 1 else ("have", "them")
+        yield f"{counted(idle, 'job')} {has} nothing to do: the owner gives {them} back at once"
+    if there > bounds.minimum:
+        yield f"later too, the owner gives back jobs with nothing to do, down to {bounds.minimum:,}, without asking"
     if bounds.maximum is None:
         yield "without an upper bound, the owner may submit as many jobs as there are tasks"
 

@@ -1,6 +1,9 @@
 """What can be asked for, and the plan that answers it. Frozen records; they decide and do nothing."""
 
 from collections.abc import Callable
+from hashlib import sha256
+
+import msgspec
 
 from dasktop.collectors.model import Adaptive, Record
 
@@ -115,11 +118,28 @@ class ScalePlan(Record, frozen=True, kw_only=True):
     stop_adapting: bool
     before: Size
     after: Size
-    """Under adaptive scaling, the least change that keeps the bounds."""
+    """Under adaptive scaling, what is left once the owner has given back what is idle or above the upper bound."""
     warnings: tuple[str, ...]
     refusal: str | None = None
     """Why it can't be carried out as things are, and what has to be done first; only where that is certain as far as
     the snapshot tells. `carry_out` looks again all the same, and has the last word."""
+
+    @property
+    def identity(self) -> str:
+        """What of the plan would be done, as one word: plans that would do the same to a cluster share it.
+
+        What is agreed to is a plan of one identity, and only such a plan is carried out.
+        """
+        deeds = (
+            self.scheduler_id,
+            self.submit,
+            sorted((victim.job_id, victim.array_task or "") for victim in self.release),
+            sorted((lost.job_id, lost.name) for lost in self.replace),
+            # Which jobs have nothing to do changes by the second; that an adapting owner gives such back is agreed to.
+            (self.adapt, self.before.jobs) if self.adapt is not None else None,
+            self.stop_adapting,
+        )
+        return sha256(msgspec.json.encode(deeds)).hexdigest()[:12]
 
     @property
     def can_be_done(self) -> bool:
@@ -133,8 +153,17 @@ class ScalePlan(Record, frozen=True, kw_only=True):
 
     @property
     def takes_away(self) -> bool:
-        """Whether anything that exists would go, also by the owner's hand: such a plan is shown and asked for."""
-        return bool(self.release) or self.after.jobs < self.before.jobs
+        """Whether anything that exists may go, at once or later, by us or the owner: that is shown and asked for."""
+        may_adapt_away = self.adapt is not None and self.adapt.minimum < self.before.jobs
+        return bool(self.release) or self.after.jobs < self.before.jobs or may_adapt_away
+
+
+class Agreement(Record, frozen=True, kw_only=True):
+    """A yes to a plan that was shown."""
+
+    plan: ScalePlan
+    identity: str
+    """Of the plan that was shown when it was said."""
 
 
 class Progress(Record, frozen=True, kw_only=True):

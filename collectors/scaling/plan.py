@@ -22,7 +22,7 @@ from dasktop.collectors.scaling.model import (
 from dasktop.collectors.scaling.sizes import add, times
 from dasktop.collectors.scaling.standing import Standing, standing_of
 from dasktop.collectors.scaling.stranded import stranded_results
-from dasktop.collectors.scaling.victims import choose, victim
+from dasktop.collectors.scaling.victims import choose, has_nothing_to_do, victim
 from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words
 
 
@@ -243,16 +243,26 @@ def _adapt(standing: Standing, bounds: Adaptive) -> ScalePlan:
         return _plan(standing, target, "adaptive scaling has these bounds already")
     before = standing.size(standing.jobs + standing.unseen)
     most = before.jobs if bounds.maximum is None else bounds.maximum
-    change = max(bounds.minimum, min(before.jobs, most)) - before.jobs
+    within = max(bounds.minimum, min(before.jobs, most))
+    left = max(bounds.minimum, min(within, before.jobs - number_of_jobs(_idle(standing))))
+    change = left - before.jobs
     return _plan(
         standing,
         target,
         None,
         adapt=bounds,
         # Which jobs go is the owner's choice, so what stays is reckoned with usual ones.
-        after=add(before, times(standing.one_job, change)) if change >= 0 else times(standing.one_job, most),
-        warnings=[*_doubts(standing), *cautions.when_adapting(bounds, change)],
+        after=add(before, times(standing.one_job, change)) if change >= 0 else times(standing.one_job, left),
+        warnings=[*_doubts(standing), *cautions.when_adapting(bounds, before.jobs, left, most)],
     )
+
+
+def _idle(standing: Standing) -> list[Job]:
+    """Return the jobs that an adapting owner gives back at once; none while tasks wait for a worker."""
+    counts = standing.snapshot.cluster.task_counts or {}
+    if counts.get("queued") or counts.get("no-worker"):
+        return []
+    return [job for job in standing.jobs if has_nothing_to_do(job)]
 
 
 def _stop_adapting(standing: Standing) -> ScalePlan:

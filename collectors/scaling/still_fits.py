@@ -28,8 +28,10 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
             return f"SLURM doesn't tell which jobs there are: {queue.error if queue else 'it is not asked'}"
     standing = standing_of(snapshot)
     # As the plan counted them: see `plan`.
-    there = number_of_jobs(standing.jobs + standing.unseen if plan.submit else standing.jobs)
-    if (plan.submit or plan.release) and there != plan.before.jobs:
+    counts_unseen = plan.submit or plan.adapt is not None
+    there = number_of_jobs(standing.jobs + standing.unseen if counts_unseen else standing.jobs)
+    takes_away = plan.adapt is not None and plan.takes_away
+    if (plan.submit or plan.release or takes_away) and there != plan.before.jobs:
         return f"the cluster has {there} jobs now, and had {plan.before.jobs} when the plan was made"
     lost = {(job.job_id, job.name) for job in standing.lost}
     for dead in plan.replace:

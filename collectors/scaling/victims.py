@@ -79,6 +79,11 @@ def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
     )
 
 
+def has_nothing_to_do(job: Job) -> bool:
+    """Whether adaptive scaling may give the job back at once: it waits, has no workers, or these have no tasks."""
+    return _group(job) in ("pending", "without workers", "idle")
+
+
 def _order(job: Job, preferred: Collection[str]) -> tuple[int, bool, Load, float, int]:
     time_left = math.inf if job.time_left_seconds is None else job.time_left_seconds
     is_other = job.job_id not in preferred

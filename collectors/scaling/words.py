@@ -102,7 +102,11 @@ def _deeds(plan: ScalePlan) -> str:
         given_back = plan.before.jobs - plan.after.jobs + plan.submit
         deeds.append(f"give back {counted(given_back, 'job')}")
     if plan.adapt is not None:
-        deeds.append("the owner scales by itself")
+        deeds.append("turn adaptive scaling on")
+        if (going := plan.before.jobs - plan.after.jobs) > 0:
+            deeds.append(f"which gives back {counted(going, 'job')} at once")
+        elif going < 0:
+            deeds.append(f"which submits {counted(-going, 'job')} at once")
     if plan.stop_adapting:
         deeds.append("turn adaptive scaling off")
     return ", ".join(deeds)

@@ -9,7 +9,17 @@ from textual.app import App
 from dasktop.collectors.errors import PlanError
 from dasktop.collectors.feed import Feed
 from dasktop.collectors.model import Snapshot
-from dasktop.collectors.scaling.model import Adapt, Change, Outcome, Progress, Release, ReplaceLost, ScalePlan, Target
+from dasktop.collectors.scaling.model import (
+    Adapt,
+    Agreement,
+    Change,
+    Outcome,
+    Progress,
+    Release,
+    ReplaceLost,
+    ScalePlan,
+    Target,
+)
 from dasktop.collectors.scaling.plan import plan as make_plan
 from dasktop.collectors.scaling.words import counted
 from dasktop.tui.activity import Activity
@@ -187,10 +197,10 @@ class ScalingDesk:
             remark,
         )
 
-        def answer(agreed: ScalePlan | None) -> None:
+        def answer(agreement: Agreement | None) -> None:
             self._box = None
-            if agreed is not None:
-                self._carry_out(target, agreed)
+            if agreement is not None:
+                self._carry_out(target, agreement.plan, agreement.identity)
 
         self._app.push_screen(box, answer)
 
@@ -218,10 +228,10 @@ class ScalingDesk:
         self._untold = plan.warnings
         self._carry_out(target, plan)
 
-    def _carry_out(self, target: Target, plan: ScalePlan) -> None:
+    def _carry_out(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
         self._at_work = target
         self._activity.tell(f"{plan.target}…", hint=self._give_up_hint)
-        self._feed.carry_out(plan)
+        self._feed.carry_out(plan, agreed)
 
     def _planned(self, target: Target) -> ScalePlan | None:
         """Return the plan for a target, or tell why there is nothing to do."""

@@ -1,23 +1,29 @@
-"""Shows a plan and asks whether to carry it out. Plans anew with each snapshot; what was shown is what is done."""
+"""Shows a plan and asks whether to carry it out. Plans anew with each snapshot.
+
+A ``y`` agrees only to the plan that could be seen when it was pressed; the answer names that plan by its identity.
+"""
 
 from collections.abc import Callable, Collection
-from time import monotonic
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widgets import Static
 
 from dasktop.collectors.errors import PlanError
 from dasktop.collectors.model import Snapshot
-from dasktop.collectors.scaling.model import ScalePlan
+from dasktop.collectors.scaling.model import Agreement, ScalePlan
 from dasktop.collectors.scaling.words import below, deed_lines, job_lines, warning_lines
 from dasktop.tui.boxes.box import Box
 from dasktop.tui.keys import help_rows
 from dasktop.tui.keys.bindings import bound
 from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.terminal.app import TerminalApp
 from dasktop.tui.terminal.glyphs import Glyphs
 from dasktop.tui.terminal.text_width import settle
 
@@ -26,7 +32,7 @@ Planner = Callable[[Snapshot, Collection[str]], ScalePlan]
 none."""
 
 SECONDS_TO_LOOK = 0.5
-"""After a plan has changed under the reader's eyes, ``y`` is not heard for so long: it was meant for the other one."""
+"""After a changed plan can be seen, ``y`` is not heard for so long: it was meant for the one before."""
 
 
 def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Content:
@@ -47,18 +53,33 @@ def can_be_done(plan: ScalePlan | PlanError) -> bool:
     return not isinstance(plan, PlanError) and plan.can_be_done
 
 
-def deeds(plan: ScalePlan) -> tuple[object, ...]:
-    """Return what of a plan would be done, without what it merely tells."""
-    lost = frozenset(lost.job_id for lost in plan.replace)
-    return plan.submit, _going(plan), lost, plan.adapt, plan.stop_adapting
-
-
 def _going(plan: ScalePlan) -> frozenset[str]:
     return frozenset(victim.job_id for victim in plan.release)
 
 
-class PlanBox(Box[ScalePlan | None]):
-    """A plan, and ``y`` or ``n``. Answers with the plan that was shown, or with nothing.
+class PlanText(Static):
+    """The text of a plan, which tells when it is drawn.
+
+    Parameters
+    ----------
+    content
+        The text at first.
+    on_drawing
+        Called, perhaps often, while the lines are made that are drawn next.
+    """
+
+    def __init__(self, content: Content, on_drawing: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._on_drawing = on_drawing
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines to be drawn."""
+        self._on_drawing()
+        return super().render_lines(crop)
+
+
+class PlanBox(Box[Agreement | None]):
+    """A plan, and ``y`` or ``n``. Answers with the plan that was seen, or with nothing.
 
     Parameters
     ----------
@@ -88,9 +109,11 @@ class PlanBox(Box[ScalePlan | None]):
         self._planner = planner
         self._glyphs = glyphs
         self._remark = remark
-        self._changed_at = float("-inf")
         self._plan: ScalePlan | PlanError = self._planned(snapshot, ())
-        self._text = Static(plan_content(self._plan, remark, glyphs))
+        self._has_changed = False
+        self._is_waited_for = False
+        self._seen_at: float | None = None
+        self._text = PlanText(plan_content(self._plan, remark, glyphs), self._follow_drawing)
 
     def compose(self) -> ComposeResult:
         """Build the box."""
@@ -118,24 +141,47 @@ class PlanBox(Box[ScalePlan | None]):
         """Plan on this snapshot instead, and say so if something else would be done now."""
         before = self._plan
         self._plan = self._planned(snapshot, () if isinstance(before, PlanError) else _going(before))
-        if _differ(before, self._plan):
+        if _identity(before) != _identity(self._plan):
             self._remark = "the cluster has changed, and the plan with it"
-            self._changed_at = monotonic()
+            self._has_changed = True
+            self._seen_at, self._is_waited_for = None, False
         self._text.update(plan_content(self._plan, self._remark, self._glyphs))
         self.query_one(".box").border_title = self._heading()
         if can_be_done(before) != can_be_done(self._plan):
             self.refresh_bindings()
 
+    @property
+    def agreeable_from(self) -> float | None:
+        """From when on, in the time of keys, ``y`` is an answer to this plan; ``None``: it isn't drawn yet."""
+        if self._seen_at is None:
+            return None
+        return self._seen_at + (SECONDS_TO_LOOK if self._has_changed else 0.0)
+
+    def on_screen_resume(self) -> None:
+        """Draw what may have changed behind another box."""
+        self._text.refresh()
+
+    def _follow_drawing(self) -> None:
+        """Find out when the plan that is being drawn can be seen."""
+        if self.app.screen is self and self._seen_at is None and not self._is_waited_for:
+            self._is_waited_for = True
+            cast("TerminalApp", self.app).when_seen(partial(self._see, _identity(self._plan)))
+
+    def _see(self, identity: str, at: float | None) -> None:
+        """Take the time at which the plan of this identity could be seen; ``None``: nobody knows."""
+        if identity != _identity(self._plan):
+            return
+        self._seen_at, self._is_waited_for = at, at is not None
+
     def action_agree(self) -> None:
-        """Answer with the plan, if there is one to carry out, and it could be read."""
-        is_new = monotonic() - self._changed_at < SECONDS_TO_LOOK
-        if isinstance(self._plan, PlanError) or not can_be_done(self._plan) or is_new:
-            self.app.bell()
+        """Answer with the plan, if there is one to carry out, and it could be read before the key was pressed."""
+        plan, key_time, since = self._plan, cast("TerminalApp", self.app).key_time, self.agreeable_from
+        could_be_read = key_time is not None and since is not None and key_time >= since
+        if could_be_read and isinstance(plan, ScalePlan) and plan.can_be_done:
+            self.dismiss(Agreement(plan=plan, identity=plan.identity))
         else:
-            self.dismiss(self._plan)
+            self.app.bell()
 
 
-def _differ(one: ScalePlan | PlanError, other: ScalePlan | PlanError) -> bool:
-    if isinstance(one, PlanError) or isinstance(other, PlanError):
-        return str(one) != str(other) if isinstance(one, PlanError) and isinstance(other, PlanError) else True
-    return deeds(one) != deeds(other)
+def _identity(plan: ScalePlan | PlanError) -> str:
+    return str(plan) if isinstance(plan, PlanError) else plan.identity

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from functools import partial
+from time import monotonic as time  # as Textual stamps messages
 from typing import ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -13,6 +15,7 @@ from textual.widget import Widget
 from dasktop.tui.keys.bindings import bindings
 from dasktop.tui.keys.names import shown
 from dasktop.tui.keys.table import ANYWHERE, Keymap
+from dasktop.tui.terminal.display_sync import ANSWER_SECONDS, DisplaySync, Seen
 from dasktop.tui.terminal.driver import ThriftyDriver
 from dasktop.tui.terminal.glyphs import glyphs
 from dasktop.tui.terminal.sent_screen import SentScreen
@@ -48,6 +51,7 @@ class TerminalApp(TypeaheadApp):
         # The colours from the start: Textual chooses its filter for NO_COLOR here.
         super().__init__(ThriftyDriver, ansi_color=True)
         self.sent_screen = SentScreen()
+        self.display_sync = DisplaySync()
         self.animation_level = "none"
         for name in list(self.available_themes):
             self.unregister_theme(name)  # Textual's own have no styles for our roles
@@ -61,12 +65,28 @@ class TerminalApp(TypeaheadApp):
 
     def on_mount(self) -> None:
         """Draw all anew when it is called for."""
-        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.app_resume_signal.subscribe(self, lambda _: self._resume())
         self.theme_changed_signal.subscribe(self, self._recolour)
 
     def on_resize(self) -> None:
         """Expect nothing of what the terminal shows: it may have moved or cut it."""
         self.sent_screen.forget()
+
+    def when_seen(self, then: Seen) -> None:
+        """Call ``then`` when what is being drawn can be seen; to be called while a widget renders its lines."""
+        if self.is_headless:
+            self.call_after_refresh(lambda: then(time()))
+        else:
+            self.display_sync.wait(then)
+            self.set_timer(ANSWER_SECONDS, lambda: self.display_sync.give_up(time()))
+
+    def on_cursor_position(self, event: events.CursorPosition) -> None:
+        """Take the terminal's answer."""
+        self.display_sync.answered(event.time)
+
+    def _resume(self) -> None:
+        self.display_sync.forget()
+        self.action_redraw()
 
     def action_redraw(self) -> None:
         """Draw everything: the terminal may show something else, such as another program's words."""

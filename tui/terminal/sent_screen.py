@@ -26,6 +26,11 @@ _UNSEEN_ON_BLANKS = re.compile(r"(?:1|2|3|3[0-7]|39|9[0-7])(?:;(?:1|2|3|3[0-7]|3
 """Bold, dim, italic, and the sixteen colours of characters."""
 
 
+def is_update(data: str) -> bool:
+    """Tell whether what Textual writes at once draws something."""
+    return _PLACE.match(data) is not None
+
+
 class SentScreen:
     """Remembers what was sent, and thins out what is to be sent next."""
 

@@ -42,6 +42,11 @@ class TypeaheadApp(App[None]):
         if is_free:
             await self._take()
 
+    @property
+    def key_time(self) -> float | None:
+        """When the key that is under way was read, in Textual's time; ``None``: none is."""
+        return self._typed[0].time if self._typed else None
+
     def before_key(self) -> None:
         """Do what is to be done before each key; called in turn, not as they come."""
 

@@ -1,0 +1,72 @@
+"""When a drawing could be seen: which answer of the terminal belongs to which question."""
+
+from dasktop.tui.terminal.display_sync import QUESTION, DisplaySync
+
+
+def asked(sync: DisplaySync) -> list[float | None]:
+    """Ask behind one drawing; return where the answer is put."""
+    told: list[float | None] = []
+    sync.wait(told.append)
+    assert sync.question() == QUESTION
+    return told
+
+
+def test_nothing_is_asked_where_nobody_waits() -> None:
+    assert DisplaySync().question() == ""
+
+
+def test_the_question_stands_behind_the_drawing_alone() -> None:
+    sync = DisplaySync()
+    asked(sync)
+    assert sync.question() == ""
+
+
+def test_answers_come_in_the_order_of_questions() -> None:
+    sync = DisplaySync()
+    first, second = asked(sync), asked(sync)
+    sync.answered(1.0)
+    assert (first, second) == ([1.0], [])
+    sync.answered(2.0)
+    assert (first, second) == ([1.0], [2.0])
+
+
+def test_a_terminal_that_never_answers_is_not_waited_for() -> None:
+    sync = DisplaySync()
+    told = asked(sync)
+    sync.give_up(7.0)
+    assert told == [7.0]
+
+
+def test_a_late_answer_belongs_to_its_own_question() -> None:
+    sync = DisplaySync()
+    asked(sync)
+    sync.give_up(7.0)
+    second = asked(sync)
+    sync.answered(8.0)
+    assert second == []
+    sync.answered(9.0)
+    assert second == [9.0]
+
+
+def test_a_terminal_that_answers_is_waited_for_however_long() -> None:
+    """A line that stalls: what is typed meanwhile was not typed for what can't be seen yet."""
+    sync = DisplaySync()
+    asked(sync)
+    sync.answered(1.0)
+    told = asked(sync)
+    sync.give_up(60.0)
+    assert told == []
+
+
+def test_after_another_program_had_the_terminal_all_is_asked_again() -> None:
+    sync = DisplaySync()
+    told = asked(sync)
+    sync.forget()
+    assert told == [None]
+    sync.answered(1.0)
+    assert told == [None]
+    assert asked(sync) == []
+
+
+def test_an_answer_that_nobody_waits_for() -> None:
+    DisplaySync().answered(1.0)

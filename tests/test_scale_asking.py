@@ -1,0 +1,31 @@
+"""How ``dasktop scale`` asks: only what is typed when the plan stands there is an answer."""
+
+import os
+import select
+import sys
+
+import click
+import pytest
+
+from dasktop.tui import scale
+
+
+def test_what_was_typed_before_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "r+b", buffering=0, closefd=False) as terminal:
+        os.write(ours, b"y\n")
+        assert select.select([theirs], [], [], 30)[0]
+        left: list[bool] = []
+
+        def confirm(question: str) -> bool:
+            left.append(bool(select.select([theirs], [], [], 0)[0]))
+            return True
+
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(click, "confirm", confirm)
+        scale._ask()
+        monkeypatch.undo()
+    os.close(ours)
+    os.close(theirs)
+    assert left == [False]
