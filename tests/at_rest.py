@@ -12,10 +12,11 @@ import textual.pilot
 from textual._context import active_app
 from textual.constants import MAX_FPS
 
+from tests.waiting import PATIENCE_SECONDS
+
 _SOON_SECONDS = 2.4 / MAX_FPS
 """Less than anything that a screen does once in a while, and longer than two of the beats at which Textual draws: a
 timer that has missed one waits for the one after the next."""
-_PATIENCE_SECONDS = 30
 
 
 def wait_by_rest() -> None:
@@ -28,7 +29,7 @@ def wait_by_rest() -> None:
 async def at_rest(*_: float) -> None:
     """Wait until the event loop has nothing to do, now or soon."""
     loop = asyncio.get_running_loop()
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (seconds := _seconds_to_next(loop)) is not None:
         assert time.monotonic() < deadline, f"it comes to no rest: {[*loop._ready, *loop._scheduled]}"
         await asyncio.sleep(seconds)

@@ -14,9 +14,10 @@ import pytest
 from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Adapt, Jobs, Release, ReplaceLost
 from tests.notebook import Notebook
-from tests.scaling_clusters import IMPORTS, PATIENCE_SECONDS, PROCESSES, PROGRAM, Cluster, until
+from tests.scaling_clusters import IMPORTS, PROCESSES, PROGRAM, Cluster
 from tests.slurm.commands import SlurmCommands
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +91,11 @@ async def test_what_dask_itself_loses(make):
 async def test_no_running_task_is_started_twice(make, tmp_path, settings):
     cluster = make(3, settings)
     with Terminal([*PROGRAM, cluster.address, "--jobs", "1"], tmp_path, cluster.environment) as terminal:
-        terminal.wait_for("Do it?", PATIENCE_SECONDS)
+        terminal.wait_for("Do it?")
         cluster.compute(1200, seconds=0.5, wait=False)
         await until(lambda: cluster.started > 10)
         terminal.press("y", "Enter")
-        assert terminal.wait_for_end(PATIENCE_SECONDS) == 0, terminal.screen()
+        assert terminal.wait_for_end() == 0, terminal.screen()
     assert cluster.started < 1200
     cluster.end_tasks()
     assert cluster.started_twice() == 0

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +14,8 @@ from typing import Self
 
 from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.readings import DaskReading
+from tests.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 
-PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 10.0
 # Else a process that had to wait for a core writes that to its log, in which tests look for what we leave there.
 SAYS_NOTHING_OF_THE_MACHINE = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
@@ -80,12 +79,14 @@ class DaskProcess:
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until the condition holds; fail with the log if that takes too long, or the process ends."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not condition():
-            log = "\n".join(self.log)
-            assert self._process.poll() is None, f"it ended before {what}:\n{log}"
-            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{log}"
-            time.sleep(0.05)
+
+        def holds() -> bool:
+            if condition():
+                return True
+            assert self._process.poll() is None, f"it ended before {what}:\n{self._log.read_text()}"
+            return False
+
+        wait_until(holds, lambda: f"{what}:\n{self._log.read_text()}")
 
 
 class Scheduler(DaskProcess):
@@ -163,8 +164,7 @@ async def read_until(
     collector: DaskCollector, condition: Callable[[DaskReading], bool], threads_of: tuple[str, ...] = ()
 ) -> DaskReading:
     """Read again and again until a reading fulfils the condition, and return that one."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition(reading := await collector.read(threads_of)):
-        assert time.monotonic() < deadline, f"waited in vain; the last reading is {reading}"
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition(reading := await collector.read(threads_of)):  # noqa: ASYNC110 - workers tell nobody
+            await asyncio.sleep(POLL_SECONDS)
     return reading

@@ -22,8 +22,8 @@ from dasktop.collectors.sampler import Sampler
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
 from tests.test_cli import dasktop
+from tests.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 150
 TWO_POLLS_SECONDS = 20 + 10
 """Of SLURM, at the usual interval; and some seconds for a machine on which much else is tested at the same time."""
 
@@ -116,7 +116,7 @@ class Story(Told):
     def one_look(self, fail_on: str) -> subprocess.CompletedProcess[str]:
         """Return how ``dasktop snapshot --fail-on`` ends just now."""
         arguments = ("snapshot", self.scheduler.address, "--fail-on", fail_on)
-        return dasktop(*arguments, timeout=PATIENCE_SECONDS, **self.slurm.environment)
+        return dasktop(*arguments, **self.slurm.environment)
 
     def finding(self, code: str, name: str | None) -> Finding:
         """Return what was told of a job, and soon enough."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-CELL_TIMEOUT_SECONDS = 120
+from tests.waiting import PATIENCE_SECONDS, wait_until
+
 CLOSE_TIMEOUT_SECONDS = 20
 POLL_SECONDS = 0.2
 
@@ -84,12 +85,9 @@ class Notebook:
         """Evaluate an expression to something that JSON can carry."""
         return self._ask("eval", expression)
 
-    def wait_until(self, expression: str, timeout: float = CELL_TIMEOUT_SECONDS) -> None:
+    def wait_until(self, expression: str) -> None:
         """Evaluate an expression until it is true."""
-        deadline = time.monotonic() + timeout
-        while not self.value(expression):
-            assert time.monotonic() < deadline, f"never came true: {expression}; {self._end_of_log()}"
-            time.sleep(POLL_SECONDS)
+        wait_until(lambda: self.value(expression), lambda: f"{expression}; {self._end_of_log()}", every=POLL_SECONDS)
 
     def close(self) -> None:
         """Close the cluster and end the process."""
@@ -127,9 +125,9 @@ class Notebook:
         try:
             self._process.stdin.write(json.dumps([kind, text]) + "\n")
             self._process.stdin.flush()
-            told = self._answers.get(timeout=CELL_TIMEOUT_SECONDS)
+            told = self._answers.get(timeout=PATIENCE_SECONDS)
         except queue.Empty:
-            raise CellError(f"not done after {CELL_TIMEOUT_SECONDS} s: {text}; {self._end_of_log()}") from None
+            raise CellError(f"not done after {PATIENCE_SECONDS:.0f} s: {text}; {self._end_of_log()}") from None
         except BrokenPipeError:
             told = ""
         if not told:

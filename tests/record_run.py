@@ -26,10 +26,10 @@ from dasktop.tui.plain import plain_tree
 from tests.dasktop_program import DASKTOP
 from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm
+from tests.waiting import PATIENCE_SECONDS
 
 FOLDER = Path(__file__).parent / "fixtures" / "recordings"
 RUN, SCRIPT, LOG = "run.ndjson.gz", "job_script.sh", "dask-worker.err"
-PATIENCE_SECONDS = 180
 QUIET_LOAD = 1.5
 """The bars are to show what this run uses of two cores."""
 SECONDS_BETWEEN = 2
@@ -145,7 +145,7 @@ class Watch:
     def end(self) -> None:
         """End it, not kill it, which may cost the last line."""
         self._process.send_signal(signal.SIGINT)
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def say(words: str) -> None:

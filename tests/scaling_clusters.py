@@ -6,7 +6,7 @@ What was computed is counted by a line that each task writes when it starts.
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from dasktop.collectors.scaling.plan import plan
 from tests.contract.embedded import EmbeddedCommands
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
+from tests.waiting import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 90
 PROGRAM = [sys.executable, "-m", "dasktop.tui", "scale"]
 PROCESSES = 2
 IMPORTS = """
@@ -49,13 +49,6 @@ def slurm_of(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
         return
     with EmbeddedCommands(kill_wait_seconds=5, min_job_age_seconds=60) as embedded:
         yield embedded
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - what changes is in other processes
-            await asyncio.sleep(0.1)
 
 
 class Cluster:
@@ -120,8 +113,7 @@ class Cluster:
     def wait_for_workers(self, number: int) -> None:
         """Wait until there are so many, all at work, and the owner, whom the scheduler tells later, has heard of it."""
         self.notebook.wait_until(
-            f"cluster.sync(statuses) == ['running'] * {number} and len(cluster.observed) == {number}",
-            PATIENCE_SECONDS,
+            f"cluster.sync(statuses) == ['running'] * {number} and len(cluster.observed) == {number}"
         )
 
     async def back_at_work(self, number: int) -> None:

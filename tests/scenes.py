@@ -3,7 +3,6 @@
 Two things look at them: `tests.test_looks` at three sizes, and `tests.screenshots`, which draws some for the README.
 """
 
-import time
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.replay.app import ReplayApp
+from tests import waiting
 from tests.fake_feed import FakeFeed
 from tests.picture_text import lines_of
 
@@ -30,9 +30,6 @@ SCRIPT = RECORDINGS / "job_script.sh"
 LOG = RECORDINGS / "dask-worker.err"
 LOG_AS_TOLD = "/home/ada/climate/logs/dask-worker-{}.err"
 """What SLURM tells of the log of a job: where it was."""
-
-PATIENCE_SECONDS = 30
-POLL_SECONDS = 0.05
 
 
 class Scene(NamedTuple):
@@ -178,9 +175,12 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
 
 async def until(pilot: Pilot[None], shows: tuple[str, ...]) -> None:
     """Wait until all these words are on the screen."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    screen = "\n".join(lines_of(pilot.app.export_screenshot()))
-    while missing := [words for words in shows if words not in screen]:
-        assert time.monotonic() < deadline, f"not on the screen: {missing}\n{screen}"
-        await pilot.pause(POLL_SECONDS)
-        screen = "\n".join(lines_of(pilot.app.export_screenshot()))
+
+    def screen() -> str:
+        return "\n".join(lines_of(pilot.app.export_screenshot()))
+
+    def is_shown() -> bool:
+        shown = screen()
+        return all(words in shown for words in shows)
+
+    await waiting.until(is_shown, lambda: f"{shows}\n{screen()}", pause=pilot.pause)

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Self
 
 from tests.slurm.environment import search_path
+from tests.waiting import PATIENCE_SECONDS
 
 PROGRAMS = ("ssh", "ssh-keygen", "sshd")
 REASON = "What an sshd of our own needs is missing"
 # Where root's sshd locks up the part of it that speaks to strangers; made at boot, where there is one.
 _EMPTY_FOLDER = Path("/run/sshd")
-_START_SECONDS = 60
 _PORTS = range(20_000, 32_768)
 """None of those that a system gives to whoever asks for any: such a one may be taken before sshd is up."""
 
@@ -96,7 +96,7 @@ class SshServer:
         return self
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()

@@ -5,16 +5,15 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.waiting import PATIENCE_SECONDS, wait_until
+
 POLL_SECONDS = 0.1
-WAIT_SECONDS = 60
-TMUX_SECONDS = 60
 _NUMBERS = count()
 _ENDED = "ended with "
 """So the terminal is entitled once the command has ended, and with which exit status."""
@@ -43,7 +42,7 @@ class Terminal:
         # The shell outlives a Ctrl-C that is meant for the command. That it has ended is told by the terminal itself,
         # behind all that was written to it: tmux may be late to read that.
         told = f"printf '\\033]2;{_ENDED}%s\\007' $?"
-        script.write_text(f"trap : INT\n{shlex.join(command)}\n{told}\nsleep 600\n")
+        script.write_text(f"trap : INT\n{shlex.join(command)}\n{told}\nsleep 3600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
             environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
@@ -83,22 +82,27 @@ class Terminal:
         """Return what was copied last."""
         return self._run("show-buffer")
 
-    def wait_for(self, true_of_screen: Callable[[str], object] | str, timeout: float = WAIT_SECONDS) -> str:
+    def wait_for(self, true_of_screen: Callable[[str], object] | str) -> str:
         """Wait until the screen holds a text, or until a function of it is true, and return the screen."""
         test = (lambda screen: true_of_screen in screen) if isinstance(true_of_screen, str) else true_of_screen
-        deadline = time.monotonic() + timeout
-        while not test(screen := self.screen()):
-            assert time.monotonic() < deadline, f"never came: {true_of_screen}\n{screen}"
-            time.sleep(POLL_SECONDS)
+        screen = ""
+
+        def is_there() -> object:
+            nonlocal screen
+            screen = self.screen()
+            return test(screen)
+
+        wait_until(is_there, lambda: f"{true_of_screen}\n{screen}", every=POLL_SECONDS)
         return screen
 
-    def wait_for_end(self, timeout: float = WAIT_SECONDS) -> int:
+    def wait_for_end(self) -> int:
         """Wait until the program has ended and all that it wrote is on the screen, and return its exit status."""
-        deadline = time.monotonic() + timeout
-        while not (title := self._told("pane_title")).startswith(_ENDED):
-            assert time.monotonic() < deadline, f"it goes on:\n{self.screen()}"
-            time.sleep(POLL_SECONDS)
-        return int(title.removeprefix(_ENDED))
+        title = wait_until(
+            lambda: (title := self._told("pane_title")).startswith(_ENDED) and title,
+            lambda: f"the end\n{self.screen()}",
+            every=POLL_SECONDS,
+        )
+        return int(str(title).removeprefix(_ENDED))
 
     def close(self) -> None:
         """End the server, and with it whatever still runs in it."""
@@ -118,6 +122,11 @@ class Terminal:
 
     def _run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
         result = subprocess.run(
-            [*self._tmux, *arguments], env=environment, capture_output=True, text=True, timeout=TMUX_SECONDS, check=True
+            [*self._tmux, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
         )
         return result.stdout

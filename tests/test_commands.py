@@ -13,6 +13,7 @@ from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES
 from dasktop.tui.terminal.text_width import width
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import everyday
+from tests.waiting import PATIENCE_SECONDS
 
 WITHOUT_KEY = [
     "save a picture of the screen (SVG)",
@@ -163,5 +164,7 @@ def test_the_screen_starts_without_it() -> None:
         "import sys, dasktop.tui.run; "
         "print(*(f'dasktop.tui.boxes.{name}' in sys.modules for name in ('commands', 'help')))"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert told.stdout.split() == ["False", "False"]

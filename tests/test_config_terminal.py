@@ -2,8 +2,6 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,9 +13,9 @@ from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, FLAT, REVERSE, SO
 from tests.dask_processes import Scheduler
 from tests.snapshots import everyday
 from tests.terminal import Terminal
+from tests.waiting import wait_until
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
-PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
@@ -30,13 +28,6 @@ def recorded(tmp_path: Path) -> str:
 @pytest.fixture
 def path() -> Path:
     return file.path(os.environ)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.1)
 
 
 def test_what_was_changed_is_so_the_next_time(path: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from dasktop.collectors.dask.shipped_scheduler import READING
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.own_ports import own_ports
+from tests.waiting import PATIENCE_SECONDS, until
 
 Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, dashboard_address=":0")
 """A scheduler in the test's own process, to look into."""
@@ -194,7 +195,7 @@ async def test_scheduler_that_hangs_is_an_error_and_recovers() -> None:
 
 
 async def _read_patiently(collector: DaskCollector) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 await collector.read()
@@ -211,9 +212,7 @@ async def test_closing_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -
         await collector.read()
         await collector.close()
         await collector.close()
-        async with asyncio.timeout(10):
-            while bare._comms or asyncio.all_tasks() - before:  # noqa: ASYNC110 - the scheduler has no event for it
-                await asyncio.sleep(0.01)
+        await until(lambda: not bare._comms and not asyncio.all_tasks() - before)
         await collector.read()  # it can be used again
         await collector.close()
     del collector

@@ -13,7 +13,8 @@ from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import CallStack
-from tests.dask_processes import PATIENCE_SECONDS, Scheduler, Workers, read_until
+from tests.dask_processes import Scheduler, Workers, read_until
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture

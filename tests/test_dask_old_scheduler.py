@@ -17,8 +17,6 @@ from tests.giving_back import Giving
 from tests.old_environment import old_environment
 from tests.terminal import Terminal
 
-pytestmark = pytest.mark.timeout(600)  # the first of these has the environment made
-
 VERSION = "2023.5.0"
 
 # Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.

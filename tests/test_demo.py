@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -19,10 +18,9 @@ import pytest
 from dasktop.collectors import model
 from dasktop.collectors.recording.reader import Recording
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
-START_SECONDS = 120
-END_SECONDS = 60
 LOST = re.compile(r"! job \d is lost")
 """Which of the jobs is the first that comes to its script's line is not said."""
 
@@ -65,17 +63,17 @@ def busy_threads(screen: str) -> dict[str, int]:
 
 
 def wait_until_nothing_is_left(environment) -> None:
-    deadline = time.monotonic() + END_SECONDS
-    while left := marked(environment) or list(Path(environment["TMPDIR"]).iterdir()):
-        assert time.monotonic() < deadline, f"still there: {left}"
-        time.sleep(0.1)
+    def left() -> list[object]:
+        return [*marked(environment), *Path(environment["TMPDIR"]).iterdir()]
+
+    wait_until(lambda: not left(), left)
 
 
 def test_snapshot(environment, tmp_path, tmp_path_factory):
     recorded = tmp_path_factory.mktemp("recorded") / "demo.gz"
     command = [*DEMO, "--snapshot", "--record", str(recorded)]
     result = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert not marked(environment), "it left processes behind"
@@ -103,7 +101,9 @@ def test_snapshot(environment, tmp_path, tmp_path_factory):
 
 
 def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):
-    result = subprocess.run(DEMO, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=START_SECONDS)
+    result = subprocess.run(
+        DEMO, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert (result.returncode, result.stderr) == (0, "")
     assert "3 of 4 jobs · 6 workers" in result.stdout
     assert result.stdout.count("▸ SLURMCluster-") == 6
@@ -112,9 +112,9 @@ def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):
 
 def test_on_a_screen(environment, tmp_path):
     with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
-        terminal.wait_for("PENDING", START_SECONDS)
-        terminal.wait_for("6 workers", START_SECONDS)
-        terminal.wait_for(lambda screen: LOST.search(screen), START_SECONDS)  # from then on it is the last row
+        terminal.wait_for("PENDING")
+        terminal.wait_for("6 workers")
+        terminal.wait_for(lambda screen: LOST.search(screen))  # from then on it is the last row
         terminal.press("g", "Down", "Down", "Right")
         terminal.wait_for("Dask-0")
         terminal.press("q")
@@ -125,14 +125,14 @@ def test_on_a_screen(environment, tmp_path):
 def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
     """With the help's keys: the log line of a failed job, a worker near its limit, why a job waits, an idle one."""
     with Terminal(DEMO, tmp_path, environment, 80, 24) as terminal:
-        terminal.wait_for("6 workers", START_SECONDS)
-        terminal.wait_for(lambda screen: LOST.search(screen), START_SECONDS)  # from then on it is the last row
+        terminal.wait_for("6 workers")
+        terminal.wait_for(lambda screen: LOST.search(screen))  # from then on it is the last row
         terminal.press("g", "Down", "Down", "Right")
         terminal.wait_for("Dask-0")
         terminal.press("n", "T")
         terminal.wait_for("ModuleNotFoundError: No module named 'regional_model'")
         terminal.press("q", "/", *"finding:paused", "Enter")
-        terminal.wait_for(lambda screen: re.search(r"paused .* 9[0-4]% ", screen), START_SECONDS)
+        terminal.wait_for(lambda screen: re.search(r"paused .* 9[0-4]% ", screen))
         terminal.press("Escape", "/", *"state:pending", "Enter")
         terminal.wait_for(lambda screen: "Resources" in screen and "RUNNING" not in screen)
         terminal.press("Enter")
@@ -151,7 +151,7 @@ def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
 @pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
 def test_nothing_is_left_however_it_ends(environment, tmp_path, end):
     with Terminal(DEMO, tmp_path, environment) as terminal:
-        terminal.wait_for("SLURMCluster-", START_SECONDS)
+        terminal.wait_for("SLURMCluster-")
         if isinstance(end, str):
             terminal.press(end)
         else:

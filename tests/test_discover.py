@@ -18,6 +18,7 @@ from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import TlsFiles
 from dasktop.collectors.program import program_words
 from dasktop.collectors.readings import JobScript
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
         children = {f"process {child}" for child in children_of(process.pid)}
         others = {lead.origin for lead in leads_from_processes()}
     finally:
-        process.communicate("\n", timeout=60)
+        process.communicate("\n", timeout=PATIENCE_SECONDS)
     assert address in [lead.address for lead in leads]
     assert {lead.program for lead in leads} == {f"analysis.py in …/{tmp_path.parent.name}/{tmp_path.name}"}
     assert children

@@ -16,6 +16,7 @@ import pytest
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from dasktop.collectors.embedded_slurm.processes import ProcessTable
 from tests.contract.reading import until
+from tests.waiting import PATIENCE_SECONDS
 
 # Brings up a SLURM in the folder named, with one job that does not want to end, says who is there, and does as told.
 HOLDER = """
@@ -47,7 +48,6 @@ print(json.dumps({"token": slurm.settings.token, "folder": str(slurm.folder), "k
                   "controller": controller.pid, "pids": everyone}), flush=True)
 """
 WAIT = "time.sleep(600)"
-WAIT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def end(held: Held) -> None:
 
 
 def nothing_is_left(held: Held) -> None:
-    held.program.wait(WAIT_SECONDS)
-    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
+    held.program.wait(PATIENCE_SECONDS)
+    until(held.left, lambda left: not left)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_when_the_program_ends_by_itself(tmp_path: Path, then: str) -> None:
     held = hold(tmp_path, then)
     try:
         if "600" in then:
-            until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
+            until(held.left, lambda left: not left)
             held.program.kill()
         nothing_is_left(held)
     finally:
@@ -186,7 +186,7 @@ def test_a_fork_of_the_program_ends_alone(tmp_path: Path) -> None:
 def test_when_the_controller_is_killed(held: Held) -> None:
     """Its jobs go; its commands stay until the program ends, and say what SLURM's say when theirs is down."""
     os.kill(held.controller, signal.SIGKILL)
-    until(lambda: held.processes_left(held.keeper), lambda left: not left, timeout_seconds=WAIT_SECONDS)
+    until(lambda: held.processes_left(held.keeper), lambda left: not left)
     done = subprocess.run([held.folder / "bin" / "squeue"], capture_output=True, check=False, text=True)
     assert done.returncode == 1
     assert done.stderr == "squeue: error: Unable to contact slurm controller (connect failure)\n"
@@ -196,7 +196,7 @@ def test_when_the_controller_is_killed(held: Held) -> None:
 
 def test_when_the_keeper_is_killed(held: Held) -> None:
     os.kill(held.keeper, signal.SIGKILL)
-    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
+    until(held.left, lambda left: not left)
     assert held.program.poll() is None
 
 
@@ -215,8 +215,8 @@ def test_when_the_program_and_the_keeper_are_killed_together(held: Held) -> None
 def test_when_the_controller_hangs(held: Held) -> None:
     os.kill(held.controller, signal.SIGSTOP)
     os.kill(held.program.pid, signal.SIGKILL)
-    held.program.wait(WAIT_SECONDS)
-    until(held.left, lambda left: not left, timeout_seconds=WAIT_SECONDS)
+    held.program.wait(PATIENCE_SECONDS)
+    until(held.left, lambda left: not left)
 
 
 def test_close_returns_when_all_is_gone(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jsonschema
@@ -23,6 +22,7 @@ from dasktop.collectors.slurm.values import step_name
 from tests.dasktop_program import DASKTOP, dasktop_that_sees
 from tests.notebook import Notebook
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.slurm
 
@@ -48,7 +48,7 @@ class Scene:
             env=self.slurm.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -93,7 +93,7 @@ def scene(real_slurm, tmp_path_factory):
             yield Scene(real_slurm, notebook, srun_job, others, by_hand.pid)
         finally:
             by_hand.terminate()
-            by_hand.wait(60)
+            by_hand.wait(PATIENCE_SECONDS)
             notebook.run("client.close(); cluster.close()")
             real_slurm.cancel_all()
 
@@ -245,7 +245,7 @@ def test_watch_prints_a_line_at_a_time(scene):
     )
     snapshots = [model.from_json(watch.stdout.readline()) for _ in range(3)]
     watch.send_signal(2)
-    assert watch.wait(30) == 0
+    assert watch.wait(PATIENCE_SECONDS) == 0
     assert [len(seats(snapshot)) for snapshot in snapshots] == [WORKERS - 1] * 3
     # One that comes late is not made up for by the next, which keeps its own time.
     assert (snapshots[-1].taken_at - snapshots[0].taken_at).total_seconds() > 2 * 2 - 0.5
@@ -264,16 +264,17 @@ async def test_the_screen_shows_all_of_it(scene, monkeypatch):
 
     app = DasktopApp(Sampler(Options(address=scene.address), scene.slurm.environment))
     async with app.run_test(size=(140, 60), notifications=True) as pilot:
-        deadline = time.monotonic() + 60
         # SLURM and dask answer one after the other.
         words = (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING", "by-hand")
-        while not all(word in screen_text(app) for word in words):
-            assert time.monotonic() < deadline, screen_text(app)
-            await pilot.pause(0.2)
+        await until(
+            lambda: all(word in screen_text(app) for word in words), lambda: screen_text(app), pause=pilot.pause
+        )
         await pilot.press("down", "down", "right")  # into the first worker
-        while not {"MainThread", "event loop"} <= set(re.split(r"\s{2,}", screen_text(app))):
-            assert time.monotonic() < deadline, screen_text(app)
-            await pilot.pause(0.2)
+        await until(
+            lambda: {"MainThread", "event loop"} <= set(re.split(r"\s{2,}", screen_text(app))),
+            lambda: screen_text(app),
+            pause=pilot.pause,
+        )
         await pilot.press("q")
     assert app.return_code == 0
 
@@ -296,7 +297,7 @@ def test_in_a_real_terminal(scene, tmp_path, size):
         terminal.wait_for("event loop")
         assert all(len(line) <= size[0] for line in terminal.screen().splitlines())
         terminal.press("q")
-        assert terminal.wait_for_end(10) == 0
+        assert terminal.wait_for_end() == 0
         terminal.wait_for(lambda screen: screen == "")
 
 
@@ -322,4 +323,4 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
             assert terminal.wait_for_end() == 0
     finally:
         other.terminate()
-        other.wait(60)
+        other.wait(PATIENCE_SECONDS)

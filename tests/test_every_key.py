@@ -1,6 +1,5 @@
 """A walk over every key of the table, each asserting what it changed. A key without a walk fails."""
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +31,7 @@ from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
+from tests import waiting
 from tests.recordings import life
 from tests.screen import Screen, running
 from tests.snapshots import busy_job, cluster, ended, pending, snapshot, task, thread, worker
@@ -40,7 +40,6 @@ from tests.test_replay_screen import replaying
 from tests.test_switching_screen import BOTH
 
 LINES = 120
-WAIT_SECONDS = 30
 
 
 def of_the_walk() -> Snapshot:
@@ -377,10 +376,7 @@ def saves(key_id: str, ending: str) -> None:
     @walk(key_id)
     async def saved(screen: Screen, key: str) -> None:
         await screen.press("S", key)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not list(Path.cwd().glob(f"dasktop-*.{ending}")):
-            assert time.monotonic() < deadline, "nothing was saved"
-            await screen.pilot.pause(0.01)
+        await waiting.until(lambda: list(Path.cwd().glob(f"dasktop-*.{ending}")), pause=screen.pilot.pause)
 
 
 saves("save_picture", "svg")

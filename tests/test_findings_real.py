@@ -20,10 +20,11 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
-from tests.findings_story import PATIENCE_SECONDS, Story, Told, looked_at, watched
+from tests.findings_story import Story, Told, looked_at, watched
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
 from tests.test_cli import dasktop, one_line
+from tests.waiting import PATIENCE_SECONDS
 
 AWAY_NODE = "n4"
 # Not at once, but when there is a file, so that it is seen to run before SLURM kills it.
@@ -225,7 +226,7 @@ def test_a_recording_of_it_replays_to_the_same_snapshots(told):
 
 
 def test_a_report_of_it_agrees_with_accounting(told, real_slurm):
-    result = dasktop("report", str(told.recorded), "--json", timeout=60)
+    result = dasktop("report", str(told.recorded), "--json")
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     reported = {job["job_id"]: job["core_hours"]["granted"] for job in report["jobs"]}

@@ -8,6 +8,7 @@ from distributed import LocalCluster
 
 from dasktop.collectors.model import to_json
 from tests.snapshots import everyday
+from tests.waiting import PATIENCE_SECONDS
 
 RUN = """
 import sys
@@ -22,7 +23,7 @@ print(sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 
 def modules_after(*arguments: str) -> set[str]:
     result = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert result.returncode == 0, result.stderr
     return set(eval(result.stderr.splitlines()[-1]))
@@ -65,7 +66,7 @@ def test_the_screen_starts_without_distributed():
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert result.stdout.split() == ["False", "True"], result.stderr

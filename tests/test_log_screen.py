@@ -1,6 +1,5 @@
 """The screen that shows a job's log, on files that are really read."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.logs.title import LogTitle
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.tree.table import TreeTable
+from tests import waiting
 from tests.fake_feed import FakeFeed
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import job, snapshot
-
-WAIT_SECONDS = 30
 
 
 class FileFeed(FakeFeed):
@@ -68,10 +66,7 @@ class LogUnderTest(Screen):
         return super().lines_of(kind)
 
     async def until(self, is_true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not is_true():
-            assert time.monotonic() < deadline, [*self.title, *self.shown, self.words]
-            await self.pilot.pause(0.01)
+        await waiting.until(is_true, lambda: [*self.title, *self.shown, self.words], every=0.01, pause=self.pilot.pause)
         await self.pilot.pause()
 
 

@@ -16,7 +16,6 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 
 
-@pytest.mark.timeout(180)
 def test_followed_searched_and_why_it_failed(slurm, tmp_path):
     go_on, fail = tmp_path / "go on", tmp_path / "fail"
     with Scheduler() as scheduler:

@@ -10,6 +10,7 @@ import pytest
 from dasktop.collectors.recording.recorder import write_all
 from tests.dask_processes import Scheduler
 from tests.snapshots import everyday
+from tests.waiting import PATIENCE_SECONDS
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
 
@@ -33,7 +34,12 @@ def run_unread(*arguments: str) -> subprocess.CompletedProcess[str]:
     os.close(reader)
     try:
         return subprocess.run(
-            [*PROGRAM, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            [*PROGRAM, *arguments],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
     finally:
         os.close(writer)
@@ -74,6 +80,8 @@ def test_why_there_was_nothing_to_print_is_told_all_the_same():
 
 def test_the_first_lines_of_a_report_are_enough(recorded):
     script = f"set -o pipefail; {' '.join(PROGRAM)} report {recorded} | head -1"
-    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.splitlines()) == 1

@@ -14,8 +14,7 @@ from dasktop.collectors.recording.recorder import write_all
 from tests.old_environment import old_environment
 from tests.snapshots import everyday
 from tests.terminal import Terminal
-
-pytestmark = pytest.mark.timeout(600)  # the first of these has the environment made
+from tests.waiting import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parent.parent
 PARTS = ("pyproject.toml", "README.md", "LICENSE", "collectors", "tui")
@@ -45,7 +44,9 @@ def dasktop(python: Path) -> str:
 
 def test_headless(dasktop: str) -> None:
     """The demo has all of it: dask-jobqueue, distributed, the embedded SLURM and what is shipped to dask."""
-    shown = subprocess.run([dasktop, "demo", "--snapshot"], capture_output=True, text=True, timeout=120, check=True)
+    shown = subprocess.run(
+        [dasktop, "demo", "--snapshot"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     snapshot = json.loads(shown.stdout)
     assert snapshot["totals"]["workers"] > 0
     assert {source["state"] for source in snapshot["sources"]} <= {"ok", "off"}
@@ -54,7 +55,7 @@ def test_headless(dasktop: str) -> None:
 
 @pytest.mark.parametrize("wrong", [("--interval", "soon"), ("fo:o",), ("snapshot", "--watch", "never")], ids=" ".join)
 def test_what_is_wrong_is_told(dasktop: str, wrong: tuple[str, ...]) -> None:
-    told = subprocess.run([dasktop, *wrong], capture_output=True, text=True, timeout=60)
+    told = subprocess.run([dasktop, *wrong], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert told.returncode == 2
     assert len(told.stderr.splitlines()) == 1
 

@@ -42,7 +42,6 @@ def terminal(tmp_path):
             yield terminal
 
 
-@pytest.mark.timeout(300)
 def test_the_commonest_keys(terminal):
     terminal.press("g", "j", "j", "Enter")
     terminal.wait_for(lambda screen: "worker SLURMCluster-0-0" in screen and "TRANSFERS" in screen)

@@ -13,6 +13,7 @@ from dasktop.tui.cli import command as command_line
 from dasktop.tui.options import Refusal
 from tests.snapshots import job, snapshot
 from tests.test_nobody_reads import PROGRAM
+from tests.waiting import PATIENCE_SECONDS
 
 NAME = "日本 é"
 
@@ -32,7 +33,7 @@ def test_a_full_disk_is_told_in_one_line(command, recorded):
     words = [str(recorded) if word == "FILE" else word for word in command]
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
-            [*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            [*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False
         )
     assert (result.returncode, result.stderr) == (
         5,
@@ -47,7 +48,9 @@ def test_the_exit_status_tells_also_where_nobody_reads_why(command, status):
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        ended = subprocess.run([*PROGRAM, *command], stdout=writer, stderr=writer, timeout=60, check=False)
+        ended = subprocess.run(
+            [*PROGRAM, *command], stdout=writer, stderr=writer, timeout=PATIENCE_SECONDS, check=False
+        )
     finally:
         os.close(writer)
     assert ended.returncode == status
@@ -58,7 +61,7 @@ def test_json_is_utf_8_whatever_the_locale_says(recorded):
         [*PROGRAM, "report", str(recorded), "--json"],
         env=os.environ | {"PYTHONIOENCODING": "latin-1"},
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (result.returncode, result.stderr) == (0, b"")
@@ -71,7 +74,7 @@ def test_a_snapshot_is_printed_so_too(recorded):
         f"opened = Recording({str(recorded)!r}); [*opened.scan()]; print_one(opened.snapshot(0), as_text=False)"
     )
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    printed = subprocess.check_output([sys.executable, "-c", program], env=environment, timeout=60)
+    printed = subprocess.check_output([sys.executable, "-c", program], env=environment, timeout=PATIENCE_SECONDS)
     assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
 
 
@@ -105,7 +108,9 @@ def test_a_closed_stdout_is_told_in_one_line(command, recorded, monkeypatch):
 @pytest.mark.parametrize("redirection", [">&-", "1</dev/null", "<&- >&- 2>&-"])
 def test_the_program_ends_in_order_with_closed_streams(redirection):
     command = f"exec {' '.join(PROGRAM)} schema {redirection}"
-    ended = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        ["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert (ended.returncode, ended.stderr) == (5, "" if "2>" in redirection else f"dasktop: {ENDED_UNWRITTEN}\n")
 
 
@@ -116,4 +121,6 @@ from dasktop.tui.streams import open_closed_streams
 open_closed_streams()
 os._exit(0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1)
 """
-    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], timeout=60, check=True)
+    subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], timeout=PATIENCE_SECONDS, check=True
+    )

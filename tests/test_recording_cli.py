@@ -19,6 +19,7 @@ from tests.recordings import life
 from tests.snapshots import everyday
 from tests.terminal import Terminal
 from tests.test_cli import dasktop, one_line
+from tests.waiting import PATIENCE_SECONDS
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
 
@@ -84,7 +85,7 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
     assert process.stdout is not None
     printed = [from_json(process.stdout.readline()) for _ in range(4)]
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=PATIENCE_SECONDS)
     printed += [from_json(line) for line in rest.splitlines()]
     assert process.returncode == 0
     assert read(path) == printed
@@ -109,7 +110,7 @@ def test_what_ends_batch_jobs_ends_the_recording_in_order(scheduler, tmp_path, n
     assert process.stdout is not None
     printed = [from_json(process.stdout.readline()) for _ in range(4)]
     process.send_signal(number)
-    rest, complaints = process.communicate(timeout=30)
+    rest, complaints = process.communicate(timeout=PATIENCE_SECONDS)
     printed += [from_json(line) for line in rest.splitlines()]
     assert (process.returncode, complaints) == (128 + number, "")
     gzip.decompress(path.read_bytes())  # which fails where the end is missing
@@ -130,7 +131,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(scheduler, tmp_path):
     process.send_signal(signal.SIGHUP)
     assert all(process.stdout.readline() for _ in range(4))
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 128 + signal.SIGTERM
 
 
@@ -150,7 +151,7 @@ def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tm
     for _ in range(14):
         from_json(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert one_line(complaints) == f"dasktop: {path} can't be written: File too large"
     assert 1 <= len(read(path)) < 14

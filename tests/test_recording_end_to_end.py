@@ -16,12 +16,12 @@ from dasktop.collectors.model import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
 from tests.notebook import Notebook
 from tests.test_cli import dasktop
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slurm
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
 SNAPSHOTS_A_PHASE = 15
-PATIENCE_SECONDS = 120
 WORK = """
 import time
 from distributed import Client
@@ -67,7 +67,7 @@ def run(real_slurm, tmp_path_factory) -> Run:
             notebook.run("client.close(); cluster.scale(jobs=0)")
             printed += read_until(process, both_have_ended)
             process.send_signal(signal.SIGINT)  # an end, not a kill, which may cost the last line
-            process.wait(60)
+            process.wait(PATIENCE_SECONDS)
         finally:
             notebook.run("cluster.close()")
             real_slurm.cancel_all()
@@ -110,7 +110,7 @@ def test_what_is_recorded_of_a_cluster_at_work_replays_the_same(run):
 
 def test_a_redacted_copy_names_nobody_and_has_the_same_figures(run, tmp_path):
     redacted = tmp_path / "redacted.ndjson"
-    written = dasktop("replay", str(run.recorded), "--record", str(redacted), "--redact", timeout=60)
+    written = dasktop("replay", str(run.recorded), "--record", str(redacted), "--redact")
     assert (written.returncode, written.stderr) == (0, "")
     text = redacted.read_text()
     names = {
@@ -123,7 +123,7 @@ def test_a_redacted_copy_names_nobody_and_has_the_same_figures(run, tmp_path):
 
 
 def test_a_report_agrees_with_sacct(run, real_slurm):
-    result = dasktop("report", str(run.recorded), "--json", timeout=60)
+    result = dasktop("report", str(run.recorded), "--json")
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     job_ids = [job["job_id"] for job in report["jobs"]]

@@ -22,11 +22,11 @@ from dasktop.tui.replay.go_to import GoTo, moment_from
 from dasktop.tui.replay.time_line import TimeLine, line_bounds, time_line
 from dasktop.tui.terminal.text_width import width
 from dasktop.tui.tree.table import TreeTable
+from tests import waiting
 from tests.recordings import life
 
 LIFE = list(life(jobs=2, count=400))
 SIZES = [(60, 15), (80, 24), (300, 100)]
-WAIT_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +68,7 @@ class replaying:  # noqa: N801 - reads as a word
         await self.until(lambda: shows in self.time_line)
 
     async def until(self, condition) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, self.lines(TimeLine)
-            await self.pilot.pause(0.02)
+        await waiting.until(condition, lambda: self.lines(TimeLine), every=0.02, pause=self.pilot.pause)
 
     def lines(self, kind) -> list[str]:
         found = self.base.query(kind)
@@ -143,10 +140,10 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
     path.write_bytes(path.read_bytes().replace(b'{"taken_at"', b'{"[/] taken_at"', 1)[:-30])
     app = ReplayApp(ReplayFeed(Recording(str(path))))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while "redacted" not in app.query_one(TimeLine).render_line(0).text or not app.query_one(Activity).size.height:
-            assert time.monotonic() < deadline
-            await pilot.pause(0.02)
+        await waiting.until(
+            lambda: "redacted" in app.query_one(TimeLine).render_line(0).text and app.query_one(Activity).size.height,
+            pause=pilot.pause,
+        )
         widget = app.query_one(Activity)
         told = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
         assert "cut short in its last line" in told

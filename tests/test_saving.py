@@ -3,7 +3,6 @@
 import queue
 import re
 import threading
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from dasktop.collectors.model import from_json, to_json
 from dasktop.collectors.saving import Saved, Saver
 from dasktop.tui.activity import Activity
 from dasktop.tui.boxes.saving_desk import SaveBox
+from tests import waiting
 from tests.screen import Screen, running
 from tests.snapshots import everyday, job, snapshot
+from tests.waiting import PATIENCE_SECONDS
 
-WAIT_SECONDS = 30
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -31,7 +31,7 @@ def saved(ending: str = "json", content: bytes = b"x", made=None) -> Saved:
     told: queue.SimpleQueue[Saved] = queue.SimpleQueue()
     saver = Saver(told.put)
     saver.save(ending, made or (lambda: content))
-    return told.get(timeout=WAIT_SECONDS)
+    return told.get(timeout=PATIENCE_SECONDS)
 
 
 class TestSaver:
@@ -104,11 +104,11 @@ class TestSaver:
         ended = threading.Event()
         monkeypatch.setattr(saving, "CLOSE_SECONDS", 0.1)
         saver = Saver(lambda _: ended.set())
-        saver.save("json", lambda: str(is_over.wait(60)).encode())
+        saver.save("json", lambda: str(is_over.wait(PATIENCE_SECONDS)).encode())
         saver.close()
         assert not ended.is_set()
         is_over.set()
-        assert ended.wait(60), "else it writes into another test's folder"
+        assert ended.wait(PATIENCE_SECONDS), "else it writes into another test's folder"
 
 
 class StandingClock:
@@ -118,11 +118,12 @@ class StandingClock:
 
 
 async def wait_for_words(screen: Screen, words: str) -> str:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while words not in (told := " ".join(line.strip() for line in screen.lines_of(Activity))):
-        assert time.monotonic() < deadline, told
-        await screen.pilot.pause(0.01)
-    return told
+
+    def told() -> str:
+        return " ".join(line.strip() for line in screen.lines_of(Activity))
+
+    await waiting.until(lambda: words in told(), told, every=0.01, pause=screen.pilot.pause)
+    return told()
 
 
 def the_file(folder: Path, ending: str) -> Path:
@@ -191,7 +192,7 @@ class TestOnTheScreen:
             assert screen.app.is_running
 
     async def test_what_is_asked_for_last_is_written_before_the_end(self, folder, monkeypatch) -> None:
-        monkeypatch.setattr(saving, "CLOSE_SECONDS", WAIT_SECONDS)
+        monkeypatch.setattr(saving, "CLOSE_SECONDS", PATIENCE_SECONDS)
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S", "s", "q")

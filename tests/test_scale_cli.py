@@ -12,6 +12,7 @@ from tests.dask_processes import Scheduler
 from tests.notebook import CellError, Notebook
 from tests.scaling_clusters import PROGRAM
 from tests.terminal import Terminal
+from tests.waiting import PATIENCE_SECONDS
 
 # What a site or a user writes once, so that notebooks say `SLURMCluster()` and no more.
 SETTINGS = """
@@ -41,7 +42,7 @@ class Cluster:
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -196,7 +197,7 @@ def test_no_owner_and_no_jobs(cluster):
             env=cluster.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
     assert result.returncode == 5

@@ -9,7 +9,8 @@ from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Adapt
 from tests.contract.embedded import EmbeddedCommands
 from tests.notebook import Notebook
-from tests.scaling_clusters import IMPORTS, PROCESSES, Cluster, until
+from tests.scaling_clusters import IMPORTS, PROCESSES, Cluster
+from tests.waiting import until
 
 TICKS = 8  # of a second each; dask closes what it has wanted to for three
 

@@ -11,7 +11,8 @@ from dasktop.collectors.scaling.hold import Hold, RefusedError
 from dasktop.collectors.scaling.model import Jobs, Release
 from tests.carrying_out import *  # noqa: F403
 from tests.contract.embedded import EmbeddedCommands
-from tests.scaling_clusters import PROCESSES, until
+from tests.scaling_clusters import PROCESSES
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
     # Its time is over: let the scheduler's clock for it say so.
     cluster.notebook.run("cluster.scheduler.handlers['dasktop_v1_scale'].held['deadline'] = 0")
     await cluster.back_at_work(2 * PROCESSES)
-    async with asyncio.timeout(60):  # the scheduler looks at its clock now and then
+    async with asyncio.timeout(PATIENCE_SECONDS):  # the scheduler looks at its clock now and then
         while True:
             with contextlib.suppress(RefusedError):
                 await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")

@@ -16,6 +16,7 @@ from tests.carrying_out import *  # noqa: F403
 from tests.dask_processes import Scheduler
 from tests.scaling_clusters import Plain
 from tests.slurm.commands import SlurmCommands
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def job_of_nobody(plain, tmp_path):
     worker = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
     yield job_id
     worker.terminate()
-    worker.wait(60)
+    worker.wait(PATIENCE_SECONDS)
     slurm.run("scancel", job_id)
 
 

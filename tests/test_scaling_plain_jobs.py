@@ -15,8 +15,9 @@ from dasktop.collectors.scaling.carry_out import carry_out
 from dasktop.collectors.scaling.model import Jobs, Outcome, Progress, Release, ScalePlan
 from dasktop.collectors.scaling.plan import plan
 from tests.dask_processes import Scheduler, is_whole
-from tests.scaling_clusters import BOTH, PATIENCE_SECONDS, Plain, embedded_only, slurm_of, until
+from tests.scaling_clusters import BOTH, Plain, embedded_only, slurm_of
 from tests.slurm.commands import SlurmCommands
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(scope="module", params=BOTH)

@@ -17,7 +17,7 @@ from dasktop.collectors.scaling.shipped_scaling import Desk
 from tests import snapshots
 from tests.dask_processes import Scheduler, Workers
 from tests.giving_back import Giving
-from tests.scaling_clusters import until
+from tests.waiting import until
 
 BACK = "the workers go back to work"
 

@@ -40,7 +40,6 @@ def notebook(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Notebook]:
         yield notebook
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("slurm", "size"),
     [
@@ -128,7 +127,6 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
     assert len(slurm.queued()) == 1
 
 
-@pytest.mark.timeout(240)
 def test_a_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
     notebook.run("cluster.close()")
     notebook.run(

@@ -9,6 +9,7 @@ from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.slurm.collector import SlurmCollector
 from dasktop.collectors.slurm.states import explain
 from tests.fake_programs import CAT, SED, FakePrograms
+from tests.waiting import until
 
 MIB = 1 << 20
 FIELDS = "{id}|{id}|{id}|N/A|{state}|4|2|300M|N/A|1:00:00|100|200|300|n[1-2]|ada|lab|debug|normal|None|dask-worker"
@@ -199,9 +200,7 @@ async def test_closing_ends_what_runs(slurm):
     slurm.program("squeue", f": > '{pipe}'; exec {CAT} /dev/zero")
     slurm_collector = collector(slurm)
     reading = asyncio.create_task(slurm_collector.read_queue())
-    async with asyncio.timeout(60):
-        while not pipe.exists():  # noqa: ASYNC110 - it is another process that makes it
-            await asyncio.sleep(0.01)
+    await until(pipe.exists)
     slurm_collector.close()
     with pytest.raises(SourceError):
         await reading

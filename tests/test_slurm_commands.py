@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,8 +13,8 @@ from dasktop.collectors.slurm import commands as commands_module
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.environment import for_commands
 from tests.fake_programs import CAT, SLEEP, YES, FakePrograms
+from tests.waiting import PATIENCE_SECONDS, until
 
-LONG = 60.0
 IT_HAS_BEGUN = 5.0
 """After so long even a busy machine has begun a small shell script, and that has noted who it is."""
 
@@ -25,14 +24,8 @@ def fake(tmp_path: Path) -> FakePrograms:
     return FakePrograms(tmp_path)
 
 
-def commands(fake: FakePrograms, timeout_seconds: float = LONG) -> Commands:
+def commands(fake: FakePrograms, timeout_seconds: float = PATIENCE_SECONDS) -> Commands:
     return Commands(fake.environment, timeout_seconds)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONG):
-        while not condition():  # noqa: ASYNC110 - it is another process that fulfils it
-            await asyncio.sleep(0.01)
 
 
 async def written(file: Path) -> list[int]:
@@ -233,7 +226,7 @@ def test_it_works_in_a_loop_of_another_thread_and_in_one_loop_after_another(fake
     for _ in range(2):
         thread = threading.Thread(target=run)
         thread.start()
-        thread.join(LONG)
+        thread.join(PATIENCE_SECONDS)
     run()
     assert answers == ["answer"] * 3
 

@@ -13,9 +13,9 @@ from dasktop.collectors.slurm.collector import SlurmCollector
 from dasktop.collectors.slurm.last_words import GAVE_UP
 from dasktop.collectors.slurm.states import explain
 from dasktop.collectors.user import own_name
+from tests.waiting import PATIENCE_SECONDS
 
 MIB = 1 << 20
-PATIENCE_SECONDS = 90.0
 WAIT = "sleep 300"
 
 

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
+from tests import waiting
 from tests.screen import Screen, running
 from tests.snapshots import everyday
 
@@ -79,10 +80,7 @@ def type_at_once(screen: Screen, *keys: str) -> None:
 
 async def until(screen: Screen, expected: Any, look: Any = seen) -> None:
     """Wait for what is expected, and see that it stays."""
-    for _ in range(200):
-        await screen.pilot.pause(0.02)
-        if look(screen) == expected:
-            break
+    await waiting.until(lambda: look(screen) == expected, lambda: look(screen), every=0.02, pause=screen.pilot.pause)
     for _ in range(3):
         await screen.pilot.pause()
     assert look(screen) == expected
@@ -149,10 +147,9 @@ async def test_ctrl_c_waits_for_nothing() -> None:
         screen.base.query_one(TreeTable).key_z = hang
         try:
             type_at_once(screen, "z", "w", "ctrl+c")
-            for _ in range(500):  # Textual's own pauses would wait for what hangs
-                if screen.app.return_code is not None:
-                    break
-                await asyncio.sleep(0.01)
+            await waiting.until(
+                lambda: screen.app.return_code is not None
+            )  # Textual's pauses would wait for what hangs
             assert screen.app.return_code == 0
         finally:
             ended.set()

@@ -1,24 +1,27 @@
 """How the contract tests read SLURM's tables, and wait for what they expect to read."""
 
 import getpass
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from tests.slurm.commands import SlurmCommands
+from tests.waiting import wait_until
 
 SEPARATOR = "\x1f"
 Read = TypeVar("Read")
 Row = dict[str, str]
 
 
-def until(read: Callable[[], Read], good: Callable[[Read], bool], timeout_seconds: float = 60) -> Read:
+def until(read: Callable[[], Read], good: Callable[[Read], bool]) -> Read:
     """Read again and again until it is good, and return it; AssertionError with what was read last if it never is."""
-    deadline = time.monotonic() + timeout_seconds
-    while not good(seen := read()):
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.2)
-    return seen
+    latest: list[Read] = []
+
+    def is_good() -> bool:
+        latest[:] = [read()]
+        return good(latest[0])
+
+    wait_until(is_good, lambda: latest[0], every=0.2)
+    return latest[0]
 
 
 def queue(slurm: SlurmCommands, letters: str, *arguments: str) -> list[Row]:

@@ -13,6 +13,7 @@ from dasktop.collectors.slurm.collector import SlurmCollector
 from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import printed, until
 from tests.slurm.commands import SlurmCommands
+from tests.waiting import PATIENCE_SECONDS
 
 GIB, MIB = 2**30, 2**20
 WORKER = "python -m distributed.cli.dask_worker tcp://127.0.0.1:8786 --name SLURMCluster-0 --nthreads 3 --nworkers 4"
@@ -29,13 +30,13 @@ async def read_until(
     collector: SlurmCollector, jobs: Collection[str], good: Callable[[SlurmReading], object]
 ) -> SlurmReading:
     """Let the collector read, as the sampler does, until it knows enough."""
-    for _ in range(300):
-        await collector.read_queue()
-        reading = await collector.read_details(jobs)
-        if good(reading):
-            return reading
-        await asyncio.sleep(0.2)
-    raise AssertionError(reading)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            await collector.read_queue()
+            reading = await collector.read_details(jobs)
+            if good(reading):
+                return reading
+            await asyncio.sleep(0.2)
 
 
 def queued(reading: SlurmReading, job_id: str) -> QueuedJob:

@@ -18,9 +18,9 @@ from tests.slurm.commands import SlurmCommands
 from tests.slurm.configuration import slurm_conf_path
 from tests.slurm.environment import own_environment
 from tests.slurm.processes import StartError
+from tests.waiting import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parents[2]
-STOP_TIMEOUT_SECONDS = 60
 
 
 class RealSlurm(SlurmCommands):
@@ -96,7 +96,7 @@ class RealSlurm(SlurmCommands):
         self._keeper = self._folder = None
         if keeper is not None:
             keeper.terminate()  # the end of its input would do, unless a process that a test forked holds our end
-            keeper.communicate(timeout=STOP_TIMEOUT_SECONDS)
+            keeper.communicate(timeout=PATIENCE_SECONDS)
         if folder is not None and folder.exists():
             shutil.rmtree(folder)  # the keeper ended before it could do anything
 

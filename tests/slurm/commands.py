@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-COMMAND_TIMEOUT_SECONDS = 60
-CANCEL_TIMEOUT_SECONDS = 60
+from tests.waiting import PATIENCE_SECONDS
+
 POLL_SECONDS = 0.2
 FINAL_STATES = frozenset(
     {
@@ -61,7 +61,7 @@ class SlurmCommands(abc.ABC):
             check=False,
             encoding="utf-8",
             errors="surrogateescape",  # job names may hold any bytes
-            timeout=COMMAND_TIMEOUT_SECONDS,
+            timeout=PATIENCE_SECONDS,
         )
 
     def run(self, *command: str, check: bool = True, input: str | None = None) -> str:  # noqa: A002 - subprocess's own word
@@ -98,7 +98,7 @@ class SlurmCommands(abc.ABC):
         rows = [line.partition("|") for line in told.splitlines()]
         return {state.split()[0] for state, _, name in rows if name != "allocation"}
 
-    def wait_for(self, job_id: str, state: str, timeout: float = 60) -> None:
+    def wait_for(self, job_id: str, state: str, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until a job (all tasks of an array) is in this state.
 
         Raises
@@ -115,7 +115,7 @@ class SlurmCommands(abc.ABC):
                 raise AssertionError(f"job {job_id} is {told}, not {state}, after {timeout:.0f} s")
             time.sleep(POLL_SECONDS)
 
-    def wait_for_accounting(self, job_id: str, state: str, timeout: float = 60) -> None:
+    def wait_for_accounting(self, job_id: str, state: str, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until accounting tells this state too, which it does a moment later; `AssertionError` if it does not."""
         deadline = time.monotonic() + timeout
         while (seen := self.accounted_states(job_id)) != {state}:
@@ -124,7 +124,7 @@ class SlurmCommands(abc.ABC):
                 raise AssertionError(f"accounting tells {told} of job {job_id}, not {state}, after {timeout:.0f} s")
             time.sleep(POLL_SECONDS)
 
-    def wait_for_reason(self, job_id: str, reason: str, timeout: float = 60) -> None:
+    def wait_for_reason(self, job_id: str, reason: str, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until SLURM gives this reason for a job's waiting; `AssertionError` if it does not."""
         deadline = time.monotonic() + timeout
         while (seen := self.run("squeue", "--noheader", "--jobs", job_id, "--format=%r").strip()) != reason:
@@ -138,9 +138,9 @@ class SlurmCommands(abc.ABC):
 
     def _cancel(self, remaining: Callable[[], list[str]]) -> None:
         """Cancel jobs until none remains."""
-        deadline = time.monotonic() + CANCEL_TIMEOUT_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while job_ids := remaining():
             self.attempt("scancel", *job_ids)  # which fails if a job ended meanwhile
             if time.monotonic() > deadline:
-                raise AssertionError(f"still queued {CANCEL_TIMEOUT_SECONDS} s after scancel: {' '.join(job_ids)}")
+                raise AssertionError(f"still queued {PATIENCE_SECONDS:.0f} s after scancel: {' '.join(job_ids)}")
             time.sleep(POLL_SECONDS)

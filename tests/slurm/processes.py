@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.waiting import PATIENCE_SECONDS
+
 PR_SET_CHILD_SUBREAPER = 36
 LOG_TAIL_BYTES = 3_000
 POLL_SECONDS = 0.05
@@ -66,7 +68,7 @@ class Processes:
                 start_new_session=True,
             )
 
-    def run(self, *command: str, blame: str | None = None, timeout_seconds: float = 60) -> str:
+    def run(self, *command: str, blame: str | None = None, timeout_seconds: float = PATIENCE_SECONDS) -> str:
         """Run a command to its end and return what it printed.
 
         `StartError` if it fails, with what it printed and the log of the daemon to blame, if there is one.
@@ -91,7 +93,9 @@ class Processes:
             raise StartError(f"{command[0]} ended with status {done.returncode}:\n{printed}{self._quoted(blame)}")
         return done.stdout
 
-    def wait_until(self, condition: Callable[[], bool], what: str, *blame: str, timeout_seconds: float = 60) -> None:
+    def wait_until(
+        self, condition: Callable[[], bool], what: str, *blame: str, timeout_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Wait for a condition; `StartError` with the blamed daemon's log if it ends or takes too long."""
         deadline = time.monotonic() + timeout_seconds
         while not condition():

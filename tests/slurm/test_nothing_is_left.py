@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ from tests.contract.reading import until
 from tests.slurm.cluster import REPOSITORY, RealSlurm
 from tests.slurm.missing import leave_out_or_fail, missing_programs
 from tests.slurm.processes import StartError
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slurm
 
@@ -60,7 +60,7 @@ def slurm_in_a_shell(temporary):
     yield started, sourced
     started.stdin.close()
     started.stderr.close()
-    started.wait(timeout=60)
+    started.wait(timeout=PATIENCE_SECONDS)
     sourced.unlink()
 
 
@@ -84,11 +84,11 @@ def names_of_processes_in(folder: Path) -> set[str]:
     return names
 
 
-def wait_until_gone(folder: Path, timeout: float = 60) -> None:
-    deadline = time.monotonic() + timeout
-    while (processes := processes_in(folder)) or any(folder.iterdir()):
-        assert time.monotonic() < deadline, f"left: {processes} {list(folder.iterdir())}"
-        time.sleep(0.1)
+def wait_until_gone(folder: Path) -> None:
+    def left() -> list[object]:
+        return [*processes_in(folder), *folder.iterdir()]
+
+    wait_until(lambda: not left(), left, every=0.2)
 
 
 def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, temporary):
@@ -131,7 +131,7 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
     printed = subprocess.check_output(["sh", "-c", commands], env=inherited, text=True)
     assert printed.splitlines() == ["debug* 1", "short 1", "urgent 1", "left:"]
     started.stdin.close()
-    assert started.wait(timeout=60) == 0
+    assert started.wait(timeout=PATIENCE_SECONDS) == 0
     wait_until_gone(temporary)
 
 
@@ -139,5 +139,5 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
 def test_nothing_outlives_whoever_started_it(slurm_in_a_shell, temporary, end, status):
     started, _ = slurm_in_a_shell
     started.send_signal(end)
-    assert started.wait(timeout=60) == status
+    assert started.wait(timeout=PATIENCE_SECONDS) == status
     wait_until_gone(temporary)
