@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPES := build/types
 
-.PHONY: demo test check screenshots format clean
+.PHONY: demo test test-slurm-new check screenshots format clean
 
 demo: $(READY) ## the screen on a real dask cluster, on a SLURM small enough to embed
 	@$(BIN)/dasktop demo
 
 test: $(READY) ## all that can run here; with SLURM's programs installed, everything
 	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile $(PYTEST_ARGS)
+
+test-slurm-new: ## the tests marked slurm on a newer SLURM, in a chroot; needs root; SUITE=trixie for another release
+	@tests/slurm/chroot.sh $(or $(SUITE),sid) $(PYTEST_ARGS)
 
 check: $(READY) ## lint, types, and who may import whom
 	$(BIN)/ruff format --check .

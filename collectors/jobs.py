@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Finding, Job, Snapshot, Worker
-from dasktop.collectors.slurm.states import BAD_ENDS, WAITING_STATES, is_ended
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
 
 def has_ended(job: Job) -> bool:
     """Whether SLURM is done with the job. One that SLURM knows nothing about hasn't ended, as far as anyone knows."""
-    return job.fate is not None or is_ended(job.state)
+    return job.fate is not None or read_state(job.state).has_ended
 
 
 def ended_badly(job: Job) -> bool:
@@ -19,16 +19,17 @@ def ended_badly(job: Job) -> bool:
     fate = job.fate
     if fate is None:
         return False
-    if fate.state == "CANCELLED":
+    state = read_state(fate.state)
+    if state.name == "CANCELLED":
         by = fate.cancelled_by
         return by is not None and job.user is not None and by != job.user
     # A job whose workers have lost their scheduler, or never found it, may end with status 0.
-    return fate.state in BAD_ENDS or (fate.state == "COMPLETED" and fate.cause is not None)
+    return state.is_bad_end or (state.name == "COMPLETED" and fate.cause is not None)
 
 
 def is_pending(job: Job) -> bool:
     """Whether the job waits for its allocation."""
-    return (job.state or "").partition(" ")[0] in WAITING_STATES
+    return read_state(job.state).is_waiting
 
 
 def workers_of(job: Job) -> Iterator[Worker]:

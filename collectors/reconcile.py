@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import (
     EVIDENCE_LADDER,
     SCHEMA_VERSION,
@@ -38,7 +39,7 @@ from dasktop.collectors.readings import (
     Step,
     WorkerReading,
 )
-from dasktop.collectors.slurm.states import WAITING_STATES, explain, is_ended
+from dasktop.collectors.slurm.states import explain
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
 
@@ -147,7 +148,7 @@ class _Placer:
             if job_id in queued and job_id not in arrays
             for name in script.worker_names
         )
-        self._running = {job_id for job_id, job in queued.items() if job.state == "RUNNING"}
+        self._running = {job_id for job_id, job in queued.items() if read_state(job.state).is_running}
         self._job_of_host = _unambiguous(
             (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
         )
@@ -207,7 +208,8 @@ def _jobs_without_their_workers(
     is_silent = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
     if not is_silent or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
         return set()
-    over = {job_id for job_id, job in queued.items() if is_ended(job.state) or job.state in WAITING_STATES}
+    states = {job_id: read_state(job.state) for job_id, job in queued.items()}
+    over = {job_id for job_id, state in states.items() if state.has_ended or state.is_waiting}
     return over | (ended.keys() - queued.keys())
 
 
@@ -324,7 +326,9 @@ def _job(
     now: datetime,
 ) -> Job:
     workers = [worker for task in tasks for worker in task.workers]
-    left_seconds = int((job.ends_at - now).total_seconds()) if job.ends_at and job.state == "RUNNING" else None
+    left_seconds = (
+        int((job.ends_at - now).total_seconds()) if job.ends_at and read_state(job.state).is_running else None
+    )
     return Job(
         job_id=job.job_id,
         array_job_id=job.array_job_id,
@@ -360,12 +364,12 @@ def _job(
 
 def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_answered: bool) -> Totals:
     ours = [job for job in jobs if job.evidence]
-    running = [job for job in ours if job.state == "RUNNING"]
+    running = [job for job in ours if read_state(job.state).is_running]
     workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
     which_are_ours = slurm_answered and (dask_answered or bool(ours))
     return Totals(
         jobs_running=len(running) if which_are_ours else None,
-        jobs_pending=sum(job.state == "PENDING" for job in ours) if which_are_ours else None,
+        jobs_pending=sum(read_state(job.state).is_waiting for job in ours) if which_are_ours else None,
         workers=len(workers) if dask_answered else None,
         threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
         threads_busy=sum(map(_threads_busy, workers)) if dask_answered else None,

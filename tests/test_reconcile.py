@@ -307,6 +307,17 @@ class TestFigures:
         ]
         assert [job.time_left_seconds for job in snapshot_of(None, slurm(*jobs)).jobs] == [90, None, 0]
 
+    @pytest.mark.parametrize("state", ["RESIZING", "SIGNALING", "RUNNING+SOMETHING_NEW"])
+    def test_a_running_job_with_a_flag_counts_as_running(self, state):
+        job = QueuedJob(job_id="1", state=state, ends_at=NOW + timedelta(seconds=90))
+        snapshot = snapshot_of(dask(job_ids={"w": "1"}), slurm(job))
+        assert (snapshot.jobs[0].state, snapshot.jobs[0].time_left_seconds) == (state, 90)
+        assert (snapshot.totals.jobs_running, snapshot.totals.jobs_pending) == (1, 0)
+
+    def test_a_requeued_job_counts_as_pending(self):
+        snapshot = snapshot_of(dask(job_ids={"w": "1"}), slurm(QueuedJob(job_id="1", state="REQUEUED")))
+        assert (snapshot.totals.jobs_running, snapshot.totals.jobs_pending) == (0, 1)
+
     def test_order_is_the_one_people_count_in(self):
         reading = dask(*(worker(f"w-{i}", place=batch("1")) for i in (10, 9, 2)))
         snapshot = snapshot_of(reading, slurm(running("10"), running("9"), running("1")))

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm import accounting
-from dasktop.collectors.slurm.states import explain, is_ended
+from dasktop.collectors.slurm.states import explain
 
 FIXTURES = Path(__file__).parent / "fixtures" / "slurm"
 SEPARATOR = "\x1f0badcafe\x1f"
@@ -119,7 +120,7 @@ def test_arrays_and_heterogeneous_jobs(told):
 
 def test_jobs_that_have_not_ended_are_told_too(told):
     assert told["101"].job.state == "RUNNING"
-    assert not is_ended(told["98"].job.state)
+    assert not read_state(told["98"].job.state).has_ended
     assert told["101"].ended_at is None
 
 

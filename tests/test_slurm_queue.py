@@ -197,3 +197,16 @@ def test_no_text_makes_it_raise_anything_but_a_source_error(text):
     except SourceError:
         return
     assert all(job.job_id.isdecimal() for job in found.jobs)
+
+
+def test_a_requeued_job_has_a_start_to_come():
+    found = job(state="REQUEUED", start="1795385966")
+    assert (found.state, found.started_at, found.ends_at) == ("REQUEUED", None, None)
+    assert found.expected_start_at == datetime(2026, 11, 22, 22, 19, 26, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("state", ["SIGNALING", "RUNNING+SIGNALING", "RESIZING"])
+def test_a_running_job_with_a_flag_keeps_its_start(state):
+    found = job(state=state)
+    assert (found.state, found.expected_start_at) == (state, None)
+    assert found.started_at == datetime(2026, 11, 22, 22, 2, 46, tzinfo=UTC)

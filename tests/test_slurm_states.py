@@ -1,4 +1,4 @@
-"""States that are final, and fates in plain words."""
+"""Fates in plain words."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm.last_words import LastWords
-from dasktop.collectors.slurm.states import explain, is_ended
+from dasktop.collectors.slurm.states import explain
 
 MIB = 1 << 20
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -37,20 +37,6 @@ def ended(
         last_words=last_words,
         step_signals=step_signals,
     )
-
-
-@pytest.mark.parametrize(
-    "state", ["COMPLETED", "FAILED", "CANCELLED", "CANCELLED by 1001", "OUT_OF_MEMORY", "DEADLINE"]
-)
-def test_states_that_are_final(state):
-    assert is_ended(state)
-
-
-@pytest.mark.parametrize(
-    "state", ["RUNNING", "PENDING", "COMPLETING", "REQUEUED", "SUSPENDED", "SOMETHING_NEW", "", None]
-)
-def test_states_that_are_not(state):
-    assert not is_ended(state)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dasktop.collectors import event_loop
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm, EmbeddedSlurmError
 from dasktop.collectors.findings.thresholds import DEFAULTS
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
 from dasktop.tui import headless
@@ -113,6 +114,6 @@ async def _wait_for_workers(options: Options, environment: dict[str, str]) -> Sn
 
 def _jobs_at_work(snapshot: Snapshot) -> int:
     return sum(
-        job.state == "RUNNING" and sum(len(task.workers) for task in job.tasks) == job.workers_expected
+        read_state(job.state).is_running and sum(len(task.workers) for task in job.tasks) == job.workers_expected
         for job in snapshot.jobs
     )

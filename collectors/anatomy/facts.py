@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.anatomy.implied import implied_memory
 from dasktop.collectors.anatomy.words import compact
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, workers_of
 from dasktop.collectors.model import Job, Owner, Snapshot, Worker
 from dasktop.collectors.slurm.script_request import Figure, ScriptRequest, parse_request
@@ -98,5 +99,5 @@ def _memory_of_others(snapshot: Snapshot, job: Job) -> int | None:
 def _workers(snapshot: Snapshot, job: Job) -> tuple[Worker, ...] | None:
     """Return the job's workers, where these are known to be all."""
     dask_answered = snapshot.cluster.scheduler_id is not None
-    runs = job.state == "RUNNING" and not has_ended(job)
+    runs = read_state(job.state).is_running and not has_ended(job)
     return tuple(workers_of(job)) if dask_answered and runs and job.evidence else None

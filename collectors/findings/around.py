@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dasktop.collectors.findings.rule import DASK, QUEUE, Scene, Suspicion
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import seats
 from dasktop.collectors.model import Job, Severity, Source, Worker
 from dasktop.collectors.scaling.words import counted, listed
@@ -120,7 +121,7 @@ class _Life(NamedTuple):
 
 def _life_in_vain(scene: Scene, job: Job) -> _Life | None:
     fate = job.fate
-    if fate is None or fate.state != "CANCELLED" or fate.ended_at is None or job.submitted_at is None:
+    if fate is None or read_state(fate.state).name != "CANCELLED" or fate.ended_at is None or job.submitted_at is None:
         return None
     lived_seconds = (fate.ended_at - job.submitted_at).total_seconds()
     ended_ago = (scene.now - fate.ended_at).total_seconds()

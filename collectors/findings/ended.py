@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from dasktop.collectors.findings.rule import DASK, Scene, Suspicion
 from dasktop.collectors.findings.words import held_words, named
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
 from dasktop.collectors.model import Fate, Job, Severity, Worker
 from dasktop.collectors.scaling.words import counted, listed
@@ -46,7 +47,9 @@ def lost_job(scene: Scene) -> Iterator[Suspicion]:
             job_id=job.job_id,
             message=f"{named(job)} is lost ({how}{_at(scene, job.fate)}), and its owner still counts it as {name}"
             + _with_it(scene, job, job.fate.ended_at if job.fate else None),
-            advice=("its log tells why; " if job.fate is not None and job.fate.state == "FAILED" else "")
+            advice=(
+                "its log tells why; " if job.fate is not None and read_state(job.fate.state).name == "FAILED" else ""
+            )
             + "dasktop scale --replace-lost submits it anew",
             began=job.fate.ended_at if job.fate is not None else None,
         )
@@ -63,7 +66,8 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
         if (scene.now - fate.ended_at).total_seconds() <= scene.thresholds.ended_recently_seconds:
             alike.setdefault((fate.state, fate.explanation), []).append((job, fate, fate.ended_at))
     for (state, explanation), ends in alike.items():
-        severity, advice = _SEVERITIES.get(state, "warning"), _ADVICE.get(state)
+        name = read_state(state).name or state
+        severity, advice = _SEVERITIES.get(name, "warning"), _ADVICE.get(name)
         if len(ends) > MOST_ALIKE:
             last, job_id = max((ended_at, job.job_id) for job, _, ended_at in ends)
             yield Suspicion(

@@ -9,6 +9,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, is_pending, seats, workers_of
 from dasktop.collectors.model import Finding, Job, Record, Snapshot, Worker
 
@@ -118,7 +119,7 @@ class History(Record, frozen=True, kw_only=True):
         running = frozenset(
             job.job_id
             for job in snapshot.jobs
-            if job.state == "RUNNING" or (job.job_id in before and not is_pending(job) and not has_ended(job))
+            if read_state(job.state).is_running or (job.job_id in before and not is_pending(job) and not has_ended(job))
         )
         started = dict.fromkeys(running - before, snapshot.taken_at) if self.running is not None else {}
         back = {job.job_id: snapshot.taken_at for job in ours if is_pending(job) and job.job_id in before}
@@ -156,7 +157,7 @@ class History(Record, frozen=True, kw_only=True):
         for job_id, name in returned:
             if job_id not in self.requeued_at:  # else it is a worker of the job's next run
                 restarts[job_id, name] = (*restarts.get((job_id, name), ()), now)
-        running = {job.job_id: job for job in snapshot.jobs if job.state == "RUNNING"}
+        running = {job.job_id: job for job in snapshot.jobs if read_state(job.state).is_running}
         return replace(
             self,
             first_read_at=self.first_read_at or dask_read_at(snapshot),

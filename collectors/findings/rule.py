@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.findings.history import History, dask_read_at
 from dasktop.collectors.findings.thresholds import DEFAULTS, Thresholds
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Job, Severity, Snapshot
 
 DASK, QUEUE = "dask", "slurm.queue"
@@ -36,7 +37,7 @@ class Scene(NamedTuple):
     @property
     def running(self) -> Iterator[Job]:
         """Those of them that run."""
-        return (job for job in self.jobs if job.state == "RUNNING")
+        return (job for job in self.jobs if read_state(job.state).is_running)
 
     @property
     def dask_read_at(self) -> datetime | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, named
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import is_pending, shown_id
 from dasktop.collectors.model import Job
 from dasktop.collectors.slurm.reasons import HELD, Reason, reason_of
@@ -59,7 +60,7 @@ def _pending(scene: Scene) -> Iterator[tuple[Job, Reason | None]]:
 
 
 def _is_held(job: Job, reason: Reason | None) -> bool:
-    return (reason is not None and reason.code in HELD) or job.state in ("REQUEUE_HOLD", "SPECIAL_EXIT")
+    return (reason is not None and reason.code in HELD) or read_state(job.state).is_held
 
 
 def _is_hopeless(job: Job, reason: Reason | None) -> bool:

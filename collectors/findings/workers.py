@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, rounded_percent
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, seats
 from dasktop.collectors.model import Job, Worker
 from dasktop.collectors.scaling.words import counted, listed
@@ -43,7 +44,7 @@ def worker_silent(scene: Scene) -> Iterator[Suspicion]:
         if seconds is None or seconds < patience or (job is not None and _is_over(job)):
             continue
         runs = f", {counted(worker.executing, 'task')} on it" if worker.executing else ""
-        suspended = job is not None and job.state == "SUSPENDED"
+        suspended = job is not None and read_state(job.state).is_suspended
         yield Suspicion(
             severity="warning",
             job_id=job.job_id if job is not None else None,
@@ -110,7 +111,7 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
 
 
 def _is_over(job: Job) -> bool:
-    return has_ended(job) or job.state == "COMPLETING"
+    return has_ended(job) or read_state(job.state).is_ending
 
 
 def _is_near_limit(worker: Worker) -> str:

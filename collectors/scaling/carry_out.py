@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Job, Snapshot
 from dasktop.collectors.options import Options
 from dasktop.collectors.poller import Poller
@@ -256,7 +257,7 @@ def _of_jobs(job_ids: list[str], wanted: int) -> str:
 def _pattern(snapshot: Snapshot, user: str) -> Job | None:
     """Return the job whose script is submitted again: the newest of the cluster's, a running one first."""
     jobs = [job for job in standing_of(snapshot).can_go if job.evidence != ("host",) and job.user == user and job.state]
-    return max(jobs, key=lambda job: (job.state == "RUNNING", int(job.job_id)), default=None)
+    return max(jobs, key=lambda job: (read_state(job.state).is_running, int(job.job_id)), default=None)
 
 
 def _words_of_sbatch(failure: str) -> str:

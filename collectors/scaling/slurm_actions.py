@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Job
 from dasktop.collectors.readings import QueuedJob
 from dasktop.collectors.scaling.hold import RefusedError
@@ -20,7 +21,6 @@ from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.queue import is_job_id
 from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.scripts import script_command
-from dasktop.collectors.slurm.states import is_ended
 from dasktop.collectors.sources import SourceLog
 from dasktop.collectors.text import clean
 
@@ -61,7 +61,7 @@ class SlurmActions:
         SourceError
             squeue failed.
         """
-        return {job.job_id: job for job in await self._queue.read() if not is_ended(job.state)}
+        return {job.job_id: job for job in await self._queue.read() if not read_state(job.state).has_ended}
 
     async def wait_until_gone(self, job_ids: Collection[str], seconds: float) -> tuple[str, ...]:
         """Wait until none of these jobs is in the queue; return those that still are after so long.
@@ -79,7 +79,7 @@ class SlurmActions:
             queued = await self.queued()
             left = [job_id for job_id in job_ids if job_id in queued]
             if not left or loop.time() >= deadline:
-                return tuple(job_id for job_id in left if queued[job_id].state != "COMPLETING")
+                return tuple(job_id for job_id in left if not read_state(queued[job_id].state).is_ending)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, lost_jobs, workers_of
 from dasktop.collectors.model import Job, Owner, Snapshot
 from dasktop.collectors.scaling.model import Lost, Size
@@ -47,7 +48,7 @@ def standing_of(snapshot: Snapshot, preferred: Collection[str] = ()) -> Standing
     """
     owner = _owner_of_jobs(snapshot)
     ours = tuple(job for job in snapshot.jobs if job.evidence)
-    there = tuple(job for job in ours if not has_ended(job) and job.state != "COMPLETING")
+    there = tuple(job for job in ours if not has_ended(job) and not read_state(job.state).is_ending)
     jobs = tuple(job for job in there if _is_seen(job))
     return Standing(
         snapshot=snapshot,
@@ -85,7 +86,7 @@ def _failed_soon(job: Job) -> bool:
     A snapshot doesn't tell whether a job that has ended ever had a worker, but one that ran for long had some.
     """
     fate = job.fate
-    if fate is None or fate.state != "FAILED" or not fate.exit_code or any(workers_of(job)):
+    if fate is None or read_state(fate.state).name != "FAILED" or not fate.exit_code or any(workers_of(job)):
         return False
     if fate.ended_at is None or job.started_at is None:
         return True

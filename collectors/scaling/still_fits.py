@@ -1,5 +1,6 @@
 """Whether a plan still fits what is running, asked again at the moment of acting. Pure; it never repairs a plan."""
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, number_of_jobs, workers_of
 from dasktop.collectors.model import Job, Snapshot
 from dasktop.collectors.scaling.model import ScalePlan, Victim
@@ -51,7 +52,7 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
 def _victim_misfit(victim: Victim, job: Job | None, user: str) -> str | None:
     if job is None or job.state is None:
         return "is not in the queue any more"
-    if has_ended(job) or job.state == "COMPLETING":
+    if has_ended(job) or read_state(job.state).is_ending:
         return "has ended"
     if job.user != user:
         return f"is not {user}'s"

@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.lookups import OutputFiles
 from dasktop.collectors.options import SLURM_CALM_SECONDS
 from dasktop.collectors.readings import JobScript, QueuedJob, SlurmReading
@@ -21,7 +22,6 @@ from dasktop.collectors.slurm.pacing import Pause
 from dasktop.collectors.slurm.queue import is_job_id
 from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.script_reader import ScriptReader
-from dasktop.collectors.slurm.states import WAITING_STATES
 from dasktop.collectors.slurm.step_reader import StepReader
 from dasktop.collectors.sources import SourceLog
 from dasktop.collectors.user import own_name
@@ -116,7 +116,7 @@ class SlurmCollector:
         """
         ours = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
         queued = {job.job_id: job for job in self._jobs}
-        waiting = {job_id for job_id, job in queued.items() if job.state in WAITING_STATES}
+        waiting = {job_id for job_id, job in queued.items() if read_state(job.state).is_waiting}
         self._ran = (self._ran | queued.keys() - waiting) & queued.keys()
         for job_id in ours & waiting & self._ran:
             self._ran.discard(job_id)
@@ -125,7 +125,9 @@ class SlurmCollector:
         self._scripts.forget_all_but(self._jobs_with_scripts())
         await asyncio.gather(
             self._scripts.read(self._jobs, first=ours),
-            self._steps.read({job_id for job_id in ours if job_id in queued and queued[job_id].state == "RUNNING"}),
+            self._steps.read(
+                {job_id for job_id in ours if job_id in queued and read_state(queued[job_id].state).is_running}
+            ),
             self._fates.read(ours, queued, self._seen),
             self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )

@@ -14,6 +14,7 @@ from time import monotonic
 import msgspec
 
 from dasktop.collectors.errors import SourceError, SourceOffError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm.accounting import (
     accounting_command,
@@ -25,7 +26,6 @@ from dasktop.collectors.slurm.accounting import (
 )
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.pacing import Clock, Pause, batches, pause_seconds
-from dasktop.collectors.slurm.states import is_ended
 from dasktop.collectors.sources import SourceLog
 
 ATTEMPTS = 8
@@ -216,7 +216,7 @@ class FateReader:
     def _note(self, ended: EndedJob, seen: Mapping[str, QueuedJob], is_final: bool) -> None:
         """Keep how a job ended, if it has."""
         job_id = ended.job.job_id
-        if not is_ended(ended.job.state):
+        if not read_state(ended.job.state).has_ended:
             return
         self._ended[job_id] = completed_by(ended, seen.get(job_id))
         if is_final:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.readings import EndedJob
 from dasktop.collectors.slurm.last_words import LastWords, last_words
@@ -75,7 +76,7 @@ class LastWordsReader:
         path = files and (files.stderr or files.stdout)
         tail = await _within_bounds(read_tail, path) if path else None
         # What a signal has ended did not end by what it had to say.
-        failed = end.job.state == "FAILED" and end.signal is None
+        failed = read_state(end.job.state).name == "FAILED" and end.signal is None
         return last_words(tail, failed) if tail is not None else LastWords()
 
 
@@ -96,7 +97,7 @@ def _run(end: EndedJob) -> _Run:
 
 
 def _may_say_more(end: EndedJob) -> bool:
-    return end.job.state in _MAY_SAY_MORE and end.job.started_at is not None
+    return read_state(end.job.state).name in _MAY_SAY_MORE and end.job.started_at is not None
 
 
 async def _within_bounds(call: Callable[..., T], *arguments: object) -> T | None:

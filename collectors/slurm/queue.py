@@ -7,6 +7,7 @@ anything, so each job stands between two marks that nobody can know beforehand, 
 from collections.abc import Mapping
 
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Record
 from dasktop.collectors.readings import QueuedJob
 from dasktop.collectors.slurm.nodelist import expand
@@ -129,7 +130,7 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
     is_array = text["array_task_id"] not in (None, "N/A")
     het_job_id, plus, _ = raw["shown_id"].partition("+")
     start, end = moment(raw["start"]), moment(raw["end"])
-    is_pending = state == "PENDING"
+    is_waiting = read_state(state).is_waiting
     allocation = granted.get(job_id) or _from_letters(raw)
     return QueuedJob(
         job_id=job_id,
@@ -145,10 +146,10 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
         reason=None if text["reason"] == "None" else text["reason"],
         nodes=expand(raw["nodes"]),
         submitted_at=moment(raw["submitted"]),
-        started_at=None if is_pending else start,
-        expected_start_at=start if is_pending else None,
+        started_at=None if is_waiting else start,
+        expected_start_at=start if is_waiting else None,
         # A job that waits has no end yet, and for one without a limit SLURM makes one up: a year after its start.
-        ends_at=None if is_pending or raw["time_limit"] == "UNLIMITED" else end,
+        ends_at=None if is_waiting or raw["time_limit"] == "UNLIMITED" else end,
         time_limit_seconds=duration_seconds(raw["time_limit"]),
         cpus=count(raw["cpus"]),
         memory_bytes=allocation.memory_bytes,

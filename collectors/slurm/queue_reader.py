@@ -3,6 +3,7 @@
 import secrets
 
 from dasktop.collectors.errors import SourceError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.readings import QueuedJob
 from dasktop.collectors.slurm.commands import Commands, Printed
 from dasktop.collectors.slurm.queue import (
@@ -64,7 +65,9 @@ class QueueReader:
 
     async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
         """Read the resources of new jobs; return whether any were learnt. Failing that, squeue's letters have to do."""
-        started = {job.job_id: job.state not in ("PENDING", "CONFIGURING") for job in jobs}
+        started = {
+            job.job_id: not (read_state(job.state).is_waiting or read_state(job.state).is_starting) for job in jobs
+        }
         self._granted = {job_id: granted for job_id, granted in self._granted.items() if job_id in started}
         self._had_started = {job_id: had for job_id, had in self._had_started.items() if job_id in started}
         new = {job_id for job_id, has in started.items() if self._had_started.get(job_id) != has}

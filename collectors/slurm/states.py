@@ -1,35 +1,11 @@
-"""What SLURM's job states mean, and how an ended job's fate is put into one plain sentence.
-
-Pure. The set of states is open: one that isn't known here is shown as it is, and counts as not ended.
-"""
+"""How an ended job's fate is put into one plain sentence. Pure; a state that isn't known here is shown as it is."""
 
 import signal
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Fate
 from dasktop.collectors.readings import EndedJob
 from dasktop.collectors.slurm.values import plain_duration, plain_size, plain_sizes
-
-ENDED_STATES = frozenset(
-    {
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "PREEMPTED",
-        "REVOKED",
-        "TIMEOUT",
-    }
-)
-"""The base states that a job doesn't leave again by itself (``REVOKED``: a sibling of it runs in another cluster)."""
-
-BAD_ENDS = frozenset({"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"})
-"""Those of them that nobody wanted. That a job is cancelled may be wanted or not."""
-
-WAITING_STATES = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"})
-"""The states of jobs that wait for their allocation, for the first time or again."""
 
 # SLURM's own mark for a memory kill under cgroups, where a signal would stand: ``OUT_OF_MEMORY 0:125``.
 OUT_OF_MEMORY_SIGNAL = 125
@@ -43,11 +19,6 @@ _PLAIN = {
     "REQUEUED": "requeued",
     "REVOKED": "revoked: another cluster runs it",
 }
-
-
-def is_ended(state: str | None) -> bool:
-    """Whether a job in this state has ended; ``CANCELLED by 1001`` counts by its first word."""
-    return bool(state) and str(state).split(" ", 1)[0] in ENDED_STATES
 
 
 def explain(ended: EndedJob) -> Fate:
@@ -73,10 +44,10 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     its script hands on what ``srun`` returned; the step is ``CANCELLED by 0``, ``0:9``; and one task held more memory
     than a node's share of the request.
     """
-    if ended.job.state == "OUT_OF_MEMORY":
+    if read_state(ended.job.state).name == "OUT_OF_MEMORY":
         return True
     signals = {ended.signal, *ended.step_signals}
-    if ended.job.state != "FAILED":
+    if read_state(ended.job.state).name != "FAILED":
         return False
     if OUT_OF_MEMORY_SIGNAL in signals or ended.last_words.out_of_memory:
         return True
@@ -96,7 +67,7 @@ def _memory_kill(ended: EndedJob) -> str:
 
 
 def _explanation(ended: EndedJob) -> str:
-    state, limit_seconds = ended.job.state or "", ended.job.time_limit_seconds
+    state, limit_seconds = read_state(ended.job.state).name or "", ended.job.time_limit_seconds
     if state == "TIMEOUT":
         return "killed: reached its time limit" + (f" of {plain_duration(limit_seconds)}" if limit_seconds else "")
     if state == "CANCELLED":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Owner
 from dasktop.collectors.waste.fit_words import (
     in_each,
@@ -28,7 +29,7 @@ def memory(kind: Kind, owner: Owner | None, headroom: Headroom) -> Iterator[Advi
     peaks, number = kind.peaks, kind.processes or 1
     used, spilled = peaks.worker_memory_bytes or 0, peaks.worker_spilled_bytes or 0
     fits = max(number * (used + spilled), peaks.max_rss_bytes or 0) / headroom.memory_share
-    killed = sum(job.state == OUT_OF_MEMORY for job in kind.jobs)
+    killed = sum(read_state(job.state).name == OUT_OF_MEMORY for job in kind.jobs)
     reason = f"a process then uses at most {headroom.memory_share:.0%} of its limit; above, dask moves results to disk"
     if killed:
         held = f"; one SLURM task held {size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""

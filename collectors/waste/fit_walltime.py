@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.slurm.values import clock_duration, plain_duration
 from dasktop.collectors.waste.fit_words import in_each, some_of
 from dasktop.collectors.waste.headroom import Headroom
@@ -18,7 +19,7 @@ def walltime(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
     ended = [job for job in kind.jobs if job.ended_at is not None]
     if not limit or not ended:
         return
-    reached = sum(job.state == TIMEOUT for job in ended)
+    reached = sum(read_state(job.state).name == TIMEOUT for job in ended)
     longest = max((job.elapsed_seconds or 0.0) / max(1, job.runs) for job in ended)
     step = headroom.walltime_step_seconds
     if reached:

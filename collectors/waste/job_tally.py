@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import ended_badly, has_ended, is_pending
 from dasktop.collectors.model import Fate, Job
 from dasktop.collectors.waste.coverage import Coverage
@@ -11,9 +12,6 @@ from dasktop.collectors.waste.load import Load, higher, moment, sane
 from dasktop.collectors.waste.model import JobReport, Lane, SeveralTasks
 from dasktop.collectors.waste.run import Run
 
-_CONFIGURING = "CONFIGURING"
-_RUNNING = "RUNNING"
-_SUSPENDED = "SUSPENDED"
 _SAME_START_SECONDS = 2.0
 """A start that is later than the one told before by so little is the same one, told anew."""
 
@@ -77,13 +75,13 @@ class JobTally:
             self._told = told
             self._take_in(job)
         if self.is_running:
-            is_ending = job.state == "COMPLETING" and job.ends_at is not None
+            is_ending = read_state(job.state).is_ending and job.ends_at is not None
             self._runs[-1].ended_at = min(now, job.ends_at.timestamp()) if is_ending and job.ends_at else now
         self._note_steps(job)
 
     def _take_in(self, job: Job) -> None:
         self.is_running = _is_running(job)
-        self.is_suspended = job.state == _SUSPENDED
+        self.is_suspended = read_state(job.state).is_suspended
         if job.state is None:
             return  # SLURM knows nothing of it, or nothing any more: what it told before stands
         self._job = job
@@ -95,7 +93,7 @@ class JobTally:
             self._note_end(run, job.previous_fate)
         elif job.previous_fate is not None and len(self._runs) > 1:
             self._note_end(self._runs[-2], job.previous_fate)
-        if run.suspended_seconds and job.state == _RUNNING:
+        if run.suspended_seconds and read_state(job.state).is_running:
             self._note_resumed(run, job)
         if run.started_at is not None and not is_pending(job):
             run.cpus, run.memory_bytes = sane(job.allocated.cpus), sane(job.allocated.memory_bytes)
@@ -157,7 +155,7 @@ class JobTally:
     def _current_run(self, job: Job) -> Run:
         """Return the run that the job is in, or was in last; a later start than the last one begins another."""
         run = self._runs[-1]
-        if job.started_at is None or job.state == _CONFIGURING:
+        if job.started_at is None or read_state(job.state).is_starting:
             return run
         started_at = job.started_at.timestamp()
         if run.started_at is not None and started_at - run.started_at > _SAME_START_SECONDS:
@@ -223,7 +221,12 @@ class JobTally:
 
 def _is_running(job: Job) -> bool:
     # While its nodes are made ready, its start is not the last word.
-    return job.started_at is not None and job.state != _CONFIGURING and not has_ended(job) and not is_pending(job)
+    return (
+        job.started_at is not None
+        and not read_state(job.state).is_starting
+        and not has_ended(job)
+        and not is_pending(job)
+    )
 
 
 def _moment(seconds: float | None) -> datetime | None:

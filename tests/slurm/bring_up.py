@@ -3,12 +3,21 @@
 Each step waits for a condition, never for a time; nothing outside its folder is written.
 """
 
+import re
 import secrets
 import socket
 from pathlib import Path
 
-from tests.slurm.configuration import Layout, accounts, database_sql, slurm_conf, slurmdbd_conf
-from tests.slurm.processes import Processes
+from tests.slurm.configuration import (
+    CGROUP_CONF,
+    WITHOUT_CONTROL_GROUPS,
+    Layout,
+    accounts,
+    database_sql,
+    slurm_conf,
+    slurmdbd_conf,
+)
+from tests.slurm.processes import Processes, StartError
 
 MUNGE_KEY_BYTES = 128
 
@@ -17,7 +26,7 @@ def bring_up(layout: Layout, processes: Processes) -> None:
     """Start everything and return when all nodes are idle; `StartError` says which daemon failed and why."""
     _start_munge(layout, processes)
     _start_database(layout, processes)
-    _write(layout)
+    _write(layout, slurm_version(processes))
     processes.start("slurmdbd", "slurmdbd", "-D")
     processes.wait_until(lambda: _listens(layout, layout.accounting_port), "slurmdbd listened", "slurmdbd")
     for command in accounts(layout.user):
@@ -85,8 +94,19 @@ def _start_database(layout: Layout, processes: Processes) -> None:
     processes.wait_until(lambda: _accepts(layout.database_socket), "MariaDB listened", "mariadbd")
 
 
-def _write(layout: Layout) -> None:
+def slurm_version(processes: Processes) -> tuple[int, int]:
+    """Return which SLURM is installed: ``(24, 11)`` of ``slurm 24.11.5``."""
+    printed = processes.run("slurmd", "-V")
+    found = re.search(r"(\d+)\.(\d+)", printed)
+    if found is None:
+        raise StartError(f"slurmd -V tells no version: {printed!r}")
+    return int(found[1]), int(found[2])
+
+
+def _write(layout: Layout, version: tuple[int, int]) -> None:
     layout.slurm_conf.write_text(slurm_conf(layout))
+    if version >= WITHOUT_CONTROL_GROUPS:
+        layout.slurm_conf.with_name("cgroup.conf").write_text(CGROUP_CONF)
     accounting = layout.slurm_conf.with_name("slurmdbd.conf")
     accounting.touch(mode=0o600)
     accounting.write_text(slurmdbd_conf(layout))

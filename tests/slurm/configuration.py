@@ -12,6 +12,10 @@ CAPPED_QOS = "capped"
 FEW_QOS = "few"
 CPUS_PER_NODE = 16
 MEMORY_PER_NODE_MB = 64_000
+# Newer slurmds look for the machine's control groups, whatever their plugins, and end where there are none (seen with
+# 24.11). Older ones know no such word, and end for that (22.05).
+CGROUP_CONF = "CgroupPlugin=disabled\n"
+WITHOUT_CONTROL_GROUPS = (23, 11)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
 from dasktop.collectors.model import Evidence, Job, Snapshot
 from dasktop.collectors.slurm.reasons import HELD, reason_of
@@ -72,7 +73,7 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     if fate is None:
         yield Fact("how", f"as {job.state}; accounting has not told more yet")
         return
-    is_plain = fate.state.startswith(("COMPLETED", "CANCELLED"))
+    is_plain = read_state(fate.state).name in ("COMPLETED", "CANCELLED")
     yield Fact("how", fate.explanation, "text" if is_plain else "bad")
     yield Fact("state", fate.state)
     yield Fact("when", moment(fate.ended_at, now))

@@ -1,5 +1,6 @@
 """What a job's files are, and what it may mean that one can't be read. Pure."""
 
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, is_pending
 from dasktop.collectors.logs.model import LogPart
 from dasktop.collectors.lookups import OutputFiles
@@ -17,7 +18,7 @@ def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:
 
 def has_failed(job: Job) -> bool:
     """Whether the job has ended, and not well."""
-    return has_ended(job) and (job.fate.state if job.fate else job.state) not in ("COMPLETED", None)
+    return has_ended(job) and read_state(job.fate.state if job.fate else job.state).name not in ("COMPLETED", None)
 
 
 def problem_words(part: LogPart, job: Job) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
 from dasktop.collectors.findings.thresholds import DEFAULTS
+from dasktop.collectors.job_state import Phase, read_state
 from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
 from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
 from dasktop.tui import figures
@@ -24,7 +25,10 @@ Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
 _INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
 _SOON_SECONDS = 600
-_BEFORE_AND_AFTER = {"CONFIGURING": "its nodes are being prepared", "COMPLETING": "its processes are being ended"}
+_BEFORE_AND_AFTER: dict[Phase | None, str] = {
+    "starting": "its nodes are being prepared",
+    "ending": "its processes are being ended",
+}
 """What a job without a worker does in the states before and after it runs."""
 _WORKER_STATUS = {"closing_gracefully": "retiring"}
 # distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
@@ -112,7 +116,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
     cells = Cells(
         label,
         state,
-        "good" if state == "RUNNING" else "waiting",
+        "good" if read_state(job.state).is_running else "waiting",
         node=_nodes(job.nodes),
         left=left,
         ends_soon=job.time_left_seconds is not None and job.time_left_seconds < _SOON_SECONDS,
@@ -141,8 +145,8 @@ def _job_id(job: Job) -> str:
 
 def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
     """Say that a job runs without a worker; where dask can't be expected to know, what it was granted."""
-    if job.evidence and job.state in _BEFORE_AND_AFTER:
-        return _BEFORE_AND_AFTER[job.state]
+    if job.evidence and (told := _BEFORE_AND_AFTER.get(read_state(job.state).phase)):
+        return told
     if job.evidence and job.used.threads_busy is not None:
         told = "no worker"
         if _starts(job, taken_at):
@@ -165,7 +169,7 @@ def _starts(job: Job, taken_at: datetime) -> bool:
 def _ended(label: str, job: Job) -> Cells:
     """Tell how it ended; accounting may know better than the queue did."""
     state = _end_state(job)
-    tone: Tone = "quiet" if state.startswith(("COMPLETED", "CANCELLED")) else "bad"
+    tone: Tone = "quiet" if read_state(state).name in ("COMPLETED", "CANCELLED") else "bad"
     return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
 
 
@@ -275,7 +279,7 @@ def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
 
 def _earlier(jobs: tuple[Job, ...]) -> Cells:
     """Tell how many ended how, the commonest first."""
-    states = Counter(_end_state(job).partition(" ")[0] for job in jobs)
+    states = Counter(read_state(_end_state(job)).name or UNKNOWN for job in jobs)
     told = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
     return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=told)
 
