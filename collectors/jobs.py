@@ -65,10 +65,16 @@ def lost_jobs(snapshot: Snapshot) -> tuple[tuple[str, Job], ...]:
 
 
 def array_task_of(job: Job) -> str | None:
-    """Return an array's job as ``scancel`` takes it, ``54_1`` or ``54_[5-10]``; ``None`` where it is of no array."""
+    """Return an array's job as ``scancel`` takes it, ``54_1`` or ``54_[5-10]``; ``None`` where it is of no array.
+
+    Of a list of tasks that was cut short, as recordings and wrappers of squeue may have it, only what is there for
+    certain: scancel would take ``...`` for the end of the array.
+    """
     if job.array_job_id is None or job.array_task_id is None:
         return None
-    tasks = job.array_task_id.partition("%")[0]
+    tasks, dots, _ = job.array_task_id.partition("%")[0].partition("...")
+    if dots:
+        tasks = tasks.rpartition(",")[0]  # a number that stands before the dots may be cut too
     return f"{job.array_job_id}_{tasks if tasks.isdecimal() else f'[{tasks}]'}"
 
 

@@ -352,7 +352,7 @@ def _job(
         used=Used(
             cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
             memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
-            threads_busy=sum(map(_threads_busy, workers)) if dask_answered else None,
+            threads_busy=_threads_busy(workers) if dask_answered else None,
         ),
         workers_expected=workers_expected,
         evidence=evidence,
@@ -372,7 +372,7 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
         jobs_pending=sum(read_state(job.state).is_waiting for job in ours) if which_are_ours else None,
         workers=len(workers) if dask_answered else None,
         threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
-        threads_busy=sum(map(_threads_busy, workers)) if dask_answered else None,
+        threads_busy=_threads_busy(workers) if dask_answered else None,
         cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if which_are_ours else None,
         cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
         memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
@@ -382,9 +382,10 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
     )
 
 
-def _threads_busy(worker: Worker) -> int:
-    """Return how many of a worker's threads run a dask task; a task that has seceded holds no thread."""
-    return min(worker.executing or 0, worker.nthreads or 0)
+def _threads_busy(workers: list[Worker]) -> int | None:
+    """Return how many threads run a dask task, as far as is known; a task that has seceded holds no thread."""
+    busy = [min(worker.executing, worker.nthreads or 0) for worker in workers if worker.executing is not None]
+    return sum(busy) if busy or not workers else None
 
 
 def _sum_of_known(values: Iterable[Number | None]) -> Number | None:

@@ -24,6 +24,7 @@ from dasktop.collectors.scaling.model import (
     Target,
 )
 from dasktop.collectors.scaling.plan import plan
+from dasktop.collectors.scaling.words import job_lines
 from tests.snapshots import GIB, cluster, ended, everyday, job, pending, snapshot, source, task, worker
 
 ONE = Size(jobs=1, workers=4, threads=12, cores=12, memory_bytes=16 * GIB)
@@ -493,6 +494,17 @@ class TestLost:
         made = plan(plain(ended("1"), running("2")), ReplaceLost())
         assert made.changes_nothing
         assert "no owner" in str(made.reckoning)
+
+
+def test_what_a_job_runs_and_holds_may_be_unknown():
+    """Its workers hold the GIL, and send no heartbeat that tells of the tasks they have got."""
+    seen = owned(running("1", values={"executing": None, "queued": None, "stored": None}), running("2", executing=1))
+    (chosen,) = plan(seen, Jobs(count=1)).release
+    assert chosen.job_id == "2"
+    (chosen,) = plan(seen, Release(job_ids=("1",))).release
+    assert (chosen.executing, chosen.stored) == (None, None)
+    _, row = job_lines(plan(seen, Release(job_ids=("1",))))
+    assert row.count("–") == 2
 
 
 class TestAdapting:

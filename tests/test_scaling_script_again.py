@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from dasktop.collectors.scaling.script_again import renamed, sbatch_options
+from dasktop.collectors.scaling.script_again import renamed, sbatch_options, submitted_id
 from tests import snapshots
 
 # From `scontrol show job` of 22.05, of a job submitted with -N2 --ntasks=4 --mem=4000 and a name made to mislead.
@@ -82,3 +82,25 @@ def test_what_sbatch_was_told_beside_the_script() -> None:
 @pytest.mark.parametrize("shown", ["gres:gpu:a100:2", "gres/gpu:a100:2"])
 def test_gpus_as_older_and_newer_versions_show_them(shown: str) -> None:
     assert "--gres=gpu:a100:2" in sbatch_options(snapshots.job("7"), f"JobId=7\n   TresPerNode={shown}\n")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "4711\n",
+        "4711;cluster\n",
+        "Welcome to the cluster\nUp for 35 days\n\n4711\n",
+        "4711\nqueue: normal\n",
+        "queue: normal\n4711;cluster\nHave a nice day\n",
+        "Submitted batch job 4711\n",
+        "12\nSubmitted batch job 4711 on cluster big\n12\n",
+        "  4711  \r\n",
+    ],
+)
+def test_the_id_of_what_was_submitted(told: str) -> None:
+    assert submitted_id(told) == "4711"
+
+
+@pytest.mark.parametrize("told", ["", "queue: normal\n", "job 4711 was submitted\n", "12\n4711\n", "0\n", "47²\n"])
+def test_an_id_that_is_not_told_for_certain(told: str) -> None:
+    assert submitted_id(told) is None

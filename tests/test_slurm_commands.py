@@ -272,6 +272,7 @@ def test_the_environment_keeps_the_way_and_drops_what_changes_output():
         "SLURM_CLUSTERS": "big",
         "SLURM_JWT": "token",
         "SLURM_TIME_FORMAT": "%s",
+        "SLURM_BITSTR_LEN": "0",  # arrays whole
         "LC_ALL": "C",
         "TZ": "UTC",
     }

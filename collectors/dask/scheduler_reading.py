@@ -9,6 +9,9 @@ from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whol
 from dasktop.collectors.dask.shipped_scheduler import TRANSFER_FIELDS, WORKER_FIELDS
 from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker
 
+# A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
+_LATE_INTERVALS = 1.5
+
 
 class SchedulerReading(Record, frozen=True, kw_only=True):
     """What the scheduler itself told, at one moment."""
@@ -28,7 +31,8 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
     ]
     versions = [_versions(sequence(pair)) for pair in sequence(answer.get("versions"))]
     place = place_told(answer.get("place"))
-    workers = tuple(worker for row in rows if (worker := _worker(row, versions)))
+    late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(rows))
+    workers = tuple(worker for row in rows if (worker := _worker(row, versions, late_seconds)))
     return SchedulerReading(
         cluster=Cluster(
             scheduler_address=word(answer.get("address")),
@@ -44,11 +48,26 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
     )
 
 
-def _worker(row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]]) -> Worker | None:
+def _heartbeat_seconds(workers: int) -> float:
+    """Return how often each of so many workers sends a heartbeat: distributed's ``scheduler.heartbeat_interval``."""
+    if workers <= 10:
+        return 0.5
+    if workers < 200:
+        return 1.0 if workers < 50 else 2.0
+    return workers / 200 + 1
+
+
+def _worker(
+    row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]], late_seconds: float
+) -> Worker | None:
     address = word(row["address"])
     if address is None:
         return None
     executing, processing = whole(row["executing"]), whole(row["processing"])
+    last_seen_seconds = seconds(row["last_seen_seconds"])
+    if executing == 0 and processing != 0 and (last_seen_seconds is None or last_seen_seconds > late_seconds):
+        # The latest heartbeat is from before it got tasks, perhaps; these may hold the GIL, and it sends no other.
+        executing = None
     number = whole(row["versions"])
     dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
     return Worker(
@@ -67,7 +86,7 @@ def _worker(row: dict[str, Any], versions: Sequence[tuple[str | None, str | None
         executing=executing,
         queued=None if executing is None or processing is None else max(0, processing - executing),
         stored=whole(row["stored"]),
-        last_seen_seconds=seconds(row["last_seen_seconds"]),
+        last_seen_seconds=last_seen_seconds,
         evidence=None,
         transfers=_transfers(sequence(row["transfers"])),
         dask_version=dask,

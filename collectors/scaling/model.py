@@ -73,9 +73,10 @@ class Victim(Record, frozen=True, kw_only=True):
     state: str | None
     workers: tuple[str, ...]
     """Addresses."""
-    executing: int
-    stored: int
-    """Results that its workers hold; some may have copies elsewhere."""
+    executing: int | None
+    """``None``: of one of its workers it isn't known."""
+    stored: int | None
+    """Results that its workers hold; some may have copies elsewhere. ``None`` as above."""
     why: str
     """``pending``, ``without workers``, ``idle``, ``runs nothing yet``, ``ends soon``, ``least busy``, ``chosen``."""
     time_left_seconds: int | None = None

@@ -1,4 +1,4 @@
-"""A job script to be submitted once more: its workers named anew, and what sbatch was told beside it. Pure."""
+"""A job script to be submitted once more: its workers named anew, and what sbatch is told and answers. Pure."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from dasktop.collectors.slurm.scripts import parse_script
 
 # What we added last time, so that names don't grow.
 _OURS = re.compile(r"-x[0-9a-f]{6}$")
+_SUBMITTED = re.compile(r"Submitted batch job ([1-9][0-9]{0,18})(?: on cluster \S+)?", re.ASCII)
+_PARSABLE = re.compile(r"([1-9][0-9]{0,18})(?:;\S+)?", re.ASCII)
 _PATTERNS = {
     "--nodes": r"^\s+NumNodes=([0-9-]+)\s",
     "--ntasks": r"^\s+NumNodes=.*\sNumTasks=([0-9]+)\s",
@@ -43,6 +45,19 @@ def renamed(script: str, suffix: Callable[[], str]) -> str | None:
         script = re.sub(before + re.escape(name) + behind, rf"\g<1>{fresh}", script, flags=re.MULTILINE)
     now = parse_script("0", script)
     return None if now is None or not set(old_names).isdisjoint(now.worker_names) else script
+
+
+def submitted_id(told: str) -> str | None:
+    """Return the id of the job that sbatch has submitted; ``None`` if what it printed doesn't tell for certain.
+
+    With ``--parsable`` that is ``4711`` or ``4711;cluster`` on a line of its own. Sites' wrappers print more before and
+    behind it, and some drop the option.
+    """
+    lines = [line.strip() for line in told.splitlines()]
+    found = {match[1] for line in lines if (match := _SUBMITTED.fullmatch(line))}
+    if not found:
+        found = {match[1] for line in lines if (match := _PARSABLE.fullmatch(line))}
+    return found.pop() if len(found) == 1 else None
 
 
 def sbatch_options(job: Job, shown: str) -> tuple[str, ...]:

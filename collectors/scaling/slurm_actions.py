@@ -15,10 +15,10 @@ from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Job
 from dasktop.collectors.readings import QueuedJob
 from dasktop.collectors.scaling.hold import RefusedError
-from dasktop.collectors.scaling.script_again import renamed, sbatch_options
+from dasktop.collectors.scaling.script_again import renamed, sbatch_options, submitted_id
 from dasktop.collectors.slurm import environment as slurm_environment
 from dasktop.collectors.slurm.commands import Commands
-from dasktop.collectors.slurm.queue import is_job_id
+from dasktop.collectors.slurm.queue import command_command, parse_commands
 from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.scripts import script_command
 from dasktop.collectors.sources import SourceLog
@@ -51,6 +51,7 @@ class SlurmActions:
         }
         self._submission = Commands(own, timeout_seconds)
         self._clusters = [name.strip() for name in environment.get("SLURM_CLUSTERS", "").split(",") if name.strip()]
+        self._user = user
         self._queue = QueueReader(self._commands, SourceLog("slurm.queue", float("inf")), user)
 
     async def queued(self) -> dict[str, QueuedJob]:
@@ -120,26 +121,53 @@ class SlurmActions:
         SourceError
             scontrol failed.
         """
-        printed = await self._commands.run(*script_command(job.array_job_id or job.job_id))
-        if not printed.text.strip():
-            raise RefusedError(f"the script of job {job.job_id} can't be had: {printed.complaint}")
-        script = renamed(printed.text, lambda: secrets.token_hex(3))
-        if script is None:
-            raise RefusedError(f"the script of job {job.job_id} names its workers in a way that can't be made anew")
-        shown = (await self._commands.run("scontrol", "show", "job", job.job_id)).checked()
         with tempfile.TemporaryDirectory(prefix="dasktop-") as folder:
-            file = Path(folder) / "job.sh"
+            # Unlike a comment or a job's name, the name of the file is nobody's but ours.
+            file = Path(folder) / f"dasktop-{secrets.token_hex(8)}.sh"
             file.touch(mode=0o600)
+            script = renamed(await self._script_of(job, file), lambda: secrets.token_hex(3))
+            if script is None:
+                raise RefusedError(f"the script of job {job.job_id} names its workers in a way that can't be made anew")
+            shown = (await self._commands.run("scontrol", "show", "job", job.job_id)).checked()
             file.write_text(script, encoding="utf-8")
-            command = ("sbatch", "--parsable", *sbatch_options(job, shown), os.fspath(file))
-            try:
-                submitted = await self._submission.run(*command)
-            except SourceError as error:
-                raise RefusedError(f"{error}; squeue will tell whether the job was submitted") from error
-        job_id = submitted.text.strip().partition(";")[0]
-        if submitted.status != 0 or not is_job_id(job_id):
-            raise RefusedError(" ".join(submitted.complaints) or submitted.complaint)
+            return await self._submit(file, sbatch_options(job, shown))
+
+    async def _script_of(self, job: Job, file: Path) -> str:
+        """Have a job's script written to this file, since around what is printed anything may stand; return it."""
+        command = script_command(job.array_job_id or job.job_id)[:-1]
+        printed = await self._commands.run(*command, os.fspath(file))
+        script = file.read_text(encoding="utf-8", errors="replace")
+        if not script.strip():
+            raise RefusedError(f"the script of job {job.job_id} can't be had: {printed.complaint}")
+        return script
+
+    async def _submit(self, file: Path, options: Iterable[str]) -> str:
+        try:
+            submitted = await self._submission.run("sbatch", "--parsable", *options, os.fspath(file))
+        except SourceError as error:
+            if (job_id := await self._submitted_from(file)) is not None:
+                return job_id
+            raise RefusedError(f"{error}; squeue will tell whether the job was submitted") from error
+        if submitted.status != 0:
+            errors = [line for line in submitted.complaints if "error:" in line] or submitted.complaints
+            raise RefusedError(" ".join(errors) or submitted.complaint)
+        job_id = submitted_id(submitted.text) or await self._submitted_from(file)
+        if job_id is None:
+            raise RefusedError(
+                "sbatch has submitted a job, and neither it nor squeue tells its id: look which jobs there are before "
+                f"another is submitted (sbatch said: {clean(submitted.text)[:80] or 'nothing'})"
+            )
         return job_id
+
+    async def _submitted_from(self, file: Path) -> str | None:
+        """Return the id of the job that was submitted from this file, as far as squeue tells."""
+        mark = secrets.token_hex(4)
+        try:
+            told = (await self._commands.run(*command_command(self._user, mark))).checked()
+        except SourceError:
+            return None
+        found = {job_id for job_id, command in parse_commands(told, mark) if file.name in command}
+        return found.pop() if len(found) == 1 else None
 
     def close(self) -> None:
         """Kill what still runs, and start nothing any more."""

@@ -72,8 +72,8 @@ def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
         array_task=array_task_of(job),
         state=job.state,
         workers=tuple(worker.address for worker in workers),
-        executing=sum(worker.executing or 0 for worker in workers),
-        stored=sum(worker.stored or 0 for worker in workers),
+        executing=_sum_if_known(worker.executing for worker in workers),
+        stored=_sum_if_known(worker.stored for worker in workers),
         why="chosen" if is_chosen else _group(job),
         time_left_seconds=job.time_left_seconds,
     )
@@ -120,3 +120,8 @@ def _sum(values: Iterable[int | None]) -> float:
             return math.inf
         total += value
     return total
+
+
+def _sum_if_known(values: Iterable[int | None]) -> int | None:
+    total = _sum(values)
+    return None if math.isinf(total) else int(total)

@@ -139,7 +139,7 @@ def _sizes(before: Size, after: Size) -> list[str]:
 
 def _cells(size: Size) -> dict[str, str]:
     numbers = {"jobs": size.jobs, "workers": size.workers, "threads": size.threads, "cores": size.cores}
-    return {name: UNKNOWN if number is None else f"{number:,}" for name, number in numbers.items()}
+    return {name: _number(number) for name, number in numbers.items()}
 
 
 def _memories(*sizes: Size) -> list[str]:
@@ -153,9 +153,13 @@ def _memories(*sizes: Size) -> list[str]:
 
 def _victim(victim: Victim) -> tuple[str, ...]:
     """Return one line of the table of jobs to give back; what a job without workers runs and stores is not a figure."""
-    work = (f"{victim.executing:,}", f"{victim.stored:,}") if victim.workers else ("", "")
+    work = (_number(victim.executing), _number(victim.stored)) if victim.workers else ("", "")
     left = "" if victim.time_left_seconds is None else plain_duration(victim.time_left_seconds)
     return f"  {victim.array_task or victim.job_id}", victim.name or "", victim.why, *work, left
+
+
+def _number(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}"
 
 
 def _lost(lost: Lost) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ _SETTINGS = {
     # Local times have no zone and are ambiguous for an hour each year.
     "TZ": "UTC",
     "SLURM_TIME_FORMAT": "%s",
+    # Which tasks an array's line stands for: else cut after 64 characters, with ``...`` (squeue's manual, 22.05).
+    "SLURM_BITSTR_LEN": "0",
 }
 
 

@@ -115,6 +115,17 @@ def parse_resources(text: str) -> dict[str, Resources]:
     return found
 
 
+def command_command(user: str, mark: str) -> tuple[str, ...]:
+    """Return what to run for the path of the script that each job was submitted from."""
+    return ("squeue", "-h", "-u", user, "-o", f"{mark}%A{SEPARATOR}%o{mark}")
+
+
+def parse_commands(text: str, mark: str) -> list[tuple[str, str]]:
+    """Read the answer to `command_command`: ids and paths."""
+    entries = (entry.partition(SEPARATOR) for entry in text.split(mark)[1::2])
+    return [(job_id, command) for job_id, _, command in entries if is_job_id(job_id)]
+
+
 def is_job_id(text: str) -> bool:
     """Whether this is a raw job id, and so fit to stand in a command."""
     return whole_number(text) is not None
