@@ -83,7 +83,7 @@ class TestSubmittingAgain:
     async def test_one_that_squeue_does_not_show_either(self, programs, actions):
         programs.prints("sbatch", SAID_BY_WRAPPER)
         self.queue(programs, "/home/ada/other.sh")
-        with pytest.raises(RefusedError, match="has submitted a job.*before another is submitted.*Welcome"):
+        with pytest.raises(RefusedError, match=r"has submitted a job.*before another is submitted.*Welcome"):
             await actions.submit_again(snapshots.job("7"))
 
     async def test_what_sbatch_complains_of_stands_among_other_words(self, programs, actions):

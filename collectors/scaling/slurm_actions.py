@@ -136,7 +136,7 @@ class SlurmActions:
         """Have a job's script written to this file, since around what is printed anything may stand; return it."""
         command = script_command(job.array_job_id or job.job_id)[:-1]
         printed = await self._commands.run(*command, os.fspath(file))
-        script = file.read_text(encoding="utf-8", errors="replace")
+        script = _read(file)
         if not script.strip():
             raise RefusedError(f"the script of job {job.job_id} can't be had: {printed.complaint}")
         return script
@@ -173,3 +173,7 @@ class SlurmActions:
         """Kill what still runs, and start nothing any more."""
         self._commands.close()
         self._submission.close()
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
