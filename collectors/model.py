@@ -152,6 +152,10 @@ class Worker(Record, frozen=True, kw_only=True):
     python_version: str | None = None
     outside_slurm: bool | None = None
     """``True`` only where the process itself was asked and runs in no job; ``None`` where nobody could tell."""
+    inherited_job_id: str | None = None
+    """A job that the environment of the process names, although the process does not run in it."""
+    place_note: str | None = None
+    """Why the worker is not shown where its environment says that it runs."""
     threads: tuple[Thread, ...] = ()
     """Empty unless they were read."""
     transfers: Transfers | None = None

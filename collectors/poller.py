@@ -17,7 +17,7 @@ from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
 from dasktop.collectors.feed import Candidate
 from dasktop.collectors.findings import History, find
-from dasktop.collectors.jobs import seats
+from dasktop.collectors.jobs import seats, workers_of
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import Answer, Question
 from dasktop.collectors.model import Evidence, Snapshot
@@ -276,9 +276,10 @@ class Poller:
         to have been good.
         """
         snapshot = self._reconciled()
-        if wrong := self._wrongly_guessed(snapshot):
+        if wrong := self._wrongly_guessed(snapshot) | self._wrongly_believed(snapshot):
             for job_id in wrong:
-                del self._evidence[job_id], self._guessed[job_id]
+                del self._evidence[job_id]
+                self._guessed.pop(job_id, None)
             snapshot = self._reconciled()
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
         for job, worker in seats(snapshot):
@@ -313,6 +314,12 @@ class Poller:
             if job_id in only_guessed & self._evidence.keys()
             and any(known[address] != job_id for address in addresses & known.keys())
         }
+
+    def _wrongly_believed(self, snapshot: Snapshot) -> set[str]:
+        """Return the jobs that are the cluster's by what workers said of themselves, and SLURM contradicts them now."""
+        named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
+        seated = {job.job_id for job in snapshot.jobs if any(workers_of(job))}
+        return {job_id for job_id in named - seated if self._evidence.get(job_id) == ("environment",)}
 
     def _forget_jobs(self) -> None:
         self._evidence.clear()

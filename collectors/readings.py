@@ -4,6 +4,7 @@ All text in here is already clean (see `text.clean`); what a source did not tell
 """
 
 from datetime import datetime
+from typing import Literal
 
 from dasktop.collectors.model import Cluster, Record, Worker
 from dasktop.collectors.slurm.last_words import LastWords
@@ -101,15 +102,22 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     scripts: tuple[JobScript, ...] = ()
 
 
+PlaceProof = Literal["kernel", "environment", "inherited"]
+"""How a process's place is known: ``kernel`` its control group, or the slurmstepd that it descends from ·
+``environment`` variables that SLURM sets for each task, and that a later process may have inherited ·
+``inherited`` variables of a job without those of a task: as in the shell of salloc on the submit host."""
+
+
 class SlurmPlace(Record, frozen=True, kw_only=True):
-    """Where in SLURM a process runs, by its own environment, or else by its control group."""
+    """Where in SLURM a process runs, as far as the process itself can tell."""
 
     job_id: str
-    step_id: str
-    """``batch`` where the environment names a job but no step."""
+    step_id: str | None
+    """``batch`` where the environment names a job but no step; ``None`` where the step is not known."""
     task_id: int | None = None
     node: str | None = None
     task_pid: int | None = None
+    told_by: PlaceProof = "environment"
 
 
 class WorkerReading(Record, frozen=True, kw_only=True):
@@ -120,6 +128,8 @@ class WorkerReading(Record, frozen=True, kw_only=True):
     place: SlurmPlace | None = None
     place_was_read: bool = False
     """Whether the worker could be asked: if so and `place` is ``None``, it runs outside SLURM."""
+    started_at: datetime | None = None
+    """When its process started, by the clock of its host."""
 
 
 class DaskReading(Record, frozen=True, kw_only=True):
@@ -128,3 +138,5 @@ class DaskReading(Record, frozen=True, kw_only=True):
     taken_at: datetime
     cluster: Cluster
     workers: tuple[WorkerReading, ...] = ()
+    scheduler_place: SlurmPlace | None = None
+    """Where the scheduler's own process says it runs."""

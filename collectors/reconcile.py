@@ -29,6 +29,7 @@ from dasktop.collectors.model import (
     Used,
     Worker,
 )
+from dasktop.collectors.placement import PlaceJudge, Placement
 from dasktop.collectors.readings import (
     DaskReading,
     EndedJob,
@@ -76,15 +77,20 @@ def reconcile(
     queued, ended = _jobs_by_id(slurm)
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
     scripts = _scripts_of_this_cluster(slurm, addresses)
+    judge = PlaceJudge(queued, ended, slurm)
     placer = _Placer(cluster.owner, queued, scripts)
+    if dask is not None and dask.scheduler_place is not None:
+        place = judge.judge(dask.scheduler_place).place
+        cluster = replace(cluster, scheduler_job_id=place.job_id if place is not None else None)
 
     seats: dict[str, list[_Seat]] = defaultdict(list)
     unplaced: list[Worker] = []
     for reading in _once_each(dask.workers if dask else ()):
-        seat = placer.place(reading)
+        was_asked = reading.place_was_read or reading.place is not None
+        placement = judge.judge(reading.place, reading.started_at) if was_asked else Placement()
+        seat = placer.place(reading, placement)
         if seat is None:
-            outside = True if reading.place_was_read and reading.place is None else None
-            unplaced.append(replace(reading.worker, evidence=None, outside_slurm=outside))
+            unplaced.append(_unplaced(reading.worker, placement))
         else:
             seats[seat.job_id].append(seat)
 
@@ -136,6 +142,16 @@ class _Seat(Record, frozen=True, kw_only=True):
     evidence: Evidence
 
 
+def _unplaced(worker: Worker, placement: Placement) -> Worker:
+    return replace(
+        worker,
+        evidence=None,
+        outside_slurm=placement.outside_slurm,
+        inherited_job_id=placement.inherited_job_id,
+        place_note=placement.note,
+    )
+
+
 class _Placer:
     """Walks the evidence ladder for one worker at a time."""
 
@@ -153,32 +169,33 @@ class _Placer:
             (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
         )
 
-    def place(self, reading: WorkerReading) -> _Seat | None:
+    def place(self, reading: WorkerReading, placement: Placement) -> _Seat | None:
         """Return the worker's seat, or ``None`` where it runs outside SLURM, as far as anything tells.
 
-        What the process itself says decides where it is. The owner's map comes first all the same when the two agree,
-        and it alone decides for workers that can't say, such as those in a container with a clean environment.
+        What the process itself says, where SLURM agrees, decides where it is. The owner's map comes first all the same
+        when the two agree, and it alone decides for workers that can't say, such as those in a container with a clean
+        environment.
         """
-        name, place = reading.worker.name, reading.place
+        name, place = reading.worker.name, placement.place
         job_of_owner = _by_worker_name(self._job_of_owner, name)
         if place is not None:
-            return self._seat(reading, place.job_id, "owner" if job_of_owner == place.job_id else "environment")
+            return self._seat(reading, place, place.job_id, "owner" if job_of_owner == place.job_id else "environment")
         if job_of_owner is not None:
-            return self._seat(reading, job_of_owner, "owner")
+            return self._seat(reading, None, job_of_owner, "owner")
         if (job_id := _by_worker_name(self._job_of_script_name, name)) is not None:
-            return self._seat(reading, job_id, "job_script")
+            return self._seat(reading, None, job_id, "job_script")
         if (match := _NAME_WITH_JOB_ID.fullmatch(name)) and match[1] in self._running:
-            return self._seat(reading, match[1], "name")
+            return self._seat(reading, None, match[1], "name")
         if not reading.place_was_read and reading.worker.host is not None:
             job_id = self._job_of_host.get(_short(reading.worker.host))
             if job_id is not None:
-                return self._seat(reading, job_id, "host")
+                return self._seat(reading, None, job_id, "host")
         return None
 
     @staticmethod
-    def _seat(reading: WorkerReading, job_id: str, evidence: Evidence) -> _Seat:
+    def _seat(reading: WorkerReading, place: SlurmPlace | None, job_id: str, evidence: Evidence) -> _Seat:
         worker = replace(reading.worker, evidence=evidence, outside_slurm=False)
-        return _Seat(job_id=job_id, place=reading.place, worker=worker, evidence=evidence)
+        return _Seat(job_id=job_id, place=place, worker=worker, evidence=evidence)
 
 
 def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:

@@ -25,13 +25,22 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
     [
         (IN_BATCH_STEP, SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812)),
         (IN_SRUN_STEP, SlurmPlace(job_id="4711", step_id="0", task_id=3, node="n2", task_pid=812)),
-        ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1")),
+        ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1", told_by="inherited")),
         ({**IN_BATCH_STEP, "SLURM_STEP_ID": "4294967291"}, place_from(IN_BATCH_STEP, "")),
         ({**IN_BATCH_STEP, "SLURM_STEP_ID": "-5"}, place_from(IN_BATCH_STEP, "")),  # 26.05
-        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern")),
-        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967292"}, SlurmPlace(job_id="5", step_id="extern")),
-        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-6"}, SlurmPlace(job_id="5", step_id="interactive")),
-        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967290"}, SlurmPlace(job_id="5", step_id="interactive")),
+        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern", told_by="inherited")),
+        (
+            {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967292"},
+            SlurmPlace(job_id="5", step_id="extern", told_by="inherited"),
+        ),
+        (
+            {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-6"},
+            SlurmPlace(job_id="5", step_id="interactive", told_by="inherited"),
+        ),
+        (
+            {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967290", "SLURM_PROCID": "0"},
+            SlurmPlace(job_id="5", step_id="interactive", task_id=0),
+        ),
         ({"SLURM_JOB_ID": "5", "SLURM_PROCID": "-1", "SLURMD_NODENAME": ""}, SlurmPlace(job_id="5", step_id="batch")),
         ({"SLURM_JOB_ID": "5", "SLURMD_NODENAME": "n\x1b[1m1"}, SlurmPlace(job_id="5", step_id="batch", node="n [1m1")),
         ({"SLURM_JOB_ID": ""}, None),
@@ -69,7 +78,8 @@ def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | N
     ],
 )
 def test_place_by_control_group(cgroup: str, job_id: str, step_id: str, task_id: int | None) -> None:
-    assert place_from({}, cgroup) == SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id)
+    place = SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id, told_by="kernel")
+    assert place_from({}, cgroup) == place
 
 
 @pytest.mark.parametrize("cgroup", ["", OUTSIDE, "0::/docker/job_/x", "0::/a/job_12x/step_0", "0::/my_job_7/step_1"])
@@ -77,10 +87,42 @@ def test_other_control_groups_are_no_place(cgroup: str) -> None:
     assert place_from({}, cgroup) is None
 
 
-def test_environment_goes_before_control_group() -> None:
+def test_control_group_goes_before_environment() -> None:
     place = place_from(IN_SRUN_STEP, "0::/system.slice/slurmstepd.scope/job_9/step_9/user/task_9")
-    assert place is not None
-    assert place.job_id == "4711"
+    assert place == SlurmPlace(job_id="9", step_id="9", task_id=9, node="n2", task_pid=812, told_by="kernel")
+
+
+@pytest.mark.parametrize(
+    ("environment", "stepds", "place"),
+    [
+        # Each as SLURM 22.05 had it. An sbatch within a step 1: the batch script has that step's number.
+        (
+            {**IN_BATCH_STEP, "SLURM_STEP_ID": "1"},
+            ["slurmstepd: [4711.batch] "],
+            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, told_by="kernel"),
+        ),
+        # srun --het-group=1 of a job 4711 + 4712.
+        (
+            {**IN_SRUN_STEP, "SLURM_PROCID": "0"},
+            ["slurmstepd: [4712.0]    "],
+            SlurmPlace(job_id="4712", step_id="0", task_id=0, node="n2", task_pid=812, told_by="kernel"),
+        ),
+        # A salloc in a batch script: its shell has the new job's id, and runs in the old job.
+        (
+            {**IN_BATCH_STEP, "SLURM_JOB_ID": "4713"},
+            ["slurmstepd: [4711.batch]"],
+            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, told_by="kernel"),
+        ),
+        ({}, ["slurmstepd: [5.extern]"], SlurmPlace(job_id="5", step_id="extern", told_by="kernel")),
+        ({}, ["slurmstepd infinity", "slurmstepd: [x.0]"], None),
+    ],
+)
+def test_place_by_ancestors(environment: dict[str, str], stepds: list[str], place: SlurmPlace | None) -> None:
+    assert place_from(environment, OUTSIDE, stepds) == place
+
+
+def test_variables_of_a_salloc_shell_are_only_inherited() -> None:
+    assert place_from({"SLURM_JOB_ID": "23"}, OUTSIDE) == SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
 
 
 @settings(deadline=None)
@@ -98,10 +140,11 @@ async def test_scheduler_and_workers_tell_their_place() -> None:
         collector = DaskCollector(scheduler.address)
         reading = await read_until(collector, know_their_place)
         await collector.close()
-        assert reading.cluster.scheduler_job_id == "4709"
+        assert reading.scheduler_place == SlurmPlace(job_id="4709", step_id="batch", told_by="inherited")
         assert len(reading.workers) == 2
         for worker in reading.workers:
             assert worker.place == place_from(IN_SRUN_STEP, "")
+            assert worker.started_at is not None
             assert worker.worker.nanny_pid == workers.pid
 
 

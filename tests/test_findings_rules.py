@@ -235,6 +235,21 @@ def test_worker_outside_slurm():
     assert codes(seen([healthy_job()], [worker("laptop", outside_slurm=None)])) == []
 
 
+def test_workers_beside_the_job_that_they_were_meant_for():
+    mistaken = [worker(name, host="login1", outside_slurm=True, inherited_job_id="23") for name in ("0", "1")]
+    (found,) = watch(seen([job("23", evidence=(), tasks=())], mistaken))
+    assert (found.code, found.severity, found.job_id, found.workers) == (
+        "worker-outside-slurm",
+        "warning",
+        "23",
+        ("0", "1"),
+    )
+    assert found.message.startswith(
+        "workers 0, 1 run on login1 outside SLURM, although their environment names job 23: none of this cluster's"
+    )
+    assert "stays on the submit host" in found.advice
+
+
 def test_many_workers_outside_slurm_are_one_finding():
     outside = [worker(f"w{number}", outside_slurm=True) for number in range(4)]
     (found,) = watch(seen([], outside))

@@ -21,7 +21,7 @@ async def poller(tmp_path) -> Poller:
     return poller
 
 
-@pytest.mark.parametrize("place", [batch("8"), None], ids=["in another job", "outside SLURM"])
+@pytest.mark.parametrize("place", [batch("8", node="n2"), None], ids=["in another job", "outside SLURM"])
 async def test_a_guess_that_proves_wrong_is_forgotten(poller, place):
     poller._dask_reading = dask(worker("w", place=place, host="n1"))
     snapshot = poller.snapshot()

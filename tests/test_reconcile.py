@@ -25,12 +25,15 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ADDRESS = "tcp://10.1.2.3:8786"
 
 
-def worker(name, *, place=None, place_was_read=True, host="n1", address=None, **fields) -> WorkerReading:
+def worker(
+    name, *, place=None, place_was_read=True, host="n1", address=None, started_at=None, **fields
+) -> WorkerReading:
     values = dict.fromkeys(model.Worker.__struct_fields__) | {"nthreads": 3, "executing": 0, "threads": ()} | fields
     return WorkerReading(
         worker=model.Worker(**values | {"name": name, "address": address or f"tcp://{name}", "host": host}),
         place=place,
         place_was_read=place_was_read,
+        started_at=started_at,
     )
 
 
@@ -188,6 +191,84 @@ class TestTheLadder:
         assert placed(snapshot_of(unread, slurm(running("1", "10")))) == {}
 
 
+def unplaced(snapshot) -> model.Worker:
+    (found,) = snapshot.unplaced_workers
+    return found
+
+
+class TestWhatTheEnvironmentSays:
+    """Variables are inherited by all that a job's processes start."""
+
+    def test_the_shell_of_salloc_is_in_no_job(self):
+        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        snapshot = snapshot_of(dask(worker("w", place=place, host="login1")), slurm(running("23", "n2")))
+        found = unplaced(snapshot)
+        assert (found.outside_slurm, found.inherited_job_id) == (True, "23")
+        assert found.place_note == "its environment names job 23, but no step of it started it"
+        assert job_of(snapshot, "23").evidence == ()
+
+    def test_nor_is_it_where_slurm_is_not_asked(self):
+        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        assert unplaced(snapshot_of(dask(worker("w", place=place)), None)).outside_slurm is True
+
+    def test_the_owner_still_knows_its_workers(self):
+        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        snapshot = snapshot_of(
+            dask(worker("w", place=place), job_ids={"w": "7"}), slurm(running("7"), running("23", "n2"))
+        )
+        assert placed(snapshot) == {"w": ("7", None, None, "owner")}
+
+    def test_a_node_that_is_not_the_jobs_contradicts(self):
+        snapshot = snapshot_of(dask(worker("w", place=batch("5", node="n9"))), slurm(running("5", "n1", "n2")))
+        found = unplaced(snapshot)
+        assert (found.outside_slurm, found.inherited_job_id) == (None, "5")
+        assert found.place_note == "its environment names job 5 on node n9, which is not one of that job"
+
+    def test_the_second_component_of_a_het_job_has_the_id_of_the_first(self):
+        jobs = [running("3", "n3", het_job_id="3"), running("4", "n4", het_job_id="3")]
+        place = SlurmPlace(job_id="3", step_id="0", task_id=0, node="n4", task_pid=9)
+        assert placed(snapshot_of(dask(worker("w", place=place)), slurm(*jobs))) == {"w": ("4", "0", 0, "environment")}
+
+    def test_a_tmux_keeps_the_id_of_a_job_that_is_over(self):
+        end = EndedJob(job=QueuedJob(job_id="17", state="COMPLETED"), ended_at=NOW - timedelta(hours=1))
+        late = worker("late", place=batch("17"), started_at=NOW - timedelta(minutes=5))
+        survivor = worker("survivor", place=batch("17"), started_at=NOW - timedelta(hours=2))
+        snapshot = snapshot_of(dask(late, survivor), slurm(ended=(end,)))
+        assert placed(snapshot) == {"survivor": ("17", "batch", 0, "environment")}
+        assert (unplaced(snapshot).name, unplaced(snapshot).outside_slurm) == ("late", True)
+        assert unplaced(snapshot).place_note == "its environment names job 17, which had ended before it started"
+
+    @pytest.mark.parametrize(
+        ("steps", "found"),
+        [
+            ((), "1"),  # SLURM has not told of any yet
+            ((("batch", "n1", 99),), "batch"),
+            ((("batch", "n1", 99), ("0", "n1", 5)), "batch"),
+            ((("batch", "n1", 5), ("0", "n1", 6)), None),
+            ((("batch", "n1", 5), ("0", "n2", 6)), "batch"),
+            ((("batch", "n1", 99), ("1", "n1", 5)), "batch"),
+            ((("batch", "n1", 5), ("1", "n1", 6)), "1"),
+        ],
+    )
+    def test_a_step_that_an_sbatch_within_a_step_passed_on(self, steps, found):
+        place = SlurmPlace(job_id="5", step_id="1", task_id=0, node="n1", task_pid=99)
+        told = tuple(Step(job_id="5", step_id=step, ntasks=1, nodes=(node,), pids=(pid,)) for step, node, pid in steps)
+        snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=told))
+        assert placed(snapshot)["w"][:2] == ("5", found)
+
+    def test_what_the_kernel_says_is_not_doubted(self):
+        place = SlurmPlace(job_id="5", step_id="3", node="n9", told_by="kernel")
+        step = Step(job_id="5", step_id="batch", ntasks=1)
+        snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=(step,)))
+        assert placed(snapshot)["w"][:2] == ("5", "3")
+
+    @pytest.mark.parametrize(("told_by", "job_id"), [("inherited", None), ("environment", "5"), ("kernel", "5")])
+    def test_the_same_holds_for_the_scheduler(self, told_by, job_id):
+        place = SlurmPlace(job_id="5", step_id="batch", told_by=told_by)
+        reading = msgspec.structs.replace(dask(), scheduler_place=place)
+        assert snapshot_of(reading, slurm(running("5"))).cluster.scheduler_job_id == job_id
+
+
 class TestNothingIsDropped:
     def test_a_job_that_only_its_worker_tells_of(self):
         snapshot = snapshot_of(dask(worker("w", place=batch("5"))), None)
@@ -339,6 +420,7 @@ places = st.builds(
     step_id=st.sampled_from(["batch", "0", "1", "interactive"]),
     task_id=st.none() | st.integers(0, 3),
     node=hosts,
+    told_by=st.sampled_from(["kernel", "environment", "inherited"]),
 )
 workers = st.builds(
     worker,
@@ -397,7 +479,7 @@ def test_every_worker_and_every_job_is_there_exactly_once(worker_readings, job_i
     read = {job.job_id for job in slurm_reading.jobs} if slurm_reading else set()
     read |= {end.job.job_id for end in slurm_reading.ended} if slurm_reading else set()
     first_of_address = {reading.worker.address: reading for reading in reversed(worker_readings)}.values()
-    read |= {reading.place.job_id for reading in first_of_address if reading.place}
+    read |= {one.place.job_id for one in first_of_address if one.place and one.place.told_by == "kernel"}
     read |= set((job_ids or {}).values())
     assert read <= {job.job_id for job in snapshot.jobs}
     assert max(Counter(job.job_id for job in snapshot.jobs).values(), default=1) == 1

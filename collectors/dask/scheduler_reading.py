@@ -8,6 +8,7 @@ from dasktop.collectors.dask.places import place_told
 from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whole, word
 from dasktop.collectors.dask.shipped_scheduler import TRANSFER_FIELDS, WORKER_FIELDS
 from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker
+from dasktop.collectors.readings import SlurmPlace
 
 # A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
@@ -20,6 +21,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     workers: tuple[Worker, ...]
     with_nanny: frozenset[str]
     """The addresses of workers that a nanny watches."""
+    place: SlurmPlace | None = None
+    """Where the scheduler's own process says it runs."""
 
 
 def decode(answer: dict[str, Any]) -> SchedulerReading:
@@ -30,7 +33,6 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         if len(row) == len(WORKER_FIELDS)
     ]
     versions = [_versions(sequence(pair)) for pair in sequence(answer.get("versions"))]
-    place = place_told(answer.get("place"))
     late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(rows))
     workers = tuple(worker for row in rows if (worker := _worker(row, versions, late_seconds)))
     return SchedulerReading(
@@ -39,11 +41,11 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
             scheduler_id=word(answer.get("id")),
             dask_version=word(answer.get("dask_version")),
             python_version=word(answer.get("python_version")),
-            scheduler_job_id=place.job_id if place is not None else None,
             task_counts=_task_counts(answer.get("task_counts")),
             owner=_owner(answer.get("owner")),
         ),
         workers=workers,
+        place=place_told(answer.get("place")),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
     )
 

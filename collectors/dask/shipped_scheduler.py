@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
-READING = "dasktop_v3_reading"
+READING = "dasktop_v4_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker travels as a list in this order: names would be most of the bytes.
@@ -56,6 +56,16 @@ transfers_of = operator.itemgetter(*TRANSFER_FIELDS)
 MOST_COLLECTIONS = 2000
 LONGEST_TEXT = 1000
 LONGEST_CGROUP = 8000
+MOST_ANCESTORS = 64
+SLURM_VARIABLES = (
+    "SLURM_JOB_ID",
+    "SLURM_JOBID",
+    "SLURM_STEP_ID",
+    "SLURM_STEPID",
+    "SLURM_PROCID",
+    "SLURMD_NODENAME",
+    "SLURM_TASK_PID",
+)
 LARGEST_INTEGER = 2**63 - 1
 NOTHING_SPILLED = {"memory": 0, "disk": 0}
 
@@ -101,15 +111,34 @@ def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
 
 def read_place() -> dict[str, Any]:
     """Return where in SLURM this process is, if it is; what it means is found out on dasktop's side."""
-    variables = ("SLURM_JOB_ID", "SLURM_JOBID")
-    try:
-        cgroup = Path("/proc/self/cgroup").read_text(errors="replace")
-    except OSError:
-        cgroup = ""
     return {
-        "environment": {name: text(os.environ[name]) for name in variables if name in os.environ},
-        "cgroup": cgroup[:LONGEST_CGROUP],
+        "environment": {name: text(os.environ[name]) for name in SLURM_VARIABLES if name in os.environ},
+        "cgroup": (read_file("/proc/self/cgroup") or "")[:LONGEST_CGROUP],
+        "stepds": read_stepds(),
     }
+
+
+def read_stepds() -> list[Any]:
+    """Return the titles of the slurmstepd among this process's ancestors, the nearest first; see `shipped_worker`."""
+    titles = []
+    pid = os.getppid()
+    for _ in range(MOST_ANCESTORS):
+        name, _, rest = (read_file(f"/proc/{pid}/stat") or "").partition("(")[2].rpartition(")")
+        if name == "slurmstepd":
+            titles.append(text(read_file(f"/proc/{pid}/cmdline")))
+        fields = rest.split()
+        pid = int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
+        if pid <= 0:
+            break
+    return titles
+
+
+def read_file(path: str) -> str | None:
+    """Return a small file as text, or None where there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
 
 
 def describe_worker(worker: Any, now: float, versions: dict[Any, int]) -> list[Any]:

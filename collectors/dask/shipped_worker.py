@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 # Two dasktops may share a worker: where the form of an answer changes, so must the number.
-PLACE = "dasktop_v1_place"
+PLACE = "dasktop_v2_place"
 THREADS = "dasktop_v1_threads"
 STACK = "dasktop_v1_stack"
 
@@ -37,6 +37,7 @@ LONGEST_TEXT = 1000
 LONGEST_CGROUP = 8000
 MOST_THREADS = 2000
 MOST_FRAMES = 100
+MOST_ANCESTORS = 64
 
 
 def dasktop_install(dask_worker: Any) -> None:
@@ -73,9 +74,42 @@ def read_place() -> dict[str, Any]:
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
         "host": text(socket.gethostname()),
+        "started_at": read_start(),
         "environment": environment,
         "cgroup": read_file("/proc/self/cgroup", LONGEST_CGROUP),
+        "stepds": read_stepds(),
     }
+
+
+def read_start() -> Any:
+    """Return when this process started, in seconds since 1970, or None."""
+    try:
+        import psutil
+
+        return psutil.Process().create_time()
+    except Exception:  # noqa: BLE001 - psutil raises its own kinds, and more where /proc is hidden
+        return None
+
+
+def read_stepds() -> list[Any]:
+    """Return the titles of the slurmstepd among this process's ancestors, the nearest first.
+
+    Each starts the tasks of one step on one node, and calls itself ``slurmstepd: [JOB.STEP]``.
+    """
+    titles = []
+    pid = os.getppid()
+    for _ in range(MOST_ANCESTORS):
+        status = read_file(f"/proc/{pid}/stat", 1000)
+        if not status:
+            break
+        name, _, rest = status.partition("(")[2].rpartition(")")  # a name may hold parentheses
+        if name == "slurmstepd":
+            titles.append(text(read_file(f"/proc/{pid}/cmdline", 200)))
+        fields = rest.split()
+        pid = int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
+        if pid <= 0:
+            break
+    return titles
 
 
 def read_threads(worker: Any) -> list[list[Any]]:

@@ -66,7 +66,7 @@ class WorkerDesk:
             host=told.host or worker.host,
             threads=threads,
         )
-        return WorkerReading(worker=worker, place=told.place, place_was_read=True)
+        return WorkerReading(worker=worker, place=told.place, place_was_read=True, started_at=told.started_at)
 
     async def _get_to_know(self, connection: Connection, workers: Sequence[Worker]) -> None:
         messages: list[dict[str, Any]] = [

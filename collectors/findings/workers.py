@@ -1,12 +1,12 @@
 """Workers that don't work: outside SLURM, silent, paused, or started again and again."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
-from dasktop.collectors.findings.words import for_about, rounded_percent
+from dasktop.collectors.findings.words import for_about, granted_words, named, rounded_percent, workers_words
 from dasktop.collectors.job_state import read_state
-from dasktop.collectors.jobs import has_ended, seats
+from dasktop.collectors.jobs import has_ended, seats, workers_of
 from dasktop.collectors.model import Job, Worker
 from dasktop.collectors.scaling.words import counted, listed
 from dasktop.collectors.slurm.values import plain_duration, plain_size
@@ -21,6 +21,14 @@ _KILLED_ABOVE_PERCENT = 80
 def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
     """Suspect workers that said themselves that they run in no job."""
     outside = [worker for worker in scene.snapshot.unplaced_workers if worker.outside_slurm]
+    jobs = {
+        job.job_id: job for job in scene.snapshot.jobs if read_state(job.state).is_running and not any(workers_of(job))
+    }
+    for job_id in dict.fromkeys(worker.inherited_job_id for worker in outside):
+        if job_id is not None and job_id in jobs:
+            mistaken = [worker for worker in outside if worker.inherited_job_id == job_id]
+            yield _beside_their_job(scene, jobs[job_id], mistaken)
+    outside = [worker for worker in outside if worker.inherited_job_id not in jobs]
     advice = "SLURM neither limits nor counts what runs there"
     patience = scene.thresholds.worker_outside_seconds
     if len(outside) > MOST_OUTSIDE:
@@ -32,6 +40,22 @@ def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
         on = f" on {worker.host}" if worker.host else ""
         message = f"worker {worker.name}{on} runs outside SLURM"
         yield Suspicion("info", message, advice, worker=worker.name, after_seconds=patience)
+
+
+def _beside_their_job(scene: Scene, job: Job, workers: Sequence[Worker]) -> Suspicion:
+    """Suspect workers that were started with the variables of a job, but not in it: the job's nodes do nothing."""
+    hosts = listed(sorted({worker.host for worker in workers if worker.host}))
+    verb, they = ("runs", "its") if len(workers) == 1 else ("run", "their")
+    return Suspicion(
+        severity="warning",
+        job_id=job.job_id,
+        message=f"{workers_words(workers)} {verb}{f' on {hosts}' if hosts else ''} outside SLURM, although {they} "
+        f"environment names {named(job)}: none of this cluster's workers runs in it "
+        f"({granted_words(job.allocated)} unused)",
+        advice="a shell started by salloc stays on the submit host: start workers with srun, or use sbatch",
+        workers=tuple(worker.name for worker in workers),
+        after_seconds=scene.thresholds.worker_outside_seconds,
+    )
 
 
 def worker_silent(scene: Scene) -> Iterator[Suspicion]:
