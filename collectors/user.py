@@ -9,6 +9,20 @@ def own_name() -> str:
     return name_of(os.getuid())
 
 
+def is_known(name: str) -> bool | None:
+    """Return whether a user's name (or number) is in the user database; ``None`` where that can't tell.
+
+    One that does not know who runs this program doesn't know others either: it is out of reach, or there is none.
+    """
+    if name.isdecimal():  # SLURM takes any number
+        return None
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, ValueError):  # ValueError: a null byte
+        return None if own_name().isdecimal() else False
+    return True
+
+
 def name_of(uid: int) -> str:
     """Return a user's name or, where no database knows it, the number. A database of the site's may take long."""
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from dasktop.collectors import event_loop
+from dasktop.collectors.feed import Candidate
 from dasktop.collectors.options import Options
+from dasktop.collectors.poller import Poller
+from dasktop.collectors.user import is_known, own_name
 from dasktop.tui import headless
 from dasktop.tui.cli import command
 from tests.contract.reading import until
@@ -67,6 +71,25 @@ def test_wrong_usage(arguments, names):
     assert result.returncode == 2
     assert names in one_line(result.stderr)
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["snapshto"], "nor is it a command; did you mean snapshot? (see dasktop --help)"),
+        (["nothing-like-it"], "nor is it a command (see"),
+        (["snapshot", "scael"], "nor is it a command (see"),
+        (["--no-slrum"], "no such option: --no-slrum; did you mean --no-slurm? (see dasktop --help)"),
+        (["snapshot", "--treads"], "no such option: --treads; did you mean --threads? (see dasktop snapshot --help)"),
+        (["--nosuch"], "no such option: --nosuch"),
+        (["scale", "--adapt", "4:2"], "--adapt: the minimum, 4, exceeds the maximum, 2"),
+        (["snapshot", "--user", "nobody-like-it"], "--user nobody-like-it: this host knows no such user"),
+    ],
+)
+def test_what_was_meant_is_named(arguments, says):
+    result = CliRunner().invoke(command, arguments, prog_name="dasktop")
+    assert result.exit_code == 2
+    assert says in one_line(result.stderr)
 
 
 @pytest.fixture
@@ -133,6 +156,49 @@ def test_no_scheduler_anywhere(tmp_path, monkeypatch):
     assert result.exit_code == 3
     assert "no dask scheduler found" in one_line(result.stderr)
     assert "dasktop tcp://HOST:PORT" in result.stderr
+
+
+def test_several_schedulers_are_listed_a_line_each(monkeypatch):
+    found = (
+        Candidate(
+            address="tcp://10.1.2.3:41525",
+            origin="script of job 7",
+            scheduler_id="a",
+            workers=24,
+            jobs=6,
+            about="era5-regrid",
+        ),
+        Candidate(
+            address="tcp://10.1.2.4:8786",
+            origin="process 812",
+            scheduler_id="b",
+            workers=1,
+            about="notebook in\n~/an\x1b[1malysis",
+        ),
+    )
+
+    async def locate(self):
+        return found
+
+    monkeypatch.setattr(Poller, "locate", locate)
+    result = CliRunner().invoke(command, ["snapshot", "--no-slurm"], prog_name="dasktop")
+    assert (result.exit_code, result.stdout) == (3, "")
+    heading, first, second = result.stderr.splitlines()
+    assert heading == "dasktop: 2 schedulers found; name one, such as: dasktop snapshot tcp://10.1.2.3:41525"
+    assert re.split(r" {2,}", first.strip()) == [
+        *("tcp://10.1.2.3:41525", "24 workers", "6 jobs", "era5-regrid", "script of job 7")
+    ]
+    assert re.split(r" {2,}", second.strip())[:2] == ["tcp://10.1.2.4:8786", "1 worker"]
+    assert second.isprintable()
+
+
+def test_a_user_that_no_database_can_tell_of_is_asked_for(monkeypatch):
+    """Where the database does not even know who runs this, it can't tell; SLURM takes numbers, too."""
+    assert is_known(own_name()) is not False
+    assert is_known("nobody-like-it") is False
+    assert is_known("4711") is None
+    monkeypatch.setattr("dasktop.collectors.user.own_name", lambda: "1000")
+    assert is_known("nobody-like-it") is None
 
 
 def test_schema_is_a_schema():

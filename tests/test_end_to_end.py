@@ -312,9 +312,9 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
         program = dasktop_that_sees(scene.notebook.pid, other.pid)
         result = scene.dasktop("snapshot", program=program)
         assert result.returncode == 3
-        assert len(result.stderr.splitlines()) == 1
-        assert scene.address in result.stderr
-        assert address in result.stderr
+        heading, *listed = result.stderr.splitlines()
+        assert "2 schedulers found; name one" in heading
+        assert {line.split()[0] for line in listed} == {scene.address, address}
         with Terminal(program, tmp_path, scene.slurm.environment) as terminal:
             terminal.wait_for(lambda screen: scene.address in screen and address in screen)
             terminal.press("Enter")

@@ -79,7 +79,7 @@ def cluster(tmp_path_factory):
         (["--memory", "-1GB"], "'-1GB'"),
         (["--memory", "200", "--yes"], "--memory: '200': a unit is missing; an amount looks like 200GB or 64GiB"),
         (["--adapt", "5"], "'5' is not MIN:MAX"),
-        (["--adapt", "5:2"], "'5:2' is not MIN:MAX"),
+        (["--adapt", "5:2"], "--adapt: the minimum, 5, exceeds the maximum, 2"),
     ],
 )
 def test_wrong_usage(cluster, arguments, names):

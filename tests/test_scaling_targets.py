@@ -43,10 +43,15 @@ def test_bounds():
     assert bounds_from("3:3") == Adaptive(minimum=3, maximum=3)
 
 
-@pytest.mark.parametrize("text", ["", ":", "5", "5:", ":5", "5:2", "1:2:3", "-1:2", "a:b"])
+@pytest.mark.parametrize("text", ["", ":", "5", "5:", ":5", "1:2:3", "-1:2", "a:b"])
 def test_no_bounds(text):
     with pytest.raises(PlanError, match="is not MIN:MAX"):
         bounds_from(text)
+
+
+def test_bounds_in_the_wrong_order():
+    with pytest.raises(PlanError, match=r"^the minimum, 4, exceeds the maximum, 2$"):
+        bounds_from("4:2")
 
 
 @pytest.mark.parametrize("read", [count_from, memory_from])

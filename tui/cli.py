@@ -17,6 +17,7 @@ from dasktop.tui.config.settings import INTERVAL
 from dasktop.tui.fail_on import fail_on_option
 from dasktop.tui.options import (
     REFUSED,
+    SCREEN,
     Refusal,
     check_recording,
     common_options,
@@ -43,7 +44,7 @@ class DefaultGroup(click.Group):
     Options may stand before a command's name as well as behind it. What click finds wrong is told in one line.
     """
 
-    default = "screen"
+    default = SCREEN
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

@@ -12,6 +12,7 @@ import msgspec
 
 from dasktop.collectors import event_loop
 from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.feed import Choice
 from dasktop.collectors.model import Severity, Snapshot, json_schema, to_json
 from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.poller import Poller
@@ -20,9 +21,10 @@ from dasktop.collectors.waste import report_schema
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.document import document
 from dasktop.tui.fail_on import check
-from dasktop.tui.options import NO_SCHEDULER, USAGE, Refusal
+from dasktop.tui.options import NO_SCHEDULER, SCREEN, USAGE, Refusal
 from dasktop.tui.plain import plain_tree
 from dasktop.tui.recording import recording
+from dasktop.tui.scheduler_list import texts_of
 from dasktop.tui.terminal.abilities import shows_unicode
 
 # With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
@@ -152,11 +154,22 @@ def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
 
 
 async def _attach(poller: Poller) -> str:
-    """Attach to the one scheduler there is, and return its address."""
+    """Attach to the one scheduler there is, and return its address.
+
+    Raises
+    ------
+    NoSchedulerError
+        There is none.
+    Refusal
+        There are several.
+    """
     candidates = await poller.locate()
     if len(candidates) > 1:
-        listed = ", ".join(f"{candidate.address} ({candidate.origin})" for candidate in candidates)
-        raise NoSchedulerError(f"there are {len(candidates)} schedulers, name one: {listed}")
+        context = click.get_current_context(silent=True)
+        command = context.command_path.removesuffix(f" {SCREEN}") if context is not None else "dasktop"
+        words = f"{len(candidates)} schedulers found; name one, such as: {command} {candidates[0].address}"
+        choices = [line.strip() for line in texts_of(Choice(candidates=candidates))]
+        raise Refusal(words, NO_SCHEDULER, choices)
     poller.attach_to(candidates[0].address)
     return candidates[0].address
 

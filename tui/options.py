@@ -1,6 +1,7 @@
 """The options that all commands share, and the one way to refuse. Headless."""
 
 import contextlib
+import difflib
 import os
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
@@ -12,6 +13,7 @@ from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import Options, TlsFiles
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.text import clean
+from dasktop.collectors.user import is_known
 from dasktop.tui.config import file
 from dasktop.tui.config.command_line import WATCHING, drain_option
 from dasktop.tui.config.config import Config
@@ -23,27 +25,36 @@ USAGE = 2
 NO_SCHEDULER = 3
 REFUSED = 5
 
+SCREEN = "screen"
+"""The hidden command that is meant where none is named."""
+
 CLEAR_LINE = "\r\x1b[K"
 """What a terminal takes a line back by, to be told another in its place."""
 
 
 class Refusal(click.ClickException):
-    """Ends the program with one line on stderr and a pinned exit status."""
+    """Ends the program with one line on stderr, and a line for each thing to choose from, and a pinned exit status."""
 
-    def __init__(self, message: str, exit_status: int) -> None:
+    def __init__(self, message: str, exit_status: int, choices: Sequence[str] = ()) -> None:
         super().__init__(clean(message))
+        self._choices = [clean(choice) for choice in choices]
         self.exit_code = exit_status  # type: ignore[misc]  # click declares it for the class; ours differ
 
     @classmethod
     def of_usage(cls, error: click.UsageError) -> "Refusal":
         """Say in one line what click found wrong."""
         command = error.ctx.command_path if error.ctx else "dasktop"
-        return cls(f"{error.format_message().rstrip('.')} (see {command.removesuffix(' screen')} --help)", USAGE)
+        words = error.format_message().rstrip(".")
+        if isinstance(error, click.NoSuchOption):  # click names all that are somewhat like it, in words of each version
+            near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
+            words = f"no such option: {error.option_name}{f'; did you mean {near[0]}?' if near else ''}"
+        return cls(f"{words} (see {command.removesuffix(' screen')} --help)", USAGE)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it; where nobody reads it, the exit status tells all the same."""
         with contextlib.suppress(OSError):
-            click.echo(f"dasktop: {self.format_message()}", file=file, err=file is None)
+            told = [f"dasktop: {self.format_message()}", *(f"  {choice}" for choice in self._choices)]
+            click.echo("\n".join(told), file=file, err=file is None)
 
 
 def _whole_address(text: str) -> str:
@@ -51,7 +62,18 @@ def _whole_address(text: str) -> str:
     try:
         return str(parse_address(text))
     except NoSchedulerError as error:
-        raise click.BadParameter(f"{error}; nor is it a command") from None
+        raise click.BadParameter(f"{error}; nor is it a command{_nearest_command(text)}") from None
+
+
+def _nearest_command(text: str) -> str:
+    """Return the end of a sentence that names the command that was meant, if one is spelled much like it."""
+    context = click.get_current_context()
+    group = context.parent.command if context.parent is not None else None
+    if not isinstance(group, click.Group) or context.info_name != SCREEN:
+        return ""
+    names = [name for name, command in group.commands.items() if not command.hidden]
+    near = difflib.get_close_matches(text, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 RECORDING: list[Callable[[Any], Any]] = [
@@ -145,6 +167,8 @@ def options_from(
         raise Refusal("both ADDRESS and --scheduler-file name the scheduler; give one of them", USAGE)
     if (tls_cert is None) != (tls_key is None):
         raise Refusal("--tls-cert and --tls-key go together", USAGE)
+    if user is not None and is_known(user) is False:
+        raise Refusal(f"--user {user}: this host knows no such user", USAGE)
     check_recording(record, redact=redact)
     config = config.with_options(configurable)
     return Options(

@@ -232,8 +232,10 @@ def _replace_lost(standing: Standing) -> ScalePlan:
 def _adapt(standing: Standing, bounds: Adaptive) -> ScalePlan:
     """Plan to let the owner scale by itself, between bounds in jobs; it counts in workers itself."""
     target = f"adapt, {bounds_words(bounds, 'job')}"
-    if bounds.minimum < 0 or (bounds.maximum is not None and bounds.maximum < bounds.minimum):
-        raise PlanError(f"{target}: the bounds must be 0 or more, the lower one first (--adapt MIN:MAX)")
+    if bounds.minimum < 0:
+        raise PlanError(f"{target}: the minimum must be 0 or more (--adapt MIN:MAX)")
+    if bounds.maximum is not None and bounds.maximum < bounds.minimum:
+        raise PlanError(f"{target}: the minimum exceeds the maximum (--adapt MIN:MAX)")
     if standing.owner is None:
         raise PlanError("no owner starts jobs for this scheduler, so nobody could adapt it: scale by --jobs N")
     processes = standing.owner.processes_per_job

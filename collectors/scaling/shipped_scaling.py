@@ -151,7 +151,8 @@ class Desk:
             if worker is None:
                 raise Refused(f"the worker at {address} has gone")
             if worker.status.name not in AT_WORK:
-                raise Refused(f"the worker at {address} is {worker.status.name.replace('_', ' ')} already")
+                status = worker.status.name.replace("closing_gracefully", "retiring")
+                raise Refused(f"the worker at {address} is {status} already")
         self.held["function"] = function
         await asyncio.gather(*[self.teach(address) for address in addresses])
         if self.held.get("token") != token:

@@ -55,7 +55,7 @@ def bounds_from(text: str) -> Adaptive:
     Raises
     ------
     PlanError
-        It isn't that, or the lower one isn't first.
+        It isn't that, or the minimum exceeds the maximum.
     """
     low, _, high = text.partition(":")
     try:
@@ -63,5 +63,5 @@ def bounds_from(text: str) -> Adaptive:
     except PlanError:
         raise PlanError(f"{text!r} is not MIN:MAX, such as 2:10") from None
     if bounds.maximum is not None and bounds.minimum > bounds.maximum:
-        raise PlanError(f"{text!r} is not MIN:MAX, such as 2:10")
+        raise PlanError(f"the minimum, {bounds.minimum}, exceeds the maximum, {bounds.maximum}")
     return bounds

@@ -14,12 +14,12 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from dasktop.collectors.feed import Candidate, Choice
-from dasktop.tui import figures
 from dasktop.tui.boxes.box import Box
 from dasktop.tui.keys import help_rows
 from dasktop.tui.keys.bindings import bound
 from dasktop.tui.keys.footer import Entry
 from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.tui.scheduler_list import is_watched, texts_of
 from dasktop.tui.terminal.glyphs import Glyphs
 from dasktop.tui.terminal.lines import Lines
 from dasktop.tui.terminal.text_width import fit, settle, width
@@ -161,11 +161,6 @@ class Picker(Box[str | None]):
         self.dismiss(None if self._choice is None or is_watched(chosen, self._choice) else chosen.address)
 
 
-def is_watched(candidate: Candidate, choice: Choice) -> bool:
-    """Tell whether it is the scheduler that is watched."""
-    return choice.watched is not None and candidate.scheduler_id == choice.watched
-
-
 def heading(choice: Choice | None) -> str:
     """Return what was found, in words."""
     if choice is None:
@@ -179,22 +174,3 @@ def heading(choice: Choice | None) -> str:
     if len(found) == 1 and choice.watched is not None:
         return " there is no other scheduler of yours "
     return f"{count}: which one? "
-
-
-def texts_of(choice: Choice) -> list[str]:
-    """Return a line for each scheduler: its address, how large it is, what tells it apart, and how it was found."""
-    rows = [
-        (
-            settle(one.address),
-            "" if one.workers is None else figures.plural(one.workers, "worker"),
-            "" if one.jobs is None else figures.plural(one.jobs, "job"),
-            "watched now" if is_watched(one, choice) else "",
-            settle(one.about),
-            settle(one.origin),
-        )
-        for one in choice.candidates
-    ]
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return [
-        f" {'  '.join(fit(text, cells) for text, cells in zip(row, widths, strict=True) if cells)} " for row in rows
-    ]

@@ -10,6 +10,7 @@ from dasktop.tui.figures import UNKNOWN
 from dasktop.tui.history import Past
 from dasktop.tui.moments import ago
 from dasktop.tui.tree.columns import FULL_PERCENT, Role
+from dasktop.tui.worker_status import status_words
 
 _EVIDENCE_WORDS: dict[Evidence, str] = {
     "owner": "the cluster's own map of names to jobs",
@@ -43,7 +44,7 @@ def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Sect
 
 
 def _use(worker: Worker, past: Past) -> Iterator[Entry]:
-    status = worker.status or UNKNOWN
+    status = status_words(worker)
     yield Fact("status", status, "text" if status == "running" else "waiting")
     share = figures.share(worker.cpu_percent, None if worker.nthreads is None else 100 * worker.nthreads)
     of = UNKNOWN if worker.nthreads is None else figures.plural(worker.nthreads, "thread")

@@ -23,6 +23,7 @@ from dasktop.tui.details.stack import Stack
 from dasktop.tui.history import History, Past
 from dasktop.tui.tree.columns import FULL_PERCENT, Role
 from dasktop.tui.tree.rows import Row
+from dasktop.tui.worker_status import status_words
 
 _MOST_REASONS = 6
 
@@ -141,7 +142,7 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
     use: list[Entry] = [
         Trend("CPU", past.cpu_percent, None if threads is None else 100 * threads, of_threads, "cpu"),
         Trend("memory", past.memory_bytes, limit, of_limit, role),
-        Fact("workers", _by_number(worker.status or figures.UNKNOWN for worker in workers)),
+        Fact("workers", _by_number(map(status_words, workers))),
     ]
     return [Section("USE", use)]
 

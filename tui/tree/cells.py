@@ -20,6 +20,7 @@ from dasktop.tui.figures import UNKNOWN
 from dasktop.tui.moments import local
 from dasktop.tui.tree.column_table import ColumnName
 from dasktop.tui.tree.rows import Row
+from dasktop.tui.worker_status import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
@@ -30,7 +31,6 @@ _BEFORE_AND_AFTER: dict[Phase | None, str] = {
     "ending": "its processes are being ended",
 }
 """What a job without a worker does in the states before and after it runs."""
-_WORKER_STATUS = {"closing_gracefully": "retiring"}
 # distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
 _POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
 _LONGEST_DIGITS = re.compile(r"[0-9.]+|.*:.*")
@@ -223,10 +223,10 @@ def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
 
 
 def _worker(worker: Worker, task: Task | None) -> Cells:
-    status = worker.status or UNKNOWN
+    status = status_words(worker)
     cells = Cells(
         _mark((worker.evidence,) if worker.evidence else ()) + worker.name,
-        _WORKER_STATUS.get(status, status),
+        status,
         "plain" if status == "running" else "waiting",
         node="" if task is not None else short_node(worker.host) if worker.host else UNKNOWN,
     )

@@ -12,6 +12,7 @@ from dasktop.collectors.patterns import compiled
 from dasktop.tui.tree.amounts import amount
 from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
 from dasktop.tui.tree.rows import InJob, Key, keyed_tasks
+from dasktop.tui.worker_status import status_words
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ class Filter:
         tasks = (thread.task_key for thread in worker.threads)
         address = None if self._is_number else worker.address
         names = (worker.name, address, worker.host, *tasks)
-        return self._finds((worker.status,), names, self._of_workers.get(worker.name, ()))
+        return self._finds((worker.status, status_words(worker)), names, self._of_workers.get(worker.name, ()))
 
     def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:
         match self._field:
@@ -192,7 +193,7 @@ def _of_worker(worker: Worker, column: SortName) -> str | float | None:
         case "name":
             return worker.name
         case "state":
-            return worker.status
+            return status_words(worker) if worker.status else None
         case "node":
             return worker.host
         case "cpu":
