@@ -27,6 +27,11 @@ def clean(text: str | bytes) -> str:
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
+def without_controls(text: str) -> str:
+    """Return ``text`` with each run of control characters as one space, as `clean` does, but however long it is."""
+    return text if text.isascii() and text.isprintable() else _CONTROLS.sub(" ", text)
+
+
 def clean_or_none(text: object) -> str | None:
     """Return cleaned text, or ``None`` for what is no text or holds none."""
     return clean(text) or None if isinstance(text, str | bytes) else None
@@ -65,6 +70,8 @@ def cleaned_document(document: Any) -> Any:
 
 def may_hold_controls(json: bytes) -> bool:
     """Tell, quickly, whether some text in this JSON may need cleaning."""
-    return _JSON_ESCAPE.search(json) is not None or (
-        not json.isascii() and _CONTROLS.search(json.decode("utf-8", errors="replace")) is not None
+    return (
+        _JSON_ESCAPE.search(json) is not None
+        or b"\x7f" in json  # the one control character that JSON may hold as it is
+        or (not json.isascii() and _CONTROLS.search(json.decode("utf-8", errors="replace")) is not None)
     )

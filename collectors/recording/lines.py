@@ -91,7 +91,7 @@ def glance(line: bytes) -> Glance:
     """
     try:
         seen = msgspec.json.decode(line, type=Glance)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise LineError(clean(f"no snapshot: {error}")) from None
     if seen.since is None and seen.schema_version is None:
         raise LineError("no snapshot: it has neither schema_version nor since")
@@ -102,7 +102,7 @@ def head(line: bytes) -> Head | None:
     """Return the head, if this line is one."""
     try:
         return msgspec.json.decode(line, type=Head)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 

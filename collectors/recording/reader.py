@@ -234,6 +234,8 @@ class Recording:
             return None
         if not line.text.strip():
             return None
+        if not line.is_utf8:
+            self._note_once("bytes that are not UTF-8, shown as \ufffd")
         try:
             seen = lines.glance(line.text)
         except LineError as error:
@@ -258,7 +260,9 @@ class Recording:
             )
 
     def _note_newer(self, words: str) -> None:
-        note = f"written by a newer dasktop ({words}); upgrade to see what is missing here"
+        self._note_once(f"written by a newer dasktop ({words}); upgrade to see what is missing here")
+
+    def _note_once(self, note: str) -> None:
         if note not in self._notes:
             self._notes.append(note)
 
@@ -274,7 +278,7 @@ class Recording:
     ) -> set[tuple[str, str | None, str | None]]:
         now = {(finding.code, finding.job_id, finding.worker): finding for finding in findings}
         self.marks += [
-            Mark(at=seen.taken_at, code=finding.code, severity=finding.severity, message=clean(finding.message))
+            Mark(at=seen.taken_at, code=clean(finding.code), severity=finding.severity, message=clean(finding.message))
             for key, finding in now.items()
             if key not in before
         ]

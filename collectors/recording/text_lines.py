@@ -22,8 +22,11 @@ class TextLine(NamedTuple):
 
     place: Place
     text: bytes
+    """UTF-8."""
     is_whole: bool = True
     """Whether its newline was there."""
+    is_utf8: bool = True
+    """Whether it was UTF-8 as it stands in the file; if not, each bad byte is U+FFFD in the text."""
 
 
 class Damage(NamedTuple):
@@ -32,6 +35,13 @@ class Damage(NamedTuple):
     words: str
     is_end: bool = False
     """Whether nothing comes: the file ends too early."""
+
+
+def _line(place: Place, raw: bytes, is_whole: bool = True) -> TextLine:
+    if raw.isascii():
+        return TextLine(place, raw, is_whole)
+    text = raw.decode("utf-8", errors="replace").encode()
+    return TextLine(place, text, is_whole, is_utf8=text == raw)
 
 
 def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
@@ -66,7 +76,7 @@ def line_at(file: BinaryIO, place: Place) -> bytes:
 def _plain_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
     file.seek(start)
     while line := file.readline(LONGEST_LINE_BYTES):
-        yield TextLine(Place(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
+        yield _line(Place(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
         start += len(line)
         file.seek(start)  # somebody else may have read elsewhere meanwhile
 
@@ -105,7 +115,7 @@ class _Member:
             *whole, last = text.split(b"\n")
             for line in whole:
                 line = rest + line
-                yield TextLine(Place(self._start, begins), line)
+                yield _line(Place(self._start, begins), line)
                 rest, begins = b"", begins + len(line) + 1
             rest += last
             if len(rest) > LONGEST_LINE_BYTES:
@@ -113,7 +123,7 @@ class _Member:
                 return
         if rest and self.damage is None:
             self.is_cut = False
-            yield TextLine(Place(self._start, begins), rest, is_whole=False)
+            yield _line(Place(self._start, begins), rest, is_whole=False)
 
     def _texts(self) -> Iterator[bytes]:
         stream, position = zlib.decompressobj(_GZIP), self._start

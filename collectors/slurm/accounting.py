@@ -16,13 +16,14 @@ from dasktop.collectors.slurm.values import (
     Resources,
     count,
     duration_seconds,
+    fields,
     moment,
     requested_memory_bytes,
     resources,
     size_bytes,
     whole_number,
 )
-from dasktop.collectors.text import clean_or_none
+from dasktop.collectors.text import clean_or_none, without_controls
 
 _FIELDS = (
     "JobIDRaw",
@@ -77,10 +78,9 @@ def parse_accounting(text: str, separator: str, only_ended: bool = False) -> tup
     jobs: dict[str, dict[str, str]] = {}
     steps: dict[str, list[dict[str, str]]] = {}
     for line in text.split("\n"):
-        values = line.split(separator, len(_FIELDS) - 1)
-        if len(values) != len(_FIELDS):
+        row = fields(_FIELDS, line, separator)
+        if row is None:
             continue
-        row = dict(zip(_FIELDS, values, strict=True))
         job_id, dot, _ = row["JobIDRaw"].partition(".")
         if not is_job_id(job_id):
             continue
@@ -106,6 +106,7 @@ def parse_shown_job(text: str, job_id: str) -> EndedJob | None:
     line = next((line for line in text.split("\n") if line.startswith(f"JobId={job_id} ")), None)
     if line is None:
         return None
+    line = without_controls(line)
     # The name stands first and may pretend to be any of the fields, so what is read begins behind it.
     head, _, rest = line.rpartition(" UserId=")
     before_name = head.partition(" JobName=")[0]
@@ -118,9 +119,9 @@ def parse_shown_job(text: str, job_id: str) -> EndedJob | None:
     granted = resources(values.get("TRES", ""))
     job = QueuedJob(
         job_id=job_id,
-        array_job_id=values.get("ArrayJobId"),
+        array_job_id=clean_or_none(values.get("ArrayJobId")),
         array_task_id=clean_or_none(values.get("ArrayTaskId")),
-        het_job_id=values.get("HetJobId"),
+        het_job_id=clean_or_none(values.get("HetJobId")),
         user=_told(values.get("UserId", "").partition("(")[0]),
         account=_told(values.get("Account", "")),
         partition=_told(values.get("Partition", "")),
@@ -175,7 +176,7 @@ def _ended(job_id: str, row: Mapping[str, str], steps: Iterable[Mapping[str, str
         account=_told(row["Account"]),
         partition=_told(row["Partition"]),
         qos=_told(row["QOS"]),
-        state=by[1] if by else clean_or_none(row["State"]),
+        state=clean_or_none(by[1] if by else row["State"]),
         nodes=nodes,
         submitted_at=moment(row["Submit"]),
         started_at=started_at,

@@ -15,6 +15,7 @@ from dasktop.collectors.slurm.values import (
     Resources,
     count,
     duration_seconds,
+    fields,
     gpus_per_node,
     moment,
     requested_memory_bytes,
@@ -132,10 +133,9 @@ def is_job_id(text: str) -> bool:
 
 
 def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
-    values = entry.split(SEPARATOR, len(_LETTERS) - 1)
-    if len(values) != len(_LETTERS) or not is_job_id(values[0]):
+    raw = fields(tuple(_LETTERS), entry, SEPARATOR)
+    if raw is None or not is_job_id(raw["job_id"]):
         return None
-    raw = dict(zip(_LETTERS, values, strict=True))
     text = {name: clean_or_none(value) for name, value in raw.items() if name != "nodes"}
     job_id, state = raw["job_id"], text["state"]
     is_array = text["array_task_id"] not in (None, "N/A")

@@ -4,9 +4,11 @@ Pure. What is not told, or cannot be read, is ``None``; nothing here ever raises
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dasktop.collectors.model import Record
+from dasktop.collectors.text import without_controls
 
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([KMGTPE]?)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -40,6 +42,17 @@ def step_name(text: str) -> str:
         return text
     number = int(text)
     return _SPECIAL_STEPS.get(number if number < 1 << 31 else number - (1 << 32), text)
+
+
+def fields(names: Sequence[str], row: str, separator: str) -> dict[str, str] | None:
+    """Return a row's fields by name, none with control characters in it; ``None`` if it has too few.
+
+    The last one may hold the separator. None is cut: a list of nodes may be long.
+    """
+    values = row.split(separator, len(names) - 1)
+    if len(values) != len(names):
+        return None
+    return dict(zip(names, map(without_controls, values), strict=True))
 
 
 def size_bytes(text: str, default_unit: str = "") -> int | None:
