@@ -43,7 +43,8 @@ class DetailsPane(Widget, can_focus=True):
         self._heading = ""
         self._lay_out: Callable[[int], list[Line]] = lambda _: []
         self._lines: list[Line] = []
-        self._drawn: list[Line] = []
+        self._shown: list[Line] = []
+        self._drawn: dict[int, Line] = {}  # what Textual was last given for each line of the screen
         self._top = 0
         self.has_rule_at_left = False
         """Whether a line at its left parts it from what is there."""
@@ -85,12 +86,18 @@ class DetailsPane(Widget, can_focus=True):
 
     def _show_from(self, top: int) -> None:
         self._top = max(0, min(top, len(self._lines) - self._room))
-        old = self._drawn
-        self._drawn = [self._heading_line(), *self._lines[self._top : self._top + self._room]]
+        self._shown = [self._heading_line(), *self._lines[self._top : self._top + self._room]]
+        width = self.size.width
         for y in range(self.size.height):
-            if _at(old, y) != _at(self._drawn, y):
-                unchanged = _cells_alike_at_the_end(_at(old, y), _at(self._drawn, y), self.size.width - self._margin)
-                self.refresh(Region(0, y, self.size.width - unchanged, 1))
+            new, old = self._look_of(y), self._drawn.get(y)
+            if old != new:
+                unchanged = _cells_alike_at_the_end(old, new, width) if old is not None else 0
+                self.refresh(Region(0, y, width - unchanged, 1))
+
+    def _look_of(self, y: int) -> Line:
+        """Return what a line of the screen is to show now."""
+        margin = self._glyphs.own("│ ") if self.has_rule_at_left else " "
+        return [Piece(margin, "quiet"), *(self._shown[y] if y < len(self._shown) else [])]
 
     def _heading_line(self) -> Line:
         """Return the heading, and at its right how much there is out of sight."""
@@ -109,13 +116,12 @@ class DetailsPane(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
-        margin = self._glyphs.own("│ ") if self.has_rule_at_left else " "
-        return strip([Piece(margin, "quiet"), *_at(self._drawn, y)], self.size.width, self.app.theme)
+        look = self._drawn[y] = self._look_of(y)
+        return strip(look, self.size.width, self.app.theme)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew."""
+        """Lay out anew. Textual may have drawn already, with the lines as they were."""
         del event
-        self._drawn = []
         self.update()
 
     def on_focus(self) -> None:
@@ -176,7 +182,3 @@ def _cells_alike_at_the_end(old: Line, new: Line, cells: int) -> int:
             break
         alike += width(now.text)
     return max(0, alike)
-
-
-def _at(lines: list[Line], y: int) -> Line:
-    return lines[y] if y < len(lines) else []

@@ -1,0 +1,90 @@
+"""What a terminal would show of the screen under test: all that is sent is drawn, cell by cell, as it is sent."""
+
+import re
+from typing import cast
+
+import pytest
+import textual.drivers.headless_driver
+from rich.cells import cell_len
+from textual.app import App
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.widget import Widget
+
+from dasktop.tui.terminal.app import TerminalApp
+
+_TOKEN = re.compile(
+    r"\x1b\[(?P<y>\d+);(?P<x>\d+)H|\x1b\[(?P<on>\d+)C|\x1b\[(?P<pen>[\d;]*)m|(?P<text>[^\x00-\x1f\x7f]+)|\x1b\]22;[^\x07]*\x07|\n|\x07"
+)
+
+
+class DrawnTerminal:
+    """The cells that were drawn, each a character and its style."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def draw(self, data: str) -> None:
+        """Do what a terminal does with these characters."""
+        at = y = x = 0
+        pen = ""
+        while at < len(data):
+            token = _TOKEN.match(data, at)
+            assert token is not None, f"it is not known what this does: {data[at : at + 20]!r}"
+            at = token.end()
+            if token["y"]:
+                y, x = int(token["y"]) - 1, int(token["x"]) - 1
+            elif token["on"]:
+                x += int(token["on"])
+            elif (style := token["pen"]) is not None:
+                is_anew = not style or style == "0" or style.startswith("0;")
+                pen = style.removeprefix("0").removeprefix(";") if is_anew else f"{pen};{style}".strip(";")
+            for character in token["text"] or "":
+                self.cells[y, x] = (character, pen)
+                x += cell_len(character)
+
+    def text(self, size: tuple[int, int]) -> list[str]:
+        """Return the lines on a terminal of this size."""
+        columns, lines = size
+        return ["".join(self.cells.get((y, x), ("?", ""))[0] for x in range(columns)).rstrip() for y in range(lines)]
+
+    def shown(self, size: tuple[int, int]) -> dict[tuple[int, int], tuple[str, str]]:
+        """Return the cells on a terminal of this size."""
+        columns, lines = size
+        return {(y, x): cell for (y, x), cell in self.cells.items() if x < columns and y < lines}
+
+
+class _DrawingDriver(HeadlessDriver):
+    """Draws on a terminal of our own what a `ThriftyDriver` would send."""
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+    def __init__(self, app: App[None], **options: object) -> None:
+        super().__init__(app, **options)  # type: ignore[arg-type]
+        self.terminal = DrawnTerminal()
+
+    def write(self, data: str) -> None:
+        self.terminal.draw(cast("TerminalApp", self._app).sent_screen.thinned(data))
+
+
+def draw_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let apps under test have such a terminal."""
+    monkeypatch.setattr(textual.drivers.headless_driver, "HeadlessDriver", _DrawingDriver)
+
+
+def terminal_of(app: App[None]) -> DrawnTerminal:
+    """Return the terminal of an app."""
+    return cast("_DrawingDriver", app._driver).terminal
+
+
+def draw_afresh(app: App[None]) -> DrawnTerminal:
+    """Give the app a blank terminal, and have everything drawn again; done when the app is at rest."""
+    driver = cast("_DrawingDriver", app._driver)
+    driver.terminal = DrawnTerminal()
+    cast("TerminalApp", app).sent_screen.forget()
+    for screen in app.screen_stack:
+        for widget in screen.query(Widget):
+            widget.refresh()
+    app.refresh(layout=True)
+    return driver.terminal
