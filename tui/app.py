@@ -33,10 +33,10 @@ from dasktop.tui.messages import (
     FailureArrived,
     IntervalArrived,
     LogArrived,
+    Mailbox,
     SavingEnded,
     SnapshotArrived,
     StepArrived,
-    message_for,
 )
 from dasktop.tui.scaling.desk import ScalingDesk
 from dasktop.tui.staleness import with_stale_workers
@@ -103,6 +103,7 @@ class DasktopApp(TerminalApp):
         super().__init__(looks.theme, unicode=unicode, keymap=keymap)
         self.failure: Failure | None = None
         self._feed = feed
+        self._mailbox = Mailbox(self.post_message)
         self._read_only = read_only
         self.first_looks = looks
         self._rebound = keymap
@@ -157,10 +158,11 @@ class DasktopApp(TerminalApp):
 
     def _deliver(self, event: Event | Saved) -> None:
         """Take an event from the feed's thread, or from who saves."""
-        self.post_message(message_for(event))
+        self._mailbox.deliver(event)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """Show a snapshot; while paused only plans go by it."""
+        self._mailbox.take(message)
         self._latest = message.snapshot
         self._history.feed(message.snapshot)
         self._desk.show(message.snapshot)

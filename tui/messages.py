@@ -1,5 +1,8 @@
 """What other threads hand over, the feed's above all, as messages in Textual's queue; handled by the screen."""
 
+from collections.abc import Callable
+from threading import Lock
+
 from textual.message import Message
 
 from dasktop.collectors.feed import Choice, Event, Failure, Interval, Switched
@@ -12,15 +15,11 @@ from dasktop.collectors.scaling.model import Outcome, Progress
 
 
 class SnapshotArrived(Message):
-    """The feed handed over a snapshot; the newest replaces those that were not shown yet."""
+    """The feed handed over a snapshot; a newer one may take its place until the message is taken."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self.snapshot = snapshot
-
-    def can_replace(self, message: Message) -> bool:
-        """Tell whether this one may be dropped for the next in the queue."""
-        return isinstance(message, SnapshotArrived)
 
 
 class ChoiceArrived(Message):
@@ -88,15 +87,57 @@ class FailureArrived(Message):
 
 
 class PositionArrived(Message):
-    """The replay is somewhere else; the newest replaces those that were not shown yet."""
+    """The replay is somewhere else; a newer place may take this one's until the message is taken."""
 
     def __init__(self, position: ReplayPosition) -> None:
         super().__init__()
         self.position = position
 
-    def can_replace(self, message: Message) -> bool:
-        """Tell whether this one may be dropped for the next in the queue."""
-        return isinstance(message, PositionArrived)
+
+class Mailbox:
+    """Makes messages of what a feed hands over. At most one of them is a snapshot that the screen hasn't taken yet.
+
+    A screen that is held up, however long, finds the newest one, and the others are gone. Of a replay's positions the
+    same is true.
+
+    Parameters
+    ----------
+    post
+        Puts a message into the screen's queue; called from the feed's thread.
+    """
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self._post = post
+        self._lock = Lock()
+        self._snapshot: SnapshotArrived | None = None
+        self._position: PositionArrived | None = None
+
+    def deliver(self, event: Event | Saved) -> None:
+        """Have an event handled, after those before it."""
+        with self._lock:
+            if isinstance(event, Snapshot) and self._snapshot is not None:
+                self._snapshot.snapshot = event
+                return
+            if isinstance(event, ReplayPosition) and self._position is not None:
+                self._position.position = event
+                return
+            message = message_for(event)
+            match message:
+                case SnapshotArrived():
+                    self._snapshot, self._position = message, None  # a position is told behind its snapshot
+                case PositionArrived():
+                    self._position = message
+                case _:  # what comes next stays behind this
+                    self._snapshot = self._position = None
+        self._post(message)
+
+    def take(self, message: SnapshotArrived | PositionArrived) -> None:
+        """Note that a message is being handled: what comes from now on takes another."""
+        with self._lock:
+            if self._snapshot is message:
+                self._snapshot = None
+            elif self._position is message:
+                self._position = None
 
 
 def message_for(event: Event | Saved) -> Message:

@@ -1,6 +1,7 @@
 """Starts the screen on a feed, and turns its end into the program's."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -101,14 +102,14 @@ async def _until_it_ends(app: "DasktopApp") -> signal.Signals | None:
 
     def end(number: signal.Signals) -> None:
         ended_by.append(number)
-        # Where the terminal is gone Textual may wait for it for ever, and nothing of ours is left to stop that.
+        # What is said behind the screen may wait for ever for a terminal that reads nothing, whatever ends in order.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(SIGNALLED + number))
         signal.alarm(LONGEST_END_SECONDS)
         app.exit()
 
     for number in ENDING:
         loop.add_signal_handler(number, end, number)
     await app.run_async()
-    signal.alarm(0)
     return ended_by[0] if ended_by else None
 
 

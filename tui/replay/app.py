@@ -60,6 +60,7 @@ class ReplayApp(DasktopApp):
 
     def on_position_arrived(self, message: PositionArrived) -> None:
         """Show where the replay is, and what is wrong with the file, if something new is."""
+        self._mailbox.take(message)
         told = self._position.remark if self._position is not None else None
         self._position = message.position
         self._time_line.show(message.position)

@@ -91,10 +91,18 @@ class TerminalApp(TypeaheadApp):
     def action_redraw(self) -> None:
         """Draw everything: the terminal may show something else, such as another program's words."""
         self.sent_screen.forget()
+        self.draw_again()
+
+    def draw_again(self) -> None:
+        """Draw everything that is not on the terminal yet: it was behind, and updates were left out."""
+        self._draw_lines_again()
         self.refresh(layout=True)
 
     def _recolour(self, _theme: Theme) -> None:
         """Draw all lines in other colours; Textual sees only what its style sheets colour."""
+        self._draw_lines_again()
+
+    def _draw_lines_again(self) -> None:
         for screen in self.screen_stack:
             for widget in screen.query(Widget):
                 widget.refresh()
