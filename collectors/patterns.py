@@ -1,87 +1,124 @@
-"""What a user types to look for. Pure; knows nothing of what is looked through."""
+"""What a user types to look for. Knows nothing of what is looked through.
+
+Any text can be typed, and some, such as ``.*.*.*x``, take a matcher hours on a long line. Python's ``re`` can't be
+interrupted, and keeps all other threads waiting meanwhile; the package ``regex`` has a timeout. It counts CPU time, so
+that a busy machine finds the same as an idle one.
+"""
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import lru_cache
+from time import thread_time
+from typing import Protocol
 
-_FEW = 5
-"""A group that is repeated so often at most may hold other repeats: addresses are written like that."""
-_TOKEN = re.compile(
-    r"""
-    \\.
-  | \[ \^? \]? (?: \\. | [^\]\\] )* \]
-  | \( \?\# [^)]* \)
-  | (?P<opens> \( (?: \? (?: P?<[^>=!]+> | <?[=!] | (?P<atomic> > ) | [A-Za-z-]*: ) )? )
-  | (?P<closes> \) )
-  | (?P<repeat> [*+?] | \{ (?P<least> \d* ) (?P<comma> ,? ) (?P<most> \d* ) \} ) (?P<possessive> \+? ) \??
-  | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+TEXT_SECONDS = 0.05
+"""Of CPU time, for one text. What takes longer is no pattern to wait for."""
+FREE_SECONDS = 0.25
+CHARACTER_SECONDS = 1e-6
+"""Beyond `FREE_SECONDS` in all, for each character that is looked at; common patterns take a twentieth of it."""
+_CHARACTERS_PER_CALL = 50
+"""As many characters as a call itself costs."""
+_LONGEST_PATTERN = 500
+_KEPT = 32
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as a user means it: bad as a regular expression, or one to wait for, it is plain text.
+class Found(Protocol):
+    """Where something was found."""
+
+    def start(self) -> int:
+        """Return the place of the first character."""
+
+    def end(self) -> int:
+        """Return the place behind the last one."""
+
+    def __getitem__(self, group: int, /) -> str:
+        """Return what was found, for group 0."""
+
+
+class _Matcher(Protocol):
+    def search(self, string: str, /, *, timeout: float | None = ...) -> Found | None: ...
+
+    def finditer(self, string: str, /, *, timeout: float | None = ...) -> Iterator[Found]: ...
+
+
+class Pattern:
+    """What was typed, as a user means it: bad as a regular expression, or one to wait for, it is plain text.
 
     Capitals matter if there are any.
+
+    Parameters
+    ----------
+    typed
+        Any text.
+
+    Attributes
+    ----------
+    has_given_up
+        Whether it was taken as a regular expression at first and took too long: since then it is plain text.
     """
-    flags = re.NOFLAG if any(map(str.isupper, pattern)) else re.IGNORECASE
-    if not may_take_for_ever(pattern):
-        try:
-            return re.compile(pattern, flags)
-        except (re.error, OverflowError, RecursionError):  # {99999999999}, or hundreds of brackets
-            pass
-    return re.compile(re.escape(pattern), flags)
+
+    def __init__(self, typed: str) -> None:
+        self.is_any_case = not any(map(str.isupper, typed))
+        self._text = re.compile(re.escape(typed), re.IGNORECASE if self.is_any_case else re.NOFLAG)
+        self._matcher = _matcher(typed, is_any_case=self.is_any_case)
+        self.has_given_up = False
+        self._seconds_left = FREE_SECONDS
+
+    def search(self, text: str) -> Found | None:
+        """Return where this is found first."""
+        if self._matcher is not None:
+            began = thread_time()
+            try:
+                found = self._matcher.search(text, timeout=TEXT_SECONDS)
+            except (TimeoutError, MemoryError):
+                self._give_up()
+            else:
+                self._account_for(thread_time() - began, text)
+                return found
+        return self._text.search(text)
+
+    def finditer(self, text: str) -> Iterator[Found]:
+        """Return all places where this is found."""
+        if self._matcher is not None:
+            began = thread_time()
+            try:
+                found = list(self._matcher.finditer(text, timeout=TEXT_SECONDS))
+            except (TimeoutError, MemoryError):
+                self._give_up()
+            else:
+                self._account_for(thread_time() - began, text)
+                return iter(found)
+        return self._text.finditer(text)
+
+    def _account_for(self, seconds: float, text: str) -> None:
+        self._seconds_left += CHARACTER_SECONDS * (len(text) + _CHARACTERS_PER_CALL) - seconds
+        if self._seconds_left < 0:
+            self._give_up()
+        self._seconds_left = min(self._seconds_left, FREE_SECONDS)
+
+    def _give_up(self) -> None:
+        self._matcher, self.has_given_up = None, True
 
 
-def remark(pattern: str) -> str:
+@lru_cache(_KEPT)
+def compiled(typed: str) -> Pattern:
+    """Return the pattern that was typed; the same one for the same text, so that none is waited for twice."""
+    return Pattern(typed)
+
+
+def remark(typed: str) -> str:
     """Return what to say behind a pattern that found nothing: that it was not taken for what it looks like."""
-    return " (as text: a repeat within a repeat could take for ever)" if may_take_for_ever(pattern) else ""
+    return " (as text: as a regular expression it takes too long)" if compiled(typed).has_given_up else ""
 
 
-def may_take_for_ever(pattern: str) -> bool:
-    r"""Tell whether a repeat is repeated, as in ``(\w+\s*)+:``.
+def _matcher(typed: str, *, is_any_case: bool) -> _Matcher | None:
+    """Return what matches a regular expression; ``None`` for what is none, or means itself."""
+    if re.escape(typed) == typed or len(typed) > _LONGEST_PATTERN:
+        return None
+    import regex  # only who types such a pattern pays for it
 
-    There are so many ways to share out a text among both that Python tries them until the end of time, and nothing
-    can interrupt it. Atomic groups and possessive repeats, ``(?>…)`` and ``*+``, have one way only.
-    """
-    groups = [_Group()]
-    varies = False  # whether what came last may take more of a text, or less
-    for token in _TOKEN.finditer(pattern):
-        if token["opens"]:
-            groups.append(_Group(is_atomic=token["atomic"] is not None))
-            varies = False
-        elif token["closes"]:
-            group = groups.pop() if len(groups) > 1 else _Group()
-            varies = group.varies and not group.is_atomic
-        elif token["repeat"]:
-            least, most = _bounds(token)
-            if varies and (most is None or most > _FEW):
-                return True
-            varies = varies or (least != most and not token["possessive"])
-        else:
-            varies = False
-        if varies:
-            groups[-1] = groups[-1]._replace(varies=True)
-    return False
-
-
-class _Group(NamedTuple):
-    is_atomic: bool = False
-    varies: bool = False
-
-
-def _bounds(token: re.Match[str]) -> tuple[int, int | None]:
-    """Return how often a repeat may be at least and at most."""
-    match token["repeat"]:
-        case "*":
-            return 0, None
-        case "+":
-            return 1, None
-        case "?":
-            return 0, 1
-    least = _number(token["least"]) or 0
-    return least, (_number(token["most"]) if token["comma"] else least)
-
-
-def _number(digits: str) -> int | None:
-    return int(digits[:9]) if digits else None
+    try:
+        matcher: _Matcher = regex.compile(typed, regex.IGNORECASE if is_any_case else 0)
+    except (regex.error, OverflowError, RecursionError):  # {99999999999}, or hundreds of brackets
+        return None
+    return matcher

@@ -5,12 +5,12 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model import Finding, Snapshot
 from dasktop.tui.boxes.findings_page import findings_lines
-from dasktop.tui.boxes.page import Reading
+from dasktop.tui.boxes.page import Layout, Reading
 from dasktop.tui.header.widgets import FindingsBand, Header
 from dasktop.tui.terminal.glyphs import UNICODE
 from dasktop.tui.terminal.text_width import width
 from tests.screen import HOSTILE, Screen, running
-from tests.snapshots import TAKEN_AT, busy_job, snapshot, source, worker
+from tests.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
 
 LONG = "job 4701 ended at 11:55: failed with exit code 1: ImportError: No module named 'a_package_with_a_long_name'"
 ADVICE = "its log tells more, as far as this host can read it, and the last line of it was quite long itself"
@@ -89,3 +89,21 @@ def test_hostile_texts_stay_in_their_lines(text):
     for cells in (20, 80, 200):
         for line in findings_lines(told, cells, UNICODE):
             assert width("".join(piece.text for piece in line.pieces)) <= cells
+
+
+async def test_no_page_is_laid_out_before_its_width_is_known(monkeypatch):
+    widths: list[int] = []
+    show = Reading.show
+
+    def noted(reading: Reading, layout: Layout) -> None:
+        show(reading, lambda cells: (widths.append(cells), layout(cells))[1])
+
+    monkeypatch.setattr(Reading, "show", noted)
+    async with running((80, 24)) as screen:
+        await screen.show(everyday())
+        for key in ("F", "A", "J"):
+            await screen.press(key)
+            assert widths
+            assert min(widths) > 40
+            widths.clear()
+            await screen.press("escape")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.patterns import compiled, may_take_for_ever, remark
+from dasktop.collectors.patterns import FREE_SECONDS, TEXT_SECONDS, Pattern, compiled, remark
 
 LONG = "the worker on node twelve of the cluster has not been heard of since noon"
 
@@ -20,6 +20,17 @@ FOR_EVER = [
     r"(?i:\w+ ?)+:",
     r"([\]]+[a]]*)+",
 ]
+
+RUNAWAY = [
+    ".*.*.*x",
+    ".*.*.*.*[xz]y",
+    "(.*)(.*)(.*)1",
+    r"(\w+).*\1.*\1y",
+    "(a|b|ab)*c",
+    "(?=.*.*.*x)z",
+    "(a?){40}a{40}b",
+]
+"""With repeats one behind the other: the longer the line, by its third power or more."""
 
 HARMLESS = [
     "",
@@ -41,19 +52,43 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize("typed", FOR_EVER)
-def test_a_repeat_within_a_repeat_is_text(typed):
-    assert may_take_for_ever(typed)
+@pytest.mark.parametrize("typed", [*FOR_EVER, *RUNAWAY])
+def test_none_is_waited_for(typed):
+    for text in (LONG, f"{LONG} x", "x" + "a" * 4096, "1" * 4096 + "xz", "a b " * 1024 + "x"):
+        Pattern(typed).search(text)
+        list(Pattern(typed).finditer(text))
+
+
+def test_one_that_takes_too_long_is_text(monkeypatch):
+    monkeypatch.setattr("dasktop.collectors.patterns.TEXT_SECONDS", TEXT_SECONDS / 1000)
+    typed = "(a?){40}a{40}b"
+    assert compiled(typed).search("a" * 39 + f"b and {typed}")
+    assert "as text" in remark(typed)
     assert compiled(typed).search(LONG) is None
     assert compiled(typed).search(f"say {typed}")
-    assert "as text" in remark(typed)
+
+
+def test_one_that_takes_long_on_every_text_is_text(monkeypatch):
+    now = iter(range(1000))
+    monkeypatch.setattr("dasktop.collectors.patterns.thread_time", lambda: next(now) * FREE_SECONDS / 10)
+    pattern = Pattern("w.rker")
+    texts = 0
+    while not pattern.has_given_up:
+        texts += 1
+        assert pattern.search("the worker")
+    assert texts == 11
+    assert pattern.search("the worker") is None
+    assert pattern.search("the w.rker")
 
 
 @pytest.mark.parametrize("typed", HARMLESS)
-def test_other_repeats_are_not(typed):
-    assert not may_take_for_ever(typed)
+def test_others_are_not(typed):
+    compiled(typed).search(LONG)
     assert remark(typed) == ""
-    compiled(typed)
+
+
+def test_a_repeat_within_a_repeat_is_a_pattern():
+    assert compiled(r"(\w+\s*)+:").search("the worker: gone")[0] == "the worker:"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from dasktop.collectors.logs.lines import Block, shown
 from dasktop.collectors.logs.log_file import LogFile
 from dasktop.collectors.logs.model import Search, Searched
-from dasktop.collectors.patterns import compiled
+from dasktop.collectors.patterns import Pattern, compiled
 
 BLOCK_BYTES = 256 * 1024
 """Read at a time: some milliseconds' work."""
@@ -78,9 +78,9 @@ class _Needle(NamedTuple):
 _MEANS_ITSELF = re.compile(r"[\w \-_:;,/='\"@#%&<>!~]+", re.ASCII)
 
 
-def _needle(typed: str, pattern: re.Pattern[str]) -> _Needle | None:
+def _needle(typed: str, pattern: Pattern) -> _Needle | None:
     """Return the longest word of what was typed; ``None`` if that isn't just words but a pattern."""
     if not _MEANS_ITSELF.fullmatch(typed):
         return None
     word = max(re.findall(r"\w+", typed, re.ASCII), key=len, default="")
-    return _Needle(word.encode(), bool(pattern.flags & re.IGNORECASE)) if word else None
+    return _Needle(word.encode(), pattern.is_any_case) if word else None

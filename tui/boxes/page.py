@@ -78,6 +78,8 @@ class Reading(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         cells = self.scrollable_content_region.width
+        if not cells:  # it isn't laid out itself yet; a resize will tell
+            return
         old, self._lines = self._lines, self._layout_text(cells)
         self.virtual_size = Size(cells, len(self._lines))
         for row in range(max(len(old), len(self._lines))):

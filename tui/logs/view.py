@@ -1,6 +1,5 @@
 """The widget that shows lines of a log: draws the rows that are on the screen, and only those that changed."""
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
@@ -13,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from dasktop.collectors.patterns import Pattern
 from dasktop.tui.keys import help_rows
 from dasktop.tui.keys.bindings import bound
 from dasktop.tui.keys.help_rows import HelpGroups
@@ -33,7 +33,7 @@ class _Drawn(NamedTuple):
 
     row: Row | str
     is_hit: bool = False
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
     def cells_held(self, cells: int) -> int:
         """Return how many of a row's cells hold anything."""
@@ -73,7 +73,7 @@ class LogView(Widget, can_focus=True):
         self._top_at, self._top_row = 0, 0  # by byte, for lines come and go above
         self._left = 0
         self._wraps = True
-        self._pattern: re.Pattern[str] | None = None
+        self._pattern: Pattern | None = None
         self._hit: int | None = None
         self._message = ""
         self._shown: list[_Drawn] = []
@@ -100,7 +100,7 @@ class LogView(Widget, can_focus=True):
         else:
             self._set_top(Place(window.index_of(self._top_at), top.row))
 
-    def mark(self, pattern: re.Pattern[str] | None) -> None:
+    def mark(self, pattern: Pattern | None) -> None:
         """Mark what this finds."""
         self._pattern = pattern
         self._refresh_changed()
