@@ -238,6 +238,8 @@ class Job(Record, frozen=True, kw_only=True):
     workers_expected: int | None
     evidence: tuple[Evidence, ...]
     """Every kind found, best first. Empty: nothing ties this job of the user to the cluster."""
+    scheduler_unknown: bool = False
+    """Whether its script starts dask workers, and nothing tells for which scheduler. It may be this cluster's."""
     fate: Fate | None
     previous_fate: Fate | None = None
     """How its last run ended, where SLURM has put it back into the queue since."""

@@ -74,19 +74,31 @@ class Step(Record, frozen=True, kw_only=True):
 
 
 class JobScript(Record, frozen=True, kw_only=True):
-    """What a job's batch script says of dask; nothing where it doesn't start a worker."""
+    """What a job's batch script says of dask, with what the job itself tells filled in."""
 
     job_id: str
     job_name: str | None = None
     """As the queue tells it."""
+    user: str | None = None
+    """Whose job it is, as the queue tells it."""
     scheduler_addresses: tuple[str, ...] = ()
-    """Every ``tcp://…``, ``tls://…``, … in it."""
+    """Where its workers look for their scheduler, with ``tcp://`` where no scheme is named."""
     scheduler_files: tuple[str, ...] = ()
-    """Behind ``--scheduler-file``; whole paths, once it is known which folder the job works in."""
+    """Whole paths of the files in which its workers look, or its scheduler writes, where that is."""
+    other_addresses: tuple[str, ...] = ()
+    """Those that other programs of it are told of, such as a client. They show no job to be the cluster's."""
+    other_files: tuple[str, ...] = ()
     worker_names: tuple[str, ...] = ()
     """What stands behind ``--name``."""
     workers_expected: int | None = None
-    """Tasks × ``--nworkers`` (or ``--nprocs``), where the script tells both plainly."""
+    """How many workers it starts, where that leaves no doubt."""
+    starts_workers: bool = False
+    has_unknown_scheduler: bool = False
+    """Whether it starts workers of which only running it tells for which scheduler."""
+    tls_ca_file: str | None = None
+    """The certificates that its workers use, as whole paths, where all use the same."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 class SlurmReading(Record, frozen=True, kw_only=True):

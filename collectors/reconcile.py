@@ -78,6 +78,9 @@ def reconcile(
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
     scripts = _scripts_of_this_cluster(slurm, addresses)
     judge = PlaceJudge(queued, ended, slurm)
+    of_unknown_scheduler = {
+        script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
+    }
     placer = _Placer(cluster.owner, queued, scripts)
     if dask is not None and dask.scheduler_place is not None:
         place = judge.judge(dask.scheduler_place).place
@@ -116,6 +119,7 @@ def reconcile(
                 tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
                 _tasks(() if job_id in emptied else seats[job_id], steps[job_id]),
                 _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
+                job_id in of_unknown_scheduler and not evidence,
                 dask is not None,
                 now,
             )
@@ -339,6 +343,7 @@ def _job(
     evidence: tuple[Evidence, ...],
     tasks: tuple[Task, ...],
     workers_expected: int | None,
+    scheduler_unknown: bool,
     dask_answered: bool,
     now: datetime,
 ) -> Job:
@@ -373,6 +378,7 @@ def _job(
         ),
         workers_expected=workers_expected,
         evidence=evidence,
+        scheduler_unknown=scheduler_unknown,
         fate=explain(end) if end is not None else None,
         previous_fate=explain(previous_end) if previous_end is not None else None,
         tasks=tasks,

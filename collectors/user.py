@@ -29,3 +29,14 @@ def name_of(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         return str(uid)
+
+
+def home_of(user: str) -> str | None:
+    """Return a user's home folder, if it is known. A database of the site's may take long."""
+    own = os.environ.get("HOME")
+    if own and user == own_name():
+        return own
+    try:
+        return pwd.getpwnam(user).pw_dir or None
+    except (KeyError, ValueError):
+        return None

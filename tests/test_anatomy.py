@@ -233,10 +233,17 @@ class TestImplied:
         assert parts["tasks"].notes == ("the script asks for 4 tasks, and starts workers in 1",)
 
     def test_a_task_whose_workers_have_not_come(self):
-        tasks = [task([worker()], step_id="0", task_id=0), task([], step_id="0", task_id=1)]
+        tasks = [task([worker()], step_id="0", task_id=0), *(task([], step_id="0", task_id=n) for n in (1, 2, 3))]
         _, parts = anatomy(BY_HAND, job("4709", tasks))
         assert parts["tasks"].notes == ("workers have come from 1 of 4 tasks",)
         assert parts["processes"].notes == ("1 of 4 workers there",)
+
+    def test_tasks_are_those_that_slurm_has_started(self):
+        """``sbatch -n 2`` goes before ``#SBATCH --ntasks=4``."""
+        tasks = [task([worker(f"w{n}")], step_id="0", task_id=n) for n in range(2)]
+        _, parts = anatomy(BY_HAND, job("4709", tasks))
+        assert parts["processes"].script == "2 tasks × 1, by default"
+        assert parts["processes"].notes == ()
 
     def test_a_script_without_dask(self):
         found, parts = anatomy("#!/bin/sh\n#SBATCH -c 2\nsleep 60\n", job("4709", evidence=()))

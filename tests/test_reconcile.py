@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dasktop.collectors import model
 from dasktop.collectors.readings import (
@@ -149,6 +150,15 @@ class TestTheLadder:
         assert job_of(snapshot, "9").evidence == ()
         assert [worker.name for worker in snapshot.unplaced_workers] == ["w9"]
         assert snapshot.totals.jobs_running == 0
+
+    def test_a_script_whose_scheduler_is_unknown_claims_nothing_and_is_told(self):
+        script = JobScript(job_id="9", starts_workers=True, has_unknown_scheduler=True)
+        waiting = QueuedJob(job_id="9", state="PENDING")
+        job = job_of(snapshot_of(dask(), slurm(waiting, scripts=(script,))), "9")
+        assert (job.evidence, job.scheduler_unknown) == ((), True)
+        known = replace(script, scheduler_addresses=(ADDRESS,))
+        job = job_of(snapshot_of(dask(), slurm(waiting, scripts=(known,))), "9")
+        assert (job.evidence, job.scheduler_unknown) == (("job_script",), False)
 
     def test_script_may_name_the_scheduler_by_another_address_or_a_file(self):
         script = JobScript(job_id="9", scheduler_files=("/home/u/s.json",))

@@ -441,6 +441,12 @@ class TestFolds:
         folds.adapt(everyday(), 3)
         assert folds.is_unfolded(("job", "4709"))
 
+    def test_a_job_of_an_unknown_scheduler_stands_among_the_clusters(self) -> None:
+        shown = snapshot([pending("1", evidence=(), scheduler_unknown=True), pending("2", evidence=())])
+        rows = visible_rows(shown, lambda _: False)
+        assert [row.key for row in rows] == [("job", "1"), OTHERS]
+        assert cells(rows[0], TAKEN_AT).note == "scheduler unknown, Priority"
+
     def test_threads_and_other_jobs_wait_to_be_asked_for(self) -> None:
         folds = Folds()
         assert not folds.is_unfolded(("worker", "tcp://x"))

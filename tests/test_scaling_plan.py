@@ -337,6 +337,13 @@ class TestShrinking:
         between = plan(owned(running("1"), running("2"), forgotten=("4",)), Jobs(count=3))
         assert between.changes_nothing
 
+    def test_a_job_of_an_unknown_scheduler_is_told_and_neither_counted_nor_released(self):
+        other = running("2", evidence=(), scheduler_unknown=True)
+        for made in (plan(plain(running("1"), other), Jobs(count=1)), plan(plain(running("1"), other), Jobs(count=0))):
+            assert made.before.jobs == 1
+            assert "2" not in released(made)
+            assert warned(made, "job 2 starts dask workers", "neither counted nor released")
+
     def test_an_inferred_job_is_told(self):
         made = plan(plain(running("1", 1), running("2", evidence=("host",))), Jobs(count=1))
         assert released(made) == ["2"]

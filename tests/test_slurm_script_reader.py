@@ -1,12 +1,15 @@
 """Each job's script is read once, kindly."""
 
 import asyncio
+import threading
 
 import pytest
 from msgspec.structs import replace
 
+from dasktop.collectors.slurm import script_reader
 from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause
 from dasktop.collectors.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
+from dasktop.collectors.slurm.scripts import parse_script
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, job, log
 
 WORKER = "dask worker tcp://h:8786 --name w\n"
@@ -93,7 +96,8 @@ async def test_of_a_job_that_slurm_has_forgotten_a_scheduler_file_says_nothing(c
     gone = complains("scontrol", "slurm_load_jobs error: Invalid job id specified")
     reader, _, source = new_reader(clock, lambda _, verb, *__: gone if verb == "show" else BY_FOLDER)
     await reader.read([job(7)])
-    assert [(script.worker_names, script.scheduler_files) for script in reader.known([job(7)])] == [(("w",), ())]
+    (script,) = reader.known([job(7)])
+    assert (script.worker_names, script.scheduler_files, script.has_unknown_scheduler) == (("w",), (), True)
     assert source.source().state == "ok"
 
 
@@ -108,6 +112,47 @@ async def test_where_a_job_works_is_asked_again_after_a_failure(clock):
     clock.now += 10 * INTERVAL
     await reader.read([job(7)])
     assert [script.scheduler_files for script in reader.known([job(7)])] == [("/home/u/s.json",)]
+
+
+async def test_the_number_of_tasks_is_slurms(clock):
+    """``sbatch -n 2`` goes before ``#SBATCH -n 4``."""
+    shown = "JobId=7 JobName=a\n   NumNodes=1 NumCPUs=2 NumTasks=2 CPUs/Task=1\n   WorkDir=/home/u\n"
+    script = "#!/bin/sh\n#SBATCH -n 4\nsrun dask worker tcp://h:8786\n"
+    reader, commands, _ = new_reader(clock, lambda _, verb, *__: shown if verb == "show" else script)
+    await reader.read([job(7)])
+    assert [script.workers_expected for script in reader.known([job(7)])] == [2]
+    assert len(commands.asked) == 2
+
+
+async def test_each_element_of_an_array_may_have_a_scheduler_of_its_own(clock):
+    script = "dask worker --scheduler-file /a/s-$SLURM_ARRAY_TASK_ID.json --name w$SLURM_JOB_ID\n"
+    reader, commands, _ = new_reader(clock, lambda *_: script)
+    waiting = job(7, "PENDING", array_job_id="7", array_task_id="3-9")
+    jobs = [job(8, array_job_id="7", array_task_id="1"), job(9, array_job_id="7", array_task_id="2"), waiting]
+    await reader.read(jobs)
+    assert [(found.job_id, found.scheduler_files, found.has_unknown_scheduler) for found in reader.known(jobs)] == [
+        ("8", ("/a/s-1.json",), False),
+        ("9", ("/a/s-2.json",), False),
+        ("7", (), True),
+    ]
+    await reader.read([*jobs, job(10, array_job_id="7", array_task_id="3")])
+    assert ids(commands.asked) == ["7"]
+    reader.forget_all_but([jobs[0]])
+    assert [found.job_id for found in reader.known(jobs)] == ["8"]
+
+
+async def test_scripts_are_parsed_off_the_event_loop(clock, monkeypatch):
+    threads = []
+
+    def note(*arguments):
+        threads.append(threading.get_ident())
+        return parse_script(*arguments)
+
+    monkeypatch.setattr(script_reader, "parse_script", note)
+    reader, _, _ = new_reader(clock)
+    await reader.read([job(7)])
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_scripts_without_dask_are_read_once_too_and_say_nothing(clock):

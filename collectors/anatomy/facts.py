@@ -1,5 +1,6 @@
 """What a job's anatomy is made from: what was asked, what the script says, and what is there. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -57,10 +58,16 @@ class Facts(NamedTuple):
 
 def facts_of(snapshot: Snapshot, job: Job, script: Sequence[str]) -> Facts:
     """Gather what is known of a job of this snapshot, whose script has these lines."""
-    request = parse_request("\n".join(script))
+    request = parse_request("\n".join(script), _step_tasks(job))
     owner = _owner_of(snapshot, job)
     asked = _told(owner) if owner is not None else _implied(request, _memory_of_others(snapshot, job))
     return Facts(asked, owner, request, job, _workers(snapshot, job))
+
+
+def _step_tasks(job: Job) -> int | None:
+    """Return how many tasks the job's only ``srun`` has started."""
+    counts = Counter(task.step_id for task in job.tasks if task.step_id is not None and task.step_id.isdecimal())
+    return next(iter(counts.values())) if len(counts) == 1 else None
 
 
 def value_of(figure: Figure | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dasktop.collectors.jobs import is_pending, number_of_jobs, workers_of
+from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
 from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
 from dasktop.collectors.scaling.model import Lost
 from dasktop.collectors.scaling.standing import Standing
@@ -133,6 +133,21 @@ def about_unseen(standing: Standing, are_counted: bool) -> Iterator[str]:
         names = listed([job.job_id for job in standing.unseen])
         how = "counted, since it may be on its way" if are_counted else "not counted, since it may be gone"
         yield f"SLURM tells nothing of {names}, which the owner counts: {how}"
+    yield from _of_unknown_scheduler(standing.snapshot.jobs)
+
+
+def _of_unknown_scheduler(jobs: Iterable[Job]) -> Iterator[str]:
+    unknown = [job.job_id for job in jobs if job.scheduler_unknown and not job.evidence and not has_ended(job)]
+    if len(unknown) == 1:
+        yield (
+            f"job {unknown[0]} starts dask workers, and its script does not tell for which scheduler: "
+            "it is neither counted nor released"
+        )
+    elif unknown:
+        yield (
+            f"jobs {listed(unknown)} start dask workers, and their scripts do not tell for which scheduler: "
+            "they are neither counted nor released"
+        )
 
 
 def _work(leaving: Sequence[Worker]) -> Iterator[str]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from dasktop.collectors.model import Record
-from dasktop.collectors.slurm.script_text import Option, directives, logical_lines, options
-from dasktop.collectors.slurm.script_workers import WorkerCommand, worker_commands, workers_of
+from dasktop.collectors.slurm.script_text import Option, directives, options
+from dasktop.collectors.slurm.script_workers import JobFacts, WorkerCommand, started_by
 from dasktop.collectors.slurm.values import duration_seconds, size_bytes, whole_number
 
 _MEMORY = re.compile(r"([0-9]+)([KMGT]?)B?", re.ASCII | re.IGNORECASE)
@@ -49,15 +49,24 @@ class ScriptRequest(Record, frozen=True, kw_only=True):
     """Of each worker, in bytes."""
 
 
-def parse_request(text: str) -> ScriptRequest:
-    """Read a script."""
-    lines = logical_lines(text)
-    asked = directives(lines)
-    started = tuple(worker_commands(lines))
+def parse_request(text: str, step_tasks: int | None = None) -> ScriptRequest:
+    """Read a script.
+
+    Parameters
+    ----------
+    text
+        The script.
+    step_tasks
+        How many tasks SLURM says that its ``srun`` has started. Until it has, the script's own ``#SBATCH`` stands for
+        it, although sbatch's command line may have said otherwise.
+    """
+    asked = directives(text)
     nodes = _last(asked, "--nodes", "-N")
     node_count = 1 if nodes is None else whole_number(nodes.value)
-    counts = [command.tasks for command in started]
     tasks = _tasks(asked, node_count)
+    start = started_by(text, JobFacts(tasks=step_tasks or (tasks.value if tasks is not None else None)))
+    started = tuple(start.workers)
+    counts = [command.tasks for command in started]
     cpus = _cpus(asked, tasks)
     return ScriptRequest(
         tasks=tasks,
@@ -66,7 +75,7 @@ def parse_request(text: str) -> ScriptRequest:
         time_limit=_time_limit(asked),
         starts_workers=bool(started),
         tasks_started=None if None in counts or not started else sum(filter(None, counts)),
-        processes=_processes(started),
+        processes=_processes(started, start.count),
         nthreads=_of_each(started, _plain_number, "--nthreads"),
         memory_limit=_of_each(started, limit_figure, "--memory-limit"),
     )
@@ -130,18 +139,19 @@ def _time_limit(asked: Sequence[str]) -> Figure | None:
     return Figure(words=option.words, value=seconds or None)
 
 
-def _processes(started: Sequence[WorkerCommand]) -> Figure | None:
+def _processes(started: Sequence[WorkerCommand], count: int | None) -> Figure | None:
     each = []
     for command in started:
-        told = _last(command.arguments, "--nworkers", "--nprocs")
-        words = told.words if told is not None else "1, by default"
+        told = _last(command.words, "--nworkers", "--nprocs")
+        default = "one a GPU" if command.kind == "cuda" else "1, by default"
+        words = told.words if told is not None else default
         each.append(words if command.tasks == 1 else f"{command.tasks or '?'} tasks × {words}")
-    return Figure(words=_joined(each), value=workers_of(started)) if started else None
+    return Figure(words=_joined(each), value=count) if started else None
 
 
 def _of_each(started: Sequence[WorkerCommand], read: Callable[[Option], Figure], *names: str) -> Figure | None:
     """Read an option of the workers; it has a value if all have the same."""
-    found = [option for command in started if (option := _last(command.arguments, *names)) is not None]
+    found = [option for command in started if (option := _last(command.words, *names)) is not None]
     figures = {figure.value: figure for figure in map(read, found)}
     if len(figures) == 1 and len(found) == len(started):
         return next(iter(figures.values()))

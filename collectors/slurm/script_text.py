@@ -1,16 +1,12 @@
-"""A batch script's text as lines, commands and words, and the values of options among those. Pure, and bounded.
-
-It reads the text as a person would; it never runs or expands anything of it.
-"""
+"""The options that stand in a batch script's ``#SBATCH`` lines, and reading options in general. Pure, and bounded."""
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-MAX_CHARACTERS = 1 << 16
-
-_SEPARATORS = frozenset({"&", "&&", "|", "||", ";", "(", ")", "|&", ";;"})
+_MAX_LINE = 1024
+_MAX_DIRECTIVES = 256
 
 
 class Option(NamedTuple):
@@ -21,34 +17,16 @@ class Option(NamedTuple):
     value: str
 
 
-def logical_lines(text: str) -> list[str]:
-    """Return the lines, those that end in a backslash joined to the next; a comment can't be continued."""
-    lines: list[str] = []
-    is_continued = False
-    for line in text[:MAX_CHARACTERS].replace("\r\n", "\n").split("\n"):
-        if is_continued:
-            lines[-1] = lines[-1][:-1] + " " + line.lstrip()
-        else:
-            lines.append(line.strip())
-        is_continued = lines[-1].endswith("\\") and not lines[-1].startswith("#")
-    return lines
-
-
-def commands(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the simple commands, each as its words."""
-    for line in lines:
-        if not line.startswith("#"):
-            yield from _commands_of(line)
-
-
-def directives(lines: Iterable[str]) -> list[str]:
+def directives(text: str) -> list[str]:
     """Return the words of all ``#SBATCH`` lines; sbatch reads none behind the first command."""
     words: list[str] = []
-    for line in lines:
-        if line and not line.startswith("#"):
+    found = 0
+    for line in map(str.strip, text.splitlines()):
+        if (line and not line.startswith("#")) or found == _MAX_DIRECTIVES:
             break
         if line.startswith("#SBATCH"):
-            words += _uncommented(_words(line)[1:])
+            found += 1
+            words += _words(line[:_MAX_LINE])[1:]
     return words
 
 
@@ -71,30 +49,11 @@ def values(words: Sequence[str], *names: str) -> list[str]:
     return [option.value for option in options(words, *names)]
 
 
-def _commands_of(line: str) -> Iterator[list[str]]:
-    command: list[str] = []
-    for word in _uncommented(_words(line)):
-        if word in _SEPARATORS:
-            yield command
-            command = []
-        else:
-            command.append(word)
-    yield command
-
-
-def _uncommented(words: Sequence[str]) -> list[str]:
-    """Return the words in front of a comment."""
-    comment = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
-    return list(words[:comment])
-
-
 def _words(line: str) -> list[str]:
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
+    """Return a line's words up to a comment."""
     try:
-        words = list(lexer)
-    except ValueError:  # a quotation that goes on in the next line
+        words = shlex.split(line)
+    except ValueError:  # a quotation that doesn't end
         words = line.replace('"', " ").replace("'", " ").split()
-    # Look into ``bash -c 'dask worker …'`` too.
-    return [part.strip("'\"") for word in words for part in (word.split() if "dask" in word else [word])]
+    comment = next((at for at, word in enumerate(words[1:], 1) if word.startswith("#")), len(words))
+    return words[:comment]

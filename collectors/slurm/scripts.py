@@ -1,25 +1,36 @@
-"""What a job's batch script says of dask: where its scheduler is, which workers it starts, and how many. Pure."""
+"""What a job's batch script says of dask: where its scheduler is, which workers it starts, and how many. Pure.
+
+What isn't said plainly is unknown, never guessed: a script whose scheduler only running it tells is one of an unknown
+scheduler.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from dasktop.collectors.readings import JobScript
-from dasktop.collectors.slurm.script_text import commands, logical_lines, values
-from dasktop.collectors.slurm.script_workers import worker_commands, workers_of
-from dasktop.collectors.text import clean
+from dasktop.collectors.readings import JobScript, QueuedJob
+from dasktop.collectors.slurm.output_files import parse_work_dir
+from dasktop.collectors.slurm.script_commands import in_folder
+from dasktop.collectors.slurm.script_text import directives, values
+from dasktop.collectors.slurm.script_workers import JobFacts, Scheduler, WorkerCommand, started_by
+from dasktop.collectors.slurm.values import whole_number
+from dasktop.collectors.text import clean, clean_or_none
 
 MAX_FOUND = 64
 
-_ADDRESS = re.compile(
-    r"\b(?:tcp|tls|ucx|wss?)://(?:\[[0-9A-Fa-f:.%\w]{2,64}\]|[\w.-]{1,255}):[0-9]{1,5}\b|\binproc://[\w./-]{1,255}",
-    re.ASCII,
-)
-_GOES_ELSEWHERE = ("cd", "pushd")
-# Addresses of the worker itself, not of its scheduler.
-_WORKERS_OWN_ADDRESS = ("--contact-address", "--listen-address", "--worker-address")
+_OF_EACH_JOB = re.compile(r"SLURM_(JOB_?ID|ARRAY_TASK_ID|JOB_NAME)", re.ASCII)
+# Nodes may stand there as a range, as long as it isn't known how many it will be: nor are the tasks then.
+_TASKS = re.compile(r"^   NumNodes=[0-9]+ .*\bNumTasks=([0-9]+)\b", re.MULTILINE | re.ASCII)
+_MENTIONS_WORKERS = re.compile(r"\bdask[\s-]+worker\b|\bdask_worker\b|\bdask[\s-]+cuda[\s-]+worker\b")
+
+
+class ShownJob(NamedTuple):
+    """What ``scontrol show job`` tells of a job beside the queue."""
+
+    folder: str | None
+    """In which it begins."""
+    tasks: int | None
+    """That ``srun`` starts, unless told otherwise: sbatch's command line goes before ``#SBATCH``."""
 
 
 def script_command(job_id: str) -> tuple[str, ...]:
@@ -27,60 +38,107 @@ def script_command(job_id: str) -> tuple[str, ...]:
     return ("scontrol", "write", "batch_script", job_id, "-")
 
 
-def parse_script(job_id: str, text: str) -> JobScript | None:
-    """Return what a script says of dask; ``None`` if it starts no worker and names no scheduler beside "dask".
-
-    Scheduler files stand there as they are named; see `in_folder`.
-    """
+def parse_script(job_id: str, text: str, facts: JobFacts | None = None) -> JobScript | None:
+    """Return what a script says of dask; ``None`` if it starts no worker and names no scheduler beside "dask"."""
     if "dask" not in text.lower():
         return None
-    lines = logical_lines(text)
-    workers = list(worker_commands(lines))
-    said = list(commands(lines))
-    addresses = _first_of_each(address for words in said for address in _scheduler_addresses(words))
-    named = (file for words in said for file in values(words, "--scheduler-file"))
-    is_elsewhere = any(words and words[0] in _GOES_ELSEWHERE for words in said)
-    files = _first_of_each(file for file in named if _is_whole(file) or not is_elsewhere)
-    if not workers and not addresses and not files:
-        return None
-    return JobScript(
+    started = started_by(text, facts or JobFacts())
+    if not started.is_understood:
+        # Nothing in it is sure then. Where it speaks of workers, it is told as one of an unknown scheduler.
+        if _MENTIONS_WORKERS.search(text) is None:
+            return None
+        return JobScript(job_id=job_id, starts_workers=True, has_unknown_scheduler=True)
+    own = [worker.scheduler for worker in started.workers] + started.schedulers
+    addresses, files = _named(own)
+    other_addresses, other_files = _named(started.mentioned)
+    script = JobScript(
         job_id=job_id,
         scheduler_addresses=addresses,
         scheduler_files=files,
-        worker_names=_first_of_each(name for worker in workers for name in values(worker.arguments, "--name")),
-        workers_expected=workers_of(workers),
+        other_addresses=tuple(address for address in other_addresses if address not in addresses),
+        other_files=tuple(file for file in other_files if file not in files),
+        worker_names=_first_of_each(name for worker in started.workers for name in worker.known("--name")),
+        workers_expected=started.count or None,
+        starts_workers=bool(started.workers),
+        has_unknown_scheduler=any(worker.scheduler == Scheduler() for worker in started.workers),
+        tls_ca_file=_file_of_all(started.workers, "--tls-ca-file"),
+        tls_cert=_file_of_all(started.workers, "--tls-cert"),
+        tls_key=_file_of_all(started.workers, "--tls-key"),
     )
+    return None if script == JobScript(job_id=job_id) else script
 
 
-def names_files_by_folder(script: JobScript) -> bool:
-    """Whether only the folder that the job works in tells which scheduler files are meant."""
-    return not all(map(_is_whole, script.scheduler_files))
-
-
-def in_folder(script: JobScript, work_dir: str | None) -> JobScript:
-    """Return the same with whole paths of its scheduler files. Two clusters' ``scheduler.json`` are two files.
+def facts_of(job: QueuedJob, home: str | None, text: str, shown: ShownJob | None = None) -> JobFacts:
+    """Return what is known of the environment that SLURM gives a job.
 
     Parameters
     ----------
-    work_dir
-        The folder that the job works in; ``None``: it isn't known, so a file that is named by it is left out.
+    job
+        As the queue tells of it.
+    home
+        The home folder of its user, if it is known.
+    text
+        Its script: ``#SBATCH --chdir`` lets a job begin elsewhere than where it was submitted.
+    shown
+        What ``scontrol show job`` adds.
     """
-    files = script.scheduler_files
-    if work_dir is None:
-        return replace(script, scheduler_files=tuple(filter(_is_whole, files)))
-    return replace(script, scheduler_files=tuple(str(PurePosixPath(work_dir, file)) for file in files))
+    folder = shown.folder if shown else None
+    tasks = str(shown.tasks) if shown and shown.tasks else None
+    begins_elsewhere = bool(values(directives(text), "--chdir", "-D", "--workdir"))
+    known = {
+        "USER": job.user,
+        "LOGNAME": job.user,
+        "HOME": home,
+        "SLURM_JOB_ID": job.job_id,
+        "SLURM_JOBID": job.job_id,
+        "SLURM_JOB_NAME": job.name,
+        "SLURM_JOB_USER": job.user,
+        "SLURM_JOB_PARTITION": job.partition,
+        "SLURM_JOB_ACCOUNT": job.account,
+        "SLURM_JOB_QOS": job.qos,
+        # The rest of an array that waits has no number yet.
+        "SLURM_ARRAY_JOB_ID": job.array_job_id,
+        "SLURM_ARRAY_TASK_ID": job.array_task_id if (job.array_task_id or "").isdecimal() else None,
+        "SLURM_SUBMIT_DIR": None if begins_elsewhere else folder,
+        # SLURM sets them only where somebody asked for a number of tasks; then they are that number.
+        "SLURM_NTASKS": tasks,
+        "SLURM_NPROCS": tasks,
+    }
+    return JobFacts({name: value for name, value in known.items() if value}, folder, shown.tasks if shown else None)
 
 
-def _is_whole(file: str) -> bool:
-    return PurePosixPath(file).is_absolute()
+def needs_shown_job(text: str, facts: JobFacts) -> bool:
+    """Whether the script has to be read with what only ``scontrol show job`` tells: the folder, the number of tasks."""
+    variables = {**facts.variables, "SLURM_SUBMIT_DIR": "/folder", "SLURM_NTASKS": "89", "SLURM_NPROCS": "89"}
+    made_up = JobFacts(variables, "/folder", 89)
+    return parse_script("0", text, facts) != parse_script("0", text, made_up)
 
 
-def _scheduler_addresses(words: Sequence[str]) -> Iterator[str]:
-    for before, word in zip(["", *words], words, strict=False):
-        if before not in _WORKERS_OWN_ADDRESS and not word.startswith(_WORKERS_OWN_ADDRESS):
-            yield from _ADDRESS.findall(word)
+def is_of_each_job(text: str) -> bool:
+    """Whether the script may say something else in each element of an array."""
+    return _OF_EACH_JOB.search(text) is not None
 
 
-def _first_of_each(texts: Iterable[str]) -> tuple[str, ...]:
-    cleaned = dict.fromkeys(text for text in map(clean, texts) if text)
+def parse_shown_job(text: str) -> ShownJob:
+    """Read from the answer to ``scontrol show job`` in which folder a job begins, and how many tasks it has."""
+    # The last: a name with a line end could pretend to be one, and it stands first.
+    found = _TASKS.findall(text)
+    return ShownJob(parse_work_dir(text), whole_number(found[-1]) or None if found else None)
+
+
+def _named(schedulers: Iterable[Scheduler]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the addresses and the files, each once."""
+    named = list(schedulers)
+    return _first_of_each(one.address for one in named), _first_of_each(one.file for one in named)
+
+
+def _file_of_all(workers: Sequence[WorkerCommand], option: str) -> str | None:
+    """Return the whole path of a file that all workers are given."""
+    told = {in_folder(worker.folder, files[-1]) if (files := worker.known(option)) else None for worker in workers}
+    file = told.pop() if len(told) == 1 else None
+    return file if file and clean(file) == file else None
+
+
+def _first_of_each(texts: Iterable[str | None]) -> tuple[str, ...]:
+    cleaned = dict.fromkeys(text for text in map(clean_or_none, texts) if text)
     return tuple(cleaned)[:MAX_FOUND]

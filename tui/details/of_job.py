@@ -161,6 +161,8 @@ def _whose(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
     for name, job_id in (owner.job_ids if owner else {}).items():
         if job_id == job.job_id:
             yield Fact("known as", name)
+    if job.scheduler_unknown:
+        yield Fact("scheduler", "unknown: the script starts dask workers, and does not tell for which one")
     if job.evidence:
         yield Fact("how known", "; ".join(EVIDENCE_WORDS[kind] for kind in job.evidence))
     elif snapshot.cluster.scheduler_id is not None:

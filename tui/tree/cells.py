@@ -26,6 +26,8 @@ Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
 _INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
 _SOON_SECONDS = 600
+_SCHEDULER_UNKNOWN = "scheduler unknown"
+"""Of a job whose script starts dask workers, and doesn't tell for which scheduler."""
 _BEFORE_AND_AFTER: dict[Phase | None, str] = {
     "starting": "its nodes are being prepared",
     "ending": "its processes are being ended",
@@ -156,6 +158,8 @@ def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
     words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
     words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
     words += [figures.plural(granted.gpus, "GPU")] if granted.gpus else []
+    if job.scheduler_unknown:
+        words = [_SCHEDULER_UNKNOWN, *(() if in_short else words)]
     return ", ".join(words)
 
 
@@ -180,7 +184,7 @@ def _end_state(job: Job) -> str:
 def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") -> str:
     start = job.expected_start_at
     starts = f"{starts_about}{_clock(start, taken_at)}" if start is not None and start > taken_at else None
-    return ", ".join(filter(None, (job.reason, starts)))
+    return ", ".join(filter(None, (_SCHEDULER_UNKNOWN if job.scheduler_unknown else None, job.reason, starts)))
 
 
 def _clock(moment: datetime, now: datetime) -> str:

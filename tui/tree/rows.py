@@ -57,7 +57,8 @@ def visible_rows(
     """Return the rows in the order in which they are shown.
 
     The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
-    its workers outside SLURM, then the user's jobs that nothing ties to the cluster. Until the scheduler has answered
+    its workers outside SLURM, then the user's jobs that nothing ties to the cluster. Jobs that start workers for a
+    scheduler that nobody knows stand among the cluster's, since they may be. Until the scheduler has answered
     nobody can tell which those are: then all jobs stand at the top. Of an array, its jobs stand in one group.
 
     Parameters
@@ -119,7 +120,8 @@ def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[
     jobs = snapshot.jobs if keeps_order else sorted(snapshot.jobs, key=_order)
     if snapshot.cluster.scheduler_id is None:
         return tuple(jobs), ()
-    return tuple(job for job in jobs if job.evidence), tuple(job for job in jobs if not job.evidence)
+    top = {job.job_id for job in jobs if job.evidence or (job.scheduler_unknown and not has_ended(job))}
+    return tuple(job for job in jobs if job.job_id in top), tuple(job for job in jobs if job.job_id not in top)
 
 
 def split_earlier(snapshot: Snapshot, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
