@@ -41,6 +41,12 @@ PLAIN: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test know of another one's schedulers, which may have the same ids."""
+    monkeypatch.setattr("dasktop.collectors.dask.refusals._REASONS", {})
+
+
 class Runs:
     """Makes a folder where it is unpickled."""
 

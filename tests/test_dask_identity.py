@@ -10,6 +10,7 @@ from distributed.core import Server
 from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.model import Worker
 from dasktop.collectors.readings import DaskReading
+from dasktop.collectors.scaling.hold import Hold, RefusedError
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.own_ports import own_ports
 
@@ -45,6 +46,12 @@ OLD_WORKER: dict[str, Any] = {
         "memory": 123_456,
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test know of another one's schedulers, which may have the same ids."""
+    monkeypatch.setattr("dasktop.collectors.dask.refusals._REASONS", {})
 
 
 class FakeScheduler(Server):
@@ -170,6 +177,13 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
             assert "explicitly disallowed" in (collector.refusal or "")
             await collector.close()
             await collector.read()
+            another, hold = DaskCollector(scheduler.address), Hold(scheduler.address, None)
+            assert (await another.read()).workers
+            assert another.refusal == collector.refusal
+            await another.close()
+            with pytest.raises(RefusedError, match=r"doesn't run functions: .*explicitly disallowed"):
+                await hold.take((await check(scheduler.address, None, 5)).scheduler_id, "me", "scale")
+            await hold.close()
             assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
         with Scheduler(port=port) as willing, Workers(willing.address):
             await collector.read()

@@ -179,10 +179,15 @@ class TestWorker:
         assert fact(lines, "▒ unmanaged").startswith("0B")
 
     def test_no_limit(self) -> None:
-        lines = words(snapshot([], [worker("a", memory_limit_bytes=None, evidence=None)]), "worker", cells=52)
+        unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)
+        lines = words(snapshot([], [unlimited]), "worker", cells=52)
         assert fact(lines, "used") == "1.1G resident"
         assert fact(lines, "limit").startswith("none")
         assert fact(lines, "job") == "none: outside SLURM"
+
+    def test_job_of_a_worker_that_was_not_asked(self) -> None:
+        lines = words(snapshot([], [worker("a", evidence=None, outside_slurm=None)]), "worker", cells=52)
+        assert fact(lines, "job") == "–"
 
     def test_where_it_is_and_how_that_is_known(self) -> None:
         lines = words(snapshot([job("4709", [task([worker("a")])])]), "worker")

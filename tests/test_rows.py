@@ -418,8 +418,14 @@ class TestOtherCells:
         held = cells_of(shown, "thread", worker("a").address, 7)
         assert (held.label, held.state, held.cpu_percent) == ("Dask-7  inc-8a7f0d5e2c41", "compute", 99)
 
+    def test_who_was_not_asked_is_not_outside(self) -> None:
+        unknown, outside = worker("a", outside_slurm=None), worker("b", outside_slurm=True)
+        assert cells_of(snapshot([], [unknown]), "outside").label == "without a known job"
+        assert cells_of(snapshot([], [unknown, outside]), "outside").label == "without a known job"
+
     def test_groups(self) -> None:
-        shown = snapshot([job("1", evidence=()), job("2", evidence=())], [worker("a"), worker("b")])
+        outside = [worker("a", outside_slurm=True), worker("b", outside_slurm=True)]
+        shown = snapshot([job("1", evidence=()), job("2", evidence=())], outside)
         assert cells_of(shown, "outside").label == "outside SLURM"
         assert cells_of(shown, "outside").state == "2 workers"
         assert cells_of(shown, "others").label == "2 other jobs of yours"

@@ -13,6 +13,7 @@ from dasktop.collectors.dask.call_stack import read_call_stack
 from dasktop.collectors.dask.connection import Connection, FarSideError, HungUpError, TlsFiles
 from dasktop.collectors.dask.identity import identify, read_identity, workers_told
 from dasktop.collectors.dask.plain import mapping, word
+from dasktop.collectors.dask.refusals import knows_any, note_refusal, refusal_of
 from dasktop.collectors.dask.scheduler_reading import SchedulerReading, decode
 from dasktop.collectors.dask.shipped_scheduler import READING
 from dasktop.collectors.dask.shipping import packed
@@ -53,6 +54,8 @@ class DaskCollector:
         self._connection: Connection | None = None
         self._installed_over: Connection | None = None
         self._refused_by: str | None = None
+        self._was_refused = False
+        """Whether the scheduler has just refused, and its id is still to be read."""
         self._desk = WorkerDesk(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
@@ -115,10 +118,17 @@ class DaskCollector:
         return connection, await self._read_over(connection)
 
     async def _read_over(self, connection: Connection) -> SchedulerReading:
+        if self.refusal is None and self._installed_over is not connection and knows_any():
+            scheduler_id = word((await identify(connection, self._timeout_seconds)).get("id"))
+            self.refusal = refusal_of(scheduler_id)
+            self._refused_by = scheduler_id if self.refusal else None
         if self.refusal is None and (reading := await self._read_by_handler(connection)):
             return reading
         reading = await read_identity(connection, self._timeout_seconds)
         scheduler_id = reading.cluster.scheduler_id
+        if self._was_refused and scheduler_id and self.refusal:
+            note_refusal(scheduler_id, self.refusal)
+        self._was_refused = False
         if self._probe and self._refused_by not in (None, scheduler_id):
             self.refusal = self._refused_by = None  # this is another one; the next reading asks it
         elif self._probe:
@@ -135,7 +145,7 @@ class DaskCollector:
                 await self._install(connection)
                 answer = await connection.call(READING, self._timeout_seconds)
         except FarSideError as error:
-            self.refusal = str(error)
+            self.refusal, self._was_refused = str(error), True
             return None
         if isinstance(answer, dict) and "error" not in answer:
             return decode(answer)

@@ -14,8 +14,9 @@ from typing import Any
 
 from dasktop.collectors.dask import shipped_scheduler
 from dasktop.collectors.dask.address import parse_address
-from dasktop.collectors.dask.connection import Connection
+from dasktop.collectors.dask.connection import Connection, FarSideError
 from dasktop.collectors.dask.plain import mapping, word
+from dasktop.collectors.dask.refusals import note_refusal, refusal_of
 from dasktop.collectors.dask.shipping import pack_source
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.options import TlsFiles
@@ -55,9 +56,19 @@ class Hold:
         SourceError
             It didn't answer.
         """
-        answer = mapping(await self._call("run_function", function=_for_the_scheduler()))
-        if answer.get("status") != "OK":
-            raise RefusedError(f"the scheduler doesn't run functions: {word(answer.get('exception_text'))}")
+        why = refusal_of(scheduler_id)
+        if why is None:
+            try:
+                answer = mapping(await self._call("run_function", function=_for_the_scheduler()))
+            except FarSideError as error:
+                why = str(error)
+                note_refusal(scheduler_id, why)
+            else:
+                why = (
+                    None if answer.get("status") == "OK" else word(answer.get("exception_text")) or "it doesn't say why"
+                )
+        if why is not None:
+            raise RefusedError(f"the scheduler doesn't run functions: {why}")
         await self.ask("take", scheduler_id=scheduler_id, who=who, what=what)
 
     async def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _where(worker: Worker, job_id: str | None) -> Iterator[Entry]:
     yield Fact("host", worker.host or UNKNOWN)
     nanny = "" if worker.nanny_pid is None else f", of nanny {worker.nanny_pid}"
     yield Fact("pid", UNKNOWN if worker.pid is None else f"{worker.pid}{nanny}")
-    yield Fact("job", "none: outside SLURM" if job_id is None else job_id)
+    yield Fact("job", job_id or ("none: outside SLURM" if worker.outside_slurm else UNKNOWN))
     if worker.evidence is not None:
         yield Fact("how known", _EVIDENCE_WORDS[worker.evidence])
 

@@ -21,6 +21,7 @@ from dasktop.tui.details.of_worker import thread_sections, worker_sections
 from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.details.stack import Stack
 from dasktop.tui.history import History, Past
+from dasktop.tui.tree.cells import place_words
 from dasktop.tui.tree.columns import FULL_PERCENT, Role
 from dasktop.tui.tree.rows import Row
 from dasktop.tui.worker_status import status_words
@@ -61,7 +62,7 @@ def title(row: Row) -> str:
         case "idle":
             return "idle threads"
         case "outside":
-            return "workers outside SLURM"
+            return f"workers {place_words(cast('tuple[Worker, ...]', row.shows))}"
         case "earlier":
             return "jobs that ended earlier"
         case "others":
@@ -155,7 +156,13 @@ def _group_sections(row: Row) -> list[Section]:
                 "Nothing ties these workers to a job of yours: neither the cluster's own map, nor their environment, "
                 "nor a job's script. They may run on a login node, or on a machine that SLURM does not manage."
             )
-            return [Section("", [Words(words)]), *_together(cast("tuple[Worker, ...]", row.shows))]
+            unplaced = cast("tuple[Worker, ...]", row.shows)
+            if any(not worker.outside_slurm for worker in unplaced):
+                words = (
+                    "Nothing ties these workers to a job of yours, and not all of them could be asked where they run: "
+                    "they may be in a job all the same."
+                )
+            return [Section("", [Words(words)]), *_together(unplaced)]
         case "earlier":
             words = "They ended more than 15 minutes ago. Unfold the line to see each, its log and how it ended."
             return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]

@@ -94,11 +94,17 @@ def cells(row: Row, taken_at: datetime) -> Cells:
         case "earlier":
             return _earlier(cast("tuple[Job, ...]", row.shows))
         case "outside":
-            return _group("outside SLURM", cast("tuple[Worker, ...]", row.shows))
+            workers = cast("tuple[Worker, ...]", row.shows)
+            return _group(place_words(workers), workers)
         case "others":
             return _others(cast("tuple[Job, ...]", row.shows))
         case "asking":
             return Cells("its threads were not read yet", tone="quiet")
+
+
+def place_words(workers: Iterable[Worker]) -> str:
+    """Return what is known of workers that are in no job: who wasn't asked, or couldn't be, may be in one."""
+    return "outside SLURM" if all(worker.outside_slurm for worker in workers) else "without a known job"
 
 
 def short_node(name: str) -> str:
