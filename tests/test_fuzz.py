@@ -41,7 +41,8 @@ from dasktop.collectors.slurm.last_words import last_words
 from dasktop.collectors.slurm.nodelist import expand
 from dasktop.collectors.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.slurm.reasons import reason_of
-from dasktop.collectors.slurm.scripts import in_folder, parse_script
+from dasktop.collectors.slurm.script_workers import JobFacts
+from dasktop.collectors.slurm.scripts import is_of_each_job, needs_shown_job, parse_script, parse_shown_job
 from dasktop.collectors.slurm.states import explain
 from dasktop.collectors.slurm.steps import parse_steps
 from dasktop.collectors.text import clean_lines
@@ -96,8 +97,10 @@ def read_steps(raw: bytes) -> object:
 
 
 def read_script(raw: bytes) -> object:
-    script = parse_script("7", text_of(raw))
-    return script, script and in_folder(script, "/home/ada")
+    text = text_of(raw)
+    facts = JobFacts({"HOME": "/home/ada", "USER": "ada", "SLURM_NTASKS": "4"}, "/home/ada", 4)
+    found = parse_script("7", text), parse_script("7", text, facts)
+    return found, needs_shown_job(text, facts), is_of_each_job(text)
 
 
 def read_anatomy(raw: bytes) -> object:
@@ -106,7 +109,7 @@ def read_anatomy(raw: bytes) -> object:
 
 
 def read_files(raw: bytes) -> object:
-    return parse_output_files(text_of(raw), "100"), parse_work_dir(text_of(raw))
+    return parse_output_files(text_of(raw), "100"), parse_work_dir(text_of(raw)), parse_shown_job(text_of(raw))
 
 
 def read_log(raw: bytes) -> object:
@@ -274,7 +277,11 @@ def readers(folder: Path) -> list[Reader]:
         ),
         Reader("scontrol show job", (fixture("slurm/scontrol_show_job_files.txt"),), read_files),
         Reader("sstat", (fixture("slurm/sstat.txt"),), read_steps),
-        Reader("job script", (fixture("slurm/dask_jobqueue_0.9.sh"), fixture("recordings/job_script.sh")), read_script),
+        Reader(
+            "job script",
+            (fixture("slurm/dask_jobqueue_0.9.sh"), fixture("recordings/job_script.sh"), SCRIPT),
+            read_script,
+        ),
         Reader("job script's anatomy", (fixture("recordings/job_script.sh"),), read_anatomy),
         Reader("node list", (b"nid0[0099,0156-0157],login", b"a[1-2]b[3,5-7]c"), lambda raw: expand(text_of(raw))),
         Reader("log", (fixture("recordings/dask-worker.err"),), read_log),
@@ -318,6 +325,17 @@ def readers(folder: Path) -> list[Reader]:
     ]
 
 
+SCRIPT = b"""#!/bin/bash
+#SBATCH -n 4
+cd $SLURM_SUBMIT_DIR && export ADDR=${HOST:-node01}:8786 S="$HOME/.dask/s-$SLURM_JOB_ID.json"
+start() { local n=$1; shift; conda run -n env dask worker "$@" --nworkers $n; }
+if [ "$SLURM_PROCID" = 0 ]; then dask scheduler --scheduler-file $S & else start 2 $ADDR --name 'a b'; fi
+for i in 1 2 3; do srun -n 1 dask worker --scheduler-file "$S" > out-$i.log 2>&1 & done; wait
+case $1 in a|b) echo `date` $(hostname) ;; *) dask-worker tcp://10.0.0.1:8786 <<'EOF'
+tls://[::1]:8786
+EOF
+;; esac
+"""
 _CANCELLED = "7 7_1 ada lab debug normal CANCELLED+by+1001 0:15 1 2 3 1:00 4 2 9M cpu=4,mem=9M 9K n[1-2] 01:40 job"
 CANCELLED = _CANCELLED.replace(" ", SEPARATOR).replace("+", " ").encode()
 SHOWN = (
