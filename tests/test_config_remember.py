@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dasktop.tui.config import file
 from dasktop.tui.config.document import document
 from dasktop.tui.config.remember import remember
-from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, FLAT, REVERSE, SORT, THEME
-from dasktop.tui.looks import AS_EVER, Looks, changes, looks_from, without_filter
+from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, REVERSE, SORT, THEME
+from dasktop.tui.looks import AS_EVER, Looks, changes, looks_from
 from dasktop.tui.terminal.palettes import PALETTES
 from dasktop.tui.tree.column_table import COLUMNS
 from dasktop.tui.tree.view import View
@@ -118,8 +118,8 @@ class TestOnlyWhatChanged:
 
     def test_only_the_keys_that_changed(self) -> None:
         before = Looks(View(sort="cpu", pattern="x"), "dark", shows_details=True)
-        after = before._replace(view=before.view._replace(sort=None, is_flat=True))
-        assert changes(before, after) == {SORT: "none", FLAT: True}
+        after = before._replace(view=before.view._replace(sort=None, is_reversed=True))
+        assert changes(before, after) == {SORT: "none", REVERSE: True}
 
     def test_of_two_screens_each_keeps_what_the_other_changed(self, path: Path) -> None:
         assert remember(path, {SORT: "cpu"}) is None
@@ -127,9 +127,8 @@ class TestOnlyWhatChanged:
         read = file.load(path)
         assert (read[SORT], read[REVERSE]) == ("cpu", True)
 
-    def test_a_filter_for_other_jobs_is_left_out(self) -> None:
-        before, after = Looks(View(pattern="4711")), Looks(View(pattern="x", is_flat=True))
-        assert changes(without_filter(before), without_filter(after)) == {FLAT: True}
+    def test_what_was_looked_for_in_one_cluster_is_not_kept(self) -> None:
+        assert changes(Looks(View(pattern="4711")), Looks(View(pattern="x", is_flat=True))) == {}
 
 
 class TestFile:

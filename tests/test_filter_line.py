@@ -1,5 +1,7 @@
 """The line in which one types what to filter by: what is typed fast, or comes in one piece over a slow line, counts."""
 
+import re
+
 import pytest
 from textual.widgets import Input
 
@@ -7,7 +9,7 @@ from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from tests.screen import Screen, running
-from tests.snapshots import everyday
+from tests.snapshots import busy_job, everyday, snapshot
 
 CHANGES_THINGS = "+-sxaLmp"
 
@@ -100,3 +102,20 @@ async def test_whatever_is_typed_is_looked_for(typed: str) -> None:
         line_of(screen).query_one(Input).value = typed
         await screen.pilot.pause()
         assert screen.tree[0].strip().startswith(f"nothing matches {typed}"[:60])
+
+
+async def test_figures_of_a_job_and_its_task_stay_whole():
+    """With a job of four workers, one of which is looked for; also in the order of a column."""
+    shown = snapshot([busy_job("4709", 0), busy_job("4710", 1)])
+    async with running((120, 40)) as screen:
+        await screen.show(shown)
+        await screen.press("3")
+        whole = [line[3:] for line in screen.tree if " 4709 " in line or " batch.0 " in line][:2]
+        await screen.press("slash", *"SLURMCluster-0-1", "enter")
+        filtered = [line[3:] for line in screen.tree if "SLURM" not in line]
+        assert len(screen.tree) == 3
+        assert [figures(line) for line in filtered] == [figures(line) for line in whole]
+
+
+def figures(line: str) -> list[str]:
+    return re.findall(r"[0-9.]+[%G]|[0-9]+/[0-9]+", line)

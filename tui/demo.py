@@ -54,7 +54,7 @@ def run(config: Config, *, as_snapshot: bool, record: str | None = None, redact:
         else:
             from dasktop.tui.run import show
 
-            show(options, config, slurm.environment)
+            show(options, config, slurm.environment, keeps_view=False)
 
 
 @contextmanager

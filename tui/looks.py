@@ -35,7 +35,10 @@ def looks_from(config: Config) -> Looks:
 
 
 def changes(before: Looks, after: Looks) -> dict[Setting[Any], Any]:
-    """Return what the user has changed, as the configuration would say it."""
+    """Return what the user has changed and wants to find again, as the configuration would say it.
+
+    What rows are looked for, by a filter or in a flat list, is meant for the cluster that is looked at, and not kept.
+    """
     old, new = _settings(before), _settings(after)
     return {setting: value for setting, value in new.items() if value != old[setting]}
 
@@ -46,8 +49,6 @@ def _settings(looks: Looks) -> dict[Setting[Any], Any]:
         COLUMNS_SHOWN: view.columns,
         SORT: view.sort or NO_SORT,
         REVERSE: view.is_reversed,
-        FLAT: view.is_flat,
-        FILTER: view.pattern,
         DETAILS: looks.shows_details,
         THEME: looks.theme,
     }

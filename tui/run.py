@@ -17,7 +17,8 @@ from dasktop.collectors.sampler import Sampler
 from dasktop.collectors.user import own_name
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.remember import remember
-from dasktop.tui.looks import changes, looks_from
+from dasktop.tui.config.settings import THEME
+from dasktop.tui.looks import Looks, changes, looks_from
 from dasktop.tui.options import USAGE, Refusal
 from dasktop.tui.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
 from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode
@@ -28,8 +29,17 @@ if TYPE_CHECKING:
     from dasktop.tui.app import DasktopApp
 
 
-def show(options: Options, config: Config, environment: Mapping[str, str] | None = None) -> None:
+def show(
+    options: Options, config: Config, environment: Mapping[str, str] | None = None, *, keeps_view: bool = True
+) -> None:
     """Run the screen until the user leaves it.
+
+    Parameters
+    ----------
+    environment
+        For SLURM's commands; ``None``: our own.
+    keeps_view
+        Whether the view is as the user left it, and is kept for the next time.
 
     Raises
     ------
@@ -53,11 +63,11 @@ def show(options: Options, config: Config, environment: Mapping[str, str] | None
         options.read_only,
         unicode=shows_unicode(),
         user=own_name(),
-        looks=looks_from(config),
+        looks=looks_from(config) if keeps_view else Looks(theme=config[THEME]),
         keymap=config.keymap,
     )
     try:
-        _run(app, config)
+        _run(app, config if keeps_view else None)
     finally:
         if recorder is not None and recorder.fault is not None:
             click.echo(f"dasktop: {recorder.fault}", err=True)
@@ -81,12 +91,12 @@ def show_recording(recording: "Recording", config: Config) -> None:
     _run(app, config)
 
 
-def _run(app: "DasktopApp", config: Config) -> None:
-    """Run the screen, and keep what the user changed of its looks."""
+def _run(app: "DasktopApp", config: Config | None) -> None:
+    """Run the screen, and keep in the configuration what the user changed of its looks; ``None``: nowhere."""
     forget_told_size()
     ended_by = asyncio.run(_until_it_ends(app))
     has_crashed = app.failure is None and bool(app.return_code)
-    fault = None if has_crashed else remember(Path(config.path), changes(app.first_looks, app.looks))
+    fault = None if has_crashed or config is None else remember(Path(config.path), changes(app.first_looks, app.looks))
     if fault is not None:
         click.echo(f"dasktop: {fault}", err=True)
     if app.failure is not None:

@@ -64,8 +64,10 @@ SORT = Setting(
     "What rows are sorted by: a column, or name; none: running, pending, ended, each by id.",
 )
 REVERSE = Setting("view", "reverse", False, switch, "Whether they are sorted the other way round.")
-FLAT = Setting("view", "flat", False, switch, "Whether all workers stand in one list, without jobs and tasks.")
-FILTER = Setting("view", "filter", "", text, "Only what matches: text or a regular expression, as typed after /.")
+FLAT = Setting("view", "flat", False, switch, "Whether all workers stand in one list at first, without jobs and tasks.")
+FILTER = Setting(
+    "view", "filter", "", text, "At first only what matches: text or a regular expression, as typed after /."
+)
 DETAILS = Setting(
     "view", "details", False, switch, "Whether the details of the selected row stand beside the tree, if there is room."
 )

@@ -48,11 +48,6 @@ class ReplayApp(DasktopApp):
         self._position: ReplayPosition | None = None
         self._time_line = TimeLine(self._glyphs)
 
-    @property
-    def looks(self) -> Looks:
-        """How the user has made it look; what one filters by here is for these jobs only."""
-        return without_filter(super().looks)
-
     def on_mount(self) -> None:
         """Put the time line above the keys."""
         self._header.is_replay = self._band.is_replay = True

@@ -21,7 +21,7 @@ from dasktop.tui.tree.folds import THREADS, Folds
 from dasktop.tui.tree.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.tree.troubles import Troubles
-from dasktop.tui.tree.view import Narrowed, View, flat_order, seen
+from dasktop.tui.tree.view import Narrowed, View, flat_order, seen, with_whole_figures
 
 _MOST_WORKERS_UNFOLDED_AT_ONCE = 100
 """Each that is unfolded is asked for its threads, again and again."""
@@ -122,13 +122,16 @@ class TreeDesk:
         return self._rows_of(narrowed, is_unfolded)
 
     def _rows_of(self, narrowed: Narrowed, is_unfolded: Callable[[Key], bool]) -> list[Row]:
-        return visible_rows(
+        rows = visible_rows(
             narrowed.snapshot,
             is_unfolded,
             is_flat=self.view.is_flat,
             flat_order=flat_order(self.view),
             keeps_order=self.view.sort is not None,
         )
+        if self._snapshot is None or not self.view.pattern:
+            return rows
+        return list(with_whole_figures(rows, self._snapshot))
 
     # -- how it is seen
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from dasktop.collectors.model import Job, Snapshot, Task, Worker
 from dasktop.collectors.patterns import compiled
 from dasktop.tui.tree.amounts import amount
 from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
-from dasktop.tui.tree.rows import InJob, Key, keyed_tasks
+from dasktop.tui.tree.rows import InJob, Key, Row, keyed_tasks
 from dasktop.tui.worker_status import status_words
 
 T = TypeVar("T")
@@ -43,15 +43,49 @@ class Narrowed(NamedTuple):
 
 def seen(snapshot: Snapshot, view: View) -> Narrowed:
     """Return the snapshot as the user wants to see it; its totals and findings stay whole."""
-    jobs, unplaced, context = snapshot.jobs, snapshot.unplaced_workers, frozenset[Key]()
+    context = frozenset[Key]()
+    if view.sort is not None:  # before anything is taken away: the order is that of the figures which are shown
+        order = _Order(view.sort, view.is_reversed)
+        jobs = tuple(order.of(snapshot.jobs, _of_job))
+        jobs = tuple(replace(job, tasks=tuple(_with_sorted(task, order) for task in job.tasks)) for job in jobs)
+        unplaced = tuple(order.of(snapshot.unplaced_workers, _of_worker))
+        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
     if view.pattern:
         jobs, unplaced, context = _filtered(snapshot, Filter(view.pattern, snapshot))
-    if view.sort is not None:
-        order = _Order(view.sort, view.is_reversed)
-        jobs = tuple(order.of(jobs, _of_job))
-        jobs = tuple(replace(job, tasks=tuple(_with_sorted(task, order) for task in job.tasks)) for job in jobs)
-        unplaced = tuple(order.of(unplaced, _of_worker))
-    return Narrowed(replace(snapshot, jobs=jobs, unplaced_workers=unplaced), context)
+        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
+    return Narrowed(snapshot, context)
+
+
+def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]:
+    """Yield rows of a filtered snapshot, each job and task with all that is in it: its figures are its own.
+
+    A group, such as an array's jobs, has no figures of its own: it sums up those that it lists, and says how many.
+
+    Parameters
+    ----------
+    snapshot
+        The whole one.
+    """
+    jobs = {job.job_id: job for job in snapshot.jobs}
+    for row in rows:
+        match row.kind:
+            case "job":
+                yield row._replace(shows=jobs[str(row.key[1])])
+            case "task":
+                job = jobs[str(row.key[1])]
+                yield row._replace(shows=_whole_task(row, job), within=job)
+            case _:
+                yield row
+
+
+def _whole_task(row: Row, job: Job) -> Task:
+    """Return the task that a row shows a part of; by its workers, since a key may count those that are shown."""
+    part = cast("Task", row.shows)
+    addresses = {worker.address for worker in part.workers}
+    for key, task in keyed_tasks(job):
+        if (addresses & {worker.address for worker in task.workers}) if addresses else key == row.key:
+            return task
+    return part
 
 
 def flat_order(view: View) -> Callable[[Iterable[InJob]], Iterator[InJob]]:
