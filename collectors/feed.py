@@ -58,7 +58,15 @@ class Failure(Record, frozen=True, kw_only=True):
     exit_status: int = 3
 
 
-Event = Snapshot | Choice | Switched | Interval | Failure | Progress | Outcome | Answer | LogEvent | ReplayPosition
+class Notice(Record, frozen=True, kw_only=True):
+    """Something that the user should know, and that nobody asked for."""
+
+    message: str
+
+
+Event = (
+    Snapshot | Choice | Switched | Interval | Failure | Notice | Progress | Outcome | Answer | LogEvent | ReplayPosition
+)
 
 
 class Feed(Protocol):

@@ -1,5 +1,6 @@
-"""Where a user's own files lie, as the XDG base directory specification says."""
+"""Where a user's own files lie, as the XDG base directory specification says; and how none but the user reads them."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,27 @@ def user_folder(environment: Mapping[str, str], variable: str, below_home: str) 
     if not base.is_absolute():
         base = Path(environment.get("HOME") or _home()) / below_home
     return base / "dasktop"
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those that it lies in, for the user alone, whatever the umask is. What is there stays.
+
+    Raises
+    ------
+    OSError
+        One of them can't be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file; one that is made by it is for the user alone, whatever the umask is. For ``open(opener=)``.
+
+    The umask itself stays as it is, since jobs inherit it from sbatch.
+    """
+    return os.open(path, flags, 0o600)
 
 
 def _home() -> Path:

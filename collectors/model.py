@@ -56,6 +56,12 @@ class Owner(Record, frozen=True, kw_only=True):
     adaptive: Adaptive | None
     job_ids: dict[str, str]
     """The owner's name of a job → SLURM's job id."""
+    wanted: tuple[str, ...] | None = None
+    """The owner's names of all jobs that it wants, submitted or not; ``None``: it isn't told."""
+    not_submitted: tuple[str, ...] = ()
+    """Those of them whose submission has failed."""
+    submit_error: str | None = None
+    """What sbatch says of these, in its own words."""
 
 
 class Cluster(Record, frozen=True, kw_only=True):
@@ -205,6 +211,8 @@ class Fate(Record, frozen=True, kw_only=True):
     """CPU time of all its steps, as far as SLURM's accounting got to know it."""
     cancelled_by: str | None = None
     """Who cancelled it: a user's name or, where nobody knows it, number."""
+    released_by: str | None = None
+    """What gave the job back, in that user's name: ``dasktop`` or ``cluster object``; ``None``: neither is known to."""
     cause: str | None = None
     """What the last lines of its log say was the matter."""
 

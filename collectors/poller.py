@@ -5,6 +5,7 @@ Decides nothing about when; that is the sampler's. Imports distributed only when
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +18,16 @@ from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
 from dasktop.collectors.feed import Candidate
 from dasktop.collectors.findings import History, find
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import seats, workers_of
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import Answer, Question
 from dasktop.collectors.model import Evidence, Snapshot
 from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
-from dasktop.collectors.readings import DaskReading, JobScript
+from dasktop.collectors.readings import DaskReading, JobScript, Released
 from dasktop.collectors.reconcile import reconcile
+from dasktop.collectors.scaling import past_actions
+from dasktop.collectors.scaling.letting_go import let_go
 from dasktop.collectors.slurm.collector import SlurmCollector
 from dasktop.collectors.sources import SourceLog
 
@@ -69,6 +73,13 @@ class Poller:
         self._addresses_in_files: dict[str, str] = {}
         self._files_being_read: dict[str, asyncio.Future[str]] = {}
         self._history = History()
+        # The script of a job that couldn't be submitted, and what sbatch says to it.
+        self._refused: tuple[str, str | None] | None = None
+        self._environment = os.environ if environment is None else environment
+        # By job, what gave it back: the cluster object, which doesn't want it any more; and dasktop, by its log.
+        self._let_go: dict[str, Released] = {}
+        self._given_back: dict[str, Released] = {}
+        self._looked_up: frozenset[str] = frozenset()
 
     async def locate(self) -> tuple[Candidate, ...]:
         """Return the scheduler that was named or, if none was, those that are found.
@@ -177,6 +188,8 @@ class Poller:
             reading = await collector.read(threads_of)
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
             self._forget_jobs()  # a new scheduler at the old address has jobs of its own
+        elif self._dask_reading:
+            self._let_go |= let_go(self._dask_reading, reading)
         self._dask_reading = reading
 
     async def poll_queue(self) -> None:
@@ -195,6 +208,40 @@ class Poller:
         if self.options.slurm:
             reading = await self._slurm.read_details(self.cluster_jobs)
             await self._read_scheduler_files(reading.scripts)
+            await self._ask_why_refused()
+            await self._look_who_released()
+
+    async def _look_who_released(self) -> None:
+        """Look into the log of actions where jobs have been cancelled since."""
+        ended = (end.job for end in self._slurm.reading.ended)
+        cancelled = frozenset(job.job_id for job in ended if read_state(job.state).name == "CANCELLED")
+        if cancelled <= self._looked_up or self.scheduler_id is None:
+            return
+        looking = asyncio.get_running_loop().run_in_executor(None, past_actions.read, self._environment)
+        done, _ = await asyncio.wait([looking], timeout=SECONDS_FOR_A_FILE)
+        if done:
+            self._looked_up = cancelled
+            by = past_actions.releases(looking.result(), self.scheduler_id)
+            self._given_back = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
+
+    async def _ask_why_refused(self) -> None:
+        """Find out, once for each script, why the owner's jobs couldn't be submitted: nobody keeps what sbatch said."""
+        script = self._dask_reading.refused_script if self._dask_reading else None
+        if script is None or (self._refused is not None and self._refused[0] == script):
+            return
+        self._refused = script, None
+        with contextlib.suppress(SourceError):  # then it stays unknown
+            self._refused = script, await self._slurm.why_refused(script)
+
+    def _with_words_of_sbatch(self) -> DaskReading | None:
+        """Return the last reading, its owner with what sbatch says to the jobs that it doesn't take."""
+        reading = self._dask_reading
+        if reading is None or self._refused is None or reading.refused_script != self._refused[0]:
+            return reading
+        owner = reading.cluster.owner
+        if owner is None:
+            return reading
+        return replace(reading, cluster=replace(reading.cluster, owner=replace(owner, submit_error=self._refused[1])))
 
     async def poll_slurm(self) -> None:
         """Read the SLURM half once: the queue, then what is due of the rest.
@@ -290,12 +337,13 @@ class Poller:
     def _reconciled(self) -> Snapshot:
         slurm_answered = self.options.slurm and self.queue_log.has_answered
         return reconcile(
-            self._dask_reading,
+            self._with_words_of_sbatch(),
             self._slurm.reading if slurm_answered else None,
             tuple(log.source() for log in (self.dask_log, *self._slurm.sources)),
             datetime.now(UTC),
             also_known_as=self._names_of_scheduler(),
             remembered=self._evidence,
+            released=self._let_go | self._given_back,
         )
 
     def _wrongly_guessed(self, snapshot: Snapshot) -> set[str]:
@@ -324,6 +372,9 @@ class Poller:
     def _forget_jobs(self) -> None:
         self._evidence.clear()
         self._guessed.clear()
+        self._let_go.clear()
+        self._given_back.clear()
+        self._looked_up = frozenset()
 
     async def look_up(self, question: Question) -> Answer:
         """Find the answer to one question.

@@ -144,6 +144,17 @@ class WorkerReading(Record, frozen=True, kw_only=True):
     """When its process started, by the clock of its host."""
 
 
+class Released(Record, frozen=True, kw_only=True):
+    """What gave a job back, which accounting knows as cancelled by its user."""
+
+    by: str
+    """As in `Fate.released_by`."""
+    detail: str = ""
+    """Who or what let it, in words."""
+    not_before: datetime | None = None
+    """The job was still wanted then: one that had ended before was ended by somebody else."""
+
+
 class DaskReading(Record, frozen=True, kw_only=True):
     """The dask half at one moment."""
 
@@ -152,3 +163,5 @@ class DaskReading(Record, frozen=True, kw_only=True):
     workers: tuple[WorkerReading, ...] = ()
     scheduler_place: SlurmPlace | None = None
     """Where the scheduler's own process says it runs."""
+    refused_script: str | None = None
+    """The script of one of the owner's jobs whose submission has failed."""

@@ -7,7 +7,7 @@ Which job a worker belongs to is decided by the evidence ladder (`model.EVIDENCE
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -35,6 +35,7 @@ from dasktop.collectors.readings import (
     EndedJob,
     JobScript,
     QueuedJob,
+    Released,
     SlurmPlace,
     SlurmReading,
     Step,
@@ -43,6 +44,9 @@ from dasktop.collectors.readings import (
 from dasktop.collectors.slurm.states import explain
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
+
+CLOCKS_DIFFER = timedelta(seconds=2)
+"""SLURM tells whole seconds, by a clock that may be a little off."""
 
 Number = TypeVar("Number", int, float)
 
@@ -57,6 +61,7 @@ def reconcile(
     now: datetime,
     also_known_as: frozenset[str] = frozenset(),
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
+    released: Mapping[str, Released] | None = None,
 ) -> Snapshot:
     """Return the tree that both readings together tell of.
 
@@ -72,6 +77,8 @@ def reconcile(
         Addresses and scheduler files that mean this scheduler, beside the address that it gives itself.
     remembered
         Evidence of earlier snapshots by job id: a job that has ended has no worker and no owner left to show it again.
+    released
+        By job id, what gave jobs back, where that is known.
     """
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
@@ -125,6 +132,8 @@ def reconcile(
             )
         )
 
+    jobs = [_with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
+
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         taken_at=now,
@@ -135,6 +144,21 @@ def reconcile(
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: _natural(worker.name))),
         findings=(),
     )
+
+
+def _with_releaser(job: Job, released: Released | None) -> Job:
+    """Say of a job that its user cancelled, as SLURM knows it, what did that in the user's name."""
+    fate = job.fate
+    if released is None or fate is None or read_state(fate.state).name != "CANCELLED":
+        return job
+    if fate.cancelled_by not in (None, job.user):
+        return job
+    if released.not_before and fate.ended_at and fate.ended_at < released.not_before - CLOCKS_DIFFER:
+        return job
+    detail = f" ({released.detail})" if released.detail else ""
+    late = " before it started" if job.started_at is None else ""
+    explanation = f"given back by {'the ' if released.by != 'dasktop' else ''}{released.by}{detail}{late}"
+    return replace(job, fate=replace(fate, released_by=released.by, explanation=explanation))
 
 
 class _Seat(Record, frozen=True, kw_only=True):

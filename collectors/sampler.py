@@ -5,6 +5,7 @@ Never draws, and never waits for who draws.
 
 import asyncio
 import contextlib
+import os
 import random
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -12,11 +13,12 @@ from typing import Any
 
 from dasktop.collectors import event_loop
 from dasktop.collectors.errors import NoSchedulerError, SilentSchedulerError, SourceError, describe_own_fault
-from dasktop.collectors.feed import Candidate, Choice, Event, Failure, Interval, Switched
+from dasktop.collectors.feed import Candidate, Choice, Event, Failure, Interval, Notice, Switched
 from dasktop.collectors.logs.follower import LogFollower
 from dasktop.collectors.logs.model import LogWish
 from dasktop.collectors.looking_up import LookUpDesk
 from dasktop.collectors.lookups import Question
+from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import SLURM_CALM_SECONDS, SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.poller import Poller
 from dasktop.collectors.scaling.model import Outcome, Progress, ScalePlan
@@ -135,6 +137,7 @@ class Sampler:
         self._missed: frozenset[str] = frozenset()
         self._deed: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._logs = LogFollower(lambda event: self._call(lambda: self._hand_over(event)))
 
     # -- Feed: called from the screen's thread
@@ -262,8 +265,9 @@ class Sampler:
                 await self._keep_until_another_is_chosen(poller)
         finally:
             polling_slurm.cancel()
-            if self._looking is not None:
-                self._looking.cancel()
+            for task in (self._looking, self._settling):
+                if task is not None:
+                    task.cancel()
             await self._look_ups.close()
             await poller.close()
             if self._deed is not None:
@@ -400,4 +404,19 @@ class Sampler:
         await poller.poll_slurm_details()
 
     def _publish(self, poller: Poller) -> None:
-        self._hand_over(poller.snapshot())
+        snapshot = poller.snapshot()
+        self._hand_over(snapshot)
+        states = {source.name: source.state for source in snapshot.sources}
+        if (
+            self._settling is None
+            and self._has_taker
+            and (states.get("dask"), states.get("slurm.queue")) == ("ok", "ok")
+        ):
+            self._settling = asyncio.create_task(self._settle(snapshot))
+
+    async def _settle(self, snapshot: Snapshot) -> None:
+        """Tell what became of what an earlier dasktop left in the middle; once."""
+        module = await event_loop.import_in_background("dasktop.collectors.scaling.leftovers")
+        environment = os.environ if self._environment is None else self._environment
+        for message in await asyncio.to_thread(module.settle, environment, snapshot):
+            self._hand_over(Notice(message=message))

@@ -7,6 +7,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from dasktop.collectors.errors import describe_own_fault
+from dasktop.collectors.folders import private_opener
 from dasktop.collectors.model import Record
 from dasktop.collectors.text import clean
 
@@ -66,7 +67,7 @@ def _write_new(name: str, ending: str, content: bytes) -> Path:
     names = (f"{name}{'' if number == 1 else f'-{number}'}.{ending}" for number in count(1))
     for path in (folder / name for name in islice(names, MOST_NAMES)):
         try:
-            file = path.open("xb")
+            file = open(path, "xb", opener=private_opener)  # noqa: SIM115 - closed below
         except FileExistsError:
             continue
         try:

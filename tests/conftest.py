@@ -41,7 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
     at_rest.wait_by_rest()
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
     folder = config.stash[CONFIGURATIONS] = tempfile.TemporaryDirectory(prefix="dasktop-config-")
-    _replace_environment(without_slurm(os.environ) | {"SLURM_CONF": NO_SLURM, "XDG_CONFIG_HOME": folder.name})
+    _replace_environment(
+        without_slurm(os.environ)
+        | {"SLURM_CONF": NO_SLURM, "XDG_CONFIG_HOME": folder.name, "XDG_STATE_HOME": folder.name}
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -93,9 +96,10 @@ def _the_slurm_that_a_test_asked_for(request: pytest.FixtureRequest, monkeypatch
 
 @pytest.fixture(autouse=True)
 def _a_configuration_of_its_own(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test read the developer's configuration, nor what another test has left in one."""
+    """Let no test read the developer's configuration or log of actions, nor what another test has left in one."""
     folder = Path(pytestconfig.stash[CONFIGURATIONS].name) / str(next(_NUMBERS))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 
 
 def _replace_environment(environment: Mapping[str, str]) -> None:

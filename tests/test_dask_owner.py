@@ -34,6 +34,27 @@ class SubmittingCluster(SLURMCluster):
     job_cls = SubmittedJob
 
 
+class RefusedJob(SLURMJob):
+    """A job that SLURM doesn't take, but for those whose number is in `taken`."""
+
+    taken: frozenset[str] = frozenset()
+
+    async def _submit_job(self, script_filename: str) -> str:
+        if self.name in self.taken:
+            return "Submitted batch job 4711"
+        raise RuntimeError("sbatch: error: Invalid directive found in batch script: words")
+
+    @classmethod
+    async def _close_job(cls, job_id: str, cancel_command: str) -> None:
+        """Do nothing: there is nothing to cancel."""
+
+
+class RefusedCluster(SLURMCluster):
+    """A SLURMCluster some of whose jobs are not taken."""
+
+    job_cls = RefusedJob
+
+
 def slurm_cluster(**settings: Any) -> SLURMCluster:
     options = {"host": "127.0.0.1", "dashboard_address": ":0"}
     return SubmittingCluster(asynchronous=True, scheduler_options=options, **settings)
@@ -56,11 +77,35 @@ async def test_jobs_and_what_each_has() -> None:
     assert (owner.class_name, owner.name) == ("SubmittingCluster", cluster.name)
     assert (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job) == (12, 16_000_000_000, 4)
     assert owner.job_ids == job_ids
+    assert set(owner.wanted or ()) == set(job_ids)
+    assert owner.not_submitted == ()
     assert len(job_ids) == 3
     assert all(job_id.isdigit() for job_id in owner.job_ids.values())
     assert owner.host
     assert owner.pid
     assert owner.adaptive is None
+
+
+async def test_jobs_that_slurm_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RefusedJob, "taken", frozenset({"RefusedCluster-1"}))
+    options = {"host": "127.0.0.1", "dashboard_address": ":0"}
+    cluster = RefusedCluster(cores=1, memory="1GB", asynchronous=True, scheduler_options=options, job_name="two words")
+    async with cluster:
+        cluster.scale(jobs=2)
+        with pytest.raises(RuntimeError, match="Invalid directive"):
+            await cluster._correct_state()
+        collector = DaskCollector(cluster.scheduler_address)
+        reading = await collector.read()
+        await collector.close()
+        for name in list(cluster.workers):  # which closing would trip over
+            cluster._created.discard(cluster.workers.pop(name))
+        cluster.worker_spec.clear()
+    owner = reading.cluster.owner
+    assert owner is not None
+    assert (owner.wanted, owner.not_submitted) == (("RefusedCluster-0", "RefusedCluster-1"), ("RefusedCluster-0",))
+    assert owner.job_ids == {"RefusedCluster-1": "4711"}
+    assert reading.refused_script is not None
+    assert "#SBATCH -J two words\n" in reading.refused_script
 
 
 async def test_settings_that_stand_in_yaml_alone_before_any_job_is_submitted() -> None:
@@ -123,6 +168,7 @@ async def test_a_local_cluster_is_an_owner_without_jobs(local_cluster: LocalClus
     owner = await owner_of(local_cluster.scheduler_address)
     assert owner is not None
     assert (owner.class_name, owner.job_ids) == ("LocalCluster", {})
+    assert owner.wanted is None
     assert (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job) == (None, None, None)
 
 

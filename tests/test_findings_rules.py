@@ -36,6 +36,32 @@ def test_a_job_that_starts_has_none_either():
     assert codes(seen([starting]), after(60, seen([starting])), after(119, seen([half]))) == []
 
 
+# -- jobs that SLURM doesn't take
+
+
+def refused(wanted: tuple[str, ...], not_submitted: tuple[str, ...], error: str | None = None):
+    one = seen([healthy_job("4709", 0)])
+    assert one.cluster.owner is not None
+    owner = replace(one.cluster.owner, wanted=wanted, not_submitted=not_submitted, submit_error=error)
+    return replace(one, cluster=replace(one.cluster, owner=owner))
+
+
+def test_jobs_not_submitted():
+    error = "sbatch: error: Invalid directive found in batch script: words"
+    (found,) = watch(refused(("a", "b"), ("a", "b"), error))
+    assert (found.code, found.severity) == ("jobs-not-submitted", "error")
+    assert found.message == f"the 2 jobs that the SLURMCluster wants could not be submitted: {error}"
+
+
+def test_some_jobs_not_submitted_and_nobody_knows_why():
+    (found,) = watch(refused(("a", "b", "c"), ("b",)))
+    assert found.message == "1 of the 3 jobs that the SLURMCluster wants could not be submitted"
+
+
+def test_all_jobs_submitted():
+    assert codes(refused(("a", "b"), ())) == []
+
+
 # -- jobs that have ended
 
 

@@ -39,7 +39,7 @@ def worker(
 
 
 def owner(job_ids, processes_per_job=4) -> model.Owner:
-    values = dict.fromkeys(model.Owner.__struct_fields__)
+    values = dict.fromkeys(model.Owner.__struct_fields__) | {"not_submitted": ()}
     return model.Owner(
         **values | {"class_name": "SLURMCluster", "job_ids": job_ids, "processes_per_job": processes_per_job}
     )

@@ -503,6 +503,11 @@ class TestLost:
         assert "no owner" in str(made.reckoning)
 
 
+def test_jobs_that_slurm_did_not_take_are_told():
+    made = plan(owned(running("1"), not_submitted=("b",), submit_error="sbatch: error: no"), Jobs(count=2))
+    assert warned(made, "1 job that the owner wants could not be submitted (sbatch: error: no)")
+
+
 def test_what_a_job_runs_and_holds_may_be_unknown():
     """Its workers hold the GIL, and send no heartbeat that tells of the tasks they have got."""
     seen = owned(running("1", values={"executing": None, "queued": None, "stored": None}), running("2", executing=1))

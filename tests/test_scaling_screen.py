@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from textual.geometry import Region
 from textual.widgets import Input
 
+from dasktop.collectors.feed import Notice
 from dasktop.collectors.findings import find
 from dasktop.collectors.model import Adaptive, Finding, Job, Snapshot, Worker
 from dasktop.collectors.scaling.model import Outcome, Progress
@@ -685,6 +686,23 @@ class TestWhileAtWork:
             await screen.press("y")
             assert not screen.app.is_running
             assert screen.feed.given_up == 0
+
+
+class TestWhatAnEarlierDasktopLeft:
+    async def test_is_told(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            await screen.pilot.pause()
+            assert told(screen) == "a dasktop ended in the middle of '1 job'"
+
+    async def test_but_what_is_carried_out_goes_before(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+")
+            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            await screen.pilot.pause()
+            assert "1 job more" in told(screen)
 
 
 class TestPaused:

@@ -34,6 +34,7 @@ from dasktop.tui.messages import (
     IntervalArrived,
     LogArrived,
     Mailbox,
+    NoticeArrived,
     SavingEnded,
     SnapshotArrived,
     StepArrived,
@@ -258,6 +259,11 @@ class DasktopApp(TerminalApp):
         words = f"every {message.interval.seconds:g} s"
         self._header.show_interval("" if message.interval.is_usual else words)
         self._activity.remark(f"asking dask {words}; SLURM as before")
+
+    def on_notice_arrived(self, message: NoticeArrived) -> None:
+        """Tell it; what is being carried out goes before."""
+        if not self._desk.is_at_work:
+            self._activity.tell(message.notice.message, "waiting")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
         """End, and leave word why."""

@@ -5,7 +5,7 @@ from threading import Lock
 
 from textual.message import Message
 
-from dasktop.collectors.feed import Choice, Event, Failure, Interval, Switched
+from dasktop.collectors.feed import Choice, Event, Failure, Interval, Notice, Switched
 from dasktop.collectors.logs.model import LogEvent, LogPart, Searched
 from dasktop.collectors.lookups import Answer
 from dasktop.collectors.model import Snapshot
@@ -76,6 +76,14 @@ class SavingEnded(Message):
     def __init__(self, saved: Saved) -> None:
         super().__init__()
         self.saved = saved
+
+
+class NoticeArrived(Message):
+    """The feed has something to tell that nobody asked for."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__()
+        self.notice = notice
 
 
 class FailureArrived(Message):
@@ -149,6 +157,8 @@ def message_for(event: Event | Saved) -> Message:
             return ChoiceArrived(event)
         case Switched():
             return SwitchArrived(event)
+        case Notice():
+            return NoticeArrived(event)
         case Interval():
             return IntervalArrived(event)
         case Failure():

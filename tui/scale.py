@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -17,6 +18,7 @@ from dasktop.collectors import event_loop
 from dasktop.collectors.errors import NoSchedulerError, PlanError
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.options import Options
+from dasktop.collectors.scaling.leftovers import settle
 from dasktop.collectors.scaling.model import (
     Adapt,
     Cores,
@@ -175,6 +177,8 @@ def _planned(options: Options, target: Target, record: Callable[[Snapshot], None
 async def _plan(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
     snapshot, address = await headless.look(options)
     record(snapshot)
+    for words in await asyncio.to_thread(settle, os.environ, snapshot):
+        click.echo(f"dasktop: {words}", err=True)
     return make_plan(snapshot, target, own_name()), address
 
 

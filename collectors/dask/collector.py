@@ -83,7 +83,13 @@ class DaskCollector:
             workers = await self._desk.complete(connection, reading, threads_of)
         else:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
-        return DaskReading(taken_at=taken_at, cluster=reading.cluster, workers=workers, scheduler_place=reading.place)
+        return DaskReading(
+            taken_at=taken_at,
+            cluster=reading.cluster,
+            workers=workers,
+            scheduler_place=reading.place,
+            refused_script=reading.refused_script,
+        )
 
     async def call_stack(self, worker: str, native_id: int) -> tuple[str, ...]:
         """Return what a thread of the worker at this address is doing, the innermost call first.

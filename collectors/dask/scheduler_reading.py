@@ -23,6 +23,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """The addresses of workers that a nanny watches."""
     place: SlurmPlace | None = None
     """Where the scheduler's own process says it runs."""
+    refused_script: str | None = None
+    """See `DaskReading`."""
 
 
 def decode(answer: dict[str, Any]) -> SchedulerReading:
@@ -46,6 +48,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         ),
         workers=workers,
         place=place_told(answer.get("place")),
+        refused_script=_script(mapping(answer.get("owner")).get("script")),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
     )
 
@@ -142,7 +145,18 @@ def _owner(answer: object) -> Owner | None:
         processes_per_job=whole(owner.get("processes")),
         adaptive=_adaptive(owner.get("adaptive")),
         job_ids={name: job_id for key, value in jobs.items() if (name := word(key)) and (job_id := word(value))},
+        wanted=_names(owner["wanted"]) if "wanted" in owner else None,
+        not_submitted=_names(owner.get("not_submitted")),
     )
+
+
+def _names(told: object) -> tuple[str, ...]:
+    return tuple(name for name in map(word, sequence(told)) if name)
+
+
+def _script(told: object) -> str | None:
+    """Return a script as it is, line ends and all: it is handed to sbatch, and shown to nobody."""
+    return told if isinstance(told, str) and told.startswith("#!") else None
 
 
 def _adaptive(answer: object) -> Adaptive | None:

@@ -66,6 +66,7 @@ SLURM_VARIABLES = (
     "SLURMD_NODENAME",
     "SLURM_TASK_PID",
 )
+LONGEST_SCRIPT = 16_000
 LARGEST_INTEGER = 2**63 - 1
 NOTHING_SPILLED = {"memory": 0, "disk": 0}
 
@@ -256,8 +257,34 @@ class OwnerFinder:
                 for name, job in list(owner.workers.items())
                 if getattr(job, "job_id", None)
             },
+            **describe_wanted(owner),
             **self.job,
         }
+
+
+def describe_wanted(owner: Any) -> dict[str, Any]:
+    """Return which jobs a dask-jobqueue cluster wants, which of them could not be submitted, and one of their scripts.
+
+    A job whose ``start`` failed stays as it was created, without an id, and nobody keeps the exception (distributed
+    2026.8); until 2023 the owner has it in ``_created`` only. Under the lock jobs are just being submitted.
+    """
+    if not hasattr(owner, "job_cls"):
+        return {}
+    wanted = list(owner.worker_spec)
+    told: dict[str, Any] = {"wanted": [text(name) for name in wanted]}
+    lock = getattr(owner, "_lock", None)
+    if lock is None or lock.locked() or getattr(owner, "_correct_state_waiting", None) is not None:
+        return told
+    created = {job.name: job for job in list(getattr(owner, "_created", ()))}
+    jobs = {name: owner.workers.get(name) or created.get(name) for name in wanted}
+    failed = {name: job for name, job in jobs.items() if job is not None and not getattr(job, "job_id", None)}
+    if failed:
+        told["not_submitted"] = [text(name) for name in failed]
+        try:
+            told["script"] = str(next(iter(failed.values())).job_script())[:LONGEST_SCRIPT]
+        except Exception:  # noqa: BLE001 - the job is of the user's class; without its script, the rest is told
+            told["script"] = None
+    return told
 
 
 def describe_job(owner: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dasktop.collectors.findings.limits import (
 )
 from dasktop.collectors.findings.presence import job_missing_workers, job_without_workers
 from dasktop.collectors.findings.rule import DASK, QUEUE, Rule, Scene, Suspicion
+from dasktop.collectors.findings.submission import jobs_not_submitted
 from dasktop.collectors.findings.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.findings.use import idle_allocation, walltime_ending
 from dasktop.collectors.findings.waiting import job_can_never_start, job_held, job_pending_long
@@ -36,6 +37,7 @@ Value = TypeVar("Value")
 __all__ = ["RULES", "History", "Rule", "Scene", "Suspicion", "Thresholds", "find"]
 
 RULES: tuple[Rule, ...] = (
+    Rule("jobs-not-submitted", jobs_not_submitted, (DASK,)),
     Rule("lost-job", lost_job),
     Rule("job-failed", job_failed, (QUEUE,)),
     Rule("job-requeued", job_requeued, (QUEUE,)),

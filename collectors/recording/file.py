@@ -4,6 +4,8 @@ import os
 import zlib
 from pathlib import Path
 
+from dasktop.collectors.folders import private_opener
+
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6
 
@@ -25,7 +27,7 @@ class RecordingFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._is_gzip = path.endswith(".gz")
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._descriptor = private_opener(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
         self._member: zlib._Compress | None = None
         self._end = 0
 

@@ -1,4 +1,4 @@
-"""The log of what was done to clusters: one JSON line for each beginning and each end. Nothing is ever read from it.
+"""The log of what was done to clusters: one JSON line for each beginning and each end. `past_actions` reads it.
 
 It lies in the user's state directory: ``$XDG_STATE_HOME/dasktop/actions.log``, else below ``~/.local/state``.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dasktop.collectors.folders import user_folder
+from dasktop.collectors.folders import make_private, private_opener, user_folder
 from dasktop.collectors.scaling.model import Outcome, ScalePlan
 
 
@@ -41,6 +41,7 @@ class ActionLog:
             "release": [victim.job_id for victim in plan.release],
             "replace": [lost.job_id for lost in plan.replace],
             "adapt": plan.adapt,
+            "plan": plan.identity,
             "stop_adapting": plan.stop_adapting,
         }
         self.trouble: str | None = None
@@ -59,19 +60,31 @@ class ActionLog:
         self._write({"event": "interrupted"})
 
     def _write(self, event: dict[str, Any]) -> None:
-        line = msgspec.json.encode({"at": datetime.now(UTC), **event, **self._line}) + b"\n"
+        self.trouble = _append(self._path, {"at": datetime.now(UTC), **event, **self._line}) or self.trouble
+
+
+def note(environment: Mapping[str, str], event: dict[str, Any]) -> None:
+    """Add a line about an earlier action, which ``action`` in it stands for."""
+    action = msgspec.to_builtins(event["action"])
+    _append(path(environment), {**action, **event, "action": action["action"], "at": datetime.now(UTC)})
+
+
+def _append(file: Path, record: dict[str, Any]) -> str | None:
+    """Add a line; return why that could not be done."""
+    line = msgspec.json.encode(record) + b"\n"
+    try:
+        make_private(file.parent)
+        # In one write at the end of the file, if that can be, so that two dasktops don't mix their lines.
+        descriptor = private_opener(os.fspath(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # In one write at the end of the file, if that can be, so that two dasktops don't mix their lines.
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                left = memoryview(line)
-                while left:  # of a disk that is nearly full, the next try tells so
-                    left = left[os.write(file, left) :]
-            finally:
-                os.close(file)
-        except OSError as error:
-            self.trouble = f"{self._path} can't be written: {error.strerror}"
+            left = memoryview(line)
+            while left:  # of a disk that is nearly full, the next try tells so
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return f"{file} can't be written: {error.strerror}"
+    return None
 
 
 def path(environment: Mapping[str, str]) -> Path:

@@ -42,6 +42,11 @@ def when_scaling(standing: Standing) -> Iterator[str]:
 def when_growing(standing: Standing) -> Iterator[str]:
     """Beware of what may keep new jobs waiting."""
     yield from when_scaling(standing)
+    owner = standing.owner
+    if owner is not None and owner.not_submitted:
+        why = f" ({owner.submit_error})" if owner.submit_error else ""
+        jobs = counted(len(owner.not_submitted), "job")
+        yield f"{jobs} that the owner wants could not be submitted{why}: more may fail in the same way"
     pending = [job for job in standing.jobs if is_pending(job)]
     if pending:
         reasons = sorted({job.reason for job in pending if job.reason})

@@ -23,6 +23,7 @@ from dasktop.collectors.slurm.queue import is_job_id
 from dasktop.collectors.slurm.queue_reader import QueueReader
 from dasktop.collectors.slurm.script_reader import ScriptReader
 from dasktop.collectors.slurm.step_reader import StepReader
+from dasktop.collectors.slurm.trial import why_refused
 from dasktop.collectors.sources import SourceLog
 from dasktop.collectors.user import own_name
 
@@ -133,6 +134,10 @@ class SlurmCollector:
         )
         await self._last_words.read((*self._fates.ended, *self._fates.requeued))
         return self.reading
+
+    async def why_refused(self, script: str) -> str | None:
+        """Return what sbatch says to a script that it doesn't take, without submitting it; see `trial.why_refused`."""
+        return await why_refused(self._commands, script)
 
     async def read_scripts(self) -> tuple[JobScript, ...]:
         """Read scripts of queued jobs that were not read yet, some at a time; return all that say something of dask."""

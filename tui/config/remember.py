@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dasktop.collectors.folders import make_private
 from dasktop.collectors.text import clean
 from dasktop.tui.config.setting import Setting
 
@@ -64,7 +65,7 @@ def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:
 
 def _replace(file: Path, content: bytes) -> None:
     """Put a new file in the place of one, or make the first, with the same rights."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(file.parent)
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as new:

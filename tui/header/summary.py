@@ -94,7 +94,8 @@ def title_words(snapshot: Snapshot | None) -> dict[str, str]:
     if owner is not None and owner.adaptive is not None:
         words["adaptive"] = "adaptive"
     if totals.jobs_running is not None:
-        words["jobs"] = _jobs(totals.jobs_running, totals.jobs_pending or 0)
+        not_submitted = len(owner.not_submitted) if owner is not None else 0
+        words["jobs"] = _jobs(totals.jobs_running, (totals.jobs_pending or 0) + not_submitted)
     if totals.workers is not None:
         words["workers"] = figures.plural(totals.workers, "worker")
     return {name: settle(text) for name, text in words.items()}

@@ -12,6 +12,7 @@ import click
 from dasktop.collectors import event_loop
 from dasktop.collectors.dask.address import parse_address
 from dasktop.collectors.errors import NoSchedulerError, RecordingError
+from dasktop.collectors.folders import private_opener
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.text import clean
@@ -154,7 +155,7 @@ def of_cluster(source: str | None, common: Mapping[str, Any]) -> Report:
 
 def _write_page(path: str, page: str) -> None:
     try:
-        file = Path(path).open("x", encoding="utf-8")  # noqa: SIM115 - closed below
+        file = open(path, "x", encoding="utf-8", opener=private_opener)  # noqa: SIM115 - closed below
     except FileExistsError:
         raise Refusal(f"--html: {path} is there already; a page overwrites nothing: name another file", USAGE) from None
     except OSError as error:
