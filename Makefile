@@ -2,21 +2,33 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# Empty files that tell what was installed; whoever has more needs nothing for less.
+TO_RUN := $(VENV)/.to-run
+TO_TEST := $(VENV)/.to-test
+TO_STRESS := $(VENV)/.to-stress
+TO_DEVELOP := $(VENV)/.to-develop
 TYPES := build/types
 
-.PHONY: demo test test-slurm-new check screenshots format clean
+.PHONY: demo test test-stress test-slurm-new check screenshots format clean
 
-demo: $(READY) ## the screen on a real dask cluster, on a SLURM small enough to embed
-	@$(BIN)/dasktop demo
+# No configuration of the user's: all of it lies in the home folder, or in variables.
+WITHOUT_SETTINGS = unset $$(env | sed -nE 's/^((DASK|DASKTOP|TEXTUAL|XDG)[A-Z0-9_]*)=.*/\1/p') PYTEST_ADDOPTS; \
+	mkdir -p $(VENV)/home; export HOME=$(CURDIR)/$(VENV)/home;
 
-test: $(READY) ## all that can run here; with SLURM's programs installed, everything
-	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile $(PYTEST_ARGS)
+demo: $(TO_RUN) ## the screen on a real dask cluster, on a SLURM small enough to embed
+	@$(WITHOUT_SETTINGS) $(BIN)/dasktop demo
+
+# The tests see to all other settings by themselves.
+test: $(TO_TEST) ## all that can run here; with SLURM's programs installed, everything
+	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup $(PYTEST_ARGS)
+
+test-stress: $(TO_STRESS) ## the same three times, in random order, with more to do than the machine can
+	@unset PYTEST_ADDOPTS; $(BIN)/python -m tests.stress $(PYTEST_ARGS)
 
 test-slurm-new: ## the tests marked slurm on a newer SLURM, in a chroot; needs root; SUITE=trixie for another release
 	@tests/slurm/chroot.sh $(or $(SUITE),sid) $(PYTEST_ARGS)
 
-check: $(READY) ## lint, types, and who may import whom
+check: $(TO_DEVELOP) ## lint, types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# The folders' names differ from the packages'; mypy sees the packages through links.
@@ -26,18 +38,39 @@ check: $(READY) ## lint, types, and who may import whom
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
 
-screenshots: $(READY) ## the README's pictures, SVG and PNG, from a recorded run
+screenshots: $(TO_DEVELOP) ## the README's pictures, SVG and PNG, from a recorded run
 	@$(BIN)/python -m tests.screenshots
 
-format: $(READY) ## put the code into shape
+format: $(TO_DEVELOP) ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(READY): pyproject.toml
-	@echo "setting up $(VENV), once"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+new_venv = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+
+$(TO_RUN): pyproject.toml
+	@echo "installing dasktop and what it runs on into $(VENV), once"
+	@$(new_venv)
+	@$(install) .
 	@touch $@
+
+$(TO_TEST): pyproject.toml
+	@echo "installing dasktop and pytest with its plugins into $(VENV), once"
+	@$(new_venv)
+	@$(install) '.[test]'
+	@touch $(TO_RUN) $@
+
+$(TO_STRESS): pyproject.toml
+	@echo "installing dasktop and pytest with its plugins into $(VENV), also for a random order of tests, once"
+	@$(new_venv)
+	@$(install) '.[stress]'
+	@touch $(TO_RUN) $(TO_TEST) $@
+
+$(TO_DEVELOP): pyproject.toml
+	@echo "installing dasktop, pytest, ruff, mypy and import-linter into $(VENV), once"
+	@$(new_venv)
+	@$(install) '.[dev]'
+	@touch $(TO_RUN) $(TO_TEST) $@
 
 clean: ## back to a fresh checkout
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,6 +14,7 @@ import pytest
 from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Adapt, Jobs, Release, ReplaceLost
 from tests.notebook import Notebook
+from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import IMPORTS, PROCESSES, PROGRAM, Cluster
 from tests.slurm.commands import SlurmCommands
 from tests.terminal import Terminal
@@ -22,7 +23,7 @@ from tests.waiting import PATIENCE_SECONDS, until
 
 @pytest.fixture(scope="module")
 def notebook(slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with Notebook(slurm.environment, tmp_path_factory.mktemp("notebook")) as notebook:
+    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path_factory.mktemp("notebook")) as notebook:
         notebook.run(IMPORTS)
         yield notebook
 
@@ -131,8 +132,8 @@ async def test_a_lost_job_is_found_and_replaced(make):
     cluster.wait_for_workers(4)
     await until(lambda: lost not in cluster.slurm.queued())
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (findings := (await cluster.snapshot()).findings):  # an owner may take some seconds to forget a job
-            pass
+        while not (findings := (await cluster.snapshot()).findings):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)  # an owner may take some seconds to forget a job
     (found,) = findings
     assert (found.code, found.job_id) == ("lost-job", lost)
     chosen = await cluster.plan(ReplaceLost())
@@ -241,7 +242,7 @@ async def test_one_at_a_time_also_across_two_dasktops(make):
 
 
 async def test_the_scheduler_goes_away_in_the_middle(make, slurm, tmp_path):
-    with Notebook(slurm.environment, tmp_path) as notebook:
+    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
         notebook.run(IMPORTS)
         cluster = Cluster(slurm, notebook, tmp_path, 2, f"processes={PROCESSES}")
         cluster.compute(4, seconds=None, wait=False)

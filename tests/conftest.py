@@ -4,26 +4,27 @@ No test can submit, change or cancel anything on a SLURM that it did not start, 
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests import at_rest, ssh_server
+from tests.own_environment import own_environment
+from tests.scheduling import SLURM_GROUP, ByFileAndSlurm
 from tests.slurm.cluster import RealSlurm
-from tests.slurm.environment import without_slurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
 from tests.slurm.site import SiteSlurm
 
 pytest.register_assert_rewrite("tests.carrying_out")
 
-# An empty file: SLURM's commands then end at once, while for a file that is missing they wait a minute.
-NO_SLURM = os.devnull
 SITE_ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()
-CONFIGURATIONS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 _NUMBERS = count()
 
 
@@ -36,27 +37,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("untimed", deadline=None)  # how long an example takes tells of the machine, not of us
-    settings.load_profile("untimed")
+    # How long an example takes tells of the machine, not of us.
+    settings.register_profile("fast", deadline=None, max_examples=30)
+    settings.register_profile("ci", deadline=None)
+    settings.load_profile("ci" if os.environ.get("CI") else "fast")
+    if is_controller(config):
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # so that its workers keep what they compile
+        return
     at_rest.wait_by_rest()
+    sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
-    folder = config.stash[CONFIGURATIONS] = tempfile.TemporaryDirectory(prefix="dasktop-config-")
-    _replace_environment(
-        without_slurm(os.environ)
-        | {"SLURM_CONF": NO_SLURM, "XDG_CONFIG_HOME": folder.name, "XDG_STATE_HOME": folder.name}
-    )
+    home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix="dasktop-home-")
+    _replace_environment(own_environment(os.environ, Path(home.name)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    _replace_environment(config.stash[SITE_ENVIRONMENT])
-    config.stash[CONFIGURATIONS].cleanup()
+    if not is_controller(config):
+        _replace_environment(config.stash[SITE_ENVIRONMENT])
+        config.stash[HOME].cleanup()
 
 
+def is_controller(config: pytest.Config) -> bool:
+    """Return whether this process only hands out tests to pytest-xdist's workers, which inherit its environment."""
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out tests a file at a time, and all that need the real SLURM to one worker."""
+    return ByFileAndSlurm(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever asks for the real SLURM, so that ``-m "not slurm"`` leaves it out."""
+    """Mark whatever asks for the real SLURM, so that ``-m "not slurm"`` leaves it out, and one worker runs it all."""
     for item in items:
         if isinstance(item, pytest.Function) and "real_slurm" in item.fixturenames:
             item.add_marker(pytest.mark.slurm)
+        if item.get_closest_marker("slurm"):
+            item.add_marker(pytest.mark.xdist_group(SLURM_GROUP))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -97,7 +116,7 @@ def _the_slurm_that_a_test_asked_for(request: pytest.FixtureRequest, monkeypatch
 @pytest.fixture(autouse=True)
 def _a_configuration_of_its_own(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test read the developer's configuration or log of actions, nor what another test has left in one."""
-    folder = Path(pytestconfig.stash[CONFIGURATIONS].name) / str(next(_NUMBERS))
+    folder = Path(pytestconfig.stash[HOME].name) / str(next(_NUMBERS))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 

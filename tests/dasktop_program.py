@@ -1,8 +1,54 @@
-"""The program as a user starts it, and one that finds only some of the schedulers on this host."""
+"""The program as a user starts it, in this process where that shows the same, or with a limited sight of schedulers."""
 
+import os
+import subprocess
 import sys
+from typing import NamedTuple
+
+from click.testing import CliRunner
+
+from dasktop.tui.cli import command
+from tests.waiting import PATIENCE_SECONDS
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
+
+
+class Ended(NamedTuple):
+    """What came of a run."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+    """Run the command in this process: starting another takes a second of CPU time, mostly for imports."""
+    result = CliRunner(env=environment | ({"PATH": path} if path is not None else {})).invoke(
+        command, arguments, prog_name="dasktop"
+    )
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+    """Run the program as its users do, to its end."""
+    done = subprocess.run(
+        [*DASKTOP, *arguments],
+        env=os.environ | environment | ({"PATH": path} if path is not None else {}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def one_line(text: str) -> str:
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
 
 # Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
 SEES_ONLY = """

@@ -20,8 +20,8 @@ from dasktop.collectors.recording.recorded_feed import RecordedFeed
 from dasktop.collectors.recording.recorder import Recorder
 from dasktop.collectors.sampler import Sampler
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import dasktop_program
 from tests.slurm.commands import SlurmCommands
-from tests.test_cli import dasktop
 from tests.waiting import PATIENCE_SECONDS
 
 TWO_POLLS_SECONDS = 20 + 10
@@ -116,7 +116,7 @@ class Story(Told):
     def one_look(self, fail_on: str) -> subprocess.CompletedProcess[str]:
         """Return how ``dasktop snapshot --fail-on`` ends just now."""
         arguments = ("snapshot", self.scheduler.address, "--fail-on", fail_on)
-        return dasktop(*arguments, **self.slurm.environment)
+        return dasktop_program(*arguments, **self.slurm.environment)
 
     def finding(self, code: str, name: str | None) -> Finding:
         """Return what was told of a job, and soon enough."""

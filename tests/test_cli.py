@@ -24,28 +24,10 @@ from dasktop.tui import headless
 from dasktop.tui.cli import command
 from tests.contract.reading import until
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import dasktop, dasktop_program, one_line
 from tests.terminal import Terminal
 from tests.test_dask_tls import make_certificates
 from tests.waiting import PATIENCE_SECONDS
-
-
-def dasktop(*arguments: str, path: str | None = None, **environment: str):
-    """Run the program as its users do, to its end."""
-    variables = os.environ | environment | ({"PATH": path} if path is not None else {})
-    return subprocess.run(
-        [sys.executable, "-m", "dasktop.tui", *arguments],
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-
-
-def one_line(text: str) -> str:
-    lines = text.splitlines()
-    assert len(lines) == 1, text
-    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +126,7 @@ def test_a_scheduler_file_that_is_none(tmp_path, content):
 
 
 def test_a_scheduler_file_that_is_not_there(tmp_path):
-    result = dasktop("snapshot", "--scheduler-file", str(tmp_path / "none.json"), "--no-slurm")
+    result = dasktop_program("snapshot", "--scheduler-file", str(tmp_path / "none.json"), "--no-slurm")
     assert result.returncode == 3
     assert "none.json" in one_line(result.stderr)
 
@@ -208,7 +190,7 @@ def test_schema_is_a_schema():
 
 
 def test_version_and_help():
-    assert dasktop("--version").stdout.startswith("dasktop ")
+    assert dasktop_program("--version").stdout.startswith("dasktop ")
     help_text = dasktop("--help").stdout
     for word in ("snapshot", "demo", "schema", "Exit status"):
         assert word in help_text
@@ -247,7 +229,7 @@ def test_tls_on_their_side_only(tmp_path):
     with Scheduler("--protocol", "tls", *tls) as running:
         plain = dasktop("snapshot", running.address.replace("tls://", "tcp://"), "--no-slurm")
         bare = dasktop("snapshot", running.address, "--no-slurm")
-        both = dasktop("snapshot", running.address, *tls, "--no-slurm")
+        both = dasktop_program("snapshot", running.address, *tls, "--no-slurm")
     for refused in (plain, bare):
         assert refused.returncode == 3
         assert "tls" in one_line(refused.stderr).lower()

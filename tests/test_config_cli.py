@@ -15,7 +15,7 @@ from dasktop.tui import scale as scaling
 from dasktop.tui.cli import command
 from dasktop.tui.config import file
 from tests.dask_processes import Scheduler, Workers
-from tests.test_cli import dasktop, one_line
+from tests.dasktop_program import dasktop, one_line
 from tests.waiting import PATIENCE_SECONDS
 
 BROKEN = 'theme = "drak"\n[view]\nsort = "cpu"\nflat = 1\n'

@@ -17,6 +17,7 @@ import pytest
 
 from dasktop.collectors import model
 from dasktop.collectors.recording.reader import Recording
+from tests.own_environment import as_users_start_dask
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -29,7 +30,7 @@ LOST = re.compile(r"! job \d is lost")
 def environment(tmp_path):
     """What the demo might leave behind lies in one folder, and its processes carry that folder's name."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
-    yield os.environ | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
+    yield as_users_start_dask(os.environ) | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
     assert list(short.iterdir()) == [], "it left files behind"
     short.rmdir()
 

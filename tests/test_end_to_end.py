@@ -21,6 +21,7 @@ from dasktop.collectors.sampler import Sampler
 from dasktop.collectors.slurm.values import step_name
 from tests.dasktop_program import DASKTOP, dasktop_that_sees
 from tests.notebook import Notebook
+from tests.own_environment import as_users_start_dask
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -61,7 +62,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(real_slurm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scene")
-    environment = real_slurm.environment
+    environment = as_users_start_dask(real_slurm.environment)
     # Two of the four nodes are taken, so that the cluster's third job has to wait.
     others = [real_slurm.submit("#!/bin/sh\nsleep 1200\n", "--exclusive", f"--nodelist=n{n}") for n in (3, 4)]
     for job_id in others:

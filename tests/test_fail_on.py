@@ -12,8 +12,8 @@ from dasktop.tui import headless
 from dasktop.tui.fail_on import FINDINGS, check
 from dasktop.tui.options import Refusal
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import dasktop
 from tests.snapshots import snapshot
-from tests.test_cli import dasktop
 
 
 def with_findings(*severities: Severity):

@@ -20,10 +20,10 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
+from tests.dasktop_program import dasktop, one_line
 from tests.findings_story import Story, Told, looked_at, watched
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
-from tests.test_cli import dasktop, one_line
 from tests.waiting import PATIENCE_SECONDS
 
 AWAY_NODE = "n4"

@@ -15,10 +15,10 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from tests.contract.reading import until
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import dasktop, one_line
 from tests.recordings import life
 from tests.snapshots import everyday
 from tests.terminal import Terminal
-from tests.test_cli import dasktop, one_line
 from tests.waiting import PATIENCE_SECONDS
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]

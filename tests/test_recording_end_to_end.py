@@ -14,8 +14,8 @@ import pytest
 from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
+from tests.dasktop_program import dasktop
 from tests.notebook import Notebook
-from tests.test_cli import dasktop
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slurm

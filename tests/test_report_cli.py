@@ -16,9 +16,9 @@ from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.waste import Tally, report_json, report_schema
 from dasktop.tui.cli import command
 from tests.dask_processes import Scheduler, Workers
+from tests.dasktop_program import dasktop, dasktop_program, one_line
 from tests.snapshots import GIB
 from tests.terminal import Terminal
-from tests.test_cli import dasktop, one_line
 from tests.waste_story import Life, watch
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
@@ -209,7 +209,7 @@ def test_figures_that_no_machine_has_are_no_fault_of_ours(tmp_path):
     path, page = tmp_path / "wild", tmp_path / "page.html"
     path.write_text(json.dumps(document) + "\n")
     for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
-        result = dasktop("report", str(path), "--html", str(page), TZ=zone)
+        result = dasktop_program("report", str(path), "--html", str(page), TZ=zone)
         assert (result.returncode, result.stderr) == (0, "")
         page.unlink()
 

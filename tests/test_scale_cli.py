@@ -10,6 +10,7 @@ from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from dasktop.collectors.recording.reader import Recording
 from tests.dask_processes import Scheduler
 from tests.notebook import CellError, Notebook
+from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import PROGRAM
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS
@@ -53,7 +54,7 @@ def cluster(tmp_path_factory):
     (folder / "jobqueue.yaml").write_text(SETTINGS)
     with (
         EmbeddedSlurm(nodes=4, cpus_per_node=4, memory_per_node_mb=8000) as slurm,
-        Notebook(slurm.environment | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
+        Notebook(slurm.environment | IMPORTS_ONCE | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
     ):
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"

@@ -53,7 +53,8 @@ class SiteSlurm(SlurmCommands):
         self._cancel(lambda: [job_id for job_id in self.queued() if job_id in self._submitted])
 
     def __enter__(self) -> Self:
-        self._work = Path(tempfile.mkdtemp(prefix="dasktop-tests-", dir=Path.home()))
+        home = self._environment.get("HOME", Path.home())
+        self._work = Path(tempfile.mkdtemp(prefix="dasktop-tests-", dir=home))
         return self
 
     def __exit__(

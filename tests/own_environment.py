@@ -1,0 +1,50 @@
+"""The environment that tests run in: none of the user's settings, and a dask that does nothing by the clock."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.slurm.environment import without_slurm
+
+# An empty file: SLURM's commands then end at once, while for a file that is missing they wait a minute.
+NO_SLURM = os.devnull
+REQUIRE_SLURM = "DASKTOP_REQUIRE_SLURM"
+
+_SETTINGS = ("DASK_", "DASKTOP_", "LC_", "TEXTUAL", "XDG_")
+_TERMINAL = frozenset({"CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LANGUAGE", "LINES", "NO_COLOR", "TMUX"})
+
+QUIET_DASK = {
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+}
+"""Switches off what every scheduler and worker does by the clock, idle too: half of their CPU time."""
+
+IMPORTS_ONCE = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
+"""For clusters with several workers a nanny, which then import distributed once. A worker's parent is not its nanny."""
+
+
+def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return an environment without the user's settings, in which everything kept per user lies below `home`.
+
+    What pip is told in variables stays. Python keeps bytecode, since so many tests start programs.
+    """
+    kept = {
+        name: value
+        for name, value in without_slurm(environment).items()
+        if name == REQUIRE_SLURM
+        or not (name.startswith(_SETTINGS) or name in _TERMINAL or name == "PYTHONDONTWRITEBYTECODE")
+    }
+    return kept | {
+        **QUIET_DASK,
+        "DASK_CONFIG": str(home / "dask"),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "SLURM_CONF": NO_SLURM,
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_STATE_HOME": str(home / ".local" / "state"),
+    }
+
+
+def as_users_start_dask(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the settings that make dask quiet."""
+    return {name: value for name, value in environment.items() if name not in QUIET_DASK}
