@@ -10,6 +10,7 @@ from tests.slurm.environment import without_slurm
 NO_SLURM = os.devnull
 REQUIRE_SLURM = "DASKTOP_REQUIRE_SLURM"
 
+_NOT_THE_USERS = frozenset({REQUIRE_SLURM, "TEXTUAL_SNAPSHOT_TEMPDIR"})  # the latter is pytest-textual-snapshot's own
 _SETTINGS = ("DASK_", "DASKTOP_", "LC_", "TEXTUAL", "XDG_")
 _TERMINAL = frozenset({"CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LANGUAGE", "LINES", "NO_COLOR", "TMUX"})
 
@@ -31,7 +32,7 @@ def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str
     kept = {
         name: value
         for name, value in without_slurm(environment).items()
-        if name == REQUIRE_SLURM
+        if name in _NOT_THE_USERS
         or not (name.startswith(_SETTINGS) or name in _TERMINAL or name == "PYTHONDONTWRITEBYTECODE")
     }
     return kept | {
