@@ -272,6 +272,28 @@ class Finding(Record, frozen=True, kw_only=True):
     since: datetime | None
 
 
+WorkerEventKind = Literal["killed for memory", "died", "removed", "restarted", "closed"]
+
+
+class WorkerEvent(Record, frozen=True, kw_only=True):
+    """What became of a worker, as the scheduler's events tell it."""
+
+    at: datetime
+    worker: str | None
+    """Its name; ``None`` of one that came and went between two readings."""
+    address: str | None = None
+    job_id: str | None = None
+    kind: WorkerEventKind
+    """``killed for memory`` by its nanny · ``removed`` by the scheduler · ``restarted`` by a client."""
+    pid: int | None = None
+    memory_bytes: int | None = None
+    """What it held when it was killed."""
+    limit_bytes: int | None = None
+    reason: str | None = None
+    tasks_interrupted: int | None = None
+    results_lost: int | None = None
+
+
 class Snapshot(Record, frozen=True, kw_only=True):
     """The reconciled tree at one moment: the only thing that the screen and the JSON know."""
 
@@ -283,6 +305,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     jobs: tuple[Job, ...]
     unplaced_workers: tuple[Worker, ...]
     findings: tuple[Finding, ...]
+    worker_events: tuple[WorkerEvent, ...] | None = None
+    """Of the last half hour, the oldest first; ``None`` where the scheduler doesn't tell why workers end."""
 
 
 def to_json(snapshot: Snapshot) -> bytes:

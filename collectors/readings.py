@@ -6,7 +6,7 @@ All text in here is already clean (see `text.clean`); what a source did not tell
 from datetime import datetime
 from typing import Literal
 
-from dasktop.collectors.model import Cluster, Record, Worker
+from dasktop.collectors.model import Cluster, Record, Worker, WorkerEvent
 from dasktop.collectors.slurm.last_words import LastWords
 
 
@@ -165,3 +165,5 @@ class DaskReading(Record, frozen=True, kw_only=True):
     """Where the scheduler's own process says it runs."""
     refused_script: str | None = None
     """The script of one of the owner's jobs whose submission has failed."""
+    worker_events: tuple[WorkerEvent, ...] | None = None
+    """What became of workers lately; ``None`` where the scheduler doesn't tell."""

@@ -28,6 +28,7 @@ from dasktop.collectors.model import (
     Totals,
     Used,
     Worker,
+    WorkerEvent,
 )
 from dasktop.collectors.placement import PlaceJudge, Placement
 from dasktop.collectors.readings import (
@@ -143,6 +144,7 @@ def reconcile(
         jobs=tuple(jobs),
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: _natural(worker.name))),
         findings=(),
+        worker_events=_worker_events(dask, seats),
     )
 
 
@@ -159,6 +161,14 @@ def _with_releaser(job: Job, released: Released | None) -> Job:
     late = " before it started" if job.started_at is None else ""
     explanation = f"given back by {'the ' if released.by != 'dasktop' else ''}{released.by}{detail}{late}"
     return replace(job, fate=replace(fate, released_by=released.by, explanation=explanation))
+
+
+def _worker_events(dask: DaskReading | None, seats: Mapping[str, Iterable["_Seat"]]) -> tuple[WorkerEvent, ...] | None:
+    """Return the events with the jobs in which workers of these names are: a nanny's next worker has the same name."""
+    if dask is None or dask.worker_events is None:
+        return None
+    job_ids = {seat.worker.name: job_id for job_id, in_job in seats.items() for seat in in_job}
+    return tuple(replace(event, job_id=job_ids.get(event.worker or "")) for event in dask.worker_events)
 
 
 class _Seat(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.findings import RULES
-from dasktop.collectors.model import Adaptive, Allocated, Fate
+from dasktop.collectors.model import Adaptive, Allocated, Fate, WorkerEvent
 from tests.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
 from tests.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, worker
 
@@ -380,12 +380,52 @@ def test_workers_of_a_job_s_next_run_were_not_started_anew():
     assert "worker-restarting" not in told
 
 
-def test_all_workers_started_anew_at_once_are_somebodys_wish():
-    def both(pid, seconds):
-        workers = [worker("a", pid=pid), worker("b", pid=pid + 100)]
-        return after(seconds, seen([with_workers(job(workers_expected=2), workers)]))
+def both(pid, seconds, events=None):
+    """Return a snapshot of two workers with these pids, and what the scheduler tells of their ends."""
+    workers = [worker("a", pid=pid), worker("b", pid=pid + 100)]
+    shown = seen([with_workers(job(workers_expected=2), workers)])
+    return after(seconds, replace(shown, worker_events=events))
 
-    assert "worker-restarting" not in codes(both(1, 0), both(2, 10), both(3, 20))
+
+def event(kind, name, seconds, **values):
+    at = TAKEN_AT + timedelta(seconds=seconds)
+    return WorkerEvent(at=at, worker=name, job_id="4709", kind=kind, **values)
+
+
+def test_all_workers_started_anew_are_told_of_where_nobody_knows_why():
+    told = watch(both(1, 0), both(2, 10), both(3, 20))
+    (found,) = [found for found in told if found.code == "worker-restarting"]
+    assert (found.severity, found.worker) == ("info", None)
+    assert found.message == ("all 2 workers were started anew 2 times within 10 min; this scheduler does not tell why")
+
+
+def test_workers_that_a_client_restarts_are_somebodys_wish():
+    events = [tuple(event("restarted", name, 10 * number) for name in "ab") for number in (1, 2)]
+    shown = [both(1, 0, ()), both(2, 10, events[0]), both(3, 20, events[0] + events[1])]
+    assert "worker-restarting" not in codes(*shown)
+
+
+def test_one_kill_for_memory_is_told_at_once():
+    killed = event("killed for memory", "a", 1, memory_bytes=GIB, limit_bytes=GIB)
+    (found,) = [one for one in watch(both(1, 0, ()), both(1, 2, (killed,))) if one.code == "worker-restarting"]
+    assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
+    assert found.since == killed.at
+    assert found.message == (
+        "worker a was killed for memory by its nanny once within 10 min; the last held 1 GiB of 1 GiB"
+    )
+
+
+def test_memory_kills_that_all_workers_share_are_no_clients_wish():
+    kills = tuple(event("killed for memory", "ab"[number % 2], number, memory_bytes=GIB) for number in range(20))
+    shown = [both(1, 0, ()), both(2, 10, kills[:10]), both(3, 20, kills)]
+    (found,) = [one for one in watch(*shown) if one.code == "worker-restarting"]
+    assert found.message.startswith("workers (a, b) were killed for memory by their nannies 20 times within 10 min")
+
+
+def test_workers_that_end_otherwise_again_and_again_are_told_even_if_all_do():
+    removed = tuple(event("removed", name, 1, reason="unexpected") for name in "ab")
+    told = watch(both(1, 0, ()), both(2, 10, removed), both(3, 20, removed))
+    assert [found.worker for found in told if found.code == "worker-restarting"] == ["a", "b"]
 
 
 # -- limits

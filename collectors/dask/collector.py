@@ -18,6 +18,7 @@ from dasktop.collectors.dask.scheduler_reading import SchedulerReading, decode
 from dasktop.collectors.dask.shipped_scheduler import READING
 from dasktop.collectors.dask.shipping import packed
 from dasktop.collectors.dask.worker_desk import WorkerDesk
+from dasktop.collectors.dask.worker_events import WorkerEvents
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.readings import DaskReading, WorkerReading
 
@@ -56,6 +57,7 @@ class DaskCollector:
         self._refused_by: str | None = None
         self._was_refused = False
         """Whether the scheduler has just refused, and its id is still to be read."""
+        self._events = WorkerEvents()
         self._desk = WorkerDesk(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
@@ -79,6 +81,7 @@ class DaskCollector:
             await self.close()
             raise
         taken_at = datetime.now(UTC)
+        worker_events = self._events.after(reading, taken_at)
         if self.refusal is None:
             workers = await self._desk.complete(connection, reading, threads_of)
         else:
@@ -89,6 +92,7 @@ class DaskCollector:
             workers=workers,
             scheduler_place=reading.place,
             refused_script=reading.refused_script,
+            worker_events=worker_events,
         )
 
     async def call_stack(self, worker: str, native_id: int) -> tuple[str, ...]:
@@ -146,10 +150,10 @@ class DaskCollector:
         try:
             answer = None
             if self._installed_over is connection:
-                answer = await connection.call(READING, self._timeout_seconds)
+                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
             if answer is None:  # not there yet, or gone: another scheduler behind the same connection
                 await self._install(connection)
-                answer = await connection.call(READING, self._timeout_seconds)
+                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
         except FarSideError as error:
             self.refusal, self._was_refused = str(error), True
             return None

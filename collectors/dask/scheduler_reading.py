@@ -1,17 +1,30 @@
 """Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from dasktop.collectors.dask.address import host_of
 from dasktop.collectors.dask.places import place_told
 from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whole, word
-from dasktop.collectors.dask.shipped_scheduler import TRANSFER_FIELDS, WORKER_FIELDS
-from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker
+from dasktop.collectors.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
+from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker, WorkerEventKind
 from dasktop.collectors.readings import SlurmPlace
 
 # A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """What became of a worker, by the scheduler's clock and the worker's address; see `shipped_scheduler`."""
+
+    at: float
+    kind: WorkerEventKind
+    address: str | None
+    pid: int | None
+    memory_bytes: int | None
+    reason: str | None
+    tasks_interrupted: int | None
+    results_lost: int | None
 
 
 class SchedulerReading(Record, frozen=True, kw_only=True):
@@ -25,6 +38,10 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """Where the scheduler's own process says it runs."""
     refused_script: str | None = None
     """See `DaskReading`."""
+    now: float | None = None
+    """Seconds since 1970 by the scheduler's clock."""
+    events: tuple[Event, ...] | None = None
+    """What became of workers since it was asked before; ``None`` where it doesn't tell."""
 
 
 def decode(answer: dict[str, Any]) -> SchedulerReading:
@@ -49,6 +66,8 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         workers=workers,
         place=place_told(answer.get("place")),
         refused_script=_script(mapping(answer.get("owner")).get("script")),
+        now=real(answer.get("now")),
+        events=_events(answer.get("events")),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
     )
 
@@ -96,6 +115,31 @@ def _worker(
         transfers=_transfers(sequence(row["transfers"])),
         dask_version=dask,
         python_version=python,
+    )
+
+
+def _events(answer: object) -> tuple[Event, ...] | None:
+    if not isinstance(answer, list | tuple):
+        return None
+    return tuple(event for row in answer if (event := _event(sequence(row))) is not None)
+
+
+def _event(row: tuple[Any, ...]) -> Event | None:
+    if len(row) != len(EVENT_FIELDS):
+        return None
+    told = dict(zip(EVENT_FIELDS, row, strict=True))
+    at, kind = real(told["at"]), next((kind for kind in get_args(WorkerEventKind) if kind == told["kind"]), None)
+    if at is None or kind is None:
+        return None
+    return Event(
+        at=at,
+        kind=kind,
+        address=word(told["worker"]),
+        pid=whole(told["pid"]),
+        memory_bytes=whole(told["memory_bytes"]),
+        reason=word(told["reason"]),
+        tasks_interrupted=whole(told["tasks_interrupted"]),
+        results_lost=whole(told["results_lost"]),
     )
 
 

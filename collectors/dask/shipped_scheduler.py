@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
-READING = "dasktop_v4_reading"
+READING = "dasktop_v5_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker travels as a list in this order: names would be most of the bytes.
@@ -57,6 +57,21 @@ MOST_COLLECTIONS = 2000
 LONGEST_TEXT = 1000
 LONGEST_CGROUP = 8000
 MOST_ANCESTORS = 64
+EVENTS_SECONDS = 1800
+SECONDS_FOR_A_RESTART = 120
+MOST_EVENTS = 500
+MOST_EVENTS_LOOKED_AT = 5000
+# An event travels as a list in this order.
+EVENT_FIELDS = (
+    "at",
+    "kind",
+    "worker",
+    "pid",
+    "memory_bytes",
+    "reason",
+    "tasks_interrupted",
+    "results_lost",
+)
 SLURM_VARIABLES = (
     "SLURM_JOB_ID",
     "SLURM_JOBID",
@@ -77,9 +92,14 @@ def dasktop_install(dask_scheduler: Any) -> None:
     place = read_place()
 
     # Old and new versions hand a handler its connection if its first parameter is called `comm`.
-    def reading(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+    def reading(comm: Any = None, events_since: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return {**read(dask_scheduler, owner_finder), "place": place}
+            return {
+                **read(dask_scheduler, owner_finder),
+                "place": place,
+                "now": time.time(),
+                "events": read_events(dask_scheduler, events_since),
+            }
         except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
             return {"error": text(repr(error))}
 
@@ -140,6 +160,73 @@ def read_file(path: str) -> str | None:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+
+
+def read_events(scheduler: Any, since: Any) -> list[list[Any]] | None:
+    """Return why workers ended or were started anew after this time (seconds since 1970), the oldest first.
+
+    None where the scheduler doesn't keep what tells it: nannies log their kills from 2024.4 on.
+    """
+    try:
+        if getattr(scheduler, "_broker", None) is None or not memory_kills_are_told():
+            return None
+        since = max(since if isinstance(since, (int, float)) else 0, time.time() - EVENTS_SECONDS)
+        rows = [
+            [at, "killed for memory", text(event["worker"]), plain(event["pid"]), plain(event["rss"]), None, None, None]
+            for at, event in latest(scheduler, "worker-restart-memory", since)
+        ]
+        for at, event in latest(scheduler, "worker-fail-hard", since):
+            rows.append([at, "died", None, None, None, text(event.get("exception_text")), None, None])
+        silent: set[Any] = set()
+        for _, event in latest(scheduler, "scheduler", since - SECONDS_FOR_A_RESTART):
+            if event.get("action") == "worker-ttl-timed-out":
+                silent.update(event.get("workers") or ())
+        for at, event in latest(scheduler, "all", since):
+            rows += describe_event(at, event, silent)
+        return sorted(rows, key=operator.itemgetter(0))[-MOST_EVENTS:]
+    except Exception:  # noqa: BLE001 - events are whatever somebody logged; without them, the rest is told
+        return None
+
+
+def memory_kills_are_told() -> bool:
+    """Return whether nannies of this version log an event when they kill a worker for its memory."""
+    version = str(getattr(sys.modules.get("distributed"), "__version__", "")).split(".")
+    return [int(part) for part in version[:2]] >= [2024, 4]
+
+
+def latest(scheduler: Any, topic: str, since: float) -> list[Any]:
+    """Return the events of a topic after this time that are dictionaries, each with its time; not endlessly many.
+
+    Scheduler.get_events copies all of a topic, up to 100,000 of them.
+    """
+    kept = scheduler._broker._topics.get(topic)
+    found: list[Any] = []
+    for number, (at, event) in enumerate(reversed(kept.events if kept is not None else ())):
+        if at <= since or number >= MOST_EVENTS_LOOKED_AT or len(found) >= MOST_EVENTS:
+            break
+        if isinstance(event, dict):
+            found.append((at, event))
+    return found
+
+
+def describe_event(at: float, event: dict[Any, Any], silent: set[Any]) -> list[list[Any]]:
+    """Return what an event of the topic "all" tells of workers, in the order of EVENT_FIELDS.
+
+    The scheduler restarts workers by itself only where they were silent for worker-ttl; Client.restart needs not name
+    its client (2026.8).
+    """
+    action = event.get("action")
+    if action == "remove-worker":
+        how = None if event.get("expected") is None else "expected" if event["expected"] else "unexpected"
+        running, lost = (len(event.get(name) or ()) for name in ("processing-tasks", "lost-computed-tasks"))
+        return [[at, "removed", text(event.get("worker")), None, None, how, running, lost]]
+    if action == "restart-workers":
+        workers = list(event.get("workers") or ())[:MOST_EVENTS]
+        return [
+            [at, "restarted", text(worker), None, None, "silent" if worker in silent else "client", None, None]
+            for worker in workers
+        ]
+    return []
 
 
 def describe_worker(worker: Any, now: float, versions: dict[Any, int]) -> list[Any]:

@@ -7,7 +7,7 @@ from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, granted_words, named, rounded_percent, workers_words
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import has_ended, seats, workers_of
-from dasktop.collectors.model import Job, Worker
+from dasktop.collectors.model import Job, Worker, WorkerEvent
 from dasktop.collectors.scaling.words import counted, listed
 from dasktop.collectors.slurm.values import plain_duration, plain_size
 
@@ -106,11 +106,22 @@ def worker_paused(scene: Scene) -> Iterator[Suspicion]:
 
 
 def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
-    """Suspect workers that their nanny had to start anew more than once of late.
+    """Suspect workers that a nanny kills for their memory, at once, and those that end again and again otherwise.
 
-    ``Client.restart`` starts all of them anew, and is no fault of any: what all have in common doesn't count.
+    A client that restarts workers is no fault of theirs. Where the scheduler doesn't tell why workers end, what all of
+    them have in common may have been that, and it is said that nobody knows.
     """
     window = scene.thresholds.worker_restart_window_seconds
+    events = scene.snapshot.worker_events
+    recent = [event for event in events or () if (scene.now - event.at).total_seconds() <= window]
+    kills = [event for event in recent if event.kind == "killed for memory"]
+    if kills:
+        yield _killed_for_memory(kills, window)
+    explained = Counter(
+        event.worker
+        for event in recent
+        if event.kind == "killed for memory" or (event.kind == "restarted" and event.reason != "silent")
+    )
     restarts = Counter(
         {
             seat: sum((scene.now - at).total_seconds() <= window for at in times)
@@ -118,9 +129,21 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
         }
     )
     by_seat = {(job.job_id if job is not None else None, worker.name): worker for job, worker in seats(scene.snapshot)}
-    common = min((restarts[seat] for seat in by_seat), default=0) if len(by_seat) > 1 else 0
+    common = 0
+    if events is None and len(by_seat) > 1:
+        common = min((restarts[seat] for seat in by_seat), default=0)
+        if common >= scene.thresholds.worker_restarts:
+            yield Suspicion(
+                severity="info",
+                about="all",
+                message=f"all {len(by_seat)} workers were started anew {common} times within "
+                f"{plain_duration(int(window))}; this scheduler does not tell why",
+                advice="if nobody called Client.restart, their logs tell why; often tasks need more memory than the "
+                "workers' limit",
+                began=min((scene.history.restarts[seat][0] for seat in by_seat), default=None),
+            )
     for (job_id, name), worker in by_seat.items():
-        number = restarts[job_id, name] - common
+        number = restarts[job_id, name] - (common if events is None else explained[name])
         if number < scene.thresholds.worker_restarts:
             continue
         yield Suspicion(
@@ -129,9 +152,40 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
             worker=name,
             message=f"worker {name} was started anew {number} times within {plain_duration(int(window))}"
             + _is_near_limit(worker),
-            advice="its log tells why; often a task needs more memory than the worker's limit",
+            advice="its log tells why; often a task needs more memory than the worker's limit"
+            if events is None
+            else "its log tells why: no nanny killed it for its memory, and no client restarted it",
             began=scene.history.restarts[job_id, name][0],
         )
+
+
+def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> Suspicion:
+    """Suspect workers that their nannies have killed: one finding, as a task that is too large moves on.
+
+    A worker that is killed soon after its start may have come and gone between two readings, and has no name here.
+    """
+    last, names = kills[-1], sorted({event.worker for event in kills if event.worker is not None})
+    is_one = len(names) == 1 and all(event.worker is not None for event in kills)
+    times = "once" if len(kills) == 1 else f"{len(kills)} times"
+    if is_one:
+        who = f"worker {names[0]} was killed for memory by its nanny {times}"
+    elif len(kills) == 1:
+        who = "a worker was killed for memory by its nanny once"
+    else:
+        among = f" ({listed(names)})" if names else ""
+        who = f"workers{among} were killed for memory by their nannies {times}"
+    held = f"; the last held {plain_size(last.memory_bytes)}" if last.memory_bytes is not None else ""
+    held += f" of {plain_size(last.limit_bytes)}" if held and last.limit_bytes else ""
+    return Suspicion(
+        severity="warning",
+        message=f"{who} within {plain_duration(int(window_seconds))}{held}",
+        advice="a task needs more memory than a worker's limit: smaller partitions, fewer threads a worker, or more "
+        "memory for each",
+        about="killed for memory",
+        job_ids=tuple(dict.fromkeys(event.job_id for event in kills if event.job_id is not None)),
+        workers=tuple(names),
+        began=kills[0].at,
+    )
 
 
 def _is_over(job: Job) -> bool:

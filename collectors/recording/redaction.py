@@ -28,6 +28,7 @@ _KEPT = (
     "Job.evidence",
     "Finding.code",
     "Finding.severity",
+    "WorkerEvent.kind",
 )
 
 
@@ -78,6 +79,10 @@ class Redactor:
             "Worker.name": names.worker,
             "Worker.address": names.address,
             "Worker.host": names.host,
+            "Worker.inherited_job_id": names.job_id,
+            "WorkerEvent.worker": names.worker,
+            "WorkerEvent.address": names.address,
+            "WorkerEvent.job_id": names.job_id,
             "Task.node": names.host,
             "Thread.name": names.thread,
             "Thread.task_key": names.task_key,
