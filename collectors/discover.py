@@ -1,6 +1,21 @@
 """Finds the user's dask schedulers without being told. Asks each candidate who it is, briefly, and changes nothing.
 
 Where it looks: dask's configuration, the scripts of the user's SLURM jobs, the user's processes on this host.
+
+Whom it asks: only who is the user's own, as far as can be told (`OwnAddresses`). A script may be older than the
+scheduler that it names; by now somebody else may listen at that port of a shared login node. An address is dialled
+
+- that dask's configuration names, or that is watched already: the user named it;
+- at which a process of the user's listens on this host;
+- on another host, if the script of a running job of the user's names it, whose workers speak to it now, or if it is on
+  a node that a running job of the user's has.
+
+It is not dialled, but told, for the user to name it (``dasktop tcp://HOST:PORT``),
+
+- if it is on this host, and no process of the user's listens there;
+- if it is on another host, and only jobs that wait name it;
+- if the script is another user's (``--user``), who decides what it names;
+- if it stands in a scheduler file that is another user's, or that everybody may write.
 """
 
 import asyncio
@@ -20,10 +35,13 @@ from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.feed import Candidate
 from dasktop.collectors.model import Record
-from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.options import TlsFiles, completed_tls
+from dasktop.collectors.own_addresses import OwnAddresses
 from dasktop.collectors.program import program_words
-from dasktop.collectors.readings import JobScript
+from dasktop.collectors.readings import JobScript, QueuedJob
 from dasktop.collectors.scaling.words import listed
+from dasktop.collectors.script_certificates import certificates_of
+from dasktop.collectors.user import own_name
 
 CHECK_TIMEOUT_SECONDS = 2.0
 # A process that has answered at one port is awake: whatever else listens there needn't be waited for.
@@ -39,10 +57,20 @@ class Lead(Record, frozen=True, kw_only=True):
     origin: str
     program: str = ""
     """What runs there, where that is a process of this host."""
+    tls: TlsFiles = TlsFiles()
+    """The certificates that the job's script names."""
+    doubt: str = ""
+    """Why it isn't dialled."""
 
 
 async def discover(
-    scripts: Sequence[JobScript], tls: TlsFiles, why_no_scripts: str | None = None, watched: str | None = None
+    scripts: Sequence[JobScript],
+    tls: TlsFiles,
+    why_no_scripts: str | None = None,
+    watched: str | None = None,
+    *,
+    jobs: Sequence[QueuedJob] = (),
+    user: str | None = None,
 ) -> tuple[Candidate, ...]:
     """Return the schedulers that answer, each once, the surest lead first.
 
@@ -56,6 +84,10 @@ async def discover(
         What kept SLURM from being asked for them, if it wasn't.
     watched
         The address of a scheduler that is known already; it may be none that would be found.
+    jobs
+        The jobs in the queue, some of which the scripts are of.
+    user
+        Whose jobs they are, if they are another user's.
 
     Raises
     ------
@@ -64,11 +96,16 @@ async def discover(
     """
     loop = asyncio.get_running_loop()
     from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
-    by_script = [(script, list(leads_from_scripts([script]))) for script in scripts]
+    by_script = await loop.run_in_executor(None, _judged, tuple(scripts), tuple(jobs), user)
     known = [Lead(address=watched, origin=WATCHED)] if watched is not None else []
-    from_scripts = chain.from_iterable(leads for _, leads in by_script)
+    from_scripts = list(chain.from_iterable(leads for _, leads in by_script))
+    named = [*leads_from_configuration(), *known]
+    trusted = {lead.address for lead in (*named, *from_processes, *from_scripts) if not lead.doubt}
+    from_scripts = [replace(lead, doubt="") if lead.address in trusted else lead for lead in from_scripts]
+    from_processes = _as_scripts_say(from_processes, from_scripts)
     leads = _once_each([*leads_from_configuration(), *from_scripts, *from_processes, *known])
-    answers = await _check_all(leads, tls)
+    answers: dict[Lead, Candidate | str] = {lead: lead.doubt for lead in leads}
+    answers |= await _check_all([lead for lead in leads if not lead.doubt], tls)
     found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
         if isinstance(answer, Candidate):
@@ -78,11 +115,11 @@ async def discover(
     told = []
     for same in found.values():
         ways = {candidate.address for candidate in same}
-        jobs = [script for script, of_script in by_script if any(lead.address in ways for lead in of_script)]
+        naming = [script for script, of_script in by_script if any(lead.address in ways for lead in of_script)]
         holders = [lead for lead in from_processes if lead.address in ways]
-        count = len(jobs) if why_no_scripts is None else None
+        count = len(naming) if why_no_scripts is None else None
         # The first of several ways to one scheduler, with the jobs whose scripts know any of them.
-        told.append(replace(same[0], jobs=count, about=_about(jobs, holders, same[0].origin)))
+        told.append(replace(same[0], jobs=count, about=_about(naming, holders, same[0].origin)))
     return tuple(told)
 
 
@@ -106,14 +143,46 @@ def leads_from_configuration() -> Iterator[Lead]:
         yield from _lead_from_file(scheduler_file, "scheduler file in dask's configuration")
 
 
-def leads_from_scripts(scripts: Iterable[JobScript]) -> Iterator[Lead]:
-    """Yield the schedulers to which the scripts of the user's jobs send their workers."""
+def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Iterator[Lead]:
+    """Yield the schedulers to which the scripts of jobs send their workers, or their other programs."""
     for script in scripts:
         origin = f"script of job {script.job_id}"
-        for address in script.scheduler_addresses:
-            yield Lead(address=address, origin=origin)
-        for file in script.scheduler_files:
-            yield from _lead_from_file(file, f"scheduler file in the {origin}")
+        tls = certificates_of(script)
+        for address in (*script.scheduler_addresses, *script.other_addresses):
+            yield Lead(address=address, origin=origin, tls=tls, doubt=own.doubt(address, script))
+        for file in (*script.scheduler_files, *script.other_files):
+            origin_of_file = f"scheduler file in the {origin}"
+            if doubt := own.doubt_about_file(file):
+                yield Lead(address=file, origin=origin_of_file, doubt=doubt)
+                continue
+            for lead in _lead_from_file(file, origin_of_file):
+                yield replace(lead, tls=tls, doubt=own.doubt(lead.address, script))
+
+
+def _judged(
+    scripts: Sequence[JobScript], jobs: Sequence[QueuedJob], user: str | None
+) -> list[tuple[JobScript, list[Lead]]]:
+    """Return the leads of each script. May take a while: names are looked up, and files read."""
+    is_another = user is not None and user != own_name()
+    own = OwnAddresses(jobs, user if is_another else None)
+    return [(script, list(leads_from_scripts([script], own))) for script in scripts]
+
+
+def _as_scripts_say(processes: Iterable[Lead], scripts: Iterable[Lead]) -> list[Lead]:
+    """Return the ports of processes, each with TLS where a script names the same port with it.
+
+    The wrong protocol makes a TLS scheduler complain in its log.
+    """
+    with_tls = {}
+    for lead in scripts:
+        if not lead.doubt and lead.address.startswith("tls://"):
+            with_tls[lead.address.rpartition(":")[2]] = lead.tls
+    return [
+        replace(lead, address=f"tls://{lead.address.partition('://')[2]}", tls=with_tls[port])
+        if (port := lead.address.rpartition(":")[2]) in with_tls
+        else lead
+        for lead in processes
+    ]
 
 
 def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
@@ -207,7 +276,7 @@ async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candi
     """Return the candidate, or what was wrong with it."""
     async with at_once:
         try:
-            found = await check(lead.address, tls, CHECK_TIMEOUT_SECONDS)
+            found = await check(lead.address, completed_tls(tls, lead.tls), CHECK_TIMEOUT_SECONDS)
         except NoSchedulerError as error:
             return str(error)
     return Candidate(address=lead.address, origin=lead.origin, scheduler_id=found.scheduler_id, workers=found.workers)

@@ -19,6 +19,15 @@ class TlsFiles(Record, frozen=True, kw_only=True):
     key: str | None = None
 
 
+def completed_tls(given: TlsFiles, found: TlsFiles) -> TlsFiles:
+    """Return the certificates that were given, and what is missing of them from those that were found.
+
+    A certificate and its key belong together.
+    """
+    pair = given if given.cert or given.key else found
+    return TlsFiles(ca_file=given.ca_file or found.ca_file, cert=pair.cert, key=pair.key)
+
+
 class Options(Record, frozen=True, kw_only=True):
     """One run's choices; each is an option of the command line."""
 

@@ -23,13 +23,15 @@ from dasktop.collectors.jobs import seats, workers_of
 from dasktop.collectors.looking_up import look_up
 from dasktop.collectors.lookups import Answer, Question
 from dasktop.collectors.model import Evidence, Snapshot
-from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
+from dasktop.collectors.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles, completed_tls
 from dasktop.collectors.readings import DaskReading, JobScript, Released
 from dasktop.collectors.reconcile import reconcile
 from dasktop.collectors.scaling import past_actions
 from dasktop.collectors.scaling.letting_go import let_go
+from dasktop.collectors.script_certificates import certificates_of
 from dasktop.collectors.slurm.collector import SlurmCollector
 from dasktop.collectors.sources import SourceLog
+from dasktop.collectors.user import own_name
 
 if TYPE_CHECKING:
     from dasktop.collectors.dask.collector import DaskCollector
@@ -113,7 +115,12 @@ class Poller:
                 scripts = await self._slurm.read_scripts()
         discovery = await import_in_background("dasktop.collectors.discover")
         found: tuple[Candidate, ...] = await discovery.discover(
-            scripts, self.options.tls, self.queue_log.error, self._address
+            scripts,
+            self.options.tls,
+            self.queue_log.error,
+            self._address,
+            jobs=self._slurm.reading.jobs,
+            user=self.options.user,
         )
         return found
 
@@ -179,7 +186,7 @@ class Poller:
             module = await import_in_background("dasktop.collectors.dask.collector")
             self._dask = module.DaskCollector(
                 self._address,
-                tls=self.options.tls,
+                tls=await self.certificates(),
                 probe=self.options.probe,
                 timeout_seconds=self.options.dask_timeout_seconds,
             )
@@ -191,6 +198,42 @@ class Poller:
         elif self._dask_reading:
             self._let_go |= let_go(self._dask_reading, reading)
         self._dask_reading = reading
+
+    async def certificates(self) -> TlsFiles:
+        """Return the certificates for the scheduler that is polled: those given, or those that its jobs name.
+
+        Scripts of another user's jobs (``--user``) don't count: their author decides what they name.
+        """
+        given = self.options.tls
+        if not self._looks_for_certificates:
+            return given
+        scripts = self._slurm.reading.scripts
+        if not any(map(self._is_scheduler_of, scripts)):
+            with contextlib.suppress(SourceError):  # it stands in the source's log, and what was given may do
+                if not self.queue_log.has_answered:
+                    await self.poll_queue()
+                scripts = await self._slurm.read_scripts()
+                await self._read_scheduler_files(scripts)
+        for script in filter(self._is_scheduler_of, scripts):
+            found = await asyncio.to_thread(certificates_of, script)
+            if found != TlsFiles():
+                return completed_tls(given, found)
+        return given
+
+    @property
+    def _looks_for_certificates(self) -> bool:
+        """Whether the scheduler speaks TLS, and not all that is needed for it was given."""
+        given = self.options.tls
+        is_given = bool(given.ca_file and given.cert and given.key)
+        is_own = self.options.user is None or self.options.user == own_name()
+        return self.options.slurm and is_own and not is_given and (self._address or "").startswith("tls://")
+
+    def _is_scheduler_of(self, script: JobScript) -> bool:
+        """Whether a script means the scheduler that is polled. A host may have several names: the port tells."""
+        names = self._names_of_scheduler()
+        port = (self._address or "").rpartition(":")[2]
+        means = {address.rpartition(":")[2] for address in script.scheduler_addresses if address.startswith("tls://")}
+        return port in means or not names.isdisjoint(script.scheduler_files)
 
     async def poll_queue(self) -> None:
         """Read the user's SLURM jobs once.
@@ -262,6 +305,10 @@ class Poller:
         NoSchedulerError
             The scheduler has never answered.
         """
+        if self._looks_for_certificates:  # scripts name them
+            with contextlib.suppress(SourceError):  # it stands in the source's log
+                await self.poll_queue()
+                await self._slurm.read_scripts()
         slurm, dask = await asyncio.gather(self._poll_slurm_first(), self.poll_dask(), return_exceptions=True)
         for outcome in (slurm, dask):
             if outcome is not None and not isinstance(outcome, SourceError):

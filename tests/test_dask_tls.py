@@ -6,16 +6,22 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dask.config
 import pytest
 from distributed import Scheduler, Security, Worker
+from msgspec.structs import replace
 
 from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.dask.comm import encode
 from dasktop.collectors.dask.connection import in_words
+from dasktop.collectors.discover import discover
 from dasktop.collectors.errors import NoSchedulerError
-from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.options import Options, TlsFiles
+from dasktop.collectors.poller import Poller
+from dasktop.collectors.readings import JobScript
 
 TIMEOUT_SECONDS = 8.0
 HANGS_SECONDS = 40.0
@@ -96,6 +102,36 @@ async def test_reads_with_certificates_from_dasks_configuration(scheduler: Sched
     with dask.config.set({"distributed.comm.tls": {**dask.config.get("distributed.comm.tls"), **client}}):
         assert (await check(scheduler.address, None, TIMEOUT_SECONDS)).scheduler_id == scheduler.id
         assert (await check(scheduler.address, TlsFiles(), TIMEOUT_SECONDS)).scheduler_id == scheduler.id
+
+
+async def test_found_and_attached_with_the_certificates_that_the_jobs_script_names(
+    scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))
+    script = JobScript(
+        job_id="7",
+        scheduler_addresses=(scheduler.address,),
+        starts_workers=True,
+        tls_ca_file=ours.ca_file,
+        tls_cert=ours.cert,
+        tls_key=ours.key,
+    )
+    (found,) = await discover([script], TlsFiles())
+    assert (found.address, found.scheduler_id) == (scheduler.address, scheduler.id)
+    with pytest.raises(NoSchedulerError):  # those that were given win
+        await discover([script], theirs)
+
+    def poller(**options: Any) -> Poller:
+        made = Poller(Options(**options), environment={})
+        made._slurm.close()
+        made._slurm = SimpleNamespace(reading=SimpleNamespace(scripts=(script,)))  # type: ignore[assignment]
+        made.attach_to(scheduler.address)
+        return made
+
+    assert await poller().certificates() == ours
+    assert await poller(tls=theirs).certificates() == theirs
+    assert await poller(tls=TlsFiles(ca_file="x")).certificates() == replace(ours, ca_file="x")
+    assert await poller(user="alice").certificates() == TlsFiles()
 
 
 async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:

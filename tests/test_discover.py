@@ -1,10 +1,12 @@
 """Finding schedulers without being told, and what is said when there is none."""
 
+import asyncio
 import errno
 import json
 import os
 import subprocess
 import sys
+from ipaddress import ip_address
 
 import dask
 import pytest
@@ -13,11 +15,13 @@ from msgspec.structs import replace
 from psutil import _pslinux
 
 from dasktop.collectors import discover as discovery
+from dasktop.collectors import own_addresses
 from dasktop.collectors.discover import Lead, discover, leads_from_processes, leads_from_scripts
 from dasktop.collectors.errors import NoSchedulerError
-from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.options import TlsFiles, completed_tls
+from dasktop.collectors.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
 from dasktop.collectors.program import program_words
-from dasktop.collectors.readings import JobScript
+from dasktop.collectors.readings import JobScript, QueuedJob
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -137,7 +141,116 @@ def test_each_address_is_checked_once():
 
 
 def test_scripts_that_name_no_scheduler_lead_nowhere():
-    assert list(leads_from_scripts([script()])) == []
+    assert list(leads_from_scripts([script()], OwnAddresses([]))) == []
+
+
+@pytest.fixture
+async def callers():
+    """A port at which somebody listens, and who has called there."""
+    called = []
+
+    def note(_, writer):
+        called.append(writer)
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as server:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", called
+
+
+@pytest.mark.usefixtures("no_processes")
+class TestWhoIsDialled:
+    async def test_no_port_of_somebody_else_on_this_host(self, callers, monkeypatch):
+        address, called = callers
+        monkeypatch.setattr(own_addresses, "own_listeners", frozenset)
+        running = [QueuedJob(job_id="7", state="RUNNING", nodes=("n1",))]
+        with pytest.raises(
+            NoSchedulerError, match=f"script of job 7 names {address}, where no process of yours listens"
+        ):
+            await discover([script(addresses=[address])], TlsFiles(), jobs=running)
+        assert called == []
+
+    async def test_a_port_of_ones_own_on_this_host(self, callers):
+        address, called = callers
+        with pytest.raises(NoSchedulerError, match="script of job 7 names"):
+            await discover([script(addresses=[address])], TlsFiles())
+        assert called
+
+    async def test_nobody_whom_another_users_script_names(self, callers, tmp_path):
+        address, called = callers
+        file = tmp_path / "s.json"
+        file.write_text(json.dumps({"address": address}))
+        with pytest.raises(NoSchedulerError, match=f"{address}, which is not asked unless you name it: .* alice's"):
+            await discover([script(addresses=[address], files=[file])], TlsFiles(), user="alice")
+        assert called == []
+
+    async def test_nobody_whom_a_file_names_that_everybody_may_write(self, callers, tmp_path):
+        address, called = callers
+        file = tmp_path / "s.json"
+        file.write_text(json.dumps({"address": address}))
+        file.chmod(0o666)
+        with pytest.raises(NoSchedulerError, match="it is not yours alone"):
+            await discover([script(files=[file])], TlsFiles())
+        assert called == []
+
+    def test_another_host_while_a_job_speaks_to_it(self, monkeypatch):
+        ips = {"login1": "192.0.2.1", "n1": "192.0.2.7", "n2": "192.0.2.8"}
+        monkeypatch.setattr(own_addresses, "_resolve", lambda host: frozenset({ip_address(ips.get(host, host))}))
+        own = OwnAddresses(
+            [QueuedJob(job_id="7", state="RUNNING", nodes=("n1.example",)), QueuedJob(job_id="8", state="PENDING")]
+        )
+        for address in ("tcp://login1:8786", "tcp://n1:1", "tcp://192.0.2.7:1"):
+            assert own.doubt(address, script("7")) == ""
+        assert own.doubt("tcp://n1:1", script("8")) == own.doubt("tcp://192.0.2.7:1", script("8")) == ""
+        for address in ("tcp://login1:8786", "tcp://n2:1"):
+            assert "no running job of yours speaks to it" in own.doubt(address, script("8"))
+
+
+def test_whose_a_listening_port_is():
+    """From /proc/net/tcp and tcp6 of Linux 6.1."""
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    rest = "00000000:00000000 00:00000000 00000000"
+    lines = [
+        f"   0: 0100007F:2252 00000000:0000 0A {rest}  1000        0 1 1 0 100 0 0 10 0",
+        f"   1: 00000000:0016 00000000:0000 0A {rest}     0        0 2 1 0 100 0 0 10 0",
+        f"   2: 0100007F:2252 0100007F:1234 01 {rest}  1000        0 3 1 0 20 4 30 10 -1",
+        f"   3: 0000000000000000FFFF00000102000A:2253 {'0' * 32}:0000 0A {rest}  1000        0 4 1 0 100 0 0 10 0",
+        f"   4: {'0' * 32}:2254 {'0' * 32}:0000 0A {rest}  1000        0 5 1 0 100 0 0 10 0",
+        "odd",
+    ]
+    assert set(parse_sockets(head + "\n".join(lines), 1000)) == {
+        Listener(ip_address("127.0.0.1"), 8786),
+        Listener(ip_address("10.0.2.1"), 8787),
+        Listener(ip_address("::"), 8788),
+    }
+
+
+def test_own_ports_are_seen(scheduler):
+    assert int(scheduler.address.rpartition(":")[2]) in {listener.port for listener in own_listeners()}
+
+
+def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
+    files = TlsFiles(ca_file="a", cert="b", key="c")
+    scripts = [Lead(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
+    processes = [Lead(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
+    found = discovery._as_scripts_say(processes, scripts)
+    assert [(lead.address, lead.tls) for lead in found] == [
+        ("tls://127.0.0.1:5", files),
+        ("tcp://127.0.0.1:6", TlsFiles()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "files"),
+    [
+        ({}, ("a", "b", "c")),
+        ({"ca_file": "x"}, ("x", "b", "c")),
+        ({"cert": "x", "key": "y"}, ("a", "x", "y")),
+        ({"cert": "x"}, ("a", "x", None)),
+    ],
+)
+def test_certificates_that_were_given_win(given, files):
+    found = completed_tls(TlsFiles(**given), TlsFiles(ca_file="a", cert="b", key="c"))
+    assert (found.ca_file, found.cert, found.key) == files
 
 
 HOLDS_A_CLUSTER = """

@@ -14,7 +14,7 @@ from dasktop.collectors.dask.plain import mapping, word
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import Job, Snapshot
-from dasktop.collectors.options import Options
+from dasktop.collectors.options import Options, TlsFiles
 from dasktop.collectors.poller import Poller
 from dasktop.collectors.scaling.action_log import ActionLog
 from dasktop.collectors.scaling.hold import Hold, RefusedError
@@ -80,9 +80,8 @@ async def carry_out(
     log = ActionLog(environment, who, plan, address)
     log.begun()
     deed = _Deed(plan, address, options, report, environment, user)
-    hold = Hold(address, options.tls)
     try:
-        outcome = await deed.under(hold, who)
+        outcome = await deed.under(Hold(address, await deed.certificates()), who)
     except asyncio.CancelledError:
         log.interrupted()
         raise
@@ -120,6 +119,10 @@ class _Deed:
         self._submitted: list[str] = []
         self._released: list[str] = []
         self._remarks: list[str] = []
+
+    async def certificates(self) -> TlsFiles:
+        """Return what is needed to speak to the scheduler."""
+        return await self._poller.certificates()
 
     async def close(self) -> None:
         """Let no command run on, and hang up."""

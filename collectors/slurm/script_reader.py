@@ -70,24 +70,23 @@ class ScriptReader:
         # Scripts of arrays that may say something else in each element, and what they say there.
         self._of_arrays: dict[str, _ArrayScript] = {}
         self._of_elements: dict[str, JobScript | None] = {}
-        self._under_way: set[str] = set()
+        self._reading = asyncio.Lock()
         self._failures: Counter[str] = Counter()
         self._homes: dict[str, str | None] = {}
 
     async def read(self, jobs: Iterable[QueuedJob], first: Collection[str] = ()) -> None:
         """Read the scripts of these jobs that were not read yet; those whose ids are in `first` before the others."""
+        async with self._reading:  # who asks meanwhile waits for what is being read
+            await self._read_due(tuple(jobs), first)
+
+    async def _read_due(self, jobs: tuple[QueuedJob, ...], first: Collection[str]) -> None:
         if self._log.is_off or not self._pause.is_over:
             return
-        jobs = tuple(jobs)
         due = self._due(jobs, first)
         if due:
-            self._under_way.update(due)
             queued = {script: job for job in reversed(jobs) for script in (_script_of(job), job.job_id)}
-            try:
-                with contextlib.suppress(SourceError), self._log.attempt():
-                    await self._read_all(due, queued)
-            finally:
-                self._under_way.difference_update(due)
+            with contextlib.suppress(SourceError), self._log.attempt():
+                await self._read_all(due, queued)
         await self._read_elements(jobs)
 
     def known(self, jobs: Iterable[QueuedJob]) -> tuple[JobScript, ...]:
@@ -123,7 +122,7 @@ class ScriptReader:
             if job.het_job_id in (None, job.job_id)
         )
         scripts = dict.fromkeys(script for *_, script in ranked)
-        due = [script for script in scripts if script not in self._read and script not in self._under_way]
+        due = [script for script in scripts if script not in self._read]
         return due[:SCRIPTS_A_ROUND]
 
     def _said_of(self, job: QueuedJob) -> JobScript | None:
