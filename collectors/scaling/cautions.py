@@ -91,7 +91,7 @@ def when_adapting(bounds: Adaptive, there: int, left: int, most: int) -> Iterato
         has, them = ("has", "it") if idle == 1 else ("have", "them")
         yield f"{counted(idle, 'job')} {has} nothing to do: the owner gives {them} back at once"
     if there > bounds.minimum:
-        yield f"later too, the owner gives back jobs with nothing to do, down to {bounds.minimum:,}, without asking"
+        yield f"from then on, jobs with nothing to do are given back without asking, down to {bounds.minimum:,}"
     if bounds.maximum is None:
         yield "without an upper bound, the owner may submit as many jobs as there are tasks"
 
