@@ -28,7 +28,9 @@ Question = BatchScript | JobFiles | CallStack
 class OutputFiles(Record, frozen=True, kw_only=True):
     """A job's files, with absolute paths; ``None`` where SLURM tells none, or none that could be opened.
 
-    That a path is told doesn't mean that the file is there (yet, or still), nor that it can be read from this host.
+    Paths are as they are, since only so can they be opened: they may hold control characters, and are to be cleaned
+    before they are shown. That a path is told doesn't mean that the file is there (yet, or still), nor that it can be
+    read from this host.
     """
 
     stdout: str | None

@@ -287,6 +287,38 @@ async def test_output_and_errors(path, tmp_path):
         await log.until(lambda: log.shown[0] == "to the output")
 
 
+async def test_what_holds_something_is_opened(path, tmp_path):
+    """dask logs to stderr, and leaves the output empty."""
+    errors = tmp_path / "errors"
+    path.touch()
+    write(errors, numbered(0, 3))
+    async with log_of(path, errors) as log:
+        await log.until(lambda: "line 2" in log.shown)
+        assert "errors (tab: output)" in log.title[0]
+        await log.press("tab")
+        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+
+
+async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
+    path.touch()
+    errors = tmp_path / "errors"
+    errors.touch()
+    async with log_of(path, errors) as log:
+        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+        await log.until(lambda: "output (tab: errors)" in log.title[0])
+        write(errors, "late\n")
+        write(path, "later\n")
+        await log.until(lambda: "later" in log.shown)
+
+
+async def test_a_path_with_control_characters_is_opened_as_it_is(tmp_path):
+    odd = tmp_path / "a\x1b[2J\tb.out"
+    write(odd, numbered(0, 3))
+    async with log_of(odd) as log:
+        await log.until(lambda: "line 2" in log.shown)
+        assert log.title[1].endswith("a [2J b.out")
+
+
 async def test_a_failed_job_opens_at_its_last_traceback(path, tmp_path):
     write(path, "output\n")
     errors = tmp_path / "slurm.err"

@@ -38,7 +38,7 @@ class TestOutputFiles:
         ("path", "shown"),
         [
             ("/a/slurm-3_4294967294.out", None),
-            ("/a/\x1b[2J", None),
+            ("/a/\x1b[2J\t", "/a/\x1b[2J\t"),
             ("relative", None),
             ("", None),
             ("/a/%5J-%t-100%", "/a/00007-0-100%"),

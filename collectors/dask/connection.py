@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import ssl
+from pathlib import Path
 from typing import Any
 
 import dask.config
@@ -147,7 +148,7 @@ def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None
 
 def _is_readable(file: str) -> bool:
     """Return whether it is a file that can be read, or the text of one, which dask's configuration may hold as well."""
-    return "\n" in file or os.access(file, os.R_OK)
+    return "\n" in file or (os.access(file, os.R_OK) and Path(file).is_file())
 
 
 async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:

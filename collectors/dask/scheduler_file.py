@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.regular_file import open_regular
 from dasktop.collectors.text import clean, clean_or_none
 
 _LARGEST_BYTES = 64 * 1024 * 1024
@@ -28,7 +29,7 @@ def address_from_scheduler_file(path: str | Path) -> str:
     """
     shown = clean(str(path))
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_LARGEST_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)

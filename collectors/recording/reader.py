@@ -1,12 +1,10 @@
 """Reads a recording: an index of all its snapshots, and any of them at once; of a damaged file, what is good."""
 
-import stat
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import ceil
-from pathlib import Path
 from typing import NamedTuple
 
 from dasktop.collectors.errors import RecordingError
@@ -16,6 +14,7 @@ from dasktop.collectors.recording.lines import RECORDING_VERSION, Glance, LineEr
 from dasktop.collectors.recording.position import Mark
 from dasktop.collectors.recording.records import Fields, Held, Whole
 from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
+from dasktop.collectors.regular_file import open_regular
 from dasktop.collectors.text import clean
 
 _LINES_OF_A_STRANGER = 200
@@ -65,10 +64,7 @@ class Recording:
         self._base: tuple[Place, Whole] | None = None
         self._is_ours = False
         try:
-            kind = Path(path).stat().st_mode
-            if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a pipe might wait for ever, and has no way back
-                raise RecordingError(clean(f"{path} can't be read: it is no plain file"))
-            self._file = Path(path).open("rb")  # noqa: SIM115 - closed by `close`
+            self._file = open_regular(path)
             self._file.seek(0)
         except OSError as error:
             raise self._unreadable(error) from None

@@ -37,11 +37,12 @@ def parse_work_dir(text: str) -> str | None:
     """Read from scontrol's answer which folder a job, or all elements of an array, works in."""
     # The last: a name with a line end could pretend to be one, and it stands first.
     found = re.findall(r"^   WorkDir=(.*)$", text, re.MULTILINE)
-    return _path(found[-1], "", "", has_patterns=False) if found else None
+    path = _path(found[-1], "", "", has_patterns=False) if found else None
+    return path if path is None or clean(path) == path else None
 
 
 def _path(text: str, job_id: str, host: str, *, has_patterns: bool = True) -> str | None:
-    """Return a path that can be opened.
+    """Return a path that can be opened, as it is: who shows it has to clean it.
 
     scontrol 22.05 has filled in ``%A %a %j %u %x`` already, but not ``%J``, which dask-jobqueue uses for its
     ``log_directory``, nor ``%N %n %t``. Of a batch script they are the job, its first node, and 0.
@@ -52,4 +53,4 @@ def _path(text: str, job_id: str, host: str, *, has_patterns: bool = True) -> st
             lambda match: (host or match[0]) if match[2] == "N" else known[match[2]].zfill(int(match[1] or 0)), text
         )
     is_open = _NO_TASK in text or re.search(r"%N", text)
-    return text if text.startswith("/") and clean(text) == text and not is_open else None
+    return text if text.startswith("/") and "\0" not in text and not is_open else None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dasktop.collectors.folders import user_folder
+from dasktop.collectors.regular_file import open_regular
 from dasktop.collectors.text import clean
 from dasktop.tui.config.config import FILE_NAME, Config, config_from
 
@@ -32,7 +33,8 @@ def load(path: Path) -> Config:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = path.read_bytes().decode()
+    with open_regular(path) as file:
+        text = file.read().decode()
     import tomllib  # only who has a file pays for it
 
     return tomllib.loads(text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dasktop.collectors.folders import make_private
+from dasktop.collectors.regular_file import open_regular
 from dasktop.collectors.text import clean
 from dasktop.tui.config.setting import Setting
 
@@ -25,7 +26,7 @@ def remember(path: Path, values: Mapping[Setting[Any], Any]) -> str | None:
         return None
     file = Path(os.path.realpath(path))  # the file itself, where a link leads to it
     try:
-        old = file.read_bytes().decode() if file.exists() else _NEW_FILE
+        old = _content(file) if file.exists() else _NEW_FILE
         new = _rewritten(old, values)
         if new != old:
             _replace(file, new.encode())
@@ -34,6 +35,11 @@ def remember(path: Path, values: Mapping[Setting[Any], Any]) -> str | None:
     except ValueError as error:
         return clean(f"what you changed of the view is not remembered: {path} was changed meanwhile: {error}")
     return None
+
+
+def _content(file: Path) -> str:
+    with open_regular(file) as opened:
+        return opened.read().decode()
 
 
 def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:

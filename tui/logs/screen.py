@@ -12,6 +12,7 @@ from dasktop.collectors.logs.model import LogEvent, LogPart, LogWish, Page, Rest
 from dasktop.collectors.lookups import JobFiles
 from dasktop.collectors.model import Job
 from dasktop.collectors.patterns import compiled, remark
+from dasktop.collectors.text import clean
 from dasktop.tui import figures
 from dasktop.tui.activity import Activity
 from dasktop.tui.keys import help_rows
@@ -62,6 +63,7 @@ class LogScreen(ModalScreen[None]):
         self._look_ups = look_ups
         self._files: list[tuple[str, str]] = []
         self._at_file = 0
+        self._to_try: list[int] = []
         self._held = LogWindow()
         self._is_following = False
         self._seeks_fault = False
@@ -104,7 +106,7 @@ class LogScreen(ModalScreen[None]):
         self._wish(None)
 
     def on_answered(self, message: Answered) -> None:
-        """Open the file or, of a job that failed, the one for errors."""
+        """Open the first file that holds something: of a job that failed, the one for errors before that for output."""
         answer = message.answer
         self._files = files_of(answer.files)
         if not self._files:
@@ -113,7 +115,10 @@ class LogScreen(ModalScreen[None]):
             )
             return
         self._seeks_fault = has_failed(self._job)
-        self._open(len(self._files) - 1 if self._seeks_fault else 0)
+        order = list(range(len(self._files)))
+        first, *others = reversed(order) if self._seeks_fault else order
+        self._to_try = [*others, first] if others else []  # where none holds anything, the first is shown after all
+        self._open(first)
         self.refresh_bindings()
 
     def _open(self, at_file: int) -> None:
@@ -141,6 +146,11 @@ class LogScreen(ModalScreen[None]):
 
     def _take_part(self, part: LogPart) -> None:
         awaited, self._awaited = self._awaited, None
+        if self._to_try:
+            if not part.size_bytes:
+                self._open(self._to_try.pop(0))
+                return
+            self._to_try = []
         if part.problem is not None:
             self._has_problem = True
             self._searching = self._found_part = None
@@ -215,6 +225,7 @@ class LogScreen(ModalScreen[None]):
             name += f" {self._job.name}"
         if self._files:
             kind, path = self._files[self._at_file]
+            path = clean(path)
             name += f" · {kind}"
             name += "".join(f" (tab: {other})" for other, _ in self._files if other != kind)
         self._log_title.tell(name, path, self._state_words())
@@ -267,6 +278,7 @@ class LogScreen(ModalScreen[None]):
 
     def action_other_file(self) -> None:
         """Show the other file."""
+        self._to_try = []
         self._open((self._at_file + 1) % len(self._files))
 
     def action_copy_path(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from textual.app import App
 
+from dasktop.collectors.text import clean
 from dasktop.tui.activity import Activity
 from dasktop.tui.terminal.text_width import settle
 
@@ -14,4 +15,4 @@ def copy(text: str | None, app: App[Any], activity: Activity) -> None:
         app.bell()
         return
     app.copy_to_clipboard(text)
-    activity.remark(f"copied, if the terminal lets programs do that: {settle(text)}")
+    activity.remark(f"copied, if the terminal lets programs do that: {settle(clean(text))}")

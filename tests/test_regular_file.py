@@ -1,0 +1,55 @@
+"""Files that a user names: a pipe, which nobody may ever write to, is told in one line and not waited for."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.dask.address import parse_address
+from dasktop.collectors.dask.connection import tls_context
+from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.errors import NoSchedulerError, RecordingError
+from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.regular_file import open_regular
+from dasktop.tui.config import file
+from dasktop.tui.config.remember import remember
+from dasktop.tui.config.settings import THEME
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def test_a_pipe_for_a_configuration(pipe: Path) -> None:
+    assert file.load(pipe).faults == (f"{pipe} can't be read: it is a pipe, not a file",)
+    assert "it is a pipe, not a file" in (remember(pipe, {THEME: "dark"}) or "")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        address_from_scheduler_file,
+        lambda path: Recording(str(path)),
+        lambda path: tls_context(parse_address("tls://10.0.0.1:8786"), TlsFiles(ca_file=str(path))),
+    ],
+    ids=["scheduler file", "recording", "certificate"],
+)
+def test_a_pipe_for(read: Callable[[Path], object], pipe: Path) -> None:
+    with pytest.raises((NoSchedulerError, RecordingError), match=r"can't read|can't be read"):
+        read(pipe)
+
+
+def test_a_device_and_a_folder(tmp_path: Path) -> None:
+    for path, words in (("/dev/zero", "it is a device"), (tmp_path, "Is a directory")):
+        with pytest.raises(OSError, match=words):
+            open_regular(path)
+
+
+def test_nothing_is_an_empty_file() -> None:
+    with open_regular(os.devnull) as nothing:
+        assert nothing.read() == b""
