@@ -29,6 +29,7 @@ from dasktop.collectors.dask.scheduler_reading import SchedulerReading
 from dasktop.collectors.dask.scheduler_reading import decode as decode_reading
 from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
 from dasktop.collectors.dask.threads import ThreadMeter
+from dasktop.collectors.dask.worker_events import WorkerEvents
 from dasktop.collectors.errors import NoSchedulerError, RecordingError, SourceError
 from dasktop.collectors.logs.lines import Block
 from dasktop.collectors.model import Finding
@@ -36,6 +37,7 @@ from dasktop.collectors.readings import DaskReading, EndedJob, SlurmReading, Wor
 from dasktop.collectors.reconcile import reconcile
 from dasktop.collectors.recording.lines import Lines
 from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.scaling import past_actions
 from dasktop.collectors.slurm import accounting, queue
 from dasktop.collectors.slurm.last_words import last_words
 from dasktop.collectors.slurm.nodelist import expand
@@ -134,7 +136,10 @@ def dask_snapshot(reading: SchedulerReading) -> object:
 
 
 def read_reading(raw: bytes) -> object:
-    return dask_snapshot(decode_reading(mapping(decode(raw))))
+    reading = decode_reading(mapping(decode(raw)))
+    events = WorkerEvents().after(reading, snapshots.TAKEN_AT)
+    # The script is for sbatch, and shown to nobody.
+    return events, dask_snapshot(replace(reading, refused_script=None))
 
 
 def read_identity_answer(raw: bytes) -> object:
@@ -208,7 +213,12 @@ READING = {
         "processes": 1,
         "adaptive": {"minimum": 0, "maximum": 3},
         "job_ids": {"SLURMCluster-0": "7"},
+        "wanted": ["SLURMCluster-0", "SLURMCluster-1"],
+        "not_submitted": ["SLURMCluster-1"],
+        "script": "#!/bin/sh\ndask worker\n",
     },
+    "now": 1_700_000_000.5,
+    "events": [[1_700_000_000.0, "removed", ADDRESS, 1, 2, "unexpected", 3, 4]],
     "workers": [[*(WORKER | {"transfers": [1, 2, 3, 4, 5, 6], "versions": 0}).values()]],
     "versions": [["2026.8.0", "3.11.7.final.0"]],
 }
@@ -297,6 +307,7 @@ def readers(folder: Path) -> list[Reader]:
             (NoSchedulerError,),
             msgspec.json.encode,
         ),
+        Reader("action log", (ACTIONS,), past_actions.parse, specimens=(b'{"a":' + b"[" * 100_000, DAMAGED_ACTIONS)),
         Reader("configuration", (CONFIG,), by_file(read_config, folder / "config.toml")),
         Reader(
             "recording",
@@ -325,6 +336,11 @@ def readers(folder: Path) -> list[Reader]:
     ]
 
 
+ACTIONS = (
+    b'{"at":"2025-11-22T12:00:00Z","event":"begun","action":"0a1b","who":"ada@n1, process 7","scheduler":"tcp://a:1",'
+    b'"scheduler_id":"Scheduler-1","target":"2 jobs","submit":0,"release":["7","8"],"replace":[],"adapt":null}\n'
+)
+DAMAGED_ACTIONS = ACTIONS.replace(b"Scheduler-1", b"Scheduler\\u001b[31m") + ACTIONS.replace(b"ada", b"\xff")
 SCRIPT = b"""#!/bin/bash
 #SBATCH -n 4
 cd $SLURM_SUBMIT_DIR && export ADDR=${HOST:-node01}:8786 S="$HOME/.dask/s-$SLURM_JOB_ID.json"

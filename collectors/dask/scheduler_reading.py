@@ -14,6 +14,9 @@ from dasktop.collectors.readings import SlurmPlace
 _LATE_INTERVALS = 1.5
 
 
+_LONGEST_SCRIPT = 64 << 10
+
+
 class Event(Record, frozen=True, kw_only=True):
     """What became of a worker, by the scheduler's clock and the worker's address; see `shipped_scheduler`."""
 
@@ -200,7 +203,8 @@ def _names(told: object) -> tuple[str, ...]:
 
 def _script(told: object) -> str | None:
     """Return a script as it is, line ends and all: it is handed to sbatch, and shown to nobody."""
-    return told if isinstance(told, str) and told.startswith("#!") else None
+    is_script = isinstance(told, str) and told.startswith("#!") and len(told) <= _LONGEST_SCRIPT
+    return str(told) if is_script else None
 
 
 def _adaptive(answer: object) -> Adaptive | None:

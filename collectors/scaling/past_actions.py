@@ -68,10 +68,16 @@ def parse(text: bytes) -> tuple[Action, ...]:
     for line in text.split(b"\n"):
         try:
             action = msgspec.json.decode(line, type=Action)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
         found[action.action] = msgspec.structs.replace(
-            action, who=clean(action.who), target=clean(action.target), release=tuple(map(clean, action.release))
+            action,
+            action=clean(action.action),
+            event=clean(action.event),
+            who=clean(action.who),
+            scheduler_id=clean(action.scheduler_id),
+            target=clean(action.target),
+            release=tuple(map(clean, action.release)),
         )
     return tuple(found.values())
 
