@@ -1,10 +1,13 @@
 """Expanding node lists: as SLURM does it, in SLURM's order, and bounded."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.slurm.nodelist import MAX_NODES, expand
+from dasktop.collectors.slurm import nodelist
+from dasktop.collectors.slurm.nodelist import MAX_CHARACTERS, MAX_NODES, expand
 
 # What ``scontrol show hostnames`` of 22.05 makes of them.
 AS_SLURM = {
@@ -62,6 +65,33 @@ def test_an_absurd_range_stays_as_it_is():
 def test_many_ranges_together_are_bounded_too():
     names = expand(",".join(f"a[1-{MAX_NODES}]" for _ in range(5)))
     assert len(names) == MAX_NODES + 4
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (",".join(["[0-65535]"] * 200), MAX_NODES),
+        ("[0-65535]" * 200, 0),
+        ("a[" + ",".join(["0-65535"] * 200) + "]", 0),
+        ("a" + "[0-999999999999999999]" * 40_000, 0),
+        ("a" * (MAX_CHARACTERS + 1), 0),
+    ],
+    ids=["items", "brackets", "parts", "numbers", "long"],
+)
+def test_no_more_numbers_are_made_than_names_are_allowed(monkeypatch, text, made):
+    """200 times the largest range, in 1.8 KB, took 3.7 s and 919 MB."""
+    numbers = []
+    monkeypatch.setattr(
+        nodelist, "_numbers", lambda parts, make=nodelist._numbers: numbers.extend(make(parts)) or make(parts)
+    )
+    tracemalloc.start()
+    try:
+        names = nodelist._expand(text)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(numbers) == made
+    assert len(names) <= MAX_NODES + 200
 
 
 def test_control_characters_are_cleaned_away():

@@ -7,24 +7,36 @@ import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from math import prod
 
 from dasktop.collectors.text import clean
 
 MAX_NODES = 65_536
-"""SLURM's own bound for one range (``MAX_RANGE``)."""
+"""SLURM's own bound for one range (``MAX_RANGE``); here for all that a list makes."""
+MAX_CHARACTERS = 1 << 20
+_KEPT_CHARACTERS = 4096
+"""Lists no longer than this are remembered from one poll to the next."""
 
 _NO_NODES = frozenset({"", "(null)", "None", "None assigned", "N/A"})
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def expand(text: str) -> tuple[str, ...]:
     """Return the names of the nodes, in SLURM's order; none for ``None assigned`` and the like."""
+    return _expand_and_keep(text) if len(text) <= _KEPT_CHARACTERS else _expand(text)
+
+
+@lru_cache(maxsize=256)
+def _expand_and_keep(text: str) -> tuple[str, ...]:
+    return _expand(text)
+
+
+def _expand(text: str) -> tuple[str, ...]:
     text = text.strip()
     if text in _NO_NODES:
         return ()
+    if len(text) > MAX_CHARACTERS:
+        return (clean(text),)
     names: list[str] = []
     for item in _items(text):
         names += _expand_item(item, MAX_NODES - len(names)) or [item]
@@ -48,9 +60,14 @@ def _expand_item(item: str, room: int) -> list[str] | None:
     literals, brackets = literals_and_ranges[::2], literals_and_ranges[1::2]
     if any("[" in literal or "]" in literal for literal in literals):
         return None
-    ranges = [_ranges(bracket) for bracket in brackets]
-    if any(not numbers for numbers in ranges) or prod(len(numbers) for numbers in ranges) > max(room, 1):
-        return None
+    # How many names it makes is counted before any is made.
+    parts, size = [], 1
+    for bracket in brackets:
+        parts.append(_parts(bracket))
+        size *= sum(last - first + 1 for first, last, _ in parts[-1])
+        if not 0 < size <= max(room, 1):
+            return None
+    ranges = [_numbers(bracket) for bracket in parts]
     if not ranges:
         return [item]
     # SLURM's own order (seen with 22.05): the last bracket runs fastest, then the first, the second, …
@@ -63,15 +80,17 @@ def _expand_item(item: str, room: int) -> list[str] | None:
     return names
 
 
-def _ranges(bracket: str) -> list[str]:
-    """Return the numbers of ``0099,0156-0157``, as wide as each range's first; none at all if one part is malformed."""
-    numbers: list[str] = []
+def _parts(bracket: str) -> list[tuple[int, int, int]]:
+    """Return first, last and width of each part of ``0099,0156-0157``; none at all if one is malformed."""
+    parts = []
     for part in bracket.split(","):
         match = _RANGE.fullmatch(part)
-        if match is None:
+        if match is None or int(match[2] or match[1]) < int(match[1]):
             return []
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last - first >= MAX_NODES - len(numbers):
-            return []
-        numbers += [str(number).zfill(len(match[1])) for number in range(first, last + 1)]
-    return numbers
+        parts.append((int(match[1]), int(match[2] or match[1]), len(match[1])))
+    return parts
+
+
+def _numbers(parts: list[tuple[int, int, int]]) -> list[str]:
+    """Return the numbers of a bracket, as wide as each range's first."""
+    return [str(number).zfill(width) for first, last, width in parts for number in range(first, last + 1)]
