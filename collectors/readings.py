@@ -57,6 +57,8 @@ class EndedJob(Record, frozen=True, kw_only=True):
     """Signals that ended its steps: without cgroups a memory kill shows only there."""
     last_words: LastWords = LastWords()
     """What its log says at its end, where that was read."""
+    output_files: tuple[str, ...] = ()
+    """Where its output was to go, as far as SLURM told in time."""
 
 
 class Step(Record, frozen=True, kw_only=True):

@@ -58,7 +58,9 @@ def job_of_nobody(plain, tmp_path):
     """A job of another user, and a worker that says it runs in there."""
     slurm = plain.slurm
     slurm.attempt("sacctmgr", "--immediate", "add", "user", "nobody", "account=lab", "defaultaccount=lab")
-    job_id = slurm.submit("sleep 300", "--uid=nobody", "--chdir=/", "--output=/dev/null", "--mem=100")
+    # As that user, since newer versions refuse sbatch's --uid (seen with 24.11).
+    command = ["sbatch", "--parsable", "--chdir=/", "--output=/dev/null", "--mem=100", "--wrap=sleep 300"]
+    job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user="nobody", text=True).strip()
     slurm.wait_for(job_id, "RUNNING")
     command = [sys.executable, "-m", "dask", "worker", plain.address, "--no-nanny", "--no-dashboard"]
     environment = plain.environment | {"SLURM_JOB_ID": job_id, "SLURM_PROCID": "0"}

@@ -30,7 +30,7 @@ class FakeSlurm(FakePrograms):
         self.program(
             "squeue",
             f"""if [ "$4" = -O ]; then exec {CAT} '{resources}'; fi
-            mark=${{5%%\\%A*}}
+            mark=${{4%%\\%A*}}
             while IFS= read -r line; do printf '%s%s%s\\n' "$mark" "$line" "$mark"; done < '{queue}'""",
         )
         self.program("sacct", f"separator=${{3#--delimiter=}}; exec {SED} \"s/|/$separator/g\" '{accounted}'")
@@ -111,8 +111,8 @@ async def test_whose_jobs(slurm):
     await collector(slurm, user="-o x; id").read_queue()
     await collector(slurm, user=None).read_queue()
     first, second = slurm.calls("squeue")
-    assert first.startswith("-h -u -o x; id -o ")
-    assert second.startswith(f"-h -u {getpass.getuser()} -o ")
+    assert first.startswith("-u -o x; id -o ")
+    assert second.startswith(f"-u {getpass.getuser()} -o ")
 
 
 async def test_the_sources_in_their_order(slurm):

@@ -10,7 +10,7 @@ import pytest
 
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.slurm import commands as commands_module
-from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.commands import Commands, Printed
 from dasktop.collectors.slurm.environment import for_commands
 from tests.fake_programs import CAT, SLEEP, YES, FakePrograms
 from tests.waiting import PATIENCE_SECONDS, until
@@ -57,6 +57,34 @@ async def test_what_a_program_prints(fake):
     fake.prints("squeue", "one\ntwö \x1f\n", complaint="squeue: warning: x\n", status=3)
     printed = await commands(fake).run("squeue", "-h")
     assert (printed.text, printed.complaints, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "complaint"),
+    [
+        ("", ["Welcome to Big Iron", "squeue: error: Invalid user: x"], "squeue: error: Invalid user: x"),
+        ("", ["squeue: warning: x", "squeue: error: y", "squeue: fatal: z"], "squeue: fatal: z"),
+        ("", ["Last failed login: Mon", "allocation failure: no such node"], "allocation failure: no such node"),
+        ("", ["sbatch: Job 16 is late", "Hello", "Requested node is not allowed"], "Requested node is not allowed"),
+        ("", ["Welcome", "Slurm accounting storage is disabled"], "Slurm accounting storage is disabled"),
+        ("", ["Welcome", "oops"], "oops"),
+        ("Hello\nslurm_load_jobs error: no\n", ["Welcome"], "slurm_load_jobs error: no"),
+        ("", ["squeue: warning: x"], "squeue: warning: x"),
+        ("", [], "squeue ended with status 1 and said nothing"),
+    ],
+)
+def test_the_error_is_told_from_what_stands_around_it(text, lines, complaint):
+    assert Printed("squeue", text, tuple(lines), 1).complaint == complaint
+
+
+def test_greetings_and_warnings_are_no_errors():
+    lines = (
+        "Last failed login: Mon",
+        "squeue: warning: error: x",
+        "squeue: error: y",
+        "job script retrieval failed: z",
+    )
+    assert Printed("squeue", "", lines, 0).errors == lines[2:]
 
 
 async def test_what_is_not_utf8_is_replaced(fake):
@@ -274,5 +302,5 @@ def test_the_environment_keeps_the_way_and_drops_what_changes_output():
         "SLURM_TIME_FORMAT": "%s",
         "SLURM_BITSTR_LEN": "0",  # arrays whole
         "LC_ALL": "C",
-        "TZ": "UTC",
+        "TZ": "Europe/Zurich",
     }

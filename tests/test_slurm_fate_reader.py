@@ -223,10 +223,23 @@ async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
 
 
 async def test_rubbish_is_a_failure(clock):
-    reader, _, source = new_reader(clock, lambda: "rubbish\n")
+    reader, _, source = new_reader(clock, lambda: "job 7 is rubbish\n")
     await reader.read({"7"}, {}, {})
     assert source.source().state == "error"
     assert reader.ended == ()
+
+
+async def test_a_greeting_without_rows_is_no_failure(clock):
+    reader, _, source = new_reader(clock, lambda: "Welcome to Big Iron\n")
+    await reader.read({"7"}, {}, {})
+    assert source.source().state == "ok"
+
+
+async def test_accounting_that_is_off_behind_a_greeting_is_off(clock):
+    off = complains("sacct", "Welcome to Big Iron", "Slurm accounting storage is disabled")
+    reader, _, source = new_reader(clock, lambda: off)
+    await reader.read({"7"}, {}, {})
+    assert (source.source().state, source.source().error) == ("off", "Slurm accounting storage is disabled")
 
 
 def row(job_id, state, name):

@@ -239,5 +239,5 @@ async def test_what_hangs_is_left_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(last_words_reader, "FILE_SECONDS", 0.05)
     reader, _ = reader_of(lambda *command: shown("/a/err"))
     await reader.read([end()])
-    assert reader.completed([end()]) == (end(),)
+    assert [done.last_words for done in reader.completed([end()])] == [LastWords()]
     released.set()

@@ -162,11 +162,31 @@ def test_an_empty_queue():
     assert queue.parse_queue("\n", MARK).jobs == ()
 
 
-@pytest.mark.parametrize("strange", ["what is this?\n", MARK + "7\x1f8" + MARK + "\n", entry(job_id="../etc")])
+@pytest.mark.parametrize("strange", [MARK + "7\x1f8" + MARK + "\n", entry(job_id="../etc")])
 def test_what_does_not_fit_is_counted(strange):
     found = queue.parse_queue(entry() + strange, MARK)
     assert [job.job_id for job in found.jobs] == ["7"]
     assert found.not_understood == 1
+
+
+HEADER = MARK + "\x1f".join(["JOBID", "JOBID", "ARRAY_JOB_ID", *VALUES][: len(VALUES)]) + MARK + "\n"
+BANNER = "*****\nWelcome to Big Iron. 7 jobs were lost last night.\n*****\n"
+
+
+@pytest.mark.parametrize("text", [HEADER, BANNER + HEADER, HEADER + BANNER, "CLUSTER: a\n" + HEADER])
+def test_an_empty_queue_behind_a_banner_is_empty(text):
+    assert queue.parse_queue(text, MARK) == queue.Queue(jobs=())
+
+
+def test_a_banner_around_jobs_is_passed_over():
+    found = queue.parse_queue(BANNER + HEADER + entry() + BANNER + entry(job_id="8") + BANNER, MARK)
+    assert [job.job_id for job in found.jobs] == ["7", "8"]
+    assert found.not_understood == 0
+
+
+def test_a_squeue_that_takes_no_format_is_not_understood():
+    with pytest.raises(SourceError, match="does not understand"):
+        queue.parse_queue("JOBID PARTITION NAME\n7 debug job\n", MARK)
 
 
 def test_nothing_but_rubbish_is_a_failure():

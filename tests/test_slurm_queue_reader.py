@@ -12,7 +12,7 @@ def new_reader(jobs, resources):
     def answer(*command):
         if command[4] == "-O":
             return resources()
-        mark, _, _ = command[5].partition("%A")
+        mark, _, _ = command[-1].partition("%A")
         entries = ("\x1f".join(fields) for fields in jobs())
         return "".join(f"{mark}{entry}{mark}\n" for entry in entries)
 
@@ -70,6 +70,27 @@ async def test_lines_that_are_not_understood_are_to_be_seen():
     assert source.failures_in_a_row == 0
 
 
+async def test_a_greeting_is_no_error_of_an_empty_queue():
+    """A site's login message, on either stream."""
+
+    def answer(*command):
+        mark, _, _ = command[-1].partition("%A")
+        return Printed("squeue", f"Welcome to Big Iron\n{mark}JOBID\x1fJOBID{mark}\n", ("Last failed login: Mon",), 0)
+
+    source = log()
+    assert await QueueReader(Commands(answer), source, "ada").read() == ()
+    assert source.source().error is None
+
+
+async def test_the_error_behind_a_greeting_is_told():
+    refused = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+    answer = Printed("squeue", "Welcome to Big Iron\n", ("Welcome to Big Iron", "squeue: warning: old", refused), 1)
+    source = log()
+    with pytest.raises(SourceError, match="connect failure"):
+        await QueueReader(Commands(lambda *_: answer), source, "ada").read()
+    assert source.source().error == refused
+
+
 async def test_a_complaint_with_status_0_and_no_jobs_is_a_failure():
     """Of an unknown user, 22.05 says so and ends with 0."""
     commands = Commands(lambda *_: complains("squeue", "squeue: error: Invalid user: nobody", status=0))
@@ -84,5 +105,5 @@ async def test_the_mark_is_not_to_be_guessed():
     for _ in range(2):
         reader, commands, _ = new_reader(list, str)
         await reader.read()
-        marks.add(commands.asked[0][5])
+        marks.add(commands.asked[0][-1])
     assert len(marks) == 2

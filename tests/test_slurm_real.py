@@ -121,6 +121,19 @@ async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     assert len(tasks.pids) >= 4
 
 
+async def test_a_job_whose_output_cannot_be_opened(real_slurm, collector):
+    """22.05 does not start it; newer ones run it without its output (seen with 24.11 and 26.05)."""
+    job_id = real_slurm.submit("true", "-o", "/no/such/dir/x.log", "--hold")
+    await collector.read_queue()
+    await collector.output_files(job_id)
+    real_slurm.run("scontrol", "release", job_id)
+    ((state, explanation),) = (await fates(collector, job_id)).values()
+    assert (state, explanation) in [
+        ("FAILED", "SLURM could not open its output file /no/such/dir/x.log"),
+        ("COMPLETED", "completed"),
+    ]
+
+
 async def test_the_batch_step_is_named_as_sstat_names_it(real_slurm, collector):
     """The number in the environment differs between versions."""
     job_id = real_slurm.submit("env; sleep 300")

@@ -1,10 +1,11 @@
 """Fates in plain words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm.last_words import LastWords
@@ -37,6 +38,9 @@ def ended(
         last_words=last_words,
         step_signals=step_signals,
     )
+
+
+OUTPUT = ("/no/such/dir/x.log",)
 
 
 @pytest.mark.parametrize(
@@ -137,3 +141,25 @@ def test_any_end_has_an_explanation(state, exit_code, signal, max_rss_bytes, mem
         step_signals=step_signals,
     )
     assert explain(end).explanation
+
+
+@pytest.mark.parametrize(
+    ("end", "explanation"),
+    [
+        (ended("FAILED", exit_code=None, signal=53), "SLURM could not open its output file"),
+        (
+            replace(ended("FAILED", exit_code=None, signal=53), output_files=OUTPUT),
+            "SLURM could not open its output file /no/such/dir/x.log",
+        ),
+        (ended("FAILED", exit_code=None, signal=52), "SLURM could not run its script"),
+        (ended("FAILED", exit_code=None, signal=54), "the prolog of its node failed"),
+    ],
+)
+def test_what_could_not_be_started_was_killed_by_no_signal(end, explanation):
+    fate = explain(end)
+    assert (fate.explanation, fate.state, fate.exit_code, fate.signal) == (explanation, "FAILED", None, None)
+
+
+def test_a_real_time_signal_later_on_is_one():
+    fate = explain(ended("FAILED", exit_code=None, signal=53, started_at=THEN - timedelta(hours=1)))
+    assert (fate.explanation, fate.signal) == ("killed by signal 53", 53)

@@ -104,6 +104,22 @@ async def test_jobs_without_steps_are_no_failure(clock):
     assert source.source().state == "ok"
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["sstat: error: No steps running for JobId=7"],  # 26.05
+        ["sstat: error: couldn't get steps for JobId=7"],
+        ["sstat: error: no steps running for StepId=7.0"],
+        ["Welcome to Big Iron", "sstat: error: No steps running for job 7"],
+        ["Welcome to Big Iron"],
+    ],
+)
+async def test_no_steps_yet_in_any_versions_words(clock, lines):
+    reader, _, source = new_reader(clock, lambda *_: complains("sstat", *lines, status=0))
+    await reader.read({"7"})
+    assert (source.source().state, source.source().error) == ("ok", None)
+
+
 async def test_another_users_steps_are_not_asked_for_again(clock):
     refused = complains("sstat", "sstat: error: problem getting step_layout: Invalid user id", status=0)
     reader, commands, source = new_reader(clock, lambda *_: refused)
@@ -133,7 +149,7 @@ async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
     assert reader.steps == ()
 
 
-@pytest.mark.parametrize("answer", ["rubbish\n", complains("sstat", status=3)])
+@pytest.mark.parametrize("answer", ["7 is rubbish\n", complains("sstat", status=3)])
 async def test_rubbish_is_a_failure(clock, answer):
     reader, _, source = new_reader(clock, lambda *_: answer)
     await reader.read({"7"})

@@ -1,5 +1,6 @@
 """Reading SLURM's counts, sizes, durations and times; and that no text whatever makes it raise."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -88,7 +89,6 @@ def test_durations(text, expected):
     ("text", "expected"),
     [
         ("1795383875", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
-        ("2026-11-22T21:44:35", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
         ("0", None),
         ("N/A", None),
         ("Unknown", None),
@@ -100,6 +100,30 @@ def test_durations(text, expected):
     ],
 )
 def test_times(text, expected):
+    assert values.moment(text) == expected
+
+
+@pytest.fixture
+def _berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_berlin")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T22:44:35", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
+        ("2026-07-22T23:44:35", datetime(2026, 7, 22, 21, 44, 35, tzinfo=UTC)),
+        ("2026-10-25T02:30:00", None),  # the clocks are put back: it comes twice
+        ("2026-03-29T02:30:00", None),  # and forward: it never comes
+        ("0001-01-01T00:00:00", None),
+    ],
+)
+def test_a_time_without_a_zone_is_local(text, expected):
     assert values.moment(text) == expected
 
 

@@ -67,7 +67,10 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
             alike.setdefault((fate.state, fate.explanation), []).append((job, fate, fate.ended_at))
     for (state, explanation), ends in alike.items():
         name = read_state(state).name or state
+        has_run = all(fate.exit_code is not None or fate.signal is not None for _, fate, _ in ends)
         severity, advice = _SEVERITIES.get(name, "warning"), _ADVICE.get(name)
+        if name == "FAILED" and not has_run:
+            advice = None  # there is no log
         if len(ends) > MOST_ALIKE:
             last, job_id = max((ended_at, job.job_id) for job, _, ended_at in ends)
             yield Suspicion(

@@ -149,8 +149,7 @@ class SlurmActions:
                 return job_id
             raise RefusedError(f"{error}; squeue will tell whether the job was submitted") from error
         if submitted.status != 0:
-            errors = [line for line in submitted.complaints if "error:" in line] or submitted.complaints
-            raise RefusedError(" ".join(errors) or submitted.complaint)
+            raise RefusedError(" ".join(submitted.errors) or submitted.complaint)
         job_id = submitted_id(submitted.text) or await self._submitted_from(file)
         if job_id is None:
             raise RefusedError(

@@ -116,7 +116,7 @@ def parse_shown_job(text: str, job_id: str) -> EndedJob | None:
     nodes = expand(values.get("NodeList", ""))
     started_at = _start(values.get("StartTime", ""), nodes)
     exit_code, signal = _exit(values.get("ExitCode", "")) if started_at else (None, None)
-    granted = resources(values.get("TRES", ""))
+    granted = resources(_tres(values))
     job = QueuedJob(
         job_id=job_id,
         array_job_id=clean_or_none(values.get("ArrayJobId")),
@@ -137,6 +137,15 @@ def parse_shown_job(text: str, job_id: str) -> EndedJob | None:
     )
     ended_at = moment(values.get("EndTime", ""))
     return EndedJob(job=job, exit_code=exit_code, signal=signal, ended_at=ended_at)
+
+
+def _tres(values: Mapping[str, str]) -> str:
+    """Return what a job was granted, else what it asks for.
+
+    Up to 22.05 both are ``TRES``; from 23.02 on they are ``AllocTRES``, ``(null)`` while it waits, and ``ReqTRES``.
+    """
+    told = (values.get(name, "") for name in ("AllocTRES", "ReqTRES", "TRES"))
+    return next((tres for tres in told if "=" in tres), "")
 
 
 def completed_by(ended: EndedJob, seen: QueuedJob | None) -> EndedJob:

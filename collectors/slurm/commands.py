@@ -1,11 +1,15 @@
-"""Runs SLURM's commands, each with a time-out and a bound on what it may print. Knows nothing of what they mean.
+"""Runs SLURM's commands, each with a time-out and a bound on what it may print, and tells their errors from the rest.
 
-Never through a shell, never the same command twice at the same time, and nothing is left running.
+Sites put wrappers and login messages around the commands: a banner, a warning or a hint may stand before, between or
+after what a command itself prints, on either stream. Which lines of its output are a command's own, its reader knows
+by their form; which lines are errors is told here. Never through a shell, never the same command twice at the same
+time, and nothing is left running.
 """
 
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +25,16 @@ MAX_COMPLAINT_BYTES = 64 << 10
 MAX_COMPLAINT_CHARACTERS = 300
 # A killed process is gone at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
 _REAP_SECONDS = 2.0
+# ``squeue: error: x``, ``slurm_load_jobs error: x``, ``job script retrieval failed: x``, ``allocation failure: x``.
+_FATAL = re.compile(r"\bfatal: ")
+_ERROR = re.compile(r"\b(?:error|failed|failure): ")
+# Such as ``Slurm accounting storage is disabled``: an error in a command that fails, else perhaps part of a banner.
+_TROUBLE = re.compile(
+    r"\b(?:invalid|unable|denied|disabled|refused|unknown|cannot|couldn't|no such|not (?:found|allowed))\b",
+    re.IGNORECASE,
+)
+_NO_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
+_MAX_LINES_SEARCHED = 200
 _LOOK_SECONDS = 0.005
 
 
@@ -36,20 +50,45 @@ class Printed:
     status: int
 
     @property
+    def errors(self) -> tuple[str, ...]:
+        """The lines of its standard error that call themselves errors, without banners, warnings and hints."""
+        return tuple(line for line in self.complaints if _is_error(line))
+
+    @property
     def complaint(self) -> str:
-        """What it said went wrong, in its own words: the line that calls itself fatal, else the first."""
-        if self.complaints:
-            fatal = (line for line in self.complaints if "fatal:" in line)
-            return next(fatal, self.complaints[0])[:MAX_COMPLAINT_CHARACTERS]
+        """What it said went wrong, in its own words: the line that calls itself fatal, else the first error.
+
+        Where no line calls itself an error, the first that reads like one, else the last: banners come first.
+        """
+        # Some wrappers put both streams into one.
+        printed = (*self.complaints, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
+        candidates = (
+            *(line for line in self.errors if _FATAL.search(line)),
+            *self.errors,
+            *(line for line in printed if self.status and _is_error(line)),
+            *(line for line in self.complaints if _TROUBLE.search(line) and not _NO_ERROR.search(line)),
+            *(line for line in reversed(self.complaints) if not _NO_ERROR.search(line)),
+            *self.complaints,
+        )
+        if candidates:
+            return candidates[0][:MAX_COMPLAINT_CHARACTERS]
         if self.status < 0:
             return f"{self.program} was killed by signal {-self.status}"
         return f"{self.program} ended with status {self.status} and said nothing"
+
+    def says(self, pattern: re.Pattern[str]) -> bool:
+        """Whether some line of its standard error is such a message."""
+        return any(pattern.search(line) for line in self.complaints)
 
     def checked(self) -> str:
         """Return the text; `SourceError` with the command's own words if it failed."""
         if self.status != 0:
             raise SourceError(self.complaint)
         return self.text
+
+
+def _is_error(line: str) -> bool:
+    return (_FATAL.search(line) or _ERROR.search(line)) is not None and _NO_ERROR.search(line) is None
 
 
 class _Call:

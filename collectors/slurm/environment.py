@@ -16,8 +16,8 @@ KEPT = frozenset(
 
 _SETTINGS = {
     "LC_ALL": "C",
-    # Local times have no zone and are ambiguous for an hour each year.
-    "TZ": "UTC",
+    # Local times have no zone, and are ambiguous for an hour each year. TZ stays as it is: where a wrapper loses this
+    # variable, local times come back, in the zone that we read them in.
     "SLURM_TIME_FORMAT": "%s",
     # Which tasks an array's line stands for: else cut after 64 characters, with ``...`` (squeue's manual, 22.05).
     "SLURM_BITSTR_LEN": "0",

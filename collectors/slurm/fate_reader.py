@@ -26,6 +26,7 @@ from dasktop.collectors.slurm.accounting import (
 )
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.pacing import Clock, Pause, batches, pause_seconds
+from dasktop.collectors.slurm.queue import names_any
 from dasktop.collectors.sources import SourceLog
 
 ATTEMPTS = 8
@@ -180,9 +181,9 @@ class FateReader:
         """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
         printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
         if printed.status != 0:
-            raise (SourceOffError if _OFF.search(printed.complaint) else SourceError)(printed.complaint)
+            raise (SourceOffError if printed.says(_OFF) else SourceError)(printed.complaint)
         told = parse_accounting(printed.text, self._separator, only_ended=last_run)
-        if printed.text.strip() and not told and not last_run:
+        if not told and not last_run and names_any(job_ids, printed.text):
             raise SourceError("sacct printed what dasktop does not understand")
         return told
 
@@ -205,9 +206,7 @@ class FateReader:
                 except SourceError:  # what it would have told stays unknown; slurmctld's trouble shows in the queue
                     return
                 ended = parse_shown_job(printed.text, job_id)
-                self._searches[job_id].was_forgotten = (
-                    ended is None and _FORGOTTEN.search(printed.complaint) is not None
-                )
+                self._searches[job_id].was_forgotten = ended is None and printed.says(_FORGOTTEN)
                 if ended is not None:
                     self._note(ended, seen, is_final=self._log.is_off)
 

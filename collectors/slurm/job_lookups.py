@@ -7,11 +7,11 @@ from dasktop.collectors.lookups import OutputFiles
 from dasktop.collectors.slurm.commands import Commands, Printed
 from dasktop.collectors.slurm.output_files import output_files_command, parse_output_files
 from dasktop.collectors.slurm.queue import is_job_id
-from dasktop.collectors.slurm.scripts import script_command
+from dasktop.collectors.slurm.scripts import batch_script, script_command
 from dasktop.collectors.text import clean_lines
 
-_UNKNOWN_JOB = re.compile(r"Invalid job id")
-_NO_SCRIPT = re.compile(r"Job script not")  # 22.05: "Job script not specified"
+_UNKNOWN_JOB = re.compile(r"invalid job id", re.IGNORECASE)
+_NO_SCRIPT = re.compile(r"job script not", re.IGNORECASE)  # 22.05: "Job script not specified"
 
 
 async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
@@ -23,9 +23,9 @@ async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
         There is none, SLURM doesn't keep it any more, it is another user's, or scontrol failed.
     """
     printed = await commands.run(*script_command(_checked(job_id)))
-    if printed.text.strip():
-        return clean_lines(printed.text)
-    if _NO_SCRIPT.search(printed.complaint) or (printed.status == 0 and not printed.complaints):
+    if (script := batch_script(printed.text)) is not None:
+        return clean_lines(script)
+    if printed.says(_NO_SCRIPT) or (printed.status == 0 and not printed.errors):
         raise SourceError(f"job {job_id} has no script: it was started by srun or salloc")
     raise _failure(printed, job_id)
 
@@ -53,6 +53,6 @@ def _checked(job_id: str) -> str:
 
 
 def _failure(printed: Printed, job_id: str) -> SourceError:
-    if _UNKNOWN_JOB.search(printed.complaint):
+    if printed.says(_UNKNOWN_JOB):
         return SourceError(f"SLURM has forgotten job {job_id}: it keeps an ended job for some minutes only")
     return SourceError(printed.complaint)

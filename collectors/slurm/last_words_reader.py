@@ -64,10 +64,15 @@ class LastWordsReader:
             replace(
                 end,
                 last_words=self._words.get(_run(end), end.last_words),
+                output_files=self._output_files(end.job.job_id),
                 cancelled_by=self._names.get(end.cancelled_by_uid) if end.cancelled_by_uid is not None else None,
             )
             for end in ended
         )
+
+    def _output_files(self, job_id: str) -> tuple[str, ...]:
+        files = self._files.known(job_id)
+        return tuple(dict.fromkeys(path for path in (files.stdout, files.stderr) if path)) if files else ()
 
     async def _last_words(self, end: EndedJob) -> LastWords:
         job_id = end.job.job_id

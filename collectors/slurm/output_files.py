@@ -20,9 +20,10 @@ def parse_output_files(text: str, job_id: str) -> OutputFiles | None:
 
     An array's id shows all its elements. Those that wait have no files yet, and jobs without a script never have any.
     """
-    block = next((block for block in text.split("\n\n") if re.match(rf"JobId={job_id}\s", block.lstrip("\n"))), None)
-    if block is None:
+    begin = re.search(rf"^JobId={job_id}\s", text, re.MULTILINE)
+    if begin is None:
         return None
+    block, _, _ = text[begin.start() :].partition("\n\n")
     # The last of each: a name with a line end could pretend to be one, and it stands first.
     values = dict(re.findall(r"^   (StdOut|StdErr|WorkDir|BatchHost)=(.*)$", block, re.MULTILINE))
     host = values.get("BatchHost", "")

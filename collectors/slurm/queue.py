@@ -4,7 +4,8 @@
 anything, so each job stands between two marks that nobody can know beforehand, with its name last.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.job_state import read_state
@@ -61,7 +62,8 @@ class Queue(Record, frozen=True, kw_only=True):
 
 def queue_command(user: str, mark: str) -> tuple[str, ...]:
     """Return what to run. One user's jobs are a narrow RPC (``--me`` needs 20.02; ``-u`` works everywhere)."""
-    return ("squeue", "-h", "-u", user, "-o", mark + SEPARATOR.join(_LETTERS.values()) + mark)
+    # With its header line: where that stands, squeue has understood the format, however few jobs there are.
+    return ("squeue", "-u", user, "-o", mark + SEPARATOR.join(_LETTERS.values()) + mark)
 
 
 def parse_queue(text: str, mark: str, granted: Mapping[str, Resources] | None = None) -> Queue:
@@ -81,16 +83,13 @@ def parse_queue(text: str, mark: str, granted: Mapping[str, Resources] | None = 
     SourceError
         Something was printed, and none of it was understood.
     """
-    # Between the marks stand, by turns, what lies around the jobs (newlines, ``CLUSTER: x``) and the jobs.
-    parts = text.split(mark)
-    around, entries = parts[::2], parts[1::2]
-    understood = [_job(entry, granted or {}) for entry in entries]
+    # Between the marks stand, by turns, what lies around the jobs (newlines, ``CLUSTER: x``, banners) and the jobs.
+    entries = text.split(mark)[1::2]
+    rows = [entry for entry in entries if not _is_header(entry)]
+    understood = [_job(row, granted or {}) for row in rows]
     jobs = tuple(job for job in understood if job is not None)
-    strange = [
-        line for part in around for line in part.splitlines() if line.strip() and not line.startswith("CLUSTER:")
-    ]
-    not_understood = len(strange) + len(understood) - len(jobs)
-    if not_understood and not jobs:
+    not_understood = len(rows) - len(jobs)
+    if not jobs and (not_understood or (text.strip() and not entries)):
         raise SourceError(f"squeue printed what dasktop does not understand: '{clean(text)[:60]}'")
     return Queue(jobs=jobs, not_understood=not_understood)
 
@@ -130,6 +129,18 @@ def parse_commands(text: str, mark: str) -> list[tuple[str, str]]:
 def is_job_id(text: str) -> bool:
     """Whether this is a raw job id, and so fit to stand in a command."""
     return whole_number(text) is not None
+
+
+def names_any(job_ids: Iterable[str], text: str) -> bool:
+    """Whether a text names one of these jobs (raw ids).
+
+    Rows about them that nobody understands do; a banner around an answer without rows does not.
+    """
+    return not set(job_ids).isdisjoint(re.findall(r"[0-9]+", text))
+
+
+def _is_header(entry: str) -> bool:
+    return entry.startswith(f"JOBID{SEPARATOR}")
 
 
 def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:

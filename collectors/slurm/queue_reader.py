@@ -87,6 +87,6 @@ class QueueReader:
 
 def _parse(printed: Printed, mark: str, granted: dict[str, Resources]) -> Queue:
     text = printed.checked()
-    if not text.strip() and any("error" in line for line in printed.complaints):
+    if mark not in text and printed.errors:
         raise SourceError(printed.complaint)  # of an unknown user, 22.05 only complains, and ends with status 0
     return parse_queue(text, mark, granted)

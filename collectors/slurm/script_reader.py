@@ -21,6 +21,7 @@ from dasktop.collectors.slurm.output_files import output_files_command
 from dasktop.collectors.slurm.pacing import Pause
 from dasktop.collectors.slurm.scripts import (
     ShownJob,
+    batch_script,
     facts_of,
     is_of_each_job,
     needs_shown_job,
@@ -37,8 +38,8 @@ AT_ONCE = 3
 TRIES = 3
 
 # What scontrol says of one job, rather than of its way to slurmctld. ("Job script not specified": started by srun.)
-_ABOUT_ONE_JOB = re.compile(r"Invalid job id|Job script not|No such|not found")
-_NOT_YOURS = re.compile(r"Invalid user id|permission denied", re.IGNORECASE)
+_ABOUT_ONE_JOB = re.compile(r"invalid job id|job script not|no such|not found", re.IGNORECASE)
+_NOT_YOURS = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 class _ArrayScript(NamedTuple):
@@ -175,8 +176,8 @@ class ScriptReader:
 
     async def _script(self, job_id: str, job: QueuedJob) -> JobScript | None:
         printed = await self._commands.run(*script_command(job_id))
-        text = printed.text
-        if text.strip():
+        text = batch_script(printed.text)
+        if text is not None:
             if "dask" not in text.lower():
                 return None
             shown = None
@@ -186,19 +187,19 @@ class ScriptReader:
                 self._of_arrays[job_id] = _ArrayScript(text, shown)
                 return None
             return await asyncio.to_thread(self._parse, job, text, shown)
-        if not printed.complaints and printed.status == 0:
+        if not printed.errors and printed.status == 0:
             return None  # an empty script
-        if _NOT_YOURS.search(printed.complaint) and not self._log.has_answered:
+        if printed.says(_NOT_YOURS) and not self._log.has_answered:
             raise SourceOffError(printed.complaint)
-        if _ABOUT_ONE_JOB.search(printed.complaint) or _NOT_YOURS.search(printed.complaint):
+        if printed.says(_ABOUT_ONE_JOB) or printed.says(_NOT_YOURS):
             return None
         raise SourceError(printed.complaint)
 
     async def _shown_job(self, job_id: str) -> ShownJob | None:
         printed = await self._commands.run(*output_files_command(job_id))
-        if printed.text.strip():
+        if printed.text.strip() and not printed.errors:
             return parse_shown_job(printed.text)
-        if _ABOUT_ONE_JOB.search(printed.complaint):
+        if printed.says(_ABOUT_ONE_JOB):
             return None
         raise SourceError(printed.complaint)
 

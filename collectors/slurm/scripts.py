@@ -38,6 +38,15 @@ def script_command(job_id: str) -> tuple[str, ...]:
     return ("scontrol", "write", "batch_script", job_id, "-")
 
 
+def batch_script(text: str) -> str | None:
+    """Return the script in scontrol's answer, without what a site prints before it; ``None`` if it is empty.
+
+    sbatch takes no script whose first line doesn't begin with ``#!``.
+    """
+    found = re.search(r"^#!", text, re.MULTILINE)
+    return text[found.start() :] if found else text if text.strip() else None
+
+
 def parse_script(job_id: str, text: str, facts: JobFacts | None = None) -> JobScript | None:
     """Return what a script says of dask; ``None`` if it starts no worker and names no scheduler beside "dask"."""
     if "dask" not in text.lower():

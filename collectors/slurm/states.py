@@ -10,6 +10,23 @@ from dasktop.collectors.slurm.values import plain_duration, plain_size, plain_si
 # SLURM's own mark for a memory kill under cgroups, where a signal would stand: ``OUT_OF_MEMORY 0:125``.
 OUT_OF_MEMORY_SIGNAL = 125
 
+_SLURMDS_ERRORS = {
+    4010: "SLURM could not create its folder on the node",
+    4014: "SLURM could not set up its environment",
+    4016: "SLURM could not start it as its user",
+    4019: "SLURM could not start a process on the node",
+    4020: "SLURM could not run its script",
+    4021: "SLURM could not open its output file",
+    4022: "the prolog of its node failed",
+}
+"""Why a node could not start a job at all: slurm_errno.h, the errors of slurmd."""
+_NOT_STARTED = {number & 0x7F: meaning for number, meaning in _SLURMDS_ERRORS.items()}
+"""The same as they stand in ``ExitCode``: slurmd hands its error on as if it were the status that wait(2) gives, whose
+lowest seven bits are a signal. 4021, an output file in a folder that does not exist, is ``0:53`` (22.05). Those numbers
+are real-time signals, which nothing sends to a job in its first moments."""
+_OUTPUT_SIGNAL = 4021 & 0x7F
+_FIRST_MOMENTS_SECONDS = 60
+
 _PLAIN = {
     "BOOT_FAIL": "lost: a node did not boot",
     "COMPLETED": "completed",
@@ -27,7 +44,7 @@ def explain(ended: EndedJob) -> Fate:
     return Fate(
         state="OUT_OF_MEMORY" if out_of_memory else ended.job.state or "UNKNOWN",
         exit_code=ended.exit_code,
-        signal=None if ended.signal == OUT_OF_MEMORY_SIGNAL else ended.signal,
+        signal=None if ended.signal == OUT_OF_MEMORY_SIGNAL or _why_not_started(ended) else ended.signal,
         ended_at=ended.ended_at,
         max_rss_bytes=ended.max_rss_bytes,
         cpu_seconds=ended.cpu_seconds,
@@ -57,6 +74,18 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     return max_rss_bytes > memory_bytes / max(1, len(ended.job.nodes))
 
 
+def _why_not_started(ended: EndedJob) -> str | None:
+    """Return why its node could not start the job, if that is how it ended."""
+    meaning = _NOT_STARTED.get(ended.signal or 0)
+    if meaning is None or read_state(ended.job.state).name != "FAILED" or ended.exit_code:
+        return None
+    start, end = ended.job.started_at, ended.ended_at
+    if start is not None and end is not None and (end - start).total_seconds() > _FIRST_MOMENTS_SECONDS:
+        return None
+    files = f" {' or '.join(ended.output_files)}" if ended.signal == _OUTPUT_SIGNAL and ended.output_files else ""
+    return f"{meaning}{files}"
+
+
 def _memory_kill(ended: EndedJob) -> str:
     held, granted = ended.max_rss_bytes, ended.job.memory_bytes
     if held is None:
@@ -74,6 +103,8 @@ def _explanation(ended: EndedJob) -> str:
         by = _canceller(ended)
         return f"cancelled{f' by user {by}' if by else ''}" + ("" if ended.job.started_at else " before it started")
     if state == "FAILED":
+        if why := _why_not_started(ended):
+            return why
         if ended.signal:
             return f"killed by signal {_signal_name(ended.signal)}"
         how = f"failed with exit code {ended.exit_code}" if ended.exit_code else "failed"

@@ -9,6 +9,7 @@ from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.readings import Step
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.pacing import Clock, Pause, batches
+from dasktop.collectors.slurm.queue import names_any
 from dasktop.collectors.slurm.steps import is_not_yours, parse_steps, real_complaint, steps_command
 from dasktop.collectors.sources import SourceLog
 
@@ -75,12 +76,12 @@ class StepReader:
         printed = await self._commands.run(*steps_command(job_ids))
         found = parse_steps(printed.text)
         # A failure shows in what is said, not in the status: 22.05 ends with 0 in any case.
-        complaint = real_complaint(printed.complaints)
+        complaint = real_complaint(printed.errors)
         if not found and complaint is not None:
             raise SourceOffError(complaint) if is_not_yours(complaint) else SourceError(complaint)
-        if not found and printed.text.strip():
+        if not found and names_any(job_ids, printed.text):
             raise SourceError("sstat printed what dasktop does not understand")
-        if printed.status != 0 and not found:
+        if printed.status != 0 and not found and not printed.errors:
             raise SourceError(printed.complaint)
         for job_id in job_ids:
             self._steps[job_id] = tuple(step for step in found if step.job_id == job_id)

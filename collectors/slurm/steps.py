@@ -15,8 +15,9 @@ from dasktop.collectors.text import clean
 _FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids")
 
 # What sstat says, with status 0, of a job that ended in between, waits, or has nothing running at the moment.
-_ABOUT_ONE_JOB = re.compile(r"No steps running for job|couldn't get steps for job")
-_NOT_YOURS = re.compile(r"Invalid user id|[Pp]ermission denied")
+# In 24.11 "job 4", in 26.05 "JobId=4".
+_ABOUT_ONE_JOB = re.compile(r"no steps running for|couldn't get steps for|StepId=\S+ not found", re.IGNORECASE)
+_NOT_YOURS = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 def steps_command(job_ids: Iterable[str]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Resources(Record, frozen=True, kw_only=True):
 def step_name(text: str) -> str:
     """Return the name of a step that may stand there as its number; any other text as it is.
 
-    ``SLURM_STEP_ID`` of a batch script is unset or ``4294967291`` up to 25.11 and ``-5`` in 26.05; sstat and sacct call
+    ``SLURM_STEP_ID`` of a batch script is unset, or ``4294967291``, and ``-5`` in 26.05; sstat and sacct call
     the same step ``batch``.
     """
     if _STEP_NUMBER.fullmatch(text) is None:
@@ -99,17 +99,23 @@ def duration_seconds(text: str) -> int | None:
 
 
 def moment(text: str) -> datetime | None:
-    """Read a time: seconds since 1970, or ``2026-03-04T12:00:00`` of a command that ran with ``TZ=UTC``.
+    """Read a time: seconds since 1970 or, of a command that lost ``SLURM_TIME_FORMAT``, ``2026-03-04T12:00:00``.
 
-    ``N/A``, ``Unknown``, ``None`` and 0 are no time.
+    The latter is local time; where the clocks are put back, what may be two times is none. ``N/A``, ``Unknown``,
+    ``None`` and 0 are no time.
     """
     text = text.strip()
     try:
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(int(text), UTC) if int(text) else None
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        return _local(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S"))
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _local(time: datetime) -> datetime | None:
+    first, second = time.replace(fold=0).astimezone(UTC), time.replace(fold=1).astimezone(UTC)
+    return first if first == second else None
 
 
 def resources(tres: str) -> Resources:
