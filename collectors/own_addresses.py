@@ -17,6 +17,7 @@ import psutil
 
 from dasktop.collectors.dask.address import parse_address
 from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.job_state import read_state
 from dasktop.collectors.readings import JobScript, QueuedJob
 from dasktop.collectors.text import clean
 
@@ -47,7 +48,7 @@ class OwnAddresses:
 
     def __init__(self, jobs: Sequence[QueuedJob], user: str | None = None) -> None:
         self._user = user
-        self._running = {job.job_id: job for job in jobs if job.state == "RUNNING"}
+        self._running = {job.job_id: job for job in jobs if read_state(job.state).is_running}
         self._listeners = own_listeners()
         self._own_ips = _ips_of_this_host()
         self._nodes = {_short(node) for job in self._running.values() for node in job.nodes}

@@ -22,4 +22,4 @@ async def why_refused(commands: Commands, script: str) -> str | None:
         printed = await commands.run("sbatch", "--test-only", os.fspath(file))
     if printed.status == 0:
         return None
-    return " ".join(line for line in printed.complaints if "error:" in line) or printed.complaint
+    return " ".join(printed.errors) or printed.complaint
