@@ -190,12 +190,19 @@ class Allocated(Record, frozen=True, kw_only=True):
     gpus: int | None
 
 
+UseSource = Literal["dask", "slurm"]
+
+
 class Used(Record, frozen=True, kw_only=True):
-    """What the job's workers were measured to use."""
+    """What the job was measured to use: its workers or, where that is clearly more, all of its processes."""
 
     cpu_percent: float | None
     memory_bytes: int | None
     threads_busy: int | None
+    cpu_source: UseSource | None = None
+    """``slurm``: to what the workers use is added what other programs used, by SLURM's last two answers."""
+    memory_source: UseSource | None = None
+    """``slurm``: as SLURM's accounting sampled it, some minutes ago at most."""
 
 
 class Fate(Record, frozen=True, kw_only=True):

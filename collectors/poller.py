@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from dasktop.collectors.beyond_dask import UseLedger
 from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.errors import NoSchedulerError, SourceError
 from dasktop.collectors.event_loop import import_in_background
@@ -75,6 +76,7 @@ class Poller:
         self._addresses_in_files: dict[str, str] = {}
         self._files_being_read: dict[str, asyncio.Future[str]] = {}
         self._history = History()
+        self._ledger = UseLedger()
         # The script of a job that couldn't be submitted, and what sbatch says to it.
         self._refused: tuple[str, str | None] | None = None
         self._environment = os.environ if environment is None else environment
@@ -147,6 +149,7 @@ class Poller:
         self._dask_reading = None
         self._forget_jobs()
         self._history = History()
+        self._ledger = UseLedger()
         self.dask_log = self._new_dask_log()
         self._slurm.begin_cluster()
         self._address = address
@@ -360,6 +363,9 @@ class Poller:
     def snapshot(self) -> Snapshot:
         """Reconcile the last readings, as of now, and tell what is wrong."""
         snapshot = self._recognize_jobs()
+        if self.options.slurm:
+            self._ledger.note(snapshot, self._slurm.reading.steps)
+            snapshot = self._reconciled()
         findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
         return replace(snapshot, findings=findings)
 
@@ -390,6 +396,7 @@ class Poller:
             datetime.now(UTC),
             also_known_as=self._names_of_scheduler(),
             remembered=self._evidence,
+            beyond=self._ledger.beyond,
             released=self._let_go | self._given_back,
         )
 

@@ -71,8 +71,12 @@ class Step(Record, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
     max_rss_bytes: int | None = None
+    rss_bytes: int | None = None
+    """Of a task now, on average."""
     cpu_seconds: int | None = None
     """Of a task so far, on average."""
+    read_at: datetime | None = None
+    """When SLURM was asked."""
 
 
 class JobScript(Record, frozen=True, kw_only=True):

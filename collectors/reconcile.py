@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from dasktop.collectors.beyond_dask import Beyond
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.model import (
     EVIDENCE_LADDER,
@@ -63,6 +64,7 @@ def reconcile(
     also_known_as: frozenset[str] = frozenset(),
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     released: Mapping[str, Released] | None = None,
+    beyond: Mapping[str, Beyond] | None = None,
 ) -> Snapshot:
     """Return the tree that both readings together tell of.
 
@@ -80,6 +82,8 @@ def reconcile(
         Evidence of earlier snapshots by job id: a job that has ended has no worker and no owner left to show it again.
     released
         By job id, what gave jobs back, where that is known.
+    beyond
+        By job id, what runs beside the workers, where that is worth telling.
     """
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
@@ -133,6 +137,7 @@ def reconcile(
             )
         )
 
+    jobs = [_with_others(job, (beyond or {}).get(job.job_id)) for job in jobs]
     jobs = [_with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
     return Snapshot(
@@ -146,6 +151,18 @@ def reconcile(
         findings=(),
         worker_events=_worker_events(dask, seats),
     )
+
+
+def _with_others(job: Job, beyond: Beyond | None) -> Job:
+    """Count what runs in a job beside its workers, by SLURM's figures."""
+    used = job.used
+    if beyond is None or not read_state(job.state).is_running:
+        return job
+    if beyond.cpu_percent is not None:
+        used = replace(used, cpu_percent=_round((used.cpu_percent or 0.0) + beyond.cpu_percent), cpu_source="slurm")
+    if beyond.memory_bytes is not None and beyond.memory_bytes > (used.memory_bytes or 0):
+        used = replace(used, memory_bytes=beyond.memory_bytes, memory_source="slurm")
+    return replace(job, used=used)
 
 
 def _with_releaser(job: Job, released: Released | None) -> Job:

@@ -39,7 +39,7 @@ def test_no_task_yet_is_no_number():
 
 
 @pytest.mark.parametrize(
-    "line", ["", "7|1|0|1K|n1|9", "x.0|1|0|1K|n1|9", "7.|1|0|1K|n1|9", "7.0|1", "7.0|1|0|1K|n1|9|8"]
+    "line", ["", "7|1|0|1K|n1|9", "x.0|1|0|1K|n1|9", "7.|1|0|1K|n1|9", "7.0|1", "7.0|1|0|1K|n1|9|8|7"]
 )
 def test_rows_that_do_not_fit_tell_nothing(line):
     assert steps.parse_steps(line) == ()

@@ -27,6 +27,8 @@ def memory_near_limit(scene: Scene) -> Iterator[Suspicion]:
         used = job.used.memory_bytes
         # Where each worker is bounded and all fit in, the workers' own limits come first.
         bounded = has_limits and granted is not None and sum(w.memory_limit_bytes or 0 for w in workers) <= granted
+        if job.used.memory_source == "slurm":
+            bounded = False  # what runs beside the workers has no limit of dask's
         if not near and not bounded and _reaches(scene, used, granted, job.job_id, None):
             yield _near(scene, job, None)
 
@@ -102,7 +104,10 @@ def _near(scene: Scene, job: Job, worker: Worker | None) -> Suspicion:
         severity="warning",
         job_id=job.job_id,
         worker=worker.name if worker is not None else None,
-        message=f"worker {worker.name} uses {share}" if worker is not None else f"{named(job)} uses {share}",
+        message=f"worker {worker.name} uses {share}"
+        if worker is not None
+        else f"{named(job)} uses {share}"
+        + (", most of it outside its workers' own processes" if job.used.memory_source == "slurm" else ""),
         advice="dask kills a worker at 95 %: smaller partitions, fewer threads a worker, or more memory"
         if worker is not None
         else "SLURM kills a job that uses more: give it more memory, or its workers a --memory-limit",

@@ -20,13 +20,16 @@ def job_without_workers(scene: Scene) -> Iterator[Suspicion]:
         began = scene.history.began.get(("job-without-workers", job.job_id, None)) if had_some else _started(scene, job)
         seconds = scene.seconds_since(began) or 0.0
         left = scene.history.gone_from(job.job_id)
+        is_used = job.used.cpu_source == "slurm"
         since = f": {workers_words([gone.worker for gone in left])} left" if left else ""
         yield Suspicion(
             severity="warning",
             job_id=job.job_id,
             message=f"{named(job)} runs {for_about(seconds)} without a worker "
-            f"({granted_words(job.allocated)} for nothing){since}",
-            advice=f"its log tells why; dasktop scale --release {shown_id(job)} gives it back",
+            + ("(other programs run in it)" if is_used else f"({granted_words(job.allocated)} for nothing)")
+            + since,
+            advice="its log tells why"
+            + ("" if is_used else f"; dasktop scale --release {shown_id(job)} gives it back"),
             began=None if had_some else _started(scene, job),
             after_seconds=scene.thresholds.worker_missing_seconds
             if had_some

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, shown_id, workers_of
 from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
 from dasktop.collectors.scaling.model import Lost
 from dasktop.collectors.scaling.standing import Standing
@@ -67,6 +67,7 @@ def when_releasing(standing: Standing, released: Sequence[Job]) -> Iterator[str]
     yield from _work(leaving)
     if not stranded_results(standing.snapshot, leaving):  # else the plan can't be carried out, and says so itself
         yield from _results(leaving, kept)
+    yield from _other_programs(released)
     yield from _guesses(released)
     yield from _end_soon(staying)
 
@@ -192,6 +193,13 @@ def _room(kept: Iterable[Worker]) -> int | None:
             return None
         room += max(0, worker.memory_limit_bytes - worker.memory_bytes)
     return room
+
+
+def _other_programs(released: Iterable[Job]) -> Iterator[str]:
+    """Beware of what runs in a job beside its workers: nobody waits for it."""
+    names = [shown_id(job) for job in released if "slurm" in (job.used.cpu_source, job.used.memory_source)]
+    if names:
+        yield f"other programs run in {listed(names)} beside the dask workers: they end too, and nothing waits for them"
 
 
 def _guesses(released: Iterable[Job]) -> Iterator[str]:

@@ -3,7 +3,10 @@
 import contextlib
 from collections import Counter
 from collections.abc import Collection
+from datetime import UTC, datetime
 from time import monotonic
+
+from msgspec.structs import replace
 
 from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.readings import Step
@@ -74,7 +77,7 @@ class StepReader:
 
     async def _ask(self, job_ids: tuple[str, ...]) -> None:
         printed = await self._commands.run(*steps_command(job_ids))
-        found = parse_steps(printed.text)
+        found, read_at = parse_steps(printed.text), datetime.now(UTC)
         # A failure shows in what is said, not in the status: 22.05 ends with 0 in any case.
         complaint = real_complaint(printed.errors)
         if not found and complaint is not None:
@@ -84,7 +87,7 @@ class StepReader:
         if printed.status != 0 and not found and not printed.errors:
             raise SourceError(printed.complaint)
         for job_id in job_ids:
-            self._steps[job_id] = tuple(step for step in found if step.job_id == job_id)
+            self._steps[job_id] = tuple(replace(step, read_at=read_at) for step in found if step.job_id == job_id)
             self._asked[job_id] += 1
             is_whole = bool(self._steps[job_id]) and all(step.pids for step in self._steps[job_id])
             if is_whole or self._asked[job_id] >= ASKED_WHILE_NEW:

@@ -12,7 +12,7 @@ from dasktop.collectors.slurm.queue import is_job_id
 from dasktop.collectors.slurm.values import duration_seconds, size_bytes, step_name, whole_number
 from dasktop.collectors.text import clean
 
-_FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids")
+_FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids", "AveRSS")
 
 # What sstat says, with status 0, of a job that ended in between, waits, or has nothing running at the moment.
 # In 24.11 "job 4", in 26.05 "JobId=4".
@@ -42,9 +42,11 @@ def is_not_yours(complaint: str) -> bool:
 
 def _step(line: str) -> Step | None:
     values = line.split("|")
+    if len(values) == len(_FIELDS) - 1:
+        values.append("")  # recorded before AveRSS was asked for
     if len(values) != len(_FIELDS):
         return None
-    name, tasks, cpu, max_rss, nodes, pids = values
+    name, tasks, cpu, max_rss, nodes, pids, rss = values
     job_id, dot, step_id = name.partition(".")
     step_id = step_name(clean(step_id))
     if not is_job_id(job_id) or not dot or not step_id:
@@ -57,5 +59,6 @@ def _step(line: str) -> Step | None:
         nodes=expand(nodes),
         pids=tuple(pid for pid in known_pids if pid is not None),
         max_rss_bytes=size_bytes(max_rss),
+        rss_bytes=size_bytes(rss) or None,
         cpu_seconds=duration_seconds(cpu) or None,  # 0 is also what it says where nothing is gathered
     )

@@ -1,0 +1,116 @@
+"""What a job uses beside its dask workers: SLURM's figures against dask's over the same time. Pure.
+
+SLURM counts all processes of a job, and is asked every few minutes; dask tells of its workers every second. So what
+SLURM tells is compared with what dask told meanwhile, and counts only where it is clearly more: nannies and shells use
+a little too, and SLURM's samples may be half a minute old.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from dasktop.collectors.jobs import workers_of
+from dasktop.collectors.model import Job, Record, Snapshot
+from dasktop.collectors.readings import Step
+
+LEAST_MEMORY_SHARE = 0.1
+"""Of the job's memory, by which SLURM's figure has to exceed the workers'."""
+LEAST_CPU_PERCENT = 20.0
+LEAST_CPU_SHARE = 0.3
+"""Of the workers' own use: SLURM's samples and dask's begin and end at other moments."""
+SHORTEST_SPAN_SECONDS = 30.0
+
+
+class Beyond(Record, frozen=True, kw_only=True):
+    """What runs in a job beside its workers."""
+
+    cpu_percent: float | None = None
+    """On average between SLURM's last two answers; ``None``: nothing worth telling, or unknown."""
+    memory_bytes: int | None = None
+    """Of the whole job, as SLURM told it last; ``None`` where it is not clearly more than the workers use."""
+
+
+class _Span(Record, frozen=True, kw_only=True):
+    """What is known since SLURM's last answer about a job."""
+
+    read_at: datetime
+    cpu_seconds: float | None
+    workers_cpu_seconds: float | None = 0.0
+    noted_at: datetime
+    beyond: Beyond = Beyond()
+
+
+class UseLedger:
+    """Follows the jobs from snapshot to snapshot."""
+
+    def __init__(self) -> None:
+        self._spans: dict[str, _Span] = {}
+
+    @property
+    def beyond(self) -> Mapping[str, Beyond]:
+        """By job, what it uses beside its workers; only jobs in which that is worth telling."""
+        return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != Beyond()}
+
+    def note(self, snapshot: Snapshot, steps: Iterable[Step]) -> None:
+        """Take in what SLURM and dask tell now; forget the jobs of which SLURM tells no steps any more."""
+        by_job: dict[str, list[Step]] = {}
+        for step in steps:
+            by_job.setdefault(step.job_id, []).append(step)
+        jobs = {job.job_id: job for job in snapshot.jobs}
+        self._spans = {
+            job_id: span
+            for job_id, told in by_job.items()
+            if job_id in jobs and (span := self._next(jobs[job_id], told, snapshot.taken_at)) is not None
+        }
+
+    def _next(self, job: Job, steps: list[Step], now: datetime) -> _Span | None:
+        read_at = max((step.read_at for step in steps if step.read_at is not None), default=None)
+        if read_at is None:
+            return None
+        before = self._spans.get(job.job_id)
+        workers = list(workers_of(job))
+        known_cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
+        used = None
+        if before is not None and before.workers_cpu_seconds is not None and len(known_cpu) == len(workers):
+            seconds = max(0.0, (now - before.noted_at).total_seconds())
+            used = before.workers_cpu_seconds + sum(known_cpu) / 100 * seconds
+        if before is not None and read_at == before.read_at:
+            return _Span(
+                read_at=read_at,
+                cpu_seconds=before.cpu_seconds,
+                workers_cpu_seconds=used,
+                noted_at=now,
+                beyond=before.beyond,
+            )
+        total = _total_cpu_seconds(steps)
+        percent = None
+        if before is not None and before.cpu_seconds is not None and total is not None and used is not None:
+            percent = _percent(total - before.cpu_seconds, used, (read_at - before.read_at).total_seconds())
+        memory_bytes = _memory(job, steps, sum(worker.memory_bytes or 0 for worker in workers))
+        return _Span(
+            read_at=read_at,
+            cpu_seconds=total,
+            noted_at=now,
+            beyond=Beyond(cpu_percent=percent, memory_bytes=memory_bytes),
+        )
+
+
+def _total_cpu_seconds(steps: Iterable[Step]) -> float | None:
+    known = [step.cpu_seconds * (step.ntasks or 1) for step in steps if step.cpu_seconds is not None]
+    return float(sum(known)) if known else None
+
+
+def _percent(slurm_seconds: float, workers_seconds: float, span_seconds: float) -> float | None:
+    if span_seconds < SHORTEST_SPAN_SECONDS or slurm_seconds < 0:
+        return None
+    other = slurm_seconds - workers_seconds
+    percent = 100 * other / span_seconds
+    is_clear = percent >= LEAST_CPU_PERCENT and other >= LEAST_CPU_SHARE * workers_seconds
+    return round(percent, 1) if is_clear else None
+
+
+def _memory(job: Job, steps: Iterable[Step], workers_bytes: int) -> int | None:
+    known = [step.rss_bytes * (step.ntasks or 1) for step in steps if step.rss_bytes is not None]
+    granted = job.allocated.memory_bytes
+    if not known or granted is None or sum(known) - workers_bytes < LEAST_MEMORY_SHARE * granted:
+        return None
+    return sum(known)
