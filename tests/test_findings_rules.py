@@ -166,6 +166,32 @@ def test_which_ends_are_bad(state, by, cause, is_told):
     assert codes(seen([dead])) == (["job-failed"] if is_told else [])
 
 
+def test_a_worker_that_outlives_its_job_still_answers():
+    """Under proctrack/linuxproc a process that left the job's process group survives it."""
+    held = worker("w", host="n1", executing=1, last_seen_seconds=0.4)
+    running = with_workers(job("4711", workers_expected=1), [held])
+    over = with_workers(
+        replace(
+            ended("4711", "FAILED", "failed with exit code 1"),
+            fate=Fate(
+                state="FAILED",
+                exit_code=1,
+                signal=None,
+                ended_at=TAKEN_AT,
+                max_rss_bytes=None,
+                explanation="failed with exit code 1",
+            ),
+        ),
+        [held],
+    )
+    shown = [after(-2, seen([running])), after(1, seen([over])), after(3, seen([over]))]
+    messages = [[one.message for one in watch(*shown[: number + 1]) if one.code == "job-failed"] for number in (1, 2)]
+    assert messages == [
+        ["job 4711 ended at 12:00: failed with exit code 1"],
+        ["job 4711 ended at 12:00: failed with exit code 1; worker w still answers from n1 although the job is over"],
+    ]
+
+
 def test_job_requeued():
     running, back = healthy_job("4709"), pending("4709", "BeginTime", submitted_at=JUST_NOW)
     (found,) = watch(seen([running]), after(2, seen([replace(running, state="COMPLETING")])), after(4, seen([back])))

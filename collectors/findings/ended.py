@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dasktop.collectors.findings.rule import DASK, Scene, Suspicion
-from dasktop.collectors.findings.words import held_words, named
+from dasktop.collectors.findings.words import held_words, named, workers_words
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
 from dasktop.collectors.model import Fate, Job, Severity, Worker
@@ -139,8 +139,41 @@ def _with_it(scene: Scene, job: Job, ended_at: datetime | None, was_requeued: bo
         for gone in scene.history.gone_from(job.job_id)
         if ended_at is None or (gone.at - ended_at).total_seconds() >= -CLOCKS_DIFFER_SECONDS
     ]
-    workers = [*gone, *(() if was_requeued else _unnoticed(scene, job))]
-    return f"; {held_words(workers)}" if workers else ""
+    if was_requeued:
+        return f"; {held_words(gone)}" if gone else ""
+    there = list(_unnoticed(scene, job))
+    # Of one whose heartbeat isn't overdue yet, the next one tells.
+    fresh = [worker for worker in there if _is_fresh(scene, worker)]
+    surviving = [worker for worker in fresh if _answers_since(scene, job, worker, ended_at)]
+    lost = [*gone, *(worker for worker in there if worker not in fresh)]
+    told = f"; {held_words(lost)}" if lost else ""
+    if surviving:
+        hosts = listed(sorted({worker.host for worker in surviving if worker.host}))
+        verb = "answers" if len(surviving) == 1 else "answer"
+        where = f" from {hosts}" if hosts else ""
+        told += f"; {workers_words(surviving)} still {verb}{where} although the job is over"
+    return told
+
+
+def _answers_since(scene: Scene, job: Job, worker: Worker, ended_at: datetime | None) -> bool:
+    """Whether a worker has outlived its job, as processes may where SLURM doesn't track them by control groups.
+
+    Its heartbeat came after the job was seen to have ended or, as SLURM's clock may be another, long after its end.
+    """
+    read_at = scene.dask_read_at
+    if DASK in scene.history.in_trouble_since or read_at is None or worker.last_seen_seconds is None:
+        return False
+    heard_at = read_at - timedelta(seconds=worker.last_seen_seconds)
+    seen_at = scene.history.ended_at.get(job.job_id)
+    if seen_at is not None and heard_at > seen_at:
+        return True
+    return ended_at is not None and heard_at > ended_at + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
+
+
+def _is_fresh(scene: Scene, worker: Worker) -> bool:
+    if DASK in scene.history.in_trouble_since or worker.last_seen_seconds is None:
+        return False
+    return worker.last_seen_seconds < scene.thresholds.worker_silent_seconds
 
 
 def _unnoticed(scene: Scene, job: Job) -> Iterable[Worker]:
