@@ -1,42 +1,59 @@
 """The line that tells what is going on, and what came of a key. Takes no room while there is nothing."""
 
+from collections.abc import Callable
+from time import monotonic
+
 from dasktop.tui.terminal.glyphs import Glyphs
 from dasktop.tui.terminal.lines import Lines
 from dasktop.tui.terminal.text_width import cut, width, wrap
 from dasktop.tui.tree.columns import Piece, Role
 
 MOST_LINES = 3
+READING_SECONDS = 5.0
+"""What comes by itself, such as the end of a long operation, may come just before a key that is not about it."""
 
 
 class Activity(Lines):
-    """Some words, over up to three lines: what ends in the middle of a sentence helps nobody."""
+    """Some words, over up to three lines: what ends in the middle of a sentence helps nobody.
+
+    Parameters
+    ----------
+    clock
+        Tells the time in seconds.
+    """
 
     DEFAULT_CSS = "Activity { height: 0; }"
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
+        self._clock = clock
         self._glyphs = glyphs
         self._words = ""
         self._role: Role = "text"
         self._hint = ""
-        self._is_remark = False
+        self._goes_from: float | None = None  # with a key that is pressed then or later
 
     def tell(self, words: str, role: Role = "text", hint: str = "") -> None:
         """Show these words, until others are told or `clear` is said.
 
         With a hint of what one can do meanwhile, on one line: what comes and goes must not push the tree about.
         """
-        self._words, self._role, self._hint, self._is_remark = words, role, hint, False
+        self._words, self._role, self._hint, self._goes_from = words, role, hint, None
         self.update()
 
     def remark(self, words: str, role: Role = "text") -> None:
         """Show these words until the next key: they are on what the last one did, and mean nothing behind others."""
         self.tell(words, role)
-        self._is_remark = True
+        self._goes_from = self._clock()
+
+    def announce(self, words: str, role: Role = "text") -> None:
+        """Show these words, which come by themselves, until a key that is pressed when there was time to read them."""
+        self.tell(words, role)
+        self._goes_from = self._clock() + READING_SECONDS
 
     def next_key(self) -> None:
-        """Show no remark any more."""
-        if self._is_remark:
+        """Show what goes with a key no more."""
+        if self._goes_from is not None and self._clock() >= self._goes_from:
             self.clear()
 
     def clear(self) -> None:

@@ -248,7 +248,8 @@ class DasktopApp(TerminalApp):
 
     def before_key(self) -> None:
         """Let go of what was said on the key before."""
-        self._activity.next_key()
+        for activity in {self._activity, *self.screen.query(Activity)}:
+            activity.next_key()
 
     def action_change_interval(self, direction: int) -> None:
         """Ask dask more often, or less often."""
@@ -263,7 +264,7 @@ class DasktopApp(TerminalApp):
     def on_notice_arrived(self, message: NoticeArrived) -> None:
         """Tell it; what is being carried out goes before."""
         if not self._desk.is_at_work:
-            self._activity.tell(message.notice.message, "waiting")
+            self._activity.announce(message.notice.message, "waiting")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
         """End, and leave word why."""

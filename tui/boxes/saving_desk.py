@@ -98,7 +98,7 @@ class SavingDesk:
         if saved.error is None:
             self._activity.remark(f"saved {saved.path}", "good")
         else:
-            self._activity.tell(saved.error, "bad")
+            self._activity.announce(saved.error, "bad")
 
     def close(self) -> None:
         """Wait, but not for long, for what is still being written."""

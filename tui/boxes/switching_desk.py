@@ -89,5 +89,5 @@ class SwitchingDesk:
         why_not = self._why_not()
         if why_not:
             self._app.bell()
-            self._activity.tell(why_not, "waiting")
+            self._activity.remark(why_not, "waiting")
         return bool(why_not)

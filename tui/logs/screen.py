@@ -183,7 +183,7 @@ class LogScreen(ModalScreen[None]):
         begin, end = (self._held.lines[line].at_byte for line in fault)
         if not self._view.is_in_view(end):
             self._stay()
-            self._activity.tell("the last traceback; G goes to the end", "quiet")
+            self._activity.remark("the last traceback; G goes to the end", "quiet")
         self._view.go_to(end, top_at=begin)
 
     def _take_searched(self, told: Searched) -> None:
@@ -195,7 +195,7 @@ class LogScreen(ModalScreen[None]):
         self._searching = None
         part, self._found_part = self._found_part, None
         if told.found_at is None:
-            self._activity.tell(f"{pattern} is nowhere in this file{remark(pattern)}", "waiting")
+            self._activity.remark(f"{pattern} is nowhere in this file{remark(pattern)}", "waiting")
             if self._followed_before_search:
                 self._follow()
             return
@@ -203,7 +203,7 @@ class LogScreen(ModalScreen[None]):
             self._hold(part)
         self._view.go_to(told.found_at)
         if told.went_round:
-            self._activity.tell(f"found beyond the {'start' if told.search.is_backwards else 'end'}", "quiet")
+            self._activity.remark(f"found beyond the {'start' if told.search.is_backwards else 'end'}", "quiet")
         else:
             self._activity.clear()
         self._tell_title()

@@ -60,7 +60,7 @@ class ReplayApp(DasktopApp):
         self._position = message.position
         self._time_line.show(message.position)
         if message.position.remark is not None and message.position.remark != told:
-            self._activity.tell(message.position.remark, "waiting")
+            self._activity.announce(message.position.remark, "waiting")
 
     def on_time_line_chosen(self, message: TimeLine.Chosen) -> None:
         """Go to where the time line was clicked on."""

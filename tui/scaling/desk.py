@@ -105,7 +105,7 @@ class ScalingDesk:
         target, self._at_work = self._at_work, None
         self._ended_at = datetime.now(UTC)
         beware, self._untold = self._untold if outcome.done else (), ()
-        self._activity.tell(" ! ".join([outcome.message, *beware]), "good" if outcome.done else "bad")
+        self._activity.announce(" ! ".join([outcome.message, *beware]), "good" if outcome.done else "bad")
         if not outcome.done:
             self._more = 0
         if outcome.is_outdated and target is not None:

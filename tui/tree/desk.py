@@ -99,7 +99,7 @@ class TreeDesk:
         narrowed = seen(self._snapshot, self.view)
         rows = self._rows(narrowed)
         if len(_unfolded_workers(rows)) > _MOST_WORKERS_UNFOLDED_AT_ONCE and self._folds.fold_threads():
-            self._activity.tell("there are too many workers now to ask all for their threads", "waiting")
+            self._activity.announce("there are too many workers now to ask all for their threads", "waiting")
             rows = self._rows(narrowed)
         pattern = self.view.pattern
         words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)

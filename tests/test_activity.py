@@ -1,0 +1,48 @@
+"""The line that tells what came of a key, and of what one waits for: until when each kind of words stays."""
+
+import pytest
+
+from dasktop.tui.activity import READING_SECONDS, Activity
+from dasktop.tui.terminal.glyphs import UNICODE
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def activity(clock: Clock) -> Activity:
+    return Activity(UNICODE, clock)
+
+
+def test_what_a_key_did_goes_with_the_next(activity: Activity) -> None:
+    activity.remark("nothing to do")
+    assert activity.lines(80)
+    activity.next_key()
+    assert activity.lines(80) == []
+
+
+def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(activity: Activity, clock: Clock) -> None:
+    activity.announce("2 jobs are gone")
+    activity.next_key()
+    clock.now += READING_SECONDS - 0.1
+    activity.next_key()
+    assert activity.lines(80)
+    clock.now += 0.1
+    activity.next_key()
+    assert activity.lines(80) == []
+
+
+def test_what_is_under_way_stays(activity: Activity, clock: Clock) -> None:
+    activity.tell("draining", hint="esc gives it up")
+    clock.now += 1000
+    activity.next_key()
+    assert activity.lines(80)
