@@ -61,7 +61,8 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     (at_work,) = [thread for thread in threads if thread.task_key == "waits"]
 
     lines = await stack_with("inner_one  ", collector, address, at_work.native_id)
-    calls = [line for line in lines if not line.startswith(" ")]
+    assert lines[0] == "running waits"
+    calls = [line for line in lines[1:] if not line.startswith(" ")]
     (inner,) = [number for number, line in enumerate(calls) if line.startswith("inner_one  ")]
     assert calls[inner + 1].startswith("outer  "), "the innermost call comes first"
     assert f"{Path(__file__).name}:" in calls[inner]
@@ -121,6 +122,8 @@ async def test_whatever_is_answered_is_taken() -> None:
         "[2J  b:1",
     )
     assert await told({"w": ["answered", {"frames": []}]}) == ()
+    assert await told({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == ("running ('sum', 1)",)
+    assert await told({"w": ["answered", {"frames": [], "key": None}]}) == ("running no dask task",)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ _WORKER_SECONDS = 1.0
 async def read_call_stack(
     connection: Connection, address: str, native_id: int, timeout_seconds: float
 ) -> tuple[str, ...]:
-    """Return the thread's calls, the innermost first: a line that tells where, and one with the source, if it's there.
+    """Return the task that the thread runs and its calls, the innermost first, all as of one moment.
+
+    Of a call there is a line that tells where, and one with the source, if it's there.
 
     Parameters
     ----------
@@ -46,7 +48,10 @@ async def read_call_stack(
         if error := word(told.get("error")):
             raise SourceError(error)
         if isinstance(told.get("frames"), list | tuple):
-            return tuple(line for frame in sequence(told["frames"]) for line in _lines(sequence(frame)))
+            lines = [line for frame in sequence(told["frames"]) for line in _lines(sequence(frame))]
+            # The thread may be at another task than when it was read last: this is the one whose calls these are.
+            head = [f"running {word(told['key']) or 'no dask task'}"] if "key" in told else []
+            return (*head, *lines)
     if how == "silent":
         raise SourceError(f"the worker didn't answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
     raise SourceError(word(answer) or "the worker doesn't tell its call stacks")

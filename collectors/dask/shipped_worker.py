@@ -58,7 +58,7 @@ def dasktop_install(dask_worker: Any) -> None:
 
     def stack(comm: Any = None, native_id: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return read_stack(native_id)
+            return read_stack(dask_worker, native_id)
         except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
             return {"error": text(repr(error))}
 
@@ -134,8 +134,8 @@ def read_threads(worker: Any) -> list[list[Any]]:
     return rows
 
 
-def read_stack(native_id: Any) -> dict[str, Any]:
-    """Return the innermost calls of a thread in the order of FRAME_FIELDS, or why there are none.
+def read_stack(worker: Any, native_id: Any) -> dict[str, Any]:
+    """Return the innermost calls of a thread in the order of FRAME_FIELDS and the task that it runs, or why not.
 
     Worker.get_call_stack tells of threads that run a task only, and by the key of that.
     """
@@ -144,14 +144,16 @@ def read_stack(native_id: Any) -> dict[str, Any]:
         return {"error": "it is no thread of Python's, or has ended"}
     if thread.ident == threading.get_ident():
         return {"error": "it is the thread that answers: all it does now is that"}
-    frame = sys._current_frames().get(thread.ident or 0)
+    with worker.active_threads_lock:  # no task begins or ends meanwhile: the stack is that of this one
+        key = worker.active_threads.get(thread.ident)
+        frame = sys._current_frames().get(thread.ident or 0)
     frames: list[list[Any]] = []
     while frame is not None and len(frames) < MOST_FRAMES:
         code = frame.f_code
         source = linecache.getline(code.co_filename, frame.f_lineno, frame.f_globals).strip()
         frames.append([text(code.co_name), text(code.co_filename), frame.f_lineno, text(source)])
         frame = frame.f_back
-    return {"frames": frames}
+    return {"frames": frames, "key": text(key)}
 
 
 def compute_threads(worker: Any) -> set[Any]:
