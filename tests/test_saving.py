@@ -58,10 +58,10 @@ class TestSaver:
         assert [saved().error is None for _ in range(3)] == [True, True, False]
 
     def test_a_folder_that_can_not_be_written_to_is_told(self, monkeypatch):
-        def refuse(path, mode):
+        def refuse(path, mode, opener):
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(saving, "open", refuse, raising=False)
         outcome = saved()
         assert outcome.path is None
         assert re.fullmatch(r"dasktop-\S+\.json can't be written: Permission denied", outcome.error)
@@ -88,8 +88,7 @@ class TestSaver:
             def write(self, content):
                 raise OSError(28, "No space left on device")
 
-        really_open = Path.open
-        monkeypatch.setattr(Path, "open", lambda path, mode: Full(really_open(path, mode)))
+        monkeypatch.setattr(saving, "open", lambda *how, **more: Full(open(*how, **more)), raising=False)  # noqa: PTH123, SIM115
         assert "can't be written: No space left on device" in saved().error
         assert list(folder.iterdir()) == []
 
