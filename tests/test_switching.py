@@ -37,7 +37,7 @@ async def poller(clusters, slurm) -> AsyncIterator[Poller]:
     """A poller of the first of two clusters, whose address the scripts of all jobs name."""
     one, _ = clusters
     slurm.program("scontrol", f"echo 'dask worker {one.scheduler_address} --name SLURMCluster-0 --nworkers 4'")
-    poller = Poller(Options(address=one.scheduler_address, user="ada"), slurm.environment)
+    poller = Poller(Options(address=one.scheduler_address), slurm.environment)
     poller.attach_to((await poller.locate())[0].address)
     await poller.poll_everything()
     yield poller
