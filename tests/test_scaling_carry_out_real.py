@@ -24,6 +24,10 @@ del test_an_interrupted_drain_gives_the_workers_back, test_one_at_a_time_also_ac
 del test_the_scheduler_goes_away_in_the_middle  # noqa: F821
 
 
+OTHER_USER = "daemon"
+"""Exists everywhere. Not nobody, whom 26.05 gives no account."""
+
+
 @pytest.fixture(scope="module")
 def slurm(real_slurm: SlurmCommands) -> Iterator[SlurmCommands]:
     yield real_slurm
@@ -54,13 +58,13 @@ def plain(slurm, tmp_path):
 
 
 @pytest.fixture
-def job_of_nobody(plain, tmp_path):
+def job_of_another(plain, tmp_path):
     """A job of another user, and a worker that says it runs in there."""
     slurm = plain.slurm
-    slurm.attempt("sacctmgr", "--immediate", "add", "user", "nobody", "account=lab", "defaultaccount=lab")
+    slurm.attempt("sacctmgr", "--immediate", "add", "user", OTHER_USER, "account=lab", "defaultaccount=lab")
     # As that user, since newer versions refuse sbatch's --uid (seen with 24.11).
     command = ["sbatch", "--parsable", "--chdir=/", "--output=/dev/null", "--mem=100", "--wrap=sleep 300"]
-    job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user="nobody", text=True).strip()
+    job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user=OTHER_USER, text=True).strip()
     slurm.wait_for(job_id, "RUNNING")
     command = [sys.executable, "-m", "dask", "worker", plain.address, "--no-nanny", "--no-dashboard"]
     environment = plain.environment | {"SLURM_JOB_ID": job_id, "SLURM_PROCID": "0"}
@@ -76,24 +80,26 @@ def job_of_nobody(plain, tmp_path):
     ("user", "why"),
     [
         (None, "is not in the queue any more"),  # of root's jobs, which is all that is asked for
-        ("nobody", "is not root's"),
+        (OTHER_USER, "is not root's"),
     ],
 )
-async def test_a_job_of_another_user_is_left_alone(plain, job_of_nobody, user, why):
+async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, why):
     await plain.wait_for_workers(1)
     options = replace(plain.options(), user=user)
     seen = await plain.snapshot(options)
-    assert [job.job_id for job in seen.jobs if job.evidence] == [job_of_nobody]
-    release = Release(job_ids=(job_of_nobody,))
+    assert [job.job_id for job in seen.jobs if job.evidence] == [job_of_another]
+    release = Release(job_ids=(job_of_another,))
     if user is not None:
         for target in (release, Jobs(count=0), Jobs(count=2)):
-            with pytest.raises(PlanError, match=f"job {job_of_nobody} is nobody's: only jobs of root are changed"):
+            with pytest.raises(
+                PlanError, match=f"job {job_of_another} is {OTHER_USER}'s: only jobs of root are changed"
+            ):
                 plan(seen, target, "root")
     outcome = await carry_out(
         plan(seen, release), plain.address, options, lambda _: None, environment=plain.environment
     )
-    assert (outcome.done, outcome.message) == (False, f"job {job_of_nobody} {why}; nothing was changed")
-    assert plain.slurm.states(job_of_nobody) == {"RUNNING"}
+    assert (outcome.done, outcome.message) == (False, f"job {job_of_another} {why}; nothing was changed")
+    assert plain.slurm.states(job_of_another) == {"RUNNING"}
 
 
 async def test_one_task_of_an_array_goes_alone(plain):

@@ -78,8 +78,12 @@ def test_why_jobs_wait(slurm: SlurmCommands) -> None:
         slurm.submit("true", "--hold"): "JobHeldUser",
         slurm.submit("true", "--partition=short", "-t", "5"): "PartitionTimeLimit",
         slurm.submit("true", "--qos=capped"): "QOSMaxJobsPerUserLimit",
-        slurm.submit("true", "-N", "9"): "PartitionNodeLimit",
     }
+    too_large = slurm.attempt("sbatch", "--parsable", "-N", "9", input="#!/bin/sh\ntrue\n")
+    if too_large.returncode == 0:
+        waiting[too_large.stdout.strip()] = "PartitionNodeLimit"
+    else:  # 24.11 takes no job that can never start; 22.05 does
+        assert "Requested node configuration is not available" in too_large.stderr
     for job_id, reason in waiting.items():
         slurm.wait_for_reason(job_id, reason)
     rows = {row["A"]: row for row in queue(slurm, "ATrRNC", "-t", "PD")}
