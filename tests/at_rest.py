@@ -24,6 +24,11 @@ def wait_by_rest() -> None:
     for module in (textual.app, textual.pilot):
         assert hasattr(module, "wait_for_idle"), "this Textual waits in another way"
         module.wait_for_idle = at_rest
+    # Beside that, it gives a screen half a minute to take in what was sent to it.
+    wait_for_screen = textual.pilot.Pilot._wait_for_screen
+    assert wait_for_screen.__defaults__ == (30.0,), "this Textual waits in another way"
+    wait_for_screen.__defaults__ = (PATIENCE_SECONDS,)
+    textual.app.App.CLOSE_TIMEOUT = None
 
 
 async def at_rest(*_: float) -> None:

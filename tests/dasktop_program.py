@@ -12,6 +12,18 @@ from tests.waiting import PATIENCE_SECONDS
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
 
+PATIENTLY = f"""
+import functools, sys
+from dasktop.tui import headless, options
+headless.SLURM_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
+options.Options = functools.partial(
+    options.Options, dask_timeout_seconds={PATIENCE_SECONDS}, slurm_timeout_seconds={PATIENCE_SECONDS}
+)
+from dasktop.tui.cli import main
+"""
+PATIENT = (sys.executable, "-c", f"{PATIENTLY}main()")
+"""The same, for sources that do answer: a user is told soon that one doesn't, where it may only wait for a core."""
+
 
 class Ended(NamedTuple):
     """What came of a run."""
@@ -51,10 +63,9 @@ def one_line(text: str) -> str:
 
 
 # Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
-SEES_ONLY = """
-import sys
+SEES_ONLY = f"""{PATIENTLY}
 from dasktop.collectors import discover
-from dasktop.tui.cli import main
+discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
 pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
 discover.leads_from_processes = lambda protocol: (
     lead for lead in all_leads(protocol) if lead.origin.removeprefix("process ") in pids

@@ -21,11 +21,12 @@ from dasktop.collectors.scaling.carry_out import carry_out
 from dasktop.collectors.scaling.model import Outcome, Progress, Report, ScalePlan, Target
 from dasktop.collectors.scaling.plan import plan
 from tests.contract.embedded import EmbeddedCommands
+from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
 from tests.waiting import PATIENCE_SECONDS, until
 
-PROGRAM = [sys.executable, "-m", "dasktop.tui", "scale"]
+PROGRAM = [*PATIENT, "scale"]
 PROCESSES = 2
 IMPORTS = """
 from dask_jobqueue import SLURMCluster

@@ -3,10 +3,10 @@
 import base64
 import os
 import re
-import sys
 
 from dasktop.tui.app import DasktopApp
 from tests.dask_processes import Scheduler, Workers
+from tests.dasktop_program import PATIENT
 from tests.screen import running
 from tests.slurm.environment import without_slurm
 from tests.snapshots import job, snapshot
@@ -15,7 +15,7 @@ from tests.terminal import Terminal
 
 def test_tmux_gets_it(tmp_path):
     with Scheduler() as scheduler, Workers(scheduler.address, "--name", "anna", "--nthreads", "1"):
-        command = [sys.executable, "-m", "dasktop.tui", scheduler.address, "--no-slurm"]
+        command = [*PATIENT, scheduler.address, "--no-slurm"]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.accept_copies()
             terminal.wait_for("anna")

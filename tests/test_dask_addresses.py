@@ -16,12 +16,13 @@ from dasktop.collectors.dask.address import host_of, parse_address
 from dasktop.collectors.dask.collector import DaskCollector, check
 from dasktop.collectors.errors import NoSchedulerError
 from tests.dask_processes import Scheduler
+from tests.waiting import PATIENCE_SECONDS
 
 TIMEOUT_SECONDS = 1.0
 """For those who never answer."""
-PATIENT_SECONDS = 8.0
+PATIENT_SECONDS = PATIENCE_SECONDS
 """For all others, who may have to wait for a core."""
-HANGS_SECONDS = 40.0
+HANGS_SECONDS = 2 * PATIENCE_SECONDS
 """A guard against waiting for ever, far beyond the time-out; no measurement."""
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -179,10 +179,10 @@ async def test_handler_that_is_gone_is_installed_once_more() -> None:
 
 async def test_scheduler_that_hangs_is_an_error_and_recovers() -> None:
     with Scheduler() as scheduler:
-        # So long that one which only has to wait for a core is not taken for one that hangs.
-        collector = DaskCollector(scheduler.address, timeout_seconds=2.5)
+        collector = DaskCollector(scheduler.address, timeout_seconds=PATIENCE_SECONDS)
         await collector.read()
         os.kill(scheduler.pid, signal.SIGSTOP)
+        collector._timeout_seconds = 2.5
         try:
             with pytest.raises(SourceError, match=re.escape(f"{scheduler.address} didn't answer within 2.5 s")):
                 await collector.read()
@@ -190,6 +190,7 @@ async def test_scheduler_that_hangs_is_an_error_and_recovers() -> None:
                 await collector.read()
         finally:
             os.kill(scheduler.pid, signal.SIGCONT)
+        collector._timeout_seconds = PATIENCE_SECONDS
         await _read_patiently(collector)
         await collector.close()
 

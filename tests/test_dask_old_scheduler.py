@@ -13,6 +13,7 @@ from dasktop.collectors.model import Thread
 from dasktop.collectors.readings import DaskReading
 from dasktop.collectors.scaling.model import Progress
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.dasktop_program import PATIENT
 from tests.giving_back import Giving
 from tests.old_environment import old_environment
 from tests.terminal import Terminal
@@ -148,7 +149,7 @@ async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
 
 @pytest.mark.usefixtures("old_workers")
 def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "dasktop.tui", old_scheduler.address, "--no-slurm"]
+    command = [*PATIENT, old_scheduler.address, "--no-slurm"]
     with Terminal(command, tmp_path, os.environ) as terminal:
         terminal.wait_for(lambda screen: "4711" in screen and "old-0" in screen and "old-1" in screen)
         terminal.press("Down", "Down", "Right")

@@ -22,9 +22,10 @@ from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.options import Options, TlsFiles
 from dasktop.collectors.poller import Poller
 from dasktop.collectors.readings import JobScript
+from tests.waiting import PATIENCE_SECONDS
 
-TIMEOUT_SECONDS = 8.0
-HANGS_SECONDS = 40.0
+TIMEOUT_SECONDS = PATIENCE_SECONDS
+HANGS_SECONDS = 2 * PATIENCE_SECONDS
 FIXTURES = Path(__file__).parent / "fixtures" / "tls"
 KEY = FIXTURES / "key.pem"
 

@@ -35,6 +35,7 @@ def scheduler():
 
 @pytest.fixture
 def no_processes(monkeypatch):
+    monkeypatch.setattr(discovery, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS)  # what is looked for here answers
     monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
 
 

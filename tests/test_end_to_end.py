@@ -19,7 +19,7 @@ from dasktop.collectors import model
 from dasktop.collectors.options import Options
 from dasktop.collectors.sampler import Sampler
 from dasktop.collectors.slurm.values import step_name
-from tests.dasktop_program import DASKTOP, dasktop_that_sees
+from tests.dasktop_program import PATIENT, dasktop_that_sees
 from tests.notebook import Notebook
 from tests.own_environment import as_users_start_dask
 from tests.terminal import Terminal
@@ -43,7 +43,7 @@ class Scene:
         self.address = notebook.value("cluster.scheduler_address")
         self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
 
-    def dasktop(self, *arguments: str, program: tuple[str, ...] = DASKTOP) -> subprocess.CompletedProcess[str]:
+    def dasktop(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*program, *arguments],
             env=self.slurm.environment,
@@ -53,7 +53,7 @@ class Scene:
             check=False,
         )
 
-    def snapshot(self, *arguments: str, program: tuple[str, ...] = DASKTOP) -> model.Snapshot:
+    def snapshot(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> model.Snapshot:
         result = self.dasktop("snapshot", *arguments, program=program)
         assert (result.returncode, result.stderr) == (0, "")
         return model.from_json(result.stdout)
@@ -239,7 +239,7 @@ def test_real_output_fits_its_schema(scene):
 
 def test_watch_prints_a_line_at_a_time(scene):
     watch = subprocess.Popen(
-        [PYTHON, "-m", "dasktop.tui", "snapshot", scene.address, "--watch", "2"],
+        [*PATIENT, "snapshot", scene.address, "--watch", "2"],
         env=scene.slurm.environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -263,7 +263,9 @@ def test_plain_text_shows_all_levels(scene):
 async def test_the_screen_shows_all_of_it(scene, monkeypatch):
     from dasktop.tui.app import DasktopApp
 
-    app = DasktopApp(Sampler(Options(address=scene.address), scene.slurm.environment))
+    app = DasktopApp(
+        Sampler(Options(address=scene.address, dask_timeout_seconds=PATIENCE_SECONDS), scene.slurm.environment)
+    )
     async with app.run_test(size=(140, 60), notifications=True) as pilot:
         # SLURM and dask answer one after the other.
         words = (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING", "by-hand")
@@ -286,7 +288,7 @@ def screen_text(app) -> str:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_in_a_real_terminal(scene, tmp_path, size):
-    command = [PYTHON, "-m", "dasktop.tui", scene.address]
+    command = [*PATIENT, scene.address]
     with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
         jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs of yours")
         terminal.wait_for(lambda screen: all(word in screen for word in jobs))

@@ -1,11 +1,11 @@
 """A job's anatomy and script in a real terminal, of a real cluster that lives in another process."""
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.contract.embedded import EmbeddedCommands
+from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
 from tests.scaling_clusters import DASHBOARD, IMPORTS
 from tests.slurm.commands import SlurmCommands
@@ -34,7 +34,7 @@ def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
         notebook.wait_until("len(cluster.scheduler.workers) == 2")
         job_id = notebook.value("next(iter(cluster.workers.values())).job_id")
         address = notebook.value("cluster.scheduler_address")
-        with Terminal([sys.executable, "-m", "dasktop.tui", address], tmp_path, slurm.environment, 120, 30) as terminal:
+        with Terminal([*PATIENT, address], tmp_path, slurm.environment, 120, 30) as terminal:
             terminal.wait_for(lambda screen: "1 job · 2 workers" in screen and "outside SLURM" not in screen)
             terminal.press("g", "A")  # the first row is the job's
             parts = (

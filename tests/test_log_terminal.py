@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import PATIENT
 from tests.scaling_clusters import BOTH, slurm_of
 from tests.slurm.commands import SlurmCommands
 from tests.terminal import Terminal
@@ -30,7 +31,7 @@ def test_followed_searched_and_why_it_failed(slurm, tmp_path):
             *("-o", "%x-%j.out", "-J", "my log", "--mem=500"),
         )
         slurm.wait_for(job_id, "RUNNING")
-        command = [sys.executable, "-m", "dasktop.tui", scheduler.address, "--slurm-interval", "5"]
+        command = [*PATIENT, scheduler.address, "--slurm-interval", "5"]
         with Terminal(command, tmp_path, slurm.environment, 80, 24) as terminal:
             terminal.wait_for(f"{job_id} my log")
             terminal.press("T")

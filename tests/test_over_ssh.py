@@ -2,19 +2,18 @@
 
 import os
 import re
-import sys
 
 import pytest
 
 from tests import ssh_server
 from tests.contract.embedded import EmbeddedCommands
+from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
 from tests.scaling_clusters import DASHBOARD, IMPORTS
 from tests.slurm.missing import leave_out_or_fail
 from tests.ssh_server import SshServer, script_for
 from tests.terminal import Terminal
 
-DASKTOP = (sys.executable, "-m", "dasktop.tui")
 TREE = re.compile(r"dask-worker .*\n.* batch.*\n.* SLURMCluster-0-0 .*\n.* SLURMCluster-0-1 ")
 """The job, its task, and both workers in that."""
 
@@ -34,7 +33,7 @@ def terminal(tmp_path):
             "cluster.scale(jobs=1)"
         )
         notebook.wait_until("len(cluster.scheduler.workers) == 2")
-        command = [*DASKTOP, notebook.value("cluster.scheduler_address")]
+        command = [*PATIENT, notebook.value("cluster.scheduler_address")]
         with Terminal(
             server.command(script_for(tmp_path, command, slurm.environment)), tmp_path, os.environ, 100, 30
         ) as terminal:

@@ -3,9 +3,9 @@
 import gzip
 import json
 import os
+import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,13 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from tests.contract.reading import until
 from tests.dask_processes import Scheduler
-from tests.dasktop_program import dasktop, one_line
+from tests.dasktop_program import PATIENT, dasktop, one_line
 from tests.recordings import life
 from tests.snapshots import everyday
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS
 
-PROGRAM = [sys.executable, "-m", "dasktop.tui"]
+PROGRAM = PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_no_scheduler_leaves_no_recording(tmp_path):
 def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tmp_path):
     """A limit on the file's size is the fullness that any user can have."""
     path = tmp_path / "file"
-    watch = f"{' '.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
+    watch = f"{shlex.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
     script = f"trap '' XFSZ; ulimit -f 2; exec {watch}"
     process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +13,13 @@ import pytest
 from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
-from tests.dasktop_program import dasktop
+from tests.dasktop_program import PATIENT, dasktop
 from tests.notebook import Notebook
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slurm
 
-PROGRAM = [sys.executable, "-m", "dasktop.tui"]
+PROGRAM = PATIENT
 SNAPSHOTS_A_PHASE = 15
 WORK = """
 import time

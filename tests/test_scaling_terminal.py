@@ -1,12 +1,12 @@
 """All scaling from the keyboard, in a real terminal, on a cluster that lives in another process."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.embedded import EmbeddedCommands
+from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
 from tests.scaling_clusters import DASHBOARD, IMPORTS
 from tests.slurm.commands import SlurmCommands
@@ -56,7 +56,7 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         notebook.wait_until(f"len(cluster.scheduler.workers) == len(cluster.worker_spec) == {number}")
 
     jobs(1)
-    with Terminal([sys.executable, "-m", "dasktop.tui", address], tmp_path, environment, *size) as terminal:
+    with Terminal([*PATIENT, address], tmp_path, environment, *size) as terminal:
         terminal.wait_for("1 job · 1 worker")
         terminal.press("+")
         terminal.wait_for("submitted job")
@@ -136,7 +136,7 @@ def test_a_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
     notebook.wait_until("len(cluster.scheduler.workers) == 8")
     environment = slurm.environment | {"XDG_STATE_HOME": str(tmp_path)}
     lost, kept = notebook.value("[cluster.workers[f'SLURMCluster-{n}'].job_id for n in (0, 1)]")
-    command = [sys.executable, "-m", "dasktop.tui", notebook.value("cluster.scheduler_address")]
+    command = [*PATIENT, notebook.value("cluster.scheduler_address")]
     with Terminal(command, tmp_path, environment, 80, 24) as terminal:
         terminal.wait_for("2 jobs · 8 workers")
         slurm.run("scancel", lost)
