@@ -9,7 +9,6 @@ import math
 import os
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
+from tests.dasktop_program import Ended as CommandEnded
 from tests.dasktop_program import dasktop, one_line
 from tests.findings_story import Story, Told, looked_at, watched
 from tests.notebook import Notebook
@@ -51,9 +51,9 @@ class Ended(NamedTuple):
     """A story that is over."""
 
     story: Story
-    healthy: subprocess.CompletedProcess[str]
+    healthy: CommandEnded
     """What one look with ``--fail-on`` came to before anything was wrong."""
-    ill: subprocess.CompletedProcess[str]
+    ill: CommandEnded
     """And when much was."""
     recorded: Path
 
@@ -75,7 +75,7 @@ def story(told: Ended) -> Story:
     return told.story
 
 
-def tell(story: Story, folder: Path) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
+def tell(story: Story, folder: Path) -> tuple[CommandEnded, CommandEnded]:
     slurm = story.slurm
     for name in ("memory", "cancelled", "silent", "orphan"):
         story.submit(name, f"--exclude={AWAY_NODE}")
@@ -275,7 +275,7 @@ def test_what_is_wasteful():
         address = story.scheduler.address
         nanny = "--nthreads 1 --memory-limit 400MB"
         story.job_ids["empty"] = slurm.submit(f"sleep 600 || dask worker {address} --name empty")
-        story.submit("missing", worker=f"{BARE} & false && dask worker {address} --name absent; wait #")
+        story.submit("missing", worker=f"{BARE} & sleep 600; dask worker {address} --name absent #")
         story.submit("greedy", worker=f"{BARE} --memory-limit 2GB")
         story.submit("crowded", worker=f"{BARE} --nthreads 4")
         story.submit("lonely", "--cpus-per-task=4")
