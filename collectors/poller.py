@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 STALE_AFTER_INTERVALS = 3
 SECONDS_BETWEEN_THREAD_READINGS = 0.5
+MOST_SCRIPTS_TRIED = 5
+"""Of one scheduler, which may tell of another script at each poll; each costs a call of ``sbatch --test-only``."""
 SECONDS_FOR_A_FILE = 1.0
 """For a file server to answer; what it tells later is taken in the next time."""
 
@@ -79,6 +81,7 @@ class Poller:
         self._ledger = UseLedger()
         # The script of a job that couldn't be submitted, and what sbatch says to it.
         self._refused: tuple[str, str | None] | None = None
+        self._scripts_tried = 0
         self._environment = os.environ if environment is None else environment
         # By job, what gave it back: the cluster object, which doesn't want it any more; and dasktop, by its log.
         self._let_go: dict[str, Released] = {}
@@ -275,6 +278,9 @@ class Poller:
         script = self._dask_reading.refused_script if self._dask_reading else None
         if script is None or (self._refused is not None and self._refused[0] == script):
             return
+        if self._scripts_tried == MOST_SCRIPTS_TRIED:
+            return
+        self._scripts_tried += 1
         self._refused = script, None
         with contextlib.suppress(SourceError):  # then it stays unknown
             self._refused = script, await self._slurm.why_refused(script)
@@ -424,6 +430,8 @@ class Poller:
         return {job_id for job_id in named - seated if self._evidence.get(job_id) == ("environment",)}
 
     def _forget_jobs(self) -> None:
+        self._refused = None
+        self._scripts_tried = 0
         self._evidence.clear()
         self._guessed.clear()
         self._let_go.clear()
