@@ -27,7 +27,7 @@ IMPORTS_ONCE = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"
 def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return an environment without the user's settings, in which everything kept per user lies below `home`.
 
-    What pip is told in variables stays. Python keeps bytecode, since so many tests start programs.
+    What pip is told stays, and what it keeps. Python keeps bytecode, since so many tests start programs.
     """
     kept = {
         name: value
@@ -36,6 +36,7 @@ def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str
         or not (name.startswith(_SETTINGS) or name in _TERMINAL or name == "PYTHONDONTWRITEBYTECODE")
     }
     return kept | {
+        **_pip(environment),
         **QUIET_DASK,
         "DASK_CONFIG": str(home / "dask"),
         "HOME": str(home),
@@ -44,6 +45,17 @@ def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
     }
+
+
+def _pip(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that lead pip to what the user has for it: a tests' environment installs from there, too."""
+    home = Path(environment.get("HOME", "/"))
+    configured = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
+    kept = Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "pip"
+    files = [file for file in (configured, home / ".pip" / "pip.conf") if file.is_file()]
+    found = {"PIP_CONFIG_FILE": str(files[0])} if files else {}
+    given = {name: environment[name] for name in ("PIP_CONFIG_FILE", "PIP_CACHE_DIR") if name in environment}
+    return {"PIP_CACHE_DIR": str(kept)} | found | given
 
 
 def as_users_start_dask(environment: Mapping[str, str]) -> dict[str, str]:

@@ -61,10 +61,9 @@ print(sum(client.gather(results)))
 
 
 @pytest.fixture(scope="module")
-def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def old_python() -> Path:
     """The Python of an environment that has the old distributed, made once."""
-    wanted = [f"distributed=={VERSION}", f"dask=={VERSION}"]
-    return old_environment(tmp_path_factory.mktemp("old-distributed"), *wanted)
+    return old_environment(f"distributed=={VERSION}", f"dask=={VERSION}")
 
 
 @pytest.fixture(scope="module")
