@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-INSTALL_SECONDS = 300
+INSTALL_SECONDS = 900
 KEPT = Path(sys.prefix) / "old-environments"
 
 
@@ -53,16 +53,17 @@ def _site_packages(environment: Path) -> Path:
 def _install(environment: Path, *wanted: str) -> None:
     # The tests' own pip saves the time to install one.
     pip = [sys.executable, "-m", "pip", f"--python={environment}", "install", "--quiet", "--disable-pip-version-check"]
-    result = subprocess.run(
-        [*pip, *wanted],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=INSTALL_SECONDS,
-        check=False,
-    )
-    if result.returncode != 0:
-        reason = f"pip can't install {' '.join(wanted)}: {result.stdout[-500:]}"
+    try:
+        subprocess.run(
+            [*pip, *wanted],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        reason = f"pip can't install {' '.join(wanted)}: {error}: {str(getattr(error, 'stdout', ''))[-500:]}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
