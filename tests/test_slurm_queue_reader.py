@@ -93,10 +93,14 @@ async def test_the_error_behind_a_greeting_is_told():
 
 async def test_a_complaint_with_status_0_and_no_jobs_is_a_failure():
     """Of an unknown user, 22.05 says so and ends with 0."""
-    commands = Commands(lambda *_: complains("squeue", "squeue: error: Invalid user: nobody", status=0))
+
+    def answer(*command):
+        mark, _, _ = command[-1].partition("%A")
+        return Printed("squeue", f"{mark}JOBID\x1fJOBID{mark}\n", ("squeue: error: Invalid user: nobody",), 0)
+
     source = log()
     with pytest.raises(SourceError, match="Invalid user: nobody"):
-        await QueueReader(commands, source, "nobody").read()
+        await QueueReader(Commands(answer), source, "nobody").read()
     assert source.source().state == "error"
 
 

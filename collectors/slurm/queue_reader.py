@@ -87,6 +87,8 @@ class QueueReader:
 
 def _parse(printed: Printed, mark: str, granted: dict[str, Resources]) -> Queue:
     text = printed.checked()
-    if mark not in text and printed.errors:
-        raise SourceError(printed.complaint)  # of an unknown user, 22.05 only complains, and ends with status 0
-    return parse_queue(text, mark, granted)
+    queue = parse_queue(text, mark, granted) if mark in text or not printed.errors else Queue(jobs=())
+    if not queue.jobs and printed.errors:
+        # Of an unknown user, 22.05 to 26.05 print the header line, complain, and end with status 0.
+        raise SourceError(printed.complaint)
+    return queue
