@@ -136,9 +136,10 @@ async def test_a_job_whose_output_cannot_be_opened(real_slurm, collector):
 
 async def test_the_batch_step_is_named_as_sstat_names_it(real_slurm, collector):
     """The number in the environment differs between versions."""
-    job_id = real_slurm.submit("env; sleep 300")
-    reading = await poll_until(collector, lambda reading: reading.steps, {job_id})
-    variables = dict(line.split("=", 1) for line in real_slurm.output(job_id).splitlines() if line.startswith("SLURM"))
+    told = real_slurm.work / "environment"
+    job_id = real_slurm.submit("env > environment.new; mv environment.new environment; sleep 300")
+    reading = await poll_until(collector, lambda reading: reading.steps and told.exists(), {job_id})
+    variables = dict(line.split("=", 1) for line in told.read_text().splitlines() if line.startswith("SLURM"))
     place = place_from(variables, "")
     assert place is not None
     assert [(place.job_id, place.step_id)] == [(step.job_id, step.step_id) for step in reading.steps]
