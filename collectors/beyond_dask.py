@@ -1,8 +1,8 @@
 """What a job uses beside its dask workers: SLURM's figures against dask's over the same time. Pure.
 
-SLURM counts all processes of a job, and is asked every few minutes; dask tells of its workers every second. So what
-SLURM tells is compared with what dask told meanwhile, and counts only where it is clearly more: nannies and shells use
-a little too, and SLURM's samples may be half a minute old.
+SLURM counts all processes of a job and is asked every few minutes at most; dask reports its workers every second. The
+two figures are of different moments, so SLURM's counts only where it is clearly larger. Without the tolerances, a job's
+figure would change its source, and its value, whenever a worker allocates or frees memory between two answers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +13,13 @@ from dasktop.collectors.model import Job, Record, Snapshot
 from dasktop.collectors.readings import Step
 
 LEAST_MEMORY_SHARE = 0.1
-"""Of the job's memory, by which SLURM's figure has to exceed the workers'."""
+"""Of the job's memory, by which SLURM's figure has to exceed the workers'. Shells and nannies hold 100 to 200 MiB, and
+a heartbeat and SLURM's sample may be some seconds apart (up to ``JobAcctGatherFrequency``, 30 s by default)."""
 LEAST_CPU_PERCENT = 20.0
+"""Of one core. SLURM reports whole seconds, and nannies use a few per cent."""
 LEAST_CPU_SHARE = 0.3
-"""Of the workers' own use: SLURM's samples and dask's begin and end at other moments."""
+"""Of the workers' own use. Their CPU time is estimated from one heartbeat a second, and SLURM's two samples may begin
+and end up to 30 s before its answers: of a span of two minutes, that is a quarter."""
 SHORTEST_SPAN_SECONDS = 30.0
 
 

@@ -9,6 +9,10 @@ from dasktop.collectors.model import Finding, Job, Snapshot, Worker
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
 
+MOST_NANNY_BYTES = 256 * 1024**2
+"""What the shell, ``dask worker`` itself and its nannies hold in a job: 100 to 200 MiB of shared and own memory."""
+
+
 def has_ended(job: Job) -> bool:
     """Whether SLURM is done with the job. One that SLURM knows nothing about hasn't ended, as far as anyone knows."""
     return job.fate is not None or read_state(job.state).has_ended
@@ -36,6 +40,18 @@ def workers_of(job: Job) -> Iterator[Worker]:
     """Yield all workers of a job."""
     for task in job.tasks:
         yield from task.workers
+
+
+def other_memory_bytes(job: Job) -> int:
+    """Return how much of the memory that SLURM counts no dask worker of the job holds; 0 where dask's figure counts."""
+    if job.used.memory_source != "slurm":
+        return 0
+    return max(0, (job.used.memory_bytes or 0) - sum(worker.memory_bytes or 0 for worker in workers_of(job)))
+
+
+def runs_other_programs(job: Job) -> bool:
+    """Whether something runs in a job beside its dask workers: it uses CPU time, or more memory than a nanny does."""
+    return job.used.cpu_source == "slurm" or other_memory_bytes(job) >= MOST_NANNY_BYTES
 
 
 def seats(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:

@@ -93,7 +93,10 @@ class Source(Record, frozen=True, kw_only=True):
 
 
 class Totals(Record, frozen=True, kw_only=True):
-    """Sums over the jobs known to be this cluster's, and over all its workers."""
+    """Sums over the jobs known to be this cluster's, and over all its workers.
+
+    Where SLURM's figure for a job is clearly larger than that of its workers, the job counts with SLURM's.
+    """
 
     jobs_running: int | None
     jobs_pending: int | None

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.beyond_dask import Beyond
 from dasktop.collectors.job_state import read_state
+from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import (
     EVIDENCE_LADDER,
     SCHEMA_VERSION,
@@ -441,6 +442,16 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
     running = [job for job in ours if read_state(job.state).is_running]
     workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
     which_are_ours = slurm_answered and (dask_answered or bool(ours))
+    used_cpu = [worker.cpu_percent for worker in unplaced] + [
+        cpu
+        for job in jobs
+        for cpu in ([job.used.cpu_percent] if job.used.cpu_source else [w.cpu_percent for w in workers_of(job)])
+    ]
+    used_memory = [worker.memory_bytes for worker in unplaced] + [
+        memory
+        for job in jobs
+        for memory in ([job.used.memory_bytes] if job.used.memory_source else [w.memory_bytes for w in workers_of(job)])
+    ]
     return Totals(
         jobs_running=len(running) if which_are_ours else None,
         jobs_pending=sum(read_state(job.state).is_waiting for job in ours) if which_are_ours else None,
@@ -448,11 +459,11 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
         threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
         threads_busy=_threads_busy(workers) if dask_answered else None,
         cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if which_are_ours else None,
-        cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
+        cpu_percent=_round(_sum_of_known(used_cpu)),
         memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
         if which_are_ours
         else None,
-        memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
+        memory_bytes=_sum_of_known(used_memory),
     )
 
 

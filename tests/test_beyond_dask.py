@@ -1,17 +1,24 @@
 """What runs in a job beside its workers, by SLURM's figures: told only where it is clearly more than dask's."""
 
+import re
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.beyond_dask import Beyond, UseLedger
+from dasktop.collectors.jobs import MOST_NANNY_BYTES
 from dasktop.collectors.model import Allocated
 from dasktop.collectors.readings import Step
 from dasktop.collectors.reconcile import reconcile
 from dasktop.collectors.scaling.cautions import when_releasing
 from dasktop.collectors.scaling.standing import standing_of
+from dasktop.tui.plain import plain_tree
+from dasktop.tui.tree.cells import cells
+from dasktop.tui.tree.rows import Row
 from tests.findings_watch import after, over, seen, watch, with_workers
 from tests.snapshots import GIB, TAKEN_AT, job, worker
+from tests.test_details import words
 from tests.test_reconcile import batch, dask, job_of, running, slurm
 from tests.test_reconcile import worker as reading_of
 
@@ -90,6 +97,50 @@ def test_the_job_has_the_larger_figure_with_its_source():
     assert job_of(reconcile(reading, told, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
 
 
+def test_totals_count_the_jobs_figures_where_they_are_larger():
+    in_job = reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60)
+    in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
+    outside = reading_of("u", cpu_percent=1.0, memory_bytes=4)
+    told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
+    beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920)}
+    totals = reconcile(dask(in_job, in_other, outside), told, (), TAKEN_AT, beyond=beyond).totals
+    assert (totals.cpu_percent, totals.memory_bytes) == (112.0, 1954)
+
+
+def by_slurm(memory_bytes=int(1.5 * GIB), **values):
+    one = with_workers(job("7", allocated=GRANTED, **values), [worker("w", cpu_percent=4.0, memory_bytes=GIB // 4)])
+    return with_use(
+        seen([one]),
+        cpu_percent=104.0,
+        cpu_source="slurm",
+        memory_bytes=memory_bytes,
+        memory_source="slurm",
+    )
+
+
+def test_a_figure_of_slurms_is_marked_in_the_tree():
+    shown = plain_tree(by_slurm())
+    (row,) = [line for line in shown.splitlines() if "RUNNING" in line]
+    assert re.search(r" S26% .* S75% 1\.5G ", row)
+    (of_worker,) = [line for line in shown.splitlines() if " w " in line]
+    assert "S" not in of_worker
+    assert "S100 2.0G" in plain_tree(by_slurm(2 * GIB)), "without room for more"
+
+
+def test_an_array_counts_its_jobs_figures():
+    one, other = by_slurm(array_job_id="7", array_task_id="1").jobs[0], job("8", array_job_id="7", array_task_id="2")
+    held = cells(Row("array", ("array", "7"), None, 0, False, (one, other)), TAKEN_AT)
+    assert (held.memory, held.memory_bytes[-1], held.cpu[0]) == (f"S{held.memory_percent}%", "G", "S")
+
+
+def test_the_details_of_a_job_name_the_source():
+    lines = words(by_slurm())
+    assert any("75% of 2.0G (SLURM)" in line for line in lines)
+    assert any("SLURM counts 1.5G in all processes of the job; its dask workers use 256M" in line for line in lines)
+    assert any("26% of 4 CPUs (SLURM)" in line for line in lines)
+    assert any("about 1.0 cores in other processes than its dask workers" in line for line in lines)
+
+
 def with_use(snapshot, **used):
     (one,) = snapshot.jobs
     return replace(snapshot, jobs=(replace(one, used=replace(one.used, **used)),))
@@ -99,13 +150,33 @@ def test_a_job_near_its_limit_by_slurms_figure_is_told():
     full = with_use(busy(0.0), memory_bytes=int(1.92 * GIB), memory_source="slurm")
     found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit"]
     assert [(one.job_id, one.worker) for one in found] == [("7", None)]
-    assert "most of it outside its workers" in found[0].message
+    assert found[0].message.endswith(", most of it in other processes than its dask workers")
+
+
+@pytest.mark.parametrize(
+    ("held_bytes", "told"),
+    [
+        (2 * GIB - MOST_NANNY_BYTES + 1, ""),
+        (int(1.5 * GIB), ", part of it in other processes than its dask workers"),
+    ],
+)
+def test_a_nanny_is_not_told_as_another_program(held_bytes, told):
+    full = with_use(busy(0.0, memory_bytes=held_bytes), memory_bytes=2 * GIB, memory_source="slurm")
+    found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit" and one.worker is None]
+    assert [one.message for one in found] == [f"job 7 uses 100 % or more of its 2 GiB{told}"]
+    assert any("other programs" in one for one in when_releasing(standing_of(full), full.jobs)) == bool(told)
 
 
 def test_a_job_that_another_program_uses_is_not_idle():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
     assert "idle-allocation" in over(700, busy(0.0))
     assert "idle-allocation" not in over(700, used)
+
+
+def test_advice_to_release_names_programs_that_only_hold_memory():
+    used = with_use(busy(0.0), memory_bytes=int(1.5 * GIB), memory_source="slurm")
+    (found,) = [one for one in watch(used, after(700, used)) if one.code == "idle-allocation"]
+    assert found.advice.endswith("; the other programs in it end too")
 
 
 def test_a_plan_that_releases_it_says_so():

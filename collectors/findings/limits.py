@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import named, rounded_percent
-from dasktop.collectors.jobs import workers_of
+from dasktop.collectors.jobs import MOST_NANNY_BYTES, other_memory_bytes, workers_of
 from dasktop.collectors.model import Job, Worker
 from dasktop.collectors.scaling.words import counted
 from dasktop.collectors.slurm.values import plain_size
@@ -106,13 +106,21 @@ def _near(scene: Scene, job: Job, worker: Worker | None) -> Suspicion:
         worker=worker.name if worker is not None else None,
         message=f"worker {worker.name} uses {share}"
         if worker is not None
-        else f"{named(job)} uses {share}"
-        + (", most of it outside its workers' own processes" if job.used.memory_source == "slurm" else ""),
+        else f"{named(job)} uses {share}" + _outside_workers(job),
         advice="dask kills a worker at 95 %: smaller partitions, fewer threads a worker, or more memory"
         if worker is not None
         else "SLURM kills a job that uses more: give it more memory, or its workers a --memory-limit",
         after_seconds=scene.thresholds.memory_near_limit_seconds,
     )
+
+
+def _outside_workers(job: Job) -> str:
+    """Say that programs other than the workers hold the memory; what nannies hold is not worth a word."""
+    other = other_memory_bytes(job)
+    if other < MOST_NANNY_BYTES:
+        return ""
+    much = "most of it" if 2 * other > (job.used.memory_bytes or 0) else "part of it"
+    return f", {much} in other processes than its dask workers"
 
 
 def _threads(job: Job) -> int:

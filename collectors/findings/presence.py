@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, granted_words, named, workers_words
-from dasktop.collectors.jobs import shown_id, workers_of
+from dasktop.collectors.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model import Job
 
 
@@ -20,7 +20,7 @@ def job_without_workers(scene: Scene) -> Iterator[Suspicion]:
         began = scene.history.began.get(("job-without-workers", job.job_id, None)) if had_some else _started(scene, job)
         seconds = scene.seconds_since(began) or 0.0
         left = scene.history.gone_from(job.job_id)
-        is_used = job.used.cpu_source == "slurm"
+        is_used = runs_other_programs(job)
         since = f": {workers_words([gone.worker for gone in left])} left" if left else ""
         yield Suspicion(
             severity="warning",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from dasktop.collectors.findings.rule import Scene, Suspicion
 from dasktop.collectors.findings.words import for_about, granted_words, named, tasks_of, within
-from dasktop.collectors.jobs import shown_id, workers_of
+from dasktop.collectors.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model import Allocated, Job, Worker
 from dasktop.collectors.scaling.stranded import stranded_results
 from dasktop.collectors.scaling.words import counted
@@ -48,7 +48,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
         yield Suspicion(
             severity="info",
             message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
-            advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))),
+            advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))) + _others_end_too(idle),
             job_ids=tuple(job.job_id for job in idle),
             after_seconds=after_seconds,
         )
@@ -59,7 +59,8 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
             job_id=job.job_id,
             message=f"{named(job)} is idle{_for(scene, job.job_id)}: {granted_words(job.allocated)} for nothing",
             advice=f"dasktop scale --release {shown_id(job)} gives it back"
-            + _once_let_go(stranded_results(scene.snapshot, _workers([job]))),
+            + _once_let_go(stranded_results(scene.snapshot, _workers([job])))
+            + _others_end_too([job]),
             after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
         )
 
@@ -98,6 +99,11 @@ def _once_let_go(stranded: int) -> str:
     if not stranded:
         return ""
     return f", once the client that holds the futures has let go of {counted(stranded, 'result')}"
+
+
+def _others_end_too(jobs: Iterable[Job]) -> str:
+    """Warn of programs beside the dask workers: they may hold memory without using CPU time."""
+    return "; the other programs in it end too" if any(map(runs_other_programs, jobs)) else ""
 
 
 def _tells_tasks(job: Job) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, shown_id, workers_of
+from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
 from dasktop.collectors.scaling.model import Lost
 from dasktop.collectors.scaling.standing import Standing
@@ -197,7 +197,7 @@ def _room(kept: Iterable[Worker]) -> int | None:
 
 def _other_programs(released: Iterable[Job]) -> Iterator[str]:
     """Beware of what runs in a job beside its workers: nobody waits for it."""
-    names = [shown_id(job) for job in released if "slurm" in (job.used.cpu_source, job.used.memory_source)]
+    names = [shown_id(job) for job in released if runs_other_programs(job)]
     if names:
         yield f"other programs run in {listed(names)} beside the dask workers: they end too, and nothing waits for them"
 

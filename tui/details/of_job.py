@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
-from dasktop.collectors.model import Evidence, Job, Snapshot
+from dasktop.collectors.model import Evidence, Job, Snapshot, UseSource
 from dasktop.collectors.slurm.reasons import HELD, reason_of
 from dasktop.tui import figures
 from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
@@ -95,16 +95,27 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
         "CPU",
         past.cpu_percent,
         None if cpus is None else 100 * cpus,
-        f"{figures.percent_text(cpu_share):>4} of {figures.UNKNOWN if cpus is None else figures.plural(cpus, 'CPU')}",
+        f"{figures.percent_text(cpu_share):>4} of {figures.UNKNOWN if cpus is None else figures.plural(cpus, 'CPU')}"
+        + _source(job.used.cpu_source),
         "cpu",
     )
+    if job.used.cpu_source == "slurm":
+        other = (job.used.cpu_percent or 0.0) - sum(worker.cpu_percent or 0.0 for worker in workers)
+        yield Fact("", f"about {other / 100:.1f} cores in other processes than its dask workers, by SLURM's figures")
     yield Trend(
         "memory",
         past.memory_bytes,
         memory,
-        f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(memory)}",
+        f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(memory)}{_source(job.used.memory_source)}",
         role,
     )
+    if job.used.memory_source == "slurm":
+        held = sum(worker.memory_bytes or 0 for worker in workers)
+        yield Fact(
+            "",
+            f"SLURM counts {figures.bytes_text(job.used.memory_bytes)} in all processes of the job; "
+            f"its dask workers use {figures.bytes_text(held)}",
+        )
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
     is_short = job.workers_expected is not None and len(workers) < job.workers_expected
     yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
@@ -118,6 +129,10 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
     ):
         known = [value for value in values if value is not None]
         yield Fact(label, figures.count(sum(known) if known else None))
+
+
+def _source(source: UseSource | None) -> str:
+    return " (SLURM)" if source == "slurm" else ""
 
 
 def _times(job: Job, now: datetime) -> Iterator[Entry]:

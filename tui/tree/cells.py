@@ -1,20 +1,21 @@
 """What stands in the columns of one row, as text and whole percent. Pure; knows neither widths nor colours.
 
-CPU and memory are shares: a job's of its allocation, a worker's of its threads and of its memory limit, a task's of
-its workers' together, a thread's of one core. Values are rounded here, so equal cells mean that nothing is to be drawn.
+CPU and memory are shares: a job's of its allocation (``S``: by SLURM's figures), a worker's of its threads and of its
+memory limit, a task's of its workers' together, a thread's of one core. Values are rounded here, so equal cells mean
+that nothing is to be drawn.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
 from dasktop.collectors.findings.thresholds import DEFAULTS
 from dasktop.collectors.job_state import Phase, read_state
 from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
-from dasktop.collectors.model import Evidence, Job, Task, Thread, Worker
+from dasktop.collectors.model import Evidence, Job, Task, Thread, UseSource, Worker
 from dasktop.tui import figures
 from dasktop.tui.figures import UNKNOWN
 from dasktop.tui.moments import local
@@ -135,12 +136,20 @@ def _job(job: Job, taken_at: datetime) -> Cells:
     memory_percent = figures.share(job.used.memory_bytes, job.allocated.memory_bytes)
     return cells._replace(
         cpu_percent=cpu_percent,
-        cpu=figures.percent_text(cpu_percent),
+        cpu=_with_source(figures.percent_text(cpu_percent), job.used.cpu_source),
         memory_percent=memory_percent,
-        memory=figures.percent_text(memory_percent),
+        memory=_with_source(figures.percent_text(memory_percent), job.used.memory_source),
         memory_bytes=figures.bytes_text(job.used.memory_bytes),
         busy=figures.ratio(job.used.threads_busy, _sum(worker.nthreads for worker in workers)),
     )
+
+
+def _with_source(percent: str, source: UseSource | None) -> str:
+    """Put ``S`` before a figure of SLURM's, which is another one than the sum of what the rows below show."""
+    if source != "slurm":
+        return percent
+    marked = f"S{percent}"
+    return marked if len(marked) <= 4 else marked.rstrip("%")[:4]
 
 
 def _job_id(job: Job) -> str:
@@ -280,7 +289,25 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
     workers = tuple(worker for job in jobs for worker in workers_of(job))
     if not workers:
         return Cells(label, "ARRAY", "quiet", note=words)
-    return _together(Cells(label, "ARRAY", "quiet", node=figures.plural(len(jobs), "job")), workers)
+    cells = _together(Cells(label, "ARRAY", "quiet", node=figures.plural(len(jobs), "job")), workers)
+    return _by_slurm(cells, [job for job in jobs if read_state(job.state).is_running])
+
+
+def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
+    """Show what jobs use of what they were granted, where SLURM counts more for one of them than its workers use."""
+    if any(job.used.cpu_source == "slurm" for job in jobs):
+        cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
+        cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)
+        cells = cells._replace(cpu_percent=cpu_percent, cpu=_with_source(figures.percent_text(cpu_percent), "slurm"))
+    if any(job.used.memory_source == "slurm" for job in jobs):
+        memory_bytes = _sum(job.used.memory_bytes for job in jobs)
+        percent = figures.share(memory_bytes, _sum_if_all_known(job.allocated.memory_bytes for job in jobs))
+        cells = cells._replace(
+            memory_percent=percent,
+            memory=_with_source(figures.percent_text(percent), "slurm"),
+            memory_bytes=figures.bytes_text(memory_bytes),
+        )
+    return cells
 
 
 def _group(label: str, workers: tuple[Worker, ...]) -> Cells:

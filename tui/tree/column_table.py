@@ -26,8 +26,8 @@ class Column(NamedTuple):
 COLUMNS: dict[ColumnName, Column] = {
     "state": Column("STATE", "of a job, a worker or a thread"),
     "node": Column("NODE", "where it runs"),
-    "cpu": Column("CPU", "used of a job's CPUs, a worker's threads, a thread's one core", largest_first=True),
-    "memory": Column("MEM", "resident, of a job's memory, of a worker's memory limit", largest_first=True),
+    "cpu": Column("CPU", "of a job's CPUs (S: by SLURM), a worker's threads, one core", largest_first=True),
+    "memory": Column("MEM", "resident, of a job's memory (S: by SLURM), a worker's limit", largest_first=True),
     "busy": Column("BUSY", "threads that run a dask task, of all there are for that", "right", largest_first=True),
     "left": Column("LEFT", "time until SLURM ends the job, rounded down", "right"),
     "queued": Column("QUEUED", "dask tasks that wait in workers", "right", 7, largest_first=True),
