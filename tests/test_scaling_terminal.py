@@ -107,6 +107,7 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         terminal.wait_for("gave back job ")
         jobs(1)
 
+        terminal.wait_for("1 job · 1 worker")
         terminal.press("a")
         terminal.wait_for("minimum")
         terminal.press("1", "Tab", "3")
