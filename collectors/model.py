@@ -135,6 +135,16 @@ class Transfers(Record, frozen=True, kw_only=True):
     outgoing_count_total: int | None
 
 
+class ChildProcess(Record, frozen=True, kw_only=True):
+    """A process that a worker's tasks have started, directly or through another one."""
+
+    pid: int
+    name: str | None
+    """Its command, of which the kernel keeps 15 characters."""
+    memory_bytes: int | None
+    cpu_seconds: float | None
+
+
 class Worker(Record, frozen=True, kw_only=True):
     """A dask worker process: one scheduler address, one pid."""
 
@@ -167,6 +177,10 @@ class Worker(Record, frozen=True, kw_only=True):
     """Why the worker is not shown where its environment says that it runs."""
     threads: tuple[Thread, ...] = ()
     """Empty unless they were read."""
+    children: tuple[ChildProcess, ...] | None = None
+    """What runs below it, read together with its threads; ``None`` unless they were read. Dask counts none of it."""
+    has_more_children: bool = False
+    """Whether there are more, which were not read."""
     transfers: Transfers | None = None
 
 

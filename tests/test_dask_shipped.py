@@ -1,10 +1,13 @@
 """The source that runs inside scheduler and workers: old Pythons read it, odd objects don't break it."""
 
 import ast
+import os
 import pickle
 import pickletools
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +18,12 @@ from distributed.protocol.core import dumps, loads
 from distributed.utils import has_arg
 
 from dasktop.collectors.dask import shipped_scheduler, shipped_worker
+from dasktop.collectors.dask.children import children_told
 from dasktop.collectors.dask.scheduler_reading import decode
 from dasktop.collectors.dask.shipping import pack_source, packed
 from dasktop.collectors.model import Transfers
 from dasktop.collectors.text import MAX_CHARACTERS
+from tests.waiting import wait_until
 
 SHIPPED = [shipped_scheduler, shipped_worker]
 OLDEST_PYTHON = (3, 8)
@@ -277,3 +282,56 @@ def test_cost_in_bytes_is_a_small_part_of_identity() -> None:
 )
 def test_plain_makes_something_of_anything(value: Any, told: Any) -> None:
     assert travel(shipped_scheduler.plain(value)) == told
+
+
+@pytest.fixture
+def below() -> Iterator[subprocess.Popen[bytes]]:
+    """Processes below this one: a shell, and a program that it has started."""
+    with subprocess.Popen(["sh", "-c", "sleep 600 & wait"], start_new_session=True) as shell:
+        try:
+            wait_until(lambda: "sleep" in {name for _, name, *_ in shipped_worker.read_children()["children"]})
+            yield shell
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
+
+
+class TestChildren:
+    def test_children_and_theirs_are_told(self, below: subprocess.Popen[bytes]) -> None:
+        answer = shipped_worker.read_children()
+        assert answer["more_children"] is False
+        told = children_told(answer)
+        assert told is not None
+        by_pid = {child.pid: child for child in told}
+        shell = by_pid[below.pid]
+        assert shell.name == Path(f"/proc/{below.pid}/comm").read_text().strip()
+        assert (shell.memory_bytes or 0) > 0
+        assert shell.cpu_seconds is not None
+        names = [child.name for child in told]
+        assert names.index("sleep") > names.index(shell.name)
+
+    def test_their_number_is_bounded(self, below: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shipped_worker, "MOST_CHILDREN", 1)
+        answer = shipped_worker.read_children()
+        assert (len(answer["children"]), answer["more_children"]) == (1, True)
+        assert below.returncode is None
+
+    def test_one_that_has_ended_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with subprocess.Popen(["true"]) as ended:
+            os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # now it is a zombie
+            monkeypatch.setattr(shipped_worker, "child_pids", lambda pid: [ended.pid] if pid == os.getpid() else [])
+            assert shipped_worker.read_children() == {"children": [], "more_children": False}
+
+    def test_unknown_where_the_kernel_does_not_list_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shipped_worker, "read_file", lambda *_: None)
+        assert shipped_worker.read_children() == {}
+        assert children_told({}) is None
+
+    @pytest.mark.parametrize("told", [7, [7, None, [], ["x"], [True, "x", 1, 1]], [[1, "n\x1b[1m", -1, float("nan")]]])
+    def test_whatever_a_worker_tells_is_taken(self, told: object) -> None:
+        for child in children_told({"children": told}) or ():
+            assert (child.pid, child.name) == (1, "n [1m")
+            assert (child.memory_bytes, child.cpu_seconds) == (None, None)
+
+    def test_no_more_are_taken_than_are_asked_for(self) -> None:
+        rows = [[pid, "x", 1, 1.0] for pid in range(1000)]
+        assert len(children_told({"children": rows}) or ()) == shipped_worker.MOST_CHILDREN

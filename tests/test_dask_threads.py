@@ -44,10 +44,12 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     reading = await read_until(collector, lambda seen: know_their_place(seen) and seen.workers[0].worker.executing == 2)
     worker = reading.workers[0].worker
     assert worker.threads == (), "threads are read only for whom it was asked"
+    assert worker.children is None, "and so are child processes"
 
     reading = await read_until(collector, lambda seen: bool(seen.workers[0].worker.threads), (worker.address,))
     first = reading.workers[0].worker
     assert {thread.cpu_percent for thread in first.threads} == {None}, "it takes two readings to tell per cent"
+    assert first.children == ()
 
     (spinner,) = [thread for thread in first.threads if thread.task_key == "spin-1"]
     before = run_and_waited(worker.pid, spinner.native_id)

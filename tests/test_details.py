@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated, Fate, Finding, Job, Snapshot, Transfers, Used, Worker
+from dasktop.collectors.model import Allocated, ChildProcess, Fate, Finding, Job, Snapshot, Transfers, Used, Worker
 from dasktop.tui.details.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.details.stack import Stack
@@ -177,6 +177,21 @@ class TestWorker:
         lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
         assert f"{'':12}{10 * '█'}{30 * '░'}" in lines
         assert fact(lines, "▒ unmanaged").startswith("0B")
+
+    def test_child_processes(self) -> None:
+        children = [
+            ChildProcess(pid=pid, name=f"tool{pid}", memory_bytes=pid * GIB, cpu_seconds=61) for pid in range(9)
+        ]
+        lines = words(snapshot([job("1", [task([worker("a", children=tuple(children))])])]), "worker")
+        assert fact(lines, "8") == "8.0G resident, 0:01:01 CPU time  tool8"
+        assert next(line for line in lines if "tool" in line).startswith("8 "), "the largest first"
+        assert "and 1 more" in lines
+        assert "SLURM counts them for the job; dask does not count them for the worker." in lines
+        more = replace(worker("a", children=tuple(children)), has_more_children=True)
+        assert "and at least 1 more" in words(snapshot([job("1", [task([more])])]), "worker")
+        for none in ((), None):
+            lines = words(snapshot([job("1", [task([worker("a", children=none)])])]), "worker")
+            assert "CHILD PROCESSES" not in lines
 
     def test_no_limit(self) -> None:
         unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)

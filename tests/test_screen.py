@@ -218,6 +218,20 @@ class TestKeys:
             await screen.press("3")
             assert screen.feed.watched[-1] == set()
 
+    async def test_a_worker_is_asked_while_its_details_show(self) -> None:
+        shown = snapshot([busy_job("1", 0)])
+        async with running() as screen:
+            await screen.show(shown)
+            await screen.press("3", "down", "down")
+            await screen.show(shown)
+            assert screen.feed.watched == [], "that it is selected is no reason"
+            await screen.press("enter")
+            await screen.show(shown)
+            assert len(screen.feed.watched[-1]) == 1
+            await screen.press("escape")
+            await screen.show(shown)
+            assert screen.feed.watched[-1] == set()
+
     async def test_hundreds_of_workers_are_not_asked_for_their_threads_at_once(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))

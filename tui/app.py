@@ -126,7 +126,15 @@ class DasktopApp(TerminalApp):
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         view = self.first_looks.view
-        self._tree = TreeDesk(self, self._feed, self._activity, self._glyphs, view, self._show_details)
+        self._tree = TreeDesk(
+            self,
+            self._feed,
+            self._activity,
+            self._glyphs,
+            view,
+            self._show_details,
+            lambda: self._details.worker_address,
+        )
         self._header = Header(self._glyphs, read_only=self._read_only)
         self._band = FindingsBand(self._glyphs, self._rebound, read_only=self._read_only)
         yield self._header

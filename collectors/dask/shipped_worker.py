@@ -17,11 +17,13 @@ from typing import Any
 
 # Two dasktops may share a worker: where the form of an answer changes, so must the number.
 PLACE = "dasktop_v2_place"
-THREADS = "dasktop_v1_threads"
+THREADS = "dasktop_v2_threads"
 STACK = "dasktop_v1_stack"
 
 # A thread travels as a list in this order.
 THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key")
+# A child process, which it or another child started, as a list in this order.
+CHILD_FIELDS = ("pid", "name", "memory_bytes", "cpu_seconds")
 # And one of its calls as a list in this order.
 FRAME_FIELDS = ("name", "file", "line", "source")
 SLURM_VARIABLES = (
@@ -36,6 +38,7 @@ SLURM_VARIABLES = (
 LONGEST_TEXT = 1000
 LONGEST_CGROUP = 8000
 MOST_THREADS = 2000
+MOST_CHILDREN = 50
 MOST_FRAMES = 100
 MOST_ANCESTORS = 64
 
@@ -52,7 +55,7 @@ def dasktop_install(dask_worker: Any) -> None:
 
     def threads(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return {"at": time.monotonic(), "threads": read_threads(dask_worker)}
+            return {"at": time.monotonic(), "threads": read_threads(dask_worker), **read_children()}
         except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
             return {"error": text(repr(error))}
 
@@ -132,6 +135,50 @@ def read_threads(worker: Any) -> list[list[Any]]:
                 role = "event loop"
         rows.append([native_id, text(name), role, user_seconds + system_seconds, text(key)])
     return rows
+
+
+def read_children() -> dict[str, Any]:
+    """Return the processes below this one in the order of CHILD_FIELDS, its own children first.
+
+    ``more_children`` is true where there are more than MOST_CHILDREN. Nothing is told where the kernel doesn't list
+    children (CONFIG_PROC_CHILDREN): psutil would read all processes of the node instead, in the event loop.
+    """
+    page_bytes, ticks_a_second = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+    pids = child_pids(os.getpid())
+    if pids is None:
+        return {}
+    rows: list[list[Any]] = []
+    more = False
+    while pids:
+        pid = pids.pop(0)
+        status = read_file(f"/proc/{pid}/stat", 1000)
+        if not status:
+            continue  # it has ended meanwhile
+        name, _, rest = status.partition("(")[2].rpartition(")")  # a name may hold parentheses
+        fields = rest.split()
+        if len(fields) < 22 or fields[0] == "Z":
+            continue  # a zombie holds nothing
+        if len(rows) == MOST_CHILDREN:
+            more = True
+            break
+        cpu_seconds = (int(fields[11]) + int(fields[12])) / ticks_a_second
+        rows.append([pid, text(name), int(fields[21]) * page_bytes, cpu_seconds])
+        pids += child_pids(pid) or []
+    return {"children": rows, "more_children": more}
+
+
+def child_pids(pid: int) -> Any:
+    """Return the children of a process, which the kernel lists by the thread that started each; None: it doesn't."""
+    found = None
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())[:MOST_THREADS]
+    except OSError:
+        return None
+    for thread in threads:
+        told = read_file(str(thread / "children"), 10000)
+        if told is not None:
+            found = (found or []) + [int(child) for child in told.split()]
+    return found
 
 
 def read_stack(worker: Any, native_id: Any) -> dict[str, Any]:

@@ -5,10 +5,11 @@ Never connects to a worker itself: often only the scheduler can reach them. One 
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from dasktop.collectors.dask.children import children_told
 from dasktop.collectors.dask.connection import Connection
 from dasktop.collectors.dask.introductions import Introductions
 from dasktop.collectors.dask.plain import mapping, sequence
@@ -18,12 +19,23 @@ from dasktop.collectors.dask.shipped_worker import PLACE, THREADS
 from dasktop.collectors.dask.shipping import packed
 from dasktop.collectors.dask.threads import ThreadMeter
 from dasktop.collectors.errors import SourceError
-from dasktop.collectors.model import Thread, Worker
+from dasktop.collectors.model import ChildProcess, Thread, Worker
 from dasktop.collectors.readings import WorkerReading
 
 _AT_ONCE = 64
 _WORKER_SECONDS = 1.0
 """For one worker to answer. A healthy one takes milliseconds, unless a task holds the GIL."""
+
+
+class _Inside(NamedTuple):
+    """What was read of the inside of a worker."""
+
+    threads: tuple[Thread, ...] = ()
+    children: tuple[ChildProcess, ...] | None = None
+    has_more_children: bool = False
+
+
+NOT_READ = _Inside()
 
 
 class WorkerDesk:
@@ -48,13 +60,13 @@ class WorkerDesk:
         self._introductions.forget_all_but(workers)
         self._meter.forget_all_but({worker.address for worker in workers})
         await self._get_to_know(connection, self._introductions.due(workers, time.monotonic()))
-        threads = await self._read_threads(connection, [worker for worker in workers if worker.address in threads_of])
+        inside = await self._look_inside(connection, [worker for worker in workers if worker.address in threads_of])
         return tuple(
-            self._complete(worker, worker.address in reading.with_nanny, threads.get(worker.address, ()))
+            self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, NOT_READ))
             for worker in workers
         )
 
-    def _complete(self, worker: Worker, has_nanny: bool, threads: tuple[Thread, ...]) -> WorkerReading:
+    def _complete(self, worker: Worker, has_nanny: bool, inside: _Inside) -> WorkerReading:
         told = self._introductions.of(worker)
         if told is None:
             return WorkerReading(worker=worker)
@@ -64,7 +76,9 @@ class WorkerDesk:
             pid=told.pid or worker.pid,
             nanny_pid=nanny_pid,
             host=told.host or worker.host,
-            threads=threads,
+            threads=inside.threads,
+            children=inside.children,
+            has_more_children=inside.has_more_children,
         )
         return WorkerReading(worker=worker, place=told.place, place_was_read=True, started_at=told.started_at)
 
@@ -77,13 +91,20 @@ class WorkerDesk:
         for worker, answer in await self._ask(connection, workers, messages):
             self._introductions.introduce(worker, answer)
 
-    async def _read_threads(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, tuple[Thread, ...]]:
+    async def _look_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
         now = time.monotonic()
         askable = [
             worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker, now)
         ]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
-        return {worker.address: self._meter.measure(worker.address, worker.pid, answer) for worker, answer in answers}
+        return {
+            worker.address: _Inside(
+                self._meter.measure(worker.address, worker.pid, answer),
+                children_told(answer),
+                answer.get("more_children") is True,
+            )
+            for worker, answer in answers
+        }
 
     async def _ask(
         self, connection: Connection, workers: Sequence[Worker], messages: list[dict[str, Any]]

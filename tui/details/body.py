@@ -84,6 +84,12 @@ class DetailsBody(Container):
         yield Vertical(*self._tree)
         yield self._pane
 
+    @property
+    def worker_address(self) -> str | None:
+        """The worker whose details show; its child processes are read only then, together with its threads."""
+        is_shown = self.is_full or self.has_class("-open")
+        return str(self._row.key[1]) if is_shown and self._row is not None and self._row.kind == "worker" else None
+
     def show(self, row: Row | None, snapshot: Snapshot) -> None:
         """Show a row's details, as this snapshot tells them."""
         self._row = None if row is None else subject(row, snapshot)

@@ -25,6 +25,7 @@ _ROLE_WORDS = {
     "other": "neither runs tasks nor the event loop",
 }
 STACK_KEY = "t"
+_MOST_CHILDREN = 8
 
 
 def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Section]:
@@ -38,6 +39,7 @@ def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Sect
     return [
         Section("USE", list(_use(worker, past))),
         Section("MEMORY", list(_memory(worker, past))),
+        *([Section("CHILD PROCESSES", list(_children(worker)))] if worker.children else []),
         Section("TRANSFERS", list(_transfers(worker.transfers))),
         Section("WHERE", list(_where(worker, job_id))),
     ]
@@ -74,6 +76,18 @@ def _memory(worker: Worker, past: Past) -> Iterator[Entry]:
     yield Fact("▒ unmanaged", f"{figures.bytes_text(unmanaged)}  all else: libraries, running tasks, fragments")
     yield Fact("spilled", f"{figures.bytes_text(worker.spilled_bytes)}  on disk")
     yield Fact("limit", figures.bytes_text(limit) if limit else "none that dask was told, or not known")
+
+
+def _children(worker: Worker) -> Iterator[Entry]:
+    """Yield what the worker's tasks have started, the largest first: dask's figures leave it out."""
+    children = sorted(worker.children or (), key=lambda child: child.memory_bytes or 0, reverse=True)
+    for child in children[:_MOST_CHILDREN]:
+        used = f"{figures.bytes_text(child.memory_bytes):>4} resident, {figures.duration(child.cpu_seconds)} CPU time"
+        yield Fact(str(child.pid), f"{used}  {child.name or UNKNOWN}")
+    more = len(children) - _MOST_CHILDREN
+    if more > 0:
+        yield Words(f"and {'at least ' if worker.has_more_children else ''}{figures.count(more)} more", "quiet")
+    yield Words("SLURM counts them for the job; dask does not count them for the worker.", "quiet")
 
 
 def _transfers(transfers: Transfers | None) -> Iterator[Entry]:

@@ -42,6 +42,8 @@ class TreeDesk:
         How it is seen at first.
     follow
         Called whenever other rows show, or another one is selected.
+    looked_at
+        Returns the address of the worker whose details show, if any do.
 
     Attributes
     ----------
@@ -61,12 +63,14 @@ class TreeDesk:
         glyphs: Glyphs,
         view: View,
         follow: Callable[[], None],
+        looked_at: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._app = app
         self._feed = feed
         self._activity = activity
         self._glyphs = glyphs
         self._follow = follow
+        self._looked_at = looked_at
         self.heads = ColumnHeads(glyphs, view)
         self.table = TreeTable(glyphs, view.columns)
         self.filter_line = FilterLine(self.table, view.pattern)
@@ -105,7 +109,8 @@ class TreeDesk:
         words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
         troubles = Troubles(self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
-        watched = _unfolded_workers(rows)
+        looked_at = self._looked_at()
+        watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
         if watched != self._watched:
             self._watched = watched
             self._feed.watch_threads(watched)
