@@ -64,8 +64,31 @@ class Notice(Record, frozen=True, kw_only=True):
     message: str
 
 
+PAST_SECONDS = 600
+"""Graphs show the values of so long a time at most."""
+
+
+class Earlier(Record, frozen=True, kw_only=True):
+    """A snapshot that a replay passed over, or that was taken before the one that it jumped to: for graphs only."""
+
+    snapshot: Snapshot
+    is_last: bool = False
+    """Whether graphs are complete again after a jump; it is then the snapshot that is shown."""
+
+
 Event = (
-    Snapshot | Choice | Switched | Interval | Failure | Notice | Progress | Outcome | Answer | LogEvent | ReplayPosition
+    Snapshot
+    | Earlier
+    | Choice
+    | Switched
+    | Interval
+    | Failure
+    | Notice
+    | Progress
+    | Outcome
+    | Answer
+    | LogEvent
+    | ReplayPosition
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.feed import Event, Failure
+from dasktop.collectors.feed import PAST_SECONDS, Earlier, Event, Failure, Switched
 from dasktop.collectors.logs.model import LogPart, Tail
 from dasktop.collectors.lookups import Answer, BatchScript
 from dasktop.collectors.model import Snapshot, to_json
@@ -17,7 +17,8 @@ from dasktop.collectors.recording import replay
 from dasktop.collectors.recording.position import ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.collectors.recording.replay import SPEEDS, ReplayFeed
+from dasktop.collectors.recording.replay import MOST_EARLIER, SPEEDS, ReplayFeed
+from dasktop.tui.history import CLUSTER, POINTS, History
 from tests.fake_commands import Clock
 from tests.recordings import life
 from tests.snapshots import TAKEN_AT
@@ -48,6 +49,20 @@ class Played:
         while self.position is None or self.position.is_opening:
             self.next(ReplayPosition)
         self.next(Snapshot)
+
+    def past(self) -> History:
+        """Return the past of a screen once graphs are complete after a jump."""
+        history = History()
+        while True:
+            match self.next((Snapshot, Earlier, Switched)):
+                case Snapshot() as snapshot:
+                    history.feed(snapshot)
+                case Switched():
+                    history.forget()
+                case Earlier() as earlier:
+                    history.feed(earlier.snapshot)
+                    if earlier.is_last:
+                        return history
 
     def shown(self) -> int:
         """Return which one is handed over next."""
@@ -143,6 +158,99 @@ def test_seeking(played):
     assert played.shown() == 123
     played.feed.seek_to(TAKEN_AT - timedelta(days=9))
     assert played.shown() == 0
+
+
+def played_to(index: int, life: list[Snapshot] = LIFE) -> History:
+    """Return the past of a screen that was shown all up to there."""
+    history = History()
+    for snapshot in life[: index + 1]:
+        history.feed(snapshot)
+    return history
+
+
+@pytest.mark.parametrize(
+    "jump",
+    [
+        lambda feed: feed.seek_by((LIFE[200].taken_at - LIFE[0].taken_at).total_seconds()),
+        lambda feed: feed.seek_to(LIFE[200].taken_at),
+        lambda feed: feed.seek_share(0.502),
+        lambda feed: feed.step(200),
+        lambda feed: [feed.seek_to(LIFE[201].taken_at), feed.step(-1)],
+        lambda feed: [feed.seek_to(LIFE[190].taken_at), feed.step(9), feed.step(1)],
+        lambda feed: [feed.seek_to(LIFE[399].taken_at), feed.seek_to(LIFE[200].taken_at), feed.toggle()],
+    ],
+    ids=["by", "to", "share", "on", "back", "further", "interrupted"],
+)
+def test_graphs_after_a_jump_are_as_if_it_had_been_played(played, jump):
+    jump(played.feed)
+    while played.position.number != 201:
+        played.next(ReplayPosition)
+    past = played.past()
+    for key in (CLUSTER, ("job", "4000"), ("worker", LIFE[200].jobs[0].tasks[0].workers[0].address)):
+        assert past.of(key) == played_to(200).of(key)
+        assert len(past.of(key).cpu_percent) == 80
+
+
+def test_no_more_is_read_than_a_graph_can_show(played):
+    played.feed.seek_to(LIFE[-1].taken_at)
+    told = [played.next(Earlier)]
+    while not told[-1].is_last:
+        told.append(played.next(Earlier))
+    times = [one.snapshot.taken_at for one in told]
+    assert times == [one.taken_at for one in LIFE[-len(told) :]]
+    assert times[1] > LIFE[-1].taken_at - timedelta(seconds=PAST_SECONDS) >= times[0]
+    history = played_to(0, [one.snapshot for one in told[:1]])
+    for one in told:
+        history.feed(one.snapshot)
+    assert len(history.of(CLUSTER).cpu_percent) == POINTS
+
+
+def test_of_many_snapshots_some_are_read_and_the_last(tmp_path):
+    path = tmp_path / "often.ndjson"
+    seconds = [number * 3 / 4 for number in range(800)]
+    often = [replace(LIFE[0], taken_at=TAKEN_AT + timedelta(seconds=number)) for number in seconds]
+    write_all(str(path), often, redact=False)
+    played = Played(path)
+    played.opened()
+    played.feed.seek_to(often[-1].taken_at)
+    played.next(Snapshot)
+    told = [played.next(Earlier)]
+    while not told[-1].is_last:
+        told.append(played.next(Earlier))
+    assert len(told) <= MOST_EARLIER + 1
+    assert [one.snapshot for one in told[-3:]] == [often[796], often[798], often[799]]
+    played.feed.stop()
+
+
+def test_the_past_of_another_scheduler_is_not_this_one_s(tmp_path):
+    path = tmp_path / "switched.ndjson"
+    life = [
+        replace(one, cluster=replace(one.cluster, scheduler_address="tcp://a:1" if number < 30 else "tcp://b:1"))
+        for number, one in enumerate(LIFE[:60])
+    ]
+    write_all(str(path), life, redact=False)
+    played = Played(path)
+    played.opened()
+    played.feed.seek_to(life[59].taken_at)
+    assert played.past().of(CLUSTER) == played_to(29, life[30:]).of(CLUSTER)
+    played.feed.seek_to(life[25].taken_at)
+    assert played.past().of(CLUSTER) == played_to(25, life).of(CLUSTER)
+    played.feed.stop()
+
+
+def test_what_is_left_out_when_playing_fast_is_in_graphs(played, clock):
+    for _ in SPEEDS:
+        played.feed.change_speed(1)
+    while played.position.speed != SPEEDS[-1]:
+        played.next(ReplayPosition)
+    later(played, clock, 0.201)
+    history, shown = played_to(0), None
+    while not isinstance(shown, Snapshot):
+        shown = played.next((Earlier, Snapshot))
+        history.feed(shown if isinstance(shown, Snapshot) else shown.snapshot)
+    points = history.of(CLUSTER).cpu_percent
+    assert len(points) == 12
+    assert None not in points
 
 
 def test_there_is_nothing_behind_the_end_of_all_time(tmp_path):

@@ -16,6 +16,7 @@ from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.activity import Activity
 from dasktop.tui.boxes.help import Help
 from dasktop.tui.header.widgets import Header
+from dasktop.tui.history import POINTS
 from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.replay.app import ReplayApp
 from dasktop.tui.replay.go_to import GoTo, moment_from
@@ -75,6 +76,11 @@ class replaying:  # noqa: N801 - reads as a word
         return [widget.render_line(y).text for widget in found for y in range(widget.size.height)]
 
     @property
+    def known_points(self) -> int:
+        """How many values the header's graph of CPU shows."""
+        return sum(point is not None for point in self.app._header._pasts.cpu_percent)
+
+    @property
     def time_line(self) -> str:
         return "".join(self.lines(TimeLine))
 
@@ -107,6 +113,14 @@ async def test_keys(path, size):
         await screen.press("less_than_sign", "less_than_sign", shows="paused  0.5x")
         await screen.press("colon", *"12:01:00", "enter", shows=" 30/400")
         await screen.press("p", shows="playing")
+
+
+async def test_graphs_are_complete_after_a_jump(path):
+    async with replaying(path) as screen:
+        await screen.press("right_parenthesis", shows="301/400")
+        await screen.until(lambda: screen.known_points == POINTS)
+        await screen.press("comma", shows="300/400")
+        await screen.until(lambda: screen.known_points == POINTS - 1)
 
 
 async def test_the_tree_s_keys_are_the_tree_s_still(path):

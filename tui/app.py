@@ -7,7 +7,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from dasktop.collectors.feed import Event, Failure, Feed
+from dasktop.collectors.feed import Earlier, Event, Failure, Feed, Switched
 from dasktop.collectors.model import Snapshot
 from dasktop.collectors.saving import Saved
 from dasktop.collectors.scaling.model import Outcome, Progress
@@ -166,17 +166,33 @@ class DasktopApp(TerminalApp):
         self._saving.close()
 
     def _deliver(self, event: Event | Saved) -> None:
-        """Take an event from the feed's thread, or from who saves."""
+        """Take an event from the feed's thread, or from who saves.
+
+        The past is kept here, in that thread: a screen that is held up doesn't take every snapshot.
+        """
+        match event:
+            case Snapshot():
+                self._history.feed(event)
+            case Switched():
+                self._history.forget()
+            case Earlier():
+                self._history.feed(event.snapshot)
+                if not event.is_last:
+                    return
         self._mailbox.deliver(event)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """Show a snapshot; while paused only plans go by it."""
         self._mailbox.take(message)
         self._latest = message.snapshot
-        self._history.feed(message.snapshot)
         self._desk.show(message.snapshot)
         self._tree.mark_only_those_left(message.snapshot)
         if not self._is_paused or self._snapshot is None:
+            self._show_latest()
+
+    def on_past_arrived(self) -> None:
+        """Draw graphs anew."""
+        if not self._is_paused:
             self._show_latest()
 
     def _show_latest(self) -> None:
@@ -249,7 +265,7 @@ class DasktopApp(TerminalApp):
             self.screen.dismiss(None)
         self._snapshot = self._as_told = self._latest = None
         self._is_paused = False
-        for forgetful in (self._tree, self._history, self._look_ups, self._desk):
+        for forgetful in (self._tree, self._look_ups, self._desk):
             forgetful.forget()
         for shown_anew in (self._header, self._band, self._details, self._activity):
             shown_anew.clear()

@@ -1,7 +1,7 @@
-"""What snapshots told of CPU and memory over the last minutes, for sparklines. Pure: time comes with the snapshots.
+"""What snapshots told of CPU and memory over the last minutes, for sparklines. Time comes with the snapshots.
 
-How to use it: one `History`, fed each snapshot once; `of(KEY)` is the past of a row (a job, task, worker or thread, by
-`Row.key`) or of the cluster's totals (`CLUSTER`), for `sparkline.sparkline`.
+How to use it: one `History`, fed each snapshot once, by any thread; `of(KEY)` is the past of a row (a job, task, worker
+or thread, by `Row.key`) or of the cluster's totals (`CLUSTER`), for `sparkline.sparkline`.
 
 The past is kept in points of five seconds each, so a picture of it moves every five seconds, however often a snapshot
 comes, and two pictures of a steady value are equal. A point is the mean of what was told in its time; it is told once
@@ -11,8 +11,10 @@ its time is over. Where nothing was told, or the scheduler didn't answer, a poin
 from array import array
 from collections.abc import Iterator
 from math import isnan, nan
+from threading import Lock
 from typing import NamedTuple
 
+from dasktop.collectors.feed import PAST_SECONDS
 from dasktop.collectors.model import Snapshot, Worker
 from dasktop.tui.tree.rows import Key, keyed_tasks
 
@@ -21,7 +23,7 @@ THREADS: Key = ("cluster", "threads")
 """Of the cluster's threads; what is busy stands where others have CPU: 100 = one thread."""
 
 SECONDS_PER_POINT = 5
-POINTS = 120
+POINTS = PAST_SECONDS // SECONDS_PER_POINT
 MOST_KEYS = 5000
 """Of so many things the past is kept at once, some 8 MB; of more, only that of the first."""
 
@@ -39,11 +41,16 @@ class History:
     """The past of all that is in the snapshots; forgets what is no more."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._tracks: dict[Key, _Track] = {}
         self._now: int | None = None
 
     def feed(self, snapshot: Snapshot) -> None:
         """Take in what a snapshot tells. One that is older than the last, as in a replay, begins a new past."""
+        with self._lock:
+            self._feed(snapshot)
+
+    def _feed(self, snapshot: Snapshot) -> None:
         now = int(snapshot.taken_at.timestamp() // SECONDS_PER_POINT)
         if self._now is None or now < self._now:
             self._tracks = {}
@@ -64,12 +71,14 @@ class History:
 
     def forget(self) -> None:
         """Begin a new past: what comes is of another cluster."""
-        self._tracks, self._now = {}, None
+        with self._lock:
+            self._tracks, self._now = {}, None
 
     def of(self, key: Key) -> Past:
         """Return the past of what has this key; empty where nothing is known of it."""
-        track = self._tracks.get(key)
-        return Past() if track is None else Past(track.cpu.points, track.memory.points)
+        with self._lock:
+            track = self._tracks.get(key)
+            return Past() if track is None else Past(track.cpu.points, track.memory.points)
 
 
 class _Ring:

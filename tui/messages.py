@@ -5,7 +5,7 @@ from threading import Lock
 
 from textual.message import Message
 
-from dasktop.collectors.feed import Choice, Event, Failure, Interval, Notice, Switched
+from dasktop.collectors.feed import Choice, Earlier, Event, Failure, Interval, Notice, Switched
 from dasktop.collectors.logs.model import LogEvent, LogPart, Searched
 from dasktop.collectors.lookups import Answer
 from dasktop.collectors.model import Snapshot
@@ -20,6 +20,10 @@ class SnapshotArrived(Message):
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self.snapshot = snapshot
+
+
+class PastArrived(Message):
+    """Graphs are complete again."""
 
 
 class ChoiceArrived(Message):
@@ -153,6 +157,8 @@ def message_for(event: Event | Saved) -> Message:
     match event:
         case Snapshot():
             return SnapshotArrived(event)
+        case Earlier():
+            return PastArrived()
         case Choice():
             return ChoiceArrived(event)
         case Switched():

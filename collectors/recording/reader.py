@@ -1,7 +1,7 @@
 """Reads a recording: an index of all its snapshots, and any of them at once; of a damaged file, what is good."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from math import ceil
@@ -132,7 +132,7 @@ class Recording:
 
     def snapshots(
         self,
-        indices: Collection[int] | None = None,
+        indices: Sequence[int] | None = None,
         fields: Fields | None = None,
         passing: Callable[[tuple[Held, ...]], None] | None = None,
     ) -> Iterator[Snapshot]:
@@ -155,7 +155,9 @@ class Recording:
         wanted = range(len(self.entries)) if indices is None else indices
         chosen = frozenset(wanted)
         try:
-            found = (line for line in text_lines(self._file) if isinstance(line, TextLine))
+            # `passing` is for all lines; otherwise the first one that is wanted may be far behind the beginning.
+            start = self.entries[wanted[0]].place.start if passing is None and wanted else 0
+            found = (line for line in text_lines(self._file, start) if isinstance(line, TextLine))
             for index in range(len(self.entries)) if passing is not None else wanted:
                 place = self.entries[index].place
                 text = next((line.text for line in found if line.place == place), b"")

@@ -2,14 +2,16 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from time import monotonic
 
 from dasktop.collectors.errors import RecordingError
-from dasktop.collectors.feed import Choice, Event, Failure, Switched
+from dasktop.collectors.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, Switched
 from dasktop.collectors.logs.model import LogPart, LogWish
 from dasktop.collectors.lookups import Answer, Question
+from dasktop.collectors.model import Snapshot
 from dasktop.collectors.recording.position import ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.scaling.model import Outcome, ScalePlan
@@ -17,6 +19,10 @@ from dasktop.collectors.scaling.model import Outcome, ScalePlan
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 SECONDS_BETWEEN_SNAPSHOTS = 0.2
 """At least, when playing fast: those between are left out."""
+MOST_EARLIER = 400
+"""After a jump so many are read for graphs at most: all of `PAST_SECONDS` where they are two seconds apart."""
+MOST_PASSED_OVER = 24
+"""Between two snapshots when playing fast, so many are read for graphs at most: one in four seconds."""
 STOP_SECONDS = 0.2
 NOT_RECORDED = "this is a recording, and that isn't in it"
 _LINES_AT_ONCE = 500
@@ -47,6 +53,7 @@ class ReplayFeed:
         self._is_playing = True
         self._speed = 1.0
         self._address: str | None = None
+        self._earlier: Iterator[Earlier] | None = None  # what is still to be told after a jump
         self._since = (monotonic(), 0.0)  # when playing began, or was set anew, and where in the recording that was
 
     # -- Feed
@@ -142,8 +149,11 @@ class ReplayFeed:
             self._open()
             while not self._is_stopped:
                 self._obey()
-                self._play()
-                self._wait()
+                if self._earlier is not None:  # one at a time: another command may come
+                    self._tell_of_earlier(self._earlier)
+                else:
+                    self._play()
+                    self._wait()
         except RecordingError as error:
             self._hand_over(Failure(message=str(error), exit_status=_USAGE))
         finally:
@@ -241,12 +251,42 @@ class ReplayFeed:
             if not self._is_opening:
                 raise RecordingError(self._recording.remark or f"{self._recording.path} holds no snapshot")
             return
-        self._index, snapshot = found
+        before, (self._index, snapshot) = self._index, found
         if not goes_on:
             self._set_clock()
         self._tell_position()
         self._tell_of_switch(snapshot.cluster.scheduler_address)
+        if goes_on:
+            self._tell_of_passed_over(before)
         self._hand_over(snapshot)
+        if self._earlier is not None or not (goes_on or before <= self._index <= before + 1):
+            self._earlier = self._before(snapshot)
+
+    def _tell_of_passed_over(self, before: int) -> None:
+        """Tell of what was left out since the snapshot that was shown before."""
+        passed_over = self._recording.snapshots(_thinned(range(before + 1, self._index), MOST_PASSED_OVER))
+        for snapshot in passed_over:
+            if self._is_of_this_scheduler(snapshot):
+                self._hand_over(Earlier(snapshot=snapshot))
+
+    def _tell_of_earlier(self, earlier: Iterator[Earlier]) -> None:
+        """Tell of the next snapshot before the one that was jumped to, if there is another."""
+        told = next(earlier, None)
+        if told is None:
+            self._earlier = None
+        else:
+            self._hand_over(told)
+
+    def _before(self, shown: Snapshot) -> Iterator[Earlier]:
+        """Yield what was before the snapshot that is shown, the oldest first, as if it had been played."""
+        begins = self._recording.index_at(_after(self._recording.moment(self._index), -PAST_SECONDS))
+        for snapshot in self._recording.snapshots(_thinned(range(begins, self._index), MOST_EARLIER)):
+            if self._is_of_this_scheduler(snapshot):
+                yield Earlier(snapshot=snapshot)
+        yield Earlier(snapshot=shown, is_last=True)
+
+    def _is_of_this_scheduler(self, snapshot: Snapshot) -> bool:
+        return snapshot.cluster.scheduler_address in (None, self._address)
 
     def _tell_of_switch(self, address: str | None) -> None:
         """Tell if what is shown next is of another scheduler than what was shown; of some it isn't known (yet)."""
@@ -279,6 +319,11 @@ class ReplayFeed:
     def _hand_over(self, event: Event) -> None:
         if not self._is_stopped:
             self._deliver(event)
+
+
+def _thinned(indices: range, most: int) -> range:
+    """Return so many of them at most, evenly apart; the last one is among them."""
+    return indices[:: -max(1, ceil(len(indices) / most))][::-1]
 
 
 def _after(moment: datetime, seconds: float) -> datetime:
