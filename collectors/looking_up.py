@@ -85,7 +85,8 @@ async def look_up(question: Question, slurm: SlurmCollector | None, dask: "DaskC
         case CallStack():
             if dask is None:
                 raise SourceError("no scheduler has answered yet")
-            return replace(answer, lines=await dask.call_stack(question.worker_address, question.thread_native_id))
+            stack = await dask.call_stack(question.worker_address, question.thread_native_id)
+            return replace(answer, lines=stack.lines, running=stack.running)
         case _ if slurm is None:
             raise SourceError("SLURM is not asked (--no-slurm)")
         case BatchScript():

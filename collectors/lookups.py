@@ -45,6 +45,8 @@ class Answer(Record, frozen=True, kw_only=True):
     question: Question
     lines: tuple[str, ...] = ()
     """Clean, without tabs, each as it stood: indented, and none left out."""
+    running: str | None = None
+    """Of a call stack: the dask task that the thread ran at that moment, in words; ``None``: not told."""
     files: OutputFiles | None = None
     error: str | None = None
     """Why there is none, in one clean line."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from distributed import Client, Event
 
-from dasktop.collectors.dask.call_stack import read_call_stack
+from dasktop.collectors.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.looking_up import look_up
@@ -40,13 +40,13 @@ def inner_one(event: str) -> None:
     Event(event).wait()
 
 
-async def stack_with(call: str, collector: DaskCollector, address: str, native_id: int) -> tuple[str, ...]:
+async def stack_with(call: str, collector: DaskCollector, address: str, native_id: int) -> Calls:
     """Return the thread's call stack once the call is in it: a task has its thread before its function has begun."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            lines = await collector.call_stack(address, native_id)
-            if any(line.startswith(call) for line in lines):
-                return lines
+            stack = await collector.call_stack(address, native_id)
+            if any(line.startswith(call) for line in stack.lines):
+                return stack
             await asyncio.sleep(0.05)
 
 
@@ -60,9 +60,9 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     threads = reading.workers[0].worker.threads
     (at_work,) = [thread for thread in threads if thread.task_key == "waits"]
 
-    lines = await stack_with("inner_one  ", collector, address, at_work.native_id)
-    assert lines[0] == "running waits"
-    calls = [line for line in lines[1:] if not line.startswith(" ")]
+    lines, running = await stack_with("inner_one  ", collector, address, at_work.native_id)
+    assert running == "waits"
+    calls = [line for line in lines if not line.startswith(" ")]
     (inner,) = [number for number, line in enumerate(calls) if line.startswith("inner_one  ")]
     assert calls[inner + 1].startswith("outer  "), "the innermost call comes first"
     assert f"{Path(__file__).name}:" in calls[inner]
@@ -72,7 +72,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
 
     question = CallStack(worker_address=address, thread_native_id=at_work.native_id)
     answer = await look_up(question, None, collector)
-    assert answer.error is None
+    assert (answer.error, answer.running) == (None, "waits")
     assert any(line.startswith("inner_one  ") for line in answer.lines)
 
     (event_loop,) = [thread for thread in threads if thread.role == "event loop"]
@@ -109,21 +109,19 @@ class Answering:
         return self._answer
 
 
-async def told(answer: object) -> tuple[str, ...]:
+async def told(answer: object) -> Calls:
     connection = Answering(answer)
     return await read_call_stack(connection, "w", 1, 1.0)  # type: ignore[arg-type]
 
 
 async def test_whatever_is_answered_is_taken() -> None:
     frames = [["f", "a.py", 3, "x = 1"], ["<lambda>", None, "x", None], ["too short"], None, ["\x1b[2J", "b\n", 1, ""]]
-    assert await told({"w": ["answered", {"frames": frames}]}) == (
-        *("f  a.py:3", "    x = 1"),
-        "<lambda>  ?",
-        "[2J  b:1",
+    assert await told({"w": ["answered", {"frames": frames}]}) == Calls(
+        ("f  a.py:3", "    x = 1", "<lambda>  ?", "[2J  b:1")
     )
-    assert await told({"w": ["answered", {"frames": []}]}) == ()
-    assert await told({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == ("running ('sum', 1)",)
-    assert await told({"w": ["answered", {"frames": [], "key": None}]}) == ("running no dask task",)
+    assert await told({"w": ["answered", {"frames": []}]}) == Calls(())
+    assert await told({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == Calls((), "('sum', 1)")
+    assert await told({"w": ["answered", {"frames": [], "key": None}]}) == Calls((), "no dask task")
 
 
 @pytest.mark.parametrize(

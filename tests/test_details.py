@@ -254,6 +254,14 @@ class TestThread:
         other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
         assert words(self.shown, "thread", stack=other)[-1] == "t asks the worker for it"
 
+    def test_a_call_stack_has_one_heading_with_the_task_of_the_same_moment(self) -> None:
+        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
+        assert not any(line.startswith("runs ") for line in lines), "that of the snapshot may be another task"
+        assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
+        assert not any("inc-8a7f0d5e2c41" in line for line in lines)
+        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
+        assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker doesn't tell the task of its stacks"
+
     def test_long_calls_are_cut_and_not_broken(self) -> None:
         lines = words(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
         assert lines[-1] == f"f  {'x' * 36}…"
@@ -339,7 +347,7 @@ def test_hostile_texts_stay_in_their_lines(text: str, glyphs: Glyphs) -> None:
         ended("3", text, text),
     ]
     shown = snapshot(jobs, [replace(bad, address="x")], findings=(found,))
-    stack = Stack(("thread", text, 1), (text, f"    {text}"), None)
+    stack = Stack(("thread", text, 1), (text, f"    {text}"), text, None)
     for row in visible_rows(shown, lambda _: True):
         about = sections(subject(row, shown), shown, History(), stack)
         for cells in WIDTHS:

@@ -1,5 +1,7 @@
 """Asks a worker what one of its threads is doing, through the scheduler. On request only, never at every poll."""
 
+from typing import NamedTuple
+
 from dasktop.collectors.dask.connection import Connection
 from dasktop.collectors.dask.plain import mapping, sequence, whole, word
 from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS
@@ -10,12 +12,17 @@ _WORKER_SECONDS = 1.0
 """For the worker to answer: as long as for its threads, since the next reading of the scheduler waits for it."""
 
 
-async def read_call_stack(
-    connection: Connection, address: str, native_id: int, timeout_seconds: float
-) -> tuple[str, ...]:
-    """Return the task that the thread runs and its calls, the innermost first, all as of one moment.
+class Calls(NamedTuple):
+    """What a thread was doing at one moment."""
 
-    Of a call there is a line that tells where, and one with the source, if it's there.
+    lines: tuple[str, ...]
+    """Its calls, the innermost first: a line that tells where, and one with the source, if it's there."""
+    running: str | None = None
+    """The dask task, or ``no dask task``; ``None``: the worker doesn't tell."""
+
+
+async def read_call_stack(connection: Connection, address: str, native_id: int, timeout_seconds: float) -> Calls:
+    """Return the thread's calls and the task that it runs, both as of one moment.
 
     Parameters
     ----------
@@ -48,10 +55,9 @@ async def read_call_stack(
         if error := word(told.get("error")):
             raise SourceError(error)
         if isinstance(told.get("frames"), list | tuple):
-            lines = [line for frame in sequence(told["frames"]) for line in _lines(sequence(frame))]
+            lines = tuple(line for frame in sequence(told["frames"]) for line in _lines(sequence(frame)))
             # The thread may be at another task than when it was read last: this is the one whose calls these are.
-            head = [f"running {word(told['key']) or 'no dask task'}"] if "key" in told else []
-            return (*head, *lines)
+            return Calls(lines, word(told["key"]) or "no dask task" if "key" in told else None)
     if how == "silent":
         raise SourceError(f"the worker didn't answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
     raise SourceError(word(answer) or "the worker doesn't tell its call stacks")

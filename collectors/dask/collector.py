@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from dasktop.collectors.dask.address import parse_address
-from dasktop.collectors.dask.call_stack import read_call_stack
+from dasktop.collectors.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.dask.connection import Connection, FarSideError, HungUpError, TlsFiles
 from dasktop.collectors.dask.identity import identify, read_identity, workers_told
 from dasktop.collectors.dask.plain import mapping, word
@@ -95,8 +95,8 @@ class DaskCollector:
             worker_events=worker_events,
         )
 
-    async def call_stack(self, worker: str, native_id: int) -> tuple[str, ...]:
-        """Return what a thread of the worker at this address is doing, the innermost call first.
+    async def call_stack(self, worker: str, native_id: int) -> Calls:
+        """Return what a thread of the worker at this address is doing.
 
         Raises
         ------

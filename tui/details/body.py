@@ -194,5 +194,5 @@ class DetailsBody(Container):
         if isinstance(question, CallStack):
             key: Key = ("thread", question.worker_address, question.thread_native_id)
             if key == self._stack.key:
-                self._stack = Stack(key, answer.lines, answer.error)
+                self._stack = Stack(key, answer.lines, answer.running, answer.error)
                 self._update()

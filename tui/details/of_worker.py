@@ -116,8 +116,11 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack) ->
     """Return what is told of a thread, with its call stack if that was asked for."""
     share = f"{figures.percent_text(figures.percent(thread.cpu_percent)):>4} of one core"
     run = UNKNOWN if thread.cpu_seconds is None else figures.duration(thread.cpu_seconds)
+    shows_stack = stack.key == ("thread", worker.address, thread.native_id)
+    runs = Fact("runs", thread.task_key or "no dask task now", "text" if thread.task_key else "quiet")
     about: list[Entry] = [
-        Fact("runs", thread.task_key or "no dask task now", "text" if thread.task_key else "quiet"),
+        # The task of a call stack stands above it. What the last snapshot tells may be another one.
+        *([] if shows_stack and stack.running is not None else [runs]),
         Trend("CPU", past.cpu_percent, 100, share, "cpu"),
         Fact("CPU time", run),
         Fact("role", _ROLE_WORDS[thread.role]),
@@ -125,17 +128,24 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack) ->
         Fact("thread", str(thread.native_id)),
         Fact("worker", worker.name),
     ]
-    return [Section("", about), Section("CALL STACK", list(_stack(thread, worker, stack)), is_wide=True)]
+    return [
+        Section("", about),
+        Section("CALL STACK", list(_stack(stack) if shows_stack else _no_stack()), is_wide=True),
+    ]
 
 
-def _stack(thread: Thread, worker: Worker, stack: Stack) -> Iterator[Entry]:
-    if stack.key != ("thread", worker.address, thread.native_id):
-        yield Words(f"{STACK_KEY} asks the worker for it", "quiet")
-    elif stack.error is not None:
+def _no_stack() -> Iterator[Entry]:
+    yield Words(f"{STACK_KEY} asks the worker for it", "quiet")
+
+
+def _stack(stack: Stack) -> Iterator[Entry]:
+    if stack.error is not None:
         yield Words(stack.error, "bad")
     elif stack.lines is None:
         yield Words("asking the worker…", "quiet")
     else:
+        if stack.running is not None:
+            yield Words(f"running {stack.running}")
         yield Words(f"as it was when you asked, the innermost call first; {STACK_KEY} asks again", "quiet")
         for line in stack.lines:
             yield Words(line.strip(), indent=len(line) - len(line.lstrip()))

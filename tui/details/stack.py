@@ -12,4 +12,6 @@ class Stack(NamedTuple):
     """Of the thread's row; ``None``: nobody has asked yet."""
     lines: tuple[str, ...] | None = None
     """Innermost call first; ``None`` until the worker has answered."""
+    running: str | None = None
+    """The task whose calls these are; ``None``: not told."""
     error: str | None = None
