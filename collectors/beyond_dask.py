@@ -8,6 +8,8 @@ figure would change its source, and its value, whenever a worker allocates or fr
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from dasktop.collectors.jobs import workers_of
 from dasktop.collectors.model import Job, Record, Snapshot
 from dasktop.collectors.readings import Step
@@ -20,23 +22,27 @@ LEAST_CPU_PERCENT = 20.0
 LEAST_CPU_SHARE = 0.3
 """Of the workers' own use. Their CPU time is estimated from one heartbeat a second, and SLURM's two samples may begin
 and end up to 30 s before its answers: of a span of two minutes, that is a quarter."""
-SHORTEST_SPAN_SECONDS = 30.0
+SHORTEST_SPAN_SECONDS = 120.0
+"""Between the two answers that CPU use is worked out from; those in between tell the memory only."""
 
 
 class Beyond(Record, frozen=True, kw_only=True):
     """What runs in a job beside its workers."""
 
     cpu_percent: float | None = None
-    """On average between SLURM's last two answers; ``None``: nothing worth telling, or unknown."""
+    """On average over the last two minutes or more; ``None``: too little to count, or unknown."""
     memory_bytes: int | None = None
-    """Of the whole job, as SLURM told it last; ``None`` where it is not clearly more than the workers use."""
+    """Of the whole job, by SLURM's last answer; ``None`` where it is not clearly more than the workers use."""
 
 
 class _Span(Record, frozen=True, kw_only=True):
-    """What is known since SLURM's last answer about a job."""
+    """What is known of a job since the answer of SLURM's that CPU use is counted from."""
 
+    began_at: datetime
     read_at: datetime
+    """When the last answer came."""
     cpu_seconds: float | None
+    """At the beginning."""
     workers_cpu_seconds: float | None = 0.0
     noted_at: datetime
     beyond: Beyond = Beyond()
@@ -47,11 +53,17 @@ class UseLedger:
 
     def __init__(self) -> None:
         self._spans: dict[str, _Span] = {}
+        self._with_children: frozenset[str] = frozenset()
 
     @property
     def beyond(self) -> Mapping[str, Beyond]:
         """By job, what it uses beside its workers; only jobs in which that is worth telling."""
         return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != Beyond()}
+
+    @property
+    def with_other_programs(self) -> frozenset[str]:
+        """The jobs in which SLURM counts more than the workers, or a worker was seen to have child processes."""
+        return frozenset(self.beyond) | self._with_children
 
     def note(self, snapshot: Snapshot, steps: Iterable[Step]) -> None:
         """Take in what SLURM and dask tell now; forget the jobs of which SLURM tells no steps any more."""
@@ -59,6 +71,9 @@ class UseLedger:
         for step in steps:
             by_job.setdefault(step.job_id, []).append(step)
         jobs = {job.job_id: job for job in snapshot.jobs}
+        self._with_children = frozenset(
+            job_id for job_id, job in jobs.items() if any(worker.children for worker in workers_of(job))
+        )
         self._spans = {
             job_id: span
             for job_id, told in by_job.items()
@@ -77,19 +92,18 @@ class UseLedger:
             seconds = max(0.0, (now - before.noted_at).total_seconds())
             used = before.workers_cpu_seconds + sum(known_cpu) / 100 * seconds
         if before is not None and read_at == before.read_at:
-            return _Span(
-                read_at=read_at,
-                cpu_seconds=before.cpu_seconds,
-                workers_cpu_seconds=used,
-                noted_at=now,
-                beyond=before.beyond,
-            )
+            return replace(before, workers_cpu_seconds=used, noted_at=now)
+        memory_bytes = _memory(job, steps, sum(worker.memory_bytes or 0 for worker in workers))
         total = _total_cpu_seconds(steps)
         percent = None
         if before is not None and before.cpu_seconds is not None and total is not None and used is not None:
-            percent = _percent(total - before.cpu_seconds, used, (read_at - before.read_at).total_seconds())
-        memory_bytes = _memory(job, steps, sum(worker.memory_bytes or 0 for worker in workers))
+            seconds = (read_at - before.began_at).total_seconds()
+            if seconds < SHORTEST_SPAN_SECONDS and total >= before.cpu_seconds:
+                beyond = replace(before.beyond, memory_bytes=memory_bytes)
+                return replace(before, read_at=read_at, workers_cpu_seconds=used, noted_at=now, beyond=beyond)
+            percent = _percent(total - before.cpu_seconds, used, seconds)
         return _Span(
+            began_at=read_at,
             read_at=read_at,
             cpu_seconds=total,
             noted_at=now,

@@ -217,7 +217,7 @@ class Used(Record, frozen=True, kw_only=True):
     memory_bytes: int | None
     threads_busy: int | None
     cpu_source: UseSource | None = None
-    """``slurm``: to what the workers use is added what other programs used, by SLURM's last two answers."""
+    """``slurm``: to what the workers use is added what other programs used, on average over some minutes."""
     memory_source: UseSource | None = None
     """``slurm``: as SLURM's accounting sampled it, some minutes ago at most."""
 

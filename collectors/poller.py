@@ -255,7 +255,7 @@ class Poller:
     async def poll_slurm_details(self) -> None:
         """Read what is due of scripts, steps and accounting. Their failing is noted, not raised."""
         if self.options.slurm:
-            reading = await self._slurm.read_details(self.cluster_jobs)
+            reading = await self._slurm.read_details(self.cluster_jobs, self._ledger.with_other_programs)
             await self._read_scheduler_files(reading.scripts)
             await self._ask_why_refused()
             await self._look_who_released()

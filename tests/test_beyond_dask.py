@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.beyond_dask import Beyond, UseLedger
 from dasktop.collectors.jobs import MOST_NANNY_BYTES
-from dasktop.collectors.model import Allocated
+from dasktop.collectors.model import Allocated, ChildProcess
 from dasktop.collectors.readings import Step
 from dasktop.collectors.reconcile import reconcile
 from dasktop.collectors.scaling.cautions import when_releasing
@@ -77,6 +77,28 @@ def test_it_is_over_when_slurm_says_so():
         assert bool(ledger.beyond) == (number == 1)
     ledger.note(busy(0.0), [])
     assert ledger.beyond == {}
+
+
+def test_answers_in_quick_succession_tell_memory_at_once_and_cpu_over_two_minutes():
+    ledger = UseLedger()
+    told = []
+    for minute, cpu_seconds in enumerate((0, 60, 120, 120, 120)):
+        seconds = 60 * minute
+        ledger.note(after(seconds, busy(0.0)), [step(seconds, 10 + cpu_seconds, rss_bytes=2 * GIB)])
+        told.append(ledger.beyond["7"])
+    assert [one.cpu_percent for one in told] == [None, None, 100.0, 100.0, None]
+    assert {one.memory_bytes for one in told} == {2 * GIB}
+
+
+def test_jobs_whose_workers_have_children_are_of_interest():
+    child = ChildProcess(pid=1, name="tool", memory_bytes=1, cpu_seconds=1.0)
+    ledger = UseLedger()
+    for children, expected in (((child,), {"7"}), ((), set()), (None, set())):
+        one = worker("w", children=children)
+        ledger.note(seen([with_workers(job("7", allocated=GRANTED), [one])]), [])
+        assert ledger.with_other_programs == expected
+    ledger.note(busy(0.0), [step(0, 1, rss_bytes=2 * GIB)])
+    assert ledger.with_other_programs == {"7"}
 
 
 def test_memory_that_only_slurm_sees():

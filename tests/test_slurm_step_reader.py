@@ -5,7 +5,7 @@ import pytest
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.slurm.commands import Printed
 from dasktop.collectors.slurm.pacing import Pause
-from dasktop.collectors.slurm.step_reader import ASKED_WHILE_NEW, JOBS_A_CALL, SECONDS_BETWEEN_ROUNDS, StepReader
+from dasktop.collectors.slurm.step_reader import ASKED_WHILE_NEW, JOBS_A_CALL, MOST_SOONER, StepReader, round_seconds
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, log
 
 
@@ -31,16 +31,42 @@ async def test_new_jobs_at_once_and_all_now_and_then(clock):
     reader, commands, source = new_reader(clock)
     await reader.read({"7", "8"})
     assert ids(commands.new()) == ["7,8"]
-    clock.now += SECONDS_BETWEEN_ROUNDS / 2
+    clock.now += round_seconds(3) / 2
     await reader.read({"7", "8"})
     assert commands.new() == []
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["9"]
-    clock.now += SECONDS_BETWEEN_ROUNDS / 2
+    clock.now += round_seconds(3) / 2
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["7,8,9"]
     assert sorted(step.job_id for step in reader.steps) == ["7", "8", "9"]
     assert source.source().state == "ok"
+
+
+@pytest.mark.parametrize(("running", "seconds"), [(1, 60), (10, 60), (20, 120), (50, 300), (1000, 300)])
+def test_the_more_jobs_the_more_rarely(running, seconds):
+    assert round_seconds(running) == seconds
+
+
+async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
+    reader, commands, _ = new_reader(clock)
+    running = {str(number) for number in range(1, 51)}
+    await reader.read(running, {"7"})
+    commands.new()
+    for _ in range(4):
+        clock.now += round_seconds(1) - 1
+        await reader.read(running, {"7", "99"})
+        assert commands.new() == []
+        clock.now += 1
+        await reader.read(running, {"7", "99"})
+        await reader.read(running, {"7", "99"})
+        assert ids(commands.new()) == ["7"]
+    clock.now += round_seconds(1)
+    await reader.read(running, running)
+    assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a round has all of them"
+    clock.now += round_seconds(1)
+    await reader.read(running, running)
+    assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_SOONER]
 
 
 async def test_steps_of_jobs_that_ended_are_forgotten(clock):
@@ -76,7 +102,7 @@ async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(cl
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == ASKED_WHILE_NEW
-    clock.now += SECONDS_BETWEEN_ROUNDS
+    clock.now += round_seconds(1)
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == 1
@@ -125,7 +151,7 @@ async def test_another_users_steps_are_not_asked_for_again(clock):
     reader, commands, source = new_reader(clock, lambda *_: refused)
     for _ in range(3):
         await reader.read({"7"})
-        clock.now += SECONDS_BETWEEN_ROUNDS
+        clock.now += round_seconds(1)
     assert len(commands.asked) == 1
     assert source.source().state == "off"
 
@@ -135,7 +161,7 @@ async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
     answers["now"] = SourceError("sstat did not answer within 20 s")
-    clock.now += SECONDS_BETWEEN_ROUNDS
+    clock.now += round_seconds(1)
     for _ in range(3):
         await reader.read({"7"})
     assert len(commands.asked) == 2

@@ -105,7 +105,9 @@ class SlurmCollector:
         self._queue_read_at = datetime.now(UTC)
         return self.reading
 
-    async def read_details(self, cluster_jobs: Collection[str]) -> SlurmReading:
+    async def read_details(
+        self, cluster_jobs: Collection[str], with_other_programs: Collection[str] = ()
+    ) -> SlurmReading:
         """Ask for what is due of scripts, steps and fates.
 
         That one of these sources fails is noted in its log, and never raised.
@@ -114,6 +116,8 @@ class SlurmCollector:
         ----------
         cluster_jobs
             Ids of jobs that are known to be the watched cluster's. They come from outside: what is no id is ignored.
+        with_other_programs
+            Those of them in which more than dask workers runs.
         """
         ours = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
         queued = {job.job_id: job for job in self._jobs}
@@ -127,7 +131,8 @@ class SlurmCollector:
         await asyncio.gather(
             self._scripts.read(self._jobs, first=ours),
             self._steps.read(
-                {job_id for job_id in ours if job_id in queued and read_state(queued[job_id].state).is_running}
+                {job_id for job_id in ours if job_id in queued and read_state(queued[job_id].state).is_running},
+                with_other_programs,
             ),
             self._fates.read(ours, queued, self._seen),
             self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets

@@ -16,11 +16,21 @@ from dasktop.collectors.slurm.queue import names_any
 from dasktop.collectors.slurm.steps import is_not_yours, parse_steps, real_complaint, steps_command
 from dasktop.collectors.sources import SourceLog
 
-SECONDS_BETWEEN_ROUNDS = 300.0
-"""Each job costs slurmctld three calls (22.05), and its nodes some too."""
+SECONDS_A_JOB = 6.0
+"""Each job costs slurmctld three calls (22.05), and its nodes some too. So the more jobs run, the longer a round waits:
+up to 50 jobs, no more than ten are asked for in a minute."""
+SHORTEST_ROUND_SECONDS = 60.0
+LONGEST_ROUND_SECONDS = 300.0
+MOST_SOONER = 10
+"""Jobs that are asked for after the shortest time, however many run: one look at what changes in them."""
 JOBS_A_CALL = 100
 # A job that has just started may show no step yet, or one without processes.
 ASKED_WHILE_NEW = 3
+
+
+def round_seconds(running: int) -> float:
+    """Return how long to wait between two rounds, with so many jobs running."""
+    return min(max(SHORTEST_ROUND_SECONDS, SECONDS_A_JOB * running), LONGEST_ROUND_SECONDS)
 
 
 class StepReader:
@@ -47,21 +57,31 @@ class StepReader:
         self._asked: Counter[str] = Counter()
         self._settled: set[str] = set()
         self._last_round_at = float("-inf")
+        self._sooner_asked_at = float("-inf")
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All that are known."""
         return tuple(step for steps in self._steps.values() for step in steps)
 
-    async def read(self, running: Collection[str]) -> None:
-        """Ask for the steps of these running jobs (raw ids), if it is time; forget those of all others."""
+    async def read(self, running: Collection[str], sooner: Collection[str] = ()) -> None:
+        """Ask for the steps of these running jobs (raw ids), if it is time; forget those of all others.
+
+        Parameters
+        ----------
+        sooner
+            Jobs in which other programs run beside the dask workers: what SLURM says of them is shown.
+        """
         self._steps = {job_id: steps for job_id, steps in self._steps.items() if job_id in running}
         self._settled.intersection_update(running)
         self._asked = Counter({job_id: times for job_id, times in self._asked.items() if job_id in running})
         if self._log.is_off or not self._pause.is_over:
             return
-        is_round = self._clock() - self._last_round_at >= SECONDS_BETWEEN_ROUNDS
-        due = sorted(set(running) if is_round else set(running) - self._settled, key=int)
+        now = self._clock()
+        is_round = now - self._last_round_at >= round_seconds(len(running))
+        is_sooner = is_round or now - self._sooner_asked_at >= SHORTEST_ROUND_SECONDS
+        looked_at = sorted(set(running) & set(sooner), key=int)[:MOST_SOONER] if is_sooner else []
+        due = sorted(set(running) if is_round else set(running) - self._settled | set(looked_at), key=int)
         if not due:
             return
         with contextlib.suppress(SourceError), self._log.attempt():
@@ -74,6 +94,8 @@ class StepReader:
             self._pause.after_success()
             if is_round:
                 self._last_round_at = self._clock()
+            if is_round or looked_at:
+                self._sooner_asked_at = self._clock()
 
     async def _ask(self, job_ids: tuple[str, ...]) -> None:
         printed = await self._commands.run(*steps_command(job_ids))
