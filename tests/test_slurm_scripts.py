@@ -165,6 +165,8 @@ def test_one_worker_however_it_is_started(command):
         ("cat > w.sh <<EOF\ndask worker @\nEOF\ndask worker @", 1),
         ("mkdir -p /scratch/$USER/dask-worker; ps aux | grep dask-worker; squeue -n dask-worker\ndask worker @", 1),
         ("[[ $A =~ ^(a|b)$ && -n $B ]] && echo yes\n(( x > 1 )) && exit 1\ndask worker @", 1),
+        ("mkdir first 2>/dev/null && { python -c 'import a'; exit 1; }\ndask worker @", 1),
+        ("cd /x && exec dask worker @\ndask worker @", 1),
         ("mpirun -np 4 dask worker @", None),
         ("dask worker @ &\ndask worker @ --nworkers 2 &\nwait", 3),
         ("dask worker @ & dask worker @ & wait", 2),

@@ -166,7 +166,11 @@ class ScriptRun:
         for operator, node in rest:
             is_sure = is_sure and operator == "&&" and _is_meant_to_succeed(before)
             if is_sure:
+                state = self._state()
                 counts.append(self._run(node))
+                if self._has_ended and counts[-1] == 0:  # what a script ends by without a worker isn't what it is for
+                    self._restore(state)
+                    self._has_ended = False
             else:
                 count, after = self._maybe(node)
                 counts.append(0 if count == 0 else None)
