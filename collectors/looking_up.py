@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dasktop.collectors.errors import SourceError, describe_own_fault
-from dasktop.collectors.lookups import Answer, BatchScript, CallStack, JobFiles, Question
+from dasktop.collectors.lookups import Answer, BatchScript, CallStack, FreeNodes, JobFiles, Question
 from dasktop.collectors.slurm.collector import SlurmCollector
 
 if TYPE_CHECKING:
@@ -91,5 +91,7 @@ async def look_up(question: Question, slurm: SlurmCollector | None, dask: "DaskC
             raise SourceError("SLURM is not asked (--no-slurm)")
         case BatchScript():
             return replace(answer, lines=await slurm.batch_script(question.job_id))
+        case FreeNodes():
+            return replace(answer, nodes=await slurm.free_nodes(question.partition))
         case JobFiles():
             return replace(answer, files=await slurm.output_files(question.job_id))

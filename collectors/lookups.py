@@ -22,7 +22,23 @@ class CallStack(Record, frozen=True, kw_only=True):
     thread_native_id: int
 
 
-Question = BatchScript | JobFiles | CallStack
+class FreeNodes(Record, frozen=True, kw_only=True):
+    """Which nodes of a partition have free CPUs. Answered in `Answer.nodes`."""
+
+    partition: str
+    """Or several, separated by commas, as a job may name them."""
+
+
+Question = BatchScript | JobFiles | CallStack | FreeNodes
+
+
+class FreeNode(Record, frozen=True, kw_only=True):
+    """A node on which jobs can start, and what no job holds of it."""
+
+    name: str
+    cpus: int
+    memory_bytes: int | None
+    features: str | None = None
 
 
 class OutputFiles(Record, frozen=True, kw_only=True):
@@ -48,5 +64,7 @@ class Answer(Record, frozen=True, kw_only=True):
     running: str | None = None
     """Of a call stack: the dask task that the thread ran at that moment, in words; ``None``: not told."""
     files: OutputFiles | None = None
+    nodes: tuple[FreeNode, ...] = ()
+    """Only those with free CPUs."""
     error: str | None = None
     """Why there is none, in one clean line."""

@@ -258,6 +258,10 @@ class Job(Record, frozen=True, kw_only=True):
     state: str | None
     reason: str | None
     nodes: tuple[str, ...]
+    required_nodes: tuple[str, ...] | None = None
+    """Nodes that it insists on (``--nodelist``); empty where it takes any, ``None`` where nobody tells."""
+    required_features: str | None = None
+    """Features that its nodes must have (``--constraint``), as they were asked for; ``None`` also for none."""
     submitted_at: datetime | None
     started_at: datetime | None
     expected_start_at: datetime | None

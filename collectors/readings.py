@@ -32,6 +32,10 @@ class QueuedJob(Record, frozen=True, kw_only=True):
     expected_start_at: datetime | None = None
     ends_at: datetime | None = None
     time_limit_seconds: int | None = None
+    required_nodes: tuple[str, ...] | None = None
+    """Nodes that it insists on (``--nodelist``)."""
+    required_features: str | None = None
+    """Features that its nodes must have (``--constraint``), as they were asked for: ``a100&(rome|milan)``."""
     cpus: int | None = None
     memory_bytes: int | None = None
     """Of the whole job, over all its nodes."""

@@ -416,6 +416,8 @@ def _job(
         state=job.state,
         reason=job.reason,
         nodes=job.nodes,
+        required_nodes=job.required_nodes,
+        required_features=job.required_features,
         submitted_at=job.submitted_at,
         started_at=job.started_at,
         expected_start_at=job.expected_start_at,

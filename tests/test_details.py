@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from dasktop.collectors.lookups import Answer, FreeNode, FreeNodes
 from dasktop.collectors.model import Allocated, ChildProcess, Fate, Finding, Job, Snapshot, Transfers, Used, Worker
+from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.details.stack import Stack
@@ -43,11 +45,12 @@ def words(
     cells: int = 90,
     history: History | None = None,
     stack: Stack = Stack(),  # noqa: B008 - frozen
+    free: Answer | None = None,
     glyphs: Glyphs = UNICODE,
 ) -> list[str]:
     """Return the lines of the details, without the spaces behind them."""
     row = subject(row_of(shown, kind, number), shown)
-    lines = lay_out(sections(row, shown, history or History(), stack), cells, glyphs)
+    lines = lay_out(sections(row, shown, history or History(), stack, free), cells, glyphs)
     return ["".join(piece.text for piece in line).rstrip() for line in lines]
 
 
@@ -87,6 +90,38 @@ class TestJob:
         assert "USE" not in lines
         assert "ASKED FOR" in lines
         assert fact(lines, "waits for") == "1 h"
+
+    def test_what_it_insists_on_and_what_is_free_elsewhere(self) -> None:
+        waiting = pending("4715", "Resources", required_nodes=("n1",))
+        question = FreeNodes(partition="cpu")
+        assert question_of(waiting) == question
+        node = FreeNode(name="n1", cpus=2, memory_bytes=GIB)
+        others = [replace(node, name=name, cpus=16, memory_bytes=64 * GIB) for name in ("n2", "n3")]
+        more = replace(node, name="n4", cpus=4, memory_bytes=None)
+        answer = Answer(question=question, nodes=(node, *others, more))
+        lines = words(snapshot([waiting]), free=answer)
+        assert fact(lines, "requires") == "node n1 (--nodelist)"
+        at = next(number for number, line in enumerate(lines) if line.startswith("elsewhere"))
+        assert lines[at].split(maxsplit=1)[1] == "n2, n3: 16 CPUs, 64G free each"
+        assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
+        assert fact(lines, "to do") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+        assert "smaller or shorter" not in " ".join(lines)
+        full = words(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
+        assert fact(full, "elsewhere") == "no CPU is free on other nodes of cpu"
+        failed = words(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
+        assert fact(failed, "elsewhere") == "sinfo timed out"
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pending("1", "Resources"),
+            pending("1", "Resources", required_nodes=()),
+            pending("1", "JobHeldUser", required_nodes=("n1",)),
+            job("1", required_nodes=("n1",)),
+        ],
+    )
+    def test_nobody_asks_what_is_free_for_others(self, other: Job) -> None:
+        assert question_of(other) is None
 
     def test_held_by_its_user(self) -> None:
         lines = words(snapshot([pending("4715", "JobHeldUser")]))

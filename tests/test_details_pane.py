@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from textual.geometry import Region
 from textual.widget import Widget
 
-from dasktop.collectors.lookups import Answer, CallStack
+from dasktop.collectors.lookups import Answer, CallStack, FreeNode, FreeNodes
 from dasktop.collectors.model import Finding
 from dasktop.tui.activity import Activity
 from dasktop.tui.details.body import DetailsBody, place
@@ -269,6 +269,28 @@ class TestBesideTheTree:
             await screen.press("d")
             (line,) = [line for line in details(screen) if line.startswith(" CPU ")]
             assert "▄▄▄▄▄▄▄▄▄▄▄" in line or "▃▃▃▃▃▃▃▃▃▃▃" in line
+
+
+class TestFreeElsewhere:
+    async def test_asked_while_details_of_a_job_that_insists_are_open(self) -> None:
+        question = FreeNodes(partition="cpu")
+        waiting = snapshot([pending("1", "Resources", required_nodes=("n1",))])
+        async with running((80, 40)) as screen:
+            await screen.show(waiting)
+            assert screen.feed.questions == []
+            await screen.press("d")
+            assert screen.feed.questions == [question]
+            node = FreeNode(name="n2", cpus=16, memory_bytes=None)
+            await screen.show(Answer(question=question, nodes=(node,)))
+            assert any("n2: 16 CPUs" in line for line in details(screen))
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=59)))
+            assert screen.feed.questions == [question]
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=60)))
+            assert screen.feed.questions == [question] * 2
+            await screen.show(Answer(question=question, nodes=()))
+            await screen.press("d")
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(hours=1)))
+            assert screen.feed.questions == [question] * 2
 
 
 class TestCallStack:

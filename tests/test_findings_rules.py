@@ -641,6 +641,17 @@ def test_job_pending_long():
     assert codes(seen([replace(waits, submitted_at=waits.submitted_at + timedelta(seconds=1))])) == []
 
 
+@pytest.mark.parametrize("reason", ["Priority", "Resources", "ReqNodeNotAvail, May be reserved for other job"])
+def test_a_job_that_insists_on_nodes_says_which(reason):
+    waits = pending("4715", reason, submitted_at=TAKEN_AT - timedelta(hours=1), required_nodes=("n1", "n2"))
+    (found,) = watch(seen([waits]))
+    assert found.message.endswith("; it requires nodes n1, n2 (--nodelist)")
+    assert found.advice == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+    (found,) = watch(seen([replace(waits, required_nodes=(), required_features="a100&rome")]))
+    assert found.message.endswith("; it requires nodes with feature a100&rome (--constraint)")
+    assert found.advice == "let it run on other nodes: scontrol update JobId=4715 Features="
+
+
 @pytest.mark.parametrize("reason", ["JobHeldUser", "JobHeldAdmin", "launch failed requeued held"])
 def test_job_held(reason):
     (found,) = watch(seen([pending("4715", reason, submitted_at=TAKEN_AT - timedelta(hours=9))]))

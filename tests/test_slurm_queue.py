@@ -79,6 +79,15 @@ def test_a_running_job(jobs):
     assert (found.array_job_id, found.array_task_id, found.het_job_id) == (None, None, None)
 
 
+def test_what_a_job_insists_on():
+    asked = job(job_id="7\x1dn[1-2]\x1da100&rome")
+    assert (asked.job_id, asked.required_nodes, asked.required_features) == ("7", ("n1", "n2"), "a100&rome")
+    anything = job(job_id="7\x1d\x1d(null)")
+    assert (anything.required_nodes, anything.required_features) == ((), None)
+    untold = job()
+    assert (untold.required_nodes, untold.required_features) == (None, None)
+
+
 def test_memory_by_the_cpu_is_right_with_trackable_resources_only(jobs):
     """squeue prints 300M: of each of 4 CPUs, which it doesn't say."""
     assert jobs["101"].memory_bytes == 1200 * MIB

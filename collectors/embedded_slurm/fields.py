@@ -139,7 +139,7 @@ JOB_FIELDS: dict[str, Field] = {
     "qos": Field("QOS", lambda view: view.job.request.qos),
     "reason": Field("REASON", lambda view: view.job.reason),
     "reasonlist": Field("NODELIST(REASON)", _reason_or_nodes),
-    "reqnodes": Field("REQ_NODES", lambda _: ""),
+    "reqnodes": Field("REQ_NODES", lambda view: compress(view.job.request.needs.required_nodes)),
     "starttime": Field("START_TIME", lambda view: _time(view, start(view.job))),
     "state": Field("STATE", lambda view: long_state(view.job)),
     "statecompact": Field("ST", lambda view: "CG" if view.job.completing else view.job.state.value),

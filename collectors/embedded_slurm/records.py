@@ -62,6 +62,7 @@ class Needs:
     memory_per_node_mb: int | None = None
     memory_per_cpu_mb: int | None = None
     gpus_per_node: int = 0
+    required_nodes: tuple[str, ...] = ()
 
     @property
     def cpus(self) -> int:

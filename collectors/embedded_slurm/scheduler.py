@@ -135,6 +135,9 @@ def place(needs: Needs, free: Mapping[str, Resources]) -> Placement | None:
     """
     room = {name: _tasks_that_fit(needs, share) for name, share in free.items()}
     able = [name for name, tasks in room.items() if tasks > 0]
+    if needs.required_nodes:
+        # Simpler than SLURM, which adds others where more nodes are asked for than are named.
+        able = [name for name in able if name in needs.required_nodes]
     counts = range(needs.least_nodes, (needs.nodes or len(able)) + 1)
     for count in counts:
         chosen = _choose(able, room, needs.tasks, count)

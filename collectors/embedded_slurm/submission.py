@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 
 from dasktop.collectors.embedded_slurm import scheduler
-from dasktop.collectors.embedded_slurm.hostlist import read_indexes
+from dasktop.collectors.embedded_slurm.hostlist import expand, read_indexes
 from dasktop.collectors.embedded_slurm.options import Given, Refused, read, table
 from dasktop.collectors.embedded_slurm.processes import MARK
 from dasktop.collectors.embedded_slurm.records import Needs, Request
@@ -47,6 +47,7 @@ BATCH_OPTIONS = (
     *table("""
     -H --hold
     -a --array=INDEXES
+    -w --nodelist=LIST
        --comment=TEXT
        --mail-type=TEXT
        --mail-user=TEXT
@@ -164,6 +165,9 @@ def nodes_and_tasks(given: Given) -> tuple[int | None, int, bool]:
 
 
 def _needs(settings: Settings, given: Given) -> Needs:
+    required_nodes = _required_nodes(settings, given)
+    if required_nodes and "nodes" not in given:
+        given = Given({**given.values, "nodes": str(len(required_nodes))}, given.rest)
     nodes, tasks, tasks_asked = nodes_and_tasks(given)
     per_node, per_cpu = _size(given, "mem"), _size(given, "mem-per-cpu")
     if per_node == 0:
@@ -179,9 +183,17 @@ def _needs(settings: Settings, given: Given) -> Needs:
         memory_per_node_mb=per_node,
         memory_per_cpu_mb=per_cpu,
         gpus_per_node=_gpus(given),
+        required_nodes=required_nodes,
     )
     _check_fit(settings, needs)
     return needs
+
+
+def _required_nodes(settings: Settings, given: Given) -> tuple[str, ...]:
+    names = tuple(expand(given.get("nodelist") or ""))
+    if not set(names) <= settings.node_resources.keys():
+        raise Refused("Batch job submission failed: Invalid node name specified")
+    return names
 
 
 def _check_fit(settings: Settings, needs: Needs) -> None:

@@ -7,7 +7,7 @@ from dasktop.collectors.findings.words import for_about, named
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import is_pending, shown_id
 from dasktop.collectors.model import Job
-from dasktop.collectors.slurm.reasons import HELD, Reason, reason_of
+from dasktop.collectors.slurm.reasons import HELD, Reason, advice_for, reason_of, requirement
 
 
 def job_pending_long(scene: Scene) -> Iterator[Suspicion]:
@@ -17,12 +17,14 @@ def job_pending_long(scene: Scene) -> Iterator[Suspicion]:
         if waited is None or _is_held(job, reason) or _is_hopeless(job, reason):
             continue
         why = f": {reason.meaning}" if reason is not None else f": {job.reason}" if job.reason else ""
+        required = requirement(job.required_nodes, job.required_features)
+        insists = f"; it requires {required}" if required else ""
         start = job.expected_start_at
         starts = f", starts about {scene.clock(start)}" if start is not None and start > scene.now else ""
         yield Suspicion(
             severity="info",
             job_id=job.job_id,
-            message=f"{named(job)} has waited {for_about(waited)}{why}{starts}",
+            message=f"{named(job)} has waited {for_about(waited)}{why}{insists}{starts}",
             advice=_advice(job, reason),
             began=job.submitted_at,
             after_seconds=scene.thresholds.pending_long_seconds,
@@ -68,4 +70,6 @@ def _is_hopeless(job: Job, reason: Reason | None) -> bool:
 
 
 def _advice(job: Job, reason: Reason | None) -> str | None:
-    return reason.advice.replace("JOBID", shown_id(job)) or None if reason is not None else None
+    if reason is None:
+        return None
+    return advice_for(reason, shown_id(job), job.required_nodes, job.required_features) or None

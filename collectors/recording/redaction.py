@@ -93,6 +93,8 @@ class Redactor:
             "Job.partition": lambda text: names.named("partition", text),
             "Job.qos": lambda text: names.named("qos", text),
             "Job.nodes": names.host,
+            "Job.required_nodes": names.host,
+            "Job.required_features": lambda text: names.named("feature", text),
             "Finding.worker": names.worker,
             "Finding.workers": names.worker,
             "Job.state": self._term,

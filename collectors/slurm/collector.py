@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from dasktop.collectors.job_state import read_state
-from dasktop.collectors.lookups import OutputFiles
+from dasktop.collectors.lookups import FreeNode, OutputFiles
 from dasktop.collectors.options import SLURM_CALM_SECONDS
 from dasktop.collectors.readings import JobScript, QueuedJob, SlurmReading
 from dasktop.collectors.slurm import environment as slurm_environment
 from dasktop.collectors.slurm.commands import Commands
 from dasktop.collectors.slurm.fate_reader import FateReader
+from dasktop.collectors.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.slurm.job_lookups import read_batch_script
 from dasktop.collectors.slurm.last_words_reader import LastWordsReader
 from dasktop.collectors.slurm.output_files_reader import OutputFilesReader
@@ -156,6 +157,10 @@ class SlurmCollector:
     async def output_files(self, job_id: str) -> OutputFiles:
         """Return where a job's output goes, or went; see `OutputFilesReader.read`."""
         return await self._files.read(job_id)
+
+    async def free_nodes(self, partition: str) -> tuple[FreeNode, ...]:
+        """Return the nodes of a partition that have free CPUs; see `read_free_nodes`."""
+        return await read_free_nodes(self._commands, partition)
 
     def close(self) -> None:
         """Kill what still runs, and ask nothing any more."""

@@ -23,12 +23,14 @@ from dasktop.collectors.slurm.values import (
     resources,
     whole_number,
 )
-from dasktop.collectors.text import clean, clean_or_none
+from dasktop.collectors.text import clean, clean_or_none, without_controls
 
 SEPARATOR = "\x1f"
+_INNER_SEPARATOR = "\x1d"
 
 _LETTERS = {
-    "job_id": "%A",  # the raw id
+    # The raw id, then the nodes and features that the job requires; both are read as unknown where they don't stand.
+    "job_id": _INNER_SEPARATOR.join(("%A", "%n", "%f")),
     "shown_id": "%i",
     "array_job_id": "%F",
     "array_task_id": "%K",
@@ -140,15 +142,18 @@ def names_any(job_ids: Iterable[str], text: str) -> bool:
 
 
 def _is_header(entry: str) -> bool:
-    return entry.startswith(f"JOBID{SEPARATOR}")
+    return entry.startswith((f"JOBID{SEPARATOR}", f"JOBID{_INNER_SEPARATOR}"))
 
 
 def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
-    raw = fields(tuple(_LETTERS), entry, SEPARATOR)
-    if raw is None or not is_job_id(raw["job_id"]):
+    first, separator, others = entry.partition(SEPARATOR)
+    job_id, *needs = first.split(_INNER_SEPARATOR)
+    raw = fields(tuple(_LETTERS), job_id + separator + others, SEPARATOR)
+    if raw is None or not is_job_id(job_id):
         return None
+    required_nodes, required_features = needs if len(needs) == 2 else (None, "")
     text = {name: clean_or_none(value) for name, value in raw.items() if name != "nodes"}
-    job_id, state = raw["job_id"], text["state"]
+    state = text["state"]
     is_array = text["array_task_id"] not in (None, "N/A")
     het_job_id, plus, _ = raw["shown_id"].partition("+")
     start, end = moment(raw["start"]), moment(raw["end"])
@@ -167,6 +172,8 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
         state=state,
         reason=None if text["reason"] == "None" else text["reason"],
         nodes=expand(raw["nodes"]),
+        required_nodes=None if required_nodes is None else expand(without_controls(required_nodes)),
+        required_features=_told(clean_or_none(required_features)),
         submitted_at=moment(raw["submitted"]),
         started_at=None if is_waiting else start,
         expected_start_at=start if is_waiting else None,

@@ -6,6 +6,7 @@ https://slurm.schedmd.com/job_reason_codes.html and https://slurm.schedmd.com/re
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -102,6 +103,10 @@ _CODES = (
 HELD: frozenset[str] = frozenset({"JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue", "JobLaunchFailure"})
 """The codes of jobs that are held: they start once somebody releases them."""
 
+WAITS_FOR_NODES: frozenset[str] = frozenset({"Priority", "Resources", "ReqNodeNotAvail"})
+"""The codes of jobs that start once nodes are free; one that insists on certain nodes may wait longer than others."""
+_MOST_NODES = 4
+
 REASONS: dict[str, Reason] = {reason.code: reason for reason in _CODES}
 """Those that are known one by one; `reason_of` knows the limits of account and QOS as well."""
 
@@ -154,6 +159,36 @@ def reason_of(reason: str | None) -> Reason | None:
         return _of_limit(code, limit)
     words = reason.replace("_", " ").casefold()
     return next((REASONS[code] for part, code in _IN_WORDS if part in words), None)
+
+
+def requirement(nodes: Sequence[str] | None, features: str | None) -> str | None:
+    """Return which nodes a job insists on, such as ``node n1 (--nodelist)``; ``None`` where it takes any."""
+    parts = []
+    if nodes:
+        more = len(nodes) - _MOST_NODES
+        names = ", ".join(nodes[:_MOST_NODES]) + (f" and {more} more" if more > 0 else "")
+        parts.append(f"{'node' if len(nodes) == 1 else 'nodes'} {names} (--nodelist)")
+    if features:
+        parts.append(f"nodes with feature {features} (--constraint)")
+    return " and ".join(parts) or None
+
+
+def advice_for(reason: Reason, job_id: str, nodes: Sequence[str] | None, features: str | None) -> str:
+    """Return what one can do about a job; ``""`` where there is nothing to be done but to wait.
+
+    Parameters
+    ----------
+    reason
+        Why it waits.
+    job_id
+        Its id, as SLURM shows it.
+    nodes, features
+        What it insists on; ``None`` where that is unknown.
+    """
+    if reason.code in WAITS_FOR_NODES and (nodes or features):
+        cleared = [word for word, is_asked in (("ReqNodeList=", nodes), ("Features=", features)) if is_asked]
+        return f"let it run on other nodes: scontrol update JobId={job_id} {' '.join(cleared)}"
+    return reason.advice.replace("JOBID", job_id)
 
 
 def _of_limit(code: str, limit: re.Match[str]) -> Reason:

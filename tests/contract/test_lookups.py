@@ -7,6 +7,8 @@ import pytest
 from dasktop.collectors.errors import SourceError
 from dasktop.collectors.lookups import OutputFiles
 from dasktop.collectors.slurm.collector import SlurmCollector
+from dasktop.collectors.slurm.reasons import REASONS, advice_for
+from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import queue, until
 from tests.slurm.commands import SlurmCommands
 
@@ -48,6 +50,30 @@ async def test_the_tasks_of_an_array(slurm: SlurmCommands, collector: SlurmColle
         assert (await collector.output_files(job_id)).stdout == f"{slurm.work}/slurm-{array}_{task}.out"
         assert await collector.batch_script(job_id) == tuple(SCRIPT.splitlines())
     assert set(raw_ids) == {"0", "1"}
+
+
+async def test_what_a_job_insists_on_and_what_is_free_elsewhere(
+    slurm: SlurmCommands, collector: SlurmCollector
+) -> None:
+    filler = slurm.submit("sleep 600", "-c", "16", "--nodelist=n1", "--mem=1000M")
+    slurm.wait_for(filler, "RUNNING")
+    waits = slurm.submit("sleep 600", "-c", "4", "--nodelist=n1", "--mem=1000M")
+    reading = await collector.read_queue()
+    jobs = {job.job_id: job for job in reading.jobs}
+    assert (jobs[waits].required_nodes, jobs[waits].required_features, jobs[waits].nodes) == (("n1",), None, ())
+    any_node = slurm.submit("sleep 600", "--hold")
+    (job,) = (job for job in (await collector.read_queue()).jobs if job.job_id == any_node)
+    assert (job.required_nodes, job.required_features) == ((), None)
+    free = await collector.free_nodes(jobs[waits].partition or "")
+    assert [(node.name, node.cpus, node.memory_bytes) for node in free] == [
+        (name, 16, 64_000 << 20) for name in ("n2", "n3", "n4")
+    ]
+    # The advice that users are given for such a job.
+    if isinstance(slurm, EmbeddedCommands):
+        return  # it has no scontrol update for this
+    advice = advice_for(REASONS["Resources"], waits, jobs[waits].required_nodes, None)
+    slurm.run(*advice.partition(": ")[2].split())
+    slurm.wait_for(waits, "RUNNING")
 
 
 async def test_no_such_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:

@@ -1,14 +1,16 @@
 """The tree and, beside it, below it or instead of it, the details of the selected row. Decides what goes where."""
 
-from typing import Literal, NamedTuple
+from datetime import datetime
+from typing import Literal, NamedTuple, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from dasktop.collectors.lookups import CallStack
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.lookups import Answer, CallStack, FreeNodes
+from dasktop.collectors.model import Job, Snapshot
+from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.details.prose import Line, lay_out
 from dasktop.tui.details.sections import sections, subject, title
@@ -21,6 +23,8 @@ from dasktop.tui.tree.rows import Key, Row
 
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
+_ASK_AGAIN_SECONDS = 60.0
+"""sinfo loads all nodes of the site."""
 
 
 class Place(NamedTuple):
@@ -71,6 +75,9 @@ class DetailsBody(Container):
         self._pane = DetailsPane(glyphs)
         self._history = history
         self._stack = Stack()
+        # The last answer about nodes that are free, and when that was asked for whom: only while the details show.
+        self._free: Answer | None = None
+        self._asked: tuple[FreeNodes, Key, datetime] | None = None
         self._row: Row | None = None
         self._shown: Key | None = None
         self._snapshot: Snapshot | None = None
@@ -102,6 +109,7 @@ class DetailsBody(Container):
             self.toggle_full()
         self._row = self._shown = self._snapshot = None
         self._stack = Stack()
+        self._free = self._asked = None
         self._pane.show("", lambda _: [], from_top=True)
 
     def _update(self) -> None:
@@ -114,10 +122,23 @@ class DetailsBody(Container):
             return
 
         def lines(cells: int) -> list[Line]:
-            return lay_out(sections(row, snapshot, self._history, self._stack), cells, self._glyphs)
+            return lay_out(sections(row, snapshot, self._history, self._stack, self._free), cells, self._glyphs)
 
+        self._ask_for_free_nodes(row, snapshot.taken_at)
         is_other, self._shown = row.key != self._shown, row.key
         self._pane.show(title(row), lines, from_top=is_other)
+
+    def _ask_for_free_nodes(self, row: Row, now: datetime) -> None:
+        """Ask what is free elsewhere, if it is a job that waits for certain nodes; again after a while."""
+        question = question_of(cast("Job", row.shows)) if row.kind == "job" else None
+        if question is None:
+            return
+        if self._asked is not None and self._asked[:2] == (question, row.key):
+            age_seconds = (now - self._asked[2]).total_seconds()
+            if 0 <= age_seconds < _ASK_AGAIN_SECONDS:
+                return
+        self._asked = question, row.key, now
+        self._look_ups.ask(question, self)
 
     def toggle(self) -> None:
         """Show the pane beside the tree, or no more; where there is no room for it, instead of the tree."""
@@ -189,9 +210,12 @@ class DetailsBody(Container):
         return True
 
     def on_answered(self, message: Answered) -> None:
-        """Show a call stack that has arrived, if it is the one that was asked for last."""
+        """Show what has arrived: which nodes are free, or a call stack, if it is the one that was asked for last."""
         question, answer = message.answer.question, message.answer
-        if isinstance(question, CallStack):
+        if isinstance(question, FreeNodes):
+            self._free = answer
+            self._update()
+        elif isinstance(question, CallStack):
             key: Key = ("thread", question.worker_address, question.thread_native_id)
             if key == self._stack.key:
                 self._stack = Stack(key, answer.lines, answer.running, answer.error)

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
+from dasktop.collectors.lookups import Answer, FreeNodes
 from dasktop.collectors.model import Evidence, Job, Snapshot, UseSource
-from dasktop.collectors.slurm.reasons import HELD, reason_of
+from dasktop.collectors.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.tui import figures
 from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.history import Past
@@ -14,6 +15,8 @@ from dasktop.tui.moments import moment, span, zone
 from dasktop.tui.tree.columns import FULL_PERCENT, Role
 
 _MOST_NODES = 24
+_MOST_FREE = 6
+_MOST_GROUPS = 3
 
 EVIDENCE_WORDS: dict[Evidence, str] = {
     "owner": "the cluster's own map of names to jobs",
@@ -24,14 +27,14 @@ EVIDENCE_WORDS: dict[Evidence, str] = {
 }
 
 
-def job_sections(job: Job, snapshot: Snapshot, past: Past) -> list[Section]:
-    """Return the sections, the most telling first."""
+def job_sections(job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None) -> list[Section]:
+    """Return the sections, the most telling first; `free` is the answer to `question_of`, once there is one."""
     now = snapshot.taken_at
     sections = []
     if has_ended(job):
         sections.append(Section("ENDED", list(_fate(job, now))))
     elif is_pending(job):
-        sections.append(Section("WAITS", list(waiting_entries(job, now))))
+        sections.append(Section("WAITS", list(waiting_entries(job, now, free))))
     else:
         sections.append(Section("USE", list(_use(job, past))))
     return [
@@ -42,7 +45,7 @@ def job_sections(job: Job, snapshot: Snapshot, past: Past) -> list[Section]:
     ]
 
 
-def waiting_entries(job: Job, now: datetime) -> Iterator[Entry]:
+def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iterator[Entry]:
     """Yield why a job waits, in words where the reason is known, and what can be done about it."""
     reason = reason_of(job.reason)
     yield Fact("because", why(job), "text" if reason is None else "waiting")
@@ -51,13 +54,50 @@ def waiting_entries(job: Job, now: datetime) -> Iterator[Entry]:
             yield Fact("", f"SLURM says: {job.reason}", "quiet")
         if reason.code not in HELD and reason.cures_by_waiting is False:
             yield Fact("", "Waiting alone does not cure this.", "bad")
-        if reason.advice:
-            yield Fact("to do", reason.advice.replace("JOBID", shown_id(job)))
+    if required := requirement(job.required_nodes, job.required_features):
+        yield Fact("requires", required)
+    yield from _elsewhere(job, free)
+    if reason is not None:
+        advice = advice_for(reason, shown_id(job), job.required_nodes, job.required_features)
+        if advice:
+            yield Fact("to do", advice)
     start = job.expected_start_at
     if start is not None and start > now:
         yield Fact("starts", f"about {moment(start, now)}, in {span((start - now).total_seconds())}")
     elif is_pending(job):
         yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has not worked it out)")
+
+
+def question_of(job: Job) -> FreeNodes | None:
+    """Return what to ask for a job's details: what is free elsewhere, where it waits for certain nodes."""
+    reason = reason_of(job.reason)
+    insists = job.required_nodes or job.required_features
+    if not is_pending(job) or not insists or job.partition is None or (reason and reason.code not in WAITS_FOR_NODES):
+        return None
+    return FreeNodes(partition=job.partition)
+
+
+def _elsewhere(job: Job, free: Answer | None) -> Iterator[Entry]:
+    """Yield what is free on the other nodes of a job's partition."""
+    if free is None or free.question != question_of(job):
+        return
+    if free.error is not None:
+        yield Fact("elsewhere", free.error, "quiet")
+        return
+    others = [node for node in free.nodes if node.name not in (job.required_nodes or ())]
+    alike: dict[tuple[int, int | None, str | None], list[str]] = {}
+    for node in others:
+        features = node.features if job.required_features else None
+        alike.setdefault((node.cpus, node.memory_bytes, features), []).append(node.name)
+    groups = sorted(alike.items(), key=lambda group: -group[0][0])
+    for label, ((cpus, memory, features), names) in zip(("elsewhere", *[""] * _MOST_GROUPS), groups, strict=False):
+        more = len(names) - _MOST_FREE
+        shown = ", ".join(names[:_MOST_FREE]) + (f" and {figures.count(more)} more" if more > 0 else "")
+        about = f", features {features}" if features else ""
+        each = " each" if len(names) > 1 else ""
+        yield Fact(label, f"{shown}: {figures.plural(cpus, 'CPU')}, {figures.bytes_text(memory)} free{each}{about}")
+    if not groups:
+        yield Fact("elsewhere", f"no CPU is free on other nodes of {job.partition}")
 
 
 def why(job: Job) -> str:

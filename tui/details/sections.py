@@ -13,6 +13,7 @@ from dasktop.collectors.jobs import (
     worker_names_of,
     workers_of,
 )
+from dasktop.collectors.lookups import Answer
 from dasktop.collectors.model import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.tui import figures
 from dasktop.tui.boxes.finding_words import finding_entries
@@ -71,7 +72,7 @@ def title(row: Row) -> str:
             return "threads"
 
 
-def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack) -> list[Section]:
+def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack, free: Answer | None = None) -> list[Section]:
     """Return what there is to tell about a row.
 
     Parameters
@@ -80,6 +81,8 @@ def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack) -> li
         As `subject` returns it.
     stack
         The call stack that was asked for, whosever it is.
+    free
+        The last answer to what was asked for a job that waits, whosever it is.
     """
     past = history.of(row.key)
     match row.kind:
@@ -91,7 +94,7 @@ def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack) -> li
                 for found in snapshot.findings
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
-            return [_findings(told, snapshot.taken_at), *job_sections(job, snapshot, past)]
+            return [_findings(told, snapshot.taken_at), *job_sections(job, snapshot, past, free)]
         case "task":
             task = cast("Task", row.shows)
             names = {worker.name for worker in task.workers}

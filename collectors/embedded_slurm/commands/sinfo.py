@@ -17,6 +17,7 @@ from dasktop.collectors.embedded_slurm.settings import Partition
 _OPTIONS = table("""
     -M --clusters=LIST
     -N --Node
+    -O --Format=TEXT
     -V --version
     -a --all
     -h --noheader
@@ -74,6 +75,7 @@ def _gres(node: Node) -> str:
 
 
 _PER_NODE: dict[str, tuple[str, Callable[[Node], str]]] = {
+    "AllocMem": ("ALLOCMEM", lambda node: str(node.used.memory_mb)),
     "E": ("REASON", lambda _: "none"),
     "G": ("GRES", _gres),
     "T": ("STATE", lambda node: node.state),
@@ -97,6 +99,17 @@ _PER_GROUP: dict[str, tuple[str, Callable[[_Group], str]]] = {
 }
 
 
+_NAMED = {
+    "allocmem": "AllocMem",
+    "cpusstate": "C",
+    "features": "f",
+    "memory": "m",
+    "nodelist": "N",
+    "partition": "R",
+    "statecompact": "t",
+}
+
+
 def limit(minutes: int | None) -> str:
     """Write a partition's time limit as sinfo does."""
     return "infinite" if minutes is None else units.duration(minutes * 60)
@@ -110,7 +123,8 @@ def sinfo(call: Call) -> Reply:
     if given.rest:
         raise Refused(f"Unrecognized option: {given.rest[0]}")
     usual = _BY_NODE if "Node" in given else _SUMMARY if "summarize" in given else _USUAL
-    columns = _columns(given.get("format") or usual)
+    named = given.get("Format")
+    columns = _columns(given.get("format") or usual) if named is None else list(map(_named, named.split(",")))
     wanted = expand(given.get("nodes") or "")
     there = [node for node in nodes(call) if not wanted or node.name in wanted]
     partitions = call.workload.settings.partitions
@@ -139,6 +153,14 @@ def _columns(text: str) -> list[_Column]:
             raise Refused(f"Invalid node format specification: {match[3] if match else part[:1]}")
         columns.append((bool(match[1]), int(match[2]) if match[2] else None, match[3], match[4]))
     return columns
+
+
+def _named(text: str) -> _Column:
+    """Read ``Name`` or ``Name:width``."""
+    match = re.fullmatch(r"\s*(\w+)(?::(\d+))?\s*", text)
+    if match is None or match[1].lower() not in _NAMED:
+        raise Refused(f"Invalid node format specification: {text.strip()}")
+    return False, int(match[2] or 20), _NAMED[match[1].lower()], ""
 
 
 def _alike(there: Sequence[Node], columns: Sequence[_Column], *, apart: bool) -> list[tuple[Node, ...]]:
