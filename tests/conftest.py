@@ -3,6 +3,7 @@
 No test can submit, change or cancel anything on a SLURM that it did not start, unless ``--site-slurm`` is given.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -76,6 +77,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slurm)
         if item.get_closest_marker("slurm"):
             item.add_marker(pytest.mark.xdist_group(SLURM_GROUP))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep the garbage collector off what all tests share: modules and thousands of test items never become garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
