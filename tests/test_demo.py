@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import psutil
@@ -17,6 +18,11 @@ import pytest
 
 from dasktop.collectors import model
 from dasktop.collectors.recording.reader import Recording
+from dasktop.tui import demo
+from dasktop.tui.plain import plain_tree
+from tests import snapshots
+from tests.dasktop_program import dasktop
+from tests.own_environment import IMPORTS_ONCE
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -29,7 +35,7 @@ LOST = re.compile(r"! job \d is lost")
 def environment(tmp_path):
     """What the demo might leave behind lies in one folder, and its processes carry that folder's name."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
-    yield os.environ | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
+    yield os.environ | IMPORTS_ONCE | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
     assert list(short.iterdir()) == [], "it left files behind"
     short.rmdir()
 
@@ -93,6 +99,9 @@ def test_snapshot(environment, tmp_path, tmp_path_factory):
     assert failed.state == "FAILED"
     assert "ModuleNotFoundError: No module named 'regional_model'" in failed.fate.explanation
     assert snapshot.unplaced_workers == ()
+    text = plain_tree(snapshot)
+    assert "3 of 4 jobs · 6 workers" in text
+    assert text.count("▸ SLURMCluster-") == 6
 
     recording = Recording(str(recorded))
     assert [*recording.scan()][-1] >= 1
@@ -100,14 +109,18 @@ def test_snapshot(environment, tmp_path, tmp_path_factory):
     recording.close()
 
 
-def test_without_a_terminal_it_prints_the_tree(environment, tmp_path):
-    result = subprocess.run(
-        DEMO, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "3 of 4 jobs · 6 workers" in result.stdout
-    assert result.stdout.count("▸ SLURMCluster-") == 6
-    assert not marked(environment)
+def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
+    """Shown with a cluster that is none; the test above starts the demo's own."""
+    shown = snapshots.snapshot([snapshots.busy_job("4709", 0)])
+
+    async def wait_for_workers(*_: object) -> model.Snapshot:
+        return shown
+
+    slurm = SimpleNamespace(environment={}, work=tmp_path)
+    monkeypatch.setattr(demo, "_slurm", lambda: contextlib.nullcontext(slurm))
+    monkeypatch.setattr(demo, "_notebook", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
+    monkeypatch.setattr(demo, "_wait_for_workers", wait_for_workers)
+    assert dasktop("demo") == (0, plain_tree(shown) + "\n", "")
 
 
 def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
