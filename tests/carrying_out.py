@@ -15,7 +15,7 @@ from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Adapt, Jobs, Release, ReplaceLost
 from tests.notebook import Notebook
 from tests.own_environment import IMPORTS_ONCE
-from tests.scaling_clusters import IMPORTS, PROCESSES, PROGRAM, Cluster
+from tests.scaling_clusters import IMPORTS, LONE, PROCESSES, PROGRAM, Cluster
 from tests.slurm.commands import SlurmCommands
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, until
@@ -78,7 +78,7 @@ async def test_no_result_is_computed_again(make):
 
 async def test_what_dask_itself_loses(make):
     """Beside the test above: `scale` hands names where addresses are wanted (distributed #4532)."""
-    cluster = make(3)
+    cluster = make(2)
     cluster.compute(600)
     cluster.notebook.run("cluster.scale(jobs=1)")
     cluster.wait_for_workers(PROCESSES)
@@ -113,7 +113,7 @@ async def test_growing_through_the_owner(make):
 
 
 async def test_sbatch_refuses(make):
-    cluster = make(1)
+    cluster = make(1, **LONE)
     cluster.notebook.run("cluster.new_spec['options']['queue'] = 'nowhere'")
     outcome = await cluster.scale(Jobs(count=2))
     assert not outcome.done
@@ -158,13 +158,13 @@ async def test_a_lost_job_is_found_and_replaced(make):
 
 
 async def test_results_that_nobody_else_can_hold_are_kept(make):
-    cluster = make(1)
+    cluster = make(1, **LONE)
     cluster.compute(20)
     outcome = await cluster.scale(Jobs(count=0))
     assert not outcome.done
     assert "20 results" in outcome.message
     assert "no other worker" in outcome.message
-    assert cluster.statuses == ["running"] * PROCESSES
+    assert cluster.statuses == ["running"]
     assert len(cluster.slurm.queued()) == len(cluster.job_ids) == 1
     assert not cluster.step_was("stop new tasks")
     assert cluster.started_twice() == 0

@@ -36,6 +36,8 @@ class NumberedCluster(SLURMCluster):  # as dask-jobqueue 0.7.0 to 0.7.2 named jo
         return number
 """
 SETTINGS = "memory='2GB', walltime='00:20:00', interface='lo'"
+LONE = {"settings": "processes=1, nanny=False", "processes": 1}
+"""Jobs of one process, for what doesn't depend on how many there are: one start of Python each, instead of three."""
 DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
 
 BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]

@@ -11,7 +11,7 @@ from dasktop.collectors.scaling.hold import Hold, RefusedError
 from dasktop.collectors.scaling.model import Jobs, Release
 from tests.carrying_out import *  # noqa: F403
 from tests.contract.embedded import EmbeddedCommands
-from tests.scaling_clusters import PROCESSES
+from tests.scaling_clusters import LONE, PROCESSES
 from tests.waiting import PATIENCE_SECONDS, until
 
 
@@ -22,7 +22,7 @@ def slurm() -> Iterator[EmbeddedCommands]:
 
 
 async def test_sbatch_refuses_the_second(make, tmp_path):
-    cluster = make(1)
+    cluster = make(1, **LONE)
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
     real = shutil.which("sbatch", path=cluster.environment["PATH"])
@@ -42,7 +42,7 @@ async def test_sbatch_refuses_the_second(make, tmp_path):
 
 
 async def test_results_too_large_for_the_others_are_kept(make):
-    cluster = make(2)
+    cluster = make(2, **LONE)
     cluster.notebook.run(
         "w = next(w for w in cluster.scheduler.workers.values() if w.name.startswith('SLURMCluster-0'))\n"
         "futures = client.map(lambda i: bytes(10_000_000), range(9), pure=False, workers=[w.address])\n"
@@ -58,7 +58,7 @@ async def test_results_too_large_for_the_others_are_kept(make):
 
 async def test_results_that_were_let_go_of_since_the_plan(make):
     """The plan says what its snapshot told; the scheduler has the last word."""
-    cluster = make(1)
+    cluster = make(1, **LONE)
     cluster.compute(4)
     chosen = await cluster.plan(Jobs(count=0))
     assert chosen.refusal is not None
@@ -116,7 +116,7 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
 
 
 async def test_a_plan_that_no_longer_fits(make):
-    cluster = make(2)
+    cluster = make(2, **LONE)
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")
     await until(lambda: len(cluster.slurm.queued()) == len(cluster.job_ids) == 3)
