@@ -1,5 +1,6 @@
 """``dasktop scale`` as a user runs it beside the notebook that holds the cluster, on the embedded SLURM."""
 
+import functools
 import json
 import os
 import subprocess
@@ -8,7 +9,9 @@ import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from dasktop.collectors.recording.reader import Recording
+from dasktop.tui import headless, options
 from tests.dask_processes import Scheduler
+from tests.dasktop_program import Ended, dasktop
 from tests.notebook import CellError, Notebook
 from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import PROGRAM
@@ -35,7 +38,12 @@ class Cluster:
         self.notebook = notebook
         self.address = notebook.value("cluster.scheduler_address")
 
-    def scale(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    def scale(self, *arguments: str) -> Ended:
+        """Run the command in this process."""
+        return dasktop("scale", self.address, *arguments, **self.environment)
+
+    def scale_by_program(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+        """Run it in a process of its own."""
         return subprocess.run(
             [*PROGRAM, self.address, *arguments],
             env=self.environment,
@@ -65,6 +73,16 @@ def cluster(tmp_path_factory):
         )
         notebook.wait_until("len(cluster.scheduler.workers) == 6")
         yield Cluster(slurm, notebook)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """Give sources that answer all the time they need, as `PROGRAM` does."""
+    patient = functools.partial(
+        options.Options, dask_timeout_seconds=PATIENCE_SECONDS, slurm_timeout_seconds=PATIENCE_SECONDS
+    )
+    monkeypatch.setattr(options, "Options", patient)
+    monkeypatch.setattr(headless, "SLURM_TIMEOUT_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +195,8 @@ def test_nobody_to_ask(cluster):
 def test_a_plan_that_nobody_reads_changes_nothing(cluster):
     reader, writer = os.pipe()
     os.close(reader)
-    refused = cluster.scale("--jobs", "1", "--yes", stdout=writer)
-    only_shown = cluster.scale("--jobs", "1", "--dry-run", stdout=writer)
+    refused = cluster.scale_by_program("--jobs", "1", "--yes", stdout=writer)
+    only_shown = cluster.scale_by_program("--jobs", "1", "--dry-run", stdout=writer)
     os.close(writer)
     assert (refused.returncode, refused.stderr) == (5, "dasktop: nobody reads the plan; nothing was changed\n")
     assert (only_shown.returncode, only_shown.stderr) == (0, "")
@@ -227,14 +245,14 @@ def test_down_and_up_from_another_process_loses_nothing(cluster):
         "from distributed import wait\n"
         "wait(futures)"
     )
-    down = cluster.scale("--jobs", "1", "--yes")
+    down = cluster.scale_by_program("--jobs", "1", "--yes")
     assert down.returncode == 0, down.stderr
     assert "gave back jobs" in down.stdout
     assert cluster.notebook.value("len(cluster.workers)") == 1
     assert cluster.notebook.value("sum(client.gather(futures)) == sum(range(120))")
     assert cluster.notebook.value("len(client.get_events('ran'))") == 120, "some were computed again"
 
-    up = cluster.scale("--cores", "5", "--yes", "--json")
+    up = cluster.scale_by_program("--cores", "5", "--yes", "--json")
     assert up.returncode == 0, up.stderr
     _, outcome = map(json.loads, up.stdout.splitlines())
     assert len(outcome["submitted"]) == 2
