@@ -62,7 +62,7 @@ def test_why_nothing_was_done_is_told_too(scaled):
 def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
     given_back: list[bool] = []
 
-    async def carry_out(_plan, _address, _options, report) -> Outcome:
+    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
         report(Progress(step="drain", message="1 task"))
         try:
             os.kill(os.getpid(), signal.SIGINT)
@@ -75,7 +75,7 @@ def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
 
     monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
     with pytest.raises(Refusal, match="what had been stopped goes back to work"):
-        asyncio.run(scale._carry_out(PLAN, "tcp://a:1", Options()))
+        asyncio.run(scale._carry_out(PLAN, None, "tcp://a:1", Options()))
     assert given_back == [True]
 
 
@@ -84,11 +84,11 @@ def test_steps_that_nobody_reads_break_nothing_off(monkeypatch, error):
     def echo(*_: object, **__: object) -> None:
         raise error
 
-    async def carry_out(_plan, _address, _options, report) -> Outcome:
+    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
         for step in ("stop new tasks", "hand back", "done"):
             report(Progress(step=step, message="job 7"))
         return DONE
 
     monkeypatch.setattr(scale.click, "echo", echo)
     monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
-    assert asyncio.run(scale._carry_out(replace(PLAN, submit=0), "tcp://a:1", Options())) == DONE
+    assert asyncio.run(scale._carry_out(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE
