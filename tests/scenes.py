@@ -40,6 +40,8 @@ class Scene(NamedTuple):
     shows: tuple[str, ...]
     """What is then to be read on the screen, at any size."""
     is_replay: bool = False
+    graph_points: int | None = None
+    """How many points the header's graphs have in the end, where these come later than all else."""
 
 
 TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
@@ -64,7 +66,10 @@ SCENES = {
     "palette": Scene(("ctrl+p",), ("one job more, at once",)),
     "help": Scene(("question_mark",), ("first row, last row",)),
     "replay": Scene(
-        ("colon", *"100%", "enter", "left_parenthesis"), ("replay of 2026-11-26 04:09:08", "paused"), is_replay=True
+        ("colon", *"100%", "enter", "left_parenthesis"),
+        ("replay of 2026-11-26 04:09:08", "paused"),
+        is_replay=True,
+        graph_points=23,
     ),
 }
 
@@ -167,10 +172,17 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
         await until(pilot, ("playing",))  # else there is no end yet to go to
     await pilot.press(*scene.keys)
     await until(pilot, scene.shows)
+    if scene.graph_points is not None:
+        await waiting.until(lambda: known_points(app) == scene.graph_points, pause=pilot.pause)
     for typed_in in app.screen.query(Input):
         typed_in.cursor_blink = False
     await app.workers.wait_for_complete()  # the palette finds its commands a batch at a time
     await pilot.pause()
+
+
+def known_points(app: DasktopApp) -> int:
+    """Return how many values the header's graph of CPU shows."""
+    return sum(point is not None for point in app._header._pasts.cpu_percent)
 
 
 async def until(pilot: Pilot[None], shows: tuple[str, ...]) -> None:

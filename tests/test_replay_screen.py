@@ -25,6 +25,7 @@ from dasktop.tui.terminal.text_width import width
 from dasktop.tui.tree.table import TreeTable
 from tests import waiting
 from tests.recordings import life
+from tests.scenes import known_points
 
 LIFE = list(life(jobs=2, count=400))
 SIZES = [(60, 15), (80, 24), (300, 100)]
@@ -78,7 +79,7 @@ class replaying:  # noqa: N801 - reads as a word
     @property
     def known_points(self) -> int:
         """How many values the header's graph of CPU shows."""
-        return sum(point is not None for point in self.app._header._pasts.cpu_percent)
+        return known_points(self.app)
 
     @property
     def time_line(self) -> str:
