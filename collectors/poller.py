@@ -65,6 +65,7 @@ class Poller:
             environment=environment,
             timeout_seconds=options.slurm_timeout_seconds,
             interval_seconds=options.slurm_interval_seconds,
+            ended_lately_seconds=options.thresholds.ended_recently_seconds,
         )
         self.queue_log = self._slurm.sources[0]
         if not options.slurm:
@@ -256,7 +257,8 @@ class Poller:
         """Read what is due of scripts, steps and accounting. Their failing is noted, not raised."""
         if self.options.slurm:
             reading = await self._slurm.read_details(self.cluster_jobs, self._ledger.with_other_programs)
-            await self._read_scheduler_files(reading.scripts)
+            lately = (found.script for found in reading.ended_lately)
+            await self._read_scheduler_files((*reading.scripts, *lately))
             await self._ask_why_refused()
             await self._look_who_released()
 

@@ -111,6 +111,13 @@ class JobScript(Record, frozen=True, kw_only=True):
     tls_key: str | None = None
 
 
+class EndedLately(Record, frozen=True, kw_only=True):
+    """A job of the user's that ended before SLURM was first asked for this cluster, and its batch script."""
+
+    end: EndedJob
+    script: JobScript
+
+
 class SlurmReading(Record, frozen=True, kw_only=True):
     """The SLURM half at one moment."""
 
@@ -122,6 +129,8 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     """How the last run of jobs ended that are in the queue again."""
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
+    ended_lately: tuple[EndedLately, ...] = ()
+    """Jobs that may be the cluster's or another's: only their scripts can show it."""
 
 
 PlaceProof = Literal["kernel", "environment", "inherited"]
@@ -173,6 +182,8 @@ class DaskReading(Record, frozen=True, kw_only=True):
     workers: tuple[WorkerReading, ...] = ()
     scheduler_place: SlurmPlace | None = None
     """Where the scheduler's own process says it runs."""
+    scheduler_started_at: datetime | None = None
+    """When the scheduler started, by the clock of its host."""
     refused_script: str | None = None
     """The script of one of the owner's jobs whose submission has failed."""
     worker_events: tuple[WorkerEvent, ...] | None = None

@@ -36,6 +36,7 @@ from dasktop.collectors.placement import PlaceJudge, Placement
 from dasktop.collectors.readings import (
     DaskReading,
     EndedJob,
+    EndedLately,
     JobScript,
     QueuedJob,
     Released,
@@ -89,7 +90,12 @@ def reconcile(
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
-    scripts = _scripts_of_this_cluster(slurm, addresses)
+    scripts = _scripts_of_this_cluster(slurm.scripts if slurm else (), addresses)
+    for found in _ended_lately_of_this_cluster(dask, slurm, addresses):
+        job_id = found.end.job.job_id
+        if job_id not in queued:
+            ended.setdefault(job_id, found.end)
+            scripts.setdefault(job_id, found.script)
     judge = PlaceJudge(queued, ended, slurm)
     of_unknown_scheduler = {
         script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
@@ -291,11 +297,31 @@ def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
     return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
 
 
-def _scripts_of_this_cluster(slurm: SlurmReading | None, addresses: frozenset[str]) -> dict[str, JobScript]:
+def _ended_lately_of_this_cluster(
+    dask: DaskReading | None, slurm: SlurmReading | None, addresses: frozenset[str]
+) -> Iterable[EndedLately]:
+    """Return the jobs whose scripts start workers for this scheduler, and that ended while it ran.
+
+    One that ended before it started was another scheduler's, which had the same address or file.
+    """
+    started_at = dask.scheduler_started_at if dask else None
+    lately = slurm.ended_lately if slurm else ()
+    ours = _scripts_of_this_cluster((found.script for found in lately), addresses)
+    return tuple(
+        found
+        for found in lately
+        if found.end.job.job_id in ours
+        and started_at is not None
+        and found.end.ended_at is not None
+        and found.end.ended_at >= started_at
+    )
+
+
+def _scripts_of_this_cluster(scripts: Iterable[JobScript], addresses: frozenset[str]) -> dict[str, JobScript]:
     """Return, by job id, the scripts that start workers for this scheduler."""
     return {
         script.job_id: script
-        for script in (slurm.scripts if slurm else ())
+        for script in scripts
         if not addresses.isdisjoint(script.scheduler_addresses) or not addresses.isdisjoint(script.scheduler_files)
     }
 

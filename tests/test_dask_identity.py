@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ class FakeScheduler(Server):
             "type": "Scheduler",
             "id": "Scheduler-1",
             "address": "tcp://10.0.0.1:8786",
+            "started": 1700000000.5,
             "workers": self.known_workers,
         }
 
@@ -101,6 +103,7 @@ async def test_fields_of_old_and_new_versions(worker: dict[str, Any]) -> None:
     assert reading.cluster.scheduler_id == "Scheduler-1"
     assert reading.cluster.scheduler_address == "tcp://10.0.0.1:8786"
     assert (reading.cluster.owner, reading.cluster.task_counts, reading.cluster.dask_version) == (None, None, None)
+    assert reading.scheduler_started_at == datetime.fromtimestamp(1700000000.5, UTC)
     (seen,) = reading.workers
     assert (seen.place, seen.place_was_read) == (None, False)
     assert seen.worker.last_seen_seconds is not None

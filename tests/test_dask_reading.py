@@ -1,5 +1,7 @@
 """What a scheduler's answer tells of its workers, where a heartbeat's figures stand beside the scheduler's own."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from dasktop.collectors.dask.scheduler_reading import decode
@@ -13,6 +15,12 @@ def told(workers: int = 1, **fields: object) -> Worker:
     """Return the first of so many workers, all alike."""
     row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://10.1.0.7:1", "nthreads": 2, "stored": 0} | fields
     return decode({"workers": [list(row.values())] * workers}).workers[0]
+
+
+@pytest.mark.parametrize("rubbish", [None, "yesterday", -1, 1e300, float("nan"), [], True])
+def test_when_the_scheduler_started(rubbish: object) -> None:
+    assert decode({"started": 1700000000.5}).started_at == datetime.fromtimestamp(1700000000.5, UTC)
+    assert decode({"started": rubbish}).started_at is None
 
 
 def test_what_runs_is_not_known_without_a_heartbeat_since() -> None:

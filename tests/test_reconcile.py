@@ -13,6 +13,7 @@ from dasktop.collectors import model
 from dasktop.collectors.readings import (
     DaskReading,
     EndedJob,
+    EndedLately,
     JobScript,
     QueuedJob,
     SlurmPlace,
@@ -29,7 +30,8 @@ ADDRESS = "tcp://10.1.2.3:8786"
 def worker(
     name, *, place=None, place_was_read=True, host="n1", address=None, started_at=None, **fields
 ) -> WorkerReading:
-    values = dict.fromkeys(model.Worker.__struct_fields__) | {"nthreads": 3, "executing": 0, "threads": ()} | fields
+    known = {"nthreads": 3, "executing": 0, "threads": (), "has_more_children": False}
+    values = dict.fromkeys(model.Worker.__struct_fields__) | known | fields
     return WorkerReading(
         worker=model.Worker(**values | {"name": name, "address": address or f"tcp://{name}", "host": host}),
         place=place,
@@ -414,6 +416,55 @@ class TestFigures:
         snapshot = snapshot_of(reading, slurm(running("10"), running("9"), running("1")))
         assert [job.job_id for job in snapshot.jobs] == ["1", "9", "10"]
         assert list(placed(snapshot)) == ["w-2", "w-9", "w-10"]
+
+
+class TestJobsThatEndedBeforeDasktopWasStarted:
+    """The scheduler has run for an hour; the job has failed three minutes ago."""
+
+    STARTED_AT = NOW - timedelta(hours=1)
+
+    def lately(self, job_id="7", ended_at=NOW - timedelta(minutes=3), address=ADDRESS, **script) -> EndedLately:
+        script = {"scheduler_addresses": (address,), "workers_expected": 4} | script
+        job = QueuedJob(job_id=job_id, state="FAILED")
+        end = EndedJob(job=job, exit_code=3, ended_at=ended_at)
+        return EndedLately(end=end, script=JobScript(job_id=job_id, **script))
+
+    def jobs(self, *lately, queued=(), ended=(), started_at=STARTED_AT, **more) -> tuple[model.Job, ...]:
+        reading = replace(dask(), scheduler_started_at=started_at)
+        return snapshot_of(reading, slurm(*queued, ended=ended, ended_lately=lately), **more).jobs
+
+    def test_one_whose_script_names_the_scheduler_is_the_clusters(self):
+        (job,) = self.jobs(self.lately())
+        assert (job.job_id, job.state, job.evidence, job.workers_expected) == ("7", "FAILED", ("job_script",), 4)
+        assert job.fate is not None
+        assert job.fate.explanation == "failed with exit code 3"
+
+    def test_one_whose_script_names_the_schedulers_file_is_too(self):
+        found = self.lately(scheduler_addresses=(), scheduler_files=("/home/u/s.json",))
+        (job,) = self.jobs(found, also_known_as=frozenset({"/home/u/s.json"}))
+        assert job.evidence == ("job_script",)
+
+    def test_one_for_another_scheduler_is_not_shown(self):
+        assert self.jobs(self.lately(address="tcp://10.1.2.3:1")) == ()
+        assert self.jobs(self.lately(scheduler_addresses=(), other_addresses=(ADDRESS,))) == ()
+        assert self.jobs(self.lately(scheduler_addresses=(), has_unknown_scheduler=True)) == ()
+
+    @pytest.mark.parametrize("started_at", [NOW - timedelta(minutes=2), None], ids=["later", "unknown"])
+    def test_one_that_may_have_been_an_earlier_schedulers_at_the_address_is_not_shown(self, started_at):
+        assert self.jobs(self.lately(), started_at=started_at) == ()
+
+    def test_none_is_shown_before_the_scheduler_has_answered(self):
+        reading = slurm(ended_lately=(self.lately(),))
+        assert snapshot_of(None, reading, also_known_as=frozenset({ADDRESS})).jobs == ()
+
+    def test_one_that_is_in_the_queue_again_has_not_ended(self):
+        (job,) = self.jobs(self.lately(), queued=(running("7"),))
+        assert (job.state, job.fate) == ("RUNNING", None)
+
+    def test_what_was_found_out_since_counts_more(self):
+        later = EndedJob(job=QueuedJob(job_id="7", state="TIMEOUT"), ended_at=NOW)
+        (job,) = self.jobs(self.lately(), ended=(later,))
+        assert job.state == "TIMEOUT"
 
 
 ids = st.sampled_from([str(i) for i in range(6)])

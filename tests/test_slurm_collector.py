@@ -15,7 +15,7 @@ from tests.waiting import until
 MIB = 1 << 20
 FIELDS = "{id}|{id}|{id}|N/A|{state}|4|2|300M|N/A|1:00:00|100|200|300|n[1-2]|ada|lab|debug|normal|None|dask-worker"
 ACCOUNTED = (
-    "{id}|{id}|ada|lab|debug|normal|{state}|3:0|100|200|300|01:00:00|4|2|1200M|cpu=4,mem=1200M|9M|n[1-2]|00:07|x"
+    "{id}|{id}|ada|lab|debug|normal|{state}|3:0|100|200|{ended_at}|01:00:00|4|2|1200M|cpu=4,mem=1200M|9M|n[1-2]|00:07|x"
 )
 
 
@@ -44,8 +44,8 @@ class FakeSlurm(FakePrograms):
         granted = (f"{job_id:<30}cpu=4,mem=1200M,node=2\n" for job_id in states)
         (self.folder / "resources.txt").write_text("".join(granted))
 
-    def accounting(self, states: dict[str, str]) -> None:
-        lines = (ACCOUNTED.format(id=job_id, state=state) for job_id, state in states.items())
+    def accounting(self, states: dict[str, str], ended_at: int = 300) -> None:
+        lines = (ACCOUNTED.format(id=job_id, state=state, ended_at=ended_at) for job_id, state in states.items())
         (self.folder / "accounted.txt").write_text("".join(f"{line}\n" for line in lines))
 
 
@@ -124,10 +124,12 @@ async def test_the_sources_in_their_order(slurm):
 
 async def test_without_slurm_it_is_off(slurm):
     (slurm.folder / "squeue").unlink()
-    slurm_collector = collector(slurm)
+    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
     with pytest.raises(SourceOffError, match=r"^squeue is not on PATH$"):
         await slurm_collector.read_queue()
     assert states(slurm_collector)["slurm.queue"] == "off"
+    assert (await slurm_collector.read_details(set())).jobs == ()
+    assert slurm.calls("sacct") == []
     assert (await slurm_collector.read_details({"7"})).jobs == ()
     assert await slurm_collector.read_scripts() == ()
 
@@ -195,6 +197,57 @@ async def test_a_job_that_is_known_to_be_ours_only_after_it_was_put_back(slurm):
     last_runs = [call for call in slurm.calls("sacct") if call.endswith(" -D")]
     assert last_runs
     assert all(" -j 7 --format" in call for call in last_runs)
+
+
+async def test_jobs_that_ended_lately_are_asked_for_once_a_cluster(slurm):
+    slurm.queue({"6": "RUNNING"})
+    slurm.accounting({"5": "FAILED", "6": "RUNNING"})
+    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    await slurm_collector.read_queue()
+    for clusters in (1, 2):
+        await slurm_collector.read_details({"6"})
+        reading = await slurm_collector.read_details({"6"})
+        (found,) = reading.ended_lately
+        assert (found.end.job.job_id, found.end.job.state, found.script.job_id) == ("5", "FAILED", "5")
+        assert found.script.scheduler_addresses == ("tcp://h:8786",)
+        assert (reading.ended, [script.job_id for script in reading.scripts]) == ((), ["6"]), "not known to be ours"
+        asked = [call for call in slurm.calls("sacct") if " -u ada -S now-900seconds -E now -s " in call]
+        assert len(asked) == clusters
+        slurm_collector.begin_cluster()
+    assert sum(" batch_script 5 " in f"{call} " for call in slurm.calls("scontrol")) == 2
+
+
+async def test_a_job_that_ended_lately_and_proves_ours_is_one_of_the_ended(slurm):
+    slurm.accounting({"5": "FAILED"})
+    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    await slurm_collector.read_queue()
+    await slurm_collector.read_details(set())
+    reading = await slurm_collector.read_details({"5"})
+    assert [end.job.job_id for end in reading.ended] == ["5"]
+    assert [script.job_id for script in reading.scripts] == ["5"]
+
+
+async def test_a_job_that_ended_lately_whose_script_slurm_has_forgotten_is_nobodys(slurm):
+    slurm.accounting({"5": "FAILED"})
+    slurm.prints("scontrol", complaint="scontrol: error: Invalid job id specified\n", status=1)
+    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    await slurm_collector.read_queue()
+    for _ in range(2):
+        assert (await slurm_collector.read_details(set())).ended_lately == ()
+    assert len([call for call in slurm.calls("scontrol") if call.startswith("write batch_script 5")]) == 1
+    assert states(slurm_collector)["slurm.scripts"] == "ok"
+
+
+async def test_without_accounting_jobs_that_ended_lately_are_asked_for_no_more(slurm):
+    slurm.prints("sacct", complaint="Slurm accounting storage is disabled\n", status=1)
+    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    await slurm_collector.read_queue()
+    for _ in range(3):
+        assert (await slurm_collector.read_details({"7"})).ended_lately == ()
+        slurm_collector.begin_cluster()
+    assert len(slurm.calls("sacct")) == 1
+    assert slurm_collector.sources[1].source().state == "off"
+    assert slurm_collector.sources[1].error == "Slurm accounting storage is disabled"
 
 
 async def test_closing_ends_what_runs(slurm):

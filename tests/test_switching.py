@@ -1,5 +1,6 @@
 """Going over from one scheduler to another: what is known of the one before is not told of the other."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -66,6 +67,31 @@ async def test_workers_jobs_and_ends_of_the_old_one_are_not_the_new_ones(cluster
     assert len(after.unplaced_workers) == 2
     assert [(job.job_id, job.evidence, job.fate) for job in after.jobs] == [("8", (), None)]
     assert {"job-failed", "lost-job"}.isdisjoint(finding.code for finding in after.findings)
+
+
+async def test_jobs_that_failed_before_dasktop_came_are_told_where_their_scripts_show_whose_they_are(
+    clusters, slurm
+) -> None:
+    one, other = clusters
+    slurm.queue({})
+    slurm.accounting({"5": "FAILED", "6": "FAILED", "7": "FAILED"}, ended_at=int(time.time()) + 1)
+    scripts = f"case $3 in 5) a={one.scheduler_address};; 6) a={other.scheduler_address};; *) a=tcp://h:1;; esac"
+    slurm.program("scontrol", f"{scripts}; echo dask worker $a")
+    poller = Poller(Options(address=one.scheduler_address, user="ada"), slurm.environment)
+    poller.attach_to(one.scheduler_address)
+    for cluster, job_id in ((one, "5"), (other, "6")):
+        if cluster is other:
+            await poller.switch_to(other.scheduler_address)
+        for _ in range(2):  # what is found by its script at first is found in the usual way from then on
+            await poller.poll_everything()
+            snapshot = poller.snapshot()
+            (job,) = snapshot.jobs
+            assert (job.job_id, job.state, job.evidence) == (job_id, "FAILED", ("job_script",))
+            assert job.fate is not None
+            assert job.fate.explanation == "failed with exit code 3"
+            assert [found.job_id for found in snapshot.findings if found.code == "job-failed"] == [job_id]
+    assert sum(" -u ada -S now-900seconds " in call for call in slurm.calls("sacct")) == 2
+    await poller.close()
 
 
 async def test_the_line_to_the_old_one_is_hung_up(clusters, poller) -> None:

@@ -91,6 +91,7 @@ class DaskCollector:
             cluster=reading.cluster,
             workers=workers,
             scheduler_place=reading.place,
+            scheduler_started_at=reading.started_at,
             refused_script=reading.refused_script,
             worker_events=worker_events,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from dasktop.collectors.dask.address import host_of
 from dasktop.collectors.dask.connection import Connection
-from dasktop.collectors.dask.plain import mapping, real, seconds, whole, word
+from dasktop.collectors.dask.plain import mapping, moment, real, seconds, whole, word
 from dasktop.collectors.dask.scheduler_reading import SchedulerReading, transfers_from
 from dasktop.collectors.errors import NoSchedulerError
 from dasktop.collectors.model import Cluster, Worker
@@ -40,6 +40,7 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
         workers=tuple(
             _worker(address, mapping(told), now) for key, told in workers.items() if (address := word(key)) is not None
         ),
+        started_at=moment(answer.get("started")),
         with_nanny=frozenset(
             address for key, told in workers.items() if mapping(told).get("nanny") and (address := word(key))
         ),

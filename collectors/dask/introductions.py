@@ -5,16 +5,15 @@ A worker is asked once, since a process doesn't move; one that is silent is aske
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dasktop.collectors.dask.places import place_told
-from dasktop.collectors.dask.plain import mapping, real, whole, word
+from dasktop.collectors.dask.plain import mapping, moment, whole, word
 from dasktop.collectors.model import Record, Worker
 from dasktop.collectors.readings import SlurmPlace
 
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
-_LATEST_EPOCH_SECONDS = 1e11  # the year 5138, which a datetime can hold
 
 
 class Introduction(Record, frozen=True, kw_only=True):
@@ -71,7 +70,7 @@ class Introductions:
             parent_pid=whole(told.get("parent_pid")),
             host=word(told.get("host")),
             place=place_told(told),
-            started_at=_moment(told.get("started_at")),
+            started_at=moment(told.get("started_at")),
         )
         self._silent.pop(process_of(worker), None)
 
@@ -95,11 +94,3 @@ class Introductions:
         here = {process_of(worker) for worker in workers}
         self._known = {process: told for process, told in self._known.items() if process in here}
         self._silent = {process: silence for process, silence in self._silent.items() if process in here}
-
-
-def _moment(value: object) -> datetime | None:
-    """Return seconds since 1970 as a moment."""
-    epoch_seconds = real(value)
-    if epoch_seconds is None or epoch_seconds > _LATEST_EPOCH_SECONDS:
-        return None
-    return datetime.fromtimestamp(epoch_seconds, UTC)

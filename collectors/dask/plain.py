@@ -1,9 +1,12 @@
 """Reads plain values out of answers, which may hold anything. What isn't of the kind that is asked for is ``None``."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 from dasktop.collectors.text import MAX_CHARACTERS, clean
+
+_LATEST_EPOCH_SECONDS = 1e11  # the year 5138, which a datetime can hold
 
 
 def whole(value: object) -> int | None:
@@ -24,6 +27,14 @@ def seconds(value: object) -> float | None:
     """Return a time span; what is just below 0, as two clocks may differ, is 0."""
     span = real(value if not isinstance(value, int | float) else max(0.0, value))
     return None if span is None else round(span, 3)
+
+
+def moment(value: object) -> datetime | None:
+    """Return seconds since 1970 as a moment."""
+    epoch_seconds = real(value)
+    if epoch_seconds is None or epoch_seconds > _LATEST_EPOCH_SECONDS:
+        return None
+    return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
 def word(value: object) -> str | None:

@@ -1,11 +1,12 @@
 """Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, get_args
 
 from dasktop.collectors.dask.address import host_of
 from dasktop.collectors.dask.places import place_told
-from dasktop.collectors.dask.plain import mapping, real, seconds, sequence, whole, word
+from dasktop.collectors.dask.plain import mapping, moment, real, seconds, sequence, whole, word
 from dasktop.collectors.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
 from dasktop.collectors.model import Adaptive, Cluster, Owner, Record, Transfers, Worker, WorkerEventKind
 from dasktop.collectors.readings import SlurmPlace
@@ -39,6 +40,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """The addresses of workers that a nanny watches."""
     place: SlurmPlace | None = None
     """Where the scheduler's own process says it runs."""
+    started_at: datetime | None = None
+    """When the scheduler started, by the clock of its host."""
     refused_script: str | None = None
     """See `DaskReading`."""
     now: float | None = None
@@ -68,6 +71,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         ),
         workers=workers,
         place=place_told(answer.get("place")),
+        started_at=moment(answer.get("started")),
         refused_script=_script(mapping(answer.get("owner")).get("script")),
         now=real(answer.get("now")),
         events=_events(answer.get("events")),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
-READING = "dasktop_v5_reading"
+READING = "dasktop_v6_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker travels as a list in this order: names would be most of the bytes.
@@ -120,6 +120,7 @@ def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
     return {
         "id": text(scheduler.id),
         "address": text(scheduler.address),
+        "started": getattr(scheduler, "time_started", None),
         "dask_version": text(getattr(sys.modules.get("dask"), "__version__", None)),
         "python_version": ".".join(map(str, sys.version_info[:3])),
         "task_counts": count_tasks(scheduler),

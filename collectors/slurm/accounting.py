@@ -48,8 +48,13 @@ _FIELDS = (
     "JobName",  # last: it may hold anything
 )
 
+_ENDED_STATES = "BF,CA,CD,DL,F,NF,OOM,PR,TO"
+
 # slurmdbd gives a job this name when it hears of the end before the start; the rest follows within seconds (22.05).
 _HALF_KNOWN_NAME = "allocation"
+
+OFF = re.compile(r"accounting storage is disabled", re.IGNORECASE)
+"""What sacct complains of where there is no accounting."""
 
 _CANCELLED_BY = re.compile(r"(\S+) by ([0-9]{1,10})")
 _PAIR = re.compile(r"(?:^| )([A-Za-z]+)=(\S*)")
@@ -67,6 +72,25 @@ def accounting_command(job_ids: Iterable[str], separator: str, all_runs: bool = 
         f"--format={','.join(_FIELDS)}",
     )
     return (*command, "-D") if all_runs else command
+
+
+def ended_lately_command(user: str, window_seconds: float, separator: str) -> tuple[str, ...]:
+    """Return what to run for a user's jobs that have ended within so many seconds, and their steps."""
+    return (
+        "sacct",
+        "-n",
+        "-P",
+        f"--delimiter={separator}",
+        "-u",
+        user,
+        "-S",
+        f"now-{int(window_seconds)}seconds",  # by sacct's own clock, and without a time zone
+        "-E",
+        "now",
+        "-s",
+        _ENDED_STATES,
+        f"--format={','.join(_FIELDS)}",
+    )
 
 
 def parse_accounting(text: str, separator: str, only_ended: bool = False) -> tuple[EndedJob, ...]:

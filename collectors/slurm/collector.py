@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.lookups import FreeNode, OutputFiles
 from dasktop.collectors.options import SLURM_CALM_SECONDS
-from dasktop.collectors.readings import JobScript, QueuedJob, SlurmReading
+from dasktop.collectors.readings import EndedJob, EndedLately, JobScript, QueuedJob, SlurmReading
 from dasktop.collectors.slurm import environment as slurm_environment
 from dasktop.collectors.slurm.commands import Commands
+from dasktop.collectors.slurm.ended_lately_reader import EndedLatelyReader
 from dasktop.collectors.slurm.fate_reader import FateReader
 from dasktop.collectors.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.slurm.job_lookups import read_batch_script
@@ -44,6 +45,8 @@ class SlurmCollector:
         For each command.
     interval_seconds
         How often the queue is going to be read: what is old, and how soon to ask again, follow from it.
+    ended_lately_seconds
+        Jobs that ended so long before they could be seen in the queue are looked for in accounting; 0: none.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class SlurmCollector:
         environment: Mapping[str, str] | None = None,
         timeout_seconds: float = 20.0,
         interval_seconds: float = 10.0,
+        ended_lately_seconds: float = 0.0,
     ) -> None:
         # Only the queue is asked regularly: what the others told once stays true.
         queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * max(interval_seconds, SLURM_CALM_SECONDS))
@@ -61,10 +65,12 @@ class SlurmCollector:
         )
         self.sources: tuple[SourceLog, ...] = (queue_log, self._accounting_log, self._steps_log, scripts_log)
         self._interval_seconds = interval_seconds
+        self._ended_lately_seconds = ended_lately_seconds
+        self._user = user or own_name()
         self._commands = Commands(
             slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
         )
-        self._queue = QueueReader(self._commands, queue_log, user or own_name())
+        self._queue = QueueReader(self._commands, queue_log, self._user)
         self._scripts = ScriptReader(self._commands, scripts_log, Pause(interval_seconds))
         self._files = OutputFilesReader(self._commands)
         self._last_words = LastWordsReader(self._files)
@@ -77,9 +83,13 @@ class SlurmCollector:
     def begin_cluster(self) -> None:
         """Forget what is known of a cluster's jobs beside the queue and the scripts: it is about another one now."""
         pause_seconds = self._interval_seconds
-        self._fates = FateReader(self._commands, self._accounting_log, Pause(pause_seconds), pause_seconds)
+        of_accounting = Pause(pause_seconds)
+        self._fates = FateReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
+        self._ended_lately = EndedLatelyReader(
+            self._commands, self._accounting_log, of_accounting, self._user, self._ended_lately_seconds
+        )
         self._steps = StepReader(self._commands, self._steps_log, Pause(pause_seconds))
-        # The cluster's jobs as they were when they were last in the queue.
+        # The cluster's jobs as they were when they were last in the queue or, if they never were, in accounting.
         self._seen: dict[str, QueuedJob] = {}
 
     @property
@@ -92,6 +102,7 @@ class SlurmCollector:
             requeued=self._last_words.completed(self._fates.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
+            ended_lately=self._ended_lately_with_scripts(),
         )
 
     async def read_queue(self) -> SlurmReading:
@@ -128,16 +139,19 @@ class SlurmCollector:
             self._ran.discard(job_id)
             self._fates.note_requeued(job_id)
         self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
-        self._scripts.forget_all_but(self._jobs_with_scripts())
+        lately = {end.job.job_id: end.job for end in self._ended_lately.ended}
+        self._seen |= {job_id: lately[job_id] for job_id in (ours & lately.keys()) - self._seen.keys()}
+        self._scripts.forget_all_but([*self._jobs_with_scripts(), *lately.values()])
         await asyncio.gather(
             self._scripts.read(self._jobs, first=ours),
             self._steps.read(
                 {job_id for job_id in ours if job_id in queued and read_state(queued[job_id].state).is_running},
                 with_other_programs,
             ),
-            self._fates.read(ours, queued, self._seen),
+            self._read_accounting(ours, queued),
             self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )
+        await self._scripts.read(end.job for end in self._ended_lately.ended)
         await self._last_words.read((*self._fates.ended, *self._fates.requeued))
         return self.reading
 
@@ -165,6 +179,20 @@ class SlurmCollector:
     def close(self) -> None:
         """Kill what still runs, and ask nothing any more."""
         self._commands.close()
+
+    async def _read_accounting(self, ours: Collection[str], queued: Collection[str]) -> None:
+        """Ask one after the other: the first answer tells whether there is accounting."""
+        fates = self._fates
+        if self._queue_read_at is not None:  # else there may be no SLURM here
+            await self._ended_lately.read()
+        await fates.read(ours, queued, self._seen)
+
+    def _ended_lately_with_scripts(self) -> tuple[EndedLately, ...]:
+        """Return the jobs that ended lately whose scripts say anything of dask."""
+        ended = self._ended_lately.ended
+        scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
+        found: tuple[EndedJob, ...] = self._last_words.completed(end for end in ended if end.job.job_id in scripts)
+        return tuple(EndedLately(end=end, script=scripts[end.job.job_id]) for end in found)
 
     def _jobs_with_scripts(self) -> list[QueuedJob]:
         """Return the queued jobs, and those of the cluster that have left the queue."""

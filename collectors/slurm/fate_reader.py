@@ -17,6 +17,7 @@ from dasktop.collectors.errors import SourceError, SourceOffError
 from dasktop.collectors.job_state import read_state
 from dasktop.collectors.readings import EndedJob, QueuedJob
 from dasktop.collectors.slurm.accounting import (
+    OFF,
     accounting_command,
     completed_by,
     is_half_known,
@@ -35,7 +36,6 @@ SHOWN_A_ROUND = 16
 SHOWN_AT_ONCE = 2
 LAST_RUN_ATTEMPTS = 3
 
-_OFF = re.compile(r"accounting storage is disabled", re.IGNORECASE)
 _FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
 
 
@@ -181,7 +181,7 @@ class FateReader:
         """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
         printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
         if printed.status != 0:
-            raise (SourceOffError if printed.says(_OFF) else SourceError)(printed.complaint)
+            raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
         told = parse_accounting(printed.text, self._separator, only_ended=last_run)
         if not told and not last_run and names_any(job_ids, printed.text):
             raise SourceError("sacct printed what dasktop does not understand")
