@@ -4,7 +4,6 @@ from textual.widgets import Input
 
 from dasktop.tui.boxes.help import Help
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.settings import FLAT
 from dasktop.tui.header.widgets import ColumnHeads
 from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.keys.table import Keymap
@@ -141,10 +140,11 @@ async def selected(screen: Screen) -> object:
 
 
 class TestReplay:
-    async def test_a_filter_is_neither_taken_nor_kept(self) -> None:
+    async def test_a_filter_is_not_taken_and_nothing_looked_for_is_kept(self) -> None:
         app = ReplayApp(FakeFeed(), looks=looking(pattern="4710", is_flat=True))  # type: ignore[arg-type]
         async with app.run_test() as pilot:
             assert app.first_looks == app.looks == looking(is_flat=True)
             await pilot.press("slash", *"4709", "enter", "w")
             assert app.query_one(Input).value == "4709"
-            assert changes(app.first_looks, app.looks) == {FLAT: False}
+            assert not app.looks.view.is_flat
+            assert changes(app.first_looks, app.looks) == {}
