@@ -206,9 +206,12 @@ def test_fail_on_a_healthy_cluster(told):
 def test_fail_on_one_that_is_not(told):
     assert told.ill.returncode == 4
     shown = from_json(told.ill.stdout)
-    [found] = [found for found in shown.findings if found.severity == "error"]
-    assert (found.code, found.job_id) == ("job-can-never-start", told.story.job_ids["never"])
-    assert one_line(told.ill.stderr) == f"dasktop: error: {found.message}"
+    first, *others = [found for found in shown.findings if found.severity == "error"]
+    # How others ended before is told as long as SLURM keeps their scripts, which show whose they were.
+    assert {found.code for found in (first, *others)} <= {"job-can-never-start", "job-failed"}
+    assert told.story.job_ids["never"] in {found.job_id for found in (first, *others)}
+    more = f" (and {len(others)} more)" if others else ""
+    assert one_line(told.ill.stderr) == f"dasktop: error: {first.message}{more}"
 
 
 def test_a_recording_of_it_replays_to_the_same_snapshots(told):
