@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import at_rest, ssh_server
-from tests.own_environment import own_environment
+from tests.own_environment import HOME_PREFIX, own_environment
 from tests.scheduling import SLURM_GROUP, ByFileAndSlurm
 from tests.slurm.cluster import RealSlurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     at_rest.wait_by_rest()
     sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
-    home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix="dasktop-home-")
+    home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix=HOME_PREFIX)
     _replace_environment(own_environment(os.environ, Path(home.name)))
 
 

@@ -8,6 +8,9 @@ from tests.slurm.environment import without_slurm
 
 # An empty file: SLURM's commands then end at once, while for a file that is missing they wait a minute.
 NO_SLURM = os.devnull
+# dask reads each DASK_ variable as a Python literal, and Python warns of "8jin" (a number, then a keyword) on stderr.
+# After an underscore, what mkdtemp makes up goes on with a name and is never a number.
+HOME_PREFIX = "dasktop_home_"
 REQUIRE_SLURM = "DASKTOP_REQUIRE_SLURM"
 
 _NOT_THE_USERS = frozenset({REQUIRE_SLURM, "TEXTUAL_SNAPSHOT_TEMPDIR"})  # the latter is pytest-textual-snapshot's own

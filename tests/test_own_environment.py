@@ -1,13 +1,16 @@
 """What tests and the demo are started in: nothing of the user's settings."""
 
+import ast
+import contextlib
 import os
 import subprocess
+import warnings
 from pathlib import Path
 
 import dask
 import pytest
 
-from tests.own_environment import QUIET_DASK, own_environment
+from tests.own_environment import HOME_PREFIX, QUIET_DASK, own_environment
 
 REPOSITORY = Path(__file__).parent.parent
 SETTINGS = {
@@ -39,6 +42,17 @@ def test_pips_configuration_is_found_all_the_same(tmp_path: Path) -> None:
     told.touch()
     assert own_environment({"HOME": str(tmp_path)}, tmp_path / "home")["PIP_CONFIG_FILE"] == str(told)
     assert own_environment({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/x"}, tmp_path)["PIP_CONFIG_FILE"] == "/x"
+
+
+@pytest.mark.parametrize("random", ["8jin_x3_", "0if8jor_", "1e5and__"])
+def test_dask_reads_no_number_from_the_name_of_a_home(random: str) -> None:
+    ours = own_environment({}, Path(f"/tmp/{HOME_PREFIX}{random}"))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for name in (name for name in ours if name.startswith("DASK_")):
+            with contextlib.suppress(SyntaxError, ValueError):  # dask takes it as text then
+                ast.literal_eval(ours[name])
+    assert not warned
 
 
 def test_these_tests_run_in_such_an_environment() -> None:
