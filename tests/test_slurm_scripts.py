@@ -380,6 +380,27 @@ def test_what_scontrol_shows():
     assert parse_shown_job(shown.replace("NumNodes=1", "NumNodes=1-4")) == ShownJob("/home/ada", None)
 
 
+@pytest.mark.parametrize(
+    ("nodes", "shown", "on_each_node", "tasks"),
+    [
+        ("1-2", 2, "0", 2),  # -n2
+        ("2-4", 4, "0", 4),  # -n4 -N2-4
+        ("1-1", 1, "0", 1),  # -n1 -N1-2
+        ("2-2", 4, "2", 4),  # -n4 --ntasks-per-node=2
+        ("1-2", 1, "0", None),  # -N1-2: on both nodes, srun starts two
+        ("1-2", 2, "2", None),  # -N1-2 --ntasks-per-node=2: on both nodes, srun starts four
+        ("2", 2, "0", 2),
+    ],
+)
+def test_tasks_of_a_job_that_has_no_nodes_yet(nodes: str, shown: int, on_each_node: str, tasks: int | None) -> None:
+    """As SLURM 26.05 shows them; each was run, too."""
+    lines = (
+        f"   NumNodes={nodes} NumCPUs={shown} NumTasks={shown} CPUs/Task=1 ReqB:S:C:T=0:0:*:*\n   AllocTRES=(null)\n"
+        f"   Socks/Node=* NtasksPerN:B:S:C={on_each_node}:0:*:* CoreSpec=*\n"
+    )
+    assert parse_shown_job(f"JobId=7 JobName=a\n{lines}").tasks == tasks
+
+
 def test_scheduler_and_workers_in_one_job():
     script = said(
         "dask scheduler --scheduler-file s.json &\nsrun -n 3 dask worker --scheduler-file s.json --name w --nworkers 2",

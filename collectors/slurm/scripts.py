@@ -19,8 +19,8 @@ from dasktop.collectors.text import clean, clean_or_none
 MAX_FOUND = 64
 
 _OF_EACH_JOB = re.compile(r"SLURM_(JOB_?ID|ARRAY_TASK_ID|JOB_NAME)", re.ASCII)
-# Nodes may stand there as a range, as long as it isn't known how many it will be: nor are the tasks then.
-_TASKS = re.compile(r"^   NumNodes=[0-9]+ .*\bNumTasks=([0-9]+)\b", re.MULTILINE | re.ASCII)
+_TASKS = re.compile(r"^   NumNodes=([0-9]+)(?:-([0-9]+))? .*\bNumTasks=([0-9]+)\b", re.MULTILINE | re.ASCII)
+_TASKS_PER_NODE = re.compile(r"\bNtasksPerN:B:S:C=([0-9]+):|\b(NtasksPerTRES)\b", re.ASCII)
 _MENTIONS_WORKERS = re.compile(r"\bdask[\s-]+worker\b|\bdask_worker\b|\bdask[\s-]+cuda[\s-]+worker\b")
 
 
@@ -130,9 +130,27 @@ def is_of_each_job(text: str) -> bool:
 
 def parse_shown_job(text: str) -> ShownJob:
     """Read from the answer to ``scontrol show job`` in which folder a job begins, and how many tasks it has."""
-    # The last: a name with a line end could pretend to be one, and it stands first.
-    found = _TASKS.findall(text)
-    return ShownJob(parse_work_dir(text), whole_number(found[-1]) or None if found else None)
+    return ShownJob(parse_work_dir(text), _tasks(text))
+
+
+def _tasks(text: str) -> int | None:
+    """Return the job's number of tasks, unless it depends on how many nodes the job will get.
+
+    A pending job has a range of nodes (``NumNodes=1-2``): SLURM 26.05 shows one also for ``sbatch -n 2``. NumTasks is
+    then the number asked for, or what the lowest number of nodes gives: as many tasks as nodes, or so many on each.
+    """
+    # The last: a job's name may contain line ends and look like these lines, but it is printed before them.
+    *_, found = [None, *_TASKS.finditer(text)]
+    if found is None:
+        return None
+    fewest, most, tasks = (whole_number(number) if number else None for number in found.groups())
+    if tasks is None or fewest is None:
+        return None
+    if most is not None and most != fewest:
+        on_each = _TASKS_PER_NODE.search(text, found.end())
+        if tasks <= fewest or on_each is None or on_each[1] != "0":
+            return None
+    return tasks or None
 
 
 def _named(schedulers: Iterable[Scheduler]) -> tuple[tuple[str, ...], tuple[str, ...]]:
