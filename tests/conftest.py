@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests import at_rest, ssh_server
 from tests.own_environment import HOME_PREFIX, own_environment
+from tests.parse_once import parse_styles_once
 from tests.scheduling import SLURM_GROUP, ByFileAndSlurm
 from tests.slurm.cluster import RealSlurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
@@ -46,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # so that its workers keep what they compile
         return
     at_rest.wait_by_rest()
+    parse_styles_once()
     sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
     home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix=HOME_PREFIX)

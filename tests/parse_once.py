@@ -1,0 +1,50 @@
+"""Parses each style sheet once a process, not once for each screen under test: they are the same for all of them."""
+
+from textual.css import stylesheet
+from textual.css.model import RuleSet
+from textual.css.tokenize import Token
+from textual.css.types import CSSLocation
+
+Tokens = dict[str, list[Token]]
+
+
+def parse_styles_once() -> None:
+    """Let Textual's style sheets share what was parsed.
+
+    Each `Stylesheet` does the same with its own, so nothing that it does with rules changes them.
+    """
+    tokenize_values, parse = stylesheet.tokenize_values, stylesheet.parse
+    tokens: dict[tuple[tuple[str, str], ...], Tokens] = {}
+    rules: dict[tuple[object, ...], tuple[RuleSet, ...]] = {}
+
+    def tokenize_values_once(values: dict[str, str]) -> Tokens:
+        key = tuple(values.items())
+        if key not in tokens:
+            tokens[key] = tokenize_values(values)
+        return tokens[key]
+
+    def parse_once(
+        scope: str,
+        css: str,
+        read_from: CSSLocation,
+        *,
+        variable_tokens: Tokens,
+        is_default_rules: bool,
+        tie_breaker: int,
+    ) -> tuple[RuleSet, ...]:
+        # There is one such dict for the same variables, and it stays: see above.
+        key = (scope, css, read_from, id(variable_tokens), is_default_rules, tie_breaker)
+        if key not in rules:
+            parsed = parse(
+                scope,
+                css,
+                read_from,
+                variable_tokens=variable_tokens,
+                is_default_rules=is_default_rules,
+                tie_breaker=tie_breaker,
+            )
+            rules[key] = tuple(parsed)
+        return rules[key]
+
+    stylesheet.tokenize_values = tokenize_values_once
+    stylesheet.parse = parse_once
