@@ -165,9 +165,8 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
     app = pilot.app
     assert isinstance(app, DasktopApp)
     if isinstance(app._feed, SceneFeed):
-        for snapshot in snapshots:
-            app._feed.hand_over(snapshot)
-            await pilot.pause()  # else it is passed over for the next, and missing in the history
+        app._feed.hand_over(*snapshots)  # the history takes them all, the screen the last
+        await pilot.pause()
     else:
         await until(pilot, ("playing",))  # else there is no end yet to go to
     await pilot.press(*scene.keys)
