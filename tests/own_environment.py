@@ -23,6 +23,9 @@ QUIET_DASK = {
 }
 """Switches off what every scheduler and worker does by the clock, idle too: half of their CPU time."""
 
+STARTUP = str(Path(__file__).parent / "startup")
+"""A folder with a ``sitecustomize.py`` for the many processes that tests start."""
+
 IMPORTS_ONCE = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
 """For clusters with several workers a nanny, which then import distributed once. A worker's parent is not its nanny."""
 
@@ -44,6 +47,7 @@ def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str
         "DASK_CONFIG": str(home / "dask"),
         "HOME": str(home),
         "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join([STARTUP, *filter(None, [environment.get("PYTHONPATH")])]),
         "SLURM_CONF": NO_SLURM,
         "XDG_CONFIG_HOME": str(home / ".config"),
         "XDG_STATE_HOME": str(home / ".local" / "state"),

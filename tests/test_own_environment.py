@@ -2,8 +2,10 @@
 
 import ast
 import contextlib
+import gc
 import os
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -60,6 +62,11 @@ def test_these_tests_run_in_such_an_environment() -> None:
     assert dask.config.get("distributed.worker.profile.enabled") is False
     assert "DASK_SCHEDULER_ADDRESS" not in os.environ
     assert not Path.home().joinpath(".config", "dasktop").exists()
+
+
+def test_pythons_that_tests_start_collect_less_garbage() -> None:
+    program = "import gc; print(gc.get_threshold()[0])"
+    assert int(subprocess.check_output([sys.executable, "-c", program], text=True)) > gc.get_threshold()[0]
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
