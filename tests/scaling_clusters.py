@@ -24,7 +24,7 @@ from tests.contract.embedded import EmbeddedCommands
 from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
 from tests.slurm.commands import SlurmCommands
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.waiting import PATIENCE_SECONDS, until, wait_until
 
 PROGRAM = [*PATIENT, "scale"]
 PROCESSES = 2
@@ -55,7 +55,7 @@ def slurm_of(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 
 
 class Cluster:
-    """A user's cluster.
+    """A user's cluster, which several tests may share: see `reset`.
 
     Parameters
     ----------
@@ -85,15 +85,11 @@ class Cluster:
     ) -> None:
         self.slurm = slurm
         self.notebook = notebook
-        self.runs = folder / "runs"
-        self.runs.touch()
-        self.end = folder / "end"
-        self.environment = slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
-        self.log = folder / "state" / "dasktop" / "actions.log"
-        self.steps: list[Progress] = []
+        self.processes = processes
+        self._begin(folder)
         notebook.run(
             f"cluster = {kind}(cores={processes}, {SETTINGS}, {DASHBOARD}, {settings})\n"
-            f"client = Client(cluster); cluster.scale(jobs={jobs})\n"
+            f"client = Client(cluster); cluster.scale(jobs={jobs}); futures = ()\n"
             "def work(i, seconds, log, end):\n"
             "    import os, time\n"
             "    with open(log, 'a') as file:\n"
@@ -108,6 +104,35 @@ class Cluster:
         self.wait_for_workers(jobs * processes)
         self.address: str = notebook.value("cluster.scheduler_address")
         self.options = Options(address=self.address, dask_timeout_seconds=20)
+
+    def _begin(self, folder: Path) -> None:
+        self.runs = folder / "runs"
+        self.runs.touch()
+        self.end = folder / "end"
+        self.environment = self.slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
+        self.log = folder / "state" / "dasktop" / "actions.log"
+        self.steps: list[Progress] = []
+
+    def release_results(self) -> None:
+        """End all tasks, and let go of their results."""
+        self.end_tasks()
+        self.notebook.run("client.cancel(list(futures)); futures = ()")
+        self.notebook.wait_until(
+            "not cluster.scheduler.tasks"
+            " and not any(w.has_what or w.processing for w in list(cluster.scheduler.workers.values()))"
+        )
+
+    def reset(self, jobs: int, folder: Path) -> None:
+        """Make it as good as new for the next test: so many jobs, no task, no event, and other files."""
+        self.release_results()
+        self.notebook.run(
+            f"cluster.scale(jobs={jobs})\n"
+            "async def forget(): cluster.scheduler._broker.truncate('dasktop')\n"
+            "cluster.sync(forget)"
+        )
+        self.wait_for_workers(jobs * self.processes)
+        wait_until(lambda: len(self.slurm.queued()) == len(self.job_ids) == jobs)
+        self._begin(folder)
 
     def close(self) -> None:
         self.notebook.run("client.close(); cluster.close()")

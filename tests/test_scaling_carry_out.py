@@ -43,13 +43,18 @@ async def test_sbatch_refuses_the_second(make, tmp_path):
 
 async def test_results_too_large_for_the_others_are_kept(make):
     cluster = make(2, **LONE)
+    holder = min(cluster.job_ids)
     cluster.notebook.run(
-        "w = next(w for w in cluster.scheduler.workers.values() if w.name.startswith('SLURMCluster-0'))\n"
+        f"w = next(w for w in cluster.scheduler.workers.values() if w.name == {holder!r})\n"
         "futures = client.map(lambda i: bytes(10_000_000), range(9), pure=False, workers=[w.address])\n"
         "wait(futures)\n"
-        "for w in cluster.scheduler.workers.values(): w.memory_limit = 1_000_000"
+        "limits = {w: w.memory_limit for w in cluster.scheduler.workers.values()}\n"
+        "for w in limits: w.memory_limit = 1_000_000"
     )
-    outcome = await cluster.scale(Release(job_ids=(cluster.job_ids["SLURMCluster-0"],)))
+    try:
+        outcome = await cluster.scale(Release(job_ids=(cluster.job_ids[holder],)))
+    finally:
+        cluster.notebook.run("for w in limits: w.memory_limit = limits[w]\ndel w, limits")
     assert not outcome.done
     assert "9 results" in outcome.message
     assert "room" in outcome.message
@@ -66,8 +71,7 @@ async def test_results_that_were_let_go_of_since_the_plan(make):
     refused = await cluster.carry_out(chosen)
     assert not refused.done
     assert "no other worker can take them; nothing was touched" in refused.message
-    cluster.notebook.run("del futures")
-    cluster.notebook.wait_until("not any(worker.has_what for worker in list(cluster.scheduler.workers.values()))")
+    cluster.release_results()
     assert (await cluster.carry_out(chosen)).done
     assert not cluster.slurm.queued()
 
