@@ -27,6 +27,18 @@ from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
+ONE_JOB = """
+from dasktop.tui import demo_cluster
+demo_cluster.JOBS = demo_cluster.RUNNING = 1
+demo_cluster.FAILS = "true"
+demo_cluster.main()
+"""
+WITH_ONE_JOB = [
+    *(sys.executable, "-c"),
+    f"import sys; from dasktop.tui import cli, demo; demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); cli.main()",
+    "demo",
+]
+"""The same with one dask-jobqueue job, for tests to which it doesn't matter how many there are."""
 LOST = re.compile(r"! job \d is lost")
 """Which of the jobs is the first that comes to its script's line is not said."""
 
@@ -154,7 +166,9 @@ def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
 
 @pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
 def test_nothing_is_left_however_it_ends(environment, tmp_path, end):
-    with Terminal(DEMO, tmp_path, environment) as terminal:
+    # Killed, it can do nothing itself any more; then all of the jobs are there.
+    command = DEMO if end == signal.SIGKILL else WITH_ONE_JOB
+    with Terminal(command, tmp_path, environment) as terminal:
         terminal.wait_for("SLURMCluster-")
         if isinstance(end, str):
             terminal.press(end)

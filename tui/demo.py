@@ -28,6 +28,7 @@ IDLE_SECONDS = 60.0
 """Who tries this hasn't the ten minutes after which a job is called idle elsewhere."""
 START_TIMEOUT_SECONDS = 120.0
 CLOSE_TIMEOUT_SECONDS = 10.0
+NOTEBOOK = (sys.executable, "-m", "dasktop.tui.demo_cluster")
 
 
 def run(config: Config, *, as_snapshot: bool, record: str | None = None, redact: bool = False) -> None:
@@ -74,7 +75,7 @@ def _notebook(environment: dict[str, str], folder: Path) -> Iterator[str]:
     log = folder / "notebook.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dasktop.tui.demo_cluster"],
+            NOTEBOOK,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
