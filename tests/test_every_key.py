@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from msgspec.structs import replace
@@ -91,10 +93,18 @@ async def in_a_script(folder: Path) -> AsyncIterator[Screen]:
         yield screen
 
 
+@cache
+def recording() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "recording"
+        write_all(str(path), life(jobs=2, count=400), redact=False)
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def in_a_replay(folder: Path) -> AsyncIterator[replaying]:
     path = folder / "recording.ndjson"
-    write_all(str(path), life(jobs=2, count=400), redact=False)
+    path.write_bytes(recording())
     async with replaying(path, (100, 24)) as screen:
         await screen.pilot.press("home")
         screen.app._replay.seek_share(0.5)

@@ -50,9 +50,32 @@ def path(request, tmp_path) -> Path:
     return tmp_path / request.param
 
 
+@pytest.fixture(scope="module")
+def content(tmp_path_factory) -> dict[str, bytes]:
+    """What is in a recording of that life, in each form."""
+    folder = tmp_path_factory.mktemp("recorded")
+    for name in NAMES:
+        write_all(str(folder / name), LIFE, redact=False)
+    return {name: (folder / name).read_bytes() for name in NAMES}
+
+
 @pytest.fixture
-def recorded(path) -> Path:
-    write_all(str(path), LIFE, redact=False)
+def recorded(path, content) -> Path:
+    path.write_bytes(content[path.name])
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path, content) -> Path:
+    path = tmp_path / "recording"
+    path.write_bytes(content["recording.ndjson"])
+    return path
+
+
+@pytest.fixture
+def packed(tmp_path, content) -> Path:
+    path = tmp_path / "recording.gz"
+    path.write_bytes(content["recording.ndjson.gz"])
     return path
 
 
@@ -158,24 +181,20 @@ def test_cut_anywhere_all_whole_lines_are_read(recorded, tmp_path):
     assert counts[-1] > 370
 
 
-def test_a_cut_plain_file_has_every_line_but_the_last(tmp_path):
-    path = tmp_path / "recording"
-    write_all(str(path), LIFE, redact=False)
-    path.write_bytes(path.read_bytes()[:-20])
-    snapshots, remark = read(path)
+def test_a_cut_plain_file_has_every_line_but_the_last(plain):
+    plain.write_bytes(plain.read_bytes()[:-20])
+    snapshots, remark = read(plain)
     assert snapshots == LIFE[:-1]
     assert remark is not None
     assert "cut short" in remark
 
 
 @pytest.mark.parametrize("edited", ["{}", "rubbish", "\x00\x01", '{"taken_at": 5}', "[]", '"', "[" * 100_000, ""])
-def test_a_line_that_was_edited_takes_no_other_with_it(edited, tmp_path):
-    path = tmp_path / "recording"
-    write_all(str(path), LIFE, redact=False)
-    lines = path.read_bytes().split(b"\n")
+def test_a_line_that_was_edited_takes_no_other_with_it(edited, plain):
+    lines = plain.read_bytes().split(b"\n")
     lines[10] = edited.encode()
-    path.write_bytes(b"\n".join(lines))
-    snapshots, remark = read(path)
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
     assert snapshots == LIFE[:9] + LIFE[10:]
     if edited:
         assert remark is not None
@@ -191,27 +210,23 @@ def test_a_line_that_was_edited_takes_no_other_with_it(edited, tmp_path):
         {"columns": {"cpu_percent": {"plus": [1] * 6, "per": 1e308}}},
     ],
 )
-def test_a_difference_that_makes_no_snapshot_is_left_out(workers, tmp_path):
-    path = tmp_path / "recording"
-    write_all(str(path), LIFE, redact=False)
-    lines = path.read_bytes().split(b"\n")
+def test_a_difference_that_makes_no_snapshot_is_left_out(workers, plain):
+    lines = plain.read_bytes().split(b"\n")
     told = json.loads(lines[10])
     told["workers"] = workers
     lines[10] = json.dumps(told).encode()
-    path.write_bytes(b"\n".join(lines))
-    snapshots, remark = read(path)
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
     assert snapshots == LIFE[:9] + LIFE[10:]
     assert remark is not None
     assert "1 line left out" in remark
 
 
-def test_without_the_whole_one_its_differences_are_left_out_and_no_more(tmp_path):
-    path = tmp_path / "recording"
-    write_all(str(path), LIFE, redact=False)
-    lines = path.read_bytes().split(b"\n")
+def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
+    lines = plain.read_bytes().split(b"\n")
     del lines[1 + 151]
-    path.write_bytes(b"\n".join(lines))
-    snapshots, remark = read(path)
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
     assert snapshots == LIFE[:151] + LIFE[302:]
     assert remark is not None
     assert "150 lines left out" in remark
@@ -237,30 +252,25 @@ def test_what_somebody_put_behind_a_gzip_is_told(tmp_path):
     assert "damaged" in remark
 
 
-def test_a_damaged_gzip_member_takes_no_other_with_it(tmp_path):
-    path = tmp_path / "recording.gz"
-    write_all(str(path), LIFE, redact=False)
-    content = bytearray(path.read_bytes())
+def test_a_damaged_gzip_member_takes_no_other_with_it(packed):
+    content = bytearray(packed.read_bytes())
     second = content.index(b"\x1f\x8b\x08", content.index(b"\x1f\x8b\x08", 3) + 3)
     content[second + 500 : second + 600] = bytes(100)
-    path.write_bytes(content)
-    snapshots, remark = read(path)
+    packed.write_bytes(content)
+    snapshots, remark = read(packed)
     assert snapshots[:151] == LIFE[:151]
     assert snapshots[-98:] == LIFE[302:]
     assert remark is not None
     assert "damaged" in remark
 
 
-def test_zcat_reads_it(tmp_path):
-    path = tmp_path / "recording.gz"
-    write_all(str(path), LIFE, redact=False)
-    text = subprocess.run(["gzip", "-dc", str(path)], capture_output=True, check=True).stdout
+def test_zcat_reads_it(packed):
+    text = subprocess.run(["gzip", "-dc", str(packed)], capture_output=True, check=True).stdout
     assert text.count(b"\n") == 401
 
 
-def test_packed_by_somebody_else(tmp_path):
-    plain, packed = tmp_path / "recording", tmp_path / "recording.bin"
-    write_all(str(plain), LIFE, redact=False)
+def test_packed_by_somebody_else(plain):
+    packed = plain.with_name("recording.bin")
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert read(packed) == (LIFE, None)
 
