@@ -1,12 +1,18 @@
 """The program as a user starts it, in this process where that shows the same, or with a limited sight of schedulers."""
 
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
+from unittest import mock
 
 from click.testing import CliRunner
 
+from dasktop.collectors import discover
+from dasktop.collectors.discover import Lead
+from dasktop.tui import headless, options
 from dasktop.tui.cli import command
 from tests.waiting import PATIENCE_SECONDS
 
@@ -41,6 +47,30 @@ def dasktop(*arguments: str, path: str | None = None, **environment: str) -> End
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **environment: str) -> Ended:
+    """Run the command in this process as `PATIENT` does in another, or as `dasktop_that_sees` does.
+
+    Parameters
+    ----------
+    sees
+        The processes that a scheduler may be looked for in; None for all.
+    """
+    limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
+    all_leads = discover.leads_from_processes
+
+    def leads(protocol: str = "tcp") -> Iterator[Lead]:
+        origins = None if sees is None else {f"process {pid}" for pid in sees}
+        return (lead for lead in all_leads(protocol) if origins is None or lead.origin in origins)
+
+    with (
+        mock.patch.object(headless, "SLURM_TIMEOUT_SECONDS", PATIENCE_SECONDS),
+        mock.patch.object(options, "Options", functools.partial(options.Options, **limits)),
+        mock.patch.object(discover, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS),
+        mock.patch.object(discover, "leads_from_processes", leads),
+    ):
+        return dasktop(*arguments, **environment)
 
 
 def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Ended:

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import jsonschema
@@ -19,9 +20,9 @@ from dasktop.collectors import model
 from dasktop.collectors.options import Options
 from dasktop.collectors.sampler import Sampler
 from dasktop.collectors.slurm.values import step_name
-from tests.dasktop_program import PATIENT, dasktop_that_sees
+from tests.dasktop_program import PATIENT, Ended, dasktop_that_sees, patient_dasktop
 from tests.notebook import Notebook
-from tests.own_environment import as_users_start_dask
+from tests.own_environment import QUIET_DASK, as_users_start_dask
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -43,8 +44,9 @@ class Scene:
         self.address = notebook.value("cluster.scheduler_address")
         self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
 
-    def dasktop(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def program(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> Ended:
+        """Run the program as a user does, in a process of its own."""
+        done = subprocess.run(
             [*program, *arguments],
             env=self.slurm.environment,
             capture_output=True,
@@ -52,11 +54,19 @@ class Scene:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
+        return Ended(done.returncode, done.stdout, done.stderr)
 
-    def snapshot(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> model.Snapshot:
-        result = self.dasktop("snapshot", *arguments, program=program)
-        assert (result.returncode, result.stderr) == (0, "")
-        return model.from_json(result.stdout)
+    def dasktop(self, *arguments: str, sees: Collection[int] | None = None) -> Ended:
+        """Run the command in this process, which takes a fraction of the CPU time."""
+        return patient_dasktop(*arguments, sees=sees, **self.slurm.environment)
+
+    def snapshot(self, *arguments: str, sees: Collection[int] | None = None) -> model.Snapshot:
+        return parsed(self.dasktop("snapshot", *arguments, sees=sees))
+
+
+def parsed(ended: Ended) -> model.Snapshot:
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return model.from_json(ended.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +83,8 @@ def scene(real_slurm, tmp_path_factory):
             "from distributed import Client\n"
             "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
             "client = Client(cluster)\n"
+            # The scheduler and the worker by hand are as users start them; twelve more such workers show nothing else.
+            f"import os; os.environ.update({QUIET_DASK})\n"
             "cluster.scale(jobs=2)"
         )
         address = notebook.value("cluster.scheduler_address")
@@ -101,7 +113,7 @@ def scene(real_slurm, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def snapshot(scene):
-    return scene.snapshot(scene.address, "--threads")
+    return parsed(scene.program("snapshot", scene.address, "--threads"))
 
 
 def seats(snapshot):
@@ -176,7 +188,7 @@ def test_jobs_without_dask_are_there_and_not_counted(scene, snapshot):
 
 
 def test_every_thread_is_one_of_the_operating_system(snapshot):
-    for _, _, worker in seats(snapshot):
+    for worker in (*(worker for _, _, worker in seats(snapshot)), *snapshot.unplaced_workers):
         native_ids = {int(entry.name) for entry in Path(f"/proc/{worker.pid}/task").iterdir()}
         threads = {thread.native_id for thread in worker.threads}
         assert threads
@@ -217,13 +229,13 @@ def test_without_threads_none_are_read(scene):
 
 @pytest.mark.parametrize("by", ["scripts", "process"])
 def test_the_scheduler_is_found_without_its_address(scene, snapshot, by):
-    found = scene.snapshot(program=dasktop_that_sees(*([scene.notebook.pid] if by == "process" else [])))
+    found = scene.snapshot(sees=[scene.notebook.pid] if by == "process" else [])
     assert found.cluster.scheduler_id == snapshot.cluster.scheduler_id
     assert {worker.address for _, _, worker in seats(found)} == {worker.address for _, _, worker in seats(snapshot)}
 
 
 def test_dask_top_is_the_same_program(scene, snapshot):
-    result = scene.dasktop("top", "snapshot", scene.address, program=(PYTHON, "-m", "dask"))
+    result = scene.program("top", "snapshot", scene.address, program=(PYTHON, "-m", "dask"))
     assert result.returncode == 0, result.stderr
     assert model.from_json(result.stdout).cluster.scheduler_id == snapshot.cluster.scheduler_id
 
@@ -312,12 +324,12 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
     )
     try:
         address = next(line.split()[-1] for line in other.stderr if "Scheduler at:" in line)
-        program = dasktop_that_sees(scene.notebook.pid, other.pid)
-        result = scene.dasktop("snapshot", program=program)
+        result = scene.dasktop("snapshot", sees=[scene.notebook.pid, other.pid])
         assert result.returncode == 3
         heading, *listed = result.stderr.splitlines()
         assert "2 schedulers found; name one" in heading
         assert {line.split()[0] for line in listed} == {scene.address, address}
+        program = dasktop_that_sees(scene.notebook.pid, other.pid)
         with Terminal(program, tmp_path, scene.slurm.environment) as terminal:
             terminal.wait_for(lambda screen: scene.address in screen and address in screen)
             terminal.press("Enter")
