@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dasktop.collectors.dask.collector import DaskCollector
 from dasktop.collectors.readings import DaskReading
+from tests import forked_dask
 from tests.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 
 STOP_SECONDS = 10.0
@@ -21,8 +23,33 @@ STOP_SECONDS = 10.0
 SAYS_NOTHING_OF_THE_MACHINE = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
 
+class Forked:
+    """A process of multiprocessing's with the methods of `subprocess.Popen` that are needed here."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        self._process = process
+        assert process.pid is not None
+        self.pid = process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 class DaskProcess:
     """``dask scheduler`` or ``dask worker``, running until the ``with`` block ends.
+
+    It is forked from a process that has imported distributed, if that reads the same configuration of dask's; else it
+    is started as a user starts it.
 
     Parameters
     ----------
@@ -30,6 +57,8 @@ class DaskProcess:
         ``distributed.cli.dask_scheduler`` or ``distributed.cli.dask_worker``.
     python
         The Python that runs it, which may have another distributed.
+    environment
+        Variables that it has beside this process's.
     """
 
     def __init__(
@@ -39,18 +68,33 @@ class DaskProcess:
         python: str | Path = sys.executable,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._command = [str(python), "-m", module, *arguments]
+        self._module = module
+        self._arguments = arguments
+        self._python = str(python)
         self._environment = {**os.environ, **SAYS_NOTHING_OF_THE_MACHINE, **(environment or {})}
         self._folder = tempfile.TemporaryDirectory(prefix="dasktop-test-")
         self.folder = Path(self._folder.name)
         self._log = self.folder / "log"
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, cwd=self.folder, env=self._environment, start_new_session=True
-            )
+        can_fork = self._python == sys.executable and forked_dask.can_fork(self._environment)
+        self._process = self._fork() if can_fork else self._spawn()
         return self
+
+    def _fork(self) -> "Forked":
+        self._log.touch()
+        return Forked(forked_dask.fork(self._module, self._arguments, self._environment, self._log))
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [self._python, "-m", self._module, *self._arguments],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self._environment,
+                start_new_session=True,
+            )
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None

@@ -14,7 +14,7 @@ from tests.terminal import Terminal
 
 
 def test_tmux_gets_it(tmp_path):
-    with Scheduler() as scheduler, Workers(scheduler.address, "--name", "anna", "--nthreads", "1"):
+    with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "anna", "--nthreads", "1"):
         command = [*PATIENT, scheduler.address, "--no-slurm"]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.accept_copies()

@@ -97,9 +97,13 @@ def hold(_number: int) -> None:
 
 
 async def test_attaching_writes_one_line_and_polling_none() -> None:
-    with Scheduler() as scheduler, Workers(scheduler.address, count=2) as workers:
+    with (
+        Scheduler() as scheduler,
+        Workers(scheduler.address, "--no-nanny") as one,
+        Workers(scheduler.address, "--no-nanny") as other,
+    ):
         scheduler.wait_until_it_knows(workers=2)
-        before, workers_before = len(scheduler.log), len(workers.log)
+        before, workers_before = len(scheduler.log), [len(worker.log) for worker in (one, other)]
         collector = DaskCollector(scheduler.address)
         reading = await collector.read()
         attached = len(scheduler.log)
@@ -113,8 +117,8 @@ async def test_attaching_writes_one_line_and_polling_none() -> None:
         await check(scheduler.address, None, 5)  # one more round over there: what it has to say is said
 
         assert scheduler.log[attached:] == []
-        said = [line for line in workers.log[workers_before:] if "dasktop" in line]
-        assert len(said) == 2, "one line a worker"
+        for worker, length in zip((one, other), workers_before, strict=True):
+            assert len([line for line in worker.log[length:] if "dasktop" in line]) == 1, "one line a worker"
 
 
 async def test_nobody_sees_a_client() -> None:
@@ -128,7 +132,7 @@ async def test_nobody_sees_a_client() -> None:
 
 
 async def test_two_collectors_do_not_disturb_each_other() -> None:
-    with Scheduler() as scheduler, Workers(scheduler.address):
+    with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
         one, other = DaskCollector(scheduler.address), DaskCollector(scheduler.address)
         await one.read()
         await read_until(other, know_their_place)
@@ -148,7 +152,7 @@ async def test_scheduler_started_anew_at_the_same_address() -> None:
             await collector.read()
         assert first.address in str(failure.value)
 
-        with Scheduler(port=port) as second, Workers(second.address):
+        with Scheduler(port=port) as second, Workers(second.address, "--no-nanny"):
             after = await collector.read()
             assert after.cluster.scheduler_id not in (None, before.cluster.scheduler_id)
             assert len(after.workers) == 1
@@ -222,7 +226,7 @@ async def test_closing_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -
 
 
 async def test_works_in_a_thread_of_its_own() -> None:
-    with Scheduler() as scheduler, Workers(scheduler.address):
+    with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
 
         async def read() -> str | None:
             collector = DaskCollector(scheduler.address)

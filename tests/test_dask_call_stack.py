@@ -23,7 +23,7 @@ async def client() -> AsyncIterator[Client]:
     find_this = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     with (
         Scheduler(environment=find_this) as scheduler,
-        Workers(scheduler.address, "--nthreads", "1", environment=find_this) as workers,
+        Workers(scheduler.address, "--no-nanny", "--nthreads", "1", environment=find_this) as workers,
     ):
         async with Client(scheduler.address, asynchronous=True) as client:
             yield client

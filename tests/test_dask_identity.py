@@ -155,7 +155,10 @@ async def test_odd_workers() -> None:
 
 
 async def test_probing_can_be_forbidden() -> None:
-    with Scheduler() as scheduler, Workers(scheduler.address, "--name", "it", "--nthreads", "3") as workers:
+    with (
+        Scheduler() as scheduler,
+        Workers(scheduler.address, "--no-nanny", "--name", "it", "--nthreads", "3") as workers,
+    ):
         scheduler.wait_until_it_knows(workers=1)
         before = len(scheduler.log), len(workers.log)
         collector = DaskCollector(scheduler.address, probe=False)
@@ -171,7 +174,7 @@ async def test_probing_can_be_forbidden() -> None:
 async def test_a_scheduler_that_refuses_is_asked_once() -> None:
     blocked = {"DASK_DISTRIBUTED__SCHEDULER__BLOCKED_HANDLERS": '["run_function"]'}
     with own_ports(1) as (port,):
-        with Scheduler(port=port, environment=blocked) as scheduler, Workers(scheduler.address):
+        with Scheduler(port=port, environment=blocked) as scheduler, Workers(scheduler.address, "--no-nanny"):
             collector = DaskCollector(scheduler.address)
             for _ in range(3):
                 reading = await collector.read()
@@ -188,7 +191,7 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
                 await hold.take((await check(scheduler.address, None, 5)).scheduler_id, "me", "scale")
             await hold.close()
             assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
-        with Scheduler(port=port) as willing, Workers(willing.address):
+        with Scheduler(port=port) as willing, Workers(willing.address, "--no-nanny"):
             await collector.read()
             await read_until(collector, know_their_place)  # another scheduler may be asked again
             assert collector.refusal is None

@@ -20,7 +20,7 @@ async def client() -> AsyncIterator[Client]:
     find_this = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     with (
         Scheduler(environment=find_this) as scheduler,
-        Workers(scheduler.address, "--nthreads", "2", environment=find_this),
+        Workers(scheduler.address, "--no-nanny", "--nthreads", "2", environment=find_this),
     ):
         async with Client(scheduler.address, asynchronous=True) as client:
             yield client

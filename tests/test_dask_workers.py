@@ -12,6 +12,8 @@ from dasktop.collectors.readings import DaskReading
 from tests.dask_processes import Scheduler as SchedulerProcess
 from tests.dask_processes import Workers, know_their_place, read_until
 
+BLOCKED = {"DASK_DISTRIBUTED__WORKER__BLOCKED_HANDLERS": '["run"]'}
+
 
 def known(reading: DaskReading) -> dict[str, bool]:
     return {worker.worker.name: worker.place_was_read for worker in reading.workers}
@@ -21,7 +23,8 @@ async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pyte
     monkeypatch.setattr("dasktop.collectors.dask.introductions.FIRST_PAUSE_SECONDS", 1.0)
     with (
         SchedulerProcess() as scheduler,
-        Workers(scheduler.address, "--name", "well", count=2),
+        Workers(scheduler.address, "--name", "well-0", "--no-nanny"),
+        Workers(scheduler.address, "--name", "well-1", "--no-nanny"),
         Workers(scheduler.address, "--name", "hung", "--no-nanny") as hung,
     ):
         before = len(scheduler.log)
@@ -62,7 +65,7 @@ async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
 async def test_workers_that_refuse_are_asked_once() -> None:
     with (
         SchedulerProcess() as scheduler,
-        Workers(scheduler.address, environment={"DASK_DISTRIBUTED__WORKER__BLOCKED_HANDLERS": '["run"]'}) as workers,
+        Workers(scheduler.address, "--no-nanny", environment=BLOCKED) as workers,
     ):
         collector = DaskCollector(scheduler.address)
         for _ in range(3):

@@ -14,8 +14,9 @@ def test_there_and_back_when_it_has_ended(tmp_path):
     with (
         Scheduler() as here,
         Scheduler() as there,
-        Workers(here.address, "--name", "anna", "--nthreads", "1"),
-        Workers(there.address, "--name", "berta", "--nthreads", "1", count=2),
+        Workers(here.address, "--no-nanny", "--name", "anna", "--nthreads", "1"),
+        Workers(there.address, "--no-nanny", "--name", "berta-0", "--nthreads", "1"),
+        Workers(there.address, "--no-nanny", "--name", "berta-1", "--nthreads", "1"),
     ):
         command = [*dasktop_that_sees(here.pid, there.pid), here.address, "--no-slurm", "--record", str(recorded)]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
