@@ -54,9 +54,13 @@ class Poller:
         The run's choices.
     environment
         What SLURM's commands are run with; ``None``: this process's own.
+    ended_lately
+        Whether to look for jobs that ended before, too: a call of ``scontrol`` for each.
     """
 
-    def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, options: Options, environment: Mapping[str, str] | None = None, *, ended_lately: bool = True
+    ) -> None:
         self.options = options
         self._interval_seconds = options.interval_seconds
         self.dask_log = self._new_dask_log()
@@ -65,7 +69,7 @@ class Poller:
             environment=environment,
             timeout_seconds=options.slurm_timeout_seconds,
             interval_seconds=options.slurm_interval_seconds,
-            ended_lately_seconds=options.thresholds.ended_recently_seconds,
+            ended_lately_seconds=options.thresholds.ended_recently_seconds if ended_lately else 0,
         )
         self.queue_log = self._slurm.sources[0]
         if not options.slurm:

@@ -181,7 +181,7 @@ class Cluster:
         return sorted(self.notebook.value("cluster.sync(statuses)"))
 
     async def snapshot(self) -> Snapshot:
-        poller = Poller(self.options, self.environment)
+        poller = Poller(self.options, self.environment, ended_lately=False)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()
@@ -242,7 +242,7 @@ class Plain:
 
     async def snapshot(self, options: Options | None = None) -> Snapshot:
         """Return how things are, once all workers have told where: one that has just started may take its time."""
-        poller = Poller(options or self.options(), self.environment)
+        poller = Poller(options or self.options(), self.environment, ended_lately=False)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()

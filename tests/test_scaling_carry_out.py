@@ -9,6 +9,7 @@ import pytest
 
 from dasktop.collectors.scaling.hold import Hold, RefusedError
 from dasktop.collectors.scaling.model import Jobs, Release
+from dasktop.collectors.slurm import ended_lately_reader
 from tests.carrying_out import *  # noqa: F403
 from tests.contract.embedded import EmbeddedCommands
 from tests.scaling_clusters import LONE, PROCESSES
@@ -119,7 +120,11 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
     await gone.close()
 
 
-async def test_a_plan_that_no_longer_fits(make):
+async def test_a_plan_that_no_longer_fits(make, monkeypatch):
+    def ask(*_: object) -> None:
+        raise AssertionError("jobs that ended lately change no plan, and each costs slurmctld a call")
+
+    monkeypatch.setattr(ended_lately_reader, "ended_lately_command", ask)
     cluster = make(2, **LONE)
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")

@@ -114,7 +114,7 @@ class _Deed:
         self._report = report
         self._user = user
         self._slurm = SlurmActions(environment, user, options.slurm_timeout_seconds)
-        self._poller = Poller(options, environment)
+        self._poller = Poller(options, environment, ended_lately=False)
         self._poller.attach_to(address)
         self._submitted: list[str] = []
         self._released: list[str] = []
