@@ -233,8 +233,9 @@ class Plain:
         self.environment = slurm.environment | {"XDG_STATE_HOME": str(folder / "state")}
         self.runs = folder / "runs"
 
-    def submit(self, name: str) -> str:
-        command = f"{sys.executable} -m dask worker {self.address} --nthreads 1 --no-dashboard --name {name}"
+    def submit(self, name: str, *arguments: str) -> str:
+        worker = ("-m", "dask", "worker", self.address, "--nthreads", "1", "--no-dashboard", "--name", name)
+        command = " ".join((sys.executable, *worker, *arguments))
         return self.slurm.submit(f"#!/bin/sh\n#SBATCH --time=20\nexec {command}\n", "--mem=500", "--job-name=plain")
 
     def options(self, slurm_timeout_seconds: float = 20.0) -> Options:
@@ -258,6 +259,14 @@ class Plain:
         """Wait until so many have come to the scheduler."""
         async with Client(self.address, asynchronous=True) as client:
             await client.wait_for_workers(number, PATIENCE_SECONDS)
+
+    async def cancel_all(self) -> None:
+        """Cancel all jobs, and wait until the scheduler knows that their workers are gone."""
+        self.slurm.cancel_all()
+        async with Client(self.address, asynchronous=True) as client:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (await client.scheduler.identity(n_workers=-1))["workers"]:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.1)
 
     async def plan(self, target: Target) -> ScalePlan:
         return plan(await self.snapshot(), target)

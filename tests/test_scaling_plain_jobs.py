@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,17 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 
 
-@pytest.fixture
-def plain(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Plain]:
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[Scheduler]:
     with Scheduler() as scheduler:
-        yield Plain(slurm, scheduler.address, tmp_path)
-        slurm.cancel_all()
+        yield scheduler
+
+
+@pytest.fixture
+async def plain(slurm: SlurmCommands, scheduler: Scheduler, tmp_path: Path) -> AsyncIterator[Plain]:
+    plain = Plain(slurm, scheduler.address, tmp_path)
+    yield plain
+    await plain.cancel_all()
 
 
 async def test_workers_of_plain_jobs_up_and_down(plain):
@@ -53,7 +59,7 @@ async def test_workers_of_plain_jobs_up_and_down(plain):
 
 @embedded_only
 async def test_letting_go_is_finished_even_if_interrupted(plain):
-    plain.submit("7")  # to dask a number, as the names that dask-jobqueue's runners give
+    plain.submit("7", "--no-nanny")  # to dask a number, as the names that dask-jobqueue's runners give
     plain.submit("dask-worker--$SLURM_JOB_ID---0")  # as dask-jobqueue named workers up to 0.6
     async with Client(plain.address, asynchronous=True) as client:
         await client.wait_for_workers(2, PATIENCE_SECONDS)
@@ -72,7 +78,7 @@ async def test_letting_go_is_finished_even_if_interrupted(plain):
 
 
 async def test_sbatch_and_squeue_that_fail(plain):
-    job_id = plain.submit("mine")
+    job_id = plain.submit("mine", "--no-nanny")
     await plain.wait_for_workers(1)
     up, down = await plain.plan(Jobs(count=3)), await plain.plan(Jobs(count=0))
 
@@ -125,7 +131,7 @@ async def test_the_job_of_the_scheduler_stays(slurm, tmp_path):
 
 @embedded_only
 async def test_a_log_that_cannot_be_written_is_told(plain, tmp_path):
-    plain.submit("mine")
+    plain.submit("mine", "--no-nanny")
     async with Client(plain.address, asynchronous=True) as client:
         await client.wait_for_workers(1, PATIENCE_SECONDS)
         (tmp_path / "state").write_text("not a folder")
