@@ -8,6 +8,7 @@ import pytest
 from tests.contract.embedded import EmbeddedCommands
 from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
+from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import DASHBOARD, IMPORTS
 from tests.slurm.commands import SlurmCommands
 from tests.terminal import Terminal
@@ -30,14 +31,16 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 
 @pytest.fixture
 def notebook(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Notebook]:
-    with Notebook(slurm.environment, tmp_path) as notebook:
-        notebook.run(
-            f"{IMPORTS}\n"
-            f"cluster = SLURMCluster(cores=12, processes=1, memory='50GB', walltime='00:30:00', interface='lo', "
-            f"{DASHBOARD})\n"
-            "cluster.scale(jobs=1)"
-        )
+    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
+        notebook.run(IMPORTS)
         yield notebook
+
+
+def make_cluster(notebook: Notebook, jobs: int, settings: str) -> None:
+    notebook.run(
+        f"cluster = SLURMCluster({settings}, walltime='00:30:00', interface='lo', {DASHBOARD}); "
+        f"cluster.scale(jobs={jobs})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,7 @@ def notebook(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Notebook]:
     indirect=["slurm"],
 )
 def test_all_of_it(slurm, notebook, tmp_path, size):
+    make_cluster(notebook, 1, "cores=12, processes=1, nanny=False, memory='50GB'")
     address = notebook.value("cluster.scheduler_address")
     environment = slurm.environment | {"XDG_STATE_HOME": str(tmp_path)}
 
@@ -129,11 +133,7 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
 
 
 def test_a_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
-    notebook.run("cluster.close()")
-    notebook.run(
-        "cluster = SLURMCluster(cores=4, processes=4, memory='2GB', walltime='00:30:00', interface='lo', "
-        f"{DASHBOARD}); cluster.scale(jobs=2)"
-    )
+    make_cluster(notebook, 2, "cores=4, processes=4, memory='2GB'")
     notebook.wait_until("len(cluster.scheduler.workers) == 8")
     environment = slurm.environment | {"XDG_STATE_HOME": str(tmp_path)}
     lost, kept = notebook.value("[cluster.workers[f'SLURMCluster-{n}'].job_id for n in (0, 1)]")
