@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.model import Adaptive
-from dasktop.collectors.scaling.model import Adapt, Jobs, Release, ReplaceLost
+from dasktop.collectors.model.plan import Adapt, Jobs, Release, ReplaceLost
+from dasktop.collectors.model.snapshot import Adaptive
 from tests.notebook import Notebook
 from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import IMPORTS, LONE, PROCESSES, PROGRAM, Cluster

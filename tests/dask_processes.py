@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dasktop.collectors.dask.collector import DaskCollector
-from dasktop.collectors.readings import DaskReading
+from dasktop.collectors.model.readings import DaskReading
+from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests import forked_dask
 from tests.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 

@@ -10,22 +10,23 @@ from unittest import mock
 
 from click.testing import CliRunner
 
-from dasktop.collectors import discover
-from dasktop.collectors.discover import Lead
-from dasktop.tui import headless, options
-from dasktop.tui.cli import command
+from dasktop.collectors.sources import discover
+from dasktop.collectors.sources.discover import Lead
+from dasktop.tui.cli import options
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.main import command
 from tests.waiting import PATIENCE_SECONDS
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
 
 PATIENTLY = f"""
 import functools, sys
-from dasktop.tui import headless, options
+from dasktop.tui.cli import snapshot as headless, options
 headless.SLURM_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
 options.Options = functools.partial(
     options.Options, dask_timeout_seconds={PATIENCE_SECONDS}, slurm_timeout_seconds={PATIENCE_SECONDS}
 )
-from dasktop.tui.cli import main
+from dasktop.tui.cli.main import main
 """
 PATIENT = (sys.executable, "-c", f"{PATIENTLY}main()")
 """The same, for sources that do answer: a user is told soon that one doesn't, where it may only wait for a core."""
@@ -94,7 +95,7 @@ def one_line(text: str) -> str:
 
 # Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
 SEES_ONLY = f"""{PATIENTLY}
-from dasktop.collectors import discover
+from dasktop.collectors.sources import discover
 discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
 pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
 discover.leads_from_processes = lambda protocol: (

@@ -10,7 +10,7 @@ from textual.app import App
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
-from dasktop.tui.terminal.app import TerminalApp
+from dasktop.tui.widgets.terminal_app import TerminalApp
 
 _TOKEN = re.compile(
     r"\x1b\[(?P<y>\d+);(?P<x>\d+)H|\x1b\[(?P<on>\d+)C|\x1b\[(?P<pen>[\d;]*)m|(?P<text>[^\x00-\x1f\x7f]+)|\x1b\]22;[^\x07]*\x07|\n|\x07"

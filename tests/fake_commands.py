@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.readings import QueuedJob
-from dasktop.collectors.slurm.commands import Printed
-from dasktop.collectors.sources import SourceLog
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.readings import QueuedJob
+from dasktop.collectors.sources.health import SourceLog
+from dasktop.collectors.sources.slurm.commands import Printed
 
 INTERVAL = 10.0
 MIB = 1 << 20

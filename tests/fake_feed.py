@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from dasktop.collectors.feed import Event
-from dasktop.collectors.logs.model import LogWish
-from dasktop.collectors.lookups import Question
-from dasktop.collectors.scaling.model import ScalePlan
+from dasktop.collectors.model.feed import Event
+from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.plan import ScalePlan
+from dasktop.collectors.model.queries import Question
 
 
 class FakeFeed:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from dasktop.collectors.feed import Feed
-from dasktop.collectors.findings import Thresholds
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Finding, Job, Snapshot, Worker
-from dasktop.collectors.options import Options
+from dasktop.collectors.analysis.findings import Thresholds
+from dasktop.collectors.model.feed import Feed
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from dasktop.collectors.recording.recorded_feed import RecordedFeed
 from dasktop.collectors.recording.recorder import Recorder
-from dasktop.collectors.sampler import Sampler
+from dasktop.collectors.runtime.sampler import Sampler
 from tests.dask_processes import Scheduler
 from tests.dasktop_program import Ended, dasktop
 from tests.slurm.commands import SlurmCommands

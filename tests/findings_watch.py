@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.findings import History, Thresholds, find
-from dasktop.collectors.model import Finding, Job, Snapshot, Worker
+from dasktop.collectors.analysis.findings import History, Thresholds, find
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from tests.snapshots import GIB, TAKEN_AT, cluster, job, snapshot, task, worker
 
 

@@ -2,7 +2,7 @@
 
 import string
 
-from dasktop.tui.keys.table import KEYS, keys_of
+from dasktop.tui.view.keys import KEYS, keys_of
 
 
 def free_letters() -> list[str]:

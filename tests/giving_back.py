@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.plan import Progress, Report, Victim
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.hold import Hold
-from dasktop.collectors.scaling.model import Progress, Report, Victim
 from dasktop.collectors.scaling.release import Release
 from tests import snapshots
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from dasktop.collectors.model import Snapshot, from_json
+from dasktop.collectors.model.snapshot import Snapshot, from_json
 from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm
 

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Snapshot, from_json, to_json
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Snapshot, from_json, to_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.tui.plain import plain_tree
+from dasktop.tui.view.plain import plain_tree
 from tests.dasktop_program import DASKTOP
 from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Job, Snapshot, Worker
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from tests.snapshots import GIB, TAKEN_AT, busy_job, cluster, pending, snapshot, source
 
 SECONDS_BETWEEN = 2.0

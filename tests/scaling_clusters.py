@@ -14,11 +14,11 @@ import pytest
 from distributed import Client, Future, wait
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
-from dasktop.collectors.scaling.carry_out import carry_out
-from dasktop.collectors.scaling.model import Outcome, Progress, Report, ScalePlan, Target
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan, Target
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime.execute import carry_out
+from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.plan import plan
 from tests.contract.embedded import EmbeddedCommands
 from tests.dasktop_program import PATIENT

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from dasktop.collectors.feed import Candidate, Choice
-from dasktop.collectors.logs.follower import LogFollower
-from dasktop.collectors.logs.model import LogEvent, LogPart, LogWish, Searched
-from dasktop.collectors.lookups import Answer, BatchScript, JobFiles, OutputFiles, Question
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.feed import Candidate, Choice
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Searched
+from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles, Question
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
+from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.replay.app import ReplayApp
 from tests import waiting

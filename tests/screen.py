@@ -6,12 +6,12 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.header.widgets import ColumnHeads, Header
-from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, Header
 from tests.fake_feed import FakeFeed
 
 SIZES = [(60, 15), (80, 24), (120, 40), (300, 100)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import (
+from dasktop.collectors.model.snapshot import (
     SCHEMA_VERSION,
     Adaptive,
     Allocated,

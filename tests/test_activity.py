@@ -2,8 +2,8 @@
 
 import pytest
 
-from dasktop.tui.activity import READING_SECONDS, Activity
-from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.widgets.status_line import READING_SECONDS, Activity
 
 
 class Clock:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.anatomy.model import Anatomy, Part
-from dasktop.collectors.anatomy.parts import anatomy_of
-from dasktop.collectors.anatomy.words import size
-from dasktop.collectors.model import Allocated, Job, Owner
-from dasktop.collectors.slurm.script_request import limit_figure, parse_request
-from dasktop.collectors.slurm.script_text import Option
-from dasktop.tui.boxes.anatomy_lines import anatomy_lines
-from dasktop.tui.terminal.glyphs import glyphs
+from dasktop.collectors.analysis.anatomy.model import Anatomy, Part
+from dasktop.collectors.analysis.anatomy.parts import anatomy_of
+from dasktop.collectors.analysis.anatomy.words import size
+from dasktop.collectors.model.snapshot import Allocated, Job, Owner
+from dasktop.collectors.sources.slurm.script_request import limit_figure, parse_request
+from dasktop.collectors.sources.slurm.script_text import Option
+from dasktop.tui.draw.glyphs import glyphs
+from dasktop.tui.view.anatomy_lines import anatomy_lines
 from tests.snapshots import GIB, NO_CLUSTER, cluster, job, pending, snapshot, task, worker
 
 NOW = (Path(__file__).parent / "fixtures" / "slurm" / "dask_jobqueue_0.9.sh").read_text()

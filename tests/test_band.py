@@ -2,10 +2,10 @@
 
 import pytest
 
-from dasktop.collectors.model import Finding
-from dasktop.tui.header.band import band_lines
-from dasktop.tui.terminal.glyphs import ASCII, UNICODE
-from dasktop.tui.terminal.text_width import width
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.draw.glyphs import ASCII, UNICODE
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.view.banner import band_lines
 
 
 def finding(message: str = "job 4711 is lost", **values: object) -> Finding:

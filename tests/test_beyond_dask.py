@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.beyond_dask import Beyond, UseLedger
-from dasktop.collectors.jobs import MOST_NANNY_BYTES
-from dasktop.collectors.model import Allocated, ChildProcess
-from dasktop.collectors.readings import Step
-from dasktop.collectors.reconcile import reconcile
+from dasktop.collectors.analysis.beyond_dask import Beyond, UseLedger
+from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
+from dasktop.collectors.model.readings import Step
+from dasktop.collectors.model.snapshot import Allocated, ChildProcess
 from dasktop.collectors.scaling.cautions import when_releasing
 from dasktop.collectors.scaling.standing import standing_of
-from dasktop.tui.plain import plain_tree
-from dasktop.tui.tree.cells import cells
-from dasktop.tui.tree.rows import Row
+from dasktop.tui.view.cells import cells
+from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.view.rows import Row
 from tests.findings_watch import after, over, seen, watch, with_workers
 from tests.snapshots import GIB, TAKEN_AT, job, worker
 from tests.test_details import words

@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from dasktop.collectors import beyond_dask
-from dasktop.collectors.findings import Thresholds
-from dasktop.collectors.jobs import seats
-from dasktop.collectors.model import Job, Snapshot
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
+from dasktop.collectors.analysis import beyond_dask
+from dasktop.collectors.analysis.findings import Thresholds
+from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Job, Snapshot
+from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.cautions import when_releasing
 from dasktop.collectors.scaling.standing import standing_of
-from dasktop.collectors.slurm import step_reader
+from dasktop.collectors.sources.slurm import step_reader
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
 from tests.waiting import PATIENCE_SECONDS

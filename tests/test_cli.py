@@ -15,13 +15,13 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from dasktop.collectors import event_loop
-from dasktop.collectors.feed import Candidate
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
-from dasktop.collectors.user import is_known, own_name
-from dasktop.tui import headless
-from dasktop.tui.cli import command
+from dasktop.collectors.model.feed import Candidate
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.system import event_loop
+from dasktop.collectors.system.user import is_known, own_name
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.main import command
 from tests.contract.reading import until
 from tests.dask_processes import Scheduler
 from tests.dasktop_program import dasktop, dasktop_program, one_line
@@ -133,7 +133,7 @@ def test_a_scheduler_file_that_is_not_there(tmp_path):
 
 def test_no_scheduler_anywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
     result = CliRunner().invoke(command, ["snapshot"])
     assert result.exit_code == 3
     assert "no dask scheduler found" in one_line(result.stderr)
@@ -179,7 +179,7 @@ def test_a_user_that_no_database_can_tell_of_is_asked_for(monkeypatch):
     assert is_known(own_name()) is not False
     assert is_known("nobody-like-it") is False
     assert is_known("4711") is None
-    monkeypatch.setattr("dasktop.collectors.user.own_name", lambda: "1000")
+    monkeypatch.setattr("dasktop.collectors.system.user.own_name", lambda: "1000")
     assert is_known("nobody-like-it") is None
 
 
@@ -294,7 +294,7 @@ class TestSqueueFails:
 
     def test_dask_is_not_called_stale_because_slurm_hangs(self, scheduler, tmp_path, monkeypatch):
         """However long that took: here any age at all would be too old."""
-        monkeypatch.setattr("dasktop.collectors.poller.STALE_AFTER_INTERVALS", 1e-9)
+        monkeypatch.setattr("dasktop.collectors.runtime.poller.STALE_AFTER_INTERVALS", 1e-9)
         fake_program(tmp_path, "squeue", "exec sleep 3600")
         options = Options(address=scheduler, slurm_timeout_seconds=0.2)
         environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.tui.boxes.help import Help
-from dasktop.tui.header.widgets import ColumnHeads
-from dasktop.tui.terminal.glyphs import UNICODE
-from dasktop.tui.terminal.text_width import width
-from dasktop.tui.tree.cells import cells
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.tree.column_box import ColumnBox, ColumnList
-from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS, ColumnName
-from dasktop.tui.tree.columns import fit_layout, heads, line
-from dasktop.tui.tree.more_cells import more_cells
-from dasktop.tui.tree.rows import Row, visible_rows
-from dasktop.tui.tree.view import View, seen
+from dasktop.tui.view.cells import cells
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.view.filtering import View, seen
+from dasktop.tui.view.layout import fit_layout, heads, line
+from dasktop.tui.view.more_cells import more_cells
+from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.widgets.header import ColumnHeads
 from tests.screen import Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
 

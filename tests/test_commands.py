@@ -6,11 +6,11 @@ import sys
 import pytest
 from textual.command import CommandList
 
-from dasktop.tui.boxes.commands import CommandBox, commands_on
-from dasktop.tui.keys.table import KEYS, MOVES, SCREEN, TREE
+from dasktop.tui.dialogs.commands import CommandBox, commands_on
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs.screen import LogScreen
-from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES
-from dasktop.tui.terminal.text_width import width
+from dasktop.tui.view.keys import KEYS, MOVES, SCREEN, TREE
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import everyday
 from tests.waiting import PATIENCE_SECONDS
@@ -161,8 +161,8 @@ async def test_a_remapped_key_is_shown_and_opens_it() -> None:
 
 def test_the_screen_starts_without_it() -> None:
     program = (
-        "import sys, dasktop.tui.run; "
-        "print(*(f'dasktop.tui.boxes.{name}' in sys.modules for name in ('commands', 'help')))"
+        "import sys, dasktop.tui.cli.screen; "
+        "print(*(f'dasktop.tui.dialogs.{name}' in sys.modules for name in ('commands', 'help')))"
     )
     told = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.findings.thresholds import Thresholds
-from dasktop.collectors.options import Options
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.config import file
 from dasktop.tui.config.config import Config, config_from
 from dasktop.tui.config.document import document
@@ -28,9 +28,9 @@ from dasktop.tui.config.settings import (
     THEME,
     THRESHOLD_SETTINGS,
 )
-from dasktop.tui.keys.table import KEYS, keys_of
-from dasktop.tui.terminal.palettes import PALETTES
-from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.draw.palettes import PALETTES
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.view.keys import KEYS, keys_of
 from tests.free_keys import free_letters
 
 PATH = "/home/ann/.config/dasktop/config.toml"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dasktop.collectors.findings.thresholds import Thresholds
-from dasktop.collectors.options import Options
-from dasktop.tui import headless
-from dasktop.tui import scale as scaling
-from dasktop.tui.cli import command
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.tui.cli import scale as scaling
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.main import command
 from dasktop.tui.config import file
 from tests.dask_processes import Scheduler, Workers
 from tests.dasktop_program import dasktop, one_line

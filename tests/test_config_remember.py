@@ -15,10 +15,10 @@ from dasktop.tui.config import file
 from dasktop.tui.config.document import document
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, REVERSE, SORT, THEME
-from dasktop.tui.looks import AS_EVER, Looks, changes, looks_from
-from dasktop.tui.terminal.palettes import PALETTES
-from dasktop.tui.tree.column_table import COLUMNS
-from dasktop.tui.tree.view import View
+from dasktop.tui.config.view_settings import AS_EVER, Looks, changes, looks_from
+from dasktop.tui.draw.palettes import PALETTES
+from dasktop.tui.view.columns import COLUMNS
+from dasktop.tui.view.filtering import View
 
 VALUES = {THEME: "dark", SORT: "cpu", COLUMNS_SHOWN: ("cpu", "node"), FILTER: 'a"\\d#'}
 

@@ -2,15 +2,15 @@
 
 from textual.widgets import Input
 
-from dasktop.tui.boxes.help import Help
 from dasktop.tui.config.config import Config
-from dasktop.tui.header.widgets import ColumnHeads
-from dasktop.tui.keys.footer import KeyLine
-from dasktop.tui.keys.table import Keymap
-from dasktop.tui.looks import AS_EVER, Looks, changes
+from dasktop.tui.config.view_settings import AS_EVER, Looks, changes
+from dasktop.tui.dialogs.help import Help
 from dasktop.tui.replay.app import ReplayApp
 from dasktop.tui.tree.filter_line import FilterLine
-from dasktop.tui.tree.view import View
+from dasktop.tui.view.filtering import View
+from dasktop.tui.view.keys import Keymap
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads
 from tests.fake_feed import FakeFeed
 from tests.free_keys import free_letters
 from tests.screen import Screen, running

@@ -12,9 +12,9 @@ from distributed import Nanny, Worker
 from distributed import Scheduler as SchedulerInProcess
 from distributed.core import Server
 
-from dasktop.collectors.dask.address import host_of, parse_address
-from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.sources.address import host_of, parse_address
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.dask_processes import Scheduler
 from tests.waiting import PATIENCE_SECONDS
 

@@ -11,9 +11,9 @@ import pytest
 from distributed import Client, Event, LocalCluster, wait
 from distributed import Scheduler as SchedulerInProcess
 
-from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.dask.shipped_scheduler import READING
-from dasktop.collectors.errors import NoSchedulerError, SourceError
+from dasktop.collectors.model.errors import NoSchedulerError, SourceError
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
+from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.own_ports import own_ports
 from tests.waiting import PATIENCE_SECONDS, until

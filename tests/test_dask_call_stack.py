@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from distributed import Client, Event
 
-from dasktop.collectors.dask.call_stack import Calls, read_call_stack
-from dasktop.collectors.dask.collector import DaskCollector
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.looking_up import look_up
-from dasktop.collectors.lookups import CallStack
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import CallStack
+from dasktop.collectors.runtime.queries import look_up
+from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
+from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests.dask_processes import Scheduler, Workers, read_until
 from tests.waiting import PATIENCE_SECONDS
 

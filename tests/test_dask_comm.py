@@ -13,7 +13,7 @@ from distributed.protocol.serialize import Serialize, ToPickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.dask.comm import (
+from dasktop.collectors.sources.dask.comm import (
     MOST_BYTES,
     MOST_FRAMES,
     MOST_ITEMS,

@@ -14,13 +14,13 @@ import pytest
 from distributed.protocol.core import dumps
 from distributed.protocol.serialize import Serialize, ToPickle
 
-from dasktop.collectors.dask.address import parse_address
-from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.dask.connection import Connection
-from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS, READING, WORKER_FIELDS
-from dasktop.collectors.errors import SourceError
+from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.scaling.hold import Hold
 from dasktop.collectors.scaling.shipped_scaling import SCALE
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
+from dasktop.collectors.sources.dask.connection import Connection
+from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, READING, WORKER_FIELDS
 from tests.dask_messages import framed, from_distributed
 
 SECONDS = 20.0
@@ -44,7 +44,7 @@ PLAIN: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test know of another one's schedulers, which may have the same ids."""
-    monkeypatch.setattr("dasktop.collectors.dask.refusals._REASONS", {})
+    monkeypatch.setattr("dasktop.collectors.sources.dask.refusals._REASONS", {})
 
 
 class Runs:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.model import Thread
-from dasktop.collectors.readings import DaskReading
-from dasktop.collectors.scaling.model import Progress
+from dasktop.collectors.model.plan import Progress
+from dasktop.collectors.model.readings import DaskReading
+from dasktop.collectors.model.snapshot import Thread
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.dasktop_program import PATIENT
 from tests.giving_back import Giving

@@ -9,8 +9,8 @@ from dask_jobqueue.slurm import SLURMCluster, SLURMJob
 from distributed import LocalCluster, Scheduler, SpecCluster
 from distributed.deploy.spec import ProcessInterface
 
-from dasktop.collectors.dask.collector import DaskCollector
-from dasktop.collectors.model import Adaptive, Owner
+from dasktop.collectors.model.snapshot import Adaptive, Owner
+from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests.dask_processes import read_until
 
 

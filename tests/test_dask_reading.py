@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dasktop.collectors.dask.scheduler_reading import decode
-from dasktop.collectors.dask.shipped_scheduler import WORKER_FIELDS
-from dasktop.collectors.model import Worker
+from dasktop.collectors.model.snapshot import Worker
+from dasktop.collectors.sources.dask.scheduler_reading import decode
+from dasktop.collectors.sources.dask.shipped_scheduler import WORKER_FIELDS
 
 SILENT_SECONDS = 45.0
 

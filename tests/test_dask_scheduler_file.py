@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.errors import NoSchedulerError
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from tests.dask_processes import Scheduler, is_whole
 
 
@@ -64,5 +64,5 @@ def test_address_is_cleaned(tmp_path: Path) -> None:
 
 def test_reading_it_does_not_import_distributed() -> None:
     """It is read before the screen stands, and distributed takes a third of a second."""
-    program = "import sys, dasktop.collectors.dask.scheduler_file; sys.exit('distributed' in sys.modules)"
+    program = "import sys, dasktop.collectors.sources.dask.scheduler_file; sys.exit('distributed' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -17,12 +17,12 @@ import pytest
 from distributed.protocol.core import dumps, loads
 from distributed.utils import has_arg
 
-from dasktop.collectors.dask import shipped_scheduler, shipped_worker
-from dasktop.collectors.dask.children import children_told
-from dasktop.collectors.dask.scheduler_reading import decode
-from dasktop.collectors.dask.shipping import pack_source, packed
-from dasktop.collectors.model import Transfers
-from dasktop.collectors.text import MAX_CHARACTERS
+from dasktop.collectors.model.snapshot import Transfers
+from dasktop.collectors.sources.dask import shipped_scheduler, shipped_worker
+from dasktop.collectors.sources.dask.children import children_told
+from dasktop.collectors.sources.dask.scheduler_reading import decode
+from dasktop.collectors.sources.dask.shipping import pack_source, packed
+from dasktop.collectors.text.clean import MAX_CHARACTERS
 from tests.waiting import wait_until
 
 SHIPPED = [shipped_scheduler, shipped_worker]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from distributed import Client, Event
 
-from dasktop.collectors.dask.collector import DaskCollector
-from dasktop.collectors.dask.shipped_worker import THREAD_FIELDS
-from dasktop.collectors.dask.threads import SHORTEST_SPAN_SECONDS, ThreadMeter
-from dasktop.collectors.model import Thread
+from dasktop.collectors.model.snapshot import Thread
+from dasktop.collectors.sources.dask.collector import DaskCollector
+from dasktop.collectors.sources.dask.shipped_worker import THREAD_FIELDS
+from dasktop.collectors.sources.dask.threads import SHORTEST_SPAN_SECONDS, ThreadMeter
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 
 

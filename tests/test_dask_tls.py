@@ -14,14 +14,14 @@ import pytest
 from distributed import Scheduler, Security, Worker
 from msgspec.structs import replace
 
-from dasktop.collectors.dask.collector import DaskCollector, check
-from dasktop.collectors.dask.comm import encode
-from dasktop.collectors.dask.connection import in_words
-from dasktop.collectors.discover import discover
-from dasktop.collectors.errors import NoSchedulerError
-from dasktop.collectors.options import Options, TlsFiles
-from dasktop.collectors.poller import Poller
-from dasktop.collectors.readings import JobScript
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.model.options import Options, TlsFiles
+from dasktop.collectors.model.readings import JobScript
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
+from dasktop.collectors.sources.dask.comm import encode
+from dasktop.collectors.sources.dask.connection import in_words
+from dasktop.collectors.sources.discover import discover
 from tests.waiting import PATIENCE_SECONDS
 
 TIMEOUT_SECONDS = PATIENCE_SECONDS
@@ -108,7 +108,7 @@ async def test_reads_with_certificates_from_dasks_configuration(scheduler: Sched
 async def test_found_and_attached_with_the_certificates_that_the_jobs_script_names(
     scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
     script = JobScript(
         job_id="7",
         scheduler_addresses=(scheduler.address,),

@@ -16,10 +16,10 @@ import jsonschema
 import psutil
 import pytest
 
-from dasktop.collectors import model
+from dasktop.collectors.model import snapshot as model
 from dasktop.collectors.recording.reader import Recording
-from dasktop.tui import demo
-from dasktop.tui.plain import plain_tree
+from dasktop.tui.cli import demo
+from dasktop.tui.view.plain import plain_tree
 from tests import snapshots
 from tests.dasktop_program import dasktop
 from tests.own_environment import IMPORTS_ONCE
@@ -28,14 +28,14 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
 ONE_JOB = """
-from dasktop.tui import demo_cluster
+from dasktop.tui.cli import demo_cluster
 demo_cluster.JOBS = demo_cluster.RUNNING = 1
 demo_cluster.FAILS = "true"
 demo_cluster.main()
 """
 WITH_ONE_JOB = [
     *(sys.executable, "-c"),
-    f"import sys; from dasktop.tui import cli, demo; demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); cli.main()",
+    f"import sys; from dasktop.tui.cli import main as cli, demo; demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); cli.main()",
     "demo",
 ]
 """The same with one dask-jobqueue job, for tests to which it doesn't matter how many there are."""

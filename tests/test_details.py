@@ -7,16 +7,26 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.lookups import Answer, FreeNode, FreeNodes
-from dasktop.collectors.model import Allocated, ChildProcess, Fate, Finding, Job, Snapshot, Transfers, Used, Worker
+from dasktop.collectors.model.queries import Answer, FreeNode, FreeNodes
+from dasktop.collectors.model.snapshot import (
+    Allocated,
+    ChildProcess,
+    Fate,
+    Finding,
+    Job,
+    Snapshot,
+    Transfers,
+    Used,
+    Worker,
+)
 from dasktop.tui.details.of_job import question_of
-from dasktop.tui.details.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.history import History
-from dasktop.tui.terminal.glyphs import ASCII, UNICODE, Glyphs
-from dasktop.tui.terminal.text_width import width
-from dasktop.tui.tree.rows import Row, visible_rows
+from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.view.history import History
+from dasktop.tui.view.rows import Row, visible_rows
 from tests.screen import HOSTILE
 from tests.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 

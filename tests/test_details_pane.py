@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from textual.geometry import Region
 from textual.widget import Widget
 
-from dasktop.collectors.lookups import Answer, CallStack, FreeNode, FreeNodes
-from dasktop.collectors.model import Finding
-from dasktop.tui.activity import Activity
+from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes
+from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.details.body import DetailsBody, place
 from dasktop.tui.details.pane import DetailsPane
-from dasktop.tui.header.widgets import ColumnHeads, Header
-from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, Header
+from dasktop.tui.widgets.status_line import Activity
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
 

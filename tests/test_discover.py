@@ -14,14 +14,14 @@ from distributed import LocalCluster
 from msgspec.structs import replace
 from psutil import _pslinux
 
-from dasktop.collectors import discover as discovery
-from dasktop.collectors import own_addresses
-from dasktop.collectors.discover import Lead, discover, leads_from_processes, leads_from_scripts
-from dasktop.collectors.errors import NoSchedulerError
-from dasktop.collectors.options import TlsFiles, completed_tls
-from dasktop.collectors.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
-from dasktop.collectors.program import program_words
-from dasktop.collectors.readings import JobScript, QueuedJob
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.model.options import TlsFiles, completed_tls
+from dasktop.collectors.model.readings import JobScript, QueuedJob
+from dasktop.collectors.sources import discover as discovery
+from dasktop.collectors.sources import own_addresses
+from dasktop.collectors.sources.discover import Lead, discover, leads_from_processes, leads_from_scripts
+from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
+from dasktop.collectors.sources.program import program_words
 from tests.waiting import PATIENCE_SECONDS
 
 

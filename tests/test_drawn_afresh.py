@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Input
 
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.tree.table import TreeTable
 from tests.drawn_terminal import draw_afresh, draw_what_is_sent, terminal_of
 from tests.screen import SIZES, Screen, running

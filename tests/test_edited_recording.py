@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Snapshot
-from dasktop.collectors.waste import Tally
-from dasktop.tui.boxes.findings_page import FindingsPage
-from dasktop.tui.header.sparkline import sparkline
-from dasktop.tui.moments import moment
-from dasktop.tui.plain import plain_tree
+from dasktop.collectors.analysis.usage import Tally
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.dialogs.findings_page import FindingsPage
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.sparkline import sparkline
+from dasktop.tui.draw.times import moment
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
-from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.tui.view.plain import plain_tree
 from tests.screen import running
 from tests.snapshots import job, pending, snapshot, task, worker
 

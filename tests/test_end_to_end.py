@@ -16,10 +16,10 @@ import jsonschema
 import psutil
 import pytest
 
-from dasktop.collectors import model
-from dasktop.collectors.options import Options
-from dasktop.collectors.sampler import Sampler
-from dasktop.collectors.slurm.values import step_name
+from dasktop.collectors.model import snapshot as model
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.readings import step_name
+from dasktop.collectors.runtime.sampler import Sampler
 from tests.dasktop_program import PATIENT, Ended, dasktop_that_sees, patient_dasktop
 from tests.notebook import Notebook
 from tests.own_environment import QUIET_DASK, as_users_start_dask

@@ -3,9 +3,9 @@
 import asyncio
 import time
 
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime.poller import Poller
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
 from tests.waiting import PATIENCE_SECONDS

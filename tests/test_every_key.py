@@ -10,22 +10,20 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Input
 
-from dasktop.collectors.feed import Choice
-from dasktop.collectors.logs import follower
-from dasktop.collectors.lookups import Answer, BatchScript, CallStack, JobFiles
-from dasktop.collectors.model import Finding, Snapshot
+from dasktop.collectors.model.feed import Choice
+from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.tui.boxes.anatomy_page import AnatomyPage
-from dasktop.tui.boxes.commands import CommandBox
-from dasktop.tui.boxes.findings_page import FindingsPage
-from dasktop.tui.boxes.help import Help
-from dasktop.tui.boxes.job_script import JobScriptPage
-from dasktop.tui.boxes.picker import Picker
-from dasktop.tui.boxes.question import Question
-from dasktop.tui.boxes.saving_desk import SaveBox
+from dasktop.collectors.sources.logs import follower
 from dasktop.tui.details.body import DetailsBody
-from dasktop.tui.header.widgets import ColumnHeads
-from dasktop.tui.keys.table import KEYS, keys_of
+from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+from dasktop.tui.dialogs.commands import CommandBox
+from dasktop.tui.dialogs.findings_page import FindingsPage
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.picker import Picker
+from dasktop.tui.dialogs.question import Question
+from dasktop.tui.dialogs.saving_desk import SaveBox
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.replay.go_to import GoTo
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
@@ -33,6 +31,8 @@ from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.view.keys import KEYS, keys_of
+from dasktop.tui.widgets.header import ColumnHeads
 from tests import waiting
 from tests.recordings import life
 from tests.screen import Screen, running

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.model import Finding, Severity, from_json
-from dasktop.collectors.options import Options
-from dasktop.tui import headless
-from dasktop.tui.fail_on import FINDINGS, check
-from dasktop.tui.options import Refusal
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Finding, Severity, from_json
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.fail_on import FINDINGS, check
+from dasktop.tui.cli.options import Refusal
 from tests.dask_processes import Scheduler
 from tests.dasktop_program import dasktop
 from tests.snapshots import snapshot

@@ -5,9 +5,9 @@ import re
 import pytest
 from textual.widgets import Input
 
-from dasktop.tui.keys.footer import KeyLine
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
 from tests.screen import Screen, running
 from tests.snapshots import busy_job, everyday, snapshot
 

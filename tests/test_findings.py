@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors import findings
-from dasktop.collectors.findings import History, Rule, Suspicion, find
-from dasktop.collectors.model import Source
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
-from dasktop.collectors.readings import DaskReading, EndedJob, QueuedJob, SlurmReading
-from dasktop.collectors.slurm.collector import SlurmCollector
+from dasktop.collectors.analysis import findings
+from dasktop.collectors.analysis.findings import History, Rule, Suspicion, find
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, SlurmReading
+from dasktop.collectors.model.snapshot import Source
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.findings_watch import after, codes, healthy_job, seen, watch
 from tests.snapshots import SCHEDULER, TAKEN_AT, ended, pending, snapshot, source
 
@@ -144,7 +144,7 @@ def test_times_of_day_are_those_of_their_day():
     waits = pending(expected_start_at=told.astimezone(UTC), submitted_at=now - timedelta(days=1))
     shown = replace(seen([waits]), taken_at=now)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("dasktop.collectors.poller.reconcile", lambda *_, **__: shown)
+        patched.setattr("dasktop.collectors.runtime.poller.reconcile", lambda *_, **__: shown)
         (found,) = (one for one in poller.snapshot().findings if one.code == "job-pending-long")
     assert f"starts about {told:%H:%M}" in found.message
 

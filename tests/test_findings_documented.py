@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from dasktop.collectors.findings import RULES
+from dasktop.collectors.analysis.findings import RULES
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Snapshot
-from dasktop.tui.boxes.findings_page import findings_lines
-from dasktop.tui.boxes.page import Layout, Reading
-from dasktop.tui.header.widgets import FindingsBand, Header
-from dasktop.tui.terminal.glyphs import UNICODE
-from dasktop.tui.terminal.text_width import width
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.dialogs.findings_page import findings_lines
+from dasktop.tui.dialogs.page import Layout, Reading
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.widgets.header import FindingsBand, Header
 from tests.screen import HOSTILE, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pytest
 from distributed import Client
 
-from dasktop.collectors.model import from_json
+from dasktop.collectors.model.snapshot import from_json
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.slurm.last_words import LOST_SCHEDULER
+from dasktop.collectors.sources.slurm.last_words import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
 from tests.dasktop_program import Ended as CommandEnded

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.findings import RULES
-from dasktop.collectors.model import Adaptive, Allocated, Fate, WorkerEvent
+from dasktop.collectors.analysis.findings import RULES
+from dasktop.collectors.model.snapshot import Adaptive, Allocated, Fate, WorkerEvent
 from tests.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
 from tests.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, worker
 

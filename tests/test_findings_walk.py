@@ -1,7 +1,7 @@
 """``n`` and ``N`` on the screen: from row to row that findings are about, and a word where there is none."""
 
-from dasktop.collectors.model import Finding
-from dasktop.tui.activity import Activity
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.widgets.status_line import Activity
 from tests.screen import Screen, running
 from tests.snapshots import busy_job, snapshot
 

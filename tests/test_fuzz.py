@@ -17,37 +17,37 @@ import pytest
 from hypothesis import settings
 from msgspec.structs import replace
 
-from dasktop.collectors.anatomy.parts import anatomy_of
-from dasktop.collectors.dask.address import Address
-from dasktop.collectors.dask.call_stack import read_call_stack
-from dasktop.collectors.dask.comm import ProtocolError, decode
-from dasktop.collectors.dask.identity import read_identity
-from dasktop.collectors.dask.introductions import Introductions
-from dasktop.collectors.dask.plain import mapping
-from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.dask.scheduler_reading import SchedulerReading
-from dasktop.collectors.dask.scheduler_reading import decode as decode_reading
-from dasktop.collectors.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
-from dasktop.collectors.dask.threads import ThreadMeter
-from dasktop.collectors.dask.worker_events import WorkerEvents
-from dasktop.collectors.errors import NoSchedulerError, RecordingError, SourceError
-from dasktop.collectors.logs.lines import Block
-from dasktop.collectors.model import Finding
-from dasktop.collectors.readings import DaskReading, EndedJob, SlurmReading, WorkerReading
-from dasktop.collectors.reconcile import reconcile
+from dasktop.collectors.analysis.anatomy.parts import anatomy_of
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.model.errors import NoSchedulerError, RecordingError, SourceError
+from dasktop.collectors.model.readings import DaskReading, EndedJob, SlurmReading, WorkerReading
+from dasktop.collectors.model.snapshot import Finding
 from dasktop.collectors.recording.lines import Lines
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.scaling import past_actions
-from dasktop.collectors.slurm import accounting, queue
-from dasktop.collectors.slurm.last_words import last_words
-from dasktop.collectors.slurm.nodelist import expand
-from dasktop.collectors.slurm.output_files import parse_output_files, parse_work_dir
-from dasktop.collectors.slurm.reasons import reason_of
-from dasktop.collectors.slurm.script_workers import JobFacts
-from dasktop.collectors.slurm.scripts import is_of_each_job, needs_shown_job, parse_script, parse_shown_job
-from dasktop.collectors.slurm.states import explain
-from dasktop.collectors.slurm.steps import parse_steps
-from dasktop.collectors.text import clean_lines
+from dasktop.collectors.sources.address import Address
+from dasktop.collectors.sources.dask.call_stack import read_call_stack
+from dasktop.collectors.sources.dask.comm import ProtocolError, decode
+from dasktop.collectors.sources.dask.identity import read_identity
+from dasktop.collectors.sources.dask.introductions import Introductions
+from dasktop.collectors.sources.dask.plain import mapping
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
+from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
+from dasktop.collectors.sources.dask.threads import ThreadMeter
+from dasktop.collectors.sources.dask.worker_events import WorkerEvents
+from dasktop.collectors.sources.logs.lines import Block
+from dasktop.collectors.sources.slurm import accounting, queue
+from dasktop.collectors.sources.slurm.last_words import last_words
+from dasktop.collectors.sources.slurm.nodelist import expand
+from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
+from dasktop.collectors.sources.slurm.reasons import reason_of
+from dasktop.collectors.sources.slurm.script_workers import JobFacts
+from dasktop.collectors.sources.slurm.scripts import is_of_each_job, needs_shown_job, parse_script, parse_shown_job
+from dasktop.collectors.sources.slurm.steps import parse_steps
+from dasktop.collectors.text.clean import clean_lines
 from dasktop.tui.config import file as config_file
 from dasktop.tui.config.document import document
 from tests import snapshots

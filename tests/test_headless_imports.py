@@ -6,13 +6,13 @@ import sys
 import pytest
 from distributed import LocalCluster
 
-from dasktop.collectors.model import to_json
+from dasktop.collectors.model.snapshot import to_json
 from tests.snapshots import everyday
 from tests.waiting import PATIENCE_SECONDS
 
 RUN = """
 import sys
-from dasktop.tui.cli import command
+from dasktop.tui.cli.main import command
 try:
     command.main(sys.argv[1:], prog_name="dasktop")
 except SystemExit as end:
@@ -60,7 +60,8 @@ def test_a_report_on_a_recording_imports_no_dask(tmp_path):
 def test_the_screen_starts_without_distributed():
     """It is imported by the sampler, off the screen's thread, when SLURM has been asked already."""
     program = (
-        "import sys, dasktop.tui.run, dasktop.tui.app; print('distributed' in sys.modules, 'textual' in sys.modules)"
+        "import sys, dasktop.tui.cli.screen, dasktop.tui.app; "
+        "print('distributed' in sys.modules, 'textual' in sys.modules)"
     )
     result = subprocess.run(
         [sys.executable, "-c", program],

@@ -3,22 +3,22 @@
 import pytest
 from textual.widgets import Input, Static
 
-from dasktop.collectors.feed import Choice
-from dasktop.collectors.lookups import Answer, BatchScript, JobFiles, OutputFiles
-from dasktop.tui.boxes.anatomy_page import AnatomyPage
-from dasktop.tui.boxes.box import Box
-from dasktop.tui.boxes.findings_page import FindingsPage
-from dasktop.tui.boxes.help import MARKS, Help
-from dasktop.tui.boxes.job_script import JobScriptPage
-from dasktop.tui.boxes.picker import Picker
-from dasktop.tui.boxes.question import Question
-from dasktop.tui.boxes.saving_desk import SaveBox
-from dasktop.tui.keys.footer import KeyLine
+from dasktop.collectors.model.feed import Choice
+from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles
+from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.findings_page import FindingsPage
+from dasktop.tui.dialogs.help import MARKS, Help
+from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.picker import Picker
+from dasktop.tui.dialogs.question import Question
+from dasktop.tui.dialogs.saving_desk import SaveBox
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
 from dasktop.tui.scaling.plan_box import PlanBox
-from dasktop.tui.terminal.text_width import width
 from dasktop.tui.tree.column_box import ColumnBox
+from dasktop.tui.widgets.footer import KeyLine
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import everyday
 from tests.test_switching_screen import BOTH

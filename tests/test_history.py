@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Snapshot
-from dasktop.tui import history
-from dasktop.tui.header.sparkline import sparkline
-from dasktop.tui.history import CLUSTER, POINTS, SECONDS_PER_POINT, History, Past
-from dasktop.tui.terminal.glyphs import ASCII, UNICODE
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.draw.glyphs import ASCII, UNICODE
+from dasktop.tui.draw.sparkline import sparkline
+from dasktop.tui.view import history
+from dasktop.tui.view.history import CLUSTER, POINTS, SECONDS_PER_POINT, History, Past
 from tests.snapshots import GIB, TAKEN_AT, job, snapshot, source, task, thread, worker
 
 WORKER = ("worker", "tcp://10.1.0.7/a")

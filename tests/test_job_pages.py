@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Input
 
-from dasktop.collectors.lookups import Answer, BatchScript
-from dasktop.collectors.model import Allocated
-from dasktop.tui.boxes.anatomy_page import AnatomyPage
-from dasktop.tui.boxes.job_script import JobScriptPage
-from dasktop.tui.boxes.page import Reading
+from dasktop.collectors.model.queries import Answer, BatchScript
+from dasktop.collectors.model.snapshot import Allocated
+from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.page import Reading
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, cluster, job, pending, snapshot, task, worker
 

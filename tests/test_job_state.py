@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors import job_state
-from dasktop.collectors.job_state import read_state
+from dasktop.collectors.model import job_states as job_state
+from dasktop.collectors.model.job_states import read_state
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.jobs import array_task_of, number_of_jobs
+from dasktop.collectors.model.jobs import array_task_of, number_of_jobs
 from tests.snapshots import pending
 
 

@@ -5,21 +5,10 @@ from itertools import chain, combinations
 
 import pytest
 
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.help_rows import HelpRow
-from dasktop.tui.keys.names import shown
-from dasktop.tui.keys.table import (
-    ANYWHERE,
-    KEYS,
-    LIVE_ONLY,
-    MOVES,
-    REPLAY,
-    SCREEN,
-    TOGETHER,
-    TREE,
-    keys_of,
-    keys_words,
-)
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpRow
+from dasktop.tui.view.key_names import shown
+from dasktop.tui.view.keys import ANYWHERE, KEYS, LIVE_ONLY, MOVES, REPLAY, SCREEN, TOGETHER, TREE, keys_of, keys_words
 
 HELP_CELLS = 60
 """As many as there are for words in the help's box."""

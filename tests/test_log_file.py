@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dasktop.collectors.logs import log_file
-from dasktop.collectors.logs.lines import MAX_LINE_BYTES, Block, shown
-from dasktop.collectors.logs.log_file import LogFile, UnreadableError
-from dasktop.collectors.logs.model import Search
-from dasktop.collectors.logs.search import _needle, search
-from dasktop.collectors.patterns import compiled
+from dasktop.collectors.model.logs import Search
+from dasktop.collectors.sources.logs import log_file
+from dasktop.collectors.sources.logs.lines import MAX_LINE_BYTES, Block, shown
+from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
+from dasktop.collectors.sources.logs.search import _needle, search
+from dasktop.collectors.text.patterns import compiled
 
 KIB = 1024
 GIB = 1024**3

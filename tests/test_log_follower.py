@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from dasktop.collectors.logs import follower
-from dasktop.collectors.logs.follower import PAGE_BYTES, PAGE_LINES, LogFollower
-from dasktop.collectors.logs.log_file import LogFile
-from dasktop.collectors.logs.model import LogPart, Page, Search, Searched, Tail
+from dasktop.collectors.model.logs import LogPart, Page, Search, Searched, Tail
+from dasktop.collectors.sources.logs import follower
+from dasktop.collectors.sources.logs.follower import PAGE_BYTES, PAGE_LINES, LogFollower
+from dasktop.collectors.sources.logs.log_file import LogFile
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from dasktop.collectors.logs import follower
-from dasktop.collectors.logs.follower import LogFollower
-from dasktop.collectors.logs.model import LogWish
-from dasktop.collectors.lookups import Answer, JobFiles, OutputFiles, Question
-from dasktop.collectors.model import Fate
+from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.queries import Answer, JobFiles, OutputFiles, Question
+from dasktop.collectors.model.snapshot import Fate
+from dasktop.collectors.sources.logs import follower
+from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.logs.title import LogTitle

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.logs.lines import Block
-from dasktop.collectors.logs.model import LogLine, LogPart
+from dasktop.collectors.model.logs import LogLine, LogPart
+from dasktop.collectors.sources.logs.lines import Block
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs import window as log_window
 from dasktop.tui.logs.rows import LogRows, Place
 from dasktop.tui.logs.window import LogWindow, last_fault
-from dasktop.tui.terminal.text_width import width
 
 HEAD = "Traceback (most recent call last):"
 CONTENT = b"".join(b"line %d\n" % number for number in range(50))

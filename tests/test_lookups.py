@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors import looking_up
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.looking_up import AT_ONCE, LookUpDesk
-from dasktop.collectors.lookups import Answer, BatchScript, CallStack, JobFiles, OutputFiles
-from dasktop.collectors.slurm.job_lookups import read_batch_script, read_output_files
-from dasktop.collectors.slurm.output_files import parse_output_files
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles, OutputFiles
+from dasktop.collectors.runtime import queries as looking_up
+from dasktop.collectors.runtime.queries import AT_ONCE, LookUpDesk
+from dasktop.collectors.sources.slurm.job_lookups import read_batch_script, read_output_files
+from dasktop.collectors.sources.slurm.output_files import parse_output_files
 from tests.fake_commands import Commands, complains
 from tests.virtual_time import run_in_virtual_time
 

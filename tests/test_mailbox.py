@@ -2,9 +2,9 @@
 
 from textual.message import Message
 
-from dasktop.collectors.feed import Switched
-from dasktop.collectors.recording.position import ReplayPosition
-from dasktop.tui.messages import Mailbox, PositionArrived, SnapshotArrived, SwitchArrived
+from dasktop.collectors.model.feed import Switched
+from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.tui.widgets.messages import Mailbox, PositionArrived, SnapshotArrived, SwitchArrived
 from tests.snapshots import TAKEN_AT, job, snapshot
 
 

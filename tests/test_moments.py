@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dasktop.tui.moments import ago, moment, span, zone
+from dasktop.tui.draw.times import ago, moment, span, zone
 from tests.snapshots import TAKEN_AT
 
 

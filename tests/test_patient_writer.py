@@ -57,7 +57,7 @@ import os, sys, threading
 from pathlib import Path
 from dasktop.collectors.recording.recorded_feed import RecordedFeed
 from dasktop.collectors.recording.recorder import Recorder
-from dasktop.tui import run
+from dasktop.tui.cli import screen as run
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.config import Config
 from dasktop.tui.terminal import patient_writer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.patterns import FREE_SECONDS, TEXT_SECONDS, Pattern, compiled, remark
+from dasktop.collectors.text.patterns import FREE_SECONDS, TEXT_SECONDS, Pattern, compiled, remark
 
 LONG = "the worker on node twelve of the cluster has not been heard of since noon"
 
@@ -60,7 +60,7 @@ def test_none_is_waited_for(typed):
 
 
 def test_one_that_takes_too_long_is_text(monkeypatch):
-    monkeypatch.setattr("dasktop.collectors.patterns.TEXT_SECONDS", TEXT_SECONDS / 1000)
+    monkeypatch.setattr("dasktop.collectors.text.patterns.TEXT_SECONDS", TEXT_SECONDS / 1000)
     typed = "(a?){40}a{40}b"
     assert compiled(typed).search("a" * 39 + f"b and {typed}")
     assert "as text" in remark(typed)
@@ -70,7 +70,7 @@ def test_one_that_takes_too_long_is_text(monkeypatch):
 
 def test_one_that_takes_long_on_every_text_is_text(monkeypatch):
     now = iter(range(1000))
-    monkeypatch.setattr("dasktop.collectors.patterns.thread_time", lambda: next(now) * FREE_SECONDS / 10)
+    monkeypatch.setattr("dasktop.collectors.text.patterns.thread_time", lambda: next(now) * FREE_SECONDS / 10)
     pattern = Pattern("w.rker")
     texts = 0
     while not pattern.has_given_up:

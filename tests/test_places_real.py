@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from dasktop.collectors.findings import Thresholds
-from dasktop.collectors.jobs import seats
-from dasktop.collectors.model import Snapshot, Worker
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
+from dasktop.collectors.analysis.findings import Thresholds
+from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.runtime.poller import Poller
 from tests.dask_processes import PATIENCE_SECONDS, Scheduler
 from tests.slurm.commands import SlurmCommands
 

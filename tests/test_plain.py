@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from dasktop.collectors.model import Finding
-from dasktop.tui.header.summary import Pasts, summary_lines
-from dasktop.tui.plain import plain_tree
-from dasktop.tui.terminal.glyphs import UNICODE
-from dasktop.tui.terminal.text_width import cut, cut_left, cut_middle, fit, settle, width
-from dasktop.tui.tree.cells import cells
-from dasktop.tui.tree.columns import fit_layout, heads, line
-from dasktop.tui.tree.rows import visible_rows
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import cut, cut_left, cut_middle, fit, settle, width
+from dasktop.tui.view.cells import cells
+from dasktop.tui.view.layout import fit_layout, heads, line
+from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.summary import Pasts, summary_lines
 from tests.snapshots import (
     NO_CLUSTER,
     TAKEN_AT,

@@ -3,11 +3,12 @@
 import json
 from threading import Event
 
-from dasktop.collectors import event_loop, poller
-from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
-from dasktop.collectors.readings import JobScript
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.readings import JobScript
+from dasktop.collectors.runtime import poller
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.system import event_loop
 
 
 def test_one_that_hangs_holds_up_no_other_and_is_read_when_it_answers(tmp_path, monkeypatch):

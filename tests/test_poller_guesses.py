@@ -2,8 +2,8 @@
 
 import pytest
 
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import Poller
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.poller import Poller
 from tests.test_reconcile import batch, dask, job_of, running, worker
 from tests.test_slurm_collector import FakeSlurm
 

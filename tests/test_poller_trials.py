@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from dasktop.collectors.options import Options
-from dasktop.collectors.poller import MOST_SCRIPTS_TRIED, Poller
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.poller import MOST_SCRIPTS_TRIED, Poller
 from tests.test_reconcile import dask
 from tests.test_slurm_collector import FakeSlurm
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.tui.cli import command as command_line
-from dasktop.tui.options import Refusal
+from dasktop.tui.cli.main import command as command_line
+from dasktop.tui.cli.options import Refusal
 from tests.snapshots import job, snapshot
 from tests.test_nobody_reads import PROGRAM
 from tests.waiting import PATIENCE_SECONDS
@@ -70,7 +70,7 @@ def test_json_is_utf_8_whatever_the_locale_says(recorded):
 
 def test_a_snapshot_is_printed_so_too(recorded):
     program = (
-        "from dasktop.collectors.recording.reader import Recording; from dasktop.tui.headless import print_one\n"
+        "from dasktop.collectors.recording.reader import Recording; from dasktop.tui.cli.snapshot import print_one\n"
         f"opened = Recording({str(recorded)!r}); [*opened.scan()]; print_one(opened.snapshot(0), as_text=False)"
     )
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -117,7 +117,7 @@ def test_the_program_ends_in_order_with_closed_streams(redirection):
 def test_what_is_opened_next_takes_no_closed_stream_s_place():
     script = """
 import os
-from dasktop.tui.streams import open_closed_streams
+from dasktop.tui.cli.streams import open_closed_streams
 open_closed_streams()
 os._exit(0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1)
 """

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.folders import make_private
 from dasktop.collectors.recording.file import RecordingFile
-from dasktop.collectors.saving import Saved, Saver
+from dasktop.collectors.runtime.saving import Saved, Saver
 from dasktop.collectors.scaling.action_log import ActionLog, path
+from dasktop.collectors.system.folders import make_private
+from dasktop.tui.cli.report import _write_page
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import SETTINGS
-from dasktop.tui.report.command import _write_page
 from tests.test_sampler import PLAN
 
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors import model
-from dasktop.collectors.readings import (
+from dasktop.collectors.analysis.reconcile import NO_CLUSTER, reconcile
+from dasktop.collectors.model import snapshot as model
+from dasktop.collectors.model.readings import (
     DaskReading,
     EndedJob,
     EndedLately,
@@ -21,7 +22,6 @@ from dasktop.collectors.readings import (
     Step,
     WorkerReading,
 )
-from dasktop.collectors.reconcile import NO_CLUSTER, reconcile
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ADDRESS = "tcp://10.1.2.3:8786"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.model import from_json
+from dasktop.collectors.model.snapshot import from_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from tests.contract.reading import until

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.jobs import seats
-from dasktop.collectors.model import Finding, Job, Snapshot, Worker, from_json, to_json
+from dasktop.collectors.analysis.usage import FIELDS
+from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
 from dasktop.collectors.recording.column import change, changed
 from dasktop.collectors.recording.difference import Base
 from dasktop.collectors.recording.records import Whole
-from dasktop.collectors.waste import FIELDS
 from tests.recordings import life
 from tests.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
 

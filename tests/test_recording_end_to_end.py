@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Snapshot, from_json
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
 from tests.dasktop_program import PATIENT, dasktop
 from tests.notebook import Notebook

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.errors import RecordingError
-from dasktop.collectors.model import Snapshot, to_json
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.recording import lines as recording_lines
 from dasktop.collectors.recording import recorder as recorder_module
 from dasktop.collectors.recording.allowance import Allowance

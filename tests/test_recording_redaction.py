@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Finding, Snapshot, to_json
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Finding, Snapshot, to_json
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.redaction import Redactor
+from dasktop.tui.cli.recording import replay
 from dasktop.tui.config.config import config_from
-from dasktop.tui.recording import replay
 from tests.recordings import life
 from tests.snapshots import NO_CLUSTER, busy_job, cluster, ended, everyday, job, snapshot, source, task, thread, worker
 

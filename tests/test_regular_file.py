@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.dask.address import parse_address
-from dasktop.collectors.dask.connection import tls_context
-from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.errors import NoSchedulerError, RecordingError
-from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
+from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.regular_file import open_regular
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask.connection import tls_context
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.system.regular_file import open_regular
 from dasktop.tui.config import file
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import THEME

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Adaptive, Fate
-from dasktop.collectors.readings import DaskReading, EndedJob, QueuedJob, Released, SlurmReading
-from dasktop.collectors.reconcile import reconcile
+from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, Released, SlurmReading
+from dasktop.collectors.model.snapshot import Adaptive, Fate
 from dasktop.collectors.scaling.letting_go import let_go
 from tests.snapshots import cluster
 

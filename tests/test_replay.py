@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.feed import PAST_SECONDS, Earlier, Event, Failure, Switched
-from dasktop.collectors.logs.model import LogPart, Tail
-from dasktop.collectors.lookups import Answer, BatchScript
-from dasktop.collectors.model import Snapshot, to_json
+from dasktop.collectors.model.feed import PAST_SECONDS, Earlier, Event, Failure, Switched
+from dasktop.collectors.model.logs import LogPart, Tail
+from dasktop.collectors.model.queries import Answer, BatchScript
+from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.recording import replay
-from dasktop.collectors.recording.position import ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import MOST_EARLIER, SPEEDS, ReplayFeed
-from dasktop.tui.history import CLUSTER, POINTS, History
+from dasktop.tui.view.history import CLUSTER, POINTS, History
 from tests.fake_commands import Clock
 from tests.recordings import life
 from tests.snapshots import TAKEN_AT

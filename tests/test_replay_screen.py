@@ -9,20 +9,20 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from dasktop.collectors.recording.position import Mark, ReplayPosition
+from dasktop.collectors.model.replay import Mark, ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import ReplayFeed
-from dasktop.tui.activity import Activity
-from dasktop.tui.boxes.help import Help
-from dasktop.tui.header.widgets import Header
-from dasktop.tui.history import POINTS
-from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.replay.app import ReplayApp
 from dasktop.tui.replay.go_to import GoTo, moment_from
 from dasktop.tui.replay.time_line import TimeLine, line_bounds, time_line
-from dasktop.tui.terminal.text_width import width
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.view.history import POINTS
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import Header
+from dasktop.tui.widgets.status_line import Activity
 from tests import waiting
 from tests.recordings import life
 from tests.scenes import known_points

@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from dasktop.collectors.model import to_json
+from dasktop.collectors.analysis.usage import Tally, report_json, report_schema
+from dasktop.collectors.model.snapshot import to_json
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.collectors.waste import Tally, report_json, report_schema
-from dasktop.tui.cli import command
+from dasktop.tui.cli.main import command
 from tests.dask_processes import Scheduler, Workers
 from tests.dasktop_program import dasktop, dasktop_program, one_line
 from tests.snapshots import GIB
@@ -90,7 +90,7 @@ def test_what_snapshot_watch_printed_is_a_recording_too(tmp_path):
 
 
 def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.report.command.MOST_READ", 61)
+    monkeypatch.setattr("dasktop.tui.cli.report.MOST_READ", 61)
     whole, some = (
         json.loads(dasktop("report", str(plain), "--json").stdout),
         json.loads(report(str(plain), "--json").stdout),
@@ -103,7 +103,7 @@ def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
 
 
 def test_a_peak_of_memory_counts_also_in_a_snapshot_that_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.report.command.MOST_READ", 61)
+    monkeypatch.setattr("dasktop.tui.cli.report.MOST_READ", 61)
     short = Life(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
     path = tmp_path / "run"
     write_all(str(path), watch([short], 1800, every=10.0), redact=False)

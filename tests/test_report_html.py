@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.text import clean
-from dasktop.collectors.waste import Report, Tally
+from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
 from dasktop.tui.report.axis import TimeAxis, ValueAxis
 from dasktop.tui.report.html import html_report

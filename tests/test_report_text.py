@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated
-from dasktop.collectors.waste import Report, Tally
+from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.model.snapshot import Allocated
+from dasktop.tui.draw.text_width import width
 from dasktop.tui.report.text import WIDTH, plain_report
-from dasktop.tui.terminal.text_width import width
 from tests.snapshots import GIB
 from tests.waste_story import Life, look, watch
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated, Finding, Job, Snapshot, Used
-from dasktop.tui import figures
-from dasktop.tui.header.bars import bar
-from dasktop.tui.terminal.glyphs import ASCII, UNICODE
-from dasktop.tui.tree.cells import Cells, cells
-from dasktop.tui.tree.folds import Folds
-from dasktop.tui.tree.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.collectors.model.snapshot import Allocated, Finding, Job, Snapshot, Used
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.glyphs import ASCII, UNICODE
+from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.folds import Folds
+from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from tests.snapshots import (
     GIB,
     NO_CLUSTER,
@@ -574,7 +574,7 @@ class TestBars:
 def test_headless() -> None:
     """Rows and plain text are for pipes too: no part of a screen may come with them."""
     code = (
-        "import sys, dasktop.tui.plain, dasktop.tui.tree.rows;"
+        "import sys, dasktop.tui.view.plain, dasktop.tui.view.rows;"
         "print([name for name in sys.modules if name.split('.')[0] in ('textual', 'rich')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)

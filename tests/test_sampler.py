@@ -8,22 +8,22 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors import sampler as sampler_module
-from dasktop.collectors.errors import NoSchedulerError, SilentSchedulerError, SourceError
-from dasktop.collectors.event_loop import DaemonExecutor
-from dasktop.collectors.feed import Candidate, Choice, Failure, Interval, Switched
-from dasktop.collectors.logs.log_file import LogFile
-from dasktop.collectors.logs.model import LogPart, Tail
-from dasktop.collectors.lookups import Answer, JobFiles
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.options import Options
-from dasktop.collectors.reconcile import reconcile
-from dasktop.collectors.sampler import Rhythm, Sampler
-from dasktop.collectors.scaling import carry_out as carry_out_module
-from dasktop.collectors.scaling.model import Outcome, Progress, ScalePlan
+from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerError, SourceError
+from dasktop.collectors.model.feed import Candidate, Choice, Failure, Interval, Switched
+from dasktop.collectors.model.logs import LogPart, Tail
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
+from dasktop.collectors.model.queries import Answer, JobFiles
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime import execute as carry_out_module
+from dasktop.collectors.runtime import sampler as sampler_module
+from dasktop.collectors.runtime.sampler import Rhythm, Sampler
 from dasktop.collectors.scaling.sizes import NOTHING
 from dasktop.collectors.scaling.words import interrupted_words
-from dasktop.collectors.sources import SourceLog
+from dasktop.collectors.sources.health import SourceLog
+from dasktop.collectors.sources.logs.log_file import LogFile
+from dasktop.collectors.system.event_loop import DaemonExecutor
 from tests.virtual_time import run_in_virtual_time
 from tests.waiting import PATIENCE_SECONDS, wait_until
 

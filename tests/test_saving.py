@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors import saving
-from dasktop.collectors.model import from_json, to_json
-from dasktop.collectors.saving import Saved, Saver
-from dasktop.tui.activity import Activity
-from dasktop.tui.boxes.saving_desk import SaveBox
+from dasktop.collectors.model.snapshot import from_json, to_json
+from dasktop.collectors.runtime import saving
+from dasktop.collectors.runtime.saving import Saved, Saver
+from dasktop.tui.dialogs.saving_desk import SaveBox
+from dasktop.tui.widgets.status_line import Activity
 from tests import waiting
 from tests.screen import Screen, running
 from tests.snapshots import everyday, job, snapshot

@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from dasktop.tui import scale
+from dasktop.tui.cli import scale
 
 
 def test_what_was_typed_before_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

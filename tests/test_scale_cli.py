@@ -9,7 +9,8 @@ import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from dasktop.collectors.recording.reader import Recording
-from dasktop.tui import headless, options
+from dasktop.tui.cli import options
+from dasktop.tui.cli import snapshot as headless
 from tests.dask_processes import Scheduler
 from tests.dasktop_program import Ended, dasktop
 from tests.notebook import CellError, Notebook

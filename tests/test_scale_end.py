@@ -7,11 +7,12 @@ import signal
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.options import Options
-from dasktop.collectors.scaling import carry_out as carry_out_module
-from dasktop.collectors.scaling.model import Jobs, Outcome, Progress
-from dasktop.tui import headless, scale
-from dasktop.tui.options import Refusal
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.plan import Jobs, Outcome, Progress
+from dasktop.collectors.runtime import execute as carry_out_module
+from dasktop.tui.cli import scale
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.options import Refusal
 from tests.test_sampler import PLAN
 
 DONE = Outcome(done=True, message="gave back job 7", released=("7",))

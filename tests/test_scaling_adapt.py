@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from dasktop.collectors.model import Adaptive
-from dasktop.collectors.scaling.model import Adapt
+from dasktop.collectors.model.plan import Adapt
+from dasktop.collectors.model.snapshot import Adaptive
 from tests.contract.embedded import EmbeddedCommands
 from tests.notebook import Notebook
 from tests.own_environment import IMPORTS_ONCE

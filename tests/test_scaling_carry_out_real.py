@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.scaling.carry_out import carry_out
-from dasktop.collectors.scaling.model import Jobs, Release
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.plan import Jobs, Release
+from dasktop.collectors.runtime.execute import carry_out
 from dasktop.collectors.scaling.plan import plan
 from tests.carrying_out import *  # noqa: F403
 from tests.dask_processes import Scheduler

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from dasktop.collectors.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.scaling.carry_out import carry_out
-from dasktop.collectors.scaling.model import Jobs, Outcome, Progress, Release, ScalePlan
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.plan import Jobs, Outcome, Progress, Release, ScalePlan
+from dasktop.collectors.runtime.execute import carry_out
 from dasktop.collectors.scaling.plan import plan
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from tests.dask_processes import Scheduler, is_whole
 from tests.scaling_clusters import BOTH, Plain, embedded_only, slurm_of
 from tests.slurm.commands import SlurmCommands

@@ -7,10 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, workers_of
-from dasktop.collectors.model import Adaptive, Allocated, Job, Snapshot
-from dasktop.collectors.scaling.model import (
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.model.plan import (
     Adapt,
     Change,
     Cores,
@@ -23,6 +22,7 @@ from dasktop.collectors.scaling.model import (
     Size,
     Target,
 )
+from dasktop.collectors.model.snapshot import Adaptive, Allocated, Job, Snapshot
 from dasktop.collectors.scaling.plan import plan
 from dasktop.collectors.scaling.words import job_lines
 from tests.snapshots import GIB, cluster, ended, everyday, job, pending, snapshot, source, task, worker

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from distributed import Client, Event, LocalCluster, Status, secede, wait
 
-from dasktop.collectors.errors import SourceError
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.plan import Progress
 from dasktop.collectors.scaling.hold import RefusedError
-from dasktop.collectors.scaling.model import Progress
 from dasktop.collectors.scaling.shipped_results import alone
 from dasktop.collectors.scaling.shipped_scaling import Desk
 from tests import snapshots

@@ -8,19 +8,19 @@ from msgspec.structs import replace
 from textual.geometry import Region
 from textual.widgets import Input
 
-from dasktop.collectors.feed import Notice
-from dasktop.collectors.findings import find
-from dasktop.collectors.model import Adaptive, Finding, Job, Snapshot, Worker
-from dasktop.collectors.scaling.model import Outcome, Progress
-from dasktop.tui.activity import Activity
-from dasktop.tui.boxes.help import Help
-from dasktop.tui.boxes.question import Question
-from dasktop.tui.header.widgets import FindingsBand
-from dasktop.tui.keys.footer import KeyLine
+from dasktop.collectors.analysis.findings import find
+from dasktop.collectors.model.feed import Notice
+from dasktop.collectors.model.plan import Outcome, Progress
+from dasktop.collectors.model.snapshot import Adaptive, Finding, Job, Snapshot, Worker
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.question import Question
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.terminal.display_sync import Seen
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import FindingsBand
+from dasktop.tui.widgets.status_line import Activity
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, busy_job, cluster, ended, job, pending, snapshot, source, task, worker
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.model import Adaptive
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.snapshot import Adaptive
 from dasktop.collectors.scaling.targets import bounds_from, count_from, memory_from
 
 

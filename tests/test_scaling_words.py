@@ -3,9 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Adaptive
-from dasktop.collectors.scaling.model import Lost, ScalePlan, Size, Victim
-from dasktop.collectors.scaling.words import bounds_words, counted, interrupted_words, listed, memory_words, plan_lines
+from dasktop.collectors.model.plan import Lost, ScalePlan, Size, Victim
+from dasktop.collectors.model.snapshot import Adaptive
+from dasktop.collectors.scaling.words import bounds_words, interrupted_words, plan_lines
+from dasktop.collectors.text.format import counted, listed, memory_words
 
 GIB = 1024**3
 

@@ -11,15 +11,15 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from dasktop.collectors.feed import Candidate, Choice, Failure
-from dasktop.collectors.model import Snapshot
-from dasktop.tui.activity import Activity
+from dasktop.collectors.model.feed import Candidate, Choice, Failure
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp, SnapshotArrived
-from dasktop.tui.boxes.help import Help
-from dasktop.tui.boxes.picker import Candidates, Picker
-from dasktop.tui.header.widgets import ColumnHeads, Header
-from dasktop.tui.keys.footer import KeyLine
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.picker import Candidates, Picker
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, Header
+from dasktop.tui.widgets.status_line import Activity
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import (
     NO_CLUSTER,

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 from rich.cells import cell_len
 
+from dasktop.tui.draw.text_width import settle
 from dasktop.tui.terminal.sent_screen import SentScreen
-from dasktop.tui.terminal.text_width import settle
 from tests.screen import HOSTILE
 from tests.terminal import Terminal
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.readings import EndedJob, QueuedJob
-from dasktop.collectors.slurm import accounting
-from dasktop.collectors.slurm.states import explain
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import EndedJob, QueuedJob
+from dasktop.collectors.sources.slurm import accounting
 
 FIXTURES = Path(__file__).parent / "fixtures" / "slurm"
 SEPARATOR = "\x1f0badcafe\x1f"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from dasktop.collectors.model.plan import Victim
 from dasktop.collectors.scaling.hold import RefusedError
-from dasktop.collectors.scaling.model import Victim
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
 from tests import snapshots

@@ -6,9 +6,9 @@ import getpass
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.errors import SourceError, SourceOffError
-from dasktop.collectors.slurm.collector import SlurmCollector
-from dasktop.collectors.slurm.states import explain
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.fake_programs import CAT, SED, FakePrograms
 from tests.waiting import until
 

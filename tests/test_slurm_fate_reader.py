@@ -2,10 +2,16 @@
 
 import pytest
 
-from dasktop.collectors.errors import SourceError, SourceOffError
-from dasktop.collectors.slurm.fate_reader import ATTEMPTS, LAST_RUN_ATTEMPTS, SHOWN_A_ROUND, SHOWN_AT_ONCE, FateReader
-from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause
-from dasktop.collectors.slurm.states import explain
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.sources.slurm.fate_reader import (
+    ATTEMPTS,
+    LAST_RUN_ATTEMPTS,
+    SHOWN_A_ROUND,
+    SHOWN_AT_ONCE,
+    FateReader,
+)
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause
 from tests.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.lookups import FreeNode
-from dasktop.collectors.slurm.free_nodes import free_nodes_command, parse_free_nodes, read_free_nodes
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import FreeNode
+from dasktop.collectors.sources.slurm.free_nodes import free_nodes_command, parse_free_nodes, read_free_nodes
 from tests.fake_commands import MIB, Commands, complains
 
 WIDTHS = (80, 20, 40, 20, 20, 200)

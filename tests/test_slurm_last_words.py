@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.readings import EndedJob, QueuedJob
-from dasktop.collectors.slurm import last_words_reader
-from dasktop.collectors.slurm.last_words import GAVE_UP, LONGEST_CAUSE, LOST_SCHEDULER, LastWords, last_words
-from dasktop.collectors.slurm.last_words_reader import JOBS_A_ROUND, LastWordsReader, read_tail
-from dasktop.collectors.slurm.output_files_reader import OutputFilesReader
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.readings import EndedJob, LastWords, QueuedJob
+from dasktop.collectors.sources.slurm import last_words_reader
+from dasktop.collectors.sources.slurm.last_words import GAVE_UP, LONGEST_CAUSE, LOST_SCHEDULER, last_words
+from dasktop.collectors.sources.slurm.last_words_reader import JOBS_A_ROUND, LastWordsReader, read_tail
+from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
 from tests.fake_commands import Commands, complains
 
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.slurm import nodelist
-from dasktop.collectors.slurm.nodelist import MAX_CHARACTERS, MAX_NODES, expand
+from dasktop.collectors.sources.slurm import nodelist
+from dasktop.collectors.sources.slurm.nodelist import MAX_CHARACTERS, MAX_NODES, expand
 
 # What ``scontrol show hostnames`` of 22.05 makes of them.
 AS_SLURM = {

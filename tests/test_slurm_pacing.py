@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause, batches, pause_seconds
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause, batches, pause_seconds
 from tests.fake_commands import INTERVAL, Clock
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.slurm import queue
-from dasktop.collectors.slurm.values import Resources
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.sources.slurm import queue
+from dasktop.collectors.sources.slurm.values import Resources
 
 FIXTURES = Path(__file__).parent / "fixtures" / "slurm"
 MARK = "\x1e0badcafe"

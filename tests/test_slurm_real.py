@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from dasktop.collectors.dask.places import place_from
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.readings import QueuedJob, SlurmReading
-from dasktop.collectors.slurm.collector import SlurmCollector
-from dasktop.collectors.slurm.last_words import GAVE_UP
-from dasktop.collectors.slurm.states import explain
-from dasktop.collectors.user import own_name
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.readings import QueuedJob, SlurmReading
+from dasktop.collectors.sources.dask.places import place_from
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
+from dasktop.collectors.sources.slurm.last_words import GAVE_UP
+from dasktop.collectors.system.user import own_name
 from tests.waiting import PATIENCE_SECONDS
 
 MIB = 1 << 20

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.slurm.reasons import HELD, REASONS, Reason, reason_of
+from dasktop.collectors.sources.slurm.reasons import HELD, REASONS, Reason, reason_of
 
 CODES = (Path(__file__).parent / "fixtures" / "slurm" / "reason_codes.txt").read_text().split()
 

@@ -6,10 +6,10 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.slurm import script_reader
-from dasktop.collectors.slurm.pacing import MAX_PAUSE_SECONDS, Pause
-from dasktop.collectors.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
-from dasktop.collectors.slurm.scripts import parse_script
+from dasktop.collectors.sources.slurm import script_reader
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause
+from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
+from dasktop.collectors.sources.slurm.scripts import parse_script
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, job, log
 
 WORKER = "dask worker tcp://h:8786 --name w\n"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.readings import JobScript, QueuedJob
-from dasktop.collectors.slurm.script_workers import JobFacts
-from dasktop.collectors.slurm.scripts import (
+from dasktop.collectors.model.readings import JobScript, QueuedJob
+from dasktop.collectors.sources.slurm.script_workers import JobFacts
+from dasktop.collectors.sources.slurm.scripts import (
     MAX_FOUND,
     ShownJob,
     facts_of,

@@ -8,9 +8,9 @@ import pytest
 from dask_jobqueue import SLURMCluster
 from distributed import Security
 
-from dasktop.collectors.options import Options
-from dasktop.collectors.slurm.collector import SlurmCollector
-from dasktop.tui.headless import look
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
+from dasktop.tui.cli.snapshot import look
 from tests.waiting import wait_until
 
 BY_RANK = """srun -n 3 bash -c '
@@ -65,7 +65,7 @@ def temporary_security(tmp_path: Path) -> Security:
 async def test_a_cluster_with_tls_is_found_and_attached_to(real_slurm, tmp_path, monkeypatch):
     """dask-jobqueue writes the certificates to files for its jobs, and names these in their scripts."""
     # Only the job's script leads there; this machine may hold the schedulers of other tests too.
-    monkeypatch.setattr("dasktop.collectors.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
 
     def start() -> SLURMCluster:
         cluster = SLURMCluster(

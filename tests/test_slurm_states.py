@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.readings import EndedJob, QueuedJob
-from dasktop.collectors.slurm.last_words import LastWords
-from dasktop.collectors.slurm.states import explain
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.readings import EndedJob, LastWords, QueuedJob
 
 MIB = 1 << 20
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -2,10 +2,16 @@
 
 import pytest
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.slurm.commands import Printed
-from dasktop.collectors.slurm.pacing import Pause
-from dasktop.collectors.slurm.step_reader import ASKED_WHILE_NEW, JOBS_A_CALL, MOST_SOONER, StepReader, round_seconds
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.sources.slurm.commands import Printed
+from dasktop.collectors.sources.slurm.pacing import Pause
+from dasktop.collectors.sources.slurm.step_reader import (
+    ASKED_WHILE_NEW,
+    JOBS_A_CALL,
+    MOST_SOONER,
+    StepReader,
+    round_seconds,
+)
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, log
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.readings import Step
-from dasktop.collectors.slurm import steps
+from dasktop.collectors.model.readings import Step
+from dasktop.collectors.sources.slurm import steps
 
 SSTAT = (Path(__file__).parent / "fixtures" / "slurm" / "sstat.txt").read_text()
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.slurm import values
-from dasktop.collectors.slurm.values import Resources
+from dasktop.collectors.sources.slurm import values
+from dasktop.collectors.sources.slurm.values import Resources
 
 GIB = 1 << 30
 MIB = 1 << 20

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.slurm.accounting import parse_accounting, parse_shown_job
-from dasktop.collectors.slurm.output_files import parse_output_files
-from dasktop.collectors.slurm.queue import parse_queue, parse_resources
-from dasktop.collectors.slurm.steps import parse_steps
+from dasktop.collectors.sources.slurm.accounting import parse_accounting, parse_shown_job
+from dasktop.collectors.sources.slurm.output_files import parse_output_files
+from dasktop.collectors.sources.slurm.queue import parse_queue, parse_resources
+from dasktop.collectors.sources.slurm.steps import parse_steps
 
 FIXTURES = Path(__file__).parent / "fixtures" / "slurm"
 MARK, SEPARATOR = "\x1e0badcafe", "\x1f0badcafe\x1f"

@@ -6,14 +6,14 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Static
 
-from dasktop.collectors.feed import Candidate, Choice, Interval, Switched
-from dasktop.collectors.lookups import Answer, CallStack
-from dasktop.collectors.model import Finding, Snapshot
-from dasktop.collectors.scaling.model import Outcome
-from dasktop.tui.activity import Activity
-from dasktop.tui.boxes.picker import Candidates, Picker
+from dasktop.collectors.model.feed import Candidate, Choice, Interval, Switched
+from dasktop.collectors.model.plan import Outcome
+from dasktop.collectors.model.queries import Answer, CallStack
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.details.pane import DetailsPane
-from dasktop.tui.header.widgets import FindingsBand
+from dasktop.tui.dialogs.picker import Candidates, Picker
+from dasktop.tui.widgets.header import FindingsBand
+from dasktop.tui.widgets.status_line import Activity
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, cluster, job, snapshot, task, thread, worker
 

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.text import MAX_CHARACTERS, clean, clean_lines, clean_or_none
+from dasktop.collectors.text.clean import MAX_CHARACTERS, clean, clean_lines, clean_or_none
 
 
 def test_escape_sequences_and_line_breaks_do_not_pass():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.tui.terminal.text_width import chop, settle, width, wrap
+from dasktop.tui.draw.text_width import chop, settle, width, wrap
 
 
 @pytest.mark.parametrize(

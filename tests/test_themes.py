@@ -8,11 +8,11 @@ from rich.color import Color, ColorSystem
 from rich.style import Style
 from textual.strip import Strip
 
-from dasktop.tui.terminal.lines import Lines
-from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.draw.piece import Piece
 from dasktop.tui.terminal.theme import THEMES, selected_strip, strip, styles_of
-from dasktop.tui.tree.columns import Piece
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.lines import Lines
 from tests.screen import Screen, running
 from tests.snapshots import everyday
 

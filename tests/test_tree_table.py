@@ -9,12 +9,12 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from dasktop.collectors.model import Snapshot
-from dasktop.tui.terminal.glyphs import UNICODE
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.terminal.theme import styles_of
-from dasktop.tui.tree.rows import Key, Row, visible_rows
-from dasktop.tui.tree.selection import reselect
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.view.rows import Key, Row, visible_rows
+from dasktop.tui.view.selection import reselect
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, task, worker
 
 TASK = ("task", "4709", "batch", 0)

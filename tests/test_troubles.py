@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Severity
-from dasktop.tui.header.widgets import FindingsBand
-from dasktop.tui.plain import plain_tree
-from dasktop.tui.tree.rows import Row, visible_rows
-from dasktop.tui.tree.troubles import Troubles
+from dasktop.collectors.model.snapshot import Finding, Severity
+from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.widgets.header import FindingsBand
 from tests.screen import running
 from tests.snapshots import busy_job, job, snapshot, worker
 

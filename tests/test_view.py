@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Finding, Job, Snapshot
-from dasktop.collectors.patterns import compiled
-from dasktop.tui.tree.column_table import COLUMNS
-from dasktop.tui.tree.findings_walk import places_of
-from dasktop.tui.tree.rows import OTHERS, OUTSIDE, Key, visible_rows
-from dasktop.tui.tree.view import View, flat_order, seen
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
+from dasktop.collectors.text.patterns import compiled
+from dasktop.tui.view.columns import COLUMNS
+from dasktop.tui.view.filtering import View, flat_order, seen
+from dasktop.tui.view.findings_walk import places_of
+from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
 from tests.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 
 

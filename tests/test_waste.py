@@ -5,8 +5,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated, Fate, Snapshot
-from dasktop.collectors.waste import Report, Tally, report_json, report_schema, usual_seconds
+from dasktop.collectors.analysis.usage import Report, Tally, report_json, report_schema, usual_seconds
+from dasktop.collectors.model.snapshot import Allocated, Fate, Snapshot
 from tests.snapshots import GIB, source
 from tests.waste_story import Life, at, look, watch
 

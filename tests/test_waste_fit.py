@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Adaptive, Snapshot
-from dasktop.collectors.waste import Tally
-from dasktop.collectors.waste.model import Advice
+from dasktop.collectors.analysis.usage import Tally
+from dasktop.collectors.model.report import Advice
+from dasktop.collectors.model.snapshot import Adaptive, Snapshot
 from tests.snapshots import GIB, cluster
 from tests.waste_story import GB, Life, look, watch
 

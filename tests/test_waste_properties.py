@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.waste import Report, Tally
-from dasktop.collectors.waste.grid import MOST_STEPS, Grid
-from dasktop.collectors.waste.model import Hours
+from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.analysis.usage.grid import MOST_STEPS, Grid
+from dasktop.collectors.model.report import Hours
+from dasktop.collectors.model.snapshot import Snapshot
 from tests.waste_story import Life, look
 
 FIELDS = Hours.__struct_fields__

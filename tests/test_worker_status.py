@@ -2,13 +2,13 @@
 
 import json
 
-from dasktop.collectors.model import Snapshot, to_json
+from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.tui.details.sections import sections
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.history import History
-from dasktop.tui.plain import plain_tree
-from dasktop.tui.tree.rows import visible_rows
-from dasktop.tui.tree.view import View, seen
+from dasktop.tui.view.filtering import View, seen
+from dasktop.tui.view.history import History
+from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.view.rows import visible_rows
 from tests.snapshots import job, snapshot, task, worker
 
 NAMES_OF_DASK = ("closing_gracefully", "closing gracefully")

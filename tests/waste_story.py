@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Allocated, Fate, Job, Snapshot, Used, Worker
+from dasktop.collectors.model.snapshot import Allocated, Fate, Job, Snapshot, Used, Worker
 from tests.snapshots import GIB, TAKEN_AT, job, snapshot, task, worker
 
 GB = 10**9

@@ -7,27 +7,32 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from dasktop.collectors.feed import Earlier, Event, Failure, Feed, Switched
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.saving import Saved
-from dasktop.collectors.scaling.model import Outcome, Progress
-from dasktop.tui.activity import Activity
-from dasktop.tui.boxes.page import Page
-from dasktop.tui.boxes.question import Question
-from dasktop.tui.boxes.saving_desk import SavingDesk
-from dasktop.tui.boxes.switching_desk import SwitchingDesk
+from dasktop.collectors.model.feed import Earlier, Event, Failure, Feed, Switched
+from dasktop.collectors.model.plan import Outcome, Progress
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime.saving import Saved
+from dasktop.tui.config.view_settings import AS_EVER, Looks
 from dasktop.tui.details.body import DetailsBody
-from dasktop.tui.header.widgets import ColumnHeads, FindingsBand, Header
-from dasktop.tui.history import History
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bindings
-from dasktop.tui.keys.footer import KeyLine
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.keys.table import NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.dialogs.page import Page
+from dasktop.tui.dialogs.question import Question
+from dasktop.tui.dialogs.saving_desk import SavingDesk
+from dasktop.tui.dialogs.switching_desk import SwitchingDesk
 from dasktop.tui.logs.desk import LogDesk
-from dasktop.tui.looks import AS_EVER, Looks
-from dasktop.tui.lookups import LookUps
-from dasktop.tui.messages import (
+from dasktop.tui.scaling.desk import ScalingDesk
+from dasktop.tui.tree.desk import TreeDesk
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.history import History
+from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.view.rows import name_of
+from dasktop.tui.view.staleness import with_stale_workers
+from dasktop.tui.widgets.bindings import bindings
+from dasktop.tui.widgets.clipboard import copy
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, FindingsBand, Header
+from dasktop.tui.widgets.messages import (
     AnswerArrived,
     ChoiceArrived,
     FailureArrived,
@@ -39,14 +44,9 @@ from dasktop.tui.messages import (
     SnapshotArrived,
     StepArrived,
 )
-from dasktop.tui.scaling.desk import ScalingDesk
-from dasktop.tui.staleness import with_stale_workers
-from dasktop.tui.terminal.app import TerminalApp
-from dasktop.tui.terminal.clipboard import copy
-from dasktop.tui.tree.desk import TreeDesk
-from dasktop.tui.tree.filter_line import FilterLine
-from dasktop.tui.tree.rows import name_of
-from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.queries import LookUps
+from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.terminal_app import TerminalApp
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
@@ -212,6 +212,19 @@ class DasktopApp(TerminalApp):
         self._header.show_paused(self._is_paused)
         if not self._is_paused:
             self._show_latest()
+
+    def action_command_palette(self) -> None:
+        """Show all that can be done, by name."""
+        from dasktop.tui.dialogs.commands import CommandBox
+
+        if not isinstance(self.screen, CommandBox):
+            self.push_screen(CommandBox())
+
+    def action_help(self) -> None:
+        """Show what the keys do where one is."""
+        from dasktop.tui.dialogs.help import Help
+
+        self.push_screen(Help(self.screen, self._glyphs))
 
     def action_copy(self) -> None:
         """Copy what the selected row is known by."""
@@ -410,21 +423,21 @@ class DasktopApp(TerminalApp):
 
     def action_anatomy(self) -> None:
         """Show how the selected row's job came about."""
-        from dasktop.tui.boxes.anatomy_page import AnatomyPage
+        from dasktop.tui.dialogs.anatomy_page import AnatomyPage
 
         if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
 
     def action_findings(self) -> None:
         """Show all that is wrong, whole."""
-        from dasktop.tui.boxes.findings_page import FindingsPage
+        from dasktop.tui.dialogs.findings_page import FindingsPage
 
         if self._snapshot is not None:
             self.push_screen(FindingsPage(self._snapshot, self._glyphs))
 
     def action_job_script(self) -> None:
         """Show the script of the selected row's job."""
-        from dasktop.tui.boxes.job_script import JobScriptPage
+        from dasktop.tui.dialogs.job_script import JobScriptPage
 
         if (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))

@@ -8,8 +8,8 @@ finding, a source that fails or answers again.
 
 from typing import Any
 
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Snapshot
 
 BYTES_A_SECOND = 480.0
 """In the file, that is, compressed where it is: 41.5 MB a day."""

@@ -4,7 +4,7 @@ import os
 import zlib
 from pathlib import Path
 
-from dasktop.collectors.folders import private_opener
+from dasktop.collectors.system.folders import private_opener
 
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6

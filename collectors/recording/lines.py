@@ -4,11 +4,11 @@ from datetime import datetime
 
 import msgspec
 
-from dasktop.collectors.model import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
+from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
 from dasktop.collectors.recording.difference import Base
 from dasktop.collectors.recording.records import Fields, Held, Whole
 from dasktop.collectors.recording.tables import Document
-from dasktop.collectors.text import clean, cleaned_document, may_hold_controls
+from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls
 
 RECORDING_VERSION = 1
 LINES_FOR_ONE_WHOLE = 150

@@ -7,15 +7,15 @@ from datetime import datetime
 from math import ceil
 from typing import NamedTuple
 
-from dasktop.collectors.errors import RecordingError
-from dasktop.collectors.model import SCHEMA_VERSION, Finding, Snapshot
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.replay import Mark
+from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Glance, LineError
-from dasktop.collectors.recording.position import Mark
 from dasktop.collectors.recording.records import Fields, Held, Whole
 from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
-from dasktop.collectors.regular_file import open_regular
-from dasktop.collectors.text import clean
+from dasktop.collectors.system.regular_file import open_regular
+from dasktop.collectors.text.clean import clean
 
 _LINES_OF_A_STRANGER = 200
 """After so many lines of which none is good, a file is taken for something else."""

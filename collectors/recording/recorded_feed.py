@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
 
-from dasktop.collectors.feed import Event, Feed
-from dasktop.collectors.logs.model import LogWish
-from dasktop.collectors.lookups import Question
-from dasktop.collectors.model import Snapshot, Source
+from dasktop.collectors.model.feed import Event, Feed
+from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.plan import ScalePlan
+from dasktop.collectors.model.queries import Question
+from dasktop.collectors.model.snapshot import Snapshot, Source
 from dasktop.collectors.recording.recorder import Recorder
-from dasktop.collectors.scaling.model import ScalePlan
 
 SOURCE = "recording"
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from dasktop.collectors.errors import RecordingError
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.allowance import Allowance
 from dasktop.collectors.recording.file import RecordingFile, refuse_to_overwrite
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Head, Lines
 from dasktop.collectors.recording.redaction import Redactor
-from dasktop.collectors.text import clean
-from dasktop.collectors.user import own_name
+from dasktop.collectors.system.user import own_name
+from dasktop.collectors.text.clean import clean
 
 MOST_WAITING = 100
 CLOSE_SECONDS = 2.0

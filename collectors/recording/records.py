@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec.structs import replace
 
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Job, Record, Snapshot, Task, Thread, Worker
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Job, Record, Snapshot, Task, Thread, Worker
 from dasktop.collectors.recording.column import Cells, changed
 from dasktop.collectors.recording.difference import OWN_FIELDS, SHALLOW
 from dasktop.collectors.recording.sums import SUMMED, sums

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model import Record, Snapshot
+from dasktop.collectors.model.snapshot import Record, Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
 from dasktop.collectors.recording.redacted_text import TextRedactor
 from dasktop.collectors.recording.vocabulary import is_term

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import monotonic
 
-from dasktop.collectors.errors import RecordingError
-from dasktop.collectors.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, Switched
-from dasktop.collectors.logs.model import LogPart, LogWish
-from dasktop.collectors.lookups import Answer, Question
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, Switched
+from dasktop.collectors.model.logs import LogPart, LogWish
+from dasktop.collectors.model.plan import Outcome, ScalePlan
+from dasktop.collectors.model.queries import Answer, Question
+from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.scaling.model import Outcome, ScalePlan
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 SECONDS_BETWEEN_SNAPSHOTS = 0.2

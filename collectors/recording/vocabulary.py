@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from dasktop.collectors.slurm.reasons import reason_of
+from dasktop.collectors.sources.slurm.reasons import reason_of
 
 _WORD = re.compile("[A-Za-z]+")
 _HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

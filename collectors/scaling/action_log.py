@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from dasktop.collectors.folders import make_private, private_opener, user_folder
-from dasktop.collectors.scaling.model import Outcome, ScalePlan
+from dasktop.collectors.model.plan import Outcome, ScalePlan
+from dasktop.collectors.system.folders import make_private, private_opener, user_folder
 
 
 class ActionLog:

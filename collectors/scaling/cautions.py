@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dasktop.collectors.jobs import has_ended, is_pending, number_of_jobs, runs_other_programs, shown_id, workers_of
-from dasktop.collectors.model import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
-from dasktop.collectors.scaling.model import Lost
+from dasktop.collectors.analysis.results import stranded_results, takes_results
+from dasktop.collectors.model.jobs import (
+    has_ended,
+    is_pending,
+    number_of_jobs,
+    runs_other_programs,
+    shown_id,
+    workers_of,
+)
+from dasktop.collectors.model.plan import Lost
+from dasktop.collectors.model.snapshot import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
 from dasktop.collectors.scaling.standing import Standing
-from dasktop.collectors.scaling.stranded import stranded_results, takes_results
 from dasktop.collectors.scaling.victims import SOON_SECONDS
-from dasktop.collectors.scaling.words import bounds_words, counted, listed
-from dasktop.collectors.slurm.values import plain_duration, plain_size
+from dasktop.collectors.scaling.words import bounds_words
+from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
 _EXACT: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 

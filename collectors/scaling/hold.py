@@ -12,15 +12,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from dasktop.collectors.dask import shipped_scheduler
-from dasktop.collectors.dask.address import parse_address
-from dasktop.collectors.dask.connection import Connection, FarSideError
-from dasktop.collectors.dask.plain import mapping, word
-from dasktop.collectors.dask.refusals import note_refusal, refusal_of
-from dasktop.collectors.dask.shipping import pack_source
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.options import TlsFiles
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.scaling.shipped_scaling import LEASE_SECONDS, SCALE
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask import shipped_scheduler
+from dasktop.collectors.sources.dask.connection import Connection, FarSideError
+from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.refusals import note_refusal, refusal_of
+from dasktop.collectors.sources.dask.shipping import pack_source
 
 LOOK_SECONDS = 0.25
 _CONNECT_SECONDS = 5.0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.action_log import note
 from dasktop.collectors.scaling.past_actions import Action, became, became_words, read, unfinished
 

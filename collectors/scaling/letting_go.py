@@ -1,6 +1,6 @@
 """Which jobs a cluster object has let go of between two looks at it. Pure."""
 
-from dasktop.collectors.readings import DaskReading, Released
+from dasktop.collectors.model.readings import DaskReading, Released
 
 
 def let_go(earlier: DaskReading, later: DaskReading) -> dict[str, Released]:

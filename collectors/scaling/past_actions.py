@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
-from dasktop.collectors.jobs import has_ended
-from dasktop.collectors.model import Adaptive, Record, Snapshot
+from dasktop.collectors.model.jobs import has_ended
+from dasktop.collectors.model.snapshot import Adaptive, Record, Snapshot
 from dasktop.collectors.scaling.action_log import path
-from dasktop.collectors.scaling.words import counted, listed
-from dasktop.collectors.text import clean
+from dasktop.collectors.text.clean import clean
+from dasktop.collectors.text.format import counted, listed
 
 MOST_BYTES = 256 << 10
 """So much is read of the log's end."""

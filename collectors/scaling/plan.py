@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import array_task_of, has_ended, number_of_jobs, shown_id, workers_of
-from dasktop.collectors.model import Adaptive, Job, Snapshot
-from dasktop.collectors.scaling import cautions
-from dasktop.collectors.scaling.model import (
+from dasktop.collectors.analysis.results import stranded_results
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.jobs import array_task_of, has_ended, number_of_jobs, shown_id, workers_of
+from dasktop.collectors.model.plan import (
     Adapt,
     Change,
     Cores,
@@ -19,11 +18,13 @@ from dasktop.collectors.scaling.model import (
     Size,
     Target,
 )
+from dasktop.collectors.model.snapshot import Adaptive, Job, Snapshot
+from dasktop.collectors.scaling import cautions
 from dasktop.collectors.scaling.sizes import add, times
 from dasktop.collectors.scaling.standing import Standing, standing_of
-from dasktop.collectors.scaling.stranded import stranded_results
 from dasktop.collectors.scaling.victims import choose, has_nothing_to_do, victim
-from dasktop.collectors.scaling.words import bounds_words, counted, listed, memory_words
+from dasktop.collectors.scaling.words import bounds_words
+from dasktop.collectors.text.format import counted, listed, memory_words
 
 
 def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred: Collection[str] = ()) -> ScalePlan:

@@ -7,14 +7,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
-from dasktop.collectors.dask.plain import sequence, whole, word
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.jobs import workers_of
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.plan import Progress, Report, Victim
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.hold import LOOK_SECONDS, Hold, RefusedError
-from dasktop.collectors.scaling.model import Progress, Report, Victim
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
-from dasktop.collectors.text import clean
+from dasktop.collectors.sources.dask.plain import sequence, whole, word
+from dasktop.collectors.text.clean import clean
 
 GONE_SECONDS = 60.0
 LEAVE_SECONDS = 120.0

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from dasktop.collectors.model import Job
-from dasktop.collectors.slurm.scripts import parse_script
+from dasktop.collectors.model.snapshot import Job
+from dasktop.collectors.sources.slurm.scripts import parse_script
 
 # What we added last time, so that names don't grow.
 _OURS = re.compile(r"-x[0-9a-f]{6}$")

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 # Stands before this text when it is shipped, see `hold.py`.
-from dasktop.collectors.dask.shipped_scheduler import describe_adaptive, text
+from dasktop.collectors.sources.dask.shipped_scheduler import describe_adaptive, text
 
 ADAPTING_SECONDS = 10.0
 

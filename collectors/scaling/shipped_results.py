@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 # Stands before this text when it is shipped, see `hold.py`.
-from dasktop.collectors.dask.shipped_scheduler import text
+from dasktop.collectors.sources.dask.shipped_scheduler import text
 
 MOST_KINDS = 3
 YET_TO_RUN = ("waiting", "queued", "processing", "no-worker")

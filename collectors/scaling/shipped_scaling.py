@@ -10,8 +10,6 @@ import asyncio
 import time
 from typing import Any
 
-# Stand before this text when it is shipped, see `hold.py`.
-from dasktop.collectors.dask.shipped_scheduler import OwnerFinder, talk, text
 from dasktop.collectors.scaling.shipped_owner import (
     Refused,
     adapt,
@@ -22,6 +20,9 @@ from dasktop.collectors.scaling.shipped_owner import (
     stop_adapting,
 )
 from dasktop.collectors.scaling.shipped_results import alone, bound
+
+# Stand before this text when it is shipped, see `hold.py`.
+from dasktop.collectors.sources.dask.shipped_scheduler import OwnerFinder, talk, text
 
 # Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
 SCALE = "dasktop_v1_scale"

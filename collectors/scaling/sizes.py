@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from dasktop.collectors.jobs import number_of_jobs, workers_of
-from dasktop.collectors.model import Job, Owner
-from dasktop.collectors.scaling.model import Size
+from dasktop.collectors.model.jobs import number_of_jobs, workers_of
+from dasktop.collectors.model.plan import Size
+from dasktop.collectors.model.snapshot import Job, Owner
 
 NOTHING = Size(jobs=0, workers=0, threads=0, cores=0, memory_bytes=0)
 _UNKNOWN = Size(jobs=1, workers=None, threads=None, cores=None, memory_bytes=None)

@@ -10,19 +10,19 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.model import Job
-from dasktop.collectors.readings import QueuedJob
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import QueuedJob
+from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.scaling.hold import RefusedError
 from dasktop.collectors.scaling.script_again import renamed, sbatch_options, submitted_id
-from dasktop.collectors.slurm import environment as slurm_environment
-from dasktop.collectors.slurm.commands import Commands
-from dasktop.collectors.slurm.queue import command_command, parse_commands
-from dasktop.collectors.slurm.queue_reader import QueueReader
-from dasktop.collectors.slurm.scripts import script_command
-from dasktop.collectors.sources import SourceLog
-from dasktop.collectors.text import clean
+from dasktop.collectors.sources.health import SourceLog
+from dasktop.collectors.sources.slurm import environment as slurm_environment
+from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.queue import command_command, parse_commands
+from dasktop.collectors.sources.slurm.queue_reader import QueueReader
+from dasktop.collectors.sources.slurm.scripts import script_command
+from dasktop.collectors.text.clean import clean
 
 # squeue's manual asks not to run it in a loop; each time costs slurmctld a narrow look at one user's jobs.
 _FIRST_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0

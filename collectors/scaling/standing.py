@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.jobs import has_ended, lost_jobs, workers_of
-from dasktop.collectors.model import Job, Owner, Snapshot
-from dasktop.collectors.scaling.model import Lost, Size
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import has_ended, lost_jobs, workers_of
+from dasktop.collectors.model.plan import Lost, Size
+from dasktop.collectors.model.snapshot import Job, Owner, Snapshot
 from dasktop.collectors.scaling.sizes import NOTHING, add, size_of, stated, usual
 
 FAILED_SOON_SECONDS = 300

@@ -1,9 +1,9 @@
 """Whether a plan still fits what is running, asked again at the moment of acting. Pure; it never repairs a plan."""
 
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.jobs import has_ended, number_of_jobs, workers_of
-from dasktop.collectors.model import Job, Snapshot
-from dasktop.collectors.scaling.model import ScalePlan, Victim
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import has_ended, number_of_jobs, workers_of
+from dasktop.collectors.model.plan import ScalePlan, Victim
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.scaling.standing import standing_of
 
 

@@ -2,8 +2,8 @@
 
 import re
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.model import Adaptive
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.snapshot import Adaptive
 
 # The letters at the end; not those of ``2e9`` or ``1_000``.
 _UNIT = re.compile(r"[A-Za-z]\s*$")

@@ -4,10 +4,10 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.jobs import array_task_of, is_pending, number_of_jobs, shown_id, workers_of
-from dasktop.collectors.model import Job
-from dasktop.collectors.scaling.model import Victim
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.jobs import array_task_of, is_pending, number_of_jobs, shown_id, workers_of
+from dasktop.collectors.model.plan import Victim
+from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.scaling.sizes import newest_first_key
 
 Load = tuple[float, float, float, float]

@@ -2,13 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from dasktop.collectors.model import Adaptive
-from dasktop.collectors.scaling.model import Lost, ScalePlan, Size, Victim
-from dasktop.collectors.slurm.values import plain_duration, plain_size
+from dasktop.collectors.model.plan import Lost, ScalePlan, Size, Victim
+from dasktop.collectors.model.snapshot import Adaptive
+from dasktop.collectors.text.format import counted, memory_words, plain_duration, plain_size
 
 UNKNOWN = "–"
-
-_DECIMAL = (("TB", 1000**4), ("GB", 1000**3), ("MB", 1000**2), ("kB", 1000))
 
 
 def plan_lines(plan: ScalePlan) -> list[str]:
@@ -63,33 +61,11 @@ def interrupted_words(step: str | None) -> str:
             return "interrupted: what had been stopped goes back to work, and no job was given back"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 job``, ``1,200 jobs``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def memory_words(amount_bytes: int) -> str:
-    """Say an amount of memory exactly, in the unit in which it was probably given: ``200 GB``, ``16 GiB``.
-
-    What is round in neither decimal nor binary units is rounded, in binary ones.
-    """
-    for unit, size in _DECIMAL:
-        if size <= amount_bytes < 10_000 * size and amount_bytes * 10 % size == 0:  # 25 GiB are 26,843,545.6 kB
-            return f"{amount_bytes / size:,.1f}".removesuffix(".0") + f" {unit}"
-    return plain_size(amount_bytes)
-
-
 def bounds_words(bounds: Adaptive, noun: str) -> str:
     """Return ``2 to 8 jobs``, or ``2 jobs or more``."""
     if bounds.maximum is None:
         return f"{counted(bounds.minimum, noun)} or more"
     return f"{bounds.minimum:,} to {counted(bounds.maximum, noun)}"
-
-
-def listed(words: Sequence[str], most: int = 3) -> str:
-    """Return ``4709, 4710, 4711 and 2 more``."""
-    shown = ", ".join(words[:most])
-    return f"{shown} and {len(words) - most:,} more" if len(words) > most else shown
 
 
 def _deeds(plan: ScalePlan) -> str:

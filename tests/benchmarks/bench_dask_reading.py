@@ -16,8 +16,8 @@ from distributed.core import Status
 from distributed.protocol.core import dumps
 from distributed.scheduler import TaskGroup, TaskPrefix, WorkerState
 
-from dasktop.collectors.dask import shipped_scheduler
-from dasktop.collectors.dask.scheduler_reading import decode
+from dasktop.collectors.sources.dask import shipped_scheduler
+from dasktop.collectors.sources.dask.scheduler_reading import decode
 
 ROUNDS = 30
 USUAL_KINDS = 100

@@ -12,9 +12,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from dasktop.collectors.analysis.usage import FIELDS, Tally, report_json, usual_seconds
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.waste import FIELDS, Tally, report_json, usual_seconds
-from dasktop.tui.report.command import MOST_READ
+from dasktop.tui.cli.report import MOST_READ
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 from tests.benchmarks.bench_recording import SNAPSHOTS_A_DAY, write

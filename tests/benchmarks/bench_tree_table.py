@@ -18,10 +18,10 @@ from time import perf_counter
 
 from msgspec.structs import replace
 
-from dasktop.collectors.feed import Event
-from dasktop.collectors.model import Snapshot
+from dasktop.collectors.model.feed import Event
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.tree.rows import visible_rows
+from dasktop.tui.view.rows import visible_rows
 from tests.fake_feed import FakeFeed
 from tests.snapshots import TAKEN_AT, busy_job, snapshot
 

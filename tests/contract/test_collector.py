@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dasktop.collectors.readings import EndedJob, QueuedJob, SlurmReading, Step
-from dasktop.collectors.slurm.collector import SlurmCollector
+from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmReading, Step
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import printed, until
 from tests.slurm.commands import SlurmCommands

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dasktop.collectors.errors import SourceError
-from dasktop.collectors.lookups import OutputFiles
-from dasktop.collectors.slurm.collector import SlurmCollector
-from dasktop.collectors.slurm.reasons import REASONS, advice_for
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import OutputFiles
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
+from dasktop.collectors.sources.slurm.reasons import REASONS, advice_for
 from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import queue, until
 from tests.slurm.commands import SlurmCommands

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dasktop.collectors.slurm.values import step_name
+from dasktop.collectors.model.readings import step_name
 from tests.contract.reading import SEPARATOR, kilobytes, printed, queue, until
 from tests.slurm.commands import SlurmCommands
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
-from dasktop.collectors.findings.thresholds import Thresholds
-from dasktop.collectors.text import clean
+from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.keymap import clashes, names_of
 from dasktop.tui.config.setting import Setting, title
 from dasktop.tui.config.settings import KEY_SETTINGS, KEYS_SECTION, SECTIONS, SETTINGS, THRESHOLD_SETTINGS
 from dasktop.tui.config.values import WrongValueError, said, short
-from dasktop.tui.keys.table import Keymap
+from dasktop.tui.view.keys import Keymap
 
 T = TypeVar("T")
 

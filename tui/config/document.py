@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dasktop.collectors.text import clean
+from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.settings import SECTIONS
 from dasktop.tui.config.values import toml

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dasktop.collectors.folders import user_folder
-from dasktop.collectors.regular_file import open_regular
-from dasktop.collectors.text import clean
+from dasktop.collectors.system.folders import user_folder
+from dasktop.collectors.system.regular_file import open_regular
+from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.config import FILE_NAME, Config, config_from
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dasktop.collectors.folders import make_private
-from dasktop.collectors.regular_file import open_regular
-from dasktop.collectors.text import clean
+from dasktop.collectors.system.folders import make_private
+from dasktop.collectors.system.regular_file import open_regular
+from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.setting import Setting
 
 _NEW_FILE = "# dasktop's configuration; `dasktop config` tells all that can stand here.\n"

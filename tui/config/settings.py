@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from dasktop.collectors.findings.thresholds import Thresholds
-from dasktop.collectors.options import INTERVAL_FLOOR_SECONDS, SLURM_INTERVAL_FLOOR_SECONDS, Options
+from dasktop.collectors.model.options import INTERVAL_FLOOR_SECONDS, SLURM_INTERVAL_FLOOR_SECONDS, Options
+from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.config.keymap import read_keys, written
 from dasktop.tui.config.setting import Setting
 from dasktop.tui.config.values import number, one_of, some_of, switch, text, whole
-from dasktop.tui.keys.help_rows import meaning
-from dasktop.tui.keys.table import KEYS
-from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES
-from dasktop.tui.tree.column_table import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.view.help_rows import meaning
+from dasktop.tui.view.keys import KEYS
 
 _DAY_SECONDS = 86_400
 _OPTIONS = Options()

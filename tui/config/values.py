@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
-from dasktop.collectors.text import clean, clean_line
+from dasktop.collectors.text.clean import clean, clean_line
 
 Name = TypeVar("Name", bound=str)
 

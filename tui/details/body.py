@@ -8,18 +8,18 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from dasktop.collectors.lookups import Answer, CallStack, FreeNodes
-from dasktop.collectors.model import Job, Snapshot
+from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.pane import DetailsPane
-from dasktop.tui.details.prose import Line, lay_out
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.history import History
-from dasktop.tui.lookups import Answered, LookUps
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.tree.columns import Piece
-from dasktop.tui.tree.rows import Key, Row
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.prose import Line, lay_out
+from dasktop.tui.view.history import History
+from dasktop.tui.view.rows import Key, Row
+from dasktop.tui.widgets.queries import Answered, LookUps
 
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34

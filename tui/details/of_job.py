@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
-from dasktop.collectors.lookups import Answer, FreeNodes
-from dasktop.collectors.model import Evidence, Job, Snapshot, UseSource
-from dasktop.collectors.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
-from dasktop.tui import figures
-from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
-from dasktop.tui.history import Past
-from dasktop.tui.moments import moment, span, zone
-from dasktop.tui.tree.columns import FULL_PERCENT, Role
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
+from dasktop.collectors.model.queries import Answer, FreeNodes
+from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, UseSource
+from dasktop.collectors.sources.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.numbers import FULL_PERCENT
+from dasktop.tui.draw.piece import Role
+from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
+from dasktop.tui.draw.times import moment, span, zone
+from dasktop.tui.view.history import Past
 
 _MOST_NODES = 24
 _MOST_FREE = 6

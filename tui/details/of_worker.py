@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from dasktop.collectors.model import Evidence, Thread, Transfers, Worker
-from dasktop.tui import figures
-from dasktop.tui.details.prose import Entry, Fact, Section, Split, Trend, Words
+from dasktop.collectors.model.snapshot import Evidence, Thread, Transfers, Worker
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.figures import UNKNOWN
-from dasktop.tui.history import Past
-from dasktop.tui.moments import ago
-from dasktop.tui.tree.columns import FULL_PERCENT, Role
-from dasktop.tui.worker_status import status_words
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.numbers import FULL_PERCENT, UNKNOWN
+from dasktop.tui.draw.piece import Role
+from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Trend, Words
+from dasktop.tui.draw.times import ago
+from dasktop.tui.view.history import Past
+from dasktop.tui.view.worker_status import status_words
 
 _EVIDENCE_WORDS: dict[Evidence, str] = {
     "owner": "the cluster's own map of names to jobs",

@@ -10,14 +10,14 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from dasktop.tui.details.prose import Line
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.text_width import cut, fit, width
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.prose import Line
+from dasktop.tui.draw.text_width import cut, fit, width
 from dasktop.tui.terminal.theme import strip
-from dasktop.tui.tree.columns import Piece
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
 
 _WHEEL_LINES = 3
 

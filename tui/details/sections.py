@@ -5,27 +5,21 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
-from dasktop.collectors.jobs import (
-    is_pending,
-    job_ids_of,
-    number_of_jobs,
-    seats,
-    worker_names_of,
-    workers_of,
-)
-from dasktop.collectors.lookups import Answer
-from dasktop.collectors.model import Finding, Job, Snapshot, Task, Thread, Worker
-from dasktop.tui import figures
-from dasktop.tui.boxes.finding_words import finding_entries
+from dasktop.collectors.model.jobs import is_pending, job_ids_of, number_of_jobs, seats, worker_names_of, workers_of
+from dasktop.collectors.model.queries import Answer
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import thread_sections, worker_sections
-from dasktop.tui.details.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.history import History, Past
-from dasktop.tui.tree.cells import place_words
-from dasktop.tui.tree.columns import FULL_PERCENT, Role
-from dasktop.tui.tree.rows import Row
-from dasktop.tui.worker_status import status_words
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.numbers import FULL_PERCENT
+from dasktop.tui.draw.piece import Role
+from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
+from dasktop.tui.view.cells import place_words
+from dasktop.tui.view.finding_words import finding_entries
+from dasktop.tui.view.history import History, Past
+from dasktop.tui.view.rows import Row
+from dasktop.tui.view.worker_status import status_words
 
 _MOST_REASONS = 6
 

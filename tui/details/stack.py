@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dasktop.tui.tree.rows import Key
+from dasktop.tui.view.rows import Key
 
 
 class Stack(NamedTuple):

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from dasktop.collectors.feed import Feed
-from dasktop.collectors.logs.model import LogEvent
-from dasktop.collectors.model import Job, Snapshot
-from dasktop.tui.lookups import LookUps
-from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.collectors.model.feed import Feed
+from dasktop.collectors.model.logs import LogEvent
+from dasktop.collectors.model.snapshot import Job, Snapshot
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.widgets.queries import LookUps
 
 if TYPE_CHECKING:
     from dasktop.tui.logs.screen import LogScreen

@@ -5,8 +5,8 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from dasktop.collectors.logs.model import LogLine
-from dasktop.tui.terminal.text_width import chop, settle, window
+from dasktop.collectors.model.logs import LogLine
+from dasktop.tui.draw.text_width import chop, settle, window
 
 
 class Place(NamedTuple):

@@ -8,25 +8,25 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
 
-from dasktop.collectors.logs.model import LogEvent, LogPart, LogWish, Page, Rest, Search, Searched, Tail
-from dasktop.collectors.lookups import JobFiles
-from dasktop.collectors.model import Job
-from dasktop.collectors.patterns import compiled, remark
-from dasktop.collectors.text import clean
-from dasktop.tui import figures
-from dasktop.tui.activity import Activity
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.footer import KeyLine
-from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Page, Rest, Search, Searched, Tail
+from dasktop.collectors.model.queries import JobFiles
+from dasktop.collectors.model.snapshot import Job
+from dasktop.collectors.text.clean import clean
+from dasktop.collectors.text.patterns import compiled, remark
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.logs.search_line import SearchLine
 from dasktop.tui.logs.title import LogTitle
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_fault
 from dasktop.tui.logs.words import files_of, has_failed, problem_words
-from dasktop.tui.lookups import Answered, LookUps
-from dasktop.tui.terminal.clipboard import copy
-from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.clipboard import copy
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.queries import Answered, LookUps
+from dasktop.tui.widgets.status_line import Activity
 
 _LINES_AHEAD = 200
 """With fewer lines than this above or below the screen, more are wished for."""

@@ -1,9 +1,9 @@
 """The lines above a log: which job's which file, how much of it there is, and where in it one is."""
 
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.lines import Lines
-from dasktop.tui.terminal.text_width import cut, cut_left, settle, width
-from dasktop.tui.tree.columns import Piece
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import cut, cut_left, settle, width
+from dasktop.tui.widgets.lines import Lines
 
 
 class LogTitle(Lines):

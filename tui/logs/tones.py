@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from dasktop.tui.tree.columns import Role
+from dasktop.tui.draw.piece import Role
 
 _LOOKED_AT = 200
 """Characters at the beginning of a line; in a longer one it is not the whole line that failed."""

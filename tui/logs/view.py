@@ -12,17 +12,17 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from dasktop.collectors.patterns import Pattern
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.collectors.text.patterns import Pattern
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.logs.rows import LogRows, Place, Row, settled
 from dasktop.tui.logs.tones import tone
 from dasktop.tui.logs.window import LogWindow
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.text_width import cut, width
 from dasktop.tui.terminal.theme import strip, styles_of
-from dasktop.tui.tree.columns import Piece
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
 
 _WHEEL_ROWS = 3
 _SIDEWAYS_CELLS = 16

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import NamedTuple
 
-from dasktop.collectors.logs.model import LogLine, LogPart
+from dasktop.collectors.model.logs import LogLine, LogPart
 
 MOST_LINES = 10_000
 MOST_BYTES = 4 * 1024 * 1024

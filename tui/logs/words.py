@@ -1,10 +1,10 @@
 """What a job's files are, and what it may mean that one can't be read. Pure."""
 
-from dasktop.collectors.job_state import read_state
-from dasktop.collectors.jobs import has_ended, is_pending
-from dasktop.collectors.logs.model import LogPart
-from dasktop.collectors.lookups import OutputFiles
-from dasktop.collectors.model import Job
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import has_ended, is_pending
+from dasktop.collectors.model.logs import LogPart
+from dasktop.collectors.model.queries import OutputFiles
+from dasktop.collectors.model.snapshot import Job
 
 
 def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:

@@ -5,18 +5,18 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from dasktop.collectors.recording.position import ReplayPosition
+from dasktop.collectors.model.replay import ReplayPosition
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bindings
-from dasktop.tui.keys.footer import KeyLine
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.keys.table import LIVE_ONLY, NO_KEYMAP, REPLAY, SCREEN, Keymap
-from dasktop.tui.looks import AS_EVER, Looks, without_filter
-from dasktop.tui.messages import PositionArrived
+from dasktop.tui.config.view_settings import AS_EVER, Looks, without_filter
 from dasktop.tui.replay.go_to import GoTo
 from dasktop.tui.replay.time_line import TimeLine
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.keys import LIVE_ONLY, NO_KEYMAP, REPLAY, SCREEN, Keymap
+from dasktop.tui.widgets.bindings import bindings
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.messages import PositionArrived
 
 _LIVE_ONLY = frozenset(SCREEN[key_id].action.partition("(")[0] for key_id in LIVE_ONLY)
 

@@ -10,9 +10,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from dasktop.collectors.recording.position import ReplayPosition
-from dasktop.tui.boxes.box import Box
-from dasktop.tui.keys.bindings import bound
+from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.widgets.bindings import bound
 
 HINT = "14:05 or 14:05:30 · 2025-11-22 14:05 · +10m -1h · 50%"
 

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from textual import events
 from textual.message import Message
 
-from dasktop.collectors.recording.position import Mark, ReplayPosition
-from dasktop.tui.moments import local
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.lines import Lines
-from dasktop.tui.terminal.text_width import cut, width
-from dasktop.tui.tree.columns import Piece, Role
+from dasktop.collectors.model.replay import Mark, ReplayPosition
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.text_width import cut, width
+from dasktop.tui.draw.times import local
+from dasktop.tui.widgets.lines import Lines
 
 _FEWEST_CELLS = 10
 _ROLES: dict[str, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, floor, log10
 from typing import NamedTuple
 
-from dasktop.tui.moments import local
+from dasktop.tui.draw.times import local
 
 _STEPS_SECONDS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30)), *(3600 * n for n in (1, 2, 3, 6, 12)))
 _DAY_SECONDS = 86_400

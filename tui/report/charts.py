@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.waste.model import Hours, Series
+from dasktop.collectors.model.report import Hours, Series
 from dasktop.tui.report import svg
 from dasktop.tui.report.axis import TimeAxis, ValueAxis
 from dasktop.tui.report.words import PARTS, amount, part_of, share_text

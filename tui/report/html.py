@@ -6,8 +6,8 @@ Every text from outside is escaped where it is put in.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from dasktop.collectors.waste.model import Advice, Hours, JobReport, Report
-from dasktop.tui.figures import UNKNOWN, bytes_text, count, duration
+from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
+from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, count, duration
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import filled, hours_bar, over_time
 from dasktop.tui.report.lanes import lanes

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dasktop.collectors.waste.model import JobReport, Report, Series
-from dasktop.tui.figures import duration
+from dasktop.collectors.model.report import JobReport, Report, Series
+from dasktop.tui.draw.numbers import duration
+from dasktop.tui.draw.text_width import cut
 from dasktop.tui.report import svg
 from dasktop.tui.report.axis import TimeAxis
 from dasktop.tui.report.charts import WIDTH, area, filled, runs, time_ticks
 from dasktop.tui.report.words import PARTS, amount, job_label, part_of, share_text
-from dasktop.tui.terminal.text_width import cut
 
 MOST_LANES = 100
 _LEFT, _RIGHT, _UPPER, _BELOW = 112.0, 118.0, 6.0, 26.0

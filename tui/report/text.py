@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.scaling.words import listed
-from dasktop.collectors.slurm.values import plain_size
-from dasktop.collectors.waste.kinds import Kind, kinds_of
-from dasktop.collectors.waste.model import Advice, Hours, JobReport, Report
-from dasktop.tui.figures import UNKNOWN, count, duration
-from dasktop.tui.header.bars import bar
+from dasktop.collectors.analysis.usage.kinds import Kind, kinds_of
+from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
+from dasktop.collectors.text.format import listed, plain_size
+from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.glyphs import Glyphs, glyphs
+from dasktop.tui.draw.numbers import UNKNOWN, count, duration
+from dasktop.tui.draw.text_width import Align, fit, settle, wrap
 from dasktop.tui.report.words import (
     NO_ADVICE,
     PARTS,
@@ -23,8 +24,6 @@ from dasktop.tui.report.words import (
     share_text,
     title,
 )
-from dasktop.tui.terminal.glyphs import Glyphs, glyphs
-from dasktop.tui.terminal.text_width import Align, fit, settle, wrap
 
 WIDTH = 80
 MOST_LINES = 20

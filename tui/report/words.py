@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from dasktop.collectors.scaling.words import counted
-from dasktop.collectors.waste.model import Hours, JobReport, Report
-from dasktop.tui.figures import UNKNOWN, percent, percent_text
-from dasktop.tui.moments import local, span
+from dasktop.collectors.model.report import Hours, JobReport, Report
+from dasktop.collectors.text.format import counted
+from dasktop.tui.draw.numbers import UNKNOWN, percent, percent_text
+from dasktop.tui.draw.times import local, span
 
 _WORTH_A_WORD = 0.005
 

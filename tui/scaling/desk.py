@@ -6,10 +6,9 @@ from typing import Any
 
 from textual.app import App
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.feed import Feed
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.scaling.model import (
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.feed import Feed
+from dasktop.collectors.model.plan import (
     Adapt,
     Agreement,
     Change,
@@ -20,13 +19,14 @@ from dasktop.collectors.scaling.model import (
     ScalePlan,
     Target,
 )
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.plan import plan as make_plan
-from dasktop.collectors.scaling.words import counted
-from dasktop.tui.activity import Activity
-from dasktop.tui.keys.table import Keymap, first_key
+from dasktop.collectors.text.format import counted
+from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm, TargetForm
 from dasktop.tui.scaling.plan_box import PlanBox
-from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.view.keys import Keymap, first_key
+from dasktop.tui.widgets.status_line import Activity
 
 LONGEST_WAIT = timedelta(seconds=30)
 

@@ -11,18 +11,18 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Label, Static
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.model import Adaptive, Snapshot
-from dasktop.collectors.scaling.model import Adapt, Cores, Jobs, Memory, ScalePlan, Size, Target
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.plan import Adapt, Cores, Jobs, Memory, ScalePlan, Size, Target
+from dasktop.collectors.model.snapshot import Adaptive, Snapshot
 from dasktop.collectors.scaling.standing import Standing, standing_of
 from dasktop.collectors.scaling.targets import count_from, memory_from
-from dasktop.collectors.scaling.words import memory_words
-from dasktop.tui.boxes.box import Box
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.help_rows import HelpGroups
+from dasktop.collectors.text.format import memory_words
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.plan_box import plan_content
-from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
 
 Plan = Callable[[Snapshot, Target], ScalePlan]
 

@@ -15,17 +15,17 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import Static
 
-from dasktop.collectors.errors import PlanError
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.scaling.model import Agreement, ScalePlan
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.plan import Agreement, ScalePlan
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.words import below, deed_lines, job_lines, warning_lines
-from dasktop.tui.boxes.box import Box
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.terminal.app import TerminalApp
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.text_width import settle
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.text_width import settle
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.terminal_app import TerminalApp
 
 Planner = Callable[[Snapshot, Collection[str]], ScalePlan]
 """Makes the plan for one target, which prefers to give back the jobs of these ids; raises `PlanError` where there is

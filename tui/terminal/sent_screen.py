@@ -10,7 +10,7 @@ from itertools import groupby, repeat
 
 from rich.cells import cell_len
 
-from dasktop.tui.terminal.text_width import is_single_width
+from dasktop.tui.draw.text_width import is_single_width
 
 Cell = tuple[str, str]
 """A character, and the parameters of the style (SGR) that it is drawn in; ``""``: the terminal's own."""

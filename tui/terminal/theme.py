@@ -8,8 +8,8 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
-from dasktop.tui.terminal.palettes import DEFAULT_PALETTE, PALETTES, Palette
-from dasktop.tui.tree.columns import Piece, Role
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES, Palette
+from dasktop.tui.draw.piece import Piece, Role
 
 _ANSI = BUILTIN_THEMES["ansi-dark"]
 

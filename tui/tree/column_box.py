@@ -10,16 +10,16 @@ from textual.containers import Vertical
 from textual.geometry import Region
 from textual.strip import Strip
 
-from dasktop.tui.boxes.box import Box
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bound
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.lines import Lines
-from dasktop.tui.terminal.text_width import fit
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.text_width import fit
 from dasktop.tui.terminal.theme import selected_strip
-from dasktop.tui.tree.column_table import COLUMNS, ColumnName
-from dasktop.tui.tree.columns import Piece, Role
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.columns import COLUMNS, ColumnName
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.lines import Lines
 
 _BORDER_LINES = 2
 _FEWEST_LINES = 3

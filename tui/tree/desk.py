@@ -5,23 +5,23 @@ from typing import Any
 
 from textual.app import App
 
-from dasktop.collectors.feed import Feed
-from dasktop.collectors.jobs import has_ended
-from dasktop.collectors.model import Snapshot
-from dasktop.collectors.patterns import remark
-from dasktop.tui.activity import Activity
-from dasktop.tui.header.summary import empty_words
-from dasktop.tui.header.widgets import ColumnHeads
-from dasktop.tui.terminal.glyphs import Glyphs
+from dasktop.collectors.model.feed import Feed
+from dasktop.collectors.model.jobs import has_ended
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.text.patterns import remark
+from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
-from dasktop.tui.tree.column_table import ColumnName, SortName
 from dasktop.tui.tree.filter_line import FilterLine
-from dasktop.tui.tree.findings_walk import places_of
-from dasktop.tui.tree.folds import THREADS, Folds
-from dasktop.tui.tree.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from dasktop.tui.tree.table import TreeTable
-from dasktop.tui.tree.troubles import Troubles
-from dasktop.tui.tree.view import Narrowed, View, flat_order, seen, with_whole_figures
+from dasktop.tui.view.columns import ColumnName, SortName
+from dasktop.tui.view.filtering import Narrowed, View, flat_order, seen, with_whole_figures
+from dasktop.tui.view.findings_walk import places_of
+from dasktop.tui.view.folds import THREADS, Folds
+from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.view.summary import empty_words
+from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.status_line import Activity
 
 _MOST_WORKERS_UNFOLDED_AT_ONCE = 100
 """Each that is unfolded is asked for its threads, again and again."""

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from dasktop.tui.keys.bindings import bound
+from dasktop.tui.widgets.bindings import bound
 
 
 class FilterLine(Horizontal):

@@ -15,22 +15,22 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from dasktop.tui.keys import help_rows
-from dasktop.tui.keys.bindings import bindings, bound
-from dasktop.tui.keys.help_rows import HelpGroups
-from dasktop.tui.keys.table import TREE
-from dasktop.tui.terminal.glyphs import Glyphs
-from dasktop.tui.terminal.text_width import fit
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import fit
 from dasktop.tui.terminal.theme import selected_strip, strip
-from dasktop.tui.tree.cells import Cells, cells
-from dasktop.tui.tree.column_table import DEFAULT_COLUMNS, ColumnName
-from dasktop.tui.tree.columns import INDENT, MARK, Layout, Piece, fit_layout, line
-from dasktop.tui.tree.more_cells import more_cells
-from dasktop.tui.tree.rows import Key, Kind, Row
-from dasktop.tui.tree.selection import reselect
-from dasktop.tui.tree.troubles import Troubles
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.columns import DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.keys import TREE
+from dasktop.tui.view.layout import INDENT, MARK, Layout, fit_layout, line
+from dasktop.tui.view.more_cells import more_cells
+from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.rows import Key, Kind, Row
+from dasktop.tui.view.selection import reselect
+from dasktop.tui.widgets.bindings import bindings, bound
 
-SCROLLBAR_CELLS = 1
 _NO_TROUBLES = Troubles()
 
 

@@ -1,0 +1,1 @@
+"""What readings and snapshots mean. Pure: no I/O and no clock."""

@@ -1,0 +1,521 @@
+"""Two readings → one snapshot. Pure: no I/O, no clock; nothing that was read is dropped, nothing is guessed silently.
+
+Only what one half has told and the other knows better, from later on, is left out: see `_jobs_without_their_workers`.
+Which job a worker belongs to is decided by the evidence ladder (`model.EVIDENCE_LADDER`), in `_Placer`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.beyond_dask import Beyond
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.placement import PlaceJudge, Placement
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.readings import (
+    DaskReading,
+    EndedJob,
+    EndedLately,
+    JobScript,
+    QueuedJob,
+    Released,
+    SlurmPlace,
+    SlurmReading,
+    Step,
+    WorkerReading,
+)
+from dasktop.collectors.model.snapshot import (
+    EVIDENCE_LADDER,
+    SCHEMA_VERSION,
+    Allocated,
+    Cluster,
+    Evidence,
+    Job,
+    Owner,
+    Record,
+    Snapshot,
+    Source,
+    Task,
+    Totals,
+    Used,
+    Worker,
+    WorkerEvent,
+)
+
+NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
+
+CLOCKS_DIFFER = timedelta(seconds=2)
+"""SLURM tells whole seconds, by a clock that may be a little off."""
+
+Number = TypeVar("Number", int, float)
+
+# dask-jobqueue up to 0.6 named workers dask-worker--<JOBID>---<i>.
+_NAME_WITH_JOB_ID = re.compile(r"dask-worker--(\d+)---\d+")
+
+
+def reconcile(
+    dask: DaskReading | None,
+    slurm: SlurmReading | None,
+    sources: tuple[Source, ...],
+    now: datetime,
+    also_known_as: frozenset[str] = frozenset(),
+    remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
+    released: Mapping[str, Released] | None = None,
+    beyond: Mapping[str, Beyond] | None = None,
+) -> Snapshot:
+    """Return the tree that both readings together tell of.
+
+    Parameters
+    ----------
+    dask, slurm
+        ``None`` where a half has not answered yet, or is not asked.
+    sources
+        Passed on as they are.
+    now
+        Aware, UTC. What is left of a job's time counts from here.
+    also_known_as
+        Addresses and scheduler files that mean this scheduler, beside the address that it gives itself.
+    remembered
+        Evidence of earlier snapshots by job id: a job that has ended has no worker and no owner left to show it again.
+    released
+        By job id, what gave jobs back, where that is known.
+    beyond
+        By job id, what runs beside the workers, where that is worth telling.
+    """
+    cluster = dask.cluster if dask else NO_CLUSTER
+    queued, ended = _jobs_by_id(slurm)
+    addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
+    scripts = _scripts_of_this_cluster(slurm.scripts if slurm else (), addresses)
+    for found in _ended_lately_of_this_cluster(dask, slurm, addresses):
+        job_id = found.end.job.job_id
+        if job_id not in queued:
+            ended.setdefault(job_id, found.end)
+            scripts.setdefault(job_id, found.script)
+    judge = PlaceJudge(queued, ended, slurm)
+    of_unknown_scheduler = {
+        script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
+    }
+    placer = _Placer(cluster.owner, queued, scripts)
+    if dask is not None and dask.scheduler_place is not None:
+        place = judge.judge(dask.scheduler_place).place
+        cluster = replace(cluster, scheduler_job_id=place.job_id if place is not None else None)
+
+    seats: dict[str, list[_Seat]] = defaultdict(list)
+    unplaced: list[Worker] = []
+    for reading in _once_each(dask.workers if dask else ()):
+        was_asked = reading.place_was_read or reading.place is not None
+        placement = judge.judge(reading.place, reading.started_at) if was_asked else Placement()
+        seat = placer.place(reading, placement)
+        if seat is None:
+            unplaced.append(_unplaced(reading.worker, placement))
+        else:
+            seats[seat.job_id].append(seat)
+
+    job_ids_of_owner = set(cluster.owner.job_ids.values()) if cluster.owner else set()
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for step in slurm.steps if slurm else ():
+        steps[step.job_id].append(step)
+    requeued = {end.job.job_id: end for end in (slurm.requeued if slurm else ())}
+    emptied = _jobs_without_their_workers(dask, slurm, sources, queued, ended)
+
+    jobs = []
+    for job_id in sorted({*queued, *ended, *seats, *job_ids_of_owner}, key=_natural):
+        evidence = {seat.evidence for seat in seats[job_id]}
+        evidence |= {"environment"} if any(seat.place for seat in seats[job_id]) else set()
+        evidence |= {"owner"} if job_id in job_ids_of_owner else set()
+        evidence |= set((remembered or {}).get(job_id, ()))
+        evidence |= {"job_script"} if _script_for(job_id, queued.get(job_id), scripts) else set()
+        jobs.append(
+            _job(
+                queued.get(job_id) or (ended[job_id].job if job_id in ended else QueuedJob(job_id=job_id)),
+                ended.get(job_id) if job_id not in queued else None,
+                requeued.get(job_id),
+                tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
+                _tasks(() if job_id in emptied else seats[job_id], steps[job_id]),
+                _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
+                job_id in of_unknown_scheduler and not evidence,
+                dask is not None,
+                now,
+            )
+        )
+
+    jobs = [_with_others(job, (beyond or {}).get(job.job_id)) for job in jobs]
+    jobs = [_with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
+
+    return Snapshot(
+        schema_version=SCHEMA_VERSION,
+        taken_at=now,
+        cluster=cluster,
+        sources=sources,
+        totals=_totals(jobs, unplaced, dask is not None, slurm is not None),
+        jobs=tuple(jobs),
+        unplaced_workers=tuple(sorted(unplaced, key=lambda worker: _natural(worker.name))),
+        findings=(),
+        worker_events=_worker_events(dask, seats),
+    )
+
+
+def _with_others(job: Job, beyond: Beyond | None) -> Job:
+    """Count what runs in a job beside its workers, by SLURM's figures."""
+    used = job.used
+    if beyond is None or not read_state(job.state).is_running:
+        return job
+    if beyond.cpu_percent is not None:
+        used = replace(used, cpu_percent=_round((used.cpu_percent or 0.0) + beyond.cpu_percent), cpu_source="slurm")
+    if beyond.memory_bytes is not None and beyond.memory_bytes > (used.memory_bytes or 0):
+        used = replace(used, memory_bytes=beyond.memory_bytes, memory_source="slurm")
+    return replace(job, used=used)
+
+
+def _with_releaser(job: Job, released: Released | None) -> Job:
+    """Say of a job that its user cancelled, as SLURM knows it, what did that in the user's name."""
+    fate = job.fate
+    if released is None or fate is None or read_state(fate.state).name != "CANCELLED":
+        return job
+    if fate.cancelled_by not in (None, job.user):
+        return job
+    if released.not_before and fate.ended_at and fate.ended_at < released.not_before - CLOCKS_DIFFER:
+        return job
+    detail = f" ({released.detail})" if released.detail else ""
+    late = " before it started" if job.started_at is None else ""
+    explanation = f"given back by {'the ' if released.by != 'dasktop' else ''}{released.by}{detail}{late}"
+    return replace(job, fate=replace(fate, released_by=released.by, explanation=explanation))
+
+
+def _worker_events(dask: DaskReading | None, seats: Mapping[str, Iterable["_Seat"]]) -> tuple[WorkerEvent, ...] | None:
+    """Return the events with the jobs in which workers of these names are: a nanny's next worker has the same name."""
+    if dask is None or dask.worker_events is None:
+        return None
+    job_ids = {seat.worker.name: job_id for job_id, in_job in seats.items() for seat in in_job}
+    return tuple(replace(event, job_id=job_ids.get(event.worker or "")) for event in dask.worker_events)
+
+
+class _Seat(Record, frozen=True, kw_only=True):
+    """A worker, and where it was placed."""
+
+    job_id: str
+    place: SlurmPlace | None
+    worker: Worker
+    evidence: Evidence
+
+
+def _unplaced(worker: Worker, placement: Placement) -> Worker:
+    return replace(
+        worker,
+        evidence=None,
+        outside_slurm=placement.outside_slurm,
+        inherited_job_id=placement.inherited_job_id,
+        place_note=placement.note,
+    )
+
+
+class _Placer:
+    """Walks the evidence ladder for one worker at a time."""
+
+    def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
+        self._job_of_owner = owner.job_ids if owner else {}
+        arrays = {job.array_job_id for job in queued.values()}  # one script for many jobs: its names prove nothing
+        self._job_of_script_name = _unambiguous(
+            (name, job_id)
+            for job_id, script in scripts.items()
+            if job_id in queued and job_id not in arrays
+            for name in script.worker_names
+        )
+        self._running = {job_id for job_id, job in queued.items() if read_state(job.state).is_running}
+        self._job_of_host = _unambiguous(
+            (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
+        )
+
+    def place(self, reading: WorkerReading, placement: Placement) -> _Seat | None:
+        """Return the worker's seat, or ``None`` where it runs outside SLURM, as far as anything tells.
+
+        What the process itself says, where SLURM agrees, decides where it is. The owner's map comes first all the same
+        when the two agree, and it alone decides for workers that can't say, such as those in a container with a clean
+        environment.
+        """
+        name, place = reading.worker.name, placement.place
+        job_of_owner = _by_worker_name(self._job_of_owner, name)
+        if place is not None:
+            return self._seat(reading, place, place.job_id, "owner" if job_of_owner == place.job_id else "environment")
+        if job_of_owner is not None:
+            return self._seat(reading, None, job_of_owner, "owner")
+        if (job_id := _by_worker_name(self._job_of_script_name, name)) is not None:
+            return self._seat(reading, None, job_id, "job_script")
+        if (match := _NAME_WITH_JOB_ID.fullmatch(name)) and match[1] in self._running:
+            return self._seat(reading, None, match[1], "name")
+        if not reading.place_was_read and reading.worker.host is not None:
+            job_id = self._job_of_host.get(_short(reading.worker.host))
+            if job_id is not None:
+                return self._seat(reading, None, job_id, "host")
+        return None
+
+    @staticmethod
+    def _seat(reading: WorkerReading, place: SlurmPlace | None, job_id: str, evidence: Evidence) -> _Seat:
+        worker = replace(reading.worker, evidence=evidence, outside_slurm=False)
+        return _Seat(job_id=job_id, place=place, worker=worker, evidence=evidence)
+
+
+def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:
+    """Return the jobs in the queue and those that have ended; of two with one id the first."""
+    queued: dict[str, QueuedJob] = {}
+    ended: dict[str, EndedJob] = {}
+    if slurm is not None:
+        for job in slurm.jobs:
+            queued.setdefault(job.job_id, job)
+        for end in slurm.ended:
+            ended.setdefault(end.job.job_id, end)
+    return queued, ended
+
+
+def _jobs_without_their_workers(
+    dask: DaskReading | None,
+    slurm: SlurmReading | None,
+    sources: tuple[Source, ...],
+    queued: Mapping[str, QueuedJob],
+    ended: Mapping[str, EndedJob],
+) -> set[str]:
+    """Return the jobs whose workers are gone, as SLURM has told since the scheduler, now silent, told of them.
+
+    While the scheduler answers, it is believed: it may still count workers whose connections nobody closed. Compared is
+    when both were asked, by the clock of this host; SLURM's own, by which jobs end, may be another.
+    """
+    is_silent = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
+    if not is_silent or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
+        return set()
+    states = {job_id: read_state(job.state) for job_id, job in queued.items()}
+    over = {job_id for job_id, state in states.items() if state.has_ended or state.is_waiting}
+    return over | (ended.keys() - queued.keys())
+
+
+def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
+    """Yield each worker once; the address tells them apart."""
+    return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
+
+
+def _ended_lately_of_this_cluster(
+    dask: DaskReading | None, slurm: SlurmReading | None, addresses: frozenset[str]
+) -> Iterable[EndedLately]:
+    """Return the jobs whose scripts start workers for this scheduler, and that ended while it ran.
+
+    One that ended before it started was another scheduler's, which had the same address or file.
+    """
+    started_at = dask.scheduler_started_at if dask else None
+    lately = slurm.ended_lately if slurm else ()
+    ours = _scripts_of_this_cluster((found.script for found in lately), addresses)
+    return tuple(
+        found
+        for found in lately
+        if found.end.job.job_id in ours
+        and started_at is not None
+        and found.end.ended_at is not None
+        and found.end.ended_at >= started_at
+    )
+
+
+def _scripts_of_this_cluster(scripts: Iterable[JobScript], addresses: frozenset[str]) -> dict[str, JobScript]:
+    """Return, by job id, the scripts that start workers for this scheduler."""
+    return {
+        script.job_id: script
+        for script in scripts
+        if not addresses.isdisjoint(script.scheduler_addresses) or not addresses.isdisjoint(script.scheduler_files)
+    }
+
+
+def _script_for(job_id: str, job: QueuedJob | None, scripts: Mapping[str, JobScript]) -> JobScript | None:
+    """Return the job's script; the tasks of an array share the one of the array."""
+    return scripts.get(job_id) or (scripts.get(job.array_job_id) if job and job.array_job_id else None)
+
+
+def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the pairs as a dictionary, without the keys that have several values."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for key, value in pairs:
+        values[key].add(value)
+    return {key: value for key, (value, *others) in values.items() if not others}
+
+
+def _by_worker_name(jobs: Mapping[str, str], name: str) -> str | None:
+    """Look a worker's job up: with several processes a job, its name is the job's and ``-<i>``."""
+    if name in jobs:
+        return jobs[name]
+    stem, dash, number = name.rpartition("-")
+    return jobs.get(stem) if dash and number.isdecimal() else None
+
+
+def _short(host: str) -> str:
+    """Return a host's name without its domain; addresses stay whole."""
+    return host if host.replace(".", "").isdecimal() or ":" in host else host.partition(".")[0]
+
+
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts ``n2`` before ``n10``."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text))
+
+
+def _workers_expected(
+    job_id: str,
+    job_ids_of_owner: set[str],
+    owner: Owner | None,
+    queued: Mapping[str, QueuedJob],
+    scripts: Mapping[str, JobScript],
+) -> int | None:
+    if owner is not None and job_id in job_ids_of_owner and owner.processes_per_job is not None:
+        return owner.processes_per_job
+    script = _script_for(job_id, queued.get(job_id), scripts)
+    return script.workers_expected if script else None
+
+
+def _tasks(seats: Iterable[_Seat], steps: Iterable[Step]) -> tuple[Task, ...]:
+    """Return the tasks of a job: those that workers told of, and those of its steps in which no worker is."""
+    tasks: dict[tuple[str | None, int | None], Task] = {}
+    workers: dict[tuple[str | None, int | None], list[Worker]] = defaultdict(list)
+    for step in steps:
+        if step.step_id != "extern":  # holds the allocation on each node; nobody's program runs in it
+            for task in _tasks_of_step(step):
+                tasks[task.step_id, task.task_id] = task
+    # A worker that could not be asked still runs in one of the job's tasks: with only one, in that one.
+    unknown: tuple[str | None, int | None] = next(iter(tasks)) if len(tasks) == 1 else (None, None)
+    for seat in seats:
+        place = seat.place
+        key = (place.step_id, place.task_id) if place else unknown
+        known = tasks.get(key) or Task(step_id=key[0], task_id=key[1], node=None, pid=None)
+        if place is not None:
+            known = replace(known, node=place.node or known.node, pid=place.task_pid or known.pid)
+        tasks[key] = known
+        workers[key].append(seat.worker)
+    return tuple(
+        replace(tasks[key], workers=tuple(sorted(workers[key], key=lambda worker: _natural(worker.name))))
+        for key in sorted(tasks, key=_task_order)
+    )
+
+
+def _tasks_of_step(step: Step) -> Iterable[Task]:
+    """Yield the tasks of a step. Which node and pid is whose is known only where there is one of it."""
+    count = step.ntasks or 0
+    for task_id in range(count):
+        yield Task(
+            step_id=step.step_id,
+            task_id=task_id,
+            node=step.nodes[0] if len(step.nodes) == 1 else None,
+            pid=step.pids[0] if len(step.pids) == count == 1 else None,
+            max_rss_bytes=step.max_rss_bytes,
+            cpu_seconds=step.cpu_seconds,
+        )
+
+
+def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[tuple[int, int, str], ...], int]:
+    """Sort numbered steps first, then ``batch``; what is unknown comes last."""
+    step_id, task_id = key
+    return step_id is None, _natural(step_id or ""), -1 if task_id is None else task_id
+
+
+def _job(
+    job: QueuedJob,
+    end: EndedJob | None,
+    previous_end: EndedJob | None,
+    evidence: tuple[Evidence, ...],
+    tasks: tuple[Task, ...],
+    workers_expected: int | None,
+    scheduler_unknown: bool,
+    dask_answered: bool,
+    now: datetime,
+) -> Job:
+    workers = [worker for task in tasks for worker in task.workers]
+    left_seconds = (
+        int((job.ends_at - now).total_seconds()) if job.ends_at and read_state(job.state).is_running else None
+    )
+    return Job(
+        job_id=job.job_id,
+        array_job_id=job.array_job_id,
+        array_task_id=job.array_task_id,
+        het_job_id=job.het_job_id,
+        name=job.name,
+        user=job.user,
+        account=job.account,
+        partition=job.partition,
+        qos=job.qos,
+        state=job.state,
+        reason=job.reason,
+        nodes=job.nodes,
+        required_nodes=job.required_nodes,
+        required_features=job.required_features,
+        submitted_at=job.submitted_at,
+        started_at=job.started_at,
+        expected_start_at=job.expected_start_at,
+        ends_at=job.ends_at,
+        time_limit_seconds=job.time_limit_seconds,
+        time_left_seconds=None if left_seconds is None else max(0, left_seconds),
+        allocated=Allocated(cpus=job.cpus, memory_bytes=job.memory_bytes, gpus=job.gpus),
+        used=Used(
+            cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
+            memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
+            threads_busy=_threads_busy(workers) if dask_answered else None,
+        ),
+        workers_expected=workers_expected,
+        evidence=evidence,
+        scheduler_unknown=scheduler_unknown,
+        fate=explain(end) if end is not None else None,
+        previous_fate=explain(previous_end) if previous_end is not None else None,
+        tasks=tasks,
+    )
+
+
+def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_answered: bool) -> Totals:
+    ours = [job for job in jobs if job.evidence]
+    running = [job for job in ours if read_state(job.state).is_running]
+    workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
+    which_are_ours = slurm_answered and (dask_answered or bool(ours))
+    used_cpu = [worker.cpu_percent for worker in unplaced] + [
+        cpu
+        for job in jobs
+        for cpu in ([job.used.cpu_percent] if job.used.cpu_source else [w.cpu_percent for w in workers_of(job)])
+    ]
+    used_memory = [worker.memory_bytes for worker in unplaced] + [
+        memory
+        for job in jobs
+        for memory in ([job.used.memory_bytes] if job.used.memory_source else [w.memory_bytes for w in workers_of(job)])
+    ]
+    return Totals(
+        jobs_running=len(running) if which_are_ours else None,
+        jobs_pending=sum(read_state(job.state).is_waiting for job in ours) if which_are_ours else None,
+        workers=len(workers) if dask_answered else None,
+        threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
+        threads_busy=_threads_busy(workers) if dask_answered else None,
+        cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if which_are_ours else None,
+        cpu_percent=_round(_sum_of_known(used_cpu)),
+        memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
+        if which_are_ours
+        else None,
+        memory_bytes=_sum_of_known(used_memory),
+    )
+
+
+def _threads_busy(workers: list[Worker]) -> int | None:
+    """Return how many threads run a dask task, as far as is known; a task that has seceded holds no thread."""
+    busy = [min(worker.executing, worker.nthreads or 0) for worker in workers if worker.executing is not None]
+    return sum(busy) if busy or not workers else None
+
+
+def _sum_of_known(values: Iterable[Number | None]) -> Number | None:
+    """Return the sum of what is known; ``None`` where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known else None
+
+
+def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
+    """Return the sum, or ``None`` where a part is unknown and the sum would be too small."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _round(percent: float | None) -> float | None:
+    return None if percent is None else round(percent, 1)

@@ -1,0 +1,1 @@
+"""When sources are polled, and what is asked besides."""

@@ -1,0 +1,211 @@
+"""The dask half of a snapshot: attaches to a scheduler, and reads it and its workers at one moment.
+
+Only reads: nothing in here starts, stops or moves anything. Imports distributed, which takes a third of a second.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from dasktop.collectors.model.errors import NoSchedulerError, SourceError
+from dasktop.collectors.model.readings import DaskReading, WorkerReading
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
+from dasktop.collectors.sources.dask.connection import Connection, FarSideError, HungUpError, TlsFiles
+from dasktop.collectors.sources.dask.identity import identify, read_identity, workers_told
+from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.refusals import knows_any, note_refusal, refusal_of
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, decode
+from dasktop.collectors.sources.dask.shipped_scheduler import READING
+from dasktop.collectors.sources.dask.shipping import packed
+from dasktop.collectors.sources.dask.worker_desk import WorkerDesk
+from dasktop.collectors.sources.dask.worker_events import WorkerEvents
+
+__all__ = ["DaskCollector", "TlsFiles", "check"]
+
+_SHARE_FOR_WORKERS = 0.4
+"""Of the time-out, twice: for getting to know new workers, and for reading threads."""
+
+
+class DaskCollector:
+    """Reads one scheduler, again and again, in one event loop. It attaches by itself, and anew where it has to.
+
+    Parameters
+    ----------
+    address
+        The scheduler's, such as ``tcp://10.1.2.3:8786``; without a scheme, ``tcp://``.
+    tls
+        Certificates; what is ``None`` is left to dask's configuration.
+    probe
+        Whether to install handlers in scheduler and workers. Without, only what ``identity`` tells is known.
+    timeout_seconds
+        For each of: to connect, to get the scheduler's answer, and to get the workers' (all together).
+    """
+
+    def __init__(
+        self, address: str, *, tls: TlsFiles | None = None, probe: bool = True, timeout_seconds: float = 5.0
+    ) -> None:
+        self.address = address
+        self.refusal: str | None = None if probe else "not asked to run functions"
+        """Why our handlers are not in the scheduler; ``None`` as long as nothing stands against them."""
+        self._tls = tls
+        self._probe = probe
+        self._timeout_seconds = timeout_seconds
+        self._connection: Connection | None = None
+        self._installed_over: Connection | None = None
+        self._refused_by: str | None = None
+        self._was_refused = False
+        """Whether the scheduler has just refused, and its id is still to be read."""
+        self._events = WorkerEvents()
+        self._desk = WorkerDesk(_SHARE_FOR_WORKERS * timeout_seconds)
+
+    async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
+        """Return the dask half as it is now.
+
+        Parameters
+        ----------
+        threads_of
+            Addresses of the workers whose threads are read too.
+
+        Raises
+        ------
+        NoSchedulerError
+            There is no scheduler at the address, or it can't be attached to.
+        SourceError
+            It didn't answer, or not sensibly.
+        """
+        try:
+            connection, reading = await self._read_scheduler()
+        except NoSchedulerError:
+            await self.close()
+            raise
+        taken_at = datetime.now(UTC)
+        worker_events = self._events.after(reading, taken_at)
+        if self.refusal is None:
+            workers = await self._desk.complete(connection, reading, threads_of)
+        else:
+            workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
+        return DaskReading(
+            taken_at=taken_at,
+            cluster=reading.cluster,
+            workers=workers,
+            scheduler_place=reading.place,
+            scheduler_started_at=reading.started_at,
+            refused_script=reading.refused_script,
+            worker_events=worker_events,
+        )
+
+    async def call_stack(self, worker: str, native_id: int) -> Calls:
+        """Return what a thread of the worker at this address is doing.
+
+        Raises
+        ------
+        SourceError
+            It can't be told, and why.
+        """
+        connection = self._connection
+        if self.refusal is not None:
+            raise SourceError(f"the workers can't be asked: {self.refusal}")
+        if connection is None or connection.closed:
+            raise SourceError("the scheduler is not connected")
+        return await read_call_stack(connection, worker, native_id, self._timeout_seconds)
+
+    async def close(self) -> None:
+        """Hang up. The handlers stay: they cost nothing while nobody calls them."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _read_scheduler(self) -> tuple[Connection, SchedulerReading]:
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            try:
+                return connection, await self._read_over(connection)
+            except HungUpError:
+                pass  # only now it shows that the scheduler has ended, perhaps to be started anew
+        connection = await Connection.open(parse_address(self.address), self._tls, self._timeout_seconds)
+        self._connection = connection
+        return connection, await self._read_over(connection)
+
+    async def _read_over(self, connection: Connection) -> SchedulerReading:
+        if self.refusal is None and self._installed_over is not connection and knows_any():
+            scheduler_id = word((await identify(connection, self._timeout_seconds)).get("id"))
+            self.refusal = refusal_of(scheduler_id)
+            self._refused_by = scheduler_id if self.refusal else None
+        if self.refusal is None and (reading := await self._read_by_handler(connection)):
+            return reading
+        reading = await read_identity(connection, self._timeout_seconds)
+        scheduler_id = reading.cluster.scheduler_id
+        if self._was_refused and scheduler_id and self.refusal:
+            note_refusal(scheduler_id, self.refusal)
+        self._was_refused = False
+        if self._probe and self._refused_by not in (None, scheduler_id):
+            self.refusal = self._refused_by = None  # this is another one; the next reading asks it
+        elif self._probe:
+            self._refused_by = scheduler_id
+        return reading
+
+    async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
+        """Return what our handler in the scheduler tells; ``None`` if it can't be there, and remember why."""
+        try:
+            answer = None
+            if self._installed_over is connection:
+                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
+            if answer is None:  # not there yet, or gone: another scheduler behind the same connection
+                await self._install(connection)
+                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
+        except FarSideError as error:
+            self.refusal, self._was_refused = str(error), True
+            return None
+        if isinstance(answer, dict) and "error" not in answer:
+            return decode(answer)
+        self.refusal = word(mapping(answer).get("error")) or "our handler doesn't stay there"
+        return None
+
+    async def _install(self, connection: Connection) -> None:
+        """Add our handlers to the scheduler. This writes a line into its log; calling them writes none.
+
+        Raises
+        ------
+        FarSideError
+            It doesn't run functions, or it is no scheduler.
+        """
+        answer = await connection.call("run_function", self._timeout_seconds, function=packed("shipped_scheduler"))
+        if mapping(answer).get("status") != "OK":
+            raise FarSideError(word(mapping(answer).get("exception_text")) or "it doesn't run functions")
+        self._installed_over = connection
+
+
+class Identity(NamedTuple):
+    """Who a scheduler is, and how large."""
+
+    scheduler_id: str
+    """Tells whether two addresses lead to the same one."""
+    workers: int
+
+
+async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> Identity:
+    """Return who the scheduler at the address is.
+
+    Raises
+    ------
+    NoSchedulerError
+        Nobody listens there, it is no scheduler, TLS is on one side only, or it doesn't answer in time.
+    """
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+    connection = await Connection.open(parse_address(address), tls, timeout_seconds)
+    try:
+        left = max(timeout_seconds / 10, started_at + timeout_seconds - loop.time())
+        answer = await identify(connection, left)
+    except NoSchedulerError:
+        raise
+    except SourceError as error:
+        raise NoSchedulerError(str(error)) from error
+    finally:
+        await connection.close()
+    scheduler_id = word(answer.get("id"))
+    if scheduler_id is None:
+        raise NoSchedulerError(f"{address} doesn't say who it is")
+    return Identity(scheduler_id, workers_told(answer))

@@ -1,0 +1,225 @@
+"""One connection to a scheduler: opens it, asks one thing at a time, hangs up.
+
+Never a ``Client``, which would register itself and poll by itself. What the other side says is plain data, see `comm`.
+"""
+
+import asyncio
+import contextlib
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import dask.config
+from distributed.security import Security
+
+from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerError, SourceError
+from dasktop.collectors.model.options import TlsFiles
+from dasktop.collectors.sources.address import Address
+from dasktop.collectors.sources.dask.comm import Comm, ProtocolError
+from dasktop.collectors.sources.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
+from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.text.clean import clean
+
+__all__ = ["Connection", "FarSideError", "HungUpError", "TlsFiles"]
+
+_SECONDS_BEFORE_A_LOOK = 0.25
+_SECONDS_FOR_A_LOOK = 1.5
+_SECONDS_FOR_GOODBYE = 0.1
+
+
+class HungUpError(SourceError):
+    """The other side closed the connection: the scheduler has ended, or was started anew."""
+
+
+class FarSideError(SourceError):
+    """The other side answered that it can't, or won't."""
+
+
+class Connection:
+    """An open connection; made by `open`. Calls of several tasks wait for each other."""
+
+    def __init__(self, address: Address, comm: Comm) -> None:
+        self.address = address
+        self._comm = comm
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, address: Address, tls: TlsFiles | None, seconds: float) -> "Connection":
+        """Connect.
+
+        Parameters
+        ----------
+        tls
+            What is ``None`` of it is left to dask's configuration (``distributed.comm.tls.*``).
+        seconds
+            To give up after; telling why may take a third longer.
+
+        Raises
+        ------
+        NoSchedulerError
+            Nobody listens there, or something that doesn't speak dask's protocol, or with other certificates;
+            `SilentSchedulerError` for what may be a scheduler that hangs.
+        """
+        if address.scheme not in ("tcp", "tls"):
+            raise NoSchedulerError(f"dasktop speaks tcp:// and tls://, but not {address.scheme}://, as in {address}")
+        context = tls_context(address, tls)
+        return cls(address, await _dial(address, context if address.encrypted else None, seconds))
+
+    @property
+    def closed(self) -> bool:
+        """Whether one side has hung up, as far as it was noticed."""
+        return self._comm.closed
+
+    async def call(self, op: str, seconds: float, **arguments: Any) -> Any:
+        """Return the other side's answer; ``None`` also where it knows no such handler.
+
+        Raises
+        ------
+        HungUpError
+            It closed the connection.
+        FarSideError
+            It answered with an error.
+        SourceError
+            It didn't answer in time, or not sensibly. The connection is closed then: a late answer would be taken for
+            that to the next call.
+        """
+        async with self._turn:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._comm.write({**arguments, "op": op, "reply": True})
+                    answer = await self._comm.read()
+            except TimeoutError:
+                self._comm.abort()
+                raise SourceError(f"{self.address} didn't answer within {seconds:g} s") from None
+            except OSError as error:
+                self._comm.abort()
+                raise HungUpError(f"{self.address} closed the connection") from error
+            except ProtocolError as error:
+                self._comm.abort()
+                raise SourceError(f"{self.address} gave an answer that makes no sense: {clean(str(error))}") from None
+            except BaseException:  # cancelled, mostly
+                self._comm.abort()
+                raise
+        told = mapping(answer)
+        if told.get("status") == "uncaught-error":
+            raise FarSideError(word(told.get("exception_text")) or "it failed, and doesn't say why")
+        return answer
+
+    async def close(self) -> None:
+        """Say goodbye and hang up."""
+        if self.closed:
+            return
+        with contextlib.suppress(OSError):  # a TimeoutError is one
+            async with asyncio.timeout(_SECONDS_FOR_GOODBYE), self._turn:
+                await self._comm.close()
+        self._comm.abort()
+
+
+def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None:
+    """Return the certificates in the form that connecting wants; ``None`` where there are none.
+
+    Raises
+    ------
+    NoSchedulerError
+        The certificates are missing or no good, or dask's configuration forbids to connect without.
+    """
+    tls = tls or TlsFiles()
+    given = {"tls_ca_file": tls.ca_file, "tls_client_cert": tls.cert, "tls_client_key": tls.key}
+    required = bool(dask.config.get("distributed.comm.require-encryption"))
+    try:
+        # `require_encryption` is said, since else giving any file would forbid tcp://, where the files are not needed.
+        security = Security(require_encryption=required, **{name: file for name, file in given.items() if file})
+        unreadable = [file for name in given if (file := getattr(security, name)) and not _is_readable(file)]
+        context = None if unreadable else security.get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError, ImportError) as error:  # ssl.SSLError is an OSError
+        raise NoSchedulerError(f"can't use the certificates for {address}: {clean(str(error))}") from error
+    if unreadable:
+        raise NoSchedulerError(f"can't read {clean(unreadable[0])}, a certificate or key for {address}")
+    if address.encrypted and context is None:
+        raise NoSchedulerError(
+            f"{address} needs certificates: give --tls-ca-file, --tls-cert and --tls-key, "
+            "or set distributed.comm.tls in dask's configuration"
+        )
+    if required and not address.encrypted:
+        raise NoSchedulerError(f"{address} is not encrypted, and dask's configuration requires encryption: say tls://…")
+    return context if isinstance(context, ssl.SSLContext) else None
+
+
+def _is_readable(file: str) -> bool:
+    """Return whether it is a file that can be read, or the text of one, which dask's configuration may hold as well."""
+    return "\n" in file or (os.access(file, os.R_OK) and Path(file).is_file())
+
+
+async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:
+    """Return a connection, or raise `NoSchedulerError`.
+
+    What listens there may be something that waits for us to go on, so something else has a look meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    dialling = asyncio.create_task(Comm.open(address.host, address.port, context))
+    looking = asyncio.create_task(_look_if_slow(address, dialling, min(_SECONDS_FOR_A_LOOK, seconds / 4)))
+    comm: Comm | None = None
+    try:
+        await asyncio.wait({dialling, looking}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if looking.done() and not _is_hopeless(address, looking.result()):
+            await asyncio.wait({dialling}, timeout=deadline - loop.time())
+        failure = ""
+        if dialling.done():
+            error = dialling.exception()
+            if error is None:
+                comm = dialling.result()
+                return comm
+            failure = in_words(error)
+        diagnosis = await looking
+        words = sentence(address, diagnosis, failure, seconds)
+        raise SilentSchedulerError(words) if diagnosis.listener is Listener.SILENT else NoSchedulerError(words)
+    finally:
+        looking.cancel()
+        dialling.cancel()
+        await asyncio.wait({looking, dialling})
+        if comm is None and not dialling.cancelled() and dialling.exception() is None:
+            dialling.result().abort()
+
+
+_CERTIFICATE_FAULTS = {
+    9: "its certificate is not valid yet: is a clock wrong?",
+    10: "its certificate, or that of its authority, has expired",
+    23: "its certificate was revoked",
+    62: "its certificate is another host's",
+    64: "its certificate is another host's",
+    **dict.fromkeys((2, 18, 19, 20, 21), "its certificate is not from the authority that we trust (--tls-ca-file)"),
+}
+"""By OpenSSL's X509_V_ERR_*."""
+
+
+def in_words(error: BaseException) -> str:
+    """Return what went wrong while connecting, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        other = f"its certificate is no good: {clean(error.verify_message)}"
+        return _CERTIFICATE_FAULTS.get(error.verify_code, other)
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        if "CERTIFICATE_EXPIRED" in (error.reason or ""):
+            return "it says that our certificate (--tls-cert), or that of its authority, has expired"
+        return f"it doesn't accept our certificate (--tls-cert): {clean(str(error))}"
+    return clean(str(error)) or type(error).__name__
+
+
+async def _look_if_slow(address: Address, dialling: "asyncio.Task[Comm]", seconds: float) -> Diagnosis:
+    """Find out what listens there, if connecting has failed or takes longer than it mostly does."""
+    await asyncio.wait({dialling}, timeout=_SECONDS_BEFORE_A_LOOK)
+    return await diagnose(address, seconds)
+
+
+def _is_hopeless(address: Address, diagnosis: Diagnosis) -> bool:
+    """Return whether trying on can't help. What is silent may be a scheduler that is busy, or a slow network."""
+    match diagnosis.listener:
+        case Listener.SILENT | Listener.NO_ANSWER:
+            return False
+        case Listener.DASK:
+            return address.encrypted
+        case Listener.TLS:
+            return not address.encrypted
+        case _:
+            return True

@@ -1,0 +1,103 @@
+"""Where in SLURM a process runs: what its control group, its ancestors and its environment tell. Reads nothing itself.
+
+The first two are the kernel's word. Variables are inherited by everything that a job's processes start: reconciling
+compares what they say with what SLURM says.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.readings import SlurmPlace, step_name
+from dasktop.collectors.sources.dask.plain import mapping, sequence, word
+from dasktop.collectors.text.clean import clean_or_none
+
+# cgroup v2: …/job_J/step_S/user/task_T; v1: …/slurm/uid_U/job_J/step_S/task_T, on some sites for the freezer only.
+_CGROUP = re.compile(
+    r"/job_(?P<job>\d+)(?:/step_(?P<step>-?\w+))?(?:/user)?(?:/task_(?P<task>\d+))?(?=/|$)", re.MULTILINE
+)
+
+
+# The title that slurmstepd gives itself: ``slurmstepd: [4711.batch]``; of a het job's component the raw id (22.05).
+_STEPD = re.compile(r"slurmstepd: \[(?P<job>\d+)\.(?P<step>\w+)\]")
+
+
+_SET_FOR_EACH_TASK = ("SLURMD_NODENAME", "SLURM_TASK_PID", "SLURM_PROCID")
+"""What slurmstepd sets in every task that it starts, and salloc in no shell on the submit host."""
+
+
+def place_told(answer: object) -> SlurmPlace | None:
+    """Return the place of a process that told its ``environment``, ``cgroup`` and ``stepds``, as what we ship does."""
+    told = mapping(answer)
+    environment = {str(name): text for name, value in mapping(told.get("environment")).items() if (text := word(value))}
+    titles = [title for value in sequence(told.get("stepds")) if (title := word(value))]
+    return place_from(environment, str(told.get("cgroup") or ""), titles)
+
+
+def place_from(environment: Mapping[str, str], cgroup: str, stepds: Iterable[str] = ()) -> SlurmPlace | None:
+    """Return the place, or ``None`` for a process that nothing ties to SLURM.
+
+    Parameters
+    ----------
+    environment
+        Its ``SLURM_*`` and ``SLURMD_NODENAME``.
+    cgroup
+        The text of its ``/proc/self/cgroup``.
+    stepds
+        The titles of the slurmstepd among its ancestors, the nearest first.
+    """
+    by_environment = _from_environment(environment)
+    by_kernel = _from_cgroup(cgroup) or _from_stepds(stepds)
+    if by_kernel is None or by_environment is None:
+        return by_kernel or by_environment
+    if by_environment.told_by == "inherited":
+        return by_kernel
+    # SLURM sets the variables of a task for every task, so these are this one's even where the job's or the step's are
+    # another's: an sbatch within a step passes SLURM_STEP_ID on, srun --het-group=1 tells the job of group 0.
+    return replace(
+        by_kernel,
+        task_id=by_environment.task_id if by_kernel.task_id is None else by_kernel.task_id,
+        node=by_environment.node,
+        task_pid=by_environment.task_pid,
+    )
+
+
+def _from_environment(environment: Mapping[str, str]) -> SlurmPlace | None:
+    # SLURM_JOBID and SLURM_STEPID are the old names, still set.
+    job_id = environment.get("SLURM_JOB_ID") or environment.get("SLURM_JOBID") or ""
+    if not _is_number(job_id):
+        return None
+    step = clean_or_none(environment.get("SLURM_STEP_ID") or environment.get("SLURM_STEPID"))
+    is_a_task = any(environment.get(name) for name in _SET_FOR_EACH_TASK)
+    return SlurmPlace(
+        job_id=job_id,
+        step_id=step_name(step) if step else "batch",
+        task_id=_number(environment.get("SLURM_PROCID")),
+        node=clean_or_none(environment.get("SLURMD_NODENAME")),
+        task_pid=_number(environment.get("SLURM_TASK_PID")),
+        told_by="environment" if is_a_task else "inherited",
+    )
+
+
+def _from_cgroup(cgroup: str) -> SlurmPlace | None:
+    found = max(_CGROUP.finditer(cgroup), key=lambda match: len(match[0]), default=None)  # the deepest tells most
+    if found is None:
+        return None
+    step_id = step_name(found["step"] or "batch")
+    return SlurmPlace(job_id=found["job"], step_id=step_id, task_id=_number(found["task"]), told_by="kernel")
+
+
+def _from_stepds(titles: Iterable[str]) -> SlurmPlace | None:
+    for title in titles:
+        if found := _STEPD.match(title):
+            return SlurmPlace(job_id=found["job"], step_id=step_name(found["step"]), told_by="kernel")
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and len(text) < 20 and _is_number(text) else None

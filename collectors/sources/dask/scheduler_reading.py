@@ -1,0 +1,217 @@
+"""Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+from dasktop.collectors.model.readings import SlurmPlace
+from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Record, Transfers, Worker, WorkerEventKind
+from dasktop.collectors.sources.address import host_of
+from dasktop.collectors.sources.dask.places import place_told
+from dasktop.collectors.sources.dask.plain import mapping, moment, real, seconds, sequence, whole, word
+from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
+
+# A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
+_LATE_INTERVALS = 1.5
+
+
+_LONGEST_SCRIPT = 64 << 10
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """What became of a worker, by the scheduler's clock and the worker's address; see `shipped_scheduler`."""
+
+    at: float
+    kind: WorkerEventKind
+    address: str | None
+    pid: int | None
+    memory_bytes: int | None
+    reason: str | None
+    tasks_interrupted: int | None
+    results_lost: int | None
+
+
+class SchedulerReading(Record, frozen=True, kw_only=True):
+    """What the scheduler itself told, at one moment."""
+
+    cluster: Cluster
+    workers: tuple[Worker, ...]
+    with_nanny: frozenset[str]
+    """The addresses of workers that a nanny watches."""
+    place: SlurmPlace | None = None
+    """Where the scheduler's own process says it runs."""
+    started_at: datetime | None = None
+    """When the scheduler started, by the clock of its host."""
+    refused_script: str | None = None
+    """See `DaskReading`."""
+    now: float | None = None
+    """Seconds since 1970 by the scheduler's clock."""
+    events: tuple[Event, ...] | None = None
+    """What became of workers since it was asked before; ``None`` where it doesn't tell."""
+
+
+def decode(answer: dict[str, Any]) -> SchedulerReading:
+    """Return the records; a worker without an address can't be told from others and is left out."""
+    rows = [
+        dict(zip(WORKER_FIELDS, row, strict=True))
+        for row in map(sequence, sequence(answer.get("workers")))
+        if len(row) == len(WORKER_FIELDS)
+    ]
+    versions = [_versions(sequence(pair)) for pair in sequence(answer.get("versions"))]
+    late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(rows))
+    workers = tuple(worker for row in rows if (worker := _worker(row, versions, late_seconds)))
+    return SchedulerReading(
+        cluster=Cluster(
+            scheduler_address=word(answer.get("address")),
+            scheduler_id=word(answer.get("id")),
+            dask_version=word(answer.get("dask_version")),
+            python_version=word(answer.get("python_version")),
+            task_counts=_task_counts(answer.get("task_counts")),
+            owner=_owner(answer.get("owner")),
+        ),
+        workers=workers,
+        place=place_told(answer.get("place")),
+        started_at=moment(answer.get("started")),
+        refused_script=_script(mapping(answer.get("owner")).get("script")),
+        now=real(answer.get("now")),
+        events=_events(answer.get("events")),
+        with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
+    )
+
+
+def _heartbeat_seconds(workers: int) -> float:
+    """Return how often each of so many workers sends a heartbeat: distributed's ``scheduler.heartbeat_interval``."""
+    if workers <= 10:
+        return 0.5
+    if workers < 200:
+        return 1.0 if workers < 50 else 2.0
+    return workers / 200 + 1
+
+
+def _worker(
+    row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]], late_seconds: float
+) -> Worker | None:
+    address = word(row["address"])
+    if address is None:
+        return None
+    executing, processing = whole(row["executing"]), whole(row["processing"])
+    last_seen_seconds = seconds(row["last_seen_seconds"])
+    if executing == 0 and processing != 0 and (last_seen_seconds is None or last_seen_seconds > late_seconds):
+        # The latest heartbeat is from before it got tasks, perhaps; these may hold the GIL, and it sends no other.
+        executing = None
+    number = whole(row["versions"])
+    dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
+    return Worker(
+        name=word(row["name"]) or address,
+        address=address,
+        pid=whole(row["pid"]),
+        nanny_pid=None,
+        host=host_of(address),
+        status=word(row["status"]),
+        nthreads=whole(row["nthreads"]),
+        memory_limit_bytes=whole(row["memory_limit"]) or None,  # 0 is dask's word for no limit
+        memory_bytes=whole(row["memory"]),
+        managed_bytes=whole(row["managed"]),
+        spilled_bytes=whole(row["spilled"]),
+        cpu_percent=real(row["cpu"]),
+        executing=executing,
+        queued=None if executing is None or processing is None else max(0, processing - executing),
+        stored=whole(row["stored"]),
+        last_seen_seconds=last_seen_seconds,
+        evidence=None,
+        transfers=_transfers(sequence(row["transfers"])),
+        dask_version=dask,
+        python_version=python,
+    )
+
+
+def _events(answer: object) -> tuple[Event, ...] | None:
+    if not isinstance(answer, list | tuple):
+        return None
+    return tuple(event for row in answer if (event := _event(sequence(row))) is not None)
+
+
+def _event(row: tuple[Any, ...]) -> Event | None:
+    if len(row) != len(EVENT_FIELDS):
+        return None
+    told = dict(zip(EVENT_FIELDS, row, strict=True))
+    at, kind = real(told["at"]), next((kind for kind in get_args(WorkerEventKind) if kind == told["kind"]), None)
+    if at is None or kind is None:
+        return None
+    return Event(
+        at=at,
+        kind=kind,
+        address=word(told["worker"]),
+        pid=whole(told["pid"]),
+        memory_bytes=whole(told["memory_bytes"]),
+        reason=word(told["reason"]),
+        tasks_interrupted=whole(told["tasks_interrupted"]),
+        results_lost=whole(told["results_lost"]),
+    )
+
+
+def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
+    dask, python, *_ = (*map(word, pair), None, None)
+    return dask, ".".join(python.split(".")[:3]) if python else None  # as told: ``3.11.7.final.0``
+
+
+def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
+    if len(counts) != len(TRANSFER_FIELDS):
+        return None
+    incoming_bytes, incoming, incoming_total, outgoing_bytes, outgoing, outgoing_total = map(whole, counts)
+    return Transfers(
+        incoming_bytes=incoming_bytes,
+        incoming_count=incoming,
+        incoming_count_total=incoming_total,
+        outgoing_bytes=outgoing_bytes,
+        outgoing_count=outgoing,
+        outgoing_count_total=outgoing_total,
+    )
+
+
+def transfers_from(told: dict[Any, Any]) -> Transfers | None:
+    """Return what a worker's metric ``transfer`` tells; ``None`` where it tells nothing."""
+    return _transfers(tuple(told.get(field) for field in TRANSFER_FIELDS)) if told else None
+
+
+def _task_counts(counts: object) -> dict[str, int] | None:
+    if not isinstance(counts, dict):
+        return None
+    return {state: number for key, value in counts.items() if (state := word(key)) and (number := whole(value))}
+
+
+def _owner(answer: object) -> Owner | None:
+    owner = mapping(answer)
+    class_name = word(owner.get("class"))
+    if class_name is None:
+        return None
+    jobs = mapping(owner.get("job_ids"))
+    return Owner(
+        class_name=class_name,
+        name=word(owner.get("name")),
+        host=word(owner.get("host")),
+        pid=whole(owner.get("pid")),
+        cores_per_job=whole(owner.get("cores")),
+        memory_per_job_bytes=whole(owner.get("memory")),
+        processes_per_job=whole(owner.get("processes")),
+        adaptive=_adaptive(owner.get("adaptive")),
+        job_ids={name: job_id for key, value in jobs.items() if (name := word(key)) and (job_id := word(value))},
+        wanted=_names(owner["wanted"]) if "wanted" in owner else None,
+        not_submitted=_names(owner.get("not_submitted")),
+    )
+
+
+def _names(told: object) -> tuple[str, ...]:
+    return tuple(name for name in map(word, sequence(told)) if name)
+
+
+def _script(told: object) -> str | None:
+    """Return a script as it is, line ends and all: it is handed to sbatch, and shown to nobody."""
+    is_script = isinstance(told, str) and told.startswith("#!") and len(told) <= _LONGEST_SCRIPT
+    return str(told) if is_script else None
+
+
+def _adaptive(answer: object) -> Adaptive | None:
+    bounds = mapping(answer)
+    minimum = whole(bounds.get("minimum"))
+    return None if minimum is None else Adaptive(minimum=minimum, maximum=whole(bounds.get("maximum")))

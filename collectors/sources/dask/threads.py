@@ -1,0 +1,85 @@
+"""Per-thread CPU per cent, from one reading of a worker's threads to a later one. Asks nobody."""
+
+from collections import deque
+from collections.abc import Collection
+from typing import Any
+
+from dasktop.collectors.model.snapshot import Record, Thread, ThreadRole
+from dasktop.collectors.sources.dask.plain import real, sequence, whole, word
+from dasktop.collectors.sources.dask.shipped_worker import THREAD_FIELDS
+
+SHORTEST_SPAN_SECONDS = 0.4
+"""The kernel counts in ticks of 10 ms: over 0.4 s, one tick is 2.5 %. Over less, per cent is not told."""
+
+_ROLES: dict[str | None, ThreadRole] = {"compute": "compute", "event loop": "event loop"}
+
+
+class _Sample(Record, frozen=True, kw_only=True):
+    at: float
+    """On the worker's own monotonic clock, so that the way to us counts for nothing."""
+    cpu_seconds: dict[tuple[int, str | None], float]
+    """By native id and name: a native id is soon given to another thread."""
+
+
+class ThreadMeter:
+    """Remembers, for each worker process, as many samples as it takes to tell per cent."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, tuple[int | None, deque[_Sample]]] = {}
+
+    def measure(self, address: str, pid: int | None, answer: dict[str, Any]) -> tuple[Thread, ...]:
+        """Return the threads of the worker at this address, from its answer; see `shipped_worker` for its form."""
+        rows = [
+            dict(zip(THREAD_FIELDS, row, strict=True))
+            for row in map(sequence, sequence(answer.get("threads")))
+            if len(row) == len(THREAD_FIELDS)
+        ]
+        at = real(answer.get("at"))
+        basis = None if at is None else self._remember(address, pid, _sample(at, rows))
+        return tuple(thread for row in rows if (thread := _thread(row, basis, at)))
+
+    def forget_all_but(self, addresses: Collection[str]) -> None:
+        """Drop the samples of workers that have gone."""
+        self._samples = {address: kept for address, kept in self._samples.items() if address in addresses}
+
+    def _remember(self, address: str, pid: int | None, sample: _Sample) -> _Sample | None:
+        """Keep this sample, and return the latest earlier one that is old enough, if there is one."""
+        known_pid, samples = self._samples.get(address, (pid, deque()))
+        if known_pid != pid or (samples and sample.at <= samples[-1].at):
+            samples = deque()
+        self._samples[address] = (pid, samples)
+        while len(samples) > 1 and sample.at - samples[1].at >= SHORTEST_SPAN_SECONDS:
+            samples.popleft()
+        samples.append(sample)
+        return samples[0] if sample.at - samples[0].at >= SHORTEST_SPAN_SECONDS else None
+
+
+def _sample(at: float, rows: list[dict[str, Any]]) -> _Sample:
+    times = {(whole(row["native_id"]), word(row["name"])): real(row["cpu_seconds"]) for row in rows}
+    return _Sample(
+        at=at,
+        cpu_seconds={
+            (native_id, name): cpu_seconds
+            for (native_id, name), cpu_seconds in times.items()
+            if native_id is not None and cpu_seconds is not None
+        },
+    )
+
+
+def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thread | None:
+    native_id, name, cpu_seconds = whole(row["native_id"]), word(row["name"]), real(row["cpu_seconds"])
+    if native_id is None:
+        return None
+    percent = None
+    if basis is not None and at is not None and cpu_seconds is not None:
+        before = basis.cpu_seconds.get((native_id, name))
+        if before is not None and before <= cpu_seconds:
+            percent = round(100 * (cpu_seconds - before) / (at - basis.at), 1)
+    return Thread(
+        native_id=native_id,
+        name=name,
+        role=_ROLES.get(word(row["role"]), "other"),
+        cpu_percent=percent,
+        cpu_seconds=cpu_seconds,
+        task_key=word(row["task_key"]),
+    )

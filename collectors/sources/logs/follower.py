@@ -1,0 +1,170 @@
+"""Reads one log file at a time as it is wished, in a thread of its own, and follows it while that is wished.
+
+The thread may hang for as long as a file system does: nobody waits for it, and another file gets another thread.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from time import monotonic, sleep
+
+from dasktop.collectors.model.errors import describe_own_fault
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Page, Search, Tail
+from dasktop.collectors.sources.logs.lines import RawLine
+from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
+from dasktop.collectors.sources.logs.search import search
+
+POLL_SECONDS = 1.0
+"""How often a followed file is looked at."""
+PAGE_BYTES = 128 * 1024
+PAGE_LINES = 2_000
+TELL_SECONDS = 0.25
+"""How often a long search is told of."""
+WORK_SECONDS, REST_SECONDS = 0.01, 0.002
+"""How long a search may keep Python to itself, and how long it leaves it to the other threads, of which one draws."""
+
+
+class LogFollower:
+    """Carries out wishes. Any thread may call; every call returns at once.
+
+    Parameters
+    ----------
+    deliver
+        Gets what was read, in the reading thread; a last part of another file may still come after a new wish.
+    """
+
+    def __init__(self, deliver: Callable[[LogEvent], None]) -> None:
+        self._deliver = deliver
+        self._reader: _Reader | None = None
+
+    def wish(self, wish: LogWish | None) -> None:
+        """Read this now; ``None``: nothing any more. A search that is under way is given up."""
+        if self._reader is not None and (wish is None or wish.path != self._reader.path):
+            self._reader.stop()
+            self._reader = None
+        if wish is not None:
+            if self._reader is None:
+                self._reader = _Reader(wish.path, self._deliver)
+            self._reader.wish(wish)
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(self, path: str, deliver: Callable[[LogEvent], None]) -> None:
+        self.path = path
+        self._deliver_to = deliver
+        self._wishes: queue.SimpleQueue[LogWish | None] = queue.SimpleQueue()
+        self._is_stopped = False
+        self._file = LogFile(path)
+        self._problem: str | None = None
+        # Of a file that is followed: up to where it was told, and where the last line begins if it was unfinished then.
+        self._edition, self._end, self._go_on_at = 0, 0, 0
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+
+    def wish(self, wish: LogWish) -> None:
+        self._wishes.put(wish)
+
+    def stop(self) -> None:
+        self._is_stopped = True
+        self._wishes.put(None)
+
+    def _run(self) -> None:
+        is_following = False
+        while not self._is_stopped:
+            try:
+                wish = self._wishes.get(timeout=POLL_SECONDS if is_following else None)
+            except queue.Empty:
+                self._carry_out(self._follow)
+                continue
+            self._problem = None
+            match wish:
+                case Tail():
+                    self._carry_out(self._tail)
+                case Page():
+                    self._carry_out(partial(self._page, wish))
+                case Search():
+                    self._carry_out(partial(self._search, wish))
+            is_following = isinstance(wish, Tail)
+        self._file.close()
+
+    def _carry_out(self, read: Callable[[], None]) -> None:
+        """Look at the file and read; why that can't be is told once, until it can or is wished again."""
+        try:
+            self._file.look()
+            read()
+            self._problem = None
+        except UnreadableError as error:
+            self._file.close()
+            self._tell_problem(str(error), is_missing=error.is_missing)
+        except Exception as error:  # noqa: BLE001 - shown in the file's place; the screen goes on
+            self._tell_problem(describe_own_fault(error))
+
+    def _tell_problem(self, problem: str, *, is_missing: bool = False) -> None:
+        if self._problem != problem:
+            self._problem = problem
+            self._deliver(LogPart(path=self.path, problem=problem, is_missing=is_missing))
+
+    def _deliver(self, event: LogEvent) -> None:
+        if not self._is_stopped:
+            self._deliver_to(event)
+
+    def _tail(self) -> None:
+        size_bytes = self._file.size_bytes
+        self._tell_end(self._lines_before(size_bytes), size_bytes)
+
+    def _follow(self) -> None:
+        """Tell what was written since; nothing if nothing was."""
+        if self._problem is not None or self._edition != self._file.edition:
+            self._tail()
+        elif self._file.size_bytes > self._end:
+            if self._file.size_bytes - self._go_on_at > PAGE_BYTES:
+                self._tail()
+            else:
+                lines = list(self._file.block_after(self._go_on_at, PAGE_BYTES).lines())[-PAGE_LINES:]
+                self._tell_end(lines, self._go_on_at)
+
+    def _tell_end(self, lines: list[RawLine], at_byte: int) -> None:
+        part = self._part(lines, at_byte)
+        self._edition, self._end = part.edition, part.end
+        self._go_on_at = lines[-1].at_byte if lines and not lines[-1].is_whole else part.end
+        self._deliver(part)
+
+    def _page(self, page: Page) -> None:
+        at_byte = min(page.at_byte, self._file.size_bytes)
+        lines = self._lines_before(at_byte) if page.is_backwards else self._lines_after(at_byte)
+        self._deliver(self._part(lines, at_byte))
+
+    def _search(self, wanted: Search) -> None:
+        told_at = rested_at = monotonic()
+        for step in search(self._file, wanted):
+            if step.found_at is not None:
+                lines = [*self._lines_before(step.found_at)[-PAGE_LINES // 2 :], *self._lines_after(step.found_at)]
+                self._deliver(self._part(lines, step.found_at))
+            if step.is_over or monotonic() - told_at > TELL_SECONDS:
+                told_at = monotonic()
+                self._deliver(step)
+            if self._is_stopped or not self._wishes.empty():
+                return
+            if monotonic() - rested_at > WORK_SECONDS:
+                sleep(REST_SECONDS)
+                rested_at = monotonic()
+
+    def _lines_before(self, end: int) -> list[RawLine]:
+        return list(self._file.block_before(end, PAGE_BYTES).lines())[-PAGE_LINES:]
+
+    def _lines_after(self, start: int) -> list[RawLine]:
+        return list(islice(self._file.block_after(start, PAGE_BYTES).lines(), PAGE_LINES))
+
+    def _part(self, lines: list[RawLine], at_byte: int) -> LogPart:
+        """Return what to tell: these lines or, where there are none, that there are none at this place."""
+        return LogPart(
+            path=self.path,
+            size_bytes=self._file.size_bytes,
+            start=lines[0].at_byte if lines else at_byte,
+            end=lines[-1].end if lines else at_byte,
+            lines=tuple(line.line() for line in lines),
+            edition=self._file.edition,
+        )

@@ -1,0 +1,167 @@
+"""Whether an address that a job script names is the user's own, as far as can be told. Asks nobody there.
+
+A script may be older than the scheduler that it names; by now somebody else may listen at that port of a shared login
+node. `collectors/discover.py` says what follows from it.
+"""
+
+import contextlib
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import JobScript, QueuedJob
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.text.clean import clean
+
+_SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
+_LISTENING = "0A"
+_MOST_NODES = 64
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Listener(NamedTuple):
+    """A port at which a process of the user's listens on this host."""
+
+    ip: IpAddress
+    port: int
+
+
+class OwnAddresses:
+    """What is known of the user's own addresses at one moment. Reading it may take a while: names are looked up.
+
+    Parameters
+    ----------
+    jobs
+        The user's jobs in the queue.
+    user
+        Whose jobs they are, if they are another user's.
+    """
+
+    def __init__(self, jobs: Sequence[QueuedJob], user: str | None = None) -> None:
+        self._user = user
+        self._running = {job.job_id: job for job in jobs if read_state(job.state).is_running}
+        self._listeners = own_listeners()
+        self._own_ips = _ips_of_this_host()
+        self._nodes = {_short(node) for job in self._running.values() for node in job.nodes}
+        self._ips: dict[str, frozenset[IpAddress]] = {}
+
+    def doubt(self, address: str, script: JobScript) -> str:
+        """Return why the address that a script names may not be the user's, in words; empty: it is."""
+        if self._user is not None:
+            return f"{clean(address)}, which is not asked unless you name it: the script is {self._user}'s"
+        try:
+            _, host, port = parse_address(address)
+        except NoSchedulerError:
+            return ""  # it can't be dialled at all, which is told as such
+        ips = self._resolved(host)
+        here = {ip for ip in ips if self._is_here(ip)}
+        if here:
+            if all(self._is_held(ip, port) for ip in here):
+                return ""
+            return f"{address}, where no process of yours listens"
+        if script.job_id in self._running or _short(host) in self._nodes or self._is_on_a_node(ips):
+            return ""
+        return f"{address}, which is not asked unless you name it: no running job of yours speaks to it"
+
+    def is_here(self, address: str) -> bool:
+        """Whether an address is this host's."""
+        try:
+            return any(map(self._is_here, self._resolved(parse_address(address).host)))
+        except NoSchedulerError:
+            return False
+
+    def doubt_about_file(self, file: str) -> str:
+        """Return why what a scheduler file says may not be the user's; empty: it is, or there is none."""
+        try:
+            found = Path(file).stat()
+        except (OSError, ValueError):
+            return ""  # reading it tells
+        if not stat.S_ISREG(found.st_mode):
+            return f"{clean(file)}, which is no file"
+        if found.st_uid != os.getuid() or found.st_mode & stat.S_IWOTH:
+            return f"{clean(file)}, which is not read unless you name it: it is not yours alone"
+        return ""
+
+    def _is_here(self, ip: IpAddress) -> bool:
+        return ip.is_loopback or ip.is_unspecified or ip in self._own_ips
+
+    def _is_held(self, ip: IpAddress, port: int) -> bool:
+        return any(
+            own.port == port and (own.ip == ip or own.ip.is_unspecified or ip.is_unspecified) for own in self._listeners
+        )
+
+    def _is_on_a_node(self, ips: frozenset[IpAddress]) -> bool:
+        nodes = sorted(self._nodes)[:_MOST_NODES]
+        return bool(ips) and any(not ips.isdisjoint(self._resolved(node)) for node in nodes)
+
+    def _resolved(self, host: str) -> frozenset[IpAddress]:
+        if host not in self._ips:
+            self._ips[host] = _resolve(host)
+        return self._ips[host]
+
+
+def own_listeners() -> frozenset[Listener]:
+    """Return where this user's processes listen on this host.
+
+    On Linux the kernel tells whose each socket is; elsewhere the user's processes are looked through.
+    """
+    if any(map(os.path.exists, _SOCKETS)):
+        texts = []
+        for file in _SOCKETS:
+            with contextlib.suppress(OSError):  # no IPv6
+                texts.append(Path(file).read_text())
+        return frozenset(listener for text in texts for listener in parse_sockets(text, os.getuid()))
+    found = set()
+    for process in psutil.process_iter(["uids"]):
+        with contextlib.suppress(psutil.Error, OSError):  # it ended, or it is hidden from us
+            if process.info["uids"] is not None and process.info["uids"].real == os.getuid():
+                for connection in process.net_connections("tcp"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        found.add(Listener(_plain(connection.laddr.ip), connection.laddr.port))
+    return frozenset(found)
+
+
+def parse_sockets(text: str, uid: int) -> Iterable[Listener]:
+    """Yield where a user's sockets listen, by ``/proc/net/tcp`` or ``tcp6`` (see proc(5))."""
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8 or fields[3] != _LISTENING or fields[7] != str(uid):
+            continue
+        address, _, port = fields[1].partition(":")
+        words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+        yield Listener(_plain(str(ipaddress.ip_address(b"".join(words)))), int(port, 16))
+
+
+def _plain(ip: str) -> IpAddress:
+    """Return an address; one of IPv4 that is written as one of IPv6, as that of IPv4."""
+    found = ipaddress.ip_address(ip.partition("%")[0])
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _ips_of_this_host() -> frozenset[IpAddress]:
+    families = (socket.AF_INET, socket.AF_INET6)
+    interfaces = psutil.net_if_addrs().values()
+    return frozenset(_plain(own.address) for interface in interfaces for own in interface if own.family in families)
+
+
+def _resolve(host: str) -> frozenset[IpAddress]:
+    with contextlib.suppress(ValueError):
+        return frozenset({_plain(host)})
+    try:
+        return frozenset(_plain(str(found[4][0])) for found in socket.getaddrinfo(host, None))
+    except (OSError, UnicodeError, ValueError):
+        return frozenset()
+
+
+def _short(host: str) -> str:
+    """Return a host's name without its domain."""
+    return host if ":" in host or host.replace(".", "").isdecimal() else host.partition(".")[0]

@@ -1,0 +1,14 @@
+"""The certificates that a job's own script gives its workers. Looks whether the files can be read, and opens none."""
+
+import os
+
+from dasktop.collectors.model.options import TlsFiles
+from dasktop.collectors.model.readings import JobScript
+
+
+def certificates_of(script: JobScript) -> TlsFiles:
+    """Return the files that a script names, if it names all three and they can be read here; else none."""
+    files = (script.tls_ca_file, script.tls_cert, script.tls_key)
+    if not all(file is not None and os.access(file, os.R_OK) for file in files):
+        return TlsFiles()
+    return TlsFiles(ca_file=script.tls_ca_file, cert=script.tls_cert, key=script.tls_key)

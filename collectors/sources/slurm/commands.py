@@ -1,0 +1,271 @@
+"""Runs SLURM's commands, each with a time-out and a bound on what it may print, and tells their errors from the rest.
+
+Sites put wrappers and login messages around the commands: a banner, a warning or a hint may stand before, between or
+after what a command itself prints, on either stream. Which lines of its output are a command's own, its reader knows
+by their form; which lines are errors is told here. Never through a shell, never the same command twice at the same
+time, and nothing is left running.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE
+
+from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.text.clean import clean
+
+MAX_OUTPUT_BYTES = 64 << 20
+MAX_COMPLAINT_BYTES = 64 << 10
+MAX_COMPLAINT_CHARACTERS = 300
+# A killed process is gone at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
+_REAP_SECONDS = 2.0
+# ``squeue: error: x``, ``slurm_load_jobs error: x``, ``job script retrieval failed: x``, ``allocation failure: x``.
+_FATAL = re.compile(r"\bfatal: ")
+_ERROR = re.compile(r"\b(?:error|failed|failure): ")
+# Such as ``Slurm accounting storage is disabled``: an error in a command that fails, else perhaps part of a banner.
+_TROUBLE = re.compile(
+    r"\b(?:invalid|unable|denied|disabled|refused|unknown|cannot|couldn't|no such|not (?:found|allowed))\b",
+    re.IGNORECASE,
+)
+_NO_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
+_MAX_LINES_SEARCHED = 200
+_LOOK_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a command printed, and how it ended."""
+
+    program: str
+    text: str
+    """Its standard output, not cleaned yet; what was not UTF-8 is U+FFFD."""
+    complaints: tuple[str, ...]
+    """The lines of its standard error, cleaned."""
+    status: int
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """The lines of its standard error that call themselves errors, without banners, warnings and hints."""
+        return tuple(line for line in self.complaints if _is_error(line))
+
+    @property
+    def complaint(self) -> str:
+        """What it said went wrong, in its own words: the line that calls itself fatal, else the first error.
+
+        Where no line calls itself an error, the first that reads like one, else the last: banners come first.
+        """
+        # Some wrappers put both streams into one.
+        printed = (*self.complaints, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
+        candidates = (
+            *(line for line in self.errors if _FATAL.search(line)),
+            *self.errors,
+            *(line for line in printed if self.status and _is_error(line)),
+            *(line for line in self.complaints if _TROUBLE.search(line) and not _NO_ERROR.search(line)),
+            *(line for line in reversed(self.complaints) if not _NO_ERROR.search(line)),
+            *self.complaints,
+        )
+        if candidates:
+            return candidates[0][:MAX_COMPLAINT_CHARACTERS]
+        if self.status < 0:
+            return f"{self.program} was killed by signal {-self.status}"
+        return f"{self.program} ended with status {self.status} and said nothing"
+
+    def says(self, pattern: re.Pattern[str]) -> bool:
+        """Whether some line of its standard error is such a message."""
+        return any(pattern.search(line) for line in self.complaints)
+
+    def checked(self) -> str:
+        """Return the text; `SourceError` with the command's own words if it failed."""
+        if self.status != 0:
+            raise SourceError(self.complaint)
+        return self.text
+
+
+def _is_error(line: str) -> bool:
+    return (_FATAL.search(line) or _ERROR.search(line)) is not None and _NO_ERROR.search(line) is None
+
+
+class _Call:
+    """A command under way, and how many wait for it."""
+
+    def __init__(self, task: "asyncio.Task[Printed]") -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class Commands:
+    """Runs programs in the caller's event loop.
+
+    Parameters
+    ----------
+    environment
+        The whole environment of the programs; its ``PATH`` decides which ones are found.
+    timeout_seconds
+        After which a program, and all that it has started in its process group, is killed.
+    """
+
+    def __init__(self, environment: Mapping[str, str], timeout_seconds: float) -> None:
+        self._environment = dict(environment)
+        self._timeout_seconds = timeout_seconds
+        self._calls: dict[tuple[str, ...], _Call] = {}
+        self._pids: set[int] = set()
+        self._is_closed = False
+
+    async def run(self, *command: str) -> Printed:
+        """Run a program with its arguments; if the very same is under way, share what that one prints.
+
+        Raises
+        ------
+        SourceOffError
+            There is no such program.
+        SourceError
+            It couldn't be run, took too long or printed too much. (A status other than 0 is for the caller to judge.)
+        """
+        call = self._calls.get(command)
+        if call is None or call.task.done():
+            call = self._calls[command] = _Call(asyncio.create_task(self._run(command), name=" ".join(command[:3])))
+        call.waiting += 1
+        try:
+            return await asyncio.shield(call.task)
+        finally:
+            call.waiting -= 1
+            if not call.waiting:
+                if self._calls.get(command) is call:
+                    del self._calls[command]
+                if not call.task.cancelling():  # a second time would break into its cleaning up
+                    call.task.cancel()  # nobody waits any more; does nothing to one that is done
+
+    def close(self) -> None:
+        """Kill what still runs, and start nothing any more. Safe to call from any thread, and more than once."""
+        self._is_closed = True
+        for pid in tuple(self._pids):
+            _kill_group(pid)
+
+    async def _run(self, command: tuple[str, ...]) -> Printed:
+        program = command[0]
+        if self._is_closed:
+            raise SourceError(f"{program} is not run any more")
+        path = shutil.which(program, path=self._environment.get("PATH", os.defpath))
+        if path is None:
+            raise SourceOffError(f"{program} is not on PATH")
+        try:
+            # Not asyncio's own: cancelled while it starts a program, that kills it but nothing of its group.
+            process = subprocess.Popen(  # noqa: ASYNC220 - asyncio starts programs in the same way
+                [path, *command[1:]],
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=self._environment,
+                start_new_session=True,  # a group of its own, so that all of it can be killed; and no terminal
+            )
+        except (OSError, ValueError) as error:  # ValueError: an argument holds a null character
+            raise SourceError(f"{program} cannot be run: {clean(str(error))}") from None
+        self._pids.add(process.pid)
+        if self._is_closed:  # in the meantime, from another thread
+            _kill_group(process.pid)
+        output = _Output()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await output.gather(process)
+        except TimeoutError:
+            raise SourceError(f"{program} did not answer within {self._timeout_seconds:g} s") from None
+        finally:
+            # Its pid stays its own until it is reaped, which is not before its pipes are closed.
+            if process.returncode is None:
+                # The group may outlive its leader: a child that keeps the pipe open is why an ended command can hang.
+                _kill_group(process.pid)
+            self._pids.discard(process.pid)
+            output.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_REAP_SECONDS):
+                    await _reaped(process)
+        if output.is_too_much:
+            raise SourceError(f"{program} printed more than {MAX_OUTPUT_BYTES >> 20} MB")
+        if process.returncode is None:
+            raise SourceError(f"{program} ended, and the system does not tell how")
+        return Printed(program, output.text.decode("utf-8", errors="replace"), output.complaints(), process.returncode)
+
+
+class _Output:
+    """Gathers what a program prints, up to the bounds."""
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.is_too_much = False
+        self._complaints = bytearray()
+        self._pipes: list[_Pipe] = []
+
+    def complaints(self) -> tuple[str, ...]:
+        """Return the lines of the standard error, cleaned."""
+        return tuple(line for line in map(clean, bytes(self._complaints).split(b"\n")) if line)
+
+    async def gather(self, process: "subprocess.Popen[bytes]") -> None:
+        """Read until the program has ended and its pipes are closed, or until it has printed too much."""
+        loop = asyncio.get_running_loop()
+        for file, take in ((process.stdout, self._take_text), (process.stderr, self._take_complaint)):
+            pipe = _Pipe(take)
+            self._pipes.append(pipe)
+            await loop.connect_read_pipe(lambda pipe=pipe: pipe, file)  # type: ignore[misc]
+        for pipe in self._pipes:
+            await pipe.closed.wait()
+        if not self.is_too_much:
+            await _reaped(process)
+
+    def close(self) -> None:
+        """Read no more."""
+        for pipe in self._pipes:
+            pipe.close()
+
+    def _take_text(self, data: bytes) -> None:
+        if len(self.text) + len(data) > MAX_OUTPUT_BYTES:
+            self.is_too_much = True
+            self.close()
+        else:
+            self.text += data
+
+    def _take_complaint(self, data: bytes) -> None:
+        """Keep the beginning, and let the rest pass."""
+        self._complaints += data[: MAX_COMPLAINT_BYTES - len(self._complaints)]
+
+
+class _Pipe(asyncio.Protocol):
+    """The reading end of a pipe."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.closed = asyncio.Event()
+        self._take = take
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what it is read by."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on."""
+        self._take(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """All that held the other end have ended, or closed it."""
+        self.closed.set()
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def _reaped(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a program has ended: at once, mostly, since its pipes are closed."""
+    while process.poll() is None:  # noqa: ASYNC110 - the system has no event for it that every Python knows
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,387 @@
+"""Which commands of a batch script start dask workers, how often, and for which scheduler. Pure.
+
+A worker counts only where the shell would start it, behind launchers that are known. Where the text leaves a doubt
+about the number (branches, loops, ``mpirun``, one worker a GPU, what only running the script tells), it is unknown.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.slurm.launchers import launched, program_of
+from dasktop.collectors.sources.slurm.script_commands import Argument, Command, ScriptRun, in_folder
+from dasktop.collectors.sources.slurm.script_text import options
+from dasktop.collectors.sources.slurm.shell import ShellError
+from dasktop.collectors.sources.slurm.values import whole_number
+
+_PROGRAMS = {
+    "dask-worker": "worker",
+    "dask-cuda-worker": "cuda",
+    "dask-spec": "spec",
+    "dask-scheduler": "scheduler",
+    "dask-mpi": "mpi",
+}
+_MODULES = {
+    "distributed.cli.dask_worker": "worker",
+    "distributed.cli.dask_spec": "spec",
+    "distributed.cli.dask_scheduler": "scheduler",
+    "dask_cuda.cli.dask_cuda_worker": "cuda",
+    "dask_cuda.cli": "cuda",
+    "dask_mpi": "mpi",
+    "dask_mpi.cli": "mpi",
+}
+_SUBCOMMANDS = {
+    ("worker",): "worker",
+    ("spec",): "spec",
+    ("spawn",): "spec",
+    ("scheduler",): "scheduler",
+    ("cuda", "worker"): "cuda",
+}
+_WORKER_KINDS = frozenset({"worker", "cuda", "spec", "mpi"})
+_FLAGS = frozenset(
+    {"--nanny", "--no-nanny", "--dashboard", "--no-dashboard", "--bokeh", "--no-bokeh", "--reconnect", "--no-reconnect"}
+    | {"--help", "--version", "--enable-tcp-over-ucx", "--enable-infiniband", "--enable-nvlink", "--enable-rdmacm"}
+    | {"--show", "--no-show", "--scheduler", "--no-scheduler", "--exclusive-workers", "--no-exclusive-workers"}
+)
+_SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*", re.ASCII)
+_PYTHON_WITH_VALUE = frozenset({"-X", "-W"})
+# Programs for which words are only words.
+_MENTIONS = frozenset(
+    {":", ".", "[", "alias", "awk", "cat", "chmod", "chown", "conda", "cp", "curl", "cut", "date", "df", "du", "echo"}
+    | {
+        "egrep",
+        "export",
+        "false",
+        "fgrep",
+        "find",
+        "git",
+        "grep",
+        "hash",
+        "head",
+        "hostname",
+        "kill",
+        "killall",
+        "less",
+    }
+    | {
+        "ln",
+        "ls",
+        "lsof",
+        "mail",
+        "mamba",
+        "micromamba",
+        "mkdir",
+        "ml",
+        "module",
+        "mv",
+        "pgrep",
+        "pip",
+        "pip3",
+        "pkill",
+    }
+    | {"printenv", "printf", "ps", "rm", "rmdir", "rsync", "sacct", "sattach", "sbatch", "scancel", "scontrol", "scp"}
+    | {
+        "sed",
+        "seq",
+        "sinfo",
+        "sleep",
+        "sort",
+        "source",
+        "squeue",
+        "sstat",
+        "stat",
+        "tail",
+        "tee",
+        "test",
+        "touch",
+        "tr",
+    }
+    | {"trap", "true", "type", "uniq", "uv", "wait", "wc", "wget", "which"}
+)
+_ADDRESS = re.compile(
+    r"\b(?:tcp|tls|ucx|wss?)://(?:\[[0-9A-Fa-f:.%\w]{2,64}\]|[\w.-]{1,255}):[0-9]{1,5}(?![0-9])", re.ASCII
+)
+MAX_COMMANDS = 4096
+
+
+class Scheduler(NamedTuple):
+    """Where a command looks for its scheduler."""
+
+    address: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkerCommand:
+    """A command that starts workers."""
+
+    kind: str
+    arguments: tuple[Argument, ...]
+    tasks: int | None
+    """How often it is started; ``None`` where the script doesn't tell plainly."""
+    folder: str | None
+    scheduler: Scheduler
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Its arguments."""
+        return tuple(argument.text for argument in self.arguments)
+
+    @property
+    def processes(self) -> int | None:
+        """Workers each time it is started."""
+        if self.kind in ("cuda", "mpi"):
+            return None  # one a GPU; all tasks but one or two
+        told = options(self.words, "--nworkers", "--nprocs")
+        may_be_more = [at for at, argument in enumerate(self.arguments) if not argument.is_one and self._is_loose(at)]
+        if not told:
+            return None if may_be_more else 1
+        last = max(at for at, word in enumerate(self.words) if word.startswith(("--nworkers", "--nprocs")))
+        return None if may_be_more and may_be_more[-1] > last else whole_number(told[-1].value) or None
+
+    def known(self, *names: str) -> list[str]:
+        """Return the values of these options that are known."""
+        found = []
+        for at, argument in enumerate(self.arguments):
+            name, equals, value = argument.text.partition("=")
+            if name not in names:
+                continue
+            if equals and argument.is_known:
+                found.append(value)
+            elif not equals and at + 1 < len(self.arguments) and self.arguments[at + 1].is_known:
+                found.append(self.arguments[at + 1].text)
+        return found
+
+    def _is_loose(self, at: int) -> bool:
+        """Whether an argument isn't the value of the option before it."""
+        before = self.arguments[at - 1] if at else None
+        return before is None or not _takes_value(before)
+
+
+@dataclass
+class Started:
+    """What a script starts."""
+
+    workers: list[WorkerCommand] = field(default_factory=list)
+    count: int | None = 0
+    """Of workers in all; ``None``: not known."""
+    schedulers: list[Scheduler] = field(default_factory=list)
+    """Those that it starts."""
+    mentioned: list[Scheduler] = field(default_factory=list)
+    """Those that other programs are told of."""
+    is_understood: bool = True
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """What SLURM tells of the job that a script is of."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, those that are known for sure."""
+    folder: str | None = None
+    """In which it begins."""
+    tasks: int | None = None
+
+
+def started_by(text: str, facts: JobFacts) -> Started:
+    """Read a script."""
+    collector = _Collector(facts)
+    try:
+        collector.started.count = collector.run.run(text)
+    except ShellError:
+        collector.started.count = None
+        collector.started.is_understood = False
+    collector.mention_variable(collector.run.variable("DASK_SCHEDULER_ADDRESS"))
+    return collector.started
+
+
+class _Collector:
+    def __init__(self, facts: JobFacts) -> None:
+        self.started = Started()
+        self.run = ScriptRun(self._take, facts.variables, facts.folder)
+        self._facts = facts
+        self._times: int | None = 1
+
+    def _take(self, command: Command) -> int | None:
+        """Look at a command; return how many workers it starts."""
+        if not any(
+            "dask" in word.text or "://" in word.text or "scheduler" in word.text for word in command.words
+        ) and (command.stdin is None or "dask" not in command.stdin):
+            return 0
+        tasks = self._facts.tasks if not {"SLURM_NTASKS", "SLURM_NPROCS"} & command.variables.keys() else None
+        found = launched(command.words, tasks)
+        if not found.words:
+            return self._elsewhere(command, command.words) if not _is_mention(command.words) else 0
+        program = program_of(found.words[0])
+        variables = {**command.variables, **found.variables}
+        if (dask := _dask(found.words)) is not None:
+            kind, arguments = dask
+            return self._add(command, kind, arguments, found.tasks, variables)
+        if program in _SHELLS:
+            return self._shell(command, found.words[1:], found.tasks)
+        if _PYTHON.fullmatch(program) or program in _MENTIONS:
+            self._mention(command, found.words[1:] if program not in _MENTIONS else ())
+            return 0
+        return self._elsewhere(command, found.words[1:] if found.words[0].is_known else found.words)
+
+    def _shell(self, command: Command, arguments: Sequence[Argument], tasks: int | None) -> int | None:
+        """Look into ``bash -c '…'`` and ``bash <<EOF``."""
+        at = next((at for at, word in enumerate(arguments) if re.fullmatch(r"-[a-z]*c", word.text)), None)
+        if at is None:
+            is_script = any(not word.text.startswith(("-", "+")) for word in arguments)
+            text = None if is_script else command.stdin
+            command = command._replace(is_certain=False)
+        else:
+            behind = arguments[at + 1 : at + 2]
+            text = behind[0].text if behind and not behind[0].text.startswith("-") else None
+            command = command._replace(is_certain=command.is_certain and bool(behind) and behind[0].is_known)
+        if text is None:
+            return 0
+        before, self._times = self._times, _product(self._times, tasks)
+        try:
+            count = self.run.run_text(text, command)
+        finally:
+            self._times = before
+        return _product(count, tasks) if count and command.is_certain else 0 if count == 0 else None
+
+    def _elsewhere(self, command: Command, words: Sequence[Argument]) -> int | None:
+        """Look for workers that some other program starts, nobody knows how often."""
+        for at in range(len(words)):
+            if (dask := _dask(words[at:])) is not None:
+                kind, arguments = dask
+                count = self._add(command, kind, arguments, None, command.variables)
+                return 0 if count == 0 else None
+        count = 0
+        for word in words:
+            if "dask" in word.text and any(map(str.isspace, word.text)):
+                try:
+                    inner = self.run.run_text(word.text, command._replace(is_certain=False))
+                except ShellError:
+                    continue
+                count = 0 if inner == count == 0 else 1
+        self._mention(command, words)
+        return 0 if count == 0 else None
+
+    def _add(
+        self,
+        command: Command,
+        kind: str,
+        arguments: Sequence[Argument],
+        tasks: int | None,
+        variables: Mapping[str, Argument],
+    ) -> int | None:
+        """Note a command of dask's; return how many workers it starts."""
+        scheduler = _scheduler_of(arguments, command.folder, variables, has_address=kind not in ("scheduler", "mpi"))
+        if kind == "scheduler":
+            self.started.schedulers.append(scheduler)
+            return 0
+        if len(self.started.workers) >= MAX_COMMANDS:
+            raise ShellError("it starts too many workers")
+        times = _product(self._times, tasks)
+        worker = WorkerCommand(kind, tuple(arguments), times if command.is_certain else None, command.folder, scheduler)
+        self.started.workers.append(worker)
+        return _product(worker.processes, tasks)
+
+    def _mention(self, command: Command, words: Sequence[Argument]) -> None:
+        """Note the schedulers that some other program is told of."""
+        for address in (match for word in words if word.is_known for match in _ADDRESS.findall(word.text)):
+            self.started.mentioned.append(Scheduler(address=address))
+        scheduler = _scheduler_of(words, command.folder, command.variables, has_address=False)
+        if scheduler != Scheduler():
+            self.started.mentioned.append(scheduler)
+
+    def mention_variable(self, value: Argument | None) -> None:
+        """Note the scheduler that dask's own variable names."""
+        if value is not None and value.is_known and (address := _address(value.text)) is not None:
+            self.started.mentioned.append(Scheduler(address=address))
+
+
+def _product(one: int | None, other: int | None) -> int | None:
+    return one * other if one is not None and other is not None else None
+
+
+def _is_mention(words: Sequence[Argument]) -> bool:
+    return bool(words) and program_of(words[0]) in _MENTIONS | {"command"}
+
+
+def _dask(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
+    """Return which of dask's programs this is, and its arguments."""
+    if not words or not words[0].is_known:
+        return None
+    program = program_of(words[0])
+    if (kind := _PROGRAMS.get(program)) is not None:
+        return kind, tuple(words[1:])
+    if program == "dask":
+        return _dask_subcommand(words[1:])
+    if not _PYTHON.fullmatch(program):
+        return None
+    at = 1
+    while at < len(words) and words[at].text.startswith("-") and words[at].is_known:
+        text = words[at].text
+        if text == "-m":
+            module = words[at + 1].text if at + 1 < len(words) and words[at + 1].is_known else ""
+            if module in ("dask", "dask.__main__"):
+                return _dask_subcommand(words[at + 2 :])
+            return (kind, tuple(words[at + 2 :])) if (kind := _MODULES.get(module)) else None
+        at += 2 if text in _PYTHON_WITH_VALUE else 1
+    # ``python $(which dask-worker)`` and the like
+    return _dask(words[at:]) if at < len(words) and program_of(words[at]) in {*_PROGRAMS, "dask"} else None
+
+
+def _dask_subcommand(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
+    texts = [word.text if word.is_known else "" for word in words[:2]]
+    for subcommand, kind in _SUBCOMMANDS.items():
+        if tuple(texts[: len(subcommand)]) == subcommand:
+            return kind, tuple(words[len(subcommand) :])
+    return None
+
+
+def _takes_value(word: Argument) -> bool:
+    return word.text.startswith("--") and "=" not in word.text and word.text not in _FLAGS
+
+
+def _scheduler_of(
+    arguments: Sequence[Argument], folder: str | None, variables: Mapping[str, Argument], *, has_address: bool
+) -> Scheduler:
+    """Return the scheduler that a command's arguments name, or else its environment."""
+    files = [value for value in _known_values(arguments, "--scheduler-file") if value is not None]
+    if files:
+        return Scheduler(file=in_folder(folder, files[-1]))
+    if not has_address or any(True for _ in _known_values(arguments, "--scheduler-file")):
+        return Scheduler()
+    operands = [word for at, word in enumerate(arguments) if not _is_option(arguments, at)]
+    for word in operands:
+        if word.is_known and (address := _address(word.text)) is not None:
+            return Scheduler(address=address)
+    variable = variables.get("DASK_SCHEDULER_ADDRESS")
+    if not operands and variable is not None and variable.is_known:
+        return Scheduler(address=_address(variable.text))
+    return Scheduler()
+
+
+def _is_option(arguments: Sequence[Argument], at: int) -> bool:
+    """Whether this is an option, or the value of one."""
+    return arguments[at].text.startswith("-") or (at > 0 and _takes_value(arguments[at - 1]))
+
+
+def _known_values(arguments: Sequence[Argument], name: str) -> Iterator[str | None]:
+    """Yield the values of an option; ``None`` for one that isn't known."""
+    for at, word in enumerate(arguments):
+        if word.text == name and at + 1 < len(arguments):
+            yield arguments[at + 1].text if arguments[at + 1].is_known else None
+        elif word.text.startswith(f"{name}="):
+            yield word.text.partition("=")[2] if word.is_known else None
+
+
+def _address(text: str) -> str | None:
+    """Return an address with its scheme; ``None`` for what is none."""
+    if text.startswith("inproc://"):
+        return text
+    try:
+        return str(parse_address(text))
+    except NoSchedulerError:
+        return None

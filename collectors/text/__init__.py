@@ -1,0 +1,1 @@
+"""Text from outside, made safe, and text for people: cleaning, search patterns, formats."""

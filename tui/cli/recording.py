@@ -1,0 +1,94 @@
+"""``--record`` and ``dasktop replay`` on the command line. Headless; the screen is imported where it starts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.cli.options import USAGE, Refusal, check_recording
+from dasktop.tui.cli.signals import ended_in_order
+from dasktop.tui.config.config import Config
+from dasktop.tui.terminal.abilities import can_show_screen
+
+if TYPE_CHECKING:
+    from dasktop.collectors.recording.reader import Recording
+
+
+@contextmanager
+def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
+    """Yield what is to be called with each snapshot; it records them, if that was asked for.
+
+    What goes wrong with the file later is told on stderr, once. A signal that ends the program ends the file first.
+
+    Raises
+    ------
+    Refusal
+        The file can't be made.
+    SystemExit
+        Such a signal came.
+    """
+    if options.record is None:
+        yield lambda _: None
+        return
+    from dasktop.collectors.recording.recorder import Recorder
+
+    with ended_in_order():
+        try:
+            recorder = Recorder(options.record, redact=options.redact, tell=tell)
+        except RecordingError as error:
+            raise Refusal(f"--record: {error}", USAGE) from None
+        try:
+            yield recorder.take
+        finally:
+            recorder.close()
+
+
+def replay(path: str, config: Config, *, record: str | None, redact: bool) -> None:
+    """Show a recording on the screen; without a terminal, its last snapshot as plain text; or record it anew.
+
+    Raises
+    ------
+    Refusal
+        It can't be read, or the new one can't be written.
+    """
+    from dasktop.collectors.recording.reader import Recording
+
+    check_recording(record, redact=redact)
+    try:
+        opened = Recording(path)
+        if record is None and can_show_screen():
+            from dasktop.tui.cli import screen as run
+
+            run.show_recording(opened, config)
+        else:
+            for _ in opened.scan():
+                pass
+            _print_last(opened) if record is None else _record_anew(opened, record, redact=redact)
+    except RecordingError as error:
+        raise Refusal(str(error), USAGE) from None
+    if opened.remark is not None:
+        tell(opened.remark)
+
+
+def _print_last(opened: "Recording") -> None:
+    from dasktop.tui.cli.snapshot import print_one
+
+    found = opened.good_snapshot(len(opened.entries) - 1, -1)
+    if found is None:
+        raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
+    print_one(found[1], as_text=True)
+
+
+def _record_anew(opened: "Recording", path: str, *, redact: bool) -> None:
+    from dasktop.collectors.recording.recorder import write_all
+
+    write_all(path, opened.snapshots(), redact=redact, names_of=opened.snapshots())
+
+
+def tell(words: str) -> None:
+    """Say a line on stderr."""
+    click.echo(f"dasktop: {words}", err=True)

@@ -1,0 +1,134 @@
+"""Starts the screen on a feed, and turns its end into the program's."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.feed import Feed
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.sampler import Sampler
+from dasktop.collectors.system.user import own_name
+from dasktop.tui.cli.options import USAGE, Refusal
+from dasktop.tui.cli.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.remember import remember
+from dasktop.tui.config.settings import THEME
+from dasktop.tui.config.view_settings import Looks, changes, looks_from
+from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode
+
+if TYPE_CHECKING:
+    from dasktop.collectors.recording.reader import Recording
+    from dasktop.collectors.recording.recorder import Recorder
+    from dasktop.tui.app import DasktopApp
+
+
+def show(
+    options: Options, config: Config, environment: Mapping[str, str] | None = None, *, keeps_view: bool = True
+) -> None:
+    """Run the screen until the user leaves it.
+
+    Parameters
+    ----------
+    environment
+        For SLURM's commands; ``None``: our own.
+    keeps_view
+        Whether the view is as the user left it, and is kept for the next time.
+
+    Raises
+    ------
+    Refusal
+        There was nothing to show: no scheduler.
+    SystemExit
+        The screen itself failed, and Textual has told how; or a signal ended it.
+    """
+    recorder = _recorder(options)
+    sampler = Sampler(options, environment)
+    sampler.begin()
+    from dasktop.tui.app import DasktopApp  # late: SLURM is being asked meanwhile
+
+    feed: Feed = sampler
+    if recorder is not None:
+        from dasktop.collectors.recording.recorded_feed import RecordedFeed
+
+        feed = RecordedFeed(feed, recorder)
+    app = DasktopApp(
+        feed,
+        options.read_only,
+        unicode=shows_unicode(),
+        user=own_name(),
+        looks=looks_from(config) if keeps_view else Looks(theme=config[THEME]),
+        keymap=config.keymap,
+    )
+    try:
+        _run(app, config if keeps_view else None)
+    finally:
+        if recorder is not None and recorder.fault is not None:
+            click.echo(f"dasktop: {recorder.fault}", err=True)
+
+
+def show_recording(recording: "Recording", config: Config) -> None:
+    """Replay a recording on the screen until the user leaves it.
+
+    Raises
+    ------
+    Refusal
+        There was nothing to show: no snapshot.
+    SystemExit
+        The screen itself failed, and Textual has told how; or a signal ended it.
+    """
+    from dasktop.collectors.recording.replay import ReplayFeed
+    from dasktop.tui.replay.app import ReplayApp
+
+    feed = ReplayFeed(recording)
+    app = ReplayApp(feed, unicode=shows_unicode(), looks=looks_from(config), keymap=config.keymap)
+    _run(app, config)
+
+
+def _run(app: "DasktopApp", config: Config | None) -> None:
+    """Run the screen, and keep in the configuration what the user changed of its looks; ``None``: nowhere."""
+    forget_told_size()
+    ended_by = asyncio.run(_until_it_ends(app))
+    has_crashed = app.failure is None and bool(app.return_code)
+    fault = None if has_crashed or config is None else remember(Path(config.path), changes(app.first_looks, app.looks))
+    if fault is not None:
+        click.echo(f"dasktop: {fault}", err=True)
+    if app.failure is not None:
+        raise Refusal(app.failure.message, app.failure.exit_status)
+    if ended_by is not None or app.return_code:
+        sys.exit(app.return_code if ended_by is None else SIGNALLED + ended_by)
+
+
+async def _until_it_ends(app: "DasktopApp") -> signal.Signals | None:
+    """Run the screen; return the signal that ended it, if one did."""
+    loop = asyncio.get_running_loop()
+    ended_by: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        ended_by.append(number)
+        # What is said behind the screen may wait for ever for a terminal that reads nothing, whatever ends in order.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(SIGNALLED + number))
+        signal.alarm(LONGEST_END_SECONDS)
+        app.exit()
+
+    for number in ENDING:
+        loop.add_signal_handler(number, end, number)
+    await app.run_async()
+    return ended_by[0] if ended_by else None
+
+
+def _recorder(options: Options) -> "Recorder | None":
+    if options.record is None:
+        return None
+    from dasktop.collectors.recording.recorder import Recorder
+
+    try:
+        return Recorder(options.record, redact=options.redact)
+    except RecordingError as error:
+        raise Refusal(f"--record: {error}", USAGE) from None

@@ -1,0 +1,60 @@
+"""How the user wants the screen to look: from the configuration when it starts, and back to it when it ends. Pure."""
+
+from typing import Any, NamedTuple, cast
+
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.setting import Setting
+from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, FLAT, NO_SORT, REVERSE, SORT, THEME
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE
+from dasktop.tui.view.columns import SortName
+from dasktop.tui.view.filtering import View
+
+
+class Looks(NamedTuple):
+    """What the user chose."""
+
+    view: View = View()
+    theme: str = DEFAULT_PALETTE
+    shows_details: bool = False
+    """Whether the details of the selected row stand beside the tree, if there is room."""
+
+
+AS_EVER = Looks()
+
+
+def looks_from(config: Config) -> Looks:
+    """Return what the configuration says."""
+    view = View(
+        columns=config[COLUMNS_SHOWN],
+        sort=None if config[SORT] == NO_SORT else cast("SortName", config[SORT]),
+        is_reversed=config[REVERSE],
+        pattern=config[FILTER],
+        is_flat=config[FLAT],
+    )
+    return Looks(view, config[THEME], config[DETAILS])
+
+
+def changes(before: Looks, after: Looks) -> dict[Setting[Any], Any]:
+    """Return what the user has changed and wants to find again, as the configuration would say it.
+
+    What rows are looked for, by a filter or in a flat list, is meant for the cluster that is looked at, and not kept.
+    """
+    old, new = _settings(before), _settings(after)
+    return {setting: value for setting, value in new.items() if value != old[setting]}
+
+
+def _settings(looks: Looks) -> dict[Setting[Any], Any]:
+    view = looks.view
+    values: dict[Setting[Any], Any] = {
+        COLUMNS_SHOWN: view.columns,
+        SORT: view.sort or NO_SORT,
+        REVERSE: view.is_reversed,
+        DETAILS: looks.shows_details,
+        THEME: looks.theme,
+    }
+    return {setting: setting.read(value) for setting, value in values.items()}
+
+
+def without_filter(looks: Looks) -> Looks:
+    """Return the same for other jobs than those that the filter was meant for."""
+    return looks._replace(view=looks.view._replace(pattern=""))

@@ -1,0 +1,68 @@
+"""The page on a job's anatomy: how what was asked became the job, and what of it runs. Follows the snapshots."""
+
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from dasktop.collectors.analysis.anatomy.parts import anatomy_of
+from dasktop.collectors.model.queries import BatchScript
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.page import Line, Page
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.view.anatomy_lines import anatomy_lines
+from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.queries import Answered, LookUps
+
+
+class AnatomyPage(Page):
+    """How one job came about.
+
+    Parameters
+    ----------
+    snapshot
+        The one that the job is in.
+    job_id
+        Which job.
+    look_ups
+        For the job's script.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bound(job_script=("script", "job script"))
+
+    def __init__(self, snapshot: Snapshot, job_id: str, look_ups: LookUps, glyphs: Glyphs) -> None:
+        super().__init__(f"anatomy of job {job_id}")
+        self._job_id = job_id
+        self._look_ups = look_ups
+        self._glyphs = glyphs
+        self._script: tuple[str, ...] | None = None
+        self._remark = "SLURM is being asked for the script…"
+        self._snapshot = snapshot
+
+    def on_mount(self) -> None:
+        """Ask for the script; what is known without it is shown at once."""
+        self._look_ups.ask(BatchScript(job_id=self._job_id), self)
+        self.show(self._snapshot)
+
+    def on_answered(self, message: Answered) -> None:
+        """Show what the script says."""
+        if message.answer.error is None:
+            self._script, self._remark = message.answer.lines, ""
+        else:
+            self._remark = message.answer.error
+        self.show(self._snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Compare with what runs now; of a job that is gone from the tree, with what ran last."""
+        job = next((job for job in snapshot.jobs if job.job_id == self._job_id), None)
+        if job is None:
+            return
+        self._snapshot = snapshot
+        anatomy = anatomy_of(snapshot, job, self._script)
+        self.reading.show(
+            lambda cells: [Line(pieces) for pieces in anatomy_lines(anatomy, self._remark, cells, self._glyphs)]
+        )
+
+    def action_script(self) -> None:
+        """Show the script itself."""
+        self.app.push_screen(JobScriptPage(self._job_id, self._look_ups, self._glyphs))

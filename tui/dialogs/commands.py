@@ -1,0 +1,106 @@
+"""The command palette: what keys do, by name, and what has no key. Textual's own, with our commands only."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from math import inf
+from typing import Any, NamedTuple
+
+from textual.app import App
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.content import Content
+from textual.screen import Screen
+
+from dasktop.tui.draw.text_width import fit, wrap
+from dasktop.tui.view.keys import ANYWHERE, KEYS
+from dasktop.tui.widgets.bindings import bound_now
+
+_KEY_CELLS = 10
+_CELLS = 76
+_CELLS_AROUND = 5
+"""A border, a blank at each side, and a scrollbar."""
+
+
+class Command(NamedTuple):
+    """What can be chosen."""
+
+    words: str
+    run: Callable[[], Any]
+    key: str = ""
+    is_enabled: bool = True
+
+    def prompt(self, cells: int) -> Content:
+        """Return its key, and beside it its words in as many lines as they take."""
+        first, *others = wrap(self.words, cells - _KEY_CELLS)
+        words = "\n".join([first, *(" " * _KEY_CELLS + line for line in others)])
+        return Content.assemble((fit(self.key, _KEY_CELLS), "bold"), words).stylize("" if self.is_enabled else "dim")
+
+
+def commands_on(screen: Screen[Any]) -> Iterator[Command]:
+    """Yield what can be done on a screen: by its keys, in their order; then without a key."""
+    app: App[Any] = screen.app
+    for one in bound_now(screen):
+        words = KEYS[one.key_id].words
+        if words and one.key_id not in ANYWHERE:
+            run = partial(app.run_action, one.active.binding.action, one.node)
+            is_enabled = one.active.enabled
+            yield Command(words, run if is_enabled else app.bell, app.get_key_display(one.active.binding), is_enabled)
+    for other in app.get_system_commands(screen):
+        yield Command(other.title, other.callback)
+
+
+class Commands(Provider):
+    """Finds commands for the palette."""
+
+    async def discover(self) -> Hits:
+        """Yield all."""
+        for command in commands_on(self.screen):
+            yield DiscoveryHit(command.prompt(self._cells), command.run, command.words)
+
+    async def search(self, query: str) -> Hits:
+        """Yield those whose words match, or whose key it is."""
+        matcher = self.matcher(query)
+        for command in commands_on(self.screen):
+            score = inf if query == command.key else matcher.match(command.words)
+            if score > 0:
+                yield Hit(score, command.prompt(self._cells), command.run, command.words)
+
+    @property
+    def _cells(self) -> int:
+        return min(_CELLS, self.app.size.width) - _CELLS_AROUND
+
+
+class CommandBox(CommandPalette):
+    """The palette as a box like our others."""
+
+    DEFAULT_CSS = """
+    CommandBox { background: transparent; }
+    CommandBox > Vertical {
+        visibility: visible; margin-top: 0; padding: 0 1; width: 76; max-width: 100%; height: auto; max-height: 100%;
+        background: $background;
+    }
+    CommandBox #--input, CommandBox #--input.--list-visible { border: none; }
+    CommandBox CommandInput, CommandBox CommandInput:focus { border: none; height: 1; padding: 0; }
+    CommandBox SearchIcon { margin: 0; color: $border; }
+    CommandBox #--results { overlay: none; }
+    CommandBox LoadingIndicator { display: none; }
+    CommandBox CommandList { border: none; max-height: 1fr; background: $background; scrollbar-size-vertical: 1; }
+    CommandBox CommandList > .option-list--option { padding: 0; text-style: none; }
+    CommandBox CommandList > .option-list--option-highlighted { text-style: reverse; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__([Commands], placeholder="")
+
+    def _action_command_list(self, action: str) -> None:
+        """Move in the list; Textual (8.2, ``OptionList._move_page``) fails in one that is not laid out yet, or never.
+
+        That is so while the terminal is too narrow, and for a moment behind each key that is typed.
+        """
+        with suppress(KeyError):
+            super()._action_command_list(action)
+
+    def on_mount(self) -> None:
+        """Look like our other boxes."""
+        self.query_one("#--container").add_class("box")
+        self.query_one(SearchIcon).icon = ">"

@@ -1,0 +1,47 @@
+"""The page with all findings, and with what the sources complain of: whole, where the screen has to cut them."""
+
+from collections.abc import Iterator
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.dialogs.page import Line, Page
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.prose import Section, Words, lay_out
+from dasktop.tui.view.finding_words import finding_entries
+
+
+class FindingsPage(Page):
+    """All that is wrong, the worst first. Follows the snapshots.
+
+    Parameters
+    ----------
+    snapshot
+        The one that is shown.
+    """
+
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs) -> None:
+        super().__init__("findings")
+        self._glyphs = glyphs
+        self._snapshot = snapshot
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self.show(self._snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show what is wrong now."""
+        self.reading.show(lambda cells: findings_lines(snapshot, cells, self._glyphs))
+
+
+def findings_lines(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> list[Line]:
+    """Return the text of the page, one thing below the other."""
+    told = list(_sections(snapshot)) or [Section("", [Words("Nothing is wrong, as far as anything tells.", "quiet")])]
+    lines = [Line(pieces) for section in told for pieces in ([], *lay_out([section], cells, glyphs))]
+    return lines[1:]
+
+
+def _sections(snapshot: Snapshot) -> Iterator[Section]:
+    for finding in snapshot.findings:
+        yield Section("", finding_entries(finding, snapshot.taken_at))
+    errors = [Words(f"{source.name}: {source.error}") for source in snapshot.sources if source.error]
+    if errors:
+        yield Section("SOURCES", errors)

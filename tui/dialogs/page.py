@@ -1,0 +1,131 @@
+"""A page over the tree: a box with a text that scrolls, and is left by escape. Knows nothing of what it shows."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.terminal.theme import selected_strip, strip
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.widgets.bindings import bound
+
+
+class Line(NamedTuple):
+    """A line on the screen."""
+
+    pieces: Sequence[Piece]
+    source: int = 0
+    """Which line of the text it is, or a part of."""
+
+
+Layout = Callable[[int], list[Line]]
+"""Lays the text out for a width of so many cells."""
+
+
+class Reading(ScrollView, can_focus=True):
+    """A text of any length: only what can be seen is drawn, and only lines that changed are drawn again."""
+
+    DEFAULT_CSS = """
+    Reading { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    """
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(up="scroll_up", down="scroll_down", page_up="page_up", page_down="page_down"),
+        *bound(first="scroll_home", last="scroll_end", read_on="page_down"),
+    ]
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.READING
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout_text: Layout = lambda _cells: []
+        self._lines: list[Line] = []
+        self._marked: int | None = None
+
+    def show(self, layout: Layout) -> None:
+        """Show a text from now on; what one looks at stays where it is."""
+        self._layout_text = layout
+        self._lay_out()
+
+    def go_to(self, source: int) -> None:
+        """Mark a line of the text, and bring it into view."""
+        rows = [row for row, line in enumerate(self._lines) if line.source == source]
+        self._marked = source
+        self.refresh()
+        if rows and not self.scroll_offset.y <= rows[0] <= rows[-1] < self.scroll_offset.y + self.size.height:
+            self.scroll_to(y=max(0, rows[0] - self.size.height // 3), animate=False, immediate=True)
+
+    @property
+    def top(self) -> int:
+        """The line of the text that is the first to be seen."""
+        row = self.scroll_offset.y
+        return self._lines[row].source if row < len(self._lines) else 0
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew."""
+        del event
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        cells = self.scrollable_content_region.width
+        if not cells:  # it isn't laid out itself yet; a resize will tell
+            return
+        old, self._lines = self._lines, self._layout_text(cells)
+        self.virtual_size = Size(cells, len(self._lines))
+        for row in range(max(len(old), len(self._lines))):
+            if old[row : row + 1] != self._lines[row : row + 1]:
+                self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line, for Textual to draw."""
+        row = self.scroll_offset.y + y
+        if row >= len(self._lines):
+            return strip([], self.size.width, self.app.theme)
+        line = self._lines[row]
+        draw = selected_strip if line.source == self._marked else strip
+        return draw(line.pieces, self.size.width, self.app.theme)
+
+
+class Page(Box[None]):
+    """A heading, a text, and the keys that do something here.
+
+    Parameters
+    ----------
+    heading
+        Our own words, settled.
+    """
+
+    DEFAULT_CSS = """
+    Page { align: center middle; }
+    Page > .box { width: 100%; max-width: 160; height: 100%; padding: 0 1; border-title-style: bold; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bound(leave="dismiss(None)", back="dismiss(None)")
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.PAGE
+
+    def __init__(self, heading: str) -> None:
+        super().__init__()
+        self._heading = heading
+        self.reading = Reading()
+
+    def compose(self) -> ComposeResult:
+        """Build the page."""
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._heading)
+            yield from self.contents()
+
+    def contents(self) -> ComposeResult:
+        """Build what is in the box."""
+        yield self.reading
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take notice of a new snapshot, if it matters here."""

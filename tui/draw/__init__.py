@@ -1,0 +1,1 @@
+"""Pieces of text, bars, colors and numbers. Pure."""

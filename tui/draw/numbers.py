@@ -1,0 +1,119 @@
+"""Quantities as people read them: few digits, in steps that mean something, so that most ticks change nothing. Pure.
+
+Unknown is ``–`` everywhere, never 0.
+"""
+
+import math
+
+UNKNOWN = "–"
+
+_KIB = 1024
+_UNITS = "BKMGTPE"
+
+
+def percent(value: float | None) -> int | None:
+    """Round to whole percent, below a half down."""
+    return None if value is None or not math.isfinite(value) else max(0, math.floor(value + 0.5))
+
+
+def share(part: float | None, whole: float | None) -> int | None:
+    """Return ``part`` of ``whole`` in whole percent; ``None`` where one is unknown or there is no whole."""
+    return None if part is None or not whole else percent(100 * part / whole)
+
+
+def percent_text(value: int | None) -> str:
+    """Return ``88%``, in at most four cells."""
+    return UNKNOWN if value is None else f"{value}%" if value <= 999 else ">999"
+
+
+def bytes_text(value: float | None) -> str:
+    """Return ``6.6G``, ``12G``, ``940M``: powers of 1024, two or three digits, at most four cells."""
+    if value is None:
+        return UNKNOWN
+    power = 0
+    while value >= 999.5 and power < len(_UNITS) - 1:
+        value, power = value / _KIB, power + 1
+    small = power > 0 and value < 9.95
+    return f"{value:.1f}{_UNITS[power]}" if small else f"{value:.0f}{_UNITS[power]}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return ``0:04:10`` or ``1-02:00:00``, as SLURM writes it."""
+    if seconds is None:
+        return UNKNOWN
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{days}-{hour:02}:{minute:02}:{second:02}" if days else f"{hour}:{minute:02}:{second:02}"
+
+
+def time_left(seconds: float | None) -> str:
+    """Return what is left of a job's time, rounded down.
+
+    To ten seconds in the last ten minutes, else to the minute; from a day on without seconds (``1-02:00``).
+    """
+    if seconds is None:
+        return UNKNOWN
+    whole = max(0, int(seconds))
+    text = duration(whole - whole % (10 if whole < 600 else 60))
+    return text.rpartition(":")[0] if "-" in text else text
+
+
+def count(value: int | None) -> str:
+    """Return ``1,204``."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def short_count(value: float | None) -> str:
+    """Return ``1,204`` or, where that would take more than six cells, ``1204k``."""
+    if value is None:
+        return UNKNOWN
+    text = count(round(value))
+    return text if len(text) <= 6 else f"{value / 1000:.0f}k"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago a heartbeat was, rounded down: ``<5s``, ``15s``, ``4m``, ``2h``."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{seconds - seconds % 5:.0f}s" if seconds >= 5 else "<5s"
+    return f"{seconds // 60:.0f}m" if seconds < 3600 else f"{min(seconds // 3600, 999):.0f}h"
+
+
+def ratio(part: int | None, whole: int | None) -> str:
+    """Return ``3/12``, in thousands (``1k/2k``) where it would take more than seven cells."""
+    text = f"{UNKNOWN if part is None else part}/{UNKNOWN if whole is None else whole}"
+    if part is None and whole is None:
+        return UNKNOWN
+    return text if len(text) <= 7 else f"{_thousands(part)}/{_thousands(whole)}"
+
+
+def _thousands(value: int | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return str(value) if value < 1000 else f"{value // 1000}k"
+
+
+def latency(seconds: float | None) -> str:
+    """Return ``ok``, and of an answer that took longer than half a second how long, up to the next 1, 2 or 5: ``2s``.
+
+    Each answer takes another time. Which of some milliseconds it was tells nobody anything, and would tick.
+    """
+    if seconds is None:
+        return UNKNOWN
+    if seconds <= 0.5:
+        return "ok"
+    for step in (1, 2, 5, 10, 20, 50):
+        if seconds <= step:
+            return f"{step}s"
+    return ">50s"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return ``1 worker``, ``24 workers``."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+FULL_PERCENT = 90
+"""From here on a bar of memory warns."""

@@ -1,0 +1,151 @@
+"""Facts, paragraphs and gauges laid out as lines of exactly known width, in one column or in two. Pure.
+
+Knows neither snapshots nor what it lays out.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.sparkline import sparkline
+from dasktop.tui.draw.text_width import cut, fit, width, wrap
+
+Line = list[Piece]
+
+LABEL = 12
+_GAP = 3
+_TWO_COLUMNS_FROM = 100
+_SHORTEST_PICTURE = 8
+_LONGEST_PICTURE = 60
+
+
+class Fact(NamedTuple):
+    """A label, and what is to be told; long texts go on below, beside the label."""
+
+    label: str
+    text: str
+    role: Role = "text"
+
+
+class Words(NamedTuple):
+    """A paragraph."""
+
+    text: str
+    role: Role = "text"
+    indent: int = 0
+
+
+class Trend(NamedTuple):
+    """A label, a picture of the past as long as there is room for, and what is so now."""
+
+    label: str
+    points: Sequence[float | None]
+    top: float | None
+    """What is drawn full; ``None``: the highest point."""
+    text: str
+    role: Role = "text"
+
+
+class Split(NamedTuple):
+    """A bar in several parts, each drawn with a character of its own."""
+
+    label: str
+    parts: Sequence[tuple[str, float, Role]]
+    """The character, how much it is, and its role."""
+    whole: float
+
+
+Entry = Fact | Words | Trend | Split
+
+
+class Section(NamedTuple):
+    """Entries that belong together, with a title or ``""``."""
+
+    title: str
+    entries: Sequence[Entry]
+    is_wide: bool = False
+    """Whether it takes the whole width, below the others, and its words are cut rather than broken."""
+
+
+def lay_out(sections: Sequence[Section], cells: int, glyphs: Glyphs) -> list[Line]:
+    """Return the sections as lines of at most ``cells`` cells; where that is wide, side by side in two columns."""
+    narrow = [section for section in sections if section.entries and not section.is_wide]
+    if cells < _TWO_COLUMNS_FROM or len(narrow) < 2:
+        lines = _stacked(narrow, cells, glyphs)
+    else:
+        column = (cells - _GAP) // 2
+        heights = [len(_section(section, column, glyphs)) + 1 for section in narrow]
+        # Where to break: at what makes the higher column lowest.
+        at = min(range(1, len(narrow)), key=lambda place: max(sum(heights[:place]), sum(heights[place:])))
+        left, right = (_stacked(part, column, glyphs) for part in (narrow[:at], narrow[at:]))
+        lines = [
+            _padded(left[y] if y < len(left) else [], column + _GAP) + (right[y] if y < len(right) else [])
+            for y in range(max(len(left), len(right)))
+        ]
+    for section in sections:
+        if section.entries and section.is_wide:
+            lines += [[], *_section(section, cells, glyphs)]
+    return lines[1:] if lines and not lines[0] else lines
+
+
+def _stacked(sections: Sequence[Section], cells: int, glyphs: Glyphs) -> list[Line]:
+    lines: list[Line] = []
+    for section in sections:
+        lines += [*([[]] if lines else []), *_section(section, cells, glyphs)]
+    return lines
+
+
+def _section(section: Section, cells: int, glyphs: Glyphs) -> list[Line]:
+    lines: list[Line] = [[Piece(section.title, "strong")]] if section.title else []
+    beside = max((width(entry.text) for entry in section.entries if isinstance(entry, Trend)), default=0)
+    for entry in section.entries:
+        if isinstance(entry, Trend):  # all pictures begin at the same place
+            entry = entry._replace(text=fit(entry.text, beside))
+        if section.is_wide and isinstance(entry, Words):
+            lines.append([Piece(" " * entry.indent + cut(entry.text, cells - entry.indent), entry.role)])
+        else:
+            lines += _entry(entry, cells, glyphs)
+    return [[Piece(glyphs.own(text), role) for text, role in line] for line in lines]
+
+
+def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
+    match entry:
+        case Fact():
+            first, *others = wrap(entry.text, max(1, cells - LABEL)) or [""]
+            return [
+                [_label(entry.label), Piece(first, entry.role)],
+                *([_label(""), Piece(text, entry.role)] for text in others),
+            ]
+        case Words():
+            room = max(1, cells - entry.indent)
+            return [[Piece(" " * entry.indent + text, entry.role)] for text in wrap(entry.text, room)]
+        case Trend():
+            room = min(cells - LABEL - width(entry.text) - 1, _LONGEST_PICTURE)
+            if room < _SHORTEST_PICTURE or not entry.points:
+                return [[_label(entry.label), Piece(cut(entry.text, max(0, cells - LABEL)))]]
+            picture = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
+            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(picture, entry.role)]]
+        case Split():
+            return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _LONGEST_PICTURE))]]
+
+
+def _split(split: Split, cells: int) -> Line:
+    """Return the bar: each part ends where the sum of those up to it says, so that nothing adds up wrongly."""
+    pieces: Line = []
+    done, sum_so_far = 0, 0.0
+    for character, much, role in split.parts:
+        sum_so_far += much
+        end = min(cells, round(cells * sum_so_far / split.whole)) if split.whole > 0 else 0
+        if end > done:
+            pieces.append(Piece(character * (end - done), role))
+            done = end
+    return pieces
+
+
+def _label(text: str) -> Piece:
+    return Piece(fit(text, LABEL), "quiet")
+
+
+def _padded(line: Line, cells: int) -> Line:
+    return [*line, Piece(" " * max(0, cells - sum(width(piece.text) for piece in line)))]

@@ -1,0 +1,25 @@
+"""A row of points as a small picture, one cell each. Pure."""
+
+from collections.abc import Sequence
+
+from dasktop.tui.draw.glyphs import Glyphs
+
+
+def sparkline(points: Sequence[float | None], cells: int, glyphs: Glyphs, top: float | None = None) -> str:
+    """Return the latest points in ``cells`` cells, the newest at the right; blank where there is none, or unknown.
+
+    Parameters
+    ----------
+    points
+        The oldest first; see `history.Past`.
+    top
+        What is drawn full, such as an allocation. ``None`` or 0: the highest of these points.
+    """
+    shown = points[-cells:] if cells > 0 else ()
+    full = top or max((point for point in shown if point is not None), default=0)
+    highest = len(glyphs.levels) - 1
+    return "".join(
+        # Of an edited file, a point may be below 0, or as endless as what is full.
+        " " if point is None else glyphs.levels[round(highest * min(1.0, max(0.0, point / full))) if full > 0 else 0]
+        for point in shown
+    ).rjust(max(0, cells))

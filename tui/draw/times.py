@@ -1,0 +1,56 @@
+"""Moments and how long ago they were, as people say it, in the viewer's local time. Pure but for the time zone.
+
+In steps that mean something: what is told changes once a minute at most, but for the last seconds.
+"""
+
+from datetime import datetime
+
+from dasktop.tui.draw.numbers import UNKNOWN, plural
+
+_DAY_SECONDS = 86400
+
+
+def local(moment: datetime) -> datetime:
+    """Return a moment in the viewer's time zone; one at the end of all time (of an edited file), as it is."""
+    try:
+        return moment.astimezone()
+    except OverflowError:
+        return moment
+
+
+def zone(now: datetime) -> str:
+    """Return the name of the viewer's time zone: ``CET``."""
+    return local(now).tzname() or "local time"
+
+
+def moment(at: datetime | None, now: datetime) -> str:
+    """Return ``14:05 today``, ``23:10 on Fri 21 Nov``; with the year where that is another one."""
+    if at is None:
+        return UNKNOWN
+    then, today = local(at), local(now)
+    days = (then.date() - today.date()).days
+    day = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
+    year = "" if then.year == today.year else f" {then.year}"
+    return f"{then:%H:%M} {day or f'on {then:%a} {then.day} {then:%b}{year}'}"
+
+
+def span(seconds: float) -> str:
+    """Return ``less than a minute``, ``50 min``, ``2 h 5 min``, ``3 days 4 h``, rounded down."""
+    minutes = int(max(0.0, seconds) // 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days:
+        return plural(days, "day") + (f" {hour} h" if hour else "")
+    if hours:
+        return f"{hours} h" + (f" {minute} min" if minute else "")
+    return f"{minutes} min" if minutes else "less than a minute"
+
+
+def ago(seconds: float | None) -> str:
+    """Return how long ago something was, up to the next step: ``less than 5 s ago``."""
+    if seconds is None:
+        return UNKNOWN
+    for step in (5, 10, 20, 30, 60):
+        if seconds < step:
+            return f"less than {step} s ago"
+    return f"{span(seconds)} ago"

@@ -1,1 +1,0 @@
-"""The one table of keys, and what comes from it: bindings, help, the line of keys."""

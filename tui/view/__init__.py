@@ -1,0 +1,1 @@
+"""What the screen and the plain text show of a snapshot. Pure."""

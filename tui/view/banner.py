@@ -1,0 +1,68 @@
+"""Findings as lines above the tree, the worst first. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from dasktop.collectors.model.snapshot import Finding, Severity
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import cut, width
+from dasktop.tui.view.finding_words import MARKS, ROLES, words
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
+
+_Keys = Mapping[tuple[str, Severity], tuple[str, str]]
+"""What can be done about a finding with a key: the key's id and what it does, by the finding's code and severity."""
+_KEYS_THAT_CHANGE: _Keys = {("lost-job", "error"): ("replace_lost", "replaces it")}
+_KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "looks for other schedulers")}
+_HINT_FROM_CELLS = 40
+
+_DIFFER = frozenset({"job-failed", "source-stale"})
+"""Those that say something else each time."""
+
+
+def band_lines(
+    findings: Sequence[Finding],
+    cells: int,
+    most: int,
+    glyphs: Glyphs,
+    *,
+    read_only: bool,
+    is_replay: bool = False,
+    keymap: Keymap = NO_KEYMAP,
+) -> list[list[Piece]]:
+    """Return a line a kind of finding, at most so many; the last one tells where to read what had no room."""
+    room = cells - 1  # at the right too, as in the header
+    kinds = _kinds(findings)[:most]
+    keys = {**({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
+    parts = [_parts(kind, keys, keymap) for kind in kinds]
+    more = len(findings) - sum(map(len, kinds))
+    is_cut = any(width(text + end) > room for text, end in parts) or any(len(kind) > 1 for kind in kinds)
+    all_key = first_key("findings", keymap)
+    hint = f"  (+{more:,} more: {all_key})" if more else ""
+    if is_cut and not more and cells >= _HINT_FROM_CELLS:
+        hint = f"  ({all_key}: all)"
+    lines = []
+    for number, ((finding, *_), (text, end)) in enumerate(zip(kinds, parts, strict=True), start=1):
+        end += hint if number == len(kinds) else ""
+        text = cut(text, max(0, room - width(end))) + end
+        lines.append([Piece(glyphs.own(text), ROLES[finding.severity])])
+    return lines
+
+
+def _kinds(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Put findings that say the same of several jobs or workers together, in the order of the first of each."""
+    kinds: dict[tuple[str, Severity, int], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        kinds.setdefault((finding.code, finding.severity, number if finding.code in _DIFFER else -1), []).append(
+            finding
+        )
+    return list(kinds.values())
+
+
+def _parts(kind: Sequence[Finding], keys: _Keys, keymap: Keymap) -> tuple[str, str]:
+    """Return a finding and what one can do about it; and what of that is never cut."""
+    finding = kind[0]
+    alike = f"  (+{len(kind) - 1:,} like it)" if len(kind) > 1 else ""
+    if (finding.code, finding.severity) in keys:
+        key_id, does = keys[finding.code, finding.severity]
+        return f" {MARKS[finding.severity]} {finding.message}", f" · {first_key(key_id, keymap)} {does}{alike}"
+    return f" {words(finding)}", alike

@@ -1,0 +1,344 @@
+"""What stands in the columns of one row, as text and whole percent. Pure; knows neither widths nor colours.
+
+CPU and memory are shares: a job's of its allocation (``S``: by SLURM's figures), a worker's of its threads and of its
+memory limit, a task's of its workers' together, a thread's of one core. Values are rounded here, so equal cells mean
+that nothing is to be drawn.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, cast
+
+from dasktop.collectors.model.job_states import Phase, read_state
+from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.model.snapshot import Evidence, Job, Task, Thread, UseSource, Worker
+from dasktop.collectors.model.thresholds import DEFAULTS
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.times import local
+from dasktop.tui.view.columns import ColumnName
+from dasktop.tui.view.rows import Row
+from dasktop.tui.view.worker_status import status_words
+
+Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
+
+_INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
+_SOON_SECONDS = 600
+_SCHEDULER_UNKNOWN = "scheduler unknown"
+"""Of a job whose script starts dask workers, and doesn't tell for which scheduler."""
+_BEFORE_AND_AFTER: dict[Phase | None, str] = {
+    "starting": "its nodes are being prepared",
+    "ending": "its processes are being ended",
+}
+"""What a job without a worker does in the states before and after it runs."""
+# distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
+_POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
+_LONGEST_DIGITS = re.compile(r"[0-9.]+|.*:.*")
+
+
+class Cells(NamedTuple):
+    """One row's columns. ``""`` stands where a row has nothing to say, ``–`` where it is not known."""
+
+    label: str
+    """Without indent and fold marker."""
+    state: str = ""
+    tone: Tone = "plain"
+    node: str = ""
+    cpu_percent: int | None = None
+    cpu: str = ""
+    memory_percent: int | None = None
+    memory: str = ""
+    memory_bytes: str = ""
+    busy: str = ""
+    left: str = ""
+    ends_soon: bool = False
+    more: Mapping[ColumnName, str] = {}
+    """What stands in other columns, by `more_cells`; those that are not shown have nothing to say here."""
+    note: str = ""
+    """Words instead of the columns between the node and the time left."""
+    short_note: str = ""
+    """The same in fewer, if that can be."""
+
+
+def cells(row: Row, taken_at: datetime) -> Cells:
+    """Return what a row's columns hold.
+
+    Parameters
+    ----------
+    row
+        One of `rows.visible_rows`.
+    taken_at
+        When its snapshot was taken; aware.
+    """
+    match row.kind:
+        case "job":
+            return _job(cast("Job", row.shows), taken_at)
+        case "task":
+            return _task(cast("Task", row.shows), cast("Job", row.within))
+        case "worker":
+            worker, task = cast("Worker", row.shows), cast("Task | None", row.within)
+            cells = _worker(worker, task)
+            if row.parent is not None or task is None:
+                return cells
+            node = task.node or worker.host
+            # In a list of workers only, with neither job nor task above it.
+            return cells._replace(label=f"{row.job_id} {cells.label}", node=short_node(node) if node else UNKNOWN)
+        case "thread":
+            return _thread(cast("Thread", row.shows))
+        case "idle":
+            return _idle(cast("tuple[Thread, ...]", row.shows))
+        case "array":
+            return _array(cast("tuple[Job, ...]", row.shows))
+        case "earlier":
+            return _earlier(cast("tuple[Job, ...]", row.shows))
+        case "outside":
+            workers = cast("tuple[Worker, ...]", row.shows)
+            return _group(place_words(workers), workers)
+        case "others":
+            return _others(cast("tuple[Job, ...]", row.shows))
+        case "asking":
+            return Cells("its threads were not read yet", tone="quiet")
+
+
+def place_words(workers: Iterable[Worker]) -> str:
+    """Return what is known of workers that are in no job: who wasn't asked, or couldn't be, may be in one."""
+    return "outside SLURM" if all(worker.outside_slurm for worker in workers) else "without a known job"
+
+
+def short_node(name: str) -> str:
+    """Return a node's name without its domain; addresses stay whole."""
+    return name if _LONGEST_DIGITS.fullmatch(name) else name.partition(".")[0]
+
+
+def _job(job: Job, taken_at: datetime) -> Cells:
+    label = _mark(job.evidence[:1]) + " ".join(filter(None, (_job_id(job), job.name)))
+    if has_ended(job):
+        return _ended(label, job)
+    state = job.state or UNKNOWN
+    if is_pending(job):
+        return Cells(label, state, "waiting", note=_waiting(job, taken_at), short_note=_waiting(job, taken_at, "from "))
+    workers = tuple(workers_of(job))
+    left = figures.time_left(job.time_left_seconds)
+    cells = Cells(
+        label,
+        state,
+        "good" if read_state(job.state).is_running else "waiting",
+        node=_nodes(job.nodes),
+        left=left,
+        ends_soon=job.time_left_seconds is not None and job.time_left_seconds < _SOON_SECONDS,
+    )
+    if not workers:
+        return cells._replace(note=_no_worker(job, taken_at), short_note=_no_worker(job, taken_at, in_short=True))
+    cpu_percent = figures.share(job.used.cpu_percent, job.allocated.cpus and 100 * job.allocated.cpus)
+    memory_percent = figures.share(job.used.memory_bytes, job.allocated.memory_bytes)
+    return cells._replace(
+        cpu_percent=cpu_percent,
+        cpu=_with_source(figures.percent_text(cpu_percent), job.used.cpu_source),
+        memory_percent=memory_percent,
+        memory=_with_source(figures.percent_text(memory_percent), job.used.memory_source),
+        memory_bytes=figures.bytes_text(job.used.memory_bytes),
+        busy=figures.ratio(job.used.threads_busy, _sum(worker.nthreads for worker in workers)),
+    )
+
+
+def _with_source(percent: str, source: UseSource | None) -> str:
+    """Put ``S`` before a figure of SLURM's, which is another one than the sum of what the rows below show."""
+    if source != "slurm":
+        return percent
+    marked = f"S{percent}"
+    return marked if len(marked) <= 4 else marked.rstrip("%")[:4]
+
+
+def _job_id(job: Job) -> str:
+    """Return the id as ``squeue`` writes it."""
+    if job.array_job_id is not None and job.array_task_id is not None:
+        task = job.array_task_id
+        return f"{job.array_job_id}_{task if task.isdecimal() else f'[{task}]'}"
+    return job.job_id
+
+
+def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
+    """Say that a job runs without a worker; where dask can't be expected to know, what it was granted."""
+    if job.evidence and (told := _BEFORE_AND_AFTER.get(read_state(job.state).phase)):
+        return told
+    if job.evidence and job.used.threads_busy is not None:
+        told = "no worker"
+        if _starts(job, taken_at):
+            told = "no worker yet" if in_short else "starting, no worker yet"
+        return f"{told} ({job.workers_expected} expected)" if job.workers_expected and not in_short else told
+    granted = job.allocated
+    words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
+    words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
+    words += [figures.plural(granted.gpus, "GPU")] if granted.gpus else []
+    if job.scheduler_unknown:
+        words = [_SCHEDULER_UNKNOWN, *(() if in_short else words)]
+    return ", ".join(words)
+
+
+def _starts(job: Job, taken_at: datetime) -> bool:
+    """Tell whether a job may still be starting its workers."""
+    if job.started_at is None:
+        return False
+    return (taken_at - job.started_at).total_seconds() < DEFAULTS.worker_start_seconds
+
+
+def _ended(label: str, job: Job) -> Cells:
+    """Tell how it ended; accounting may know better than the queue did."""
+    state = _end_state(job)
+    tone: Tone = "quiet" if read_state(state).name in ("COMPLETED", "CANCELLED") else "bad"
+    return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
+
+
+def _end_state(job: Job) -> str:
+    return (job.fate.state if job.fate is not None else job.state) or UNKNOWN
+
+
+def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") -> str:
+    start = job.expected_start_at
+    starts = f"{starts_about}{_clock(start, taken_at)}" if start is not None and start > taken_at else None
+    return ", ".join(filter(None, (_SCHEDULER_UNKNOWN if job.scheduler_unknown else None, job.reason, starts)))
+
+
+def _clock(moment: datetime, now: datetime) -> str:
+    """Return a coming moment in local time; from tomorrow on with its day."""
+    then, today = local(moment), local(now).date()
+    if then.date() == today:
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if then.date() - today < timedelta(days=7) else f"{then:%Y-%m-%d}"
+
+
+def _nodes(nodes: tuple[str, ...]) -> str:
+    return short_node(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
+
+
+def _task(task: Task, job: Job) -> Cells:
+    known = (task.step_id, task.task_id) != (None, None)
+    step = UNKNOWN if task.step_id is None else task.step_id
+    label = f"{step}.{UNKNOWN if task.task_id is None else task.task_id}" if known else UNKNOWN
+    node = short_node(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
+    if not task.workers:
+        workers_elsewhere = any(other.workers and other.step_id is None for other in job.tasks)
+        return Cells(label, node=node, note="" if workers_elsewhere else "no worker")
+    return _together(Cells(label, node=node), task.workers)
+
+
+def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
+    """Fill in what several workers use of all their threads and memory limits."""
+    nthreads = _sum_if_all_known(worker.nthreads for worker in workers)
+    cpu_percent = figures.share(_sum(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
+    memory_bytes = _sum(worker.memory_bytes for worker in workers)
+    memory_percent = figures.share(memory_bytes, _sum_if_all_known(worker.memory_limit_bytes for worker in workers))
+    return cells._replace(
+        cpu_percent=cpu_percent,
+        cpu=figures.percent_text(cpu_percent),
+        memory_percent=memory_percent,
+        memory=figures.percent_text(memory_percent),
+        memory_bytes=figures.bytes_text(memory_bytes),
+        busy=figures.ratio(_sum(map(_busy, workers)), nthreads),
+    )
+
+
+def _worker(worker: Worker, task: Task | None) -> Cells:
+    status = status_words(worker)
+    cells = Cells(
+        _mark((worker.evidence,) if worker.evidence else ()) + worker.name,
+        status,
+        "plain" if status == "running" else "waiting",
+        node="" if task is not None else short_node(worker.host) if worker.host else UNKNOWN,
+    )
+    return _together(cells, (worker,))
+
+
+def _busy(worker: Worker) -> int | None:
+    """Return how many threads run a dask task; a task that has seceded holds no thread."""
+    if worker.executing is None or worker.nthreads is None:
+        return worker.executing
+    return min(worker.executing, worker.nthreads)
+
+
+def _thread(thread: Thread) -> Cells:
+    name = thread.name or f"thread {thread.native_id}"
+    if match := _POOL_THREAD.fullmatch(name):
+        name = f"{'Dask' if match['pool'] == 'Default' else match['pool']}-{match['number']}"
+    cpu_percent = figures.percent(thread.cpu_percent)
+    return Cells(
+        f"{name}  {thread.task_key}" if thread.task_key else name,
+        thread.role,
+        "quiet",
+        cpu_percent=cpu_percent,
+        cpu=figures.percent_text(cpu_percent),
+    )
+
+
+def _idle(threads: tuple[Thread, ...]) -> Cells:
+    cpu_percent = figures.percent(_sum(thread.cpu_percent for thread in threads))
+    label = f"{figures.count(len(threads))} idle threads"
+    return Cells(label, tone="quiet", cpu_percent=cpu_percent, cpu=figures.percent_text(cpu_percent))
+
+
+def _array(jobs: tuple[Job, ...]) -> Cells:
+    """Sum up the jobs of an array that are shown as one line."""
+    states = Counter[str]()
+    for job in jobs:
+        states[job.state or UNKNOWN] += number_of_jobs([job])
+    label = " ".join(filter(None, (f"{jobs[0].array_job_id}_[{figures.count(states.total())}]", jobs[0].name)))
+    words = ", ".join(f"{figures.count(number)} {state.lower()}" for state, number in states.most_common())
+    workers = tuple(worker for job in jobs for worker in workers_of(job))
+    if not workers:
+        return Cells(label, "ARRAY", "quiet", note=words)
+    cells = _together(Cells(label, "ARRAY", "quiet", node=figures.plural(len(jobs), "job")), workers)
+    return _by_slurm(cells, [job for job in jobs if read_state(job.state).is_running])
+
+
+def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
+    """Show what jobs use of what they were granted, where SLURM counts more for one of them than its workers use."""
+    if any(job.used.cpu_source == "slurm" for job in jobs):
+        cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
+        cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)
+        cells = cells._replace(cpu_percent=cpu_percent, cpu=_with_source(figures.percent_text(cpu_percent), "slurm"))
+    if any(job.used.memory_source == "slurm" for job in jobs):
+        memory_bytes = _sum(job.used.memory_bytes for job in jobs)
+        percent = figures.share(memory_bytes, _sum_if_all_known(job.allocated.memory_bytes for job in jobs))
+        cells = cells._replace(
+            memory_percent=percent,
+            memory=_with_source(figures.percent_text(percent), "slurm"),
+            memory_bytes=figures.bytes_text(memory_bytes),
+        )
+    return cells
+
+
+def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
+    return _together(Cells(label, figures.plural(len(workers), "worker")), workers)
+
+
+def _earlier(jobs: tuple[Job, ...]) -> Cells:
+    """Tell how many ended how, the commonest first."""
+    states = Counter(read_state(_end_state(job)).name or UNKNOWN for job in jobs)
+    told = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
+    return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=told)
+
+
+def _others(jobs: tuple[Job, ...]) -> Cells:
+    if len(jobs) == 1:
+        return Cells("1 other job of yours", tone="quiet", note="nothing ties it to this cluster")
+    label = f"{figures.count(len(jobs))} other jobs of yours"
+    return Cells(label, tone="quiet", note="nothing ties them to this cluster")
+
+
+def _mark(best: tuple[Evidence, ...]) -> str:
+    """Return ``~`` where even the best evidence only lets us infer."""
+    return "~" if best and best[0] in _INFERRED else ""
+
+
+def _sum(values: Iterable[float | None]) -> int | None:
+    """Return the sum of what is known, or ``None`` where nothing is, or it is beyond all numbers."""
+    known = [value for value in values if value is not None]
+    return round(total) if known and math.isfinite(total := sum(known)) else None
+
+
+def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
+    known = list(values)
+    return None if None in known else sum(value for value in known if value is not None)

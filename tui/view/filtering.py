@@ -1,0 +1,247 @@
+"""How a user wants to see a snapshot: sorted, filtered, flat. Pure: jobs in, fewer jobs in another order out."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar, cast
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
+from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
+from dasktop.collectors.text.patterns import compiled
+from dasktop.tui.view.amounts import amount
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
+from dasktop.tui.view.rows import InJob, Key, Row, keyed_tasks
+from dasktop.tui.view.worker_status import status_words
+
+T = TypeVar("T")
+
+LARGEST_FIRST: frozenset[str | None] = frozenset(name for name, column in COLUMNS.items() if column.largest_first)
+_FIELD = re.compile(r"(?P<field>state|finding):(?P<rest>.*)", re.IGNORECASE)
+
+
+class View(NamedTuple):
+    """What the user chose."""
+
+    columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS
+    """Those beside the tree, from left to right."""
+    sort: SortName | None = None
+    """``None``: running, pending, ended, each by id."""
+    is_reversed: bool = False
+    pattern: str = ""
+    is_flat: bool = False
+    """Whether all workers stand in one list, without jobs and tasks."""
+
+
+class Narrowed(NamedTuple):
+    """What is left of a snapshot."""
+
+    snapshot: Snapshot
+    context: frozenset[Key]
+    """Rows that are no hits themselves and only show where the hits are."""
+
+
+def seen(snapshot: Snapshot, view: View) -> Narrowed:
+    """Return the snapshot as the user wants to see it; its totals and findings stay whole."""
+    context = frozenset[Key]()
+    if view.sort is not None:  # before anything is taken away: the order is that of the figures which are shown
+        order = _Order(view.sort, view.is_reversed)
+        jobs = tuple(order.of(snapshot.jobs, _of_job))
+        jobs = tuple(replace(job, tasks=tuple(_with_sorted(task, order) for task in job.tasks)) for job in jobs)
+        unplaced = tuple(order.of(snapshot.unplaced_workers, _of_worker))
+        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
+    if view.pattern:
+        jobs, unplaced, context = _filtered(snapshot, Filter(view.pattern, snapshot))
+        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
+    return Narrowed(snapshot, context)
+
+
+def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]:
+    """Yield rows of a filtered snapshot, each job and task with all that is in it: its figures are its own.
+
+    A group, such as an array's jobs, has no figures of its own: it sums up those that it lists, and says how many.
+
+    Parameters
+    ----------
+    snapshot
+        The whole one.
+    """
+    jobs = {job.job_id: job for job in snapshot.jobs}
+    for row in rows:
+        match row.kind:
+            case "job":
+                yield row._replace(shows=jobs[str(row.key[1])])
+            case "task":
+                job = jobs[str(row.key[1])]
+                yield row._replace(shows=_whole_task(row, job), within=job)
+            case _:
+                yield row
+
+
+def _whole_task(row: Row, job: Job) -> Task:
+    """Return the task that a row shows a part of; by its workers, since a key may count those that are shown."""
+    part = cast("Task", row.shows)
+    addresses = {worker.address for worker in part.workers}
+    for key, task in keyed_tasks(job):
+        if (addresses & {worker.address for worker in task.workers}) if addresses else key == row.key:
+            return task
+    return part
+
+
+def flat_order(view: View) -> Callable[[Iterable[InJob]], Iterator[InJob]]:
+    """Return how to put all workers in order, whichever jobs they are in."""
+    if view.sort is None:
+        return iter
+    order = _Order(view.sort, view.is_reversed)
+    return lambda workers: order.of(workers, lambda pair, column: _of_worker(pair[0], column))
+
+
+class Filter:
+    """A pattern, as typed: a regular expression or, where it is none, plain text. Capitals matter if there are any.
+
+    ``!`` in front takes away what it finds. ``state:pend`` looks at states only; ``finding:`` at what findings name,
+    ``finding:lost`` at those with such a code. A number alone is meant for a job or a name: it is in many an address.
+    """
+
+    def __init__(self, pattern: str, snapshot: Snapshot) -> None:
+        self.takes_away = pattern.startswith("!")
+        pattern = pattern.removeprefix("!")
+        named = _FIELD.fullmatch(pattern)
+        self._field = named["field"].lower() if named else None
+        self._pattern = compiled(named["rest"] if named else pattern)
+        self._is_number = pattern.isdecimal()
+        self._of_jobs: dict[str, list[str]] = {}
+        self._of_workers: dict[str, list[str]] = {}  # a worker may be named like a job
+        for finding in snapshot.findings:
+            names = worker_names_of(finding)
+            for name in names:
+                self._of_workers.setdefault(name, []).append(finding.code)
+            for job_id in () if names else job_ids_of(finding):
+                self._of_jobs.setdefault(job_id, []).append(finding.code)
+
+    def finds_job(self, job: Job) -> bool:
+        """Tell whether a job is meant."""
+        state = (job.state, job.fate.state if job.fate else None)
+        names = (job.job_id, job.array_job_id, job.name, job.user, job.partition, job.qos, job.reason, *job.nodes)
+        told = job.fate.explanation if job.fate else None
+        return self._finds(state, (*names, told), self._of_jobs.get(job.job_id, ()))
+
+    def finds_worker(self, worker: Worker) -> bool:
+        """Tell whether a worker is meant, by itself or by what one of its threads runs."""
+        tasks = (thread.task_key for thread in worker.threads)
+        address = None if self._is_number else worker.address
+        names = (worker.name, address, worker.host, *tasks)
+        return self._finds((worker.status, status_words(worker)), names, self._of_workers.get(worker.name, ()))
+
+    def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:
+        match self._field:
+            case "state":
+                texts: Iterable[str | None] = state
+            case "finding":
+                texts = found
+            case _:
+                texts = (*state, *others)
+        return any(text is not None and self._pattern.search(text) for text in texts)
+
+
+def _filtered(snapshot: Snapshot, wanted: Filter) -> tuple[tuple[Job, ...], tuple[Worker, ...], frozenset[Key]]:
+    jobs: list[Job] = []
+    context: set[Key] = set()
+    for job in snapshot.jobs:
+        is_hit = wanted.finds_job(job)
+        if wanted.takes_away:
+            if not is_hit:
+                kept = [(task, _kept(task.workers, wanted)) for task in job.tasks]
+                jobs.append(replace(job, tasks=tuple(replace(task, workers=workers) for task, workers in kept)))
+        elif is_hit:
+            jobs.append(job)
+        else:
+            found = [(key, replace(task, workers=_kept(task.workers, wanted))) for key, task in keyed_tasks(job)]
+            found = [(key, task) for key, task in found if task.workers]
+            if found:
+                jobs.append(replace(job, tasks=tuple(task for _, task in found)))
+                context.add(("job", job.job_id))
+                context.update(key for key, _ in keyed_tasks(jobs[-1]))
+    return tuple(jobs), _kept(snapshot.unplaced_workers, wanted), frozenset(context)
+
+
+def _kept(workers: Iterable[Worker], wanted: Filter) -> tuple[Worker, ...]:
+    return tuple(worker for worker in workers if wanted.finds_worker(worker) != wanted.takes_away)
+
+
+class _Order(NamedTuple):
+    """By which column, and whether the other way round."""
+
+    column: SortName
+    is_reversed: bool
+
+    def of(self, things: Iterable[T], value_of: Callable[[T, SortName], str | float | None]) -> Iterator[T]:
+        """Yield things in this order; those of which the value isn't known come last, whichever way round."""
+        known: list[tuple[str | float, T]] = []
+        unknown: list[T] = []
+        for thing in things:
+            value = value_of(thing, self.column)
+            if value is None:
+                unknown.append(thing)
+            else:
+                known.append((value, thing))
+        known.sort(key=_value, reverse=(self.column in LARGEST_FIRST) != self.is_reversed)
+        yield from (thing for _, thing in known)
+        yield from unknown
+
+
+def _value(pair: tuple[Any, object]) -> Any:
+    return pair[0]
+
+
+def _with_sorted(task: Task, order: _Order) -> Task:
+    return replace(task, workers=tuple(order.of(task.workers, _of_worker)))
+
+
+def _of_job(job: Job, column: SortName) -> str | float | None:
+    match column:
+        case "name":
+            return job.job_id.rjust(20)
+        case "state":
+            return job.state
+        case "node":
+            return job.nodes[0] if job.nodes else None
+        case "cpu":
+            return _whole_percent(job.used.cpu_percent, job.allocated.cpus)
+        case "memory":
+            return _whole_percent(job.used.memory_bytes, job.allocated.memory_bytes, 100)
+        case "busy":
+            return job.used.threads_busy
+        case "left":
+            return job.time_left_seconds
+        case "partition":
+            return job.partition
+        case "account":
+            return job.account
+        case _:
+            return amount(column, workers_of(job))
+
+
+def _of_worker(worker: Worker, column: SortName) -> str | float | None:
+    match column:
+        case "name":
+            return worker.name
+        case "state":
+            return status_words(worker) if worker.status else None
+        case "node":
+            return worker.host
+        case "cpu":
+            return _whole_percent(worker.cpu_percent, worker.nthreads)
+        case "memory":
+            return _whole_percent(worker.memory_bytes, worker.memory_limit_bytes, 100)
+        case "busy":
+            return worker.executing
+        case "left" | "partition" | "account":
+            return None
+        case _:
+            return amount(column, (worker,))
+
+
+def _whole_percent(used: float | None, of: float | None, times: int = 1) -> int | None:
+    """Return a share as it is shown: what looks equal doesn't change places."""
+    return None if used is None or not of else round(times * used / of)

@@ -1,0 +1,151 @@
+"""What snapshots told of CPU and memory over the last minutes, for sparklines. Time comes with the snapshots.
+
+How to use it: one `History`, fed each snapshot once, by any thread; `of(KEY)` is the past of a row (a job, task, worker
+or thread, by `Row.key`) or of the cluster's totals (`CLUSTER`), for `sparkline.sparkline`.
+
+The past is kept in points of five seconds each, so a picture of it moves every five seconds, however often a snapshot
+comes, and two pictures of a steady value are equal. A point is the mean of what was told in its time; it is told once
+its time is over. Where nothing was told, or the scheduler didn't answer, a point is unknown.
+"""
+
+from array import array
+from collections.abc import Iterator
+from math import isnan, nan
+from threading import Lock
+from typing import NamedTuple
+
+from dasktop.collectors.model.feed import PAST_SECONDS
+from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.tui.view.rows import Key, keyed_tasks
+
+CLUSTER: Key = ("cluster",)
+THREADS: Key = ("cluster", "threads")
+"""Of the cluster's threads; what is busy stands where others have CPU: 100 = one thread."""
+
+SECONDS_PER_POINT = 5
+POINTS = PAST_SECONDS // SECONDS_PER_POINT
+MOST_KEYS = 5000
+"""Of so many things the past is kept at once, some 8 MB; of more, only that of the first."""
+
+_Values = tuple[Key, float | None, float | None]
+
+
+class Past(NamedTuple):
+    """The points of one thing, the oldest first, at most `POINTS`; ``None`` where it isn't known."""
+
+    cpu_percent: tuple[float | None, ...] = ()
+    memory_bytes: tuple[float | None, ...] = ()
+
+
+class History:
+    """The past of all that is in the snapshots; forgets what is no more."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._tracks: dict[Key, _Track] = {}
+        self._now: int | None = None
+
+    def feed(self, snapshot: Snapshot) -> None:
+        """Take in what a snapshot tells. One that is older than the last, as in a replay, begins a new past."""
+        with self._lock:
+            self._feed(snapshot)
+
+    def _feed(self, snapshot: Snapshot) -> None:
+        now = int(snapshot.taken_at.timestamp() // SECONDS_PER_POINT)
+        if self._now is None or now < self._now:
+            self._tracks = {}
+        elif now > self._now:
+            for track in self._tracks.values():
+                track.end_point(now - self._now)
+        self._now = now
+        is_current = all(source.state == "ok" for source in snapshot.sources if source.name == "dask")
+        tracks: dict[Key, _Track] = {}
+        for key, cpu_percent, memory_bytes in _values(snapshot):
+            if len(tracks) >= MOST_KEYS:
+                break
+            track = tracks[key] = self._tracks.get(key) or _Track()
+            if is_current:
+                track.cpu.add(cpu_percent)
+                track.memory.add(memory_bytes)
+        self._tracks = tracks
+
+    def forget(self) -> None:
+        """Begin a new past: what comes is of another cluster."""
+        with self._lock:
+            self._tracks, self._now = {}, None
+
+    def of(self, key: Key) -> Past:
+        """Return the past of what has this key; empty where nothing is known of it."""
+        with self._lock:
+            track = self._tracks.get(key)
+            return Past() if track is None else Past(track.cpu.points, track.memory.points)
+
+
+class _Ring:
+    """The latest points of one value, and the one that is being measured."""
+
+    __slots__ = ("_count", "_points", "_sum")
+
+    def __init__(self) -> None:
+        self._points = array("f")
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self._sum += value
+            self._count += 1
+
+    def end_point(self, steps: int) -> None:
+        """Keep the mean of the point that is over; where several are, nothing is known of the others."""
+        self._points.append(self._sum / self._count if self._count else nan)
+        self._points.extend([nan] * min(steps - 1, POINTS))
+        del self._points[:-POINTS]
+        self._sum, self._count = 0.0, 0
+
+    @property
+    def points(self) -> tuple[float | None, ...]:
+        return tuple(None if isnan(point) else point for point in self._points)
+
+
+class _Track:
+    """The past of one thing."""
+
+    __slots__ = ("cpu", "memory")
+
+    def __init__(self) -> None:
+        self.cpu = _Ring()
+        self.memory = _Ring()
+
+    def end_point(self, steps: int) -> None:
+        self.cpu.end_point(steps)
+        self.memory.end_point(steps)
+
+
+def _values(snapshot: Snapshot) -> Iterator[_Values]:
+    """Yield what is told of everything, from the whole to its parts."""
+    totals = snapshot.totals
+    yield CLUSTER, totals.cpu_percent, totals.memory_bytes
+    yield THREADS, None if totals.threads_busy is None else 100 * totals.threads_busy, None
+    for job in snapshot.jobs:
+        yield ("job", job.job_id), job.used.cpu_percent, job.used.memory_bytes
+    for job in snapshot.jobs:
+        for key, task in keyed_tasks(job):
+            if task.workers:
+                yield key, *_sums(task.workers)
+            for worker in task.workers:
+                yield from _of_worker(worker)
+    for worker in snapshot.unplaced_workers:
+        yield from _of_worker(worker)
+
+
+def _of_worker(worker: Worker) -> Iterator[_Values]:
+    yield ("worker", worker.address), worker.cpu_percent, worker.memory_bytes
+    for thread in worker.threads:
+        yield ("thread", worker.address, thread.native_id), thread.cpu_percent, None
+
+
+def _sums(workers: tuple[Worker, ...]) -> tuple[float | None, float | None]:
+    cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
+    memory = [worker.memory_bytes for worker in workers if worker.memory_bytes is not None]
+    return sum(cpu) if cpu else None, sum(memory) if memory else None

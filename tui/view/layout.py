@@ -1,0 +1,311 @@
+"""Which columns fit into a width, and one row's cells laid out in them as pieces of text with a role. Pure.
+
+A role says what a piece means; which colour that is, only the screen knows.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.numbers import FULL_PERCENT
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, settle, width
+from dasktop.tui.view.cells import Cells
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
+from dasktop.tui.view.rows import Kind, Row
+
+MARK = "*"
+"""In the margin of a row that is marked."""
+
+INDENT = 2
+"""Cells a level of the tree; the fold marker takes as many."""
+
+_FIGURE = 4
+_GROWTH = ((60, 20), (60, 32), (75, 40))
+"""How wide labels and then bars grow where there is room, step by step: figures far from labels are hard to read."""
+
+
+class Layout(NamedTuple):
+    """How wide each column is, in cells, from left to right; 0 leaves a column out."""
+
+    label: int
+    state: int = 10
+    node: int = 0
+    cpu_bar: int = 0
+    cpu: int = _FIGURE
+    memory_bar: int = 0
+    memory: int = _FIGURE
+    memory_bytes: int = _FIGURE
+    busy: int = 7
+    left: int = 8
+    gap: int = 1
+    is_endless: bool = False
+    """Whether the last words of a line may run on."""
+    chosen: tuple[ColumnName, ...] = DEFAULT_COLUMNS
+    """Which of them may show, from left to right."""
+
+    @property
+    def columns(self) -> dict[ColumnName, int]:
+        """The widths of the columns that show, but for the label's."""
+        widths = {name: column.cells for name, column in COLUMNS.items()} | {
+            "state": self.state,
+            "node": self.node,
+            "cpu": _joined(self.cpu_bar, self.cpu),
+            "memory": _joined(self.memory_bar, self.memory, self.memory_bytes),
+            "busy": self.busy,
+            "left": self.left,
+        }
+        return {name: widths[name] for name in self.chosen if widths[name]}
+
+    @property
+    def more(self) -> tuple[ColumnName, ...]:
+        """Those of fixed width."""
+        return tuple(name for name in self.chosen if COLUMNS[name].cells)
+
+    @property
+    def cells(self) -> int:
+        """The width of a whole line, with a margin of one cell on the left."""
+        return 1 + self.label + sum(self.gap + cells for cells in self.columns.values())
+
+
+# From rich to poor: the first that fits is taken. First bars get shorter, …
+_ROOMY = (
+    Layout(label=40, state=13, node=12, cpu_bar=10, memory_bar=10, gap=2),
+    Layout(label=36, node=10, cpu_bar=8, memory_bar=8, gap=2),
+    Layout(label=30, node=9, cpu_bar=6, memory_bar=6),
+    Layout(label=25, cpu_bar=4, memory_bar=4),
+    Layout(label=24, cpu_bar=4),
+    Layout(label=22),
+)
+# … then chosen columns of fixed width are left out one by one, and then one column after the other.
+_TIGHT = (
+    Layout(label=20, state=9, memory_bytes=0),
+    Layout(label=18, state=9, memory_bytes=0, left=0),
+    Layout(label=16, state=9, memory_bytes=0, left=0, busy=0),
+    Layout(label=12, state=9, memory=0, memory_bytes=0, left=0, busy=0),
+    Layout(label=8, state=9, cpu=0, memory=0, memory_bytes=0, left=0, busy=0),
+)
+
+
+def fit_layout(cells: int, chosen: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> Layout:
+    """Return the richest layout of these columns that fits into so many cells, with what is left spread over it."""
+    for layout in _from_rich_to_poor(chosen):
+        if layout.cells <= cells:
+            return _spread(layout, cells - layout.cells)
+    return _TIGHT[-1]._replace(label=max(1, cells - 1), chosen=())
+
+
+def _from_rich_to_poor(chosen: tuple[ColumnName, ...]) -> Iterator[Layout]:
+    yield from (layout._replace(chosen=chosen) for layout in _ROOMY)
+    for dispensable in reversed(COLUMNS):
+        if dispensable in chosen and COLUMNS[dispensable].cells:
+            chosen = tuple(name for name in chosen if name != dispensable)
+            yield _ROOMY[-1]._replace(chosen=chosen)
+    yield from (layout._replace(chosen=chosen) for layout in _TIGHT)
+
+
+def endless_layout(label: int, state: int, node: int) -> Layout:
+    """Return a layout for texts of these widths, which cuts nothing."""
+    return _ROOMY[0]._replace(label=label, state=state, node=node, is_endless=True)
+
+
+def _spread(layout: Layout, spare: int) -> Layout:
+    """Widen the label and then the bars, up to where that stops helping."""
+    for widest_label, widest_bar in _GROWTH:
+        more = min(spare, widest_label - layout.label)
+        layout, spare = layout._replace(label=layout.label + more), spare - more
+        if layout.cpu_bar and layout.memory_bar:
+            more = min(spare // 2, widest_bar - layout.cpu_bar)
+            bars = layout.cpu_bar + more, layout.memory_bar + more
+            layout, spare = layout._replace(cpu_bar=bars[0], memory_bar=bars[1]), spare - 2 * more
+    return layout
+
+
+def heads(layout: Layout, sorted_by: str | None = None, arrow: str = "") -> list[Piece]:
+    """Return the line above the columns, with an arrow at the one that they are sorted by."""
+    label = _label_head(layout.label - len(arrow)) + (arrow if sorted_by == "name" else "")
+    text = " " + fit(label, layout.label)
+    for name, cells in layout.columns.items():
+        words = COLUMNS[name].head + (arrow if sorted_by == name else "")
+        text += " " * layout.gap + fit(words, cells, COLUMNS[name].align)
+    return [Piece(text, "head")]
+
+
+def column_at(cell: int, layout: Layout) -> SortName | None:
+    """Return the column that takes a cell of a line, ``name`` for the label; ``None`` behind the last."""
+    end = 1 + layout.label
+    if cell < end:
+        return "name"
+    for name, cells in layout.columns.items():
+        end += layout.gap + cells
+        if cell < end:
+            return name
+    return None
+
+
+def _label_head(cells: int) -> str:
+    """Return as many of the tree's levels as there is room for."""
+    levels = [" " * INDENT + "JOB", "TASK", "WORKER", "THREAD"]
+    while len(levels) > 1 and len(" · ".join(levels)) > cells:
+        levels.pop()
+    return " · ".join(levels)
+
+
+def line(
+    row: Row, cells: Cells, layout: Layout, glyphs: Glyphs, *, margin: Piece | None = None, is_context: bool = False
+) -> list[Piece]:
+    """Return one row laid out, neighbours of one role as one piece; with a character in the margin, if one is given."""
+    layout = _with_room_for_label(row, cells, layout)
+    columns = _columns(cells, layout, glyphs)
+    if cells.note:
+        columns = _with_note(columns, cells, layout)
+    pieces = [_label(row, cells, layout, glyphs)]
+    if is_context:
+        pieces = [pieces[0]._replace(role="quiet")]
+    if margin is not None:
+        pieces = [margin, pieces[0]._replace(text=pieces[0].text[1:])]
+    for column in columns.values():
+        pieces += [Piece(" " * layout.gap), *column]
+    return _merged(Piece(glyphs.own(text), role) for text, role in pieces)
+
+
+def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:
+    """Let a label that would be cut take the room of the state beside it, where that says nothing new.
+
+    That a thread computes shows by its task's key, of which there is never enough to be seen.
+    """
+    is_said = bool(cells.state) and (row.kind, cells.state) != ("thread", "compute")
+    is_cut = INDENT * (row.depth + 1) + width(settle(cells.label)) > layout.label
+    if is_said or not is_cut or next(iter(layout.columns), None) != "state":
+        return layout
+    return layout._replace(label=layout.label + layout.gap + layout.state, state=0)
+
+
+_LABEL_ROLES: dict[Kind, Role] = {
+    "job": "strong",
+    "outside": "strong",
+    "earlier": "quiet",
+    "others": "quiet",
+    "task": "quiet",
+    "worker": "text",
+    "thread": "quiet",
+    "asking": "quiet",
+    "idle": "quiet",
+    "array": "strong",
+}
+
+
+def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
+    marker = "" if row.unfolded is None else glyphs.unfolded if row.unfolded else glyphs.folded
+    start = " " * INDENT * row.depth + fit(marker, INDENT)
+    words = cells.label
+    if row.kind == "task" and "node" in layout.chosen and not layout.node and cells.node:
+        words += f"  {cells.node}"
+    room = layout.label - len(start)
+    words = cut_middle(words, room) if row.kind == "worker" else words
+    role = "quiet" if row.kind == "job" and cells.tone == "quiet" else _LABEL_ROLES[row.kind]
+    if row.kind == "thread" and (cells.cpu_percent or 0) > 0:
+        role = "text"
+    return Piece(fit(" " + start + words, 1 + layout.label), role)
+
+
+def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, list[Piece]]:
+    """Return each column that shows, exactly as wide as it is to be."""
+    widths = layout.columns
+    columns: dict[ColumnName, list[Piece]] = {}
+    for name, column in widths.items():
+        match name:
+            case "state":
+                columns[name] = [Piece(fit(cells.state, column), "text" if cells.tone == "plain" else cells.tone)]
+            case "node":
+                columns[name] = [Piece(fit(cut_left(cells.node, column), column))]
+            case "cpu":
+                columns[name] = _gauge(cells.cpu_percent, layout.cpu_bar, "cpu", glyphs)
+                columns[name].append(Piece(_figures((cells.cpu, layout.cpu))))
+            case "memory":
+                role: Role = "full" if (cells.memory_percent or 0) >= FULL_PERCENT else "memory"
+                columns[name] = _gauge(cells.memory_percent, layout.memory_bar, role, glyphs)
+                figures = _figures((cells.memory, layout.memory), (cells.memory_bytes, layout.memory_bytes))
+                columns[name].append(Piece(figures))
+            case "busy":
+                columns[name] = [Piece(fit(cells.busy, column, "right"))]
+            case "left":
+                columns[name] = [Piece(fit(cells.left, column, "right"), "soon" if cells.ends_soon else "text")]
+            case _:
+                columns[name] = [Piece(fit(cells.more.get(name, ""), column, COLUMNS[name].align))]
+    return columns
+
+
+def _gauge(percent: int | None, cells: int, role: Role, glyphs: Glyphs) -> list[Piece]:
+    """Return a bar and the space behind it; blank where there is nothing to show."""
+    if not cells:
+        return []
+    text = " " * cells if percent is None else bar(percent, cells, glyphs)
+    return [Piece(text, role), Piece(" ")]
+
+
+def _figures(*figures: tuple[str, int]) -> str:
+    return " ".join(fit(text, cells, "right") for text, cells in figures if cells)
+
+
+def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Layout) -> dict[ColumnName, list[Piece]]:
+    """Put a row's words where columns beside each other have nothing to say.
+
+    A state that is longer than its column takes part, so that it can be read in full.
+    """
+    widths = layout.columns
+    silent: set[ColumnName] = {"cpu", "memory", "busy"}
+    silent.update(name for name, text in cells.more.items() if not text)
+    if not cells.node:
+        silent.add("node")
+    if not cells.left:
+        silent.add("left")
+    if "state" in widths and width(settle(cells.state)) > widths["state"] and not cells.node:
+        silent.add("state")
+    taken = max(_runs(columns, silent), key=lambda run: sum(widths[name] for name in run), default=())
+    if not taken:
+        return columns
+    state = f"{cells.state}  " if "state" in taken else ""
+    room = sum(widths[name] for name in taken) + layout.gap * (len(taken) - 1)
+    words = state + cells.note
+    if layout.is_endless and taken[-1] == list(columns)[-1]:
+        room = max(room, width(settle(words)))
+    elif cells.short_note and width(settle(words)) > room:
+        words = state + cells.short_note
+    takes_tone = "state" in taken or cells.tone == "quiet"
+    role: Role = cells.tone if takes_tone and cells.tone != "plain" else "text"
+    noted = {name: column for name, column in columns.items() if name not in taken or name == taken[0]}
+    noted[taken[0]] = [Piece(fit(words, room), role)]
+    return noted
+
+
+def _runs(columns: Iterable[ColumnName], silent: Container[ColumnName]) -> Iterator[tuple[ColumnName, ...]]:
+    """Yield those that are silent, by their neighbourhoods."""
+    for is_silent, run in groupby(columns, key=silent.__contains__):
+        if is_silent:
+            yield tuple(run)
+
+
+def _joined(*widths: int) -> int:
+    """Return the width of parts with one space between each two."""
+    widths = tuple(cells for cells in widths if cells)
+    return sum(widths) + len(widths) - 1 if widths else 0
+
+
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Join neighbours of one role: every change of style costs bytes on the way to the terminal.
+
+    Spaces have no colour to show, so they join whatever they follow.
+    """
+    merged: list[Piece] = []
+    for piece in pieces:
+        if merged and (piece.role == merged[-1].role or not piece.text.strip(" ")):
+            merged[-1] = Piece(merged[-1].text + piece.text, merged[-1].role)
+        else:
+            merged.append(piece)
+    return merged
+
+
+SCROLLBAR_CELLS = 1

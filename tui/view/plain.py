@@ -1,0 +1,82 @@
+"""The whole tree once, as plain text: what a pipe, a log or a mail gets, like ``top -b -n 1``. Headless."""
+
+from collections.abc import Iterable
+
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.tui.draw.glyphs import glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import settle, wrap
+from dasktop.tui.draw.text_width import width as width_of
+from dasktop.tui.draw.times import local
+from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.finding_words import words
+from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
+from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.rows import Key, Row, visible_rows
+from dasktop.tui.view.staleness import with_stale_workers
+from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
+
+_ENDLESS = 1_000_000
+
+
+def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = True) -> str:
+    """Return the tree with all its levels, a line a row, without the last newline.
+
+    Parameters
+    ----------
+    snapshot
+        Threads show where they were read.
+    width
+        Cells a line: what is above the tree is broken into more lines, rows are cut. ``None``: nothing is.
+    unicode
+        Whether more than ASCII may be printed.
+    """
+    snapshot = with_stale_workers(snapshot)
+    drawn_with = glyphs(unicode=unicode)
+    with_threads = {worker.address for worker in _all_workers(snapshot) if worker.threads}
+
+    def is_unfolded(key: Key) -> bool:
+        return key[0] != "worker" or key[1] in with_threads
+
+    rows = [(row, cells(row, snapshot.taken_at)) for row in visible_rows(snapshot, is_unfolded)]
+    top = [drawn_with.own(text) for text in _header(snapshot)]
+    top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
+    if width is not None:
+        top = [f" {part}" for text in top for part in wrap(text.strip(), width - 1)]
+    if not rows:
+        return "\n".join([*top, "", drawn_with.own(f"   {empty_words(snapshot)}")])
+    layout = _endless_layout(rows) if width is None else fit_layout(width)
+    mark = Troubles(snapshot.findings).mark
+    tree = (line(row, held, layout, drawn_with, margin=mark(row)) for row, held in rows)
+    lines = [_text(pieces) for pieces in (heads(layout), *tree)]
+    return "\n".join([*top, "", *(drawn_with.own(text) for text in lines)])
+
+
+def _header(snapshot: Snapshot) -> list[str]:
+    """Return the lines above the tree, but for the totals."""
+    moment = f"{local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"
+    sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
+    problems = [f" ! {text}" for text in problem_words(snapshot)]
+    title = " · ".join(title_words(snapshot).values())
+    findings = [" " + settle(words(finding)) for finding in snapshot.findings]
+    return [f" {NAME}  {title}", f" {moment}  {sources}", *problems, *findings]
+
+
+def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:
+    label = state = node = 0
+    for row, held in rows:
+        label = max(label, INDENT * (row.depth + 1) + width_of(settle(held.label)))
+        state = max(state, width_of(settle(held.state)))
+        node = max(node, width_of(settle(held.node)))
+    return endless_layout(max(label, 30), max(state, 10), max(node, 4))
+
+
+def _text(pieces: Iterable[Piece]) -> str:
+    return "".join(piece.text for piece in pieces).rstrip(" ")
+
+
+def _all_workers(snapshot: Snapshot) -> Iterable[Worker]:
+    for job in snapshot.jobs:
+        yield from workers_of(job)
+    yield from snapshot.unplaced_workers

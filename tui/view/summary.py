@@ -1,0 +1,337 @@
+"""The lines above the tree: which cluster, how the sources answer, what is used of what was granted. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from dasktop.collectors.model.snapshot import Snapshot, Source, SourceState, Totals
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.numbers import FULL_PERCENT
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.sparkline import sparkline
+from dasktop.tui.draw.text_width import cut, settle, width
+from dasktop.tui.draw.times import local
+
+NAME = "dasktop"
+
+_SHORT_SOURCES = {"slurm.queue": "slurm", "slurm.accounting": "acct"}
+_MAIN_SOURCES = ("dask", *_SHORT_SOURCES)
+_SOURCE_ROLES: dict[SourceState, Role] = {"ok": "quiet", "off": "quiet", "stale": "waiting", "error": "bad"}
+
+# Dask's states of a task that tell how far the work is, in the order in which they are shown.
+_TASK_STATES = ("processing", "queued", "waiting", "no-worker")
+
+# How many cells a total's picture takes, and which of its words are said: from all that could be to the least.
+_FORMS = (
+    (16, 0),
+    (12, 0),
+    (10, 0),
+    (8, 0),
+    (6, 0),
+    (10, 1),
+    (8, 1),
+    (6, 1),
+    (4, 1),
+    (6, 2),
+    (4, 2),
+    (3, 2),
+    (2, 2),
+    (0, 0),
+    (0, 1),
+    (0, 2),
+    (0, 3),
+)
+_TASKS_ROOM = (*(len("1,000 processing  1,000 queued"),) * 2, len("99 processing"))
+
+_LEFT_OUT_FIRST = ("THREADS", "TASKS", "MEM")
+
+
+class Pasts(NamedTuple):
+    """What the totals were over the last minutes, the oldest first; unknown where ``None``."""
+
+    cpu_percent: Sequence[float | None] = ()
+    memory_bytes: Sequence[float | None] = ()
+    threads_busy_percent: Sequence[float | None] = ()
+    """100 = one thread."""
+
+
+def summary_lines(
+    snapshot: Snapshot | None,
+    cells: int,
+    glyphs: Glyphs,
+    *,
+    read_only: bool,
+    is_replay: bool = False,
+    is_paused: bool = False,
+    interval: str = "",
+    pasts: Pasts | None = None,
+) -> list[list[Piece]]:
+    """Return the header of a screen so many cells wide; without a snapshot, what is being asked.
+
+    Parameters
+    ----------
+    interval
+        How often dask is asked, where that is to be told.
+    """
+    modes = {"read-only": read_only and not is_replay, "paused": is_paused, interval: bool(interval)}
+    words = title_words(snapshot) | {mode: mode for mode, is_on in modes.items() if is_on}
+    title = _title_line(snapshot, cells, words, is_replay=is_replay)
+    lines = [title, gauge_line(snapshot, cells, glyphs, pasts)]
+    problems = "   ! ".join(problem_words(snapshot)) if snapshot is not None else ""
+    if problems:
+        lines.append([Piece(" " + cut(f"! {problems}", max(0, cells - 1)), "bad")])
+    return [[Piece(glyphs.own(text), role) for text, role in _cropped(line, cells)] for line in lines]
+
+
+def title_words(snapshot: Snapshot | None) -> dict[str, str]:
+    """Return what names the cluster and its size, in the order in which it is shown."""
+    if snapshot is None:
+        return {"address": "asking the scheduler…", "jobs": "asking SLURM…"}
+    totals, owner = snapshot.totals, snapshot.cluster.owner
+    words = {"address": snapshot.cluster.scheduler_address or "asking the scheduler…"}
+    if owner is not None:
+        words["owner"] = owner.class_name
+    if owner is not None and owner.adaptive is not None:
+        words["adaptive"] = "adaptive"
+    if totals.jobs_running is not None:
+        not_submitted = len(owner.not_submitted) if owner is not None else 0
+        words["jobs"] = _jobs(totals.jobs_running, (totals.jobs_pending or 0) + not_submitted)
+    if totals.workers is not None:
+        words["workers"] = figures.plural(totals.workers, "worker")
+    return {name: settle(text) for name, text in words.items()}
+
+
+def _replay_words(snapshot: Snapshot | None) -> dict[str, str]:
+    """Return that this isn't live, and of when it is."""
+    if snapshot is None:
+        return {"replay": "replay"}
+    return {"replay": f"replay of {local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"}
+
+
+def _jobs(running: int, pending: int) -> str:
+    """Return ``6 of 8 jobs``: how many run, of those that run or wait."""
+    jobs = figures.plural(running + pending, "job")
+    return f"{figures.count(running)} of {jobs}" if pending else jobs
+
+
+def source_pieces(sources: Sequence[Source]) -> list[Piece]:
+    """Return how the sources answer, in words: the main ones, and any that is in trouble. No age: that would tick."""
+    return [
+        Piece(_source_words(source), _role_of(source))
+        for source in sources
+        if not _is_idle(source) and (source.name in _MAIN_SOURCES or _role_of(source) != "quiet")
+    ]
+
+
+def _source_words(source: Source) -> str:
+    name = settle(_SHORT_SOURCES.get(source.name, source.name.rpartition(".")[2]))
+    if source.state == "ok":
+        return f"{name} {figures.latency(source.latency_seconds)}"
+    return f"{name} asking…" if _is_asked_first(source) else f"{name} {source.state}"
+
+
+def _role_of(source: Source) -> Role:
+    return "quiet" if _is_asked_first(source) else _SOURCE_ROLES[source.state]
+
+
+def _is_idle(source: Source) -> bool:
+    """Tell whether there has been nothing to ask the source."""
+    return source.state == "off" and source.error is None
+
+
+def _is_asked_first(source: Source) -> bool:
+    """Tell whether the source has neither answered nor failed yet."""
+    return source.state == "stale" and source.age_seconds is None and source.error is None
+
+
+def problem_words(snapshot: Snapshot) -> list[str]:
+    """Return what the sources complain of and no finding tells. One that is off, by choice or by site, doesn't."""
+    told = [finding.message for finding in snapshot.findings if finding.code == "source-stale"]
+    errors = [source.error for source in snapshot.sources if source.error and source.state != "off"]
+    return [settle(error) for error in errors if not any(error in message for message in told)]
+
+
+def _title_line(snapshot: Snapshot | None, cells: int, words: dict[str, str], *, is_replay: bool) -> list[Piece]:
+    if is_replay:
+        words = _replay_words(snapshot) | words
+    sources = snapshot.sources if snapshot is not None else ()
+    for left, right in _title_forms(words, sources):
+        text = f"  {' · '.join(left.values())}"
+        right_cells = _cells_of(right) + 2 * len(right)
+        spare = cells - 1 - len(NAME) - width(text) - right_cells
+        if spare >= 1:
+            break
+    else:
+        right, spare = [], 0
+    title = [Piece(f" {NAME}", "strong"), Piece(cut(text, max(0, cells - 1 - len(NAME))))]
+    if right:
+        title.append(Piece(" " * (spare - 1)))
+    for piece in right:
+        title += [Piece("  "), piece]
+    return title
+
+
+def _title_forms(words: dict[str, str], sources: Sequence[Source]) -> Iterator[tuple[dict[str, str], list[Piece]]]:
+    """Yield the two sides of the title, from all that could be said to the least."""
+    full = source_pieces(sources)
+    troubled = [piece for piece in full if piece.role != "quiet"]
+    all_ok = bool(sources) and all(source.state in {"ok", "off"} for source in sources)
+    brief = [Piece("sources ok", "quiet")] if all_ok else troubled
+    yield words, full
+    left = dict(words)
+    left.pop("owner", None)
+    yield left, full
+    yield left, brief
+    yield left, troubled
+    # Of a recording, its time and what is in it say more than where it came from.
+    for name in ("address", "workers", "jobs") if "replay" in words else ("workers", "jobs", "adaptive"):
+        left = {key: text for key, text in left.items() if key != name}
+        yield left, troubled
+    yield left, []
+
+
+class _Gauge(NamedTuple):
+    """A total: its share of what there is, and words from the longest to the shortest."""
+
+    name: str
+    percent: int | None
+    words: Sequence[str]
+    role: Role = "text"
+    trouble: str = ""
+    """What is wrong, said behind any words."""
+    past: Sequence[float | None] = ()
+    """In percent, like `percent`."""
+    room: Sequence[int] = ()
+    """How many cells to keep for each of the words where there are pictures: these would come and go with the words."""
+
+
+def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pasts | None = None) -> list[Piece]:
+    """Return the totals, each with as much of its past as there is room for; if none is asked for, with bars.
+
+    The last one's words may grow into what room is left: nothing stands behind them that would move.
+    """
+    if snapshot is None:
+        return [Piece("")]
+    gauges = _gauges(snapshot, pasts)
+    drawn = _bar_of if pasts is None else _picture_of
+    line: list[Piece] = []
+    for name in ("", *_LEFT_OUT_FIRST):
+        gauges = [gauge for gauge in gauges if gauge.name != name]
+        for picture_cells, which_words in _FORMS:
+            line = _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words)
+            spare = sum(_spare(gauge, which_words) for gauge in gauges) if picture_cells else 0
+            if _cells_of(line) + spare <= cells:
+                longer = (
+                    _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words, n) for n in range(which_words)
+                )
+                return next((line for line in longer if _cells_of(line) <= cells), line)
+    return line
+
+
+def _spare(gauge: _Gauge, which_words: int) -> int:
+    """Return how many cells a total's words may yet grow by."""
+    if not gauge.room:
+        return 0
+    words, room = gauge.words[min(which_words, len(gauge.words) - 1)], gauge.room[min(which_words, len(gauge.room) - 1)]
+    return max(0, room - width(words))
+
+
+def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
+    """Return a total's share, which is known, as a bar."""
+    return bar(gauge.percent or 0, cells, glyphs)
+
+
+def _picture_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
+    """Return what a total's share was, and is."""
+    return sparkline([*gauge.past, gauge.percent], cells, glyphs, top=100)
+
+
+def _gauges_laid_out(
+    gauges: Sequence[_Gauge],
+    picture_cells: int,
+    glyphs: Glyphs,
+    drawn: Callable[[_Gauge, int, Glyphs], str],
+    which_words: int,
+    which_last: int | None = None,
+) -> list[Piece]:
+    line: list[Piece] = []
+    for number, gauge in enumerate(gauges, 1):
+        line.append(Piece(f"{' ' if not line else '  ' if which_words else '   '}{gauge.name} ", "quiet"))
+        if gauge.percent is not None and picture_cells:
+            line += [Piece(drawn(gauge, picture_cells, glyphs), gauge.role), Piece(" ")]
+        which = which_words if which_last is None or number < len(gauges) else which_last
+        words = gauge.words[min(which, len(gauge.words) - 1)]
+        line.append(Piece(words))
+        if gauge.trouble:
+            line += [Piece("  " if words else ""), Piece(gauge.trouble, "bad")]
+    return line
+
+
+def _gauges(snapshot: Snapshot, pasts: Pasts | None) -> list[_Gauge]:
+    totals, has_pictures, pasts = snapshot.totals, pasts is not None, pasts or Pasts()
+    gauges = [
+        _cpu(totals)._replace(past=_shares(pasts.cpu_percent, totals.cpus_allocated, 1)),
+        _memory(totals)._replace(past=_shares(pasts.memory_bytes, totals.memory_allocated_bytes, 100)),
+    ]
+    if totals.threads is not None:
+        threads = figures.count(totals.threads)
+        busy = f"{figures.count(totals.threads_busy):>{len(threads)}}/{threads}"
+        past = _shares(pasts.threads_busy_percent, totals.threads, 1)
+        percent = figures.share(totals.threads_busy, totals.threads) if has_pictures else None
+        gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), "quiet", past=past))
+    if snapshot.cluster.task_counts is not None:
+        gauges.append(_tasks(snapshot.cluster.task_counts))
+    return gauges
+
+
+def _shares(past: Sequence[float | None], of: float | None, times: int) -> list[float | None]:
+    return [None if value is None or not of else times * value / of for value in past]
+
+
+def _cpu(totals: Totals) -> _Gauge:
+    if not totals.cpus_allocated:
+        cores = None if totals.cpu_percent is None else f"{totals.cpu_percent / 100:.1f}"
+        return _Gauge("CPU", None, (f"{cores} cores busy", cores) if cores else (figures.UNKNOWN,))
+    percent = figures.share(totals.cpu_percent, 100 * totals.cpus_allocated)
+    words = f"{figures.percent_text(percent):>3} of {figures.count(totals.cpus_allocated)}"
+    cores = "core" if totals.cpus_allocated == 1 else "cores"
+    return _Gauge("CPU", percent, (f"{words} {cores}", words), "cpu")
+
+
+def _memory(totals: Totals) -> _Gauge:
+    used = figures.bytes_text(totals.memory_bytes)
+    if not totals.memory_allocated_bytes:
+        return _Gauge("MEM", None, (f"{used} used", used) if totals.memory_bytes is not None else (used,))
+    percent = figures.share(totals.memory_bytes, totals.memory_allocated_bytes)
+    words = f"{figures.percent_text(percent):>3} of {figures.bytes_text(totals.memory_allocated_bytes)}"
+    return _Gauge("MEM", percent, (words,), "full" if (percent or 0) >= FULL_PERCENT else "memory")
+
+
+def _tasks(counts: dict[str, int]) -> _Gauge:
+    words = [f"{figures.count(counts[state])} {state}" for state in _TASK_STATES if counts.get(state)]
+    erred = f"{figures.count(counts['erred'])} erred" if counts.get("erred") else ""
+    # Where there is room for one only and some have erred: what has yet to be done says more than what is being done.
+    told = ["  ".join(some) or "none to do" for some in (words, words[:2], words[-1:] if erred else words[:1])]
+    return _Gauge("TASKS", None, [*told, ""] if erred else told, trouble=erred, room=_TASKS_ROOM)
+
+
+def empty_words(snapshot: Snapshot) -> str:
+    """Return what to say where there is neither a job nor a worker to show."""
+    dask_answered = snapshot.cluster.scheduler_id is not None
+    slurm_answered = any(source.name == "slurm.queue" and source.age_seconds is not None for source in snapshot.sources)
+    if dask_answered:
+        return "No workers, and no jobs of yours in SLURM." if slurm_answered else "No workers."
+    if slurm_answered:
+        return "No jobs of yours in SLURM; the scheduler has not answered yet."
+    return "Neither the scheduler nor SLURM has answered yet."
+
+
+def _cropped(pieces: Sequence[Piece], cells: int) -> Iterator[Piece]:
+    for text, role in pieces:
+        yield Piece(cut(text, cells), role)
+        cells = max(0, cells - width(text))
+
+
+def _cells_of(pieces: Sequence[Piece]) -> int:
+    return sum(width(piece.text) for piece in pieces)

@@ -1,0 +1,104 @@
+"""The last line: the keys that do something now. Reads Textual's bindings, and has none of its own."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from textual import events
+from textual.screen import Screen
+
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.widgets.bindings import bound_now
+from dasktop.tui.widgets.lines import Lines
+
+_NEVER_LEFT_OUT = ("help", "quit")
+
+_LAST = ("next_field", "fold", "fold_all", "refresh", "help", "quit")
+_PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
+_LEFT_OUT_NEXT = ("release", "adapt")
+"""Wanted more rarely than what one looks with, which stands behind them."""
+
+
+class Entry(NamedTuple):
+    """A key and, in a word or two, what it does."""
+
+    key_id: str
+    key: str
+    shown: str
+    words: str
+    enabled: bool
+
+    @property
+    def cells(self) -> int:
+        """How many cells it takes, with blanks before, between and behind."""
+        return width(self.shown) + width(self.words) + 3
+
+
+def entries(screen: Screen[Any]) -> list[Entry]:
+    """Return what there is to tell of a screen's keys, by importance."""
+    found = [
+        Entry(
+            bound.key_id,
+            bound.keys[0],
+            screen.app.get_key_display(bound.active.binding),
+            bound.active.binding.description,
+            bound.active.enabled,
+        )
+        for bound in bound_now(screen)
+        if bound.active.binding.show
+    ]
+    return sorted(found, key=lambda entry: _PLACES.get(entry.key_id, 0))
+
+
+def fitting(told: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
+    """Return those that fit into so many cells: the less important ones give way, but for these ids."""
+    kept = list(told)
+    to_go = kept[::-1]
+    to_go.sort(key=_importance)
+    for entry in to_go:
+        if sum(entry.cells for entry in kept) > cells and entry.key_id not in but_for:
+            kept.remove(entry)
+    return kept
+
+
+def _importance(entry: Entry) -> int:
+    return 0 if entry.key_id in _PLACES else 1 if entry.key_id in _LEFT_OUT_NEXT else 2
+
+
+class KeyLine(Lines):
+    """Keys and what they do; those that don't fit give way, but for help and quit. A click presses a key."""
+
+    DEFAULT_CSS = "KeyLine { height: 1; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._ends: list[tuple[int, str]] = []
+
+    def on_mount(self) -> None:
+        """Follow what the keys mean as the focus moves."""
+        self.screen.bindings_updated_signal.subscribe(self, self._update_for)
+
+    def _update_for(self, screen: Screen[object]) -> None:
+        if screen is self.screen is self.app.screen:  # under a box, it stays as it was
+            self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the keys that fit."""
+        pieces: list[Piece] = []
+        self._ends = []
+        end = 0
+        for entry in fitting(entries(self.screen), cells, but_for=_NEVER_LEFT_OUT):
+            pieces.append(Piece(self._glyphs.own(f" {entry.shown}"), "key" if entry.enabled else "quiet"))
+            pieces.append(Piece(self._glyphs.own(f" {entry.words} "), "quiet"))
+            end += entry.cells
+            self._ends.append((end, entry.key))
+        return [pieces]
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked on."""
+        for end, key in self._ends:
+            if event.x < end:
+                self.app.simulate_key(key)
+                return

@@ -1,0 +1,147 @@
+"""The lines above the tree: the summary of a snapshot, and the heads of the columns. Draws, and decides nothing."""
+
+from textual import events
+from textual.message import Message
+
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.view.banner import band_lines
+from dasktop.tui.view.columns import SortName
+from dasktop.tui.view.filtering import LARGEST_FIRST, View
+from dasktop.tui.view.history import CLUSTER, THREADS, History
+from dasktop.tui.view.keys import Keymap
+from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads
+from dasktop.tui.view.summary import Pasts, summary_lines
+from dasktop.tui.widgets.lines import Lines
+
+_LINES_FOR_ONE_FINDING = 12
+
+
+class Header(Lines):
+    """Which cluster, how the sources answer, what is used of what was granted; and what went wrong, if anything."""
+
+    DEFAULT_CSS = "Header { height: 2; }"
+
+    def __init__(self, glyphs: Glyphs, *, read_only: bool) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._read_only = read_only
+        self.is_replay = False
+        """Whether to say that this isn't live, and of when it is."""
+        self._snapshot: Snapshot | None = None
+        self._pasts = Pasts()
+        self._is_paused = False
+        self._interval = ""
+
+    def show(self, snapshot: Snapshot, history: History) -> None:
+        """Show a snapshot's summary, and how it came there."""
+        self._snapshot = snapshot
+        cluster, threads = history.of(CLUSTER), history.of(THREADS)
+        self._pasts = Pasts(cluster.cpu_percent, cluster.memory_bytes, threads.cpu_percent)
+        self.update()
+
+    def show_paused(self, is_paused: bool) -> None:
+        """Tell whether what is shown stands still."""
+        self._is_paused = is_paused
+        self.update()
+
+    def show_interval(self, words: str) -> None:
+        """Tell how often dask is asked, if that is worth telling."""
+        self._interval = words
+        self.update()
+
+    def clear(self) -> None:
+        """Show no snapshot any more."""
+        self._snapshot, self._pasts, self._is_paused = None, Pasts(), False
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the summary."""
+        return summary_lines(
+            self._snapshot,
+            cells,
+            self._glyphs,
+            read_only=self._read_only,
+            is_replay=self.is_replay,
+            is_paused=self._is_paused,
+            interval=self._interval,
+            pasts=self._pasts,
+        )
+
+
+class FindingsBand(Lines):
+    """What is wrong, the worst first, in a few lines; no line where nothing is."""
+
+    DEFAULT_CSS = "FindingsBand { height: 0; }"
+
+    def __init__(self, glyphs: Glyphs, keymap: Keymap, *, read_only: bool) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._keymap = keymap
+        self._read_only = read_only
+        self.is_replay = False
+        """Whether there is no scheduler to ask."""
+        self._findings: tuple[Finding, ...] = ()
+
+    def show(self, findings: tuple[Finding, ...]) -> None:
+        """Show these findings."""
+        self._findings = findings
+        self.update()
+
+    def clear(self) -> None:
+        """Show none any more."""
+        self.show(())
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the findings that there is room for."""
+        most = max(1, self.app.size.height // _LINES_FOR_ONE_FINDING)
+        return band_lines(
+            self._findings,
+            cells,
+            most,
+            self._glyphs,
+            read_only=self._read_only,
+            is_replay=self.is_replay,
+            keymap=self._keymap,
+        )
+
+
+class ColumnHeads(Lines):
+    """The line above the columns of the tree, laid out as they are."""
+
+    DEFAULT_CSS = "ColumnHeads { height: 1; }"
+
+    class Chosen(Message):
+        """A column was clicked on."""
+
+        def __init__(self, column: SortName) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self, glyphs: Glyphs, view: View) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._view = view
+
+    def show(self, view: View) -> None:
+        """Mark the column that rows are sorted by."""
+        self._view = view
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the heads."""
+        column = self._view.sort
+        falls = (column in LARGEST_FIRST) != self._view.is_reversed
+        arrow = "" if column is None else "↓" if falls else "↑"
+        [(text, role)] = heads(self._layout_for(cells), column, arrow)
+        return [[Piece(self._glyphs.own(text).ljust(cells), role)]]
+
+    def _layout_for(self, cells: int) -> Layout:
+        return fit_layout(cells - SCROLLBAR_CELLS, self._view.columns)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell which column was clicked on."""
+        column = column_at(event.x, self._layout_for(self.size.width))
+        if column is not None:
+            self.post_message(self.Chosen(column))

@@ -1,0 +1,43 @@
+"""A widget of a few lines that are compared before they are drawn: what didn't change is not sent again."""
+
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.terminal.theme import strip
+
+
+class Lines(Widget):
+    """Shows what `lines` returns, as high as there are lines."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._lines: list[list[Piece]] = []
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the lines for a width of so many cells. To be said by each kind."""
+        raise NotImplementedError
+
+    def update(self) -> None:
+        """Draw the lines that are not what they were. Before there is room, there is nothing to draw."""
+        if not self.size.width:
+            return
+        old, self._lines = self._lines, self.lines(self.size.width)
+        if len(old) != len(self._lines):
+            self.styles.height = len(self._lines)
+        for y, line in enumerate(self._lines):
+            if y >= len(old) or line != old[y]:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew."""
+        del event
+        self.update()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line, for Textual to draw."""
+        return strip(self._lines[y] if y < len(self._lines) else [], self.size.width, self.app.theme)
