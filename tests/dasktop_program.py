@@ -11,7 +11,7 @@ from unittest import mock
 from click.testing import CliRunner
 
 from dasktop.collectors.sources import discover
-from dasktop.collectors.sources.discover import Lead
+from dasktop.collectors.sources.discover import AddressHint
 from dasktop.tui.cli import options
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.main import command
@@ -61,7 +61,7 @@ def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **envi
     limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
     all_leads = discover.leads_from_processes
 
-    def leads(protocol: str = "tcp") -> Iterator[Lead]:
+    def leads(protocol: str = "tcp") -> Iterator[AddressHint]:
         origins = None if sees is None else {f"process {pid}" for pid in sees}
         return (lead for lead in all_leads(protocol) if origins is None or lead.origin in origins)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from dasktop.collectors.model.feed import Event
-from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.logs import LogRequest
 from dasktop.collectors.model.plan import ScalePlan
 from dasktop.collectors.model.queries import Question
 
@@ -24,7 +24,7 @@ class FakeFeed:
         self.agreed: list[str | None] = []
         self.given_up = 0
         self.questions: list[Question] = []
-        self.log_wishes: list[LogWish | None] = []
+        self.log_wishes: list[LogRequest | None] = []
 
     def start(self, deliver: Callable[[Event], None]) -> None:
         self.deliver = deliver
@@ -57,7 +57,7 @@ class FakeFeed:
     def look_up(self, question: Question) -> None:
         self.questions.append(question)
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         self.log_wishes.append(wish)
 
     def hand_over(self, *events: Event) -> None:

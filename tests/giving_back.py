@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from dasktop.collectors.model.plan import Progress, Report, Victim
+from dasktop.collectors.model.plan import JobToRelease, Progress, Report
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.hold import Hold
+from dasktop.collectors.scaling.hold import SchedulerLease
 from dasktop.collectors.scaling.release import Release
 from tests import snapshots
 
@@ -33,8 +33,8 @@ class Giving:
         self.steps: list[str] = []
         self.seen: Snapshot = snapshots.snapshot([])
         self._scheduler_id = scheduler_id
-        self._hold = Hold(address, None)
-        self._victim = Victim(
+        self._hold = SchedulerLease(address, None)
+        self._victim = JobToRelease(
             job_id="7", name=None, state="RUNNING", workers=tuple(workers), executing=0, stored=0, why="chosen"
         )
 

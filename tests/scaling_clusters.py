@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan, Target
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.runtime.execute import carry_out
+from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.plan import plan
 from tests.contract.embedded import EmbeddedCommands
@@ -192,9 +192,9 @@ class Cluster:
     async def plan(self, target: Target) -> ScalePlan:
         return plan(await self.snapshot(), target)
 
-    async def carry_out(self, chosen: ScalePlan, drain_seconds: float = 60.0) -> Outcome:
+    async def execute(self, chosen: ScalePlan, drain_seconds: float = 60.0) -> Outcome:
         options = replace(self.options, drain_seconds=drain_seconds)
-        return await carry_out(chosen, self.address, options, self.steps.append, environment=self.environment)
+        return await execute(chosen, self.address, options, self.steps.append, environment=self.environment)
 
     async def scale(self, target: Target, drain_seconds: float = 60.0) -> Outcome:
         return await self.carry_out(await self.plan(target), drain_seconds)
@@ -273,7 +273,7 @@ class Plain:
 
     async def scale(self, target: Target, report: Report = lambda _: None) -> Outcome:
         chosen = await self.plan(target)
-        return await carry_out(chosen, self.address, self.options(), report, environment=self.environment)
+        return await execute(chosen, self.address, self.options(), report, environment=self.environment)
 
     def instead_of(self, program: str, does: str) -> dict[str, str]:
         """Return an environment in which a SLURM command does something else."""

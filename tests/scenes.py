@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from dasktop.collectors.model.feed import Candidate, Choice
-from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Searched
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Searched
 from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles, Question
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.reader import Recording
@@ -117,7 +117,7 @@ class SceneFeed(FakeFeed):
                 answer = Answer(question=question, error="not kept")
         self.hand_over(answer)
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         super().read_log(wish)
         if wish is not None:
             self._log_as_told = wish.path

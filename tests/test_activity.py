@@ -3,7 +3,7 @@
 import pytest
 
 from dasktop.tui.draw.glyphs import UNICODE
-from dasktop.tui.widgets.status_line import READING_SECONDS, Activity
+from dasktop.tui.widgets.status_line import READING_SECONDS, StatusLine
 
 
 class Clock:
@@ -19,18 +19,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def activity(clock: Clock) -> Activity:
-    return Activity(UNICODE, clock)
+def activity(clock: Clock) -> StatusLine:
+    return StatusLine(UNICODE, clock)
 
 
-def test_what_a_key_did_goes_with_the_next(activity: Activity) -> None:
+def test_what_a_key_did_goes_with_the_next(activity: StatusLine) -> None:
     activity.remark("nothing to do")
     assert activity.lines(80)
     activity.next_key()
     assert activity.lines(80) == []
 
 
-def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(activity: Activity, clock: Clock) -> None:
+def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(activity: StatusLine, clock: Clock) -> None:
     activity.announce("2 jobs are gone")
     activity.next_key()
     clock.now += READING_SECONDS - 0.1
@@ -41,7 +41,7 @@ def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(activity: Act
     assert activity.lines(80) == []
 
 
-def test_what_is_under_way_stays(activity: Activity, clock: Clock) -> None:
+def test_what_is_under_way_stays(activity: StatusLine, clock: Clock) -> None:
     activity.tell("draining", hint="esc gives it up")
     clock.now += 1000
     activity.next_key()

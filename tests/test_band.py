@@ -5,7 +5,7 @@ import pytest
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.draw.glyphs import ASCII, UNICODE
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.banner import band_lines
+from dasktop.tui.view.banner import banner_lines
 
 
 def finding(message: str = "job 4711 is lost", **values: object) -> Finding:
@@ -16,7 +16,7 @@ def finding(message: str = "job 4711 is lost", **values: object) -> Finding:
 def lines(
     *findings: Finding, cells: int = 100, most: int = 3, glyphs=UNICODE, read_only: bool = False, **where: bool
 ) -> list[str]:
-    shown = band_lines(findings, cells, most, glyphs, read_only=read_only, **where)
+    shown = banner_lines(findings, cells, most, glyphs, read_only=read_only, **where)
     return ["".join(piece.text for piece in line) for line in shown]
 
 
@@ -32,7 +32,7 @@ def test_the_key_stands_for_the_advice():
 
 def test_keys_are_those_of_the_user():
     keymap = {"replace_lost": "f8,L", "findings": "slash"}
-    shown = band_lines([finding(), finding(code="other")], 100, 1, UNICODE, read_only=False, keymap=keymap)
+    shown = banner_lines([finding(), finding(code="other")], 100, 1, UNICODE, read_only=False, keymap=keymap)
     assert [[piece.text for piece in line] for line in shown] == [
         [" ! job 4711 is lost · f8 replaces it  (+1 more: /)"]
     ]
@@ -74,7 +74,7 @@ def test_what_is_said_of_several_takes_one_line():
 
 @pytest.mark.parametrize(("severity", "role"), [("error", "bad"), ("warning", "waiting"), ("info", "quiet")])
 def test_severity_shows_in_role_and_mark(severity, role):
-    [[piece]] = band_lines([finding(severity=severity)], 80, 1, UNICODE, read_only=False)
+    [[piece]] = banner_lines([finding(severity=severity)], 80, 1, UNICODE, read_only=False)
     assert piece.role == role
     assert piece.text.startswith(" !") == (severity != "info")
 

@@ -12,7 +12,7 @@ from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
 from dasktop.collectors.model.readings import Step
 from dasktop.collectors.model.snapshot import Allocated, ChildProcess
 from dasktop.collectors.scaling.cautions import when_releasing
-from dasktop.collectors.scaling.standing import standing_of
+from dasktop.collectors.scaling.standing import cluster_state
 from dasktop.tui.view.cells import cells
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import Row
@@ -186,7 +186,7 @@ def test_a_nanny_is_not_told_as_another_program(held_bytes, told):
     full = with_use(busy(0.0, memory_bytes=held_bytes), memory_bytes=2 * GIB, memory_source="slurm")
     found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit" and one.worker is None]
     assert [one.message for one in found] == [f"job 7 uses 100 % or more of its 2 GiB{told}"]
-    assert any("other programs" in one for one in when_releasing(standing_of(full), full.jobs)) == bool(told)
+    assert any("other programs" in one for one in when_releasing(cluster_state(full), full.jobs)) == bool(told)
 
 
 def test_a_job_that_another_program_uses_is_not_idle():
@@ -203,5 +203,5 @@ def test_advice_to_release_names_programs_that_only_hold_memory():
 
 def test_a_plan_that_releases_it_says_so():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
-    told = [one for one in when_releasing(standing_of(used), used.jobs) if "other programs" in one]
+    told = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
     assert told == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]

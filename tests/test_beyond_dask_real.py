@@ -18,12 +18,12 @@ from distributed import Client
 
 from dasktop.collectors.analysis import beyond_dask
 from dasktop.collectors.analysis.findings import Thresholds
-from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.cautions import when_releasing
-from dasktop.collectors.scaling.standing import standing_of
+from dasktop.collectors.scaling.standing import cluster_state
 from dasktop.collectors.sources.slurm import step_reader
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
@@ -106,7 +106,7 @@ async def look_until(poller: Poller, condition: Callable[[Snapshot], object]) ->
 
 
 def has_worker(snapshot: Snapshot, name: str) -> bool:
-    return any(worker.name == name and job is not None for job, worker in seats(snapshot))
+    return any(worker.name == name and job is not None for job, worker in workers_with_jobs(snapshot))
 
 
 async def test_memory_of_a_program_that_a_task_runs_is_the_jobs(scene: Scene) -> None:
@@ -138,7 +138,7 @@ async def test_a_job_in_which_another_program_burns_a_core_is_not_idle(scene: Sc
         assert "idle-allocation" not in scene.codes(told, "burns")
         job = scene.job(told, "burns")
         assert job is not None
-        assert any("other programs run in" in one for one in when_releasing(standing_of(told), [job]))
+        assert any("other programs run in" in one for one in when_releasing(cluster_state(told), [job]))
 
 
 async def test_a_worker_that_outlives_its_job_is_told_as_such(scene: Scene) -> None:

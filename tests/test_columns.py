@@ -10,7 +10,7 @@ from dasktop.tui.draw.text_width import width
 from dasktop.tui.tree.column_box import ColumnBox, ColumnList
 from dasktop.tui.view.cells import cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName
-from dasktop.tui.view.filtering import View, seen
+from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.layout import fit_layout, heads, line
 from dasktop.tui.view.more_cells import more_cells
 from dasktop.tui.view.rows import Row, visible_rows
@@ -148,7 +148,7 @@ class TestSort:
                 for number, value in enumerate(worker_values[name])
             ]
         )
-        return [job.job_id for job in seen(shown, View(sort=column)).snapshot.jobs]
+        return [job.job_id for job in apply_view(shown, View(sort=column)).snapshot.jobs]
 
     def test_the_largest_first_and_the_unknown_last(self) -> None:
         assert self.order("queued", queued=[1, None, 3]) == ["2", "0", "1"]
@@ -160,7 +160,7 @@ class TestSort:
 
     def test_texts(self) -> None:
         shown = snapshot([job("1", partition="b"), job("2", partition=None), job("3", partition="a")])
-        assert [job.job_id for job in seen(shown, View(sort="partition")).snapshot.jobs] == ["3", "1", "2"]
+        assert [job.job_id for job in apply_view(shown, View(sort="partition")).snapshot.jobs] == ["3", "1", "2"]
 
 
 async def opened(screen: Screen) -> ColumnList:

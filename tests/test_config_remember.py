@@ -15,7 +15,7 @@ from dasktop.tui.config import file
 from dasktop.tui.config.document import document
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, REVERSE, SORT, THEME
-from dasktop.tui.config.view_settings import AS_EVER, Looks, changes, looks_from
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes, view_settings_from
 from dasktop.tui.draw.palettes import PALETTES
 from dasktop.tui.view.columns import COLUMNS
 from dasktop.tui.view.filtering import View
@@ -78,7 +78,7 @@ class TestContent:
 
     @given(
         st.builds(
-            Looks,
+            ViewSettings,
             st.builds(
                 View,
                 columns=st.lists(st.sampled_from(list(COLUMNS)), unique=True).map(tuple),
@@ -91,13 +91,13 @@ class TestContent:
             st.booleans(),
         )
     )
-    def test_what_was_remembered_is_so_next_time(self, looks: Looks) -> None:
+    def test_what_was_remembered_is_so_next_time(self, looks: ViewSettings) -> None:
         path = file.path(os.environ)
         path.unlink(missing_ok=True)
-        assert remember(path, changes(AS_EVER, looks)) is None
+        assert remember(path, changes(DEFAULT, looks)) is None
         read = file.load(path)
         assert read.faults == ()
-        assert changes(looks_from(read), looks) == {}
+        assert changes(view_settings_from(read), looks) == {}
 
     def test_what_dasktop_config_prints_can_be_changed_too(self, path: Path) -> None:
         written(path, document(file.load(path)))
@@ -108,7 +108,7 @@ class TestContent:
 
 class TestOnlyWhatChanged:
     def test_nothing_changed_writes_nothing(self, path: Path) -> None:
-        assert remember(path, changes(AS_EVER, AS_EVER)) is None
+        assert remember(path, changes(DEFAULT, DEFAULT)) is None
         assert not path.parent.exists()
 
     def test_what_stands_there_already_leaves_the_file_alone(self, path: Path) -> None:
@@ -117,7 +117,7 @@ class TestOnlyWhatChanged:
         assert path.stat().st_ino == before.st_ino
 
     def test_only_the_keys_that_changed(self) -> None:
-        before = Looks(View(sort="cpu", pattern="x"), "dark", shows_details=True)
+        before = ViewSettings(View(sort="cpu", pattern="x"), "dark", shows_details=True)
         after = before._replace(view=before.view._replace(sort=None, is_reversed=True))
         assert changes(before, after) == {SORT: "none", REVERSE: True}
 
@@ -128,7 +128,7 @@ class TestOnlyWhatChanged:
         assert (read[SORT], read[REVERSE]) == ("cpu", True)
 
     def test_what_was_looked_for_in_one_cluster_is_not_kept(self) -> None:
-        assert changes(Looks(View(pattern="4711")), Looks(View(pattern="x", is_flat=True))) == {}
+        assert changes(ViewSettings(View(pattern="4711")), ViewSettings(View(pattern="x", is_flat=True))) == {}
 
 
 class TestFile:

@@ -3,7 +3,7 @@
 from textual.widgets import Input
 
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.view_settings import AS_EVER, Looks, changes
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.replay.app import ReplayApp
 from dasktop.tui.tree.filter_line import FilterLine
@@ -18,19 +18,19 @@ from tests.snapshots import everyday
 from tests.test_config import config
 
 
-def looking(**view: object) -> Looks:
-    return Looks(View(**view))  # type: ignore[arg-type]
+def looking(**view: object) -> ViewSettings:
+    return ViewSettings(View(**view))  # type: ignore[arg-type]
 
 
 class TestLooks:
     async def test_as_ever(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
-            assert screen.app.looks == AS_EVER
+            assert screen.app.looks == DEFAULT
 
     async def test_at_first_all_is_as_configured(self) -> None:
         view = View(columns=("stored", "cpu"), sort="stored", is_reversed=True, pattern="state:run", is_flat=True)
-        looks = Looks(view, "colour-blind", shows_details=True)
+        looks = ViewSettings(view, "colour-blind", shows_details=True)
         async with running((160, 40), looks=looks) as screen:
             await screen.show(everyday())
             assert screen.app.looks == looks
@@ -50,7 +50,7 @@ class TestLooks:
             assert screen.app.looks.view.pattern == ""
 
     async def test_details_wait_until_there_is_room_for_them(self) -> None:
-        async with running((80, 24), looks=AS_EVER._replace(shows_details=True)) as screen:
+        async with running((80, 24), looks=DEFAULT._replace(shows_details=True)) as screen:
             await screen.show(everyday())
             assert not screen.app.query_one("DetailsPane").display
             await screen.pilot.resize_terminal(160, 40)
@@ -64,7 +64,7 @@ class TestLooks:
             screen.app.theme = "dark"
             await screen.pilot.pause()
             view = View(sort="state", is_reversed=True, pattern="4710", is_flat=True)
-            assert screen.app.looks == Looks(view, "dark", shows_details=True)
+            assert screen.app.looks == ViewSettings(view, "dark", shows_details=True)
 
     async def test_a_sort_by_a_column_that_does_not_show_holds_and_o_goes_on_from_the_first(self) -> None:
         async with running(looks=looking(columns=("cpu",), sort="memory")) as screen:

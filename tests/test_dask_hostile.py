@@ -15,7 +15,7 @@ from distributed.protocol.core import dumps
 from distributed.protocol.serialize import Serialize, ToPickle
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.scaling.hold import Hold
+from dasktop.collectors.scaling.hold import SchedulerLease
 from dasktop.collectors.scaling.shipped_scaling import SCALE
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
@@ -162,7 +162,7 @@ async def heard(reader: asyncio.StreamReader) -> dict[Any, Any]:
 async def dial_in_every_way(address: str) -> list[str]:
     """Read all that we ever read of the address; return what went wrong."""
     collectors = [DaskCollector(address, timeout_seconds=SECONDS, probe=probe) for probe in (True, False)]
-    hold = Hold(address, None)
+    hold = SchedulerLease(address, None)
     ways = [
         lambda: check(address, None, SECONDS),
         lambda: collectors[0].read([WORKER]),

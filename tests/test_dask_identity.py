@@ -10,7 +10,7 @@ from distributed.core import Server
 
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.model.snapshot import Worker
-from dasktop.collectors.scaling.hold import Hold, RefusedError
+from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.own_ports import own_ports
@@ -183,7 +183,7 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
             assert "explicitly disallowed" in (collector.refusal or "")
             await collector.close()
             await collector.read()
-            another, hold = DaskCollector(scheduler.address), Hold(scheduler.address, None)
+            another, hold = DaskCollector(scheduler.address), SchedulerLease(scheduler.address, None)
             assert (await another.read()).workers
             assert another.refusal == collector.refusal
             await another.close()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dasktop.collectors.model.readings import SlurmPlace
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.collector import DaskCollector
-from dasktop.collectors.sources.dask.introductions import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Introductions
+from dasktop.collectors.sources.dask.introductions import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WorkerRegistry
 from dasktop.collectors.sources.dask.places import place_from
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 
@@ -171,7 +171,7 @@ def a_worker(number: int = 1, pid: int | None = 1) -> Worker:
 
 
 def test_a_worker_is_asked_once() -> None:
-    introductions = Introductions()
+    introductions = WorkerRegistry()
     one, other = a_worker(1), a_worker(2)
     assert introductions.due([one, other], 0.0) == [one, other]
     introductions.introduce(
@@ -185,7 +185,7 @@ def test_a_worker_is_asked_once() -> None:
 
 
 def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
-    introductions = Introductions()
+    introductions = WorkerRegistry()
     introductions.introduce(a_worker(pid=1), {})
     assert introductions.due([a_worker(pid=2)], 0.0) == [a_worker(pid=2)]
     introductions.forget_all_but([a_worker(pid=2)])
@@ -193,7 +193,7 @@ def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
 
 
 def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
-    introductions = Introductions()
+    introductions = WorkerRegistry()
     worker, now = a_worker(), 100.0
     pauses = []
     for _ in range(9):
@@ -208,7 +208,7 @@ def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
 
 
 def test_a_worker_that_refuses_is_left_alone() -> None:
-    introductions = Introductions()
+    introductions = WorkerRegistry()
     introductions.note_refused(a_worker())
     assert not introductions.due([a_worker()], 1e9)
     assert introductions.due([a_worker(pid=2)], 0.0), "a new process may not refuse"
@@ -220,7 +220,7 @@ def test_a_worker_that_refuses_is_left_alone() -> None:
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.dictionaries(st.text(), part))
 )
 def test_whatever_a_worker_tells_is_taken(told: object) -> None:
-    introductions = Introductions()
+    introductions = WorkerRegistry()
     introductions.introduce(a_worker(), told)
     introductions.introduce(a_worker(), {"environment": told, "cgroup": told, "host": told, "pid": told})
     assert introductions.of(a_worker())

@@ -8,7 +8,7 @@ from distributed import Client, Nanny, Scheduler, Worker
 
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.sources.dask.collector import DaskCollector
-from dasktop.collectors.sources.dask.worker_desk import WorkerDesk
+from dasktop.collectors.sources.dask.worker_desk import WorkerProbe
 from tests.dask_processes import Scheduler as SchedulerProcess
 from tests.dask_processes import Workers, know_their_place, read_until
 
@@ -103,7 +103,7 @@ async def test_who_was_not_asked_in_time_is_asked_the_next_time() -> None:
         collector = DaskCollector(scheduler.address)
         collector._desk._seconds = 0.0
         assert not (await collector.read()).workers[0].place_was_read
-        collector._desk = WorkerDesk(2.0)
+        collector._desk = WorkerProbe(2.0)
         assert (await collector.read()).workers[0].place_was_read
         await collector.close()
 

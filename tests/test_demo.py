@@ -35,7 +35,8 @@ demo_cluster.main()
 """
 WITH_ONE_JOB = [
     *(sys.executable, "-c"),
-    f"import sys; from dasktop.tui.cli import main as cli, demo; demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); cli.main()",
+    "import sys; from dasktop.tui.cli import demo, main; "
+    f"demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); main.main()",
     "demo",
 ]
 """The same with one dask-jobqueue job, for tests to which it doesn't matter how many there are."""

@@ -15,7 +15,7 @@ from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
 
@@ -339,7 +339,7 @@ class TestCallStack:
             await screen.press("t", "down", "t")
             assert screen.feed.questions == []
             assert details(screen) == []
-            assert "no thread is selected" in screen.lines_of(Activity)[0]
+            assert "no thread is selected" in screen.lines_of(StatusLine)[0]
 
 
 class TestGoingBack:

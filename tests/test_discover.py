@@ -19,7 +19,7 @@ from dasktop.collectors.model.options import TlsFiles, completed_tls
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources import discover as discovery
 from dasktop.collectors.sources import own_addresses
-from dasktop.collectors.sources.discover import Lead, discover, leads_from_processes, leads_from_scripts
+from dasktop.collectors.sources.discover import AddressHint, discover, leads_from_processes, leads_from_scripts
 from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
 from dasktop.collectors.sources.program import program_words
 from tests.waiting import PATIENCE_SECONDS
@@ -94,8 +94,8 @@ class TestDiscover:
                 replace(script("9", [scheduler.address]), job_name="sweep"),
             ]
             processes = [
-                Lead(address=scheduler.address, origin="process 812", program="notebook in ~/a"),
-                Lead(address=other.scheduler_address, origin="process 813", program="train.py in ~/b"),
+                AddressHint(address=scheduler.address, origin="process 812", program="notebook in ~/a"),
+                AddressHint(address=other.scheduler_address, origin="process 813", program="train.py in ~/b"),
             ]
             monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(processes))
             found = await discover(scripts, TlsFiles())
@@ -137,7 +137,7 @@ def test_who_has_certificates_is_looked_for_with_tls():
 
 
 def test_each_address_is_checked_once():
-    leads = [Lead(address="tcp://a:1", origin="x"), Lead(address="tcp://a:1", origin="y")]
+    leads = [AddressHint(address="tcp://a:1", origin="x"), AddressHint(address="tcp://a:1", origin="y")]
     assert discovery._once_each(leads) == leads[:1]
 
 
@@ -231,8 +231,8 @@ def test_own_ports_are_seen(scheduler):
 
 def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
     files = TlsFiles(ca_file="a", cert="b", key="c")
-    scripts = [Lead(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
-    processes = [Lead(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
+    scripts = [AddressHint(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
+    processes = [AddressHint(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
     found = discovery._as_scripts_say(processes, scripts)
     assert [(lead.address, lead.tls) for lead in found] == [
         ("tls://127.0.0.1:5", files),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Tally
+from dasktop.collectors.analysis.usage import UsageAccumulator
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.draw.glyphs import UNICODE
@@ -58,7 +58,7 @@ async def test_it_is_shown(percent: float, at: datetime) -> None:
         await screen.press("q", "G")
         assert screen.tree
     assert plain_tree(second)
-    tally = Tally(30)
+    tally = UsageAccumulator(30)
     for shown in (first, second):
         tally.add(shown)
     report = tally.report()

@@ -5,10 +5,10 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.dialogs.findings_page import findings_lines
-from dasktop.tui.dialogs.page import Layout, Reading
+from dasktop.tui.dialogs.page import Layout, TextView
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.widgets.header import FindingsBand, Header
+from dasktop.tui.widgets.header import FindingsBanner, Header
 from tests.screen import HOSTILE, Screen, running
 from tests.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
 
@@ -25,7 +25,7 @@ def found(message: str = LONG, advice: str | None = ADVICE, **values: object) ->
 
 
 def page(screen: Screen) -> str:
-    reading = screen.app.screen.query_one(Reading)
+    reading = screen.app.screen.query_one(TextView)
     return " ".join(reading.render_line(y).text.strip() for y in range(reading.size.height))
 
 
@@ -41,7 +41,7 @@ def troubled() -> Snapshot:
 async def test_what_the_screen_cuts_is_read_here_in_full(size):
     async with running(size) as screen:
         await screen.show(troubled())
-        shown = "".join(screen.lines_of(FindingsBand) + screen.header)
+        shown = "".join(screen.lines_of(FindingsBanner) + screen.header)
         assert LONG[:40] in shown
         assert "(F: all)" in shown
         assert ADVICE not in shown
@@ -70,7 +70,7 @@ async def test_what_a_finding_tells_of_a_source_is_not_told_twice():
         assert "Unable to contact" in screen.lines_of(Header)[2]
         await screen.show(replace(troubled(), findings=(stale,)))
         assert len(screen.lines_of(Header)) == 2
-        assert "Unable to contact" in screen.lines_of(FindingsBand)[0]
+        assert "Unable to contact" in screen.lines_of(FindingsBanner)[0]
 
 
 async def test_from_a_finding_about_a_worker_to_that_worker():
@@ -93,12 +93,12 @@ def test_hostile_texts_stay_in_their_lines(text):
 
 async def test_no_page_is_laid_out_before_its_width_is_known(monkeypatch):
     widths: list[int] = []
-    show = Reading.show
+    show = TextView.show
 
-    def noted(reading: Reading, layout: Layout) -> None:
+    def noted(reading: TextView, layout: Layout) -> None:
         show(reading, lambda cells: (widths.append(cells), layout(cells))[1])
 
-    monkeypatch.setattr(Reading, "show", noted)
+    monkeypatch.setattr(TextView, "show", noted)
     async with running((80, 24)) as screen:
         await screen.show(everyday())
         for key in ("F", "A", "J"):

@@ -1,7 +1,7 @@
 """``n`` and ``N`` on the screen: from row to row that findings are about, and a word where there is none."""
 
 from dasktop.collectors.model.snapshot import Finding
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.screen import Screen, running
 from tests.snapshots import busy_job, snapshot
 
@@ -37,4 +37,4 @@ async def test_where_findings_lead_nowhere_that_is_said():
             before = selected(screen)
             await screen.press("n")
             assert selected(screen) == before
-            assert [line.strip() for line in screen.lines_of(Activity)] == [words]
+            assert [line.strip() for line in screen.lines_of(StatusLine)] == [words]

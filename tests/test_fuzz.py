@@ -30,7 +30,7 @@ from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.call_stack import read_call_stack
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
-from dasktop.collectors.sources.dask.introductions import Introductions
+from dasktop.collectors.sources.dask.introductions import WorkerRegistry
 from dasktop.collectors.sources.dask.plain import mapping
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
@@ -152,7 +152,7 @@ def read_threads(raw: bytes) -> object:
 
 
 def read_introduction(raw: bytes) -> object:
-    known, worker = Introductions(), snapshots.worker()
+    known, worker = WorkerRegistry(), snapshots.worker()
     known.introduce(worker, decode(raw))
     return known.of(worker)
 

@@ -6,7 +6,7 @@ from textual.widgets import Input, Static
 from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles
 from dasktop.tui.dialogs.anatomy_page import AnatomyPage
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import MARKS, Help
 from dasktop.tui.dialogs.job_script import JobScriptPage
@@ -140,7 +140,7 @@ async def test_the_border_tells_keys_that_fit(reach, kind, told, size) -> None:
         await screen.show(everyday())
         await reach(screen)
         page = screen.app.screen
-        if isinstance(page, Box):
+        if isinstance(page, Dialog):
             box = page.query_one(".box")
             assert box.border_subtitle
             assert width(str(box.border_subtitle)) <= box.size.width

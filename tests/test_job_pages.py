@@ -10,7 +10,7 @@ from dasktop.collectors.model.queries import Answer, BatchScript
 from dasktop.collectors.model.snapshot import Allocated
 from dasktop.tui.dialogs.anatomy_page import AnatomyPage
 from dasktop.tui.dialogs.job_script import JobScriptPage
-from dasktop.tui.dialogs.page import Reading
+from dasktop.tui.dialogs.page import TextView
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, cluster, job, pending, snapshot, task, worker
 
@@ -28,7 +28,7 @@ def busy(workers: int = 4):
 
 
 def page(screen: Screen) -> list[str]:
-    reading = screen.app.screen.query_one(Reading)
+    reading = screen.app.screen.query_one(TextView)
     return [reading.render_line(y).text.rstrip() for y in range(reading.size.height)]
 
 
@@ -83,7 +83,7 @@ class TestAnatomy:
             await screen.press("A")
             await answer(screen)
             drawn = []
-            reading = screen.app.screen.query_one(Reading)
+            reading = screen.app.screen.query_one(TextView)
             monkeypatch.setattr(reading, "refresh", lambda *regions, **_: drawn.extend(regions))
             await screen.show(busy())
             assert drawn == []
@@ -212,7 +212,7 @@ class TestScript:
     async def test_search(self):
         async with running((80, 24)) as screen:
             await self.opened(screen, tuple(f"echo {number}" for number in range(1000)))
-            reading = screen.app.screen.query_one(Reading)
+            reading = screen.app.screen.query_one(TextView)
             await screen.press("slash", *"ECHO 77")
             assert screen.app.focused.region.bottom == 23, "in the box, above its border"
             assert reading.region.bottom == 22
@@ -235,7 +235,7 @@ class TestScript:
             await screen.press("slash", "slash", *"scratch", "slash", *"ada")
             assert screen.app.screen.query_one(Input).value == "/scratch/ada"
             await screen.press("enter")
-            assert screen.app.focused is screen.app.screen.query_one(Reading)
+            assert screen.app.focused is screen.app.screen.query_one(TextView)
             await screen.press("slash")
             assert screen.app.focused is screen.app.screen.query_one(Input), "outside the line, the key opens it"
 

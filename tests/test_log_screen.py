@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.logs import LogRequest
 from dasktop.collectors.model.queries import Answer, JobFiles, OutputFiles, Question
 from dasktop.collectors.model.snapshot import Fate
 from dasktop.collectors.sources.logs import follower
@@ -36,7 +36,7 @@ class FileFeed(FakeFeed):
         super().look_up(question)
         self.hand_over(Answer(question=question, files=self.files, error=self.error))
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         super().read_log(wish)
         self._logs.wish(wish)
 
@@ -58,7 +58,7 @@ class LogUnderTest(Screen):
 
     @property
     def _activity(self):
-        return self.base.query_one("Activity")
+        return self.base.query_one("StatusLine")
 
     def lines_of(self, kind):
         if not isinstance(kind, type):

@@ -8,7 +8,7 @@ import pytest
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles, OutputFiles
 from dasktop.collectors.runtime import queries as looking_up
-from dasktop.collectors.runtime.queries import AT_ONCE, LookUpDesk
+from dasktop.collectors.runtime.queries import AT_ONCE, QueryService
 from dasktop.collectors.sources.slurm.job_lookups import read_batch_script, read_output_files
 from dasktop.collectors.sources.slurm.output_files import parse_output_files
 from tests.fake_commands import Commands, complains
@@ -101,7 +101,7 @@ class Desk:
         self.asked: list[object] = []
         self.release = asyncio.Event()
         self.at_once = self.most_at_once = 0
-        self.desk = LookUpDesk(self.look_up, self.answers.append)
+        self.desk = QueryService(self.look_up, self.answers.append)
 
     async def look_up(self, question) -> Answer:
         self.asked.append(question)

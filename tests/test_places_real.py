@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from dasktop.collectors.analysis.findings import Thresholds
-from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.runtime.poller import Poller
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
         steps = {
             worker.address: task.step_id for job in self.snapshot.jobs for task in job.tasks for worker in task.workers
         }
-        (found,) = [(job, worker) for job, worker in seats(self.snapshot) if worker.name == name]
+        (found,) = [(job, worker) for job, worker in workers_with_jobs(self.snapshot) if worker.name == name]
         job, worker = found
         return job.job_id if job is not None else None, steps.get(worker.address), worker
 
@@ -78,7 +78,9 @@ async def seen(real_slurm: SlurmCommands, scene: tuple[Scheduler, Path]) -> Seen
         while True:
             await poller.poll_everything()
             snapshot = poller.snapshot()
-            told = {w.name for _, w in seats(snapshot) if w.evidence is not None or w.outside_slurm is not None}
+            told = {
+                w.name for _, w in workers_with_jobs(snapshot) if w.evidence is not None or w.outside_slurm is not None
+            }
             if told >= NAMES:
                 break
             assert time.monotonic() < deadline, f"waited in vain for {NAMES - told}"

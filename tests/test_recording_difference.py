@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import FIELDS
-from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
 from dasktop.collectors.recording.column import change, changed
 from dasktop.collectors.recording.difference import Base
-from dasktop.collectors.recording.records import Whole
+from dasktop.collectors.recording.records import Keyframe
 from tests.recordings import life
 from tests.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
 
@@ -27,7 +27,7 @@ def document(shown: Snapshot) -> dict:
 
 def there_and_back(was: Snapshot, now: Snapshot) -> Snapshot:
     told = msgspec.json.encode(Base(document(was)).difference(document(now)))
-    return Whole(was, document(was)).patched(msgspec.json.decode(told))
+    return Keyframe(was, document(was)).patched(msgspec.json.decode(told))
 
 
 def written_alike(one: object, other: object) -> bool:
@@ -108,13 +108,14 @@ def test_what_is_asked_for_comes_back(was, now):
     """The fields that a report reads, and what workers hold."""
     was, now = from_json(to_json(was)), from_json(to_json(now))
     told = Base(document(was)).difference(document(now))
-    whole = Whole(was, document(was))
+    whole = Keyframe(was, document(was))
     back = whole.patched(told, FIELDS)
     assert [asked_for("jobs", one) for one in back.jobs] == [asked_for("jobs", one) for one in now.jobs]
-    for one, other in zip(seats(back), seats(now), strict=True):
+    for one, other in zip(workers_with_jobs(back), workers_with_jobs(now), strict=True):
         assert asked_for("workers", one[1]) == asked_for("workers", other[1])
     assert whole.held(told) == tuple(
-        (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes) for one, each in seats(now)
+        (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes)
+        for one, each in workers_with_jobs(now)
     )
 
 
@@ -158,7 +159,7 @@ def test_a_job_s_use_is_not_told_twice():
 )
 def test_what_is_no_difference_is_refused(told):
     with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError, msgspec.ValidationError)):
-        Whole(everyday(), document(everyday())).patched(told)
+        Keyframe(everyday(), document(everyday())).patched(told)
 
 
 def test_what_has_not_changed_is_not_made_anew():
@@ -168,7 +169,7 @@ def test_what_has_not_changed_is_not_made_anew():
     told = Base(document(shown)).difference(
         document(replace(shown, jobs=(replace(first, state="COMPLETING"), *others)))
     )
-    back = Whole(shown, document(shown)).patched(told)
+    back = Keyframe(shown, document(shown)).patched(told)
     assert back.jobs[0].state == "COMPLETING"
     assert back.jobs[0].tasks[0].workers[0] is shown.jobs[0].tasks[0].workers[0]
     assert back.cluster is shown.cluster

@@ -17,10 +17,10 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.recording import lines as recording_lines
 from dasktop.collectors.recording import recorder as recorder_module
-from dasktop.collectors.recording.allowance import Allowance
+from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.file import RecordingFile
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.recording.recorder import Recorder, Scribe, write_all
+from dasktop.collectors.recording.recorder import Recorder, RecordingWriter, write_all
 from tests.recordings import life
 from tests.snapshots import everyday, job, pending, snapshot
 from tests.waiting import PATIENCE_SECONDS
@@ -123,7 +123,7 @@ def test_marks_are_where_findings_begin(recorded):
 def test_a_file_that_is_there_is_not_overwritten(path):
     path.write_text("precious")
     with pytest.raises(RecordingError, match="is there already"):
-        Scribe(str(path))
+        RecordingWriter(str(path))
     assert path.read_text() == "precious"
 
 
@@ -233,7 +233,7 @@ def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
 
 
 def test_one_that_was_never_ended_is_cut_short_or_still_being_written(path):
-    scribe = Scribe(str(path))
+    scribe = RecordingWriter(str(path))
     for shown in LIFE[:5]:
         scribe.write(shown)
     is_gzip = path.suffix == ".gz"  # the end of a plain one can't be told from that of any line
@@ -344,14 +344,14 @@ class TestAllowance:
     """Small recordings hold everything; large ones at least all that people look for."""
 
     def test_a_short_one_holds_everything(self, path):
-        scribe = Scribe(str(path), allowance=Allowance())
+        scribe = RecordingWriter(str(path), allowance=TokenBucket())
         for shown in LIFE:
             scribe.write(shown)
         scribe.close()
         assert read(path) == (LIFE, None)
 
     def test_a_large_one_is_bounded_and_says_what_is_left_out(self, path):
-        scribe = Scribe(str(path), allowance=Allowance(bytes_a_second=20, saved=5000))
+        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=20, saved=5000))
         for shown in LIFE:
             scribe.write(shown)
         scribe.close()
@@ -369,7 +369,7 @@ class TestAllowance:
             replace(snapshot([pending(reason=f"Reason{number // 7}")]), taken_at=shown.taken_at)
             for number, shown in enumerate(LIFE)
         ]
-        scribe = Scribe(str(path), allowance=Allowance(bytes_a_second=0, saved=0))
+        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=0, saved=0))
         for shown in changing:
             scribe.write(shown)
         scribe.close()
@@ -394,7 +394,7 @@ class TestTrouble:
         return state
 
     def test_a_full_disk(self, path, full_disk):
-        scribe = Scribe(str(path))
+        scribe = RecordingWriter(str(path))
         for number, shown in enumerate(LIFE):
             full_disk["full"] = 100 <= number < 110
             if full_disk["full"]:
@@ -409,10 +409,10 @@ class TestTrouble:
     def test_what_could_not_be_begun_is_not_there_the_next_time(self, path, full_disk):
         full_disk["full"] = True
         with pytest.raises(RecordingError, match="can't be written: No space left on device"):
-            Scribe(str(path))
+            RecordingWriter(str(path))
         assert not path.exists()
         full_disk["full"] = False
-        Scribe(str(path)).close()
+        RecordingWriter(str(path)).close()
 
     def test_it_is_told_once_and_again_when_it_is_over(self, path, full_disk):
         told: list[str] = []

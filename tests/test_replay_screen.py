@@ -22,7 +22,7 @@ from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.history import POINTS
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import Header
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from tests import waiting
 from tests.recordings import life
 from tests.scenes import known_points
@@ -156,10 +156,10 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
     app = ReplayApp(ReplayFeed(Recording(str(path))))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await waiting.until(
-            lambda: "redacted" in app.query_one(TimeLine).render_line(0).text and app.query_one(Activity).size.height,
+            lambda: "redacted" in app.query_one(TimeLine).render_line(0).text and app.query_one(StatusLine).size.height,
             pause=pilot.pause,
         )
-        widget = app.query_one(Activity)
+        widget = app.query_one(StatusLine)
         told = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
         assert "cut short in its last line" in told
         assert "1 line left out" in told

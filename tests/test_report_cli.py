@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from dasktop.collectors.analysis.usage import Tally, report_json, report_schema
+from dasktop.collectors.analysis.usage import UsageAccumulator, report_json, report_schema
 from dasktop.collectors.model.snapshot import to_json
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.tui.cli.main import command
@@ -127,7 +127,7 @@ def test_a_report_reads_all_that_it_tells_of(tmp_path):
     snapshots = [*watch(lives, 1800, every=10.0)]
     path = tmp_path / "run"
     write_all(str(path), snapshots, redact=False)
-    tally = Tally(10.0)
+    tally = UsageAccumulator(10.0)
     for shown in snapshots:
         tally.add(shown)
     assert report(str(path), "--json").stdout == report_json(tally.report()).decode() + "\n"

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
 from dasktop.tui.report.axis import TimeAxis, ValueAxis
@@ -64,7 +64,7 @@ class Page(HTMLParser):
 
 
 def all_kinds() -> dict[str, Report]:
-    nothing = Tally()
+    nothing = UsageAccumulator()
     nothing.add(look([], 0.0))
     return {
         "busy": busy_day(),

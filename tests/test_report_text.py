@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.model.snapshot import Allocated
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.report.text import WIDTH, plain_report
@@ -27,7 +27,7 @@ def _utc(monkeypatch):
 
 
 def report_of(*lives: Life, until: float = HOUR, every: float = 10.0, begin: float = 0.0) -> Report:
-    taken = Tally(every)
+    taken = UsageAccumulator(every)
     for shown in watch(lives, until, every, begin):
         taken.add(shown)
     return taken.report()
@@ -107,7 +107,7 @@ def one_look() -> Report:
     shown = look([Life(), Life("2", started=None)], HOUR)
     told, other = shown.jobs
     sampled = replace(told.tasks[0], cpu_seconds=21_600, max_rss_bytes=3 * GIB)
-    taken = Tally()
+    taken = UsageAccumulator()
     taken.add(replace(shown, jobs=(replace(told, tasks=(sampled,)), other)))
     return taken.report()
 
@@ -139,7 +139,7 @@ def test_unknown_is_a_dash():
 
 
 def test_nothing_at_all():
-    taken = Tally()
+    taken = UsageAccumulator()
     taken.add(look([], 0.0))
     text = plain_report(taken.report())
     assert "0 jobs" in text

@@ -16,9 +16,9 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Answer, JobFiles
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.runtime import execute as carry_out_module
+from dasktop.collectors.runtime import execute as execute_module
 from dasktop.collectors.runtime import sampler as sampler_module
-from dasktop.collectors.runtime.sampler import Rhythm, Sampler
+from dasktop.collectors.runtime.sampler import PollTimer, Sampler
 from dasktop.collectors.scaling.sizes import NOTHING
 from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources.health import SourceLog
@@ -498,7 +498,7 @@ class Asked(list):
 class TestCarryingOut:
     @pytest.fixture
     def carry_out(self, monkeypatch):
-        """Stand in for `carry_out`: tell of one step, then wait to be told how it ends."""
+        """Stand in for `execute`: tell of one step, then wait to be told how it ends."""
         asked = Asked()
 
         async def carry_out(plan, address, options, report, *, agreed, environment):
@@ -522,7 +522,7 @@ class TestCarryingOut:
                 raise KeyError("jobs")
             return Outcome(done=True, message="submitted job 7")
 
-        monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
+        monkeypatch.setattr(execute_module, "execute", carry_out)
         monkeypatch.setattr(sampler_module, "GIVE_BACK_SECONDS", PATIENCE_SECONDS)
         yield asked
         asked.may_end.set()
@@ -626,21 +626,21 @@ class TestRhythm:
         return log
 
     def test_regular(self):
-        assert Rhythm(SourceLog("x", 1), 10).pause_seconds() == 10
-        assert Rhythm(SourceLog("x", 1), 2, floor_seconds=5).pause_seconds() == 5
+        assert PollTimer(SourceLog("x", 1), 10).pause_seconds() == 10
+        assert PollTimer(SourceLog("x", 1), 2, floor_seconds=5).pause_seconds() == 5
 
     @pytest.mark.parametrize(("failures", "seconds"), [(1, 20), (2, 40), (3, 60), (9, 60), (500, 60)])
     def test_failures_back_off_up_to_a_minute_and_not_in_step(self, failures, seconds):
-        rhythm = Rhythm(self.failing(failures), 10)
+        rhythm = PollTimer(self.failing(failures), 10)
         pauses = [rhythm.pause_seconds() for _ in range(50)]
         assert all(0.75 * seconds <= pause <= 1.25 * seconds for pause in pauses)
         assert len(set(pauses)) > 1
 
     def test_a_rare_poll_is_not_made_more_often_by_failing(self):
-        assert Rhythm(self.failing(5), 300).pause_seconds() >= 0.75 * 300
+        assert PollTimer(self.failing(5), 300).pause_seconds() >= 0.75 * 300
 
     def test_while_nothing_changes_pauses_get_longer_up_to_a_bound(self):
-        rhythm = Rhythm(SourceLog("x", 1), 10, calm_seconds=30)
+        rhythm = PollTimer(SourceLog("x", 1), 10, calm_seconds=30)
         pauses = []
         for told in ("one", "one", "one", "one", "other", "other"):
             rhythm.note(told)
@@ -648,7 +648,7 @@ class TestRhythm:
         assert pauses == [10, 20, 30, 30, 10, 20]
         rhythm.stir()
         assert rhythm.pause_seconds() == 10
-        assert Rhythm(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
+        assert PollTimer(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
 
     def polls(self, make, meanwhile):
         """Return when a rhythm polled, in seconds, until what is done meanwhile was done."""
@@ -668,7 +668,7 @@ class TestRhythm:
 
     def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
         def calm():
-            rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
+            rhythm = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
             for _ in range(100):
                 rhythm.note("the same")
             return rhythm
@@ -682,7 +682,7 @@ class TestRhythm:
 
     def test_stirred_behind_the_interval_it_polls_at_once(self):
         def calm():
-            rhythm = Rhythm(SourceLog("x", 1), 0.5, calm_seconds=60)
+            rhythm = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
             for _ in range(100):
                 rhythm.note("the same")
             return rhythm
@@ -700,7 +700,7 @@ class TestRhythm:
                 await asyncio.sleep(0.125)
                 rhythm.hurry()
 
-        assert self.polls(lambda: Rhythm(SourceLog("x", 1), 60, floor_seconds=0.25), hurry) == [0, 0.25, 0.5]
+        assert self.polls(lambda: PollTimer(SourceLog("x", 1), 60, floor_seconds=0.25), hurry) == [0, 0.25, 0.5]
 
 
 def test_the_executor_is_not_waited_for():

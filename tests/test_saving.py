@@ -12,7 +12,7 @@ from dasktop.collectors.model.snapshot import from_json, to_json
 from dasktop.collectors.runtime import saving
 from dasktop.collectors.runtime.saving import Saved, Saver
 from dasktop.tui.dialogs.saving_desk import SaveBox
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from tests import waiting
 from tests.screen import Screen, running
 from tests.snapshots import everyday, job, snapshot
@@ -119,7 +119,7 @@ class StandingClock:
 async def wait_for_words(screen: Screen, words: str) -> str:
 
     def told() -> str:
-        return " ".join(line.strip() for line in screen.lines_of(Activity))
+        return " ".join(line.strip() for line in screen.lines_of(StatusLine))
 
     await waiting.until(lambda: words in told(), told, every=0.01, pause=screen.pilot.pause)
     return told()

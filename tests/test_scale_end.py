@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.plan import Jobs, Outcome, Progress
-from dasktop.collectors.runtime import execute as carry_out_module
+from dasktop.collectors.runtime import execute as execute_module
 from dasktop.tui.cli import scale
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import Refusal
@@ -74,7 +74,7 @@ def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
             given_back.append(True)
         return DONE
 
-    monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
+    monkeypatch.setattr(execute_module, "execute", carry_out)
     with pytest.raises(Refusal, match="what had been stopped goes back to work"):
         asyncio.run(scale._carry_out(PLAN, None, "tcp://a:1", Options()))
     assert given_back == [True]
@@ -91,5 +91,5 @@ def test_steps_that_nobody_reads_break_nothing_off(monkeypatch, error):
         return DONE
 
     monkeypatch.setattr(scale.click, "echo", echo)
-    monkeypatch.setattr(carry_out_module, "carry_out", carry_out)
+    monkeypatch.setattr(execute_module, "execute", carry_out)
     assert asyncio.run(scale._carry_out(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE

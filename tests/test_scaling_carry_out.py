@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dasktop.collectors.model.plan import Jobs, Release
-from dasktop.collectors.scaling.hold import Hold, RefusedError
+from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
 from dasktop.collectors.sources.slurm import ended_lately_reader
 from tests.carrying_out import *  # noqa: F403
 from tests.contract.embedded import EmbeddedCommands
@@ -96,7 +96,7 @@ async def test_a_drain_that_takes_too_long(make):
 async def test_the_lock_of_one_who_has_gone_runs_out(make):
     cluster = make(2)
     snapshot = await cluster.snapshot()
-    gone, other = Hold(cluster.address, None), Hold(cluster.address, None)
+    gone, other = SchedulerLease(cluster.address, None), SchedulerLease(cluster.address, None)
     assert snapshot.cluster.scheduler_id
     await gone.take(snapshot.cluster.scheduler_id, "somebody", "1 job")
     await gone.stop(tuple(worker.address for job in snapshot.jobs[:1] for task in job.tasks for worker in task.workers))

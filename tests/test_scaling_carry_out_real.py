@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Jobs, Release
-from dasktop.collectors.runtime.execute import carry_out
+from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.scaling.plan import plan
 from tests.carrying_out import *  # noqa: F403
 from tests.dask_processes import Scheduler
@@ -96,9 +96,7 @@ async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, 
                 PlanError, match=f"job {job_of_another} is {OTHER_USER}'s: only jobs of root are changed"
             ):
                 plan(seen, target, "root")
-    outcome = await carry_out(
-        plan(seen, release), plain.address, options, lambda _: None, environment=plain.environment
-    )
+    outcome = await execute(plan(seen, release), plain.address, options, lambda _: None, environment=plain.environment)
     assert (outcome.done, outcome.message) == (False, f"job {job_of_another} {why}; nothing was changed")
     assert plain.slurm.states(job_of_another) == {"RUNNING"}
 

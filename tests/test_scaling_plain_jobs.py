@@ -11,7 +11,7 @@ from distributed import Client
 
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Jobs, Outcome, Progress, Release, ScalePlan
-from dasktop.collectors.runtime.execute import carry_out
+from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.scaling.plan import plan
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from tests.dask_processes import Scheduler, is_whole
@@ -84,7 +84,7 @@ async def test_sbatch_and_squeue_that_fail(plain):
 
     async def carried_out(plan: ScalePlan, environment: dict[str, str], patience: float = 20.0) -> Outcome:
         options = plain.options(patience)
-        return await carry_out(plan, plain.address, options, lambda _: None, environment=environment)
+        return await execute(plan, plain.address, options, lambda _: None, environment=environment)
 
     outcome = await carried_out(down, plain.instead_of("squeue", "sleep 60"), 1.0)
     assert (outcome.done, outcome.message) == (

@@ -14,7 +14,7 @@ from dasktop.collectors.model.plan import (
     Change,
     Cores,
     Jobs,
-    Lost,
+    LostJob,
     Memory,
     Release,
     ReplaceLost,
@@ -116,7 +116,7 @@ class TestGrowing:
         seen = owned(ended("1"), ended("2", "CANCELLED", "cancelled"), running("3"))
         made = plan(seen, Jobs(count=2))
         assert made.submit == 1
-        assert made.replace == (Lost(job_id="1", name="SLURMCluster-0", fate="reached its time limit of 1 h"),)
+        assert made.replace == (LostJob(job_id="1", name="SLURMCluster-0", fate="reached its time limit of 1 h"),)
         assert (made.before.jobs, made.after.jobs) == (1, 2)
         assert warned(made, "1 lost job not counted", "2 as SLURMCluster-1")
         assert [lost.job_id for lost in plan(seen, Jobs(count=9)).replace] == ["1", "2"]

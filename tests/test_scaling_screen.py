@@ -19,8 +19,8 @@ from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.terminal.display_sync import Seen
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.header import FindingsBand
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.header import FindingsBanner
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import GIB, busy_job, cluster, ended, job, pending, snapshot, source, task, worker
 
@@ -74,7 +74,7 @@ async def deliver(screen: Screen, *events: Progress | Outcome) -> None:
 
 
 def told(screen: Screen) -> str:
-    return " ".join(line.strip() for line in screen.lines_of(Activity)).strip()
+    return " ".join(line.strip() for line in screen.lines_of(StatusLine)).strip()
 
 
 def text_of(screen: Screen) -> str:
@@ -420,7 +420,7 @@ class TestReplaceLost:
     async def test_one_is_replaced_at_once(self) -> None:
         async with running() as screen:
             await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
-            (band,) = screen.lines_of(FindingsBand)
+            (band,) = screen.lines_of(FindingsBanner)
             assert band.startswith(" ! job 4700 is lost (reached its time limit of 1 h at ")
             assert "· L replaces it" in band
             await screen.press("L")
@@ -628,15 +628,15 @@ class TestWhileAtWork:
             await screen.show(of(3))
             await screen.press("-", "y")
             await deliver(screen, Progress(step="drain", message="tasks " * 40))
-            (line,) = screen.lines_of(Activity)
+            (line,) = screen.lines_of(StatusLine)
             assert line.rstrip().endswith("…  esc gives it up")
             await deliver(screen, Progress(step="done", message="done"), Outcome(done=False, message="words " * 30))
-            assert len(screen.lines_of(Activity)) == 3
+            assert len(screen.lines_of(StatusLine)) == 3
             await deliver(screen, Outcome(done=False, message="words " * 90))
-            assert len(screen.lines_of(Activity)) == 3
-            assert screen.lines_of(Activity)[2].rstrip().endswith("…")
+            assert len(screen.lines_of(StatusLine)) == 3
+            assert screen.lines_of(StatusLine)[2].rstrip().endswith("…")
             await screen.press("escape")
-            assert screen.lines_of(Activity) == []
+            assert screen.lines_of(StatusLine) == []
 
     async def test_escape_gives_up(self) -> None:
         async with running() as screen:
@@ -723,8 +723,8 @@ class TestReadOnly:
             assert screen.app.screen is screen.base
             assert screen.feed.plans == []
             assert screen.lines_of(KeyLine)[0].split()[:4] == ["enter", "details", "T", "log"]
-            assert "L replaces" not in screen.lines_of(FindingsBand)[0]
-            assert "dasktop scale --replace-lost" in screen.lines_of(FindingsBand)[0]
+            assert "L replaces" not in screen.lines_of(FindingsBanner)[0]
+            assert "dasktop scale --replace-lost" in screen.lines_of(FindingsBanner)[0]
             assert "read-only" in screen.header[0]
             await screen.press("question_mark")
             assert isinstance(screen.app.screen, Help)
@@ -755,7 +755,7 @@ class TestEverySize:
         )
         async with running(size) as screen:
             await screen.show(replace(of(2), findings=findings))
-            band = screen.lines_of(FindingsBand)
+            band = screen.lines_of(FindingsBanner)
             assert len(band) == size[1] // 12
             assert band[-1].rstrip().endswith(f"(+{9 - len(band)} more: F)")
             assert screen.base.query_one(TreeTable).size.height >= 9

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.plan import Lost, ScalePlan, Size, Victim
+from dasktop.collectors.model.plan import JobToRelease, LostJob, ScalePlan, Size
 from dasktop.collectors.model.snapshot import Adaptive
 from dasktop.collectors.scaling.words import bounds_words, interrupted_words, plan_lines
 from dasktop.collectors.text.format import counted, listed, memory_words
@@ -11,8 +11,10 @@ from dasktop.collectors.text.format import counted, listed, memory_words
 GIB = 1024**3
 
 VICTIMS = (
-    Victim(job_id="4715", name="SLURMCluster-3", state="PENDING", workers=(), executing=0, stored=0, why="pending"),
-    Victim(
+    JobToRelease(
+        job_id="4715", name="SLURMCluster-3", state="PENDING", workers=(), executing=0, stored=0, why="pending"
+    ),
+    JobToRelease(
         job_id="55",
         array_task="54_1",
         name=None,
@@ -24,7 +26,7 @@ VICTIMS = (
         time_left_seconds=2460,
     ),
 )
-LOST = Lost(job_id="4701", name="SLURMCluster-0", fate="killed: reached its time limit of 1 h")
+LOST = LostJob(job_id="4701", name="SLURMCluster-0", fate="killed: reached its time limit of 1 h")
 
 
 def size(jobs: int, **values: int | None) -> Size:

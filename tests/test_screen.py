@@ -19,7 +19,7 @@ from dasktop.tui.dialogs.picker import Candidates, Picker
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.screen import HOSTILE, SIZES, Screen, running
 from tests.snapshots import (
     NO_CLUSTER,
@@ -237,7 +237,7 @@ class TestKeys:
             await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))
             await screen.press("4")
             assert screen.feed.watched == []
-            assert "104 workers" in screen.lines_of(Activity)[0]
+            assert "104 workers" in screen.lines_of(StatusLine)[0]
 
     async def test_nor_those_that_come_after_the_key(self) -> None:
         async with running() as screen:
@@ -247,10 +247,10 @@ class TestKeys:
             await screen.press("j", "j", "left", "right")
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(26)]))
             assert len(screen.feed.watched[-1]) == 1, "the one that was unfolded by itself"
-            assert "too many workers" in screen.lines_of(Activity)[0]
+            assert "too many workers" in screen.lines_of(StatusLine)[0]
             await screen.press("escape")
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
-            assert screen.base.query_one(Activity).size.height == 0, "told once"
+            assert screen.base.query_one(StatusLine).size.height == 0, "told once"
 
     async def test_a_click_on_a_column_sorts_by_it_and_another_the_other_way_round(self) -> None:
         async with running() as screen:
@@ -428,9 +428,9 @@ class TestCopy:
             await screen.show(everyday())
             for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread is selected")):
                 await screen.press(key)
-                assert screen.lines_of(Activity)[0].startswith(f" {said}")
+                assert screen.lines_of(StatusLine)[0].startswith(f" {said}")
                 await screen.press("F")
-                assert screen.lines_of(Activity) == []
+                assert screen.lines_of(StatusLine) == []
                 await screen.press("escape")
 
     async def test_a_group_has_no_name_to_copy(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from rich.cells import cell_len
 
-from dasktop.tui.draw.text_width import settle
+from dasktop.tui.draw.text_width import printable
 from dasktop.tui.terminal.sent_screen import SentScreen
 from tests.screen import HOSTILE
 from tests.terminal import Terminal
@@ -151,7 +151,7 @@ def test_the_screen_is_the_same_in_the_end(seed):
 def test_a_real_terminal_shows_the_same(tmp_path):
     """Written whole to one terminal, and thinned out to another: also signs that take two cells, or none."""
     draw, screen = random.Random(1), SentScreen()
-    words = (*WORDS * 4, *(settle(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))
+    words = (*WORDS * 4, *(printable(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))
     rounds = [[random_update(draw, words) for _ in range(20)] for _ in range(5)]
     shown = []
     for name, sent in (("whole", rounds), ("thinned", [map(screen.thinned, updates) for updates in rounds])):

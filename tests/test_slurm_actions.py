@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.model.plan import Victim
+from dasktop.collectors.model.plan import JobToRelease
 from dasktop.collectors.scaling.hold import RefusedError
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
@@ -13,12 +13,12 @@ from tests.fake_programs import CAT, FakePrograms
 def release_of(programs: FakePrograms, clusters: str, name: str | None) -> Release:
     """The giving back of job 7, in which no worker is."""
     environment = programs.environment | {"SLURM_CLUSTERS": clusters}
-    victim = Victim(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
+    victim = JobToRelease(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
     return Release((victim,), NoHold(), SlurmActions(environment, "ada", 5.0), None, lambda _: None, 1.0)
 
 
 class NoHold:
-    async def errand(self, *_: object, **__: object) -> dict[str, object]:
+    async def run_operation(self, *_: object, **__: object) -> dict[str, object]:
         return {}
 
 

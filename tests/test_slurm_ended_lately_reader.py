@@ -2,7 +2,7 @@
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.ended_lately_reader import MOST_JOBS, TRIES, EndedLatelyReader
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, log
 from tests.test_slurm_collector import ACCOUNTED
 
@@ -10,7 +10,7 @@ from tests.test_slurm_collector import ACCOUNTED
 def new_reader(answer, window_seconds=900.0):
     clock, source = Clock(), log()
     commands = Commands(lambda *command: answer(command[3].removeprefix("--delimiter=")))
-    return EndedLatelyReader(commands, source, Pause(INTERVAL, clock), "ada", window_seconds), commands, source, clock
+    return EndedLatelyReader(commands, source, Backoff(INTERVAL, clock), "ada", window_seconds), commands, source, clock
 
 
 def rows(*jobs):

@@ -9,9 +9,9 @@ from dasktop.collectors.sources.slurm.fate_reader import (
     LAST_RUN_ATTEMPTS,
     SHOWN_A_ROUND,
     SHOWN_AT_ONCE,
-    FateReader,
+    OutcomeReader,
 )
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff
 from tests.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
 
 
@@ -35,7 +35,7 @@ def new_reader(clock, accounted, shown=None):
 
     commands = Commands(answer)
     source = log()
-    return FateReader(commands, source, Pause(INTERVAL, clock), INTERVAL, clock), commands, source
+    return OutcomeReader(commands, source, Backoff(INTERVAL, clock), INTERVAL, clock), commands, source
 
 
 def programs(asked):

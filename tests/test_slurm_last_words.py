@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.model.readings import EndedJob, LastWords, QueuedJob
+from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
 from dasktop.collectors.sources.slurm import last_words_reader
 from dasktop.collectors.sources.slurm.last_words import GAVE_UP, LONGEST_CAUSE, LOST_SCHEDULER, last_words
-from dasktop.collectors.sources.slurm.last_words_reader import JOBS_A_ROUND, LastWordsReader, read_tail
+from dasktop.collectors.sources.slurm.last_words_reader import JOBS_A_ROUND, FailureCauseReader, read_tail
 from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
 from tests.fake_commands import Commands, complains
 
@@ -93,7 +93,7 @@ RuntimeError: no way
     ],
 )
 def test_causes(tail, failed, cause):
-    assert last_words(tail, failed) == LastWords(cause=cause)
+    assert last_words(tail, failed) == FailureCause(cause=cause)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_causes(tail, failed, cause):
     ],
 )
 def test_memory_kills(line):
-    assert last_words(f"{NO_MODULE}{line}\nKilled\n", failed=True) == LastWords(out_of_memory=True)
-    assert last_words(f"a user's {line}\n", failed=True) == LastWords()
+    assert last_words(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
+    assert last_words(f"a user's {line}\n", failed=True) == FailureCause()
 
 
 def test_what_a_log_says_is_cleaned_and_not_endless():
@@ -129,9 +129,9 @@ def shown(err: str, job_id: str = "7") -> str:
     return f"JobId={job_id} JobName=x\n   UserId=ada(1)\n   BatchHost=n1\n   StdErr={err}\n   StdOut=/dev/null\n"
 
 
-def reader_of(answer) -> tuple[LastWordsReader, Commands]:
+def reader_of(answer) -> tuple[FailureCauseReader, Commands]:
     commands = Commands(answer)
-    return LastWordsReader(OutputFilesReader(commands)), commands
+    return FailureCauseReader(OutputFilesReader(commands)), commands
 
 
 def test_only_the_end_of_a_log_is_read(tmp_path):
@@ -190,14 +190,14 @@ async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
     await reader.read([again])
     assert reader.completed([again])[0].last_words.cause == "RuntimeError: no way"
     assert commands.new() == []
-    assert reader.completed([end()])[0].last_words == LastWords()  # forgotten
+    assert reader.completed([end()])[0].last_words == FailureCause()  # forgotten
 
 
 async def test_what_a_signal_ended_is_not_explained_by_a_traceback(tmp_path):
     (tmp_path / "log").write_text(NO_MODULE)
     reader, _ = reader_of(lambda *command: shown(str(tmp_path / "log")))
     await reader.read([end(signal=9)])
-    assert reader.completed([end(signal=9)])[0].last_words == LastWords()
+    assert reader.completed([end(signal=9)])[0].last_words == FailureCause()
 
 
 async def test_only_of_ends_that_a_log_may_explain():
@@ -239,5 +239,5 @@ async def test_what_hangs_is_left_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(last_words_reader, "FILE_SECONDS", 0.05)
     reader, _ = reader_of(lambda *command: shown("/a/err"))
     await reader.read([end()])
-    assert [done.last_words for done in reader.completed([end()])] == [LastWords()]
+    assert [done.last_words for done in reader.completed([end()])] == [FailureCause()]
     released.set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Pause, batches, pause_seconds
+from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff, batches, pause_seconds
 from tests.fake_commands import INTERVAL, Clock
 
 
@@ -18,7 +18,7 @@ def test_pauses_grow_up_to_a_bound():
 
 
 def test_after_success_there_is_none(clock):
-    pause = Pause(INTERVAL, clock)
+    pause = Backoff(INTERVAL, clock)
     assert pause.is_over
     pause.after_failure()
     assert not pause.is_over

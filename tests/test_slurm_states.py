@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.outcome import explain
-from dasktop.collectors.model.readings import EndedJob, LastWords, QueuedJob
+from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
 
 MIB = 1 << 20
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -23,7 +23,7 @@ def ended(
     by=None,
     cancelled_by=None,
     step_signals=(),
-    last_words=LastWords(),  # noqa: B008 - frozen
+    last_words=FailureCause(),  # noqa: B008 - frozen
     **job,
 ) -> EndedJob:
     return EndedJob(
@@ -59,8 +59,8 @@ OUTPUT = ("/no/such/dir/x.log",)
         (ended("CANCELLED", by=1001), "cancelled by user 1001"),
         (ended("CANCELLED"), "cancelled"),
         (ended("CANCELLED", by=1001, cancelled_by="ada"), "cancelled by user ada"),
-        (ended("FAILED", exit_code=1, last_words=LastWords(cause="E: x")), "failed with exit code 1: E: x"),
-        (ended("COMPLETED", last_words=LastWords(cause="its workers left")), "completed: its workers left"),
+        (ended("FAILED", exit_code=1, last_words=FailureCause(cause="E: x")), "failed with exit code 1: E: x"),
+        (ended("COMPLETED", last_words=FailureCause(cause="its workers left")), "completed: its workers left"),
         (ended("CANCELLED", by=1001, started_at=None), "cancelled by user 1001 before it started"),
         (ended("NODE_FAIL"), "lost: a node failed"),
         (ended("PREEMPTED"), "stopped: preempted by another job"),
@@ -88,7 +88,7 @@ def test_explanations(end, explanation):
         # A step under cgroups, its status handed on.
         ended("FAILED", exit_code=1, step_signals=(125,)),
         # The log says so, where the samples of the memory missed it.
-        ended("FAILED", exit_code=9, last_words=LastWords(out_of_memory=True)),
+        ended("FAILED", exit_code=9, last_words=FailureCause(out_of_memory=True)),
     ],
 )
 def test_every_kind_of_memory_kill_reads_as_one(end):

@@ -4,7 +4,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.commands import Printed
-from dasktop.collectors.sources.slurm.pacing import Pause
+from dasktop.collectors.sources.slurm.pacing import Backoff
 from dasktop.collectors.sources.slurm.step_reader import (
     ASKED_WHILE_NEW,
     JOBS_A_CALL,
@@ -26,7 +26,7 @@ def new_reader(clock, answer=None):
 
     commands = Commands(answer or of_each)
     source = log()
-    return StepReader(commands, source, Pause(INTERVAL, clock), clock), commands, source
+    return StepReader(commands, source, Backoff(INTERVAL, clock), clock), commands, source
 
 
 def ids(asked):

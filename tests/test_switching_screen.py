@@ -12,8 +12,8 @@ from dasktop.collectors.model.queries import Answer, CallStack
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.dialogs.picker import Candidates, Picker
-from dasktop.tui.widgets.header import FindingsBand
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.header import FindingsBanner
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.screen import SIZES, Screen, running
 from tests.snapshots import TAKEN_AT, cluster, job, snapshot, task, thread, worker
 
@@ -107,7 +107,7 @@ async def test_choosing_another_goes_over_to_it_and_nothing_of_the_old_one_stays
         assert "asking the scheduler…" in screen.header[0]
         assert "paused" not in screen.header[0]
         assert screen.tree == []
-        assert screen.lines_of(FindingsBand) == []
+        assert screen.lines_of(FindingsBanner) == []
         pane = screen.base.query_one(DetailsPane)
         assert not "".join(pane.render_line(y).text for y in range(pane.size.height)).strip(" │")
         stack = Answer(question=screen.feed.questions[0], lines=("main.py:7 old",))  # of the old one, too late
@@ -186,7 +186,7 @@ async def test_not_while_a_plan_is_carried_out() -> None:
         await screen.press("plus", "C")
         assert screen.feed.plans
         assert screen.feed.looks == 0
-        [line] = screen.lines_of(Activity)
+        [line] = screen.lines_of(StatusLine)
         assert "another scheduler can be chosen when it has ended, or was given up" in line
         screen.feed.hand_over(Outcome(done=True, message="submitted job 10"))
         await screen.press("C")
@@ -220,7 +220,7 @@ async def test_when_the_scheduler_is_gone_the_key_is_named(size: tuple[int, int]
     gone = replace(FINDING, code="source-stale", severity="error", message="the scheduler does not answer " * 9)
     async with running(size) as screen:
         await screen.show(of_old(findings=(gone,)))
-        [line] = screen.lines_of(FindingsBand)
+        [line] = screen.lines_of(FindingsBanner)
         assert "· C looks for other schedulers" in line
 
 
@@ -261,9 +261,9 @@ class TestInterval:
             assert screen.feed.interval_changes == [1, -1, -1]
             screen.feed.hand_over(Interval(seconds=0.5, is_usual=False))
             await screen.pilot.pause()
-            assert "asking dask every 0.5 s; SLURM as before" in screen.lines_of(Activity)[0]
+            assert "asking dask every 0.5 s; SLURM as before" in screen.lines_of(StatusLine)[0]
             assert " · every 0.5 s" in screen.header[0]
             screen.feed.hand_over(Interval(seconds=2.0, is_usual=True))
             await screen.pilot.pause()
             assert "every" not in screen.header[0]
-            assert "asking dask every 2 s" in screen.lines_of(Activity)[0]
+            assert "asking dask every 2 s" in screen.lines_of(StatusLine)[0]

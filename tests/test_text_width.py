@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.tui.draw.text_width import chop, settle, width, wrap
+from dasktop.tui.draw.text_width import chop, printable, width, wrap
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_lines(text, cells, lines):
 def test_no_line_is_too_wide_and_nothing_but_spaces_is_lost(text, cells):
     lines = wrap(text, cells)
     assert all(width(line) <= cells for line in lines)
-    assert "".join(lines).replace(" ", "") == settle(text).replace(" ", "")
+    assert "".join(lines).replace(" ", "") == printable(text).replace(" ", "")
 
 
 @pytest.mark.parametrize("cells", [-5, -1, 0])

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Severity
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Row, visible_rows
-from dasktop.tui.widgets.header import FindingsBand
+from dasktop.tui.widgets.header import FindingsBanner
 from tests.screen import running
 from tests.snapshots import busy_job, job, snapshot, worker
 
@@ -20,7 +20,7 @@ def marked(findings: list[Finding], unfolded: bool = True) -> dict[str, str]:
     """Return the marks of an array, a job with workers, and a worker outside SLURM, by what the row is known by."""
     array = [job(number, array_job_id="7") for number in ("7", "8")]
     shown = snapshot([*array, busy_job("1", 0)], [worker("laptop")])
-    marks = {row.key: Troubles(findings).mark(row) for row in visible_rows(shown, lambda _: unfolded)}
+    marks = {row.key: RowMarks(findings).mark(row) for row in visible_rows(shown, lambda _: unfolded)}
     return {"/".join(map(str, key)): mark.text for key, mark in marks.items() if mark is not None}
 
 
@@ -51,7 +51,7 @@ def test_all_that_a_finding_is_about_are_marked():
 
 
 def test_a_thread_is_nothing_s_trouble():
-    assert Troubles([found(job_id="1")]).mark(Row("asking", ("asking", "a"), None, 0, None, None)) is None
+    assert RowMarks([found(job_id="1")]).mark(Row("asking", ("asking", "a"), None, 0, None, None)) is None
 
 
 async def test_on_the_screen_and_in_the_plain_text():
@@ -66,7 +66,7 @@ async def test_on_the_screen_and_in_the_plain_text():
         await screen.press("home", "m")
         assert screen.tree[0].startswith("*▾ 1")
         await screen.show(replace(shown, findings=()))
-        assert not any(line.startswith("!") for line in [*screen.tree, *screen.lines_of(FindingsBand)])
+        assert not any(line.startswith("!") for line in [*screen.tree, *screen.lines_of(FindingsBanner)])
     assert sum(line.startswith("!") for line in plain_tree(shown).splitlines()) == 3
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
-from dasktop.tui.view.filtering import View, flat_order, seen
+from dasktop.tui.view.filtering import View, apply_view, flat_order
 from dasktop.tui.view.findings_walk import places_of
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
 from tests.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
@@ -20,7 +20,7 @@ def finding(**values: object) -> Finding:
 
 
 def jobs_of(shown: Snapshot, **view: object) -> list[str]:
-    return [job.job_id for job in seen(shown, View(**view)).snapshot.jobs]
+    return [job.job_id for job in apply_view(shown, View(**view)).snapshot.jobs]
 
 
 def workers_in(jobs: tuple[Job, ...]) -> list[str | None]:
@@ -41,23 +41,23 @@ def two_jobs() -> Snapshot:
 class TestNothingChosen:
     def test_all_is_as_it_was(self) -> None:
         shown = everyday()
-        assert seen(shown, View()) == (shown, frozenset())
+        assert apply_view(shown, View()) == (shown, frozenset())
 
     def test_totals_and_findings_stay_whole(self) -> None:
         shown = replace(two_jobs(), findings=(finding(job_id="9"),))
-        left = seen(shown, View(pattern="nothing like it")).snapshot
+        left = apply_view(shown, View(pattern="nothing like it")).snapshot
         assert (left.jobs, left.unplaced_workers) == ((), ())
         assert (left.totals, left.findings) == (shown.totals, shown.findings)
 
 
 class TestFilter:
     def test_a_hit_keeps_all_that_is_in_it(self) -> None:
-        left = seen(two_jobs(), View(pattern="big"))
+        left = apply_view(two_jobs(), View(pattern="big"))
         assert workers_in(left.snapshot.jobs) == ["ann", "bob"]
         assert not left.context
 
     def test_what_a_hit_is_in_stays_as_context(self) -> None:
-        left = seen(two_jobs(), View(pattern="ann"))
+        left = apply_view(two_jobs(), View(pattern="ann"))
         assert workers_in(left.snapshot.jobs) == ["ann"]
         assert left.context == {("job", "10"), ("task", "10", "batch", 0)}
 
@@ -84,7 +84,7 @@ class TestFilter:
     )
     def test_patterns(self, pattern: str, jobs: list[str], workers: list[str]) -> None:
         found = finding(code="worker-silent", worker="cid")
-        left = seen(replace(two_jobs(), findings=(found,)), View(pattern=pattern)).snapshot
+        left = apply_view(replace(two_jobs(), findings=(found,)), View(pattern=pattern)).snapshot
         assert [job.job_id for job in left.jobs] == jobs
         assert workers_in(left.jobs) == workers
 
@@ -93,17 +93,17 @@ class TestFilter:
         old = finding(code="version-mismatch", worker="cid", workers=("cid", "bob"))
         shown = replace(two_jobs(), findings=(idle, old))
         assert sorted(jobs_of(shown, pattern="finding:idle")) == ["10", "9"]
-        assert workers_in(seen(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
+        assert workers_in(apply_view(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
 
     def test_a_number_is_none_of_an_address(self) -> None:
         shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
-        assert [job.job_id for job in seen(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
-        assert [job.job_id for job in seen(shown, View(pattern="7001")).snapshot.jobs] == []
-        assert [job.job_id for job in seen(shown, View(pattern=":47001")).snapshot.jobs] == ["4700"]
+        assert [job.job_id for job in apply_view(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
+        assert [job.job_id for job in apply_view(shown, View(pattern="7001")).snapshot.jobs] == []
+        assert [job.job_id for job in apply_view(shown, View(pattern=":47001")).snapshot.jobs] == ["4700"]
 
     def test_a_running_tasks_key_finds_its_worker(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
-        assert workers_in(seen(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
+        assert workers_in(apply_view(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
 
     def test_of_an_ended_job_its_fate_is_looked_at(self) -> None:
         shown = snapshot([ended("1", "TIMEOUT", "reached its time limit of 1 h"), ended("2", "FAILED", "exit code 1")])
@@ -116,14 +116,14 @@ class TestFilter:
     @given(st.text(max_size=6))
     def test_any_pattern_and_its_opposite_share_no_hit(self, pattern: str) -> None:
         shown = everyday()
-        plain, opposite = (seen(shown, View(pattern=prefix + "x" + pattern)) for prefix in ("", "!"))
+        plain, opposite = (apply_view(shown, View(pattern=prefix + "x" + pattern)) for prefix in ("", "!"))
         hits = {job.job_id for job in plain.snapshot.jobs if ("job", job.job_id) not in plain.context}
         assert not hits & {job.job_id for job in opposite.snapshot.jobs}
 
     @given(st.text(max_size=4))
     def test_a_filter_only_takes_away(self, pattern: str) -> None:
         shown = everyday()
-        left = seen(shown, View(pattern=pattern)).snapshot
+        left = apply_view(shown, View(pattern=pattern)).snapshot
         assert [job.job_id for job in left.jobs] == [
             job.job_id for job in shown.jobs if job.job_id in {kept.job_id for kept in left.jobs}
         ]
@@ -139,7 +139,7 @@ class TestSort:
                 pending("3"),
             ]
         )
-        left = seen(shown, View(sort="cpu")).snapshot
+        left = apply_view(shown, View(sort="cpu")).snapshot
         assert [job.job_id for job in left.jobs] == ["2", "1", "3"]
         assert workers_in(left.jobs) == ["half", "busy", "idle"]
         assert jobs_of(shown, sort="cpu", is_reversed=True) == ["1", "2", "3"]
@@ -151,13 +151,13 @@ class TestSort:
     def test_what_looks_equal_does_not_change_places(self) -> None:
         nearly = [worker("a", cpu_percent=100.1), worker("b", cpu_percent=100.3), worker("c", cpu_percent=100.2)]
         shown = snapshot([job("1", [task(nearly)])])
-        assert workers_in(seen(shown, View(sort="cpu")).snapshot.jobs) == ["a", "b", "c"]
+        assert workers_in(apply_view(shown, View(sort="cpu")).snapshot.jobs) == ["a", "b", "c"]
 
     @pytest.mark.parametrize("column", ["name", *COLUMNS])
     @pytest.mark.parametrize("is_reversed", [False, True])
     def test_every_column_keeps_all(self, column: str, is_reversed: bool) -> None:
         shown = everyday()
-        left = seen(shown, View(sort=column, is_reversed=is_reversed)).snapshot
+        left = apply_view(shown, View(sort=column, is_reversed=is_reversed)).snapshot
         assert sorted(job.job_id for job in left.jobs) == sorted(job.job_id for job in shown.jobs)
         assert sorted(map(str, workers_in(left.jobs))) == sorted(map(str, workers_in(shown.jobs)))
         assert len(left.unplaced_workers) == len(shown.unplaced_workers)

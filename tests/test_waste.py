@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Report, Tally, report_json, report_schema, usual_seconds
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator, report_json, report_schema, usual_seconds
 from dasktop.collectors.model.snapshot import Allocated, Fate, Snapshot
 from tests.snapshots import GIB, source
 from tests.waste_story import Life, at, look, watch
@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 def tally(*snapshots: Snapshot) -> Report:
     moments = [shown.taken_at for shown in snapshots]
-    taken = Tally(usual_seconds(moments))
+    taken = UsageAccumulator(usual_seconds(moments))
     for shown in snapshots:
         taken.add(shown)
     return taken.report()
@@ -403,12 +403,12 @@ def test_figures_that_no_machine_has_are_unknown():
 
 def test_a_report_needs_a_snapshot():
     with pytest.raises(ValueError, match="snapshot"):
-        Tally().report()
+        UsageAccumulator().report()
 
 
 def test_a_report_changes_nothing():
     snapshots = list(watch([Life(), Life("2", started=100)], 1000))
-    once, often = Tally(2), Tally(2)
+    once, often = UsageAccumulator(2), UsageAccumulator(2)
     for shown in snapshots:
         once.add(shown)
         often.add(shown)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Tally
+from dasktop.collectors.analysis.usage import UsageAccumulator
 from dasktop.collectors.model.report import Advice
 from dasktop.collectors.model.snapshot import Adaptive, Snapshot
 from tests.snapshots import GIB, cluster
@@ -14,7 +14,7 @@ NO_OWNER = cluster(owner=None)
 
 def advice(*lives: Life, until: float = HOUR, **values: object) -> dict[str, Advice]:
     """Return what is advised after an hour, by parameter; by default there is no owner to tell what was asked for."""
-    taken = Tally(10.0)
+    taken = UsageAccumulator(10.0)
     for shown in watch(lives, until, every=10.0):
         taken.add(replace(shown, **{"cluster": NO_OWNER} | values))
     told = taken.report().advice
@@ -75,7 +75,7 @@ class TestMemory:
             workers = tuple(replace(worker, spilled_bytes=GB) for worker in held.workers)
             return replace(shown, jobs=(replace(told, tasks=(replace(held, workers=workers),)),))
 
-        taken = Tally(10.0)
+        taken = UsageAccumulator(10.0)
         for shown in watch([life(memory_share=lambda seconds: 0.6)], HOUR, every=10.0):
             taken.add(spilling(replace(shown, cluster=NO_OWNER)))
         [told] = taken.report().advice
@@ -100,7 +100,7 @@ class TestMemory:
 
         def after(max_rss_bytes: int, tasks: int = 1) -> tuple[Advice, ...]:
             sampled = (replace(told.tasks[0], max_rss_bytes=max_rss_bytes),) * tasks
-            taken = Tally()
+            taken = UsageAccumulator()
             taken.add(replace(shown, jobs=(replace(told, tasks=sampled),)))
             return taken.report().advice
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.usage import Report, Tally
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.analysis.usage.grid import MOST_STEPS, Grid
 from dasktop.collectors.model.report import Hours
 from dasktop.collectors.model.snapshot import Snapshot
@@ -59,7 +59,7 @@ def moments(draw) -> list[int]:
 
 
 def tally(snapshots: list[Snapshot]) -> Report:
-    taken = Tally()
+    taken = UsageAccumulator()
     for shown in snapshots:
         taken.add(shown)
     return taken.report()

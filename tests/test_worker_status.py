@@ -5,7 +5,7 @@ import json
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.tui.details.sections import sections
 from dasktop.tui.details.stack import Stack
-from dasktop.tui.view.filtering import View, seen
+from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import visible_rows
@@ -32,9 +32,9 @@ def test_in_the_details_of_a_worker_and_of_its_job():
 
 
 def test_in_a_filter_and_in_the_order_of_rows():
-    found = seen(retiring(), View(pattern="state:retiring")).snapshot
+    found = apply_view(retiring(), View(pattern="state:retiring")).snapshot
     assert [one.name for one in found.jobs[0].tasks[0].workers] == ["ann"]
-    ordered = seen(retiring(), View(sort="state")).snapshot.jobs[0].tasks[0].workers
+    ordered = apply_view(retiring(), View(sort="state")).snapshot.jobs[0].tasks[0].workers
     assert [one.name for one in ordered] == ["ann", "bob"], "retiring before running"
 
 

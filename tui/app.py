@@ -11,15 +11,15 @@ from dasktop.collectors.model.feed import Earlier, Event, Failure, Feed, Switche
 from dasktop.collectors.model.plan import Outcome, Progress
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.saving import Saved
-from dasktop.tui.config.view_settings import AS_EVER, Looks
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.page import Page
 from dasktop.tui.dialogs.question import Question
-from dasktop.tui.dialogs.saving_desk import SavingDesk
-from dasktop.tui.dialogs.switching_desk import SwitchingDesk
-from dasktop.tui.logs.desk import LogDesk
-from dasktop.tui.scaling.desk import ScalingDesk
-from dasktop.tui.tree.desk import TreeDesk
+from dasktop.tui.dialogs.saving_desk import SavingController
+from dasktop.tui.dialogs.switching_desk import SwitchingController
+from dasktop.tui.logs.desk import LogController
+from dasktop.tui.scaling.desk import ScalingController
+from dasktop.tui.tree.desk import TreeController
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
@@ -31,7 +31,7 @@ from dasktop.tui.view.staleness import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.header import ColumnHeads, FindingsBand, Header
+from dasktop.tui.widgets.header import ColumnHeads, FindingsBanner, Header
 from dasktop.tui.widgets.messages import (
     AnswerArrived,
     ChoiceArrived,
@@ -45,7 +45,7 @@ from dasktop.tui.widgets.messages import (
     StepArrived,
 )
 from dasktop.tui.widgets.queries import LookUps
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
@@ -82,7 +82,7 @@ class DasktopApp(TerminalApp):
     CSS = (
         TerminalApp.CSS
         + """
-    Screen.-details Header, Screen.-details FindingsBand, Screen.-details FilterLine { display: none; }
+    Screen.-details Header, Screen.-details FindingsBanner, Screen.-details FilterLine { display: none; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,7 +98,7 @@ class DasktopApp(TerminalApp):
         *,
         unicode: bool = True,
         user: str | None = None,
-        looks: Looks = AS_EVER,
+        looks: ViewSettings = DEFAULT,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
         super().__init__(looks.theme, unicode=unicode, keymap=keymap)
@@ -108,12 +108,12 @@ class DasktopApp(TerminalApp):
         self._read_only = read_only
         self.first_looks = looks
         self._rebound = keymap
-        self._activity = Activity(self._glyphs)
-        self._desk = ScalingDesk(self, feed, self._activity, user, self._glyphs, keymap)
+        self._activity = StatusLine(self._glyphs)
+        self._desk = ScalingController(self, feed, self._activity, user, self._glyphs, keymap)
         self._look_ups = LookUps(feed)
-        self._logs = LogDesk(self, feed, self._look_ups, self._glyphs)
-        self._saving = SavingDesk(self, self._activity, lambda: self._as_told, self._deliver)
-        self._switching = SwitchingDesk(
+        self._logs = LogController(self, feed, self._look_ups, self._glyphs)
+        self._saving = SavingController(self, self._activity, lambda: self._as_told, self._deliver)
+        self._switching = SwitchingController(
             self, feed, self._activity, self._glyphs, why_not=self._desk.why_not_leave, leave=self._leave
         )
         self._is_leaving = False
@@ -126,7 +126,7 @@ class DasktopApp(TerminalApp):
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         view = self.first_looks.view
-        self._tree = TreeDesk(
+        self._tree = TreeController(
             self,
             self._feed,
             self._activity,
@@ -136,7 +136,7 @@ class DasktopApp(TerminalApp):
             lambda: self._details.worker_address,
         )
         self._header = Header(self._glyphs, read_only=self._read_only)
-        self._band = FindingsBand(self._glyphs, self._rebound, read_only=self._read_only)
+        self._band = FindingsBanner(self._glyphs, self._rebound, read_only=self._read_only)
         yield self._header
         yield self._band
         self._details = DetailsBody(
@@ -152,9 +152,9 @@ class DasktopApp(TerminalApp):
         yield KeyLine(self._glyphs)
 
     @property
-    def looks(self) -> Looks:
+    def looks(self) -> ViewSettings:
         """How the user has made it look."""
-        return Looks(self._tree.view, self.theme, self._details.is_wanted)
+        return ViewSettings(self._tree.view, self.theme, self._details.is_wanted)
 
     def on_mount(self) -> None:
         """Begin to listen."""
@@ -285,7 +285,7 @@ class DasktopApp(TerminalApp):
 
     def before_key(self) -> None:
         """Let go of what was said on the key before."""
-        for activity in {self._activity, *self.screen.query(Activity)}:
+        for activity in {self._activity, *self.screen.query(StatusLine)}:
             activity.next_key()
 
     def action_change_interval(self, direction: int) -> None:

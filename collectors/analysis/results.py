@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 
 # One that is paused or retiring is sent nothing.
@@ -21,7 +21,7 @@ def stranded_results(snapshot: Snapshot, leaving: Iterable[Worker]) -> int:
     """
     leaving = tuple(leaving)
     going = {worker.address for worker in leaving}
-    others = [worker for _, worker in seats(snapshot) if worker.address not in going]
+    others = [worker for _, worker in workers_with_jobs(snapshot) if worker.address not in going]
     if any(takes_results(worker) or worker.stored != 0 for worker in others):
         return 0
     return sum(worker.stored or 0 for worker in leaving)

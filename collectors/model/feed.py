@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from dasktop.collectors.model.logs import LogEvent, LogWish
+from dasktop.collectors.model.logs import LogEvent, LogRequest
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.replay import ReplayPosition
@@ -133,7 +133,7 @@ class Feed(Protocol):
     def look_up(self, question: Question) -> None:
         """Look something up; delivers one `Answer`, within half a minute. What is asked twice may be answered once."""
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         """Read this of a log file instead of what was wished before; ``None``: nothing any more.
 
         Delivers each `LogPart` and `Searched`. A file system that hangs holds up nothing else.

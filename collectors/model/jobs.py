@@ -54,7 +54,7 @@ def runs_other_programs(job: Job) -> bool:
     return job.used.cpu_source == "slurm" or other_memory_bytes(job) >= MOST_NANNY_BYTES
 
 
-def seats(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:
+def workers_with_jobs(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:
     """Yield all workers, each with its job; ``None``: it is outside SLURM."""
     for job in snapshot.jobs:
         for worker in workers_of(job):

@@ -33,13 +33,13 @@ class Search(Record, frozen=True, kw_only=True):
     is_backwards: bool = False
 
 
-class Rest(Record, frozen=True, kw_only=True):
+class Idle(Record, frozen=True, kw_only=True):
     """Nothing, for now: what was being done is given up."""
 
     path: str
 
 
-LogWish = Tail | Page | Search | Rest
+LogRequest = Tail | Page | Search | Idle
 
 
 class LogLine(NamedTuple):

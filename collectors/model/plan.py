@@ -61,7 +61,7 @@ class Size(Record, frozen=True, kw_only=True):
     memory_bytes: int | None
 
 
-class Victim(Record, frozen=True, kw_only=True):
+class JobToRelease(Record, frozen=True, kw_only=True):
     """A job that the plan gives back, and why this one."""
 
     job_id: str
@@ -82,7 +82,7 @@ class Victim(Record, frozen=True, kw_only=True):
     time_left_seconds: int | None = None
 
 
-class Lost(Record, frozen=True, kw_only=True):
+class LostJob(Record, frozen=True, kw_only=True):
     """A job that the owner counts and SLURM has ended."""
 
     job_id: str
@@ -109,9 +109,9 @@ class ScalePlan(Record, frozen=True, kw_only=True):
     """Whether there is an owner that starts jobs. One that doesn't, such as a ``LocalCluster``, is none here."""
     submit: int
     """How many jobs to submit in all, those for `replace` among them."""
-    release: tuple[Victim, ...]
+    release: tuple[JobToRelease, ...]
     """In the order in which they were chosen."""
-    replace: tuple[Lost, ...]
+    replace: tuple[LostJob, ...]
     """What the owner must forget, one job being submitted for each; never more than `submit`. Growing replaces lost
     jobs first."""
     adapt: Adaptive | None

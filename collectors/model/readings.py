@@ -42,7 +42,7 @@ class QueuedJob(Record, frozen=True, kw_only=True):
     gpus: int | None = None
 
 
-class LastWords(Record, frozen=True, kw_only=True):
+class FailureCause(Record, frozen=True, kw_only=True):
     """What a log's end says."""
 
     cause: str | None = None
@@ -67,7 +67,7 @@ class EndedJob(Record, frozen=True, kw_only=True):
     """The name of that user, where somebody knows it."""
     step_signals: tuple[int, ...] = ()
     """Signals that ended its steps: without cgroups a memory kill shows only there."""
-    last_words: LastWords = LastWords()
+    last_words: FailureCause = FailureCause()
     """What its log says at its end, where that was read."""
     output_files: tuple[str, ...] = ()
     """Where its output was to go, as far as SLURM told in time."""

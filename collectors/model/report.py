@@ -66,7 +66,7 @@ class SeveralTasks(Record, frozen=True, kw_only=True):
     """Of such a process, on average. Near 100, however many tasks: they wait for Python's interpreter lock."""
 
 
-class Lane(Record, frozen=True, kw_only=True):
+class JobTimeline(Record, frozen=True, kw_only=True):
     """A job's use over time, in the steps of `Series`; ``None`` in a step without workers, or not observed."""
 
     first_step: int
@@ -114,7 +114,7 @@ class JobReport(Record, frozen=True, kw_only=True):
     """How many SLURM tasks it had at a time, of those that SLURM's accounting has seen."""
     peaks: Peaks
     several_tasks: SeveralTasks | None
-    lane: Lane | None
+    lane: JobTimeline | None
 
 
 class Totals(Record, frozen=True, kw_only=True):

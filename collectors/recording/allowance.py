@@ -17,7 +17,7 @@ MOST_SAVED_BYTES = 4_000_000.0
 """What is not used is saved up to this, so that short recordings hold everything."""
 
 
-class Allowance:
+class TokenBucket:
     """A purse that fills with time.
 
     Parameters
@@ -35,7 +35,7 @@ class Allowance:
 
     def permits(self, snapshot: Snapshot) -> bool:
         """Tell whether to record this snapshot, the next in time."""
-        gist, self._gist = self._gist, gist_of(snapshot)
+        gist, self._gist = self._gist, essentials(snapshot)
         if self._bytes_a_second is None:
             return True
         now = snapshot.taken_at.timestamp()
@@ -49,7 +49,7 @@ class Allowance:
         self._bytes -= count
 
 
-def gist_of(snapshot: Snapshot) -> Any:
+def essentials(snapshot: Snapshot) -> Any:
     """Return that of which no change may go unrecorded."""
     workers = [worker for job in snapshot.jobs for worker in workers_of(job)]
     return (

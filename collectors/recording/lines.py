@@ -6,7 +6,7 @@ import msgspec
 
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
 from dasktop.collectors.recording.difference import Base
-from dasktop.collectors.recording.records import Fields, Held, Whole
+from dasktop.collectors.recording.records import Fields, Held, Keyframe
 from dasktop.collectors.recording.tables import Document
 from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls
 
@@ -34,7 +34,7 @@ class Head(Record, frozen=True, kw_only=True):
     redacted: bool = False
 
 
-class Glance(Record, frozen=True, kw_only=True):
+class LineHeader(Record, frozen=True, kw_only=True):
     """What an index needs of a line that is a snapshot or a difference. The rest is skipped, which is quick."""
 
     taken_at: datetime
@@ -81,7 +81,7 @@ class Lines:
         return whole, True
 
 
-def glance(line: bytes) -> Glance:
+def line_header(line: bytes) -> LineHeader:
     """Return what a line tells of itself.
 
     Raises
@@ -90,7 +90,7 @@ def glance(line: bytes) -> Glance:
         It is neither a snapshot nor a difference.
     """
     try:
-        seen = msgspec.json.decode(line, type=Glance)
+        seen = msgspec.json.decode(line, type=LineHeader)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise LineError(clean(f"no snapshot: {error}")) from None
     if seen.since is None and seen.schema_version is None:
@@ -106,7 +106,7 @@ def head(line: bytes) -> Head | None:
         return None
 
 
-def whole(line: bytes) -> Whole:
+def whole(line: bytes) -> Keyframe:
     """Return the snapshot of a line that tells it whole, for itself and for the differences behind it.
 
     Raises
@@ -117,13 +117,13 @@ def whole(line: bytes) -> Whole:
     try:
         document = _document(line)
         document.pop("left_out", None)
-        return Whole(msgspec.convert(document, Snapshot), document)
+        return Keyframe(msgspec.convert(document, Snapshot), document)
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
         raise LineError(_version_words(line) or clean(f"no snapshot: {error}")) from None
 
 
-def from_difference(line: bytes, base: Whole, fields: Fields | None = None) -> Snapshot:
-    """Return the snapshot of a line that is told against a whole one; of ``fields``, see `Whole.patched`.
+def from_difference(line: bytes, base: Keyframe, fields: Fields | None = None) -> Snapshot:
+    """Return the snapshot of a line that is told against a whole one; of ``fields``, see `Keyframe.patched`.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def from_difference(line: bytes, base: Whole, fields: Fields | None = None) -> S
         raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
 
 
-def held(line: bytes, base: Whole) -> tuple[Held, ...]:
+def held(line: bytes, base: Keyframe) -> tuple[Held, ...]:
     """Return what each worker holds in the snapshot of a line that is told against a whole one.
 
     Raises
@@ -160,7 +160,7 @@ def _document(line: bytes) -> Document:
 
 def _version_words(line: bytes) -> str | None:
     try:
-        version = glance(line).schema_version
+        version = line_header(line).schema_version
     except LineError:
         return None
     return (

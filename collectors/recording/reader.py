@@ -11,8 +11,8 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.replay import Mark
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
-from dasktop.collectors.recording.lines import RECORDING_VERSION, Glance, LineError
-from dasktop.collectors.recording.records import Fields, Held, Whole
+from dasktop.collectors.recording.lines import RECORDING_VERSION, LineError, LineHeader
+from dasktop.collectors.recording.records import Fields, Held, Keyframe
 from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.system.regular_file import open_regular
 from dasktop.collectors.text.clean import clean
@@ -61,7 +61,7 @@ class Recording:
         self._first_fault: str | None = None
         self._notes: list[str] = []
         self._bad_entries: set[int] = set()
-        self._base: tuple[Place, Whole] | None = None
+        self._base: tuple[Place, Keyframe] | None = None
         self._is_ours = False
         try:
             self._file = open_regular(path)
@@ -143,7 +143,7 @@ class Recording:
         indices
             Only these of them, in rising order.
         fields
-            Which fields have to be right, see `Whole.patched`.
+            Which fields have to be right, see `Keyframe.patched`.
         passing
             Called with what the workers hold in each of the others.
 
@@ -202,7 +202,7 @@ class Recording:
             base = self._base_of(entry, text)
             return base.held({}) if entry.base is None else lines.held(text, base)
 
-    def _base_of(self, entry: Entry, text: bytes) -> Whole:
+    def _base_of(self, entry: Entry, text: bytes) -> Keyframe:
         place = entry.base or entry.place
         if self._base is None or self._base[0] != place:
             self._base = place, lines.whole(text if entry.base is None else line_at(self._file, place))
@@ -225,7 +225,7 @@ class Recording:
         self.entries.append(entry)
         self._latest.append(max(entry.taken_at, self._latest[-1]) if self._latest else entry.taken_at)
 
-    def _glance(self, line: TextLine | Damage, number: int) -> Glance | None:
+    def _glance(self, line: TextLine | Damage, number: int) -> LineHeader | None:
         """Return what a line tells; note what is wrong with it."""
         if isinstance(line, Damage):
             self._notes.append(line.words if line.is_end else f"{line.words} at line {number}, read on behind it")
@@ -235,7 +235,7 @@ class Recording:
         if not line.is_utf8:
             self._note_once("bytes that are not UTF-8, shown as \ufffd")
         try:
-            seen = lines.glance(line.text)
+            seen = lines.line_header(line.text)
         except LineError as error:
             head = lines.head(line.text) if line.is_whole else None
             if head is not None:
@@ -272,7 +272,7 @@ class Recording:
         self._first_fault = self._first_fault or words
 
     def _mark(
-        self, seen: Glance, findings: tuple[Finding, ...], before: set[tuple[str, str | None, str | None]]
+        self, seen: LineHeader, findings: tuple[Finding, ...], before: set[tuple[str, str | None, str | None]]
     ) -> set[tuple[str, str | None, str | None]]:
         now = {(finding.code, finding.job_id, finding.worker): finding for finding in findings}
         self.marks += [

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from msgspec.structs import replace
 
 from dasktop.collectors.model.feed import Event, Feed
-from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.logs import LogRequest
 from dasktop.collectors.model.plan import ScalePlan
 from dasktop.collectors.model.queries import Question
 from dasktop.collectors.model.snapshot import Snapshot, Source
@@ -77,7 +77,7 @@ class RecordedFeed:
         """Look something up; answers are not recorded."""
         self._feed.look_up(question)
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         """Read of a log file; that is not recorded."""
         self._feed.read_log(wish)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.recording.allowance import Allowance
+from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.file import RecordingFile, refuse_to_overwrite
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Head, Lines
 from dasktop.collectors.recording.redaction import Redactor
@@ -25,7 +25,7 @@ CLOSE_SECONDS = 2.0
 """How long an end waits for what is still to be written. It is little, but the disk may be slow."""
 
 
-class Scribe:
+class RecordingWriter:
     """Writes one snapshot after the other to a new recording, at once.
 
     Parameters
@@ -43,12 +43,12 @@ class Scribe:
         There can't be a recording; the text says why.
     """
 
-    def __init__(self, path: str, *, redact: bool = False, allowance: Allowance | None = None) -> None:
+    def __init__(self, path: str, *, redact: bool = False, allowance: TokenBucket | None = None) -> None:
         why_not = refuse_to_overwrite(path)
         if why_not is not None:
             raise RecordingError(clean(why_not))
         self._redactor = Redactor(own_name(), socket.gethostname()) if redact else None
-        self._allowance = allowance or Allowance(None)
+        self._allowance = allowance or TokenBucket(None)
         self._lines = Lines()
         self._left_out = 0
         self._is_empty = True
@@ -123,7 +123,7 @@ class Recorder:
     Parameters
     ----------
     path, redact
-        As for `Scribe`.
+        As for `RecordingWriter`.
     tell
         Called from the recorder's thread with a line for the user when writing fails, once until it works again.
 
@@ -138,7 +138,7 @@ class Recorder:
         """What is wrong just now, in one line."""
         self._path = path
         self._tell = tell
-        self._scribe = Scribe(path, redact=redact, allowance=Allowance())
+        self._scribe = RecordingWriter(path, redact=redact, allowance=TokenBucket())
         self._waiting: queue.Queue[tuple[Snapshot, int] | None] = queue.Queue(MOST_WAITING)
         self._unseen = 0
         self._is_closed = False
@@ -203,7 +203,7 @@ def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool, names_o
     Parameters
     ----------
     path, redact
-        As for `Scribe`.
+        As for `RecordingWriter`.
     snapshots
         In the order of time.
     names_of
@@ -214,7 +214,7 @@ def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool, names_o
     RecordingError
         It could not be written.
     """
-    scribe = Scribe(path, redact=redact)
+    scribe = RecordingWriter(path, redact=redact)
     try:
         try:
             for snapshot in names_of if redact else ():

@@ -51,7 +51,7 @@ Held = tuple[str | None, int | None, int | None, int | None]
 """What a worker holds: the job that it is in, and its memory, its limit and what it has spilled, in bytes."""
 
 
-class Whole:
+class Keyframe:
     """A whole snapshot that others are told against.
 
     Parameters

@@ -9,7 +9,7 @@ from time import monotonic
 
 from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, Switched
-from dasktop.collectors.model.logs import LogPart, LogWish
+from dasktop.collectors.model.logs import LogPart, LogRequest
 from dasktop.collectors.model.plan import Outcome, ScalePlan
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.replay import ReplayPosition
@@ -102,7 +102,7 @@ class ReplayFeed:
         """Answer that it isn't in the recording."""
         self._tell(lambda: self._deliver(Answer(question=question, error=NOT_RECORDED)))
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         """Tell that it isn't in the recording."""
         if wish is not None:
             self._tell(lambda: self._deliver(LogPart(path=wish.path, problem=NOT_RECORDED)))

@@ -17,11 +17,11 @@ from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.action_log import ActionLog
-from dasktop.collectors.scaling.hold import Hold, RefusedError
+from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
-from dasktop.collectors.scaling.standing import standing_of
-from dasktop.collectors.scaling.still_fits import misfit
+from dasktop.collectors.scaling.standing import cluster_state
+from dasktop.collectors.scaling.still_fits import staleness_reason
 from dasktop.collectors.sources.dask.plain import mapping, word
 from dasktop.collectors.system.user import own_name
 
@@ -32,7 +32,7 @@ END_SECONDS = 20.0
 _ROUNDS_FOR_EVIDENCE = 5
 
 
-async def carry_out(
+async def execute(
     plan: ScalePlan,
     address: str,
     options: Options,
@@ -79,9 +79,9 @@ async def carry_out(
     who = f"{user}@{socket.gethostname()}, process {os.getpid()}"
     log = ActionLog(environment, who, plan, address)
     log.begun()
-    deed = _Deed(plan, address, options, report, environment, user)
+    deed = _PlanExecution(plan, address, options, report, environment, user)
     try:
-        outcome = await deed.under(Hold(address, await deed.certificates()), who)
+        outcome = await deed.under(SchedulerLease(address, await deed.certificates()), who)
     except asyncio.CancelledError:
         log.interrupted()
         raise
@@ -98,7 +98,7 @@ class _OutdatedError(RefusedError):
     """The plan no longer fits."""
 
 
-class _Deed:
+class _PlanExecution:
     """The carrying out of one plan: what has been done so far, and the means."""
 
     def __init__(
@@ -129,7 +129,7 @@ class _Deed:
         self._slurm.close()
         await self._poller.close()
 
-    async def under(self, hold: Hold, who: str) -> Outcome:
+    async def under(self, hold: SchedulerLease, who: str) -> Outcome:
         """Do it, with the scheduler's lock held from before the last look until the end."""
         message = "interrupted"
         is_outdated = False
@@ -159,13 +159,13 @@ class _Deed:
             is_outdated=is_outdated,
         )
 
-    async def _do(self, hold: Hold) -> None:
+    async def _do(self, hold: SchedulerLease) -> None:
         plan = self._plan
         snapshot = await self._look()
-        if reason := misfit(plan, snapshot, self._user):
+        if reason := staleness_reason(plan, snapshot, self._user):
             raise _OutdatedError(f"{reason}; nothing was changed")
         if plan.stop_adapting:
-            await hold.errand("adapt", ADAPT_SECONDS, minimum=None, maximum=None)
+            await hold.run_operation("adapt", ADAPT_SECONDS, minimum=None, maximum=None)
             self._remarks.append("adaptive scaling is off")
         if plan.submit:
             self._tell("submit", f"submitting {plan.submit}")
@@ -179,7 +179,7 @@ class _Deed:
             await release.carry_out()
         if plan.adapt is not None:
             bounds = plan.adapt
-            told = await hold.errand("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)
+            told = await hold.run_operation("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)
             upper = "any number of" if bounds.maximum is None else bounds.maximum
             self._remarks.append(f"adaptive scaling between {bounds.minimum} and {upper} jobs is on")
             if told.get("grouped"):
@@ -201,9 +201,9 @@ class _Deed:
         await self._poller.poll_dask()
         return self._poller.snapshot()
 
-    async def _submit_through_owner(self, hold: Hold) -> None:
+    async def _submit_through_owner(self, hold: SchedulerLease) -> None:
         lost = {dead.name: dead.job_id for dead in self._plan.replace}
-        told = await hold.errand("grow", SUBMIT_SECONDS, jobs=self._plan.submit, lost=lost)
+        told = await hold.run_operation("grow", SUBMIT_SECONDS, jobs=self._plan.submit, lost=lost)
         ids = map(word, mapping(told.get("submitted")).values())
         self._submitted += sorted((job_id for job_id in ids if job_id), key=lambda job_id: (len(job_id), job_id))
         if told.get("failure") is not None:
@@ -221,7 +221,7 @@ class _Deed:
             self._released = [victim.job_id for victim in self._plan.release]
         self._report(progress)
 
-    async def _end(self, hold: Hold, message: str) -> bool:
+    async def _end(self, hold: SchedulerLease, message: str) -> bool:
         """Give up the lock, with which stopped workers go back to work; return whether that was possible."""
         try:
             async with asyncio.timeout(END_SECONDS):
@@ -259,7 +259,9 @@ def _of_jobs(job_ids: list[str], wanted: int) -> str:
 
 def _pattern(snapshot: Snapshot, user: str) -> Job | None:
     """Return the job whose script is submitted again: the newest of the cluster's, a running one first."""
-    jobs = [job for job in standing_of(snapshot).can_go if job.evidence != ("host",) and job.user == user and job.state]
+    jobs = [
+        job for job in cluster_state(snapshot).can_go if job.evidence != ("host",) and job.user == user and job.state
+    ]
     return max(jobs, key=lambda job: (read_state(job.state).is_running, int(job.job_id)), default=None)
 
 

@@ -19,7 +19,7 @@ from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import seats, workers_of
+from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles, completed_tls
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript, Released
@@ -394,7 +394,7 @@ class Poller:
                 self._guessed.pop(job_id, None)
             snapshot = self._reconciled()
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        for job, worker in seats(snapshot):
+        for job, worker in workers_with_jobs(snapshot):
             if job is not None and worker.evidence == "host":
                 self._guessed.setdefault(job.job_id, set()).add(worker.address)
         return snapshot
@@ -418,7 +418,7 @@ class Poller:
             return set()
         known = {
             worker.address: job.job_id if job is not None else None
-            for job, worker in seats(snapshot)
+            for job, worker in workers_with_jobs(snapshot)
             if worker.evidence not in (None, "host") or worker.outside_slurm
         }
         only_guessed = {job.job_id for job in snapshot.jobs if job.evidence == ("host",)}

@@ -18,7 +18,7 @@ LOOK_UP_SECONDS = 25.0
 AT_ONCE = 4
 
 
-class LookUpDesk:
+class QueryService:
     """Looks things up in the caller's event loop, a few at once.
 
     Parameters

@@ -13,13 +13,13 @@ from typing import Any
 
 from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerError, SourceError, describe_own_fault
 from dasktop.collectors.model.feed import Candidate, Choice, Event, Failure, Interval, Notice, Switched
-from dasktop.collectors.model.logs import LogWish
+from dasktop.collectors.model.logs import LogRequest
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS, SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Question
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.poller import Poller
-from dasktop.collectors.runtime.queries import LookUpDesk
+from dasktop.collectors.runtime.queries import QueryService
 from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.logs.follower import LogFollower
@@ -33,7 +33,7 @@ INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds; between them one goes in steps, by way of what one has begun with."""
 
 
-class Rhythm:
+class PollTimer:
     """How long to pause between two polls of one source.
 
     Parameters
@@ -215,7 +215,7 @@ class Sampler:
         """Look something up, beside the polling."""
         self._call(lambda: self._look_ups.begin(question))
 
-    def read_log(self, wish: LogWish | None) -> None:
+    def read_log(self, wish: LogRequest | None) -> None:
         """Read this of a log file, in a thread of its own."""
         self._logs.wish(wish)
 
@@ -246,10 +246,10 @@ class Sampler:
         poller = Poller(self._options, self._environment)
         self._choice: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._begin_rhythm(poller)
-        self._slurm_rhythm = Rhythm(
+        self._slurm_rhythm = PollTimer(
             poller.queue_log, self._options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS, SLURM_CALM_SECONDS
         )
-        self._look_ups = LookUpDesk(poller.look_up, self._hand_over)
+        self._look_ups = QueryService(poller.look_up, self._hand_over)
         self._main_task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._taken = asyncio.Event()
@@ -300,7 +300,7 @@ class Sampler:
             self._hand_over(progress)
 
         try:
-            outcome = await module.carry_out(
+            outcome = await module.execute(
                 plan, address, self._options, report, agreed=agreed, environment=self._environment
             )
         except asyncio.CancelledError:  # asked for, by `give_up` or by `stop`
@@ -360,7 +360,7 @@ class Sampler:
         return address
 
     def _begin_rhythm(self, poller: Poller) -> None:
-        self._dask_rhythm = Rhythm(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
+        self._dask_rhythm = PollTimer(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
 
     def _begin_looking(self) -> None:
         if self._looking is None or self._looking.done():

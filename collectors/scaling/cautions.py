@@ -11,9 +11,9 @@ from dasktop.collectors.model.jobs import (
     shown_id,
     workers_of,
 )
-from dasktop.collectors.model.plan import Lost
+from dasktop.collectors.model.plan import LostJob
 from dasktop.collectors.model.snapshot import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
-from dasktop.collectors.scaling.standing import Standing
+from dasktop.collectors.scaling.standing import ClusterState
 from dasktop.collectors.scaling.victims import SOON_SECONDS
 from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
@@ -36,7 +36,7 @@ def source_doubts(sources: Iterable[Source]) -> list[str]:
     return doubts
 
 
-def when_scaling(standing: Standing) -> Iterator[str]:
+def when_scaling(standing: ClusterState) -> Iterator[str]:
     """Beware of what stands against any scaling by hand."""
     if standing.owner is not None and standing.owner.adaptive is not None:
         bounds = bounds_words(standing.owner.adaptive, "worker")
@@ -46,7 +46,7 @@ def when_scaling(standing: Standing) -> Iterator[str]:
         )
 
 
-def when_growing(standing: Standing) -> Iterator[str]:
+def when_growing(standing: ClusterState) -> Iterator[str]:
     """Beware of what may keep new jobs waiting."""
     yield from when_scaling(standing)
     owner = standing.owner
@@ -63,7 +63,7 @@ def when_growing(standing: Standing) -> Iterator[str]:
         yield f"{counted(waiting, 'job')} {verb} in the queue already{because}: more may only wait with {them}"
 
 
-def when_releasing(standing: Standing, released: Sequence[Job]) -> Iterator[str]:
+def when_releasing(standing: ClusterState, released: Sequence[Job]) -> Iterator[str]:
     """Beware of what the jobs that go run and hold, and of those that stay."""
     yield from when_scaling(standing)
     going = {job.job_id for job in released}
@@ -104,7 +104,7 @@ def when_adapting(bounds: Adaptive, there: int, left: int, most: int) -> Iterato
         yield "without an upper bound, the owner may submit as many jobs as there are tasks"
 
 
-def about_differing(standing: Standing, of_what: str) -> Iterator[str]:
+def about_differing(standing: ClusterState, of_what: str) -> Iterator[str]:
     """Tell of jobs that have more or less than what was reckoned with."""
     fields = {"cores": "cores", "memory": "memory_bytes"}
     usual = getattr(standing.one_job, fields[of_what])
@@ -117,7 +117,7 @@ def about_differing(standing: Standing, of_what: str) -> Iterator[str]:
         yield f"{listed(differing)} have more or less {of_what} than was reckoned with"
 
 
-def about_lost(standing: Standing, replaced: int) -> Iterator[str]:
+def about_lost(standing: ClusterState, replaced: int) -> Iterator[str]:
     """Tell of lost jobs that a plan leaves lost."""
     left = standing.lost[replaced:]
     if left:
@@ -125,7 +125,7 @@ def about_lost(standing: Standing, replaced: int) -> Iterator[str]:
         yield f"{counted(len(left), 'lost job')} not counted ({names}): --replace-lost, or the key L, replaces them"
 
 
-def when_replacing(replaced: Iterable[Lost]) -> Iterator[str]:
+def when_replacing(replaced: Iterable[LostJob]) -> Iterator[str]:
     """Beware of scripts that may fail again."""
     failed = [lost for lost in replaced if lost.failed_soon]
     if len(failed) == 1:
@@ -140,7 +140,7 @@ def when_replacing(replaced: Iterable[Lost]) -> Iterator[str]:
         )
 
 
-def about_unseen(standing: Standing, are_counted: bool) -> Iterator[str]:
+def about_unseen(standing: ClusterState, are_counted: bool) -> Iterator[str]:
     """Tell of jobs that SLURM doesn't tell of, and whether they were reckoned with."""
     if standing.unseen:
         names = listed([job.job_id for job in standing.unseen])

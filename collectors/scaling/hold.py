@@ -31,7 +31,7 @@ class RefusedError(SourceError):
     """It isn't done, or not wholly. The text says why, and what was left as it was."""
 
 
-class Hold:
+class SchedulerLease:
     """The lock of one scheduler, from `take` until `end`.
 
     Parameters
@@ -95,7 +95,7 @@ class Hold:
         """Let these workers start no more tasks."""
         await self.ask("stop", addresses=addresses, function=_for_the_workers())
 
-    async def errand(self, verb: str, seconds: float, **arguments: Any) -> dict[str, Any]:
+    async def run_operation(self, verb: str, seconds: float, **arguments: Any) -> dict[str, Any]:
         """Start what takes long, wait for it, and return what it brought.
 
         Raises

@@ -10,7 +10,7 @@ from dasktop.collectors.model.plan import (
     Change,
     Cores,
     Jobs,
-    Lost,
+    LostJob,
     Memory,
     Release,
     ReplaceLost,
@@ -21,8 +21,8 @@ from dasktop.collectors.model.plan import (
 from dasktop.collectors.model.snapshot import Adaptive, Job, Snapshot
 from dasktop.collectors.scaling import cautions
 from dasktop.collectors.scaling.sizes import add, times
-from dasktop.collectors.scaling.standing import Standing, standing_of
-from dasktop.collectors.scaling.victims import choose, has_nothing_to_do, victim
+from dasktop.collectors.scaling.standing import ClusterState, cluster_state
+from dasktop.collectors.scaling.victims import choose, has_nothing_to_do, job_to_release
 from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.text.format import counted, listed, memory_words
 
@@ -52,7 +52,7 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred:
     """
     if snapshot.cluster.scheduler_id is None:
         raise PlanError("the scheduler has not answered, so it isn't known what runs: try again when it has")
-    standing = standing_of(snapshot, preferred)
+    standing = cluster_state(snapshot, preferred)
     if isinstance(target, Release):
         return _release(standing, target.job_ids, user)
     _refuse_jobs_of_others(standing.jobs, user)
@@ -71,7 +71,7 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred:
             return _stop_adapting(standing) if bounds is None else _adapt(standing, bounds)
 
 
-def _by(standing: Standing, by: int) -> ScalePlan:
+def _by(standing: ClusterState, by: int) -> ScalePlan:
     """Plan for so many jobs more or fewer than there are, counted as for growing or for shrinking."""
     target = f"{counted(abs(by), 'job')} {'more' if by > 0 else 'fewer'}"
     there = number_of_jobs(standing.jobs + standing.unseen if by > 0 else standing.jobs)
@@ -81,7 +81,7 @@ def _by(standing: Standing, by: int) -> ScalePlan:
     return _to_jobs(standing, there + by, target)
 
 
-def _to_amount(standing: Standing, amount: int, of_what: str) -> ScalePlan:
+def _to_amount(standing: ClusterState, amount: int, of_what: str) -> ScalePlan:
     """Plan for so many cores, or bytes of memory: as in dask-jobqueue, in whole jobs of what one job has."""
     say: Callable[[int], str] = memory_words if of_what == "memory" else lambda cores: counted(cores, "core")
     one_job = standing.one_job.memory_bytes if of_what == "memory" else standing.one_job.cores
@@ -100,7 +100,7 @@ def _to_amount(standing: Standing, amount: int, of_what: str) -> ScalePlan:
 
 
 def _to_jobs(
-    standing: Standing, wanted: int, target: str, reckoning: str | None = None, remarks: Sequence[str] = ()
+    standing: ClusterState, wanted: int, target: str, reckoning: str | None = None, remarks: Sequence[str] = ()
 ) -> ScalePlan:
     """Plan for so many jobs: grow, shrink, or leave it as it is."""
     at_most = number_of_jobs(standing.jobs + standing.unseen)
@@ -118,7 +118,7 @@ def _to_jobs(
     return _plan(standing, target, reckoning, warnings=[*_doubts(standing), *warnings])
 
 
-def _grow(standing: Standing, wanted: int, target: str, reckoning: str | None, remarks: Sequence[str]) -> ScalePlan:
+def _grow(standing: ClusterState, wanted: int, target: str, reckoning: str | None, remarks: Sequence[str]) -> ScalePlan:
     submit = wanted - number_of_jobs(standing.jobs + standing.unseen)
     if standing.owner is None and not standing.can_go:
         why = _of_scheduler(standing) if standing.jobs else "there is no job of it"
@@ -138,7 +138,7 @@ def _grow(standing: Standing, wanted: int, target: str, reckoning: str | None, r
 
 
 def _shrink(
-    standing: Standing,
+    standing: ClusterState,
     going: Sequence[Job],
     target: str,
     reckoning: str | None,
@@ -160,7 +160,7 @@ def _shrink(
         reckoning=reckoning,
         through_owner=standing.owner is not None,
         submit=0,
-        release=tuple(victim(job, standing.names.get(job.job_id), is_chosen=are_chosen) for job in going),
+        release=tuple(job_to_release(job, standing.names.get(job.job_id), is_chosen=are_chosen) for job in going),
         replace=(),
         adapt=None,
         stop_adapting=False,
@@ -171,7 +171,7 @@ def _shrink(
     )
 
 
-def _refusal(standing: Standing, going: Iterable[Job]) -> str | None:
+def _refusal(standing: ClusterState, going: Iterable[Job]) -> str | None:
     """Return why these jobs can't go as things are, and the ways out."""
     stranded = stranded_results(standing.snapshot, (worker for job in going for worker in workers_of(job)))
     if not stranded:
@@ -182,7 +182,7 @@ def _refusal(standing: Standing, going: Iterable[Job]) -> str | None:
     )
 
 
-def _release(standing: Standing, job_ids: Iterable[str], user: str | None) -> ScalePlan:
+def _release(standing: ClusterState, job_ids: Iterable[str], user: str | None) -> ScalePlan:
     """Plan to give back the jobs that a person chose, each named by its raw id or, in an array, as squeue does."""
     going = {job.job_id: job for job in (_chosen(standing, job_id) for job_id in job_ids)}
     if not going:
@@ -193,7 +193,7 @@ def _release(standing: Standing, job_ids: Iterable[str], user: str | None) -> Sc
     return _shrink(standing, tuple(going.values()), target, None, (), are_chosen=True)
 
 
-def _chosen(standing: Standing, job_id: str) -> Job:
+def _chosen(standing: ClusterState, job_id: str) -> Job:
     """Return the job that a person means; refuse what can't be released."""
     jobs = standing.snapshot.jobs
     job = next((job for job in jobs if job_id in (job.job_id, array_task_of(job))), None)
@@ -212,11 +212,11 @@ def _chosen(standing: Standing, job_id: str) -> Job:
     return job
 
 
-def _of_scheduler(standing: Standing) -> str:
+def _of_scheduler(standing: ClusterState) -> str:
     return f"job {standing.snapshot.cluster.scheduler_job_id} runs the scheduler itself"
 
 
-def _replace_lost(standing: Standing) -> ScalePlan:
+def _replace_lost(standing: ClusterState) -> ScalePlan:
     target = "replace lost jobs"
     if not standing.lost:
         why = "no job is lost" if standing.owner else "no owner counts jobs here, so none is known to be lost"
@@ -230,7 +230,7 @@ def _replace_lost(standing: Standing) -> ScalePlan:
     return _plan(standing, target, None, submit=len(standing.lost), replaced=standing.lost, warnings=warnings)
 
 
-def _adapt(standing: Standing, bounds: Adaptive) -> ScalePlan:
+def _adapt(standing: ClusterState, bounds: Adaptive) -> ScalePlan:
     """Plan to let the owner scale by itself, between bounds in jobs; it counts in workers itself."""
     target = f"adapt, {bounds_words(bounds, 'job')}"
     if bounds.minimum < 0:
@@ -260,7 +260,7 @@ def _adapt(standing: Standing, bounds: Adaptive) -> ScalePlan:
     )
 
 
-def _idle(standing: Standing) -> list[Job]:
+def _idle(standing: ClusterState) -> list[Job]:
     """Return the jobs that an adapting owner gives back at once; none while tasks wait for a worker."""
     counts = standing.snapshot.cluster.task_counts or {}
     if counts.get("queued") or counts.get("no-worker"):
@@ -268,19 +268,19 @@ def _idle(standing: Standing) -> list[Job]:
     return [job for job in standing.jobs if has_nothing_to_do(job)]
 
 
-def _stop_adapting(standing: Standing) -> ScalePlan:
+def _stop_adapting(standing: ClusterState) -> ScalePlan:
     is_on = standing.owner is not None and standing.owner.adaptive is not None
     why = None if is_on else "adaptive scaling is off already"
     return _plan(standing, "stop adapting", why, stop_adapting=is_on, warnings=_doubts(standing) if is_on else ())
 
 
 def _plan(
-    standing: Standing,
+    standing: ClusterState,
     target: str,
     reckoning: str | None,
     *,
     submit: int = 0,
-    replaced: tuple[Lost, ...] = (),
+    replaced: tuple[LostJob, ...] = (),
     adapt: Adaptive | None = None,
     stop_adapting: bool = False,
     after: Size | None = None,
@@ -316,13 +316,13 @@ def _refuse_jobs_of_others(jobs: Iterable[Job], user: str | None) -> None:
             raise PlanError(f"job {job.job_id} is {job.user}'s: only jobs of {user} are changed")
 
 
-def _refuse_without_sources(standing: Standing) -> None:
+def _refuse_without_sources(standing: ClusterState) -> None:
     """Refuse to take away anything by what was, not is."""
     doubts = cautions.source_doubts(standing.snapshot.sources)
     if doubts:
         raise PlanError(f"{' and '.join(doubts)}: no job is given back until it is known how things are")
 
 
-def _doubts(standing: Standing) -> list[str]:
+def _doubts(standing: ClusterState) -> list[str]:
     doubts = cautions.source_doubts(standing.snapshot.sources)
     return [f"{doubt}: this plan may rest on what is no more" for doubt in doubts]

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.jobs import workers_of
-from dasktop.collectors.model.plan import Progress, Report, Victim
+from dasktop.collectors.model.plan import JobToRelease, Progress, Report
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.hold import LOOK_SECONDS, Hold, RefusedError
+from dasktop.collectors.scaling.hold import LOOK_SECONDS, RefusedError, SchedulerLease
 from dasktop.collectors.scaling.slurm_actions import SlurmActions
 from dasktop.collectors.sources.dask.plain import sequence, whole, word
 from dasktop.collectors.text.clean import clean
@@ -45,8 +45,8 @@ class Release:
 
     def __init__(
         self,
-        victims: tuple[Victim, ...],
-        hold: Hold,
+        victims: tuple[JobToRelease, ...],
+        hold: SchedulerLease,
         slurm: SlurmActions,
         look: Callable[[], Awaitable[Snapshot]],
         report: Report,
@@ -180,7 +180,7 @@ class Release:
         self._tell("hand back", f"giving back {self._jobs}")
         owned = {victim.name: victim.job_id for victim in self._victims if victim.name is not None}
         try:
-            await self._hold.errand("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
+            await self._hold.run_operation("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
         except RefusedError:
             raise
         except SourceError as error:
@@ -189,7 +189,7 @@ class Release:
         if others:
             await self._cancel(others)
 
-    async def _cancel(self, victims: Sequence[Victim]) -> None:
+    async def _cancel(self, victims: Sequence[JobToRelease]) -> None:
         """Cancel jobs that no owner counts, and whose workers have left."""
         try:
             await self._slurm.cancel(victim.array_task or victim.job_id for victim in victims)
@@ -199,7 +199,7 @@ class Release:
                     f"the workers of {self._jobs} have left, but not every job was cancelled: {error}"
                 ) from error
 
-    async def _any_left(self, victims: Sequence[Victim]) -> bool:
+    async def _any_left(self, victims: Sequence[JobToRelease]) -> bool:
         """Return whether one of the jobs is still there, as far as SLURM tells."""
         try:
             return bool(await self._slurm.wait_until_gone([victim.job_id for victim in victims], 0))
@@ -253,7 +253,7 @@ def _named(number: int, names: Iterable[str | None]) -> str:
     return f" ({', '.join(some)}{', …' if number > len(some) else ''})" if some else ""
 
 
-def _jobs(victims: tuple[Victim, ...]) -> str:
+def _jobs(victims: tuple[JobToRelease, ...]) -> str:
     names = ", ".join(victim.array_task or victim.job_id for victim in victims)
     return f"job {names}" if len(victims) == 1 else f"jobs {names}"
 

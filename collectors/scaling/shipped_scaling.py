@@ -103,7 +103,7 @@ class Desk:
             raise Refused(f"{self.held['who']} is scaling this cluster, since {seconds:.0f} s: {self.held['what']}")
         now = time.monotonic()
         self.held.update(token=token, who=who, what=what, since=now, deadline=now + LEASE_SECONDS)
-        self.held.update(stopped={}, errand=None, may_break_off=True, leaving=False)
+        self.held.update(stopped={}, run_operation=None, may_break_off=True, leaving=False)
         self.held["watch"] = asyncio.ensure_future(self.watch(token))
         self.log(action="begun")
         return {}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, lost_jobs, workers_of
-from dasktop.collectors.model.plan import Lost, Size
+from dasktop.collectors.model.plan import LostJob, Size
 from dasktop.collectors.model.snapshot import Job, Owner, Snapshot
 from dasktop.collectors.scaling.sizes import NOTHING, add, size_of, stated, usual
 
@@ -13,7 +13,7 @@ FAILED_SOON_SECONDS = 300
 """A job that ran for less may never have had a worker: one that doesn't find its scheduler gives up after a minute."""
 
 
-class Standing(NamedTuple):
+class ClusterState(NamedTuple):
     """A cluster's jobs, as scaling counts them."""
 
     snapshot: Snapshot
@@ -27,7 +27,7 @@ class Standing(NamedTuple):
     """Those of them that can be given back, and submitted again: not the one that the scheduler itself runs in."""
     unseen: tuple[Job, ...]
     """Jobs that the owner counts and SLURM tells nothing of: submitted a moment ago, or ended and forgotten."""
-    lost: tuple[Lost, ...]
+    lost: tuple[LostJob, ...]
     one_job: Size
     """What one more job would bring."""
     preferred: Collection[str]
@@ -41,7 +41,7 @@ class Standing(NamedTuple):
         return total
 
 
-def standing_of(snapshot: Snapshot, preferred: Collection[str] = ()) -> Standing:
+def cluster_state(snapshot: Snapshot, preferred: Collection[str] = ()) -> ClusterState:
     """Return how the snapshot's cluster stands.
 
     A job that is completing runs nothing any more, so it doesn't count; nor is it lost before it has ended.
@@ -50,7 +50,7 @@ def standing_of(snapshot: Snapshot, preferred: Collection[str] = ()) -> Standing
     ours = tuple(job for job in snapshot.jobs if job.evidence)
     there = tuple(job for job in ours if not has_ended(job) and not read_state(job.state).is_ending)
     jobs = tuple(job for job in there if _is_seen(job))
-    return Standing(
+    return ClusterState(
         snapshot=snapshot,
         owner=owner,
         names={job_id: name for name, job_id in owner.job_ids.items()} if owner else {},
@@ -76,8 +76,8 @@ def _owner_of_jobs(snapshot: Snapshot) -> Owner | None:
     return owner if owner.job_ids or any(said) else None
 
 
-def _lost(name: str, job: Job) -> Lost:
-    return Lost(job_id=job.job_id, name=name, fate=_fate(job), failed_soon=_failed_soon(job))
+def _lost(name: str, job: Job) -> LostJob:
+    return LostJob(job_id=job.job_id, name=name, fate=_fate(job), failed_soon=_failed_soon(job))
 
 
 def _failed_soon(job: Job) -> bool:

@@ -2,12 +2,12 @@
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, number_of_jobs, workers_of
-from dasktop.collectors.model.plan import ScalePlan, Victim
+from dasktop.collectors.model.plan import JobToRelease, ScalePlan
 from dasktop.collectors.model.snapshot import Job, Snapshot
-from dasktop.collectors.scaling.standing import standing_of
+from dasktop.collectors.scaling.standing import cluster_state
 
 
-def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
+def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
     """Return why the plan may not be carried out on what the snapshot shows; ``None`` if it may.
 
     Parameters
@@ -27,7 +27,7 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
         queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
         if queue is None or queue.state != "ok":
             return f"SLURM doesn't tell which jobs there are: {queue.error if queue else 'it is not asked'}"
-    standing = standing_of(snapshot)
+    standing = cluster_state(snapshot)
     # As the plan counted them: see `plan`.
     counts_unseen = plan.submit or plan.adapt is not None
     there = number_of_jobs(standing.jobs + standing.unseen if counts_unseen else standing.jobs)
@@ -40,7 +40,7 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
             return f"job {dead.job_id} ({dead.name}) is not lost, or is replaced already"
     jobs = {job.job_id: job for job in snapshot.jobs}
     for victim in plan.release:
-        if reason := _victim_misfit(victim, jobs.get(victim.job_id), user):
+        if reason := _release_staleness_reason(victim, jobs.get(victim.job_id), user):
             return f"job {victim.job_id} {reason}"
         if victim.job_id == snapshot.cluster.scheduler_job_id:
             return f"job {victim.job_id} runs the scheduler itself"
@@ -49,7 +49,7 @@ def misfit(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
     return None
 
 
-def _victim_misfit(victim: Victim, job: Job | None, user: str) -> str | None:
+def _release_staleness_reason(victim: JobToRelease, job: Job | None, user: str) -> str | None:
     if job is None or job.state is None:
         return "is not in the queue any more"
     if has_ended(job) or read_state(job.state).is_ending:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.jobs import array_task_of, is_pending, number_of_jobs, shown_id, workers_of
-from dasktop.collectors.model.plan import Victim
+from dasktop.collectors.model.plan import JobToRelease
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.scaling.sizes import newest_first_key
 
@@ -53,7 +53,7 @@ def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) ->
     return tuple(chosen)
 
 
-def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
+def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
     """Return a job to give back, with all that people should see of it.
 
     Parameters
@@ -66,7 +66,7 @@ def victim(job: Job, name: str | None, is_chosen: bool) -> Victim:
         Whether a person chose it; else it says by itself why it is one of the first to go.
     """
     workers = tuple(workers_of(job))
-    return Victim(
+    return JobToRelease(
         job_id=job.job_id,
         name=name,
         array_task=array_task_of(job),

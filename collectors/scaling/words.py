@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from dasktop.collectors.model.plan import Lost, ScalePlan, Size, Victim
+from dasktop.collectors.model.plan import JobToRelease, LostJob, ScalePlan, Size
 from dasktop.collectors.model.snapshot import Adaptive
 from dasktop.collectors.text.format import counted, memory_words, plain_duration, plain_size
 
@@ -127,7 +127,7 @@ def _memories(*sizes: Size) -> list[str]:
     return [UNKNOWN if amount is None else plain_size(amount) for amount in amounts]
 
 
-def _victim(victim: Victim) -> tuple[str, ...]:
+def _victim(victim: JobToRelease) -> tuple[str, ...]:
     """Return one line of the table of jobs to give back; what a job without workers runs and stores is not a figure."""
     work = (_number(victim.executing), _number(victim.stored)) if victim.workers else ("", "")
     left = "" if victim.time_left_seconds is None else plain_duration(victim.time_left_seconds)
@@ -138,7 +138,7 @@ def _number(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
-def _lost(lost: Lost) -> tuple[str, ...]:
+def _lost(lost: LostJob) -> tuple[str, ...]:
     return f"  {lost.job_id}", lost.name, lost.fate or ""
 
 

@@ -50,7 +50,7 @@ _CHECKS_AT_ONCE = 16
 WATCHED = "watched until now"
 
 
-class Lead(Record, frozen=True, kw_only=True):
+class AddressHint(Record, frozen=True, kw_only=True):
     """An address at which a scheduler may be, and what led there."""
 
     address: str
@@ -97,14 +97,14 @@ async def discover(
     loop = asyncio.get_running_loop()
     from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
     by_script = await loop.run_in_executor(None, _judged, tuple(scripts), tuple(jobs), user)
-    known = [Lead(address=watched, origin=WATCHED)] if watched is not None else []
+    known = [AddressHint(address=watched, origin=WATCHED)] if watched is not None else []
     from_scripts = list(chain.from_iterable(leads for _, leads in by_script))
     named = [*leads_from_configuration(), *known]
     trusted = {lead.address for lead in (*named, *from_processes, *from_scripts) if not lead.doubt}
     from_scripts = [replace(lead, doubt="") if lead.address in trusted else lead for lead in from_scripts]
     from_processes = _as_scripts_say(from_processes, from_scripts)
     leads = _once_each([*leads_from_configuration(), *from_scripts, *from_processes, *known])
-    answers: dict[Lead, Candidate | str] = {lead: lead.doubt for lead in leads}
+    answers: dict[AddressHint, Candidate | str] = {lead: lead.doubt for lead in leads}
     answers |= await _check_all([lead for lead in leads if not lead.doubt], tls)
     found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
@@ -123,7 +123,7 @@ async def discover(
     return tuple(told)
 
 
-def _about(jobs: Iterable[JobScript], holders: Sequence[Lead], origin: str) -> str:
+def _about(jobs: Iterable[JobScript], holders: Sequence[AddressHint], origin: str) -> str:
     """Return what its jobs are called, and which program holds it: ``train.py in ~/runs (process 812), sweep``."""
     names = tuple(dict.fromkeys(job.job_name for job in jobs if job.job_name))
     program = ""
@@ -133,27 +133,27 @@ def _about(jobs: Iterable[JobScript], holders: Sequence[Lead], origin: str) -> s
     return ", ".join(words for words in (program, listed(names, most=2)) if words)
 
 
-def leads_from_configuration() -> Iterator[Lead]:
+def leads_from_configuration() -> Iterator[AddressHint]:
     """Yield what dask's own configuration names (``scheduler-address``, ``DASK_SCHEDULER_ADDRESS``)."""
     address = dask.config.get("scheduler-address", default=None)
     if isinstance(address, str) and address:
-        yield Lead(address=address, origin="dask's configuration")
+        yield AddressHint(address=address, origin="dask's configuration")
     scheduler_file = dask.config.get("scheduler-file", default=None)
     if isinstance(scheduler_file, str) and scheduler_file:
         yield from _lead_from_file(scheduler_file, "scheduler file in dask's configuration")
 
 
-def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Iterator[Lead]:
+def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Iterator[AddressHint]:
     """Yield the schedulers to which the scripts of jobs send their workers, or their other programs."""
     for script in scripts:
         origin = f"script of job {script.job_id}"
         tls = certificates_of(script)
         for address in (*script.scheduler_addresses, *script.other_addresses):
-            yield Lead(address=address, origin=origin, tls=tls, doubt=own.doubt(address, script))
+            yield AddressHint(address=address, origin=origin, tls=tls, doubt=own.doubt(address, script))
         for file in (*script.scheduler_files, *script.other_files):
             origin_of_file = f"scheduler file in the {origin}"
             if doubt := own.doubt_about_file(file):
-                yield Lead(address=file, origin=origin_of_file, doubt=doubt)
+                yield AddressHint(address=file, origin=origin_of_file, doubt=doubt)
                 continue
             for lead in _lead_from_file(file, origin_of_file):
                 yield replace(lead, tls=tls, doubt=own.doubt(lead.address, script))
@@ -161,14 +161,14 @@ def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Itera
 
 def _judged(
     scripts: Sequence[JobScript], jobs: Sequence[QueuedJob], user: str | None
-) -> list[tuple[JobScript, list[Lead]]]:
+) -> list[tuple[JobScript, list[AddressHint]]]:
     """Return the leads of each script. May take a while: names are looked up, and files read."""
     is_another = user is not None and user != own_name()
     own = OwnAddresses(jobs, user if is_another else None)
     return [(script, list(leads_from_scripts([script], own))) for script in scripts]
 
 
-def _as_scripts_say(processes: Iterable[Lead], scripts: Iterable[Lead]) -> list[Lead]:
+def _as_scripts_say(processes: Iterable[AddressHint], scripts: Iterable[AddressHint]) -> list[AddressHint]:
     """Return the ports of processes, each with TLS where a script names the same port with it.
 
     The wrong protocol makes a TLS scheduler complain in its log.
@@ -185,7 +185,7 @@ def _as_scripts_say(processes: Iterable[Lead], scripts: Iterable[Lead]) -> list[
     ]
 
 
-def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
+def leads_from_processes(protocol: str = "tcp") -> Iterator[AddressHint]:
     """Yield the ports at which this user's Python processes on this host listen, if they may be schedulers.
 
     A ``SLURMCluster``'s scheduler lives inside a notebook's or a script's process, which nothing in its command line
@@ -202,7 +202,7 @@ def leads_from_processes(protocol: str = "tcp") -> Iterator[Lead]:
             for connection in process.net_connections("tcp"):
                 if connection.status == psutil.CONN_LISTEN:
                     address = f"{protocol}://{_reachable(connection.laddr.ip)}:{connection.laddr.port}"
-                    yield Lead(address=address, origin=f"process {process.pid}", program=program)
+                    yield AddressHint(address=address, origin=f"process {process.pid}", program=program)
 
 
 def _program_of(process: psutil.Process) -> str:
@@ -236,20 +236,20 @@ def _reachable(ip: str) -> str:
     return f"[{ip}]" if ":" in ip else ip
 
 
-def _lead_from_file(file: str, origin: str) -> Iterator[Lead]:
+def _lead_from_file(file: str, origin: str) -> Iterator[AddressHint]:
     with contextlib.suppress(NoSchedulerError):  # written by a scheduler that has gone, or not written yet
-        yield Lead(address=address_from_scheduler_file(file), origin=origin)
+        yield AddressHint(address=address_from_scheduler_file(file), origin=origin)
 
 
-def _once_each(leads: Iterable[Lead]) -> list[Lead]:
+def _once_each(leads: Iterable[AddressHint]) -> list[AddressHint]:
     """Return one lead an address, the first."""
     return list({lead.address: lead for lead in reversed(list(leads))}.values())[::-1]
 
 
-async def _check_all(leads: Sequence[Lead], tls: TlsFiles) -> dict[Lead, Candidate | str]:
+async def _check_all(leads: Sequence[AddressHint], tls: TlsFiles) -> dict[AddressHint, Candidate | str]:
     """Return what became of each lead, in their order: a candidate, or what was wrong with it."""
     at_once = asyncio.Semaphore(_CHECKS_AT_ONCE)
-    by_origin: dict[str, list[Lead]] = {}
+    by_origin: dict[str, list[AddressHint]] = {}
     for lead in leads:
         by_origin.setdefault(lead.origin, []).append(lead)
     groups = await asyncio.gather(*(_check_group(group, tls, at_once) for group in by_origin.values()))
@@ -257,7 +257,9 @@ async def _check_all(leads: Sequence[Lead], tls: TlsFiles) -> dict[Lead, Candida
     return {lead: answers[lead] for lead in leads}
 
 
-async def _check_group(leads: Sequence[Lead], tls: TlsFiles, at_once: asyncio.Semaphore) -> dict[Lead, Candidate | str]:
+async def _check_group(
+    leads: Sequence[AddressHint], tls: TlsFiles, at_once: asyncio.Semaphore
+) -> dict[AddressHint, Candidate | str]:
     """Check the leads of one origin; when one is a scheduler, the others have little time left."""
     tasks = {asyncio.create_task(_check(lead, tls, at_once)): lead for lead in leads}
     waiting = set(tasks)
@@ -272,7 +274,7 @@ async def _check_group(leads: Sequence[Lead], tls: TlsFiles, at_once: asyncio.Se
     return {lead: "it is silent" if task in waiting else task.result() for task, lead in tasks.items()}
 
 
-async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
+async def _check(lead: AddressHint, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
     """Return the candidate, or what was wrong with it."""
     async with at_once:
         try:
@@ -282,7 +284,7 @@ async def _check(lead: Lead, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candi
     return Candidate(address=lead.address, origin=lead.origin, scheduler_id=found.scheduler_id, workers=found.workers)
 
 
-def _nothing_found(answers: Mapping[Lead, Candidate | str], scripts: int, why_no_scripts: str | None) -> str:
+def _nothing_found(answers: Mapping[AddressHint, Candidate | str], scripts: int, why_no_scripts: str | None) -> str:
     jobs = f"not in job scripts: {why_no_scripts}" if why_no_scripts else f"{scripts} of your jobs' scripts start dask"
     looked = f"looked in dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
     # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.

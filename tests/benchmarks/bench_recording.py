@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from dasktop.collectors.recording.allowance import Allowance
+from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.recording.recorder import Scribe
+from dasktop.collectors.recording.recorder import RecordingWriter
 from tests.recordings import life
 
 SNAPSHOTS_A_DAY = 43_200
@@ -28,7 +28,7 @@ MOST_SECONDS = 1.0
 
 def write(path: Path, jobs: int, processes: int, count: int) -> float:
     """Write such a recording, and return how many seconds of CPU that took."""
-    scribe = Scribe(str(path), allowance=Allowance())
+    scribe = RecordingWriter(str(path), allowance=TokenBucket())
     seconds = 0.0
     for shown in life(jobs, count, processes):
         began_at = time.process_time()

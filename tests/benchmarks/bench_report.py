@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from dasktop.collectors.analysis.usage import FIELDS, Tally, report_json, usual_seconds
+from dasktop.collectors.analysis.usage import FIELDS, UsageAccumulator, report_json, usual_seconds
 from dasktop.collectors.recording.reader import Recording
 from dasktop.tui.cli.report import MOST_READ
 from dasktop.tui.report.html import html_report
@@ -39,7 +39,7 @@ def measure(path: Path) -> None:
         at = lap("looking through", at)
         indices = recording.evenly(MOST_READ)
         moments = [recording.entries[index].taken_at for index in indices]
-        tally = Tally(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
+        tally = UsageAccumulator(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
         for shown in recording.snapshots(indices, FIELDS, tally.glimpse):
             at = lap("reading", at)
             tally.add(shown)

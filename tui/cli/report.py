@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from dasktop.collectors.analysis.usage import FIELDS, Report, Tally, report_json, usual_seconds
+from dasktop.collectors.analysis.usage import FIELDS, Report, UsageAccumulator, report_json, usual_seconds
 from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
@@ -101,7 +101,7 @@ def _tallied(opened: Recording) -> Report:
         pass
     indices = opened.evenly(MOST_READ)
     moments = [opened.entries[index].taken_at for index in indices]
-    tally = Tally(usual_seconds(moments), skipped=len(opened.entries) - len(indices))
+    tally = UsageAccumulator(usual_seconds(moments), skipped=len(opened.entries) - len(indices))
     count = 0
     with _progress(f"reading {opened.path}", len(indices)) as show:
         for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, tally.glimpse), start=1):
@@ -148,7 +148,7 @@ def of_cluster(source: str | None, common: Mapping[str, Any]) -> Report:
         record(snapshot)
     if options.slurm:
         headless.tell_faults(snapshot)
-    tally = Tally()
+    tally = UsageAccumulator()
     tally.add(snapshot)
     return tally.report()
 

@@ -199,10 +199,10 @@ def _ask() -> None:
 
 async def _carry_out(plan: ScalePlan, agreed: str | None, address: str, options: Options) -> Outcome:
     """Carry the plan out; Ctrl-C gives the victims back to work first."""
-    from dasktop.collectors.runtime.execute import carry_out
+    from dasktop.collectors.runtime.execute import execute
 
     telling = _Telling()
-    task = asyncio.ensure_future(carry_out(plan, address, options, telling, agreed=agreed))
+    task = asyncio.ensure_future(execute(plan, address, options, telling, agreed=agreed))
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:

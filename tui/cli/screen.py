@@ -20,7 +20,7 @@ from dasktop.tui.cli.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.remember import remember
 from dasktop.tui.config.settings import THEME
-from dasktop.tui.config.view_settings import Looks, changes, looks_from
+from dasktop.tui.config.view_settings import ViewSettings, changes, view_settings_from
 from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def show(
         options.read_only,
         unicode=shows_unicode(),
         user=own_name(),
-        looks=looks_from(config) if keeps_view else Looks(theme=config[THEME]),
+        looks=view_settings_from(config) if keeps_view else ViewSettings(theme=config[THEME]),
         keymap=config.keymap,
     )
     try:
@@ -87,7 +87,7 @@ def show_recording(recording: "Recording", config: Config) -> None:
     from dasktop.tui.replay.app import ReplayApp
 
     feed = ReplayFeed(recording)
-    app = ReplayApp(feed, unicode=shows_unicode(), looks=looks_from(config), keymap=config.keymap)
+    app = ReplayApp(feed, unicode=shows_unicode(), looks=view_settings_from(config), keymap=config.keymap)
     _run(app, config)
 
 

@@ -16,7 +16,7 @@ from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.model.snapshot import Severity, Snapshot, json_schema, to_json
 from dasktop.collectors.runtime.poller import Poller
-from dasktop.collectors.runtime.sampler import Rhythm
+from dasktop.collectors.runtime.sampler import PollTimer
 from dasktop.collectors.system import event_loop
 from dasktop.tui.cli.fail_on import check
 from dasktop.tui.cli.options import NO_SCHEDULER, SCREEN, USAGE, Refusal
@@ -142,7 +142,7 @@ async def _watch(
 
 async def _keep_polling_slurm(poller: Poller) -> None:
     await asyncio.sleep(poller.options.slurm_interval_seconds)
-    rhythm = Rhythm(poller.queue_log, poller.options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS)
+    rhythm = PollTimer(poller.queue_log, poller.options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS)
     await rhythm.keep(poller.poll_slurm, after_each=lambda: None)
 
 

@@ -10,7 +10,7 @@ from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import View
 
 
-class Looks(NamedTuple):
+class ViewSettings(NamedTuple):
     """What the user chose."""
 
     view: View = View()
@@ -19,10 +19,10 @@ class Looks(NamedTuple):
     """Whether the details of the selected row stand beside the tree, if there is room."""
 
 
-AS_EVER = Looks()
+DEFAULT = ViewSettings()
 
 
-def looks_from(config: Config) -> Looks:
+def view_settings_from(config: Config) -> ViewSettings:
     """Return what the configuration says."""
     view = View(
         columns=config[COLUMNS_SHOWN],
@@ -31,10 +31,10 @@ def looks_from(config: Config) -> Looks:
         pattern=config[FILTER],
         is_flat=config[FLAT],
     )
-    return Looks(view, config[THEME], config[DETAILS])
+    return ViewSettings(view, config[THEME], config[DETAILS])
 
 
-def changes(before: Looks, after: Looks) -> dict[Setting[Any], Any]:
+def changes(before: ViewSettings, after: ViewSettings) -> dict[Setting[Any], Any]:
     """Return what the user has changed and wants to find again, as the configuration would say it.
 
     What rows are looked for, by a filter or in a flat list, is meant for the cluster that is looked at, and not kept.
@@ -43,7 +43,7 @@ def changes(before: Looks, after: Looks) -> dict[Setting[Any], Any]:
     return {setting: value for setting, value in new.items() if value != old[setting]}
 
 
-def _settings(looks: Looks) -> dict[Setting[Any], Any]:
+def _settings(looks: ViewSettings) -> dict[Setting[Any], Any]:
     view = looks.view
     values: dict[Setting[Any], Any] = {
         COLUMNS_SHOWN: view.columns,
@@ -55,6 +55,6 @@ def _settings(looks: Looks) -> dict[Setting[Any], Any]:
     return {setting: setting.read(value) for setting, value in values.items()}
 
 
-def without_filter(looks: Looks) -> Looks:
+def without_filter(looks: ViewSettings) -> ViewSettings:
     """Return the same for other jobs than those that the filter was meant for."""
     return looks._replace(view=looks.view._replace(pattern=""))

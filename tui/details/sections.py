@@ -5,7 +5,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
-from dasktop.collectors.model.jobs import is_pending, job_ids_of, number_of_jobs, seats, worker_names_of, workers_of
+from dasktop.collectors.model.jobs import (
+    is_pending,
+    job_ids_of,
+    number_of_jobs,
+    worker_names_of,
+    workers_of,
+    workers_with_jobs,
+)
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.tui.details.of_job import job_sections, why
@@ -31,7 +38,7 @@ def subject(row: Row, snapshot: Snapshot) -> Row:
             found = (job for job in snapshot.jobs if job.job_id == row.key[1])
             return row._replace(shows=next(found, row.shows))
         case "worker":
-            workers = (worker for _, worker in seats(snapshot) if worker.address == row.key[1])
+            workers = (worker for _, worker in workers_with_jobs(snapshot) if worker.address == row.key[1])
             return row._replace(shows=next(workers, row.shows))
         case _:
             return row
@@ -97,7 +104,7 @@ def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack, free:
         case "worker":
             worker = cast("Worker", row.shows)
             told = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
-            within = next((of for of, other in seats(snapshot) if other.address == worker.address), None)
+            within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
                 _findings(told, snapshot.taken_at),
                 *worker_sections(worker, within.job_id if within is not None else None, past),

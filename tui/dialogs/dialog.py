@@ -17,7 +17,7 @@ _WAYS_OUT = ("leave", "back", "no", "help")
 """Told last."""
 
 
-class Box(ModalScreen[ScreenResultType]):
+class Dialog(ModalScreen[ScreenResultType]):
     """A screen with one widget of the class ``box``, to be composed by each kind."""
 
     BINDINGS: ClassVar[list[BindingType]] = bound(help="app.help")

@@ -12,7 +12,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.text_width import fit, width, wrap
 from dasktop.tui.view.columns import COLUMNS, ColumnName
@@ -35,7 +35,7 @@ MARKS = (
 )
 
 
-class Help(Box[None]):
+class Help(Dialog[None]):
     """Keys, on top of what they are for; and on top of the tree, what its columns mean.
 
     Parameters

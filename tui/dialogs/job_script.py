@@ -11,7 +11,7 @@ from dasktop.collectors.model.queries import BatchScript
 from dasktop.tui.dialogs.page import Line, Page
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.text_width import settle, wrap
+from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
@@ -114,7 +114,7 @@ class JobScriptPage(Page):
 def script_lines(script: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
     """Lay out a script; lines that are too long go on below, further in."""
     lines = []
-    for number, text in enumerate(map(settle, script)):
+    for number, text in enumerate(map(printable, script)):
         role: Role = "strong" if text.startswith("#SBATCH") else "quiet" if text.startswith("#") else "text"
         indent = min(len(text) - len(text.lstrip(" ")), cells // 2)
         first, *others = wrap(text.strip(" "), max(8, cells - indent)) or [""]

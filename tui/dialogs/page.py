@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.terminal.theme import selected_strip, strip
 from dasktop.tui.view import help_rows
@@ -33,11 +33,11 @@ Layout = Callable[[int], list[Line]]
 """Lays the text out for a width of so many cells."""
 
 
-class Reading(ScrollView, can_focus=True):
+class TextView(ScrollView, can_focus=True):
     """A text of any length: only what can be seen is drawn, and only lines that changed are drawn again."""
 
     DEFAULT_CSS = """
-    Reading { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    TextView { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -96,7 +96,7 @@ class Reading(ScrollView, can_focus=True):
         return draw(line.pieces, self.size.width, self.app.theme)
 
 
-class Page(Box[None]):
+class Page(Dialog[None]):
     """A heading, a text, and the keys that do something here.
 
     Parameters
@@ -115,7 +115,7 @@ class Page(Box[None]):
     def __init__(self, heading: str) -> None:
         super().__init__()
         self._heading = heading
-        self.reading = Reading()
+        self.reading = TextView()
 
     def compose(self) -> ComposeResult:
         """Build the page."""

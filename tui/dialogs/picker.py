@@ -14,10 +14,10 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from dasktop.collectors.model.feed import Candidate, Choice
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.text_width import fit, settle, width
+from dasktop.tui.draw.text_width import fit, printable, width
 from dasktop.tui.terminal.theme import selected_strip
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
@@ -90,7 +90,7 @@ class Candidates(Lines, can_focus=True):
             self.action_choose()
 
 
-class Picker(Box[str | None]):
+class Picker(Dialog[str | None]):
     """A list of schedulers: where each is, how large, and how it was found.
 
     Answers with the address of one that isn't watched yet, or with nothing.
@@ -167,7 +167,7 @@ def heading(choice: Choice | None) -> str:
         return " looking for your schedulers… "
     found = choice.candidates
     if not found:
-        return f" {settle(choice.remark)} "
+        return f" {printable(choice.remark)} "
     count = f" {len(found)} schedulers of yours" if len(found) > 1 else " 1 scheduler of yours"
     if choice.watched is not None and not any(is_watched(one, choice) for one in found):
         return f"{count}; the one watched until now does not answer "

@@ -8,14 +8,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.footer import Entry
 
 
-class Question(Box[bool]):
+class Question(Dialog[bool]):
     """A question, ``y`` and ``n``, each with what it means.
 
     Parameters

@@ -11,17 +11,17 @@ from textual.widgets import Static
 
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.runtime.saving import Saved, Saver
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.dialogs.picture import picture_of
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 
 _QUESTION = "Save what is shown now to a new file in the current directory: a picture (SVG), or the snapshot (JSON)."
 
 
-class SaveBox(Box[str | None]):
+class SaveBox(Dialog[str | None]):
     """Asks what to save. Answers with ``picture`` or ``snapshot``, or with nothing."""
 
     DEFAULT_CSS = """
@@ -42,7 +42,7 @@ class SaveBox(Box[str | None]):
             yield Static(Content(_QUESTION))
 
 
-class SavingDesk:
+class SavingController:
     """The saving of what is shown.
 
     Parameters
@@ -60,7 +60,7 @@ class SavingDesk:
     def __init__(
         self,
         app: App[Any],
-        activity: Activity,
+        activity: StatusLine,
         snapshot: Callable[[], Snapshot | None],
         deliver: Callable[[Saved], None],
     ) -> None:

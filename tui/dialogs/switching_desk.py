@@ -8,10 +8,10 @@ from textual.app import App
 from dasktop.collectors.model.feed import Choice, Feed
 from dasktop.tui.dialogs.picker import Picker
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 
 
-class SwitchingDesk:
+class SwitchingController:
     """The choice of a scheduler.
 
     Parameters
@@ -32,7 +32,7 @@ class SwitchingDesk:
         self,
         app: App[Any],
         feed: Feed,
-        activity: Activity,
+        activity: StatusLine,
         glyphs: Glyphs,
         *,
         why_not: Callable[[], str],

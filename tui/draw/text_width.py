@@ -1,7 +1,7 @@
 """How many cells a text takes, and how to make it take exactly so many. Pure.
 
 Terminals, Python and Textual each have a table of widths of their own. Where they disagree a column would not stand
-straight, so `settle` first takes out the characters that they disagree about.
+straight, so `printable` first takes out the characters that they disagree about.
 """
 
 import unicodedata
@@ -38,7 +38,7 @@ _NO_CELL_OF_THEIR_OWN = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF), (0x3164, 0x3164), (
 _SETTLED = _Settled()
 
 
-def settle(text: str) -> str:
+def printable(text: str) -> str:
     """Return the text without the characters whose width is not agreed on."""
     return text if text.isascii() and text.isprintable() else text.translate(_SETTLED)
 
@@ -50,7 +50,7 @@ def width(text: str) -> int:
 
 def is_single_width(text: str) -> bool:
     """Tell whether a text is one character that takes one cell, and every terminal thinks so."""
-    return len(text) == 1 and (text.isascii() or (settle(text) == text and _character_width(text) == 1))
+    return len(text) == 1 and (text.isascii() or (printable(text) == text and _character_width(text) == 1))
 
 
 def _character_width(character: str) -> int:
@@ -71,7 +71,7 @@ def fit(text: str, cells: int, align: Align = "left") -> str:
 
 def cut(text: str, cells: int) -> str:
     """Return the settled text in at most ``cells`` cells; a cut is marked ``…``."""
-    text = settle(text)
+    text = printable(text)
     if width(text) <= cells:
         return text
     return _head(text, cells - 1) + ELLIPSIS if cells > 0 else ""
@@ -79,7 +79,7 @@ def cut(text: str, cells: int) -> str:
 
 def cut_middle(text: str, cells: int, tail: int = 6) -> str:
     """Like `cut`, but leave out the middle: names often differ at their end only."""
-    text = settle(text)
+    text = printable(text)
     if width(text) <= cells or cells < 2 * tail:
         return cut(text, cells)
     return _head(text, cells - 1 - tail) + ELLIPSIS + _tail(text, tail)
@@ -87,7 +87,7 @@ def cut_middle(text: str, cells: int, tail: int = 6) -> str:
 
 def cut_left(text: str, cells: int) -> str:
     """Like `cut`, but leave out the beginning: nodes are told apart by their numbers."""
-    text = settle(text)
+    text = printable(text)
     if width(text) <= cells:
         return text
     return ELLIPSIS + _tail(text, cells - 1) if cells > 0 else ""
@@ -97,7 +97,7 @@ def wrap(text: str, cells: int) -> list[str]:
     """Return the settled text in lines of at most ``cells`` cells, broken between words where that can be."""
     lines: list[str] = []
     line, cells = "", max(0, cells)
-    for word in settle(text).split(" "):
+    for word in printable(text).split(" "):
         if line and width(line) + 1 + width(word) <= cells:
             line = f"{line} {word}"
             continue

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dasktop.tui.logs.screen import LogScreen
 
 
-class LogDesk:
+class LogController:
     """The logs of one cluster.
 
     Parameters

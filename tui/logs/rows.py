@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from dasktop.collectors.model.logs import LogLine
-from dasktop.tui.draw.text_width import chop, settle, window
+from dasktop.tui.draw.text_width import chop, printable, window
 
 
 class Place(NamedTuple):
@@ -85,7 +85,7 @@ class LogRows(NamedTuple):
 @lru_cache(maxsize=4096)
 def settled(text: str) -> str:
     """Return a line's text without the characters whose width is not agreed on."""
-    return settle(text)
+    return printable(text)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
 
-from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Page, Rest, Search, Searched, Tail
+from dasktop.collectors.model.logs import Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
 from dasktop.collectors.model.queries import JobFiles
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.clean import clean
@@ -26,7 +26,7 @@ from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.queries import Answered, LookUps
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 
 _LINES_AHEAD = 200
 """With fewer lines than this above or below the screen, more are wished for."""
@@ -56,7 +56,7 @@ class LogScreen(ModalScreen[None]):
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.LOG
 
-    def __init__(self, job: Job, wish: Callable[[LogWish | None], None], look_ups: LookUps, glyphs: Glyphs) -> None:
+    def __init__(self, job: Job, wish: Callable[[LogRequest | None], None], look_ups: LookUps, glyphs: Glyphs) -> None:
         super().__init__()
         self._job = job
         self._wish = wish
@@ -76,7 +76,7 @@ class LogScreen(ModalScreen[None]):
         self._log_title = LogTitle(glyphs)
         self._view = LogView(glyphs)
         self._search_line = SearchLine()
-        self._activity = Activity(glyphs)
+        self._activity = StatusLine(glyphs)
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
@@ -270,7 +270,7 @@ class LogScreen(ModalScreen[None]):
         if self._searching is not None:
             self._searching = self._found_part = None
             self._activity.clear()
-            self._wish(Rest(path=self._path))
+            self._wish(Idle(path=self._path))
 
     def action_back(self) -> None:
         """Do the same, where no line is typed in."""
@@ -322,7 +322,7 @@ class LogScreen(ModalScreen[None]):
         """Follow no more."""
         if self._is_following:
             self._is_following = False
-            self._wish(Rest(path=self._path))
+            self._wish(Idle(path=self._path))
             self._tell_title()
 
     def on_log_view_moved(self, message: LogView.Moved) -> None:

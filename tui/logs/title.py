@@ -2,7 +2,7 @@
 
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.text_width import cut, cut_left, settle, width
+from dasktop.tui.draw.text_width import cut, cut_left, printable, width
 from dasktop.tui.widgets.lines import Lines
 
 
@@ -23,7 +23,7 @@ class LogTitle(Lines):
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return both lines."""
-        name, path, state = map(settle, self._told)
+        name, path, state = map(printable, self._told)
         name = cut(name, max(1, cells - width(state) - 3))
         gap = " " * (cells - width(name) - width(state) - 2)
         first = [Piece(f" {name}{gap}", "strong"), Piece(f"{state} ", "quiet")]

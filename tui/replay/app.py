@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from dasktop.collectors.model.replay import ReplayPosition
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.config.view_settings import AS_EVER, Looks, without_filter
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, without_filter
 from dasktop.tui.replay.go_to import GoTo
 from dasktop.tui.replay.time_line import TimeLine
 from dasktop.tui.view import help_rows
@@ -40,7 +40,7 @@ class ReplayApp(DasktopApp):
         feed: ReplayFeed,
         *,
         unicode: bool = True,
-        looks: Looks = AS_EVER,
+        looks: ViewSettings = DEFAULT,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
         super().__init__(feed, read_only=True, unicode=unicode, looks=without_filter(looks), keymap=keymap)

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from dasktop.collectors.model.replay import ReplayPosition
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.widgets.bindings import bound
 
 HINT = "14:05 or 14:05:30 · 2025-11-22 14:05 · +10m -1h · 50%"
@@ -63,7 +63,7 @@ def _nearest(position: ReplayPosition, hour: int, minute: int, second: int) -> d
     return min(within, key=lambda day: abs(day - at)) if within else local.astimezone()
 
 
-class GoTo(Box[datetime | None]):
+class GoTo(Dialog[datetime | None]):
     """One field. Answers with a moment, or with nothing."""
 
     DEFAULT_CSS = """

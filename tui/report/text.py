@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.usage.kinds import Kind, kinds_of
+from dasktop.collectors.analysis.usage.kinds import JobGroup, job_groups
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
 from dasktop.collectors.text.format import listed, plain_size
 from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs, glyphs
 from dasktop.tui.draw.numbers import UNKNOWN, count, duration
-from dasktop.tui.draw.text_width import Align, fit, settle, wrap
+from dasktop.tui.draw.text_width import Align, fit, printable, wrap
 from dasktop.tui.report.words import (
     NO_ADVICE,
     PARTS,
@@ -65,7 +65,7 @@ def plain_report(report: Report, *, unicode: bool = True) -> str:
     if report.jobs:
         lines += ["", *_jobs(report.jobs)]
     lines += ["", *_advice(report.advice)]
-    return "\n".join(drawn_with.own(settle(line)).rstrip(" ") for line in lines)
+    return "\n".join(drawn_with.own(printable(line)).rstrip(" ") for line in lines)
 
 
 def _hours(report: Report, drawn_with: Glyphs) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _jobs(jobs: Sequence[JobReport]) -> Iterator[str]:
     if len(jobs) <= MOST_LINES:
         yield from map(_job, jobs)
     else:
-        for kind in kinds_of(jobs):
+        for kind in job_groups(jobs):
             yield from _kind(kind)
     yield ""
     yield from wrap(_LEGEND, WIDTH)
@@ -108,7 +108,7 @@ def _jobs(jobs: Sequence[JobReport]) -> Iterator[str]:
         yield f"! and in {len(bad) - MOST_LINES:,} other ways"
 
 
-def _kind(kind: Kind) -> Iterator[str]:
+def _kind(kind: JobGroup) -> Iterator[str]:
     if len(kind.jobs) <= MOST_OF_A_KIND:
         yield from map(_job, kind.jobs)
         return

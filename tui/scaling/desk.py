@@ -26,12 +26,12 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm, TargetForm
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.view.keys import Keymap, first_key
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 
 LONGEST_WAIT = timedelta(seconds=30)
 
 
-class ScalingDesk:
+class ScalingController:
     """The scaling of one cluster from the keyboard.
 
     Parameters
@@ -52,7 +52,7 @@ class ScalingDesk:
         self,
         app: App[Any],
         feed: Feed,
-        activity: Activity,
+        activity: StatusLine,
         user: str | None,
         glyphs: Glyphs,
         keymap: Keymap,

@@ -14,10 +14,10 @@ from textual.widgets import Input, Label, Static
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Adapt, Cores, Jobs, Memory, ScalePlan, Size, Target
 from dasktop.collectors.model.snapshot import Adaptive, Snapshot
-from dasktop.collectors.scaling.standing import Standing, standing_of
+from dasktop.collectors.scaling.standing import ClusterState, cluster_state
 from dasktop.collectors.scaling.targets import count_from, memory_from
 from dasktop.collectors.text.format import memory_words
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.plan_box import plan_content
 from dasktop.tui.view import help_rows
@@ -43,7 +43,7 @@ class Field(Input):
         return character is not None and self._takes.fullmatch(character) is not None
 
 
-class TargetForm(Box[Target | None]):
+class TargetForm(Dialog[Target | None]):
     """Some fields, and what their target would mean. Answers with the target, or with nothing.
 
     Parameters
@@ -89,7 +89,7 @@ class TargetForm(Box[Target | None]):
 
     def compose(self) -> ComposeResult:
         """Build the fields, filled in with how things are."""
-        values = self.values(standing_of(self._snapshot))
+        values = self.values(cluster_state(self._snapshot))
         for name, value in values.items():
             self._filled[name] += [value] if value else []
         with VerticalScroll(classes="box", can_focus=False) as box:
@@ -105,7 +105,7 @@ class TargetForm(Box[Target | None]):
         self.field(next(iter(self.FIELDS))).focus()
         self._show_plan()
 
-    def values(self, standing: Standing) -> dict[str, str]:
+    def values(self, standing: ClusterState) -> dict[str, str]:
         """Return today's value of each field. To be said by each kind."""
         raise NotImplementedError
 
@@ -192,7 +192,7 @@ class TargetForm(Box[Target | None]):
 
 def standing_of_all(snapshot: Snapshot) -> Size:
     """Return how large the cluster is, with the jobs that SLURM doesn't tell of yet."""
-    standing = standing_of(snapshot)
+    standing = cluster_state(snapshot)
     return standing.size(standing.jobs + standing.unseen)
 
 
@@ -202,7 +202,7 @@ class ScaleForm(TargetForm):
     HEADING = "Scale to"
     FIELDS: ClassVar[dict[str, str]] = {"jobs": _DIGITS, "cores": _DIGITS, "memory": _AMOUNT}
 
-    def values(self, standing: Standing) -> dict[str, str]:
+    def values(self, standing: ClusterState) -> dict[str, str]:
         """Return how large the cluster is."""
         return _values(standing.size(standing.jobs + standing.unseen))
 
@@ -237,7 +237,7 @@ class AdaptForm(TargetForm):
     FIELDS: ClassVar[dict[str, str]] = {"minimum": _DIGITS, "maximum": _DIGITS}
     BINDINGS: ClassVar[list[BindingType]] = bound(priority=True, adapt_off="off")
 
-    def values(self, standing: Standing) -> dict[str, str]:
+    def values(self, standing: ClusterState) -> dict[str, str]:
         """Return today's bounds; where there are none, from no job to as many as there are."""
         bounds = _bounds_in_jobs(standing)
         if bounds is None:
@@ -260,7 +260,7 @@ class AdaptForm(TargetForm):
         self.dismiss(Adapt(bounds=None))
 
 
-def _bounds_in_jobs(standing: Standing) -> Adaptive | None:
+def _bounds_in_jobs(standing: ClusterState) -> Adaptive | None:
     """Return the owner's bounds, which it counts in workers, in whole jobs."""
     if standing.owner is None or standing.owner.adaptive is None:
         return None

@@ -19,9 +19,9 @@ from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Agreement, ScalePlan
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.words import below, deed_lines, job_lines, warning_lines
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.text_width import settle
+from dasktop.tui.draw.text_width import printable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
@@ -42,7 +42,7 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
         lines += [f"! {plan}"]
     else:
         lines += [*deed_lines(plan), *below(warning_lines(plan)), *below(job_lines(plan))]
-    texts = [glyphs.own(settle(line)) for line in lines]
+    texts = [glyphs.own(printable(line)) for line in lines]
     return Content("\n").join(
         Content.styled(text, "bold") if text.startswith("! ") else Content(text) for text in texts
     )
@@ -78,7 +78,7 @@ class PlanText(Static):
         return super().render_lines(crop)
 
 
-class PlanBox(Box[Agreement | None]):
+class PlanBox(Dialog[Agreement | None]):
     """A plan, and ``y`` or ``n``. Answers with the plan that was seen, or with nothing.
 
     Parameters

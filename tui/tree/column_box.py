@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.geometry import Region
 from textual.strip import Strip
 
-from dasktop.tui.dialogs.dialog import Box
+from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import fit
@@ -89,7 +89,7 @@ class ColumnList(Lines):
         return super().render_line(y)
 
 
-class ColumnBox(Box[None]):
+class ColumnBox(Dialog[None]):
     """All columns, those that show first.
 
     Parameters

@@ -14,20 +14,20 @@ from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.columns import ColumnName, SortName
-from dasktop.tui.view.filtering import Narrowed, View, flat_order, seen, with_whole_figures
+from dasktop.tui.view.filtering import FilteredSnapshot, View, apply_view, flat_order, with_whole_figures
 from dasktop.tui.view.findings_walk import places_of
 from dasktop.tui.view.folds import THREADS, Folds
-from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.widgets.header import ColumnHeads
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.widgets.status_line import StatusLine
 
 _MOST_WORKERS_UNFOLDED_AT_ONCE = 100
 """Each that is unfolded is asked for its threads, again and again."""
 
 
-class TreeDesk:
+class TreeController:
     """The tree of one cluster, and how the user wants to see it.
 
     Parameters
@@ -59,7 +59,7 @@ class TreeDesk:
         self,
         app: App[Any],
         feed: Feed,
-        activity: Activity,
+        activity: StatusLine,
         glyphs: Glyphs,
         view: View,
         follow: Callable[[], None],
@@ -100,14 +100,14 @@ class TreeDesk:
         if self._snapshot is None:
             return
         self._folds.adapt(self._snapshot, self.table.size.height)
-        narrowed = seen(self._snapshot, self.view)
+        narrowed = apply_view(self._snapshot, self.view)
         rows = self._rows(narrowed)
         if len(_unfolded_workers(rows)) > _MOST_WORKERS_UNFOLDED_AT_ONCE and self._folds.fold_threads():
             self._activity.announce("there are too many workers now to ask all for their threads", "waiting")
             rows = self._rows(narrowed)
         pattern = self.view.pattern
         words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
-        troubles = Troubles(self._snapshot.findings)
+        troubles = RowMarks(self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
         looked_at = self._looked_at()
         watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
@@ -116,7 +116,7 @@ class TreeDesk:
             self._feed.watch_threads(watched)
         self._follow()
 
-    def _rows(self, narrowed: Narrowed) -> list[Row]:
+    def _rows(self, narrowed: FilteredSnapshot) -> list[Row]:
         def is_unfolded(key: Key) -> bool:
             return key in narrowed.context or self._folds.is_unfolded(key, by_default=is_found(key))
 
@@ -126,7 +126,7 @@ class TreeDesk:
 
         return self._rows_of(narrowed, is_unfolded)
 
-    def _rows_of(self, narrowed: Narrowed, is_unfolded: Callable[[Key], bool]) -> list[Row]:
+    def _rows_of(self, narrowed: FilteredSnapshot, is_unfolded: Callable[[Key], bool]) -> list[Row]:
         rows = visible_rows(
             narrowed.snapshot,
             is_unfolded,
@@ -196,7 +196,7 @@ class TreeDesk:
     def fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""
         if self._snapshot is not None:
-            rows = self._rows(seen(self._snapshot, self.view))
+            rows = self._rows(apply_view(self._snapshot, self.view))
             self._folds.choose_all(any(row.kind == "job" and row.depth == 0 and row.unfolded is False for row in rows))
             self.show_rows()
 
@@ -218,7 +218,7 @@ class TreeDesk:
             self._app.bell()
             return
         findings = self._snapshot.findings
-        places = places_of(findings, self._rows_of(seen(self._snapshot, self.view), lambda _: True))
+        places = places_of(findings, self._rows_of(apply_view(self._snapshot, self.view), lambda _: True))
         if not places:
             self._app.bell()
             self._activity.remark(

@@ -26,12 +26,12 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import TREE
 from dasktop.tui.view.layout import INDENT, MARK, Layout, fit_layout, line
 from dasktop.tui.view.more_cells import more_cells
-from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Kind, Row
 from dasktop.tui.view.selection import reselect
 from dasktop.tui.widgets.bindings import bindings, bound
 
-_NO_TROUBLES = Troubles()
+_NO_TROUBLES = RowMarks()
 
 
 class _Drawn(NamedTuple):
@@ -131,7 +131,7 @@ class TreeTable(ScrollView, can_focus=True):
         taken_at: datetime,
         message: str = "",
         context: frozenset[Key] = frozenset(),
-        troubles: Troubles = _NO_TROUBLES,
+        troubles: RowMarks = _NO_TROUBLES,
     ) -> None:
         """Show these rows instead, with the same one selected if it is still there.
 

@@ -6,7 +6,7 @@ from dasktop.collectors.analysis.anatomy.model import Anatomy, Part, Verdict
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.text_width import fit, settle, width, wrap
+from dasktop.tui.draw.text_width import fit, printable, width, wrap
 
 _MARKS: dict[Verdict, Piece] = {
     "agrees": Piece("✓", "good"),
@@ -42,7 +42,7 @@ def _heads(anatomy: Anatomy) -> tuple[str, ...]:
 
 
 def _places(part: Part) -> tuple[str, ...]:
-    return tuple(settle(text or UNKNOWN) for text in (part.asked, part.script, part.granted, part.running))
+    return tuple(printable(text or UNKNOWN) for text in (part.asked, part.script, part.granted, part.running))
 
 
 def _table(anatomy: Anatomy, cells: int) -> list[list[Piece]]:

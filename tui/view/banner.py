@@ -19,7 +19,7 @@ _DIFFER = frozenset({"job-failed", "source-stale"})
 """Those that say something else each time."""
 
 
-def band_lines(
+def banner_lines(
     findings: Sequence[Finding],
     cells: int,
     most: int,

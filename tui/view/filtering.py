@@ -33,7 +33,7 @@ class View(NamedTuple):
     """Whether all workers stand in one list, without jobs and tasks."""
 
 
-class Narrowed(NamedTuple):
+class FilteredSnapshot(NamedTuple):
     """What is left of a snapshot."""
 
     snapshot: Snapshot
@@ -41,7 +41,7 @@ class Narrowed(NamedTuple):
     """Rows that are no hits themselves and only show where the hits are."""
 
 
-def seen(snapshot: Snapshot, view: View) -> Narrowed:
+def apply_view(snapshot: Snapshot, view: View) -> FilteredSnapshot:
     """Return the snapshot as the user wants to see it; its totals and findings stay whole."""
     context = frozenset[Key]()
     if view.sort is not None:  # before anything is taken away: the order is that of the figures which are shown
@@ -53,7 +53,7 @@ def seen(snapshot: Snapshot, view: View) -> Narrowed:
     if view.pattern:
         jobs, unplaced, context = _filtered(snapshot, Filter(view.pattern, snapshot))
         snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
-    return Narrowed(snapshot, context)
+    return FilteredSnapshot(snapshot, context)
 
 
 def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, settle, width
+from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import Cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
 from dasktop.tui.view.rows import Kind, Row
@@ -177,7 +177,7 @@ def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:
     That a thread computes shows by its task's key, of which there is never enough to be seen.
     """
     is_said = bool(cells.state) and (row.kind, cells.state) != ("thread", "compute")
-    is_cut = INDENT * (row.depth + 1) + width(settle(cells.label)) > layout.label
+    is_cut = INDENT * (row.depth + 1) + width(printable(cells.label)) > layout.label
     if is_said or not is_cut or next(iter(layout.columns), None) != "state":
         return layout
     return layout._replace(label=layout.label + layout.gap + layout.state, state=0)
@@ -262,7 +262,7 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
         silent.add("node")
     if not cells.left:
         silent.add("left")
-    if "state" in widths and width(settle(cells.state)) > widths["state"] and not cells.node:
+    if "state" in widths and width(printable(cells.state)) > widths["state"] and not cells.node:
         silent.add("state")
     taken = max(_runs(columns, silent), key=lambda run: sum(widths[name] for name in run), default=())
     if not taken:
@@ -271,8 +271,8 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
     room = sum(widths[name] for name in taken) + layout.gap * (len(taken) - 1)
     words = state + cells.note
     if layout.is_endless and taken[-1] == list(columns)[-1]:
-        room = max(room, width(settle(words)))
-    elif cells.short_note and width(settle(words)) > room:
+        room = max(room, width(printable(words)))
+    elif cells.short_note and width(printable(words)) > room:
         words = state + cells.short_note
     takes_tone = "state" in taken or cells.tone == "quiet"
     role: Role = cells.tone if takes_tone and cells.tone != "plain" else "text"

@@ -6,13 +6,13 @@ from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.tui.draw.glyphs import glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.text_width import settle, wrap
+from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.draw.text_width import width as width_of
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.finding_words import words
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
-from dasktop.tui.view.row_marks import Troubles
+from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
 from dasktop.tui.view.staleness import with_stale_workers
 from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
@@ -47,7 +47,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     if not rows:
         return "\n".join([*top, "", drawn_with.own(f"   {empty_words(snapshot)}")])
     layout = _endless_layout(rows) if width is None else fit_layout(width)
-    mark = Troubles(snapshot.findings).mark
+    mark = RowMarks(snapshot.findings).mark
     tree = (line(row, held, layout, drawn_with, margin=mark(row)) for row, held in rows)
     lines = [_text(pieces) for pieces in (heads(layout), *tree)]
     return "\n".join([*top, "", *(drawn_with.own(text) for text in lines)])
@@ -59,16 +59,16 @@ def _header(snapshot: Snapshot) -> list[str]:
     sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
     problems = [f" ! {text}" for text in problem_words(snapshot)]
     title = " · ".join(title_words(snapshot).values())
-    findings = [" " + settle(words(finding)) for finding in snapshot.findings]
+    findings = [" " + printable(words(finding)) for finding in snapshot.findings]
     return [f" {NAME}  {title}", f" {moment}  {sources}", *problems, *findings]
 
 
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:
     label = state = node = 0
     for row, held in rows:
-        label = max(label, INDENT * (row.depth + 1) + width_of(settle(held.label)))
-        state = max(state, width_of(settle(held.state)))
-        node = max(node, width_of(settle(held.node)))
+        label = max(label, INDENT * (row.depth + 1) + width_of(printable(held.label)))
+        state = max(state, width_of(printable(held.state)))
+        node = max(node, width_of(printable(held.node)))
     return endless_layout(max(label, 30), max(state, 10), max(node, 4))
 
 

@@ -9,7 +9,7 @@ from dasktop.tui.view.finding_words import MARKS, ROLES
 from dasktop.tui.view.rows import Row
 
 
-class Troubles:
+class RowMarks:
     """What is wrong with which jobs and workers.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from dasktop.collectors.model.feed import Candidate, Choice
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.text_width import fit, settle, width
+from dasktop.tui.draw.text_width import fit, printable, width
 
 
 def is_watched(candidate: Candidate, choice: Choice) -> bool:
@@ -14,12 +14,12 @@ def texts_of(choice: Choice) -> list[str]:
     """Return a line for each scheduler: its address, how large it is, what tells it apart, and how it was found."""
     rows = [
         (
-            settle(one.address),
+            printable(one.address),
             "" if one.workers is None else figures.plural(one.workers, "worker"),
             "" if one.jobs is None else figures.plural(one.jobs, "job"),
             "watched now" if is_watched(one, choice) else "",
-            settle(one.about),
-            settle(one.origin),
+            printable(one.about),
+            printable(one.origin),
         )
         for one in choice.candidates
     ]

@@ -10,7 +10,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.sparkline import sparkline
-from dasktop.tui.draw.text_width import cut, settle, width
+from dasktop.tui.draw.text_width import cut, printable, width
 from dasktop.tui.draw.times import local
 
 NAME = "dasktop"
@@ -99,7 +99,7 @@ def title_words(snapshot: Snapshot | None) -> dict[str, str]:
         words["jobs"] = _jobs(totals.jobs_running, (totals.jobs_pending or 0) + not_submitted)
     if totals.workers is not None:
         words["workers"] = figures.plural(totals.workers, "worker")
-    return {name: settle(text) for name, text in words.items()}
+    return {name: printable(text) for name, text in words.items()}
 
 
 def _replay_words(snapshot: Snapshot | None) -> dict[str, str]:
@@ -125,7 +125,7 @@ def source_pieces(sources: Sequence[Source]) -> list[Piece]:
 
 
 def _source_words(source: Source) -> str:
-    name = settle(_SHORT_SOURCES.get(source.name, source.name.rpartition(".")[2]))
+    name = printable(_SHORT_SOURCES.get(source.name, source.name.rpartition(".")[2]))
     if source.state == "ok":
         return f"{name} {figures.latency(source.latency_seconds)}"
     return f"{name} asking…" if _is_asked_first(source) else f"{name} {source.state}"
@@ -149,7 +149,7 @@ def problem_words(snapshot: Snapshot) -> list[str]:
     """Return what the sources complain of and no finding tells. One that is off, by choice or by site, doesn't."""
     told = [finding.message for finding in snapshot.findings if finding.code == "source-stale"]
     errors = [source.error for source in snapshot.sources if source.error and source.state != "off"]
-    return [settle(error) for error in errors if not any(error in message for message in told)]
+    return [printable(error) for error in errors if not any(error in message for message in told)]
 
 
 def _title_line(snapshot: Snapshot | None, cells: int, words: dict[str, str], *, is_replay: bool) -> list[Piece]:

@@ -5,14 +5,14 @@ from typing import Any
 from textual.app import App
 
 from dasktop.collectors.text.clean import clean
-from dasktop.tui.draw.text_width import settle
-from dasktop.tui.widgets.status_line import Activity
+from dasktop.tui.draw.text_width import printable
+from dasktop.tui.widgets.status_line import StatusLine
 
 
-def copy(text: str | None, app: App[Any], activity: Activity) -> None:
+def copy(text: str | None, app: App[Any], activity: StatusLine) -> None:
     """Copy a text, and say so; where there is none, ring the bell."""
     if text is None:
         app.bell()
         return
     app.copy_to_clipboard(text)
-    activity.remark(f"copied, if the terminal lets programs do that: {settle(clean(text))}")
+    activity.remark(f"copied, if the terminal lets programs do that: {printable(clean(text))}")

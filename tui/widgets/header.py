@@ -6,7 +6,7 @@ from textual.message import Message
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.banner import band_lines
+from dasktop.tui.view.banner import banner_lines
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import LARGEST_FIRST, View
 from dasktop.tui.view.history import CLUSTER, THREADS, History
@@ -70,10 +70,10 @@ class Header(Lines):
         )
 
 
-class FindingsBand(Lines):
+class FindingsBanner(Lines):
     """What is wrong, the worst first, in a few lines; no line where nothing is."""
 
-    DEFAULT_CSS = "FindingsBand { height: 0; }"
+    DEFAULT_CSS = "FindingsBanner { height: 0; }"
 
     def __init__(self, glyphs: Glyphs, keymap: Keymap, *, read_only: bool) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class FindingsBand(Lines):
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the findings that there is room for."""
         most = max(1, self.app.size.height // _LINES_FOR_ONE_FINDING)
-        return band_lines(
+        return banner_lines(
             self._findings,
             cells,
             most,

@@ -13,7 +13,7 @@ READING_SECONDS = 5.0
 """What comes by itself, such as the end of a long operation, may come just before a key that is not about it."""
 
 
-class Activity(Lines):
+class StatusLine(Lines):
     """Some words, over up to three lines: what ends in the middle of a sentence helps nobody.
 
     Parameters
@@ -22,7 +22,7 @@ class Activity(Lines):
         Tells the time in seconds.
     """
 
-    DEFAULT_CSS = "Activity { height: 0; }"
+    DEFAULT_CSS = "StatusLine { height: 0; }"
 
     def __init__(self, glyphs: Glyphs, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from dasktop.collectors.analysis.findings.resources import (
     threads_oversubscribed,
     threads_undersubscribed,
 )
-from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, Rule, Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, Rule, RuleContext
 from dasktop.collectors.analysis.findings.submission import jobs_not_submitted
 from dasktop.collectors.analysis.findings.workers import (
     worker_outside_slurm,
@@ -34,7 +34,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 Value = TypeVar("Value")
 
-__all__ = ["RULES", "History", "Rule", "Scene", "Suspicion", "Thresholds", "find"]
+__all__ = ["RULES", "History", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]
 
 RULES: tuple[Rule, ...] = (
     Rule("jobs-not-submitted", jobs_not_submitted, (DASK,)),
@@ -88,7 +88,7 @@ def find(
     The findings, the worst first, else in the order of the rules; and the history.
     """
     history = (history or History()).after(snapshot)
-    scene = Scene(snapshot, history, thresholds, zone)
+    scene = RuleContext(snapshot, history, thresholds, zone)
     began: dict[Key, datetime] = {}
     told: dict[Key, Finding] = {}
     for rule in RULES:
@@ -106,14 +106,14 @@ def find(
     return tuple(findings), replace(history, began=began, told=told)
 
 
-def _began(suspicion: Suspicion, before: datetime | None, now: datetime) -> datetime:
+def _began(suspicion: PendingFinding, before: datetime | None, now: datetime) -> datetime:
     """Return since when something is so; what SLURM's clock puts into the future, since it was seen first."""
     if suspicion.began is not None and suspicion.began <= now:
         return suspicion.began
     return before or now
 
 
-def _finding(code: str, suspicion: Suspicion, since: datetime) -> Finding:
+def _finding(code: str, suspicion: PendingFinding, since: datetime) -> Finding:
     return Finding(
         code=code,
         severity=suspicion.severity,
@@ -131,11 +131,11 @@ def _alone(one: str | None) -> tuple[str, ...]:
     return () if one is None else (one,)
 
 
-def _answers(scene: Scene, name: str) -> bool:
+def _answers(scene: RuleContext, name: str) -> bool:
     return any(source.name == name and source.state == "ok" for source in scene.snapshot.sources)
 
 
-def _only_stumbles(scene: Scene, name: str) -> bool:
+def _only_stumbles(scene: RuleContext, name: str) -> bool:
     """Whether a source that was good fails only since a moment ago: then what was told of it stands for a while."""
     since = scene.history.in_trouble_since.get(name)
     return since is not None and (scene.now - since).total_seconds() < scene.thresholds.source_stale_seconds

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from dasktop.collectors.analysis.findings.rule import Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, tasks_of, within
 from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
@@ -12,7 +12,7 @@ from dasktop.collectors.text.format import counted
 IDLE = "idle-allocation"
 
 
-def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
+def walltime_ending(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs whose time is nearly over, and say what runs there."""
     for job in scene.running:
         left, limit = job.time_left_seconds, job.time_limit_seconds
@@ -24,7 +24,7 @@ def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
         tasks += [f"{waiting:,} waiting" if running else counted(waiting, "task") + " waiting"] if waiting else []
         is_empty = not tasks and _tells_tasks(job)
         what = " and ".join(tasks) or ("no task" if is_empty else "workers in it")
-        yield Suspicion(
+        yield PendingFinding(
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
             message=f"{named(job)} ends in {within(left)} with {what}",
@@ -32,7 +32,7 @@ def walltime_ending(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
+def idle_allocation(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs in which nothing runs; where nothing runs anywhere, the whole cluster, once."""
     running = [job for job in scene.running if any(workers_of(job))]
     idle = [job for job in running if _is_idle(scene, job)]
@@ -45,7 +45,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
             memory_bytes=None if None in memory else sum(filter(None, memory)),
             gpus=None,
         )
-        yield Suspicion(
+        yield PendingFinding(
             severity="info",
             message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
             advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))) + _others_end_too(idle),
@@ -54,7 +54,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
         )
     # Each is told once others work, and counts from when it became idle; until then, the sentence above says it.
     for job in idle:
-        yield Suspicion(
+        yield PendingFinding(
             severity="info" if len(idle) == len(running) else "warning",
             job_id=job.job_id,
             message=f"{named(job)} is idle{_for(scene, job.job_id)}: {granted_words(job.allocated)} for nothing",
@@ -65,7 +65,7 @@ def idle_allocation(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _is_idle(scene: Scene, job: Job) -> bool:
+def _is_idle(scene: RuleContext, job: Job) -> bool:
     if tasks_of(job) != (0, 0) or any(worker.executing is None for worker in workers_of(job)):
         return False
     used, cpus = job.used.cpu_percent, job.allocated.cpus
@@ -111,6 +111,6 @@ def _tells_tasks(job: Job) -> bool:
     return all(worker.executing is not None and worker.queued is not None for worker in workers_of(job))
 
 
-def _for(scene: Scene, job_id: str | None) -> str:
+def _for(scene: RuleContext, job_id: str | None) -> str:
     seconds = scene.seconds_since(scene.history.began.get((IDLE, job_id, None)))
     return f" for {for_about(seconds)}" if seconds else ""

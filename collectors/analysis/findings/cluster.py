@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import seats
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Severity, Source, Worker
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
@@ -30,7 +30,7 @@ _SOURCES: dict[str, tuple[str, Severity, str]] = {
 }
 
 
-def adaptive_thrashing(scene: Scene) -> Iterator[Suspicion]:
+def adaptive_thrashing(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect adaptive scaling that submits jobs and cancels them in turn.
 
     With ``processes`` not passed explicitly, dask-jobqueue compares names that never match, and does so for ever
@@ -44,7 +44,7 @@ def adaptive_thrashing(scene: Scene) -> Iterator[Suspicion]:
     if rounds < limits.thrashing_jobs:
         return
     window = plain_duration(int(limits.thrashing_window_seconds))
-    yield Suspicion(
+    yield PendingFinding(
         severity="warning",
         message=f"adaptive scaling has submitted jobs and soon cancelled them, {rounds} times within {window}: "
         f"{listed([life.job_id for life in in_vain])}",
@@ -54,13 +54,13 @@ def adaptive_thrashing(scene: Scene) -> Iterator[Suspicion]:
     )
 
 
-def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
+def version_mismatch(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers with another dask, or another Python, than the scheduler's."""
     cluster = scene.snapshot.cluster
     python = _minor(cluster.python_version)
     others: dict[tuple[str, ...], list[Worker]] = defaultdict(list)
     job_ids: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for job, worker in seats(scene.snapshot):
+    for job, worker in workers_with_jobs(scene.snapshot):
         differs = []
         if worker.dask_version and cluster.dask_version and worker.dask_version != cluster.dask_version:
             differs.append(f"dask {worker.dask_version} (the scheduler {cluster.dask_version})")
@@ -72,7 +72,7 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
     for versions, workers in others.items():
         verb = "has" if len(workers) == 1 else "have"
         names = listed([worker.name for worker in workers])
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             worker=workers[0].name,
             job_ids=tuple(dict.fromkeys(job_ids[versions])),
@@ -83,7 +83,7 @@ def version_mismatch(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def source_stale(scene: Scene) -> Iterator[Suspicion]:
+def source_stale(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect sources that don't answer any more, or never did.
 
     One that was good may stumble for a while. The scheduler or SLURM that has failed and was never seen to be good is
@@ -97,7 +97,7 @@ def source_stale(scene: Scene) -> Iterator[Suspicion]:
             continue
         since = scene.history.in_trouble_since.get(source.name)
         shown = f"; what is shown is as of {scene.clock(since)}" if since and source.age_seconds is not None else ""
-        yield Suspicion(
+        yield PendingFinding(
             severity=severity,
             message=f"{words}{f' ({source.error})' if source.error else ''}{shown}",
             advice=advice,
@@ -107,7 +107,7 @@ def source_stale(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _has_only_failed(scene: Scene, source: Source) -> bool:
+def _has_only_failed(scene: RuleContext, source: Source) -> bool:
     is_asked_first = source.error is None
     return source.name in _SOURCES and not is_asked_first and source.name not in scene.history.have_answered
 
@@ -118,7 +118,7 @@ class _Life(NamedTuple):
     job_id: str
 
 
-def _life_in_vain(scene: Scene, job: Job) -> _Life | None:
+def _life_in_vain(scene: RuleContext, job: Job) -> _Life | None:
     fate = job.fate
     if fate is None or read_state(fate.state).name != "CANCELLED" or fate.ended_at is None or job.submitted_at is None:
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from dasktop.collectors.analysis.findings.rule import DASK, Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import held_words, named, workers_words
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
@@ -32,7 +32,7 @@ _ADVICE = {
 }
 
 
-def lost_job(scene: Scene) -> Iterator[Suspicion]:
+def lost_job(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that the owner still counts and SLURM has ended.
 
     With several processes a job, the owner never notices, and stock ``scale`` brings no other
@@ -42,7 +42,7 @@ def lost_job(scene: Scene) -> Iterator[Suspicion]:
         if _may_be_forgotten_yet(scene, job):
             continue
         how = job.fate.explanation if job.fate is not None else f"ended as {job.state}"
-        yield Suspicion(
+        yield PendingFinding(
             severity="error",
             job_id=job.job_id,
             message=f"{named(job)} is lost ({how}{_at(scene, job.fate)}), and its owner still counts it as {name}"
@@ -55,7 +55,7 @@ def lost_job(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def job_failed(scene: Scene) -> Iterator[Suspicion]:
+def job_failed(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that have ended badly of late, if their owner has noticed, or there is none."""
     lost = {job.job_id for _, job in lost_jobs(scene.snapshot)}
     alike: dict[tuple[str, str], list[tuple[Job, Fate, datetime]]] = {}
@@ -73,7 +73,7 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
             advice = None  # there is no log
         if len(ends) > MOST_ALIKE:
             last, job_id = max((ended_at, job.job_id) for job, _, ended_at in ends)
-            yield Suspicion(
+            yield PendingFinding(
                 severity=severity,
                 message=f"{counted(len(ends), 'job')} ended alike, the last at {scene.clock(last)}: {explanation} "
                 f"({listed([shown_id(job) for job, *_ in ends])})",
@@ -84,7 +84,7 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
             )
             continue
         for job, _, ended_at in ends:
-            yield Suspicion(
+            yield PendingFinding(
                 severity=severity,
                 job_id=job.job_id,
                 message=f"{named(job)} ended at {scene.clock(ended_at)}: {explanation}"
@@ -94,7 +94,7 @@ def job_failed(scene: Scene) -> Iterator[Suspicion]:
             )
 
 
-def job_requeued(scene: Scene) -> Iterator[Suspicion]:
+def job_requeued(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that ran, and that SLURM has put back into the queue: a node failed, or they were preempted."""
     for job in scene.jobs:
         if has_ended(job):
@@ -105,7 +105,7 @@ def job_requeued(scene: Scene) -> Iterator[Suspicion]:
         if at is None or age is None or age > scene.thresholds.ended_recently_seconds:
             continue
         how = f" ({fate.explanation})" if fate is not None else ""
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning" if is_pending(job) else "info",
             job_id=job.job_id,
             message=f"{named(job)} was put back into the queue at {scene.clock(at)}{how}"
@@ -116,7 +116,7 @@ def job_requeued(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _may_be_forgotten_yet(scene: Scene, job: Job) -> bool:
+def _may_be_forgotten_yet(scene: RuleContext, job: Job) -> bool:
     """Whether the scheduler was read before the owner may have noticed that the job has ended."""
     if not scene.is_first_reading:
         ended_at = scene.history.ended_at.get(job.job_id)
@@ -128,11 +128,11 @@ def _may_be_forgotten_yet(scene: Scene, job: Job) -> bool:
     return read_at < ended_at + timedelta(seconds=scene.thresholds.owner_forgets_seconds)
 
 
-def _at(scene: Scene, fate: Fate | None) -> str:
+def _at(scene: RuleContext, fate: Fate | None) -> str:
     return f" at {scene.clock(fate.ended_at)}" if fate is not None and fate.ended_at is not None else ""
 
 
-def _with_it(scene: Scene, job: Job, ended_at: datetime | None, was_requeued: bool = False) -> str:
+def _with_it(scene: RuleContext, job: Job, ended_at: datetime | None, was_requeued: bool = False) -> str:
     """Say which workers went with a job, as they were when they were last seen."""
     gone: Sequence[Worker] = [
         gone.worker
@@ -155,7 +155,7 @@ def _with_it(scene: Scene, job: Job, ended_at: datetime | None, was_requeued: bo
     return told
 
 
-def _answers_since(scene: Scene, job: Job, worker: Worker, ended_at: datetime | None) -> bool:
+def _answers_since(scene: RuleContext, job: Job, worker: Worker, ended_at: datetime | None) -> bool:
     """Whether a worker has outlived its job, as processes may where SLURM doesn't track them by control groups.
 
     Its heartbeat came after the job was seen to have ended or, as SLURM's clock may be another, long after its end.
@@ -170,13 +170,13 @@ def _answers_since(scene: Scene, job: Job, worker: Worker, ended_at: datetime | 
     return ended_at is not None and heard_at > ended_at + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
 
 
-def _is_fresh(scene: Scene, worker: Worker) -> bool:
+def _is_fresh(scene: RuleContext, worker: Worker) -> bool:
     if DASK in scene.history.in_trouble_since or worker.last_seen_seconds is None:
         return False
     return worker.last_seen_seconds < scene.thresholds.worker_silent_seconds
 
 
-def _unnoticed(scene: Scene, job: Job) -> Iterable[Worker]:
+def _unnoticed(scene: RuleContext, job: Job) -> Iterable[Worker]:
     """Return the workers that went with a job and that the scheduler hasn't given up.
 
     It still waits for them, since nobody closed their connections; or it went before them, and took leave of none.

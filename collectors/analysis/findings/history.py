@@ -10,7 +10,7 @@ from typing import Self
 from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending, seats, workers_of
+from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Record, Snapshot, Worker
 from dasktop.collectors.model.thresholds import MEMORY_SECONDS
 
@@ -28,7 +28,7 @@ Process = tuple[str, int | None]
 """A worker's address and pid, which it doesn't keep."""
 
 
-class Gone(Record, frozen=True, kw_only=True):
+class DepartedWorker(Record, frozen=True, kw_only=True):
     """A worker that left, as it was when it was last seen."""
 
     worker: Worker
@@ -48,7 +48,7 @@ class History(Record, frozen=True, kw_only=True):
     scheduler_id: str | None = None
     workers: Mapping[Process, tuple[str | None, Worker]] = {}
     """Those of the latest snapshot, each with its job."""
-    gone: tuple[Gone, ...] = ()
+    gone: tuple[DepartedWorker, ...] = ()
     """Those that left and did not come back, the latest last."""
     restarts: Mapping[Seat, tuple[datetime, ...]] = {}
     most_workers: Mapping[str, int] = {}
@@ -100,7 +100,7 @@ class History(Record, frozen=True, kw_only=True):
             history = history._after_dask(snapshot)
         return history
 
-    def gone_from(self, job_id: str) -> tuple[Gone, ...]:
+    def gone_from(self, job_id: str) -> tuple[DepartedWorker, ...]:
         """Return the workers that left this job and did not come back to it."""
         return tuple(gone for gone in self.gone if gone.job_id == job_id)
 
@@ -138,11 +138,11 @@ class History(Record, frozen=True, kw_only=True):
         is_same = snapshot.cluster.scheduler_id == self.scheduler_id
         workers = {
             (worker.address, worker.pid): (job.job_id if job is not None else None, worker)
-            for job, worker in seats(snapshot)
+            for job, worker in workers_with_jobs(snapshot)
         }
         before = self.workers if is_same else {}
         left = [
-            Gone(worker=worker, job_id=job_id, at=now)
+            DepartedWorker(worker=worker, job_id=job_id, at=now)
             for process, (job_id, worker) in before.items()
             if process not in workers
         ]

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from dasktop.collectors.analysis.findings.rule import Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, workers_words
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Job
 
 
-def job_without_workers(scene: Scene) -> Iterator[Suspicion]:
+def job_without_workers(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs in which no worker is."""
     if _may_be_anywhere(scene):
         return
@@ -22,7 +22,7 @@ def job_without_workers(scene: Scene) -> Iterator[Suspicion]:
         left = scene.history.gone_from(job.job_id)
         is_used = runs_other_programs(job)
         since = f": {workers_words([gone.worker for gone in left])} left" if left else ""
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
             message=f"{named(job)} runs {for_about(seconds)} without a worker "
@@ -37,7 +37,7 @@ def job_without_workers(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def job_missing_workers(scene: Scene) -> Iterator[Suspicion]:
+def job_missing_workers(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs in which some workers are, but not all."""
     if _may_be_anywhere(scene):
         return
@@ -48,7 +48,7 @@ def job_missing_workers(scene: Scene) -> Iterator[Suspicion]:
         were_all = scene.history.most_workers.get(job.job_id, 0) >= expected
         left = [gone.worker for gone in scene.history.gone_from(job.job_id)]
         who = f": {workers_words(left)} left" if were_all and left else ""
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
             message=f"{named(job)} has {number} of {expected} workers{who}",
@@ -60,7 +60,7 @@ def job_missing_workers(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _started(scene: Scene, job: Job) -> datetime | None:
+def _started(scene: RuleContext, job: Job) -> datetime | None:
     """Return when a job started: as it was seen to, since SLURM's clock may be another; else as SLURM says."""
     return scene.history.started_at.get(job.job_id, job.started_at)
 
@@ -72,6 +72,6 @@ def _no_restart(job: Job) -> str:
     return "its log tells why; with a nanny, a worker that dies is started anew"
 
 
-def _may_be_anywhere(scene: Scene) -> bool:
+def _may_be_anywhere(scene: RuleContext) -> bool:
     """Whether there are workers of which nobody knows where they run: then a job that seems empty may be theirs."""
     return any(worker.outside_slurm is not True for worker in scene.snapshot.unplaced_workers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dasktop.collectors.analysis.findings.rule import Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import for_about, named
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import is_pending, shown_id
@@ -10,7 +10,7 @@ from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.sources.slurm.reasons import HELD, Reason, advice_for, reason_of, requirement
 
 
-def job_pending_long(scene: Scene) -> Iterator[Suspicion]:
+def job_pending_long(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that have waited for long, and may start some day."""
     for job, reason in _pending(scene):
         waited = scene.seconds_since(job.submitted_at)
@@ -21,7 +21,7 @@ def job_pending_long(scene: Scene) -> Iterator[Suspicion]:
         insists = f"; it requires {required}" if required else ""
         start = job.expected_start_at
         starts = f", starts about {scene.clock(start)}" if start is not None and start > scene.now else ""
-        yield Suspicion(
+        yield PendingFinding(
             severity="info",
             job_id=job.job_id,
             message=f"{named(job)} has waited {for_about(waited)}{why}{insists}{starts}",
@@ -31,11 +31,11 @@ def job_pending_long(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def job_held(scene: Scene) -> Iterator[Suspicion]:
+def job_held(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that wait until somebody releases them."""
     for job, reason in _pending(scene):
         if _is_held(job, reason):
-            yield Suspicion(
+            yield PendingFinding(
                 severity="warning",
                 job_id=job.job_id,
                 message=f"{named(job)} does not start: {reason.meaning if reason else f'it is held ({job.state})'}",
@@ -44,11 +44,11 @@ def job_held(scene: Scene) -> Iterator[Suspicion]:
             )
 
 
-def job_can_never_start(scene: Scene) -> Iterator[Suspicion]:
+def job_can_never_start(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs that wait for something that doesn't come by waiting."""
     for job, reason in _pending(scene):
         if reason is not None and _is_hopeless(job, reason):
-            yield Suspicion(
+            yield PendingFinding(
                 severity="error",
                 job_id=job.job_id,
                 message=f"{named(job)} can never start: {reason.meaning} ({reason.code})",
@@ -57,7 +57,7 @@ def job_can_never_start(scene: Scene) -> Iterator[Suspicion]:
             )
 
 
-def _pending(scene: Scene) -> Iterator[tuple[Job, Reason | None]]:
+def _pending(scene: RuleContext) -> Iterator[tuple[Job, Reason | None]]:
     return ((job, reason_of(job.reason)) for job in scene.jobs if is_pending(job))
 
 

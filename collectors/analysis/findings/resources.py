@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dasktop.collectors.analysis.findings.rule import Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import named, rounded_percent
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES, other_memory_bytes, workers_of
 from dasktop.collectors.model.snapshot import Job, Worker
@@ -14,7 +14,7 @@ HYSTERESIS_PERCENT = 5.0
 NEAR_LIMIT = "memory-near-limit"
 
 
-def memory_near_limit(scene: Scene) -> Iterator[Suspicion]:
+def memory_near_limit(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers near their limit, and jobs near their allocation, beyond which SLURM may kill them."""
     for job in scene.running:
         workers = list(workers_of(job))
@@ -32,7 +32,7 @@ def memory_near_limit(scene: Scene) -> Iterator[Suspicion]:
             yield _near(scene, job, None)
 
 
-def memory_overcommitted(scene: Scene) -> Iterator[Suspicion]:
+def memory_overcommitted(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs whose workers may use more memory together than the job was granted."""
     for job in scene.running:
         limits = [worker.memory_limit_bytes for worker in workers_of(job)]
@@ -40,7 +40,7 @@ def memory_overcommitted(scene: Scene) -> Iterator[Suspicion]:
         allowed = sum(limit for limit in limits if limit is not None)
         if not granted or 100 * allowed <= scene.thresholds.memory_overcommitted_percent * granted:
             continue
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
             message=f"{named(job)} has {plain_size(granted)}, but its {counted(len(limits), 'worker')} "
@@ -49,12 +49,12 @@ def memory_overcommitted(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def threads_oversubscribed(scene: Scene) -> Iterator[Suspicion]:
+def threads_oversubscribed(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs with more threads than CPUs."""
     for job in scene.running:
         threads, cpus = _threads(job), job.allocated.cpus
         if cpus and 100 * threads > scene.thresholds.threads_oversubscribed_percent * cpus:
-            yield Suspicion(
+            yield PendingFinding(
                 severity="warning",
                 job_id=job.job_id,
                 message=f"{named(job)} has {counted(cpus, 'CPU')}, but {counted(threads, 'thread')} to run tasks",
@@ -63,7 +63,7 @@ def threads_oversubscribed(scene: Scene) -> Iterator[Suspicion]:
             )
 
 
-def threads_undersubscribed(scene: Scene) -> Iterator[Suspicion]:
+def threads_undersubscribed(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect jobs whose workers can't use their CPUs: few threads, none of which uses several CPUs."""
     for job in scene.running:
         workers, cpus = list(workers_of(job)), job.allocated.cpus
@@ -73,7 +73,7 @@ def threads_undersubscribed(scene: Scene) -> Iterator[Suspicion]:
         share = scene.thresholds.threads_undersubscribed_percent
         if 100 * threads >= share * cpus or (job.used.cpu_percent or 0.0) >= share * cpus:
             continue
-        yield Suspicion(
+        yield PendingFinding(
             severity="info",
             job_id=job.job_id,
             message=f"{named(job)} has {counted(cpus, 'CPU')}, but only {counted(threads, 'thread')} to run tasks",
@@ -82,24 +82,24 @@ def threads_undersubscribed(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _is_near(scene: Scene, job: Job, worker: Worker) -> bool:
+def _is_near(scene: RuleContext, job: Job, worker: Worker) -> bool:
     return _reaches(scene, worker.memory_bytes, worker.memory_limit_bytes, job.job_id, worker.name)
 
 
-def _reaches(scene: Scene, used: int | None, limit: int | None, job_id: str, worker: str | None) -> bool:
+def _reaches(scene: RuleContext, used: int | None, limit: int | None, job_id: str, worker: str | None) -> bool:
     is_told = scene.is_told(NEAR_LIMIT, job_id, worker)
     percent = scene.thresholds.memory_near_limit_percent - (HYSTERESIS_PERCENT if is_told else 0)
     return used is not None and bool(limit) and 100 * used >= percent * (limit or 0)
 
 
-def _near(scene: Scene, job: Job, worker: Worker | None) -> Suspicion:
+def _near(scene: RuleContext, job: Job, worker: Worker | None) -> PendingFinding:
     used, limit = (
         (job.used.memory_bytes, job.allocated.memory_bytes)
         if worker is None
         else (worker.memory_bytes, worker.memory_limit_bytes)
     )
     share = f"{rounded_percent(used or 0, limit or 1)} % or more of its {plain_size(limit or 0)}"
-    return Suspicion(
+    return PendingFinding(
         severity="warning",
         job_id=job.job_id,
         worker=worker.name if worker is not None else None,

@@ -14,7 +14,7 @@ CLOCK_SECONDS = 0.05
 """When something was read is known as exactly as this: ages and moments are taken one after the other."""
 
 
-class Scene(NamedTuple):
+class RuleContext(NamedTuple):
     """What a rule may look at."""
 
     snapshot: Snapshot
@@ -71,7 +71,7 @@ class Scene(NamedTuple):
         return f"{then.astimezone(self.zone):%H:%M}"
 
 
-class Suspicion(NamedTuple):
+class PendingFinding(NamedTuple):
     """What becomes a finding once it has lasted."""
 
     severity: Severity
@@ -95,6 +95,6 @@ class Rule(NamedTuple):
     """A rule, and what it rests on."""
 
     code: str
-    suspect: Callable[[Scene], Iterator[Suspicion]]
+    suspect: Callable[[RuleContext], Iterator[PendingFinding]]
     needs: tuple[str, ...] = (DASK, QUEUE)
     """The sources without whose answers the rule knows nothing."""

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.findings.rule import Scene, Suspicion
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
 from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, rounded_percent, workers_words
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, seats, workers_of
+from dasktop.collectors.model.jobs import has_ended, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
@@ -17,7 +17,7 @@ MOST_OUTSIDE = 3
 _KILLED_ABOVE_PERCENT = 80
 
 
-def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
+def worker_outside_slurm(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers that said themselves that they run in no job."""
     outside = [worker for worker in scene.snapshot.unplaced_workers if worker.outside_slurm]
     jobs = {
@@ -33,19 +33,19 @@ def worker_outside_slurm(scene: Scene) -> Iterator[Suspicion]:
     if len(outside) > MOST_OUTSIDE:
         names = tuple(worker.name for worker in outside)
         message = f"{counted(len(outside), 'worker')} run outside SLURM: {listed(names)}"
-        yield Suspicion("info", message, advice, workers=names, after_seconds=patience)
+        yield PendingFinding("info", message, advice, workers=names, after_seconds=patience)
         return
     for worker in outside:
         on = f" on {worker.host}" if worker.host else ""
         message = f"worker {worker.name}{on} runs outside SLURM"
-        yield Suspicion("info", message, advice, worker=worker.name, after_seconds=patience)
+        yield PendingFinding("info", message, advice, worker=worker.name, after_seconds=patience)
 
 
-def _beside_their_job(scene: Scene, job: Job, workers: Sequence[Worker]) -> Suspicion:
+def _beside_their_job(scene: RuleContext, job: Job, workers: Sequence[Worker]) -> PendingFinding:
     """Suspect workers that were started with the variables of a job, but not in it: the job's nodes do nothing."""
     hosts = listed(sorted({worker.host for worker in workers if worker.host}))
     verb, they = ("runs", "its") if len(workers) == 1 else ("run", "their")
-    return Suspicion(
+    return PendingFinding(
         severity="warning",
         job_id=job.job_id,
         message=f"{workers_words(workers)} {verb}{f' on {hosts}' if hosts else ''} outside SLURM, although {they} "
@@ -57,9 +57,9 @@ def _beside_their_job(scene: Scene, job: Job, workers: Sequence[Worker]) -> Susp
     )
 
 
-def worker_silent(scene: Scene) -> Iterator[Suspicion]:
+def worker_silent(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers whose heartbeat is overdue."""
-    workers = list(seats(scene.snapshot))
+    workers = list(workers_with_jobs(scene.snapshot))
     # distributed.scheduler.heartbeat_interval: from 200 workers on no more than 200 heartbeats a second.
     patience = max(scene.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
     for job, worker in workers:
@@ -68,7 +68,7 @@ def worker_silent(scene: Scene) -> Iterator[Suspicion]:
             continue
         runs = f", {counted(worker.executing, 'task')} on it" if worker.executing else ""
         suspended = job is not None and read_state(job.state).is_suspended
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
@@ -83,9 +83,9 @@ def worker_silent(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def worker_paused(scene: Scene) -> Iterator[Suspicion]:
+def worker_paused(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers that start no task, as they have too little memory left."""
-    for job, worker in seats(scene.snapshot):
+    for job, worker in workers_with_jobs(scene.snapshot):
         if worker.status != "paused":
             continue
         memory, limit = worker.memory_bytes, worker.memory_limit_bytes
@@ -94,7 +94,7 @@ def worker_paused(scene: Scene) -> Iterator[Suspicion]:
             if memory is not None and limit
             else ""
         )
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
@@ -104,7 +104,7 @@ def worker_paused(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
+def worker_restarting(scene: RuleContext) -> Iterator[PendingFinding]:
     """Suspect workers that a nanny kills for their memory, at once, and those that end again and again otherwise.
 
     A client that restarts workers is no fault of theirs. Where the scheduler doesn't tell why workers end, what all of
@@ -127,12 +127,15 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
             for seat, times in scene.history.restarts.items()
         }
     )
-    by_seat = {(job.job_id if job is not None else None, worker.name): worker for job, worker in seats(scene.snapshot)}
+    by_seat = {
+        (job.job_id if job is not None else None, worker.name): worker
+        for job, worker in workers_with_jobs(scene.snapshot)
+    }
     common = 0
     if events is None and len(by_seat) > 1:
         common = min((restarts[seat] for seat in by_seat), default=0)
         if common >= scene.thresholds.worker_restarts:
-            yield Suspicion(
+            yield PendingFinding(
                 severity="info",
                 about="all",
                 message=f"all {len(by_seat)} workers were started anew {common} times within "
@@ -145,7 +148,7 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
         number = restarts[job_id, name] - (common if events is None else explained[name])
         if number < scene.thresholds.worker_restarts:
             continue
-        yield Suspicion(
+        yield PendingFinding(
             severity="warning",
             job_id=job_id,
             worker=name,
@@ -158,7 +161,7 @@ def worker_restarting(scene: Scene) -> Iterator[Suspicion]:
         )
 
 
-def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> Suspicion:
+def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> PendingFinding:
     """Suspect workers that their nannies have killed: one finding, as a task that is too large moves on.
 
     A worker that is killed soon after its start may have come and gone between two readings, and has no name here.
@@ -175,7 +178,7 @@ def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> S
         who = f"workers{among} were killed for memory by their nannies {times}"
     held = f"; the last held {plain_size(last.memory_bytes)}" if last.memory_bytes is not None else ""
     held += f" of {plain_size(last.limit_bytes)}" if held and last.limit_bytes else ""
-    return Suspicion(
+    return PendingFinding(
         severity="warning",
         message=f"{who} within {plain_duration(int(window_seconds))}{held}",
         advice="a task needs more memory than a worker's limit: smaller partitions, fewer threads a worker, or more "

@@ -1,6 +1,6 @@
 """Waste: where the hours that SLURM granted went, and what a better-fitting request would be. Pure: no I/O, no clock.
 
-A `Tally` is fed snapshots, oldest first, and yields a `Report`. Three things make its figures:
+A `UsageAccumulator` is fed snapshots, oldest first, and yields a `Report`. Three things make its figures:
 
 - *Granted* are SLURM's own times: from a job's start to its end (while it runs: to the last snapshot), times its CPUs
   and its memory. That is what ``sacct`` calls CPUTimeRAW, and what the site counts; time in which a job was suspended
@@ -16,7 +16,7 @@ Memory is bounded: a few sums and maxima for each job, and a picture of the whol
 steps.
 """
 
-from dasktop.collectors.analysis.usage.tally import FIELDS, Tally, usual_seconds
+from dasktop.collectors.analysis.usage.tally import FIELDS, UsageAccumulator, usual_seconds
 from dasktop.collectors.model.report import Report, report_json, report_schema
 
-__all__ = ["FIELDS", "Report", "Tally", "report_json", "report_schema", "usual_seconds"]
+__all__ = ["FIELDS", "Report", "UsageAccumulator", "report_json", "report_schema", "usual_seconds"]

@@ -11,7 +11,7 @@ from dasktop.collectors.analysis.usage.fit_jobs import fewer_jobs, jobs_by_need
 from dasktop.collectors.analysis.usage.fit_memory import memory
 from dasktop.collectors.analysis.usage.fit_walltime import walltime
 from dasktop.collectors.analysis.usage.headroom import DEFAULTS, Headroom
-from dasktop.collectors.analysis.usage.kinds import kinds_of
+from dasktop.collectors.analysis.usage.kinds import job_groups
 from dasktop.collectors.model.report import Advice, JobReport, Totals
 from dasktop.collectors.model.snapshot import Owner
 
@@ -30,7 +30,7 @@ def advise(
 def _of_kinds(
     jobs: Sequence[JobReport], owner: Owner | None, headroom: Headroom, *, with_cores: bool
 ) -> Iterator[Advice]:
-    for kind in sorted(kinds_of(jobs), key=lambda kind: kind.core_hours.granted or 0.0, reverse=True):
+    for kind in sorted(job_groups(jobs), key=lambda kind: kind.core_hours.granted or 0.0, reverse=True):
         yield from memory(kind, owner, headroom)
         if with_cores:
             yield from cores(kind, headroom)

@@ -5,11 +5,11 @@ from math import ceil
 
 from dasktop.collectors.analysis.usage.fit_words import in_each, process_words
 from dasktop.collectors.analysis.usage.headroom import Headroom
-from dasktop.collectors.analysis.usage.kinds import Kind
+from dasktop.collectors.analysis.usage.kinds import JobGroup
 from dasktop.collectors.model.report import Advice
 
 
-def cores(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
+def cores(kind: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     """Advise fewer where most threads never had anything to do, and nothing else used the CPUs either."""
     threads, busy, cpus = kind.peaks.threads, kind.peaks.threads_busy, kind.cpus
     number = kind.processes
@@ -30,7 +30,7 @@ def cores(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
     )
 
 
-def processes(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
+def processes(kind: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     """Advise a process for each thread where Python's interpreter lock lets no two of a process compute at once."""
     several = [job.several_tasks for job in kind.jobs if job.several_tasks is not None]
     seconds = sum(part.worker_seconds for part in several)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 
 from dasktop.collectors.analysis.usage.headroom import Headroom
-from dasktop.collectors.analysis.usage.kinds import kinds_of
+from dasktop.collectors.analysis.usage.kinds import job_groups
 from dasktop.collectors.model.report import Advice, JobReport, Totals
 from dasktop.collectors.model.snapshot import Owner
 
@@ -12,7 +12,7 @@ from dasktop.collectors.model.snapshot import Owner
 def fewer_jobs(jobs: Sequence[JobReport], totals: Totals, owner: Owner | None, headroom: Headroom) -> Iterator[Advice]:
     """Advise fewer where most threads of the cluster never had anything to do."""
     peaks, at_once = totals.peaks, totals.jobs_at_once
-    if at_once < 2 or not peaks.threads or not peaks.threads_busy or len(kinds_of(jobs)) != 1:
+    if at_once < 2 or not peaks.threads or not peaks.threads_busy or len(job_groups(jobs)) != 1:
         return
     fits = ceil(peaks.threads_busy / (peaks.threads / at_once))
     seconds = sum(job.with_workers_seconds for job in jobs)

@@ -12,7 +12,7 @@ from dasktop.collectors.analysis.usage.fit_words import (
     some_of,
 )
 from dasktop.collectors.analysis.usage.headroom import Headroom
-from dasktop.collectors.analysis.usage.kinds import Kind
+from dasktop.collectors.analysis.usage.kinds import JobGroup
 from dasktop.collectors.analysis.usage.load import sane
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import Advice
@@ -21,7 +21,7 @@ from dasktop.collectors.model.snapshot import Owner
 OUT_OF_MEMORY = "OUT_OF_MEMORY"
 
 
-def memory(kind: Kind, owner: Owner | None, headroom: Headroom) -> Iterator[Advice]:
+def memory(kind: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator[Advice]:
     """Advise more where memory ran out or was short, less where much of it was never used."""
     asked = _asked(kind, owner)
     if asked is None:
@@ -53,7 +53,7 @@ def memory(kind: Kind, owner: Owner | None, headroom: Headroom) -> Iterator[Advi
     )
 
 
-def _asked(kind: Kind, owner: Owner | None) -> int | None:
+def _asked(kind: JobGroup, owner: Owner | None) -> int | None:
     """Return what ``memory=`` was: what the owner says, else the limits of all processes, else what SLURM granted."""
     told = sane(owner.memory_per_job_bytes) if owner is not None and owner.cores_per_job == kind.cpus else None
     if told:
@@ -62,17 +62,17 @@ def _asked(kind: Kind, owner: Owner | None) -> int | None:
     return kind.processes * limit if kind.processes and limit else kind.memory_bytes
 
 
-def _was_short(kind: Kind, headroom: Headroom) -> bool:
+def _was_short(kind: JobGroup, headroom: Headroom) -> bool:
     used, limit = kind.peaks.worker_memory_bytes, kind.peaks.worker_memory_limit_bytes
     is_high = bool(used and limit) and (used or 0) >= headroom.memory_pause_share * (limit or 0)
     return is_high or bool(kind.peaks.worker_spilled_bytes)
 
 
-def _was_watched(kind: Kind, headroom: Headroom) -> bool:
+def _was_watched(kind: JobGroup, headroom: Headroom) -> bool:
     return kind.with_workers_seconds >= headroom.observed_seconds and kind.peaks.worker_memory_bytes is not None
 
 
-def _was_seen(kind: Kind, headroom: Headroom) -> bool:
+def _was_seen(kind: JobGroup, headroom: Headroom) -> bool:
     """Whether the highest use is known: it was watched for long enough, or SLURM has sampled it for so long."""
     sampled = [job for job in kind.jobs if job.peaks.max_rss_bytes is not None and job.slurm_tasks == 1]
     is_sampled = len(sampled) == len(kind.jobs)
@@ -80,7 +80,7 @@ def _was_seen(kind: Kind, headroom: Headroom) -> bool:
     return _was_watched(kind, headroom) or (is_sampled and seconds >= headroom.observed_seconds)
 
 
-def _used_at_most(kind: Kind, asked: int, headroom: Headroom) -> str:
+def _used_at_most(kind: JobGroup, asked: int, headroom: Headroom) -> str:
     peaks, number = kind.peaks, kind.processes or 1
     if _was_watched(kind, headroom):
         each = " each" if number > 1 else ""

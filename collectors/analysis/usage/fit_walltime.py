@@ -5,7 +5,7 @@ from math import ceil
 
 from dasktop.collectors.analysis.usage.fit_words import in_each, some_of
 from dasktop.collectors.analysis.usage.headroom import Headroom
-from dasktop.collectors.analysis.usage.kinds import Kind
+from dasktop.collectors.analysis.usage.kinds import JobGroup
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import Advice
 from dasktop.collectors.text.format import clock_duration, plain_duration
@@ -13,7 +13,7 @@ from dasktop.collectors.text.format import clock_duration, plain_duration
 TIMEOUT = "TIMEOUT"
 
 
-def walltime(kind: Kind, headroom: Headroom) -> Iterator[Advice]:
+def walltime(kind: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     """Advise more where jobs reached their limit, less where all have ended long before."""
     limit = kind.time_limit_seconds
     ended = [job for job in kind.jobs if job.ended_at is not None]

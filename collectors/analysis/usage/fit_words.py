@@ -5,7 +5,7 @@ Memory is told as dask-jobqueue takes it: in GB of 10⁹ bytes.
 
 from math import ceil
 
-from dasktop.collectors.analysis.usage.kinds import Kind
+from dasktop.collectors.analysis.usage.kinds import JobGroup
 from dasktop.collectors.text.format import counted
 
 _GB, _MB = 10**9, 10**6
@@ -41,12 +41,12 @@ def part(amount_bytes: float, whole_bytes: float | None) -> str:
     return f"{amount.removesuffix(unit)} of {whole}"
 
 
-def in_each(kind: Kind) -> str:
+def in_each(kind: JobGroup) -> str:
     """Return ``in each of 8 jobs``; ``in job 4709`` of one."""
     return f"in each of {len(kind.jobs):,} jobs" if len(kind.jobs) > 1 else f"in job {kind.jobs[0].job_id}"
 
 
-def some_of(number: int, kind: Kind) -> str:
+def some_of(number: int, kind: JobGroup) -> str:
     """Return ``2 of 8 jobs``; ``the only job`` of one."""
     return f"{number:,} of {counted(len(kind.jobs), 'job')}" if len(kind.jobs) > 1 else f"job {kind.jobs[0].job_id}"
 

@@ -9,14 +9,14 @@ from dasktop.collectors.analysis.usage.load import Load, higher, moment, sane
 from dasktop.collectors.analysis.usage.run import Run
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import ended_badly, has_ended, is_pending
-from dasktop.collectors.model.report import JobReport, Lane, SeveralTasks
+from dasktop.collectors.model.report import JobReport, JobTimeline, SeveralTasks
 from dasktop.collectors.model.snapshot import Fate, Job
 
 _SAME_START_SECONDS = 2.0
 """A start that is later than the one told before by so little is the same one, told anew."""
 
 
-class JobTally:
+class JobUsage:
     """The sums of one job.
 
     Parameters
@@ -208,11 +208,11 @@ class JobTally:
             cpu_percent=round(self._several_cpu_percent / workers, 1),
         )
 
-    def _lane(self) -> Lane | None:
+    def _lane(self) -> JobTimeline | None:
         steps = self._track.steps
         if not steps:
             return None
-        return Lane(
+        return JobTimeline(
             first_step=steps.start,
             cpu_percent=self._track.means(0, steps, digits=1),
             with_tasks_percent=self._track.means(1, steps, digits=1),

@@ -9,7 +9,7 @@ from dasktop.collectors.analysis.usage.load import higher
 from dasktop.collectors.model.report import Hours, JobReport, Peaks
 
 
-class Kind(NamedTuple):
+class JobGroup(NamedTuple):
     """Jobs that were granted the same."""
 
     jobs: tuple[JobReport, ...]
@@ -60,13 +60,13 @@ class Kind(NamedTuple):
         return sum_of(job.gib_hours for job in self.jobs)
 
 
-def kinds_of(jobs: Iterable[JobReport]) -> tuple[Kind, ...]:
+def job_groups(jobs: Iterable[JobReport]) -> tuple[JobGroup, ...]:
     """Return the jobs by what they were granted, or have asked for; the kind that comes first, first."""
     kinds: dict[tuple[int | None, ...], list[JobReport]] = {}
     for job in jobs:
         key = (job.cpus, job.memory_bytes, job.time_limit_seconds, job.workers_expected)
         kinds.setdefault(key, []).append(job)
-    return tuple(Kind(tuple(alike)) for alike in kinds.values())
+    return tuple(JobGroup(tuple(alike)) for alike in kinds.values())
 
 
 def _higher_peaks(one: Peaks, other: Peaks) -> Peaks:

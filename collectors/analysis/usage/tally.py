@@ -10,7 +10,7 @@ from dasktop.collectors.analysis.usage.coverage import Coverage
 from dasktop.collectors.analysis.usage.fit import advise
 from dasktop.collectors.analysis.usage.grid import Grid
 from dasktop.collectors.analysis.usage.hours import sum_of, sum_of_known
-from dasktop.collectors.analysis.usage.job_tally import JobTally
+from dasktop.collectors.analysis.usage.job_tally import JobUsage
 from dasktop.collectors.analysis.usage.load import Load, higher, load_of, moment, sane
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.report import REPORT_VERSION, JobReport, Report, Series, Totals
@@ -40,7 +40,7 @@ def usual_seconds(moments: Sequence[datetime]) -> float:
     return max(0.0, median(apart)) if apart else 0.0
 
 
-class Tally:
+class UsageAccumulator:
     """The sums over all snapshots so far.
 
     Parameters
@@ -54,7 +54,7 @@ class Tally:
     def __init__(self, usual_seconds: float = 0.0, skipped: int = 0) -> None:
         self._skipped = skipped
         self._longest_gap_seconds = max(_LEAST_GAP_SECONDS, _GAP_IN_INTERVALS * usual_seconds)
-        self._jobs: dict[str, JobTally] = {}
+        self._jobs: dict[str, JobUsage] = {}
         self._coverages: defaultdict[str | None, Coverage] = defaultdict(Coverage)
         """By scheduler: who goes over to another one has both in a recording, one after the other."""
         self._highest = Load(threads_busy=None)
@@ -87,7 +87,7 @@ class Tally:
         held
             Of each worker its job, and its memory, its limit and what it had spilled, in bytes.
         """
-        totals: dict[JobTally, int] = {}
+        totals: dict[JobUsage, int] = {}
         for job_id, memory_bytes, limit_bytes, spilled_bytes in held:
             tally = self._jobs.get(job_id or "")
             if tally is None:
@@ -137,7 +137,7 @@ class Tally:
             series=self._series(),
         )
 
-    def _of_job(self, tally: JobTally, now: float) -> JobReport:
+    def _of_job(self, tally: JobUsage, now: float) -> JobReport:
         coverage = Coverage(self._coverages[scheduler] for scheduler in tally.schedulers)
         return tally.report(coverage, self._longest_gap_seconds, now)
 
@@ -155,7 +155,7 @@ class Tally:
         for job in snapshot.jobs:
             tally = self._jobs.get(job.job_id)
             if tally is None:
-                tally = self._jobs[job.job_id] = JobTally(job, self._grid.track())
+                tally = self._jobs[job.job_id] = JobUsage(job, self._grid.track())
             tally.note(job, now)
             if job.evidence:
                 tally.schedulers.add(scheduler)

@@ -19,7 +19,7 @@ from dasktop.collectors.sources.dask.refusals import knows_any, note_refusal, re
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
-from dasktop.collectors.sources.dask.worker_desk import WorkerDesk
+from dasktop.collectors.sources.dask.worker_desk import WorkerProbe
 from dasktop.collectors.sources.dask.worker_events import WorkerEvents
 
 __all__ = ["DaskCollector", "TlsFiles", "check"]
@@ -58,7 +58,7 @@ class DaskCollector:
         self._was_refused = False
         """Whether the scheduler has just refused, and its id is still to be read."""
         self._events = WorkerEvents()
-        self._desk = WorkerDesk(_SHARE_FOR_WORKERS * timeout_seconds)
+        self._desk = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
         """Return the dask half as it is now.

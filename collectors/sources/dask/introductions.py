@@ -16,7 +16,7 @@ FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
 
 
-class Introduction(Record, frozen=True, kw_only=True):
+class RegisteredWorker(Record, frozen=True, kw_only=True):
     """What a worker told of itself."""
 
     pid: int | None
@@ -42,14 +42,14 @@ def process_of(worker: Worker) -> Process:
     return worker.address, worker.pid
 
 
-class Introductions:
+class WorkerRegistry:
     """The workers that are known, and those that don't answer. ``now`` is any clock that only goes forward."""
 
     def __init__(self) -> None:
-        self._known: dict[Process, Introduction] = {}
+        self._known: dict[Process, RegisteredWorker] = {}
         self._silent: dict[Process, _Silence] = {}
 
-    def of(self, worker: Worker) -> Introduction | None:
+    def of(self, worker: Worker) -> RegisteredWorker | None:
         """Return what the worker told, or ``None`` as long as it hasn't."""
         return self._known.get(process_of(worker))
 
@@ -65,7 +65,7 @@ class Introductions:
     def introduce(self, worker: Worker, answer: object) -> None:
         """Note what the worker told; see `shipped_worker` for its form."""
         told = mapping(answer)
-        self._known[process_of(worker)] = Introduction(
+        self._known[process_of(worker)] = RegisteredWorker(
             pid=whole(told.get("pid")),
             parent_pid=whole(told.get("parent_pid")),
             host=word(told.get("host")),

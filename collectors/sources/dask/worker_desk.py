@@ -14,7 +14,7 @@ from dasktop.collectors.model.readings import WorkerReading
 from dasktop.collectors.model.snapshot import ChildProcess, Thread, Worker
 from dasktop.collectors.sources.dask.children import children_told
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.introductions import Introductions
+from dasktop.collectors.sources.dask.introductions import WorkerRegistry
 from dasktop.collectors.sources.dask.plain import mapping, sequence
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
@@ -38,7 +38,7 @@ class _Inside(NamedTuple):
 NOT_READ = _Inside()
 
 
-class WorkerDesk:
+class WorkerProbe:
     """Completes the scheduler's view of the workers by what they tell themselves.
 
     Parameters
@@ -49,7 +49,7 @@ class WorkerDesk:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._introductions = Introductions()
+        self._introductions = WorkerRegistry()
         self._meter = ThreadMeter()
 
     async def complete(

@@ -11,7 +11,7 @@ from itertools import islice
 from time import monotonic, sleep
 
 from dasktop.collectors.model.errors import describe_own_fault
-from dasktop.collectors.model.logs import LogEvent, LogPart, LogWish, Page, Search, Tail
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Page, Search, Tail
 from dasktop.collectors.sources.logs.lines import RawLine
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.sources.logs.search import search
@@ -39,7 +39,7 @@ class LogFollower:
         self._deliver = deliver
         self._reader: _Reader | None = None
 
-    def wish(self, wish: LogWish | None) -> None:
+    def wish(self, wish: LogRequest | None) -> None:
         """Read this now; ``None``: nothing any more. A search that is under way is given up."""
         if self._reader is not None and (wish is None or wish.path != self._reader.path):
             self._reader.stop()
@@ -56,7 +56,7 @@ class _Reader:
     def __init__(self, path: str, deliver: Callable[[LogEvent], None]) -> None:
         self.path = path
         self._deliver_to = deliver
-        self._wishes: queue.SimpleQueue[LogWish | None] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[LogRequest | None] = queue.SimpleQueue()
         self._is_stopped = False
         self._file = LogFile(path)
         self._problem: str | None = None
@@ -64,7 +64,7 @@ class _Reader:
         self._edition, self._end, self._go_on_at = 0, 0, 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
-    def wish(self, wish: LogWish) -> None:
+    def wish(self, wish: LogRequest) -> None:
         self._wishes.put(wish)
 
     def stop(self) -> None:

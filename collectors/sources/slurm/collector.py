@@ -16,12 +16,12 @@ from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm import environment as slurm_environment
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.ended_lately_reader import EndedLatelyReader
-from dasktop.collectors.sources.slurm.fate_reader import FateReader
+from dasktop.collectors.sources.slurm.fate_reader import OutcomeReader
 from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.sources.slurm.job_lookups import read_batch_script
-from dasktop.collectors.sources.slurm.last_words_reader import LastWordsReader
+from dasktop.collectors.sources.slurm.last_words_reader import FailureCauseReader
 from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
-from dasktop.collectors.sources.slurm.pacing import Pause
+from dasktop.collectors.sources.slurm.pacing import Backoff
 from dasktop.collectors.sources.slurm.queue import is_job_id
 from dasktop.collectors.sources.slurm.queue_reader import QueueReader
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
@@ -71,9 +71,9 @@ class SlurmCollector:
             slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
         )
         self._queue = QueueReader(self._commands, queue_log, self._user)
-        self._scripts = ScriptReader(self._commands, scripts_log, Pause(interval_seconds))
+        self._scripts = ScriptReader(self._commands, scripts_log, Backoff(interval_seconds))
         self._files = OutputFilesReader(self._commands)
-        self._last_words = LastWordsReader(self._files)
+        self._last_words = FailureCauseReader(self._files)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
         # Jobs that are in the queue and ran, whosever they are: which are the cluster's may turn out later.
@@ -83,12 +83,12 @@ class SlurmCollector:
     def begin_cluster(self) -> None:
         """Forget what is known of a cluster's jobs beside the queue and the scripts: it is about another one now."""
         pause_seconds = self._interval_seconds
-        of_accounting = Pause(pause_seconds)
-        self._fates = FateReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
+        of_accounting = Backoff(pause_seconds)
+        self._fates = OutcomeReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
         self._ended_lately = EndedLatelyReader(
             self._commands, self._accounting_log, of_accounting, self._user, self._ended_lately_seconds
         )
-        self._steps = StepReader(self._commands, self._steps_log, Pause(pause_seconds))
+        self._steps = StepReader(self._commands, self._steps_log, Backoff(pause_seconds))
         # The cluster's jobs as they were when they were last in the queue or, if they never were, in accounting.
         self._seen: dict[str, QueuedJob] = {}
 

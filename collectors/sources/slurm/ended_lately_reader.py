@@ -13,7 +13,7 @@ from dasktop.collectors.model.readings import EndedJob
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.accounting import OFF, ended_lately_command, parse_accounting
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.pacing import Pause
+from dasktop.collectors.sources.slurm.pacing import Backoff
 
 MOST_JOBS = 48
 """That are kept: for each whose script isn't known, ``scontrol`` is run once."""
@@ -37,7 +37,7 @@ class EndedLatelyReader:
         How long ago a job may have ended; 0: nothing is asked.
     """
 
-    def __init__(self, commands: Commands, log: SourceLog, pause: Pause, user: str, window_seconds: float) -> None:
+    def __init__(self, commands: Commands, log: SourceLog, pause: Backoff, user: str, window_seconds: float) -> None:
         self._commands = commands
         self._log = log
         self._pause = pause

@@ -27,7 +27,7 @@ from dasktop.collectors.sources.slurm.accounting import (
     show_job_command,
 )
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.pacing import Clock, Pause, batches, pause_seconds
+from dasktop.collectors.sources.slurm.pacing import Backoff, Clock, batches, pause_seconds
 from dasktop.collectors.sources.slurm.queue import names_any
 
 ATTEMPTS = 8
@@ -49,7 +49,7 @@ class _Search:
         """Whether slurmctld doesn't know it any more (or never did)."""
 
 
-class FateReader:
+class OutcomeReader:
     """Knows how the cluster's jobs ended.
 
     Parameters
@@ -67,7 +67,7 @@ class FateReader:
     """
 
     def __init__(
-        self, commands: Commands, log: SourceLog, pause: Pause, interval_seconds: float, clock: Clock = monotonic
+        self, commands: Commands, log: SourceLog, pause: Backoff, interval_seconds: float, clock: Clock = monotonic
     ) -> None:
         self._commands = commands
         self._log = log

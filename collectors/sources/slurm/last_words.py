@@ -6,7 +6,7 @@ Only what people would say themselves after a look at it; a log that says nothin
 import re
 from collections.abc import Sequence
 
-from dasktop.collectors.model.readings import LastWords
+from dasktop.collectors.model.readings import FailureCause
 from dasktop.collectors.text.clean import clean
 
 LAST_LINES = 60
@@ -38,7 +38,7 @@ _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ - \S+ - [A-Z]+ - ")
 _SCRIPT = re.compile(r"^\S*slurm_script: (?:line )?\d+: (?:exec: )?(?:\d+: )?")
 
 
-def last_words(tail: str, failed: bool) -> LastWords:
+def last_words(tail: str, failed: bool) -> FailureCause:
     """Read the end of a log.
 
     Parameters
@@ -51,13 +51,13 @@ def last_words(tail: str, failed: bool) -> LastWords:
     lines = tail.replace("\r", "\n").split("\n")[-LAST_LINES * 20 :]
     end = [line for line in lines if line.strip()][-LAST_LINES:]
     if any(_OUT_OF_MEMORY.search(line) for line in end):
-        return LastWords(out_of_memory=True)
+        return FailureCause(out_of_memory=True)
     if any(_GAVE_UP.search(line) for line in end) and failed:
-        return LastWords(cause=GAVE_UP)
+        return FailureCause(cause=GAVE_UP)
     if any(_LOST_SCHEDULER.search(line) for line in end) and not any(_CLOSED_WELL.search(line) for line in end):
-        return LastWords(cause=LOST_SCHEDULER)
+        return FailureCause(cause=LOST_SCHEDULER)
     found = (_exception(lines, end) or _shells_words(end)) if failed else None
-    return LastWords(cause=_shortened(found) if found else None)
+    return FailureCause(cause=_shortened(found) if found else None)
 
 
 def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.readings import EndedJob, LastWords
+from dasktop.collectors.model.readings import EndedJob, FailureCause
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.sources.slurm.last_words import last_words
 from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
@@ -31,7 +31,7 @@ _Run = tuple[str, datetime | None]
 _MAY_SAY_MORE = frozenset({"FAILED", "COMPLETED"})
 
 
-class LastWordsReader:
+class FailureCauseReader:
     """Knows what the logs of ended jobs say.
 
     Parameters
@@ -42,7 +42,7 @@ class LastWordsReader:
 
     def __init__(self, files: OutputFilesReader) -> None:
         self._files = files
-        self._words: dict[_Run, LastWords] = {}
+        self._words: dict[_Run, FailureCause] = {}
         self._names: dict[int, str] = {}
 
     async def read(self, ended: Iterable[EndedJob]) -> None:
@@ -52,7 +52,7 @@ class LastWordsReader:
         self._words = {run: words for run, words in self._words.items() if run in runs}
         due = [end for end in ends if _may_say_more(end) and _run(end) not in self._words]
         for end in due[:JOBS_A_ROUND]:
-            self._words[_run(end)] = LastWords()  # once, however it goes
+            self._words[_run(end)] = FailureCause()  # once, however it goes
             self._words[_run(end)] = await self._last_words(end)
         uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
         for uid in uids - self._names.keys():
@@ -74,7 +74,7 @@ class LastWordsReader:
         files = self._files.known(job_id)
         return tuple(dict.fromkeys(path for path in (files.stdout, files.stderr) if path)) if files else ()
 
-    async def _last_words(self, end: EndedJob) -> LastWords:
+    async def _last_words(self, end: EndedJob) -> FailureCause:
         job_id = end.job.job_id
         await self._files.learn([job_id])
         files = self._files.known(job_id)
@@ -82,7 +82,7 @@ class LastWordsReader:
         tail = await _within_bounds(read_tail, path) if path else None
         # What a signal has ended did not end by what it had to say.
         failed = read_state(end.job.state).name == "FAILED" and end.signal is None
-        return last_words(tail, failed) if tail is not None else LastWords()
+        return last_words(tail, failed) if tail is not None else FailureCause()
 
 
 def read_tail(path: str) -> str | None:

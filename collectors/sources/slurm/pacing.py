@@ -13,7 +13,7 @@ def pause_seconds(interval_seconds: float, times: int) -> float:
     return min(interval_seconds * 2.0 ** (min(times, 32) - 1), MAX_PAUSE_SECONDS)
 
 
-class Pause:
+class Backoff:
     """Keeps a source that failed from being asked at every poll."""
 
     def __init__(self, interval_seconds: float, clock: Clock = monotonic) -> None:

@@ -19,7 +19,7 @@ from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
-from dasktop.collectors.sources.slurm.pacing import Pause
+from dasktop.collectors.sources.slurm.pacing import Backoff
 from dasktop.collectors.sources.slurm.scripts import (
     ShownJob,
     batch_script,
@@ -62,7 +62,7 @@ class ScriptReader:
         Kept after failures.
     """
 
-    def __init__(self, commands: Commands, log: SourceLog, pause: Pause) -> None:
+    def __init__(self, commands: Commands, log: SourceLog, pause: Backoff) -> None:
         self._commands = commands
         self._log = log
         self._pause = pause

@@ -12,7 +12,7 @@ from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import Step
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.pacing import Clock, Pause, batches
+from dasktop.collectors.sources.slurm.pacing import Backoff, Clock, batches
 from dasktop.collectors.sources.slurm.queue import names_any
 from dasktop.collectors.sources.slurm.steps import is_not_yours, parse_steps, real_complaint, steps_command
 
@@ -48,7 +48,7 @@ class StepReader:
         Seconds that only grow.
     """
 
-    def __init__(self, commands: Commands, log: SourceLog, pause: Pause, clock: Clock = monotonic) -> None:
+    def __init__(self, commands: Commands, log: SourceLog, pause: Backoff, clock: Clock = monotonic) -> None:
         self._commands = commands
         self._log = log
         self._pause = pause
