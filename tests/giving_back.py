@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from dasktop.collectors.model.plan import JobToRelease, Progress, Report
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.hold import SchedulerLease
+from dasktop.collectors.scaling.lease import SchedulerLease
 from dasktop.collectors.scaling.release import Release
 from tests import snapshots
 

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from dasktop.tui.dialogs.picture import picture_of
+from dasktop.tui.dialogs.saving import picture_of
 from tests.scenes import SCENES, app_for, play, recorded
 
 REPOSITORY = Path(__file__).parents[1]

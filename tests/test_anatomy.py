@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.anatomy.model import Anatomy, Part
-from dasktop.collectors.analysis.anatomy.parts import anatomy_of
-from dasktop.collectors.analysis.anatomy.words import size
+from dasktop.collectors.analysis.anatomy.checks import anatomy_of
+from dasktop.collectors.analysis.anatomy.facts import Anatomy, Part, size
 from dasktop.collectors.model.snapshot import Allocated, Job, Owner
 from dasktop.collectors.sources.slurm.script_request import limit_figure, parse_request
 from dasktop.collectors.sources.slurm.script_text import Option

@@ -11,8 +11,8 @@ from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
 from dasktop.collectors.model.readings import Step
 from dasktop.collectors.model.snapshot import Allocated, ChildProcess
-from dasktop.collectors.scaling.cautions import when_releasing
-from dasktop.collectors.scaling.standing import cluster_state
+from dasktop.collectors.scaling.state import cluster_state
+from dasktop.collectors.scaling.warnings import when_releasing
 from dasktop.tui.view.cells import cells
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import Row

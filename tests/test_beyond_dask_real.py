@@ -22,9 +22,9 @@ from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
-from dasktop.collectors.scaling.cautions import when_releasing
-from dasktop.collectors.scaling.standing import cluster_state
-from dasktop.collectors.sources.slurm import step_reader
+from dasktop.collectors.scaling.state import cluster_state
+from dasktop.collectors.scaling.warnings import when_releasing
+from dasktop.collectors.sources.slurm import steps as step_reader
 from tests.dask_processes import Scheduler
 from tests.slurm.commands import SlurmCommands
 from tests.waiting import PATIENCE_SECONDS

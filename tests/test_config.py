@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.config import file
-from dasktop.tui.config.config import Config, config_from
-from dasktop.tui.config.document import document
+from dasktop.tui.config.config import Config, config_from, document
 from dasktop.tui.config.settings import (
     COLUMNS_SHOWN,
     DRAIN,

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.tui.config import file
-from dasktop.tui.config.document import document
-from dasktop.tui.config.remember import remember
+from dasktop.tui.config.config import document
+from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, REVERSE, SORT, THEME
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes, view_settings_from
 from dasktop.tui.draw.palettes import PALETTES

@@ -15,7 +15,7 @@ from distributed.protocol.core import dumps
 from distributed.protocol.serialize import Serialize, ToPickle
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.scaling.hold import SchedulerLease
+from dasktop.collectors.scaling.lease import SchedulerLease
 from dasktop.collectors.scaling.shipped_scaling import SCALE
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
@@ -44,7 +44,7 @@ PLAIN: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test know of another one's schedulers, which may have the same ids."""
-    monkeypatch.setattr("dasktop.collectors.sources.dask.refusals._REASONS", {})
+    monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REASONS", {})
 
 
 class Runs:

@@ -10,7 +10,7 @@ from distributed.core import Server
 
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.model.snapshot import Worker
-from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
+from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 from tests.own_ports import own_ports
@@ -52,7 +52,7 @@ OLD_WORKER: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test know of another one's schedulers, which may have the same ids."""
-    monkeypatch.setattr("dasktop.collectors.sources.dask.refusals._REASONS", {})
+    monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REASONS", {})
 
 
 class FakeScheduler(Server):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dasktop.collectors.model.readings import SlurmPlace
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.collector import DaskCollector
-from dasktop.collectors.sources.dask.introductions import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WorkerRegistry
 from dasktop.collectors.sources.dask.places import place_from
+from dasktop.collectors.sources.dask.worker_probe import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WorkerRegistry
 from tests.dask_processes import Scheduler, Workers, know_their_place, read_until
 
 # As `env` showed it inside jobs of SLURM 22.05.

@@ -19,9 +19,9 @@ from distributed.utils import has_arg
 
 from dasktop.collectors.model.snapshot import Transfers
 from dasktop.collectors.sources.dask import shipped_scheduler, shipped_worker
-from dasktop.collectors.sources.dask.children import children_told
 from dasktop.collectors.sources.dask.scheduler_reading import decode
 from dasktop.collectors.sources.dask.shipping import pack_source, packed
+from dasktop.collectors.sources.dask.threads import children_told
 from dasktop.collectors.text.clean import MAX_CHARACTERS
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from distributed import Client, Nanny, Scheduler, Worker
 
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.sources.dask.collector import DaskCollector
-from dasktop.collectors.sources.dask.worker_desk import WorkerProbe
+from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 from tests.dask_processes import Scheduler as SchedulerProcess
 from tests.dask_processes import Workers, know_their_place, read_until
 
@@ -20,7 +20,7 @@ def known(reading: DaskReading) -> dict[str, bool]:
 
 
 async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dasktop.collectors.sources.dask.introductions.FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr("dasktop.collectors.sources.dask.worker_probe.FIRST_PAUSE_SECONDS", 1.0)
     with (
         SchedulerProcess() as scheduler,
         Workers(scheduler.address, "--name", "well-0", "--no-nanny"),

@@ -20,8 +20,8 @@ from dasktop.collectors.model.snapshot import (
     Worker,
 )
 from dasktop.tui.details.of_job import question_of
+from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections, subject, title
-from dasktop.tui.details.stack import Stack
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.draw.text_width import width

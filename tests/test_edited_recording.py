@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.usage import UsageAccumulator
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.dialogs.findings_page import FindingsPage
+from dasktop.tui.draw.bars import sparkline
 from dasktop.tui.draw.glyphs import UNICODE
-from dasktop.tui.draw.sparkline import sparkline
 from dasktop.tui.draw.times import moment
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report

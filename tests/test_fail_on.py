@@ -9,8 +9,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Finding, Severity, from_json
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.fail_on import FINDINGS, check
-from dasktop.tui.cli.options import Refusal
+from dasktop.tui.cli.options import FINDINGS, Refusal, check
 from tests.dask_processes import Scheduler
 from tests.dasktop_program import dasktop
 from tests.snapshots import snapshot

@@ -17,7 +17,7 @@ from distributed import Client
 
 from dasktop.collectors.model.snapshot import from_json
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.sources.slurm.last_words import LOST_SCHEDULER
+from dasktop.collectors.sources.slurm.failure_cause import LOST_SCHEDULER
 from tests.contract.embedded import EmbeddedCommands
 from tests.dask_processes import Workers
 from tests.dasktop_program import Ended as CommandEnded

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.anatomy.parts import anatomy_of
+from dasktop.collectors.analysis.anatomy.checks import anatomy_of
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, RecordingError, SourceError
@@ -25,22 +25,21 @@ from dasktop.collectors.model.readings import DaskReading, EndedJob, SlurmReadin
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.collectors.recording.lines import Lines
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.scaling import past_actions
+from dasktop.collectors.scaling import action_log as past_actions
 from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.call_stack import read_call_stack
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
-from dasktop.collectors.sources.dask.introductions import WorkerRegistry
 from dasktop.collectors.sources.dask.plain import mapping
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
-from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents
 from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
 from dasktop.collectors.sources.dask.threads import ThreadMeter
-from dasktop.collectors.sources.dask.worker_events import WorkerEvents
+from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.sources.slurm import accounting, queue
-from dasktop.collectors.sources.slurm.last_words import last_words
+from dasktop.collectors.sources.slurm.failure_cause import last_words
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.sources.slurm.reasons import reason_of
@@ -49,7 +48,7 @@ from dasktop.collectors.sources.slurm.scripts import is_of_each_job, needs_shown
 from dasktop.collectors.sources.slurm.steps import parse_steps
 from dasktop.collectors.text.clean import clean_lines
 from dasktop.tui.config import file as config_file
-from dasktop.tui.config.document import document
+from dasktop.tui.config.config import document
 from tests import snapshots
 from tests.fuzzing import Reader, faults_of
 

@@ -12,7 +12,7 @@ from dasktop.tui.dialogs.help import MARKS, Help
 from dasktop.tui.dialogs.job_script import JobScriptPage
 from dasktop.tui.dialogs.picker import Picker
 from dasktop.tui.dialogs.question import Question
-from dasktop.tui.dialogs.saving_desk import SaveBox
+from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm

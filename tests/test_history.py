@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.draw.bars import sparkline
 from dasktop.tui.draw.glyphs import ASCII, UNICODE
-from dasktop.tui.draw.sparkline import sparkline
 from dasktop.tui.view import history
 from dasktop.tui.view.history import CLUSTER, POINTS, SECONDS_PER_POINT, History, Past
 from tests.snapshots import GIB, TAKEN_AT, job, snapshot, source, task, thread, worker

@@ -3,7 +3,7 @@
 import pytest
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, _character_to_key
 
-from dasktop.tui.view.key_names import named, shown
+from dasktop.tui.view.keys import named, shown
 
 ASCII = [chr(code) for code in range(33, 127)]
 SENT = [key.value for key in Keys if "<" not in key.value and key.value != "ctrl-at"]

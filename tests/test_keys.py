@@ -7,8 +7,19 @@ import pytest
 
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpRow
-from dasktop.tui.view.key_names import shown
-from dasktop.tui.view.keys import ANYWHERE, KEYS, LIVE_ONLY, MOVES, REPLAY, SCREEN, TOGETHER, TREE, keys_of, keys_words
+from dasktop.tui.view.keys import (
+    ANYWHERE,
+    KEYS,
+    LIVE_ONLY,
+    MOVES,
+    REPLAY,
+    SCREEN,
+    TOGETHER,
+    TREE,
+    keys_of,
+    keys_words,
+    shown,
+)
 
 HELP_CELLS = 60
 """As many as there are for words in the help's box."""

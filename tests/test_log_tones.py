@@ -3,7 +3,7 @@
 import pytest
 from rich.style import Style
 
-from dasktop.tui.logs.tones import tone
+from dasktop.tui.logs.rows import tone
 from dasktop.tui.logs.view import LogView
 from tests.test_log_screen import log_of
 

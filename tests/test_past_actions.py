@@ -12,9 +12,17 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.plan import Jobs, Outcome
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.action_log import ActionLog, path
-from dasktop.collectors.scaling.leftovers import settle
-from dasktop.collectors.scaling.past_actions import became, became_words, parse, read, releases, unfinished
+from dasktop.collectors.scaling.action_log import (
+    ActionLog,
+    became,
+    became_words,
+    parse,
+    path,
+    read,
+    releases,
+    settle,
+    unfinished,
+)
 from dasktop.collectors.scaling.plan import plan
 from tests.snapshots import busy_job, cluster, ended, snapshot, source
 

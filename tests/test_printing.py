@@ -117,7 +117,7 @@ def test_the_program_ends_in_order_with_closed_streams(redirection):
 def test_what_is_opened_next_takes_no_closed_stream_s_place():
     script = """
 import os
-from dasktop.tui.cli.streams import open_closed_streams
+from dasktop.tui.cli.output import open_closed_streams
 open_closed_streams()
 os._exit(0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1)
 """

@@ -13,7 +13,7 @@ from dasktop.collectors.runtime.saving import Saved, Saver
 from dasktop.collectors.scaling.action_log import ActionLog, path
 from dasktop.collectors.system.folders import make_private
 from dasktop.tui.cli.report import _write_page
-from dasktop.tui.config.remember import remember
+from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import SETTINGS
 from tests.test_sampler import PLAN
 

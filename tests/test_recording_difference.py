@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.usage import FIELDS
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
-from dasktop.collectors.recording.column import change, changed
-from dasktop.collectors.recording.difference import Base
+from dasktop.collectors.recording.delta import Base, change, changed
 from dasktop.collectors.recording.records import Keyframe
 from tests.recordings import life
 from tests.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker

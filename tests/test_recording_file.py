@@ -17,10 +17,9 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.recording import lines as recording_lines
 from dasktop.collectors.recording import recorder as recorder_module
-from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.file import RecordingFile
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.recording.recorder import Recorder, RecordingWriter, write_all
+from dasktop.collectors.recording.recorder import Recorder, RecordingWriter, TokenBucket, write_all
 from tests.recordings import life
 from tests.snapshots import everyday, job, pending, snapshot
 from tests.waiting import PATIENCE_SECONDS

@@ -14,7 +14,7 @@ from dasktop.collectors.sources.dask.connection import tls_context
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.system.regular_file import open_regular
 from dasktop.tui.config import file
-from dasktop.tui.config.remember import remember
+from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import THEME
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, Released, SlurmReading
 from dasktop.collectors.model.snapshot import Adaptive, Fate
-from dasktop.collectors.scaling.letting_go import let_go
+from dasktop.collectors.scaling.action_log import let_go
 from tests.snapshots import cluster
 
 THEN = datetime(2025, 11, 22, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
-from dasktop.tui.report.axis import TimeAxis, ValueAxis
+from dasktop.tui.report.charts import TimeAxis, ValueAxis
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.lanes import MOST_LANES
 from tests.test_report_text import busy_day, busy_day_once, many, one_look, report_of

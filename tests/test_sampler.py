@@ -19,7 +19,7 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime import execute as execute_module
 from dasktop.collectors.runtime import sampler as sampler_module
 from dasktop.collectors.runtime.sampler import PollTimer, Sampler
-from dasktop.collectors.scaling.sizes import NOTHING
+from dasktop.collectors.scaling.state import NOTHING
 from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.logs.log_file import LogFile

@@ -11,7 +11,7 @@ import pytest
 from dasktop.collectors.model.snapshot import from_json, to_json
 from dasktop.collectors.runtime import saving
 from dasktop.collectors.runtime.saving import Saved, Saver
-from dasktop.tui.dialogs.saving_desk import SaveBox
+from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.widgets.status_line import StatusLine
 from tests import waiting
 from tests.screen import Screen, running

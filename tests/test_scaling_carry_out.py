@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from dasktop.collectors.model.plan import Jobs, Release
-from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
-from dasktop.collectors.sources.slurm import ended_lately_reader
+from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
+from dasktop.collectors.sources.slurm import outcome_reader as ended_lately_reader
 from tests.carrying_out import *  # noqa: F403
 from tests.contract.embedded import EmbeddedCommands
 from tests.scaling_clusters import LONE, PROCESSES

@@ -11,7 +11,7 @@ from distributed import Client, Event, LocalCluster, Status, secede, wait
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.plan import Progress
-from dasktop.collectors.scaling.hold import RefusedError
+from dasktop.collectors.scaling.lease import RefusedError
 from dasktop.collectors.scaling.shipped_results import alone
 from dasktop.collectors.scaling.shipped_scaling import Desk
 from tests import snapshots

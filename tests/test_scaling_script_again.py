@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from dasktop.collectors.scaling.script_again import renamed, sbatch_options, submitted_id
+from dasktop.collectors.scaling.slurm import renamed, sbatch_options, submitted_id
 from tests import snapshots
 
 # From `scontrol show job` of 22.05, of a job submitted with -N2 --ntasks=4 --mem=4000 and a name made to mislead.

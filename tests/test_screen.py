@@ -456,7 +456,7 @@ class TestWhateverHappens:
         def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr("dasktop.tui.tree.desk.visible_rows", fail)
+        monkeypatch.setattr("dasktop.tui.tree.controller.visible_rows", fail)
         app = running()
         with pytest.raises(ZeroDivisionError):
             async with app as screen:

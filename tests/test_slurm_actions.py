@@ -3,9 +3,9 @@
 import pytest
 
 from dasktop.collectors.model.plan import JobToRelease
-from dasktop.collectors.scaling.hold import RefusedError
+from dasktop.collectors.scaling.lease import RefusedError
 from dasktop.collectors.scaling.release import Release
-from dasktop.collectors.scaling.slurm_actions import SlurmActions
+from dasktop.collectors.scaling.slurm import SlurmActions
 from tests import snapshots
 from tests.fake_programs import CAT, FakePrograms
 

@@ -10,8 +10,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm import commands as commands_module
-from dasktop.collectors.sources.slurm.commands import Commands, Printed
-from dasktop.collectors.sources.slurm.environment import for_commands
+from dasktop.collectors.sources.slurm.commands import Commands, Printed, for_commands
 from tests.fake_programs import CAT, SLEEP, YES, FakePrograms
 from tests.waiting import PATIENCE_SECONDS, until
 

@@ -1,8 +1,8 @@
 """Asking accounting once for the jobs that ended before dasktop was started: which are kept, and when it fails."""
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.ended_lately_reader import MOST_JOBS, TRIES, EndedLatelyReader
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, EndedLatelyReader
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, log
 from tests.test_slurm_collector import ACCOUNTED
 

@@ -4,14 +4,14 @@ import pytest
 
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.model.errors import SourceError, SourceOffError
-from dasktop.collectors.sources.slurm.fate_reader import (
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.outcome_reader import (
     ATTEMPTS,
     LAST_RUN_ATTEMPTS,
     SHOWN_A_ROUND,
     SHOWN_AT_ONCE,
     OutcomeReader,
 )
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff
 from tests.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
 
 

@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
-from dasktop.collectors.sources.slurm import last_words_reader
-from dasktop.collectors.sources.slurm.last_words import GAVE_UP, LONGEST_CAUSE, LOST_SCHEDULER, last_words
-from dasktop.collectors.sources.slurm.last_words_reader import JOBS_A_ROUND, FailureCauseReader, read_tail
-from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
+from dasktop.collectors.sources.slurm import failure_cause as last_words_reader
+from dasktop.collectors.sources.slurm.failure_cause import (
+    GAVE_UP,
+    JOBS_A_ROUND,
+    LONGEST_CAUSE,
+    LOST_SCHEDULER,
+    FailureCauseReader,
+    last_words,
+    read_tail,
+)
+from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
 from tests.fake_commands import Commands, complains
 
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

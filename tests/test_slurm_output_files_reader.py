@@ -4,7 +4,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.output_files_reader import JOBS_A_ROUND, OutputFilesReader
+from dasktop.collectors.sources.slurm.job_lookups import JOBS_A_ROUND, OutputFilesReader
 from tests.fake_programs import FakePrograms
 
 SHOWN = "JobId={0} JobName=x\n   BatchHost=n1\n   WorkDir=/w\n   StdErr=/w/{0}.err\n   StdOut=/w/{0}.out\n\n"

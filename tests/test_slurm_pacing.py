@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff, batches, pause_seconds
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff, batches, pause_seconds
 from tests.fake_commands import INTERVAL, Clock
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.commands import Printed
-from dasktop.collectors.sources.slurm.queue_reader import MAX_REFUSALS, QueueReader
+from dasktop.collectors.sources.slurm.queue import MAX_REFUSALS, QueueReader
 from tests.fake_commands import MIB, Commands, complains, log
 
 

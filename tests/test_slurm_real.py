@@ -11,7 +11,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import QueuedJob, SlurmReading
 from dasktop.collectors.sources.dask.places import place_from
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
-from dasktop.collectors.sources.slurm.last_words import GAVE_UP
+from dasktop.collectors.sources.slurm.failure_cause import GAVE_UP
 from dasktop.collectors.system.user import own_name
 from tests.waiting import PATIENCE_SECONDS
 

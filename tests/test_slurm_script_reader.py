@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.sources.slurm import script_reader
-from dasktop.collectors.sources.slurm.pacing import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
 from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
 from dasktop.collectors.sources.slurm.scripts import parse_script
 from tests.fake_commands import INTERVAL, Clock, Commands, complains, job, log

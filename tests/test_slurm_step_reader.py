@@ -3,9 +3,9 @@
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Printed
-from dasktop.collectors.sources.slurm.pacing import Backoff
-from dasktop.collectors.sources.slurm.step_reader import (
+from dasktop.collectors.sources.slurm.steps import (
     ASKED_WHILE_NEW,
     JOBS_A_CALL,
     MOST_SOONER,

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.environment import for_commands
+from dasktop.collectors.sources.slurm.commands import Commands, for_commands
 from dasktop.collectors.sources.slurm.trial import why_refused
 from tests.fake_programs import FakePrograms
 from tests.slurm.commands import SlurmCommands

@@ -9,8 +9,8 @@ from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
 from dasktop.tui.view.filtering import View, apply_view, flat_order
-from dasktop.tui.view.findings_walk import places_of
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
+from dasktop.tui.view.selection import places_of
 from tests.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 
 

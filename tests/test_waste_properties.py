@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import Report, UsageAccumulator
-from dasktop.collectors.analysis.usage.grid import MOST_STEPS, Grid
+from dasktop.collectors.analysis.usage.series import MOST_STEPS, Grid
 from dasktop.collectors.model.report import Hours
 from dasktop.collectors.model.snapshot import Snapshot
 from tests.waste_story import Life, look

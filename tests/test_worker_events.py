@@ -12,9 +12,8 @@ from distributed import Client  # whose version is asked for, as in a scheduler'
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask import shipped_scheduler
-from dasktop.collectors.sources.dask.scheduler_reading import decode
+from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import MOST_EVENTS, WORKER_FIELDS, read_events
-from dasktop.collectors.sources.dask.worker_events import WorkerEvents
 from tests.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 
 HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"

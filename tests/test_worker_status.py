@@ -3,8 +3,8 @@
 import json
 
 from dasktop.collectors.model.snapshot import Snapshot, to_json
+from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections
-from dasktop.tui.details.stack import Stack
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree

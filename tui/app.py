@@ -15,11 +15,11 @@ from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.page import Page
 from dasktop.tui.dialogs.question import Question
-from dasktop.tui.dialogs.saving_desk import SavingController
-from dasktop.tui.dialogs.switching_desk import SwitchingController
-from dasktop.tui.logs.desk import LogController
-from dasktop.tui.scaling.desk import ScalingController
-from dasktop.tui.tree.desk import TreeController
+from dasktop.tui.dialogs.saving import SavingController
+from dasktop.tui.dialogs.switching import SwitchingController
+from dasktop.tui.logs.controller import LogController
+from dasktop.tui.scaling.controller import ScalingController
+from dasktop.tui.tree.controller import TreeController
 from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
@@ -27,7 +27,7 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
 from dasktop.tui.view.rows import name_of
-from dasktop.tui.view.staleness import with_stale_workers
+from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine

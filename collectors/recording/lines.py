@@ -5,9 +5,8 @@ from datetime import datetime
 import msgspec
 
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
-from dasktop.collectors.recording.difference import Base
+from dasktop.collectors.recording.delta import Base, Document
 from dasktop.collectors.recording.records import Fields, Held, Keyframe
-from dasktop.collectors.recording.tables import Document
 from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls
 
 RECORDING_VERSION = 1

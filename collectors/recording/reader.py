@@ -11,9 +11,9 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.replay import Mark
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
+from dasktop.collectors.recording.file import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, LineError, LineHeader
 from dasktop.collectors.recording.records import Fields, Held, Keyframe
-from dasktop.collectors.recording.text_lines import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.system.regular_file import open_regular
 from dasktop.collectors.text.clean import clean
 

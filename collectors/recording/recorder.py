@@ -8,17 +8,69 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.file import RecordingFile, refuse_to_overwrite
 from dasktop.collectors.recording.lines import RECORDING_VERSION, Head, Lines
 from dasktop.collectors.recording.redaction import Redactor
 from dasktop.collectors.system.user import own_name
 from dasktop.collectors.text.clean import clean
+
+BYTES_A_SECOND = 480.0
+"""In the file, that is, compressed where it is: 41.5 MB a day."""
+MOST_SAVED_BYTES = 4_000_000.0
+"""What is not used is saved up to this, so that short recordings hold everything."""
+
+
+class TokenBucket:
+    """A purse that fills with time.
+
+    Parameters
+    ----------
+    bytes_a_second
+        ``None``: without a limit.
+    """
+
+    def __init__(self, bytes_a_second: float | None = BYTES_A_SECOND, saved: float = MOST_SAVED_BYTES) -> None:
+        self._bytes_a_second = bytes_a_second
+        self._most = saved
+        self._bytes = saved
+        self._at: float | None = None
+        self._gist: Any = None
+
+    def permits(self, snapshot: Snapshot) -> bool:
+        """Tell whether to record this snapshot, the next in time."""
+        gist, self._gist = self._gist, essentials(snapshot)
+        if self._bytes_a_second is None:
+            return True
+        now = snapshot.taken_at.timestamp()
+        if self._at is not None:
+            self._bytes = min(self._most, self._bytes + self._bytes_a_second * max(0.0, now - self._at))
+        self._at = now
+        return self._bytes > 0 or gist != self._gist
+
+    def spend(self, count: int) -> None:
+        """Note how many bytes were written."""
+        self._bytes -= count
+
+
+def essentials(snapshot: Snapshot) -> Any:
+    """Return that of which no change may go unrecorded."""
+    workers = [worker for job in snapshot.jobs for worker in workers_of(job)]
+    return (
+        [(job.job_id, job.state, job.reason) for job in snapshot.jobs],
+        [(worker.address, worker.status) for worker in (*workers, *snapshot.unplaced_workers)],
+        [(finding.code, finding.job_id, finding.worker) for finding in snapshot.findings],
+        [(source.name, source.state) for source in snapshot.sources],
+        snapshot.cluster.scheduler_id,
+        snapshot.cluster.owner,
+    )
+
 
 MOST_WAITING = 100
 CLOSE_SECONDS = 2.0

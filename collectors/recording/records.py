@@ -13,21 +13,24 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Job, Record, Snapshot, Task, Thread, Worker
-from dasktop.collectors.recording.column import Cells, changed
-from dasktop.collectors.recording.difference import OWN_FIELDS, SHALLOW
-from dasktop.collectors.recording.sums import SUMMED, sums
-from dasktop.collectors.recording.tables import (
+from dasktop.collectors.recording.delta import (
     LEVELS,
     NESTED,
     NEW,
+    OWN_FIELDS,
+    SHALLOW,
+    SUMMED,
     UNPLACED,
+    Cells,
     Document,
     Level,
     Rows,
     Table,
+    changed,
     picked,
     places,
     rows_of,
+    sums,
     tables,
     zipped,
 )

@@ -5,16 +5,218 @@ together still does. Ids of jobs and processes, numbers, states and times stay. 
 only words stay that dasktop's own source knows; a field that is new to this module is taken for free text.
 """
 
-from collections.abc import Callable
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Record, Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
-from dasktop.collectors.recording.redacted_text import TextRedactor
-from dasktop.collectors.recording.vocabulary import is_term
+from dasktop.collectors.sources.slurm.reasons import reason_of
+
+_WORD = re.compile("[A-Za-z]+")
+_HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+# Parts of SLURM's reason codes that dasktop has no other use for.
+_OF_REASONS = """
+account admin allowed array assoc association avail bad begin billing buffer burst cleaning constraints cpu cpus
+deadline defer depend dependency docker down energy failed failure features fed front gres grp held image inactive
+invalid job jobs launch license licenses limit maint max maximum mem memory min minutes mode node nodes none not
+number operation oversubscribe partition per permitted priority prolog qos raw req requeue requeued required
+reservation reset resource resources run satisfied sched script signal stage start submit system task threads
+threshold time timeout tres unavailable unk unknown usage user wait wall wckey
+"""
+_REASON_WORDS = frozenset(_OF_REASONS.split())
+
+# What SLURM calls a job's states, and dask those of workers and of tasks.
+_STATES = """
+BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE EXPEDITING FAILED LAUNCH_FAILED NODE_FAIL OUT_OF_MEMORY
+PENDING POWER_UP_NODE PREEMPTED RECONFIG_FAIL REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD REVOKED RUNNING
+SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT UNKNOWN UPDATE_DB
+closed closing closing_gracefully failed init paused running starting stopped stopping undefined
+erred forgotten memory no-worker processing queued released waiting
+"""
+_TERMS = frozenset(_STATES.split())
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Return the words, in lower case."""
+    words = set(_REASON_WORDS)
+    for package in ("dasktop.collectors", "dasktop.tui"):
+        for source in _sources(files(package)):
+            words |= {word.lower() for text in _WORD.findall(source) for word in (text, *_HUMP.findall(text))}
+    return frozenset(words)
+
+
+def is_public(word: str) -> bool:
+    """Tell whether a word, or each part of one in camel case, is in the vocabulary."""
+    known = vocabulary()
+    if not (word.isascii() and word.isalpha()):
+        return False
+    return word.lower() in known or known.issuperset(humps(word))
+
+
+def is_reason(word: str) -> bool:
+    """Tell whether a word is put together as SLURM does it for its reasons: ``AssocGrpCPUMinutesLimit``."""
+    return set(humps(word)) <= _REASON_WORDS
+
+
+def is_term(word: str) -> bool:
+    """Tell whether a word is a state of a job, of a worker or of dask tasks, or a reason for which a job waits."""
+    return word in _TERMS or (word.isalpha() and reason_of(word) is not None)
+
+
+def humps(word: str) -> list[str]:
+    """Return the parts of a word in camel case, in lower case."""
+    return [hump.lower() for hump in _HUMP.findall(word)]
+
+
+def _sources(folder: Traversable) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith(".py"):
+            yield entry.read_text(encoding="utf-8")
+
+
+_ROOT = r"(?: ~[\w-]* | \.{1,2} | [A-Za-z]: )? [/\\]"
+"""How a path begins."""
+# In this order, since each may stand in the one before: a path holds hosts, a sentence paths.
+_PLACES = rf"""
+    (?P<address> [A-Za-z][\w+.-]*://[^\s'",;<>()]+ )
+  | (?P<quoted> (?<=') {_ROOT} [^']+ (?=') | (?<=") {_ROOT} [^"]+ (?=") )
+  | (?P<path> (?<![\w/]) (?: {_ROOT} (?: \\\s | [^\s'",:;<>()\[\]] )+ | ~[A-Za-z][\w.-]* ) )
+  | (?P<nodes> (?<=Nodes:) [^\s;()]+ )
+  | (?P<hosts> [A-Za-z][\w.-]* \[[0-9,-]+\] [\w.-]* )
+  | (?P<time> \d{{4}}-\d\d-\d\dT\d\d:[\d:.]*\dZ? )
+  | (?P<ip6> (?<![\w:]) [0-9A-Fa-f]{{0,4}}(?: : [0-9A-Fa-f]{{0,4}}){{2,7}} (?: %\w+ )? (?![\w:]) )
+  | (?P<ip> (?<![\w.]) \d{{1,3}}(?:\.\d{{1,3}}){{3}} (?! \w | \.\w ) )
+  | (?P<user> (?: (?<=\bby\ user\ ) | (?<=\bfor\ user\ ) | (?<=\bInvalid\ user:\ ) ) [^\W_][\w.-]* )
+"""
+_TAIL = r"(?: [.@] [^\W_][\w-]* )*"
+"""Of a name that is known: the domain of a host, the rest of a mail address."""
+_WORDS = r"(?P<word> \w+ (?:[.@/+-]+\w+)* )"
+_TIME_OF_DAY = re.compile(r"[\d.]*(?::[\d.]*){2,3}")
+_HOLDS_WHAT_NO_PATH_DOES = re.compile(r"""[\s'",:;<>()\[\]]""")
+_NUMBER = re.compile(r"[+-]?\d[\d.,:/+-]*(?:[KMGTPEkmg]i?B?|B|ms|s|min|h|d|x)?", re.ASCII)
+_NUMBERED = re.compile(r"(SLURMCluster|dask-worker|dask_mpi|utf|latin)(?:-+\d+)*", re.ASCII | re.IGNORECASE)
+_NUMBERED_HOST = re.compile(r"[A-Za-z][A-Za-z_-]*(?:-\d+)+", re.ASCII)
+"""``ip-10-1-2-3``, ``gpu-4``: or whatever else somebody has counted."""
+_BETWEEN = re.compile(r"[.@/+_-]+")
+# How the full name of a host ends, but no module nor script.
+_DOMAIN = re.compile(r"[\w.-]+\.(?!py$|io$|sh$|gz$)(?:[a-z]{2}|com|edu|gov|int|internal|lan|local|mil|net|org|site)")
+_MOST_CACHED = 20_000
+
+
+class TextRedactor:
+    """Replaces names in sentences."""
+
+    def __init__(self, names: Pseudonyms) -> None:
+        self._names = names
+        self._done: dict[str, str] = {}
+        self._known = 0
+
+    def redacted(self, text: str) -> str:
+        """Return the text without names."""
+        if len(self._names.known) != self._known or len(self._done) >= _MOST_CACHED:
+            self._known = len(self._names.known)
+            self._done.clear()  # a word that stayed may be a name by now
+        if text not in self._done:
+            self._done[text] = _Sentence(text, self._names).redacted()
+        return self._done[text]
+
+
+class _Sentence:
+    """One text, and the known names in it, in whatever case they are written."""
+
+    def __init__(self, text: str, names: Pseudonyms) -> None:
+        self._text = text
+        self._names = names
+        folded = text.casefold()
+        self._known = {
+            name.casefold(): stands_for for name, stands_for in names.known.items() if name.casefold() in folded
+        }
+
+    def redacted(self) -> str:
+        known = sorted(self._known, key=len, reverse=True)
+        odd = [name for name in known if _HOLDS_WHAT_NO_PATH_DOES.search(name)]
+        pattern = "|".join(
+            (
+                f"(?P<odd> {_alternatives(odd)} )",
+                _PLACES,
+                f"(?P<known> {_alternatives(known)} ) (?P<tail> {_TAIL} )",
+                _WORDS,
+            )
+        )
+        return re.sub(pattern, self._stand_in, self._text, flags=re.VERBOSE | re.IGNORECASE)
+
+    def _stand_in(self, token: re.Match[str]) -> str:
+        text, names = token[0], self._names
+        if token["known"] is not None:
+            return self._of_known(token["known"], token["tail"])
+        match token.lastgroup:
+            case "odd":
+                return self._known.get(text.casefold()) or names.of("word", text)
+            case "address":
+                address = text.rstrip(".:")
+                return names.address(address) + text[len(address) :]
+            case "path" | "quoted":
+                return names.path(text)
+            case "nodes":
+                return names.of("hosts", text) if set(text) & set("[,") else names.host(text)
+            case "hosts":
+                return names.of("hosts", text)
+            case "ip":
+                return names.host(text)
+            case "ip6" if _is_address(text):
+                return names.host(text)
+            case "user":
+                return names.named("user", text)
+            case "time":
+                return text
+            case "ip6":
+                return text if _TIME_OF_DAY.fullmatch(text) else names.of("word", text)
+        return self._of_word(text)
+
+    def _of_known(self, name: str, tail: str) -> str:
+        stands_for = self._known.get(name.casefold()) or self._names.of("word", name)
+        if not tail:
+            return stands_for
+        if tail.startswith(".") and self._names.is_host(stands_for):
+            return self._names.host(name + tail)
+        return f"{stands_for}{tail[0]}{self._names.of('word', tail[1:])}"
+
+    def _of_word(self, text: str) -> str:
+        if _NUMBER.fullmatch(text) or _NUMBERED.fullmatch(text):
+            return text
+        parts = [part for part in _BETWEEN.split(text) if part]
+        within = (word for part in parts for word in (part.casefold(), *([] if is_reason(part) else humps(part))))
+        has_somebodys_form = "@" in text or _DOMAIN.fullmatch(text) or _NUMBERED_HOST.fullmatch(text)
+        is_somebodys = has_somebodys_form or any(word in self._known for word in within)
+        if not is_somebodys and all(part.isdecimal() or is_public(part) for part in parts):
+            return text
+        return self._names.of("word", text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _alternatives(names: list[str]) -> str:
+    """Return a pattern of these names, each as a word of its own; of one that is never found if there are none."""
+    words = [("(?<![^\\W_])" if name[0].isalnum() else "") + re.escape(name) + "(?![^\\W_])" for name in names]
+    return " | ".join(words) or "(?!)"
+
 
 R = TypeVar("R", bound=Record)
 Rule = Callable[[str], str]

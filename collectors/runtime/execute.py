@@ -17,11 +17,11 @@ from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.action_log import ActionLog
-from dasktop.collectors.scaling.hold import RefusedError, SchedulerLease
+from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
+from dasktop.collectors.scaling.plan import staleness_reason
 from dasktop.collectors.scaling.release import Release
-from dasktop.collectors.scaling.slurm_actions import SlurmActions
-from dasktop.collectors.scaling.standing import cluster_state
-from dasktop.collectors.scaling.still_fits import staleness_reason
+from dasktop.collectors.scaling.slurm import SlurmActions
+from dasktop.collectors.scaling.state import cluster_state
 from dasktop.collectors.sources.dask.plain import mapping, word
 from dasktop.collectors.system.user import own_name
 

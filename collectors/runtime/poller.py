@@ -25,8 +25,8 @@ from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript, Released
 from dasktop.collectors.model.snapshot import Evidence, Snapshot
 from dasktop.collectors.runtime.queries import look_up
-from dasktop.collectors.scaling import past_actions
-from dasktop.collectors.scaling.letting_go import let_go
+from dasktop.collectors.scaling import action_log as past_actions
+from dasktop.collectors.scaling.action_log import let_go
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.script_certificates import certificates_of

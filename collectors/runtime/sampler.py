@@ -416,7 +416,7 @@ class Sampler:
 
     async def _settle(self, snapshot: Snapshot) -> None:
         """Tell what became of what an earlier dasktop left in the middle; once."""
-        module = await event_loop.import_in_background("dasktop.collectors.scaling.leftovers")
+        module = await event_loop.import_in_background("dasktop.collectors.scaling.action_log")
         environment = os.environ if self._environment is None else self._environment
         for message in await asyncio.to_thread(module.settle, environment, snapshot):
             self._hand_over(Notice(message=message))

@@ -11,8 +11,8 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.plan import JobToRelease, Progress, Report
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.hold import LOOK_SECONDS, RefusedError, SchedulerLease
-from dasktop.collectors.scaling.slurm_actions import SlurmActions
+from dasktop.collectors.scaling.lease import LOOK_SECONDS, RefusedError, SchedulerLease
+from dasktop.collectors.scaling.slurm import SlurmActions
 from dasktop.collectors.sources.dask.plain import sequence, whole, word
 from dasktop.collectors.text.clean import clean
 

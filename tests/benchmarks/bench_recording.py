@@ -15,9 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dasktop.collectors.recording.allowance import TokenBucket
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.recording.recorder import RecordingWriter
+from dasktop.collectors.recording.recorder import RecordingWriter, TokenBucket
 from tests.recordings import life
 
 SNAPSHOTS_A_DAY = 43_200

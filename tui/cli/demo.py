@@ -18,6 +18,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS
 from dasktop.collectors.system import event_loop
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import Refusal
+from dasktop.tui.cli.output import print_one
 from dasktop.tui.cli.recording import recording
 from dasktop.tui.config.config import Config
 from dasktop.tui.terminal.abilities import can_show_screen
@@ -51,7 +52,7 @@ def run(config: Config, *, as_snapshot: bool, record: str | None = None, redact:
             with recording(options) as keep:
                 snapshot = event_loop.run(_wait_for_workers(options, slurm.environment))
                 keep(snapshot)
-            headless.print_one(snapshot, as_text=not as_snapshot)
+            print_one(snapshot, as_text=not as_snapshot)
         else:
             from dasktop.tui.cli.screen import show
 

@@ -12,8 +12,6 @@ import click
 
 from dasktop.collectors.model.snapshot import Severity
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.config_options import drain_option, number
-from dasktop.tui.cli.fail_on import fail_on_option
 from dasktop.tui.cli.options import (
     REFUSED,
     SCREEN,
@@ -21,13 +19,16 @@ from dasktop.tui.cli.options import (
     check_recording,
     common_options,
     configurable_options,
+    drain_option,
+    fail_on_option,
     found_config,
+    number,
     options_from,
     recording_options,
     sound_config,
     watching_options,
 )
-from dasktop.tui.cli.streams import open_closed_streams, stdout_is_writable
+from dasktop.tui.cli.output import open_closed_streams, stdout_is_writable
 from dasktop.tui.config.settings import INTERVAL
 from dasktop.tui.terminal.abilities import can_show_screen
 

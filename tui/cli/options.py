@@ -4,20 +4,54 @@ import contextlib
 import difflib
 import os
 from collections.abc import Callable, Sequence
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, get_args
 
 import click
 
 from dasktop.collectors.model.errors import NoSchedulerError
-from dasktop.collectors.model.options import Options, TlsFiles
+from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles
+from dasktop.collectors.model.snapshot import SEVERITIES, Severity, Snapshot
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.system.user import is_known
 from dasktop.collectors.text.clean import clean
-from dasktop.tui.cli.config_options import WATCHING, drain_option
 from dasktop.tui.config import file
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERVAL
+from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERVAL, Setting
+from dasktop.tui.config.values import WrongValueError
+
+
+def number(setting: Setting[float]) -> Callable[[str], float]:
+    """Return what reads a number on the command line as it may stand in the file."""
+
+    def read(text: str) -> float:
+        try:
+            number: object = float(text)
+        except ValueError:
+            number = text
+        try:
+            return setting.read(number)
+        except WrongValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return read
+
+
+def _seconds(setting: Setting[float], words: str) -> Callable[[Any], Any]:
+    helped = f"{words}; {setting.default:g} unless configured."
+    return click.option(setting.option, type=number(setting), metavar="SECONDS", help=helped)
+
+
+WATCHING: list[Callable[[Any], Any]] = [
+    _seconds(INTERVAL, "How often to ask dask"),
+    _seconds(
+        SLURM_INTERVAL,
+        f"How often to ask SLURM, {SLURM_INTERVAL_FLOOR_SECONDS:g} at least; less often while nothing changes",
+    ),
+    click.option(READ_ONLY.option, is_flag=True, default=None, help="Change nothing: no scaling at all."),
+]
+drain_option = _seconds(DRAIN, "How long to wait for running tasks of jobs that are given back")
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -201,3 +235,29 @@ def check_recording(record: str | None, *, redact: bool) -> None:
         raise Refusal(f"--record: {why_not}", USAGE)
     if redact and record is None:
         raise Refusal("--redact is for a recording; name its file with --record FILE", USAGE)
+
+
+FINDINGS = 4
+
+fail_on_option = click.option(
+    "--fail-on",
+    type=click.Choice([severity for severity in get_args(Severity) if severity != "info"]),
+    help="End with status 4 if there is a finding of this severity, or a worse one.",
+)
+
+
+def check(snapshot: Snapshot, fail_on: Severity | None) -> None:
+    """Look for findings that are bad enough; the first of them goes to stderr.
+
+    Raises
+    ------
+    Refusal
+        There are some.
+    """
+    if fail_on is None:
+        return
+    bad_enough = SEVERITIES[SEVERITIES.index(fail_on) :]
+    found = [finding for finding in snapshot.findings if finding.severity in bad_enough]
+    if found:
+        more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        raise Refusal(f"{found[0].severity}: {found[0].message}{more}", FINDINGS)

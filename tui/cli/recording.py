@@ -75,7 +75,7 @@ def replay(path: str, config: Config, *, record: str | None, redact: bool) -> No
 
 
 def _print_last(opened: "Recording") -> None:
-    from dasktop.tui.cli.snapshot import print_one
+    from dasktop.tui.cli.output import print_one
 
     found = opened.good_snapshot(len(opened.entries) - 1, -1)
     if found is None:

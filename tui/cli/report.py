@@ -19,6 +19,7 @@ from dasktop.collectors.system.folders import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, sound_config
+from dasktop.tui.cli.output import print_json
 from dasktop.tui.cli.recording import recording, tell
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
@@ -62,7 +63,7 @@ def report(source: str | None, common: Mapping[str, Any], *, as_json: bool, html
     if html is not None:
         _write_page(html, html_report(made))
     if as_json:
-        headless.print_json(report_json(made))
+        print_json(report_json(made))
     else:
         sys.stdout.write(plain_report(made, unicode="utf" in (sys.stdout.encoding or "ascii").lower()) + "\n")
 

@@ -29,7 +29,7 @@ from dasktop.collectors.model.plan import (
     Target,
 )
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.leftovers import settle
+from dasktop.collectors.scaling.action_log import settle
 from dasktop.collectors.scaling.plan import plan as make_plan
 from dasktop.collectors.scaling.targets import bounds_from, count_from, memory_from
 from dasktop.collectors.scaling.words import interrupted_words, plan_lines

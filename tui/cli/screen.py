@@ -18,7 +18,7 @@ from dasktop.collectors.system.user import own_name
 from dasktop.tui.cli.options import USAGE, Refusal
 from dasktop.tui.cli.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.remember import remember
+from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import THEME
 from dasktop.tui.config.view_settings import ViewSettings, changes, view_settings_from
 from dasktop.tui.terminal.abilities import forget_told_size, shows_unicode

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -14,17 +13,14 @@ from dasktop.collectors.analysis.usage import report_schema
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
-from dasktop.collectors.model.snapshot import Severity, Snapshot, json_schema, to_json
+from dasktop.collectors.model.snapshot import Severity, Snapshot, json_schema
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.runtime.sampler import PollTimer
 from dasktop.collectors.system import event_loop
-from dasktop.tui.cli.fail_on import check
-from dasktop.tui.cli.options import NO_SCHEDULER, SCREEN, USAGE, Refusal
+from dasktop.tui.cli.options import NO_SCHEDULER, SCREEN, USAGE, Refusal, check
+from dasktop.tui.cli.output import print_json, print_one
 from dasktop.tui.cli.recording import recording
-from dasktop.tui.config.config import Config
-from dasktop.tui.config.document import document
-from dasktop.tui.terminal.abilities import shows_unicode
-from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.config.config import Config, document
 from dasktop.tui.view.scheduler_list import texts_of
 
 # With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
@@ -172,21 +168,6 @@ async def _attach(poller: Poller) -> str:
         raise Refusal(words, NO_SCHEDULER, choices)
     poller.attach_to(candidates[0].address)
     return candidates[0].address
-
-
-def print_one(snapshot: Snapshot, as_text: bool) -> None:
-    """Print a snapshot on stdout, as a line of JSON or as plain text: on a terminal in its width, else whole."""
-    if as_text:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(plain_tree(snapshot, width, unicode=shows_unicode(sys.stdout.encoding or "ascii")) + "\n")
-    else:
-        print_json(to_json(snapshot))
-    sys.stdout.flush()
-
-
-def print_json(json: bytes) -> None:
-    """Print JSON on stdout, and a line's end: in UTF-8, whatever the locale says, as who reads JSON expects."""
-    click.echo(json)
 
 
 def tell_faults(snapshot: Snapshot) -> None:

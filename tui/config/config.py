@@ -7,9 +7,16 @@ from typing import Any, Self, TypeVar
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.keymap import clashes, names_of
-from dasktop.tui.config.setting import Setting, title
-from dasktop.tui.config.settings import KEY_SETTINGS, KEYS_SECTION, SECTIONS, SETTINGS, THRESHOLD_SETTINGS
-from dasktop.tui.config.values import WrongValueError, said, short
+from dasktop.tui.config.settings import (
+    KEY_SETTINGS,
+    KEYS_SECTION,
+    SECTIONS,
+    SETTINGS,
+    THRESHOLD_SETTINGS,
+    Setting,
+    title,
+)
+from dasktop.tui.config.values import WrongValueError, said, short, toml
 from dasktop.tui.view.keys import Keymap
 
 T = TypeVar("T")
@@ -107,3 +114,21 @@ def _unknown(section: str, name: str, value: object) -> str:
     near = elsewhere or [title(section, found) for found in get_close_matches(name, SECTIONS[section], 1)]
     meant = f"did you mean {near[0]}?" if near else "dasktop config lists all there are"
     return f"{title(section, short(name))}: there is no such key; {meant}"
+
+
+def document(config: Config) -> str:
+    """Return all settings as TOML."""
+    return "\n".join(_lines(config)) + "\n"
+
+
+def _lines(config: Config) -> Iterator[str]:
+    yield f"# {clean(config.path)}{'' if config.is_there else ' (there is no such file)'}"
+    yield "# What holds now, and where each value comes from; can be such a file itself."
+    for section, settings in SECTIONS.items():
+        yield from ("", f"[{section}]") if section else ()
+        meaning = ""
+        for setting in settings.values():
+            if setting.meaning != meaning:
+                meaning = setting.meaning
+                yield from ("", f"# {meaning}")
+            yield f"{setting.name} = {toml(config[setting])}  # {config.origin(setting)}"

@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 
 from dasktop.tui.config.values import WrongValueError, said
-from dasktop.tui.view.key_names import is_typed, named, shown
-from dasktop.tui.view.keys import KEYS, TOGETHER, Keymap, keys_of
+from dasktop.tui.view.keys import KEYS, TOGETHER, Keymap, is_typed, keys_of, named, shown
 
 _FIXED = frozenset({"ctrl+c", "ctrl+l", "ctrl+z", "tab", "shift+tab"})
 """Bound without an id, everywhere; but for what has them by default."""

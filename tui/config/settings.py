@@ -1,20 +1,49 @@
 """All that can be set, in one table: it reads the file, and `dasktop config` prints it. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from dasktop.collectors.model.options import INTERVAL_FLOOR_SECONDS, SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.config.keymap import read_keys, written
-from dasktop.tui.config.setting import Setting
 from dasktop.tui.config.values import number, one_of, some_of, switch, text, whole
 from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS
 from dasktop.tui.view.help_rows import meaning
 from dasktop.tui.view.keys import KEYS
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)  # each is only equal to itself
+class Setting(Generic[T]):
+    """One key of the file."""
+
+    section: str
+    """Empty for a key that stands above all sections."""
+    name: str
+    default: T
+    read: Callable[[object], T]
+    """Turns what TOML holds into the value; `WrongValueError` tells what is wrong with it. It reads values, too."""
+    meaning: str
+    """For people, on one line."""
+    option: str = ""
+    """What goes before the file on the command line, if anything does."""
+
+    @property
+    def title(self) -> str:
+        """How it is called where something is told about it."""
+        return title(self.section, self.name)
+
+
+def title(section: str, name: str) -> str:
+    """Return how a key is called: ``[view] sort``, or ``interval`` above all sections."""
+    return f"[{section}] {name}" if section else name
+
 
 _DAY_SECONDS = 86_400
 _OPTIONS = Options()

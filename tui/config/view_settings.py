@@ -3,8 +3,7 @@
 from typing import Any, NamedTuple, cast
 
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.setting import Setting
-from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, FLAT, NO_SORT, REVERSE, SORT, THEME
+from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, FLAT, NO_SORT, REVERSE, SORT, THEME, Setting
 from dasktop.tui.draw.palettes import DEFAULT_PALETTE
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import View

@@ -11,9 +11,9 @@ from textual.widget import Widget
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.details.of_job import question_of
+from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.details.sections import sections, subject, title
-from dasktop.tui.details.stack import Stack
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line, lay_out

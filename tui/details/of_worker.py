@@ -1,16 +1,30 @@
 """All that a snapshot tells about a worker, and about a thread of it. Pure."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Evidence, Thread, Transfers, Worker
-from dasktop.tui.details.stack import Stack
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT, UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Trend, Words
 from dasktop.tui.draw.times import ago
 from dasktop.tui.view.history import Past
-from dasktop.tui.view.worker_status import status_words
+from dasktop.tui.view.rows import Key
+from dasktop.tui.view.workers import status_words
+
+
+class Stack(NamedTuple):
+    """At most one call stack is kept: that of the thread which was asked about last."""
+
+    key: Key | None = None
+    """Of the thread's row; ``None``: nobody has asked yet."""
+    lines: tuple[str, ...] | None = None
+    """Innermost call first; ``None`` until the worker has answered."""
+    running: str | None = None
+    """The task whose calls these are; ``None``: not told."""
+    error: str | None = None
+
 
 _EVIDENCE_WORDS: dict[Evidence, str] = {
     "owner": "the cluster's own map of names to jobs",

@@ -16,8 +16,7 @@ from dasktop.collectors.model.jobs import (
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.tui.details.of_job import job_sections, why
-from dasktop.tui.details.of_worker import thread_sections, worker_sections
-from dasktop.tui.details.stack import Stack
+from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Role
@@ -26,7 +25,7 @@ from dasktop.tui.view.cells import place_words
 from dasktop.tui.view.finding_words import finding_entries
 from dasktop.tui.view.history import History, Past
 from dasktop.tui.view.rows import Row
-from dasktop.tui.view.worker_status import status_words
+from dasktop.tui.view.workers import status_words
 
 _MOST_REASONS = 6
 

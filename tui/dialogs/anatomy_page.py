@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from dasktop.collectors.analysis.anatomy.parts import anatomy_of
+from dasktop.collectors.analysis.anatomy.checks import anatomy_of
 from dasktop.collectors.model.queries import BatchScript
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.dialogs.job_script import JobScriptPage

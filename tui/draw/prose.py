@@ -6,9 +6,9 @@ Knows neither snapshots nor what it lays out.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dasktop.tui.draw.bars import sparkline
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.sparkline import sparkline
 from dasktop.tui.draw.text_width import cut, fit, width, wrap
 
 Line = list[Piece]

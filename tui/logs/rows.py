@@ -1,11 +1,13 @@
 """Which rows of a screen the lines of a log take: one each or, wrapped, as many as they need. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from dasktop.collectors.model.logs import LogLine
+from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.text_width import chop, printable, window
 
 
@@ -91,3 +93,27 @@ def settled(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _wrapped(text: str, cells: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise(accumulate(map(len, chop(text, cells)), initial=0)))
+
+
+_LOOKED_AT = 200
+"""Characters at the beginning of a line; in a longer one it is not the whole line that failed."""
+
+_TONES: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    (
+        "bad",
+        re.compile(
+            r"\b(?:ERROR|CRITICAL|FATAL)\b"  # of Python's logging
+            r"|\b(?:error|fatal): "  # of programs, SLURM's among them
+            r"|Traceback \(most recent call last\)"
+            r"|^(?:\w+\.)*\w*(?:Error|Exception)(?::|$)"  # what a traceback ends with
+        ),
+    ),
+    ("waiting", re.compile(r"\bWARN(?:ING)?\b|\bwarning: |\b\w+Warning: ")),
+)
+
+
+@lru_cache(maxsize=4096)
+def tone(text: str) -> Role:
+    """Return the role of a line."""
+    begin = text[:_LOOKED_AT]
+    return next((role for role, pattern in _TONES if pattern.search(begin)), "text")

@@ -16,10 +16,9 @@ from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.logs.search_line import SearchLine
-from dasktop.tui.logs.title import LogTitle
+from dasktop.tui.logs.title import LogTitle, files_of, has_failed, problem_words
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_fault
-from dasktop.tui.logs.words import files_of, has_failed, problem_words
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound

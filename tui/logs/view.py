@@ -16,8 +16,7 @@ from dasktop.collectors.text.patterns import Pattern
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, width
-from dasktop.tui.logs.rows import LogRows, Place, Row, settled
-from dasktop.tui.logs.tones import tone
+from dasktop.tui.logs.rows import LogRows, Place, Row, settled, tone
 from dasktop.tui.logs.window import LogWindow
 from dasktop.tui.terminal.theme import strip, styles_of
 from dasktop.tui.view import help_rows

@@ -7,8 +7,7 @@ from dasktop.collectors.model.report import JobReport, Report, Series
 from dasktop.tui.draw.numbers import duration
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.report import svg
-from dasktop.tui.report.axis import TimeAxis
-from dasktop.tui.report.charts import WIDTH, area, filled, runs, time_ticks
+from dasktop.tui.report.charts import WIDTH, TimeAxis, area, filled, runs, time_ticks
 from dasktop.tui.report.words import PARTS, amount, job_label, part_of, share_text
 
 MOST_LANES = 100

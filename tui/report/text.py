@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.usage.kinds import JobGroup, job_groups
+from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
 from dasktop.collectors.text.format import listed, plain_size
 from dasktop.tui.draw.bars import bar

@@ -14,7 +14,7 @@ from textual.widgets import Input, Label, Static
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Adapt, Cores, Jobs, Memory, ScalePlan, Size, Target
 from dasktop.collectors.model.snapshot import Adaptive, Snapshot
-from dasktop.collectors.scaling.standing import ClusterState, cluster_state
+from dasktop.collectors.scaling.state import ClusterState, cluster_state
 from dasktop.collectors.scaling.targets import count_from, memory_from
 from dasktop.collectors.text.format import memory_words
 from dasktop.tui.dialogs.dialog import Dialog

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dasktop.collectors.analysis.anatomy.model import Anatomy, Part, Verdict
+from dasktop.collectors.analysis.anatomy.facts import Anatomy, Part, Verdict
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Piece, Role

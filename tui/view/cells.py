@@ -21,7 +21,7 @@ from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.rows import Row
-from dasktop.tui.view.worker_status import status_words
+from dasktop.tui.view.workers import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 

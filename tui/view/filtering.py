@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
 from dasktop.collectors.text.patterns import compiled
-from dasktop.tui.view.amounts import amount
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
+from dasktop.tui.view.more_cells import amount
 from dasktop.tui.view.rows import InJob, Key, Row, keyed_tasks
-from dasktop.tui.view.worker_status import status_words
+from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")
 

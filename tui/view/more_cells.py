@@ -4,15 +4,40 @@ As in `cells`: ``""`` where a row has nothing to say, ``–`` where it is not kn
 """
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Literal, cast
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Job, Task, Worker
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
-from dasktop.tui.view.amounts import amount
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.rows import Row
+
+HEARTBEAT_STEP_SECONDS = 5
+"""Heartbeats come every second or so: a finer step would change at each tick."""
+
+Amount = Literal["queued", "stored", "spilled", "seen"]
+
+
+def amount(column: Amount, workers: Iterable[Worker]) -> float | None:
+    """Return the sum of what is known or, of heartbeats, the longest ago; ``None`` where nothing is known."""
+    known = [value for worker in workers if (value := _of(column, worker)) is not None]
+    if not known:
+        return None
+    return max(known) if column == "seen" else sum(known)
+
+
+def _of(column: Amount, worker: Worker) -> float | None:
+    match column:
+        case "queued":
+            return worker.queued
+        case "stored":
+            return worker.stored
+        case "spilled":
+            return worker.spilled_bytes
+        case "seen":
+            seconds = worker.last_seen_seconds
+            return None if seconds is None else seconds - seconds % HEARTBEAT_STEP_SECONDS
 
 
 def more_cells(row: Row, columns: Iterable[ColumnName]) -> dict[ColumnName, str]:

@@ -14,8 +14,8 @@ from dasktop.tui.view.finding_words import words
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
-from dasktop.tui.view.staleness import with_stale_workers
 from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
+from dasktop.tui.view.workers import with_stale_workers
 
 _ENDLESS = 1_000_000
 

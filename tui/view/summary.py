@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Snapshot, Source, SourceState, Totals
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.bars import bar, sparkline
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.sparkline import sparkline
 from dasktop.tui.draw.text_width import cut, printable, width
 from dasktop.tui.draw.times import local
 

@@ -7,8 +7,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from dasktop.tui.view.key_names import shown
-from dasktop.tui.view.keys import KEYS, Key
+from dasktop.tui.view.keys import KEYS, Key, shown
 
 
 def bindings(keys: Mapping[str, Key], *, priority: bool = False) -> list[BindingType]:

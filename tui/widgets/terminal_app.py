@@ -18,8 +18,7 @@ from dasktop.tui.terminal.driver import ThriftyDriver
 from dasktop.tui.terminal.sent_screen import SentScreen
 from dasktop.tui.terminal.theme import THEMES
 from dasktop.tui.terminal.typeahead import TypeaheadApp
-from dasktop.tui.view.key_names import shown
-from dasktop.tui.view.keys import ANYWHERE, Keymap
+from dasktop.tui.view.keys import ANYWHERE, Keymap, shown
 from dasktop.tui.widgets.bindings import bindings
 
 

@@ -14,7 +14,12 @@ from dasktop.collectors.analysis.findings.cluster import adaptive_thrashing, sou
 from dasktop.collectors.analysis.findings.ended import job_failed, job_requeued, lost_job
 from dasktop.collectors.analysis.findings.history import History, Key
 from dasktop.collectors.analysis.findings.missing_workers import job_missing_workers, job_without_workers
-from dasktop.collectors.analysis.findings.pending import job_can_never_start, job_held, job_pending_long
+from dasktop.collectors.analysis.findings.pending import (
+    job_can_never_start,
+    job_held,
+    job_pending_long,
+    jobs_not_submitted,
+)
 from dasktop.collectors.analysis.findings.resources import (
     memory_near_limit,
     memory_overcommitted,
@@ -22,7 +27,6 @@ from dasktop.collectors.analysis.findings.resources import (
     threads_undersubscribed,
 )
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, Rule, RuleContext
-from dasktop.collectors.analysis.findings.submission import jobs_not_submitted
 from dasktop.collectors.analysis.findings.workers import (
     worker_outside_slurm,
     worker_paused,

@@ -8,6 +8,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import is_pending, shown_id
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.sources.slurm.reasons import HELD, Reason, advice_for, reason_of, requirement
+from dasktop.collectors.text.format import counted
 
 
 def job_pending_long(scene: RuleContext) -> Iterator[PendingFinding]:
@@ -73,3 +74,20 @@ def _advice(job: Job, reason: Reason | None) -> str | None:
     if reason is None:
         return None
     return advice_for(reason, shown_id(job), job.required_nodes, job.required_features) or None
+
+
+def jobs_not_submitted(scene: RuleContext) -> Iterator[PendingFinding]:
+    """Suspect an owner some of whose jobs could not be submitted. By itself it tries none of them again."""
+    owner = scene.snapshot.cluster.owner
+    if owner is None or not owner.not_submitted:
+        return
+    number, wanted = len(owner.not_submitted), len(owner.wanted or owner.not_submitted)
+    of = f"{number:,} of the {counted(wanted, 'job')}" if number < wanted else f"the {counted(wanted, 'job')}"
+    why = f": {owner.submit_error}" if owner.submit_error else ""
+    yield PendingFinding(
+        severity="error",
+        message=f"{of} that the {owner.class_name} wants could not be submitted{why}",
+        advice=f"correct how the {owner.class_name} is made, and make it anew; "
+        "cluster.job_script() shows what sbatch is given",
+        about="submission",
+    )

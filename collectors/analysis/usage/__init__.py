@@ -16,7 +16,7 @@ Memory is bounded: a few sums and maxima for each job, and a picture of the whol
 steps.
 """
 
-from dasktop.collectors.analysis.usage.tally import FIELDS, UsageAccumulator, usual_seconds
+from dasktop.collectors.analysis.usage.cluster import FIELDS, UsageAccumulator, usual_seconds
 from dasktop.collectors.model.report import Report, report_json, report_schema
 
 __all__ = ["FIELDS", "Report", "UsageAccumulator", "report_json", "report_schema", "usual_seconds"]

@@ -4,12 +4,12 @@ Recordings come from anywhere: in one that was edited, a figure may be anything 
 beyond anything that there is, is taken for unknown.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
-from dasktop.collectors.model.report import Peaks
+from dasktop.collectors.model.report import Hours, Peaks
 from dasktop.collectors.model.snapshot import Worker
 
 Number = TypeVar("Number", int, float)
@@ -128,3 +128,226 @@ def higher(one: Number | None, other: Number | None) -> Number | None:
     if one is None or other is None:
         return other if one is None else one
     return max(one, other)
+
+
+class Coverage:
+    """A set of stretches, added in order. One after the other becomes one; a gap costs two numbers."""
+
+    def __init__(self, parts: "Iterable[Coverage]" = ()) -> None:
+        self._stretches: list[tuple[float, float]] = sorted(stretch for part in parts for stretch in part._stretches)
+
+    def add(self, begin: float, end: float) -> None:
+        """Note that this stretch was observed."""
+        if self._stretches and self._stretches[-1][0] <= begin <= self._stretches[-1][1]:
+            begin, end = self._stretches[-1][0], max(end, self._stretches.pop()[1])
+        self._stretches.append((begin, end))
+
+    def seconds(self, begin: float = float("-inf"), end: float = float("inf")) -> float:
+        """Return how much was observed between two moments."""
+        return sum(max(0.0, min(end, last) - max(begin, first)) for first, last in self._stretches)
+
+    def begins_at(self, moment: float) -> bool:
+        """Whether a stretch begins at this moment: nothing is known of just before."""
+        return any(first == moment for first, _ in self._stretches)
+
+
+GIB = 1 << 30
+
+
+@dataclass(slots=True)
+class Sum:
+    """A value summed over time."""
+
+    seconds: float = 0.0
+    """For how long it was known."""
+    total: float = 0.0
+    """The value times seconds."""
+
+    def add(self, value: float | None, seconds: float) -> None:
+        """Add a value that held for so long."""
+        if value is not None:
+            self.seconds += seconds
+            self.total += value * seconds
+
+
+class Seconds(NamedTuple):
+    """How long a run was, and what was there in the meantime."""
+
+    elapsed: float | None
+    """From its start to its end, but for when it was suspended; ``None`` where SLURM doesn't tell."""
+    observed: float
+    waiting: float | None
+    """Until its first worker; ``None`` where that was there before anybody looked."""
+    with_workers: float
+    without_workers: float
+    without_tasks: float
+
+
+@dataclass(slots=True)
+class Run:
+    """What is known of a run so far. SLURM may put a job back into the queue: then its next run is another one."""
+
+    started_at: float | None = None
+    ended_at: float | None = None
+    """Its end, or when SLURM said last that it runs."""
+    cpus: int | None = None
+    """How many were granted."""
+    memory_bytes: int | None = None
+    first_worker_at: float | None = None
+    with_workers_seconds: float = 0.0
+    without_tasks_seconds: float = 0.0
+    suspended_seconds: float = 0.0
+    """In which SLURM counts nothing as granted."""
+    suspended_observed_seconds: float = 0.0
+    """So much of that dask answered."""
+    cores: Sum = field(default_factory=Sum)
+    """How many were busy."""
+    gib: Sum = field(default_factory=Sum)
+    """How much memory was in use."""
+    cpu_seconds_by_slurm: int | None = None
+    _latest: tuple[Load, float, float] | None = None
+    """What its workers did last, from when on, and for how long."""
+
+    @property
+    def granted_gib(self) -> float | None:
+        """How much memory was granted."""
+        return None if self.memory_bytes is None else self.memory_bytes / GIB
+
+    def use(self, load: Load, begin: float, seconds: float) -> None:
+        """Add what its workers did for so long, from ``begin`` on."""
+        if self.first_worker_at is None:
+            self.first_worker_at = begin
+        self._latest = load, begin, seconds
+        self._add(load, seconds)
+
+    def _add(self, load: Load, seconds: float) -> None:
+        self.with_workers_seconds += seconds
+        if load.threads_busy == 0:
+            self.without_tasks_seconds += seconds
+        self.cores.add(None if load.cpu_percent is None else load.cpu_percent / 100, seconds)
+        self.gib.add(None if load.memory_bytes is None else load.memory_bytes / GIB, seconds)
+
+    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+        """Note that it was suspended for so long."""
+        self.suspended_seconds += seconds
+        if is_observed:
+            self.suspended_observed_seconds += seconds
+
+    def end(self, moment: float) -> None:
+        """Note when it ended: what was seen last stood for the time after it, too, but for no longer than that."""
+        self.ended_at = moment
+        if self._latest is not None:
+            load, begin, seconds = self._latest
+            too_long = min(seconds, begin + seconds - moment)
+            if too_long > 0:
+                self._latest = load, begin, seconds - too_long
+                self._add(load, -too_long)
+
+    def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
+        """Return how its time was spent, as far as it was observed."""
+        if self.started_at is None or self.ended_at is None:
+            return Seconds(None, 0.0, None, self.with_workers_seconds, 0.0, self.without_tasks_seconds)
+        start, end = self.started_at, max(self.started_at, self.ended_at)
+        elapsed = max(0.0, end - start - self.suspended_seconds)
+        observed = min(elapsed, max(0.0, coverage.seconds(start, end) - self.suspended_observed_seconds))
+        with_workers = min(self.with_workers_seconds, observed)
+        waiting: float | None = observed - with_workers
+        if self.first_worker_at is not None:
+            waiting = min(waiting or 0.0, coverage.seconds(start, self.first_worker_at))
+            if coverage.begins_at(self.first_worker_at) and self.first_worker_at - start > longest_gap_seconds:
+                waiting = None
+        return Seconds(
+            elapsed=elapsed,
+            observed=observed,
+            waiting=waiting,
+            with_workers=with_workers,
+            without_workers=observed - with_workers - (waiting or 0.0),
+            without_tasks=min(self.without_tasks_seconds, with_workers),
+        )
+
+
+Source = Literal["dask", "slurm"]
+
+_SECONDS_AN_HOUR = 3600
+_FIELDS = Hours.__struct_fields__
+_DIGITS = 6
+
+NOTHING = Hours(**dict.fromkeys(_FIELDS, 0.0))
+"""Of a job that has not started."""
+
+
+class Use(NamedTuple):
+    """How much of something was in use over a run's time."""
+
+    total: float | None
+    """Cores or GiB, times seconds."""
+    source: Source | None
+    watched_seconds: float
+    """With workers, and looked at: only of this time can it be told what was not used."""
+    told_by_slurm_alone: float = 0.0
+    """Part of the total that no worker has measured. When it was used, SLURM doesn't tell."""
+
+
+def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Use:
+    """Return what was in use.
+
+    SLURM's figure is taken where it is more than what the workers measured: both may miss something, and neither tells
+    too much. Where somebody looked and there was no worker, nothing was used as far as dask can tell.
+    """
+    measured_seconds = min(measured.seconds, seconds.with_workers)
+    by_dask = measured.total if measured.seconds else None
+    if by_dask is None and seconds.observed and not seconds.with_workers:
+        by_dask = 0.0
+    if by_slurm is not None and (by_dask is None or by_slurm > by_dask):
+        return Use(by_slurm, "slurm", seconds.with_workers, by_slurm - (by_dask or 0.0))
+    return Use(by_dask, None if by_dask is None else "dask", measured_seconds)
+
+
+def hours_of(granted: float | None, seconds: Seconds, use: Use) -> Hours:
+    """Return where a run's hours went, where so much was granted: cores, or GiB.
+
+    What nobody watched is never idle: there may have been no worker yet. Of that time it is known at most how much was
+    used: what SLURM alone tells was used in it, as far as it has room for that, and else under the workers' eyes, by
+    programs that tasks start.
+    """
+    if granted is None or seconds.elapsed is None:
+        return _hours({"used": use.total})
+    without_workers = (seconds.waiting or 0.0) + seconds.without_workers
+    unwatched = granted * max(0.0, seconds.elapsed - without_workers - use.watched_seconds)
+    used_unwatched = min(use.told_by_slurm_alone, unwatched)
+    idle = granted * use.watched_seconds - ((use.total or 0.0) - used_unwatched)
+    somebody_looked = seconds.observed > 0
+    return _hours(
+        {
+            "granted": granted * seconds.elapsed,
+            "used": use.total,
+            "idle": max(0.0, idle) if somebody_looked and use.total is not None else None,
+            "without_tasks": granted * seconds.without_tasks if somebody_looked else None,
+            "waiting_for_first_worker": granted * seconds.waiting
+            if somebody_looked and seconds.waiting is not None
+            else None,
+            "without_workers": granted * seconds.without_workers if somebody_looked else None,
+            "unobserved": unwatched - used_unwatched,
+        }
+    )
+
+
+def sum_of(parts: Iterable[Hours]) -> Hours:
+    """Return the sums of what is known; ``None`` where it is of none."""
+    parts = tuple(parts)
+    return _hours({field: sum_of_known(getattr(part, field) for part in parts) for field in _FIELDS}, 1.0)
+
+
+def sum_of_known(values: Iterable[float | None]) -> float | None:
+    """Return the sum of what is known; ``None`` where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _hours(values: Mapping[str, float | None], per_hour: float = _SECONDS_AN_HOUR) -> Hours:
+    return Hours(
+        **{
+            field: None if (value := values.get(field)) is None else round(value / per_hour, _DIGITS)
+            for field in _FIELDS
+        }
+    )

@@ -12,15 +12,21 @@ from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
-from dasktop.collectors.sources.dask.connection import Connection, FarSideError, HungUpError, TlsFiles
+from dasktop.collectors.sources.dask.connection import (
+    Connection,
+    FarSideError,
+    HungUpError,
+    TlsFiles,
+    knows_any,
+    note_refusal,
+    refusal_of,
+)
 from dasktop.collectors.sources.dask.identity import identify, read_identity, workers_told
 from dasktop.collectors.sources.dask.plain import mapping, word
-from dasktop.collectors.sources.dask.refusals import knows_any, note_refusal, refusal_of
-from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, decode
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
-from dasktop.collectors.sources.dask.worker_desk import WorkerProbe
-from dasktop.collectors.sources.dask.worker_events import WorkerEvents
+from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 
 __all__ = ["DaskCollector", "TlsFiles", "check"]
 

@@ -1,12 +1,12 @@
 """Per-thread CPU per cent, from one reading of a worker's threads to a later one. Asks nobody."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from dasktop.collectors.model.snapshot import Record, Thread, ThreadRole
+from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, ThreadRole
 from dasktop.collectors.sources.dask.plain import real, sequence, whole, word
-from dasktop.collectors.sources.dask.shipped_worker import THREAD_FIELDS
+from dasktop.collectors.sources.dask.shipped_worker import CHILD_FIELDS, MOST_CHILDREN, THREAD_FIELDS
 
 SHORTEST_SPAN_SECONDS = 0.4
 """The kernel counts in ticks of 10 ms: over 0.4 s, one tick is 2.5 %. Over less, per cent is not told."""
@@ -82,4 +82,22 @@ def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thr
         cpu_percent=percent,
         cpu_seconds=cpu_seconds,
         task_key=word(row["task_key"]),
+    )
+
+
+def children_told(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | None:
+    """Return the child processes; ``None`` where the worker can't tell. See `shipped_worker` for the answer's form."""
+    rows = answer.get("children")
+    if not isinstance(rows, list | tuple):
+        return None
+    told = [dict(zip(CHILD_FIELDS, row, strict=False)) for row in map(sequence, rows[:MOST_CHILDREN])]
+    return tuple(
+        ChildProcess(
+            pid=pid,
+            name=word(row.get("name")),
+            memory_bytes=whole(row.get("memory_bytes")),
+            cpu_seconds=real(row.get("cpu_seconds")),
+        )
+        for row in told
+        if (pid := whole(row.get("pid"))) is not None
     )

@@ -13,19 +13,16 @@ from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles
 from dasktop.collectors.model.readings import EndedJob, EndedLately, JobScript, QueuedJob, SlurmReading
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm import environment as slurm_environment
+from dasktop.collectors.sources.slurm import commands as slurm_environment
+from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.ended_lately_reader import EndedLatelyReader
-from dasktop.collectors.sources.slurm.fate_reader import OutcomeReader
+from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
 from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
-from dasktop.collectors.sources.slurm.job_lookups import read_batch_script
-from dasktop.collectors.sources.slurm.last_words_reader import FailureCauseReader
-from dasktop.collectors.sources.slurm.output_files_reader import OutputFilesReader
-from dasktop.collectors.sources.slurm.pacing import Backoff
-from dasktop.collectors.sources.slurm.queue import is_job_id
-from dasktop.collectors.sources.slurm.queue_reader import QueueReader
+from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader, read_batch_script
+from dasktop.collectors.sources.slurm.outcome_reader import EndedLatelyReader, OutcomeReader
+from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
-from dasktop.collectors.sources.slurm.step_reader import StepReader
+from dasktop.collectors.sources.slurm.steps import StepReader
 from dasktop.collectors.sources.slurm.trial import why_refused
 from dasktop.collectors.system.user import own_name
 

@@ -1,6 +1,8 @@
 """Asks ``scontrol`` for what a user wants to see of one job: its script, where its output goes. Remembers nothing."""
 
+import contextlib
 import re
+from collections.abc import Iterable
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import OutputFiles
@@ -56,3 +58,48 @@ def _failure(printed: Printed, job_id: str) -> SourceError:
     if printed.says(_UNKNOWN_JOB):
         return SourceError(f"SLURM has forgotten job {job_id}: it keeps an ended job for some minutes only")
     return SourceError(printed.complaint)
+
+
+JOBS_A_ROUND = 4
+
+
+class OutputFilesReader:
+    """Knows the files of the jobs that it was asked for, or told to learn of in time.
+
+    Parameters
+    ----------
+    commands
+        To run ``scontrol`` with.
+    """
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._known: dict[str, OutputFiles] = {}
+        self._tried: set[str] = set()
+
+    async def read(self, job_id: str) -> OutputFiles:
+        """Return where a job's output goes or, if SLURM doesn't tell now, where it went when it did.
+
+        Raises
+        ------
+        SourceError
+            It was never told.
+        """
+        self._tried.add(job_id)
+        try:
+            self._known[job_id] = await read_output_files(self._commands, job_id)
+        except SourceError:
+            if job_id not in self._known:
+                raise
+        return self._known[job_id]
+
+    def known(self, job_id: str) -> OutputFiles | None:
+        """Return what was learnt of this job, without asking."""
+        return self._known.get(job_id)
+
+    async def learn(self, job_ids: Iterable[str]) -> None:
+        """Ask for a few of these, each once; what can't be told is told to whoever asks for it later."""
+        due = sorted(set(job_ids) - self._tried, key=int)
+        for job_id in due[:JOBS_A_ROUND]:
+            with contextlib.suppress(SourceError):
+                await self.read(job_id)

@@ -17,9 +17,9 @@ import msgspec
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
+from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
-from dasktop.collectors.sources.slurm.pacing import Backoff
 from dasktop.collectors.sources.slurm.scripts import (
     ShownJob,
     batch_script,

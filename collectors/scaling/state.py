@@ -1,0 +1,330 @@
+"""How a cluster stands before it is scaled: which jobs count, which are lost, and what one more would bring. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import (
+    array_task_of,
+    has_ended,
+    is_pending,
+    lost_jobs,
+    number_of_jobs,
+    shown_id,
+    workers_of,
+)
+from dasktop.collectors.model.plan import JobToRelease, LostJob, Size
+from dasktop.collectors.model.snapshot import Job, Owner, Snapshot
+
+NOTHING = Size(jobs=0, workers=0, threads=0, cores=0, memory_bytes=0)
+_UNKNOWN = Size(jobs=1, workers=None, threads=None, cores=None, memory_bytes=None)
+
+
+def add(one: Size, other: Size) -> Size:
+    """Return both sizes together; what is unknown of one is unknown of both."""
+
+    def both(part: int | None, counterpart: int | None) -> int | None:
+        return None if part is None or counterpart is None else part + counterpart
+
+    return Size(
+        jobs=one.jobs + other.jobs,
+        workers=both(one.workers, other.workers),
+        threads=both(one.threads, other.threads),
+        cores=both(one.cores, other.cores),
+        memory_bytes=both(one.memory_bytes, other.memory_bytes),
+    )
+
+
+def times(size: Size, number: int) -> Size:
+    """Return so many times this size; none of something unknown is nothing."""
+
+    def as_often(part: int | None) -> int | None:
+        return None if part is None else part * number
+
+    if number == 0:
+        return NOTHING
+    return Size(
+        jobs=size.jobs * number,
+        workers=as_often(size.workers),
+        threads=as_often(size.threads),
+        cores=as_often(size.cores),
+        memory_bytes=as_often(size.memory_bytes),
+    )
+
+
+def stated(owner: Owner | None) -> Size:
+    """Return what the owner says that one job of it has; ``None`` or 0 is nothing said."""
+    if owner is None:
+        return _UNKNOWN
+    workers, cores = owner.processes_per_job or None, owner.cores_per_job or None
+    return Size(
+        jobs=1,
+        workers=workers,
+        # As dask-jobqueue does (`Job.worker_process_threads`): 12 cores in 5 processes are 10 threads.
+        threads=workers * (cores // workers) if workers and cores else None,
+        cores=cores,
+        memory_bytes=owner.memory_per_job_bytes or None,
+    )
+
+
+def usual(owner: Owner | None, jobs: Iterable[Job]) -> Size:
+    """Return what one more job would bring: what the owner states, else what most of these jobs have.
+
+    Of two equally common values, that of the newer job.
+    """
+    said = stated(owner)
+    newest_first = sorted(jobs, key=newest_first_key)
+    workers = said.workers or _most_common(_workers(job) for job in newest_first)
+    return Size(
+        jobs=1,
+        workers=workers,
+        threads=said.threads or _most_common(_threads(job, workers) for job in newest_first),
+        cores=said.cores or _most_common(job.allocated.cpus for job in newest_first),
+        memory_bytes=said.memory_bytes or _most_common(job.allocated.memory_bytes for job in newest_first),
+    )
+
+
+def size_of(job: Job, said: Size, one_job: Size) -> Size:
+    """Return what a job brings, as if it ran already: what its owner states, else what it shows, else as most do.
+
+    The owner's word comes first because SLURM rounds what it grants, and targets are meant as in dask-jobqueue.
+    """
+    workers = said.workers or _workers(job) or one_job.workers
+    cores = said.cores or job.allocated.cpus or one_job.cores
+    is_usual = (workers, cores) == (one_job.workers, one_job.cores)
+    size = Size(
+        jobs=1,
+        workers=workers,
+        threads=said.threads or _threads(job, workers) or (one_job.threads if is_usual else None),
+        cores=cores,
+        memory_bytes=said.memory_bytes or job.allocated.memory_bytes or one_job.memory_bytes,
+    )
+    return times(size, number_of_jobs([job]))
+
+
+def newest_first_key(job: Job) -> int:
+    """Sort key that puts the newest job first: ids are given in rising order."""
+    return -int(job.job_id) if job.job_id.isdecimal() else 0
+
+
+def _workers(job: Job) -> int | None:
+    return job.workers_expected or len(tuple(workers_of(job))) or None
+
+
+def _threads(job: Job, workers: int | None) -> int | None:
+    """Return the compute threads of a job, if all its workers are there to be counted."""
+    nthreads = [worker.nthreads for worker in workers_of(job)]
+    return sum(filter(None, nthreads)) if None not in nthreads and len(nthreads) == workers else None
+
+
+def _most_common(values: Iterable[int | None]) -> int | None:
+    counted = Counter(value for value in values if value)
+    return counted.most_common(1)[0][0] if counted else None
+
+
+FAILED_SOON_SECONDS = 300
+"""A job that ran for less may never have had a worker: one that doesn't find its scheduler gives up after a minute."""
+
+
+class ClusterState(NamedTuple):
+    """A cluster's jobs, as scaling counts them."""
+
+    snapshot: Snapshot
+    owner: Owner | None
+    """The owner, if it starts jobs; a ``LocalCluster`` doesn't."""
+    names: Mapping[str, str]
+    """Job id → that owner's name of it."""
+    jobs: tuple[Job, ...]
+    """The cluster's jobs that run or wait."""
+    can_go: tuple[Job, ...]
+    """Those of them that can be given back, and submitted again: not the one that the scheduler itself runs in."""
+    unseen: tuple[Job, ...]
+    """Jobs that the owner counts and SLURM tells nothing of: submitted a moment ago, or ended and forgotten."""
+    lost: tuple[LostJob, ...]
+    one_job: Size
+    """What one more job would bring."""
+    preferred: Collection[str]
+    """Ids of jobs to give back rather than others that are as dispensable."""
+
+    def size(self, jobs: Iterable[Job]) -> Size:
+        """Return what these jobs bring together, those that wait or start as if they ran."""
+        total = NOTHING
+        for job in jobs:
+            total = add(total, size_of(job, stated(self.owner if job.job_id in self.names else None), self.one_job))
+        return total
+
+
+def cluster_state(snapshot: Snapshot, preferred: Collection[str] = ()) -> ClusterState:
+    """Return how the snapshot's cluster stands.
+
+    A job that is completing runs nothing any more, so it doesn't count; nor is it lost before it has ended.
+    """
+    owner = _owner_of_jobs(snapshot)
+    ours = tuple(job for job in snapshot.jobs if job.evidence)
+    there = tuple(job for job in ours if not has_ended(job) and not read_state(job.state).is_ending)
+    jobs = tuple(job for job in there if _is_seen(job))
+    return ClusterState(
+        snapshot=snapshot,
+        owner=owner,
+        names={job_id: name for name, job_id in owner.job_ids.items()} if owner else {},
+        jobs=jobs,
+        can_go=tuple(job for job in jobs if job.job_id != snapshot.cluster.scheduler_job_id),
+        unseen=tuple(job for job in there if not _is_seen(job)),
+        lost=tuple(_lost(name, job) for name, job in lost_jobs(snapshot)),
+        one_job=usual(owner, jobs or ours),
+        preferred=preferred,
+    )
+
+
+def _is_seen(job: Job) -> bool:
+    return job.state is not None or any(True for _ in workers_of(job))
+
+
+def _owner_of_jobs(snapshot: Snapshot) -> Owner | None:
+    """Return the owner if it is dask-jobqueue's: any other has no jobs, and nothing to say of what one has."""
+    owner = snapshot.cluster.owner
+    if owner is None:
+        return None
+    said = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
+    return owner if owner.job_ids or any(said) else None
+
+
+def _lost(name: str, job: Job) -> LostJob:
+    return LostJob(job_id=job.job_id, name=name, fate=_fate(job), failed_soon=_failed_soon(job))
+
+
+def _failed_soon(job: Job) -> bool:
+    """Whether the script itself seems to be the matter.
+
+    A snapshot doesn't tell whether a job that has ended ever had a worker, but one that ran for long had some.
+    """
+    fate = job.fate
+    if fate is None or read_state(fate.state).name != "FAILED" or not fate.exit_code or any(workers_of(job)):
+        return False
+    if fate.ended_at is None or job.started_at is None:
+        return True
+    return (fate.ended_at - job.started_at).total_seconds() < FAILED_SOON_SECONDS
+
+
+def _fate(job: Job) -> str | None:
+    return job.fate.explanation if job.fate is not None else f"ended as {job.state}"
+
+
+Load = tuple[float, float, float, float]
+Group = Literal["pending", "without workers", "idle", "runs nothing yet", "ends soon", "least busy"]
+_GROUPS: tuple[Group, ...] = ("pending", "without workers", "idle", "runs nothing yet", "ends soon", "least busy")
+
+SOON_SECONDS = 300
+"""A job with less time left is a poor place for results, and gives little up if it goes."""
+
+
+def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) -> tuple[Job, ...]:
+    """Return this many jobs to give back, in that order; ``jobs`` holds at least as many.
+
+    Pending ones go first, then those without workers, then idle ones, then those in which tasks only wait, then those
+    that SLURM ends soon by itself, then those that execute the least, with the fewest tasks queued, the fewest bytes
+    and results stored, the shortest time left; of equals the newest. Within each of these groups, those whose ids are
+    preferred come first.
+
+    Raises
+    ------
+    PlanError
+        Only the pending rest of an array is left to choose from before jobs that run, and it holds too many: it is
+        given back whole or not at all.
+    """
+    chosen: list[Job] = []
+    too_many: list[Job] = []
+    missing = number
+    for job in sorted(jobs, key=lambda job: _order(job, preferred)):
+        if missing <= 0 or (too_many and not is_pending(job)):
+            break
+        held = number_of_jobs([job])
+        if held <= missing:
+            chosen.append(job)
+            missing -= held
+        else:
+            too_many.append(job)
+    if missing > 0 and too_many:
+        array = shown_id(too_many[0])
+        raise PlanError(
+            f"{array} waits as one array of {number_of_jobs(too_many[:1])} jobs, and only {missing} of them would go: "
+            f"release all of it (--release {array}), or cancel some with scancel"
+        )
+    return tuple(chosen)
+
+
+def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
+    """Return a job to give back, with all that people should see of it.
+
+    Parameters
+    ----------
+    job
+        The job.
+    name
+        The owner's name of it, if an owner counts it.
+    is_chosen
+        Whether a person chose it; else it says by itself why it is one of the first to go.
+    """
+    workers = tuple(workers_of(job))
+    return JobToRelease(
+        job_id=job.job_id,
+        name=name,
+        array_task=array_task_of(job),
+        state=job.state,
+        workers=tuple(worker.address for worker in workers),
+        executing=_sum_if_known(worker.executing for worker in workers),
+        stored=_sum_if_known(worker.stored for worker in workers),
+        why="chosen" if is_chosen else _group(job),
+        time_left_seconds=job.time_left_seconds,
+    )
+
+
+def has_nothing_to_do(job: Job) -> bool:
+    """Whether adaptive scaling may give the job back at once: it waits, has no workers, or these have no tasks."""
+    return _group(job) in ("pending", "without workers", "idle")
+
+
+def _order(job: Job, preferred: Collection[str]) -> tuple[int, bool, Load, float, int]:
+    time_left = math.inf if job.time_left_seconds is None else job.time_left_seconds
+    is_other = job.job_id not in preferred
+    return _GROUPS.index(_group(job)), is_other, _load(job), time_left, newest_first_key(job)
+
+
+def _load(job: Job) -> Load:
+    """Return what giving the job back would disturb: executing, queued, bytes stored, results stored."""
+    workers = tuple(workers_of(job))
+    return (
+        _sum(worker.executing for worker in workers),
+        _sum(worker.queued for worker in workers),
+        _sum(worker.managed_bytes for worker in workers),
+        _sum(worker.stored for worker in workers),
+    )
+
+
+def _group(job: Job) -> Group:
+    if is_pending(job):
+        return "pending"
+    if not any(True for _ in workers_of(job)):
+        return "without workers"
+    executing, queued, *_ = _load(job)
+    if executing == 0:
+        return "idle" if queued == 0 else "runs nothing yet"
+    return "ends soon" if job.time_left_seconds is not None and job.time_left_seconds < SOON_SECONDS else "least busy"
+
+
+def _sum(values: Iterable[int | None]) -> float:
+    """Return the sum; a job of which a part isn't known may be as busy as can be."""
+    total = 0
+    for value in values:
+        if value is None:
+            return math.inf
+        total += value
+    return total
+
+
+def _sum_if_known(values: Iterable[int | None]) -> int | None:
+    total = _sum(values)
+    return None if math.isinf(total) else int(total)

@@ -1,0 +1,224 @@
+"""Asks the workers, through the scheduler, who they are and what their threads do.
+
+Never connects to a worker itself: often only the scheduler can reach them. One that hangs costs its own answer alone.
+"""
+
+import math
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
+from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, Worker
+from dasktop.collectors.sources.dask.connection import Connection
+from dasktop.collectors.sources.dask.places import place_told
+from dasktop.collectors.sources.dask.plain import mapping, moment, sequence, whole, word
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
+from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREADS
+from dasktop.collectors.sources.dask.shipping import packed
+from dasktop.collectors.sources.dask.threads import ThreadMeter, children_told
+
+FIRST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 300.0
+
+
+class RegisteredWorker(Record, frozen=True, kw_only=True):
+    """What a worker told of itself."""
+
+    pid: int | None
+    parent_pid: int | None
+    host: str | None
+    place: SlurmPlace | None
+    started_at: datetime | None = None
+
+
+class _Silence(Record, frozen=True, kw_only=True):
+    """How often in a row a worker has not answered, and until when it is left alone (``inf``: it won't answer)."""
+
+    times: int
+    until: float
+
+
+Process = tuple[str, int | None]
+"""A worker's address and pid: a nanny may start a new worker at the address of the old one."""
+
+
+def process_of(worker: Worker) -> Process:
+    """Return what tells this worker's process from others, also later ones."""
+    return worker.address, worker.pid
+
+
+class WorkerRegistry:
+    """The workers that are known, and those that don't answer. ``now`` is any clock that only goes forward."""
+
+    def __init__(self) -> None:
+        self._known: dict[Process, RegisteredWorker] = {}
+        self._silent: dict[Process, _Silence] = {}
+
+    def of(self, worker: Worker) -> RegisteredWorker | None:
+        """Return what the worker told, or ``None`` as long as it hasn't."""
+        return self._known.get(process_of(worker))
+
+    def due(self, workers: Iterable[Worker], now: float) -> list[Worker]:
+        """Return the workers to be asked who they are."""
+        return [worker for worker in workers if process_of(worker) not in self._known and self.may_ask(worker, now)]
+
+    def may_ask(self, worker: Worker, now: float) -> bool:
+        """Return whether the worker may be asked anything: a silent one is left alone for a while."""
+        silence = self._silent.get(process_of(worker))
+        return silence is None or silence.until <= now
+
+    def introduce(self, worker: Worker, answer: object) -> None:
+        """Note what the worker told; see `shipped_worker` for its form."""
+        told = mapping(answer)
+        self._known[process_of(worker)] = RegisteredWorker(
+            pid=whole(told.get("pid")),
+            parent_pid=whole(told.get("parent_pid")),
+            host=word(told.get("host")),
+            place=place_told(told),
+            started_at=moment(told.get("started_at")),
+        )
+        self._silent.pop(process_of(worker), None)
+
+    def note_answered(self, worker: Worker) -> None:
+        """Note that the worker is not silent any more."""
+        self._silent.pop(process_of(worker), None)
+
+    def note_silent(self, worker: Worker, now: float) -> None:
+        """Note that the worker didn't answer; it is left alone for twice as long as the last time."""
+        silence = self._silent.get(process_of(worker))
+        times = silence.times + 1 if silence else 1
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** (times - 1), LONGEST_PAUSE_SECONDS)
+        self._silent[process_of(worker)] = _Silence(times=times, until=now + pause)
+
+    def note_refused(self, worker: Worker) -> None:
+        """Note that the worker won't run what we send; each asking would be an error in its log, so never again."""
+        self._silent[process_of(worker)] = _Silence(times=1, until=math.inf)
+
+    def forget_all_but(self, workers: Iterable[Worker]) -> None:
+        """Drop the workers that have gone."""
+        here = {process_of(worker) for worker in workers}
+        self._known = {process: told for process, told in self._known.items() if process in here}
+        self._silent = {process: silence for process, silence in self._silent.items() if process in here}
+
+
+_AT_ONCE = 64
+_WORKER_SECONDS = 1.0
+"""For one worker to answer. A healthy one takes milliseconds, unless a task holds the GIL."""
+
+
+class _Inside(NamedTuple):
+    """What was read of the inside of a worker."""
+
+    threads: tuple[Thread, ...] = ()
+    children: tuple[ChildProcess, ...] | None = None
+    has_more_children: bool = False
+
+
+NOT_READ = _Inside()
+
+
+class WorkerProbe:
+    """Completes the scheduler's view of the workers by what they tell themselves.
+
+    Parameters
+    ----------
+    seconds
+        For all that is asked in one go. Who wasn't asked by then is asked the next time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._introductions = WorkerRegistry()
+        self._meter = ThreadMeter()
+
+    async def complete(
+        self, connection: Connection, reading: SchedulerReading, threads_of: Collection[str]
+    ) -> tuple[WorkerReading, ...]:
+        """Ask the workers that are new who they are, and those at ``threads_of`` for their threads."""
+        workers = reading.workers
+        self._introductions.forget_all_but(workers)
+        self._meter.forget_all_but({worker.address for worker in workers})
+        await self._get_to_know(connection, self._introductions.due(workers, time.monotonic()))
+        inside = await self._look_inside(connection, [worker for worker in workers if worker.address in threads_of])
+        return tuple(
+            self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, NOT_READ))
+            for worker in workers
+        )
+
+    def _complete(self, worker: Worker, has_nanny: bool, inside: _Inside) -> WorkerReading:
+        told = self._introductions.of(worker)
+        if told is None:
+            return WorkerReading(worker=worker)
+        nanny_pid = told.parent_pid if has_nanny else None
+        worker = replace(
+            worker,
+            pid=told.pid or worker.pid,
+            nanny_pid=nanny_pid,
+            host=told.host or worker.host,
+            threads=inside.threads,
+            children=inside.children,
+            has_more_children=inside.has_more_children,
+        )
+        return WorkerReading(worker=worker, place=told.place, place_was_read=True, started_at=told.started_at)
+
+    async def _get_to_know(self, connection: Connection, workers: Sequence[Worker]) -> None:
+        messages: list[dict[str, Any]] = [
+            {"op": "run", "function": packed("shipped_worker")},
+            # Else the scheduler would keep a connection to each worker open.
+            {"op": PLACE, "close": True},
+        ]
+        for worker, answer in await self._ask(connection, workers, messages):
+            self._introductions.introduce(worker, answer)
+
+    async def _look_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
+        now = time.monotonic()
+        askable = [
+            worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker, now)
+        ]
+        answers = await self._ask(connection, askable, [{"op": THREADS}])
+        return {
+            worker.address: _Inside(
+                self._meter.measure(worker.address, worker.pid, answer),
+                children_told(answer),
+                answer.get("more_children") is True,
+            )
+            for worker, answer in answers
+        }
+
+    async def _ask(
+        self, connection: Connection, workers: Sequence[Worker], messages: list[dict[str, Any]]
+    ) -> list[tuple[Worker, dict[Any, Any]]]:
+        """Return the workers that answered, each with its answer; note who was silent and who refused."""
+        if not workers or connection.closed:
+            return []
+        try:
+            answers = mapping(
+                await connection.call(
+                    ASK_WORKERS,
+                    self._seconds + 2 * _WORKER_SECONDS,  # the last to be asked has its time, and the scheduler some
+                    addresses=[worker.address for worker in workers],
+                    messages=messages,
+                    worker_seconds=_WORKER_SECONDS,
+                    all_seconds=self._seconds,
+                    at_once=_AT_ONCE,
+                )
+            )
+        except SourceError:
+            return []  # the scheduler's own reading is good; the next one tells if it is in trouble
+        answered = []
+        for worker in workers:
+            how, answer = (*sequence(answers.get(worker.address)), None, None)[:2]
+            if how == "answered" and isinstance(answer, dict) and "error" not in answer:
+                self._introductions.note_answered(worker)
+                answered.append((worker, answer))
+            elif how == "silent":
+                self._introductions.note_silent(worker, time.monotonic())
+            elif how in ("refused", "answered"):
+                self._introductions.note_refused(worker)
+        return answered

@@ -1,0 +1,193 @@
+"""What the last lines of a job's log say was the matter. Pure; bounded by what it is given.
+
+Only what people would say themselves after a look at it; a log that says nothing plain says ``None``.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import EndedJob, FailureCause
+from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
+from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
+from dasktop.collectors.system.user import name_of
+from dasktop.collectors.text.clean import clean
+
+LAST_LINES = 60
+LONGEST_CAUSE = 200
+
+GAVE_UP = "its workers gave up: no scheduler answered them within their death timeout"
+LOST_SCHEDULER = "its workers lost the scheduler"
+
+# slurmstepd: with cgroups "Detected 1 oom_kill event in StepId=…" (older: "oom-kill event(s)"), else
+# "Job 89 exceeded memory limit (407072 > 102400), being killed".
+_OUT_OF_MEMORY = re.compile(
+    r"^slurmstepd\S*: error: .*(?:oom.kill|exceeded (?:job |step )?memory limit)", re.IGNORECASE
+)
+# distributed.cli.dask_worker and nanny.py, of 2023.5 and 2026.8; older workers only raise.
+_GAVE_UP = re.compile(
+    r"Timed out starting worker|failure-to-start-<class '(?:[\w.]+\.)?TimeoutError'>|Timed out trying to connect to"
+)
+# distributed.worker: how it closes when the scheduler's end of the connection is gone, rather than when it is told to.
+_LOST_SCHEDULER = re.compile(r"worker-handle-scheduler-connection-broken|Connection to scheduler broken")
+_CLOSED_WELL = re.compile(r"worker-lifetime-reached|Reason: scheduler-(?:close|shutdown)")
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?")
+_SHELL = re.compile(
+    r"(?:not found|No such file or directory|Permission denied|cannot execute.*|Exec format error|bad interpreter.*)$"
+)
+# What distributed logs while it runs: "2026-11-24 07:31:47,887 - distributed.worker - INFO - …".
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ - \S+ - [A-Z]+ - ")
+# "/var/spool/slurmd/job00015/slurm_script: line 2: ", and dash's form without the word.
+_SCRIPT = re.compile(r"^\S*slurm_script: (?:line )?\d+: (?:exec: )?(?:\d+: )?")
+
+
+def last_words(tail: str, failed: bool) -> FailureCause:
+    """Read the end of a log.
+
+    Parameters
+    ----------
+    tail
+        Its last lines.
+    failed
+        Whether the job has: in the log of one that hasn't, tracebacks are of dask tasks.
+    """
+    lines = tail.replace("\r", "\n").split("\n")[-LAST_LINES * 20 :]
+    end = [line for line in lines if line.strip()][-LAST_LINES:]
+    if any(_OUT_OF_MEMORY.search(line) for line in end):
+        return FailureCause(out_of_memory=True)
+    if any(_GAVE_UP.search(line) for line in end) and failed:
+        return FailureCause(cause=GAVE_UP)
+    if any(_LOST_SCHEDULER.search(line) for line in end) and not any(_CLOSED_WELL.search(line) for line in end):
+        return FailureCause(cause=LOST_SCHEDULER)
+    found = (_exception(lines, end) or _shells_words(end)) if failed else None
+    return FailureCause(cause=_shortened(found) if found else None)
+
+
+def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:
+    """Return the line behind the last traceback, the first one that isn't indented, if it is near the log's end.
+
+    What was logged long before was survived.
+    """
+    starts = [number for number, line in enumerate(lines) if line.strip() == _TRACEBACK]
+    if not starts:
+        return None
+    behind = (line for line in lines[starts[-1] + 1 :] if line[:1].strip() and _EXCEPTION.fullmatch(line.rstrip()))
+    found = next(behind, None)
+    return found if found in end else None
+
+
+def _shells_words(lines: Sequence[str]) -> str | None:
+    """Return the last thing that a shell could not start, without where in the script that was."""
+    found = next(
+        (line.strip() for line in reversed(lines) if _SHELL.search(line.strip()) and not _LOGGED.match(line)), None
+    )
+    return _SCRIPT.sub("", found) if found is not None else None
+
+
+def _shortened(text: str) -> str:
+    text = clean(text)
+    return text if len(text) <= LONGEST_CAUSE else text[: LONGEST_CAUSE - 1] + "…"
+
+
+JOBS_A_ROUND = 4
+MAX_BYTES = 64 << 10
+FILE_SECONDS = 2.0
+"""For a file server, or a user database, to answer."""
+
+T = TypeVar("T")
+
+_Run = tuple[str, datetime | None]
+"""A job's id and when it ended: it may run and end again."""
+
+# A job that was killed in another way is explained by that. One whose workers have lost their scheduler "completes".
+_MAY_SAY_MORE = frozenset({"FAILED", "COMPLETED"})
+
+
+class FailureCauseReader:
+    """Knows what the logs of ended jobs say.
+
+    Parameters
+    ----------
+    files
+        Knows where jobs write.
+    """
+
+    def __init__(self, files: OutputFilesReader) -> None:
+        self._files = files
+        self._words: dict[_Run, FailureCause] = {}
+        self._names: dict[int, str] = {}
+
+    async def read(self, ended: Iterable[EndedJob]) -> None:
+        """Find out more about these, as far as it wasn't done yet."""
+        ends = tuple(ended)
+        runs = set(map(_run, ends))
+        self._words = {run: words for run, words in self._words.items() if run in runs}
+        due = [end for end in ends if _may_say_more(end) and _run(end) not in self._words]
+        for end in due[:JOBS_A_ROUND]:
+            self._words[_run(end)] = FailureCause()  # once, however it goes
+            self._words[_run(end)] = await self._last_words(end)
+        uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
+        for uid in uids - self._names.keys():
+            self._names[uid] = await _within_bounds(name_of, uid) or str(uid)
+
+    def completed(self, ended: Iterable[EndedJob]) -> tuple[EndedJob, ...]:
+        """Return these jobs with what was found out about them."""
+        return tuple(
+            replace(
+                end,
+                last_words=self._words.get(_run(end), end.last_words),
+                output_files=self._output_files(end.job.job_id),
+                cancelled_by=self._names.get(end.cancelled_by_uid) if end.cancelled_by_uid is not None else None,
+            )
+            for end in ended
+        )
+
+    def _output_files(self, job_id: str) -> tuple[str, ...]:
+        files = self._files.known(job_id)
+        return tuple(dict.fromkeys(path for path in (files.stdout, files.stderr) if path)) if files else ()
+
+    async def _last_words(self, end: EndedJob) -> FailureCause:
+        job_id = end.job.job_id
+        await self._files.learn([job_id])
+        files = self._files.known(job_id)
+        path = files and (files.stderr or files.stdout)
+        tail = await _within_bounds(read_tail, path) if path else None
+        # What a signal has ended did not end by what it had to say.
+        failed = read_state(end.job.state).name == "FAILED" and end.signal is None
+        return last_words(tail, failed) if tail is not None else FailureCause()
+
+
+def read_tail(path: str) -> str | None:
+    """Return the last lines of a file, clean; ``None`` where it can't be read. May hang with its file server."""
+    log = LogFile(path)
+    try:
+        log.look()
+        return "\n".join(raw.line().text for raw in log.block_before(log.size_bytes, MAX_BYTES).lines())
+    except UnreadableError:
+        return None
+    finally:
+        log.close()
+
+
+def _run(end: EndedJob) -> _Run:
+    return end.job.job_id, end.ended_at
+
+
+def _may_say_more(end: EndedJob) -> bool:
+    return read_state(end.job.state).name in _MAY_SAY_MORE and end.job.started_at is not None
+
+
+async def _within_bounds(call: Callable[..., T], *arguments: object) -> T | None:
+    """Make a call that may hang, in a thread; ``None`` if it takes too long. The thread is left to itself then."""
+    try:
+        return await asyncio.wait_for(
+            asyncio.get_running_loop().run_in_executor(None, call, *arguments), timeout=FILE_SECONDS
+        )
+    except TimeoutError:
+        return None

@@ -1,0 +1,283 @@
+"""Finds out how the cluster's jobs ended: asks ``sacct``, then ``scontrol`` for what accounting doesn't know.
+
+Guesses nothing. Accounting lags: a job that has just ended may be missing or still RUNNING for seconds. So it is asked
+again, at growing intervals, a bounded number of times; what is unknown then stays unknown.
+"""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from time import monotonic
+
+import msgspec
+
+from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import EndedJob, QueuedJob
+from dasktop.collectors.sources.health import SourceLog
+from dasktop.collectors.sources.slurm.accounting import (
+    OFF,
+    accounting_command,
+    completed_by,
+    ended_lately_command,
+    is_half_known,
+    parse_accounting,
+    parse_shown_job,
+    show_job_command,
+)
+from dasktop.collectors.sources.slurm.backoff import Backoff, Clock, batches, pause_seconds
+from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.queue import names_any
+
+ATTEMPTS = 8
+JOBS_A_CALL = 200
+SHOWN_A_ROUND = 16
+SHOWN_AT_ONCE = 2
+LAST_RUN_ATTEMPTS = 3
+
+_FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
+
+
+class _Search:
+    """How often a job was asked for, and when it is asked for next."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.due_at = float("-inf")
+        self.was_forgotten = False
+        """Whether slurmctld doesn't know it any more (or never did)."""
+
+
+class OutcomeReader:
+    """Knows how the cluster's jobs ended.
+
+    Parameters
+    ----------
+    commands
+        To run ``sacct`` and ``scontrol`` with.
+    log
+        Where accounting's answers and failures are noted.
+    pause
+        Kept after failures of accounting.
+    interval_seconds
+        After which a job that accounting doesn't know yet is asked for again, at first.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self, commands: Commands, log: SourceLog, pause: Backoff, interval_seconds: float, clock: Clock = monotonic
+    ) -> None:
+        self._commands = commands
+        self._log = log
+        self._pause = pause
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+        self._ended: dict[str, EndedJob] = {}
+        self._searches: dict[str, _Search] = {}
+        self._found: set[str] = set()
+        self._requeued: dict[str, EndedJob] = {}
+        # Jobs that are in the queue again, and how often accounting was asked for their last run.
+        self._came_back: dict[str, int] = {}
+        self._was_asked = False
+        # Unknown beforehand, so that no job's name can hold it.
+        self._separator = f"\x1f{secrets.token_hex(4)}\x1f"
+
+    @property
+    def ended(self) -> tuple[EndedJob, ...]:
+        """All that are known."""
+        return tuple(self._ended.values())
+
+    @property
+    def requeued(self) -> tuple[EndedJob, ...]:
+        """How the last run ended of jobs that are in the queue again, as far as it is known."""
+        return tuple(self._requeued.values())
+
+    def note_requeued(self, job_id: str) -> None:
+        """Note that a job that ran waits again: accounting knows how that run ended."""
+        self._requeued.pop(job_id, None)
+        self._came_back[job_id] = 0
+
+    async def read(self, jobs: Collection[str], queued: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
+        """Look for the fates of those of these jobs that are not in the queue.
+
+        Parameters
+        ----------
+        jobs
+            The cluster's (raw ids).
+        queued
+            All that are in the queue now. A job that came back (requeued) has no fate any more.
+        seen
+            Jobs as the queue told of them when they were in it last.
+        """
+        for job_id in queued:
+            self._forget(job_id)
+        due = self._due(set(jobs).difference(queued))
+        # The first time, ask for all: it shows at once whether there is accounting here.
+        first = [] if self._was_asked else sorted(jobs, key=int)[:JOBS_A_CALL]
+        wanted = sorted({*due, *first}, key=int)
+        answered = False
+        if wanted and not self._log.is_off and self._pause.is_over:
+            with contextlib.suppress(SourceError), self._log.attempt():
+                await self._ask_accounting(wanted, frozenset(due), seen)
+                answered = True
+        if answered or self._log.is_off:  # a failure of accounting's says nothing of the jobs
+            for job_id in due:
+                self._searches[job_id].attempts += 1
+        await self._ask_controller(self._to_be_shown(due), seen)
+        self._give_up_on(due, seen)
+        await self._ask_for_last_runs()
+
+    def _give_up_on(self, due: Iterable[str], seen: Mapping[str, QueuedJob]) -> None:
+        """Note of jobs that were in the queue, and of which nobody knows any more, that they have ended somehow."""
+        for job_id in due:
+            search = self._searches[job_id]
+            is_hopeless = search.attempts >= ATTEMPTS or (search.was_forgotten and self._log.is_off)
+            if job_id not in self._ended and job_id in seen and is_hopeless:
+                job = msgspec.structs.replace(seen[job_id], state=None, reason=None, ends_at=None)
+                self._ended[job_id] = EndedJob(job=job)
+
+    def _forget(self, job_id: str) -> None:
+        self._ended.pop(job_id, None)
+        self._searches.pop(job_id, None)
+        self._found.discard(job_id)
+
+    def _due(self, gone: Iterable[str]) -> list[str]:
+        """Return the jobs to ask for now, and note when to ask for them next."""
+        now = self._clock()
+        due = []
+        for job_id in sorted(gone, key=int):
+            search = self._searches.setdefault(job_id, _Search())
+            if job_id not in self._found and search.attempts < ATTEMPTS and now >= search.due_at:
+                search.due_at = now + pause_seconds(self._interval_seconds, search.attempts + 1)
+                due.append(job_id)
+        return due
+
+    async def _ask_accounting(self, wanted: list[str], due: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
+        try:
+            for job_ids in batches(wanted, JOBS_A_CALL):
+                for ended in await self._accounted(job_ids):
+                    if ended.job.job_id in due:
+                        self._note(ended, seen, is_final=not is_half_known(ended))
+        except SourceError:
+            self._pause.after_failure()
+            raise
+        self._was_asked = True
+        self._pause.after_success()
+
+    async def _ask_for_last_runs(self) -> None:
+        due = [job_id for job_id, attempts in self._came_back.items() if attempts < LAST_RUN_ATTEMPTS]
+        if not due or self._log.is_off or not self._pause.is_over:
+            return
+        self._came_back |= {job_id: self._came_back[job_id] + 1 for job_id in due}
+        with contextlib.suppress(SourceError), self._log.attempt():
+            for job_ids in batches(due, JOBS_A_CALL):
+                for ended in await self._accounted(job_ids, last_run=True):
+                    self._requeued[ended.job.job_id] = ended
+                    self._came_back.pop(ended.job.job_id, None)
+
+    async def _accounted(self, job_ids: tuple[str, ...], last_run: bool = False) -> tuple[EndedJob, ...]:
+        """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
+        printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
+        if printed.status != 0:
+            raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
+        told = parse_accounting(printed.text, self._separator, only_ended=last_run)
+        if not told and not last_run and names_any(job_ids, printed.text):
+            raise SourceError("sacct printed what dasktop does not understand")
+        return told
+
+    def _to_be_shown(self, due: Iterable[str]) -> list[str]:
+        """Return the jobs to ask slurmctld for: at once if accounting is off or fails, else when it is late."""
+        late_after = 2 if self._log.error is None else 0
+        unknown = (job_id for job_id in due if job_id not in self._ended)
+        searches = ((job_id, self._searches[job_id]) for job_id in unknown)
+        return [job_id for job_id, search in searches if not search.was_forgotten and search.attempts >= late_after][
+            :SHOWN_A_ROUND
+        ]
+
+    async def _ask_controller(self, job_ids: list[str], seen: Mapping[str, QueuedJob]) -> None:
+        remaining = iter(job_ids)
+
+        async def show_some() -> None:
+            for job_id in remaining:
+                try:
+                    printed = await self._commands.run(*show_job_command(job_id))
+                except SourceError:  # what it would have told stays unknown; slurmctld's trouble shows in the queue
+                    return
+                ended = parse_shown_job(printed.text, job_id)
+                self._searches[job_id].was_forgotten = ended is None and printed.says(_FORGOTTEN)
+                if ended is not None:
+                    self._note(ended, seen, is_final=self._log.is_off)
+
+        await asyncio.gather(*(show_some() for _ in range(SHOWN_AT_ONCE)))
+
+    def _note(self, ended: EndedJob, seen: Mapping[str, QueuedJob], is_final: bool) -> None:
+        """Keep how a job ended, if it has."""
+        job_id = ended.job.job_id
+        if not read_state(ended.job.state).has_ended:
+            return
+        self._ended[job_id] = completed_by(ended, seen.get(job_id))
+        if is_final:
+            self._found.add(job_id)
+
+
+MOST_JOBS = 48
+"""That are kept: for each whose script isn't known, ``scontrol`` is run once."""
+TRIES = 3
+
+
+class EndedLatelyReader:
+    """Knows the jobs that have ended within a window before the first answer of accounting.
+
+    Parameters
+    ----------
+    commands
+        To run ``sacct`` with.
+    log
+        Where accounting's answers and failures are noted.
+    pause
+        Kept after failures of accounting.
+    user
+        Whose jobs.
+    window_seconds
+        How long ago a job may have ended; 0: nothing is asked.
+    """
+
+    def __init__(self, commands: Commands, log: SourceLog, pause: Backoff, user: str, window_seconds: float) -> None:
+        self._commands = commands
+        self._log = log
+        self._pause = pause
+        self._user = user
+        self._window_seconds = window_seconds
+        self._tries_left = TRIES if window_seconds >= 1 else 0
+        self.ended: tuple[EndedJob, ...] = ()
+        """At most `MOST_JOBS`: first those that failed, then those with dask in their names, then the latest."""
+
+    async def read(self) -> None:
+        """Ask accounting, unless it has answered before. Its failing is noted, not raised."""
+        if not self._tries_left or self._log.is_off or not self._pause.is_over:
+            return
+        self._tries_left -= 1
+        # Unknown beforehand, so that no job's name can hold it.
+        separator = f"\x1f{secrets.token_hex(4)}\x1f"
+        with contextlib.suppress(SourceError), self._log.attempt():
+            try:
+                printed = await self._commands.run(*ended_lately_command(self._user, self._window_seconds, separator))
+                if printed.status != 0:
+                    raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
+            except SourceError:
+                self._pause.after_failure()
+                raise
+            self._pause.after_success()
+            self._tries_left = 0
+            told = parse_accounting(printed.text, separator)
+            have_ended = (end for end in told if read_state(end.job.state).has_ended and end.ended_at is not None)
+            self.ended = tuple(sorted(have_ended, key=_rank)[:MOST_JOBS])
+
+
+def _rank(end: EndedJob) -> tuple[bool, bool, float]:
+    ended_at = end.ended_at or datetime.fromtimestamp(0, UTC)
+    return read_state(end.job.state).name == "COMPLETED", "dask" not in (end.job.name or ""), -ended_at.timestamp()

@@ -1,0 +1,131 @@
+"""Measures of the code's structure, printed by ``make house``: sizes of files, who imports whom, cycles.
+
+Read from the source files; nothing is imported, except to count what one import loads.
+"""
+
+import ast
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+FOLDERS = ("collectors", "tui")
+PREFIX = "dasktop."
+LIGHT = "dasktop.collectors.model.options"
+LOADED = f"import sys, {LIGHT}; print(sum(name.startswith('dasktop.') for name in sys.modules))"
+
+Edges = Mapping[str, set[str]]
+
+
+def modules() -> dict[str, Path]:
+    """Return our modules by name, packages by that of their ``__init__``."""
+    files = (file for folder in FOLDERS for file in sorted((REPOSITORY / folder).rglob("*.py")))
+    return {module_name(file.relative_to(REPOSITORY)): file for file in files}
+
+
+def module_name(file: Path) -> str:
+    """Return the name under which a file is imported."""
+    parts = file.with_suffix("").parts
+    return PREFIX + ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(known: Mapping[str, Path]) -> dict[str, set[str]]:
+    """Return for each module which of ours it imports, wherever in the file."""
+    return {name: set(_imported(file, known)) - {name} for name, file in known.items()}
+
+
+def _imported(file: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in known:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in known else node.module
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (whole for alias in node.names if (whole := f"{node.module}.{alias.name}") in known)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+
+
+def cycles(edges: Edges) -> list[list[str]]:
+    """Return the strongly connected components of more than one node, the largest first (Tarjan's algorithm)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        for target in sorted(edges.get(node, ())):
+            if target not in number:
+                visit(target)
+                low[node] = min(low[node], low[target])
+            elif target in stack:
+                low[node] = min(low[node], number[target])
+        if low[node] == number[node]:
+            at = stack.index(node)
+            component, stack[at:] = stack[at:], []
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for node in sorted(edges):
+        if node not in number:
+            visit(node)
+    return sorted(found, key=len, reverse=True)
+
+
+def rooms(edges: Edges, parent: str) -> dict[str, set[str]]:
+    """Return what lies directly in a package, folders and files alike, and which of these import which."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, targets in edges.items():
+        if (room := _room(name, parent)) is not None:
+            found[room] |= {other for target in targets if (other := _room(target, parent)) is not None} - {room}
+    return dict(found)
+
+
+def _room(name: str, parent: str) -> str | None:
+    return name[len(parent) + 1 :].partition(".")[0] if name.startswith(f"{parent}.") else None
+
+
+def used_once(edges: Edges) -> list[str]:
+    """Return the modules that exactly one other module imports."""
+    importers = Counter(target for targets in edges.values() for target in targets)
+    return sorted(name for name, count in importers.items() if count == 1)
+
+
+def loaded_by_options() -> int:
+    """Return how many of our modules an import of the options loads, packages included."""
+    printed = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout
+    return int(printed)
+
+
+def measures() -> Iterable[tuple[str, str, str]]:
+    """Yield what is measured, the figure, and what it should be."""
+    known = modules()
+    edges = imports(known)
+    lines = [len(file.read_text(encoding="utf-8").splitlines()) for file in known.values()]
+    inits = sum(file.name == "__init__.py" for file in known.values())
+    yield "files", f"{len(lines)}, of them {inits} __init__.py", "about 230"
+    yield "mean lines per file, without __init__.py", f"{sum(lines) / (len(lines) - inits):.0f}", "150 to 250"
+    yield "longest file", f"{max(lines)} lines", "at most 400"
+    yield "modules imported by exactly one other module", str(len(used_once(edges))), "below 40"
+    parents = [name for name, file in known.items() if file.name == "__init__.py"]
+    found = [one for parent in parents for one in cycles(rooms(edges, parent))]
+    yield "import cycles between neighbors in a folder", "; ".join(map(" ".join, found)) or "none", "none"
+    for folder in FOLDERS:
+        inside = rooms(edges, PREFIX + folder)
+        yield f"folders and files directly in {folder}/", str(len(inside)), "at most 16"
+        yield f"imports between these in {folder}/", str(sum(map(len, inside.values()))), "about 65"
+    yield f"modules of ours that importing {LIGHT} loads", str(loaded_by_options()), "few"
+
+
+def main() -> None:
+    """Print the table."""
+    for what, figure, target in measures():
+        print(f"{what:<62} {figure:<28} (target: {target})")
+
+
+if __name__ == "__main__":
+    main()
