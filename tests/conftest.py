@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import at_rest, ssh_server
-from tests.own_environment import HOME_PREFIX, own_environment
-from tests.parse_once import parse_styles_once
-from tests.scheduling import SLURM_GROUP, ByFileAndSlurm
 from tests.slurm.cluster import RealSlurm
 from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
 from tests.slurm.site import SiteSlurm
+from tests.support import at_rest, ssh_server
+from tests.support.own_environment import HOME_PREFIX, own_environment
+from tests.support.parse_once import parse_styles_once
+from tests.support.scheduling import SLURM_GROUP, ByFileAndSlurm
 
-pytest.register_assert_rewrite("tests.carrying_out")
+pytest.register_assert_rewrite("tests.support.carrying_out")
 
 SITE_ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 
 from dasktop.collectors.model.snapshot import Snapshot, from_json
-from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm
+from tests.support.notebook import Notebook
 
 MINUTES = 10.0
 SECONDS_BETWEEN = 2

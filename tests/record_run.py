@@ -23,10 +23,10 @@ from dasktop.collectors.model.snapshot import Snapshot, from_json, to_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.tui.view.plain import plain_tree
-from tests.dasktop_program import DASKTOP
-from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.dasktop_program import DASKTOP
+from tests.support.notebook import Notebook
+from tests.support.waiting import PATIENCE_SECONDS
 
 FOLDER = Path(__file__).parent / "fixtures" / "recordings"
 RUN, SCRIPT, LOG = "run.ndjson.gz", "job_script.sh", "dask-worker.err"

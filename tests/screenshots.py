@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dasktop.tui.dialogs.saving import picture_of
-from tests.scenes import SCENES, app_for, play, recorded
+from tests.support.scenes import SCENES, app_for, play, recorded
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "screenshots"

@@ -12,7 +12,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from tests.own_environment import HOME_PREFIX, QUIET_DASK, own_environment
+from tests.support.own_environment import HOME_PREFIX, QUIET_DASK, own_environment
 
 REPOSITORY = Path(__file__).parent.parent
 SETTINGS = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import RecordingWriter, TokenBucket
-from tests.recordings import life
+from tests.support.recordings import life
 
 SNAPSHOTS_A_DAY = 43_200
 SEEKS = 200

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.dask_processes import Scheduler
+from tests.support.dask_processes import Scheduler
 
 ROUNDS = 9
 PYTHON = sys.executable

@@ -29,8 +29,8 @@ from typing import NamedTuple, Self
 
 import psutil
 
-from tests.notebook import Notebook
 from tests.slurm.cluster import RealSlurm
+from tests.support.notebook import Notebook
 
 COLUMNS, LINES = 120, 40
 JOBS, WORKERS_OF_A_JOB, CORES = 2, 4, 12

@@ -22,8 +22,8 @@ from dasktop.collectors.model.feed import Event
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.view.rows import visible_rows
-from tests.fake_feed import FakeFeed
-from tests.snapshots import TAKEN_AT, busy_job, snapshot
+from tests.support.fake_feed import FakeFeed
+from tests.support.snapshots import TAKEN_AT, busy_job, snapshot
 
 ROUNDS = 15
 COLUMNS, LINES = 120, 40

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tests.slurm.commands import SlurmCommands
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 SEPARATOR = "\x1f"
 Read = TypeVar("Read")

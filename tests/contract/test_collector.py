@@ -13,7 +13,7 @@ from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import printed, until
 from tests.slurm.commands import SlurmCommands
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS
 
 GIB, MIB = 2**30, 2**20
 WORKER = "python -m distributed.cli.dask_worker tcp://127.0.0.1:8786 --name SLURMCluster-0 --nthreads 3 --nworkers 4"

@@ -18,7 +18,7 @@ from tests.slurm.commands import SlurmCommands
 from tests.slurm.configuration import slurm_conf_path
 from tests.slurm.environment import own_environment
 from tests.slurm.processes import StartError
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parents[2]
 

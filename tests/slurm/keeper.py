@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from tests.own_ports import own_ports
 from tests.slurm.bring_up import bring_up
 from tests.slurm.configuration import Layout
 from tests.slurm.environment import own_environment
 from tests.slurm.processes import Processes, StartError, adopt_orphans
+from tests.support.own_ports import own_ports
 
 JOBS_GRACE_SECONDS = 3.0
 DAEMONS_THAT_ARE_NO_NODE = 2

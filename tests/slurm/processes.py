@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS
 
 PR_SET_CHILD_SUBREAPER = 36
 LOG_TAIL_BYTES = 3_000

@@ -15,7 +15,7 @@ from tests.contract.reading import until
 from tests.slurm.cluster import REPOSITORY, RealSlurm
 from tests.slurm.missing import leave_out_or_fail, missing_programs
 from tests.slurm.processes import StartError
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slurm
 

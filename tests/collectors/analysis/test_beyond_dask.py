@@ -1,0 +1,207 @@
+"""What runs in a job beside its workers, by SLURM's figures: told only where it is clearly more than dask's."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.beyond_dask import Beyond, UseLedger
+from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
+from dasktop.collectors.model.readings import Step
+from dasktop.collectors.model.snapshot import Allocated, ChildProcess
+from dasktop.collectors.scaling.state import cluster_state
+from dasktop.collectors.scaling.warnings import when_releasing
+from dasktop.tui.view.cells import cells
+from dasktop.tui.view.plain import plain_tree
+from dasktop.tui.view.rows import Row
+from tests.support.findings_watch import after, over, seen, watch, with_workers
+from tests.support.pages import words
+from tests.support.readings import batch, dask, job_of, running, slurm
+from tests.support.readings import worker as reading_of
+from tests.support.snapshots import GIB, TAKEN_AT, job, worker
+
+GRANTED = Allocated(cpus=4, memory_bytes=2 * GIB, gpus=None)
+ROUND_SECONDS = 300
+
+
+def busy(percent, memory_bytes=GIB // 16):
+    one = worker("w", cpu_percent=percent, memory_bytes=memory_bytes, executing=0, queued=0, nthreads=4)
+    return seen([with_workers(job("7", allocated=GRANTED, workers_expected=1), [one])])
+
+
+def step(seconds, cpu_seconds, rss_bytes=None, ntasks=1):
+    return Step(
+        job_id="7",
+        step_id="batch",
+        ntasks=ntasks,
+        cpu_seconds=cpu_seconds,
+        rss_bytes=rss_bytes,
+        read_at=TAKEN_AT + timedelta(seconds=seconds),
+    )
+
+
+def followed(percents, cpu_seconds_later, ntasks=1):
+    """Return what is told after one round of SLURM's, in which the workers used this much at each of the polls."""
+    ledger = UseLedger()
+    ledger.note(busy(0.0), [step(0, 10, ntasks=ntasks)])
+    for number, percent in enumerate(percents, start=1):
+        seconds = ROUND_SECONDS * number / len(percents)
+        is_read = number == len(percents)
+        told = step(ROUND_SECONDS, 10 + cpu_seconds_later, ntasks=ntasks) if is_read else step(0, 10, ntasks=ntasks)
+        ledger.note(after(seconds, busy(percent)), [told])
+    return ledger.beyond
+
+
+def test_a_program_that_burns_a_core_while_dask_idles():
+    assert followed([0.0] * 10, 300) == {"7": Beyond(cpu_percent=100.0)}
+    assert followed([0.0] * 10, 150, ntasks=2) == {"7": Beyond(cpu_percent=100.0)}, "SLURM tells a task's mean"
+
+
+def test_what_the_workers_used_themselves_is_nobody_elses():
+    assert followed([100.0] * 10, 310) == {}
+    assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "and it does not last after they are done"
+    assert followed([100.0] * 10, 600) == {"7": Beyond(cpu_percent=100.0)}
+
+
+def test_a_worker_that_does_not_tell_leaves_it_unknown():
+    assert followed([None] * 10, 300) == {}
+
+
+def test_it_is_over_when_slurm_says_so():
+    ledger = UseLedger()
+    for number, cpu_seconds in enumerate((0, 300, 300)):
+        seconds = ROUND_SECONDS * number
+        ledger.note(after(seconds, busy(0.0)), [step(seconds, cpu_seconds)])
+        assert bool(ledger.beyond) == (number == 1)
+    ledger.note(busy(0.0), [])
+    assert ledger.beyond == {}
+
+
+def test_answers_in_quick_succession_tell_memory_at_once_and_cpu_over_two_minutes():
+    ledger = UseLedger()
+    told = []
+    for minute, cpu_seconds in enumerate((0, 60, 120, 120, 120)):
+        seconds = 60 * minute
+        ledger.note(after(seconds, busy(0.0)), [step(seconds, 10 + cpu_seconds, rss_bytes=2 * GIB)])
+        told.append(ledger.beyond["7"])
+    assert [one.cpu_percent for one in told] == [None, None, 100.0, 100.0, None]
+    assert {one.memory_bytes for one in told} == {2 * GIB}
+
+
+def test_jobs_whose_workers_have_children_are_of_interest():
+    child = ChildProcess(pid=1, name="tool", memory_bytes=1, cpu_seconds=1.0)
+    ledger = UseLedger()
+    for children, expected in (((child,), {"7"}), ((), set()), (None, set())):
+        one = worker("w", children=children)
+        ledger.note(seen([with_workers(job("7", allocated=GRANTED), [one])]), [])
+        assert ledger.with_other_programs == expected
+    ledger.note(busy(0.0), [step(0, 1, rss_bytes=2 * GIB)])
+    assert ledger.with_other_programs == {"7"}
+
+
+def test_memory_that_only_slurm_sees():
+    ledger = UseLedger()
+    ledger.note(busy(0.0), [step(0, 1, rss_bytes=int(1.92 * GIB))])
+    assert ledger.beyond == {"7": Beyond(memory_bytes=int(1.92 * GIB))}
+    ledger.note(busy(0.0), [step(1, 1, rss_bytes=GIB // 8)])
+    assert ledger.beyond == {}, "a nanny and a shell use a little too"
+
+
+def test_the_job_has_the_larger_figure_with_its_source():
+    reading = dask(reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60))
+    told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
+    beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920), "8": Beyond(memory_bytes=1)}
+    used = job_of(reconcile(reading, told, (), TAKEN_AT, beyond=beyond), "7").used
+    assert (used.cpu_percent, used.cpu_source, used.memory_bytes, used.memory_source) == (104.0, "slurm", 1920, "slurm")
+    more = {"7": Beyond(memory_bytes=50)}
+    assert job_of(reconcile(reading, told, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
+
+
+def test_totals_count_the_jobs_figures_where_they_are_larger():
+    in_job = reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60)
+    in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
+    outside = reading_of("u", cpu_percent=1.0, memory_bytes=4)
+    told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
+    beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920)}
+    totals = reconcile(dask(in_job, in_other, outside), told, (), TAKEN_AT, beyond=beyond).totals
+    assert (totals.cpu_percent, totals.memory_bytes) == (112.0, 1954)
+
+
+def by_slurm(memory_bytes=int(1.5 * GIB), **values):
+    one = with_workers(job("7", allocated=GRANTED, **values), [worker("w", cpu_percent=4.0, memory_bytes=GIB // 4)])
+    return with_use(
+        seen([one]),
+        cpu_percent=104.0,
+        cpu_source="slurm",
+        memory_bytes=memory_bytes,
+        memory_source="slurm",
+    )
+
+
+def test_a_figure_of_slurms_is_marked_in_the_tree():
+    shown = plain_tree(by_slurm())
+    (row,) = [line for line in shown.splitlines() if "RUNNING" in line]
+    assert re.search(r" S26% .* S75% 1\.5G ", row)
+    (of_worker,) = [line for line in shown.splitlines() if " w " in line]
+    assert "S" not in of_worker
+    assert "S100 2.0G" in plain_tree(by_slurm(2 * GIB)), "without room for more"
+
+
+def test_an_array_counts_its_jobs_figures():
+    one, other = by_slurm(array_job_id="7", array_task_id="1").jobs[0], job("8", array_job_id="7", array_task_id="2")
+    held = cells(Row("array", ("array", "7"), None, 0, False, (one, other)), TAKEN_AT)
+    assert (held.memory, held.memory_bytes[-1], held.cpu[0]) == (f"S{held.memory_percent}%", "G", "S")
+
+
+def test_the_details_of_a_job_name_the_source():
+    lines = words(by_slurm())
+    assert any("75% of 2.0G (SLURM)" in line for line in lines)
+    assert any("SLURM counts 1.5G in all processes of the job; its dask workers use 256M" in line for line in lines)
+    assert any("26% of 4 CPUs (SLURM)" in line for line in lines)
+    assert any("about 1.0 cores in other processes than its dask workers" in line for line in lines)
+
+
+def with_use(snapshot, **used):
+    (one,) = snapshot.jobs
+    return replace(snapshot, jobs=(replace(one, used=replace(one.used, **used)),))
+
+
+def test_a_job_near_its_limit_by_slurms_figure_is_told():
+    full = with_use(busy(0.0), memory_bytes=int(1.92 * GIB), memory_source="slurm")
+    found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit"]
+    assert [(one.job_id, one.worker) for one in found] == [("7", None)]
+    assert found[0].message.endswith(", most of it in other processes than its dask workers")
+
+
+@pytest.mark.parametrize(
+    ("held_bytes", "told"),
+    [
+        (2 * GIB - MOST_NANNY_BYTES + 1, ""),
+        (int(1.5 * GIB), ", part of it in other processes than its dask workers"),
+    ],
+)
+def test_a_nanny_is_not_told_as_another_program(held_bytes, told):
+    full = with_use(busy(0.0, memory_bytes=held_bytes), memory_bytes=2 * GIB, memory_source="slurm")
+    found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit" and one.worker is None]
+    assert [one.message for one in found] == [f"job 7 uses 100 % or more of its 2 GiB{told}"]
+    assert any("other programs" in one for one in when_releasing(cluster_state(full), full.jobs)) == bool(told)
+
+
+def test_a_job_that_another_program_uses_is_not_idle():
+    used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
+    assert "idle-allocation" in over(700, busy(0.0))
+    assert "idle-allocation" not in over(700, used)
+
+
+def test_advice_to_release_names_programs_that_only_hold_memory():
+    used = with_use(busy(0.0), memory_bytes=int(1.5 * GIB), memory_source="slurm")
+    (found,) = [one for one in watch(used, after(700, used)) if one.code == "idle-allocation"]
+    assert found.advice.endswith("; the other programs in it end too")
+
+
+def test_a_plan_that_releases_it_says_so():
+    used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
+    told = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
+    assert told == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]

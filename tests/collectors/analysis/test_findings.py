@@ -1,0 +1,188 @@
+"""What all rules share: how long a suspicion has to last, since when it holds, and whose answers it rests on."""
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis import findings
+from dasktop.collectors.analysis.findings import History, PendingFinding, Rule, find
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, SlurmReading
+from dasktop.collectors.model.snapshot import Source
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
+from tests.support.findings_watch import after, codes, healthy_job, seen, watch
+from tests.support.snapshots import SCHEDULER, TAKEN_AT, ended, pending, snapshot, source
+
+
+def rules(monkeypatch, *given: Rule) -> None:
+    monkeypatch.setattr(findings, "RULES", given)
+
+
+def told(*pending: PendingFinding):
+    return lambda scene: iter(pending)
+
+
+def test_the_worst_comes_first_and_rules_keep_their_order(monkeypatch):
+    rules(
+        monkeypatch,
+        Rule("a", told(PendingFinding("info", "1"), PendingFinding("error", "2", job_id="7"))),
+        Rule(
+            "b",
+            told(
+                PendingFinding("warning", "3"),
+                PendingFinding("error", "4", job_id="7"),
+                PendingFinding("info", "5", about="x"),
+            ),
+        ),
+    )
+    assert [found.message for found in watch(snapshot())] == ["2", "4", "3", "1", "5"]
+
+
+def test_a_suspicion_becomes_a_finding_once_it_has_lasted(monkeypatch):
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=10))))
+    one = snapshot()
+    assert codes(one) == []
+    assert codes(one, after(9, one)) == []
+    (found,) = watch(one, after(9, one), after(10, one), after(40, one))
+    assert found.since == TAKEN_AT
+
+
+def test_where_the_snapshot_tells_the_beginning_one_look_is_enough(monkeypatch):
+    began = TAKEN_AT - timedelta(seconds=10)
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", began=began, after_seconds=10))))
+    (found,) = watch(snapshot())
+    assert found.since == began
+
+
+def test_a_suspicion_that_goes_starts_anew(monkeypatch):
+    def now_and_then(scene):
+        if (scene.now - TAKEN_AT).seconds != 6:
+            yield PendingFinding("info", "1", after_seconds=10)
+
+    rules(monkeypatch, Rule("a", now_and_then))
+    one = snapshot()
+    assert codes(one, after(6, one), after(10, one), after(19, one)) == []
+    assert codes(one, after(6, one), after(10, one), after(20, one)) == ["a"]
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_after_a_break_nothing_has_lasted(monkeypatch, seconds):
+    """This process was stopped, the machine slept, or its clock was set."""
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=10))))
+    one = snapshot()
+    before = (one, after(2, one), after(12, one))
+    assert codes(*before) == ["a"]
+    assert codes(*before, after(seconds, one)) == []
+    assert codes(*before, after(seconds, one), after(seconds + 9, one)) == []
+    (found,) = watch(*before, after(seconds, one), after(seconds + 10, one))
+    assert found.since == after(seconds, one).taken_at
+
+
+def test_who_looks_seldom_makes_no_breaks(monkeypatch):
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=600))))
+    assert codes(*(after(300 * number, snapshot()) for number in range(3))) == ["a"]
+
+
+def test_what_was_told_of_a_silent_source_does_not_outlast_a_break(monkeypatch):
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1"))))
+    assert codes(snapshot(), without_dask(2)) == ["a"]
+    assert codes(snapshot(), without_dask(2), without_dask(3600)) == []
+    assert codes(snapshot(), without_dask(2), without_dask(-3600)) == []
+
+
+def without_dask(seconds: float, state: str = "stale"):
+    return after(seconds, snapshot(sources=(source("dask", state=state), source("slurm.queue"))))
+
+
+def test_while_a_source_only_stumbles_what_was_told_stands(monkeypatch):
+    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1"))))
+    assert codes(snapshot(), without_dask(2)) == ["a"]
+    assert codes(snapshot(), without_dask(2), without_dask(11)) == ["a"]
+    assert codes(snapshot(), without_dask(2), without_dask(12)) == []
+    (found,) = watch(snapshot(), without_dask(2), after(8, snapshot()))
+    assert found.since == TAKEN_AT
+
+
+@pytest.mark.parametrize("state", ["error", "off", "stale"])
+def test_a_rule_says_nothing_without_its_source(monkeypatch, state):
+    rules(
+        monkeypatch,
+        Rule("a", told(PendingFinding("info", "1"))),
+        Rule("b", told(PendingFinding("info", "1")), ("slurm.queue",)),
+    )
+    assert codes(without_dask(0, state)) == ["b"]
+    assert codes(snapshot(sources=())) == []
+
+
+def test_what_a_silent_scheduler_counts_is_not_known():
+    dead = ended("4709")
+    counting = replace(seen([dead]), cluster=seen([replace(dead, fate=None)]).cluster)
+    sources: tuple[Source, ...] = (source("dask", state="error"), source("slurm.queue"))
+    assert codes(counting) == ["lost-job"]
+    assert codes(replace(counting, sources=sources)) == []
+
+
+def test_times_of_day_are_those_of_the_place():
+    found, _ = find(seen([ended("4701", "FAILED", "…")]), zone=timezone(timedelta(hours=2)))
+    assert "at 13:55" in found[0].message
+
+
+@pytest.fixture
+def zurich(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Zurich")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zurich")
+def test_times_of_day_are_those_of_their_day():
+    """A job that waits over the night in which clocks change starts by the new time."""
+    poller = Poller(Options(slurm=False))
+    now = datetime.now(UTC)
+    days = (now + timedelta(days=number) for number in range(366))
+    offset = now.astimezone().utcoffset()
+    told = next(day for day in days if day.astimezone().utcoffset() != offset).astimezone(ZoneInfo("Europe/Zurich"))
+    waits = pending(expected_start_at=told.astimezone(UTC), submitted_at=now - timedelta(days=1))
+    shown = replace(seen([waits]), taken_at=now)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("dasktop.collectors.runtime.poller.reconcile", lambda *_, **__: shown)
+        (found,) = (one for one in poller.snapshot().findings if one.code == "job-pending-long")
+    assert f"starts about {told:%H:%M}" in found.message
+
+
+def test_another_scheduler_at_the_address_knows_none_of_the_old_workers():
+    one = seen([healthy_job()])
+    other = replace(one, cluster=replace(one.cluster, scheduler_id="Scheduler-2"), jobs=())
+    _, history = find(one)
+    assert len(history.workers) == 4
+    _, history = find(after(2, other), history=history)
+    assert (history.workers, history.gone, history.restarts) == ({}, (), {})
+
+
+def test_what_is_remembered_is_bounded():
+    history = History()
+    for second in range(0, 4000, 10):
+        job = healthy_job(str(second), second)
+        _, history = find(after(second, seen([job, pending(f"9{second}")])), history=history)
+    assert len(history.gone) <= 1000
+    assert {gone.job_id for gone in history.gone} == {str(second) for second in range(2190, 3990, 10)}
+    assert set(history.most_workers) == {"3990"}
+    assert len(history.began) < 10
+
+
+def test_the_poller_tells_what_is_found_and_remembers(monkeypatch):
+    dead = EndedJob(job=QueuedJob(job_id="4701", state="NODE_FAIL"), ended_at=TAKEN_AT)
+    monkeypatch.setattr(SlurmCollector, "reading", SlurmReading(taken_at=TAKEN_AT, ended=(dead,)))
+    poller = Poller(Options(address=SCHEDULER))
+    counting = seen([replace(ended("4701"), fate=None)]).cluster
+    poller._dask_reading = DaskReading(taken_at=TAKEN_AT, cluster=counting)
+    with poller.dask_log.attempt(), poller.queue_log.attempt():
+        pass
+    assert [(found.code, found.job_id) for found in poller.snapshot().findings] == [("lost-job", "4701")]
+    assert set(poller._history.told) == {("lost-job", "4701", None)}

@@ -1,0 +1,199 @@
+"""What holds for the hours of any cluster, however it lives and however often one looks."""
+
+import random
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator
+from dasktop.collectors.analysis.usage.series import MOST_STEPS, Grid
+from dasktop.collectors.model.report import Hours
+from dasktop.collectors.model.snapshot import Snapshot
+from tests.support.waste_story import Life, look
+
+FIELDS = Hours.__struct_fields__
+GAP_SECONDS = 60
+UNTIL = 1200
+
+seconds = st.integers(0, UNTIL)
+
+
+@st.composite
+def lives(draw) -> list[Life]:
+    """Draw some jobs that start, work more or less, and end, all of them within the story."""
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        started = draw(seconds)
+        first_worker = draw(st.integers(0, 400))
+        suspended_at = draw(st.none() | seconds)
+        changes_at, share = draw(seconds), draw(st.floats(0, 1))
+        made.append(
+            Life(
+                str(number + 1),
+                submitted=started - draw(st.integers(0, 100)),
+                started=started,
+                ended=draw(st.none() | st.integers(started + 1, started + UNTIL)),
+                state=draw(st.sampled_from(["CANCELLED", "COMPLETED", "OUT_OF_MEMORY", "TIMEOUT"])),
+                suspended=suspended_at and (suspended_at, suspended_at + draw(seconds)),
+                first_worker=first_worker,
+                last_worker=draw(st.none() | st.integers(first_worker, UNTIL)),
+                cpus=draw(st.sampled_from([4, 12])),
+                busy=lambda at, turn=changes_at, share=share: share if at < turn else 0.0,
+                memory_share=lambda at, share=share: share,
+            )
+        )
+    return made
+
+
+@st.composite
+def moments(draw) -> list[int]:
+    """Draw when one looks: mostly near enough to each other, now and then not."""
+    apart = draw(st.lists(st.integers(1, GAP_SECONDS) | st.sampled_from([61, 300]), min_size=1, max_size=60))
+    now, told = 0, [0]
+    for step in apart:
+        now += step
+        told.append(now)
+    return told
+
+
+def tally(snapshots: list[Snapshot]) -> Report:
+    taken = UsageAccumulator()
+    for shown in snapshots:
+        taken.add(shown)
+    return taken.report()
+
+
+def looks(lives: list[Life], moments: list[int]) -> list[Snapshot]:
+    return [look(lives, now) for now in moments]
+
+
+@settings(max_examples=60)
+@given(lives(), moments())
+def test_the_parts_are_the_whole_and_nothing_is_below_nothing(lives, moments):
+    for job in tally(looks(lives, moments)).jobs:
+        for hours in (job.core_hours, job.gib_hours):
+            told = {field: getattr(hours, field) for field in FIELDS}
+            assert all(value is None or value >= 0 for value in told.values()), told
+            if hours.granted is not None and hours.used is not None and hours.used <= hours.granted:
+                parts = [told[field] or 0 for field in FIELDS if field not in ("granted", "without_tasks")]
+                assert sum(parts) == pytest.approx(hours.granted, abs=0.01), told
+                assert (hours.without_tasks or 0) <= hours.used + (hours.idle or 0) + 1e-5
+
+
+@settings(max_examples=60)
+@given(lives(), moments(), st.floats(0, 1), st.sampled_from([0, UNTIL // 2, UNTIL]))
+def test_what_slurm_accounts_is_used_and_makes_no_unwatched_time_idle(lives, moments, share, begin):
+    for life in lives:
+        life.cpu_seconds_by_slurm = round(share * life.cpus * ((life.ended or UNTIL) - (life.started or 0)))
+    for job in tally(looks(lives, [begin + now for now in moments])).jobs:
+        hours, cpus = job.core_hours, job.cpus or 0
+        if hours.granted is None:
+            continue
+        unwatched = (job.elapsed_seconds or 0.0) - job.observed_seconds
+        assert (hours.idle or 0.0) <= cpus * job.with_workers_seconds / 3600 + 1e-5
+        assert (hours.unobserved or 0.0) <= cpus * unwatched / 3600 + 1e-5
+        told = {field: getattr(hours, field) or 0 for field in FIELDS}
+        parts = sum(told[field] for field in FIELDS if field not in ("granted", "without_tasks"))
+        # More where SLURM tells of use while dask had no worker there.
+        without_workers = told["waiting_for_first_worker"] + told["without_workers"]
+        if hours.used is not None:
+            assert parts >= hours.granted - 1e-4
+            assert parts <= max(hours.granted, told["used"] + without_workers) + 1e-4
+
+
+@settings(max_examples=40)
+@given(lives(), moments())
+def test_the_cluster_is_the_sum_of_its_jobs(lives, moments):
+    report = tally(looks(lives, moments))
+    for name in ("core_hours", "gib_hours"):
+        for field in FIELDS:
+            started = [job for job in report.jobs if job.runs] or report.jobs
+            known = [part for job in started if (part := getattr(getattr(job, name), field)) is not None]
+            total = getattr(getattr(report.totals, name), field)
+            assert total == (pytest.approx(sum(known), abs=1e-4) if known else None)
+
+
+@settings(max_examples=40)
+@given(lives(), moments(), st.randoms(use_true_random=False))
+def test_the_order_of_jobs_makes_no_difference(lives, moments, chance: random.Random):
+    snapshots = looks(lives, moments)
+    shuffled = [replace(shown, jobs=tuple(chance.sample(shown.jobs, len(shown.jobs)))) for shown in snapshots]
+    one, other = tally(snapshots), tally(shuffled)
+    assert other.jobs == one.jobs
+    assert other.totals == one.totals
+
+
+@settings(max_examples=40)
+@given(lives(), moments(), st.floats(0, 1))
+def test_two_halves_measure_what_the_whole_does(lives, moments, share):
+    """What is granted counts from a job's start in both; what was seen adds up."""
+    snapshots = looks(lives, moments)
+    middle = int(share * (len(snapshots) - 1))
+    whole, first, second = tally(snapshots), tally(snapshots[: middle + 1]), tally(snapshots[middle:])
+    for job in whole.jobs:
+        halves = [half for report in (first, second) for half in report.jobs if half.job_id == job.job_id]
+        for name in ("core_hours", "gib_hours"):
+            used = [part for half in halves if (part := getattr(half, name).used) is not None]
+            whole_used = getattr(job, name).used
+            assert (whole_used or 0.0) == pytest.approx(sum(used), abs=1e-4)
+        # How long it was suspended is known to a look only, and from SLURM for the whole: in a half, too.
+        if not any(life.suspended for life in lives if life.job_id == job.job_id):
+            assert sum(half.observed_seconds for half in halves) == pytest.approx(job.observed_seconds, abs=0.01)
+    assert first.observed_seconds + second.observed_seconds == pytest.approx(whole.observed_seconds, abs=0.01)
+
+
+def seconds_with_workers(life: Life) -> float:
+    ended = UNTIL if life.ended is None else life.ended
+    last = ended - (life.started or 0.0)
+    return min(last, last if life.last_worker is None else life.last_worker) - life.first_worker
+
+
+@settings(max_examples=30)
+@given(lives())
+def test_every_second_snapshot_tells_much_the_same(lives):
+    """Each beginning or end of something is known to half the time between two snapshots."""
+    assume(all(not 0 < seconds_with_workers(life) <= 16 for life in lives))  # else none may be seen
+    dense, sparse = tally(looks(lives, [*range(0, UNTIL + 1, 4)])), tally(looks(lives, [*range(0, UNTIL + 1, 8)]))
+    for one, other in zip(dense.jobs, sparse.jobs, strict=True):
+        cpus = one.cpus or 0
+        suspended = any(life.suspended for life in lives if life.job_id == one.job_id)
+        slack = cpus * 2 * 8 / 3600 if suspended else 0.0
+        assert other.core_hours.granted == pytest.approx(one.core_hours.granted, abs=slack, rel=0)
+        for field in ("used", "idle", "without_tasks", "waiting_for_first_worker", "without_workers"):
+            values = getattr(one.core_hours, field), getattr(other.core_hours, field)
+            if None not in values:
+                assert values[1] == pytest.approx(values[0], abs=cpus * 4 * 8 / 3600), field
+
+
+@settings(max_examples=30)
+@given(lives(), moments())
+def test_looking_on_when_all_is_over_changes_nothing(lives, moments):
+    over = [replace_end(life) for life in lives]
+    end = max(int(life.ended or 0) for life in over) + 10
+    seen = [*(now for now in moments if now < end), end]
+    short, long = tally(looks(over, seen)), tally(looks(over, [*seen, end + 30, end + 60, end + 3000]))
+    assert [job.core_hours for job in long.jobs] == [job.core_hours for job in short.jobs]
+    assert [job.gib_hours for job in long.jobs] == [job.gib_hours for job in short.jobs]
+
+
+def replace_end(life: Life) -> Life:
+    life.ended = life.ended or (life.started or 0) + 100
+    return life
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 500), st.floats(0, 10)), min_size=1, max_size=50), st.floats(1, 30))
+def test_a_track_keeps_its_sums_however_often_it_is_folded(stretches, step):
+    grid = Grid(step)
+    track = grid.track()
+    now = 1_700_000_000.0
+    for length, value in stretches:
+        track.add(grid.pieces(now, now + length), value)
+        now += length
+    means = track.means(0, track.steps, digits=9)
+    assert len(means) <= MOST_STEPS
+    total = sum(length * value for length, value in stretches)
+    lengths = [grid.step_seconds] * (len(means) - 1) + [now - 1_700_000_000.0 - grid.step_seconds * (len(means) - 1)]
+    assert None not in means
+    assert sum(mean * length for mean, length in zip(means, lengths, strict=True)) == pytest.approx(total, abs=0.01)

@@ -1,0 +1,174 @@
+"""Differences between snapshots: whatever changes, what is made of them is exactly what was told."""
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.usage import FIELDS
+from dasktop.collectors.model.jobs import workers_with_jobs
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
+from dasktop.collectors.recording.delta import Base, change, changed
+from dasktop.collectors.recording.records import Keyframe
+from tests.support.recordings import life
+from tests.support.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
+
+NUMBERS = st.none() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False)
+CELLS = NUMBERS | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+def document(shown: Snapshot) -> dict:
+    return msgspec.json.decode(to_json(shown))
+
+
+def there_and_back(was: Snapshot, now: Snapshot) -> Snapshot:
+    told = msgspec.json.encode(Base(document(was)).difference(document(now)))
+    return Keyframe(was, document(was)).patched(msgspec.json.decode(told))
+
+
+def written_alike(one: object, other: object) -> bool:
+    return msgspec.json.encode(one) == msgspec.json.encode(other)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=20))
+def test_any_column_comes_back(rows):
+    old, new = [was for was, _ in rows], [now for _, now in rows]
+    told = change(old, new)
+    if told is None:
+        assert written_alike(old, new)
+    else:
+        assert written_alike(changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+
+
+@given(st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)), max_size=30), st.integers(0, 4))
+def test_decimal_fractions_come_back(rows, digits):
+    old, new = ([value / 10**digits for value in column] for column in zip(*rows, strict=True)) if rows else ([], [])
+    told = change(old, new)
+    assert written_alike(new if told is None else changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [(0.0, -0.0), (1, 1.0), (1, True), (None, 0), (1e300, 1e-300), (0.1 + 0.2, 0.3)]
+)
+def test_what_is_hardly_another_value_is_one(was, now):
+    told = change([was, 5], [now, 5])
+    assert told is not None
+    assert written_alike(changed([was, 5], told), [now, 5])
+    assert math.copysign(1, changed([was], change([was], [now]))[0]) == math.copysign(1, now)
+
+
+numbers = st.none() | st.integers(0, 2**40)
+percents = st.none() | st.floats(0, 1e5) | st.integers(0, 4000).map(lambda value: value / 10)
+words = st.none() | st.text(max_size=6)
+threads = st.builds(thread, st.integers(1, 5), cpu_percent=percents, task_key=words)
+workers = st.builds(
+    worker,
+    st.sampled_from("abcdef"),
+    cpu_percent=percents,
+    memory_bytes=numbers,
+    status=words,
+    last_seen_seconds=percents,
+    threads=st.lists(threads, max_size=3).map(tuple),
+)
+tasks = st.builds(task, st.lists(workers, max_size=3), step_id=words, task_id=st.none() | st.integers(0, 3))
+jobs = st.builds(
+    job,
+    st.sampled_from(["1", "2", "3"]),
+    st.lists(tasks, max_size=3),
+    state=words,
+    nodes=st.lists(st.text(max_size=3)).map(tuple),
+) | st.sampled_from([pending(), ended()])
+findings = st.builds(
+    Finding,
+    code=st.just("c"), severity=st.just("error"), job_id=words, worker=words, message=st.text(), since=st.none(),
+)  # fmt: skip
+snapshots = st.builds(
+    snapshot,
+    st.lists(jobs, max_size=4),
+    st.lists(workers, max_size=2),
+    taken_at=st.datetimes(timezones=st.just(everyday().taken_at.tzinfo)),
+    findings=st.lists(findings, max_size=2).map(tuple),
+    sources=st.lists(st.builds(source, st.just("dask"), error=words), max_size=2).map(tuple),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(snapshots, snapshots)
+def test_any_snapshot_comes_back_from_any_other(was, now):
+    assert to_json(there_and_back(from_json(to_json(was)), now)) == to_json(from_json(to_json(now)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(snapshots, snapshots)
+def test_what_is_asked_for_comes_back(was, now):
+    """The fields that a report reads, and what workers hold."""
+    was, now = from_json(to_json(was)), from_json(to_json(now))
+    told = Base(document(was)).difference(document(now))
+    whole = Keyframe(was, document(was))
+    back = whole.patched(told, FIELDS)
+    assert [asked_for("jobs", one) for one in back.jobs] == [asked_for("jobs", one) for one in now.jobs]
+    for one, other in zip(workers_with_jobs(back), workers_with_jobs(now), strict=True):
+        assert asked_for("workers", one[1]) == asked_for("workers", other[1])
+    assert whole.held(told) == tuple(
+        (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes)
+        for one, each in workers_with_jobs(now)
+    )
+
+
+def asked_for(level: str, record: Job | Worker) -> list[object]:
+    return [getattr(record, field) for field in sorted(FIELDS[level])]
+
+
+def test_a_busy_cluster_comes_back():
+    first, *others = life(jobs=10, count=200, processes=2)
+    assert [there_and_back(first, other) for other in others] == others
+
+
+def test_what_does_not_change_is_not_told():
+    shown = everyday()
+    told = Base(document(shown)).difference(document(replace(shown, taken_at=pending().submitted_at)))
+    assert set(told) == {"taken_at", "since"}
+
+
+def test_a_job_s_use_is_not_told_twice():
+    first, second = life(jobs=5, count=2)
+    told = Base(document(first)).difference(document(second))["jobs"]
+    assert told["summed"] == ["used.cpu_percent", "used.memory_bytes"]
+    assert not told["columns"].keys() & set(told["summed"])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"jobs": {"rows": [0, 10**9]}},
+        {"jobs": {"rows": [5]}},
+        {"jobs": {"columns": {"state": {"to": ["RUNNING"]}}}},
+        {"jobs": {"columns": {"state": {"at": [99], "to": ["RUNNING"]}}}},
+        {"jobs": {"columns": {"state": {"plus": [1]}}}},
+        {"jobs": {"columns": {"nosuch": {"to": []}}}},
+        {"jobs": []},
+        {"jobs": {"whole": {"job_id": ["1"]}}},
+        {"workers": {"rows": [0, 1]}},
+        {"workers": {"columns": {"nthreads": {"plus": [1, "a"]}}}},
+        {"cluster": 7},
+    ],
+)
+def test_what_is_no_difference_is_refused(told):
+    with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError, msgspec.ValidationError)):
+        Keyframe(everyday(), document(everyday())).patched(told)
+
+
+def test_what_has_not_changed_is_not_made_anew():
+    """A difference is a few numbers; so much may it cost."""
+    shown = everyday()
+    [first, *others] = shown.jobs
+    told = Base(document(shown)).difference(
+        document(replace(shown, jobs=(replace(first, state="COMPLETING"), *others)))
+    )
+    back = Keyframe(shown, document(shown)).patched(told)
+    assert back.jobs[0].state == "COMPLETING"
+    assert back.jobs[0].tasks[0].workers[0] is shown.jobs[0].tasks[0].workers[0]
+    assert back.cluster is shown.cluster

@@ -1,0 +1,466 @@
+"""Recordings as files: what was recorded is read again, and of a file that came to harm, all that is good."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.snapshot import Snapshot, to_json
+from dasktop.collectors.recording import lines as recording_lines
+from dasktop.collectors.recording import recorder as recorder_module
+from dasktop.collectors.recording.file import RecordingFile
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.recording.recorder import Recorder, RecordingWriter, TokenBucket, write_all
+from tests.support.recordings import life
+from tests.support.snapshots import everyday, job, pending, snapshot
+from tests.support.waiting import PATIENCE_SECONDS
+
+NAMES = ["recording.ndjson", "recording.ndjson.gz"]
+both_forms = pytest.mark.parametrize("name", NAMES)
+
+LIFE = list(life(jobs=3, count=400, processes=2))
+
+
+def read(path: Path) -> tuple[list[Snapshot], str | None]:
+    recording = Recording(str(path))
+    try:
+        for _ in recording.scan():
+            pass
+        return list(recording.snapshots()), recording.remark
+    finally:
+        recording.close()
+
+
+def text_of(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+@pytest.fixture(params=NAMES)
+def path(request, tmp_path) -> Path:
+    return tmp_path / request.param
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory) -> dict[str, bytes]:
+    """What is in a recording of that life, in each form."""
+    folder = tmp_path_factory.mktemp("recorded")
+    for name in NAMES:
+        write_all(str(folder / name), LIFE, redact=False)
+    return {name: (folder / name).read_bytes() for name in NAMES}
+
+
+@pytest.fixture
+def recorded(path, content) -> Path:
+    path.write_bytes(content[path.name])
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path, content) -> Path:
+    path = tmp_path / "recording"
+    path.write_bytes(content["recording.ndjson"])
+    return path
+
+
+@pytest.fixture
+def packed(tmp_path, content) -> Path:
+    path = tmp_path / "recording.gz"
+    path.write_bytes(content["recording.ndjson.gz"])
+    return path
+
+
+def test_what_was_recorded_is_read_again(recorded):
+    assert read(recorded) == (LIFE, None)
+
+
+def test_most_lines_are_differences_and_every_whole_one_is_a_snapshot_as_printed(recorded):
+    lines = text_of(recorded).splitlines()
+    assert json.loads(lines[0])["recording"] == 1
+    whole = [line for line in lines[1:] if b'"since":' not in line[:100]]
+    assert whole == [to_json(LIFE[number]) for number in (0, 151, 302)]
+
+
+def test_any_snapshot_at_once(recorded):
+    recording = Recording(str(recorded))
+    for _ in recording.scan():
+        pass
+    for index in (399, 0, 151, 150, 302, 17):
+        assert recording.snapshot(index) == LIFE[index]
+        assert recording.index_at(LIFE[index].taken_at) == index
+    recording.close()
+
+
+def test_some_of_them_evenly(recorded):
+    recording = Recording(str(recorded))
+    for _ in recording.scan():
+        pass
+    assert list(recording.evenly(100)) == list(range(3, 400, 4))
+    assert list(recording.evenly(399)) == list(range(1, 400, 2))
+    assert list(recording.evenly(400)) == list(range(400))
+    assert list(recording.snapshots(recording.evenly(7))) == LIFE[51::58]
+    assert list(recording.snapshots()) == LIFE
+    recording.close()
+
+
+def test_marks_are_where_findings_begin(recorded):
+    recording = Recording(str(recorded))
+    for _ in recording.scan():
+        pass
+    assert [(mark.at, mark.code) for mark in recording.marks] == [(LIFE[300].taken_at, "lost-job")]
+    recording.close()
+
+
+def test_a_file_that_is_there_is_not_overwritten(path):
+    path.write_text("precious")
+    with pytest.raises(RecordingError, match="is there already"):
+        RecordingWriter(str(path))
+    assert path.read_text() == "precious"
+
+
+def test_nothing_recorded_leaves_no_file(path):
+    Recorder(str(path)).close()
+    assert not path.exists()
+
+
+def test_what_dasktop_snapshot_watch_printed_is_a_recording_too(tmp_path):
+    path = tmp_path / "watched"
+    path.write_bytes(b"".join(to_json(shown) + b"\n" for shown in LIFE[:5]))
+    assert read(path) == (LIFE[:5], None)
+
+
+KILLED = """
+import sys
+from dasktop.collectors.recording.recorder import Scribe
+from tests.support.recordings import life
+scribe = Scribe(sys.argv[1])
+for number, shown in enumerate(life(jobs=20, count=100_000, processes=4)):
+    scribe.write(shown)
+    print(number, flush=True)
+"""
+
+
+@both_forms
+def test_a_kill_loses_the_last_line_at_most(name, tmp_path):
+    for count in (1, 30, 170):
+        path = tmp_path / f"{count}-{name}"
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(count)] == [f"{number}\n" for number in range(count)]
+        process.send_signal(signal.SIGKILL)  # wherever it is by now
+        rest = process.stdout.read().split("\n")
+        process.wait()
+        told = max(int(line) for line in [str(count - 1), *rest[:-1]])
+        snapshots, _ = read(path)
+        assert len(snapshots) >= told + 1
+        assert snapshots == [
+            shown for shown, _ in zip(life(jobs=20, count=100_000, processes=4), snapshots, strict=False)
+        ]
+
+
+def test_cut_anywhere_all_whole_lines_are_read(recorded, tmp_path):
+    content = recorded.read_bytes()
+    cut = tmp_path / f"cut-{recorded.name}"
+    counts = []
+    for end in range(len(content) // 20, len(content), len(content) // 37):  # the first line is whole by then
+        cut.write_bytes(content[:end])
+        snapshots, remark = read(cut)
+        assert snapshots == LIFE[: len(snapshots)]
+        assert "cut short" in (remark or ""), "as none of these ends behind a line"
+        counts.append(len(snapshots))
+    assert counts == sorted(counts)
+    assert counts[-1] > 370
+
+
+def test_a_cut_plain_file_has_every_line_but_the_last(plain):
+    plain.write_bytes(plain.read_bytes()[:-20])
+    snapshots, remark = read(plain)
+    assert snapshots == LIFE[:-1]
+    assert remark is not None
+    assert "cut short" in remark
+
+
+@pytest.mark.parametrize("edited", ["{}", "rubbish", "\x00\x01", '{"taken_at": 5}', "[]", '"', "[" * 100_000, ""])
+def test_a_line_that_was_edited_takes_no_other_with_it(edited, plain):
+    lines = plain.read_bytes().split(b"\n")
+    lines[10] = edited.encode()
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
+    assert snapshots == LIFE[:9] + LIFE[10:]
+    if edited:
+        assert remark is not None
+        assert "1 line left out, the first: line 11:" in remark
+        assert "\n" not in remark
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        {"rows": [0, 1]},
+        {"columns": {"cpu_percent": {"plus": [1] * 6, "per": 0}}},
+        {"columns": {"cpu_percent": {"plus": [1] * 6, "per": 1e308}}},
+    ],
+)
+def test_a_difference_that_makes_no_snapshot_is_left_out(workers, plain):
+    lines = plain.read_bytes().split(b"\n")
+    told = json.loads(lines[10])
+    told["workers"] = workers
+    lines[10] = json.dumps(told).encode()
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
+    assert snapshots == LIFE[:9] + LIFE[10:]
+    assert remark is not None
+    assert "1 line left out" in remark
+
+
+def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
+    lines = plain.read_bytes().split(b"\n")
+    del lines[1 + 151]
+    plain.write_bytes(b"\n".join(lines))
+    snapshots, remark = read(plain)
+    assert snapshots == LIFE[:151] + LIFE[302:]
+    assert remark is not None
+    assert "150 lines left out" in remark
+
+
+def test_one_that_was_never_ended_is_cut_short_or_still_being_written(path):
+    scribe = RecordingWriter(str(path))
+    for shown in LIFE[:5]:
+        scribe.write(shown)
+    is_gzip = path.suffix == ".gz"  # the end of a plain one can't be told from that of any line
+    assert read(path) == (LIFE[:5], f"{path}: cut short, or still being written" if is_gzip else None)
+    scribe.close()
+    assert read(path) == (LIFE[:5], None)
+
+
+def test_what_somebody_put_behind_a_gzip_is_told(tmp_path):
+    path = tmp_path / "recording.gz"
+    write_all(str(path), LIFE[:5], redact=False)
+    path.write_bytes(path.read_bytes() + b"and more\n")
+    snapshots, remark = read(path)
+    assert snapshots == LIFE[:5]
+    assert remark is not None
+    assert "damaged" in remark
+
+
+def test_a_damaged_gzip_member_takes_no_other_with_it(packed):
+    content = bytearray(packed.read_bytes())
+    second = content.index(b"\x1f\x8b\x08", content.index(b"\x1f\x8b\x08", 3) + 3)
+    content[second + 500 : second + 600] = bytes(100)
+    packed.write_bytes(content)
+    snapshots, remark = read(packed)
+    assert snapshots[:151] == LIFE[:151]
+    assert snapshots[-98:] == LIFE[302:]
+    assert remark is not None
+    assert "damaged" in remark
+
+
+def test_zcat_reads_it(packed):
+    text = subprocess.run(["gzip", "-dc", str(packed)], capture_output=True, check=True).stdout
+    assert text.count(b"\n") == 401
+
+
+def test_packed_by_somebody_else(plain):
+    packed = plain.with_name("recording.bin")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read(packed) == (LIFE, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"hello\nworld\n",
+        b"{}\n",
+        b"[]",
+        bytes(1000),
+        b"\x1f\x8b\x08",
+        b"\x1f\x8b\x08" + bytes(100),
+        b"\xff\xfe" * 99,
+        b'{"recording":1}\n',
+        b'{"taken_at":"2025-11-22T12:00:02Z","since":"2025-11-22T12:00:00Z"}\n',
+    ],
+)
+def test_a_foreign_file_is_told_in_one_line(content, tmp_path):
+    path = tmp_path / "foreign"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"foreign (is no recording|holds no snapshot)") as told:
+        read(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("which", ["missing", "folder", "pipe", "/dev/zero"])
+def test_what_can_t_be_read_is_told_in_one_line(which, tmp_path):
+    path = tmp_path / which
+    if which == "folder":
+        path.mkdir()
+    if which == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(RecordingError, match=f"{which} can't be read: "):
+        read(path)
+
+
+def test_a_newer_recording_is_shown_as_far_as_it_is_understood(tmp_path):
+    path = tmp_path / "newer"
+    write_all(str(path), LIFE[:3], redact=False)
+    head, first, *others = path.read_bytes().split(b"\n")
+    newer = json.loads(head) | {"recording": 2, "program": "dasktop 9.0"}
+    strange = b'{"kind": "of line that is new"}'
+    path.write_bytes(b"\n".join([json.dumps(newer).encode(), strange, first, *others]))
+    snapshots, remark = read(path)
+    assert snapshots == LIFE[:3]
+    assert remark is not None
+    assert "written by a newer dasktop (a recording of version 2 (dasktop 9.0), this one reads 1)" in remark
+
+
+def test_newer_snapshots_that_can_t_be_read(tmp_path):
+    path = tmp_path / "newer"
+    path.write_text('{"schema_version": 7, "taken_at": "2031-01-01T00:00:00Z", "galaxies": []}\n')
+    snapshots, remark = read(path)
+    assert snapshots == []
+    assert remark is not None
+    assert "snapshots of version 7, this dasktop reads 1" in remark
+
+
+def test_what_an_edited_recording_says_moves_no_cursor(tmp_path):
+    path = tmp_path / "recording"
+    hostile = replace(snapshot([job(name="\x1b[2Jname\u202e", reason="a\nb")]), taken_at=everyday().taken_at)
+    path.write_bytes(to_json(hostile) + b"\n")
+    [shown], _ = read(path)
+    assert (shown.jobs[0].name, shown.jobs[0].reason) == ("[2Jname", "a b")
+
+
+class TestAllowance:
+    """Small recordings hold everything; large ones at least all that people look for."""
+
+    def test_a_short_one_holds_everything(self, path):
+        scribe = RecordingWriter(str(path), allowance=TokenBucket())
+        for shown in LIFE:
+            scribe.write(shown)
+        scribe.close()
+        assert read(path) == (LIFE, None)
+
+    def test_a_large_one_is_bounded_and_says_what_is_left_out(self, path):
+        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=20, saved=5000))
+        for shown in LIFE:
+            scribe.write(shown)
+        scribe.close()
+        kept, remark = read(path)
+        assert remark is None
+        assert [LIFE.index(shown) for shown in kept] == sorted(LIFE.index(shown) for shown in kept)
+        assert len(kept) < len(LIFE) / 2
+        assert path.stat().st_size < 5000 + 20 * 800 + 10_000
+        left_out = sum(msgspec.json.decode(line).get("left_out", 0) for line in text_of(path).splitlines())
+        behind_the_last = len(LIFE) - 1 - LIFE.index(kept[-1])
+        assert len(kept) + left_out + behind_the_last == len(LIFE)
+
+    def test_no_change_of_state_is_left_out(self, path):
+        changing = [
+            replace(snapshot([pending(reason=f"Reason{number // 7}")]), taken_at=shown.taken_at)
+            for number, shown in enumerate(LIFE)
+        ]
+        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=0, saved=0))
+        for shown in changing:
+            scribe.write(shown)
+        scribe.close()
+        kept, _ = read(path)
+        assert [shown.jobs[0].reason for shown in kept] == [f"Reason{number}" for number in range(58)]
+
+
+class TestTrouble:
+    """What goes wrong with the disk is told once; the recorder goes on, and so does what is watched."""
+
+    @pytest.fixture
+    def full_disk(self, monkeypatch):
+        real, state = os.write, {"full": False}
+
+        def write(descriptor: int, text: bytes) -> int:
+            if state["full"]:
+                real(descriptor, bytes(text[: len(text) // 2]))  # a part of it still fits
+                raise OSError(28, "No space left on device")
+            return real(descriptor, text)
+
+        monkeypatch.setattr("dasktop.collectors.recording.file.os.write", write)
+        return state
+
+    def test_a_full_disk(self, path, full_disk):
+        scribe = RecordingWriter(str(path))
+        for number, shown in enumerate(LIFE):
+            full_disk["full"] = 100 <= number < 110
+            if full_disk["full"]:
+                with pytest.raises(OSError, match="No space left"):
+                    scribe.write(shown)
+            else:
+                scribe.write(shown)
+        scribe.close()
+        assert read(path) == (LIFE[:100] + LIFE[110:], None)
+        assert any(b'"left_out":10' in line for line in text_of(path).splitlines())
+
+    def test_what_could_not_be_begun_is_not_there_the_next_time(self, path, full_disk):
+        full_disk["full"] = True
+        with pytest.raises(RecordingError, match="can't be written: No space left on device"):
+            RecordingWriter(str(path))
+        assert not path.exists()
+        full_disk["full"] = False
+        RecordingWriter(str(path)).close()
+
+    def test_it_is_told_once_and_again_when_it_is_over(self, path, full_disk):
+        told: list[str] = []
+        recorder = Recorder(str(path), tell=told.append)
+        full_disk["full"] = True
+        for shown in LIFE[:5]:
+            recorder.take(shown)
+        recorder.flush()
+        full_disk["full"] = False
+        recorder.take(LIFE[5])
+        recorder.flush()
+        assert recorder.fault is None
+        recorder.close()
+        assert told == [f"{path} can't be written: No space left on device"]
+        assert read(path)[0] == [LIFE[5]]
+
+    @pytest.fixture
+    def hang(self, monkeypatch):
+        """Have the disk hang from now on, until the test is over: who waited for it would do so for ever."""
+        is_over = threading.Event()
+        others = set(threading.enumerate())
+        yield lambda: monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: is_over.wait(PATIENCE_SECONDS) and 0)
+        is_over.set()
+        for thread in set(threading.enumerate()) - others:
+            thread.join(PATIENCE_SECONDS)
+
+    def test_a_disk_that_hangs_holds_up_nobody(self, path, monkeypatch, hang):
+        monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.2)
+        recorder = Recorder(str(path))
+        hang()
+        for shown in LIFE:
+            recorder.take(shown)
+        recorder.close()
+        assert recorder.fault is not None
+        assert "does not keep up" in recorder.fault
+
+    def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch, hang):
+        monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.1)
+        told: list[str] = []
+        recorder = Recorder(str(path), tell=told.append)
+        hang()
+        recorder.take(LIFE[0])
+        recorder.close()
+        assert told == [recorder.fault] == [f"{path}: the disk does not keep up; the end is not recorded"]
+
+
+def test_a_redacted_recording_replays(path):
+    write_all(str(path), LIFE[:20], redact=True)
+    snapshots, _ = read(path)
+    assert [shown.totals for shown in snapshots] == [shown.totals for shown in LIFE[:20]]
+    assert b'"ada"' not in text_of(path)
+    assert recording_lines.head(text_of(path).splitlines()[0]).redacted

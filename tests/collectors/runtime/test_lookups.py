@@ -1,0 +1,205 @@
+"""One question, one answer: what SLURM says of a job's script and files, and how questions are worked off."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles, OutputFiles
+from dasktop.collectors.runtime import queries as looking_up
+from dasktop.collectors.runtime.queries import AT_ONCE, QueryService
+from dasktop.collectors.sources.slurm.job_lookups import read_batch_script, read_output_files
+from dasktop.collectors.sources.slurm.output_files import parse_output_files
+from tests.support.fake_commands import Commands, complains
+from tests.support.virtual_time import run_in_virtual_time
+
+SHOWN = (Path(__file__).parents[2] / "fixtures" / "slurm" / "scontrol_show_job_files.txt").read_text()
+
+
+class TestOutputFiles:
+    def test_of_a_task_of_an_array_with_patterns_that_scontrol_leaves(self):
+        assert parse_output_files(SHOWN, "28") == OutputFiles(
+            stdout="/tmp/anatomy t/dask-worker-28.out",
+            stderr="/tmp/anatomy t/27_0-000-n1.err",
+            work_dir="/tmp/anatomy t/sp dir",
+        )
+
+    def test_a_node_that_is_not_known_yet(self):
+        waiting = parse_output_files(SHOWN, "27")
+        assert waiting is not None
+        assert (waiting.stdout, waiting.stderr) == ("/tmp/anatomy t/dask-worker-27.out", None)
+
+    @pytest.mark.parametrize("job_id", ["2", "7", "270"])
+    def test_another_job_is_none(self, job_id):
+        assert parse_output_files(SHOWN, job_id) is None
+
+    @pytest.mark.parametrize(
+        ("path", "shown"),
+        [
+            ("/a/slurm-3_4294967294.out", None),
+            ("/a/\x1b[2J\t", "/a/\x1b[2J\t"),
+            ("relative", None),
+            ("", None),
+            ("/a/%5J-%t-100%", "/a/00007-0-100%"),
+            (r"/a/\%J", r"/a/\%J"),
+            ("/dev/null", "/dev/null"),
+        ],
+    )
+    def test_only_what_can_be_opened(self, path, shown):
+        files = parse_output_files(f"JobId=7 JobName=x\n   WorkDir=/100%J\n   StdOut={path}\n", "7")
+        assert files == OutputFiles(stdout=shown, stderr=None, work_dir="/100%J")
+
+
+class TestAskingSlurm:
+    async def test_a_script_is_clean_and_keeps_its_shape(self):
+        commands = Commands(lambda *_: "#!/bin/sh\r\n\n\tif true\x1b[2J; then  x\n    y\xa0 \n")
+        assert await read_batch_script(commands, "7") == ("#!/bin/sh", "", "    if true [2J; then  x", "    y")
+        assert commands.asked == [("scontrol", "write", "batch_script", "7", "-")]
+
+    @pytest.mark.parametrize(
+        ("complaint", "error"),
+        [
+            ("job script retrieval failed: Job script not specified", "job 7 has no script"),
+            ("job script retrieval failed: Invalid job id specified", "SLURM has forgotten job 7"),
+            ("job script retrieval failed: Invalid user id", "job script retrieval failed: Invalid user id"),
+        ],
+    )
+    async def test_why_there_is_no_script(self, complaint, error):
+        commands = Commands(lambda *_: complains("scontrol", complaint, status=0))
+        with pytest.raises(SourceError, match=f"^{error}"):
+            await read_batch_script(commands, "7")
+
+    async def test_a_job_that_slurm_has_forgotten_has_no_files(self):
+        commands = Commands(lambda *_: complains("scontrol", "slurm_load_jobs error: Invalid job id specified"))
+        with pytest.raises(SourceError, match="SLURM has forgotten job 7: it keeps an ended job for some minutes only"):
+            await read_output_files(commands, "7")
+
+    @pytest.mark.parametrize("read", [read_batch_script, read_output_files])
+    @pytest.mark.parametrize("job_id", ["", "-o", "7 8", "7_1"])
+    async def test_what_is_no_id_is_not_asked_for(self, read, job_id):
+        commands = Commands(lambda *_: "text")
+        with pytest.raises(SourceError, match="is no id of a SLURM job"):
+            await read(commands, job_id)
+        assert commands.asked == []
+
+    async def test_not_asked_without_slurm(self):
+        for question in (BatchScript(job_id="7"), JobFiles(job_id="7")):
+            with pytest.raises(SourceError, match="--no-slurm"):
+                await looking_up.look_up(question, None, None)
+
+    async def test_no_call_stack_before_there_is_a_scheduler(self):
+        with pytest.raises(SourceError, match="no scheduler has answered yet"):
+            await looking_up.look_up(CallStack(worker_address="tcp://w:1", thread_native_id=4), None, None)
+
+
+class Desk:
+    """A desk whose answers a test lets come."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.asked: list[object] = []
+        self.release = asyncio.Event()
+        self.at_once = self.most_at_once = 0
+        self.desk = QueryService(self.look_up, self.answers.append)
+
+    async def look_up(self, question) -> Answer:
+        self.asked.append(question)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.release.wait()
+        finally:
+            self.at_once -= 1
+        match question:
+            case BatchScript(job_id="1"):
+                raise SourceError("no such job")
+            case BatchScript(job_id="2"):
+                raise KeyError("lines")
+        return Answer(question=question, lines=("x",))
+
+
+SOON_SECONDS = 1.0
+"""Of virtual time: all that is ready is done by then."""
+
+
+class TestDesk:
+    async def answered(self, *questions) -> Desk:
+        desk = Desk()
+        for question in questions:
+            desk.desk.begin(question)
+        desk.release.set()
+        await asyncio.sleep(SOON_SECONDS)
+        return desk
+
+    def test_an_answer(self):
+        question = CallStack(worker_address="tcp://w:1", thread_native_id=4)
+        desk = run_in_virtual_time(self.answered(question))
+        assert desk.answers == [Answer(question=question, lines=("x",))]
+
+    def test_faults_are_answers(self):
+        desk = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
+        errors = [answer.error for answer in desk.answers]
+        assert errors[0] == "no such job"
+        assert errors[1].startswith("a fault of dasktop itself: KeyError: 'lines' (test_lookups.py:")
+
+    def test_the_same_question_once_and_then_again(self):
+        question = JobFiles(job_id="7")
+
+        async def asked() -> None:
+            desk = await self.answered(question, question)
+            assert (len(desk.asked), len(desk.answers)) == (1, 1)
+            desk.desk.begin(question)
+            await asyncio.sleep(SOON_SECONDS)
+            assert (len(desk.asked), len(desk.answers)) == (2, 2)
+
+        run_in_virtual_time(asked())
+
+    def test_a_few_at_once(self):
+        async def asked() -> None:
+            desk = Desk()
+            for number in range(20):
+                desk.desk.begin(JobFiles(job_id=str(number)))
+            await asyncio.sleep(SOON_SECONDS)
+            assert desk.at_once == AT_ONCE
+            desk.release.set()
+            await asyncio.sleep(SOON_SECONDS)
+            assert (len(desk.answers), desk.most_at_once) == (20, AT_ONCE)
+
+        run_in_virtual_time(asked())
+
+    def test_bounded_in_time(self):
+        async def asked() -> None:
+            desk = Desk()
+            for number in range(AT_ONCE + 1):  # the last one waits for its turn in vain
+                desk.desk.begin(JobFiles(job_id=str(number)))
+            await asyncio.sleep(looking_up.LOOK_UP_SECONDS - 1)
+            assert desk.answers == []
+            await asyncio.sleep(2)
+            assert {answer.error for answer in desk.answers} == {"no answer within 25 s"}
+            assert len(desk.answers) == AT_ONCE + 1
+
+        run_in_virtual_time(asked())
+
+    def test_what_was_given_up_before_it_began_can_be_asked_again(self):
+        async def asked() -> None:
+            desk, question = Desk(), JobFiles(job_id="7")
+            desk.desk.begin(question)
+            await desk.desk.close()
+            desk.release.set()
+            desk.desk.begin(question)
+            await asyncio.sleep(SOON_SECONDS)
+            assert [answer.question for answer in desk.answers] == [question]
+
+        run_in_virtual_time(asked())
+
+    def test_nothing_is_left_after_the_end(self):
+        async def asked() -> None:
+            desk = Desk()
+            desk.desk.begin(JobFiles(job_id="7"))
+            await asyncio.sleep(SOON_SECONDS)
+            assert desk.at_once == 1
+            await desk.desk.close()
+            assert (desk.answers, desk.at_once) == ([], 0)
+
+        run_in_virtual_time(asked())

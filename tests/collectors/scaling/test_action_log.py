@@ -1,0 +1,48 @@
+"""The log of what was done: its lines are whole, or it is told that they aren't."""
+
+import json
+import os
+
+import pytest
+
+from dasktop.collectors.scaling.action_log import ActionLog, path
+from tests.support.plans import PLAN
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return {"XDG_STATE_HOME": str(tmp_path)}
+
+
+def begun(environment) -> ActionLog:
+    log = ActionLog(environment, "ada@n1, process 7", PLAN, "tcp://a:1")
+    log.begun()
+    return log
+
+
+def test_only_the_user_may_read_it(environment):
+    assert begun(environment).trouble is None
+    assert path(environment).stat().st_mode & 0o777 == 0o600
+    assert json.loads(path(environment).read_text())["event"] == "begun"
+
+
+def test_a_disk_that_takes_a_part_only_is_told(environment, monkeypatch):
+    real, room = os.write, [20]
+
+    def write(descriptor: int, text: bytes) -> int:
+        if not room:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, bytes(text)[: room.pop()])
+
+    monkeypatch.setattr("dasktop.collectors.scaling.action_log.os.write", write)
+    log = begun(environment)
+    assert log.trouble == f"{path(environment)} can't be written: No space left on device"
+
+
+def test_a_disk_that_takes_it_piece_by_piece_has_all_of_it(environment, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(
+        "dasktop.collectors.scaling.action_log.os.write", lambda file, text: real(file, bytes(text)[:7])
+    )
+    assert begun(environment).trouble is None
+    assert json.loads(path(environment).read_text())["target"] == PLAN.target

@@ -1,0 +1,127 @@
+"""What the log of actions tells of the past, and what is said of an action that was left in the middle."""
+
+import json
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.plan import Jobs, Outcome
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.scaling.action_log import (
+    ActionLog,
+    became,
+    became_words,
+    parse,
+    path,
+    read,
+    releases,
+    settle,
+    unfinished,
+)
+from dasktop.collectors.scaling.plan import plan
+from tests.support.snapshots import busy_job, cluster, ended, snapshot, source
+
+HERE = socket.gethostname()
+NOBODY = 2**22 + 1
+"""No process has this number: it is above what Linux gives."""
+
+
+def seen(*jobs: object) -> Snapshot:
+    return snapshot(jobs, sources=(source("dask"), source("slurm.queue")))
+
+
+BEFORE = snapshot([busy_job("4700", 0), busy_job("4701", 1)], cluster=cluster())
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+def begun(environment: dict[str, str], who: str = f"ada@{HERE}, process {NOBODY}") -> ActionLog:
+    """Begin to give 4701 back."""
+    log = ActionLog(environment, who, plan(BEFORE, Jobs(count=1)), "tcp://a:1")
+    log.begun()
+    return log
+
+
+def events(environment: dict[str, str]) -> list[str]:
+    return [json.loads(line)["event"] for line in path(environment).read_text().splitlines()]
+
+
+def test_what_ended_is_not_left(environment: dict[str, str]) -> None:
+    begun(environment).ended(Outcome(done=True, message="gave back job 4701"))
+    begun(environment).interrupted()
+    assert unfinished(read(environment)) == ()
+
+
+def test_who_gave_a_job_back(environment: dict[str, str]) -> None:
+    begun(environment).ended(Outcome(done=True, message="gave back job 4701"))
+    scheduler_id = BEFORE.cluster.scheduler_id
+    assert releases(read(environment), scheduler_id) == {"4701": f"ada@{HERE}, process {NOBODY}"}
+    assert releases(read(environment), "another") == {}
+
+
+def test_lines_that_are_none_tell_nothing() -> None:
+    assert parse(b'{"at": "2025\n\xff\n[]\n{}\nnull\n') == ()
+
+
+def test_there_is_no_log(environment: dict[str, str]) -> None:
+    assert read(environment) == ()
+    assert settle(environment, seen()) == ()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "says"), [([busy_job("4701", 1)], "job 4701 is still there"), ([ended("4701")], "job 4701 is gone")]
+)
+def test_what_was_left_in_the_middle_is_told_once_and_noted(
+    environment: dict[str, str], jobs: list[object], says: str
+) -> None:
+    begun(environment)
+    (words,) = settle(environment, seen(*jobs))
+    assert words == f"a dasktop ended in the middle of '1 job' (ada@{HERE}, process {NOBODY}): {says}"
+    assert events(environment) == ["begun", "left in the middle"]
+    last = json.loads(path(environment).read_text().splitlines()[-1])
+    assert (last["message"], last["release"]) == (words, ["4701"])
+    assert settle(environment, seen(*jobs)) == ()
+
+
+def test_what_is_under_way_is_left_alone(environment: dict[str, str]) -> None:
+    begun(environment, f"ada@{HERE}, process {os.getpid()}")
+    begun(environment, "ada@another, process 7")
+    assert settle(environment, seen()) == ()
+
+
+def test_another_process_of_the_same_number(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(environment, f"ada@{HERE}, process {os.getpid()}")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: later.timestamp())
+    assert len(settle(environment, seen())) == 1
+
+
+def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
+    begun(environment)
+    (action,) = read(environment)
+    blind = snapshot([], sources=(source("dask"), source("slurm.queue", state="error")))
+    found = became(action, blind)
+    assert found == {"4701": "unknown"}
+    assert became_words(action, found, blind).endswith(": whether job 4701 is gone is unknown")
+
+
+def test_what_was_to_be_submitted_is_not_known(environment: dict[str, str]) -> None:
+    log = ActionLog(environment, f"ada@{HERE}, process {NOBODY}", plan(BEFORE, Jobs(count=4)), "tcp://a:1")
+    log.begun()
+    (words,) = settle(environment, seen())
+    assert words.endswith(": whether 2 jobs had been submitted is unknown: squeue shows which there are")
+
+
+def test_hostile_words_of_the_log_are_clean(environment: dict[str, str]) -> None:
+    begun(environment, "\x1b[31mada")
+    (action,) = read(environment)
+    assert "\x1b" not in action.who
+    assert replace(action, who="x").pid is None

@@ -1,0 +1,135 @@
+"""Plans carried out on the embedded SLURM, on a `SLURMCluster` that lives in another process."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from dasktop.collectors.model.plan import Jobs, Release
+from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
+from dasktop.collectors.sources.slurm import outcome_reader as ended_lately_reader
+from tests.contract.embedded import EmbeddedCommands
+from tests.support.carrying_out import *  # noqa: F403
+from tests.support.scaling_clusters import LONE, PROCESSES
+from tests.support.waiting import PATIENCE_SECONDS, until
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[EmbeddedCommands]:
+    with EmbeddedCommands(kill_wait_seconds=5, min_job_age_seconds=60) as embedded:
+        yield embedded
+
+
+async def test_sbatch_refuses_the_second(make, tmp_path):
+    cluster = make(1, **LONE)
+    (tmp_path / "bin").mkdir()
+    sbatch = tmp_path / "bin" / "sbatch"
+    real = shutil.which("sbatch", path=cluster.environment["PATH"])
+    refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1"
+    sbatch.write_text(f'#!/bin/sh\nif mkdir {tmp_path}/once 2>/dev/null; then exec {real} "$@"; fi\n{refuse}\n')
+    sbatch.chmod(0o755)
+    cluster.notebook.run(f"import os; os.environ['PATH'] = '{tmp_path}/bin:' + os.environ['PATH']")
+    try:
+        outcome = await cluster.scale(Jobs(count=3))
+    finally:
+        cluster.notebook.run("os.environ['PATH'] = os.environ['PATH'].partition(':')[2]")
+    (submitted,) = outcome.submitted
+    assert not outcome.done
+    assert outcome.message == f"submitted 1 of 2 jobs ({submitted}), then: sbatch: error: QOSMaxSubmitJobPerUserLimit"
+    assert set(cluster.job_ids.values()) == set(cluster.slurm.queued())
+    assert len(cluster.job_ids) == cluster.notebook.value("len(cluster.worker_spec)") == 2
+
+
+async def test_results_too_large_for_the_others_are_kept(make):
+    cluster = make(2, **LONE)
+    holder = min(cluster.job_ids)
+    cluster.notebook.run(
+        f"w = next(w for w in cluster.scheduler.workers.values() if w.name == {holder!r})\n"
+        "futures = client.map(lambda i: bytes(10_000_000), range(9), pure=False, workers=[w.address])\n"
+        "wait(futures)\n"
+        "limits = {w: w.memory_limit for w in cluster.scheduler.workers.values()}\n"
+        "for w in limits: w.memory_limit = 1_000_000"
+    )
+    try:
+        outcome = await cluster.scale(Release(job_ids=(cluster.job_ids[holder],)))
+    finally:
+        cluster.notebook.run("for w in limits: w.memory_limit = limits[w]\ndel w, limits")
+    assert not outcome.done
+    assert "9 results" in outcome.message
+    assert "room" in outcome.message
+    assert len(cluster.slurm.queued()) == 2
+
+
+async def test_results_that_were_let_go_of_since_the_plan(make):
+    """The plan says what its snapshot told; the scheduler has the last word."""
+    cluster = make(1, **LONE)
+    cluster.compute(4)
+    chosen = await cluster.plan(Jobs(count=0))
+    assert chosen.refusal is not None
+    assert "4 results" in chosen.refusal
+    refused = await cluster.carry_out(chosen)
+    assert not refused.done
+    assert "no other worker can take them; nothing was touched" in refused.message
+    cluster.release_results()
+    assert (await cluster.carry_out(chosen)).done
+    assert not cluster.slurm.queued()
+
+
+async def test_a_drain_that_takes_too_long(make):
+    cluster = make(2)
+    cluster.compute(4, seconds=None, wait=False)
+    await until(lambda: cluster.started == 4)
+    outcome = await cluster.scale(Jobs(count=1), drain_seconds=5)  # in which both workers tell what they run
+    assert not outcome.done
+    assert "2 tasks still running" in outcome.message
+    await cluster.back_at_work(2 * PROCESSES)
+    assert len(cluster.slurm.queued()) == len(cluster.job_ids) == 2
+    # They do work again: a task that only one of them may run.
+    addresses = cluster.notebook.value("list(cluster.scheduler.workers)")
+    cluster.end_tasks()
+    for address in addresses:
+        assert cluster.notebook.value(f"client.submit(abs, -3, pure=False, workers=[{address!r}]).result(60)") == 3
+
+
+async def test_the_lock_of_one_who_has_gone_runs_out(make):
+    cluster = make(2)
+    snapshot = await cluster.snapshot()
+    gone, other = SchedulerLease(cluster.address, None), SchedulerLease(cluster.address, None)
+    assert snapshot.cluster.scheduler_id
+    await gone.take(snapshot.cluster.scheduler_id, "somebody", "1 job")
+    await gone.stop(tuple(worker.address for job in snapshot.jobs[:1] for task in job.tasks for worker in task.workers))
+    assert cluster.statuses.count("closing_gracefully") == PROCESSES
+    with pytest.raises(RefusedError, match="somebody is scaling"):
+        await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")
+    await gone.close()
+    # Its time is over: let the scheduler's clock for it say so.
+    cluster.notebook.run("cluster.scheduler.handlers['dasktop_v1_scale'].held['deadline'] = 0")
+    await cluster.back_at_work(2 * PROCESSES)
+    async with asyncio.timeout(PATIENCE_SECONDS):  # the scheduler looks at its clock now and then
+        while True:
+            with contextlib.suppress(RefusedError):
+                await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")
+                break
+            await asyncio.sleep(0.1)
+    with pytest.raises(RefusedError, match="lock was given up"):
+        await gone.ask("unfinished")
+    await other.ask("end", outcome="done")
+    await other.close()
+    await gone.close()
+
+
+async def test_a_plan_that_no_longer_fits(make, monkeypatch):
+    def ask(*_: object) -> None:
+        raise AssertionError("jobs that ended lately change no plan, and each costs slurmctld a call")
+
+    monkeypatch.setattr(ended_lately_reader, "ended_lately_command", ask)
+    cluster = make(2, **LONE)
+    chosen = await cluster.plan(Jobs(count=1))
+    cluster.notebook.run("cluster.scale(jobs=3)")
+    await until(lambda: len(cluster.slurm.queued()) == len(cluster.job_ids) == 3)
+    outcome = await cluster.carry_out(chosen)
+    assert not outcome.done
+    assert "nothing was changed" in outcome.message
+    assert len(cluster.slurm.queued()) == 3

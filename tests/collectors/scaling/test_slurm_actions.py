@@ -1,0 +1,99 @@
+"""What is asked of SLURM's commands when jobs are given back, and when it isn't asked at all."""
+
+import pytest
+
+from dasktop.collectors.model.plan import JobToRelease
+from dasktop.collectors.scaling.lease import RefusedError
+from dasktop.collectors.scaling.release import Release
+from dasktop.collectors.scaling.slurm import SlurmActions
+from tests.support import snapshots
+from tests.support.fake_programs import CAT, FakePrograms
+
+
+def release_of(programs: FakePrograms, clusters: str, name: str | None) -> Release:
+    """The giving back of job 7, in which no worker is."""
+    environment = programs.environment | {"SLURM_CLUSTERS": clusters}
+    victim = JobToRelease(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
+    return Release((victim,), NoHold(), SlurmActions(environment, "ada", 5.0), None, lambda _: None, 1.0)
+
+
+class NoHold:
+    async def run_operation(self, *_: object, **__: object) -> dict[str, object]:
+        return {}
+
+
+@pytest.fixture
+def programs(tmp_path) -> FakePrograms:
+    programs = FakePrograms(tmp_path)
+    programs.prints("squeue")
+    programs.prints("scancel")
+    return programs
+
+
+@pytest.mark.parametrize("clusters", ["one,other", "all", " all"])
+async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, clusters):
+    """22.05, with SLURM_CLUSTERS=one,other: ``scancel -v 2`` says "Terminating job 2" twice, and does so."""
+    with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was touched"):
+        await release_of(programs, clusters, None).carry_out()
+    assert programs.calls("scancel") == []
+
+
+@pytest.mark.parametrize("clusters", ["", "one", "one,"])
+async def test_a_job_id_of_one_cluster(programs, clusters):
+    await release_of(programs, clusters, None).carry_out()
+    assert programs.calls("scancel") == ["7"]
+
+
+async def test_a_job_that_its_owner_gives_back_needs_no_scancel_of_ours(programs):
+    await release_of(programs, "one,other", "SLURMCluster-0").carry_out()
+    assert programs.calls("scancel") == []
+
+
+SCRIPT = "#!/bin/sh\ndask worker tcp://h:1"
+SAID_BY_WRAPPER = "Welcome to the cluster\nqueue: normal"
+
+
+class TestSubmittingAgain:
+    @pytest.fixture
+    def actions(self, programs) -> SlurmActions:
+        """A SLURM in which the script can be had, and squeue shows the job that was submitted."""
+        # scontrol write batch_script ID FILE
+        programs.program("scontrol", f"[ \"$1\" = write ] && printf '%s' '{SCRIPT}' > \"$4\"; echo 'written, or so'")
+        return SlurmActions(programs.environment, "ada", 5.0)
+
+    def queue(self, programs, path: str) -> None:
+        """Let squeue show a job of somebody else's script, and 4711 of this one; between the marks that it is given."""
+        mark = 'mark=${5%%"%"*}; '
+        rows = f'printf \'%s%s\\037%s%s\\n\' "$mark" 12 /home/ada/job.sh "$mark" "$mark" 4711 {path} "$mark"'
+        programs.program("squeue", mark + rows)
+
+    async def test_the_id_stands_among_other_words(self, programs, actions):
+        programs.prints("sbatch", f"{SAID_BY_WRAPPER}\n4711\n")
+        assert await actions.submit_again(snapshots.job("7")) == "4711"
+
+    async def test_an_id_that_is_not_told_is_looked_up(self, programs, actions):
+        """By the script's path, which no other job has: sbatch has ended with status 0, so there is one."""
+        programs.program(
+            "sbatch", f"for file; do :; done; echo \"$file\" > {programs.folder}/path; echo '{SAID_BY_WRAPPER}'"
+        )
+        self.queue(programs, f'"$(read -r path < {programs.folder}/path; echo "$path")"')
+        assert await actions.submit_again(snapshots.job("7")) == "4711"
+        assert len(programs.calls("sbatch")) == 1
+
+    async def test_one_that_squeue_does_not_show_either(self, programs, actions):
+        programs.prints("sbatch", SAID_BY_WRAPPER)
+        self.queue(programs, "/home/ada/other.sh")
+        with pytest.raises(RefusedError, match=r"has submitted a job.*before another is submitted.*Welcome"):
+            await actions.submit_again(snapshots.job("7"))
+
+    async def test_what_sbatch_complains_of_stands_among_other_words(self, programs, actions):
+        error = "sbatch: error: Batch job submission failed: Invalid partition name specified"
+        programs.prints("sbatch", "4711", f"Welcome to the cluster\n{error}\n", status=1)
+        with pytest.raises(RefusedError) as refused:
+            await actions.submit_again(snapshots.job("7"))
+        assert str(refused.value) == error
+
+    async def test_what_scontrol_prints_gets_into_no_script(self, programs, actions):
+        programs.program("sbatch", f'for file; do :; done; {CAT} "$file" > {programs.folder}/script; echo 4711')
+        await actions.submit_again(snapshots.job("7"))
+        assert (programs.folder / "script").read_text() == SCRIPT

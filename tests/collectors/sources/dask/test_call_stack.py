@@ -1,0 +1,141 @@
+"""What a thread of a real worker is doing, asked through the scheduler; and what is said where that can't be told."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, Event
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.queries import CallStack
+from dasktop.collectors.runtime.queries import look_up
+from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
+from dasktop.collectors.sources.dask.collector import DaskCollector
+from tests.support.dask_processes import Scheduler, Workers, read_until
+from tests.support.waiting import PATIENCE_SECONDS
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    """A client of a cluster with one worker of one thread."""
+    find_this = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[4]), os.environ.get("PYTHONPATH", "")])}
+    with (
+        Scheduler(environment=find_this) as scheduler,
+        Workers(scheduler.address, "--no-nanny", "--nthreads", "1", environment=find_this) as workers,
+    ):
+        async with Client(scheduler.address, asynchronous=True) as client:
+            yield client
+        assert not any("Traceback" in line or ("dasktop" in line and "Error" in line) for line in workers.log)
+
+
+def outer(event: str) -> None:
+    """Call something that waits."""
+    inner_one(event)
+
+
+def inner_one(event: str) -> None:
+    """Wait until the event is set."""
+    Event(event).wait()
+
+
+async def stack_with(call: str, collector: DaskCollector, address: str, native_id: int) -> Calls:
+    """Return the thread's call stack once the call is in it: a task has its thread before its function has begun."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            stack = await collector.call_stack(address, native_id)
+            if any(line.startswith(call) for line in stack.lines):
+                return stack
+            await asyncio.sleep(0.05)
+
+
+async def test_call_stack_of_a_task(client: Client) -> None:
+    waiting = client.submit(outer, "stop", key="waits")
+    collector = DaskCollector(client.scheduler_info()["address"])
+    address = (await read_until(collector, lambda seen: bool(seen.workers))).workers[0].worker.address
+    reading = await read_until(
+        collector, lambda seen: any(t.task_key for t in seen.workers[0].worker.threads), (address,)
+    )
+    threads = reading.workers[0].worker.threads
+    (at_work,) = [thread for thread in threads if thread.task_key == "waits"]
+
+    lines, running = await stack_with("inner_one  ", collector, address, at_work.native_id)
+    assert running == "waits"
+    calls = [line for line in lines if not line.startswith(" ")]
+    (inner,) = [number for number, line in enumerate(calls) if line.startswith("inner_one  ")]
+    assert calls[inner + 1].startswith("outer  "), "the innermost call comes first"
+    assert f"{Path(__file__).name}:" in calls[inner]
+    assert "    Event(event).wait()" in lines
+    assert "    inner_one(event)" in lines
+    assert all(line.isprintable() for line in lines)
+
+    question = CallStack(worker_address=address, thread_native_id=at_work.native_id)
+    answer = await look_up(question, None, collector)
+    assert (answer.error, answer.running) == (None, "waits")
+    assert any(line.startswith("inner_one  ") for line in answer.lines)
+
+    (event_loop,) = [thread for thread in threads if thread.role == "event loop"]
+    with pytest.raises(SourceError, match="it is the thread that answers"):
+        await collector.call_stack(address, event_loop.native_id)
+    with pytest.raises(SourceError, match="no thread of Python's, or has ended"):
+        await collector.call_stack(address, 2**30)
+    with pytest.raises(SourceError):
+        await collector.call_stack("tcp://127.0.0.1:9", at_work.native_id)
+    assert (await collector.read()).workers, "what can't be told doesn't end the connection"
+
+    await Event("stop", client=client).set()
+    await waiting
+    await collector.close()
+    with pytest.raises(SourceError, match="not connected"):
+        await collector.call_stack(address, at_work.native_id)
+
+
+async def test_not_without_running_functions(client: Client) -> None:
+    collector = DaskCollector(client.scheduler_info()["address"], probe=False)
+    (worker,) = (await collector.read()).workers
+    with pytest.raises(SourceError, match="the workers can't be asked: not asked to run functions"):
+        await collector.call_stack(worker.worker.address, 1)
+    await collector.close()
+
+
+class Answering:
+    """Stands for a connection to a scheduler that answers this."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    async def call(self, op: str, seconds: float, **arguments: object) -> object:
+        return self._answer
+
+
+async def told(answer: object) -> Calls:
+    connection = Answering(answer)
+    return await read_call_stack(connection, "w", 1, 1.0)  # type: ignore[arg-type]
+
+
+async def test_whatever_is_answered_is_taken() -> None:
+    frames = [["f", "a.py", 3, "x = 1"], ["<lambda>", None, "x", None], ["too short"], None, ["\x1b[2J", "b\n", 1, ""]]
+    assert await told({"w": ["answered", {"frames": frames}]}) == Calls(
+        ("f  a.py:3", "    x = 1", "<lambda>  ?", "[2J  b:1")
+    )
+    assert await told({"w": ["answered", {"frames": []}]}) == Calls(())
+    assert await told({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == Calls((), "('sum', 1)")
+    assert await told({"w": ["answered", {"frames": [], "key": None}]}) == Calls((), "no dask task")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"w": ["silent", None]}, "didn't answer within 1 s: it hangs, or a task holds the GIL"),
+        ({"w": ["refused", "no\x1bsuch"]}, "^no such$"),
+        ({"w": ["answered", {"error": "it ended"}]}, "^it ended$"),
+        ({"w": ["answered", None]}, "the worker doesn't tell its call stacks"),
+        ({"w": ["answered", {}]}, "the worker doesn't tell its call stacks"),
+        ({}, "the worker doesn't tell its call stacks"),
+        (None, "the worker doesn't tell its call stacks"),
+    ],
+)
+async def test_why_there_is_none(answer: object, error: str) -> None:
+    with pytest.raises(SourceError, match=error):
+        await told(answer)

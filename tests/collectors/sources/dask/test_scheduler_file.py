@@ -1,0 +1,68 @@
+"""The file that ``dask scheduler --scheduler-file`` writes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from tests.support.dask_processes import Scheduler, is_whole
+
+
+def test_file_of_a_real_scheduler(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    with Scheduler("--scheduler-file", str(file)) as scheduler:
+        scheduler.wait_for(lambda: is_whole(file), "its file")
+        assert address_from_scheduler_file(file) == scheduler.address
+        assert address_from_scheduler_file(str(file)) == scheduler.address
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is not JSON: is it being written just now?"),
+        (b'{"address": "tcp://10.', "is not JSON: is it being written just now?"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b'{"workers": ' + b"[" * 100_000, "is not JSON"),
+        (b"[" * 100_000, "holds no address"),
+        (b"[]", "holds no address"),
+        (b"{}", "holds no address"),
+        (b'{"address": null}', "holds no address"),
+        (b'{"address": 8786}', "holds no address"),
+        (b'{"address": "\\u001b\\u0007"}', "holds no address"),
+    ],
+)
+def test_files_that_hold_no_address(tmp_path: Path, content: bytes, complaint: str) -> None:
+    file = tmp_path / "scheduler.json"
+    file.write_bytes(content)
+    with pytest.raises(NoSchedulerError) as failure:
+        address_from_scheduler_file(file)
+    assert str(file) in str(failure.value)
+    assert complaint in str(failure.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, complaint in [
+        (str(tmp_path / "missing"), "No such file or directory"),
+        (str(tmp_path), "Is a directory"),
+        (str(tmp_path / "a\nb\x1b[2J"), "No such file or directory"),
+        ("nul\0", "null"),
+    ]:
+        with pytest.raises(NoSchedulerError, match="can't read the scheduler file") as failure:
+            address_from_scheduler_file(path)
+        assert complaint in str(failure.value)
+        assert str(failure.value).isprintable()
+
+
+def test_address_is_cleaned(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    file.write_text('{"address": "tcp://10.0.0.1:8786\\u001b[2J\\n"}')
+    assert address_from_scheduler_file(file) == "tcp://10.0.0.1:8786 [2J"
+
+
+def test_reading_it_does_not_import_distributed() -> None:
+    """It is read before the screen stands, and distributed takes a third of a second."""
+    program = "import sys, dasktop.collectors.sources.dask.scheduler_file; sys.exit('distributed' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,220 @@
+"""Reading sacct and ``scontrol show job``: how jobs ended. The fixtures are a real SLURM's."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.readings import EndedJob, QueuedJob
+from dasktop.collectors.sources.slurm import accounting
+
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "slurm"
+SEPARATOR = "\x1f0badcafe\x1f"
+MIB = 1 << 20
+# JobIDRaw, JobID, User, Account, Partition, QOS, State, ExitCode, Submit, Start, End, Timelimit, …
+ROW = ["7", "7", "ada", "lab", "debug", "normal", "FAILED", "3:0", "100", "200", "300", "01:00:00"]
+ROW += ["4", "2", "1200M", "cpu=4,mem=1200M,node=2", "", "n[1-2]", "01:40.250", "job"]
+
+
+def printed(name: str) -> str:
+    return (FIXTURES / name).read_bytes().decode("utf-8", errors="replace")
+
+
+def row(**changes) -> str:
+    """Return one row of sacct's, the named columns by their number (``c6="FAILED"``) changed."""
+    values = [changes.get(f"c{column}", value) for column, value in enumerate(ROW)]
+    return SEPARATOR.join(values) + "\n"
+
+
+def only(text: str) -> EndedJob:
+    (ended,) = accounting.parse_accounting(text, SEPARATOR)
+    return ended
+
+
+@pytest.fixture(scope="module")
+def told():
+    return {ended.job.job_id: ended for ended in accounting.parse_accounting(printed("sacct.txt"), SEPARATOR)}
+
+
+@pytest.mark.parametrize(
+    ("job_id", "state", "explanation"),
+    [
+        ("72", "COMPLETED", "completed"),
+        ("79", "CANCELLED", "cancelled by user 0 before it started"),
+        ("85", "FAILED", "failed with exit code 3"),
+        ("86", "FAILED", "killed by signal 11 (SIGSEGV)"),
+        ("88", "OUT_OF_MEMORY", "killed: ran out of memory: one SLURM task held 395 MiB of 100 MiB"),
+        ("89", "OUT_OF_MEMORY", "killed: ran out of memory: one SLURM task held 398 MiB of 100 MiB"),
+        ("90", "TIMEOUT", "killed: reached its time limit of 1 min"),
+        ("91", "CANCELLED", "cancelled by user 0"),
+        ("92", "FAILED", "failed with exit code 127"),
+        ("93", "FAILED", "failed with exit code 9; a step was killed by signal 9 (SIGKILL)"),
+        ("94", "FAILED", "killed by signal 9 (SIGKILL)"),
+    ],
+)
+def test_how_real_jobs_ended(told, job_id, state, explanation):
+    fate = explain(told[job_id])
+    assert (fate.state, fate.explanation) == (state, explanation)
+
+
+def test_a_failed_job_whole(told):
+    ended = told["89"]
+    then = datetime(2026, 11, 22, 21, 45, 52, tzinfo=UTC)
+    assert ended.job == QueuedJob(
+        job_id="89",
+        name="oomb",
+        user="root",
+        account="lab",
+        partition="debug",
+        qos="normal",
+        state="FAILED",
+        nodes=("n2",),
+        submitted_at=then,
+        started_at=then,
+        time_limit_seconds=3600,
+        cpus=1,
+        memory_bytes=100 * MIB,
+        gpus=0,
+    )
+    assert (ended.exit_code, ended.signal, ended.step_signals) == (None, 9, (9,))
+    assert ended.max_rss_bytes == 407072 << 10
+    assert ended.ended_at == datetime(2026, 11, 22, 21, 45, 54, tzinfo=UTC)
+
+
+def test_what_never_ran_has_no_exit_code(told):
+    """SLURM says ``0:0``."""
+    cancelled = told["79"]
+    assert (cancelled.exit_code, cancelled.signal, cancelled.job.started_at, cancelled.job.nodes) == (
+        None,
+        None,
+        None,
+        (),
+    )
+    assert cancelled.job.memory_bytes == 64000 * MIB
+    assert cancelled.cancelled_by_uid == 0
+
+
+def test_the_moment_of_its_cancelling_is_not_a_jobs_start():
+    """22.05 says so for some seconds, or for good."""
+    told = only(row(c6="CANCELLED by 1001", c7="0:0", c9="300", c17="None assigned"))
+    assert (told.job.started_at, told.exit_code) == (None, None)
+    text = "JobId=7 JobName=x UserId=a(1) JobState=CANCELLED ExitCode=0:0 StartTime=300 EndTime=300 NodeList=(null)"
+    shown = accounting.parse_shown_job(text, "7")
+    assert shown is not None
+    assert (shown.job.started_at, shown.exit_code) == (None, None)
+
+
+def test_arrays_and_heterogeneous_jobs(told):
+    assert [(told[job_id].job.array_job_id, told[job_id].job.array_task_id) for job_id in ("71", "83", "98")] == [
+        ("71", "5"),
+        ("71", "0"),
+        ("98", "2-5%2"),
+    ]
+    assert [told[job_id].job.het_job_id for job_id in ("75", "76", "77")] == ["75", "75", None]
+
+
+def test_jobs_that_have_not_ended_are_told_too(told):
+    assert told["101"].job.state == "RUNNING"
+    assert not read_state(told["98"].job.state).has_ended
+    assert told["101"].ended_at is None
+
+
+def test_names_may_hold_anything(told):
+    assert told["72"].job.name == "nasty1? [31mred |x"  # as slurmdbd stores it
+    assert told["73"].job.name == "new"
+    assert told["73"].max_rss_bytes == 4886528  # of the row behind the rest of its name
+
+
+def test_memory_of_old_versions():
+    """Up to 20.11 ``ReqMem`` tells a node's or a CPU's; where nothing was granted it has to do."""
+    assert only(row(c14="500Mn", c15="")).job.memory_bytes == 1000 * MIB
+    assert only(row(c14="500Mc", c15="")).job.memory_bytes == 2000 * MIB
+    assert only(row(c14="500M", c15="")).job.memory_bytes == 500 * MIB
+
+
+def test_the_highest_task_of_any_step_counts():
+    steps = row(c0="7.batch", c16="5M") + row(c0="7.0", c16="9M", c7="0:15") + row(c0="7.extern", c7="0:9")
+    ended = only(row() + steps)
+    assert ended.max_rss_bytes == 9 * MIB
+    assert ended.step_signals == (9, 15)
+    assert (ended.exit_code, ended.signal) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("01:40.250", 100), ("1-00:00:01", 86401), ("00:00:00", None), ("", None)]
+)
+def test_cpu_time_where_it_is_gathered(text, seconds):
+    ended = only(row(c18=text) + row(c0="7.batch"))
+    assert (ended.cpu_seconds, explain(ended).cpu_seconds) == (seconds, seconds)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "rubbish\n", SEPARATOR, row(c0="x"), row(c0="7.0")])
+def test_rows_that_do_not_fit_tell_nothing(text):
+    assert accounting.parse_accounting(text, SEPARATOR) == ()
+
+
+def test_a_row_that_slurmdbd_has_not_completed():
+    assert accounting.is_half_known(only(row(c19="allocation")))
+    assert not accounting.is_half_known(only(row()))
+
+
+def test_shown_job():
+    ended = accounting.parse_shown_job(printed("scontrol_show_job.txt"), "112")
+    assert ended is not None
+    assert (ended.job.state, ended.exit_code, ended.signal) == ("FAILED", None, 9)
+    assert (ended.job.user, ended.job.account, ended.job.partition, ended.job.qos) == ("root", "lab", "debug", "normal")
+    assert (ended.job.nodes, ended.job.cpus, ended.job.memory_bytes) == (("n2",), 1, 200 * MIB)
+    assert ended.job.time_limit_seconds == 5400
+    assert ended.ended_at == datetime(2026, 11, 22, 22, 3, 30, tzinfo=UTC)
+    assert explain(ended).explanation == "killed by signal 9 (SIGKILL)"
+
+
+def test_a_shown_name_that_pretends_to_be_a_field():
+    text = printed("scontrol_show_job_array.txt")
+    for job_id, task in (("111", "1"), ("113", "0")):
+        ended = accounting.parse_shown_job(text, job_id)
+        assert ended is not None
+        assert (ended.job.state, ended.exit_code) == ("FAILED", 3)
+        assert (ended.job.array_job_id, ended.job.array_task_id) == ("111", task)
+
+
+def test_another_job_is_not_taken_for_this_one():
+    assert accounting.parse_shown_job(printed("scontrol_show_job.txt"), "11") is None
+    assert accounting.parse_shown_job("", "112") is None
+
+
+def test_the_queue_completes_what_accounting_does_not_tell():
+    seen = QueuedJob(job_id="7", name="jöb", qos="fast", nodes=("n9",), reason="Priority", cpus=8, state="RUNNING")
+    told = only(row(c5="", c17="None assigned", c19="j?b"))
+    job = accounting.completed_by(told, seen).job
+    assert (job.name, job.qos, job.nodes) == ("jöb", "fast", ("n9",))
+    assert (job.state, job.cpus, job.reason) == ("FAILED", 4, None)
+    assert accounting.completed_by(told, None) == told
+
+
+PIECES = st.lists(st.text() | st.sampled_from([SEPARATOR, "\n", "7", row(), "JobId=7 ", " UserId=", " JobState="]))
+
+
+@given(pieces=PIECES)
+def test_no_text_makes_it_raise(pieces):
+    text = "".join(pieces)
+    for ended in accounting.parse_accounting(text, SEPARATOR):
+        msgspec.json.encode(ended)
+    accounting.parse_shown_job(text, "7")
+    accounting.parse_shown_job(f"JobId=7 {text}", "7")
+
+
+def test_of_several_runs_the_last_counts_or_the_last_that_is_over():
+    """As 22.05 tells with ``-D`` of a job whose node was set down: it waits again, under the same id."""
+    first = row(c6="NODE_FAIL", c10="200")
+    last_step = row(c0="7.batch", c6="CANCELLED", c10="200", c16="9M")
+    now = row(c6="PENDING", c9="Unknown", c10="Unknown", c17="None assigned")
+    assert only(first + last_step + now).job.state == "PENDING"
+    (run,) = accounting.parse_accounting(first + last_step + now, SEPARATOR, only_ended=True)
+    assert (run.job.state, run.max_rss_bytes) == ("NODE_FAIL", 9 * MIB)
+    assert accounting.parse_accounting(now, SEPARATOR, only_ended=True) == ()

@@ -1,0 +1,264 @@
+"""Finding out how jobs ended, with accounting, without it, and while it lags."""
+
+import pytest
+
+from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.outcome_reader import (
+    ATTEMPTS,
+    LAST_RUN_ATTEMPTS,
+    SHOWN_A_ROUND,
+    SHOWN_AT_ONCE,
+    OutcomeReader,
+)
+from tests.support.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def new_reader(clock, accounted, shown=None):
+    """Return a reader to which `accounted` tells (state, name) by job id, and `shown` what scontrol says of one."""
+
+    def answer(*command):
+        if command[0] == "scontrol":
+            return (shown or no_such_job)(command[4])
+        separator = command[3].removeprefix("--delimiter=")
+        states = accounted()
+        if not isinstance(states, dict):
+            return states
+        asked = command[5].split(",")
+        return "".join(separator.join(row(job_id, *states[job_id])) + "\n" for job_id in asked if job_id in states)
+
+    commands = Commands(answer)
+    source = log()
+    return OutcomeReader(commands, source, Backoff(INTERVAL, clock), INTERVAL, clock), commands, source
+
+
+def programs(asked):
+    return [command[0] for command in asked]
+
+
+async def test_a_job_is_asked_for_until_it_has_ended_and_then_no_more(clock):
+    states = {"7": ("RUNNING", "job")}
+    reader, commands, source = new_reader(clock, lambda: states)
+    await reader.read({"7"}, {"7": job(7)}, {})  # the first time for all: is there accounting?
+    assert programs(commands.new()) == ["sacct"]
+    await reader.read({"7"}, {"7": job(7)}, {})
+    assert commands.new() == []
+    await reader.read({"7"}, {}, {"7": job(7, name="seen")})
+    assert programs(commands.new()) == ["sacct"]
+    assert reader.ended == ()
+    states["7"] = ("CANCELLED by 1001", "job")
+    await reader.read({"7"}, {}, {"7": job(7, name="seen")})  # too soon
+    assert commands.new() == []
+    clock.now += INTERVAL
+    await reader.read({"7"}, {}, {"7": job(7, name="seen")})
+    (ended,) = reader.ended
+    assert (ended.job.state, ended.cancelled_by_uid, ended.job.name) == ("CANCELLED", 1001, "seen")
+    clock.now += 10_000
+    commands.new()
+    await reader.read({"7"}, {}, {})
+    assert commands.new() == []
+    assert source.source().state == "ok"
+
+
+async def test_what_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
+    reader, commands, source = new_reader(clock, dict)
+    for _ in range(100):
+        await reader.read({"7"}, {}, {})
+        clock.now += MAX_PAUSE_SECONDS
+    assert programs(commands.asked).count("sacct") == ATTEMPTS
+    assert programs(commands.asked).count("scontrol") == 1  # it has forgotten, and won't remember
+    assert reader.ended == ()
+    assert source.source().state == "ok"
+
+
+async def test_a_job_of_which_nobody_knows_any_more_has_ended_somehow(clock):
+    off = complains("sacct", "Slurm accounting storage is disabled")
+    reader, _, _ = new_reader(clock, lambda: off)
+    seen = {"7": job(7, name="seen", reason="None")}
+    await reader.read({"7", "8"}, {"7": job(7)}, seen)
+    await reader.read({"7", "8"}, {}, seen)
+    (ended,) = reader.ended  # job 8 was never in the queue: perhaps there never was one
+    assert (ended.job.job_id, ended.job.name, ended.job.state, ended.job.reason) == ("7", "seen", None, None)
+    assert explain(ended).explanation == "ended, and SLURM does not tell how"
+    assert explain(ended).state == "UNKNOWN"
+
+
+async def test_with_accounting_that_takes_as_long_as_it_is_asked(clock):
+    reader, _, _ = new_reader(clock, dict)
+    for _ in range(ATTEMPTS):
+        assert reader.ended == ()
+        await reader.read({"7"}, {}, {"7": job(7)})
+        clock.now += MAX_PAUSE_SECONDS
+    assert [ended.job.state for ended in reader.ended] == [None]
+
+
+async def test_where_accounting_lags_slurmctld_is_asked(clock):
+    states: dict[str, tuple[str, str]] = {}
+    reader, commands, _ = new_reader(clock, lambda: states, lambda job_id: shown_job(job_id, "FAILED", "3:0"))
+    await reader.read({"7"}, {}, {})
+    assert reader.ended == ()
+    clock.now += INTERVAL
+    await reader.read({"7"}, {}, {})
+    assert [(ended.job.state, ended.exit_code, ended.max_rss_bytes) for ended in reader.ended] == [("FAILED", 3, None)]
+    states["7"] = ("FAILED", "job")
+    commands.new()
+    clock.now += 2 * INTERVAL
+    await reader.read({"7"}, {}, {})
+    assert programs(commands.new()) == ["sacct"]
+    assert [ended.max_rss_bytes for ended in reader.ended] == [9 * MIB]
+
+
+async def test_without_accounting_it_is_off_and_slurmctld_is_asked_at_once(clock):
+    off = complains("sacct", "Slurm accounting storage is disabled")
+    reader, commands, source = new_reader(clock, lambda: off, lambda job_id: shown_job(job_id, "TIMEOUT", "0:0"))
+    await reader.read({"7"}, {"7": job(7)}, {})
+    for _ in range(3):
+        await reader.read({"7"}, {}, {})
+        clock.now += INTERVAL
+    assert programs(commands.asked) == ["sacct", "scontrol"]
+    assert [ended.job.state for ended in reader.ended] == ["TIMEOUT"]
+    assert (source.source().state, source.error) == ("off", "Slurm accounting storage is disabled")
+
+
+async def test_without_accounting_a_job_that_still_completes_is_shown_again(clock):
+    off = SourceOffError("sacct is not on PATH")
+    states = iter(["COMPLETING", "COMPLETED"])
+    reader, _, _ = new_reader(clock, lambda: off, lambda job_id: shown_job(job_id, next(states), "0:0"))
+    await reader.read({"7"}, {}, {})
+    assert reader.ended == ()
+    clock.now += INTERVAL
+    await reader.read({"7"}, {}, {})
+    assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
+
+
+async def test_a_failure_of_accounting_says_nothing_of_the_jobs(clock):
+    answers = {"now": complains("sacct", "sacct: error: Problem talking to the database: Connection refused")}
+    reader, commands, source = new_reader(clock, lambda: answers["now"])
+    for _ in range(50):
+        await reader.read({"7"}, {}, {})
+        clock.now += MAX_PAUSE_SECONDS
+    assert source.source().state == "error"
+    assert programs(commands.asked).count("sacct") == 50
+    answers["now"] = {"7": ("COMPLETED", "job")}
+    await reader.read({"7"}, {}, {})
+    assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
+    assert source.source().state == "ok"
+
+
+async def test_after_a_failure_accounting_is_left_alone_for_a_while(clock):
+    reader, commands, _ = new_reader(clock, lambda: SourceError("sacct did not answer within 20 s"))
+    for _ in range(10):
+        await reader.read({"7"}, {}, {})
+        clock.now += 1
+    assert programs(commands.asked).count("sacct") == 1
+
+
+async def test_a_row_that_is_half_known_is_shown_and_asked_for_again(clock):
+    states = {"7": ("FAILED", "allocation")}
+    reader, commands, _ = new_reader(clock, lambda: states)
+    await reader.read({"7"}, {}, {})
+    assert [ended.job.state for ended in reader.ended] == ["FAILED"]
+    states["7"] = ("FAILED", "job")
+    clock.now += INTERVAL
+    await reader.read({"7"}, {}, {})
+    assert [ended.job.name for ended in reader.ended] == ["job"]
+    commands.new()
+    clock.now += 10_000
+    await reader.read({"7"}, {}, {})
+    assert commands.new() == []
+
+
+async def test_a_job_that_came_back_has_no_fate(clock):
+    states = {"7": ("PREEMPTED", "job")}
+    reader, commands, _ = new_reader(clock, lambda: states)
+    await reader.read({"7"}, {}, {})
+    assert len(reader.ended) == 1
+    await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    assert reader.ended == ()
+    commands.new()
+    states["7"] = ("COMPLETED", "job")
+    await reader.read({"7"}, {}, {})
+    assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
+
+
+async def test_how_the_last_run_of_a_requeued_job_ended(clock):
+    states = {"7": ("RUNNING", "job")}
+    reader, commands, _ = new_reader(clock, lambda: states)
+    await reader.read({"7"}, {"7": job(7)}, {})
+    commands.new()
+    states["7"] = ("NODE_FAIL", "job")
+    reader.note_requeued("7")
+    await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    ((*_, last),) = commands.new()
+    assert last == "-D"
+    assert [ended.job.state for ended in reader.requeued] == ["NODE_FAIL"]
+    await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    assert commands.new() == []
+    assert reader.ended == ()
+
+
+async def test_a_last_run_that_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
+    reader, commands, _ = new_reader(clock, dict)
+    reader.note_requeued("7")
+    for _ in range(10):
+        await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
+    assert sum("-D" in command for command in commands.asked) == LAST_RUN_ATTEMPTS
+
+
+async def test_many_jobs_in_several_calls(clock):
+    jobs = {str(number) for number in range(1, 501)}
+    reader, commands, _ = new_reader(clock, lambda: dict.fromkeys(jobs, ("COMPLETED", "job")))
+    await reader.read(jobs, {}, {})
+    assert len(reader.ended) == 500
+    assert programs(commands.asked) == ["sacct"] * 3
+
+
+async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
+    off = complains("sacct", "Slurm accounting storage is disabled")
+    jobs = {str(number) for number in range(1, 101)}
+    reader, commands, _ = new_reader(clock, lambda: off)
+    await reader.read(jobs, {}, {})
+    assert programs(commands.asked).count("scontrol") == SHOWN_A_ROUND
+    assert commands.most_at_once <= SHOWN_AT_ONCE
+
+
+async def test_rubbish_is_a_failure(clock):
+    reader, _, source = new_reader(clock, lambda: "job 7 is rubbish\n")
+    await reader.read({"7"}, {}, {})
+    assert source.source().state == "error"
+    assert reader.ended == ()
+
+
+async def test_a_greeting_without_rows_is_no_failure(clock):
+    reader, _, source = new_reader(clock, lambda: "Welcome to Big Iron\n")
+    await reader.read({"7"}, {}, {})
+    assert source.source().state == "ok"
+
+
+async def test_accounting_that_is_off_behind_a_greeting_is_off(clock):
+    off = complains("sacct", "Welcome to Big Iron", "Slurm accounting storage is disabled")
+    reader, _, source = new_reader(clock, lambda: off)
+    await reader.read({"7"}, {}, {})
+    assert (source.source().state, source.source().error) == ("off", "Slurm accounting storage is disabled")
+
+
+def row(job_id, state, name):
+    before = [job_id, job_id, "ada", "lab", "debug", "normal", state, "3:0", "100", "200", "300", "01:00:00"]
+    return [*before, "4", "2", "1200M", "cpu=4,mem=1200M", "9M", "n[1-2]", "01:40.250", name]
+
+
+def shown_job(job_id, state, exit_code):
+    return (
+        f"JobId={job_id} JobName=job UserId=ada(1001) JobState={state} ExitCode={exit_code} "
+        "StartTime=200 EndTime=300 NodeList=n1 TRES=cpu=4,mem=1200M\n"
+    )
+
+
+def no_such_job(job_id):
+    return complains("scontrol", "slurm_load_jobs error: Invalid job id specified")

@@ -1,0 +1,250 @@
+"""The ends of jobs' logs: what they say was the matter, how they are read, and when.
+
+The lines are real: SLURM 22.05, distributed 2026.8, dash and bash.
+"""
+
+import asyncio
+import os
+import pwd
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
+from dasktop.collectors.sources.slurm import failure_cause as last_words_reader
+from dasktop.collectors.sources.slurm.failure_cause import (
+    GAVE_UP,
+    JOBS_A_ROUND,
+    LONGEST_CAUSE,
+    LOST_SCHEDULER,
+    FailureCauseReader,
+    last_words,
+    read_tail,
+)
+from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
+from tests.support.fake_commands import Commands, complains
+
+THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+DEATH_TIMEOUT = """\
+2026-11-24 07:30:44,459 - distributed.nanny - INFO - Closing Nanny at 'tcp://127.0.0.1:43905'. Reason: \
+failure-to-start-<class 'TimeoutError'>
+2026-11-24 07:30:44,460 - distributed.nanny - INFO - Nanny at 'tcp://127.0.0.1:43905' closed.
+2026-11-24 07:30:44,460 - distributed.dask_worker - INFO - Timed out starting worker
+2026-11-24 07:30:44,460 - distributed.dask_worker - INFO - End worker
+"""
+SCHEDULER_GONE = """\
+2026-11-24 07:31:47,887 - distributed.core - INFO - Connection to tcp://127.0.0.1:18799 has been closed.
+2026-11-24 07:31:47,887 - distributed.worker - INFO - Stopping worker at tcp://127.0.0.1:38971. Reason: \
+worker-handle-scheduler-connection-broken
+2026-11-24 07:31:49,975 - distributed.dask_worker - INFO - End worker
+"""
+LIFETIME = """\
+2026-11-24 07:31:40,071 - distributed.worker - INFO - Stopping worker at tcp://127.0.0.1:36311. Reason: \
+worker-lifetime-reached
+2026-11-24 07:31:40,074 - distributed.core - INFO - Connection to tcp://127.0.0.1:18799 has been closed.
+2026-11-24 07:31:42,135 - distributed.dask_worker - INFO - End worker
+"""
+NO_MODULE = """\
+Traceback (most recent call last):
+  File "/env/lib/python3.11/site-packages/distributed/preloading.py", line 120, in _import_module
+    import_module(name)
+  File "<frozen importlib._bootstrap>", line 1140, in _find_and_load_unlocked
+ModuleNotFoundError: No module named 'no_such_module_x'
+"""
+CHAINED = f"""\
+{NO_MODULE}
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "a.py", line 3, in <module>
+    raise RuntimeError("no way") from error
+                       ^^^^^^^^
+RuntimeError: no way
+"""
+
+
+@pytest.mark.parametrize(
+    ("tail", "failed", "cause"),
+    [
+        (DEATH_TIMEOUT, True, GAVE_UP),
+        (SCHEDULER_GONE, False, LOST_SCHEDULER),
+        (SCHEDULER_GONE, True, LOST_SCHEDULER),
+        (LIFETIME, False, None),
+        (NO_MODULE, True, "ModuleNotFoundError: No module named 'no_such_module_x'"),
+        (NO_MODULE, False, None),  # that of a dask task
+        (CHAINED, True, "RuntimeError: no way"),
+        (NO_MODULE.splitlines()[0], True, None),
+        (
+            NO_MODULE + 59 * f"{LIFETIME.splitlines()[0]}\n",
+            True,
+            "ModuleNotFoundError: No module named 'no_such_module_x'",
+        ),
+        (NO_MODULE + 60 * f"{LIFETIME.splitlines()[0]}\n", True, None),  # survived
+        ("2026-11-24 07:31:40,071 - distributed.worker - INFO - the key was not found\n", True, None),
+        (
+            "/var/spool/slurmd/job00015/slurm_script: 2: /no/such/python: not found\n",
+            True,
+            "/no/such/python: not found",
+        ),
+        (
+            "/var/spool/slurmd/job00015/slurm_script: line 2: /no/such/python: No such file or directory\n",
+            True,
+            "/no/such/python: No such file or directory",
+        ),
+        ("all is well\n", True, None),
+        ("", True, None),
+    ],
+)
+def test_causes(tail, failed, cause):
+    assert last_words(tail, failed) == FailureCause(cause=cause)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "slurmstepd-n2: error: Job 89 exceeded memory limit (407072 > 102400), being killed",
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch. Some of the step tasks have been OOM Killed.",
+        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch cgroup.",
+    ],
+)
+def test_memory_kills(line):
+    assert last_words(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
+    assert last_words(f"a user's {line}\n", failed=True) == FailureCause()
+
+
+def test_what_a_log_says_is_cleaned_and_not_endless():
+    cause = last_words("Traceback (most recent call last):\n  x\nE: \x1b[31mred" + "x" * 999, failed=True).cause
+    assert cause is not None
+    assert cause.startswith("E:  [31mred")
+    assert len(cause) == LONGEST_CAUSE
+
+
+@given(st.text(), st.booleans())
+def test_any_log_can_be_read(tail, failed):
+    words = last_words(tail, failed)
+    assert words.cause is None or words.cause.isprintable()
+
+
+# -- how it is read
+
+
+def shown(err: str, job_id: str = "7") -> str:
+    return f"JobId={job_id} JobName=x\n   UserId=ada(1)\n   BatchHost=n1\n   StdErr={err}\n   StdOut=/dev/null\n"
+
+
+def reader_of(answer) -> tuple[FailureCauseReader, Commands]:
+    commands = Commands(answer)
+    return FailureCauseReader(OutputFilesReader(commands)), commands
+
+
+def test_only_the_end_of_a_log_is_read(tmp_path):
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(3 << 30)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\nthe \xff end")
+    tail = read_tail(str(log))
+    assert tail is not None
+    assert tail.strip() == "the ÿ end"
+
+
+def test_only_a_plain_file_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "missing", "/dev/zero"):
+        assert read_tail(str(path)) is None
+
+
+# -- when
+
+
+def end(job_id: str = "7", state: str = "FAILED", ended_at: datetime = THEN, **values) -> EndedJob:
+    job = QueuedJob(job_id=job_id, state=state, started_at=THEN)
+    return EndedJob(job=job, ended_at=ended_at, **values)
+
+
+async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypatch):
+    reader, _ = reader_of(lambda *_: shown("/dev/null"))
+    ends = [end(str(number), "COMPLETED") for number in range(300)]
+    for _ in range(len(ends) // JOBS_A_ROUND):
+        await reader.read(ends)
+    looks = 0
+
+    def run(ended: EndedJob) -> tuple[str, datetime | None]:
+        nonlocal looks
+        looks += 1
+        return ended.job.job_id, ended.ended_at
+
+    monkeypatch.setattr(last_words_reader, "_run", run)
+    await reader.read(ends)
+    assert looks <= 3 * len(ends)
+
+
+async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
+    (tmp_path / "log").write_text(NO_MODULE)
+    reader, commands = reader_of(lambda *command: shown(str(tmp_path / "log")))
+    assert reader.completed([end()]) == (end(),)
+    for _ in range(3):
+        await reader.read([end()])
+    (known,) = reader.completed([end()])
+    assert known.last_words.cause == "ModuleNotFoundError: No module named 'no_such_module_x'"
+    assert len(commands.new()) == 1
+    (tmp_path / "log").write_text(CHAINED)
+    again = end(ended_at=THEN.replace(hour=13))
+    await reader.read([again])
+    assert reader.completed([again])[0].last_words.cause == "RuntimeError: no way"
+    assert commands.new() == []
+    assert reader.completed([end()])[0].last_words == FailureCause()  # forgotten
+
+
+async def test_what_a_signal_ended_is_not_explained_by_a_traceback(tmp_path):
+    (tmp_path / "log").write_text(NO_MODULE)
+    reader, _ = reader_of(lambda *command: shown(str(tmp_path / "log")))
+    await reader.read([end(signal=9)])
+    assert reader.completed([end(signal=9)])[0].last_words == FailureCause()
+
+
+async def test_only_of_ends_that_a_log_may_explain():
+    reader, commands = reader_of(lambda *command: complains("scontrol", "Invalid job id specified"))
+    never_ran = EndedJob(job=QueuedJob(job_id="9", state="FAILED"), ended_at=THEN)
+    others = [end(str(number), state) for number, state in enumerate(("TIMEOUT", "CANCELLED", "OUT_OF_MEMORY"))]
+    await reader.read([*others, never_ran])
+    assert commands.new() == []
+    await reader.read([end(str(number)) for number in range(30)])
+    assert len(commands.new()) == JOBS_A_ROUND
+
+
+async def test_slurmctld_in_trouble_is_not_asked_again():
+    reader, commands = reader_of(lambda *command: SourceError("scontrol did not answer within 20 s"))
+    await reader.read([end()])
+    await reader.read([end()])
+    assert len(commands.asked) == 1
+    assert reader.completed([end()]) == (end(),)
+
+
+async def test_who_cancelled_a_job_is_told_by_name(monkeypatch):
+    reader, _ = reader_of(lambda *command: "")
+    known, unknown = end("7", "CANCELLED", cancelled_by_uid=0), end("8", "CANCELLED", cancelled_by_uid=4242424242)
+    await reader.read([known, unknown])
+    assert [end.cancelled_by for end in reader.completed([known, unknown])] == [
+        pwd.getpwuid(0).pw_name,
+        "4242424242",
+    ]
+
+
+async def test_what_hangs_is_left_alone(monkeypatch, tmp_path):
+    released = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(path):
+        asyncio.run_coroutine_threadsafe(released.wait(), loop).result()
+
+    monkeypatch.setattr(last_words_reader, "read_tail", hang)
+    monkeypatch.setattr(last_words_reader, "FILE_SECONDS", 0.05)
+    reader, _ = reader_of(lambda *command: shown("/a/err"))
+    await reader.read([end()])
+    assert [done.last_words for done in reader.completed([end()])] == [FailureCause()]
+    released.set()

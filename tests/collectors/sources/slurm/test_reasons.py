@@ -1,0 +1,109 @@
+"""Why a job waits: each code that SLURM has, and whatever else a reason may hold."""
+
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.sources.slurm.reasons import HELD, REASONS, Reason, reason_of
+
+CODES = (Path(__file__).parents[3] / "fixtures" / "slurm" / "reason_codes.txt").read_text().split()
+
+# Ends of a job rather than reasons to wait; refusals at submission; and what is too rare or too vague to explain.
+LEFT_AS_THEY_ARE = {
+    *("BlockMaxError", "BlockFreeAction", "PowerNotAvail", "PowerReserved", "FedJobLock"),
+    *("SystemFailure", "NonZeroExitCode", "OutOfMemory", "AccountingPolicy", "SchedDefer", "BurstBufferOperation"),
+    *("AssociationJobLimit", "AssociationResourceLimit", "AssociationTimeLimit"),
+    *("QOSJobLimit", "QOSResourceLimit", "QOSTimeLimit"),
+    *("QOSGrpSubmitJobsLimit", "AssocGrpSubmitJobsLimit", "AssocMaxSubmitJobLimit"),
+    *("QOSMaxSubmitJobPerUserLimit", "MaxSubmitJobsPerAccount"),
+}
+
+
+def known(reason: str) -> Reason:
+    told = reason_of(reason)
+    assert told is not None, reason
+    return told
+
+
+def test_each_code_is_spelt_as_slurm_spells_it() -> None:
+    assert len(REASONS) >= 30
+    assert set(REASONS) <= set(CODES)
+    assert set(REASONS) >= HELD
+
+
+def test_what_is_not_explained_was_left_out_on_purpose() -> None:
+    assert {code for code in CODES if reason_of(code) is None} == LEFT_AS_THEY_ARE
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code not in LEFT_AS_THEY_ARE])
+def test_each_has_words(code: str) -> None:
+    told = known(code)
+    assert told.code == code
+    assert 10 < len(told.meaning) < 100
+    assert told.meaning[0].islower() or told.meaning.startswith("QOS")
+    assert not told.meaning.endswith(".")
+    assert told.advice or told.cures_by_waiting, "what waiting doesn't cure needs a way out"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("Priority", "Resources", "Dependency", "BeginTime", "Licenses", "JobArrayTaskLimit", "ReqNodeNotAvail"),
+        *("QOSGrpCpuLimit", "AssocGrpCPURunMinutesLimit", "QOSMaxCpuPerUserLimit", "QOSMaxMemoryPerUser"),
+        *("MaxGRESPerAccount", "AssocMaxJobsLimit"),
+    ],
+)
+def test_waiting_cures_these(code: str) -> None:
+    assert known(code).cures_by_waiting is True
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("JobHeldUser", "JobHeldAdmin", "DependencyNeverSatisfied", "PartitionTimeLimit", "BadConstraints"),
+        *("InvalidAccount", "QOSNotAllowed", "QOSMaxWallDurationPerJobLimit", "AssocMaxCpuPerJobLimit"),
+        *("QOSMaxGRESPerNode", "AssocMaxCpuMinutesPerJobLimit", "QOSMinGRES", "QOSMinCpuNotSatisfied"),
+    ],
+)
+def test_and_these_it_does_not(code: str) -> None:
+    assert known(code).cures_by_waiting is False
+
+
+@pytest.mark.parametrize("code", ["PartitionNodeLimit", "AssocGrpCPUMinutesLimit", "QOSGrpWallLimit"])
+def test_and_of_these_the_code_alone_does_not_tell(code: str) -> None:
+    assert known(code).cures_by_waiting is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("ReqNodeNotAvail, UnavailableNodes:n[1-4]", "ReqNodeNotAvail"),
+        ("ReqNodeNotAvail(Unavailable:n1)", "ReqNodeNotAvail"),
+        (
+            "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+            "ReqNodeNotAvail",
+        ),
+        (
+            "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions",
+            "ReqNodeNotAvail",
+        ),
+        ("launch failed requeued held", "JobLaunchFailure"),
+        ("job requeued in held state", "JobHeldUser"),
+    ],
+)
+def test_details_and_words(reason: str, code: str) -> None:
+    assert known(reason).code == code
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [None, "", "None", "priority", "PriorityX", "QOSMax", "[/]", "(Resources", "a reason of some plugin's own"],
+)
+def test_what_is_not_known_is_not_guessed(reason: str | None) -> None:
+    assert reason_of(reason) is None
+
+
+def test_limits_name_what_is_limited() -> None:
+    assert known("QOSMaxCpuPerUserLimit").meaning == "your jobs use as much as its QOS allows: CPUs"
+    assert known("AssocGrpMemLimit").meaning == "jobs use as much as your account allows: memory"
+    assert known("AssocMaxGRESPerJob").meaning.endswith("for one job: GPUs or other devices")

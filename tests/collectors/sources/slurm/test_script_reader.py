@@ -1,0 +1,227 @@
+"""Each job's script is read once, kindly."""
+
+import asyncio
+import threading
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.sources.slurm import script_reader
+from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
+from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
+from dasktop.collectors.sources.slurm.scripts import parse_script
+from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, job, log
+
+WORKER = "dask worker tcp://h:8786 --name w\n"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def new_reader(clock, answer=lambda *_: WORKER):
+    commands = Commands(answer)
+    source = log()
+    return ScriptReader(commands, source, Backoff(INTERVAL, clock)), commands, source
+
+
+def ids(asked):
+    return [command[3] for command in asked]
+
+
+async def test_once_a_job(clock):
+    reader, commands, source = new_reader(clock)
+    jobs = [job(7), job(8, "PENDING")]
+    for _ in range(3):
+        await reader.read(jobs)
+    assert sorted(ids(commands.asked)) == ["7", "8"]
+    assert [(script.job_id, script.worker_names) for script in reader.known(jobs)] == [("7", ("w",)), ("8", ("w",))]
+    assert source.source().state == "ok"
+
+
+async def test_a_job_is_called_what_the_queue_calls_it_now(clock):
+    reader, _, _ = new_reader(clock)
+    await reader.read([job(7)])
+    for name in ("train", "sweep", None):
+        assert [script.job_name for script in reader.known([replace(job(7), name=name)])] == [name]
+
+
+async def test_once_an_array(clock):
+    reader, commands, _ = new_reader(clock)
+    jobs = [job(7, "PENDING", array_job_id="7"), *(job(number, array_job_id="7") for number in range(10, 30))]
+    await reader.read(jobs)
+    assert ids(commands.asked) == ["7"]
+    assert len(reader.known(jobs)) == 21
+
+
+async def test_of_a_heterogeneous_job_the_leaders_only(clock):
+    reader, commands, _ = new_reader(clock)
+    await reader.read([job(7, het_job_id="7"), job(8, het_job_id="7")])
+    assert ids(commands.asked) == ["7"]
+
+
+async def test_a_bounded_number_a_round_few_at_once_and_the_likeliest_first(clock):
+    reader, commands, _ = new_reader(clock)
+    jobs = [job(number, name="dask-worker" if number == 3 else "other") for number in range(100)]
+    await reader.read(jobs, first={"5"})
+    asked = ids(commands.new())
+    assert len(asked) == SCRIPTS_A_ROUND
+    assert asked[:4] == ["5", "3", "99", "98"]
+    assert commands.most_at_once == AT_ONCE
+    await reader.read(jobs)
+    assert ids(commands.new())[0] == "85"
+
+
+BY_FOLDER = "dask worker --scheduler-file s.json --name w\n"
+
+
+async def test_a_scheduler_file_is_looked_for_where_the_job_works(clock):
+    def answer(_, verb, *rest):
+        name = "JobId=7 JobName=a\n   WorkDir=/evil"  # a name that holds a line
+        return f"{name}\n   WorkDir=/home/u/{rest[-1]}\n" if verb == "show" else BY_FOLDER
+
+    reader, commands, _ = new_reader(clock, answer)
+    jobs = [job(7), job(8)]
+    for _ in range(2):
+        await reader.read(jobs)
+    assert [script.scheduler_files for script in reader.known(jobs)] == [
+        ("/home/u/7/s.json",),
+        ("/home/u/8/s.json",),
+    ]
+    assert len(commands.asked) == 4
+
+
+async def test_of_a_job_that_slurm_has_forgotten_a_scheduler_file_says_nothing(clock):
+    gone = complains("scontrol", "slurm_load_jobs error: Invalid job id specified")
+    reader, _, source = new_reader(clock, lambda _, verb, *__: gone if verb == "show" else BY_FOLDER)
+    await reader.read([job(7)])
+    (script,) = reader.known([job(7)])
+    assert (script.worker_names, script.scheduler_files, script.has_unknown_scheduler) == (("w",), (), True)
+    assert source.source().state == "ok"
+
+
+async def test_where_a_job_works_is_asked_again_after_a_failure(clock):
+    silent = complains("scontrol", "Unable to contact slurm controller")
+    answers = {"show": silent, "write": BY_FOLDER}
+    reader, _, source = new_reader(clock, lambda _, verb, *__: answers[verb])
+    await reader.read([job(7)])
+    assert reader.known([job(7)]) == ()
+    assert source.source().error == "Unable to contact slurm controller"
+    answers["show"] = "JobId=7 JobName=w\n   WorkDir=/home/u\n"
+    clock.now += 10 * INTERVAL
+    await reader.read([job(7)])
+    assert [script.scheduler_files for script in reader.known([job(7)])] == [("/home/u/s.json",)]
+
+
+async def test_the_number_of_tasks_is_slurms(clock):
+    """``sbatch -n 2`` goes before ``#SBATCH -n 4``."""
+    shown = "JobId=7 JobName=a\n   NumNodes=1 NumCPUs=2 NumTasks=2 CPUs/Task=1\n   WorkDir=/home/u\n"
+    script = "#!/bin/sh\n#SBATCH -n 4\nsrun dask worker tcp://h:8786\n"
+    reader, commands, _ = new_reader(clock, lambda _, verb, *__: shown if verb == "show" else script)
+    await reader.read([job(7)])
+    assert [script.workers_expected for script in reader.known([job(7)])] == [2]
+    assert len(commands.asked) == 2
+
+
+async def test_each_element_of_an_array_may_have_a_scheduler_of_its_own(clock):
+    script = "dask worker --scheduler-file /a/s-$SLURM_ARRAY_TASK_ID.json --name w$SLURM_JOB_ID\n"
+    reader, commands, _ = new_reader(clock, lambda *_: script)
+    waiting = job(7, "PENDING", array_job_id="7", array_task_id="3-9")
+    jobs = [job(8, array_job_id="7", array_task_id="1"), job(9, array_job_id="7", array_task_id="2"), waiting]
+    await reader.read(jobs)
+    assert [(found.job_id, found.scheduler_files, found.has_unknown_scheduler) for found in reader.known(jobs)] == [
+        ("8", ("/a/s-1.json",), False),
+        ("9", ("/a/s-2.json",), False),
+        ("7", (), True),
+    ]
+    await reader.read([*jobs, job(10, array_job_id="7", array_task_id="3")])
+    assert ids(commands.asked) == ["7"]
+    reader.forget_all_but([jobs[0]])
+    assert [found.job_id for found in reader.known(jobs)] == ["8"]
+
+
+async def test_scripts_are_parsed_off_the_event_loop(clock, monkeypatch):
+    threads = []
+
+    def note(*arguments):
+        threads.append(threading.get_ident())
+        return parse_script(*arguments)
+
+    monkeypatch.setattr(script_reader, "parse_script", note)
+    reader, _, _ = new_reader(clock)
+    await reader.read([job(7)])
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_scripts_without_dask_are_read_once_too_and_say_nothing(clock):
+    reader, commands, _ = new_reader(clock, lambda *_: "#!/bin/sh\nsleep 1\n")
+    for _ in range(2):
+        await reader.read([job(7)])
+    assert len(commands.asked) == 1
+    assert reader.known([job(7)]) == ()
+
+
+@pytest.mark.parametrize(
+    "complaint", ["Invalid job id specified", "Job script not specified", "Access/permission denied"]
+)
+async def test_one_that_cannot_be_read_is_not_asked_for_again(clock, complaint):
+    refused = complains("scontrol", f"job script retrieval failed: {complaint}", status=0)
+    reader, commands, source = new_reader(clock, lambda *command: refused if command[3] == "7" else WORKER)
+    await reader.read([job(8)])
+    for _ in range(3):
+        await reader.read([job(7), job(8)])
+    assert sorted(ids(commands.asked)) == ["7", "8"]
+    assert source.source().state == "ok"
+
+
+async def test_another_users_scripts_are_not_asked_for_again(clock):
+    refused = complains("scontrol", "job script retrieval failed: Invalid user id", status=0)
+    reader, commands, source = new_reader(clock, lambda *_: refused)
+    for _ in range(3):
+        await reader.read([job(number) for number in range(50)])
+    assert source.source().state == "off"
+    assert source.error == "job script retrieval failed: Invalid user id"
+    assert len(commands.asked) <= AT_ONCE
+
+
+async def test_trouble_of_slurmctlds_stops_the_round_and_pauses(clock):
+    trouble = complains("scontrol", "job script retrieval failed: Unable to contact slurm controller", status=0)
+    answers = {"now": trouble}
+    reader, commands, source = new_reader(clock, lambda *_: answers["now"])
+    jobs = [job(number) for number in range(50)]
+    await reader.read(jobs)
+    assert len(commands.new()) <= AT_ONCE
+    assert source.source().state == "error"
+    await reader.read(jobs)
+    assert commands.new() == []
+    clock.now += INTERVAL
+    answers["now"] = WORKER
+    await reader.read(jobs)
+    assert len(commands.new()) == SCRIPTS_A_ROUND
+    assert source.source().state == "ok"
+
+
+async def test_one_job_that_always_fails_neither_stands_in_the_way_nor_is_asked_for_for_ever(clock):
+    odd = complains("scontrol", "scontrol: error: something odd")
+    reader, commands, _ = new_reader(clock, lambda *command: odd if command[3] == "99" else WORKER)
+    jobs = [job(number) for number in range(90, 100)]
+    for _ in range(20):
+        await reader.read(jobs)
+        clock.now += MAX_PAUSE_SECONDS
+    assert ids(commands.asked).count("99") == TRIES
+    assert len(reader.known(jobs)) == 9
+
+
+async def test_two_rounds_at_once_do_not_ask_twice(clock):
+    reader, commands, _ = new_reader(clock)
+    await asyncio.gather(reader.read([job(7), job(8)]), reader.read([job(7), job(8)]))
+    assert sorted(ids(commands.asked)) == ["7", "8"]
+
+
+async def test_what_is_gone_is_forgotten(clock):
+    reader, _, _ = new_reader(clock)
+    await reader.read([job(7), job(8)])
+    reader.forget_all_but([job(8)])
+    assert [script.job_id for script in reader.known([job(7), job(8)])] == ["8"]

@@ -1,0 +1,188 @@
+"""Steps are asked for of new jobs at once, and of all now and then."""
+
+import pytest
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.sources.slurm.backoff import Backoff
+from dasktop.collectors.sources.slurm.commands import Printed
+from dasktop.collectors.sources.slurm.steps import (
+    ASKED_WHILE_NEW,
+    JOBS_A_CALL,
+    MOST_SOONER,
+    StepReader,
+    round_seconds,
+)
+from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def new_reader(clock, answer=None):
+    def of_each(*command):
+        return "".join(f"{job_id}.batch|1|00:00:05|5M|n1|42\n" for job_id in command[5].split(","))
+
+    commands = Commands(answer or of_each)
+    source = log()
+    return StepReader(commands, source, Backoff(INTERVAL, clock), clock), commands, source
+
+
+def ids(asked):
+    return [command[5] for command in asked]
+
+
+async def test_new_jobs_at_once_and_all_now_and_then(clock):
+    reader, commands, source = new_reader(clock)
+    await reader.read({"7", "8"})
+    assert ids(commands.new()) == ["7,8"]
+    clock.now += round_seconds(3) / 2
+    await reader.read({"7", "8"})
+    assert commands.new() == []
+    await reader.read({"7", "8", "9"})
+    assert ids(commands.new()) == ["9"]
+    clock.now += round_seconds(3) / 2
+    await reader.read({"7", "8", "9"})
+    assert ids(commands.new()) == ["7,8,9"]
+    assert sorted(step.job_id for step in reader.steps) == ["7", "8", "9"]
+    assert source.source().state == "ok"
+
+
+@pytest.mark.parametrize(("running", "seconds"), [(1, 60), (10, 60), (20, 120), (50, 300), (1000, 300)])
+def test_the_more_jobs_the_more_rarely(running, seconds):
+    assert round_seconds(running) == seconds
+
+
+async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
+    reader, commands, _ = new_reader(clock)
+    running = {str(number) for number in range(1, 51)}
+    await reader.read(running, {"7"})
+    commands.new()
+    for _ in range(4):
+        clock.now += round_seconds(1) - 1
+        await reader.read(running, {"7", "99"})
+        assert commands.new() == []
+        clock.now += 1
+        await reader.read(running, {"7", "99"})
+        await reader.read(running, {"7", "99"})
+        assert ids(commands.new()) == ["7"]
+    clock.now += round_seconds(1)
+    await reader.read(running, running)
+    assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a round has all of them"
+    clock.now += round_seconds(1)
+    await reader.read(running, running)
+    assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_SOONER]
+
+
+async def test_steps_of_jobs_that_ended_are_forgotten(clock):
+    reader, commands, _ = new_reader(clock)
+    await reader.read({"7", "8"})
+    await reader.read({"8"})
+    assert [step.job_id for step in reader.steps] == ["8"]
+    assert len(commands.asked) == 1
+
+
+async def test_without_jobs_nothing_is_asked(clock):
+    reader, commands, source = new_reader(clock)
+    await reader.read(set())
+    assert commands.asked == []
+    assert not source.has_answered
+
+
+async def test_a_job_whose_steps_have_no_processes_yet_counts_as_new_for_a_while(clock):
+    answers = {"now": ""}
+    reader, commands, _ = new_reader(clock, lambda *_: answers["now"])
+    await reader.read({"7"})
+    answers["now"] = "7.batch|0|||n1|\n"
+    await reader.read({"7"})
+    answers["now"] = "7.batch|1|00:00:05|5M|n1|42\n"
+    await reader.read({"7"})
+    await reader.read({"7"})
+    assert len(commands.asked) == 3
+    assert [step.pids for step in reader.steps] == [(42,)]
+
+
+async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(clock):
+    reader, commands, _ = new_reader(clock, lambda *_: "7.batch|1||||\n")
+    for _ in range(10):
+        await reader.read({"7"})
+    assert len(commands.new()) == ASKED_WHILE_NEW
+    clock.now += round_seconds(1)
+    for _ in range(10):
+        await reader.read({"7"})
+    assert len(commands.new()) == 1
+
+
+async def test_many_jobs_in_several_calls(clock):
+    reader, commands, _ = new_reader(clock)
+    await reader.read({str(number) for number in range(1, 251)})
+    assert [len(asked.split(",")) for asked in ids(commands.asked)] == [JOBS_A_CALL] * 2 + [50]
+
+
+async def test_one_job_that_is_unknown_does_not_hide_the_others(clock):
+    complaint = "sstat: error: couldn't get steps for job 8"
+    answer = Printed("sstat", "7.batch|1|00:00:05|5M|n1|42\n", (complaint,), 0)
+    reader, _, source = new_reader(clock, lambda *_: answer)
+    await reader.read({"7", "8"})
+    assert [step.job_id for step in reader.steps] == ["7"]
+    assert source.source().state == "ok"
+
+
+async def test_jobs_without_steps_are_no_failure(clock):
+    nothing = complains("sstat", "sstat: error: No steps running for job 7", status=0)
+    reader, _, source = new_reader(clock, lambda *_: nothing)
+    await reader.read({"7"})
+    assert source.source().state == "ok"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["sstat: error: No steps running for JobId=7"],  # 26.05
+        ["sstat: error: couldn't get steps for JobId=7"],
+        ["sstat: error: no steps running for StepId=7.0"],
+        ["Welcome to Big Iron", "sstat: error: No steps running for job 7"],
+        ["Welcome to Big Iron"],
+    ],
+)
+async def test_no_steps_yet_in_any_versions_words(clock, lines):
+    reader, _, source = new_reader(clock, lambda *_: complains("sstat", *lines, status=0))
+    await reader.read({"7"})
+    assert (source.source().state, source.source().error) == ("ok", None)
+
+
+async def test_another_users_steps_are_not_asked_for_again(clock):
+    refused = complains("sstat", "sstat: error: problem getting step_layout: Invalid user id", status=0)
+    reader, commands, source = new_reader(clock, lambda *_: refused)
+    for _ in range(3):
+        await reader.read({"7"})
+        clock.now += round_seconds(1)
+    assert len(commands.asked) == 1
+    assert source.source().state == "off"
+
+
+async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
+    answers = {"now": "7.batch|1|00:00:05|5M|n1|42\n"}
+    reader, commands, source = new_reader(clock, lambda *_: answers["now"])
+    await reader.read({"7"})
+    answers["now"] = SourceError("sstat did not answer within 20 s")
+    clock.now += round_seconds(1)
+    for _ in range(3):
+        await reader.read({"7"})
+    assert len(commands.asked) == 2
+    assert source.source().state == "stale"
+    assert source.error == "sstat did not answer within 20 s"
+    assert [step.job_id for step in reader.steps] == ["7"]
+    clock.now += INTERVAL
+    answers["now"] = ""
+    await reader.read({"7"})
+    assert source.source().state == "ok"
+    assert reader.steps == ()
+
+
+@pytest.mark.parametrize("answer", ["7 is rubbish\n", complains("sstat", status=3)])
+async def test_rubbish_is_a_failure(clock, answer):
+    reader, _, source = new_reader(clock, lambda *_: answer)
+    await reader.read({"7"})
+    assert source.source().state == "error"

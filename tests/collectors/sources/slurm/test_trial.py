@@ -1,0 +1,48 @@
+"""What sbatch says to a script that it doesn't take, asked without submitting it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.sources.slurm.commands import Commands, for_commands
+from dasktop.collectors.sources.slurm.trial import why_refused
+from tests.slurm.commands import SlurmCommands
+from tests.support.fake_programs import FakePrograms
+
+SCRIPT = "#!/bin/sh\n#SBATCH -J {name}\n#SBATCH -t 1\ndask worker tcp://h:1\n"
+ERROR = "sbatch: error: Invalid directive found in batch script: words"
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> FakePrograms:
+    return FakePrograms(tmp_path)
+
+
+def commands(programs: FakePrograms) -> Commands:
+    return Commands(programs.environment, 5.0)
+
+
+async def test_it_says_why(programs: FakePrograms) -> None:
+    programs.prints("sbatch", "Welcome", f"Welcome to the cluster\n{ERROR}\n", status=255)
+    assert await why_refused(commands(programs), SCRIPT.format(name="two words")) == ERROR
+    (call,) = programs.calls("sbatch")
+    assert call.startswith("--test-only ")
+
+
+async def test_it_would_take_it(programs: FakePrograms) -> None:
+    programs.prints("sbatch", "", "sbatch: Job 5 to start at 2025-11-22T12:00:00 using 1 processors on nodes n1\n")
+    assert await why_refused(commands(programs), SCRIPT) is None
+
+
+async def test_there_is_no_sbatch_here(programs: FakePrograms) -> None:
+    with pytest.raises(SourceError, match="sbatch is not on PATH"):
+        await why_refused(commands(programs), SCRIPT)
+
+
+async def test_the_real_one(real_slurm: SlurmCommands) -> None:
+    real = Commands(for_commands(os.environ), 20.0)
+    assert await why_refused(real, SCRIPT.format(name="two words")) == ERROR
+    assert await why_refused(real, SCRIPT.format(name="word")) is None
+    assert real_slurm.queued() == []

@@ -1,0 +1,323 @@
+"""Finding schedulers without being told, and what is said when there is none."""
+
+import asyncio
+import errno
+import json
+import os
+import subprocess
+import sys
+from ipaddress import ip_address
+
+import dask
+import pytest
+from distributed import LocalCluster
+from msgspec.structs import replace
+from psutil import _pslinux
+
+from dasktop.collectors.model.errors import NoSchedulerError
+from dasktop.collectors.model.options import TlsFiles, completed_tls
+from dasktop.collectors.model.readings import JobScript, QueuedJob
+from dasktop.collectors.sources import discover as discovery
+from dasktop.collectors.sources import own_addresses
+from dasktop.collectors.sources.discover import AddressHint, discover, leads_from_processes, leads_from_scripts
+from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
+from dasktop.collectors.sources.program import program_words
+from tests.support.waiting import PATIENCE_SECONDS
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    with LocalCluster(
+        n_workers=0, processes=False, protocol="tcp://", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster.scheduler
+
+
+@pytest.fixture
+def no_processes(monkeypatch):
+    monkeypatch.setattr(discovery, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS)  # what is looked for here answers
+    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
+
+
+def script(job_id="7", addresses=(), files=()):
+    return JobScript(job_id=job_id, scheduler_addresses=tuple(addresses), scheduler_files=tuple(map(str, files)))
+
+
+@pytest.mark.usefixtures("no_processes")
+class TestDiscover:
+    async def test_from_configuration(self, scheduler):
+        with dask.config.set({"scheduler-address": scheduler.address}):
+            (found,) = await discover((), TlsFiles())
+        assert (found.address, found.scheduler_id) == (scheduler.address, scheduler.id)
+        assert found.origin == "dask's configuration"
+
+    async def test_from_a_job_script(self, scheduler):
+        (found,) = await discover([script(addresses=[scheduler.address])], TlsFiles())
+        assert (found.address, found.origin) == (scheduler.address, "script of job 7")
+
+    async def test_from_a_scheduler_file_that_a_script_names(self, scheduler, tmp_path):
+        file = tmp_path / "scheduler.json"
+        file.write_text(json.dumps({"address": scheduler.address}))
+        (found,) = await discover([script(files=[file, tmp_path / "none.json"])], TlsFiles())
+        assert (found.address, found.origin) == (scheduler.address, "scheduler file in the script of job 7")
+
+    async def test_one_scheduler_under_two_addresses_is_one(self, scheduler):
+        other = scheduler.address.replace("127.0.0.1", "localhost")
+        found = await discover([script(addresses=[scheduler.address, other])], TlsFiles())
+        assert len(found) == 1
+
+    async def test_two_schedulers_are_two(self, scheduler):
+        with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
+            scripts = [script("7", [scheduler.address]), script("8", [other.scheduler_address])]
+            found = await discover(scripts, TlsFiles())
+        assert [candidate.origin for candidate in found] == ["script of job 7", "script of job 8"]
+
+    async def test_how_large_each_is(self, scheduler):
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None
+        ) as other:
+            scripts = [
+                script("7", [scheduler.address]),
+                script("8", [other.scheduler_address]),
+                script("9", [other.scheduler_address]),
+            ]
+            found = await discover(scripts, TlsFiles())
+            unasked = await discover((), TlsFiles(), "squeue is not on PATH", watched=scheduler.address)
+        assert [(candidate.workers, candidate.jobs) for candidate in found] == [(0, 1), (2, 2)]
+        assert [(candidate.workers, candidate.jobs) for candidate in unasked] == [(0, None)]
+
+    async def test_what_tells_each_apart(self, scheduler, monkeypatch):
+        with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
+            scripts = [
+                replace(script("7", [scheduler.address]), job_name="train"),
+                replace(script("8", [scheduler.address]), job_name="train"),
+                replace(script("9", [scheduler.address]), job_name="sweep"),
+            ]
+            processes = [
+                AddressHint(address=scheduler.address, origin="process 812", program="notebook in ~/a"),
+                AddressHint(address=other.scheduler_address, origin="process 813", program="train.py in ~/b"),
+            ]
+            monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(processes))
+            found = await discover(scripts, TlsFiles())
+        assert [(candidate.origin, candidate.about) for candidate in found] == [
+            ("script of job 7", "notebook in ~/a (process 812), train, sweep"),
+            ("process 813", "train.py in ~/b"),
+        ]
+
+    async def test_the_one_that_is_watched_need_not_be_found_otherwise(self, scheduler):
+        (found,) = await discover((), TlsFiles(), watched=scheduler.address)
+        assert (found.address, found.origin) == (scheduler.address, "watched until now")
+        (found,) = await discover([script("7", [scheduler.address])], TlsFiles(), watched=scheduler.address)
+        assert found.origin == "script of job 7"
+        with pytest.raises(NoSchedulerError, match=r"processes on \S+; name one"):
+            await discover((), TlsFiles(), watched="tcp://127.0.0.1:1")
+
+    async def test_one_that_has_gone_is_named(self):
+        gone = "tcp://127.0.0.1:1"
+        with pytest.raises(NoSchedulerError) as raised:
+            await discover([script(addresses=[gone])], TlsFiles())
+        message = str(raised.value)
+        assert message.startswith("no dask scheduler found: looked in dask's configuration")
+        assert "script of job 7" in message
+        assert gone in message
+        assert "dasktop tcp://HOST:PORT" in message
+
+
+async def test_it_is_told_where_it_could_not_look(monkeypatch):
+    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
+    with pytest.raises(NoSchedulerError, match="not in job scripts: squeue is not on PATH"):
+        await discover((), TlsFiles(), "squeue is not on PATH")
+
+
+def test_who_has_certificates_is_looked_for_with_tls():
+    assert discovery._protocol(TlsFiles()) == "tcp"
+    assert discovery._protocol(TlsFiles(ca_file="ca.pem")) == "tls"
+    with dask.config.set({"distributed.comm.tls.ca-file": "ca.pem"}):
+        assert discovery._protocol(TlsFiles()) == "tls"
+
+
+def test_each_address_is_checked_once():
+    leads = [AddressHint(address="tcp://a:1", origin="x"), AddressHint(address="tcp://a:1", origin="y")]
+    assert discovery._once_each(leads) == leads[:1]
+
+
+def test_scripts_that_name_no_scheduler_lead_nowhere():
+    assert list(leads_from_scripts([script()], OwnAddresses([]))) == []
+
+
+@pytest.fixture
+async def callers():
+    """A port at which somebody listens, and who has called there."""
+    called = []
+
+    def note(_, writer):
+        called.append(writer)
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as server:
+        yield f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", called
+
+
+@pytest.mark.usefixtures("no_processes")
+class TestWhoIsDialled:
+    async def test_no_port_of_somebody_else_on_this_host(self, callers, monkeypatch):
+        address, called = callers
+        monkeypatch.setattr(own_addresses, "own_listeners", frozenset)
+        running = [QueuedJob(job_id="7", state="RUNNING", nodes=("n1",))]
+        with pytest.raises(
+            NoSchedulerError, match=f"script of job 7 names {address}, where no process of yours listens"
+        ):
+            await discover([script(addresses=[address])], TlsFiles(), jobs=running)
+        assert called == []
+
+    async def test_a_port_of_ones_own_on_this_host(self, callers):
+        address, called = callers
+        with pytest.raises(NoSchedulerError, match="script of job 7 names"):
+            await discover([script(addresses=[address])], TlsFiles())
+        assert called
+
+    async def test_nobody_whom_another_users_script_names(self, callers, tmp_path):
+        address, called = callers
+        file = tmp_path / "s.json"
+        file.write_text(json.dumps({"address": address}))
+        with pytest.raises(NoSchedulerError, match=f"{address}, which is not asked unless you name it: .* alice's"):
+            await discover([script(addresses=[address], files=[file])], TlsFiles(), user="alice")
+        assert called == []
+
+    async def test_nobody_whom_a_file_names_that_everybody_may_write(self, callers, tmp_path):
+        address, called = callers
+        file = tmp_path / "s.json"
+        file.write_text(json.dumps({"address": address}))
+        file.chmod(0o666)
+        with pytest.raises(NoSchedulerError, match="it is not yours alone"):
+            await discover([script(files=[file])], TlsFiles())
+        assert called == []
+
+    def test_another_host_while_a_job_speaks_to_it(self, monkeypatch):
+        ips = {"login1": "192.0.2.1", "n1": "192.0.2.7", "n2": "192.0.2.8"}
+        monkeypatch.setattr(own_addresses, "_resolve", lambda host: frozenset({ip_address(ips.get(host, host))}))
+        own = OwnAddresses(
+            [QueuedJob(job_id="7", state="RUNNING", nodes=("n1.example",)), QueuedJob(job_id="8", state="PENDING")]
+        )
+        for address in ("tcp://login1:8786", "tcp://n1:1", "tcp://192.0.2.7:1"):
+            assert own.doubt(address, script("7")) == ""
+        assert own.doubt("tcp://n1:1", script("8")) == own.doubt("tcp://192.0.2.7:1", script("8")) == ""
+        for address in ("tcp://login1:8786", "tcp://n2:1"):
+            assert "no running job of yours speaks to it" in own.doubt(address, script("8"))
+
+
+def test_whose_a_listening_port_is():
+    """From /proc/net/tcp and tcp6 of Linux 6.1."""
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    rest = "00000000:00000000 00:00000000 00000000"
+    lines = [
+        f"   0: 0100007F:2252 00000000:0000 0A {rest}  1000        0 1 1 0 100 0 0 10 0",
+        f"   1: 00000000:0016 00000000:0000 0A {rest}     0        0 2 1 0 100 0 0 10 0",
+        f"   2: 0100007F:2252 0100007F:1234 01 {rest}  1000        0 3 1 0 20 4 30 10 -1",
+        f"   3: 0000000000000000FFFF00000102000A:2253 {'0' * 32}:0000 0A {rest}  1000        0 4 1 0 100 0 0 10 0",
+        f"   4: {'0' * 32}:2254 {'0' * 32}:0000 0A {rest}  1000        0 5 1 0 100 0 0 10 0",
+        "odd",
+    ]
+    assert set(parse_sockets(head + "\n".join(lines), 1000)) == {
+        Listener(ip_address("127.0.0.1"), 8786),
+        Listener(ip_address("10.0.2.1"), 8787),
+        Listener(ip_address("::"), 8788),
+    }
+
+
+def test_own_ports_are_seen(scheduler):
+    assert int(scheduler.address.rpartition(":")[2]) in {listener.port for listener in own_listeners()}
+
+
+def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
+    files = TlsFiles(ca_file="a", cert="b", key="c")
+    scripts = [AddressHint(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
+    processes = [AddressHint(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
+    found = discovery._as_scripts_say(processes, scripts)
+    assert [(lead.address, lead.tls) for lead in found] == [
+        ("tls://127.0.0.1:5", files),
+        ("tcp://127.0.0.1:6", TlsFiles()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "files"),
+    [
+        ({}, ("a", "b", "c")),
+        ({"ca_file": "x"}, ("x", "b", "c")),
+        ({"cert": "x", "key": "y"}, ("a", "x", "y")),
+        ({"cert": "x"}, ("a", "x", None)),
+    ],
+)
+def test_certificates_that_were_given_win(given, files):
+    found = completed_tls(TlsFiles(**given), TlsFiles(ca_file="a", cert="b", key="c"))
+    assert (found.ca_file, found.cert, found.key) == files
+
+
+HOLDS_A_CLUSTER = """
+from distributed import LocalCluster
+if __name__ == "__main__":
+    cluster = LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address=None)
+    print(cluster.scheduler_address, flush=True)
+    input()
+"""
+
+
+def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
+    """As in a notebook: nothing in the command line speaks of dask."""
+    program = tmp_path / "analysis.py"
+    program.write_text(HOLDS_A_CLUSTER)
+    process = subprocess.Popen(
+        [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    try:
+        address = process.stdout.readline().strip()
+        leads = [lead for lead in leads_from_processes() if lead.origin == f"process {process.pid}"]
+        children = {f"process {child}" for child in children_of(process.pid)}
+        others = {lead.origin for lead in leads_from_processes()}
+    finally:
+        process.communicate("\n", timeout=PATIENCE_SECONDS)
+    assert address in [lead.address for lead in leads]
+    assert {lead.program for lead in leads} == {f"analysis.py in …/{tmp_path.parent.name}/{tmp_path.name}"}
+    assert children
+    assert children.isdisjoint(others)
+
+
+def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
+    """As under ``hidepid=1``, where the folder of each process is seen and nothing in it can be read."""
+    told = _pslinux.Process._read_status_file
+
+    def hidden(process):
+        if process.pid == 1:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return told(process)
+
+    hidden.cache_activate, hidden.cache_deactivate = told.cache_activate, told.cache_deactivate
+    monkeypatch.setattr(_pslinux.Process, "_read_status_file", hidden)
+    assert "process 1" not in {lead.origin for lead in leads_from_processes()}
+
+
+@pytest.mark.parametrize(
+    ("command", "folder", "words"),
+    [
+        ("python train.py --epochs 3", "/home/me/runs", "train.py in ~/runs"),
+        ("/usr/bin/python3 -u -X dev /opt/my/train.py", "/scratch/me", "train.py in /scratch/me"),
+        ("python train.py", "/", "train.py in /"),
+        ("python -m ipykernel_launcher -f /run/kernel-1.json", "/home/me", "notebook in ~"),
+        ("python -Xfrozen_modules=off -m ipykernel -f k.json", "/home/me2", "notebook in /home/me2"),
+        ("python -m my.tool", None, "my.tool"),
+        ("python /opt/bin/dask-scheduler", "/home/me/a/b", "dask-scheduler in …/a/b"),
+        ("/opt/bin/python3.11 -c print()", None, "python3.11"),
+        ("python -m", None, ""),
+        ("", None, ""),
+        ("python \x1b[31mx.py", None, "[31mx.py"),
+    ],
+)
+def test_a_program_in_words(command, folder, words):
+    assert program_words(command.split(), folder, "/home/me") == words
+
+
+def children_of(pid):
+    import psutil
+
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

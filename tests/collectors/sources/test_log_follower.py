@@ -1,0 +1,237 @@
+"""Following a log file in a thread of its own: what is delivered, and when nothing is."""
+
+import os
+import queue
+import threading
+
+import pytest
+
+from dasktop.collectors.model.logs import LogPart, Page, Search, Searched, Tail
+from dasktop.collectors.sources.logs import follower
+from dasktop.collectors.sources.logs.follower import PAGE_BYTES, PAGE_LINES, LogFollower
+from dasktop.collectors.sources.logs.log_file import LogFile
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+
+
+class Following:
+    """A follower, and what it delivered."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+        self.events: queue.SimpleQueue[LogPart | Searched] = queue.SimpleQueue()
+        self.follower = LogFollower(self.events.put)
+        self.looks = 0
+
+    def tail(self) -> LogPart:
+        self.follower.wish(Tail(path=str(self.path)))
+        return self.next()
+
+    def page(self, at_byte: int, *, is_backwards: bool = False) -> LogPart:
+        self.follower.wish(Page(path=str(self.path), at_byte=at_byte, is_backwards=is_backwards))
+        return self.next()
+
+    def search(self, pattern: str, at_byte: int = 0, *, is_backwards: bool = False) -> None:
+        wish = Search(path=str(self.path), pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
+        self.follower.wish(wish)
+
+    def next(self):
+        return self.events.get(timeout=PATIENCE_SECONDS)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is delivered of a file that is followed, though it is looked at."""
+        looks = self.looks
+        wait_until(lambda: self.looks >= looks + 3)  # behind the second of these all is told that the first one saw
+        return self.events.empty()
+
+    def write(self, text: str) -> None:
+        with self.path.open("a") as log:
+            log.write(text)
+
+    def appear(self, text: str) -> None:
+        """Have the file there at once with this in it, and not empty before."""
+        other = self.path.with_name("other")
+        other.write_text(text)
+        other.replace(self.path)
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    monkeypatch.setattr(follower, "POLL_SECONDS", 0.02)
+    following = Following(tmp_path / "slurm-1.out")
+    look = LogFile.look
+
+    def note_and_look(self) -> None:
+        following.looks += 1
+        look(self)
+
+    monkeypatch.setattr(LogFile, "look", note_and_look)
+    yield following
+    following.follower.wish(None)
+
+
+def texts(part: LogPart) -> list[str]:
+    return [line.text for line in part.lines]
+
+
+def test_the_end_then_what_is_written_and_nothing_while_nothing_is(log):
+    log.write("one\ntwo\n")
+    first = log.tail()
+    assert (texts(first), first.start, first.end, first.size_bytes) == (["one", "two"], 0, 8, 8)
+    assert log.is_quiet()
+    os.utime(log.path)  # touched only
+    assert log.is_quiet()
+    log.write("three\n")
+    part = log.next()
+    assert (texts(part), part.start, part.end) == (["three"], 8, 14)
+    assert part.edition == first.edition
+    assert log.is_quiet()
+
+
+def test_an_unfinished_line_is_told_again_when_it_goes_on(log):
+    log.write("one\n 10%")
+    assert texts(log.tail()) == ["one", " 10%"]
+    log.write("\r 20%")
+    part = log.next()
+    assert (part.start, texts(part)) == (4, [" 20%"])
+    log.write("\rdone\nnext\n")
+    part = log.next()
+    assert (part.start, texts(part)) == (4, ["done", "next"])
+
+
+def test_a_file_that_appears_late(log):
+    part = log.tail()
+    assert (part.is_missing, part.lines) == (True, ())
+    assert part.problem == "there is no such file on this host"
+    assert log.is_quiet()  # told once
+    log.appear("here\n")
+    assert texts(log.next()) == ["here"]
+    log.path.unlink()
+    assert log.next().is_missing
+    log.appear("again\n")
+    assert texts(log.next()) == ["again"]
+
+
+def test_an_empty_file_is_no_problem(log):
+    log.write("")
+    part = log.tail()
+    assert (part.problem, part.lines, part.size_bytes) == (None, (), 0)
+    log.write("first\n")
+    assert texts(log.next()) == ["first"]
+
+
+def test_cut_short_and_replaced_while_followed(log):
+    log.write("one\ntwo\n")
+    first = log.tail()
+    log.path.write_text("new\n")
+    part = log.next()
+    while not part.lines:  # between cutting and writing
+        part = log.next()
+    assert texts(part) == ["new"]
+    assert part.edition != first.edition
+    log.appear("one\ntwo\nthree\n")
+    assert texts(log.next()) == ["one", "two", "three"]
+
+
+def test_what_is_written_too_fast_is_left_out(log, monkeypatch):
+    is_writing, look = threading.Lock(), follower.LogFile._look
+
+    def look_between(self) -> None:
+        with is_writing:
+            look(self)
+
+    monkeypatch.setattr(follower.LogFile, "_look", look_between)
+    log.write("one\n")
+    log.tail()
+    with is_writing:  # so much is not written in one go
+        log.write("x" * 99 + "\n" + ("y" * 99 + "\n") * (PAGE_BYTES // 50))
+    part = log.next()
+    assert part.start > 4
+    assert part.end == part.size_bytes
+    assert set(texts(part)) == {"y" * 99}
+
+
+def test_pages_meet(log):
+    log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
+    last = log.tail()
+    assert len(last.lines) == PAGE_LINES
+    middle = log.page(last.start, is_backwards=True)
+    assert (middle.end, len(middle.lines)) == (last.start, PAGE_LINES)
+    first = log.page(0)
+    assert (first.start, first.end, len(first.lines)) == (0, middle.start, PAGE_LINES)
+    assert texts(log.page(last.end)) == []
+    assert texts(log.page(10**9)) == []
+    log.write("more\n")
+    other = LogFollower(lambda _: None)
+    other.wish(Tail(path=str(log.path)))
+    assert log.is_quiet()  # pages aren't followed, while the other follows
+    other.wish(None)
+
+
+def test_a_search_tells_where_and_brings_the_lines_around(log):
+    log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
+    log.search("line 3000$")
+    part, told = log.next(), log.next()
+    assert told.is_over
+    (found,) = [n for n, line in enumerate(part.lines) if line.at_byte == told.found_at]
+    assert part.lines[found].text == "line 3000"
+    assert found == PAGE_LINES // 2
+    log.search("nowhere")
+    told = log.next()
+    assert (told.is_over, told.found_at) == (True, None)
+
+
+def test_a_search_is_given_up_for_another_wish(log):
+    with log.path.open("wb") as huge:
+        huge.truncate(50 * 1024**3)
+    log.search("nowhere.*")
+    assert isinstance(log.next(), Searched)  # under way
+    page = log.page(0)
+    while isinstance(page, Searched):
+        assert not page.is_over
+        page = log.next()
+    assert page.start == 0
+
+
+def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
+    hangs, is_over = threading.Event(), threading.Event()
+    others = set(threading.enumerate())
+    look = follower.LogFile._look
+
+    def wait_and_look(self) -> None:
+        if self.path == str(log.path):
+            hangs.set()
+            is_over.wait(PATIENCE_SECONDS)
+        look(self)
+
+    monkeypatch.setattr(follower.LogFile, "_look", wait_and_look)
+    log.write("hangs\n")
+    log.follower.wish(Tail(path=str(log.path)))
+    assert hangs.wait(PATIENCE_SECONDS)
+    (hanging,) = set(threading.enumerate()) - others
+    assert log.events.empty()
+    other = tmp_path / "other"
+    other.write_text("other\n")
+    log.follower.wish(Tail(path=str(other)))
+    assert texts(log.next()) == ["other"], "while the one before still hangs"
+    is_over.set()
+    hanging.join(PATIENCE_SECONDS)
+    assert log.is_quiet()  # what was no longer wished is not delivered
+
+
+def test_a_fault_of_our_own_is_told(log, monkeypatch):
+    def fail(self) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(follower.LogFile, "_look", fail)
+    assert "a fault of dasktop itself: ZeroDivisionError: oops" in log.tail().problem
+
+
+def test_threads_end(log):
+    others = set(threading.enumerate())
+    log.write("one\n")
+    log.tail()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "log" and thread not in others]
+    assert thread.daemon
+    log.follower.wish(None)
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()

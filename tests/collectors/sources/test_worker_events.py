@@ -1,0 +1,159 @@
+"""What became of workers, by the scheduler's events: each read once, bounded, and kept with the workers' names."""
+
+import asyncio
+import time
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from distributed import Client  # whose version is asked for, as in a scheduler's process
+
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.sources.dask import shipped_scheduler
+from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, decode
+from dasktop.collectors.sources.dask.shipped_scheduler import MOST_EVENTS, WORKER_FIELDS, read_events
+from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
+
+HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def scheduler(**topics):
+    """Return a scheduler with these events, each ``(seconds ago, event)``, the oldest first."""
+    now = time.time()
+    kept = {
+        topic.replace("_", "-"): SimpleNamespace(events=deque((now - ago, event) for ago, event in events))
+        for topic, events in topics.items()
+    }
+    return SimpleNamespace(_broker=SimpleNamespace(_topics=kept))
+
+
+def kill(worker="tcp://a", pid=7, rss=990):
+    return {"worker": worker, "pid": pid, "rss": rss}
+
+
+class TestReading:
+    def test_kills_ends_and_restarts(self):
+        removed = {
+            "action": "remove-worker",
+            "worker": "tcp://a",
+            "processing-tasks": {"x": 1, "y": 1},
+            "lost-computed-tasks": ("z",),
+            "expected": False,
+        }
+        restarted = {"action": "restart-workers", "workers": ["tcp://a", "tcp://b"], "client": "Client-1"}
+        own = {"action": "restart-workers", "workers": ["tcp://c", "tcp://d"], "client": None}
+        told = read_events(
+            scheduler(
+                worker_restart_memory=[(30, kill())],
+                worker_fail_hard=[(25, {"exception_text": "OSError()"})],
+                scheduler=[(40, {"action": "worker-ttl-timed-out", "workers": {"tcp://c": 300.0}, "ttl": 300})],
+                all=[(20, removed), (15, restarted), (10, own), (5, {"action": "gather", "count": 3})],
+            ),
+            None,
+        )
+        assert [row[1:] for row in told] == [
+            ["killed for memory", "tcp://a", 7, 990, None, None, None],
+            ["died", None, None, None, "OSError()", None, None],
+            ["removed", "tcp://a", None, None, "unexpected", 2, 1],
+            ["restarted", "tcp://a", None, None, "client", None, None],
+            ["restarted", "tcp://b", None, None, "client", None, None],
+            ["restarted", "tcp://c", None, None, "silent", None, None],
+            ["restarted", "tcp://d", None, None, "client", None, None],
+        ]
+
+    def test_only_what_is_new_and_not_endlessly_much(self):
+        one = scheduler(worker_restart_memory=[(4000, kill()), (30, kill(pid=1)), (20, kill(pid=2))])
+        first = read_events(one, None)
+        assert [row[3] for row in first] == [1, 2], "and nothing older than half an hour"
+        assert read_events(one, first[-1][0]) == []
+        many = scheduler(worker_restart_memory=[(1000 - number / 10, kill()) for number in range(3000)])
+        assert len(read_events(many, None)) == MOST_EVENTS
+
+    @pytest.mark.parametrize("version", ["2024.3.1", "2022.6.0", "nonsense"])
+    def test_an_older_dask_does_not_tell(self, version, monkeypatch):
+        monkeypatch.setitem(shipped_scheduler.sys.modules, "distributed", SimpleNamespace(__version__=version))
+        assert read_events(scheduler(worker_restart_memory=[(1, kill())]), None) is None
+
+    def test_nor_does_a_scheduler_without_topics(self):
+        assert read_events(SimpleNamespace(), None) is None
+
+    def test_events_of_other_forms_spoil_nothing(self):
+        assert read_events(scheduler(all=[(1, "text"), (1, {"action": "restart-workers", "client": "c"})]), None) == []
+
+
+def reading(*events, scheduler_id="s", now=1000.0):
+    row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://a", "name": "jo", "memory_limit": 500}
+    return decode({"id": scheduler_id, "workers": [list(row.values())], "now": now, "events": [*events]})
+
+
+def row(at, address="tcp://a"):
+    return [at, "killed for memory", address, 7, 990, None, None, None]
+
+
+class TestKeeping:
+    def test_names_and_limits_outlive_their_workers(self):
+        kept = WorkerEvents()
+        kept.after(reading(), NOW)
+        (event,) = kept.after(reading(row(990.0)), NOW)
+        assert (event.worker, event.memory_bytes, event.limit_bytes) == ("jo", 990, 500)
+        assert event.at == NOW - timedelta(seconds=10), "by how long ago, as the clocks may differ"
+        (_, unknown) = kept.after(reading(row(995.0, "tcp://b")), NOW)
+        assert (unknown.worker, unknown.address, unknown.limit_bytes) == (None, "tcp://b", None)
+
+    def test_each_is_kept_once_and_for_half_an_hour(self):
+        kept = WorkerEvents()
+        assert kept.since is None
+        kept.after(reading(row(990.0)), NOW)
+        assert kept.since == 990.0
+        assert len(kept.after(reading(row(990.0), now=1002.0), NOW)) == 1
+        two = [row(1001.0), row(1001.0, "tcp://b")]
+        assert len(kept.after(reading(*two, now=1002.0), NOW)) == 3, "one event about two workers"
+        assert kept.after(reading(now=2802.0), NOW) == ()
+
+    def test_another_scheduler_has_events_of_its_own(self):
+        kept = WorkerEvents()
+        kept.after(reading(row(990.0)), NOW)
+        assert kept.after(reading(scheduler_id="other"), NOW) == ()
+
+    def test_a_scheduler_that_tells_none_is_not_one_without_any(self):
+        assert WorkerEvents().after(decode({"id": "s", "workers": [], "now": 1.0}), NOW) is None
+
+
+async def test_nannies_that_kill_all_workers_alike_are_told_of_and_a_client_that_restarts_them_is_not():
+    """What every worker has in common may be a loop of memory kills: 0.1 took it for Client.restart."""
+    with (
+        Scheduler() as scheduler,
+        Workers(scheduler.address, "--nthreads", "1", "--memory-limit", "300MB", "--name", "w", count=2),
+    ):
+        poller = Poller(Options(address=scheduler.address, slurm=False))
+        poller.attach_to(scheduler.address)
+
+        async def poll_until(kind, number):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    await poller.poll_dask()
+                    snapshot = poller.snapshot()
+                    told = [event for event in snapshot.worker_events if event.kind == kind]
+                    if len(told) >= number:
+                        return told, [one for one in snapshot.findings if one.code == "worker-restarting"]
+                    await asyncio.sleep(0.1)
+
+        try:
+            async with Client(scheduler.address, asynchronous=True) as client:
+                await poll_until("restarted", 0)
+                await client.restart()
+                restarted, findings = await poll_until("restarted", 2)
+                assert {event.reason for event in restarted} == {"client"}
+                assert findings == []
+                hogs = client.map(
+                    eval, ["[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"] * 2, pure=False
+                )
+                killed, (finding,) = await poll_until("killed for memory", 2)
+                assert all(event.memory_bytes > 250_000_000 for event in killed)
+                assert "killed for memory by their nannies" in finding.message
+                await client.cancel(hogs)
+        finally:
+            await poller.close()

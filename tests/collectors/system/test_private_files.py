@@ -1,0 +1,76 @@
+"""What dasktop writes is for its user alone, also where the umask forbids nothing."""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.recording.file import RecordingFile
+from dasktop.collectors.runtime.saving import Saved, Saver
+from dasktop.collectors.scaling.action_log import ActionLog, path
+from dasktop.collectors.system.folders import make_private
+from dasktop.tui.cli.report import _write_page
+from dasktop.tui.config.file import remember
+from dasktop.tui.config.settings import SETTINGS
+from tests.support.plans import PLAN
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_recordings(tmp_path: Path) -> None:
+    RecordingFile(str(tmp_path / "run.ndjson")).close()
+    assert rights(tmp_path / "run.ndjson") == 0o600
+
+
+def test_snapshots_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told: list[Saved] = []
+    saver = Saver(told.append)
+    saver.save("json", lambda: b"{}")
+    for thread in saver._threads:
+        thread.join()
+    (saved,) = told
+    assert saved.path is not None
+    assert rights(Path(saved.path)) == 0o600
+
+
+def test_reports(tmp_path: Path) -> None:
+    _write_page(str(tmp_path / "page.html"), "page")
+    assert rights(tmp_path / "page.html") == 0o600
+
+
+def test_the_configuration_and_its_folders(tmp_path: Path) -> None:
+    setting = next(setting for setting in SETTINGS if setting.name == "theme")
+    file = tmp_path / "a" / "b" / "config.toml"
+    assert remember(file, {setting: "dark"}) is None
+    assert rights(file) == 0o600
+    assert rights(file.parent) == rights(file.parent.parent) == 0o700
+
+
+def test_the_log_of_actions_and_its_folders(tmp_path: Path) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path / "state" / "of" / "ada")}
+    ActionLog(environment, "ada@n1, process 7", PLAN, "tcp://a:1").begun()
+    file = path(environment)
+    assert json.loads(file.read_text())["event"] == "begun"
+    assert rights(file) == 0o600
+    for folder in (file.parent, file.parent.parent, file.parent.parent.parent):
+        assert rights(folder) == 0o700
+
+
+def test_folders_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private(tmp_path / "new")
+    make_private(tmp_path)
+    assert (rights(tmp_path), rights(tmp_path / "new")) == (0o755, 0o700)

@@ -1,0 +1,193 @@
+"""A scheduler and workers of distributed 2023.5, in an environment of their own: users' clusters are older than we."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dasktop.collectors.model.plan import Progress
+from dasktop.collectors.model.readings import DaskReading
+from dasktop.collectors.model.snapshot import Thread
+from dasktop.collectors.sources.dask.collector import DaskCollector, check
+from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dasktop_program import PATIENT
+from tests.support.giving_back import Giving
+from tests.support.old_environment import old_environment
+from tests.support.terminal import Terminal
+
+VERSION = "2023.5.0"
+
+# Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.
+CLIENT = """
+import sys, time
+from distributed import Client
+client = Client(sys.argv[1])
+def spin(seconds):
+    until = time.time() + seconds
+    while time.time() < until:
+        pass
+done = client.submit(str, 1)
+done.result()
+spinning = client.submit(spin, 120, key="spin", pure=False)
+waiting = [client.submit(time.sleep, 120, key=("sleep", i), pure=False) for i in range(3)]
+sys.stdin.read()
+"""
+
+
+# Computes 20 results on one worker, begins one more that ends when a file is there, and gathers when it is told to.
+WORK = """
+import os, sys, time
+from distributed import Client, wait
+client = Client(sys.argv[1])
+def work(i, folder, file):
+    with open(os.path.join(folder, "started"), "a") as started:
+        print(i, file=started)
+    while not os.path.exists(os.path.join(folder, file)):
+        time.sleep(0.1)
+    return i
+where = {"folder": sys.argv[2], "workers": ["going-0"], "allow_other_workers": True}
+results = client.map(work, range(20), file=".", **where)
+wait(results)
+results.append(client.submit(work, 20, file="go on", **where))
+while "20" not in open(os.path.join(sys.argv[2], "started")).read().split():
+    time.sleep(0.1)
+print("at work", flush=True)
+sys.stdin.readline()
+print(sum(client.gather(results)))
+"""
+
+
+@pytest.fixture(scope="module")
+def old_python() -> Path:
+    """The Python of an environment that has the old distributed, made once."""
+    return old_environment(f"distributed=={VERSION}", f"dask=={VERSION}")
+
+
+@pytest.fixture(scope="module")
+def old_scheduler(old_python: Path) -> Iterator[Scheduler]:
+    with Scheduler(python=old_python) as scheduler:
+        yield scheduler
+
+
+@pytest.fixture(scope="module")
+def old_workers(old_python: Path, old_scheduler: Scheduler) -> Iterator[Workers]:
+    place = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0"}
+    with Workers(
+        old_scheduler.address, "--nthreads", "2", "--name", "old", count=2, python=old_python, environment=place
+    ) as workers:
+        yield workers
+
+
+@pytest.fixture
+def four_tasks(old_python: Path, old_scheduler: Scheduler, old_workers: Workers) -> Iterator[None]:
+    """One task that spins and three that sleep, submitted by a client of the old version."""
+    client = subprocess.Popen([old_python, "-c", CLIENT, old_scheduler.address], stdin=subprocess.PIPE)
+    yield
+    client.kill()
+    client.wait()
+
+
+async def test_it_is_another_version_than_ours(old_python: Path) -> None:
+    def version(python: str | Path) -> str:
+        program = "import distributed; print(distributed.__version__)"
+        return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+    assert version(old_python) == VERSION
+    assert version(sys.executable) != VERSION
+
+
+async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
+    old_scheduler.wait_until_it_knows(workers=2)
+    before = len(old_scheduler.log)
+    collector = DaskCollector(old_scheduler.address)
+    reading = await read_until(
+        collector, lambda seen: know_their_place(seen) and all(w.worker.memory_bytes for w in seen.workers)
+    )
+    assert collector.refusal is None
+    assert reading.cluster.dask_version == VERSION
+    assert reading.cluster.scheduler_id == (await check(old_scheduler.address, None, 5)).scheduler_id
+    assert {worker.worker.name for worker in reading.workers} == {"old-0", "old-1"}
+    for seen in reading.workers:
+        assert seen.place is not None
+        assert seen.place.job_id == "4711"
+        assert seen.worker.nanny_pid == old_workers.pid
+        assert seen.worker.host == os.uname().nodename
+        assert seen.worker.spilled_bytes == 0
+        assert seen.worker.transfers is not None
+        assert seen.worker.transfers.outgoing_count_total == 0
+    assert len(old_scheduler.log[before:]) <= 2
+    await collector.close()
+
+
+def compute_threads(reading: DaskReading) -> list[Thread]:
+    return [thread for seen in reading.workers for thread in seen.worker.threads if thread.role == "compute"]
+
+
+@pytest.mark.usefixtures("four_tasks")
+async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    reading = await read_until(collector, lambda seen: sum(w.worker.executing or 0 for w in seen.workers) == 4)
+    assert reading.cluster.task_counts == {"memory": 1, "processing": 4}
+    assert sum(seen.worker.stored or 0 for seen in reading.workers) == 1
+
+    addresses = tuple(seen.worker.address for seen in reading.workers)
+    reading = await read_until(
+        collector,
+        lambda seen: (
+            {t.task_key for t in compute_threads(seen)} == {"spin", *(f"('sleep', {i})" for i in range(3))}
+            and any((t.cpu_percent or 0) > 20 for t in compute_threads(seen))
+        ),
+        addresses,
+    )
+    assert [t.task_key for t in compute_threads(reading) if (t.cpu_percent or 0) > 20] == ["spin"]
+    await collector.close()
+
+
+@pytest.mark.usefixtures("old_workers")
+def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
+    command = [*PATIENT, old_scheduler.address, "--no-slurm"]
+    with Terminal(command, tmp_path, os.environ) as terminal:
+        terminal.wait_for(lambda screen: "4711" in screen and "old-0" in screen and "old-1" in screen)
+        terminal.press("Down", "Down", "Right")
+        terminal.wait_for("MainThread")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
+@pytest.fixture
+def client_at_work(old_python: Path, old_scheduler: Scheduler, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A client of the old version, and two workers; what it starts stands in a file."""
+    going = ("--nthreads", "1", "--name", "going")
+    command = [old_python, "-c", WORK, old_scheduler.address, tmp_path]
+    with Workers(old_scheduler.address, *going, count=2, python=old_python):
+        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert client.stdout is not None
+        assert client.stdout.readline() == "at work\n"
+        yield client
+        client.kill()
+        client.wait()
+
+
+async def test_a_job_is_given_back_without_a_loss(
+    old_scheduler: Scheduler, client_at_work: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    reading = await collector.read()
+    await collector.close()
+    assert reading.cluster.scheduler_id is not None
+    victims = [seen.worker.address for seen in reading.workers if seen.worker.name == "going-0"]
+    giving = Giving(old_scheduler.address, reading.cluster.scheduler_id, victims)
+
+    def go_on(progress: Progress) -> None:
+        if progress.step == "drain":
+            (tmp_path / "go on").touch()
+
+    await giving.back(go_on)
+    assert giving.slurm.cancelled == ["7"]
+    assert {"drain", "replicate"} <= set(giving.steps)
+    told, _ = client_at_work.communicate("gather\n")
+    assert told == f"{sum(range(21))}\n"
+    assert sorted(map(int, (tmp_path / "started").read_text().split())) == list(range(21))

@@ -1,0 +1,126 @@
+"""The same plans carried out on a real SLURM, and what only that one has: limits, other users, het jobs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.errors import PlanError
+from dasktop.collectors.model.plan import Jobs, Release
+from dasktop.collectors.runtime.execute import execute
+from dasktop.collectors.scaling.plan import plan
+from tests.slurm.commands import SlurmCommands
+from tests.support.carrying_out import *  # noqa: F403
+from tests.support.dask_processes import Scheduler
+from tests.support.scaling_clusters import Plain
+from tests.support.waiting import PATIENCE_SECONDS
+
+# What happens inside dask alone is the same on any SLURM, and a cluster takes long to start.
+del test_what_dask_itself_loses, test_results_that_nobody_else_can_hold_are_kept  # noqa: F821
+del test_an_interrupted_drain_gives_the_workers_back, test_one_at_a_time_also_across_two_dasktops  # noqa: F821
+del test_the_scheduler_goes_away_in_the_middle  # noqa: F821
+
+
+OTHER_USER = "daemon"
+"""Exists everywhere. Not nobody, whom 26.05 gives no account."""
+
+
+@pytest.fixture(scope="module")
+def slurm(real_slurm: SlurmCommands) -> Iterator[SlurmCommands]:
+    yield real_slurm
+    real_slurm.cancel_all()
+
+
+async def test_a_limit_stops_the_plan(make):
+    cluster = make(1, "processes=2, job_extra_directives=['--qos=few']")
+    outcome = await cluster.scale(Jobs(count=4))
+    (submitted,) = outcome.submitted
+    assert not outcome.done
+    assert outcome.message.startswith(f"submitted 1 of 3 jobs ({submitted}), then: sbatch: error: ")
+    assert "QOSMaxSubmitJobPerUserLimit" in outcome.message
+    # Nothing is half done: the owner counts what there is, and scales on.
+    assert set(cluster.job_ids.values()) == set(cluster.slurm.queued())
+    assert cluster.notebook.value("len(cluster.worker_spec)") == 2
+    # A plan for a job whose workers are just coming would no longer fit.
+    cluster.wait_for_workers(2 * 2)
+    outcome = await cluster.scale(Jobs(count=1))
+    assert outcome.done, outcome.message
+
+
+@pytest.fixture
+def plain(slurm, shared, tmp_path):
+    close_all(shared)  # noqa: F405
+    with Scheduler() as scheduler:
+        yield Plain(slurm, scheduler.address, tmp_path)
+        slurm.cancel_all()
+
+
+@pytest.fixture
+def job_of_another(plain, tmp_path):
+    """A job of another user, and a worker that says it runs in there."""
+    slurm = plain.slurm
+    slurm.attempt("sacctmgr", "--immediate", "add", "user", OTHER_USER, "account=lab", "defaultaccount=lab")
+    # As that user, since newer versions refuse sbatch's --uid (seen with 24.11).
+    command = ["sbatch", "--parsable", "--chdir=/", "--output=/dev/null", "--mem=100", "--wrap=sleep 300"]
+    job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user=OTHER_USER, text=True).strip()
+    slurm.wait_for(job_id, "RUNNING")
+    command = [sys.executable, "-m", "dask", "worker", plain.address, "--no-nanny", "--no-dashboard"]
+    environment = plain.environment | {"SLURM_JOB_ID": job_id, "SLURM_PROCID": "0"}
+    worker = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    yield job_id
+    worker.terminate()
+    worker.wait(PATIENCE_SECONDS)
+    slurm.run("scancel", job_id)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root submits jobs for others")
+@pytest.mark.parametrize(
+    ("user", "why"),
+    [
+        (None, "is not in the queue any more"),  # of root's jobs, which is all that is asked for
+        (OTHER_USER, "is not root's"),
+    ],
+)
+async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, why):
+    await plain.wait_for_workers(1)
+    options = replace(plain.options(), user=user)
+    seen = await plain.snapshot(options)
+    assert [job.job_id for job in seen.jobs if job.evidence] == [job_of_another]
+    release = Release(job_ids=(job_of_another,))
+    if user is not None:
+        for target in (release, Jobs(count=0), Jobs(count=2)):
+            with pytest.raises(
+                PlanError, match=f"job {job_of_another} is {OTHER_USER}'s: only jobs of root are changed"
+            ):
+                plan(seen, target, "root")
+    outcome = await execute(plan(seen, release), plain.address, options, lambda _: None, environment=plain.environment)
+    assert (outcome.done, outcome.message) == (False, f"job {job_of_another} {why}; nothing was changed")
+    assert plain.slurm.states(job_of_another) == {"RUNNING"}
+
+
+async def test_one_task_of_an_array_goes_alone(plain):
+    """Also the last one, whose raw id is the array's own."""
+    worker = f"{sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
+    array = plain.slurm.submit(f"exec {worker} --name part-$SLURM_ARRAY_TASK_ID", "--array=0-2", "--mem=500")
+    await plain.wait_for_workers(3)
+    jobs = {(job.array_task_id, job.job_id) for job in (await plain.snapshot()).jobs if job.evidence}
+    assert len(jobs) == 3
+    last = next(task for task, job_id in jobs if job_id == array)
+    outcome = await plain.scale(Release(job_ids=(f"{array}_{last}",)))
+    assert outcome.done, outcome.message
+    left = plain.slurm.run("squeue", "--noheader", "--format=%i %T").splitlines()
+    assert sorted(left) == sorted(f"{array}_{task} RUNNING" for task, _ in jobs if task != last)
+    plain.slurm.run("scancel", array)  # SLURM 22.05 knows the others by their raw ids no more
+
+
+async def test_a_part_of_a_heterogeneous_job_is_not_given_back(plain):
+    command = f"exec {sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
+    job_id = plain.slurm.submit(f"#!/bin/sh\n#SBATCH --mem=500\n#SBATCH hetjob\n#SBATCH --mem=500\n{command}\n")
+    await plain.wait_for_workers(1)
+    outcome = await plain.scale(Release(job_ids=(job_id,)))
+    assert not outcome.done
+    assert "part of a heterogeneous job, which can only be given back as a whole" in outcome.message
+    assert plain.slurm.run("squeue", "--noheader", "--format=%T").split() == ["RUNNING", "RUNNING"]

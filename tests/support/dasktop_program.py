@@ -1,0 +1,109 @@
+"""The program as a user starts it, in this process where that shows the same, or with a limited sight of schedulers."""
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+from unittest import mock
+
+from click.testing import CliRunner
+
+from dasktop.collectors.sources import discover
+from dasktop.collectors.sources.discover import AddressHint
+from dasktop.tui.cli import options
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.main import command
+from tests.support.waiting import PATIENCE_SECONDS
+
+DASKTOP = (sys.executable, "-m", "dasktop.tui")
+
+PATIENTLY = f"""
+import functools, sys
+from dasktop.tui.cli import snapshot as headless, options
+headless.SLURM_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
+options.Options = functools.partial(
+    options.Options, dask_timeout_seconds={PATIENCE_SECONDS}, slurm_timeout_seconds={PATIENCE_SECONDS}
+)
+from dasktop.tui.cli.main import main
+"""
+PATIENT = (sys.executable, "-c", f"{PATIENTLY}main()")
+"""The same, for sources that do answer: a user is told soon that one doesn't, where it may only wait for a core."""
+
+
+class Ended(NamedTuple):
+    """What came of a run."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+    """Run the command in this process: starting another takes a second of CPU time, mostly for imports."""
+    result = CliRunner(env=environment | ({"PATH": path} if path is not None else {})).invoke(
+        command, arguments, prog_name="dasktop"
+    )
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **environment: str) -> Ended:
+    """Run the command in this process as `PATIENT` does in another, or as `dasktop_that_sees` does.
+
+    Parameters
+    ----------
+    sees
+        The processes that a scheduler may be looked for in; None for all.
+    """
+    limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
+    all_leads = discover.leads_from_processes
+
+    def leads(protocol: str = "tcp") -> Iterator[AddressHint]:
+        origins = None if sees is None else {f"process {pid}" for pid in sees}
+        return (lead for lead in all_leads(protocol) if origins is None or lead.origin in origins)
+
+    with (
+        mock.patch.object(headless, "SLURM_TIMEOUT_SECONDS", PATIENCE_SECONDS),
+        mock.patch.object(options, "Options", functools.partial(options.Options, **limits)),
+        mock.patch.object(discover, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS),
+        mock.patch.object(discover, "leads_from_processes", leads),
+    ):
+        return dasktop(*arguments, **environment)
+
+
+def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+    """Run the program as its users do, to its end."""
+    done = subprocess.run(
+        [*DASKTOP, *arguments],
+        env=os.environ | environment | ({"PATH": path} if path is not None else {}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def one_line(text: str) -> str:
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+# Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
+SEES_ONLY = f"""{PATIENTLY}
+from dasktop.collectors.sources import discover
+discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
+pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
+discover.leads_from_processes = lambda protocol: (
+    lead for lead in all_leads(protocol) if lead.origin.removeprefix("process ") in pids
+)
+main()
+"""
+
+
+def dasktop_that_sees(*pids: int) -> tuple[str, ...]:
+    return (sys.executable, "-c", SEES_ONLY, ",".join(map(str, pids)))

@@ -1,0 +1,55 @@
+"""A job to be given back on a cluster without a SLURM: what is inside dask is real, and cancelling is only noted."""
+
+from collections.abc import Collection, Iterable
+
+from dasktop.collectors.model.plan import JobToRelease, Progress, Report
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.scaling.lease import SchedulerLease
+from dasktop.collectors.scaling.release import Release
+from tests.support import snapshots
+
+
+class NoSlurm:
+    """Cancels what it is told to."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    def check_one_cluster(self) -> None:
+        """There is none at all."""
+
+    async def cancel(self, job_ids: Iterable[str]) -> None:
+        self.cancelled += job_ids
+
+    async def wait_until_gone(self, job_ids: Collection[str], seconds: float) -> tuple[str, ...]:
+        return tuple(set(job_ids) - set(self.cancelled))
+
+
+class Giving:
+    """Job 7, which some of a cluster's workers are in, to be given back."""
+
+    def __init__(self, address: str, scheduler_id: str, workers: Iterable[str]) -> None:
+        self.slurm = NoSlurm()
+        self.steps: list[str] = []
+        self.seen: Snapshot = snapshots.snapshot([])
+        self._scheduler_id = scheduler_id
+        self._hold = SchedulerLease(address, None)
+        self._victim = JobToRelease(
+            job_id="7", name=None, state="RUNNING", workers=tuple(workers), executing=0, stored=0, why="chosen"
+        )
+
+    async def back(self, report: Report = lambda _: None, drain_seconds: float = 30.0) -> None:
+        def note(progress: Progress) -> None:
+            self.steps.append(progress.step)
+            report(progress)
+
+        await self._hold.take(self._scheduler_id, "somebody", "release 7")
+        release = Release((self._victim,), self._hold, self.slurm, self._look, note, drain_seconds)
+        try:
+            await release.carry_out()
+        finally:
+            await self._hold.ask("end", outcome="over")
+            await self._hold.close()
+
+    async def _look(self) -> Snapshot:
+        return self.seen

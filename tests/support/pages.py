@@ -1,0 +1,32 @@
+"""The words of the details."""
+
+from dasktop.collectors.model.queries import Answer
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.details.of_worker import Stack
+from dasktop.tui.details.sections import sections, subject
+from dasktop.tui.draw.glyphs import UNICODE, Glyphs
+from dasktop.tui.draw.prose import lay_out
+from dasktop.tui.view.history import History
+from dasktop.tui.view.rows import Row, visible_rows
+
+
+def words(
+    shown: Snapshot,
+    kind: str = "job",
+    *,
+    number: int = 0,
+    cells: int = 90,
+    history: History | None = None,
+    stack: Stack = Stack(),  # noqa: B008 - frozen
+    free: Answer | None = None,
+    glyphs: Glyphs = UNICODE,
+) -> list[str]:
+    """Return the lines of the details, without the spaces behind them."""
+    row = subject(row_of(shown, kind, number), shown)
+    lines = lay_out(sections(row, shown, history or History(), stack, free), cells, glyphs)
+    return ["".join(piece.text for piece in line).rstrip() for line in lines]
+
+
+def row_of(shown: Snapshot, kind: str, number: int = 0) -> Row:
+    """Return a row of this kind, everything being unfolded."""
+    return [row for row in visible_rows(shown, lambda _: True) if row.kind == kind][number]

@@ -1,0 +1,85 @@
+"""Made-up stretches of a busy cluster's life for tests and benchmarks of recordings: as noisy as real ones."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
+from tests.support.snapshots import GIB, TAKEN_AT, busy_job, cluster, pending, snapshot, source
+
+SECONDS_BETWEEN = 2.0
+CHANCE_THAT_A_JOB_ENDS = 1 / 1800
+"""A snapshot: about one an hour for each job."""
+
+
+def life(jobs: int, count: int, processes: int = 1, seed: int = 1) -> Iterator[Snapshot]:
+    """Yield so many snapshots, two seconds apart, of a cluster whose workers are all busy.
+
+    Memory moves by pages, what dask manages by bytes; CPU by tenths of a per cent; each worker's last sign of life is
+    of another microsecond. Jobs end and others come.
+    """
+    chance = random.Random(seed)
+    number = 4000 + jobs
+    running = [busy_job(str(4000 + index), index, processes) for index in range(jobs)]
+    for tick in range(count):
+        now = TAKEN_AT + timedelta(seconds=SECONDS_BETWEEN * tick, microseconds=chance.randrange(40_000))
+        running = [_moved(job, chance, tick) for job in running]
+        for index in range(jobs):
+            if chance.random() < CHANCE_THAT_A_JOB_ENDS:
+                number += 1
+                running[index] = busy_job(str(number), number, processes)
+        shown = snapshot([*running, pending(str(number + 1))])
+        counts = {"processing": 4 * jobs, "queued": max(0, 90_000 - 2 * tick), "memory": 2 * tick, "erred": 0}
+        yield replace(
+            shown,
+            taken_at=now,
+            cluster=cluster(task_counts=counts),
+            sources=(
+                source("dask", age_seconds=0.001, latency_seconds=round(chance.uniform(0.002, 0.006), 4)),
+                source("slurm.queue", age_seconds=round(tick % 5 * SECONDS_BETWEEN + 0.2, 3)),
+            ),
+            findings=(LOST,) if 300 <= tick % 2000 < 400 else (),
+        )
+
+
+LOST = Finding(
+    code="lost-job",
+    severity="warning",
+    job_id="3999",
+    worker=None,
+    message="job 3999 (SLURMCluster-7) has ended in SLURM, and the cluster still counts it",
+    advice="replace it",
+    since=None,
+)
+
+
+def _moved(job: Job, chance: random.Random, tick: int) -> Job:
+    [task] = job.tasks
+    workers = tuple(_moved_worker(worker, chance) for worker in task.workers)
+    left = (job.time_left_seconds or 0) - int(SECONDS_BETWEEN)
+    used = replace(
+        job.used,
+        cpu_percent=round(sum(worker.cpu_percent or 0 for worker in workers), 1),
+        memory_bytes=sum(worker.memory_bytes or 0 for worker in workers),
+        threads_busy=sum(worker.executing or 0 for worker in workers),
+    )
+    return replace(job, tasks=(replace(task, workers=workers),), time_left_seconds=left % 90_000, used=used)
+
+
+def _moved_worker(worker: Worker, chance: random.Random) -> Worker:
+    memory = (worker.memory_bytes or 0) + 4096 * int(chance.gauss(0, 2000))
+    managed = worker.managed_bytes or 0
+    if chance.random() < 0.5:  # a task ended
+        managed += int(chance.gauss(0, 3e6))
+    return replace(
+        worker,
+        memory_bytes=min(max(memory, GIB // 4), 4 * GIB),
+        managed_bytes=min(max(managed, 0), 3 * GIB),
+        cpu_percent=round(min(max(chance.gauss(285, 12), 0), 300), 1),
+        executing=3 if chance.random() < 0.9 else 2,
+        queued=max(0, (worker.queued or 0) + chance.choice((-1, 0, 0, 0, 1))),
+        stored=(worker.stored or 0) + (chance.random() < 0.5),
+        last_seen_seconds=round(chance.uniform(0.0, 1.0), 3),
+    )

@@ -1,0 +1,197 @@
+"""Scenes: all that the screen can show, each on the recorded run, with the keys that lead there. Always the same.
+
+Used by `tests.tui.test_looks` at three sizes, and by `tests.screenshots`, which draws some for the README.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from dasktop.collectors.model.feed import Candidate, Choice
+from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Searched
+from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles, Question
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.recording.reader import Recording
+from dasktop.collectors.recording.replay import ReplayFeed
+from dasktop.collectors.sources.logs.follower import LogFollower
+from dasktop.tui.app import DasktopApp
+from dasktop.tui.replay.app import ReplayApp
+from tests.support import waiting
+from tests.support.fake_feed import FakeFeed
+from tests.support.picture_text import lines_of
+
+RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
+RUN = RECORDINGS / "run.ndjson.gz"
+SCRIPT = RECORDINGS / "job_script.sh"
+LOG = RECORDINGS / "dask-worker.err"
+LOG_AS_TOLD = "/home/ada/climate/logs/dask-worker-{}.err"
+"""What SLURM tells of the log of a job: where it was."""
+
+
+class Scene(NamedTuple):
+    """Something that the screen can show."""
+
+    keys: tuple[str, ...]
+    """What one presses to see it."""
+    shows: tuple[str, ...]
+    """What is then to be read on the screen, at any size."""
+    is_replay: bool = False
+    graph_points: int | None = None
+    """How many points the header's graphs have in the end, where these come later than all else."""
+
+
+TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
+TO_KILLED_JOB = ("n", "n")
+TO_PAUSED_WORKER = ("n", "n", "n", "n")
+SCENES = {
+    "tree": Scene((*TO_BUSY_WORKER, "right"), ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads")),
+    "flat": Scene(("w",), ("SLURMCluster-1-0", "paused")),
+    "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
+    "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
+    "beside": Scene((*TO_PAUSED_WORKER, "d"), ("worker SLURMCluster-", "worker-paused")),
+    "findings": Scene(("F",), ("findings", "went with them", "error: lost-job")),
+    "anatomy": Scene(("A",), ("anatomy of job 3", "cores=4", "--cpus-per-task=4", "4 CPUs")),
+    "script": Scene(("J",), ("script of job 3", "#SBATCH --cpus-per-task=4")),
+    "log": Scene((*TO_KILLED_JOB, "T"), ("job 5", "errors", "/dask-worker-5.err", "Exceeded job memory limit")),
+    "scale": Scene(("s", *"2"), ("Scale to", "2 jobs: give back 2 jobs", "now  then")),
+    "adapt": Scene(("a",), ("minimum", "maximum")),
+    "plan": Scene(("minus",), ("Do it?", "1 job fewer", "now  then")),
+    "columns": Scene(("c",), ("columns", "CPU")),
+    "save": Scene(("S",), ("Save what is shown now", "p picture", "s snapshot", "q leave it")),
+    "picker": Scene(("C",), ("2 schedulers of yours", "tcp://10.1.2.4:8786", "watched now")),
+    "palette": Scene(("ctrl+p",), ("one job more, at once",)),
+    "help": Scene(("question_mark",), ("first row, last row",)),
+    "replay": Scene(
+        ("colon", *"100%", "enter", "left_parenthesis"),
+        ("replay of 2026-11-26 04:09:08", "paused"),
+        is_replay=True,
+        graph_points=23,
+    ),
+}
+
+
+@cache
+def recorded() -> tuple[Snapshot, ...]:
+    """Return all snapshots of the recorded run."""
+    recording = Recording(str(RUN))
+    for _ in recording.scan():
+        pass
+    try:
+        return tuple(recording.snapshots())
+    finally:
+        recording.close()
+
+
+class SceneFeed(FakeFeed):
+    """Answers what a screen asks, from what was kept of the same run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logs = LogFollower(lambda event: self._hand_over_log(event))
+        self._log_as_told = ""
+
+    def stop(self) -> None:
+        super().stop()
+        self._logs.wish(None)
+
+    def look_for_schedulers(self) -> None:
+        super().look_for_schedulers()
+        self.hand_over(found())
+
+    def look_up(self, question: Question) -> None:
+        super().look_up(question)
+        match question:
+            case BatchScript():
+                answer = Answer(question=question, lines=tuple(SCRIPT.read_text().splitlines()))
+            case JobFiles(job_id=job_id):
+                path = LOG_AS_TOLD.format(job_id)
+                answer = Answer(
+                    question=question,
+                    files=OutputFiles(stdout=path.replace(".err", ".out"), stderr=path, work_dir="/home/ada/climate"),
+                )
+            case _:
+                answer = Answer(question=question, error="not kept")
+        self.hand_over(answer)
+
+    def read_log(self, wish: LogRequest | None) -> None:
+        super().read_log(wish)
+        if wish is not None:
+            self._log_as_told = wish.path
+            wish = replace(wish, path=str(LOG))
+        self._logs.wish(wish)
+
+    def _hand_over_log(self, event: LogEvent) -> None:
+        match event:
+            case LogPart():
+                event = replace(event, path=self._log_as_told)
+            case Searched():
+                event = replace(event, search=replace(event.search, path=self._log_as_told))
+        if self.deliver is not None:
+            self.deliver(event)
+
+
+def found() -> Choice:
+    """Return the scheduler of the run, and another."""
+    shown = recorded()[-1]
+    here = Candidate(
+        address=shown.cluster.scheduler_address or "",
+        origin=f"script of job {shown.jobs[0].job_id}",
+        scheduler_id=shown.cluster.scheduler_id or "",
+        workers=shown.totals.workers,
+        jobs=shown.totals.jobs_running,
+        about="train.py in ~/runs",
+    )
+    other = Candidate(
+        address="tcp://10.1.2.4:8786",
+        origin="process 812",
+        scheduler_id="other",
+        workers=2,
+        about="notebook in ~/analysis",
+    )
+    return Choice(candidates=(here, other), watched=here.scheduler_id)
+
+
+def app_for(scene: Scene) -> DasktopApp:
+    """Return the screen that a scene plays on."""
+    return ReplayApp(ReplayFeed(Recording(str(RUN)))) if scene.is_replay else DasktopApp(SceneFeed())
+
+
+async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]) -> None:
+    """Hand over the snapshots, press the keys, and wait until all is there that is to be shown."""
+    app = pilot.app
+    assert isinstance(app, DasktopApp)
+    if isinstance(app._feed, SceneFeed):
+        app._feed.hand_over(*snapshots)  # the history takes them all, the screen the last
+        await pilot.pause()
+    else:
+        await until(pilot, ("playing",))  # else there is no end yet to go to
+    await pilot.press(*scene.keys)
+    await until(pilot, scene.shows)
+    if scene.graph_points is not None:
+        await waiting.until(lambda: known_points(app) == scene.graph_points, pause=pilot.pause)
+    for typed_in in app.screen.query(Input):
+        typed_in.cursor_blink = False
+    await app.workers.wait_for_complete()  # the palette finds its commands a batch at a time
+    await pilot.pause()
+
+
+def known_points(app: DasktopApp) -> int:
+    """Return how many values the header's graph of CPU shows."""
+    return sum(point is not None for point in app._header._pasts.cpu_percent)
+
+
+async def until(pilot: Pilot[None], shows: tuple[str, ...]) -> None:
+    """Wait until all these words are on the screen."""
+
+    def screen() -> str:
+        return "\n".join(lines_of(pilot.app.export_screenshot()))
+
+    def is_shown() -> bool:
+        shown = screen()
+        return all(words in shown for words in shows)
+
+    await waiting.until(is_shown, lambda: f"{shows}\n{screen()}", pause=pilot.pause)

@@ -1,0 +1,132 @@
+"""A real terminal for tests: a program in tmux, keys in, screen out."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
+
+POLL_SECONDS = 0.1
+_NUMBERS = count()
+_ENDED = "ended with "
+"""So the terminal is entitled once the command has ended, and with which exit status."""
+
+
+class Terminal:
+    """Runs a command in a tmux server of its own, which ends with it.
+
+    Parameters
+    ----------
+    folder
+        For the server's socket, and the script that it runs.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        columns: int = 120,
+        lines: int = 40,
+    ) -> None:
+        number = next(_NUMBERS)  # a server that was told to end may be there still
+        self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / f"tmux{number}.sock"), "-f", os.devnull]
+        script = folder / f"run{number}.sh"
+        # The shell outlives a Ctrl-C that is meant for the command. That it has ended is told by the terminal itself,
+        # behind all that was written to it: tmux may be late to read that.
+        told = f"printf '\\033]2;{_ENDED}%s\\007' $?"
+        script.write_text(f"trap : INT\n{shlex.join(command)}\n{told}\nsleep 3600\n")
+        self._run(
+            *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
+            environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+        )
+
+    def screen(self) -> str:
+        """Return what is on the screen, lines without their trailing spaces."""
+        return self._run("capture-pane", "-p").rstrip("\n")
+
+    def sgr(self) -> set[int]:
+        """Return the numbers of all renditions on the screen; of a colour beyond the sixteen, the first only."""
+        sent = re.findall(r"\x1b\[([0-9;]*)m", self._run("capture-pane", "-p", "-e"))
+        plain = (re.sub(r"\b([34]8);(5;\d+|2;\d+;\d+;\d+)", r"\1", numbers) for numbers in sent)
+        return {int(number or 0) for numbers in plain for number in numbers.split(";")}
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by tmux's names: ``q``, ``Enter``, ``Down``, ``C-c``, …"""
+        self._run("send-keys", *keys)
+
+    def send(self, text: str) -> None:
+        """Send characters as they are, in one piece."""
+        self._run("send-keys", "-l", text)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Make the terminal larger or smaller."""
+        self._run("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def write_from_outside(self, text: str) -> None:
+        """Write to the terminal as another program does that knows nothing of the one that runs in it."""
+        Path(self._told("pane_tty")).write_text(text)
+
+    def accept_copies(self) -> None:
+        """Let programs set the clipboard (OSC 52), which tmux refuses unless it is told."""
+        self._run("set-option", "-s", "set-clipboard", "on")
+
+    def clipboard(self) -> str:
+        """Return what was copied last."""
+        return self._run("show-buffer")
+
+    def wait_for(self, true_of_screen: Callable[[str], object] | str) -> str:
+        """Wait until the screen holds a text, or until a function of it is true, and return the screen."""
+        test = (lambda screen: true_of_screen in screen) if isinstance(true_of_screen, str) else true_of_screen
+        screen = ""
+
+        def is_there() -> object:
+            nonlocal screen
+            screen = self.screen()
+            return test(screen)
+
+        wait_until(is_there, lambda: f"{true_of_screen}\n{screen}", every=POLL_SECONDS)
+        return screen
+
+    def wait_for_end(self) -> int:
+        """Wait until the program has ended and all that it wrote is on the screen, and return its exit status."""
+        title = wait_until(
+            lambda: (title := self._told("pane_title")).startswith(_ENDED) and title,
+            lambda: f"the end\n{self.screen()}",
+            every=POLL_SECONDS,
+        )
+        return int(str(title).removeprefix(_ENDED))
+
+    def close(self) -> None:
+        """End the server, and with it whatever still runs in it."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _told(self, name: str) -> str:
+        """Return what tmux tells of the terminal."""
+        return self._run("display-message", "-p", f"#{{{name}}}").strip()
+
+    def _run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+        result = subprocess.run(
+            [*self._tmux, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
+        return result.stdout

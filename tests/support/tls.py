@@ -1,0 +1,22 @@
+"""Certificates for tests."""
+
+import subprocess
+from pathlib import Path
+
+from dasktop.collectors.model.options import TlsFiles
+
+
+def make_certificates(folder: Path, name: str) -> TlsFiles:
+    """Make a key and a certificate that is its own authority, good for a day."""
+    files = TlsFiles(
+        ca_file=str(folder / f"{name}.crt"), cert=str(folder / f"{name}.crt"), key=str(folder / f"{name}.key")
+    )
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}"),
+            *("-keyout", str(files.key), "-out", str(files.cert)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files

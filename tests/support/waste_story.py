@@ -1,0 +1,137 @@
+"""Made-up lives of clusters for reports: jobs that wait, start, work, idle and end, looked at every so often."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Allocated, Fate, Job, Snapshot, Used, Worker
+from tests.support.snapshots import GIB, TAKEN_AT, job, snapshot, task, worker
+
+GB = 10**9
+
+
+def at(seconds: float) -> datetime:
+    """Return a moment of the story."""
+    return TAKEN_AT + timedelta(seconds=seconds)
+
+
+@dataclass
+class Life:
+    """One job's, in seconds of the story."""
+
+    job_id: str = "4709"
+    submitted: float = 0.0
+    started: float | None = 0.0
+    ended: float | None = None
+    state: str = "CANCELLED"
+    """How it ends."""
+    suspended: tuple[float, float] | None = None
+    """From when until when it is suspended."""
+    first_worker: float = 0.0
+    """After its start."""
+    last_worker: float | None = None
+    """After its start; ``None``: they stay until its end."""
+    cpus: int = 12
+    memory_bytes: int = 16 * GIB
+    processes: int = 4
+    limit_seconds: int = 14_400
+    busy: Callable[[float], float] = field(default=lambda seconds: 1.0)
+    """What share of its threads works, so many seconds after its start."""
+    cpu_per_task: float = 95.0
+    memory_share: Callable[[float], float] = field(default=lambda seconds: 0.3)
+    """What share of their limit its workers hold."""
+    cpu_seconds_by_slurm: int | None = None
+    """What accounting tells in the end."""
+    max_rss_bytes: int | None = None
+    values: dict[str, object] = field(default_factory=dict)
+    """Anything else that the job is to have."""
+
+    def told(self, now: float) -> Job | None:
+        """Return the job as it is then; ``None`` before it is submitted."""
+        if now < self.submitted:
+            return None
+        started = self.started is not None and now >= self.started
+        ended = self.ended is not None and now >= self.ended
+        given = job(
+            self.job_id,
+            (task(self._workers(now)),) if started and not ended else (),
+            state=self.state if ended else self._state(now) if started else "PENDING",
+            submitted_at=at(self.submitted),
+            started_at=at(self.started) if started and self.started is not None else None,
+            ends_at=at(self._must_end(now)) if self.suspended and started and not ended else None,
+            time_limit_seconds=self.limit_seconds,
+            time_left_seconds=None,
+            allocated=Allocated(cpus=self.cpus, memory_bytes=self.memory_bytes, gpus=0),
+            workers_expected=self.processes,
+            evidence=("owner",),
+            fate=self._fate() if ended else None,
+        )
+        return replace(given, **self.values)
+
+    def _must_end(self, now: float) -> float:
+        """Return when its limit ends it: later by as long as it was suspended, once that is over."""
+        begin, end = self.suspended or (0.0, 0.0)
+        was_suspended = max(0.0, end - max(begin, self.started or 0.0)) if now >= end else 0.0
+        return (self.started or 0.0) + self.limit_seconds + was_suspended
+
+    def _state(self, now: float) -> str:
+        begin, end = self.suspended or (0.0, 0.0)
+        return "SUSPENDED" if begin <= now < end else "RUNNING"
+
+    def _fate(self) -> Fate:
+        return Fate(
+            state=self.state,
+            exit_code=None,
+            signal=None,
+            ended_at=at(self.ended) if self.ended is not None else None,
+            max_rss_bytes=self.max_rss_bytes,
+            explanation=self.state.lower(),
+            cpu_seconds=self.cpu_seconds_by_slurm,
+        )
+
+    def _workers(self, now: float) -> list[Worker]:
+        since = now - (self.started or 0.0)
+        if since < self.first_worker or (self.last_worker is not None and since >= self.last_worker):
+            return []
+        threads = self.cpus // self.processes
+        limit = self.memory_bytes // self.processes
+        busy = self.busy(since) * threads
+        return [
+            worker(
+                f"w-{self.job_id}-{index}",
+                nthreads=threads,
+                executing=round(busy),
+                cpu_percent=round(busy * self.cpu_per_task, 1),
+                memory_limit_bytes=limit,
+                memory_bytes=int(self.memory_share(since) * limit),
+                spilled_bytes=0,
+            )
+            for index in range(self.processes)
+        ]
+
+
+def look(lives: Sequence[Life], now: float, **values: object) -> Snapshot:
+    """Return what there is to see at one moment."""
+    jobs = [told for life in lives if (told := life.told(now)) is not None]
+    shown = snapshot([replace(told, used=_use(told)) for told in jobs], taken_at=at(now))
+    return replace(shown, **values)
+
+
+def watch(lives: Sequence[Life], until: float, every: float = 5.0, begin: float = 0.0) -> Iterator[Snapshot]:
+    """Look every so many seconds, to the end and once more at it."""
+    now = begin
+    while now < until:
+        yield look(lives, now)
+        now += every
+    yield look(lives, until)
+
+
+def _use(told: Job) -> Used:
+    workers = [worker for task in told.tasks for worker in task.workers]
+    return Used(
+        cpu_percent=sum(worker.cpu_percent or 0 for worker in workers) if workers else None,
+        memory_bytes=sum(worker.memory_bytes or 0 for worker in workers) if workers else None,
+        threads_busy=sum(worker.executing or 0 for worker in workers),
+    )

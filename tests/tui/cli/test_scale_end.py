@@ -1,0 +1,95 @@
+"""How ``dasktop scale`` ends where something around it fails: what was done, or not, is told all the same."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.plan import Jobs, Outcome, Progress
+from dasktop.collectors.runtime import execute as execute_module
+from dasktop.tui.cli import scale
+from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.options import Refusal
+from tests.support.plans import PLAN
+
+DONE = Outcome(done=True, message="gave back job 7", released=("7",))
+REFUSED = Outcome(done=False, message="after 60 s 1 task still running on job 7; nothing was given back")
+
+
+@pytest.fixture
+def scaled(monkeypatch):
+    """Scale, with an outcome, and record how things are then; return what that was asked of."""
+    asked: list[Options] = []
+
+    def scaled(outcome: Outcome, fault: BaseException) -> list[Options]:
+        async def carry_out(*_: object) -> Outcome:
+            return outcome
+
+        async def take_snapshot(options: Options) -> None:
+            asked.append(options)
+            raise fault
+
+        monkeypatch.setattr(scale, "_planned", lambda *_: (PLAN, "tcp://a:1"))
+        monkeypatch.setattr(scale, "_carry_out", carry_out)
+        monkeypatch.setattr(headless, "take_snapshot", take_snapshot)
+        options = Options(record="run.ndjson", scheduler_file="s.json")
+        scale._scale(options, Jobs(count=0), lambda _: None, dry_run=False, as_json=False, yes=True)
+        return asked
+
+    return scaled
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [(Refusal("no dask scheduler found", 3), "no dask scheduler found"), (KeyboardInterrupt(), "int")]
+)
+def test_what_was_done_is_told_also_where_nothing_is_left_to_record(scaled, capsys, fault, why):
+    """A scheduler that was found by its jobs' scripts isn't found so any more when the last job has gone."""
+    (asked,) = scaled(DONE, fault)
+    assert (asked.address, asked.scheduler_file) == ("tcp://a:1", None)
+    printed = capsys.readouterr()
+    assert printed.out.endswith("\ngave back job 7\n")
+    assert f"how things are afterwards is not recorded: {why}" in printed.err
+
+
+def test_why_nothing_was_done_is_told_too(scaled):
+    with pytest.raises(Refusal, match="nothing was given back") as raised:
+        scaled(REFUSED, Refusal("nobody answers", 3))
+    assert raised.value.exit_code == 5
+
+
+def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
+    given_back: list[bool] = []
+
+    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
+        report(Progress(step="drain", message="1 task"))
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(60)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.1)
+            given_back.append(True)
+        return DONE
+
+    monkeypatch.setattr(execute_module, "execute", carry_out)
+    with pytest.raises(Refusal, match="what had been stopped goes back to work"):
+        asyncio.run(scale._carry_out(PLAN, None, "tcp://a:1", Options()))
+    assert given_back == [True]
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
+def test_steps_that_nobody_reads_break_nothing_off(monkeypatch, error):
+    def echo(*_: object, **__: object) -> None:
+        raise error
+
+    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
+        for step in ("stop new tasks", "hand back", "done"):
+            report(Progress(step=step, message="job 7"))
+        return DONE
+
+    monkeypatch.setattr(scale.click, "echo", echo)
+    monkeypatch.setattr(execute_module, "execute", carry_out)
+    assert asyncio.run(scale._carry_out(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE

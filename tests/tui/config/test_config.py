@@ -1,0 +1,360 @@
+"""What a configuration file may say, what is told of one that is wrong, and where each value comes from. No screen."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.tui.config import file
+from dasktop.tui.config.config import Config, document
+from dasktop.tui.config.settings import (
+    COLUMNS_SHOWN,
+    DRAIN,
+    FILTER,
+    FLAT,
+    INTERVAL,
+    KEY_SETTINGS,
+    READ_ONLY,
+    SECTIONS,
+    SETTINGS,
+    SLURM_INTERVAL,
+    SORT,
+    THEME,
+    THRESHOLD_SETTINGS,
+)
+from dasktop.tui.draw.palettes import PALETTES
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.view.keys import KEYS, keys_of
+from tests.support.configs import PATH, config
+from tests.support.free_keys import free_letters
+
+
+def fault(text: str) -> str:
+    """Return the one thing that is wrong, behind the file's name."""
+    [words] = config(text).faults
+    assert words.startswith(f"{PATH}: ")
+    assert words.isprintable()
+    return words.removeprefix(f"{PATH}: ")
+
+
+class TestDefaults:
+    def test_an_empty_file_says_nothing(self) -> None:
+        empty = config("")
+        assert all(empty[setting] == setting.default for setting in SETTINGS)
+        assert empty.thresholds == Thresholds()
+        assert empty.keymap == {}
+        assert empty.faults == ()
+
+    def test_they_are_the_programs_own(self) -> None:
+        options = Options()
+        assert INTERVAL.default == options.interval_seconds
+        assert SLURM_INTERVAL.default == options.slurm_interval_seconds
+        assert (READ_ONLY.default, DRAIN.default) == (options.read_only, options.drain_seconds)
+        assert COLUMNS_SHOWN.default == DEFAULT_COLUMNS
+
+    @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.title)
+    def test_each_reads_what_it_is_by_default(self, setting) -> None:
+        assert setting.read(setting.default) == setting.default
+        assert setting.meaning
+        assert setting.meaning.isprintable()
+
+    def test_each_key_and_each_threshold_can_be_set(self) -> None:
+        assert set(KEY_SETTINGS) == set(KEYS)
+        assert [setting.name for setting in THRESHOLD_SETTINGS] == list(Thresholds.__struct_fields__)
+
+    def test_no_two_share_a_place(self) -> None:
+        assert sum(map(len, SECTIONS.values())) == len(SETTINGS)
+
+
+class TestValues:
+    def test_all_kinds(self) -> None:
+        read = config("""
+            interval = 5
+            read_only = true
+            theme = "colour-blind"
+            [view]
+            columns = ["cpu", "stored", "state"]
+            sort = "name"
+            filter = "state:pend"
+            [keys]
+            filter = "f7, /"
+            [thresholds]
+            idle_seconds = 60
+            worker_restarts = 5
+        """)
+        assert (read[INTERVAL], read[READ_ONLY], read[THEME]) == (5.0, True, "colour-blind")
+        assert (read[COLUMNS_SHOWN], read[SORT], read[FILTER]) == (("cpu", "stored", "state"), "name", "state:pend")
+        assert read.keymap == {"filter": "f7,slash"}
+        assert read.thresholds == Thresholds(idle_seconds=60.0, worker_restarts=5)
+        assert read.faults == ()
+
+    def test_where_each_is_from(self) -> None:
+        read = config("interval = 5\nslurm_interval = 20").with_options(
+            {"slurm_interval": 30.0, "read_only": None, "drain": None, "address": "tcp://a:1"}
+        )
+        origins = [read.origin(setting) for setting in (INTERVAL, SLURM_INTERVAL, READ_ONLY)]
+        assert origins == ["config.toml", "--slurm-interval", "default"]
+        assert (read[INTERVAL], read[SLURM_INTERVAL]) == (5.0, 30.0)
+
+    def test_no_columns_at_all(self) -> None:
+        assert config("[view]\ncolumns = []")[COLUMNS_SHOWN] == ()
+
+    def test_a_filter_comes_out_clean(self) -> None:
+        assert config('[view]\nfilter = "a\\u001b[2Jb"')[FILTER] == "a [2Jb"
+
+    @pytest.mark.parametrize("section", ["view", "keys", "thresholds"])
+    def test_sections_may_be_written_in_any_way(self, section: str) -> None:
+        name, value = {"view": ("flat", "true"), "keys": ("quit", '"f13"'), "thresholds": ("idle_seconds", "7")}[
+            section
+        ]
+        setting = SECTIONS[section][name]
+        ways = [f"[{section}]\n{name} = {value}", f"{section}.{name} = {value}", f"{section} = {{ {name} = {value} }}"]
+        assert len({config(text)[setting] for text in ways} - {setting.default}) == 1
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("intervall = 3", "intervall: there is no such key; did you mean interval?"),
+            ("[view]\nsrot = 1", "[view] srot: there is no such key; did you mean [view] sort?"),
+            ('sort = "cpu"', "sort: there is no such key; did you mean [view] sort?"),
+            ("[view]\ninterval = 3", "[view] interval: there is no such key; did you mean interval?"),
+            ("colour = 1", "colour: there is no such key; dasktop config lists all there are"),
+            ("[veiw]\nsort = 1", "[veiw]: there is no such section; did you mean [view]?"),
+            ("[x]", "[x]: there is no such section; there are [view], [keys], [thresholds]"),
+            ("view = 3", "view: must be a section, [view], not 3"),
+            ("[[keys]]\nquit = 'Q'", "keys: must be a section, [keys], not a list"),
+            ("[theme]", "theme: must be one of terminal, colour-blind, dark, light, in quotes, not a section"),
+            ('theme = "drak"', 'theme: there is no theme "drak"; one of terminal, colour-blind, dark, light'),
+            ("interval = 0.1", "interval: must be a number from 0.5 to 86400, not 0.1"),
+            ("interval = true", "interval: must be a number from 0.5 to 86400, not true"),
+            ("interval = nan", "interval: must be a number from 0.5 to 86400, not nan"),
+            ("interval = inf", "interval: must be a number from 0.5 to 86400, not inf"),
+            ("interval = 2024-01-01", "interval: must be a number from 0.5 to 86400, not 2024-01-01"),
+            ("slurm_interval = 1", "slurm_interval: must be a number from 5 to 86400, not 1"),
+            ("read_only = 1", "read_only: must be true or false, not 1"),
+            ("[view]\nfilter = 4711", "[view] filter: must be a text in quotes, not 4711"),
+            ('[view]\ncolumns = "cpu"', '[view] columns: must be a list such as ["state"], not "cpu"'),
+            ('[view]\ncolumns = ["cpu", "cpu"]', '[view] columns: "cpu" stands there twice'),
+            (
+                "[thresholds]\nidle_seconds = -1",
+                "[thresholds] idle_seconds: must be a number from 0 to 1000000000, not -1",
+            ),
+            (
+                "[thresholds]\nworker_restarts = 2.0",
+                "[thresholds] worker_restarts: must be a whole number from 1 to 1000000, not 2.0",
+            ),
+            (
+                "[thresholds]\nworker_restart_window_seconds = 7200",  # what is older is not remembered
+                "[thresholds] worker_restart_window_seconds: must be a number from 0 to 1800, not 7200",
+            ),
+        ],
+    )
+    def test_one_line_names_the_key(self, text: str, words: str) -> None:
+        assert fault(text) == words
+
+    def test_a_number_of_more_digits_than_python_writes(self) -> None:
+        words = "must be a number from 0.5 to 86400, not a number of many digits"
+        assert fault(f"interval = 0x{'f' * 5000}") == f"interval: {words}"
+
+    def test_a_column_that_there_is_not(self) -> None:
+        assert fault('[view]\nsort = "cpuu"').startswith(
+            '[view] sort: there is no column "cpuu"; one of none, name, state'
+        )
+        assert fault('[view]\ncolumns = ["name"]').startswith(
+            '[view] columns: there is no column "name"; one of state,'
+        )
+
+    def test_what_is_wrong_has_its_default_and_the_rest_holds(self) -> None:
+        read = config('interval = "fast"\n[view]\nflat = true\n[thresholds]\nidle = 1')
+        assert (read[INTERVAL], read[FLAT], len(read.faults)) == (2.0, True, 2)
+
+    @pytest.mark.parametrize("hostile", ["\\u001b[31mred", "[/]", "a\\nb", "\\u202Eevil", "x" * 500])
+    def test_hostile_names_and_values_are_told_harmlessly(self, hostile: str) -> None:
+        for text in (f'"{hostile}" = 1', f'["{hostile}"]', f'theme = "{hostile}"', f'[keys]\nquit = "{hostile}"'):
+            assert len(fault(text)) < 300
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("words", "keys"),
+        [
+            ("/", "slash"),
+            ("slash", "slash"),
+            ("+, =", "plus,equals_sign"),
+            ("comma", "comma"),
+            (",", "comma"),
+            ("PgUp,ctrl+U", "pageup,ctrl+u"),
+            (" F5 ", "f5"),
+            ("Esc", "escape"),
+            ("Return", "enter"),
+            ("é", "é"),
+            ("shift+x", "X"),
+            ("Shift+Tab,Shift+Up", None),
+            ("ctrl+shift+up", "ctrl+shift+up"),
+            ("shift+ctrl+up", "ctrl+shift+up"),
+            ("alt+X", "alt+shift+x"),
+            ("ctrl++", "ctrl+plus"),
+            ("↑", "up"),
+            ("@", "at"),
+        ],
+    )
+    def test_written_as_people_do(self, words: str, keys: str | None) -> None:
+        read = config(f'[keys]\nreplay_faster = "{words}"\n' + free_of(keys or ""))
+        if keys is None:
+            assert read.faults
+        else:
+            assert (read.keymap["replay_faster"], read.faults) == (keys, ())
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            ("", 'a key is missing; say "comma" for the comma itself'),
+            ("a,", 'a key is missing; say "comma" for the comma itself'),
+            ("pgupp", 'there is no key "pgupp"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
+            ("hyper+a", 'there is no key "hyper+a"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
+            ("ctrl+", 'there is no key "ctrl+"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
+            ("ctrl+c", "ctrl+c can't mean something else"),
+            ("ctrl+i", "tab can't mean something else"),
+        ],
+    )
+    def test_no_keys(self, words: str, told: str) -> None:
+        assert fault(f'[keys]\nquit = "{words}"') == f"[keys] quit: {told}"
+
+    @pytest.mark.parametrize("key_id", ["leave", "keep_filter", "search_typed", "next_field", "palette"])
+    @pytest.mark.parametrize("key", ["7", "x", "space", "/", "ж", "plus"])
+    def test_the_way_out_of_a_field_is_no_character(self, key_id: str, key: str) -> None:
+        assert "is a character where one types" in fault(f'[keys]\n{key_id} = "f12, {key}"')
+
+    def test_what_is_no_character_is_a_way_out_of_a_field(self) -> None:
+        keys = "leave = 'ctrl+g'\nkeep_filter = 'f2, down'\nsearch_typed = 'alt+enter'\nprevious_field = 'up, f11'"
+        assert config(f"[keys]\n{keys}").faults == ()
+
+    def test_no_id(self) -> None:
+        assert fault('[keys]\nrefesh = "u"') == "[keys] refesh: there is no such key; did you mean [keys] refresh?"
+
+    def test_two_on_one_key_are_both_named(self) -> None:
+        assert fault('[keys]\nrefresh = "ctrl+u"') == '[keys] "ctrl+u" would mean both page_up and refresh'
+        assert fault('[keys]\nquit = "f5"\nrefresh = "F5"') == '[keys] "f5" would mean both refresh and quit'
+        assert fault('[keys]\nfilter = "."') == '[keys] "." would mean both filter and replay_step'
+
+    def test_where_two_clash_none_is_bound_anew(self) -> None:
+        read = config('[keys]\nquit = "f5"\nrefresh = "F5"\ncopy = "Y"\n[view]\nsort = "cpu"')
+        assert read.keymap == {}
+        assert read[SORT] == "cpu", "of the same name as a key's id"
+
+    def test_two_may_change_places(self) -> None:
+        assert config('[keys]\nsort = "O"\nreverse = "o"').keymap == {"sort": "O", "reverse": "o"}
+
+    def test_what_is_written_as_it_is_by_default_is_no_change(self) -> None:
+        assert config('[keys]\nup = "up,k"\nfilter = "slash"').keymap == {}
+
+    def test_pause_of_a_replay_may_stay_where_pause_was(self) -> None:
+        assert config(f'[keys]\npause = "{free_letters()[0]}"').faults == ()
+
+
+def is_free(keys: str) -> bool:
+    """Whether one could quit by these keys, beside all keys of the table but the comma."""
+    taken = {key for key_id in KEYS if key_id != "replay_step_back" for key in keys_of(key_id, {})}
+    return not taken & set(keys_of("quit", {"quit": keys}))
+
+
+def free_of(keys: str) -> str:
+    """Return lines that bind to function keys whatever has one of these keys by default, so that nothing clashes."""
+    taken = [key_id for key_id in KEYS if key_id != "replay_faster" and set(keys_of(key_id, {})) & set(keys.split(","))]
+    return "".join(f'{key_id} = "f{number}"\n' for number, key_id in enumerate(taken, start=12))
+
+
+class TestDocument:
+    def test_it_tells_all_there_is_and_where_it_is_from(self) -> None:
+        lines = document(config('[view]\nsort = "cpu"').with_options({"interval": 3.0})).splitlines()
+        assert lines[0] == f"# {PATH}"
+        assert "interval = 3.0  # --interval" in lines
+        assert 'sort = "cpu"  # config.toml' in lines
+        assert "idle_seconds = 600.0  # default" in lines
+        assert sum(" = " in line and not line.startswith("#") for line in lines) == len(SETTINGS)
+
+    def test_it_says_when_there_is_no_file(self) -> None:
+        assert document(Config(PATH)).splitlines()[0] == f"# {PATH} (there is no such file)"
+
+    def test_a_hostile_path_is_told_harmlessly(self) -> None:
+        assert document(Config("/a\x1b[2J\nb")).splitlines()[0] == "# /a [2J b (there is no such file)"
+
+    def test_by_default_it_is_a_file_that_changes_nothing(self) -> None:
+        read = config(document(Config(PATH)))
+        assert read.faults == ()
+        assert (read.keymap, read.thresholds) == ({}, Thresholds())
+
+    @given(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                INTERVAL: st.floats(0.5, 1000),
+                THEME: st.sampled_from(list(PALETTES)),
+                READ_ONLY: st.booleans(),
+                COLUMNS_SHOWN: st.lists(st.sampled_from(list(COLUMNS)), unique=True),
+                SORT: st.sampled_from(["none", "name", *COLUMNS]),
+                FILTER: st.text(max_size=20),
+                KEY_SETTINGS["quit"]: st.sampled_from(["f13", "@, f9", "comma", '"', "'", "\\", "#", "é"]).filter(
+                    is_free
+                ),
+                **{setting: st.integers(1, 1800) for setting in THRESHOLD_SETTINGS},
+            },
+        )
+    )
+    def test_it_can_be_used_as_a_file_again(self, values: dict) -> None:
+        values = {setting: setting.read(value) for setting, value in values.items()}
+        free = {KEY_SETTINGS["replay_step_back"]: "f12"}  # so that the comma is free
+        printed = config(document(Config(PATH, in_file=values | free)))
+        assert printed.faults == ()
+        assert all(printed[setting] == value for setting, value in values.items())
+
+
+def test_the_example_in_the_readme_is_right() -> None:
+    readme = Path(__file__).parents[3] / "README.md"
+    [example] = re.findall(r"```toml\n(.*?)```", readme.read_text(), re.DOTALL)
+    read = config(example)
+    assert read.faults == ()
+    assert len(read.in_file) == example.count(" = ")
+
+
+class TestFile:
+    def test_none(self, tmp_path: Path) -> None:
+        read = file.load(tmp_path / "config.toml")
+        assert (read.is_there, read.faults, read[INTERVAL]) == (False, (), 2.0)
+
+    def test_its_folder_is_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "dasktop").write_text("")
+        assert file.load(tmp_path / "dasktop" / "config.toml").faults == ()
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"interval = ", " is no TOML: Invalid value (at end of document)"),
+            (b"interval = 2\ninterval = 3", " is no TOML: Cannot overwrite a value (at end of document)"),
+            (b"\xff\xfe", " is not UTF-8"),
+            (b"a = " + b"[" * 100_000, " is no TOML: "),
+            (b"a = " + b"9" * 5000, " is no TOML: "),
+            (b"a = \x1b[2J", " is no TOML: "),
+        ],
+    )
+    def test_what_is_no_toml(self, tmp_path: Path, content: bytes, words: str) -> None:
+        path = tmp_path / "config.toml"
+        path.write_bytes(content)
+        [told] = file.load(path).faults
+        assert told.startswith(f"{path}{words}")
+        assert told.isprintable()
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "config.toml").mkdir()
+        assert file.load(tmp_path / "config.toml").faults == (f"{tmp_path}/config.toml can't be read: Is a directory",)
+
+    def test_where_it_is(self) -> None:
+        assert file.path({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/dasktop/config.toml")
+        assert file.path({"XDG_CONFIG_HOME": "x", "HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")
+        assert file.path({"HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")

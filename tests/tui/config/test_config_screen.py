@@ -1,0 +1,150 @@
+"""The configuration on the screen: how it looks at first, its keys, and what is told to be kept at the end."""
+
+from textual.widgets import Input
+
+from dasktop.tui.config.config import Config
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.replay.app import ReplayApp
+from dasktop.tui.tree.filter_line import FilterLine
+from dasktop.tui.view.filtering import View
+from dasktop.tui.view.keys import Keymap
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads
+from tests.support.configs import config
+from tests.support.fake_feed import FakeFeed
+from tests.support.free_keys import free_letters
+from tests.support.screen import Screen, running
+from tests.support.snapshots import everyday
+
+
+def looking(**view: object) -> ViewSettings:
+    return ViewSettings(View(**view))  # type: ignore[arg-type]
+
+
+class TestLooks:
+    async def test_as_ever(self) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            assert screen.app.looks == DEFAULT
+
+    async def test_at_first_all_is_as_configured(self) -> None:
+        view = View(columns=("stored", "cpu"), sort="stored", is_reversed=True, pattern="state:run", is_flat=True)
+        looks = ViewSettings(view, "colour-blind", shows_details=True)
+        async with running((160, 40), looks=looks) as screen:
+            await screen.show(everyday())
+            assert screen.app.looks == looks
+            [head] = screen.lines_of(ColumnHeads)
+            assert head.split()[-2:] == ["STORED↑", "CPU"]
+            assert not any(word in line for line in screen.tree for word in ("batch", "dask-worker", "PENDING"))
+            assert screen.app.query_one(FilterLine).display
+            assert screen.app.query_one(Input).value == "state:run"
+            assert screen.app.query_one("DetailsPane").display
+
+    async def test_a_filter_from_the_last_time_is_seen_and_can_be_ended(self) -> None:
+        async with running(looks=looking(pattern="4710")) as screen:
+            await screen.show(everyday())
+            assert screen.tree[0].startswith(" ▾ 4710")
+            await screen.press("escape")
+            assert screen.tree[0].startswith(" ▾ 4709")
+            assert screen.app.looks.view.pattern == ""
+
+    async def test_details_wait_until_there_is_room_for_them(self) -> None:
+        async with running((80, 24), looks=DEFAULT._replace(shows_details=True)) as screen:
+            await screen.show(everyday())
+            assert not screen.app.query_one("DetailsPane").display
+            await screen.pilot.resize_terminal(160, 40)
+            await screen.pilot.pause()
+            assert screen.app.query_one("DetailsPane").display
+
+    async def test_what_the_keys_change_is_what_is_kept(self) -> None:
+        async with running((160, 40)) as screen:
+            await screen.show(everyday())
+            await screen.press("o", "o", "O", "w", "d", "slash", *"4710", "enter")
+            screen.app.theme = "dark"
+            await screen.pilot.pause()
+            view = View(sort="state", is_reversed=True, pattern="4710", is_flat=True)
+            assert screen.app.looks == ViewSettings(view, "dark", shows_details=True)
+
+    async def test_a_sort_by_a_column_that_does_not_show_holds_and_o_goes_on_from_the_first(self) -> None:
+        async with running(looks=looking(columns=("cpu",), sort="memory")) as screen:
+            await screen.show(everyday())
+            assert screen.app.looks.view.sort == "memory"
+            await screen.press("o", "o")
+            assert screen.app.looks.view.sort == "name"
+
+
+def keymap_of(text: str) -> Keymap:
+    read: Config = config(f"[keys]\n{text}")
+    assert read.faults == ()
+    return read.keymap
+
+
+def key_line(screen: Screen) -> str:
+    [line] = screen.lines_of(KeyLine)
+    return line
+
+
+class TestKeymap:
+    async def test_another_key_does_it_and_the_old_one_nothing(self) -> None:
+        async with running(keymap=keymap_of('refresh = "f5, f13"')) as screen:
+            await screen.press("r")
+            assert screen.feed.refreshes == 0
+            await screen.press("f5", "f13")
+            assert screen.feed.refreshes == 2
+
+    async def test_the_key_line_and_the_help_tell_of_it(self) -> None:
+        first, second, *_ = free_letters()
+        keymap = keymap_of(
+            f'quit = "f13"\nhelp = "f14"\nup = "{first}, {second}"\nfilter = "f17"\nreplay_step_back = "f18"'
+        )
+        async with running((120, 60), keymap=keymap) as screen:
+            await screen.show(everyday())
+            assert key_line(screen).split()[-4:] == ["f14", "help", "f13", "quit"]
+            assert "f17 filter" in key_line(screen)
+            await screen.press("f14")
+            assert isinstance(screen.app.screen, Help)
+            text = screen.app.screen.query_one("Static").render().plain
+            rows = {
+                words.strip(): keys.split() for keys, _, words in (line.partition("   ") for line in text.splitlines())
+            }
+            assert rows["move"] == [first, "↓", second, "j"]
+            assert rows["quit (anywhere: ctrl+c)"] == ["f13"]
+
+    async def test_it_holds_wherever_an_id_is(self) -> None:
+        """Moving is bound in the tree and in every page, to actions of their own."""
+        async with running(keymap=keymap_of('down = "f13"')) as screen:
+            await screen.show(everyday())
+            await screen.press("f13")
+            moved = await selected(screen)
+            await screen.press("j", "down")
+            assert await selected(screen) == moved
+
+    async def test_two_that_change_places(self) -> None:
+        async with running(keymap=keymap_of('sort = "O"\nreverse = "o"')) as screen:
+            await screen.show(everyday())
+            await screen.press("O")
+            assert screen.app.looks.view == View(sort="name")
+            await screen.press("o")
+            assert screen.app.looks.view == View(sort="name", is_reversed=True)
+
+    async def test_ctrl_c_always_ends(self) -> None:
+        async with running(keymap=keymap_of('quit = "f13"')) as screen:
+            await screen.press("ctrl+c")
+            assert not screen.app.is_running
+
+
+async def selected(screen: Screen) -> object:
+    await screen.pilot.pause()
+    return screen.app.query_one("TreeTable").selected.key
+
+
+class TestReplay:
+    async def test_a_filter_is_not_taken_and_nothing_looked_for_is_kept(self) -> None:
+        app = ReplayApp(FakeFeed(), looks=looking(pattern="4710", is_flat=True))  # type: ignore[arg-type]
+        async with app.run_test() as pilot:
+            assert app.first_looks == app.looks == looking(is_flat=True)
+            await pilot.press("slash", *"4709", "enter", "w")
+            assert app.query_one(Input).value == "4709"
+            assert not app.looks.view.is_flat
+            assert changes(app.first_looks, app.looks) == {}

@@ -1,0 +1,419 @@
+"""What is told about a row: for each kind, in which order, where values are unknown, and from whatever text."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.queries import Answer, FreeNode, FreeNodes
+from dasktop.collectors.model.snapshot import (
+    Allocated,
+    ChildProcess,
+    Fate,
+    Finding,
+    Job,
+    Transfers,
+    Used,
+    Worker,
+)
+from dasktop.tui.details.of_job import question_of
+from dasktop.tui.details.of_worker import Stack
+from dasktop.tui.details.sections import sections, subject, title
+from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.view.history import History
+from dasktop.tui.view.rows import visible_rows
+from tests.support.pages import row_of, words
+from tests.support.screen import HOSTILE
+from tests.support.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
+
+WIDTHS = (20, 58, 84, 118, 198, 298)
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def fact(lines: Sequence[str], label: str) -> str:
+    """Return what stands behind a label."""
+    (line,) = [line for line in lines if line.startswith(f"{label:<12}"[: max(12, len(label))])]
+    return line[12:].strip()
+
+
+class TestJob:
+    def test_one_that_runs(self) -> None:
+        workers = [worker("a"), worker("b", executing=1, cpu_percent=24.0)]
+        lines = words(snapshot([job("4709", [task(workers)])]))
+        assert lines[0] == "USE"
+        assert fact(lines, "CPU") == "25% of 12 CPUs"
+        assert lines[2].split() == ["memory", "14%", "of", "16G"]
+        assert fact(lines, "workers") == "2 of 4 expected"
+        assert fact(lines, "threads") == "4 busy of 6"
+        assert fact(lines, "submitted") == "11:00 today"
+        assert fact(lines, "started") == "11:10 today, after waiting 10 min"
+        assert fact(lines, "ends") == "12:41 today at the latest"
+        assert fact(lines, "left") == "0:41:00"
+        assert fact(lines, "limit") == "1:31:00"
+        assert "TIMES (UTC)" in lines
+        assert fact(lines, "nodes") == "n012"
+        assert fact(lines, "known as") == "SLURMCluster-0"
+        assert "the cluster's own map of names to jobs; the workers' own environment" in "\n".join(lines)
+
+    def test_one_that_waits_says_why_in_words(self) -> None:
+        waiting = pending("4715", "PartitionTimeLimit")
+        lines = words(snapshot([waiting]))
+        assert lines[0] == "WAITS"
+        assert fact(lines, "because") == "it asks for more time than its partition allows (PartitionTimeLimit)"
+        assert lines[2].strip() == "Waiting alone does not cure this."
+        assert "scontrol update JobId=4715 TimeLimit=" in fact(lines, "to do")
+        assert "not worked it out" in fact(lines, "starts")
+        assert "USE" not in lines
+        assert "ASKED FOR" in lines
+        assert fact(lines, "waits for") == "1 h"
+
+    def test_what_it_insists_on_and_what_is_free_elsewhere(self) -> None:
+        waiting = pending("4715", "Resources", required_nodes=("n1",))
+        question = FreeNodes(partition="cpu")
+        assert question_of(waiting) == question
+        node = FreeNode(name="n1", cpus=2, memory_bytes=GIB)
+        others = [replace(node, name=name, cpus=16, memory_bytes=64 * GIB) for name in ("n2", "n3")]
+        more = replace(node, name="n4", cpus=4, memory_bytes=None)
+        answer = Answer(question=question, nodes=(node, *others, more))
+        lines = words(snapshot([waiting]), free=answer)
+        assert fact(lines, "requires") == "node n1 (--nodelist)"
+        at = next(number for number, line in enumerate(lines) if line.startswith("elsewhere"))
+        assert lines[at].split(maxsplit=1)[1] == "n2, n3: 16 CPUs, 64G free each"
+        assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
+        assert fact(lines, "to do") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+        assert "smaller or shorter" not in " ".join(lines)
+        full = words(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
+        assert fact(full, "elsewhere") == "no CPU is free on other nodes of cpu"
+        failed = words(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
+        assert fact(failed, "elsewhere") == "sinfo timed out"
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            pending("1", "Resources"),
+            pending("1", "Resources", required_nodes=()),
+            pending("1", "JobHeldUser", required_nodes=("n1",)),
+            job("1", required_nodes=("n1",)),
+        ],
+    )
+    def test_nobody_asks_what_is_free_for_others(self, other: Job) -> None:
+        assert question_of(other) is None
+
+    def test_held_by_its_user(self) -> None:
+        lines = words(snapshot([pending("4715", "JobHeldUser")]))
+        assert fact(lines, "to do") == "scontrol release 4715 lets it go"
+        assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
+
+    def test_of_an_array_the_advice_names_its_part(self) -> None:
+        lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
+        assert fact(lines, "to do") == "scontrol release 4716_[5-10] lets it go"
+        assert fact(lines, "array") == "4716_[5-10], of array 4716"
+
+    def test_details_behind_a_code_are_told_too(self) -> None:
+        lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
+        assert fact(lines, "because").endswith("(ReqNodeNotAvail)")
+        assert "SLURM says: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
+
+    def test_an_unknown_reason_is_shown_as_it_is(self) -> None:
+        lines = words(snapshot([pending("1", "Of some site's own making")]))
+        assert fact(lines, "because") == "SLURM says: Of some site's own making"
+        assert not any(line.startswith("to do") for line in lines)
+
+    def test_no_reason_yet(self) -> None:
+        assert fact(words(snapshot([pending("1", None)])), "because") == "SLURM has not told yet"
+
+    def test_expected_start(self) -> None:
+        lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
+        assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 day 2 h"
+        passed = words(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
+        assert "not worked it out" in fact(passed, "starts")
+
+    def test_one_that_has_ended_tells_its_fate(self) -> None:
+        lines = words(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
+        assert lines[0] == "ENDED"
+        assert fact(lines, "how") == "killed: ran out of memory"
+        assert fact(lines, "state") == "OUT_OF_MEMORY"
+        assert fact(lines, "when") == "11:55 today"
+        assert fact(lines, "highest") == "1.0G resident, of any one task; the job had 16G"
+        assert not any(line.startswith("left") for line in lines)
+
+    def test_one_that_has_ended_before_accounting_told(self) -> None:
+        lines = words(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
+        assert fact(lines, "how") == "as FAILED; accounting has not told more yet"
+
+    def test_findings_come_first_and_whole(self) -> None:
+        found = Finding(
+            code="walltime-ending",
+            severity="warning",
+            job_id="4709",
+            worker=None,
+            message="job 4709 ends in 4 min, with 12 tasks running, and alone holds 31 results of 2.1 GiB",
+            advice="release it with x: what it holds moves first, and nothing is computed again",
+            since=None,
+        )
+        of_worker = replace(found, job_id="4709", worker="a", message="a is paused", advice=None)
+        other = replace(found, job_id="1", message="another's")
+        shown = snapshot([job("4709", [task([worker("a")])])], findings=(found, of_worker, other))
+        lines = words(shown, cells=40)
+        text = " ".join(" ".join(lines).split())
+        assert lines[0].startswith("! job 4709 ends in 4 min")
+        told = f"! {found.message} {found.advice} warning: walltime-ending"
+        assert f"{told} ! a is paused warning: walltime-ending USE" in text
+        assert "another's" not in text
+        assert words(shown, "worker")[0] == "! a is paused"
+        assert words(shown, "task")[0] == "! a is paused"
+
+    def test_nothing_ties_it_to_the_cluster(self) -> None:
+        assert "Nothing ties this job to the cluster." in words(snapshot([job("1", evidence=())]))
+
+    def test_of_a_filtered_tree_it_tells_all_the_same_of_all(self) -> None:
+        whole = snapshot([job("1", [task([worker("a"), worker("b")])])])
+        part = snapshot([job("1", [task([worker("a")])])])
+        assert subject(row_of(part, "job"), whole).shows == whole.jobs[0]
+
+
+class TestWorker:
+    def test_memory_is_split(self) -> None:
+        one = worker("a", memory_bytes=3 * GIB, managed_bytes=2 * GIB, spilled_bytes=GIB)
+        lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
+        assert fact(lines, "used") == "75% of 4.0G"
+        assert f"{'':12}{20 * '█'}{10 * '▒'}{10 * '░'}" in lines
+        assert fact(lines, "█ managed").startswith("2.0G")
+        assert fact(lines, "▒ unmanaged").startswith("1.0G")
+        assert fact(lines, "spilled") == "1.0G  on disk"
+        assert fact(lines, "limit") == "4.0G"
+
+    def test_results_that_weigh_more_than_the_process(self) -> None:
+        one = worker("a", memory_bytes=GIB, managed_bytes=3 * GIB)
+        lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
+        assert f"{'':12}{10 * '█'}{30 * '░'}" in lines
+        assert fact(lines, "▒ unmanaged").startswith("0B")
+
+    def test_child_processes(self) -> None:
+        children = [
+            ChildProcess(pid=pid, name=f"tool{pid}", memory_bytes=pid * GIB, cpu_seconds=61) for pid in range(9)
+        ]
+        lines = words(snapshot([job("1", [task([worker("a", children=tuple(children))])])]), "worker")
+        assert fact(lines, "8") == "8.0G resident, 0:01:01 CPU time  tool8"
+        assert next(line for line in lines if "tool" in line).startswith("8 "), "the largest first"
+        assert "and 1 more" in lines
+        assert "SLURM counts them for the job; dask does not count them for the worker." in lines
+        more = replace(worker("a", children=tuple(children)), has_more_children=True)
+        assert "and at least 1 more" in words(snapshot([job("1", [task([more])])]), "worker")
+        for none in ((), None):
+            lines = words(snapshot([job("1", [task([worker("a", children=none)])])]), "worker")
+            assert "CHILD PROCESSES" not in lines
+
+    def test_no_limit(self) -> None:
+        unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)
+        lines = words(snapshot([], [unlimited]), "worker", cells=52)
+        assert fact(lines, "used") == "1.1G resident"
+        assert fact(lines, "limit").startswith("none")
+        assert fact(lines, "job") == "none: outside SLURM"
+
+    def test_job_of_a_worker_that_was_not_asked(self) -> None:
+        lines = words(snapshot([], [worker("a", evidence=None, outside_slurm=None)]), "worker", cells=52)
+        assert fact(lines, "job") == "–"
+
+    def test_where_it_is_and_how_that_is_known(self) -> None:
+        lines = words(snapshot([job("4709", [task([worker("a")])])]), "worker")
+        assert fact(lines, "address") == "tcp://10.1.0.7/a"
+        assert fact(lines, "pid") == "4000, of nanny 3999"
+        assert fact(lines, "job") == "4709"
+        assert fact(lines, "how known") == "the cluster's own map of names to jobs"
+        assert fact(lines, "last seen") == "less than 5 s ago"
+
+    def test_transfers(self) -> None:
+        transfers = Transfers(
+            incoming_bytes=GIB,
+            incoming_count=2,
+            incoming_count_total=1203,
+            outgoing_bytes=0,
+            outgoing_count=0,
+            outgoing_count_total=None,
+        )
+        lines = words(snapshot([job("1", [task([worker("a", transfers=transfers)])])]), "worker")
+        assert fact(lines, "incoming") == "2 now, 1.0G; 1,203 so far"
+        assert fact(lines, "outgoing") == "0 now, 0B; – so far"
+
+    def test_its_past(self) -> None:
+        shown = snapshot([job("1", [task([worker("a", cpu_percent=150.0)])])])
+        history = History()
+        for seconds in range(0, 60, 5):
+            history.feed(replace(shown, taken_at=TAKEN_AT + timedelta(seconds=seconds)))
+        assert fact(words(shown, "worker", history=history), "CPU") == f"50% of 3 threads {11 * '▅'}"
+        assert fact(words(shown, "worker", history=history, glyphs=ASCII), "CPU") == f"50% of 3 threads {11 * '='}"
+        assert fact(words(shown, "worker", history=history, cells=30), "CPU") == "50% of 3 threads", "no room for it"
+
+
+class TestThread:
+    shown = snapshot([job("1", [task([worker("a", threads=(thread(4001),))])])])
+    key = ("thread", "tcp://10.1.0.7/a", 4001)
+
+    def test_what_it_runs(self) -> None:
+        lines = words(self.shown, "thread")
+        assert fact(lines, "runs") == "inc-8a7f0d5e2c41"
+        assert fact(lines, "CPU") == "99% of one core"
+        assert fact(lines, "role") == "runs dask tasks"
+        assert lines[-2:] == ["CALL STACK", "t asks the worker for it"]
+
+    def test_its_call_stack(self) -> None:
+        assert words(self.shown, "thread", stack=Stack(self.key))[-1] == "asking the worker…"
+        assert words(self.shown, "thread", stack=Stack(self.key, error="it hangs"))[-1] == "it hangs"
+        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  /a/b.py:3", "    x = 1", "g  c.py:4")))
+        assert lines[-3:] == ["f  /a/b.py:3", "    x = 1", "g  c.py:4"]
+        other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
+        assert words(self.shown, "thread", stack=other)[-1] == "t asks the worker for it"
+
+    def test_a_call_stack_has_one_heading_with_the_task_of_the_same_moment(self) -> None:
+        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
+        assert not any(line.startswith("runs ") for line in lines), "that of the snapshot may be another task"
+        assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
+        assert not any("inc-8a7f0d5e2c41" in line for line in lines)
+        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
+        assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker doesn't tell the task of its stacks"
+
+    def test_long_calls_are_cut_and_not_broken(self) -> None:
+        lines = words(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
+        assert lines[-1] == f"f  {'x' * 36}…"
+
+    def test_one_that_is_idle(self) -> None:
+        idle = snapshot([job("1", [task([worker("a", threads=(thread(1, task_key=None, cpu_percent=None),))])])])
+        assert fact(words(idle, "thread"), "runs") == "no dask task now"
+
+
+class TestGroups:
+    def test_outside(self) -> None:
+        lines = words(everyday(), "outside")
+        assert lines[0].startswith("Nothing ties these workers to a job of yours")
+        assert fact(lines, "workers") == "1 running"
+
+    def test_others(self) -> None:
+        lines = words(everyday(), "others")
+        assert fact(lines, "jobs") == "1 RUNNING, 1 PENDING"
+        assert fact(lines, "1 waits") == "other jobs have a higher priority (Priority)"
+
+    def test_an_array(self) -> None:
+        jobs = [
+            pending("9", "JobArrayTaskLimit", array_job_id="9", array_task_id="3-6%2"),
+            pending("10", "JobArrayTaskLimit", array_job_id="9", array_task_id="7"),
+            pending("11", "Priority", array_job_id="9", array_task_id="8"),
+        ]
+        lines = words(snapshot(jobs), "array")
+        assert fact(lines, "jobs") == "6 PENDING"
+        assert fact(lines, "5 wait").endswith("(JobArrayTaskLimit)")
+        assert fact(lines, "1 waits").endswith("(Priority)")
+
+    def test_idle_threads(self) -> None:
+        threads = tuple(thread(number, task_key=None, cpu_percent=0.0, name=f"t{number}") for number in (1, 2))
+        lines = words(snapshot([], [worker("a", evidence=None, threads=threads)]), "idle")
+        assert lines == ["2 threads that run no dask task and take no CPU:", "  t1", "  t2"]
+
+    def test_a_task_without_workers(self) -> None:
+        assert words(snapshot([job("1", [task([])])]), "task")[0] == "no worker"
+
+    def test_each_has_a_title(self) -> None:
+        for row in visible_rows(everyday(), lambda _: True):
+            assert title(row).strip()
+
+
+UNKNOWN_WORKER = worker(
+    "a",
+    **dict.fromkeys(
+        ("pid", "nanny_pid", "host", "status", "nthreads", "memory_limit_bytes", "memory_bytes", "managed_bytes")
+    ),
+    **dict.fromkeys(("spilled_bytes", "cpu_percent", "executing", "queued", "stored", "last_seen_seconds", "evidence")),
+)
+NOTHING_KNOWN: dict[str, object] = {
+    **dict.fromkeys(("name", "user", "account", "partition", "qos", "reason", "submitted_at", "started_at")),
+    **dict.fromkeys(("expected_start_at", "ends_at", "time_limit_seconds", "time_left_seconds", "workers_expected")),
+    "nodes": (),
+    "allocated": Allocated(cpus=None, memory_bytes=None, gpus=None),
+    "used": Used(cpu_percent=None, memory_bytes=None, threads_busy=None),
+}
+NO_FATE = Fate(state="X", exit_code=None, signal=None, ended_at=None, max_rss_bytes=None, explanation="ended")
+
+
+@pytest.mark.parametrize("state", [None, "RUNNING", "PENDING", "FAILED"])
+@pytest.mark.parametrize("fate", [None, NO_FATE])
+def test_what_is_not_known_is_no_zero(state: str | None, fate: Fate | None) -> None:
+    unknown: Job = job("1", [task([UNKNOWN_WORKER], step_id=None, task_id=None, node=None, pid=None)])
+    unknown = replace(unknown, state=state, fate=fate, **NOTHING_KNOWN)
+    for kind in ("job", "task", "worker"):
+        lines = words(snapshot([unknown]), kind, cells=60)
+        figures = [line for line in lines if not line.startswith("address")]
+        assert not any(character == "0" for line in figures for character in line), lines
+        assert any("–" in line for line in lines)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_hostile_texts_stay_in_their_lines(text: str, glyphs: Glyphs) -> None:
+    bad = worker(text, address=text, host=text, status=text, threads=(thread(1, name=text, task_key=text),))
+    found = Finding(code=text, severity="error", job_id="1", worker=text, message=text, advice=text, since=None)
+    told = {"name": text, "user": text, "account": text, "partition": text, "qos": text, "nodes": (text, text)}
+    jobs = [
+        job("1", [task([bad], step_id=text, node=text)], **told),
+        pending("2", text, **told),
+        ended("3", text, text),
+    ]
+    shown = snapshot(jobs, [replace(bad, address="x")], findings=(found,))
+    stack = Stack(("thread", text, 1), (text, f"    {text}"), text, None)
+    for row in visible_rows(shown, lambda _: True):
+        about = sections(subject(row, shown), shown, History(), stack)
+        for cells in WIDTHS:
+            for line in lay_out(about, cells, glyphs):
+                drawn = "".join(piece.text for piece in line)
+                assert width(drawn) <= cells
+                assert glyphs.is_unicode is True or drawn.isascii()
+
+
+class TestLayOut:
+    narrow = (
+        Section("ONE", [Fact("a", "x")] * 3),
+        Section("TWO", [Words("some words")]),
+        Section("NONE", []),
+        Section("THREE", [Fact("b", "y")]),
+    )
+
+    def test_in_one_column(self) -> None:
+        lines = ["".join(piece.text for piece in line) for line in lay_out(self.narrow, 60, UNICODE)]
+        assert lines == ["ONE", *["a           x"] * 3, "", "TWO", "some words", "", "THREE", "b           y"]
+
+    def test_in_two_columns_of_like_height(self) -> None:
+        wide = Section("WIDE", [Words("w " * 80)], is_wide=True)
+        lines = ["".join(piece.text for piece in line) for line in lay_out([wide, *self.narrow], 103, UNICODE)]
+        assert lines[0] == f"{'ONE':<53}TWO"
+        assert lines[1] == f"{'a           x':<53}some words"
+        assert lines[3].rstrip() == f"{'a           x':<53}THREE"
+        assert lines[-2:] == ["WIDE", ("w " * 51) + "…"]
+
+    def test_pictures_begin_at_the_same_place(self) -> None:
+        trends = [Trend("a", [1.0] * 9, 1.0, "1%"), Trend("b", [1.0] * 9, 1.0, "100% of it")]
+        lines = ["".join(piece.text for piece in line) for line in lay_out([Section("", trends)], 60, UNICODE)]
+        assert [line.index("█") for line in lines] == [23, 23]
+
+    def test_a_split_of_nothing(self) -> None:
+        assert lay_out([Section("", [Split("a", [("█", 0, "text")], 0)])], 60, UNICODE) == [lay_out_label("a")]
+
+
+def lay_out_label(label: str) -> list[object]:
+    return [lay_out([Section("", [Fact(label, "x")])], 60, UNICODE)[0][0]]
+
+
+def test_a_worker_that_is_gone_keeps_its_last_details() -> None:
+    whole = snapshot([job("1", [task([worker("a")])])])
+    row = row_of(whole, "worker")
+    assert isinstance(subject(row, snapshot([])).shows, Worker)

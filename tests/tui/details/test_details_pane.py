@@ -1,0 +1,419 @@
+"""The details on the screen: where they stand at which size, how one gets there and back, and how little is sent."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from textual.geometry import Region
+from textual.widget import Widget
+
+from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.details.body import DetailsBody, place
+from dasktop.tui.details.pane import DetailsPane
+from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, Header
+from dasktop.tui.widgets.status_line import StatusLine
+from tests.support.screen import HOSTILE, SIZES, Screen, running
+from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
+
+CALLS = ("f  /a/b.py:3", "    x = 1")
+
+
+def details(screen: Screen) -> list[str]:
+    """Return what the pane shows, or nothing where it isn't shown."""
+    pane = screen.base.query_one(DetailsPane)
+    return screen.lines_of(DetailsPane) if pane.display and pane.is_on_screen else []
+
+
+def region(screen: Screen, kind: type[Widget]) -> Region:
+    return screen.base.query_one(kind).region
+
+
+class TestPlace:
+    def test_beside_below_or_nowhere(self) -> None:
+        assert place(60, 10).where == place(80, 20).where == place(149, 33).where == "nowhere"
+        assert place(120, 40) == ("below", 16)
+        assert place(80, 200) == ("below", 20)
+        assert place(150, 15) == ("right", 52)
+        assert place(200, 55) == ("right", 84)
+        assert place(300, 100) == ("right", 84)
+
+    async def test_not_shown_at_first(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            assert details(screen) == []
+            assert region(screen, TreeTable).width == 200
+
+    async def test_at_the_right_where_it_is_wide(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            await screen.press("d")
+            pane, table = region(screen, DetailsPane), region(screen, TreeTable)
+            assert (pane.width, table.width, pane.y) == (84, 116, region(screen, ColumnHeads).y)
+            lines = details(screen)
+            assert all(line.startswith("│ ") for line in lines)
+            assert lines[0].split()[1:] == ["job", "4709", "dask-worker"]
+            assert screen.base.query_one(TreeTable).has_focus
+            await screen.press("d")
+            assert details(screen) == []
+            assert region(screen, TreeTable).width == 200
+
+    async def test_below_where_it_is_high(self) -> None:
+        async with running((120, 40)) as screen:
+            await screen.show(everyday())
+            await screen.press("d")
+            pane, table = region(screen, DetailsPane), region(screen, TreeTable)
+            assert pane.width == table.width == 120
+            assert pane.y == table.bottom
+            assert table.height >= 20
+            assert details(screen)[0].startswith(" job 4709 dask-worker")
+
+    @pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+    async def test_instead_of_the_tree_where_there_is_no_room(self, size: tuple[int, int]) -> None:
+        async with running(size) as screen:
+            await screen.show(everyday())
+            await screen.press("d")
+            assert region(screen, DetailsPane) == Region(0, 0, size[0], size[1] - 1)
+            await screen.press("d")
+            assert details(screen) == []
+
+    async def test_it_follows_the_size_of_the_terminal(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            await screen.press("d")
+            seen = []
+            for size in ((120, 40), (80, 24), (200, 60)):
+                await screen.pilot.resize_terminal(*size)
+                await screen.pilot.pause()
+                await screen.pilot.pause()
+                lines = details(screen)
+                seen.append((len(lines), lines[0].split()[-2:] if lines else None))
+            assert seen[1] == (0, None)
+            assert seen[0][0] == 16
+            assert seen[2] == (57, ["4709", "dask-worker"])
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("unicode", [True, False])
+    async def test_all_rows_at_all_sizes(self, size: tuple[int, int], unicode: bool) -> None:
+        async with running(size, unicode=unicode) as screen:
+            await screen.show(everyday())
+            await screen.press("d", "asterisk")
+            rows = len(screen.base.query_one(TreeTable)._rows)
+            for _ in range(rows):
+                lines = details(screen)
+                assert lines[0].strip()
+                assert unicode or all(line.isascii() for line in lines)
+                if screen.base.query_one(DetailsBody).is_full:
+                    await screen.press("enter", "down", "enter")
+                else:
+                    await screen.press("down")
+
+
+class TestInsteadOfTheTree:
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("back", ["enter", "escape"])
+    async def test_there_and_back(self, size: tuple[int, int], back: str) -> None:
+        async with running(size) as screen:
+            await screen.show(everyday())
+            await screen.press("down", "down")
+            before = screen.everything
+            await screen.press("enter")
+            assert region(screen, DetailsPane) == Region(0, 0, size[0], size[1] - 1)
+            assert details(screen)[0].startswith((" worker SLURMCluster-0-0", " job 4711"))  # where jobs are folded
+            assert screen.base.query_one(DetailsPane).has_focus
+            assert screen.lines_of(KeyLine)[0].startswith(" esc back")
+            await screen.show(everyday())
+            await screen.press(back)
+            assert screen.everything == before
+            assert screen.base.query_one(TreeTable).has_focus
+
+    async def test_a_pane_that_was_open_is_open_again(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            await screen.press("d")
+            before = details(screen)
+            await screen.press("enter")
+            assert region(screen, DetailsPane).width == 200
+            await screen.press("enter")
+            assert details(screen) == before
+            await screen.press("enter", "d")
+            assert details(screen) == []
+
+    async def test_where_one_was_in_a_long_tree_stays(self) -> None:
+        many = snapshot([busy_job(str(number), number) for number in range(1, 30)])
+        async with running((80, 24)) as screen:
+            await screen.show(many)
+            await screen.press("end", "up", "up")
+            before = screen.tree
+            await screen.press("enter")
+            await screen.show(many)
+            await screen.show(many)
+            await screen.press("escape")
+            assert screen.tree == before
+
+    async def test_it_scrolls(self) -> None:
+        async with running((60, 15)) as screen:
+            await screen.show(everyday())
+            await screen.press("enter")
+            first = details(screen)
+            assert first[0].rstrip().endswith("more ↓")
+            await screen.press("down", "j")
+            assert details(screen)[1:-2] == first[3:]
+            assert "2 more ↑" in details(screen)[0]
+            await screen.press("end")
+            last = details(screen)
+            assert last[-1].strip()
+            assert "↓" not in last[0]
+            await screen.press("pageup", "pagedown")
+            assert details(screen) == last
+            await screen.press("g")
+            assert details(screen) == first
+
+    async def test_the_wheel_scrolls_and_the_place_is_kept_while_ticking(self) -> None:
+        async with running((60, 15)) as screen:
+            await screen.show(everyday())
+            await screen.press("enter", "j", "j")
+            before = details(screen)
+            await screen.show(everyday())
+            assert details(screen) == before
+
+    async def test_keys_of_the_tree_do_nothing_there_and_those_of_jobs_go_on(self) -> None:
+        async with running((120, 40)) as screen:
+            await screen.show(everyday())
+            before = screen.everything
+            await screen.press("enter")
+            shown = details(screen)
+            await screen.press("asterisk", "m", "slash", "o", "w")
+            assert details(screen) == shown
+            keys = screen.lines_of(KeyLine)[0]
+            assert "* all" not in keys
+            assert "x release" in keys
+            await screen.press("r")
+            assert screen.feed.refreshes == 1
+            await screen.press("escape")
+            assert screen.everything == before
+
+    async def test_from_finding_to_finding(self) -> None:
+        found = [
+            Finding(code="x", severity="error", job_id=job_id, worker=None, message=f"{job_id} is bad", since=None)
+            for job_id in ("1", "2")
+        ]
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot([job("1"), job("2"), job("3")], findings=tuple(found)))
+            await screen.press("end", "enter")
+            for job_id in ("1", "2", "1"):
+                await screen.press("n")
+                assert details(screen)[0].startswith(f" job {job_id}")
+                assert details(screen)[1].strip() == f"! {job_id} is bad"
+
+    async def test_what_is_selected_goes_while_one_looks(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot([job("1"), job("2")]))
+            await screen.press("enter")
+            await screen.show(snapshot([job("2")]))
+            assert details(screen)[0].startswith(" job 2")
+            await screen.show(snapshot([]))
+            assert details(screen)[1].strip() == "nothing is selected"
+            await screen.press("enter")
+            assert details(screen) == []
+
+    async def test_nothing_to_tell_of(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.press("enter")
+            assert details(screen) == []
+            await screen.show(snapshot([]))
+            await screen.press("enter")
+            assert details(screen) == []
+
+
+class TestBesideTheTree:
+    async def test_it_follows_the_selection_from_the_top(self) -> None:
+        async with running((80, 40)) as screen:
+            await screen.show(everyday())
+            await screen.press("d", "tab", "end")
+            assert "more ↑" in details(screen)[0]
+            await screen.press("escape", "down", "down")
+            lines = details(screen)
+            assert lines[0].startswith(" worker SLURMCluster-0-0")
+            assert "more ↑" not in lines[0]
+
+    async def test_tab_goes_there_and_escape_back(self) -> None:
+        async with running((120, 40)) as screen:
+            await screen.show(everyday())
+            await screen.press("d", "tab")
+            assert screen.base.query_one(DetailsPane).has_focus
+            await screen.press("enter")
+            assert region(screen, DetailsPane).height == 39
+            await screen.press("escape")
+            assert screen.base.query_one(TreeTable).has_focus
+            assert region(screen, DetailsPane).height < 20
+            await screen.press("tab", "d")
+            assert details(screen) == []
+            assert screen.base.query_one(TreeTable).has_focus
+
+    async def test_it_changes_with_the_snapshot(self) -> None:
+        async with running((120, 40)) as screen:
+            await screen.show(snapshot([pending("1", "Priority")]))
+            await screen.press("d")
+            assert "(Priority)" in "\n".join(details(screen))
+            await screen.show(snapshot([pending("1", "JobHeldUser")]))
+            assert "scontrol release 1" in "\n".join(details(screen))
+
+    async def test_the_past_is_kept_also_while_it_is_not_shown(self) -> None:
+        async with running((120, 40)) as screen:
+            for number in range(12):
+                await screen.show(snapshot([busy_job("1", 0)], taken_at=TAKEN_AT + timedelta(seconds=5 * number)))
+            await screen.press("d")
+            (line,) = [line for line in details(screen) if line.startswith(" CPU ")]
+            assert "▄▄▄▄▄▄▄▄▄▄▄" in line or "▃▃▃▃▃▃▃▃▃▃▃" in line
+
+
+class TestFreeElsewhere:
+    async def test_asked_while_details_of_a_job_that_insists_are_open(self) -> None:
+        question = FreeNodes(partition="cpu")
+        waiting = snapshot([pending("1", "Resources", required_nodes=("n1",))])
+        async with running((80, 40)) as screen:
+            await screen.show(waiting)
+            assert screen.feed.questions == []
+            await screen.press("d")
+            assert screen.feed.questions == [question]
+            node = FreeNode(name="n2", cpus=16, memory_bytes=None)
+            await screen.show(Answer(question=question, nodes=(node,)))
+            assert any("n2: 16 CPUs" in line for line in details(screen))
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=59)))
+            assert screen.feed.questions == [question]
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=60)))
+            assert screen.feed.questions == [question] * 2
+            await screen.show(Answer(question=question, nodes=()))
+            await screen.press("d")
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(hours=1)))
+            assert screen.feed.questions == [question] * 2
+
+
+class TestCallStack:
+    def shown(self) -> object:
+        return snapshot([job("1", [task([worker("a", threads=(thread(4001), thread(4002)))])])])
+
+    async def at_thread(self, screen: Screen) -> CallStack:
+        await screen.show(self.shown())
+        await screen.press("down", "down", "right", "down", "enter", "t")
+        (question,) = screen.feed.questions
+        return question
+
+    async def test_it_is_asked_for_and_shown(self) -> None:
+        async with running((80, 24)) as screen:
+            question = await self.at_thread(screen)
+            assert question == CallStack(worker_address="tcp://10.1.0.7/a", thread_native_id=4001)
+            assert "asking the worker…" in "\n".join(details(screen))
+            await screen.show(Answer(question=question, lines=CALLS))
+            text = "\n".join(line.rstrip() for line in details(screen))
+            assert " f  /a/b.py:3\n     x = 1" in text
+            await screen.press("escape", "down", "enter")
+            assert "t asks the worker for it" in "\n".join(details(screen))
+
+    async def test_why_there_is_none(self) -> None:
+        async with running((80, 24)) as screen:
+            question = await self.at_thread(screen)
+            await screen.show(Answer(question=question, error="it hangs"))
+            assert "it hangs" in "\n".join(details(screen))
+
+    async def test_an_answer_that_comes_late_does_not_take_the_place_of_another(self) -> None:
+        async with running((80, 24)) as screen:
+            first = await self.at_thread(screen)
+            await screen.press("escape", "down", "enter", "t")
+            await screen.show(Answer(question=first, lines=CALLS))
+            assert "asking the worker…" in "\n".join(details(screen))
+
+    async def test_from_the_tree_it_opens_the_details(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(self.shown())
+            await screen.press("down", "down", "right", "down", "t")
+            assert "asking the worker…" in "\n".join(details(screen))
+
+    async def test_what_is_no_thread_is_not_asked_and_that_is_told(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(self.shown())
+            await screen.press("t", "down", "t")
+            assert screen.feed.questions == []
+            assert details(screen) == []
+            assert "no thread is selected" in screen.lines_of(StatusLine)[0]
+
+
+class TestGoingBack:
+    async def test_q_goes_back_from_all_of_it_and_else_ends_the_screen(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(everyday())
+            await screen.press("enter")
+            [keys] = screen.lines_of(KeyLine)
+            assert "esc back" in keys
+            assert "details" not in keys, "one is there"
+            await screen.press("q")
+            assert details(screen) == []
+            assert screen.app.return_code is None
+            await screen.press("q")
+            assert screen.app.return_code == 0
+
+    async def test_beside_the_tree_q_ends_the_screen_from_there_too(self) -> None:
+        async with running((200, 60)) as screen:
+            await screen.show(everyday())
+            await screen.press("d", "tab")
+            assert isinstance(screen.app.focused, DetailsPane)
+            await screen.press("q")
+            assert screen.app.return_code == 0
+
+
+class TestLittleIsSent:
+    @pytest.mark.parametrize("keys", [["d"], ["enter"]])
+    @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+    async def test_nothing_when_nothing_changed(
+        self, keys: Sequence[str], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with running(size) as screen:
+            await screen.show(everyday())
+            await screen.press(*keys)
+            marked = _regions(monkeypatch)
+            await screen.show(everyday())
+            await screen.show(replace(everyday(), taken_at=TAKEN_AT + timedelta(seconds=1)))
+            assert marked == []
+
+    async def test_only_the_lines_that_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def at(cpu_percent: float) -> object:
+            return snapshot([job("1", [task([worker("a", cpu_percent=cpu_percent)])])])
+
+        async with running((200, 60)) as screen:
+            await screen.show(at(100))
+            await screen.press("down", "down", "d")
+            marked = _regions(monkeypatch)
+            await screen.show(at(200))
+            in_pane = [region for widget, regions in marked for region in regions if isinstance(widget, DetailsPane)]
+            assert in_pane == [Region(0, 3, 31, 1)], "up to where the line stays as it was"
+
+
+def _regions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Widget, tuple[Region, ...]]]:
+    """Note from now on what any widget marks as changed."""
+    marked: list[tuple[Widget, tuple[Region, ...]]] = []
+    refresh = Widget.refresh
+
+    def counted(self: Widget, *regions: Region, repaint: bool = True, **more: bool) -> Widget:
+        if repaint and (not regions or any(region.size for region in regions)):  # what is hidden has no size
+            marked.append((self, regions))
+        return refresh(self, *regions, repaint=repaint, **more)
+
+    monkeypatch.setattr(Widget, "refresh", counted)
+    return marked
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("size", [(60, 15), (200, 60)])
+async def test_hostile_texts(text: str, size: tuple[int, int]) -> None:
+    bad = worker(text, status=text, host=text, threads=(thread(1, name=text, task_key=text),))
+    async with running(size) as screen:
+        await screen.show(snapshot([job("1", [task([bad])], name=text), pending("2", text)]))
+        await screen.press("d")
+        assert details(screen)
+        assert len(screen.lines_of(Header)) in (0, 2)
+        await screen.press("down", "down", "down", "right")
+        assert screen.app._exception is None

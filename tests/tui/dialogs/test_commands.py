@@ -1,0 +1,170 @@
+"""The command palette: all that keys do, by name, where one is; run as the keys run it."""
+
+import subprocess
+import sys
+
+import pytest
+from textual.command import CommandList
+
+from dasktop.tui.dialogs.commands import CommandBox, commands_on
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.view.keys import KEYS, MOVES, SCREEN, TREE
+from tests.support.screen import SIZES, Screen, running
+from tests.support.snapshots import everyday
+from tests.support.waiting import PATIENCE_SECONDS
+
+WITHOUT_KEY = [
+    "save a picture of the screen (SVG)",
+    "save the snapshot (JSON)",
+    *(f"theme: {name}" for name in PALETTES if name != DEFAULT_PALETTE),
+]
+
+
+async def open_palette(screen: Screen, *typed: str) -> CommandList:
+    await screen.press("ctrl+p", *typed)
+    box = screen.app.screen
+    assert isinstance(box, CommandBox)
+    await box.workers.wait_for_complete()
+    await screen.pilot.pause()
+    return box.query_one(CommandList)
+
+
+def words_in(commands: CommandList) -> list[str]:
+    return [option.hit.text for option in commands.options]
+
+
+async def test_it_lists_what_all_keys_do_and_nothing_else() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        listed = words_in(await open_palette(screen))
+        assert sorted(listed) == sorted([*(key.words for key in (TREE | SCREEN).values()), *WITHOUT_KEY])
+        assert len(set(listed)) == len(listed)
+
+
+def test_each_command_has_words_of_its_own() -> None:
+    words = [key.words for key in KEYS.values() if key.words]
+    assert len(set(words)) == len(words)
+    assert not any("[" in text for text in words), "Textual's matcher takes them for markup"
+    assert not any(KEYS[key_id].words for key_id in MOVES)
+
+
+async def test_what_is_chosen_runs() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await open_palette(screen, *"ask dask and slurm")
+        await screen.press("enter")
+        await screen.pilot.pause()
+        assert screen.app.screen is screen.base
+        assert screen.feed.refreshes == 1
+
+
+async def test_a_widgets_own_action_runs_on_that_widget() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        folded = screen.tree
+        await open_palette(screen, *"fold or unfold (")
+        await screen.press("enter")
+        await screen.pilot.pause()
+        assert screen.tree != folded
+
+
+async def test_a_key_finds_what_it_does() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        assert words_in(await open_palette(screen, "C"))[0] == KEYS["switch"].words
+
+
+async def test_read_only_offers_no_changes() -> None:
+    async with running(read_only=True) as screen:
+        await screen.show(everyday())
+        listed = words_in(await open_palette(screen))
+        assert KEYS["copy"].words in listed
+        for key_id in ("add_job", "scale", "release", "mark", "adapt", "replace_lost"):
+            assert KEYS[key_id].words not in listed
+
+
+async def test_a_page_offers_its_own_and_greys_what_can_not_be_done() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("T")
+        page = screen.app.screen
+        assert isinstance(page, LogScreen)
+        listed = words_in(await open_palette(screen))
+        assert KEYS["follow"].words in listed
+        assert KEYS["scale"].words not in listed
+        assert set(WITHOUT_KEY) <= set(listed)
+        await screen.press("escape")
+        assert screen.app.screen is page
+        [next_hit] = [command for command in commands_on(page) if command.words == KEYS["next_hit"].words]
+        assert not next_hit.is_enabled
+        spans = next_hit.prompt(60).spans
+        assert any("dim" in str(span.style) for span in spans)
+
+
+async def test_themes_of_ours_can_be_chosen() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await open_palette(screen)
+        await screen.press(*"colour-blind")
+        await screen.app.screen.workers.wait_for_complete()
+        await screen.press("enter")
+        await screen.pilot.pause()
+        assert screen.app.theme == "colour-blind"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("unicode", [True, False])
+async def test_it_fits_and_is_ascii_where_it_has_to_be(size: tuple[int, int], unicode: bool) -> None:
+    async with running(size, unicode=unicode) as screen:
+        await screen.show(everyday())
+        commands = await open_palette(screen)
+        assert commands.highlighted == 0
+        for _ in range(3):
+            drawn = ["".join(part.text for part in line) for line in screen.app.screen._compositor.render_strips()]
+            assert len(drawn) == size[1]
+            assert all(width(line) == size[0] for line in drawn)
+            assert unicode or "".join(drawn).isascii()
+            await screen.press("pagedown")
+        assert commands.highlighted > 0
+
+
+@pytest.mark.parametrize("cells", [1, 5, 12])
+async def test_a_terminal_too_narrow_for_words_holds_nothing_up(cells: int) -> None:
+    async with running((cells, 24)) as screen:
+        await screen.show(everyday())
+        assert len(words_in(await open_palette(screen))) > 10
+        await screen.press("escape")
+        assert screen.app.screen is screen.base
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "up", "down", "home", "end"])
+async def test_where_the_list_has_no_room_its_keys_do_nothing(key: str) -> None:
+    async with running((5, 10)) as screen:
+        await screen.show(everyday())
+        await open_palette(screen)
+        await screen.press(key, "escape")
+        assert screen.app.is_running
+        assert not isinstance(screen.app.screen, CommandBox)
+
+
+async def test_a_remapped_key_is_shown_and_opens_it() -> None:
+    async with running() as screen:
+        screen.app.set_keymap({"palette": "f2", "sort": "f6"})
+        await screen.show(everyday())
+        await screen.press("f2")
+        assert isinstance(screen.app.screen, CommandBox)
+        [sort] = [command for command in commands_on(screen.base) if command.words == KEYS["sort"].words]
+        assert sort.key == "f6"
+
+
+def test_the_screen_starts_without_it() -> None:
+    program = (
+        "import sys, dasktop.tui.cli.screen; "
+        "print(*(f'dasktop.tui.dialogs.{name}' in sys.modules for name in ('commands', 'help')))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
+    assert told.stdout.split() == ["False", "False"]

@@ -1,0 +1,109 @@
+"""The page with all findings, where whole sentences stand; and how one gets there."""
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.dialogs.findings_page import findings_lines
+from dasktop.tui.dialogs.page import Layout, TextView
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.widgets.header import FindingsBanner, Header
+from tests.support.screen import HOSTILE, Screen, running
+from tests.support.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
+
+LONG = "job 4701 ended at 11:55: failed with exit code 1: ImportError: No module named 'a_package_with_a_long_name'"
+ADVICE = "its log tells more, as far as this host can read it, and the last line of it was quite long itself"
+ERROR = "squeue: error: slurm_load_jobs error: Unable to contact slurm controller (connect failure): " + "x" * 60
+
+
+def found(message: str = LONG, advice: str | None = ADVICE, **values: object) -> Finding:
+    given = Finding(
+        code="job-failed", severity="error", job_id="4701", worker=None, message=message, advice=advice, since=TAKEN_AT
+    )
+    return replace(given, **values)
+
+
+def page(screen: Screen) -> str:
+    reading = screen.app.screen.query_one(TextView)
+    return " ".join(reading.render_line(y).text.strip() for y in range(reading.size.height))
+
+
+def troubled() -> Snapshot:
+    return snapshot(
+        [busy_job("4709", 0)],
+        findings=(found(), found(message="w is silent", worker="w", severity="warning", advice=None)),
+        sources=(source("dask"), source("slurm.queue", state="stale", error=ERROR)),
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_what_the_screen_cuts_is_read_here_in_full(size):
+    async with running(size) as screen:
+        await screen.show(troubled())
+        shown = "".join(screen.lines_of(FindingsBanner) + screen.header)
+        assert LONG[:40] in shown
+        assert "(F: all)" in shown
+        assert ADVICE not in shown
+        await screen.press("F")
+        text = page(screen)
+        for whole in (LONG, ADVICE, "w is silent", "error: job-failed, since 12:00 today", ERROR[:90]):
+            assert whole in text
+        assert text.count("x") >= 60
+        await screen.show(snapshot([busy_job("4709", 0)]))
+        assert page(screen).strip() == "Nothing is wrong, as far as anything tells."
+        await screen.press("q")
+        assert screen.app.screen is screen.base
+
+
+async def test_before_anything_is_known_there_is_no_page():
+    async with running() as screen:
+        await screen.press("F")
+        assert screen.app.screen is screen.base
+
+
+async def test_what_a_finding_tells_of_a_source_is_not_told_twice():
+    words = f"SLURM's queue does not answer ({ERROR}); what is shown is as of 12:00"
+    stale = found(message=words, code="source-stale", severity="warning")
+    async with running() as screen:
+        await screen.show(troubled())
+        assert "Unable to contact" in screen.lines_of(Header)[2]
+        await screen.show(replace(troubled(), findings=(stale,)))
+        assert len(screen.lines_of(Header)) == 2
+        assert "Unable to contact" in screen.lines_of(FindingsBanner)[0]
+
+
+async def test_from_a_finding_about_a_worker_to_that_worker():
+    whole = snapshot([busy_job("4709", 0)], [worker("laptop")])
+    names = ["SLURMCluster-0-3", "laptop"]
+    async with running((80, 24)) as screen:
+        await screen.show(replace(whole, findings=tuple(found(worker=name, job_id=None) for name in names)))
+        for name in names:
+            await screen.press("n")
+            assert screen.app._tree.table.selected.shows.name == name
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_stay_in_their_lines(text):
+    told = replace(troubled(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),))
+    for cells in (20, 80, 200):
+        for line in findings_lines(told, cells, UNICODE):
+            assert width("".join(piece.text for piece in line.pieces)) <= cells
+
+
+async def test_no_page_is_laid_out_before_its_width_is_known(monkeypatch):
+    widths: list[int] = []
+    show = TextView.show
+
+    def noted(reading: TextView, layout: Layout) -> None:
+        show(reading, lambda cells: (widths.append(cells), layout(cells))[1])
+
+    monkeypatch.setattr(TextView, "show", noted)
+    async with running((80, 24)) as screen:
+        await screen.show(everyday())
+        for key in ("F", "A", "J"):
+            await screen.press(key)
+            assert widths
+            assert min(widths) > 40
+            widths.clear()
+            await screen.press("escape")

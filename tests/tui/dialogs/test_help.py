@@ -1,0 +1,257 @@
+"""The help: on every page it tells what can be done there, with the keys as they are now, and nothing else."""
+
+import pytest
+from textual.widgets import Input, Static
+
+from dasktop.collectors.model.feed import Choice
+from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles
+from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+from dasktop.tui.dialogs.dialog import Dialog
+from dasktop.tui.dialogs.findings_page import FindingsPage
+from dasktop.tui.dialogs.help import MARKS, Help
+from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.picker import Picker
+from dasktop.tui.dialogs.question import Question
+from dasktop.tui.dialogs.saving import SaveBox
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.scaling.form import AdaptForm, ScaleForm
+from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.tree.column_box import ColumnBox
+from dasktop.tui.widgets.footer import KeyLine
+from tests.support.choices import BOTH
+from tests.support.screen import SIZES, Screen, running
+from tests.support.snapshots import everyday
+
+
+async def help_of(screen: Screen) -> dict[str, str]:
+    """Press the key, and return the help's lines: what they say, and their keys. Leave it again."""
+    await screen.press("question_mark")
+    assert isinstance(screen.app.screen, Help), "there is no help here"
+    content = str(screen.app.screen.query_one(Static).content)
+    await screen.press("escape")
+    lines = [line for line in content.splitlines() if line]
+    keys_cells = max(len(line) - len(line.split("  ")[-1]) for line in lines)
+    told: list[tuple[str, str]] = []
+    for line in lines:
+        keys, words = line[:keys_cells].strip(), line[keys_cells:]
+        if keys:
+            told.append((keys, words))
+        else:
+            told[-1] = (told[-1][0], f"{told[-1][1]} {words}")  # goes on below
+    return {words: keys for keys, words in told}
+
+
+async def open_picker(screen: Screen) -> None:
+    await screen.press("C")
+    screen.feed.hand_over(BOTH)
+    await screen.pilot.pause()
+
+
+async def open_log(screen: Screen) -> None:
+    await screen.press("T")
+    files = OutputFiles(stdout="/tmp/out", stderr="/tmp/err", work_dir="/tmp")
+    screen.feed.hand_over(Answer(question=JobFiles(job_id="4709"), files=files))
+    await screen.pilot.pause()
+
+
+async def open_script(screen: Screen) -> None:
+    await screen.press("J")
+    screen.feed.hand_over(Answer(question=BatchScript(job_id="4709"), lines=("#!/bin/sh",)))
+    await screen.pilot.pause()
+
+
+async def open_anatomy(screen: Screen) -> None:
+    await screen.press("A")
+
+
+async def open_plan(screen: Screen) -> None:
+    await screen.press("x")
+
+
+async def open_form(screen: Screen) -> None:
+    await screen.press("s")
+
+
+async def open_adapt_form(screen: Screen) -> None:
+    await screen.press("a")
+
+
+async def open_columns(screen: Screen) -> None:
+    await screen.press("c")
+
+
+async def open_findings(screen: Screen) -> None:
+    await screen.press("F")
+
+
+async def open_question(screen: Screen) -> None:
+    await screen.press("plus", "q")
+
+
+async def open_saving(screen: Screen) -> None:
+    await screen.press("S")
+
+
+PAGES = [
+    (open_picker, Picker, {"choose this one": "enter", "look for schedulers again": "r", "go back": "q esc"}),
+    (
+        open_log,
+        LogScreen,
+        {
+            "scroll": "↑ ↓  k j",
+            "follow what is written, or stay": "f",
+            "the other file: output, errors": "tab",
+            "copy the file's path (OSC 52)": "y",
+            "go to the next hit below, or above": "n N",
+        },
+    ),
+    (open_script, JobScriptPage, {"scroll": "↑ ↓  k j", "search, while you type": "/", "go back": "q"}),
+    (open_anatomy, AnatomyPage, {"scroll": "↑ ↓  k j", "the job's script": "J", "go back": "q esc"}),
+    (open_plan, PlanBox, {"do what is shown": "y", "leave all as it is": "n esc q"}),
+    (open_form, ScaleForm, {"leave all as it is": "esc"}),
+    (open_adapt_form, AdaptForm, {"let it not scale by itself any more": "o"}),
+    (open_columns, ColumnBox, {"show the column, or hide it": "space", "done": "enter esc q"}),
+    (open_findings, FindingsPage, {"scroll": "↑ ↓  k j", "go back": "q esc"}),
+    (open_question, Question, {"yes": "y", "no": "n esc"}),
+    (open_saving, SaveBox, {"what the screen shows, as an SVG picture": "p", "save nothing": "esc q"}),
+]
+
+
+@pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
+async def test_each_page_tells_its_own_keys(reach, kind, told) -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await reach(screen)
+        page = screen.app.screen
+        assert isinstance(page, kind)
+        found = await help_of(screen)
+        assert screen.app.screen is page, "one is where one was"
+        assert told.items() <= found.items(), found
+        assert found["all of this by name: the command palette"] == "ctrl+p"
+        for of_the_tree in ("all about the selected row; again: back to the tree", MARKS[0][1]):
+            assert of_the_tree not in found
+
+
+@pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
+@pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)
+async def test_the_border_tells_keys_that_fit(reach, kind, told, size) -> None:
+    async with running(size) as screen:
+        await screen.show(everyday())
+        await reach(screen)
+        page = screen.app.screen
+        if isinstance(page, Dialog):
+            box = page.query_one(".box")
+            assert box.border_subtitle
+            assert width(str(box.border_subtitle)) <= box.size.width
+            assert size == (60, 15) or "? help" in str(box.border_subtitle)
+        else:
+            assert "? help" in page.query_one(KeyLine).render_line(0).text
+
+
+async def test_the_tree_tells_everything_the_tree_first() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        found = await help_of(screen)
+        assert list(found)[:2] == ["move", "a screen up or down"]
+        assert list(found)[-len(MARKS) :] == [words for _, words in MARKS]
+        assert found["first row, last row"] == "g G"
+        assert found["one job more, at once; one job fewer, after asking"] == "+ -  ="
+
+
+async def test_in_the_details_their_keys_come_first() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("enter")
+        found = await help_of(screen)
+        assert next(iter(found)) == "scroll"
+        assert found["back to the tree"] == "esc q"
+        assert "the job's script" in found
+        assert "fold or unfold (or click on the marker)" not in found
+        assert "sort by the next column; the other way round" not in found, "not where the tree isn't"
+
+
+async def test_read_only_tells_of_no_changes() -> None:
+    async with running(read_only=True) as screen:
+        await screen.show(everyday())
+        found = await help_of(screen)
+        assert not any("scale" in words or "release" in words for words in found)
+        assert found["give up what is being carried out; clear filter, marks"] == "esc"
+
+
+@pytest.mark.parametrize("key", ["slash", "T"])
+async def test_where_one_types_it_is_a_character(key: str) -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        if key == "T":
+            await open_log(screen)
+            key = "slash"
+        await screen.press(key, "question_mark")
+        field = screen.app.screen.focused
+        assert isinstance(field, Input)
+        assert field.value == "?"
+
+
+async def test_where_only_digits_are_taken_it_is_none() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await open_form(screen)
+        assert isinstance(screen.app.screen.focused, Input)
+        assert "to the next field, to the one before" in await help_of(screen)
+
+
+class TestRemapped:
+    async def test_help_and_borders_tell_the_keys_as_they_are(self) -> None:
+        async with running() as screen:
+            screen.app.set_keymap({"down": "e,down", "sort": "f6", "back": "f10", "search": "f3", "job_script": "f4"})
+            await screen.show(everyday())
+            found = await help_of(screen)
+            assert found["move"] == "↑ ↓  k e"
+            assert found["sort by the next column; the other way round"] == "f6 O"
+            await screen.press("f4")
+            page = screen.app.screen
+            assert isinstance(page, JobScriptPage)
+            subtitle = str(page.query_one(".box").border_subtitle)
+            assert "f3 search" in subtitle
+            assert "f10 back" in subtitle
+            assert (await help_of(screen))["search, while you type"] == "f3"
+            await screen.press("q")
+            assert screen.app.screen is page
+            await screen.press("f10")
+            assert screen.app.screen is screen.base
+
+    async def test_a_key_that_would_be_markup_is_shown_as_it_is(self) -> None:
+        async with running() as screen:
+            screen.app.set_keymap({"back": "left_square_bracket"})
+            await screen.show(everyday())
+            await screen.press("J")
+            assert "[ back" in screen.app.screen.query_one(".box")._border_subtitle.plain
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_in_ascii_it_is_ascii(size: tuple[int, int]) -> None:
+    async with running(size, unicode=False) as screen:
+        await screen.show(everyday())
+        for keys in ((), ("enter",), ("escape", "J")):
+            await screen.press(*keys, "question_mark")
+            assert str(screen.app.screen.query_one(Static).content).isascii()
+            await screen.press("q")
+
+
+async def test_at_the_start_the_picker_says_that_leaving_it_quits() -> None:
+    async with running() as screen:
+        screen.feed.hand_over(Choice(candidates=BOTH.candidates, is_needed=True))
+        await screen.pilot.pause()
+        assert "q quit" in str(screen.app.screen.query_one(".box").border_subtitle)
+        assert "choose this one" in await help_of(screen)
+        assert isinstance(screen.app.screen, Picker)
+
+
+async def test_what_needs_a_second_line_stays_in_its_column() -> None:
+    async with running((60, 15)) as screen:
+        await screen.show(everyday())
+        await screen.press("question_mark")
+        lines = str(screen.app.screen.query_one(Static).content).splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith("n N "))
+        assert lines[first].index("go to what") == lines[first + 1].index("the one before") > 0
+        assert max(map(width, lines)) <= 60

@@ -1,0 +1,398 @@
+"""The screen that shows a job's log, on files that are really read."""
+
+from pathlib import Path
+
+import pytest
+from textual.app import App
+
+from dasktop.collectors.model.queries import JobFiles, OutputFiles
+from dasktop.collectors.model.snapshot import Fate
+from dasktop.collectors.sources.logs import follower
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.logs.view import LogView
+from dasktop.tui.tree.table import TreeTable
+from tests.support.log_pages import LogUnderTest, log_of
+from tests.support.screen import HOSTILE, SIZES, running
+from tests.support.snapshots import job, snapshot
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch):
+    monkeypatch.setattr(follower, "POLL_SECONDS", 0.02)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "slurm-4709.out"
+
+
+def write(path: Path, text: str) -> None:
+    with path.open("a") as log:
+        log.write(text)
+
+
+def numbered(*span: int) -> str:
+    return "".join(f"line {number}\n" for number in range(*span))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_end_is_shown_and_followed(path, size):
+    write(path, numbered(1000))
+    async with log_of(path, size=size) as log:
+        await log.until(lambda: log.shown[-1] == "line 999")
+        assert log.shown == [f"line {number}" for number in range(1000 - len(log.shown), 1000)]
+        assert len(log.shown) == size[1] - 3
+        assert "output and errors" in log.title[0]
+        assert log.title[0].endswith("following · 8.7K")
+        assert str(path)[-20:] in log.title[1]
+        write(path, "one more\n")
+        await log.until(lambda: log.shown[-1] == "one more")
+
+
+async def test_scrolling_up_stops_following_and_the_end_begins_it_again(path):
+    write(path, numbered(1000))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 999")
+        await log.press("k")
+        assert log.shown[-1] == "line 998"
+        assert "following" not in log.title[0]
+        write(path, "one more\n")
+        await log.pilot.pause(0.2)
+        assert log.shown[-1] == "line 998"
+        for key in ("G", "f", "end"):
+            await log.press(key)
+            await log.until(lambda: log.shown[-1] == "one more")
+            assert "following" in log.title[0]
+            await log.press("f")
+            assert "following" not in log.title[0]
+            await log.press("pageup")
+        await log.press(*["pagedown"] * 3)
+        assert log.shown[-1] == "one more"
+
+
+async def test_what_is_written_below_is_read_when_one_goes_there(path):
+    write(path, numbered(10))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[9] == "line 9")
+        await log.press("f")
+        write(path, numbered(10, 15))
+        await log.press("j")
+        await log.until(lambda: log.shown[14] == "line 14")
+
+
+async def test_through_a_long_file_page_by_page(path):
+    write(path, numbered(6000))
+    async with log_of(path, size=(80, 103)) as log:
+        await log.until(lambda: log.shown[-1] == "line 5999")
+        seen = log.shown
+        while seen[0] != "line 0":
+            top = log.shown[0]
+            await log.press("pageup")
+            await log.until(lambda top=top: log.shown[0] != top)
+            assert seen[0] in log.shown
+            seen = log.shown[: log.shown.index(seen[0])] + seen
+        assert seen == numbered(6000).splitlines()
+        await log.press("G")
+        await log.until(lambda: log.shown[-1] == "line 5999")
+        await log.press("g")
+        await log.until(lambda: log.shown[0] == "line 0")
+        await log.press("pagedown")
+        assert log.shown[0] == "line 99"
+
+
+async def test_search_from_the_end_upwards_then_down_and_up(path):
+    write(path, numbered(30_000))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 29999")
+        await log.press("slash", *"e 1?7777$", "enter")
+        await log.until(lambda: "line 17777" in log.shown)
+        assert "following" not in log.title[0]
+        await log.press("N")
+        await log.until(lambda: "line 7777" in log.shown)
+        await log.press("n")
+        await log.until(lambda: "line 17777" in log.shown)
+        assert log.words == ""
+        await log.press("n")
+        await log.until(lambda: "line 7777" in log.shown)
+        assert log.words == "found beyond the end"
+        await log.press("k")
+        assert log.words == ""
+        await log.press("slash", *"nowhere", "enter")
+        await log.until(lambda: log.words == "nowhere is nowhere in this file")
+        await log.press("slash", "escape", "n")
+        assert not log.app.screen.active_bindings["n"].enabled
+        await log.press("escape")
+        assert not isinstance(log.app.screen, LogScreen)
+
+
+async def test_what_is_typed_right_behind_the_key_is_searched_for(path):
+    write(path, "with a word\n")
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[0] == "with a word")
+        await log.press(*["slash", *"word"])
+        assert log.base.query_one("SearchLine").pattern == "word"
+
+
+async def test_a_path_can_be_searched_for(path):
+    write(path, "wrote /scratch/ada/out.nc\nline\n")
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[1] == "line")
+        await log.press("slash", *"wrote", "space", "slash", *"scratch", "slash", *"ada")
+        assert log.base.query_one("SearchLine").pattern == "wrote /scratch/ada"
+        await log.press("enter", "slash")
+        assert log.base.query_one("SearchLine").is_open, "outside the line, the key opens it"
+
+
+async def test_what_was_found_is_not_pointed_out_in_another_file_of_that_name(path):
+    write(path, "a needle\n" + numbered(10))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[0] == "a needle")
+        await log.press("slash", *"needle", "enter")
+        await log.until(lambda: log.base.query_one(LogView).hit == 0)
+        await log.press("G")
+        await log.until(lambda: "following" in log.title[0])
+        path.write_text("written anew\n")
+        await log.until(lambda: log.shown[0] == "written anew")
+        assert log.base.query_one(LogView).hit is None
+
+
+async def test_a_search_in_a_file_that_goes_away_is_over(path):
+    write(path, numbered(30_000))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 29999")
+        await log.press("k")
+        path.unlink()
+        await log.press("slash", *"nowhere", "enter")
+        await log.until(lambda: "there is no such file" in log.words)
+        write(path, numbered(30_000))
+        held_from = log.base._held.start
+        for _ in range(100):
+            await log.press("pageup")
+        await log.until(lambda: log.base._held.start < held_from)
+        await log.press("escape")
+        assert not isinstance(log.app.screen, LogScreen), "nothing is left to be given up"
+
+
+async def test_a_long_search_tells_how_it_goes_and_is_given_up(path):
+    with path.open("wb") as huge:
+        huge.truncate(50 * 1024**3)
+    async with log_of(path) as log:
+        await log.until(lambda: "50G" in log.title[0])
+        await log.press("slash", *"nowhere", "enter")
+        await log.until(lambda: log.words.startswith("searching for nowhere: ") and "esc gives it up" in log.words)
+        await log.press("escape")
+        assert isinstance(log.app.screen, LogScreen)
+        assert log.words == ""
+        await log.press("G")
+        await log.until(lambda: "following" in log.title[0])
+
+
+@pytest.mark.parametrize("key", ["g", "G"])
+async def test_who_goes_elsewhere_gives_up_a_search(path, key):
+    with path.open("wb") as huge:
+        huge.write(b"the start\n")
+        huge.truncate(50 * 1024**3)
+    async with log_of(path) as log:
+        await log.until(lambda: "50G" in log.title[0])
+        await log.press("slash", *"nowhere", "enter")
+        await log.until(lambda: log.words.startswith("searching"))
+        await log.press(key)
+        await log.until(lambda: log.words == "")
+        if key == "g":
+            await log.until(lambda: log.shown[0] == "the start")
+
+
+async def test_output_and_errors(path, tmp_path):
+    write(path, "to the output\n")
+    errors = tmp_path / "slurm.err"
+    write(errors, "to the errors\n")
+    async with log_of(path, errors) as log:
+        await log.until(lambda: log.shown[0] == "to the output")
+        assert "output (tab: errors)" in log.title[0]
+        await log.press("tab")
+        await log.until(lambda: log.shown[0] == "to the errors")
+        assert "errors (tab: output)" in log.title[0]
+        await log.press("shift+tab")
+        await log.until(lambda: log.shown[0] == "to the output")
+
+
+async def test_what_holds_something_is_opened(path, tmp_path):
+    """dask logs to stderr, and leaves the output empty."""
+    errors = tmp_path / "errors"
+    path.touch()
+    write(errors, numbered(0, 3))
+    async with log_of(path, errors) as log:
+        await log.until(lambda: "line 2" in log.shown)
+        assert "errors (tab: output)" in log.title[0]
+        await log.press("tab")
+        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+
+
+async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
+    path.touch()
+    errors = tmp_path / "errors"
+    errors.touch()
+    async with log_of(path, errors) as log:
+        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+        await log.until(lambda: "output (tab: errors)" in log.title[0])
+        write(errors, "late\n")
+        write(path, "later\n")
+        await log.until(lambda: "later" in log.shown)
+
+
+async def test_a_path_with_control_characters_is_opened_as_it_is(tmp_path):
+    odd = tmp_path / "a\x1b[2J\tb.out"
+    write(odd, numbered(0, 3))
+    async with log_of(odd) as log:
+        await log.until(lambda: "line 2" in log.shown)
+        assert log.title[1].endswith("a [2J b.out")
+
+
+async def test_a_failed_job_opens_at_its_last_traceback(path, tmp_path):
+    write(path, "output\n")
+    errors = tmp_path / "slurm.err"
+    write(errors, numbered(100) + "Traceback (most recent call last):\n  File x\nValueError: why\n" + numbered(100))
+    failed = job(state="FAILED", fate=Fate(state="FAILED", exit_code=1, signal=None, ended_at=None, max_rss_bytes=None,
+                                           explanation="it failed"))  # fmt: skip
+    async with log_of(path, errors, shown=failed) as log:
+        await log.until(lambda: "ValueError: why" in log.shown)
+        assert log.shown[0] == "Traceback (most recent call last):"
+        assert "following" not in log.title[0]
+        assert "errors" in log.title[0]
+        assert log.words == "the last traceback; G goes to the end"
+
+
+async def test_a_failed_job_without_a_traceback_opens_at_its_end(path):
+    write(path, numbered(100))
+    async with log_of(path, shown=job(state="FAILED")) as log:
+        await log.until(lambda: log.shown[-1] == "line 99")
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (job(state="PENDING", nodes=()), "the job has not started: its file comes when it does"),
+        (job(), "there is no such file on this host yet; a disk of n012 itself can't be read from here"),
+        (job(state="COMPLETED"), "there is no such file on this host any more; a disk of n012 itself can't be read"),
+    ],
+)
+async def test_a_file_that_appears_late(path, shown, words):
+    async with log_of(path, shown=shown, size=(120, 24)) as log:
+        await log.until(lambda: words in log.shown[1])
+        write(path, "here it is\n")
+        await log.until(lambda: log.shown[0] == "here it is")
+        assert words not in "".join(log.shown)
+        path.unlink()
+        await log.until(lambda: "there is no such file" in log.words or "not started" in log.words)
+        assert log.shown[0] == "here it is"  # what was read stays
+        write(path, "again\n")
+        await log.until(lambda: log.shown[0] == "again")
+        assert log.words == ""
+
+
+async def test_an_empty_file(path):
+    write(path, "")
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[1].strip() == "nothing was written to it yet")
+        await log.press(
+            "g", "G", "k", "j", "pageup", "pagedown", "w", "l", "h", "f", "n", "slash", "x", "enter", "n", "N"
+        )
+        write(path, "now\n")
+        await log.press("G")
+        await log.until(lambda: log.shown[0] == "now")
+
+
+async def test_no_file(tmp_path):
+    async with log_of(tmp_path) as log:
+        await log.until(lambda: log.shown[1].strip() == "it is a folder, not a file")
+    async with log_of(Path("/dev/null")) as log:
+        await log.until(lambda: log.shown[1].strip() == "what the job writes is thrown away (/dev/null)")
+
+
+async def test_nothing_that_could_be_opened(path):
+    for files, error, words in (
+        (None, "SLURM has forgotten job 4709", "SLURM has forgotten job 4709"),
+        (OutputFiles(stdout=None, stderr=None, work_dir="/"), None, "SLURM tells of no file"),
+    ):
+        test = log_of(path)
+        test.feed.files, test.feed.error = files, error
+        async with test as log:
+            await log.until(lambda words=words: words in log.shown[1])
+            await log.press("g", "G", "k", "tab", "slash", "x", "enter", "n", "f", "w")
+            assert log.feed.log_wishes == []
+            assert log.feed.questions == [JobFiles(job_id="4709")]
+
+
+async def test_wrapping(path):
+    write(path, "a" * 100 + "\nshort\n" + "b" * 200 + "needle\n")
+    async with log_of(path, size=(60, 15)) as log:
+        await log.until(lambda: log.shown[2] == "short")
+        assert log.shown[:2] == ["a" * 60, "a" * 40]
+        await log.press("w")
+        assert log.shown[:4] == ["a" * 60, "short", "b" * 60, ""]
+        await log.press("l")
+        assert log.shown[:3] == ["a" * 60, "", "b" * 60]
+        await log.press("h", "slash", *"needle", "enter")
+        await log.until(lambda: "needle" in log.shown[2])
+        await log.press("w")
+        assert log.shown[2] == "short"
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+@pytest.mark.parametrize("size", SIZES)
+async def test_hostile_lines(path, size, unicode):
+    with path.open("wb") as log_file:
+        for text in (*HOSTILE, "\x1b[2J\x1b]0;owned\x07", "\x07\x08\x9b31m", "10%\r20%"):
+            log_file.write(text.encode() + b"\n")
+        log_file.write(b"\xff\xfe\x00\n")
+    async with log_of(path, size=size, unicode=unicode) as log:
+        await log.until(lambda: any(line.strip() for line in log.shown))
+        for keys in ("g", "w", "l", "w", "G"):
+            await log.press(keys)
+            view = log.base.query_one(LogView)
+            strips = [view.render_line(y) for y in range(view.size.height)]
+            assert {strip.cell_length for strip in strips} == {size[0]}
+            drawn = "".join(strip.text for strip in strips)
+            assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in drawn)
+            assert unicode or drawn.isascii()
+
+
+async def test_nothing_is_drawn_while_nothing_changes_whatever_the_tree_below_does(path, monkeypatch):
+    write(path, numbered(100))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 99")
+        drawn: list[object] = []
+        display = App._display
+
+        def noting(self: App[None], screen: object, update: object) -> None:
+            drawn.extend([] if update is None else [update])
+            display(self, screen, update)
+
+        monkeypatch.setattr(App, "_display", noting)
+        await log.pilot.pause(0.2)
+        for state in ("RUNNING", "SUSPENDED", "COMPLETING"):
+            await log.show(snapshot([job(state=state, name=state)]))
+        await log.pilot.pause(0.2)
+        assert drawn == []
+        write(path, "x\n")
+        await log.until(lambda: drawn)
+        await log.press("q")
+        assert "COMPLETING" in log.app.screen.query_one(TreeTable).render_line(0).text
+
+
+async def test_leaving_stops_the_reading_and_coming_back_begins_anew(path):
+    write(path, "one\n")
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[0] == "one")
+        await log.press("q")
+        assert log.feed.log_wishes[-1] is None
+        write(path, "two\n")
+        await log.press("T")
+        again = LogUnderTest(log.pilot, log.feed)
+        await again.until(lambda: again.shown[1] == "two")
+
+
+async def test_no_job_no_log():
+    async with running() as screen:
+        await screen.press("T")
+        assert not isinstance(screen.app.screen, LogScreen)

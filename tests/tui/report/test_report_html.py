@@ -1,0 +1,224 @@
+"""A report as a page: it is whole and well-formed, fetches nothing, and takes no text from outside for markup."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.usage import Report, UsageAccumulator
+from dasktop.collectors.text.clean import clean
+from dasktop.tui.report import svg
+from dasktop.tui.report.charts import TimeAxis, ValueAxis
+from dasktop.tui.report.html import html_report
+from dasktop.tui.report.lanes import MOST_LANES
+from tests.support.reports import busy_day, busy_day_once, many, one_look, report_of
+from tests.support.waste_story import Life, look
+
+VOID = {"meta", "br"}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</title><svg onload=alert(1)>",
+    "&lt;b&gt;&amp;",
+    "javascript:alert(1)",
+    "{{7*7}} ${x} %s {0}",
+]
+
+
+class Page(HTMLParser):
+    """Reads a page, and fails where an element isn't closed by its own end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] != "style":
+            self.texts.append(data)
+
+    def tags(self) -> set[str]:
+        return {tag for tag, _ in self.elements}
+
+
+def all_kinds() -> dict[str, Report]:
+    nothing = UsageAccumulator()
+    nothing.add(look([], 0.0))
+    return {
+        "busy": busy_day(),
+        "many": many(),
+        "one look": one_look(),
+        "no job": nothing.report(),
+        "very many": report_of(*(Life(str(number), ended=600.0) for number in range(MOST_LANES + 20)), every=200.0),
+        "short": report_of(Life(started=0.0, submitted=0.0), until=3.0, every=1.0),
+    }
+
+
+@pytest.fixture(scope="module", params=all_kinds().items(), ids=lambda item: item[0])
+def page(request) -> str:
+    return html_report(request.param[1])
+
+
+def test_it_is_well_formed_and_fetches_nothing(page):
+    read = Page(page)
+    assert read.tags().isdisjoint({"script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "use"})
+    for token in ("http:", "https:", "url(", "src=", "href", "@import", "@font-face", "<script"):
+        assert token not in page
+    for tag, attributes in read.elements:
+        assert not [name for name in attributes if name.startswith("on")], tag
+    [policy] = [attributes for tag, attributes in read.elements if tag == "meta" and "http-equiv" in attributes]
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_every_picture_can_be_read_out(page):
+    pictures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
+    for attributes in pictures:
+        assert attributes.get("aria-hidden") == "true" or (attributes["role"] == "img" and attributes["aria-label"])
+    told = [attributes for attributes in pictures if "role" in attributes]
+    assert len(told) == page.count("<desc>")
+
+
+def test_no_coordinate_is_out_of_this_world(page):
+    assert not re.search(r"\b(?:nan|inf|None)\b", re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL))
+
+
+def test_it_stands_in_light_and_dark_and_on_paper(page):
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_names_are_text_and_nothing_else(hostile):
+    report = busy_day_once()
+    jobs = tuple(
+        replace(
+            job,
+            job_id=hostile,
+            name=hostile,
+            state=hostile,
+            explanation=hostile,
+            array_job_id=hostile,
+            array_task_id="1",
+            ended_badly=True,
+        )
+        for job in report.jobs
+    )
+    advice = tuple(
+        replace(told, request=hostile, evidence=hostile, reason=hostile, instead_of=hostile) for told in report.advice
+    )
+    page = html_report(replace(report, jobs=jobs, advice=advice, scheduler_address=hostile, cluster_name=hostile))
+    read, plain = Page(page), Page(html_report(report))
+    assert read.tags() == plain.tags()
+    assert hostile in read.texts
+    for _, attributes in read.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+@settings(max_examples=50)
+@given(st.text().map(clean))
+def test_any_name_comes_out_as_it_is(name):
+    report = busy_day_once()
+    jobs = tuple(replace(job, name=name) for job in report.jobs)
+    texts = Page(html_report(replace(report, jobs=jobs))).texts
+    assert not name or name in "".join(texts)
+
+
+def test_what_is_on_the_page():
+    read = Page(html_report(busy_day()))
+    text = " ".join(read.texts)
+    for words in ("16.0 core-hours", "What would fit better", 'memory="31GB"', "Jobs over time", "✕ out of memory"):
+        assert words in text
+    titles = [text for text in read.texts if text.startswith("job 4709")]
+    assert titles
+    assert titles[0] == (
+        "job 4709, running, ran 1:00:00 with 12 CPUs: 12.0 core-hours, 38% used, 52% idle, 2% no worker yet, "
+        "8% not observed"
+    )
+
+
+def test_one_look_shows_nothing_as_idle():
+    read = Page(html_report(one_look()))
+    titles = [text for text in read.texts if text.startswith("job 4709")]
+    assert titles[0].endswith("12.0 core-hours, 50% used, 50% not observed")
+    [lanes] = [part for part in html_report(one_look()).split("<section>") if part.startswith("<h2>Jobs over time")]
+    picture = lanes.split('<p class="legend">')[0]
+    assert 'class="unobserved"' in picture
+    assert 'class="idle"' not in picture
+
+
+def test_of_very_many_jobs_the_picture_shows_some_and_the_table_all():
+    report = all_kinds()["very many"]
+    text = " ".join(Page(html_report(report)).texts)
+    assert "20 jobs that were granted less are left out" in text
+    for job in report.jobs:
+        assert f" {job.job_id} " in text
+
+
+def test_hatching_stays_in_its_rectangle():
+    for rising in (True, False):
+        for x, y, wide, high in ((0.0, 0.0, 100.0, 10.0), (50.0, 20.0, 3.0, 40.0), (10.0, 10.0, 0.0, 5.0)):
+            commands = svg.hatching(x, y, wide, high, 6.0, rising=rising)
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", commands)]
+            assert all(x - 0.1 <= value <= x + wide + 0.1 for value in numbers[::2])
+            assert all(y - 0.1 <= value <= y + high + 0.1 for value in numbers[1::2])
+
+
+@given(st.floats(0, 4e9), st.floats(0.1, 4e8))
+def test_an_axis_of_time_names_some_moments(begin, length):
+    axis = TimeAxis(begin, begin + length, 100.0, 900.0)
+    ticks = list(axis.ticks())
+    assert len(ticks) <= 11
+    assert all(100.0 <= x <= 900.0 for x, _ in ticks)
+    assert length < 2 or ticks
+
+
+@pytest.mark.parametrize(
+    ("begin", "skipped"),
+    [(datetime(2025, 10, 25, 20, tzinfo=UTC), ""), (datetime(2026, 3, 28, 21, tzinfo=UTC), "02:00")],
+)
+def test_times_of_day_are_those_of_the_clock_when_it_was_changed(begin, skipped, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    hours = 7
+    axis = TimeAxis(begin.timestamp(), begin.timestamp() + hours * 3600, 0.0, float(hours))
+    try:
+        ticks = [(begin + timedelta(hours=x), name) for x, name in axis.ticks()]
+        clock = [f"{at.astimezone():%H:%M}" for at, _ in ticks]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [name for _, name in ticks if ":" in name] == [told for told in clock if told != "00:00"]
+    assert "03:00" in clock
+    assert not skipped or skipped not in clock
+
+
+@given(st.floats(0, 1e15))
+def test_an_axis_of_values_reaches_the_highest(highest):
+    axis = ValueAxis.up_to(highest, 10.0, 110.0)
+    ticks = list(axis.ticks())
+    assert axis.top >= highest * (1 - 1e-6)
+    assert 2 <= len(ticks) <= 6
+    assert ticks[0] == (110.0, 0.0)
+    assert ticks[-1][0] == pytest.approx(10.0)

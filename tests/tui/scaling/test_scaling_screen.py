@@ -1,0 +1,787 @@
+"""The scaling keys on the screen: what they plan, when they ask, and what they hand to the feed."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+from textual.geometry import Region
+from textual.widgets import Input
+
+from dasktop.collectors.analysis.findings import find
+from dasktop.collectors.model.feed import Notice
+from dasktop.collectors.model.plan import Outcome, Progress
+from dasktop.collectors.model.snapshot import Adaptive, Finding, Job, Snapshot, Worker
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.question import Question
+from dasktop.tui.scaling.form import AdaptForm, ScaleForm
+from dasktop.tui.scaling.plan_box import PlanBox
+from dasktop.tui.terminal.display_sync import Seen
+from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import FindingsBanner
+from dasktop.tui.widgets.status_line import StatusLine
+from tests.support.screen import HOSTILE, SIZES, Screen, running
+from tests.support.snapshots import GIB, busy_job, cluster, ended, job, pending, snapshot, source, task, worker
+
+LONG_AGO = timedelta(minutes=5)
+
+
+def of_jobs(*jobs: Job, taken: timedelta = -LONG_AGO, adaptive: Adaptive | None = None, age: float = 0.1) -> Snapshot:
+    """Return a cluster of these jobs, all counted by its owner as SLURMCluster-0, -1, …"""
+    owner = cluster().owner
+    assert owner is not None
+    names = {f"SLURMCluster-{number}": job.job_id for number, job in enumerate(jobs) if job.evidence}
+    shown = snapshot(
+        jobs,
+        taken_at=datetime.now(UTC) + taken,
+        cluster=cluster(owner=replace(owner, adaptive=adaptive, job_ids=names)),
+        sources=(source("dask", age_seconds=age), source("slurm.queue", age_seconds=age)),
+    )
+    found, _ = find(shown)
+    return replace(shown, findings=found)
+
+
+def of(number: int, **values: object) -> Snapshot:
+    """Return a cluster of so many running jobs: 4700, 4701, …"""
+    return of_jobs(*(busy_job(f"{4700 + index}", index) for index in range(number)), **values)
+
+
+def news(number: int) -> Snapshot:
+    """Return the same, with both sources read just now."""
+    return of(number, taken=timedelta(seconds=1), age=0.0)
+
+
+def done(message: str = "submitted job 4799", **values: object) -> Outcome:
+    return replace(Outcome(done=True, message=message), **values)
+
+
+def idle(number: int) -> Worker:
+    return worker(f"w{number}", executing=0, queued=0, stored=0)
+
+
+def agreeable_from(screen: Screen) -> float:
+    assert isinstance(screen.app.screen, PlanBox)
+    since = screen.app.screen.agreeable_from
+    assert since is not None
+    return since
+
+
+async def deliver(screen: Screen, *events: Progress | Outcome) -> None:
+    screen.feed.hand_over(*events)
+    await screen.pilot.pause()
+    await screen.pilot.pause()
+
+
+def told(screen: Screen) -> str:
+    return " ".join(line.strip() for line in screen.lines_of(StatusLine)).strip()
+
+
+def text_of(screen: Screen) -> str:
+    """Return what stands in the box that is open."""
+    return "\n".join(str(static.render()) for static in screen.app.screen.query("Static"))
+
+
+class TestOneMore:
+    async def test_is_not_asked_for(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+")
+            (plan,) = screen.feed.plans
+            assert (plan.submit, plan.release, plan.after.jobs) == (1, (), 3)
+            assert "1 job more" in told(screen)
+            assert "esc gives it up" in told(screen)
+
+    async def test_equals_is_the_same_key_without_shift(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("=")
+            assert len(screen.feed.plans) == 1
+
+    async def test_more_presses_wait_for_news_and_become_one_plan(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+", "+", "+")
+            assert len(screen.feed.plans) == 1
+            assert "then 2 jobs more" in told(screen)
+            await deliver(screen, Progress(step="submit", message="submitting 1"))
+            assert "then 2 jobs more" in told(screen)
+            assert "submitting 1" in told(screen)
+            await deliver(screen, done())
+            await screen.show(of(2))  # read before
+            assert len(screen.feed.plans) == 1
+            half = replace(news(3), sources=(source("dask", age_seconds=0.0), source("slurm.queue", age_seconds=30.0)))
+            await screen.show(half)
+            assert len(screen.feed.plans) == 1
+            await screen.show(news(3))
+            assert [plan.submit for plan in screen.feed.plans] == [1, 2]
+            assert screen.feed.plans[1].before.jobs == 3
+
+    async def test_a_press_right_after_the_end_waits_too(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+")
+            await deliver(screen, done())
+            await screen.press("+")
+            assert len(screen.feed.plans) == 1
+            await screen.show(news(3))
+            assert screen.feed.plans[1].after.jobs == 4
+
+    async def test_it_does_not_wait_for_ever(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+")
+            await deliver(screen, done())
+            await screen.press("+")
+            await screen.show(of(2, taken=timedelta(seconds=40), age=60.0))
+            assert len(screen.feed.plans) == 2
+
+    async def test_after_a_refusal_nothing_follows(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+", "+")
+            await deliver(screen, Outcome(done=False, message="sbatch: error: no such partition"))
+            await screen.show(news(2))
+            assert len(screen.feed.plans) == 1
+            assert told(screen) == "sbatch: error: no such partition"
+
+    async def test_escape_forgets_what_waits(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+", "+", "escape")
+            assert screen.feed.given_up == 1
+            await deliver(screen, done())
+            await screen.show(news(3))
+            assert len(screen.feed.plans) == 1
+
+    async def test_presses_before_the_first_snapshot_are_kept(self) -> None:
+        async with running() as screen:
+            await screen.press("+", "+")
+            assert screen.feed.plans == []
+            await screen.show(of(2))
+            assert [plan.submit for plan in screen.feed.plans] == [2]
+
+    async def test_what_to_beware_of_is_told(self) -> None:
+        async with running((300, 40)) as screen:
+            await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=8)))
+            await screen.press("+")
+            await deliver(screen, done())
+            assert told(screen).startswith("submitted job 4799 ! adaptive scaling is on")
+
+
+class TestFewer:
+    async def test_shows_its_plan_and_asks(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-")
+            assert isinstance(screen.app.screen, PlanBox)
+            assert "1 job fewer: give back 1 job" in text_of(screen)
+            assert screen.feed.plans == []
+            await screen.press("y")
+            (plan,) = screen.feed.plans
+            assert (plan.submit, len(plan.release)) == (0, 1)
+            assert plan.release[0].job_id in text_of(screen) or not isinstance(screen.app.screen, PlanBox)
+
+    @pytest.mark.parametrize("key", ["n", "escape", "q"])
+    async def test_or_not(self, key: str) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", key)
+            assert screen.app.screen is screen.base
+            assert screen.feed.plans == []
+
+    @pytest.mark.parametrize("key", ["enter", "space", "plus", "x"])
+    async def test_no_other_key_agrees(self, key: str) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", key)
+            assert screen.feed.plans == []
+
+    async def test_there_is_none(self) -> None:
+        async with running() as screen:
+            await screen.show(of_jobs())
+            await screen.press("-")
+            assert told(screen) == "1 job fewer: there is no job to give back"
+
+    async def test_what_was_shown_is_what_is_done(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-")
+            await screen.show(of_jobs(busy_job("4700", 0), pending("4715")))
+            assert "the cluster has changed, and the plan with it" in text_of(screen)
+            since = agreeable_from(screen)
+            await screen.press_at(since - 0.01, "y")  # meant for the plan before
+            assert screen.feed.plans == []
+            await screen.press_at(since, "y")
+            (plan,) = screen.feed.plans
+            assert [victim.job_id for victim in plan.release] == ["4715"]
+            assert screen.feed.agreed == [plan.identity]
+
+    async def test_a_key_from_before_the_drawing_agrees_to_nothing(self) -> None:
+        """However late it is read: a slow line brings it when the plan has been on the screen for long."""
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-")
+            await screen.press_at(agreeable_from(screen) - 0.001, "y")
+            assert screen.feed.plans == []
+            await screen.press("y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_a_plan_that_is_not_drawn_yet_can_not_be_agreed_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[Seen] = []
+        async with running() as screen:
+            await screen.show(of(3))
+            monkeypatch.setattr(screen.app, "when_seen", drawn.append)
+            await screen.pilot.press("-")
+            await screen.press_at(float("inf"), "y")
+            assert screen.feed.plans == []
+            while not drawn:
+                await screen.pilot.pause()
+            for seen in drawn:
+                seen(100.0)
+            await screen.press_at(99.9, "y")
+            assert screen.feed.plans == []
+            await screen.press_at(100.1, "y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_what_changed_behind_another_box_must_be_seen(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "question_mark")
+            await screen.show(of_jobs(busy_job("4700", 0), pending("4715")))
+            box = next(box for box in screen.app.screen_stack if isinstance(box, PlanBox))
+            assert box.agreeable_from is None
+            await screen.press("escape")
+            assert box.agreeable_from is not None
+
+    async def test_figures_may_change_without_a_word(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("-")
+            await screen.show(of(2, taken=-timedelta(minutes=4)))
+            assert "has changed" not in text_of(screen)
+            await screen.press("y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_what_was_shown_stays_while_others_are_as_busy(self) -> None:
+        """What jobs run changes by the second: a plan that did too could neither be read nor agreed to."""
+
+        def seen(*executing: int) -> Snapshot:
+            jobs = [
+                job(f"{4700 + number}", [task([worker(f"w{number}", executing=tasks)])])
+                for number, tasks in enumerate(executing)
+            ]
+            return of_jobs(*jobs)
+
+        async with running() as screen:
+            await screen.show(seen(1, 2, 3))
+            await screen.press("-")
+            await screen.show(seen(3, 2, 1))
+            assert "4700" in text_of(screen)
+            assert "has changed" not in text_of(screen)
+            await screen.show(of_jobs(*seen(3, 2).jobs, job("4702", [task([worker("w2", executing=0, queued=0)])])))
+            assert "4702" in text_of(screen)
+            assert "has changed" in text_of(screen)
+
+    async def test_nothing_to_carry_out_any_more(self) -> None:
+        async with running() as screen:
+            await screen.show(of(1))
+            await screen.press("-")
+            await screen.show(of_jobs())
+            assert "there is no job to give back" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans == []
+            await screen.press("n")
+            assert screen.app.screen is screen.base
+
+
+class TestWhatCanNotBeDone:
+    """The only job holds results: without it they would be lost."""
+
+    def seen(self, stored: int) -> Snapshot:
+        return of_jobs(job("4700", [task([worker("w", executing=0, queued=0, stored=stored)])]))
+
+    async def test_is_said_and_not_offered(self) -> None:
+        async with running() as screen:
+            await screen.show(self.seen(5))
+            await screen.press("-")
+            assert "! can't be done: no worker stays to take over the 5 results" in text_of(screen)
+            box = screen.app.screen.query_one(".box")
+            assert box.border_title == "Can't be done"
+            assert "do it" not in str(box.border_subtitle)
+            await screen.press("y")
+            assert screen.feed.plans == []
+            await screen.show(self.seen(0))
+            assert box.border_title == "Do it?"
+            assert "y do it" in str(box.border_subtitle)
+            await screen.press("y")
+            assert len(screen.feed.plans) == 1
+
+    async def test_nor_in_the_form(self) -> None:
+        async with running() as screen:
+            await screen.show(self.seen(5))
+            await screen.press("s")
+            box = screen.app.screen.query_one(".box")
+            assert "enter do it" in str(box.border_subtitle)
+            await screen.press("0")
+            assert "! can't be done: no worker stays" in text_of(screen)
+            assert "do it" not in str(box.border_subtitle)
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, ScaleForm)
+            await screen.show(self.seen(0))
+            assert "enter do it" in str(box.border_subtitle)
+            await screen.press("enter", "y")
+            assert len(screen.feed.plans) == 1
+
+
+class TestRelease:
+    @pytest.mark.parametrize("downs", [0, 1, 2, 5], ids=["job", "task", "worker", "worker"])
+    async def test_of_the_row(self, downs: int) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press(*["down"] * downs, "x")
+            assert "release 4700: give back 1 job" in text_of(screen)
+            await screen.press("y")
+            assert [victim.why for victim in screen.feed.plans[0].release] == ["chosen"]
+
+    async def test_of_a_thread(self) -> None:
+        from tests.support.snapshots import thread
+
+        held = worker("SLURMCluster-0-0", threads=(thread(),), evidence="owner")
+        shown = of_jobs(job("4700", [task([held])]), busy_job("4701", 1))
+        async with running() as screen:
+            await screen.show(shown)
+            await screen.press("down", "down", "right", "down", "x")
+            assert "release 4700" in text_of(screen)
+
+    async def test_several_are_marked(self) -> None:
+        async with running() as screen:
+            await screen.show(of(4))
+            await screen.press("asterisk", "m", "down", "m")
+            assert [line[:7] for line in screen.tree] == ["*▸ 4700", " ▸ 4701", "*▸ 4702", " ▸ 4703"]
+            await screen.press("x", "y")
+            assert [victim.job_id for victim in screen.feed.plans[0].release] == ["4700", "4702"]
+
+    async def test_a_mark_is_taken_away_again(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("m", "up", "m")
+            assert not any(line.startswith("*") for line in screen.tree)
+            await screen.press("m", "escape")
+            assert not any(line.startswith("*") for line in screen.tree)
+
+    async def test_what_is_told_of_the_past_does_not_keep_escape_from_it(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("m", "y")
+            assert told(screen)
+            await screen.press("escape")
+            assert not any(line.startswith("*") for line in screen.tree)
+            assert not told(screen)
+
+    async def test_a_mark_ends_with_its_job(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("m")
+            await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
+            await screen.press("end", "x")
+            assert (
+                told(screen)
+                == "job 4700 has ended already (reached its time limit of 1 h): --replace-lost submits it anew"
+            )
+
+    async def test_outside_of_jobs_there_is_nothing_to_release(self) -> None:
+        async with running() as screen:
+            await screen.show(replace(of_jobs(), unplaced_workers=(worker("laptop", evidence=None),)))
+            await screen.press("x", "down", "x", "m")
+            assert screen.app.screen is screen.base
+            assert screen.feed.plans == []
+
+    async def test_another_job_of_the_user_is_refused(self) -> None:
+        async with running() as screen:
+            await screen.show(of_jobs(busy_job("4700", 0), job("4650", name="jupyter", evidence=(), tasks=())))
+            await screen.press("end", "right", "down", "x")
+            assert "isn't known to be one of this cluster's" in told(screen)
+
+    async def test_a_job_of_another_user_is_refused(self) -> None:
+        async with running(user="alice") as screen:
+            await screen.show(of_jobs(busy_job("4700", 0, user="bob")))
+            await screen.press("x")
+            assert told(screen) == "job 4700 is bob's: only jobs of alice are changed"
+
+
+class TestReplaceLost:
+    async def test_none_is_lost(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("L")
+            assert told(screen) == "no job is lost"
+
+    async def test_one_is_replaced_at_once(self) -> None:
+        async with running() as screen:
+            await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
+            (band,) = screen.lines_of(FindingsBanner)
+            assert band.startswith(" ! job 4700 is lost (reached its time limit of 1 h at ")
+            assert "· L replaces it" in band
+            await screen.press("L")
+            assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
+
+    async def test_one_that_may_only_fail_again_is_asked_for(self) -> None:
+        dead = ended("4700", "FAILED", "failed with exit code 127")
+        assert dead.fate is not None
+        dead = replace(dead, started_at=dead.fate.ended_at, fate=replace(dead.fate, exit_code=127))
+        async with running() as screen:
+            await screen.show(of_jobs(dead, busy_job("4701", 1)))
+            await screen.press("L")
+            assert "! the script of 4700 may fail again" in text_of(screen)
+            assert screen.feed.plans == []
+            await screen.press("y")
+            assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
+
+    async def test_several_are_asked_for(self) -> None:
+        async with running() as screen:
+            await screen.show(of_jobs(ended("4700"), ended("4701"), busy_job("4702", 2)))
+            await screen.press("L")
+            assert "submit 2 jobs for the lost ones" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans[0].submit == 2
+
+
+class TestForm:
+    async def values(self, screen: Screen) -> dict[str, str]:
+        return {field.id or "": field.value for field in screen.app.screen.query(Input)}
+
+    async def test_holds_how_it_is_today(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s")
+            assert isinstance(screen.app.screen, ScaleForm)
+            assert await self.values(screen) == {"jobs": "2", "cores": "24", "memory": "32 GiB"}
+            assert "2 jobs: nothing to do" in text_of(screen)
+
+    async def test_the_plan_follows_what_is_typed(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s", "4")
+            assert "4 jobs: submit 2 jobs" in text_of(screen)
+            assert await self.values(screen) == {"jobs": "4", "cores": "48", "memory": "64 GiB"}
+            await screen.press("tab", "3", "0")
+            assert "30 cores take 3 jobs of 12" in text_of(screen)
+            assert await self.values(screen) == {"jobs": "3", "cores": "30", "memory": "48 GiB"}
+            await screen.press("tab", *"70GiB")
+            assert "70 GiB take 5 jobs of 16 GiB" in text_of(screen)
+            assert (await self.values(screen))["jobs"] == "5"
+            await screen.press("enter")
+            assert screen.app.screen is screen.base
+            assert screen.feed.plans[0].submit == 3
+
+    async def test_what_takes_away_is_asked_for_once_more(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("s", "1", "enter")
+            assert isinstance(screen.app.screen, PlanBox)
+            assert screen.feed.plans == []
+            await screen.press("y")
+            assert len(screen.feed.plans[0].release) == 2
+
+    @pytest.mark.parametrize(
+        ("keys", "says"),
+        [
+            (("backspace",), "a number is missing; one looks like 12"),
+            (("tab", "tab", *"lots"), "'lots' is no amount of memory"),
+            (("tab", "tab", *"0GB"), "'0GB' is no amount of memory"),
+            (("tab", "tab", *"200"), "'200': a unit is missing; an amount looks like 200GB or 64GiB"),
+        ],
+    )
+    async def test_what_can_not_be_read(self, keys: tuple[str, ...], says: str) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s", *keys)
+            assert f"! {says}" in text_of(screen)
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, ScaleForm)
+            await screen.press("escape")
+            assert screen.feed.plans == []
+
+    async def test_letters_do_not_get_into_numbers(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s", *"q4x")
+            assert (await self.values(screen))["jobs"] == "4"
+
+    async def test_nothing_to_do_is_said(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s", "2", "enter")
+            assert told(screen) == "2 jobs: nothing to do"
+
+    async def test_keys_that_come_in_one_burst_are_not_lost(self) -> None:
+        """As over a slow line: Textual's `press` waits between keys, this doesn't."""
+        from textual import events
+
+        async with running() as screen:
+            await screen.show(of(2))
+            for key in ("s", "4", "tab", "6", "0", "enter"):
+                screen.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await screen.pilot.pause()
+            await screen.pilot.pause()
+            await screen.pilot.pause()
+            assert [plan.target for plan in screen.feed.plans] == ["60 cores"]
+
+    async def test_the_plan_follows_the_cluster(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("s", "4")
+            await screen.show(of(3))
+            assert "4 jobs: submit 1 job" in text_of(screen)
+
+
+class TestAdapt:
+    async def test_bounds(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("a")
+            assert isinstance(screen.app.screen, AdaptForm)
+            await screen.press("2", "tab", "5", "enter")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=5)
+
+    async def test_a_lower_bound_below_what_there_is_is_asked_for(self) -> None:
+        """The owner gives back what has nothing to do, at once or later."""
+        async with running() as screen:
+            shown = of_jobs(*(job(f"{4700 + number}", [task([idle(number)])]) for number in range(4)))
+            await screen.show(replace(shown, cluster=replace(shown.cluster, task_counts={})))
+            await screen.press("a", "2", "tab", "4", "enter")
+            assert isinstance(screen.app.screen, PlanBox)
+            assert screen.feed.plans == []
+            assert "which gives back 2 jobs at once" in text_of(screen)
+            assert "then" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=4)
+
+    async def test_todays_bounds_are_in_jobs(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2, adaptive=Adaptive(minimum=4, maximum=20)))
+            await screen.press("a")
+            assert [field.value for field in screen.app.screen.query(Input)] == ["1", "5"]
+            assert "these bounds already" in text_of(screen)
+
+    async def test_bounds_without_end_can_be_seen_and_changed(self) -> None:
+        """As of ``cluster.adapt(maximum=sys.maxsize)``."""
+        async with running() as screen:
+            await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=sys.maxsize)))
+            await screen.press("a")
+            assert "is no whole number" in text_of(screen)
+            await screen.show(news(2))
+            await screen.press("enter")
+            assert isinstance(screen.app.screen, AdaptForm)
+            await screen.press("tab", "ctrl+u", "5", "enter", "y")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=5)
+
+    async def test_no_upper_bound(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("a", "tab", "backspace", "enter", "y")
+            assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=None)
+
+    async def test_lower_than_there_are_is_asked_for(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("a", "tab", "1", "enter")
+            assert isinstance(screen.app.screen, PlanBox)
+            assert "doesn't wait for the tasks they run" in text_of(screen)
+
+    async def test_off(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2, adaptive=Adaptive(minimum=4, maximum=20)))
+            await screen.press("a", "o")
+            assert "turn adaptive scaling off" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans[0].stop_adapting
+
+    async def test_off_already(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("a", "o")
+            assert told(screen) == "adaptive scaling is off already"
+
+    async def test_without_an_owner(self) -> None:
+        async with running() as screen:
+            shown = of(2)
+            await screen.show(replace(shown, cluster=replace(shown.cluster, owner=None)))
+            await screen.press("a")
+            assert "nobody could adapt it" in text_of(screen)
+
+
+class TestWhileAtWork:
+    async def test_one_plan_at_a_time(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y")
+            for key in ("-", "s", "x", "L", "a"):
+                await screen.press(key)
+                assert screen.app.screen is screen.base
+                assert told(screen).startswith("one plan at a time")
+            assert len(screen.feed.plans) == 1
+
+    async def test_progress_takes_one_line_and_the_end_as_many_as_it_needs(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y")
+            await deliver(screen, Progress(step="drain", message="tasks " * 40))
+            (line,) = screen.lines_of(StatusLine)
+            assert line.rstrip().endswith("…  esc gives it up")
+            await deliver(screen, Progress(step="done", message="done"), Outcome(done=False, message="words " * 30))
+            assert len(screen.lines_of(StatusLine)) == 3
+            await deliver(screen, Outcome(done=False, message="words " * 90))
+            assert len(screen.lines_of(StatusLine)) == 3
+            assert screen.lines_of(StatusLine)[2].rstrip().endswith("…")
+            await screen.press("escape")
+            assert screen.lines_of(StatusLine) == []
+
+    async def test_escape_gives_up(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y", "escape")
+            assert screen.feed.given_up == 1
+            assert told(screen) == "giving up…"
+
+    async def test_a_plan_that_no_longer_fits_is_shown_anew(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y")
+            await deliver(screen, Outcome(done=False, message="the cluster has 2 jobs now", is_outdated=True))
+            await screen.show(of(3))
+            assert screen.app.screen is screen.base
+            await screen.show(news(2))
+            assert "! the cluster has 2 jobs now" in text_of(screen)
+            assert "1 job fewer" in text_of(screen)
+            await screen.press("y")
+            assert screen.feed.plans[1].before.jobs == 2
+
+    async def test_quitting_asks_first(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y", "q")
+            assert isinstance(screen.app.screen, Question)
+            await screen.press("n")
+            assert screen.feed.given_up == 0
+            await screen.press("ctrl+c", "y")
+            assert screen.feed.given_up == 1
+            assert screen.app.is_running
+            await deliver(screen, Outcome(done=False, message="interrupted"))
+            assert not screen.app.is_running
+
+    async def test_quitting_once_more_does_not_wait(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y", "q", "y", "q")
+            assert not screen.app.is_running
+
+    async def test_it_ends_while_one_is_asked(self) -> None:
+        async with running() as screen:
+            await screen.show(of(3))
+            await screen.press("-", "y", "q")
+            await deliver(screen, done())
+            assert screen.app.is_running
+            await screen.press("y")
+            assert not screen.app.is_running
+            assert screen.feed.given_up == 0
+
+
+class TestWhatAnEarlierDasktopLeft:
+    async def test_is_told(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            await screen.pilot.pause()
+            assert told(screen) == "a dasktop ended in the middle of '1 job'"
+
+    async def test_but_what_is_carried_out_goes_before(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("+")
+            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            await screen.pilot.pause()
+            assert "1 job more" in told(screen)
+
+
+class TestPaused:
+    async def test_plans_go_by_what_is_not_by_what_is_shown(self) -> None:
+        async with running() as screen:
+            await screen.show(of(2))
+            await screen.press("p")
+            await screen.show(of(3))
+            await screen.press("plus")
+            assert [plan.before.jobs for plan in screen.feed.plans] == [3]
+
+
+class TestReadOnly:
+    async def test_no_key_changes_anything(self) -> None:
+        async with running((300, 40), read_only=True) as screen:
+            await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
+            await screen.press("+", "-", "s", "x", "m", "L", "a")
+            assert screen.app.screen is screen.base
+            assert screen.feed.plans == []
+            assert screen.lines_of(KeyLine)[0].split()[:4] == ["enter", "details", "T", "log"]
+            assert "L replaces" not in screen.lines_of(FindingsBanner)[0]
+            assert "dasktop scale --replace-lost" in screen.lines_of(FindingsBanner)[0]
+            assert "read-only" in screen.header[0]
+            await screen.press("question_mark")
+            assert isinstance(screen.app.screen, Help)
+            assert "release" not in text_of(screen)
+
+    async def test_else_the_help_tells_them(self) -> None:
+        async with running() as screen:
+            await screen.press("question_mark")
+            assert "release the selected job" in text_of(screen)
+
+
+class TestEverySize:
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize("keys", [("-",), ("s",), ("a",), ("s", "1", "enter")])
+    async def test_boxes_stay_inside(self, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+        async with running(size) as screen:
+            await screen.show(of(12))
+            await screen.press(*keys)
+            box = screen.app.screen.query(".box").first()
+            assert Region(0, 0, *size).contains_region(box.region)
+            assert box.border_subtitle
+
+    @pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+    async def test_the_tree_keeps_room(self, size: tuple[int, int]) -> None:
+        findings = tuple(
+            Finding(code=str(n), severity="warning", job_id=None, worker=None, message=f"number {n}", since=None)
+            for n in range(9)
+        )
+        async with running(size) as screen:
+            await screen.show(replace(of(2), findings=findings))
+            band = screen.lines_of(FindingsBanner)
+            assert len(band) == size[1] // 12
+            assert band[-1].rstrip().endswith(f"(+{9 - len(band)} more: F)")
+            assert screen.base.query_one(TreeTable).size.height >= 9
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_words_are_shown_harmlessly(text: str) -> None:
+    shown = of_jobs(busy_job("4700", 0, user=text), pending("4715", text, name=text))
+    finding = Finding(code="x", severity="error", job_id=None, worker=None, message=text, advice=text, since=None)
+    async with running((80, 24)) as screen:
+        await screen.show(replace(shown, findings=(finding,)))
+        await screen.press("+")
+        await deliver(screen, Progress(step=text, message=text))
+        await deliver(screen, Outcome(done=False, message=text, is_outdated=True))
+        await screen.show(replace(shown, taken_at=datetime.now(UTC) + timedelta(seconds=60)))
+        assert isinstance(screen.app.screen, PlanBox)
+        await screen.press("n", "s", "escape")
+        assert screen.app.screen is screen.base
+
+
+async def test_memory_of_a_job_that_is_not_round() -> None:
+    shown = of_jobs(busy_job("4700", 0))
+    owner = shown.cluster.owner
+    assert owner is not None
+    odd = replace(shown, cluster=replace(shown.cluster, owner=replace(owner, memory_per_job_bytes=GIB + 12_345)))
+    async with running() as screen:
+        await screen.show(odd)
+        await screen.press("s", "2", "enter")
+        assert screen.feed.plans[0].submit == 1

@@ -1,0 +1,72 @@
+"""Escape and the key behind it, however close they come."""
+
+import os
+import string
+import sys
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from dasktop.collectors.recording.recorder import write_all
+from dasktop.tui.terminal.escape import EscapeParser
+from tests.support.snapshots import everyday
+from tests.support.terminal import Terminal
+
+TYPED = sorted(
+    {*string.ascii_letters, *string.digits, *string.punctuation, " ", "\r", "\t", "\x7f", "é", "漢"} - {*"[O"}
+)
+
+
+def keys(sent: str) -> list[tuple[str, str | None]]:
+    """Return the keys that a terminal's bytes are heard as, with their characters."""
+    parser = EscapeParser()
+    heard = [*parser.feed(sent), *parser.feed("")]
+    assert all(isinstance(event, events.Key) for event in heard)
+    return [(event.key, event.character) for event in heard if isinstance(event, events.Key)]
+
+
+@pytest.mark.parametrize("character", TYPED)
+def test_a_character_right_behind_escape_is_a_key_of_its_own(character: str) -> None:
+    assert keys(f"\x1b{character}w") == [("escape", "\x1b"), *keys(character), ("w", "w")]
+
+
+@pytest.mark.parametrize("character", ["[", "O"])
+def test_what_may_be_an_arrow_is_two_keys_when_nothing_follows(character: str) -> None:
+    assert keys(f"\x1b{character}") == [("escape", "\x1b"), *keys(character)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "key"),
+    [("\x1b[A", "up"), ("\x1bOA", "up"), ("\x1b[5~", "pageup"), ("\x1b[27u", "escape"), ("\x1b", "escape")],
+)
+def test_a_sequence_is_one_key(sent: str, key: str) -> None:
+    assert [name for name, _ in keys(sent)] == [key]
+
+
+def test_a_paste_is_one() -> None:
+    parser = EscapeParser()
+    pasted, key = parser.feed("\x1b[200~/4711 -x\x1b[201~w")
+    assert isinstance(pasted, events.Paste)
+    assert pasted.text == "/4711 -x"
+    assert isinstance(key, events.Key)
+
+
+def test_in_a_terminal(tmp_path: Path) -> None:
+    """A page and the filter are each left by an escape with the next key right behind it."""
+    recording = tmp_path / "everyday.ndjson"
+    write_all(str(recording), [everyday()], redact=False)
+    command = [sys.executable, "-m", "dasktop.tui", "replay", str(recording)]
+    with Terminal(command, tmp_path, os.environ, 100, 30) as terminal:
+        before = terminal.wait_for(
+            lambda screen: "4712" in screen and "SLURMCluster-0" in screen and screen.endswith("q quit")
+        )
+        terminal.send("F\x1b/4712\x1b1")
+        # Not while the filter is still being typed, which has other keys.
+        terminal.wait_for(
+            lambda screen: (
+                "4710" in screen
+                and "SLURMCluster-0" not in screen
+                and screen.splitlines()[-1] == before.splitlines()[-1]
+            )
+        )

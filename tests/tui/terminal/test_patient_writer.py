@@ -1,0 +1,116 @@
+"""A terminal that reads slowly or not at all: nobody waits for it, and what it shows in the end is the newest."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from dasktop.collectors.recording.reader import Recording
+from dasktop.tui.terminal.patient_writer import MOST_WAITING_AT_ALL, MOST_WAITING_CHARACTERS, PatientWriter
+
+FILLS_ANY_TERMINAL = "x" * (MOST_WAITING_CHARACTERS + 1)
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, TextIO]]:
+    """A descriptor to read by, and what to write to."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as file:
+        yield ours, file
+        os.close(ours)
+
+
+def test_nobody_waits_for_it(terminal: tuple[int, TextIO]) -> None:
+    writer = PatientWriter(terminal[1])
+    writer.start()
+    for _ in range(100):
+        writer.write(FILLS_ANY_TERMINAL)
+    assert writer.is_behind
+    assert sum(map(len, writer._waiting)) <= MOST_WAITING_AT_ALL + len(FILLS_ANY_TERMINAL)
+    writer.stop()  # which returns, though nothing was read
+
+
+def test_what_was_left_out_is_told_when_all_is_read(terminal: tuple[int, TextIO]) -> None:
+    ours, file = terminal
+    writer = PatientWriter(file)
+    has_caught_up = threading.Event()
+    writer.on_caught_up = has_caught_up.set
+    writer.start()
+    writer.write(FILLS_ANY_TERMINAL)
+    writer.leave_out()
+    assert not has_caught_up.is_set()
+    read = ""
+    while len(read) < len(FILLS_ANY_TERMINAL):
+        read += os.read(ours, 4096).decode()
+    assert has_caught_up.wait(60)
+    writer.stop()
+    assert (read, writer.is_alive()) == (FILLS_ANY_TERMINAL, False)
+
+
+SCREEN = """
+import os, sys, threading
+from pathlib import Path
+from dasktop.collectors.recording.recorded_feed import RecordedFeed
+from dasktop.collectors.recording.recorder import Recorder
+from dasktop.tui.cli import screen as run
+from dasktop.tui.app import DasktopApp
+from dasktop.tui.config.config import Config
+from dasktop.tui.terminal import patient_writer
+from tests.support.fake_feed import FakeFeed
+from tests.support.recordings import life
+
+patient_writer.MOST_WAITING_CHARACTERS = 1000
+path, told = sys.argv[1], int(sys.argv[2])
+feed = FakeFeed()
+pause = threading.Event()
+app = DasktopApp(RecordedFeed(feed, Recorder(path)))
+
+def hand_over():
+    for number, snapshot in enumerate(life(jobs=30, count=1_000_000)):
+        if feed.stops:
+            return
+        if feed.deliver is not None:
+            feed.deliver(snapshot)
+        writer = getattr(app._driver, "_writer_thread", None)
+        if writer is not None and writer.is_behind and number % 10 == 0:
+            os.write(told, b".")
+        pause.wait(0.01)
+
+threading.Thread(target=hand_over, daemon=True).start()
+run._run(app, Config(path + ".toml"))
+"""
+
+
+def test_a_signal_ends_the_screen_on_it(tmp_path: Path) -> None:
+    """The program is behind when it says so; it is then told to end, and has ended its recording in order."""
+    path = tmp_path / "run.ndjson.gz"
+    ours, theirs = os.openpty()
+    hears, tells = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCREEN, str(path), str(tells)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        pass_fds=(tells,),
+        env=os.environ | {"TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    try:
+        os.close(tells)
+        for _ in range(3):
+            assert os.read(hears, 1) == b"."
+        process.terminate()
+        assert process.wait(60) == 143
+    finally:
+        process.kill()
+        process.wait()
+        for descriptor in (ours, theirs, hears):
+            os.close(descriptor)
+    recording = Recording(str(path))
+    assert [*recording.scan()]
+    assert recording.remark is None

@@ -1,0 +1,170 @@
+"""Only cells that changed are sent, and the terminal shows what it would if all were."""
+
+import os
+import random
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import pytest
+from rich.cells import cell_len
+
+from dasktop.tui.draw.text_width import printable
+from dasktop.tui.terminal.sent_screen import SentScreen
+from tests.support.screen import HOSTILE
+from tests.support.terminal import Terminal
+
+COLUMNS, LINES = 60, 12
+PENS = ("", "1", "2", "7", "32", "31;1", "2;4", "7;90;49")
+SPACING_ACCENTS = {character for character in map(chr, range(0x3000)) if unicodedata.category(character) == "Mc"}
+"""Tmux gives them a cell of their own, and Textual doesn't."""
+WORDS = ("RUNNING", "▏", "████▌", " 88%", "1.1G", "      ", "–", "…", "work-4c58", "3/12")
+
+
+def move(y: int, x: int) -> str:
+    return f"\x1b[{y};{x}H"
+
+
+def styled(pen: str, text: str) -> str:
+    return f"\x1b[{pen}m{text}\x1b[0m" if pen else text
+
+
+def update(*runs: str) -> str:
+    """Return what Textual writes at once: runs, each from a place on, and at last the cursor's place."""
+    return "\n".join(runs) + move(1, 2)
+
+
+def test_the_first_time_all_is_sent():
+    screen = SentScreen()
+    first = update(move(1, 1) + "some " + styled("1", "words"))
+    assert screen.thinned(first) == "\x1b[1;1Hsome \x1b[1mwords\x1b[m\x1b[1;2H"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sent"),
+    [
+        ("cpu  3% of one", "cpu  4% of one", "\x1b[4;6H4"),
+        ("a 12 b", "a 34 b", "\x1b[4;3H34"),
+        ("1 and far away 2", "3 and far away 4", "\x1b[4;1H3\x1b[14C4"),
+        ("1 - 2", "3 - 4", "\x1b[4;1H3 - 4"),  # a jump would be longer
+        (styled("32", "██") + " 1%", styled("32", "█▌") + " 1%", "\x1b[4;2H\x1b[32m▌\x1b[m"),
+        (styled("2", "off") + "on", styled("1", "off") + styled("31", "on"), "\x1b[4;1H\x1b[1moff\x1b[0;31mon\x1b[m"),
+        (styled("2", "idle   ") + "0", "idle   0", "\x1b[4;1Hidle"),  # blanks look the same dim
+        (styled("7", "a  "), "a  ", "\x1b[4;1Ha  "),  # and not the same reversed
+    ],
+)
+def test_only_what_changed_is_sent(before, after, sent):
+    screen = SentScreen()
+    screen.thinned(update(move(4, 1) + before))
+    assert screen.thinned(update(move(4, 1) + after)) == sent + "\x1b[1;2H"
+
+
+def test_nothing_is_sent_of_what_is_there():
+    screen = SentScreen()
+    same = update(move(2, 5) + styled("32", "████") + " 88%")
+    assert screen.thinned(same)
+    assert screen.thinned(same) == ""
+
+
+def test_where_the_cursor_is_wanted_elsewhere_it_is_moved():
+    screen = SentScreen()
+    screen.thinned(move(2, 5) + "text" + move(1, 2))
+    assert screen.thinned(move(2, 5) + "text" + move(3, 3)) == move(3, 3)
+
+
+@pytest.mark.parametrize("text", ["\x1b[?2026h", "\a", "\x1b]52;c;NDcwOQ==\a"])
+def test_what_is_no_update_passes_and_nothing_is_forgotten(text):
+    screen = SentScreen()
+    same = update(move(1, 1) + "words")
+    screen.thinned(same)
+    assert screen.thinned(text) == text
+    assert screen.thinned(same) == ""
+
+
+@pytest.mark.parametrize("text", ["\x1b[?1049h", move(1, 1) + "erased\x1b[2J"])
+def test_what_may_change_the_rest_of_the_screen_passes_and_all_is_forgotten(text):
+    screen = SentScreen()
+    same = update(move(1, 1) + "words")
+    screen.thinned(same)
+    assert screen.thinned(text) == text
+    assert screen.thinned(same) == same
+
+
+def test_all_is_forgotten_on_request():
+    screen = SentScreen()
+    same = update(move(1, 1) + "words")
+    screen.thinned(same)
+    screen.forget()
+    assert screen.thinned(same) == same
+
+
+def test_lines_whose_width_terminals_do_not_agree_on_are_sent_whole_each_part_at_its_place():
+    screen = SentScreen()
+    before, after = (update(move(1, 3) + "ab " + styled("1", "日本e\u0301") + f" {number}%") for number in (1, 2))
+    screen.thinned(before)
+    assert screen.thinned(before) == ""
+    assert screen.thinned(after) == ("\x1b[1;3Hab \x1b[1m     \x1b[1;6H日本e\u0301\x1b[1;11H\x1b[m 2%\x1b[1;2H")
+
+
+def random_update(draw: random.Random, words: Sequence[str]) -> str:
+    """Return an update as they come: of some lines, from some place on."""
+    runs = []
+    for y in draw.sample(range(1, LINES), draw.randint(1, LINES - 1)):
+        x = draw.choice((1, 1, 20))
+        text, room = move(y, x), COLUMNS - x
+        for word in draw.choices(words, k=draw.randint(1, 4)):
+            if cell_len(word) <= room:
+                text, room = text + styled(draw.choice(PENS), word), room - cell_len(word)
+        runs.append(text)
+    return update(*runs)
+
+
+def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
+    """Return what a terminal shows: at each place a character and its style, of a blank only what is seen of it."""
+    shown = {}
+    y = x = 0
+    pen = ""
+    for row, column, jump, style, character in re.findall(
+        r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)C|\x1b\[([\d;]*)m|([^\x00-\x1f])", data
+    ):
+        if row:
+            y, x = int(row), int(column)
+        elif jump:
+            x += int(jump)
+        elif character:
+            shown[y, x] = character, pen if character != " " or "7" in pen or "4" in pen else ""
+            x += 1
+        else:
+            pen = style.removeprefix("0").removeprefix(";")
+    return shown
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_screen_is_the_same_in_the_end(seed):
+    draw, screen = random.Random(seed), SentScreen()
+    updates = [random_update(draw, WORDS) for _ in range(20)]
+    thinned = [screen.thinned(data) for data in updates]
+    assert cells("".join(thinned)) == cells("".join(updates))
+    assert sum(map(len, thinned)) < sum(map(len, updates))
+
+
+def test_a_real_terminal_shows_the_same(tmp_path):
+    """Written whole to one terminal, and thinned out to another: also signs that take two cells, or none."""
+    draw, screen = random.Random(1), SentScreen()
+    words = (*WORDS * 4, *(printable(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))
+    rounds = [[random_update(draw, words) for _ in range(20)] for _ in range(5)]
+    shown = []
+    for name, sent in (("whole", rounds), ("thinned", [map(screen.thinned, updates) for updates in rounds])):
+        folder = tmp_path / name
+        folder.mkdir()
+        for number, updates in enumerate(sent):
+            (folder / f"{number}.part").write_text("".join(updates), newline="")
+        script = (
+            f"stty raw -echo; printf '\\033[?7l'; cd {folder}; for part in *.part; "
+            f"do cat $part; printf '\\033[{LINES};1H'$part; head -c 1; done"
+        )
+        with Terminal(["sh", "-c", script], folder, os.environ, COLUMNS, LINES) as terminal:
+            for number in range(len(rounds)):
+                shown.append(terminal.wait_for(f"{number}.part"))
+                terminal.press("x")
+    assert shown[: len(rounds)] == shown[len(rounds) :]

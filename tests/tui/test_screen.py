@@ -1,0 +1,550 @@
+"""The whole screen on a fake feed: what it shows at every size, what it asks of the feed, and how it ends."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from rich.cells import cell_len
+from textual.geometry import Region
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from dasktop.collectors.model.feed import Candidate, Choice, Failure
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.app import DasktopApp, SnapshotArrived
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.picker import Candidates, Picker
+from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.header import ColumnHeads, Header
+from dasktop.tui.widgets.status_line import StatusLine
+from tests.support.screen import HOSTILE, SIZES, Screen, running
+from tests.support.snapshots import (
+    NO_CLUSTER,
+    busy_job,
+    cluster,
+    ended,
+    everyday,
+    job,
+    pending,
+    snapshot,
+    source,
+    task,
+    thread,
+    worker,
+)
+
+CANDIDATES = (
+    Candidate(address="tcp://10.1.2.3:41525", origin="script of job 4711", scheduler_id="a"),
+    Candidate(address="tcp://10.1.2.3:8786", origin="process 812 on [/] this host", scheduler_id="b"),
+    Candidate(address="tcp://10.1.2.4:8786", origin="dask's configuration", scheduler_id="c"),
+)
+
+
+class TestWhatIsShown:
+    async def test_before_the_first_snapshot(self) -> None:
+        async with running() as screen:
+            assert screen.header[0].startswith(" dasktop  asking the scheduler… · asking SLURM…")
+            assert screen.tree == []
+
+    async def test_everyday(self) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            assert screen.header[0].startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · adaptive · 4 of 6 jobs")
+            assert screen.tree[0].startswith(" ▾ 4709 dask-worker")
+            assert any("SLURMCluster-1-3" in line for line in screen.tree)
+            assert any("starts about" in line for line in screen.tree)
+            keys = "+ more  - fewer  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
+            assert screen.lines_of(KeyLine) == [f" {keys}  ? help  q quit".ljust(120)]
+
+    @pytest.mark.parametrize(
+        ("columns", "keys"),
+        [
+            (80, "+ more  - fewer  s scale…  enter details  T log  / filter  ? help  q quit"),
+            (60, "+ more  - fewer  s scale…  enter details  ? help  q quit"),
+        ],
+    )
+    async def test_where_it_is_narrow_keys_to_look_with_stay(self, columns: int, keys: str) -> None:
+        async with running((columns, 24)) as screen:
+            await screen.show(everyday())
+            assert screen.lines_of(KeyLine)[0].strip() == keys
+
+    async def test_jobs_show_as_soon_as_slurm_answers(self) -> None:
+        asking = source("dask", state="stale", age_seconds=None, latency_seconds=None)
+        jobs = [job("1", evidence=()), pending("2", evidence=())]
+        async with running() as screen:
+            await screen.show(snapshot(jobs, cluster=NO_CLUSTER, sources=(asking, source("slurm.queue"))))
+            assert "asking the scheduler…" in screen.header[0]
+            assert [line.split()[0] for line in screen.tree] == ["1", "2"]
+            await screen.show(snapshot([replace(jobs[0], evidence=("owner",)), jobs[1]]))
+            assert screen.tree[1].startswith(" ▸ 1 other job of yours")
+
+    async def test_nothing_there(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([]))
+            assert screen.tree == ["   No workers, and no jobs of yours in SLURM.".ljust(119)]
+
+    async def test_jobs_fold_when_not_all_fits_until_the_user_is_at_home(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot([busy_job("1", 0)]))
+            assert len(screen.tree) == 6
+            many = snapshot([busy_job(str(number), number) for number in range(1, 9)])
+            await screen.show(many)
+            assert len(screen.tree) == 8
+            await screen.pilot.resize_terminal(80, 60)
+            await screen.pilot.pause()
+            assert len(screen.tree) == 48
+            await screen.press("down")
+            await screen.pilot.resize_terminal(80, 24)
+            await screen.pilot.pause()
+            assert len(screen.tree) == 20
+
+    async def test_a_problem_is_told_in_one_line_and_goes_again(self) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            rows = len(screen.tree)
+            failed = source("slurm.queue", state="error", error="squeue: error: Unable to contact slurm controller")
+            await screen.show(replace(everyday(), sources=(source("dask"), failed)))
+            assert screen.header[2].rstrip() == " ! squeue: error: Unable to contact slurm controller"
+            assert screen.header[0].rstrip().endswith("slurm error")
+            assert len(screen.tree) == rows
+            await screen.show(everyday())
+            assert len(screen.header) == 2
+
+    async def test_workers_of_a_silent_scheduler_do_not_look_alive(self) -> None:
+        silent = (source("dask", state="stale", error="timed out"), source("slurm.queue"))
+        async with running() as screen:
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
+            assert sum("running" in line for line in screen.tree) == 5
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")], sources=silent))
+            assert [line.split()[2] for line in screen.tree if "SLURMCluster" in line] == ["stale"] * 4
+            assert not any("running" in line for line in screen.tree)
+            await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
+            assert sum("running" in line for line in screen.tree) == 5
+
+    async def test_read_only_is_told(self) -> None:
+        async with running((80, 24), read_only=True) as screen:
+            await screen.show(everyday())
+            assert "read-only" in screen.header[0]
+
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_sizes(self, size: tuple[int, int]) -> None:
+        async with running(size) as screen:
+            await screen.show(everyday())
+            assert len(screen.everything) == size[1]
+            for line in screen.lines_of(Header) + screen.lines_of(ColumnHeads) + screen.lines_of(KeyLine):
+                assert cell_len(line) == size[0]
+            [head] = screen.lines_of(ColumnHeads)
+            for line in screen.tree:
+                for state in ("RUNNING", "PENDING"):
+                    if state in line:
+                        assert cell_len(line.partition(state)[0]) == head.index("STATE")
+                if "0:41:00" in line:
+                    assert cell_len(line.partition("0:41:00")[0]) + 7 == head.index("LEFT") + 4
+
+    async def test_ascii(self) -> None:
+        async with running((120, 40), unicode=False) as screen:
+            await screen.show(everyday())
+            assert "".join(screen.everything).isascii()
+            await screen.press("question_mark")
+            assert str(screen.app.screen.query_one(Static).content).isascii()
+
+
+class TestHostileText:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_is_drawn_as_it_is_in_straight_columns(self, size: tuple[int, int]) -> None:
+        jobs = []
+        for number, text in enumerate(HOSTILE):
+            threads = (thread(number, name=text, task_key=text),)
+            here = worker(text, address=f"tcp://{number}", threads=threads, status="running", host=text)
+            jobs.append(job(str(number), [task([here], node=text, step_id=text)], name=text, nodes=(text,)))
+            jobs.append(pending(str(100 + number), text, name=text))
+            jobs.append(ended(str(200 + number), explanation=text))
+        shown = snapshot(
+            jobs,
+            [worker("[/]", host="[/]")],
+            cluster=cluster(
+                scheduler_address="[/]", owner=replace(cluster().owner, class_name="[@click=app.quit]x[/]")
+            ),
+            sources=(source("[/]", state="error", error="[@click=app.quit]x[/"),),
+        )
+        async with running(size) as screen:
+            await screen.show(shown)
+            await screen.press("asterisk")
+            for keys in (["l", "l", "l", "j"], ["G"], ["g"]):
+                await screen.press(*keys)
+                [head] = screen.lines_of(ColumnHeads)
+                for line in screen.everything:
+                    assert cell_len(line) in (size[0], size[0] - 1)
+                for line in screen.tree:
+                    if "RUNNING" in line:
+                        assert cell_len(line.partition("RUNNING")[0]) == head.index("STATE")
+            await screen.pilot.click(offset=(5, 2))
+            await screen.pilot.pause()
+            assert screen.app.is_running
+            assert "[@click=app.quit]x[/" in screen.header[2]
+
+    async def test_in_the_picker(self) -> None:
+        async with running() as screen:
+            hostile = tuple(Candidate(address=text, origin=text, scheduler_id=text) for text in HOSTILE)
+            screen.feed.hand_over(Choice(candidates=hostile, is_needed=True))
+            await screen.pilot.pause()
+            await screen.pilot.click(Candidates, offset=(1, 2))
+            await screen.pilot.pause()
+            assert screen.feed.chosen == ["[@click=app.quit]x[/]"]
+
+
+class TestKeys:
+    async def test_fold_all_and_unfold_all(self) -> None:
+        shown = snapshot([busy_job("1", 0), busy_job("2", 1)])
+        async with running() as screen:
+            await screen.show(shown)
+            assert len(screen.tree) == 12
+            await screen.press("asterisk")
+            assert len(screen.tree) == 2
+            await screen.press("asterisk")
+            assert len(screen.tree) == 12
+
+    async def test_down_to_a_level(self) -> None:
+        shown = snapshot([busy_job("1", 0), busy_job("2", 1)])
+        async with running() as screen:
+            await screen.show(shown)
+            for level, rows in ((1, 2), (2, 4), (3, 12), (4, 20)):
+                await screen.press(str(level))
+                assert len(screen.tree) == rows
+            assert len(screen.feed.watched[-1]) == 8
+            await screen.press("3")
+            assert screen.feed.watched[-1] == set()
+
+    async def test_a_worker_is_asked_while_its_details_show(self) -> None:
+        shown = snapshot([busy_job("1", 0)])
+        async with running() as screen:
+            await screen.show(shown)
+            await screen.press("3", "down", "down")
+            await screen.show(shown)
+            assert screen.feed.watched == [], "that it is selected is no reason"
+            await screen.press("enter")
+            await screen.show(shown)
+            assert len(screen.feed.watched[-1]) == 1
+            await screen.press("escape")
+            await screen.show(shown)
+            assert screen.feed.watched[-1] == set()
+
+    async def test_hundreds_of_workers_are_not_asked_for_their_threads_at_once(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))
+            await screen.press("4")
+            assert screen.feed.watched == []
+            assert "104 workers" in screen.lines_of(StatusLine)[0]
+
+    async def test_nor_those_that_come_after_the_key(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job("1", 0)]))
+            await screen.press("4")
+            assert len(screen.feed.watched[-1]) == 4
+            await screen.press("j", "j", "left", "right")
+            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(26)]))
+            assert len(screen.feed.watched[-1]) == 1, "the one that was unfolded by itself"
+            assert "too many workers" in screen.lines_of(StatusLine)[0]
+            await screen.press("escape")
+            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
+            assert screen.base.query_one(StatusLine).size.height == 0, "told once"
+
+    async def test_a_click_on_a_column_sorts_by_it_and_another_the_other_way_round(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job(str(number + 1), number, 2) for number in range(3)]))
+            await screen.press("1")
+            [heads] = screen.lines_of(ColumnHeads)
+            for column, orders in (("CPU", "321 123"), ("BUSY", "321 123"), ("JOB", "123 321")):
+                for order in orders.split():
+                    await screen.pilot.click(ColumnHeads, offset=(heads.index(column), 0))
+                    await screen.pilot.pause()
+                    assert [line.split()[1] for line in screen.tree] == list(order), (column, order)
+
+    async def test_unfolding_a_worker_has_its_threads_read(self) -> None:
+        here = worker("a")
+        async with running() as screen:
+            await screen.show(snapshot([job("1", [task([here])])]))
+            assert screen.feed.watched == []
+            await screen.press("down", "down", "right")
+            assert screen.feed.watched == [{here.address}]
+            assert "its threads were not read yet" in screen.tree[3]
+            await screen.show(snapshot([job("1", [task([replace(here, threads=(thread(7),))])])]))
+            assert "Dask-7  inc-8a7f" in screen.tree[3]
+            assert len(screen.feed.watched) == 1
+            await screen.press("g", "left")
+            assert screen.feed.watched[1:] == [set()]
+            await screen.press("right")
+            assert screen.feed.watched[2:] == [{here.address}]
+            await screen.show(snapshot([]))
+            assert screen.feed.watched[3:] == [set()]
+
+    async def test_refresh(self) -> None:
+        async with running() as screen:
+            await screen.press("r")
+            assert screen.feed.refreshes == 1
+
+    @pytest.mark.parametrize("close", ["q", "escape", "question_mark"])
+    async def test_help(self, close: str) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(everyday())
+            await screen.press("question_mark")
+            assert isinstance(screen.app.screen, Help)
+            assert "fold or unfold" in str(screen.app.screen.query_one(Static).content)
+            await screen.show(snapshot([job("77")]))
+            assert screen.tree[0].startswith("   77 dask-worker")
+            await screen.press(close)
+            assert not isinstance(screen.app.screen, Help)
+            assert screen.app.is_running
+
+    async def test_a_click_on_a_key_presses_it(self) -> None:
+        async with running((200, 40)) as screen:
+            await screen.pilot.pause()
+            [line] = screen.lines_of(KeyLine)
+            await screen.pilot.click(KeyLine, offset=(line.index("refresh"), 0))
+            await screen.pilot.pause()
+            assert screen.feed.refreshes == 1
+
+    async def test_help_and_quit_are_told_where_there_is_no_room(self) -> None:
+        async with running((20, 15)) as screen:
+            assert screen.lines_of(KeyLine) == [" ? help  q quit".ljust(20)]
+
+    @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+    async def test_quit(self, key: str) -> None:
+        app = running()
+        async with app as screen:
+            await screen.show(everyday())
+            await screen.press(key)
+        assert app.feed.stops == 1
+        assert app.app.return_code == 0
+        assert app.app.failure is None
+
+    async def test_quit_from_the_help_and_from_the_picker(self) -> None:
+        for open_something in (_open_help, _open_picker):
+            app = running()
+            async with app as screen:
+                await open_something(screen)
+                await screen.press("ctrl+c")
+            assert app.feed.stops == 1
+
+
+async def _open_help(screen: Screen) -> None:
+    await screen.press("question_mark")
+
+
+async def _open_picker(screen: Screen) -> None:
+    screen.feed.hand_over(Choice(candidates=CANDIDATES, is_needed=True))
+    await screen.pilot.pause()
+
+
+class TestChoiceAndFailure:
+    @pytest.mark.parametrize(
+        ("keys", "address"),
+        [
+            (["enter"], "tcp://10.1.2.3:41525"),
+            (["down", "enter"], "tcp://10.1.2.3:8786"),
+            (["j", "j", "j", "enter"], "tcp://10.1.2.4:8786"),
+            (["j", "j", "up", "k", "enter"], "tcp://10.1.2.3:41525"),
+        ],
+    )
+    async def test_choose(self, keys: list[str], address: str) -> None:
+        async with running((80, 24)) as screen:
+            await _open_picker(screen)
+            assert isinstance(screen.app.screen, Picker)
+            await screen.press(*keys)
+            assert screen.feed.chosen == [address]
+            await screen.show(everyday())
+            assert screen.tree
+
+    @pytest.mark.parametrize("key", ["escape", "q"])
+    async def test_choose_none(self, key: str) -> None:
+        app = running()
+        async with app as screen:
+            await _open_picker(screen)
+            await screen.press(key)
+        assert app.app.return_code == 3
+        assert app.app.failure is not None
+        assert app.app.failure.message == "there are 3 schedulers, and none was chosen"
+        assert app.feed.chosen == []
+        assert app.feed.stops == 1
+
+    async def test_more_candidates_than_lines(self) -> None:
+        many = tuple(
+            Candidate(address=f"tcp://10.0.0.1:{number}", origin="", scheduler_id=str(number)) for number in range(50)
+        )
+        async with running((60, 15)) as screen:
+            screen.feed.hand_over(Choice(candidates=many, is_needed=True))
+            await screen.pilot.pause()
+            await screen.press(*["down"] * 49, "enter")
+            assert screen.feed.chosen == ["tcp://10.0.0.1:49"]
+
+    async def test_failure(self) -> None:
+        app = running()
+        failure = Failure(message="no scheduler at tcp://x:1", exit_status=3)
+        async with app as screen:
+            screen.feed.hand_over(failure)
+            await screen.pilot.pause()
+        assert app.app.failure == failure
+        assert app.app.return_code == 3
+        assert app.feed.stops == 1
+
+
+class TestPause:
+    async def test_what_is_shown_stands_still_and_then_follows(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([job("1")]))
+            await screen.press("p")
+            assert " · paused" in screen.header[0]
+            await screen.show(snapshot([job("2")]))
+            assert screen.tree[0].split()[:2] == ["1", "dask-worker"]
+            await screen.press("p")
+            assert screen.tree[0].split()[:2] == ["2", "dask-worker"]
+            assert "paused" not in screen.header[0]
+
+    async def test_paused_from_the_start_shows_the_first(self) -> None:
+        async with running() as screen:
+            await screen.press("p")
+            await screen.show(snapshot([job("1")]))
+            assert screen.tree[0].split()[:2] == ["1", "dask-worker"]
+
+
+class TestCopy:
+    async def test_the_rows_name_goes_to_the_terminals_clipboard(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([job("4709", [task([worker("a", threads=(thread(),))])])]))
+            for keys, copied in (
+                (("g",), "4709"),
+                (("j",), "4709"),
+                (("j",), worker("a").address),
+                (("l", "j"), "inc-8a7f0d5e2c41"),
+            ):
+                await screen.press(*keys, "y")
+                assert screen.app.clipboard == copied
+
+    async def test_what_came_of_a_key_is_said_until_the_next_one(self) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread is selected")):
+                await screen.press(key)
+                assert screen.lines_of(StatusLine)[0].startswith(f" {said}")
+                await screen.press("F")
+                assert screen.lines_of(StatusLine) == []
+                await screen.press("escape")
+
+    async def test_a_group_has_no_name_to_copy(self) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([], [worker("stray")]))
+            await screen.press("y")
+            assert screen.app.clipboard == ""
+
+
+class TestHistory:
+    async def test_the_totals_show_how_they_came_there(self) -> None:
+        async with running() as screen:
+            for number, cpu in enumerate((0, 600, 1200)):
+                shown = snapshot([job("1", [task([worker("a", cpu_percent=float(cpu), nthreads=12)])])])
+                shown = replace(shown, taken_at=shown.taken_at + timedelta(seconds=5 * number))
+                await screen.show(shown)
+            [gauge] = re.findall(r"CPU ([^0-9]*) 100%", screen.header[1])
+            assert gauge.strip() == "▁▅█"
+
+
+class TestWhateverHappens:
+    async def test_a_fault_of_ours_stops_the_feed_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*arguments: object, **options: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("dasktop.tui.tree.controller.visible_rows", fail)
+        app = running()
+        with pytest.raises(ZeroDivisionError):
+            async with app as screen:
+                await screen.show(everyday())
+        assert app.feed.stops == 1
+        assert app.app.return_code == 1
+
+    async def test_after_a_stop_everything_is_drawn_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with running() as screen:
+            asked: list[dict[str, bool]] = []
+            monkeypatch.setattr(DasktopApp, "refresh", lambda app, **how: asked.append(how))
+            screen.app.app_resume_signal.publish(screen.app)
+            await screen.pilot.pause()
+            assert asked == [{"layout": True}]
+
+    async def test_without_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("NO_COLOR", "1")
+        async with running((80, 24)) as screen:
+            await screen.show(everyday())
+            await screen.press("down", "question_mark", "q")
+            colours = {
+                segment.style.color.name
+                for strip in screen.base.query_one(TreeTable).render_lines(Region(0, 0, 80, 20))
+                for segment in strip
+                if segment.style is not None and segment.style.color is not None
+            }
+            assert colours <= {"default"}
+
+
+class TestLittleIsDrawn:
+    async def test_nothing_when_an_equal_snapshot_arrives(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with running() as screen:
+            await screen.show(everyday())
+            marked = _count_refreshes(monkeypatch)
+            await screen.show(everyday())
+            assert marked == []
+
+    async def test_one_line_when_one_thing_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with running() as screen:
+            shown = everyday()
+            await screen.show(shown)
+            marked = _count_refreshes(monkeypatch)
+            busier = cluster(task_counts={"processing": 71, "queued": 1203, "erred": 3})
+            await screen.show(replace(shown, cluster=busier))
+            assert marked == [(Region(0, 1, 120, 1),)]
+
+    async def test_a_row_is_at_most_one_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with running() as screen:
+            await screen.show(snapshot([busy_job(str(number), number) for number in range(1, 5)]))
+            marked = _count_refreshes(monkeypatch)
+            await screen.show(snapshot([busy_job(str(number), number + 1) for number in range(1, 5)]))
+            regions = [region for regions in marked for region in regions]
+            assert len({(region.y, region.width) for region in regions}) == len(regions)
+            assert all(region.height == 1 for region in regions)
+
+    async def test_the_newest_snapshot_replaces_those_not_shown_yet(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown: list[Snapshot] = []
+        handler: Callable[[DasktopApp, SnapshotArrived], None] = DasktopApp.on_snapshot_arrived
+
+        def noted(app: DasktopApp, message: SnapshotArrived) -> None:
+            shown.append(message.snapshot)
+            handler(app, message)
+
+        monkeypatch.setattr(DasktopApp, "on_snapshot_arrived", noted)
+        async with running() as screen:
+            await screen.show(*(snapshot([job(str(number))]) for number in range(1, 21)))
+            assert shown[-1].jobs[0].job_id == "20"
+            assert len(shown) < 20
+            assert screen.tree[0].startswith("   20 dask-worker")
+
+
+def _count_refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]]:
+    """Note from now on what any widget marks as changed."""
+    marked: list[tuple[Region, ...]] = []
+    refresh = Widget.refresh
+
+    def counted(self: Widget, *regions: Region, repaint: bool = True, **more: bool) -> Widget:
+        if repaint:
+            marked.append(regions)
+        return refresh(self, *regions, repaint=repaint, **more)
+
+    monkeypatch.setattr(Widget, "refresh", counted)
+    return marked
+
+
+async def test_a_letter_that_opens_a_form_is_only_a_letter_where_one_types() -> None:
+    async with running() as screen:
+        await screen.show(everyday())
+        await screen.press("slash", "a", "s")
+        assert screen.app.screen is screen.base
+        assert screen.base.query_one(Input).value == "as"

@@ -1,0 +1,265 @@
+"""Choosing another scheduler on the screen: what the picker tells, and that nothing of the old one stays."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from textual.widgets import Static
+
+from dasktop.collectors.model.feed import Choice, Interval, Switched
+from dasktop.collectors.model.plan import Outcome
+from dasktop.collectors.model.queries import Answer, CallStack
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.details.pane import DetailsPane
+from dasktop.tui.dialogs.picker import Candidates, Picker
+from dasktop.tui.widgets.header import FindingsBanner
+from dasktop.tui.widgets.status_line import StatusLine
+from tests.support.choices import BOTH, HERE, OTHER
+from tests.support.screen import SIZES, Screen, running
+from tests.support.snapshots import TAKEN_AT, cluster, job, snapshot, task, thread, worker
+
+FINDING = Finding(
+    code="worker-paused", severity="warning", job_id="7", worker=None, message="paused", advice=None, since=None
+)
+
+
+def of_old(**values: object) -> Snapshot:
+    here = worker("a", threads=(thread(),))
+    return snapshot([job("7", [task([here])]), job("8")], **values)
+
+
+def of_new() -> Snapshot:
+    shown = snapshot([job("9", [task([worker("b")])])])
+    address = {"scheduler_address": "tcp://10.1.2.4:8786", "scheduler_id": "Scheduler-2"}
+    return replace(shown, cluster=replace(cluster(), **address))
+
+
+async def ask(screen: Screen, choice: Choice = BOTH) -> Picker:
+    """Press the key, and have the feed answer."""
+    await screen.press("C")
+    screen.feed.hand_over(choice)
+    await screen.pilot.pause()
+    picker = screen.app.screen
+    assert isinstance(picker, Picker)
+    return picker
+
+
+async def go_over(screen: Screen) -> None:
+    await ask(screen)
+    await screen.press("down", "enter")
+    screen.feed.hand_over(Switched(address="tcp://10.1.2.4:8786"))
+    await screen.pilot.pause()
+
+
+def lines_of(picker: Picker) -> list[str]:
+    candidates = picker.query_one(Candidates)
+    return [candidates.render_line(y).text for y in range(candidates.size.height)]
+
+
+def words_of(picker: Picker) -> str:
+    return str(picker.query_one(Static).content).strip()
+
+
+async def test_what_tells_schedulers_apart_stands_beside_their_sizes() -> None:
+    async with running((160, 45)) as screen:
+        here, other = replace(HERE, about="notebook in ~/a (process 812)"), replace(OTHER, about="train.py in ~/b")
+        first, second = lines_of(await ask(screen, Choice(candidates=(here, other), watched="Scheduler-1")))
+        assert "  notebook in ~/a (process 812)  script of job 4709" in first
+        assert "  train.py in ~/b  " in second
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_key_looks_for_schedulers_and_lists_them(size: tuple[int, int]) -> None:
+    async with running(size) as screen:
+        await screen.show(of_old())
+        await screen.press("C")
+        assert screen.feed.looks == 1
+        assert isinstance(screen.app.screen, Picker)
+        assert words_of(screen.app.screen) == "looking for your schedulers…"
+        screen.feed.hand_over(BOTH)
+        await screen.pilot.pause()
+        picker = screen.app.screen
+        assert words_of(picker) == "2 schedulers of yours: which one?"
+        first, second = lines_of(picker)
+        assert first.split("  ")[0] == " tcp://10.1.2.3:41525"
+        assert "24 workers" in first
+        assert "watched now" in first
+        assert "1 worker " in second
+        assert "watched now" not in second
+        assert {len(line) for line in (first, second)} == {picker.query_one(Candidates).size.width}
+
+
+async def test_choosing_another_goes_over_to_it_and_nothing_of_the_old_one_stays() -> None:
+    async with running((170, 40)) as screen:
+        for number in range(3):
+            taken_at = TAKEN_AT + timedelta(seconds=5 * number)
+            await screen.show(of_old(findings=(FINDING,), taken_at=taken_at))
+        await screen.press("d", "m", "n", "k", "k", "down", "down", "right", "down", "t")
+        await screen.press("slash", *"job-none", "enter", "p")
+        assert screen.feed.questions == [CallStack(worker_address=worker("a").address, thread_native_id=4001)]
+        await screen.press("escape")
+        await go_over(screen)
+        assert screen.feed.chosen == ["tcp://10.1.2.4:8786"]
+        assert "asking the scheduler…" in screen.header[0]
+        assert "paused" not in screen.header[0]
+        assert screen.tree == []
+        assert screen.lines_of(FindingsBanner) == []
+        pane = screen.base.query_one(DetailsPane)
+        assert not "".join(pane.render_line(y).text for y in range(pane.size.height)).strip(" │")
+        stack = Answer(question=screen.feed.questions[0], lines=("main.py:7 old",))  # of the old one, too late
+        screen.feed.hand_over(stack)
+        await screen.show(of_new())
+        assert "tcp://10.1.2.4:8786" in screen.header[0]
+        assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "unfolded as at first"
+        assert not any("main.py" in line for line in screen.everything)
+        assert screen.app._tree.marked == frozenset()
+        assert screen.app._tree._finding == -1
+        assert screen.app._history.of(("job", "7")).cpu_percent == ()
+        assert screen.app._tree._watched == frozenset()
+
+
+@pytest.mark.parametrize("keys", [["escape"], ["q"], ["enter"], ["C", "escape"]], ids=str)
+async def test_the_present_one_is_kept(keys: list[str]) -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        before = screen.everything
+        await ask(screen)
+        await screen.press(*keys)
+        assert screen.app.screen is screen.base
+        assert screen.feed.chosen == []
+        assert screen.everything == before
+        assert screen.app.is_running
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(candidates=(HERE,), watched="Scheduler-1"), "there is no other scheduler of yours"),
+        (
+            Choice(candidates=(OTHER,), watched="Scheduler-1"),
+            "1 scheduler of yours; the one watched until now does not answer",
+        ),
+        (Choice(candidates=(), watched="Scheduler-1", remark="no dask scheduler found"), "no dask scheduler found"),
+        (Choice(candidates=(OTHER,)), "1 scheduler of yours: which one?"),
+    ],
+)
+async def test_what_was_found_is_told(choice: Choice, words: str) -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        picker = await ask(screen, choice)
+        assert words_of(picker) == words
+        await screen.press("enter")
+        assert screen.feed.chosen == ([OTHER.address] if OTHER in choice.candidates else [])
+        if not choice.candidates:
+            assert screen.app.screen is picker, "there is nothing to choose, and it can be read"
+
+
+async def test_one_can_look_again() -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        picker = await ask(screen, Choice(candidates=(HERE,), watched="Scheduler-1"))
+        await screen.press("r", "r")
+        assert screen.feed.looks == 2, "not while they are looked for"
+        assert words_of(picker) == "looking for your schedulers…"
+        screen.feed.hand_over(BOTH)
+        await screen.pilot.pause()
+        await screen.pilot.pause()  # what is shown is drawn a round later
+        assert len(lines_of(picker)) == 2
+
+
+async def test_what_comes_when_nobody_waits_any_more_opens_nothing() -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        await screen.press("C", "escape")
+        screen.feed.hand_over(BOTH)
+        await screen.pilot.pause()
+        assert screen.app.screen is screen.base
+
+
+async def test_not_while_a_plan_is_carried_out() -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        await screen.press("plus", "C")
+        assert screen.feed.plans
+        assert screen.feed.looks == 0
+        [line] = screen.lines_of(StatusLine)
+        assert "another scheduler can be chosen when it has ended, or was given up" in line
+        screen.feed.hand_over(Outcome(done=True, message="submitted job 10"))
+        await screen.press("C")
+        assert screen.feed.looks == 1
+
+
+async def test_a_plan_that_began_meanwhile_is_not_left_alone() -> None:
+    """Of two jobs more the second waits for news of the first; they may come while one chooses."""
+    async with running() as screen:
+        await screen.show(of_old())
+        await ask(screen)
+        screen.app._desk.add_one()
+        await screen.press("down", "enter")
+        assert screen.feed.chosen == []
+
+
+async def test_what_is_open_when_the_old_one_goes_is_closed() -> None:
+    async with running() as screen:
+        await screen.show(of_old())
+        await ask(screen)
+        await screen.press("down", "enter", "A", "question_mark")
+        assert len(screen.app.screen_stack) == 3
+        screen.feed.hand_over(Switched(address="tcp://10.1.2.4:8786"))
+        await screen.show(of_new())
+        assert screen.app.screen is screen.base
+        assert "9 dask-worker" in screen.tree[0]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_when_the_scheduler_is_gone_the_key_is_named(size: tuple[int, int]) -> None:
+    gone = replace(FINDING, code="source-stale", severity="error", message="the scheduler does not answer " * 9)
+    async with running(size) as screen:
+        await screen.show(of_old(findings=(gone,)))
+        [line] = screen.lines_of(FindingsBanner)
+        assert "· C looks for other schedulers" in line
+
+
+async def test_a_replay_of_two_schedulers_begins_anew_where_the_other_begins(tmp_path) -> None:
+    from dasktop.collectors.recording.reader import Recording
+    from dasktop.collectors.recording.recorder import write_all
+    from dasktop.collectors.recording.replay import ReplayFeed
+
+    later = replace(of_new(), taken_at=TAKEN_AT + timedelta(seconds=2))
+    back = of_old(taken_at=TAKEN_AT + timedelta(seconds=4))
+    path = tmp_path / "recording.ndjson"
+    write_all(str(path), [of_old(), later, back], redact=False)
+    events: list[object] = []
+    recording = Recording(str(path))
+    for _ in recording.scan():
+        pass
+    feed = ReplayFeed(recording)
+    feed._deliver = events.append
+    for index in (0, 1, 2, 0):
+        feed._show(index)
+    told = [event for event in events if isinstance(event, Switched | Snapshot)]
+    assert told == [
+        of_old(),
+        Switched(address="tcp://10.1.2.4:8786"),
+        later,
+        Switched(address="tcp://10.1.2.3:41525"),
+        back,
+        of_old(),
+    ]
+    recording.close()
+
+
+class TestInterval:
+    async def test_the_keys_ask_for_it_and_it_is_told(self) -> None:
+        async with running() as screen:
+            await screen.show(of_old())
+            await screen.press("greater_than_sign", "less_than_sign", "less_than_sign")
+            assert screen.feed.interval_changes == [1, -1, -1]
+            screen.feed.hand_over(Interval(seconds=0.5, is_usual=False))
+            await screen.pilot.pause()
+            assert "asking dask every 0.5 s; SLURM as before" in screen.lines_of(StatusLine)[0]
+            assert " · every 0.5 s" in screen.header[0]
+            screen.feed.hand_over(Interval(seconds=2.0, is_usual=True))
+            await screen.pilot.pause()
+            assert "every" not in screen.header[0]
+            assert "asking dask every 2 s" in screen.lines_of(StatusLine)[0]

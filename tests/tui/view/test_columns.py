@@ -1,0 +1,250 @@
+"""Which columns show: the choice laid out at any width, what stands in those off by default, and the box for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dasktop.tui.dialogs.help import Help
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.tree.column_box import ColumnBox, ColumnList
+from dasktop.tui.view.cells import cells
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.view.filtering import View, apply_view
+from dasktop.tui.view.layout import fit_layout, heads, line
+from dasktop.tui.view.more_cells import more_cells
+from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.widgets.header import ColumnHeads
+from tests.support.screen import Screen, running
+from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker
+
+CHOICES = st.lists(st.sampled_from(list(COLUMNS)), unique=True).map(tuple)
+FIXED = tuple(name for name, column in COLUMNS.items() if column.cells)
+
+
+def rows(shown=None) -> list[Row]:
+    return visible_rows(shown or everyday(), lambda _: True)
+
+
+def texts_of(kind: str, shown, *columns: ColumnName) -> list[str]:
+    [row] = [row for row in rows(shown) if row.kind == kind][:1]
+    return list(more_cells(row, columns).values())
+
+
+class TestLayout:
+    @given(CHOICES, st.integers(1, 320))
+    def test_every_line_is_as_wide_as_the_heads_and_fits(self, chosen: tuple[ColumnName, ...], room: int) -> None:
+        layout = fit_layout(room, chosen)
+        [head] = heads(layout)
+        assert width(head.text) == layout.cells <= max(room, 2)
+        for row in rows():
+            held = cells(row, TAKEN_AT)._replace(more=more_cells(row, layout.more))
+            assert sum(width(piece.text) for piece in line(row, held, layout, UNICODE)) == layout.cells
+
+    @given(CHOICES, st.integers(1, 320))
+    def test_the_order_is_the_users(self, chosen: tuple[ColumnName, ...], room: int) -> None:
+        shown = tuple(fit_layout(room, chosen).columns)
+        assert shown == tuple(name for name in chosen if name in shown)
+
+    @given(CHOICES)
+    def test_where_there_is_room_all_show(self, chosen: tuple[ColumnName, ...]) -> None:
+        assert tuple(fit_layout(200, chosen).columns) == chosen
+
+    def test_a_head_has_room_for_its_arrow(self) -> None:
+        for name, room in fit_layout(200, tuple(COLUMNS)).columns.items():
+            [head] = heads(fit_layout(200, tuple(COLUMNS)), name, "↑")
+            assert f"{COLUMNS[name].head}↑" in head.text
+            assert room > len(COLUMNS[name].head)
+
+    def test_what_is_not_chosen_leaves_its_room_to_the_others(self) -> None:
+        assert "node" not in fit_layout(79).columns
+        assert "node" in fit_layout(79, ("state", "node", "cpu")).columns
+        assert fit_layout(79, ("cpu",)).label > fit_layout(79).label
+
+    def test_those_of_fixed_width_give_way_first_and_the_last_of_them_before_the_others(self) -> None:
+        chosen = (*FIXED, *DEFAULT_COLUMNS)
+        left = [[name for name in FIXED if name in fit_layout(room, chosen).columns] for room in range(200, 40, -1)]
+        assert [names for number, names in enumerate(left) if names != left[number - 1]][-len(FIXED) :] == [
+            list(FIXED[:many]) for many in range(len(FIXED) - 1, -1, -1)
+        ]
+        assert set(fit_layout(67, chosen).columns) == {"state", "cpu", "memory", "busy", "left"}
+
+    def test_a_note_takes_the_widest_run_of_columns_that_have_nothing_to_say(self) -> None:
+        [row] = rows(snapshot([pending("9", "Priority")]))
+        chosen: tuple[ColumnName, ...] = ("cpu", "state", "memory", "busy", "partition")
+        layout = fit_layout(120, chosen)
+        held = cells(row, TAKEN_AT)._replace(more=more_cells(row, layout.more))
+        text = "".join(piece.text for piece in line(row, held, layout, UNICODE))
+        [head] = heads(layout)
+        assert text.index("Priority") == head.text.index("MEM")
+        assert text.index("PENDING") == head.text.index("STATE")
+        assert text.index("cpu") == head.text.index("PARTITION")
+
+    def test_where_the_node_was_chosen_and_has_no_room_a_task_tells_it_and_else_not(self) -> None:
+        [row] = [row for row in rows(snapshot([busy_job("1", 0)])) if row.kind == "task"]
+        held = cells(row, TAKEN_AT)
+        assert "n000" in line(row, held, fit_layout(79), UNICODE)[0].text
+        assert "n000" not in line(row, held, fit_layout(79, ("state", "cpu")), UNICODE)[0].text
+
+
+class TestMoreCells:
+    SHOWN = snapshot(
+        [
+            job(
+                "1",
+                [
+                    task(
+                        [
+                            worker("a", queued=4, stored=7, spilled_bytes=2**30, last_seen_seconds=0.4),
+                            worker("b", queued=3, stored=None, spilled_bytes=0, last_seen_seconds=17.0),
+                        ]
+                    )
+                ],
+                partition="long",
+                account="physics",
+            )
+        ]
+    )
+    COLUMNS = ("queued", "stored", "spilled", "seen", "partition", "account")
+
+    def test_a_job_sums_up_its_workers(self) -> None:
+        assert texts_of("job", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "long", "physics"]
+
+    def test_a_task_does_too_and_a_worker_tells_of_itself(self) -> None:
+        assert texts_of("task", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "", ""]
+        assert texts_of("worker", self.SHOWN, *self.COLUMNS) == ["4", "7", "1.0G", "<5s", "", ""]
+
+    def test_unknown_is_no_zero(self) -> None:
+        unknown = worker("a", queued=None, stored=None, spilled_bytes=None, last_seen_seconds=None)
+        shown = snapshot([job("1", [task([unknown])], partition=None, account=None)])
+        assert texts_of("job", shown, *self.COLUMNS) == ["–"] * 6
+
+    def test_who_has_no_workers_has_nothing_to_say_of_them(self) -> None:
+        assert texts_of("job", snapshot([pending("1", partition="cpu", account="a")]), *self.COLUMNS)[:4] == [""] * 4
+        with_thread = snapshot([job("1", [task([worker("a", threads=(thread(),))])])])
+        assert texts_of("thread", with_thread, *self.COLUMNS) == [""] * 6
+
+    def test_an_array_tells_what_its_jobs_have_in_common(self) -> None:
+        pair = [pending(str(number), array_job_id="7", partition="p", account=f"a{number}") for number in (1, 2)]
+        assert texts_of("array", snapshot(pair), "partition", "account") == ["p", ""]
+
+    def test_what_does_not_show_changes_no_line(self) -> None:
+        one, other = ([job("1", [task([worker("a", queued=queued)])])] for queued in (1, 2))
+        assert [cells(row, TAKEN_AT) for row in rows(snapshot(one))] == [
+            cells(row, TAKEN_AT) for row in rows(snapshot(other))
+        ]
+
+    @pytest.mark.parametrize("columns", [(), DEFAULT_COLUMNS])
+    def test_what_is_told_elsewhere_is_not_told_here(self, columns) -> None:
+        assert set(texts_of("job", self.SHOWN, *columns)) <= {""}
+
+
+class TestSort:
+    def order(self, column, **worker_values) -> list[str]:
+        [name] = worker_values
+        shown = snapshot(
+            [
+                job(str(number), [task([worker("w", **{name: value})])])
+                for number, value in enumerate(worker_values[name])
+            ]
+        )
+        return [job.job_id for job in apply_view(shown, View(sort=column)).snapshot.jobs]
+
+    def test_the_largest_first_and_the_unknown_last(self) -> None:
+        assert self.order("queued", queued=[1, None, 3]) == ["2", "0", "1"]
+        assert self.order("stored", stored=[0, 5, 3]) == ["1", "2", "0"]
+        assert self.order("spilled", spilled_bytes=[0, 5, None]) == ["1", "0", "2"]
+
+    def test_heartbeats_that_look_equal_change_no_places(self) -> None:
+        assert self.order("seen", last_seen_seconds=[0.1, 3.9, 21.0]) == ["2", "0", "1"]
+
+    def test_texts(self) -> None:
+        shown = snapshot([job("1", partition="b"), job("2", partition=None), job("3", partition="a")])
+        assert [job.job_id for job in apply_view(shown, View(sort="partition")).snapshot.jobs] == ["3", "1", "2"]
+
+
+async def opened(screen: Screen) -> ColumnList:
+    await screen.show(everyday())
+    await screen.press("c")
+    assert isinstance(screen.app.screen, ColumnBox)
+    return screen.app.screen.query_one(ColumnList)
+
+
+def shown_in(box: ColumnList) -> list[str]:
+    return [box.render_line(y).text.split("  ")[0].strip() for y in range(box.size.height)]
+
+
+class TestBox:
+    async def test_all_columns_are_in_it_with_those_that_show_ticked(self) -> None:
+        async with running() as screen:
+            box = await opened(screen)
+            ticked = [line for line in shown_in(box) if line.startswith("[x]")]
+            assert ticked == ["[x] STATE", "[x] NODE", "[x] CPU", "[x] MEM", "[x] BUSY", "[x] LEFT"]
+            assert len(shown_in(box)) == len(COLUMNS)
+
+    async def test_the_tree_follows_at_once(self) -> None:
+        async with running() as screen:
+            await opened(screen)
+            await screen.press("down", "space")
+            [head] = screen.lines_of(ColumnHeads)
+            assert "NODE" not in head
+            await screen.press("space", "K")
+            [head] = screen.lines_of(ColumnHeads)
+            assert head.index("NODE") < head.index("STATE")
+            await screen.press("G", "space", "escape")
+            [head] = screen.lines_of(ColumnHeads)
+            assert head.split()[-1] == "ACCOUNT"
+            assert "physics" in "\n".join(screen.tree)
+            assert not isinstance(screen.app.screen, ColumnBox)
+
+    @pytest.mark.parametrize("keys", ["J K", "plus minus", "shift+down shift+up"])
+    async def test_further_and_back(self, keys: str) -> None:
+        further, back = keys.split()
+        async with running() as screen:
+            await opened(screen)
+            await screen.press("g", further, further)
+            assert screen.app.looks.view.columns[:3] == ("node", "cpu", "state")
+            await screen.press(back, back, back)
+            assert screen.app.looks.view.columns == DEFAULT_COLUMNS
+
+    @pytest.mark.parametrize("key", ["escape", "enter", "q", "c"])
+    async def test_ways_out(self, key: str) -> None:
+        async with running() as screen:
+            await opened(screen)
+            await screen.press(key)
+            assert not isinstance(screen.app.screen, ColumnBox)
+            assert screen.app.looks.view.columns == DEFAULT_COLUMNS
+
+    @pytest.mark.parametrize("size", [(60, 15), (80, 24), (300, 100)])
+    async def test_half_of_the_screen_stays_the_trees_and_all_can_be_reached(self, size) -> None:
+        async with running(size) as screen:
+            box = await opened(screen)
+            assert screen.app.screen.query_one(".box").region.height <= max(size[1] // 2, 5)
+            await screen.press("G")
+            assert shown_in(box)[-1] == "[ ] ACCOUNT"
+            await screen.press("g")
+            assert shown_in(box)[0] == "[x] STATE"
+
+    async def test_a_click_shows_or_hides(self) -> None:
+        async with running() as screen:
+            await opened(screen)
+            await screen.pilot.click(ColumnList, offset=(3, 2))
+            await screen.pilot.pause()
+            assert "cpu" not in screen.app.looks.view.columns
+
+    async def test_sorting_goes_through_what_shows(self) -> None:
+        async with running() as screen:
+            await opened(screen)
+            await screen.press(*["space", "down"] * 6, "space", "escape")
+            assert screen.app.looks.view.columns == ("queued",)
+            sorts = []
+            for _ in range(4):
+                await screen.press("o")
+                sorts.append(screen.app.looks.view.sort)
+            assert sorts == ["name", "queued", None, "name"]
+
+    async def test_it_is_in_the_help(self) -> None:
+        async with running((120, 60)) as screen:
+            await screen.press("question_mark")
+            assert isinstance(screen.app.screen, Help)
+            assert "choose columns" in screen.app.screen.query_one("Static").render().plain

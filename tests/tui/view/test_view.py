@@ -1,0 +1,232 @@
+"""Sorted, filtered, flat: which jobs and workers are left of a snapshot, in which order, and what is only context."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
+from dasktop.collectors.text.patterns import compiled
+from dasktop.tui.view.columns import COLUMNS
+from dasktop.tui.view.filtering import View, apply_view, flat_order
+from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
+from dasktop.tui.view.selection import places_of
+from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
+
+
+def finding(**values: object) -> Finding:
+    given = Finding(code="lost-job", severity="warning", job_id=None, worker=None, message="m", since=TAKEN_AT)
+    return replace(given, **values)
+
+
+def jobs_of(shown: Snapshot, **view: object) -> list[str]:
+    return [job.job_id for job in apply_view(shown, View(**view)).snapshot.jobs]
+
+
+def workers_in(jobs: tuple[Job, ...]) -> list[str | None]:
+    return [worker.name for job in jobs for task in job.tasks for worker in task.workers]
+
+
+def two_jobs() -> Snapshot:
+    return snapshot(
+        [
+            job("10", [task([worker("ann", status="paused"), worker("bob")])], name="big"),
+            job("9", [task([worker("cid", host="n7")])], name="small"),
+            pending("11", "Resources"),
+        ],
+        [worker("dan")],
+    )
+
+
+class TestNothingChosen:
+    def test_all_is_as_it_was(self) -> None:
+        shown = everyday()
+        assert apply_view(shown, View()) == (shown, frozenset())
+
+    def test_totals_and_findings_stay_whole(self) -> None:
+        shown = replace(two_jobs(), findings=(finding(job_id="9"),))
+        left = apply_view(shown, View(pattern="nothing like it")).snapshot
+        assert (left.jobs, left.unplaced_workers) == ((), ())
+        assert (left.totals, left.findings) == (shown.totals, shown.findings)
+
+
+class TestFilter:
+    def test_a_hit_keeps_all_that_is_in_it(self) -> None:
+        left = apply_view(two_jobs(), View(pattern="big"))
+        assert workers_in(left.snapshot.jobs) == ["ann", "bob"]
+        assert not left.context
+
+    def test_what_a_hit_is_in_stays_as_context(self) -> None:
+        left = apply_view(two_jobs(), View(pattern="ann"))
+        assert workers_in(left.snapshot.jobs) == ["ann"]
+        assert left.context == {("job", "10"), ("task", "10", "batch", 0)}
+
+    @pytest.mark.parametrize(
+        ("pattern", "jobs", "workers"),
+        [
+            ("^1.$", ["10", "11"], ["ann", "bob"]),
+            ("resources", ["11"], []),
+            ("n7", ["9"], ["cid"]),
+            ("RESOURCES", [], []),
+            ("state:pend", ["11"], []),
+            ("State:paused", ["10"], ["ann"]),
+            ("state:", ["10", "9", "11"], ["ann", "bob", "cid"]),
+            ("!state:pend", ["10", "9"], ["ann", "bob", "cid"]),
+            ("!ann", ["10", "9", "11"], ["bob", "cid"]),
+            ("!small", ["10", "11"], ["ann", "bob"]),
+            ("finding:", ["9"], ["cid"]),
+            ("!finding:", ["10", "9", "11"], ["ann", "bob"]),
+            ("finding:silent", ["9"], ["cid"]),
+            ("finding:lost", [], []),
+            ("(", [], []),
+            ("", ["10", "9", "11"], ["ann", "bob", "cid"]),
+        ],
+    )
+    def test_patterns(self, pattern: str, jobs: list[str], workers: list[str]) -> None:
+        found = finding(code="worker-silent", worker="cid")
+        left = apply_view(replace(two_jobs(), findings=(found,)), View(pattern=pattern)).snapshot
+        assert [job.job_id for job in left.jobs] == jobs
+        assert workers_in(left.jobs) == workers
+
+    def test_a_finding_about_several_finds_all_of_them(self) -> None:
+        idle = finding(code="idle-allocation", job_ids=("9", "10"))
+        old = finding(code="version-mismatch", worker="cid", workers=("cid", "bob"))
+        shown = replace(two_jobs(), findings=(idle, old))
+        assert sorted(jobs_of(shown, pattern="finding:idle")) == ["10", "9"]
+        assert workers_in(apply_view(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
+
+    def test_a_number_is_none_of_an_address(self) -> None:
+        shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
+        assert [job.job_id for job in apply_view(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
+        assert [job.job_id for job in apply_view(shown, View(pattern="7001")).snapshot.jobs] == []
+        assert [job.job_id for job in apply_view(shown, View(pattern=":47001")).snapshot.jobs] == ["4700"]
+
+    def test_a_running_tasks_key_finds_its_worker(self) -> None:
+        shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
+        assert workers_in(apply_view(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
+
+    def test_of_an_ended_job_its_fate_is_looked_at(self) -> None:
+        shown = snapshot([ended("1", "TIMEOUT", "reached its time limit of 1 h"), ended("2", "FAILED", "exit code 1")])
+        assert jobs_of(shown, pattern="time limit") == ["1"]
+
+    def test_what_is_no_regular_expression_is_plain_text(self) -> None:
+        assert compiled("inc-(").search("inc-(8a7f")
+        assert not compiled("inc-(").search("inc-8a7f")
+
+    @given(st.text(max_size=6))
+    def test_any_pattern_and_its_opposite_share_no_hit(self, pattern: str) -> None:
+        shown = everyday()
+        plain, opposite = (apply_view(shown, View(pattern=prefix + "x" + pattern)) for prefix in ("", "!"))
+        hits = {job.job_id for job in plain.snapshot.jobs if ("job", job.job_id) not in plain.context}
+        assert not hits & {job.job_id for job in opposite.snapshot.jobs}
+
+    @given(st.text(max_size=4))
+    def test_a_filter_only_takes_away(self, pattern: str) -> None:
+        shown = everyday()
+        left = apply_view(shown, View(pattern=pattern)).snapshot
+        assert [job.job_id for job in left.jobs] == [
+            job.job_id for job in shown.jobs if job.job_id in {kept.job_id for kept in left.jobs}
+        ]
+        assert set(workers_in(left.jobs)) <= set(workers_in(shown.jobs))
+
+
+class TestSort:
+    def test_shares_come_largest_first_and_unknown_ones_last(self) -> None:
+        shown = snapshot(
+            [
+                job("1", [task([worker("idle", cpu_percent=0.0), worker("busy", cpu_percent=300.0)])]),
+                job("2", [task([worker("half", cpu_percent=600.0)])]),
+                pending("3"),
+            ]
+        )
+        left = apply_view(shown, View(sort="cpu")).snapshot
+        assert [job.job_id for job in left.jobs] == ["2", "1", "3"]
+        assert workers_in(left.jobs) == ["half", "busy", "idle"]
+        assert jobs_of(shown, sort="cpu", is_reversed=True) == ["1", "2", "3"]
+
+    def test_ids_sort_as_numbers(self) -> None:
+        assert jobs_of(two_jobs(), sort="name") == ["9", "10", "11"]
+        assert jobs_of(two_jobs(), sort="name", is_reversed=True) == ["11", "10", "9"]
+
+    def test_what_looks_equal_does_not_change_places(self) -> None:
+        nearly = [worker("a", cpu_percent=100.1), worker("b", cpu_percent=100.3), worker("c", cpu_percent=100.2)]
+        shown = snapshot([job("1", [task(nearly)])])
+        assert workers_in(apply_view(shown, View(sort="cpu")).snapshot.jobs) == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("column", ["name", *COLUMNS])
+    @pytest.mark.parametrize("is_reversed", [False, True])
+    def test_every_column_keeps_all(self, column: str, is_reversed: bool) -> None:
+        shown = everyday()
+        left = apply_view(shown, View(sort=column, is_reversed=is_reversed)).snapshot
+        assert sorted(job.job_id for job in left.jobs) == sorted(job.job_id for job in shown.jobs)
+        assert sorted(map(str, workers_in(left.jobs))) == sorted(map(str, workers_in(shown.jobs)))
+        assert len(left.unplaced_workers) == len(shown.unplaced_workers)
+
+
+class TestFlatOrder:
+    def test_all_workers_are_one_list(self) -> None:
+        pairs = [(worker("a", cpu_percent=1.0), "1"), (worker("b", cpu_percent=None), "1"), (worker("c"), None)]
+        assert [pair[0].name for pair in flat_order(View(sort="cpu"))(pairs)] == ["c", "a", "b"]
+        assert list(flat_order(View())(pairs)) == pairs
+
+
+def all_places(shown: Snapshot, *findings: Finding, is_flat: bool = False) -> list[tuple[Key, ...]]:
+    return places_of(findings, visible_rows(shown, lambda _: True, is_flat=is_flat))
+
+
+def places(shown: Snapshot, is_flat: bool = False, **values: object) -> tuple[Key, ...]:
+    """Return the place of a finding that is about one thing at most."""
+    (place,) = all_places(shown, finding(**values), is_flat=is_flat) or [()]
+    return place
+
+
+class TestPlaceOfAFinding:
+    def test_a_job(self) -> None:
+        assert places(two_jobs(), job_id="9") == (("job", "9"),)
+
+    def test_a_worker_comes_after_all_it_is_in(self) -> None:
+        at = worker("ann").address
+        whole = (("job", "10"), ("task", "10", "batch", 0), ("worker", at))
+        assert places(two_jobs(), worker="ann", job_id="10") == whole
+
+    def test_a_worker_that_is_gone_leads_to_its_job(self) -> None:
+        assert places(two_jobs(), worker="eve", job_id="10") == (("job", "10"),)
+
+    def test_in_an_array_and_among_others(self) -> None:
+        shown = snapshot([job(number, array_job_id="7", evidence=()) for number in ("8", "9")])
+        assert places(shown, job_id="8") == (OTHERS, ("array", "7"), ("job", "8"))
+
+    def test_in_the_second_group_of_an_array(self) -> None:
+        runs = [job(number, array_job_id="7") for number in ("8", "9")]
+        waits = [pending(number, array_job_id="7") for number in ("7", "6")]
+        shown = snapshot([*runs, job("99"), *waits])
+        assert places(shown, job_id="7") == (("array", "7", 1), ("job", "7"))
+
+    def test_outside_slurm(self) -> None:
+        assert places(two_jobs(), worker="dan") == (OUTSIDE, ("worker", worker("dan").address))
+
+    def test_in_a_list_of_workers(self) -> None:
+        assert places(two_jobs(), is_flat=True, worker="cid") == (("worker", worker("cid").address),)
+        assert places(two_jobs(), is_flat=True, job_id="10") == (("worker", worker("ann").address),)
+        assert places(two_jobs(), is_flat=True, job_id="11") == ()
+
+    def test_one_that_is_about_several_jobs_leads_to_each(self) -> None:
+        idle = finding(job_ids=("9", "10", "12"))
+        assert all_places(two_jobs(), idle) == [(("job", "9"),), (("job", "10"),)]
+        first_workers = [(("worker", worker(name).address),) for name in ("cid", "ann")]
+        assert all_places(two_jobs(), idle, is_flat=True) == first_workers
+
+    def test_one_that_is_about_several_workers_leads_to_each(self) -> None:
+        old = finding(worker="cid", workers=("cid", "eve", "dan"))
+        assert [place[-1] for place in all_places(two_jobs(), old)] == [
+            ("worker", worker(name).address) for name in ("cid", "dan")
+        ]
+
+    def test_findings_come_one_after_the_other(self) -> None:
+        failed, idle = finding(job_id="11", job_ids=("11",)), finding(job_ids=("9", "10"))
+        nowhere = finding(code="source-stale")
+        assert [place[-1][1] for place in all_places(two_jobs(), failed, nowhere, idle)] == ["11", "9", "10"]
+
+    def test_nowhere(self) -> None:
+        assert places(two_jobs()) == ()
+        assert places(two_jobs(), worker="gone") == ()
