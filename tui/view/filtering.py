@@ -214,12 +214,9 @@ def _of_job(job: Job, column: SortName) -> str | float | None:
             return job.used.threads_busy
         case "left":
             return job.time_left_seconds
-        case "partition":
-            return job.partition
-        case "account":
-            return job.account
         case _:
-            return amount(column, workers_of(job))
+            of_job = COLUMNS[column].of_job
+            return of_job(job) if of_job is not None else amount(column, workers_of(job))
 
 
 def _of_worker(worker: Worker, column: SortName) -> str | float | None:
@@ -236,7 +233,7 @@ def _of_worker(worker: Worker, column: SortName) -> str | float | None:
             return _whole_percent(worker.memory_bytes, worker.memory_limit_bytes, 100)
         case "busy":
             return worker.executing
-        case "left" | "partition" | "account":
+        case "left":
             return None
         case _:
             return amount(column, (worker,))

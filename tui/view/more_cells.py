@@ -4,64 +4,35 @@ As in `cells`: ``""`` where a row has nothing to say, ``–`` where it is not kn
 """
 
 from collections.abc import Iterable
-from typing import Literal, cast
+from typing import cast
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Job, Task, Worker
-from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
-from dasktop.tui.view.columns import ColumnName
+from dasktop.tui.view.columns import COLUMNS, ColumnName
 from dasktop.tui.view.rows import Row
 
-HEARTBEAT_STEP_SECONDS = 5
-"""Heartbeats come every second or so: a finer step would change at each tick."""
 
-Amount = Literal["queued", "stored", "spilled", "seen"]
-
-
-def amount(column: Amount, workers: Iterable[Worker]) -> float | None:
-    """Return the sum of what is known or, of heartbeats, the longest ago; ``None`` where nothing is known."""
-    known = [value for worker in workers if (value := _of(column, worker)) is not None]
-    if not known:
+def amount(column: ColumnName, workers: Iterable[Worker]) -> float | None:
+    """Return a column's value for several workers together; ``None`` where none is known, or it has no such value."""
+    of_worker = COLUMNS[column].of_worker
+    if of_worker is None:
         return None
-    return max(known) if column == "seen" else sum(known)
-
-
-def _of(column: Amount, worker: Worker) -> float | None:
-    match column:
-        case "queued":
-            return worker.queued
-        case "stored":
-            return worker.stored
-        case "spilled":
-            return worker.spilled_bytes
-        case "seen":
-            seconds = worker.last_seen_seconds
-            return None if seconds is None else seconds - seconds % HEARTBEAT_STEP_SECONDS
+    known = [value for worker in workers if (value := of_worker(worker)) is not None]
+    return COLUMNS[column].combine(known) if known else None
 
 
 def more_cells(row: Row, columns: Iterable[ColumnName]) -> dict[ColumnName, str]:
-    """Return a row's texts for these columns, as far as they are told here."""
+    """Return a row's texts for the columns of `columns` that have a value or a text of their own."""
     return {column: _text(row, column) for column in columns}
 
 
 def _text(row: Row, column: ColumnName) -> str:
-    match column:
-        case "queued" | "stored":
-            workers = _workers(row)
-            return figures.short_count(amount(column, workers)) if workers else ""
-        case "spilled":
-            workers = _workers(row)
-            return figures.bytes_text(amount(column, workers)) if workers else ""
-        case "seen":
-            workers = _workers(row)
-            return figures.ago(amount(column, workers)) if workers else ""
-        case "partition":
-            return _same(job.partition for job in _jobs(row))
-        case "account":
-            return _same(job.account for job in _jobs(row))
-        case _:
-            return ""
+    definition = COLUMNS[column]
+    if definition.of_job is not None:
+        return _same(definition.of_job(job) for job in _jobs(row))
+    workers = _workers(row) if definition.of_worker is not None else ()
+    return definition.text(amount(column, workers)) if workers else ""
 
 
 def _workers(row: Row) -> tuple[Worker, ...]:
