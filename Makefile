@@ -9,7 +9,7 @@ TO_STRESS := $(VENV)/.to-stress
 TO_DEVELOP := $(VENV)/.to-develop
 TYPES := build/types
 
-.PHONY: demo test test-stress test-slurm-new check screenshots format clean
+.PHONY: demo test test-stress test-slurm-new check house screenshots format clean
 
 # No configuration of the user's: all of it lies in the home folder, or in variables.
 WITHOUT_SETTINGS = unset $$(env | sed -nE 's/^((DASK|DASKTOP|TEXTUAL|XDG)[A-Z0-9_]*)=.*/\1/p') PYTEST_ADDOPTS; \
@@ -37,6 +37,9 @@ check: $(TO_DEVELOP) ## lint, types, and who may import whom
 	@ln -sfn $(CURDIR)/tui $(TYPES)/dasktop/tui
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
+
+house: $(TO_RUN) ## measures of the structure: sizes of files, who imports whom, cycles
+	@$(BIN)/python -m tests.house
 
 screenshots: $(TO_DEVELOP) ## the README's pictures, SVG and PNG, from a recorded run
 	@$(BIN)/python -m tests.screenshots
