@@ -1,0 +1,41 @@
+"""The JSON of a recorded run is that of version 0.1, byte for byte, except for the fields that were added since."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from dasktop.collectors.model.snapshot import to_json
+from dasktop.collectors.recording.reader import Recording
+
+RUN = Path(__file__).parents[2] / "fixtures" / "recordings" / "run.ndjson.gz"
+VERSION_0_1 = "8ec283fb4a5ad1f305f7a03b51a6f4f1dd18a92d9a005bfc9a6107cdb15c8260"
+"""SHA-256 of the run's snapshots as version 0.1 (commit d5319c2) prints them, one per line."""
+ADDED = {
+    ".cluster.owner": {"not_submitted", "submit_error", "wanted"},
+    ".jobs": {"required_features", "required_nodes", "scheduler_unknown"},
+    ".jobs.fate": {"released_by"},
+    ".jobs.used": {"cpu_source", "memory_source"},
+    ".jobs.tasks.workers": {"children", "has_more_children", "inherited_job_id", "place_note"},
+    "": {"worker_events"},
+}
+
+
+def without_added(value: Any, path: str = "") -> Any:
+    if isinstance(value, list):
+        return [without_added(one, path) for one in value]
+    if isinstance(value, dict):
+        left_out = ADDED.get(path, set())
+        return {name: without_added(one, f"{path}.{name}") for name, one in value.items() if name not in left_out}
+    return value
+
+
+def test_the_json_of_a_recorded_run_is_unchanged() -> None:
+    recording = Recording(str(RUN))
+    for _ in recording.scan():
+        pass
+    digest = hashlib.sha256()
+    for snapshot in recording.snapshots():
+        shown = without_added(json.loads(to_json(snapshot)))
+        digest.update(json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
+    assert digest.hexdigest() == VERSION_0_1
