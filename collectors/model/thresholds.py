@@ -1,4 +1,4 @@
-"""From when on something is worth telling: the numbers that the rules go by, all in one place."""
+"""Thresholds of the finding rules, with their bounds, defaults and the descriptions that users read. No logic."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 from dasktop.collectors.model.snapshot import Record
 
 MEMORY_SECONDS = 1800.0
-"""For how long the history of findings remembers."""
+"""How long the history of findings is kept; no window can be longer."""
 
 _Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 _Percent = Annotated[float, Meta(ge=0, le=10_000)]
@@ -16,74 +16,103 @@ _Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Thresholds(Record, frozen=True, kw_only=True):
-    """Each may be set by the user, who reads these descriptions; the defaults keep a healthy cluster free of findings.
+    """Users can set each one and read its description; with the defaults, a healthy cluster has no findings.
 
     See Also
     --------
-    dasktop.tui.config.settings : reads descriptions and bounds from here.
+    dasktop.tui.config.settings : takes descriptions and bounds from here.
     """
 
-    worker_start_seconds: Annotated[_Seconds, Meta(description="A job may take so long to start its workers.")] = 120.0
-    """Python's imports come from a file system that others use too."""
+    worker_start_seconds: Annotated[
+        _Seconds, Meta(description="Report a job whose workers have not started after this time.")
+    ] = 120.0
+    """Starting is slow where Python's imports come from a shared file system."""
     worker_missing_seconds: Annotated[
-        _Seconds, Meta(description="A worker that left may take so long to come back: its nanny starts it anew.")
+        _Seconds,
+        Meta(description="Report a worker that has been gone for longer than this; its nanny may restart it before."),
     ] = 60.0
     worker_silent_seconds: Annotated[
-        _Seconds, Meta(description="Without a heartbeat; many workers beat more rarely, and are given more.")
+        _Seconds,
+        Meta(description="Report a worker without a heartbeat for longer than this. Large clusters get more time."),
     ] = 15.0
-    worker_paused_seconds: Annotated[_Seconds, Meta(description="So long a worker may be paused.")] = 10.0
-    worker_restarts: Annotated[_Count, Meta(description="So many restarts of one worker are too many…")] = 2
+    worker_paused_seconds: Annotated[
+        _Seconds, Meta(description="Report a worker that has been paused for longer than this.")
+    ] = 10.0
+    worker_restarts: Annotated[_Count, Meta(description="Report a worker that has been restarted this many times…")] = 2
     worker_restart_window_seconds: Annotated[_Window, Meta(description="… within this time.")] = 600.0
     worker_outside_seconds: Annotated[
-        _Seconds, Meta(description="So long a worker may run outside SLURM before that is told.")
+        _Seconds, Meta(description="Report a worker that has run outside SLURM for this long.")
     ] = 0.0
     version_mismatch_seconds: Annotated[
-        _Seconds, Meta(description="So long workers may have other versions than the scheduler before that is told.")
+        _Seconds,
+        Meta(description="Report workers whose versions have differed from the scheduler's for this long."),
     ] = 0.0
     memory_near_limit_percent: Annotated[
         _Percent,
-        Meta(description="Of a worker's limit, or of a job's memory. dask pauses a worker at 80, kills it at 95."),
+        Meta(
+            description="Report use above this share of a worker's memory limit or a job's memory. "
+            "dask pauses a worker at 80 % and kills it at 95 %."
+        ),
     ] = 90.0
-    memory_near_limit_seconds: Annotated[_Seconds, Meta(description="So long it may be that near.")] = 10.0
+    memory_near_limit_seconds: Annotated[_Seconds, Meta(description="… for longer than this.")] = 10.0
     memory_overcommitted_percent: Annotated[
-        _Percent, Meta(description="The workers' limits together, of the job's memory; what is above is told.")
+        _Percent,
+        Meta(description="Report workers whose memory limits add up to more than this share of the job's memory."),
     ] = 102.0
-    """dask-jobqueue rounds both."""
+    """dask-jobqueue rounds both the limits and the job's memory."""
     threads_oversubscribed_percent: Annotated[
-        _Percent, Meta(description="The workers' threads together, of the job's CPUs; what is above is told.")
+        _Percent, Meta(description="Report workers whose threads add up to more than this share of the job's CPUs.")
     ] = 100.0
     threads_undersubscribed_percent: Annotated[
-        _Percent, Meta(description="The same; what is below is told, unless something else uses the CPUs.")
+        _Percent,
+        Meta(
+            description="Report workers whose threads add up to less than this share of the job's CPUs, "
+            "unless something else uses the CPUs."
+        ),
     ] = 50.0
-    """Exactly half is what one thread a core is where SLURM counts hyper-threads."""
+    """One thread per core is exactly half where SLURM counts hyper-threads."""
     walltime_ending_seconds: Annotated[
-        _Seconds, Meta(description="Left of a job's time; of a short job, a quarter of its time at most.")
+        _Seconds,
+        Meta(
+            description="Report a job that has less time left than this; for a short job, at most a quarter of its "
+            "time limit."
+        ),
     ] = 300.0
     never_start_seconds: Annotated[
-        _Seconds, Meta(description="So long a job may wait for what waiting doesn't bring before that is told.")
+        _Seconds, Meta(description="Report a job that has waited this long for a reason that waiting cannot resolve.")
     ] = 0.0
-    held_seconds: Annotated[_Seconds, Meta(description="So long a job may be held before that is told.")] = 0.0
-    pending_long_seconds: Annotated[_Seconds, Meta(description="So long a job may wait.")] = 3600.0
-    idle_seconds: Annotated[_Seconds, Meta(description="A job without any task for so long is idle…")] = 600.0
-    idle_cpu_percent: Annotated[
-        _Percent, Meta(description="… unless it uses more than this of its CPUs, if not for dask tasks.")
-    ] = 10.0
+    held_seconds: Annotated[_Seconds, Meta(description="Report a job that has been held for this long.")] = 0.0
+    pending_long_seconds: Annotated[
+        _Seconds, Meta(description="Report a job that has been pending for longer than this.")
+    ] = 3600.0
+    idle_seconds: Annotated[_Seconds, Meta(description="Report a job that has run no task for this long…")] = 600.0
+    idle_cpu_percent: Annotated[_Percent, Meta(description="… unless the job uses this share of its CPUs or more.")] = (
+        10.0
+    )
     owner_forgets_seconds: Annotated[
         _Seconds,
-        Meta(description="So long the cluster may count a job that has ended: it cancels first, and then forgets."),
+        Meta(
+            description="Report an ended job that the cluster object still counts after this time. "
+            "It cancels a job first and forgets it shortly after."
+        ),
     ] = 5.0
     thrashing_jobs: Annotated[
         _Count,
-        Meta(description="So many jobs that adaptive scaling has submitted and cancelled, in turn, are too many…"),
+        Meta(description="Report adaptive scaling that has submitted and cancelled this many jobs in turn…"),
     ] = 3
     thrashing_window_seconds: Annotated[_Seconds, Meta(description="… within this time, …")] = 600.0
     thrashing_job_seconds: Annotated[
-        _Seconds, Meta(description="… if it cancelled each so soon after it was submitted.")
+        _Seconds, Meta(description="… if it cancelled each job within this time after submission.")
     ] = 120.0
-    ended_recently_seconds: Annotated[_Seconds, Meta(description="So long it is told that a job has failed.")] = 900.0
+    ended_recently_seconds: Annotated[
+        _Seconds, Meta(description="Report a failed job for this long after its end.")
+    ] = 900.0
     source_stale_seconds: Annotated[
         _Seconds,
-        Meta(description="So long the scheduler or SLURM, once it has answered, may be silent before that is told."),
+        Meta(
+            description="Report the scheduler or SLURM when it has not answered for this long. "
+            "One that fails from the start is reported at once."
+        ),
     ] = 10.0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dasktop.collectors.analysis.usage import FIELDS, UsageAccumulator, report_json, usual_seconds
 from dasktop.collectors.recording.reader import Recording
-from dasktop.tui.cli.report import MOST_READ
+from dasktop.tui.cli.report import MAX_SNAPSHOTS
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 from tests.benchmarks.bench_recording import SNAPSHOTS_A_DAY, write
@@ -37,7 +37,7 @@ def measure(path: Path) -> None:
         for _ in recording.scan():
             pass
         at = lap("looking through", at)
-        indices = recording.evenly(MOST_READ)
+        indices = recording.evenly(MAX_SNAPSHOTS)
         moments = [recording.entries[index].taken_at for index in indices]
         tally = UsageAccumulator(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
         for shown in recording.snapshots(indices, FIELDS, tally.glimpse):

@@ -88,7 +88,7 @@ def test_where_it_cannot_be_kept_that_is_told_at_the_end(recorded: str, tmp_path
         terminal.wait_for("↓")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
-        told = f"dasktop: what you changed of the view is not remembered: {tmp_path}/file/dasktop/config.toml"
+        told = f"dasktop: view settings not saved: {tmp_path}/file/dasktop/config.toml"
         assert told in terminal.screen()
 
 
@@ -97,7 +97,7 @@ def test_a_broken_file_is_told_before_there_is_a_screen(path: Path, recorded: st
     path.write_text("[keys]\nquit = 'o'\n")
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 200, 24) as terminal:
         assert terminal.wait_for_end() == 2
-        assert terminal.screen() == f'dasktop: {path}: [keys] "o" would mean both sort and quit'
+        assert terminal.screen() == f'dasktop: {path}: [keys] "o" is bound to both sort and quit'
 
 
 # What a terminal is told about its colours, and what each theme then may use of SGR's numbers.

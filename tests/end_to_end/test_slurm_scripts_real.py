@@ -10,7 +10,7 @@ from distributed import Security
 
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
-from dasktop.tui.cli.snapshot import look
+from dasktop.tui.cli.snapshot import take_snapshot_and_address
 from tests.support.waiting import wait_until
 
 BY_RANK = """srun -n 3 bash -c '
@@ -82,8 +82,10 @@ async def test_a_cluster_with_tls_is_found_and_attached_to(real_slurm, tmp_path,
 
     cluster = await asyncio.to_thread(start)
     try:
-        snapshot, address = await look(Options(), environment=real_slurm.environment)
-        named, _ = await look(Options(address=cluster.scheduler_address), environment=real_slurm.environment)
+        snapshot, address = await take_snapshot_and_address(Options(), environment=real_slurm.environment)
+        named, _ = await take_snapshot_and_address(
+            Options(address=cluster.scheduler_address), environment=real_slurm.environment
+        )
     finally:
         await asyncio.to_thread(cluster.close)
         await asyncio.to_thread(real_slurm.cancel_all)

@@ -1,4 +1,7 @@
-"""The demo: an embedded SLURM, a real dask-jobqueue cluster on it, and the same program that one runs on a real one."""
+"""``dasktop demo``: starts an embedded SLURM with a real dask-jobqueue cluster and watches it.
+
+Never touches the site's SLURM.
+"""
 
 import asyncio
 import subprocess
@@ -24,23 +27,23 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.terminal.abilities import can_show_screen
 
 NODES, CPUS_PER_NODE, MEMORY_PER_NODE_MB = 3, 4, 4000
-RUNNING_JOBS_WANTED = NODES  # of the two jobs more than nodes one fails, and one stays pending
+EXPECTED_RUNNING_JOBS = NODES  # of the two other jobs, one fails and one stays pending
 IDLE_SECONDS = 60.0
-"""Who tries this hasn't the ten minutes after which a job is called idle elsewhere."""
+"""Shorter than the default of ten minutes, so that a short demo shows the finding."""
 START_TIMEOUT_SECONDS = 120.0
 CLOSE_TIMEOUT_SECONDS = 10.0
-NOTEBOOK = (sys.executable, "-m", "dasktop.tui.cli.demo_cluster")
+CLUSTER_COMMAND = (sys.executable, "-m", "dasktop.tui.cli.demo_cluster")
 
 
 def run(config: Config, *, as_snapshot: bool, record: str | None = None, redact: bool = False) -> None:
-    """Show the demo on the screen or, without a terminal on stdout, as one snapshot.
+    """Show the demo on the screen or, without a terminal, print one snapshot.
 
     Raises
     ------
     Refusal
-        The demo's own cluster did not start; the text says why.
+        The demo's cluster did not start.
     """
-    with _slurm() as slurm, _notebook(slurm.environment, slurm.work) as address:
+    with _slurm() as slurm, _cluster(slurm.environment, slurm.work) as address:
         options = Options(
             address=address,
             slurm_interval_seconds=5.0,
@@ -71,26 +74,26 @@ def _slurm() -> Iterator[EmbeddedSlurm]:
 
 
 @contextmanager
-def _notebook(environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """Start the process with the cluster in it, yield the scheduler's address, and end it."""
-    log = folder / "notebook.log"
+def _cluster(environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """Start the process that runs the cluster, yield the scheduler's address, and stop the process."""
+    log = folder / "cluster.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            NOTEBOOK,
+            CLUSTER_COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=environment | {"DASK_TEMPORARY_DIRECTORY": str(folder)},  # dask leaves its scratch folder behind
+            env=environment | {"DASK_TEMPORARY_DIRECTORY": str(folder)},  # dask does not remove its scratch folder
             cwd=folder,
             text=True,
-            start_new_session=True,  # Ctrl-C is for the demo, which then closes the cluster in order
+            start_new_session=True,  # Ctrl-C must reach the demo only, which then closes the cluster
         )
         try:
             assert process.stdout is not None  # noqa: S101 - for the type checker
             address = process.stdout.readline().strip()
             if not address:
                 lines = log.read_text(errors="replace").strip().splitlines()
-                raise Refusal(f"the demo's cluster did not start: {lines[-1] if lines else 'no word why'}", 1)
+                raise Refusal(f"the demo's cluster did not start: {lines[-1] if lines else 'no error output'}", 1)
             yield address
         finally:
             assert process.stdin is not None  # noqa: S101 - for the type checker
@@ -103,18 +106,19 @@ def _notebook(environment: dict[str, str], folder: Path) -> Iterator[str]:
 
 
 async def _wait_for_workers(options: Options, environment: dict[str, str]) -> Snapshot:
-    """Return the first snapshot in which enough jobs run all their workers."""
+    """Return the first snapshot in which the expected number of jobs run all their workers."""
     deadline = monotonic() + START_TIMEOUT_SECONDS
     while True:
         snapshot = await headless.take_snapshot(options, environment=environment)
-        if _jobs_at_work(snapshot) >= RUNNING_JOBS_WANTED:
+        if _complete_jobs(snapshot) >= EXPECTED_RUNNING_JOBS:
             return snapshot
         if monotonic() > deadline:
             raise Refusal(f"the demo's workers did not start within {START_TIMEOUT_SECONDS:.0f} s", 1)
         await asyncio.sleep(0.5)
 
 
-def _jobs_at_work(snapshot: Snapshot) -> int:
+def _complete_jobs(snapshot: Snapshot) -> int:
+    """Return the number of running jobs with all their workers."""
     return sum(
         read_state(job.state).is_running and sum(len(task.workers) for task in job.tasks) == job.workers_expected
         for job in snapshot.jobs

@@ -1,4 +1,4 @@
-"""The command line. Headless commands never import textual; the screen is imported where it starts."""
+"""The command line, with all commands and options. Never imports textual, except to start the screen."""
 
 import errno
 import os
@@ -21,11 +21,11 @@ from dasktop.tui.cli.options import (
     configurable_options,
     drain_option,
     fail_on_option,
-    found_config,
     number,
     options_from,
     recording_options,
-    sound_config,
+    user_config,
+    valid_config,
     watching_options,
 )
 from dasktop.tui.cli.output import open_closed_streams, stdout_is_writable
@@ -35,14 +35,14 @@ from dasktop.tui.terminal.abilities import can_show_screen
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-INTERRUPTED = 130  # as shells say it
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+INTERRUPTED = 130  # the shell's status for SIGINT
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class DefaultGroup(click.Group):
-    """A group whose command ``screen`` is meant where none is named: ``dasktop tcp://10.1.2.3:8786``.
+    """A group that runs the command ``screen`` if none is named: ``dasktop tcp://10.1.2.3:8786``.
 
-    Options may stand before a command's name as well as behind it. What click finds wrong is told in one line.
+    Options may precede or follow the command's name. Usage errors are printed in one line.
     """
 
     default = SCREEN
@@ -50,88 +50,88 @@ class DefaultGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse, as click does."""
+        """Parse, with errors in one line."""
         open_closed_streams()
-        with _refused_in_one_line():
+        with _errors_as_refusals():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, as click does."""
+        """Run the command, with errors in one line."""
         try:
-            with _refused_in_one_line():
+            with _errors_as_refusals():
                 result = super().invoke(ctx)
                 sys.stdout.flush()
                 return result
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:  # nobody reads any more, as behind ``| head``: there is nothing left to do
+        except BrokenPipeError:  # the reader has closed the pipe, as ``| head`` does
             ctx.exit(0)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the name of the command that is meant in front."""
+        """Move the command's name, or the default one, to the front."""
         if args not in (["-h"], ["--help"], ["--version"]):
-            place = self._place_of_first_word(args)
-            if place is not None and args[place] in self.commands:
-                args = [args[place], *args[:place], *args[place + 1 :]]
+            index = self._first_positional(args)
+            if index is not None and args[index] in self.commands:
+                args = [args[index], *args[:index], *args[index + 1 :]]
             else:
                 args = [self.default, *args]
         return super().parse_args(ctx, args)
 
-    def _place_of_first_word(self, args: list[str]) -> int | None:
-        """Return where the first argument stands that is neither an option nor an option's value."""
+    def _first_positional(self, args: list[str]) -> int | None:
+        """Return the index of the first argument that is neither an option nor an option's value."""
         takes_value = {
             name
             for param in self.commands[self.default].params
             if isinstance(param, click.Option) and not param.is_flag
             for name in param.opts
         }
-        place = 0
-        while place < len(args) and args[place].startswith("-"):
-            place += 2 if args[place] in takes_value else 1
-        return place if place < len(args) else None
+        index = 0
+        while index < len(args) and args[index].startswith("-"):
+            index += 2 if args[index] in takes_value else 1
+        return index if index < len(args) else None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the screen's options too: it has no name to ask its help by."""
+        """List the options of the screen too, which is a hidden command without its own help."""
         options = (param for param in self.commands[self.default].params if isinstance(param, click.Option))
         records = (option.get_help_record(ctx) for option in options)
-        with formatter.section("Options of the screen, and of the commands that watch a cluster"):
+        with formatter.section("Options of the screen and of commands that watch a cluster"):
             formatter.write_dl([record for record in records if record is not None])
         super().format_options(ctx, formatter)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Say that a command may be left out."""
+        """Show that the command is optional."""
         formatter.write_usage(ctx.command_path, "[ADDRESS] [OPTIONS]")
         formatter.write_usage(ctx.command_path, "COMMAND [ADDRESS] [OPTIONS]")
 
 
 @contextmanager
-def _refused_in_one_line() -> Iterator[None]:
-    """Turn wrong usage, and output that can't be written, into a `Refusal`."""
+def _errors_as_refusals() -> Iterator[None]:
+    """Convert usage errors and failed writes to stdout into a `Refusal`."""
     try:
         yield
     except click.UsageError as error:
         raise Refusal.of_usage(error) from None
     except OSError as error:
-        if error.filename is None and error.errno in FULL:
+        if error.filename is None and error.errno in DISK_FULL:
             why = error.strerror
         elif error.filename is None and error.errno == errno.EBADF and not stdout_is_writable():
-            why = "stdout is closed, or not open for writing"
+            why = "stdout is closed or not writable"
         else:
             raise
-        raise Refusal(f"what was to be printed can't be written: {why}", REFUSED) from None
+        raise Refusal(f"can't write the output: {why}", REFUSED) from None
 
 
-# dask's own command line calls it by this name: ``dask top``.
+# The name as a subcommand of dask's command line: ``dask top``.
 @click.group(name="top", cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dasktop", message="dasktop %(version)s")
 def command() -> None:
     """Watch dask on SLURM: jobs, tasks, workers and threads in one tree.
 
-    ADDRESS is the dask scheduler's, such as tcp://10.1.2.3:8786. Without it, dasktop finds your schedulers: in dask's
-    configuration, in the scripts of your SLURM jobs, and among your processes on this host.
+    ADDRESS is the address of the dask scheduler, such as tcp://10.1.2.3:8786. Without it, dasktop finds your
+    schedulers: in dask's configuration, in the scripts of your SLURM jobs, and among your processes on this host.
 
-    Exit status: 0 done, 1 a fault of dasktop, 2 wrong usage, 3 no scheduler (none or several found, or unreachable),
-    4 a finding that --fail-on names, 5 refused, or not carried out.
+    Exit status: 0 success, 1 internal error, 2 usage error, 3 no scheduler (none or several found, or unreachable),
+    4 a finding matched --fail-on, 5 refused or not completed.
     """
 
 
@@ -139,12 +139,13 @@ def command() -> None:
 @common_options
 def screen(address: str | None, **common: Any) -> None:
     """Show the screen; without a terminal, print the tree once as plain text."""
-    config = sound_config()
+    config = valid_config()
     options = options_from(config, address, **common)
     if not can_show_screen():
         if sys.stdout.isatty():
             click.echo(
-                "dasktop: this terminal can't show the screen (TERM, or stdin or stderr); as text, once:", err=True
+                "dasktop: this terminal can't show the screen (check TERM, stdin and stderr); printing the tree once:",
+                err=True,
             )
         headless.print_snapshot(options, as_text=True)
         return
@@ -155,15 +156,17 @@ def screen(address: str | None, **common: Any) -> None:
 
 @command.command()
 @common_options
-@click.option("--watch", type=number(INTERVAL), metavar="SECONDS", help="One snapshot a line, this often.")
-@click.option("--threads", is_flag=True, help="Read the threads of all workers too.")
-@click.option("--text", "as_text", is_flag=True, help="The tree as plain text instead of JSON.")
+@click.option(
+    "--watch", type=number(INTERVAL), metavar="SECONDS", help="Print a snapshot at this interval, one per line."
+)
+@click.option("--threads", is_flag=True, help="Include the threads of all workers.")
+@click.option("--text", "as_text", is_flag=True, help="Print the tree as plain text instead of JSON.")
 @fail_on_option
 def snapshot(
     address: str | None, watch: float | None, threads: bool, as_text: bool, fail_on: Severity | None, **common: Any
 ) -> None:
-    """Print one snapshot as JSON, and end."""
-    options = options_from(sound_config(), address, **common)
+    """Print one snapshot as JSON and exit."""
+    options = options_from(valid_config(), address, **common)
     if watch is None:
         headless.print_snapshot(options, threads=threads, as_text=as_text, fail_on=fail_on)
     else:
@@ -172,16 +175,20 @@ def snapshot(
 
 @command.command()
 @common_options
-@click.option("--jobs", metavar="N", help="So many jobs.")
-@click.option("--cores", metavar="N", help="So many cores, rounded up to whole jobs.")
-@click.option("--memory", metavar="AMOUNT", help="So much memory (200GB, 64GiB), rounded up to whole jobs.")
-@click.option("--adapt", metavar="MIN:MAX", help="Let the cluster scale by itself, between so many jobs.")
-@click.option("--no-adapt", is_flag=True, help="Stop it scaling by itself.")
-@click.option("--release", multiple=True, metavar="JOB", help="Give back this job; may be repeated.")
-@click.option("--replace-lost", is_flag=True, help="Submit anew what SLURM has ended and the cluster still counts.")
-@click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON; what came of it as a second line.")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--jobs", metavar="N", help="Target number of jobs.")
+@click.option("--cores", metavar="N", help="Target number of cores; rounded up to whole jobs.")
+@click.option("--memory", metavar="AMOUNT", help="Target memory, such as 200GB or 64GiB; rounded up to whole jobs.")
+@click.option("--adapt", metavar="MIN:MAX", help="Turn adaptive scaling on, between MIN and MAX jobs.")
+@click.option("--no-adapt", is_flag=True, help="Turn adaptive scaling off.")
+@click.option("--release", multiple=True, metavar="JOB", help="Release this job; may be repeated.")
+@click.option(
+    "--replace-lost",
+    is_flag=True,
+    help="Resubmit jobs that have ended in SLURM but that the cluster still expects.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, and the outcome as a second line.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @drain_option
 def scale(
     address: str | None,
@@ -197,7 +204,7 @@ def scale(
     yes: bool,
     **common: Any,
 ) -> None:
-    """Scale the cluster, losing no result and no running task."""
+    """Scale the cluster without losing results or running tasks."""
     from dasktop.tui.cli import scale as scaling
 
     target = scaling.target_from(
@@ -209,53 +216,53 @@ def scale(
         release=release,
         replace_lost=replace_lost,
     )
-    options = options_from(sound_config(), address, **common)
+    options = options_from(valid_config(), address, **common)
     scaling.scale(options, target, dry_run=dry_run, as_json=as_json, yes=yes)
 
 
 @command.command()
-@click.option("--snapshot", "as_snapshot", is_flag=True, help="Print one JSON snapshot instead, and end.")
+@click.option("--snapshot", "as_snapshot", is_flag=True, help="Print one snapshot as JSON and exit.")
 @recording_options
 def demo(as_snapshot: bool, record: str | None, redact: bool) -> None:
-    """Show a real dask cluster at work, on a SLURM small enough to embed."""
+    """Show a real dask cluster on an embedded SLURM."""
     from dasktop.tui.cli import demo as demonstration
 
     check_recording(record, redact=redact)
-    demonstration.run(sound_config(), as_snapshot=as_snapshot, record=record, redact=redact)
+    demonstration.run(valid_config(), as_snapshot=as_snapshot, record=record, redact=redact)
 
 
 @command.command()
 @click.argument("file")
 @recording_options
 def replay(file: str, record: str | None, redact: bool) -> None:
-    """Show a recording on the screen; without a terminal, print its end as plain text.
+    """Replay a recording on the screen; without a terminal, print its last snapshot as plain text.
 
-    With --record, write it anew to another file instead: redacted, or packed as .gz.
+    With --record, write it to another file instead: redacted, or compressed as .gz.
     """
     from dasktop.tui.cli import recording
 
-    recording.replay(file, sound_config(), record=record, redact=redact)
+    recording.replay(file, valid_config(), record=record, redact=redact)
 
 
 @command.command("config")
 @configurable_options
 def print_config(**configurable: Any) -> None:
-    """Print the configuration that holds, where each value comes from, and what it means.
+    """Print all settings: what they mean, their effective values, and where each comes from.
 
-    It is a configuration file itself: put what you want otherwise into the file that its first line names.
+    The output is a valid config file: copy the lines to change into the file that the first line names.
     """
-    headless.print_config(found_config().with_options(configurable))
+    headless.print_config(user_config().with_options(configurable))
 
 
 @command.command()
 @click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
 @watching_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON; dasktop schema --report describes it.")
-@click.option("--html", metavar="FILE", help="Also as a page with charts, for a browser; needs no network.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; dasktop schema --report describes it.")
+@click.option("--html", metavar="FILE", help="Also write one HTML page with charts, which needs no network.")
 def report(source: str | None, as_json: bool, html: str | None, **common: Any) -> None:
-    """Tell where the core-hours and the memory went, and what would fit better.
+    """Print a usage report: how core-hours and memory were used, and recommended requests.
 
-    Of a RECORDING, all that it holds; of a cluster that runs, what one look and SLURM's accounting tell.
+    For a RECORDING, it covers all snapshots; for a running cluster, one snapshot and SLURM's accounting.
     """
     from dasktop.tui.cli import report as reporting
 
@@ -263,14 +270,14 @@ def report(source: str | None, as_json: bool, html: str | None, **common: Any) -
 
 
 @command.command()
-@click.option("--report", "of_report", is_flag=True, help="That of a report instead.")
+@click.option("--report", "of_report", is_flag=True, help="Print the schema of a report instead.")
 def schema(of_report: bool) -> None:
     """Print the JSON Schema of a snapshot."""
     headless.print_schema(of_report=of_report)
 
 
 def main() -> NoReturn:
-    """Run the command line and end the program."""
+    """Run the command line and exit."""
     try:
         command.main(prog_name="dasktop")
         status = 0
@@ -279,14 +286,14 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
     if threading.active_count() > 1:
-        # Python would wait for the threads of executors, distributed's among them; one may hang in a name look-up.
+        # Python would wait for the threads of executors, such as distributed's, and one may hang in a DNS lookup.
         os._exit(status)
     sys.exit(status)
 
 
 def _flush(stream: TextIO) -> None:
-    """Write out what is buffered; where that can't be, into nothing, or Python would complain of it at its end."""
+    """Flush the stream; if that fails, redirect it to /dev/null, so that Python prints no error at exit."""
     try:
         stream.flush()
-    except OSError:  # nobody reads, or there is no room; that has been told
+    except OSError:  # closed pipe or full disk; already reported
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

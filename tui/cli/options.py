@@ -1,4 +1,4 @@
-"""The options that all commands share, and the one way to refuse. Headless."""
+"""Options shared by the commands, and `Refusal`, which ends a command with an error. Never imports textual."""
 
 import contextlib
 import difflib
@@ -22,7 +22,7 @@ from dasktop.tui.config.values import WrongValueError
 
 
 def number(setting: Setting[float]) -> Callable[[str], float]:
-    """Return what reads a number on the command line as it may stand in the file."""
+    """Return a reader of a number on the command line, with the bounds of the configuration file."""
 
     def read(text: str) -> float:
         try:
@@ -37,20 +37,20 @@ def number(setting: Setting[float]) -> Callable[[str], float]:
     return read
 
 
-def _seconds(setting: Setting[float], words: str) -> Callable[[Any], Any]:
-    helped = f"{words}; {setting.default:g} unless configured."
-    return click.option(setting.option, type=number(setting), metavar="SECONDS", help=helped)
+def _seconds(setting: Setting[float], description: str) -> Callable[[Any], Any]:
+    text = f"{description} (default {setting.default:g} or as configured)."
+    return click.option(setting.option, type=number(setting), metavar="SECONDS", help=text)
 
 
-WATCHING: list[Callable[[Any], Any]] = [
-    _seconds(INTERVAL, "How often to ask dask"),
+CONFIGURABLE: list[Callable[[Any], Any]] = [
+    _seconds(INTERVAL, "Interval between polls of the scheduler"),
     _seconds(
         SLURM_INTERVAL,
-        f"How often to ask SLURM, {SLURM_INTERVAL_FLOOR_SECONDS:g} at least; less often while nothing changes",
+        f"Interval between polls of SLURM, at least {SLURM_INTERVAL_FLOOR_SECONDS:g}; longer while nothing changes",
     ),
-    click.option(READ_ONLY.option, is_flag=True, default=None, help="Change nothing: no scaling at all."),
+    click.option(READ_ONLY.option, is_flag=True, default=None, help="Disable everything that changes the cluster."),
 ]
-drain_option = _seconds(DRAIN, "How long to wait for running tasks of jobs that are given back")
+drain_option = _seconds(DRAIN, "How long to wait for running tasks of the jobs to release")
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -60,47 +60,47 @@ NO_SCHEDULER = 3
 REFUSED = 5
 
 SCREEN = "screen"
-"""The hidden command that is meant where none is named."""
+"""The hidden command that runs if none is named."""
 
 CLEAR_LINE = "\r\x1b[K"
-"""What a terminal takes a line back by, to be told another in its place."""
+"""Clears the current line of a terminal, so that it can be written again."""
 
 
 class Refusal(click.ClickException):
-    """Ends the program with one line on stderr, and a line for each thing to choose from, and a pinned exit status."""
+    """Ends the program with a pinned exit status, a one-line error on stderr, and a line for each choice."""
 
     def __init__(self, message: str, exit_status: int, choices: Sequence[str] = ()) -> None:
         super().__init__(clean(message))
         self._choices = [clean(choice) for choice in choices]
-        self.exit_code = exit_status  # type: ignore[misc]  # click declares it for the class; ours differ
+        self.exit_code = exit_status  # type: ignore[misc]  # click declares a class variable
 
     @classmethod
     def of_usage(cls, error: click.UsageError) -> "Refusal":
-        """Say in one line what click found wrong."""
+        """Return click's usage error as one line."""
         command = error.ctx.command_path if error.ctx else "dasktop"
         words = error.format_message().rstrip(".")
-        if isinstance(error, click.NoSuchOption):  # click names all that are somewhat like it, in words of each version
+        if isinstance(error, click.NoSuchOption):  # click's own text differs between versions
             near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
             words = f"no such option: {error.option_name}{f'; did you mean {near[0]}?' if near else ''}"
         return cls(f"{words} (see {command.removesuffix(' screen')} --help)", USAGE)
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it; where nobody reads it, the exit status tells all the same."""
+        """Print the error; a closed stderr is ignored, since the exit status remains."""
         with contextlib.suppress(OSError):
-            told = [f"dasktop: {self.format_message()}", *(f"  {choice}" for choice in self._choices)]
-            click.echo("\n".join(told), file=file, err=file is None)
+            lines = [f"dasktop: {self.format_message()}", *(f"  {choice}" for choice in self._choices)]
+            click.echo("\n".join(lines), file=file, err=file is None)
 
 
-def _whole_address(text: str) -> str:
-    """Return a scheduler's address, such as ``tcp://10.1.2.3:8786``; ``tcp://`` may be left out."""
+def _full_address(text: str) -> str:
+    """Return a scheduler's address, such as ``tcp://10.1.2.3:8786``; ``tcp://`` is optional in the text."""
     try:
         return str(parse_address(text))
     except NoSchedulerError as error:
-        raise click.BadParameter(f"{error}; nor is it a command{_nearest_command(text)}") from None
+        raise click.BadParameter(f"{error}; it is not a command either{_nearest_command(text)}") from None
 
 
 def _nearest_command(text: str) -> str:
-    """Return the end of a sentence that names the command that was meant, if one is spelled much like it."""
+    """Return ``; did you mean …?`` with the command that is spelled most alike, or nothing."""
     context = click.get_current_context()
     group = context.parent.command if context.parent is not None else None
     if not isinstance(group, click.Group) or context.info_name != SCREEN:
@@ -111,42 +111,46 @@ def _nearest_command(text: str) -> str:
 
 
 RECORDING: list[Callable[[Any], Any]] = [
-    click.option("--record", metavar="FILE", help="Record all that is seen, for dasktop replay; gzipped as FILE.gz."),
-    click.option("--redact", is_flag=True, help="Replace users, hosts, addresses, paths and names in the recording."),
+    click.option(
+        "--record", metavar="FILE", help="Record all snapshots for dasktop replay; compressed if FILE ends in .gz."
+    ),
+    click.option(
+        "--redact", is_flag=True, help="Replace users, hosts, addresses, paths, names and task keys in the recording."
+    ),
 ]
 
-_ADDRESS: Callable[[Any], Any] = click.argument("address", type=_whole_address, required=False, metavar="[ADDRESS]")
+_ADDRESS: Callable[[Any], Any] = click.argument("address", type=_full_address, required=False, metavar="[ADDRESS]")
 
 _COMMON: list[Callable[[Any], Any]] = [
-    click.option("--scheduler-file", metavar="FILE", help="Where the scheduler wrote its address."),
-    click.option("--tls-ca-file", metavar="FILE", help="Certificate of the authority, for a TLS scheduler."),
-    click.option("--tls-cert", metavar="FILE", help="Certificate to show to a TLS scheduler."),
-    click.option("--tls-key", metavar="FILE", help="Its key."),
-    *WATCHING,
-    click.option("--no-slurm", is_flag=True, help="Don't ask SLURM: the dask half only."),
-    click.option("--no-probe", is_flag=True, help="Run no function on scheduler and workers; less is known then."),
-    click.option("--user", metavar="USER", help="Whose SLURM jobs; yours unless named."),
+    click.option("--scheduler-file", metavar="FILE", help="File written by dask scheduler --scheduler-file."),
+    click.option("--tls-ca-file", metavar="FILE", help="CA certificate of a TLS scheduler."),
+    click.option("--tls-cert", metavar="FILE", help="Client certificate for a TLS scheduler."),
+    click.option("--tls-key", metavar="FILE", help="Key of the client certificate."),
+    *CONFIGURABLE,
+    click.option("--no-slurm", is_flag=True, help="Don't query SLURM; show dask only."),
+    click.option("--no-probe", is_flag=True, help="Run no function on the scheduler and the workers; shows less."),
+    click.option("--user", metavar="USER", help="Show this user's SLURM jobs instead of yours."),
     *RECORDING,
 ]
 
 
 def common_options(function: Function) -> Function:
-    """Add the address and the options that all commands share."""
+    """Add the ADDRESS argument and the options of commands that watch a cluster."""
     return _ADDRESS(watching_options(function))  # type: ignore[no-any-return]
 
 
 def watching_options(function: Function) -> Function:
-    """Add the options that all commands share, without the address."""
+    """Add the options of commands that watch a cluster, without the ADDRESS argument."""
     return _with(_COMMON, function)
 
 
 def configurable_options(function: Function) -> Function:
-    """Add the options of which the configuration holds what they are unless given."""
-    return _with([*WATCHING, drain_option], function)
+    """Add the options whose default can be set in the configuration."""
+    return _with([*CONFIGURABLE, drain_option], function)
 
 
 def recording_options(function: Function) -> Function:
-    """Add the options of what records."""
+    """Add the options of recording."""
     return _with(RECORDING, function)
 
 
@@ -156,20 +160,20 @@ def _with(options: Sequence[Callable[[Any], Any]], function: Function) -> Functi
     return function
 
 
-def found_config() -> Config:
-    """Return the user's configuration, whatever is wrong with it."""
+def user_config() -> Config:
+    """Return the user's configuration, even if it has errors."""
     return file.load(file.path(os.environ))
 
 
-def sound_config() -> Config:
+def valid_config() -> Config:
     """Return the user's configuration.
 
     Raises
     ------
     Refusal
-        Something is wrong with it.
+        It has errors.
     """
-    config = found_config()
+    config = user_config()
     if config.faults:
         raise Refusal(config.faults[0], USAGE)
     return config
@@ -190,19 +194,19 @@ def options_from(
     redact: bool,
     **configurable: Any,
 ) -> Options:
-    """Return the choices of one run: those given, and for others what the configuration says.
+    """Return the options of one run: those on the command line, the others from the configuration.
 
     Raises
     ------
     Refusal
-        They don't go together.
+        The options conflict.
     """
     if address is not None and scheduler_file is not None:
-        raise Refusal("both ADDRESS and --scheduler-file name the scheduler; give one of them", USAGE)
+        raise Refusal("ADDRESS and --scheduler-file can't be used together", USAGE)
     if (tls_cert is None) != (tls_key is None):
-        raise Refusal("--tls-cert and --tls-key go together", USAGE)
+        raise Refusal("--tls-cert and --tls-key must be used together", USAGE)
     if user is not None and is_known(user) is False:
-        raise Refusal(f"--user {user}: this host knows no such user", USAGE)
+        raise Refusal(f"--user {user}: no such user on this host", USAGE)
     check_recording(record, redact=redact)
     config = config.with_options(configurable)
     return Options(
@@ -223,18 +227,18 @@ def options_from(
 
 
 def check_recording(record: str | None, *, redact: bool) -> None:
-    """See whether there can be such a recording, before anything else is done.
+    """Check the recording options before anything else is done.
 
     Raises
     ------
     Refusal
-        There can't.
+        The file exists or can't be created, or ``--redact`` has no file.
     """
     why_not = refuse_to_overwrite(record) if record is not None else None
     if why_not is not None:
         raise Refusal(f"--record: {why_not}", USAGE)
     if redact and record is None:
-        raise Refusal("--redact is for a recording; name its file with --record FILE", USAGE)
+        raise Refusal("--redact requires --record FILE", USAGE)
 
 
 FINDINGS = 4
@@ -242,22 +246,22 @@ FINDINGS = 4
 fail_on_option = click.option(
     "--fail-on",
     type=click.Choice([severity for severity in get_args(Severity) if severity != "info"]),
-    help="End with status 4 if there is a finding of this severity, or a worse one.",
+    help="Exit with status 4 if there is a finding of at least this severity.",
 )
 
 
 def check(snapshot: Snapshot, fail_on: Severity | None) -> None:
-    """Look for findings that are bad enough; the first of them goes to stderr.
+    """Check for findings of at least this severity; ``None`` means no check.
 
     Raises
     ------
     Refusal
-        There are some.
+        There is one; the message is that of the first.
     """
     if fail_on is None:
         return
-    bad_enough = SEVERITIES[SEVERITIES.index(fail_on) :]
-    found = [finding for finding in snapshot.findings if finding.severity in bad_enough]
+    severities = SEVERITIES[SEVERITIES.index(fail_on) :]
+    found = [finding for finding in snapshot.findings if finding.severity in severities]
     if found:
         more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
         raise Refusal(f"{found[0].severity}: {found[0].message}{more}", FINDINGS)

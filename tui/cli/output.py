@@ -1,4 +1,4 @@
-"""Standard streams: prints snapshots, and opens streams that the caller has closed (``>&-``). No screen."""
+"""Standard streams: prints snapshots and JSON, and reopens streams that are closed (``>&-``). Never draws a screen."""
 
 import os
 import shutil
@@ -11,14 +11,14 @@ from dasktop.tui.terminal.abilities import shows_unicode
 from dasktop.tui.view.plain import plain_tree
 
 _STREAMS = (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))
-"""In the order of their descriptors: each takes the lowest that is free. Stdout is opened so that writing to it fails,
-as it does on a closed one: what was asked for can't be delivered. Stdin is empty, and what goes to stderr is lost."""
+"""In the order of their descriptors, since each takes the lowest free one. Stdout is opened read-only, so that writing
+to it fails as on a closed one. Stdin is empty, and output to stderr is discarded."""
 
 
 def open_closed_streams() -> None:
-    """Open what is closed among stdin, stdout and stderr, which Python leaves as `None`.
+    """Open those of stdin, stdout and stderr that are closed, which Python sets to `None`.
 
-    Otherwise the next file or socket gets the free descriptor, and what is printed on it ends up in there.
+    Otherwise the next file or socket gets the free descriptor, and output printed to it ends up there.
     """
     for name, flags in _STREAMS:
         if getattr(sys, name) is None:
@@ -28,13 +28,13 @@ def open_closed_streams() -> None:
 
 def stdout_is_writable() -> bool:
     """Return whether stdout was opened for writing."""
-    import fcntl  # only who could not write pays for it
+    import fcntl  # imported late: only needed after a failed write
 
     return fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
 
 
 def print_one(snapshot: Snapshot, as_text: bool) -> None:
-    """Print a snapshot on stdout, as a line of JSON or as plain text: on a terminal in its width, else whole."""
+    """Print a snapshot to stdout as a line of JSON, or as plain text, cut to the width of a terminal."""
     if as_text:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         sys.stdout.write(plain_tree(snapshot, width, unicode=shows_unicode(sys.stdout.encoding or "ascii")) + "\n")
@@ -44,5 +44,5 @@ def print_one(snapshot: Snapshot, as_text: bool) -> None:
 
 
 def print_json(json: bytes) -> None:
-    """Print JSON on stdout, and a line's end: in UTF-8, whatever the locale says, as who reads JSON expects."""
+    """Print JSON and a newline to stdout, in UTF-8 whatever the locale."""
     click.echo(json)

@@ -1,4 +1,4 @@
-"""``--record`` and ``dasktop replay`` on the command line. Headless; the screen is imported where it starts."""
+"""``--record`` and ``dasktop replay`` on the command line. Never imports textual, except to start the screen."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.cli.options import USAGE, Refusal, check_recording
-from dasktop.tui.cli.signals import ended_in_order
+from dasktop.tui.cli.signals import clean_exit
 from dasktop.tui.config.config import Config
 from dasktop.tui.terminal.abilities import can_show_screen
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
-    """Yield what is to be called with each snapshot; it records them, if that was asked for.
+    """Yield a function that records a snapshot, or does nothing without ``--record``.
 
-    What goes wrong with the file later is told on stderr, once. A signal that ends the program ends the file first.
+    A later write error is printed to stderr, once. SIGTERM and SIGHUP complete the file before the program ends.
 
     Raises
     ------
     Refusal
-        The file can't be made.
+        The file can't be created.
     SystemExit
-        Such a signal came.
+        A signal ended the program.
     """
     if options.record is None:
         yield lambda _: None
         return
     from dasktop.collectors.recording.recorder import Recorder
 
-    with ended_in_order():
+    with clean_exit():
         try:
-            recorder = Recorder(options.record, redact=options.redact, tell=tell)
+            recorder = Recorder(options.record, redact=options.redact, tell=print_message)
         except RecordingError as error:
             raise Refusal(f"--record: {error}", USAGE) from None
         try:
@@ -48,12 +48,12 @@ def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
 
 
 def replay(path: str, config: Config, *, record: str | None, redact: bool) -> None:
-    """Show a recording on the screen; without a terminal, its last snapshot as plain text; or record it anew.
+    """Replay a recording on the screen, print its last snapshot as plain text, or write it to another file.
 
     Raises
     ------
     Refusal
-        It can't be read, or the new one can't be written.
+        The recording can't be read, or the other file can't be written.
     """
     from dasktop.collectors.recording.reader import Recording
 
@@ -67,11 +67,11 @@ def replay(path: str, config: Config, *, record: str | None, redact: bool) -> No
         else:
             for _ in opened.scan():
                 pass
-            _print_last(opened) if record is None else _record_anew(opened, record, redact=redact)
+            _print_last(opened) if record is None else _rewrite(opened, record, redact=redact)
     except RecordingError as error:
         raise Refusal(str(error), USAGE) from None
     if opened.remark is not None:
-        tell(opened.remark)
+        print_message(opened.remark)
 
 
 def _print_last(opened: "Recording") -> None:
@@ -83,12 +83,12 @@ def _print_last(opened: "Recording") -> None:
     print_one(found[1], as_text=True)
 
 
-def _record_anew(opened: "Recording", path: str, *, redact: bool) -> None:
+def _rewrite(opened: "Recording", path: str, *, redact: bool) -> None:
     from dasktop.collectors.recording.recorder import write_all
 
     write_all(path, opened.snapshots(), redact=redact, names_of=opened.snapshots())
 
 
-def tell(words: str) -> None:
-    """Say a line on stderr."""
-    click.echo(f"dasktop: {words}", err=True)
+def print_message(text: str) -> None:
+    """Print a line to stderr."""
+    click.echo(f"dasktop: {text}", err=True)

@@ -1,4 +1,4 @@
-"""``dasktop report``: of a recording, or of a cluster as it is now. Headless."""
+"""``dasktop report``: the usage report of a recording or of a running cluster. Never imports textual."""
 
 import contextlib
 import sys
@@ -18,111 +18,110 @@ from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.folders import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, sound_config
+from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, valid_config
 from dasktop.tui.cli.output import print_json
-from dasktop.tui.cli.recording import recording, tell
+from dasktop.tui.cli.recording import print_message, recording
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 
-MOST_READ = 5_000
-"""Of more snapshots, only each second is read, or third, …: what they tell is summed up by time, not by number. Of the
-others, the memory is looked at: a peak may be short."""
-RECORDING_ENDINGS = (".gz", ".ndjson", ".jsonl", ".json")
-SECONDS_BETWEEN_SIGNS = 0.5
-"""Of life, while a long recording is read."""
+MAX_SNAPSHOTS = 5_000
+"""Of a longer recording, every second snapshot is read, or every third, and so on; sums are weighted by time. Of the
+others, only memory is read, since peaks may be short."""
+RECORDING_SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
+PROGRESS_INTERVAL_SECONDS = 0.5
 
 
 def report(source: str | None, common: Mapping[str, Any], *, as_json: bool, html: str | None) -> None:
-    """Print a report, and write it as a page too if that is asked for.
+    """Print a report, and write it as an HTML page if requested.
 
     Parameters
     ----------
     source
-        A recording's file, or a scheduler's address; ``None``: the scheduler is looked for.
+        A recording's file or a scheduler's address; ``None`` to find the scheduler.
     common
         The options of the commands that watch a cluster.
     as_json
-        As JSON instead of text.
+        Print JSON instead of text.
     html
-        Where to write the page.
+        The file for the page.
 
     Raises
     ------
     Refusal
-        There is no such recording, or no scheduler; or the page can't be written.
+        The recording can't be read, there is no scheduler, or the page can't be written.
     """
     if html is not None and (why_not := refuse_to_overwrite(html, "a page")) is not None:
         raise Refusal(f"--html: {why_not}", USAGE)
     if source is not None and is_recording(source):
         for option in ("scheduler_file", "record", "redact"):
             if common[option]:
-                raise Refusal(f"--{option.replace('_', '-')} is for a cluster; {source} is a recording", USAGE)
-        made = of_recording(source)
+                raise Refusal(f"--{option.replace('_', '-')} requires a cluster, but {source} is a recording", USAGE)
+        result = recording_report(source)
     else:
-        made = of_cluster(source, common)
+        result = cluster_report(source, common)
     if html is not None:
-        _write_page(html, html_report(made))
+        _write_page(html, html_report(result))
     if as_json:
-        print_json(report_json(made))
+        print_json(report_json(result))
     else:
-        sys.stdout.write(plain_report(made, unicode="utf" in (sys.stdout.encoding or "ascii").lower()) + "\n")
+        sys.stdout.write(plain_report(result, unicode="utf" in (sys.stdout.encoding or "ascii").lower()) + "\n")
 
 
 def is_recording(source: str) -> bool:
-    """Tell a recording from an address: by its being there, and else by its name."""
+    """Return whether this names a recording, not an address: an existing file, or a name that looks like one."""
     if "://" in source:
         return False
-    with contextlib.suppress(OSError):  # a name that is too long is none
+    with contextlib.suppress(OSError):  # the name is too long for a file
         if Path(source).exists():
             return True
-    return "/" in source or source.endswith(RECORDING_ENDINGS)
+    return "/" in source or source.endswith(RECORDING_SUFFIXES)
 
 
-def of_recording(path: str) -> Report:
-    """Return the report of a recording; what is wrong with the file goes to stderr, in one line.
+def recording_report(path: str) -> Report:
+    """Return the report of a recording; problems with the file go to stderr, in one line.
 
     Raises
     ------
     Refusal
-        It can't be read, or is none.
+        It can't be read or is not a recording.
     """
     try:
         opened = Recording(path)
         with contextlib.closing(opened):
-            made = _tallied(opened)
+            result = _read_report(opened)
     except RecordingError as error:
         raise Refusal(str(error), USAGE) from None
     if opened.remark is not None:
-        tell(opened.remark)
-    return made
+        print_message(opened.remark)
+    return result
 
 
-def _tallied(opened: Recording) -> Report:
+def _read_report(opened: Recording) -> Report:
     for _ in opened.scan():
         pass
-    indices = opened.evenly(MOST_READ)
-    moments = [opened.entries[index].taken_at for index in indices]
-    tally = UsageAccumulator(usual_seconds(moments), skipped=len(opened.entries) - len(indices))
+    indices = opened.evenly(MAX_SNAPSHOTS)
+    times = [opened.entries[index].taken_at for index in indices]
+    usage = UsageAccumulator(usual_seconds(times), skipped=len(opened.entries) - len(indices))
     count = 0
     with _progress(f"reading {opened.path}", len(indices)) as show:
-        for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, tally.glimpse), start=1):
-            tally.add(snapshot)
+        for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, usage.glimpse), start=1):
+            usage.add(snapshot)
             show(count)
     if not count:
         raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
-    return tally.report()
+    return usage.report()
 
 
 @contextlib.contextmanager
-def _progress(words: str, whole: int) -> Iterator[Callable[[int], None]]:
-    """Yield what shows on a terminal, now and then, how far something is; it takes that away in the end."""
+def _progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows the progress on a terminal; it is cleared at the end."""
     shown_at = monotonic()
 
-    def show(part: int) -> None:
+    def show(done: int) -> None:
         nonlocal shown_at
-        if sys.stderr.isatty() and monotonic() - shown_at >= SECONDS_BETWEEN_SIGNS:
+        if sys.stderr.isatty() and monotonic() - shown_at >= PROGRESS_INTERVAL_SECONDS:
             shown_at = monotonic()
-            click.echo(f"{CLEAR_LINE}{clean(words)}: {100 * part // whole}%", err=True, nl=False)
+            click.echo(f"{CLEAR_LINE}{clean(label)}: {100 * done // total}%", err=True, nl=False)
 
     try:
         yield show
@@ -131,39 +130,39 @@ def _progress(words: str, whole: int) -> Iterator[Callable[[int], None]]:
             click.echo(CLEAR_LINE, err=True, nl=False)
 
 
-def of_cluster(source: str | None, common: Mapping[str, Any]) -> Report:
-    """Return the report of one look at a cluster.
+def cluster_report(source: str | None, common: Mapping[str, Any]) -> Report:
+    """Return the report of a running cluster, from one snapshot.
 
     Raises
     ------
     Refusal
-        There is no scheduler, or what was named is none.
+        There is no scheduler, or ``source`` is not an address.
     """
     try:
         address = None if source is None else str(parse_address(source))
     except NoSchedulerError as error:
-        raise Refusal(f"there is no file {source} to report on, and {error}", USAGE) from None
-    options = options_from(sound_config(), address, **common)
+        raise Refusal(f"there is no file {source}, and {error}", USAGE) from None
+    options = options_from(valid_config(), address, **common)
     with recording(options) as record:
         snapshot = event_loop.run(headless.take_snapshot(options))
         record(snapshot)
     if options.slurm:
-        headless.tell_faults(snapshot)
-    tally = UsageAccumulator()
-    tally.add(snapshot)
-    return tally.report()
+        headless.report_missing_slurm(snapshot)
+    usage = UsageAccumulator()
+    usage.add(snapshot)
+    return usage.report()
 
 
 def _write_page(path: str, page: str) -> None:
     try:
         file = open(path, "x", encoding="utf-8", opener=private_opener)  # noqa: SIM115 - closed below
     except FileExistsError:
-        raise Refusal(f"--html: {path} is there already; a page overwrites nothing: name another file", USAGE) from None
+        raise Refusal(f"--html: {path} already exists; dasktop does not overwrite files", USAGE) from None
     except OSError as error:
         raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None
     try:
         with file:
             file.write(page)
     except OSError as error:
-        Path(path).unlink(missing_ok=True)  # a part of it is of no use, and would stand in the way of the next try
+        Path(path).unlink(missing_ok=True)  # an incomplete page is useless and would block the next attempt
         raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None

@@ -1,4 +1,4 @@
-"""``dasktop scale``: shows what a target would mean, asks, and carries it out. Headless."""
+"""``dasktop scale``: shows the plan for a target, asks for confirmation, and executes it. Never imports textual."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ from dasktop.tui.cli.recording import recording
 
 T = TypeVar("T")
 
-SECONDS_BETWEEN_LINES = 5.0
+PROGRESS_INTERVAL_SECONDS = 5.0
 
 
 def target_from(
@@ -54,12 +54,12 @@ def target_from(
     release: tuple[str, ...],
     replace_lost: bool,
 ) -> Target:
-    """Return the one target that was asked for.
+    """Return the target that the options name.
 
     Raises
     ------
     Refusal
-        None was, or several, or it can't be read.
+        No option names a target, several do, or its value is invalid.
     """
     targets: list[Target] = []
     if jobs is not None:
@@ -78,7 +78,7 @@ def target_from(
         targets.append(ReplaceLost())
     if len(targets) != 1:
         raise Refusal(
-            "say to what to scale, with one of --jobs, --cores, --memory, --adapt, --no-adapt, --release, "
+            "use exactly one of --jobs, --cores, --memory, --adapt, --no-adapt, --release, "
             "--replace-lost (see dasktop scale --help)",
             USAGE,
         )
@@ -100,16 +100,16 @@ def scale(
     as_json: bool,
     yes: bool,
 ) -> None:
-    """Plan, show, ask, and do.
+    """Make a plan, show it, ask for confirmation, and execute it.
 
     Raises
     ------
     Refusal
-        There is no scheduler, no sensible plan, nobody to ask, or it was not carried out.
+        There is no scheduler, no possible plan, no terminal to ask on, or the plan was not completed.
     """
     if options.read_only and not dry_run:
         raise Refusal(
-            "read-only, by --read-only or by the configuration: nothing is scaled; --dry-run shows the plan only",
+            "scaling is disabled by --read-only or read_only in the configuration; use --dry-run to see the plan",
             REFUSED,
         )
     with recording(options) as record:
@@ -127,24 +127,24 @@ def _scale(
 ) -> None:
     while True:
         plan, address = _planned(options, target, record)
-        is_only_shown, shown = dry_run or plan.changes_nothing, plan.identity
+        is_only_shown, identity = dry_run or plan.changes_nothing, plan.identity
         try:
             click.echo(msgspec.json.encode(plan) if as_json else "\n".join(plan_lines(plan)))
         except BrokenPipeError:
             if is_only_shown:
                 raise
-            raise Refusal("nobody reads the plan; nothing was changed", REFUSED) from None
-        # Where nobody is asked, the scheduler itself is: results may have been let go of since.
+            raise Refusal("the plan could not be printed; nothing was changed", REFUSED) from None
+        # With --yes, the plan is checked on the scheduler instead: results may have been released since.
         if plan.refusal is not None and (dry_run or not yes):
             raise Refusal(f"can't be done: {plan.refusal}; nothing was changed", REFUSED)
         if is_only_shown:
             return
         if not yes:
             _ask()
-        outcome = event_loop.run(_carry_out(plan, None if yes else shown, address, options))
+        outcome = event_loop.run(_execute(plan, None if yes else identity, address, options))
         if not (outcome.is_outdated and not yes):
             break
-        click.echo(f"dasktop: {outcome.message}; the plan as it is now:", err=True)
+        click.echo(f"dasktop: {outcome.message}; the new plan:", err=True)
     try:
         if not outcome.done:
             raise Refusal(outcome.message, REFUSED)
@@ -155,14 +155,14 @@ def _scale(
 
 
 def _record_afterwards(options: Options, address: str, record: Callable[[Snapshot], None]) -> None:
-    """Record how things are now; where that can't be told any more, what was done is done all the same."""
+    """Record a snapshot after the operation; a failure is printed and does not change the exit status."""
     named = msgspec.structs.replace(options, address=address, scheduler_file=None)
     try:
         record(event_loop.run(headless.take_snapshot(named)))
     except Refusal as refusal:
-        click.echo(f"dasktop: how things are afterwards is not recorded: {refusal.format_message()}", err=True)
+        click.echo(f"dasktop: the final snapshot was not recorded: {refusal.format_message()}", err=True)
     except KeyboardInterrupt:
-        click.echo("dasktop: how things are afterwards is not recorded: interrupted", err=True)
+        click.echo("dasktop: the final snapshot was not recorded: interrupted", err=True)
 
 
 def _planned(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
@@ -175,7 +175,7 @@ def _planned(options: Options, target: Target, record: Callable[[Snapshot], None
 
 
 async def _plan(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
-    snapshot, address = await headless.look(options)
+    snapshot, address = await headless.take_snapshot_and_address(options)
     record(snapshot)
     for words in await asyncio.to_thread(settle, os.environ, snapshot):
         click.echo(f"dasktop: {words}", err=True)
@@ -184,29 +184,31 @@ async def _plan(options: Options, target: Target, record: Callable[[Snapshot], N
 
 def _ask() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refusal("there is no terminal to ask on; say --yes to carry it out, or --dry-run to see it only", REFUSED)
-    # What was typed before the plan stood there was meant for something else.
+        raise Refusal(
+            "no terminal to ask for confirmation; use --yes to execute the plan or --dry-run to see it", REFUSED
+        )
+    # Discard what was typed before the plan was shown.
     with contextlib.suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
-        is_agreed = click.confirm("Do it?")
-    except click.Abort:  # Ctrl-C, or the end of what is typed
+        is_confirmed = click.confirm("Do it?")
+    except click.Abort:  # Ctrl-C or end of input
         click.echo()
-        is_agreed = False
-    if not is_agreed:
-        raise Refusal("not carried out", REFUSED)
+        is_confirmed = False
+    if not is_confirmed:
+        raise Refusal("cancelled; nothing was changed", REFUSED)
 
 
-async def _carry_out(plan: ScalePlan, agreed: str | None, address: str, options: Options) -> Outcome:
-    """Carry the plan out; Ctrl-C gives the victims back to work first."""
+async def _execute(plan: ScalePlan, agreed: str | None, address: str, options: Options) -> Outcome:
+    """Execute the plan; on Ctrl-C, the jobs to release accept tasks again before it ends."""
     from dasktop.collectors.runtime.execute import execute
 
-    telling = _Telling()
-    task = asyncio.ensure_future(execute(plan, address, options, telling, agreed=agreed))
+    printer = _ProgressPrinter()
+    task = asyncio.ensure_future(execute(plan, address, options, printer, agreed=agreed))
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:
-        if not task.cancelling():  # a second time would interrupt the giving back
+        if not task.cancelling():  # a second signal would interrupt the restoring
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -214,30 +216,30 @@ async def _carry_out(plan: ScalePlan, agreed: str | None, address: str, options:
     try:
         return await task
     except asyncio.CancelledError:
-        raise Refusal(interrupted_words(telling.step), REFUSED) from None
+        raise Refusal(interrupted_words(printer.step), REFUSED) from None
 
 
-class _Telling:
-    """Tells of each step on stderr: on a terminal on one line that is written over, else now and then a line."""
+class _ProgressPrinter:
+    """Prints progress to stderr: on a terminal in one line that is overwritten, otherwise in a line every 5 s."""
 
     def __init__(self) -> None:
         self._on_terminal = sys.stderr.isatty()
         self.step: str | None = None
-        """The latest."""
-        self._told_at = float("-inf")
+        """The latest step."""
+        self._printed_at = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
-        """Tell of one step. That nobody reads it any more, or it can't be written, is no reason to break off."""
+        """Print a step; a failed write must not stop the operation."""
         with contextlib.suppress(OSError):
-            self._tell(progress)
+            self._print(progress)
         self.step = progress.step
 
-    def _tell(self, progress: Progress) -> None:
-        if progress.step == "done":  # how it ended is the outcome's to say
+    def _print(self, progress: Progress) -> None:
+        if progress.step == "done":  # the outcome says how it ended
             click.echo(CLEAR_LINE if self._on_terminal else "", err=True, nl=False)
         elif self._on_terminal:
             columns = shutil.get_terminal_size().columns
             click.echo(f"{CLEAR_LINE}{f'{progress.step}: {progress.message}'[: columns - 1]}", err=True, nl=False)
-        elif progress.step != self.step or monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
-            self._told_at = monotonic()
+        elif progress.step != self.step or monotonic() - self._printed_at >= PROGRESS_INTERVAL_SECONDS:
+            self._printed_at = monotonic()
             click.echo(f"{progress.step}: {progress.message}", err=True)

@@ -1,4 +1,4 @@
-"""Starts the screen on a feed, and turns its end into the program's."""
+"""Starts the screen on a feed and ends the program with its exit status. Never imported by headless commands."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.sampler import Sampler
 from dasktop.collectors.system.user import own_name
 from dasktop.tui.cli.options import USAGE, Refusal
-from dasktop.tui.cli.signals import ENDING, LONGEST_END_SECONDS, SIGNALLED
+from dasktop.tui.cli.signals import EXIT_SIGNALS, EXIT_TIMEOUT_SECONDS, SIGNAL_STATUS
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import THEME
@@ -32,26 +32,26 @@ if TYPE_CHECKING:
 def show(
     options: Options, config: Config, environment: Mapping[str, str] | None = None, *, keeps_view: bool = True
 ) -> None:
-    """Run the screen until the user leaves it.
+    """Run the screen until the user quits.
 
     Parameters
     ----------
     environment
-        For SLURM's commands; ``None``: our own.
+        Environment of SLURM's commands; ``None`` for that of this process.
     keeps_view
-        Whether the view is as the user left it, and is kept for the next time.
+        Whether view settings are read from the configuration and saved to it.
 
     Raises
     ------
     Refusal
-        There was nothing to show: no scheduler.
+        There was no scheduler to show.
     SystemExit
-        The screen itself failed, and Textual has told how; or a signal ended it.
+        The screen crashed, and Textual has printed the traceback; or a signal ended it.
     """
     recorder = _recorder(options)
     sampler = Sampler(options, environment)
     sampler.begin()
-    from dasktop.tui.app import DasktopApp  # late: SLURM is being asked meanwhile
+    from dasktop.tui.app import DasktopApp  # imported late, while SLURM is being queried
 
     feed: Feed = sampler
     if recorder is not None:
@@ -74,14 +74,14 @@ def show(
 
 
 def show_recording(recording: "Recording", config: Config) -> None:
-    """Replay a recording on the screen until the user leaves it.
+    """Replay a recording on the screen until the user quits.
 
     Raises
     ------
     Refusal
-        There was nothing to show: no snapshot.
+        The recording has no snapshot.
     SystemExit
-        The screen itself failed, and Textual has told how; or a signal ended it.
+        The screen crashed, and Textual has printed the traceback; or a signal ended it.
     """
     from dasktop.collectors.recording.replay import ReplayFeed
     from dasktop.tui.replay.app import ReplayApp
@@ -92,9 +92,9 @@ def show_recording(recording: "Recording", config: Config) -> None:
 
 
 def _run(app: "DasktopApp", config: Config | None) -> None:
-    """Run the screen, and keep in the configuration what the user changed of its looks; ``None``: nowhere."""
+    """Run the screen and save changed view settings to the configuration, unless it is ``None``."""
     forget_told_size()
-    ended_by = asyncio.run(_until_it_ends(app))
+    ended_by = asyncio.run(_run_until_exit(app))
     has_crashed = app.failure is None and bool(app.return_code)
     fault = None if has_crashed or config is None else remember(Path(config.path), changes(app.first_looks, app.looks))
     if fault is not None:
@@ -102,22 +102,22 @@ def _run(app: "DasktopApp", config: Config | None) -> None:
     if app.failure is not None:
         raise Refusal(app.failure.message, app.failure.exit_status)
     if ended_by is not None or app.return_code:
-        sys.exit(app.return_code if ended_by is None else SIGNALLED + ended_by)
+        sys.exit(app.return_code if ended_by is None else SIGNAL_STATUS + ended_by)
 
 
-async def _until_it_ends(app: "DasktopApp") -> signal.Signals | None:
-    """Run the screen; return the signal that ended it, if one did."""
+async def _run_until_exit(app: "DasktopApp") -> signal.Signals | None:
+    """Run the screen; return the signal that ended it, or ``None``."""
     loop = asyncio.get_running_loop()
     ended_by: list[signal.Signals] = []
 
     def end(number: signal.Signals) -> None:
         ended_by.append(number)
-        # What is said behind the screen may wait for ever for a terminal that reads nothing, whatever ends in order.
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(SIGNALLED + number))
-        signal.alarm(LONGEST_END_SECONDS)
+        # Writing to a terminal that no longer reads may block for ever, whatever else shuts down cleanly.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(SIGNAL_STATUS + number))
+        signal.alarm(EXIT_TIMEOUT_SECONDS)
         app.exit()
 
-    for number in ENDING:
+    for number in EXIT_SIGNALS:
         loop.add_signal_handler(number, end, number)
     await app.run_async()
     return ended_by[0] if ended_by else None

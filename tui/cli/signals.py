@@ -1,4 +1,4 @@
-"""How signals end the program in order, and what a shell sees of that. Headless."""
+"""Ends the program cleanly on SIGTERM and SIGHUP, with the exit status that shells use. Never imports textual."""
 
 import asyncio
 import signal
@@ -6,39 +6,39 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALLED = 128  # as shells say it
-LONGEST_END_SECONDS = 20
-"""After that, an end that hangs is cut short."""
-ENDING = (signal.SIGHUP, signal.SIGTERM)
-"""What batch jobs, ``timeout`` and terminals that go away end programs with."""
+SIGNAL_STATUS = 128  # shells report 128 + signal number
+EXIT_TIMEOUT_SECONDS = 20
+"""A shutdown that takes longer is cut short."""
+EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)
+"""Sent by batch jobs, by ``timeout``, and when a terminal closes."""
 
 
 @contextmanager
-def ended_in_order() -> Iterator[None]:
-    """Turn the first such signal into `SystemExit`, so that what is open is closed; a second one ends at once.
+def clean_exit() -> Iterator[None]:
+    """Raise `SystemExit` on the first exit signal, so that files are closed; a second one ends the program at once.
 
-    One that is ignored stays so: ``nohup`` asks for that. For the main thread only.
+    A signal that is ignored stays ignored, as ``nohup`` requires. For the main thread only.
     """
-    taken = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    handled = [number for number in EXIT_SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
 
     def end(number: int, _: object) -> None:
-        _leave_to_the_system(taken)
-        signal.alarm(LONGEST_END_SECONDS)  # who waits, as for a full pipe, may wait for ever
+        _restore_defaults(handled)
+        signal.alarm(EXIT_TIMEOUT_SECONDS)  # closing may block for ever, as on a full pipe
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            sys.exit(SIGNALLED + number)
-        # Not from here, where it would hit whatever task is just running: the loop ends, and cancels all of them.
-        loop.call_soon_threadsafe(sys.exit, SIGNALLED + number)
+            sys.exit(SIGNAL_STATUS + number)
+        # Raised here, it would hit whichever task is running; raised by the loop, it cancels all tasks.
+        loop.call_soon_threadsafe(sys.exit, SIGNAL_STATUS + number)
 
-    for number in taken:
+    for number in handled:
         signal.signal(number, end)
     try:
         yield
     finally:
-        _leave_to_the_system(taken)
+        _restore_defaults(handled)
 
 
-def _leave_to_the_system(numbers: list[signal.Signals]) -> None:
+def _restore_defaults(numbers: list[signal.Signals]) -> None:
     for number in numbers:
         signal.signal(number, signal.SIG_DFL)

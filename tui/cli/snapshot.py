@@ -1,4 +1,4 @@
-"""The commands without a screen: snapshots as JSON or plain text, and the schema. Imports neither textual nor rich."""
+"""Commands without a screen: snapshots as JSON or text, schema, configuration. Imports neither textual nor rich."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from dasktop.tui.cli.recording import recording
 from dasktop.tui.config.config import Config, document
 from dasktop.tui.view.scheduler_list import texts_of
 
-# With no screen to show that SLURM is slow, the user is told within ten seconds, all in all.
+# Without a screen to show that SLURM is slow, the error must come within ten seconds in total.
 SLURM_TIMEOUT_SECONDS = 6.0
 
 
@@ -40,13 +40,13 @@ def print_snapshot(
     Raises
     ------
     Refusal
-        There is no scheduler, or there are several to choose from; or, afterwards, a finding is bad enough.
+        There is no scheduler, there are several, or, after printing, a finding matches ``fail_on``.
     """
     with recording(options) as record:
         snapshot = event_loop.run(take_snapshot(options, threads=threads, environment=environment))
         record(snapshot)
     if options.slurm:
-        tell_faults(snapshot)
+        report_missing_slurm(snapshot)
     print_one(snapshot, as_text)
     check(snapshot, fail_on)
 
@@ -54,21 +54,21 @@ def print_snapshot(
 async def take_snapshot(
     options: Options, *, threads: bool = False, environment: Mapping[str, str] | None = None
 ) -> Snapshot:
-    """Find the scheduler, ask everything once, and return what was found.
+    """Find the scheduler, poll dask and SLURM once, and return the snapshot.
 
     Raises
     ------
     Refusal
-        There is no scheduler, or there are several to choose from.
+        There is no scheduler, or there are several.
     """
-    snapshot, _ = await look(options, threads=threads, environment=environment)
+    snapshot, _ = await take_snapshot_and_address(options, threads=threads, environment=environment)
     return snapshot
 
 
-async def look(
+async def take_snapshot_and_address(
     options: Options, *, threads: bool = False, environment: Mapping[str, str] | None = None
 ) -> tuple[Snapshot, str]:
-    """Do the same, and return the scheduler's address too, as it was named or found."""
+    """Return the snapshot and the scheduler's address, given or found; see `take_snapshot`."""
     poller = _poller(options, environment)
     try:
         address = await _attach(poller)
@@ -88,14 +88,14 @@ def watch(
     as_text: bool = False,
     fail_on: Severity | None = None,
 ) -> None:
-    """Print a snapshot every so often, until interrupted or until a finding is bad enough.
+    """Print a snapshot at each interval, until interrupted or until a finding matches ``fail_on``.
 
     Raises
     ------
     Refusal
-        There is no scheduler, or there are several to choose from; or a finding is bad enough.
+        There is no scheduler, there are several, or a finding matches ``fail_on``.
     BrokenPipeError
-        Nobody reads any more.
+        The reader has closed the pipe.
     """
     try:
         with recording(options) as record:
@@ -126,7 +126,7 @@ async def _watch(
             check(snapshot, fail_on)
             next_at = max(monotonic(), next_at + every_seconds)
             await asyncio.sleep(next_at - monotonic())
-            with contextlib.suppress(SourceError):  # the next line says so
+            with contextlib.suppress(SourceError):  # shown in the next snapshot
                 await poller.poll_dask(poller.workers if threads else ())
     except NoSchedulerError as error:
         raise Refusal(str(error), NO_SCHEDULER) from None
@@ -138,8 +138,8 @@ async def _watch(
 
 async def _keep_polling_slurm(poller: Poller) -> None:
     await asyncio.sleep(poller.options.slurm_interval_seconds)
-    rhythm = PollTimer(poller.queue_log, poller.options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS)
-    await rhythm.keep(poller.poll_slurm, after_each=lambda: None)
+    timer = PollTimer(poller.queue_log, poller.options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS)
+    await timer.keep(poller.poll_slurm, after_each=lambda: None)
 
 
 def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
@@ -150,31 +150,31 @@ def _poller(options: Options, environment: Mapping[str, str] | None) -> Poller:
 
 
 async def _attach(poller: Poller) -> str:
-    """Attach to the one scheduler there is, and return its address.
+    """Attach to the scheduler and return its address.
 
     Raises
     ------
     NoSchedulerError
-        There is none.
+        There is no scheduler.
     Refusal
-        There are several.
+        There are several schedulers.
     """
     candidates = await poller.locate()
     if len(candidates) > 1:
         context = click.get_current_context(silent=True)
         command = context.command_path.removesuffix(f" {SCREEN}") if context is not None else "dasktop"
-        words = f"{len(candidates)} schedulers found; name one, such as: {command} {candidates[0].address}"
+        message = f"{len(candidates)} schedulers found; name one, for example: {command} {candidates[0].address}"
         choices = [line.strip() for line in texts_of(Choice(candidates=candidates))]
-        raise Refusal(words, NO_SCHEDULER, choices)
+        raise Refusal(message, NO_SCHEDULER, choices)
     poller.attach_to(candidates[0].address)
     return candidates[0].address
 
 
-def tell_faults(snapshot: Snapshot) -> None:
-    """Say on stderr which half is missing, since a reader of the other may not look for it."""
+def report_missing_slurm(snapshot: Snapshot) -> None:
+    """Print to stderr that SLURM did not answer, which a reader of the output may not notice."""
     for source in snapshot.sources:
         if source.name == "slurm.queue" and source.error is not None and source.state in ("error", "stale", "off"):
-            click.echo(f"dasktop: {source.error}; what SLURM knows is missing", err=True)
+            click.echo(f"dasktop: {source.error}; SLURM data is missing", err=True)
 
 
 def print_schema(*, of_report: bool = False) -> None:
@@ -184,12 +184,12 @@ def print_schema(*, of_report: bool = False) -> None:
 
 
 def print_config(config: Config) -> None:
-    """Print a configuration, as far as it can be read.
+    """Print a configuration, with the default of each setting that has an error.
 
     Raises
     ------
     Refusal
-        Afterwards, if something is wrong with it.
+        After printing, if it has errors.
     """
     sys.stdout.write(document(config))
     sys.stdout.flush()

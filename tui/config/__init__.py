@@ -1,1 +1,1 @@
-"""The user's configuration: a table of what can be set, a TOML file, and what holds by both. Headless."""
+"""The user's configuration: one table of settings, the TOML file, and the effective values. Headless."""

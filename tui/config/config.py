@@ -1,4 +1,4 @@
-"""What holds, and where each value is from: the command line, before the file, before the defaults. Pure."""
+"""Effective settings and their origin: the command line overrides the file, which overrides the defaults. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from dasktop.tui.config.settings import (
     Setting,
     title,
 )
-from dasktop.tui.config.values import WrongValueError, said, short, toml
+from dasktop.tui.config.values import WrongValueError, short, toml, value_text
 from dasktop.tui.view.keys import Keymap
 
 T = TypeVar("T")
@@ -27,41 +27,41 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Config:
-    """The values of one run."""
+    """The effective settings of one run."""
 
     path: str
-    is_there: bool = False
-    """Whether there is such a file."""
+    exists: bool = False
+    """Whether the file exists."""
     in_file: Mapping[Setting[Any], Any] = field(default_factory=dict)
     given: Mapping[Setting[Any], Any] = field(default_factory=dict)
-    """On the command line."""
+    """Set on the command line."""
     faults: tuple[str, ...] = ()
-    """What is wrong with the file, each a line that names it. What is wrong has its default."""
+    """Errors in the file, one line each, with its path. A setting with an error has its default."""
 
     def __getitem__(self, setting: Setting[T]) -> T:
-        """Return a value."""
+        """Return the effective value of a setting."""
         value: T = self.given.get(setting, self.in_file.get(setting, setting.default))
         return value
 
     def origin(self, setting: Setting[Any]) -> str:
-        """Return where a value is from: an option, the file's name, or ``default``."""
+        """Return where a value comes from: an option, the file's name, or ``default``."""
         if setting in self.given:
             return setting.option
         return FILE_NAME if setting in self.in_file else DEFAULT
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """Return the same with what the command line says, by the settings' names; ``None``: it doesn't."""
+        """Return a copy with values from the command line, by setting name; ``None`` means not given."""
         given = {setting: options.get(setting.name) for setting in SETTINGS if setting.option}
         return replace(self, given={setting: value for setting, value in given.items() if value is not None})
 
     @property
     def thresholds(self) -> Thresholds:
-        """From when on something is a finding."""
+        """The thresholds of findings."""
         return Thresholds(**{setting.name: self[setting] for setting in THRESHOLD_SETTINGS})
 
     @property
     def keymap(self) -> Keymap:
-        """The keys that are not as they are by default, by Textual's names."""
+        """The keys that differ from the defaults, by key id, in Textual's names."""
         return {
             setting.name: names_of(self[setting])
             for setting in KEY_SETTINGS.values()
@@ -70,7 +70,7 @@ class Config:
 
 
 def config_from(document: Mapping[str, Any], path: str) -> Config:
-    """Return what a file says, as TOML's reader returned it."""
+    """Return the configuration in a parsed TOML document."""
     values: dict[Setting[Any], Any] = {}
     faults: list[str] = []
     for section, name, value in _entries(document):
@@ -91,7 +91,7 @@ def config_from(document: Mapping[str, Any], path: str) -> Config:
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield each key of the file with its section and value; of a section that doesn't exist, the section itself."""
+    """Yield section, name and value of each key. An unknown section is yielded as a key outside all sections."""
     for name, value in document.items():
         if name and name in SECTIONS and isinstance(value, dict):
             yield from ((name, inner, held) for inner, held in value.items())
@@ -100,20 +100,20 @@ def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _unknown(section: str, name: str, value: object) -> str:
-    """Tell of a key that means nothing here, and what may be meant instead."""
-    from difflib import get_close_matches  # only who writes something wrong pays for it
+    """Return the error for an unknown key, with the nearest known one."""
+    from difflib import get_close_matches  # imported late: only needed for errors
 
     if not section and name in SECTIONS:
-        return f"{title(section, name)}: must be a section, [{name}], not {said(value)}"
+        return f"{title(section, name)}: must be a section, [{name}], not {value_text(value)}"
     if not section and isinstance(value, dict):
         known = [f"[{other}]" for other in SECTIONS if other]
         near = get_close_matches(f"[{name}]", known, 1)
-        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        return f"[{short(name)}]: there is no such section; {meant}"
+        meant = f"did you mean {near[0]}?" if near else f"known sections: {', '.join(known)}"
+        return f"[{short(name)}]: unknown section; {meant}"
     elsewhere = [setting.title for setting in SETTINGS if setting.name == name]
     near = elsewhere or [title(section, found) for found in get_close_matches(name, SECTIONS[section], 1)]
-    meant = f"did you mean {near[0]}?" if near else "dasktop config lists all there are"
-    return f"{title(section, short(name))}: there is no such key; {meant}"
+    meant = f"did you mean {near[0]}?" if near else "dasktop config lists all keys"
+    return f"{title(section, short(name))}: unknown key; {meant}"
 
 
 def document(config: Config) -> str:
@@ -122,8 +122,8 @@ def document(config: Config) -> str:
 
 
 def _lines(config: Config) -> Iterator[str]:
-    yield f"# {clean(config.path)}{'' if config.is_there else ' (there is no such file)'}"
-    yield "# What holds now, and where each value comes from; can be such a file itself."
+    yield f"# {clean(config.path)}{'' if config.exists else ' (this file does not exist)'}"
+    yield "# Effective settings and where each comes from. The output is a valid config file."
     for section, settings in SECTIONS.items():
         yield from ("", f"[{section}]") if section else ()
         meaning = ""

@@ -1,4 +1,4 @@
-"""Where the configuration is, and reading it. Never writes it; see `remember`."""
+"""The configuration file: its path, reading it, and `remember`, which writes changed settings. Does no validation."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ from dasktop.tui.config.settings import Setting
 
 
 def path(environment: Mapping[str, str]) -> Path:
-    """Return where the file is, if there is one: below ``$XDG_CONFIG_HOME``, else below ``~/.config``."""
+    """Return the path of the file, which may not exist: in ``$XDG_CONFIG_HOME``, else in ``~/.config``."""
     return user_folder(environment, "XDG_CONFIG_HOME", ".config") / FILE_NAME
 
 
 def load(path: Path) -> Config:
-    """Return what the file says; what is wrong with it stands in `Config.faults`."""
+    """Return the configuration in the file, with its errors in `Config.faults`."""
     try:
         document = _read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -31,7 +31,7 @@ def load(path: Path) -> Config:
     except OSError as error:
         fault = f"can't be read: {error.strerror}"
     except (ValueError, RecursionError) as error:
-        fault = f"is no TOML: {error}"
+        fault = f"is not valid TOML: {error}"
     else:
         return config_from(document, str(path))
     return Config(str(path), True, faults=(clean(f"{path} {fault}"),))
@@ -40,32 +40,32 @@ def load(path: Path) -> Config:
 def _read(path: Path) -> dict[str, Any]:
     with open_regular(path) as file:
         text = file.read().decode()
-    import tomllib  # only who has a file pays for it
+    import tomllib  # imported late: only needed if there is a file
 
     return tomllib.loads(text)
 
 
-_NEW_FILE = "# dasktop's configuration; `dasktop config` tells all that can stand here.\n"
+_NEW_FILE = "# Configuration of dasktop; `dasktop config` lists all settings.\n"
 
 
 def remember(path: Path, values: Mapping[Setting[Any], Any]) -> str | None:
-    """Write these values into the file, or make it; return in one line why that could not be done, if it couldn't.
+    """Write these values into the file, creating it if needed; return an error in one line, or ``None``.
 
-    The file is replaced as a whole, so nobody ever reads half of it. Of two that write at the very same moment, one
-    may be lost.
+    The file is replaced atomically, so readers never see a part of it. If two processes write at the same moment, one
+    change may be lost.
     """
     if not values:
         return None
-    file = Path(os.path.realpath(path))  # the file itself, where a link leads to it
+    file = Path(os.path.realpath(path))  # follow a symbolic link
     try:
         old = _content(file) if file.exists() else _NEW_FILE
         new = _rewritten(old, values)
         if new != old:
             _replace(file, new.encode())
     except OSError as error:
-        return clean(f"what you changed of the view is not remembered: {path} can't be written: {error.strerror}")
+        return clean(f"view settings not saved: {path} can't be written: {error.strerror}")
     except ValueError as error:
-        return clean(f"what you changed of the view is not remembered: {path} was changed meanwhile: {error}")
+        return clean(f"view settings not saved: {path} was changed by another program: {error}")
     return None
 
 
@@ -75,14 +75,14 @@ def _content(file: Path) -> str:
 
 
 def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:
-    """Return the file's text with these values in it.
+    """Return the file's text with these values set.
 
     Raises
     ------
     ValueError
-        It is no TOML, or not what a configuration is like.
+        The text is not valid TOML, or a section of the configuration is not a table in it.
     """
-    import tomllib  # only who changes something pays for these
+    import tomllib  # imported late: only needed to write
 
     import tomlkit
 
@@ -94,15 +94,15 @@ def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:
                 section = holder.setdefault(setting.section, empty) if setting.section else holder
                 section[setting.name] = list(value) if isinstance(value, tuple) else value
         text = tomlkit.dumps(document)
-    except (tomlkit.exceptions.TOMLKitError, TypeError):  # a section that is none any more, say
-        raise ValueError("it is no configuration any more") from None
+    except (tomlkit.exceptions.TOMLKitError, TypeError):  # for example, a section that is no longer a table
+        raise ValueError("it is no longer a valid configuration") from None
     if tomllib.loads(text) != wanted:
-        raise ValueError("it is written in a way that can't be kept")
+        raise ValueError("its TOML style can't be preserved")
     return text
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Put a new file in the place of one, or make the first, with the same rights."""
+    """Create the file or replace it atomically, keeping its mode."""
     make_private(file.parent)
     descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
@@ -112,7 +112,7 @@ def _replace(file: Path, content: bytes) -> None:
             os.fsync(new.fileno())
         if file.exists():
             shutil.copymode(file, name)
-        os.replace(name, file)  # noqa: PTH105 - mkstemp's is no Path
+        os.replace(name, file)  # noqa: PTH105 - mkstemp returns a str
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108

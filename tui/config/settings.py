@@ -1,4 +1,4 @@
-"""All that can be set, in one table: it reads the file, and `dasktop config` prints it. Pure."""
+"""The table of all settings, from which the file is read and `dasktop config` is printed. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ from dasktop.tui.view.keys import KEYS
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)  # each is only equal to itself
+@dataclass(frozen=True, eq=False)  # compared by identity
 class Setting(Generic[T]):
-    """One key of the file."""
+    """One key of the configuration file."""
 
     section: str
-    """Empty for a key that stands above all sections."""
+    """Empty for a key outside all sections."""
     name: str
     default: T
     read: Callable[[object], T]
-    """Turns what TOML holds into the value; `WrongValueError` tells what is wrong with it. It reads values, too."""
+    """Returns the value for what the TOML file holds, or raises `WrongValueError`. Also accepts a value itself."""
     meaning: str
-    """For people, on one line."""
+    """The description for users, in one line."""
     option: str = ""
-    """What goes before the file on the command line, if anything does."""
+    """The command-line option that overrides the file, if there is one."""
 
     @property
     def title(self) -> str:
-        """How it is called where something is told about it."""
+        """The name of the key in messages."""
         return title(self.section, self.name)
 
 
 def title(section: str, name: str) -> str:
-    """Return how a key is called: ``[view] sort``, or ``interval`` above all sections."""
+    """Return the name of a key in messages: ``[view] sort``, or ``interval`` outside all sections."""
     return f"[{section}] {name}" if section else name
 
 
@@ -53,7 +53,7 @@ INTERVAL = Setting(
     "interval",
     _OPTIONS.interval_seconds,
     number(INTERVAL_FLOOR_SECONDS, _DAY_SECONDS),
-    "How often to ask dask, in seconds.",
+    "Interval between polls of the scheduler, in seconds.",
     "--interval",
 )
 SLURM_INTERVAL = Setting(
@@ -61,28 +61,28 @@ SLURM_INTERVAL = Setting(
     "slurm_interval",
     _OPTIONS.slurm_interval_seconds,
     number(SLURM_INTERVAL_FLOOR_SECONDS, _DAY_SECONDS),
-    "How often to ask SLURM, in seconds.",
+    "Interval between polls of SLURM, in seconds.",
     "--slurm-interval",
 )
 READ_ONLY = Setting(
-    "", "read_only", _OPTIONS.read_only, switch, "Whether nothing may be changed: no scaling at all.", "--read-only"
+    "", "read_only", _OPTIONS.read_only, switch, "Disable everything that changes the cluster.", "--read-only"
 )
 DRAIN = Setting(
     "",
     "drain",
     _OPTIONS.drain_seconds,
     number(0, _DAY_SECONDS),
-    "How long to wait for running tasks of jobs that are given back, in seconds.",
+    "How long to wait for running tasks of the jobs to release, in seconds.",
     "--drain",
 )
-THEME = Setting("", "theme", DEFAULT_PALETTE, one_of("theme", PALETTES), f"The colours: {', '.join(PALETTES)}.")
+THEME = Setting("", "theme", DEFAULT_PALETTE, one_of("theme", PALETTES), f"Colour theme: {', '.join(PALETTES)}.")
 
 COLUMNS_SHOWN = Setting(
     "view",
     "columns",
     DEFAULT_COLUMNS,
     some_of("column", COLUMNS),
-    f"The columns beside the tree, from left to right, of {', '.join(COLUMNS)}.",
+    f"Columns beside the tree, from left to right: any of {', '.join(COLUMNS)}.",
 )
 NO_SORT = "none"
 SORT = Setting(
@@ -90,15 +90,15 @@ SORT = Setting(
     "sort",
     NO_SORT,
     one_of("column", (NO_SORT, "name", *COLUMNS)),
-    "What rows are sorted by: a column, or name; none: running, pending, ended, each by id.",
+    "Sort rows by a column or by name; none: running, pending, then ended jobs, each by id.",
 )
-REVERSE = Setting("view", "reverse", False, switch, "Whether they are sorted the other way round.")
-FLAT = Setting("view", "flat", False, switch, "Whether all workers stand in one list at first, without jobs and tasks.")
+REVERSE = Setting("view", "reverse", False, switch, "Reverse the sort order.")
+FLAT = Setting("view", "flat", False, switch, "Start with a flat list of all workers, without jobs and tasks.")
 FILTER = Setting(
-    "view", "filter", "", text, "At first only what matches: text or a regular expression, as typed after /."
+    "view", "filter", "", text, "Start with this filter: text or a regular expression, as in the filter field."
 )
 DETAILS = Setting(
-    "view", "details", False, switch, "Whether the details of the selected row stand beside the tree, if there is room."
+    "view", "details", False, switch, "Show the details of the selected row beside the tree, if there is room."
 )
 
 KEYS_SECTION = "keys"
@@ -109,12 +109,12 @@ KEY_SETTINGS: dict[str, Setting[str]] = {
 
 
 def _threshold_settings() -> Iterator[Setting[Any]]:
-    """Make the settings of the thresholds from what each says of itself."""
+    """Yield a setting for each threshold, from its description and bounds."""
     for field in msgspec.structs.fields(Thresholds):
-        told = msgspec.inspect.type_info(field.type)
-        assert isinstance(told, msgspec.inspect.Metadata)  # noqa: S101 - for the type checker
-        meaning = (told.extra_json_schema or {})["description"]
-        kind = told.type
+        info = msgspec.inspect.type_info(field.type)
+        assert isinstance(info, msgspec.inspect.Metadata)  # noqa: S101 - for the type checker
+        meaning = (info.extra_json_schema or {})["description"]
+        kind = info.type
         assert isinstance(kind, msgspec.inspect.FloatType | msgspec.inspect.IntType)  # noqa: S101 - for the type checker
         bounds = (kind.ge or 0, kind.le or 0)
         read = whole(*bounds) if isinstance(kind, msgspec.inspect.IntType) else number(*bounds)
@@ -129,10 +129,10 @@ SETTINGS: tuple[Setting[Any], ...] = (
     *KEY_SETTINGS.values(),
     *THRESHOLD_SETTINGS,
 )
-"""In the order in which they are printed; those of one section together."""
+"""In the order in which they are printed, grouped by section."""
 
 SECTIONS: Mapping[str, Mapping[str, Setting[Any]]] = {
     section: {setting.name: setting for setting in SETTINGS if setting.section == section}
     for section in dict.fromkeys(setting.section for setting in SETTINGS)
 }
-"""By section, the settings by name; first those that stand above all sections, under the empty text."""
+"""The settings by section and name. Keys outside all sections come first, under the empty string."""

@@ -1,4 +1,4 @@
-"""Readers of the values that a file may hold. What is wrong is told in words that follow the key's name. Pure."""
+"""Readers for the types of values in the configuration file. An error reads on from the key's name. Pure."""
 
 import json
 import math
@@ -9,90 +9,92 @@ from dasktop.collectors.text.clean import clean, clean_line
 
 Name = TypeVar("Name", bound=str)
 
-_LONGEST_SAID = 60
-_LONGEST_WRITTEN = 10**1000
+_MAX_LENGTH = 60
+_MAX_NUMBER = 10**1000
 
 
 class WrongValueError(Exception):
-    """A value that can't be. Its text is one clean line that follows the key's name."""
+    """An invalid value. The message is one clean line that reads on from the key's name."""
 
 
 def number(at_least: float, at_most: float) -> Callable[[object], float]:
-    """Return a reader of numbers from one bound to the other."""
+    """Return a reader of numbers within bounds, both included."""
 
     def read(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not at_least <= value <= at_most:
-            raise WrongValueError(f"must be a number from {at_least:.12g} to {at_most:.12g}, not {said(value)}")
+            raise WrongValueError(f"must be a number from {at_least:.12g} to {at_most:.12g}, not {value_text(value)}")
         return float(value)
 
     return read
 
 
 def whole(at_least: float, at_most: float) -> Callable[[object], int]:
-    """Return a reader of whole numbers from one bound to the other."""
+    """Return a reader of whole numbers within bounds, both included."""
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value <= at_most:
-            raise WrongValueError(f"must be a whole number from {at_least:.12g} to {at_most:.12g}, not {said(value)}")
+            raise WrongValueError(
+                f"must be a whole number from {at_least:.12g} to {at_most:.12g}, not {value_text(value)}"
+            )
         return value
 
     return read
 
 
 def switch(value: object) -> bool:
-    """Read true or false."""
+    """Return a boolean."""
     if not isinstance(value, bool):
-        raise WrongValueError(f"must be true or false, not {said(value)}")
+        raise WrongValueError(f"must be true or false, not {value_text(value)}")
     return value
 
 
 def text(value: object) -> str:
-    """Read a text; it comes out clean."""
+    """Return a string, without control characters."""
     if not isinstance(value, str):
-        raise WrongValueError(f"must be a text in quotes, not {said(value)}")
+        raise WrongValueError(f"must be a string in quotes, not {value_text(value)}")
     return clean_line(value)
 
 
 def one_of(kind: str, names: Collection[Name]) -> Callable[[object], Name]:
-    """Return a reader of one of these names."""
+    """Return a reader that accepts one of these names."""
 
     def read(value: object) -> Name:
         if not isinstance(value, str):
-            raise WrongValueError(f"must be one of {', '.join(names)}, in quotes, not {said(value)}")
+            raise WrongValueError(f"must be one of {', '.join(names)}, in quotes, not {value_text(value)}")
         for name in names:
             if name == value:
                 return name
-        raise WrongValueError(f"there is no {kind} {said(value)}; one of {', '.join(names)}")
+        raise WrongValueError(f"unknown {kind} {value_text(value)}; must be one of {', '.join(names)}")
 
     return read
 
 
 def some_of(kind: str, names: Collection[Name]) -> Callable[[object], tuple[Name, ...]]:
-    """Return a reader of a list of these names, in any order, each once."""
+    """Return a reader of a list of these names, in any order, without duplicates."""
     read_one = one_of(kind, names)
 
     def read(value: object) -> tuple[Name, ...]:
         if not isinstance(value, list | tuple):
-            raise WrongValueError(f'must be a list such as ["{next(iter(names))}"], not {said(value)}')
+            raise WrongValueError(f'must be a list such as ["{next(iter(names))}"], not {value_text(value)}')
         found: list[Name] = []
         for item in value:
             name = read_one(item)
             if name in found:
-                raise WrongValueError(f"{said(name)} stands there twice")
+                raise WrongValueError(f"{value_text(name)} is listed twice")
             found.append(name)
         return tuple(found)
 
     return read
 
 
-def said(value: object) -> str:
-    """Return a value as one may write it, harmless and not endlessly long."""
+def value_text(value: object) -> str:
+    """Return a value as TOML for a message: clean and shortened."""
     match value:
         case dict():
             return "a section"
         case list() | tuple():
             return "a list"
-        case int() if abs(value) >= _LONGEST_WRITTEN:  # Python writes out no number of thousands of digits
+        case int() if abs(value) >= _MAX_NUMBER:  # Python refuses to format ints of thousands of digits
             return "a number of many digits"
         case bool() | int() | float() | str():
             return short(toml(value))
@@ -101,13 +103,13 @@ def said(value: object) -> str:
 
 
 def short(text: str) -> str:
-    """Return a text from a file as it can stand in a message."""
+    """Return a text from a file for a message: clean, and shortened to 60 characters."""
     text = clean(text)
-    return text if len(text) <= _LONGEST_SAID else text[: _LONGEST_SAID - 1] + "…"
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
 def toml(value: Any) -> str:
-    """Return a clean value as TOML."""
+    """Return a value as TOML; strings must be clean."""
     match value:
         case bool():
             return "true" if value else "false"

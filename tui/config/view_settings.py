@@ -1,4 +1,4 @@
-"""How the user wants the screen to look: from the configuration when it starts, and back to it when it ends. Pure."""
+"""The view settings: taken from the configuration at the start, compared with it at the end. Pure."""
 
 from typing import Any, NamedTuple, cast
 
@@ -10,19 +10,19 @@ from dasktop.tui.view.filtering import View
 
 
 class ViewSettings(NamedTuple):
-    """What the user chose."""
+    """How the screen looks."""
 
     view: View = View()
     theme: str = DEFAULT_PALETTE
     shows_details: bool = False
-    """Whether the details of the selected row stand beside the tree, if there is room."""
+    """Whether the details of the selected row are shown beside the tree, if there is room."""
 
 
 DEFAULT = ViewSettings()
 
 
 def view_settings_from(config: Config) -> ViewSettings:
-    """Return what the configuration says."""
+    """Return the view settings of a configuration."""
     view = View(
         columns=config[COLUMNS_SHOWN],
         sort=None if config[SORT] == NO_SORT else cast("SortName", config[SORT]),
@@ -34,9 +34,9 @@ def view_settings_from(config: Config) -> ViewSettings:
 
 
 def changes(before: ViewSettings, after: ViewSettings) -> dict[Setting[Any], Any]:
-    """Return what the user has changed and wants to find again, as the configuration would say it.
+    """Return the settings that the user has changed and that are saved, with their new values.
 
-    What rows are looked for, by a filter or in a flat list, is meant for the cluster that is looked at, and not kept.
+    The filter and the flat list are not saved: they are meant for the current cluster.
     """
     old, new = _settings(before), _settings(after)
     return {setting: value for setting, value in new.items() if value != old[setting]}
@@ -55,5 +55,5 @@ def _settings(looks: ViewSettings) -> dict[Setting[Any], Any]:
 
 
 def without_filter(looks: ViewSettings) -> ViewSettings:
-    """Return the same for other jobs than those that the filter was meant for."""
+    """Return a copy without the filter, for another cluster."""
     return looks._replace(view=looks.view._replace(pattern=""))

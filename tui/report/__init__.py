@@ -1,1 +1,1 @@
-"""``dasktop report``: where the hours went, as text, as JSON, and as one HTML page."""
+"""The usage report as plain text and as one HTML page. Reads no recording and no cluster itself."""

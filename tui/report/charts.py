@@ -1,4 +1,4 @@
-"""The pictures of a report: where the hours went, and use against what was granted over time. Pure."""
+"""Charts of a usage report: bars of hours, and use against allocation over time. Pure."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,55 +16,55 @@ _DAY_SECONDS = 86_400
 
 
 class TimeAxis(NamedTuple):
-    """From left to right."""
+    """A horizontal time axis, from left to right."""
 
     begin: float
-    """In seconds since 1970."""
+    """Unix time, in seconds."""
     end: float
     left: float
     right: float
 
-    def x(self, moment: float) -> float:
-        """Return where a moment stands; one outside at the edge."""
-        share = (moment - self.begin) / (self.end - self.begin) if self.end > self.begin else 0.0
+    def x(self, time: float) -> float:
+        """Return the position of a time, clamped to the axis."""
+        share = (time - self.begin) / (self.end - self.begin) if self.end > self.begin else 0.0
         return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
 
     def ticks(self, most: int = 9) -> Iterator[tuple[float, str]]:
-        """Yield where round times of day stand, and their names."""
+        """Yield the positions and labels of round times of day."""
         length = self.end - self.begin
         step = next((step for step in _STEPS_SECONDS if length / step <= most), None)
         if step is None:
             step = _DAY_SECONDS * ceil(length / _DAY_SECONDS / most)
-        # Without an offset from UTC: clocks may change between two ticks.
+        # Naive local times: the offset from UTC may change between two ticks.
         first = local(datetime.fromtimestamp(self.begin, UTC)).replace(tzinfo=None)
         midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
         passed = ceil((first - midnight).total_seconds() / step) * step
-        with suppress(OverflowError, ValueError):  # the end of all time, of an edited file
+        with suppress(OverflowError, ValueError):  # out of range, in an edited recording
             while (at := (midnight + timedelta(seconds=passed)).timestamp()) <= self.end:
-                told = midnight + timedelta(seconds=passed)
-                if at >= self.begin and datetime.fromtimestamp(at) == told:
-                    yield self.x(at), f"{told:{_form(step, passed)}}"
+                tick = midnight + timedelta(seconds=passed)
+                if at >= self.begin and datetime.fromtimestamp(at) == tick:
+                    yield self.x(at), f"{tick:{_format(step, passed)}}"
                 passed += step
 
 
-def _form(step: int, passed: int) -> str:
+def _format(step: int, passed: int) -> str:
     if step >= _DAY_SECONDS or passed % _DAY_SECONDS == 0:
         return "%d %b"
     return "%H:%M" if step >= 60 else "%H:%M:%S"
 
 
 class ValueAxis(NamedTuple):
-    """From the bottom upwards; begins at 0."""
+    """A vertical axis that starts at 0."""
 
     top: float
-    """The value at the upper edge."""
+    """The value at the top."""
     step: float
     upper: float
     lower: float
 
     @classmethod
     def up_to(cls, highest: float, upper: float, lower: float, most: int = 4) -> "ValueAxis":
-        """Return an axis of which round steps reach the highest value."""
+        """Return an axis with round steps that covers the highest value."""
         if highest < 1e-6:
             return cls(1.0, 1.0, upper, lower)
         rough = highest / most
@@ -73,11 +73,11 @@ class ValueAxis(NamedTuple):
         return cls(step * ceil(highest / step - 1e-9), step, upper, lower)
 
     def y(self, value: float) -> float:
-        """Return where a value stands."""
+        """Return the position of a value."""
         return self.lower - (self.lower - self.upper) * min(1.0, value / self.top)
 
     def ticks(self) -> Iterator[tuple[float, float]]:
-        """Yield where round values stand, and the values."""
+        """Yield the positions of round values, and the values."""
         for index in range(round(self.top / self.step) + 1):
             yield self.y(index * self.step), index * self.step
 
@@ -86,29 +86,29 @@ WIDTH = 1000.0
 LEFT, RIGHT = 44.0, 20.0
 _HEIGHT, _UPPER, _LOWER = 210.0, 10.0, 182.0
 _HATCHING = {"waiting_for_first_worker": True, "without_workers": False}
-"""What is told apart by hatching too, rising or falling."""
-_HATCH_APART = 6.0
+"""Parts that are hatched too, rising or not, so that they differ without colour."""
+_HATCH_SPACING = 6.0
 
 
 def hours_bar(hours: Hours, name: str, unit: str, width: float = WIDTH, height: float = 30.0) -> str:
-    """Return one bar in parts: what became of what was granted."""
-    told = [(part, value) for part in PARTS if (value := part_of(hours, part))]
-    whole = max(sum(value for _, value in told), hours.granted or 0.0)
+    """Return one stacked bar with the parts of the granted hours."""
+    parts = [(part, value) for part in PARTS if (value := part_of(hours, part))]
+    whole = max(sum(value for _, value in parts), hours.granted or 0.0)
     shapes, x = [], 0.0
-    for part, value in told:
+    for part, value in parts:
         wide = width * value / whole
         shapes += [filled(part.field, x, 0.0, wide, height, f"{part.name}: {amount(value)} {unit}")]
         x += wide
-    description = ", ".join(f"{share_text(value, hours.granted)} {part.name}" for part, value in told) or "nothing"
-    ground = svg.rect(0.0, 0.0, width, height, class_="none")
-    return svg.picture(width, height, name, description, ground, *shapes, is_stretched=True)
+    description = ", ".join(f"{share_text(value, hours.granted)} {part.name}" for part, value in parts) or "nothing"
+    background = svg.rect(0.0, 0.0, width, height, class_="none")
+    return svg.picture(width, height, name, description, background, *shapes, is_stretched=True)
 
 
 def filled(field: str, x: float, y: float, width: float, height: float, tip: str | None = None) -> str:
-    """Return a part's rectangle, in its colour and hatching."""
+    """Return the rectangle of a part, with its colour and hatching."""
     shapes = [svg.rect(x, y, width, height, class_=field)]
     if field in _HATCHING and width >= 1:
-        lines = svg.hatching(x, y, width, height, _HATCH_APART, rising=_HATCHING[field])
+        lines = svg.hatching(x, y, width, height, _HATCH_SPACING, rising=_HATCHING[field])
         shapes.append(svg.path(lines, class_="hatch"))
     return svg.element("g", *([svg.tip(tip)] if tip is not None else []), *shapes)
 
@@ -116,7 +116,7 @@ def filled(field: str, x: float, y: float, width: float, height: float, tip: str
 def over_time(
     series: Series, granted: Sequence[float | None], used: Sequence[float | None], name: str, unit: str
 ) -> str:
-    """Return use against what was granted; where nothing was observed, a gap."""
+    """Return a chart of use against allocation, with gaps where nothing was observed."""
     begin = series.begins_at.timestamp()
     time = TimeAxis(begin, begin + series.step_seconds * len(granted), LEFT, WIDTH - RIGHT)
     highest = max((value for value in (*granted, *used) if value is not None), default=0.0)
@@ -139,14 +139,14 @@ def over_time(
     mean = sum(value for value, _ in known) / sum(of for _, of in known) if known else 0.0
     most = max((value for value, _ in known), default=0.0)
     description = (
-        f"On average {100 * mean:.0f}% of what was granted was used while it was observed; "
-        f"the most at one time was {most:.1f} of {highest:.1f} {unit}"
+        f"On average, {100 * mean:.0f}% of the allocation was used while it was observed; "
+        f"the peak was {most:.1f} of {highest:.1f} {unit}"
     )
     return svg.picture(WIDTH, _HEIGHT, name, description, *shapes)
 
 
 def time_ticks(time: TimeAxis, upper: float, lower: float) -> Iterator[str]:
-    """Yield lines and names of round times."""
+    """Yield grid lines and labels of round times."""
     for x, name in time.ticks():
         yield svg.line(x, upper, x, lower, class_="grid")
         yield svg.words(x, lower + 16, name, class_="tick middle")
@@ -160,7 +160,7 @@ def _frame(time: TimeAxis, values: ValueAxis) -> Iterator[str]:
 
 
 def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """Yield where each run of true ones begins, and where it is over."""
+    """Yield the start and end index of each run of true flags; the end is excluded."""
     first: int | None = None
     for index, flag in enumerate((*flags, False)):
         if flag and first is None:
@@ -178,5 +178,5 @@ def _stairs(edges: Sequence[float], tops: Sequence[float]) -> str:
 
 
 def area(edges: Sequence[float], tops: Sequence[float], bottom: float) -> str:
-    """Return the commands of a path around columns, of which each is as high as its top."""
+    """Return the path commands of an area made of columns with these tops."""
     return f"{_stairs(edges, tops)}V{svg.number(bottom)}H{svg.number(edges[0])}Z"

@@ -1,6 +1,6 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no picture from anywhere. Pure.
+"""A usage report as one self-contained HTML page: no script, and nothing to fetch. Pure.
 
-Every text from outside is escaped where it is put in.
+All text from outside is escaped where it is inserted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -94,27 +94,27 @@ section > p:last-child { margin-bottom: 0; }
 """
 
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 
 _GIB = 1 << 30
 _OF_CLUSTER = ("used", "idle", "unobserved")
-# Belt and braces: nothing that some text may smuggle in can be fetched or run.
+# A second line of defence: markup injected in spite of the escaping can neither fetch nor run anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 _HOW_TO_READ = """<section><h2>How to read this</h2>
-<p>Granted are a job's CPUs and memory times how long it ran by SLURM's clock, as accounting counts it (CPUTime). Used
-CPU time is what dask's workers measured between two snapshots or, where that is more, what SLURM's accounting tells of
-the whole job: it also knows of the time before the first snapshot, and of programs that tasks start. Memory is what the
-workers held. Nothing is extrapolated: what nobody watched, and SLURM has not accounted as used, stands as not observed.
-It may have been idle, or without a worker.</p>
-<p>What would fit better is told only where enough was seen, and leaves room above the highest use of any job alike.</p>
+<p>Granted hours are a job's CPUs or memory multiplied by its run time in SLURM, as in sacct's CPUTime. Used CPU time is
+what dask's workers measured between snapshots or, if larger, what SLURM's accounting reports for the whole job, which
+includes the time before the first snapshot and programs that tasks start. Used memory is the memory of the workers.
+Nothing is extrapolated: time without snapshots, less what SLURM has accounted as used, is shown as not observed. The
+job may have been idle then, or without workers.</p>
+<p>Recommendations need enough observations, and leave headroom above the highest use of all similar jobs.</p>
 </section>
-<footer>Made by dasktop report. This page needs no network: it holds all that it shows.</footer>"""
+<footer>Created by dasktop report. This page is self-contained and needs no network.</footer>"""
 
 
 def html_report(report: Report) -> str:
-    """Return the whole page."""
+    """Return the HTML page."""
     body = "\n".join(
         part
         for part in (_head(report), _hours(report), _advice(report.advice), *_pictures(report), _jobs(report))
@@ -144,19 +144,19 @@ def _head(report: Report) -> str:
     core_hours, gib_hours = totals.core_hours, totals.gib_hours
     figures = (
         (amount(core_hours.granted), "core-hours granted"),
-        (share_text(core_hours.used, core_hours.granted), "of them used"),
+        (share_text(core_hours.used, core_hours.granted), "of core-hours used"),
         (amount(gib_hours.granted), "GiB-hours granted"),
-        (share_text(gib_hours.used, gib_hours.granted), "of them used"),
+        (share_text(gib_hours.used, gib_hours.granted), "of GiB-hours used"),
         (count(totals.jobs), "job" if totals.jobs == 1 else "jobs"),
     )
     cards = "".join(
         f'<div class="figure"><b>{escape(value)}</b><span>{escape(of)}</span></div>' for value, of in figures
     )
-    said = "".join(f"<p>{escape(remark)}</p>" for remark in remarks(report))
+    notes = "".join(f"<p>{escape(remark)}</p>" for remark in remarks(report))
     return (
         f"<header><h1>{escape(title(report))}</h1>"
         f'<p class="quiet">{escape(period(report))} · {escape(jobs_words(report))}</p></header>'
-        f'<div class="figures">{cards}</div>' + (f"<section>{said}</section>" if said else "")
+        f'<div class="figures">{cards}</div>' + (f"<section>{notes}</section>" if notes else "")
     )
 
 
@@ -168,7 +168,7 @@ def _hours(report: Report) -> str:
         for part in PARTS
         if is_worth_a_line(report, part)
     )
-    return f"""<section><h2>Where the hours went</h2>
+    return f"""<section><h2>Usage report</h2>
 <p class="quiet">CPU, {amount(core_hours.granted)} core-hours</p>
 <div class="bar">{hours_bar(core_hours, "Core-hours", "core-hours")}</div>
 <p class="quiet">Memory, {amount(gib_hours.granted)} GiB-hours</p>
@@ -184,7 +184,7 @@ def _cells(value: float | None, hours: Hours) -> str:
 
 
 def _key(field: str) -> str:
-    """Return a part's colour and hatching, as a small picture that is no more than that."""
+    """Return the legend symbol of a part, which screen readers skip."""
     return svg.element(
         "svg", filled(field, 0.0, 0.0, 22.0, 12.0), class_="key", viewBox="0 0 22 12", aria_hidden="true"
     )
@@ -192,17 +192,17 @@ def _key(field: str) -> str:
 
 def _advice(advice: Sequence[Advice]) -> str:
     if not advice:
-        said = f"<p>{escape(NO_ADVICE)}</p>"
+        content = f"<p>{escape(NO_ADVICE)}</p>"
     else:
-        said = f'<ul class="advice">{"".join(map(_one_advice, advice))}</ul>'
-    return f"<section><h2>What would fit better</h2>{said}</section>"
+        content = f'<ul class="advice">{"".join(map(_one_advice, advice))}</ul>'
+    return f"<section><h2>Recommendations</h2>{content}</section>"
 
 
-def _one_advice(told: Advice) -> str:
-    instead = f" instead of <code>{escape(told.instead_of)}</code>" if told.instead_of is not None else ""
+def _one_advice(item: Advice) -> str:
+    instead = f" instead of <code>{escape(item.instead_of)}</code>" if item.instead_of is not None else ""
     return (
-        f"<li><code>{escape(told.request)}</code>{instead}<br>{escape(told.evidence)}"
-        f'<br><span class="quiet">{escape(told.reason)}</span></li>'
+        f"<li><code>{escape(item.request)}</code>{instead}<br>{escape(item.evidence)}"
+        f'<br><span class="quiet">{escape(item.reason)}</span></li>'
     )
 
 
@@ -213,7 +213,7 @@ def _pictures(report: Report) -> Iterator[str]:
     if series is not None:
         yield _picture(
             "CPU over time",
-            "cores granted (the line) and how many of them were busy",
+            "cores granted (line) and cores busy (area)",
             over_time(series, series.cpus_granted, series.cpus_used, "CPU over time", "cores"),
             of_cluster,
         )
@@ -223,17 +223,17 @@ def _pictures(report: Report) -> Iterator[str]:
         )
         yield _picture(
             "Memory over time",
-            "GiB granted (the line) and how many of them were in use",
+            "GiB granted (line) and GiB used (area)",
             over_time(series, granted, used, "Memory over time", "GiB"),
             of_cluster,
         )
     shown = lanes(report)
     if shown is not None:
-        height = "how many of a job's cores were busy" + (", on average over its time" if series is None else "")
-        left_out = f"; {shown.left_out:,} jobs that were granted less are left out" if shown.left_out else ""
+        meaning = "busy cores of the job" + (", averaged over its run time" if series is None else "")
+        left_out = f"; {shown.left_out:,} jobs with fewer core-hours are not shown" if shown.left_out else ""
         yield _picture(
             "Jobs over time",
-            f"dotted: in the queue; then the height of the blue tells {height}{left_out}",
+            f"dotted: pending; height of the blue area: {meaning}{left_out}",
             shown.picture,
             parts,
         )
@@ -250,12 +250,12 @@ def _picture(name: str, caption: str, picture: str, parts: Sequence[Part]) -> st
 def _jobs(report: Report) -> str:
     if not report.jobs:
         return ""
-    heads = ("job", "name", "state", "queued", "ran", "CPUs", "memory", "core-hours", "", "used", "peak")
+    names = ("job", "name", "state", "queued", "ran", "CPUs", "memory", "core-hours", "", "used", "peak")
     numbers = {"queued", "ran", "CPUs", "memory", "core-hours", "used", "peak"}
-    head = "".join(f"<th{' class=right' if name in numbers else ''}>{escape(name)}</th>" for name in heads)
-    rows = "".join(map(_job, report.jobs[:MOST_ROWS]))
-    more = len(report.jobs) - MOST_ROWS
-    left_out = f'<p class="quiet">and {more:,} more, in dasktop report --json</p>' if more > 0 else ""
+    head = "".join(f"<th{' class=right' if name in numbers else ''}>{escape(name)}</th>" for name in names)
+    rows = "".join(map(_job, report.jobs[:MAX_ROWS]))
+    more = len(report.jobs) - MAX_ROWS
+    left_out = f'<p class="quiet">and {more:,} more; see dasktop report --json</p>' if more > 0 else ""
     return (
         f'<section><h2>Jobs</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{left_out}</section>"

@@ -1,4 +1,4 @@
-"""The jobs of a report over time, a lane each: waiting, empty, idle, at work, and how they ended. Pure."""
+"""Chart of a report's jobs over time, one lane per job: pending, without workers, idle, busy, and its end. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,27 +10,27 @@ from dasktop.tui.report import svg
 from dasktop.tui.report.charts import WIDTH, TimeAxis, area, filled, runs, time_ticks
 from dasktop.tui.report.words import PARTS, amount, job_label, part_of, share_text
 
-MOST_LANES = 100
+MAX_LANES = 100
 _LEFT, _RIGHT, _UPPER, _BELOW = 112.0, 118.0, 6.0, 26.0
 _LABEL_CHARACTERS = 14
-_HEIGHTS = ((24, 24.0), (48, 16.0), (MOST_LANES, 11.0))
-"""Up to so many lanes, each is so high."""
+_HEIGHTS = ((24, 24.0), (48, 16.0), (MAX_LANES, 11.0))
+"""Pairs of a maximum number of lanes and the height of each."""
 _FILLED_SHARE = 0.72
 
 
 class Lanes(NamedTuple):
-    """The picture, and the jobs that there was no room for."""
+    """The chart, and the number of jobs that are not in it."""
 
     picture: str
     left_out: int
 
 
 def lanes(report: Report) -> Lanes | None:
-    """Return the picture of those jobs that were granted most; ``None`` where there is no time to show."""
-    shown = sorted(report.jobs, key=lambda job: job.core_hours.granted or 0.0, reverse=True)[:MOST_LANES]
+    """Return the chart of the jobs with the most core-hours, or ``None`` if there is no time span to show."""
+    shown = sorted(report.jobs, key=lambda job: job.core_hours.granted or 0.0, reverse=True)[:MAX_LANES]
     kept = {job.job_id for job in shown}
     jobs = [job for job in report.jobs if job.job_id in kept]
-    begin, end = _from(report, jobs), report.ends_at.timestamp()
+    begin, end = _begin(report, jobs), report.ends_at.timestamp()
     if not jobs or begin >= end:
         return None
     height = next(height for most, height in _HEIGHTS if len(jobs) <= most)
@@ -39,13 +39,13 @@ def lanes(report: Report) -> Lanes | None:
     shapes = [*time_ticks(time, _UPPER, lower)]
     for index, job in enumerate(jobs):
         shapes.append(_lane(job, report, time, _UPPER + height * index, height))
-    description = f"{len(jobs):,} lines, one for each job, which tells of itself."
+    description = f"{len(jobs):,} lanes, one for each job, each with its own description."
     picture = svg.picture(WIDTH, lower + _BELOW, "Jobs over time", description, *shapes)
     return Lanes(picture, len(report.jobs) - len(jobs))
 
 
-def _from(report: Report, jobs: Sequence[JobReport]) -> float:
-    """Return where the picture begins: with the first job, but what was not observed takes no more than half of it."""
+def _begin(report: Report, jobs: Sequence[JobReport]) -> float:
+    """Return the start of the chart: the first job, but unobserved time fills at most half of it."""
     first, last = report.begins_at.timestamp(), report.ends_at.timestamp()
     moments = [moment.timestamp() for job in jobs for moment in (job.submitted_at, job.started_at) if moment]
     earliest = min(moments, default=first)
@@ -57,9 +57,9 @@ def _lane(job: JobReport, report: Report, time: TimeAxis, top: float, height: fl
     y = top + (height - filling) / 2
     small = " small" if height < _HEIGHTS[0][1] else ""
     shapes = [
-        svg.tip(_in_words(job)),
+        svg.tip(_description(job)),
         svg.words(_LEFT - 8, top + height / 2 + 4, cut(job_label(job), _LABEL_CHARACTERS), class_=f"label end{small}"),
-        *_waiting(job, report, time, y + filling / 2),
+        *_pending(job, report, time, y + filling / 2),
     ]
     if job.started_at is not None:
         started, ended = job.started_at.timestamp(), (job.ended_at or report.ends_at).timestamp()
@@ -68,8 +68,8 @@ def _lane(job: JobReport, report: Report, time: TimeAxis, top: float, height: fl
     return svg.element("g", *shapes)
 
 
-def _waiting(job: JobReport, report: Report, time: TimeAxis, y: float) -> Iterator[str]:
-    """Yield a thin line from a job's submission to its start."""
+def _pending(job: JobReport, report: Report, time: TimeAxis, y: float) -> Iterator[str]:
+    """Yield a dotted line from a job's submission to its start."""
     if job.submitted_at is None or (job.started_at is None and job.ended_at is not None):
         return
     until = job.started_at or report.ends_at
@@ -81,7 +81,7 @@ def _waiting(job: JobReport, report: Report, time: TimeAxis, y: float) -> Iterat
 def _run(
     job: JobReport, series: Series | None, time: TimeAxis, run: tuple[float, float], y: float, height: float
 ) -> Iterator[str]:
-    """Yield what became of a job's time, step by step, with its CPU use as height."""
+    """Yield the state of a job in each step of the series, with its CPU use as height."""
     left, right = time.x(run[0]), time.x(run[1])
     if series is None:
         yield from _mean(job, left, right, y, height)
@@ -93,7 +93,7 @@ def _run(
     if left < edges[0] or begin > run[0]:
         yield filled("unobserved", left, y, edges[0] - left, height, "not observed")
     for kind in ("idle", "waiting_for_first_worker", "without_workers", "unobserved"):
-        for first, last in runs([told == kind for told in kinds]):
+        for first, last in runs([other == kind for other in kinds]):
             if edges[last] > edges[first]:
                 yield filled(kind, edges[first], y, edges[last] - edges[first], height, _NAMES[kind])
     lane = job.lane
@@ -107,7 +107,7 @@ def _run(
 
 
 def _kind(job: JobReport, series: Series, index: int) -> str:
-    """Return what of `Hours` a step is; of steps in which workers were there, ``idle``, before what they used."""
+    """Return the field of `Hours` that a step belongs to; with workers it is ``idle``, and use is drawn over it."""
     if series.cpus_granted[index] is None:
         return "unobserved"
     lane = job.lane
@@ -116,26 +116,26 @@ def _kind(job: JobReport, series: Series, index: int) -> str:
     place = index - lane.first_step
     if place < len(lane.cpu_percent) and lane.cpu_percent[place] is not None:
         return "idle"
-    # Where none of its time was without workers, it was another scheduler that was observed then.
+    # A job that was never without workers: another scheduler was being watched in this step.
     return "without_workers" if job.core_hours.without_workers else "unobserved"
 
 
 def _mean(job: JobReport, left: float, right: float, y: float, height: float) -> Iterator[str]:
-    """Yield a run of which only the whole is known."""
+    """Yield the run of a job of which only totals are known."""
     hours = job.core_hours
     if hours.used is None or not hours.granted:
         yield filled("unobserved", left, y, right - left, height, "not observed")
         return
-    told = [(part, value) for part in PARTS if (value := part_of(hours, part))]
-    whole = max(hours.granted, sum(value for _, value in told))
+    parts = [(part, value) for part in PARTS if (value := part_of(hours, part))]
+    whole = max(hours.granted, sum(value for _, value in parts))
     bottom = y + height
-    for part, value in told:
+    for part, value in parts:
         bottom -= height * value / whole
         yield filled(part.field, left, bottom, right - left, height * value / whole, part.name)
 
 
 def _end(job: JobReport, x: float, y: float, height: float, small: str) -> Iterator[str]:
-    """Yield a mark of how a job ended: a cross and the word for one that ended badly, a bar for any other."""
+    """Yield the mark of a job's end: a cross and the state if it ended badly, else a bar."""
     middle = y + height / 2
     if job.ended_badly:
         arm = min(5.0, height / 2)
@@ -146,13 +146,15 @@ def _end(job: JobReport, x: float, y: float, height: float, small: str) -> Itera
         yield svg.line(x, y, x, y + height, class_="end-mark")
 
 
-def _in_words(job: JobReport) -> str:
+def _description(job: JobReport) -> str:
     hours = job.core_hours
-    told = [f"job {job_label(job)}, {(job.state or 'unknown').replace('_', ' ').lower()}"]
+    facts = [f"job {job_label(job)}, {(job.state or 'unknown').replace('_', ' ').lower()}"]
     if job.runs:
-        told.append(f"ran {duration(job.elapsed_seconds)} with {job.cpus} CPUs: {amount(hours.granted)} core-hours")
-        told += [f"{share_text(value, hours.granted)} {part.name}" for part in PARTS if (value := part_of(hours, part))]
-    return ", ".join(told)
+        facts.append(f"ran {duration(job.elapsed_seconds)} with {job.cpus} CPUs: {amount(hours.granted)} core-hours")
+        facts += [
+            f"{share_text(value, hours.granted)} {part.name}" for part in PARTS if (value := part_of(hours, part))
+        ]
+    return ", ".join(facts)
 
 
 _NAMES = {part.field: part.name for part in PARTS}

@@ -1,10 +1,10 @@
-"""Pieces of SVG as text, for inside an HTML page; whatever is put into them is escaped. Pure."""
+"""SVG elements as text for an HTML page; attributes and text are escaped. Pure."""
 
 from html import escape
 
 
 def element(name: str, *content: str, **attributes: object) -> str:
-    """Return an element: content is markup, attributes are escaped, ``class_`` is ``class``, ``None`` is left out."""
+    """Return an element; content is markup, attributes are escaped, ``class_`` is ``class``, ``None`` is omitted."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
@@ -30,28 +30,28 @@ def path(commands: str, *content: str, **attributes: object) -> str:
 
 
 def words(x: float, y: float, text: str, **attributes: object) -> str:
-    """Return a text that stands at a place."""
+    """Return a text at a position."""
     return element("text", escape(text), x=x, y=y, **attributes)
 
 
 def tip(text: str) -> str:
-    """Return what browsers show over an element, and readers read out for it."""
+    """Return the tooltip of an element, which screen readers read too."""
     return element("title", escape(text))
 
 
 def picture(width: float, height: float, name: str, description: str, *content: str, is_stretched: bool = False) -> str:
-    """Return a whole picture that can be read out too: what it is called, and what it shows.
+    """Return a complete picture, with a name and a description for screen readers.
 
     Parameters
     ----------
     width, height
-        Of its coordinates; how large it is drawn is the page's to say.
+        The size of the coordinate system; the page decides on the drawn size.
     name, description
-        Told to who can't see it.
+        Read by screen readers.
     content
         Markup.
     is_stretched
-        Whether it fills any shape that it is given.
+        Whether it is stretched to fill its box.
     """
     return element(
         "svg",
@@ -65,25 +65,25 @@ def picture(width: float, height: float, name: str, description: str, *content: 
     )
 
 
-def hatching(x: float, y: float, width: float, height: float, apart: float, *, rising: bool = True) -> str:
-    """Return the commands of a path that hatches a rectangle, rising to the right or falling.
+def hatching(x: float, y: float, width: float, height: float, spacing: float, *, rising: bool = True) -> str:
+    """Return path commands that hatch a rectangle, rising to the right or falling.
 
-    SVG's own patterns are named by ``url()``, and the page is to hold nothing that looks like something to fetch.
+    SVG patterns need ``url()``, and the page must contain nothing that looks like a fetch.
     """
     commands = []
-    at = x + y + apart / 2
+    at = x + y + spacing / 2
     while at < x + width + y + height:
         x1, y1 = max(x, at - (y + height)), min(y + height, at - x)
         x2, y2 = min(x + width, at - y), max(y, at - (x + width))
         if not rising:
             x1, x2 = 2 * x + width - x1, 2 * x + width - x2
         commands.append(f"M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}")
-        at += apart
+        at += spacing
     return "".join(commands)
 
 
 def number(value: float) -> str:
-    """Return a coordinate, to the tenth."""
+    """Return a coordinate, rounded to one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 

@@ -1,4 +1,4 @@
-"""A report as plain text, 80 cells wide: the cluster, a line a job, and what would fit better. Pure."""
+"""A usage report as plain text of 80 columns: the cluster, a line per job, and recommendations. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,9 +26,9 @@ from dasktop.tui.report.words import (
 )
 
 WIDTH = 80
-MOST_LINES = 20
-"""More jobs than so many are told kind by kind, and of each kind the most wasteful ones."""
-MOST_OF_A_KIND = 5
+MAX_LINES = 20
+"""More jobs than this are grouped, and of each group only the most wasteful are listed."""
+MAX_JOBS_PER_GROUP = 5
 
 _LABEL, _AMOUNT, _SHARE, _BAR = 17, 11, 6, 12
 _COLUMNS: tuple[tuple[str, int, Align], ...] = (
@@ -43,20 +43,16 @@ _COLUMNS: tuple[tuple[str, int, Align], ...] = (
     ("UNSEEN", 6, "right"),
     ("MEM", 4, "right"),
 )
-_LEGEND = (
-    "of the core-hours, EMPTY: without workers, UNSEEN: not observed; MEM: the most memory in use, of what was granted"
-)
+_LEGEND = "EMPTY: core-hours without workers; UNSEEN: core-hours not observed; MEM: peak memory, of the allocation"
 
 
 def plain_report(report: Report, *, unicode: bool = True) -> str:
-    """Return the text, without the last newline.
+    """Return the text, without a trailing newline.
 
     Parameters
     ----------
-    report
-        The report.
     unicode
-        Whether more than ASCII may be printed.
+        Whether characters outside ASCII may be used.
     """
     drawn_with = glyphs(unicode=unicode)
     lines = [title(report), period(report), jobs_words(report), "", *_hours(report, drawn_with)]
@@ -69,11 +65,11 @@ def plain_report(report: Report, *, unicode: bool = True) -> str:
 
 
 def _hours(report: Report, drawn_with: Glyphs) -> Iterator[str]:
-    """Yield the table of what became of the hours."""
+    """Yield the table of granted hours and their parts."""
     core_hours, gib_hours = report.totals.core_hours, report.totals.gib_hours
-    beside = " " * (_SHARE + 1 + _BAR)
-    yield f"{'':{_LABEL}}{'core-hours':>{_AMOUNT}}{beside} {'GiB-hours':>{_AMOUNT}}"
-    granted = f"{'granted':{_LABEL}}{amount(core_hours.granted):>{_AMOUNT}}{beside}"
+    padding = " " * (_SHARE + 1 + _BAR)
+    yield f"{'':{_LABEL}}{'core-hours':>{_AMOUNT}}{padding} {'GiB-hours':>{_AMOUNT}}"
+    granted = f"{'granted':{_LABEL}}{amount(core_hours.granted):>{_AMOUNT}}{padding}"
     yield f"{granted} {amount(gib_hours.granted):>{_AMOUNT}}"
     for part in PARTS:
         if is_worth_a_line(report, part):
@@ -87,13 +83,13 @@ def _share_cells(value: float | None, hours: Hours, drawn_with: Glyphs) -> str:
 
 
 def _jobs(jobs: Sequence[JobReport]) -> Iterator[str]:
-    """Yield a line a job or, of many, a line a kind and its most wasteful ones; and how jobs ended that ended badly."""
+    """Yield a line per job, or per group with its most wasteful jobs; then why jobs ended badly."""
     yield _line([name for name, _, _ in _COLUMNS])
-    if len(jobs) <= MOST_LINES:
+    if len(jobs) <= MAX_LINES:
         yield from map(_job, jobs)
     else:
-        for kind in job_groups(jobs):
-            yield from _kind(kind)
+        for group in job_groups(jobs):
+            yield from _group(group)
     yield ""
     yield from wrap(_LEGEND, WIDTH)
     bad: dict[str, list[str]] = {}
@@ -102,21 +98,21 @@ def _jobs(jobs: Sequence[JobReport]) -> Iterator[str]:
             bad.setdefault(job.explanation or job.state or UNKNOWN, []).append(job_label(job))
     if bad:
         yield ""
-    for words, labels in tuple(bad.items())[:MOST_LINES]:
-        yield from wrap(f"! {listed(labels)}: {words}", WIDTH)
-    if len(bad) > MOST_LINES:
-        yield f"! and in {len(bad) - MOST_LINES:,} other ways"
+    for reason, labels in tuple(bad.items())[:MAX_LINES]:
+        yield from wrap(f"! {listed(labels)}: {reason}", WIDTH)
+    if len(bad) > MAX_LINES:
+        yield f"! and {len(bad) - MAX_LINES:,} other reasons"
 
 
-def _kind(kind: JobGroup) -> Iterator[str]:
-    if len(kind.jobs) <= MOST_OF_A_KIND:
-        yield from map(_job, kind.jobs)
+def _group(group: JobGroup) -> Iterator[str]:
+    if len(group.jobs) <= MAX_JOBS_PER_GROUP:
+        yield from map(_job, group.jobs)
         return
-    granted = "" if kind.memory_bytes is None else f"{plain_size(kind.memory_bytes)} each"
-    yield _line([f"{len(kind.jobs):,} jobs", granted, "", count(kind.cpus), *_shares(kind.core_hours), ""])
-    for job in sorted(kind.jobs, key=_waste, reverse=True)[:MOST_OF_A_KIND]:
+    granted = "" if group.memory_bytes is None else f"{plain_size(group.memory_bytes)} each"
+    yield _line([f"{len(group.jobs):,} jobs", granted, "", count(group.cpus), *_shares(group.core_hours), ""])
+    for job in sorted(group.jobs, key=_waste, reverse=True)[:MAX_JOBS_PER_GROUP]:
         yield _job(job, indent="  ")
-    yield f"  and {len(kind.jobs) - MOST_OF_A_KIND:,} jobs with less waste"
+    yield f"  and {len(group.jobs) - MAX_JOBS_PER_GROUP:,} jobs with less waste"
 
 
 def _job(job: JobReport, indent: str = "") -> str:
@@ -149,9 +145,9 @@ def _advice(advice: Sequence[Advice]) -> Iterator[str]:
     if not advice:
         yield NO_ADVICE
         return
-    yield "What would fit better"
-    for told in advice:
-        instead = f" instead of {told.instead_of}" if told.instead_of is not None else ""
-        yield f"  {told.request}{instead}"
-        for words in (told.evidence, told.reason):
-            yield from (f"      {line}" for line in wrap(words, WIDTH - 6))
+    yield "Recommendations"
+    for item in advice:
+        instead = f" instead of {item.instead_of}" if item.instead_of is not None else ""
+        yield f"  {item.request}{instead}"
+        for text in (item.evidence, item.reason):
+            yield from (f"      {line}" for line in wrap(text, WIDTH - 6))

@@ -1,4 +1,4 @@
-"""What a report says in words, the same in the text and on the page. Pure."""
+"""Texts of a usage report, shared by the plain text and the HTML page. Pure."""
 
 from typing import NamedTuple
 
@@ -7,41 +7,41 @@ from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.numbers import UNKNOWN, percent, percent_text
 from dasktop.tui.draw.times import local, span
 
-_WORTH_A_WORD = 0.005
+_SHOWN_FROM = 0.005
 
 
-NO_ADVICE = "Nothing is advised: what was asked for fits, or too little was seen."
+NO_ADVICE = "No recommendations: the requests fit, or there are too few observations."
 
 
 class Part(NamedTuple):
-    """What became of a part of what was granted."""
+    """A part of the granted hours."""
 
     field: str
-    """Of `Hours`."""
+    """The field of `Hours`."""
     name: str
     meaning: str
 
 
 PARTS = (
-    Part("used", "used", "busy cores, and memory held, as dask tells or, where that is more, SLURM"),
-    Part("idle", "idle", "granted and not used, while there were workers and somebody looked"),
-    Part("waiting_for_first_worker", "no worker yet", "from a job's start to its first worker"),
+    Part("used", "used", "busy cores and memory held, from dask or SLURM, whichever is larger"),
+    Part("idle", "idle", "not used, while there were workers and they were observed"),
+    Part("waiting_for_first_worker", "no worker yet", "from the job's start to its first worker"),
     Part("without_workers", "no worker left", "between workers, or after the last one"),
-    Part("unobserved", "not observed", "before the first snapshot, in gaps between them, or while dask was silent"),
+    Part("unobserved", "not observed", "before the first snapshot, in gaps between them, or while dask did not answer"),
 )
-"""In the order in which they are shown; together they are what was granted."""
+"""In display order; they add up to the granted hours."""
 
 
 def title(report: Report) -> str:
-    """Return what names the cluster."""
+    """Return the scheduler's address and the cluster's name."""
     return " · ".join(name for name in (report.scheduler_address, report.cluster_name) if name) or "no scheduler"
 
 
 def period(report: Report) -> str:
-    """Return from when to when, in the viewer's local time, and how often was looked."""
+    """Return the period in local time, and the number of snapshots."""
     begin, end = local(report.begins_at), local(report.ends_at)
     if report.snapshots == 1:
-        return f"one look, {end:%Y-%m-%d %H:%M %Z}"
+        return f"one snapshot, {end:%Y-%m-%d %H:%M %Z}"
     last = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
     length = span((end - begin).total_seconds())
     whole = report.snapshots + report.snapshots_skipped
@@ -50,34 +50,34 @@ def period(report: Report) -> str:
 
 
 def jobs_words(report: Report) -> str:
-    """Return how many jobs there are, and how many of them ended badly or never started."""
+    """Return the number of jobs, and of those that ended badly or never started."""
     totals = report.totals
-    words = [counted(totals.jobs, "job"), f"up to {totals.jobs_at_once:,} at once"]
+    texts = [counted(totals.jobs, "job"), f"up to {totals.jobs_at_once:,} at once"]
     if totals.jobs_ended_badly:
-        words.append(f"{totals.jobs_ended_badly:,} ended badly")
+        texts.append(f"{totals.jobs_ended_badly:,} ended badly")
     if totals.jobs_never_started:
-        words.append(f"{totals.jobs_never_started:,} not started")
-    return ", ".join(words)
+        texts.append(f"{totals.jobs_never_started:,} not started")
+    return ", ".join(texts)
 
 
 def remarks(report: Report) -> list[str]:
-    """Return what one should know beside the figures."""
+    """Return notes to the figures, a paragraph each."""
     totals, hours = report.totals, report.totals.core_hours
-    said = []
+    notes = []
     if report.snapshots == 1:
-        said.append(
-            "This is one look: CPU time is what SLURM has accounted since each job's start, up to a minute or so ago. "
-            "Whether the rest was idle, or there was no worker, nobody has seen. What went on over time, and what "
-            "became of jobs that the cluster no longer counts, only a recording tells: dasktop --record FILE."
+        notes.append(
+            "This report is based on one snapshot: CPU time is what SLURM has accounted since each job's start, up to "
+            "about a minute ago. Whether the rest was idle or without workers is unknown. Use over time, and jobs that "
+            "the cluster no longer counts, need a recording: dasktop --record FILE."
         )
     if _is_much(hours.without_tasks, hours):
-        said.append(f"In {share_text(hours.without_tasks, hours.granted)} of the core-hours, no task ran.")
+        notes.append(f"No task ran in {share_text(hours.without_tasks, hours.granted)} of the core-hours.")
     if totals.queue_seconds and totals.jobs:
-        said.append(f"A job waited {span(totals.queue_seconds / totals.jobs)} in the queue, on average.")
+        notes.append(f"Jobs were pending for {span(totals.queue_seconds / totals.jobs)} on average.")
     if totals.jobs_unknown:
         unknown = counted(totals.jobs_unknown, "job")
-        said.append(f"What was granted is without {unknown} of which SLURM tells too little.")
-    return said
+        notes.append(f"The granted hours do not include {unknown} for which SLURM reports too little.")
+    return notes
 
 
 def job_label(job: JobReport) -> str:
@@ -88,7 +88,7 @@ def job_label(job: JobReport) -> str:
 
 
 def amount(hours: float | None, beside: float | None = None) -> str:
-    """Return so many hours, with as many digits as a larger number of them that stands in the same column."""
+    """Return a number of hours, with as many digits as a larger one in the same column."""
     if hours is None:
         return UNKNOWN
     size = hours if beside is None else beside
@@ -97,7 +97,7 @@ def amount(hours: float | None, beside: float | None = None) -> str:
 
 
 def share_text(part: float | None, whole: float | None) -> str:
-    """Return ``26%``; ``–`` where it isn't known, or of nothing."""
+    """Return a share such as ``26%``, or ``–`` if it is unknown or the whole is 0."""
     return percent_text(percent(100 * part / whole)) if part is not None and whole else UNKNOWN
 
 
@@ -108,7 +108,7 @@ def part_of(hours: Hours, part: Part) -> float | None:
 
 
 def is_worth_a_line(report: Report, part: Part) -> bool:
-    """Whether there is anything of it: what is used and idle is always told."""
+    """Return whether to show a part: used and idle always, others from half a percent."""
     if part.field in ("used", "idle"):
         return True
     hours = (report.totals.core_hours, report.totals.gib_hours)
@@ -116,16 +116,16 @@ def is_worth_a_line(report: Report, part: Part) -> bool:
 
 
 def memory_share(job: JobReport) -> str:
-    """Return the most memory that was in use, of what was granted."""
+    """Return the peak memory use as a share of the allocation."""
     known = [value for value in (job.peaks.memory_bytes, job.peaks.max_rss_bytes) if value is not None]
     return share_text(max(known, default=None), job.memory_bytes)
 
 
 def empty(hours: Hours) -> float | None:
-    """Return the hours without workers, before the first one and later."""
+    """Return the hours without workers, before the first one or later."""
     known = [value for value in (hours.waiting_for_first_worker, hours.without_workers) if value is not None]
     return sum(known) if known else None
 
 
 def _is_much(value: float | None, hours: Hours) -> bool:
-    return bool(value and hours.granted and value >= _WORTH_A_WORD * hours.granted)
+    return bool(value and hours.granted and value >= _SHOWN_FROM * hours.granted)

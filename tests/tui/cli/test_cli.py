@@ -58,17 +58,17 @@ def test_wrong_usage(arguments, names):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["snapshto"], "nor is it a command; did you mean snapshot? (see dasktop --help)"),
-        (["nothing-like-it"], "nor is it a command (see"),
-        (["snapshot", "scael"], "nor is it a command (see"),
+        (["snapshto"], "it is not a command either; did you mean snapshot? (see dasktop --help)"),
+        (["nothing-like-it"], "it is not a command either (see"),
+        (["snapshot", "scael"], "it is not a command either (see"),
         (["--no-slrum"], "no such option: --no-slrum; did you mean --no-slurm? (see dasktop --help)"),
         (["snapshot", "--treads"], "no such option: --treads; did you mean --threads? (see dasktop snapshot --help)"),
         (["--nosuch"], "no such option: --nosuch"),
         (["scale", "--adapt", "4:2"], "--adapt: the minimum, 4, exceeds the maximum, 2"),
-        (["snapshot", "--user", "nobody-like-it"], "--user nobody-like-it: this host knows no such user"),
+        (["snapshot", "--user", "nobody-like-it"], "--user nobody-like-it: no such user on this host"),
     ],
 )
-def test_what_was_meant_is_named(arguments, says):
+def test_the_nearest_name_is_suggested(arguments, says):
     result = CliRunner().invoke(command, arguments, prog_name="dasktop")
     assert result.exit_code == 2
     assert says in one_line(result.stderr)
@@ -90,7 +90,7 @@ def test_nobody_listens(free_port):
 @pytest.mark.parametrize(
     "greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff" * 64]
 )
-def test_somebody_else_listens(greeting):
+def test_another_program_listens(greeting):
     """One who says nothing, and three who say something else."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -117,7 +117,7 @@ def test_somebody_else_listens(greeting):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"address": 5}', '{"id": "x"}', "\x00\xff"])
-def test_a_scheduler_file_that_is_none(tmp_path, content):
+def test_an_invalid_scheduler_file_is_reported(tmp_path, content):
     file = tmp_path / "scheduler.json"
     file.write_text(content)
     result = dasktop("snapshot", "--scheduler-file", str(file), "--no-slurm")
@@ -125,7 +125,7 @@ def test_a_scheduler_file_that_is_none(tmp_path, content):
     assert str(file) in one_line(result.stderr)
 
 
-def test_a_scheduler_file_that_is_not_there(tmp_path):
+def test_a_missing_scheduler_file_is_reported(tmp_path):
     result = dasktop_program("snapshot", "--scheduler-file", str(tmp_path / "none.json"), "--no-slurm")
     assert result.returncode == 3
     assert "none.json" in one_line(result.stderr)
@@ -140,7 +140,7 @@ def test_no_scheduler_anywhere(tmp_path, monkeypatch):
     assert "dasktop tcp://HOST:PORT" in result.stderr
 
 
-def test_several_schedulers_are_listed_a_line_each(monkeypatch):
+def test_several_schedulers_are_listed_one_per_line(monkeypatch):
     found = (
         Candidate(
             address="tcp://10.1.2.3:41525",
@@ -166,7 +166,7 @@ def test_several_schedulers_are_listed_a_line_each(monkeypatch):
     result = CliRunner().invoke(command, ["snapshot", "--no-slurm"], prog_name="dasktop")
     assert (result.exit_code, result.stdout) == (3, "")
     heading, first, second = result.stderr.splitlines()
-    assert heading == "dasktop: 2 schedulers found; name one, such as: dasktop snapshot tcp://10.1.2.3:41525"
+    assert heading == "dasktop: 2 schedulers found; name one, for example: dasktop snapshot tcp://10.1.2.3:41525"
     assert re.split(r" {2,}", first.strip()) == [
         *("tcp://10.1.2.3:41525", "24 workers", "6 jobs", "era5-regrid", "script of job 7")
     ]
@@ -174,7 +174,7 @@ def test_several_schedulers_are_listed_a_line_each(monkeypatch):
     assert second.isprintable()
 
 
-def test_a_user_that_no_database_can_tell_of_is_asked_for(monkeypatch):
+def test_an_unverifiable_user_is_accepted(monkeypatch):
     """Where the database does not even know who runs this, it can't tell; SLURM takes numbers, too."""
     assert is_known(own_name()) is not False
     assert is_known("nobody-like-it") is False
@@ -196,7 +196,7 @@ def test_version_and_help():
         assert word in help_text
 
 
-def test_it_is_dask_top_too():
+def test_dask_top_is_the_same_program():
     result = subprocess.run(
         [sys.executable, "-m", "dask", "top", "--version"],
         capture_output=True,
@@ -214,7 +214,7 @@ def scheduler():
         yield running.address
 
 
-def test_tls_on_our_side_only(scheduler, tmp_path):
+def test_tls_of_the_client_only(scheduler, tmp_path):
     files = make_certificates(tmp_path, "ours")
     tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
     address = scheduler.replace("tcp://", "tls://")
@@ -223,7 +223,7 @@ def test_tls_on_our_side_only(scheduler, tmp_path):
     assert address in one_line(result.stderr)
 
 
-def test_tls_on_their_side_only(tmp_path):
+def test_tls_of_the_scheduler_only(tmp_path):
     files = make_certificates(tmp_path, "theirs")
     tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
     with Scheduler("--protocol", "tls", *tls) as running:
@@ -237,7 +237,7 @@ def test_tls_on_their_side_only(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_q_ends_the_screen_whatever_hangs(scheduler_process, tmp_path, size):
+def test_q_quits_although_slurm_and_dask_hang(scheduler_process, tmp_path, size):
     """squeue never answers, nor does the scheduler; only then is ``q`` pressed."""
     hanging = ["sleep", f"3600.{os.getpid()}"]  # as nobody else says it
     fake_program(tmp_path, "squeue", f"exec {' '.join(hanging)}")
@@ -316,7 +316,7 @@ class TestSqueueFails:
         # A machine that has no SLURM misses nothing.
         assert dasktop(*arguments, "warning", path=str(tmp_path / "nothing")).returncode == 0
 
-    def test_no_slurm_asks_nothing_and_complains_of_nothing(self, scheduler, tmp_path):
+    def test_no_slurm_queries_and_reports_nothing(self, scheduler, tmp_path):
         fake_program(tmp_path, "squeue", f"touch {tmp_path}/was-asked")
         result = dasktop("snapshot", scheduler, "--no-slurm", path=f"{tmp_path}:/usr/bin:/bin")
         assert (result.returncode, result.stderr) == (0, "")

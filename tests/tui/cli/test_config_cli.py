@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 BROKEN = 'theme = "drak"\n[view]\nsort = "cpu"\nflat = 1\n'
 FAULTS = [
-    'theme: there is no theme "drak"; one of terminal, colour-blind, dark, light',
+    'theme: unknown theme "drak"; must be one of terminal, colour-blind, dark, light',
     "[view] flat: must be true or false, not 1",
 ]
 
@@ -46,11 +46,11 @@ def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Options:
     return options
 
 
-class TestWhatGoesBefore:
-    def test_without_a_file_all_is_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+class TestPrecedence:
+    def test_defaults_apply_without_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert options_of(monkeypatch, "snapshot") == Options()
 
-    def test_the_file_before_the_defaults(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_file_overrides_the_defaults(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text(
             "interval = 3\nslurm_interval = 30\nread_only = true\ndrain = 5\n[thresholds]\nidle_seconds = 7\n"
         )
@@ -65,7 +65,7 @@ class TestWhatGoesBefore:
         assert options_of(monkeypatch) == wanted, "where there is no terminal"
         assert options_of(monkeypatch, "scale", "--jobs", "1") == wanted
 
-    def test_the_command_line_before_the_file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_command_line_overrides_the_file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_text("interval = 3\nslurm_interval = 30\ndrain = 5\n")
         given = ["--interval", "4", "--slurm-interval", "6", "--read-only"]
         wanted = Options(interval_seconds=4.0, slurm_interval_seconds=6.0, read_only=True, drain_seconds=5.0)
@@ -82,14 +82,14 @@ class TestWhatGoesBefore:
             ("--slurm-interval", "1", "must be a number from 5 to 86400, not 1"),
         ],
     )
-    def test_an_option_takes_what_the_file_does(self, option: str, value: str, words: str) -> None:
+    def test_options_have_the_bounds_of_the_file(self, option: str, value: str, words: str) -> None:
         result = run("snapshot", option, value)
         assert result.exit_code == 2
         assert f"{option}" in one_line(result.stderr)
         assert words in result.stderr
 
 
-class TestABrokenFile:
+class TestInvalidFile:
     @pytest.mark.parametrize(
         "arguments",
         [
@@ -103,18 +103,18 @@ class TestABrokenFile:
         ],
         ids=" ".join,
     )
-    def test_what_goes_by_it_is_refused_in_one_line(self, path: Path, arguments: list[str]) -> None:
+    def test_commands_that_use_it_fail_with_one_line(self, path: Path, arguments: list[str]) -> None:
         path.write_text(BROKEN)
         result = run(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         assert one_line(result.stderr) == f"dasktop: {path}: {FAULTS[0]}"
 
     @pytest.mark.parametrize("arguments", [["schema"], ["--version"], ["--help"], ["snapshot", "--help"]], ids=" ".join)
-    def test_what_does_not_need_it_works(self, path: Path, arguments: list[str]) -> None:
+    def test_commands_that_do_not_use_it_work(self, path: Path, arguments: list[str]) -> None:
         path.write_text(BROKEN)
         assert run(*arguments).exit_code == 0
 
-    def test_dasktop_config_tells_all_that_is_wrong_and_what_holds(self, path: Path) -> None:
+    def test_dasktop_config_prints_all_errors_and_effective_values(self, path: Path) -> None:
         path.write_text(BROKEN)
         result = run("config")
         assert result.exit_code == 2
@@ -122,20 +122,20 @@ class TestABrokenFile:
         assert 'theme = "terminal"  # default' in result.stdout.splitlines()
         assert 'sort = "cpu"  # config.toml' in result.stdout.splitlines()
 
-    def test_without_a_traceback_as_a_program_of_its_own(self, path: Path) -> None:
+    def test_an_unreadable_file_causes_no_traceback(self, path: Path) -> None:
         path.write_bytes(b"\xff")
         result = dasktop("snapshot")
         assert (result.returncode, one_line(result.stderr)) == (2, f"dasktop: {path} is not UTF-8")
 
 
 class TestDasktopConfig:
-    def test_where_the_file_would_be(self) -> None:
+    def test_it_names_a_file_that_does_not_exist(self) -> None:
         result = run("config")
         assert (result.exit_code, result.stderr) == (0, "")
-        assert result.stdout.splitlines()[0] == f"# {file.path(os.environ)} (there is no such file)"
+        assert result.stdout.splitlines()[0] == f"# {file.path(os.environ)} (this file does not exist)"
 
     @pytest.mark.parametrize("arguments", [["config", "--interval", "3"], ["--interval", "3", "config"]], ids=" ".join)
-    def test_options_are_told_as_such(self, path: Path, arguments: list[str]) -> None:
+    def test_options_are_named_as_origin(self, path: Path, arguments: list[str]) -> None:
         path.write_text("interval = 9\nslurm_interval = 20\n")
         lines = run(*arguments, "--read-only").stdout.splitlines()
         assert "interval = 3.0  # --interval" in lines
@@ -143,7 +143,7 @@ class TestDasktopConfig:
         assert "slurm_interval = 20.0  # config.toml" in lines
         assert "drain = 60.0  # default" in lines
 
-    def test_what_it_prints_can_be_the_file(self, path: Path) -> None:
+    def test_its_output_is_a_valid_config_file(self, path: Path) -> None:
         printed = run("config", "--interval", "3").stdout
         path.write_text(printed)
         again = run("config").stdout

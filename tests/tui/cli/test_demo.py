@@ -30,13 +30,13 @@ DEMO = [sys.executable, "-m", "dasktop.tui", "demo"]
 ONE_JOB = """
 from dasktop.tui.cli import demo_cluster
 demo_cluster.JOBS = demo_cluster.RUNNING = 1
-demo_cluster.FAILS = "true"
+demo_cluster.FAIL_ONCE = "true"
 demo_cluster.main()
 """
 WITH_ONE_JOB = [
     *(sys.executable, "-c"),
     "import sys; from dasktop.tui.cli import demo, main; "
-    f"demo.NOTEBOOK = (sys.executable, '-c', {ONE_JOB!r}); main.main()",
+    f"demo.CLUSTER_COMMAND = (sys.executable, '-c', {ONE_JOB!r}); main.main()",
     "demo",
 ]
 """The same with one dask-jobqueue job, for tests to which it doesn't matter how many there are."""
@@ -131,12 +131,12 @@ def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
 
     slurm = SimpleNamespace(environment={}, work=tmp_path)
     monkeypatch.setattr(demo, "_slurm", lambda: contextlib.nullcontext(slurm))
-    monkeypatch.setattr(demo, "_notebook", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
+    monkeypatch.setattr(demo, "_cluster", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
     monkeypatch.setattr(demo, "_wait_for_workers", wait_for_workers)
     assert dasktop("demo") == (0, plain_tree(shown) + "\n", "")
 
 
-def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
+def test_it_shows_the_typical_problems(environment, tmp_path):
     """With the help's keys: the log line of a failed job, a worker near its limit, why a job waits, an idle one."""
     with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
         terminal.wait_for("PENDING")
@@ -166,7 +166,7 @@ def test_it_shows_what_a_new_user_looks_for(environment, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
-def test_nothing_is_left_however_it_ends(environment, tmp_path, end):
+def test_no_process_or_file_is_left(environment, tmp_path, end):
     # Killed, it can do nothing itself any more; then all of the jobs are there.
     command = DEMO if end == signal.SIGKILL else WITH_ONE_JOB
     with Terminal(command, tmp_path, environment) as terminal:

@@ -28,7 +28,7 @@ def with_findings(*severities: Severity):
     ("severities", "fail_on"),
     [((), "warning"), (("info",), "warning"), (("warning", "info"), "error"), (("error", "info"), None)],
 )
-def test_what_is_not_bad_enough(severities, fail_on):
+def test_lesser_findings_do_not_fail(severities, fail_on):
     check(with_findings(*severities), fail_on)
 
 
@@ -40,13 +40,13 @@ def test_what_is_not_bad_enough(severities, fail_on):
         (("error", "warning", "info"), "error", "error: it is error"),
     ],
 )
-def test_what_is(severities, fail_on, message):
+def test_matching_findings_fail(severities, fail_on, message):
     with pytest.raises(Refusal) as refusal:
         check(with_findings(*severities), fail_on)
     assert (refusal.value.message, refusal.value.exit_code) == (message, FINDINGS)
 
 
-def test_the_snapshot_is_printed_all_the_same(monkeypatch, capsys):
+def test_the_snapshot_is_printed_before_failing(monkeypatch, capsys):
     async def take(*_, **__):
         return with_findings("error")
 
@@ -56,7 +56,7 @@ def test_the_snapshot_is_printed_all_the_same(monkeypatch, capsys):
     assert from_json(capsys.readouterr().out) == with_findings("error")
 
 
-def test_watching_ends_where_something_is_found(monkeypatch, capsys):
+def test_watching_ends_with_a_matching_finding(monkeypatch, capsys):
     snapshots = iter([with_findings(), with_findings("info"), with_findings("warning"), with_findings()])
 
     class FakePoller:

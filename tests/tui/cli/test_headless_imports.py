@@ -40,14 +40,14 @@ def scheduler():
 @pytest.mark.parametrize(
     "arguments", [["snapshot"], ["snapshot", "--text"], ["snapshot", "--threads"], []], ids=" ".join
 )
-def test_snapshots_import_no_screen(scheduler, arguments):
+def test_snapshots_import_neither_textual_nor_rich(scheduler, arguments):
     modules = modules_after(*arguments, scheduler, "--no-slurm")
     assert "distributed" in modules, "it did attach"
     assert modules.isdisjoint({"textual", "rich"})
 
 
 @pytest.mark.parametrize("arguments", [["schema"], ["config"], ["--help"], ["--version"]], ids=" ".join)
-def test_what_needs_no_cluster_imports_no_dask(arguments):
+def test_commands_without_a_cluster_import_no_dask(arguments):
     assert modules_after(*arguments).isdisjoint({"textual", "rich", "distributed", "dask"})
 
 

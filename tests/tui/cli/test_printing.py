@@ -29,7 +29,7 @@ def recorded(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     "command", [["schema"], ["config"], ["replay", "FILE"], ["report", "FILE"], ["report", "FILE", "--json"]]
 )
-def test_a_full_disk_is_told_in_one_line(command, recorded):
+def test_a_full_disk_is_reported_in_one_line(command, recorded):
     words = [str(recorded) if word == "FILE" else word for word in command]
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
@@ -37,14 +37,14 @@ def test_a_full_disk_is_told_in_one_line(command, recorded):
         )
     assert (result.returncode, result.stderr) == (
         5,
-        "dasktop: what was to be printed can't be written: No space left on device\n",
+        "dasktop: can't write the output: No space left on device\n",
     )
 
 
 @pytest.mark.parametrize(
     ("command", "status"), [(["snapshot", "tcp://127.0.0.1:9", "--no-slurm"], 3), (["snapshot", "--no-such"], 2)]
 )
-def test_the_exit_status_tells_also_where_nobody_reads_why(command, status):
+def test_the_exit_status_survives_a_closed_stderr(command, status):
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -56,7 +56,7 @@ def test_the_exit_status_tells_also_where_nobody_reads_why(command, status):
     assert ended.returncode == status
 
 
-def test_json_is_utf_8_whatever_the_locale_says(recorded):
+def test_json_is_utf_8_in_any_locale(recorded):
     result = subprocess.run(
         [*PROGRAM, "report", str(recorded), "--json"],
         env=os.environ | {"PYTHONIOENCODING": "latin-1"},
@@ -68,7 +68,7 @@ def test_json_is_utf_8_whatever_the_locale_says(recorded):
     assert NAME in json.dumps(json.loads(result.stdout.decode("utf-8")), ensure_ascii=False)
 
 
-def test_a_snapshot_is_printed_so_too(recorded):
+def test_a_snapshot_is_utf_8_in_any_locale(recorded):
     program = (
         "from dasktop.collectors.recording.reader import Recording; from dasktop.tui.cli.snapshot import print_one\n"
         f"opened = Recording({str(recorded)!r}); [*opened.scan()]; print_one(opened.snapshot(0), as_text=False)"
@@ -78,7 +78,7 @@ def test_a_snapshot_is_printed_so_too(recorded):
     assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
 
 
-ENDED_UNWRITTEN = "what was to be printed can't be written: stdout is closed, or not open for writing"
+ENDED_UNWRITTEN = "can't write the output: stdout is closed or not writable"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ ENDED_UNWRITTEN = "what was to be printed can't be written: stdout is closed, or
     ],
     ids=" ".join,
 )
-def test_a_closed_stdout_is_told_in_one_line(command, recorded, monkeypatch):
+def test_a_closed_stdout_is_reported_in_one_line(command, recorded, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)  # as Python starts where it was closed
     words = [str(recorded) if word == "FILE" else word for word in command]
     with pytest.raises(Refusal) as refused:
@@ -106,7 +106,7 @@ def test_a_closed_stdout_is_told_in_one_line(command, recorded, monkeypatch):
 
 
 @pytest.mark.parametrize("redirection", [">&-", "1</dev/null", "<&- >&- 2>&-"])
-def test_the_program_ends_in_order_with_closed_streams(redirection):
+def test_the_program_exits_cleanly_with_closed_streams(redirection):
     command = f"exec {' '.join(PROGRAM)} schema {redirection}"
     ended = subprocess.run(
         ["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False
@@ -114,7 +114,7 @@ def test_the_program_ends_in_order_with_closed_streams(redirection):
     assert (ended.returncode, ended.stderr) == (5, "" if "2>" in redirection else f"dasktop: {ENDED_UNWRITTEN}\n")
 
 
-def test_what_is_opened_next_takes_no_closed_stream_s_place():
+def test_a_new_file_never_gets_a_standard_descriptor():
     script = """
 import os
 from dasktop.tui.cli.output import open_closed_streams

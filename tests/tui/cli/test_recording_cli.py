@@ -47,7 +47,7 @@ def read(path: Path):
 @pytest.mark.parametrize(
     "command", [["snapshot"], ["snapshot", "--watch", "1"], [], ["scale", "--jobs", "1"], ["demo"]], ids=" ".join
 )
-def test_nothing_is_overwritten_and_nothing_asked_before_that_is_told(command, tmp_path):
+def test_an_existing_recording_is_refused_first(command, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
     result = dasktop(*command, "--record", str(path))
@@ -62,14 +62,14 @@ def test_redact_without_record():
     assert "--record FILE" in one_line(result.stderr)
 
 
-def test_no_such_folder(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     result = dasktop("snapshot", "--record", str(tmp_path / "none" / "file"))
     assert result.returncode == 2
     assert "there is no folder" in one_line(result.stderr)
 
 
 @pytest.mark.parametrize("name", ["one", "one.gz"])
-def test_what_is_printed_is_recorded(scheduler, tmp_path, name):
+def test_a_printed_snapshot_is_recorded(scheduler, tmp_path, name):
     result = dasktop("snapshot", scheduler, "--no-slurm", "--record", str(tmp_path / name))
     assert (result.returncode, result.stderr) == (0, "")
     assert read(tmp_path / name) == [from_json(result.stdout)]
@@ -93,7 +93,7 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("in_background", [False, True])
-def test_what_ends_batch_jobs_ends_the_recording_in_order(scheduler, tmp_path, number, in_background):
+def test_sigterm_and_sighup_complete_the_recording(scheduler, tmp_path, number, in_background):
     def start_as_a_shell_does() -> None:
         signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
         if in_background:
@@ -141,7 +141,7 @@ def test_no_scheduler_leaves_no_recording(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tmp_path):
+def test_a_full_disk_does_not_stop_printing(scheduler, tmp_path):
     """A limit on the file's size is the fullness that any user can have."""
     path = tmp_path / "file"
     watch = f"{shlex.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
@@ -157,14 +157,14 @@ def test_a_disk_that_is_full_is_told_and_what_was_asked_is_printed(scheduler, tm
     assert 1 <= len(read(path)) < 14
 
 
-def test_without_a_terminal_the_end_is_printed(recorded):
+def test_without_a_terminal_the_last_snapshot_is_printed(recorded):
     result = dasktop("replay", str(recorded))
     assert (result.returncode, result.stderr) == (0, "")
     assert "4709" in result.stdout
     assert "jupyter" not in result.stdout or "other" in result.stdout
 
 
-def test_a_cut_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+def test_a_truncated_recording_is_printed_with_a_remark(recorded, tmp_path):
     plain = tmp_path / "plain"
     assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
     plain.write_bytes(plain.read_bytes()[:-10])
@@ -174,7 +174,7 @@ def test_a_cut_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
     assert f"{plain}: cut short in its last line" in one_line(result.stderr)
 
 
-def test_an_edited_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+def test_an_edited_recording_is_printed_with_a_remark(recorded, tmp_path):
     plain = tmp_path / "plain"
     assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
     lines = plain.read_bytes().split(b"\n")
@@ -186,7 +186,7 @@ def test_an_edited_recording_is_printed_and_one_line_says_so(recorded, tmp_path)
     assert f"{plain}: 1 line left out, the first: line 21: " in one_line(result.stderr)
 
 
-def test_a_newer_recording_is_printed_and_one_line_says_so(recorded, tmp_path):
+def test_a_newer_recording_is_printed_with_a_remark(recorded, tmp_path):
     plain = tmp_path / "plain"
     assert dasktop("replay", str(recorded), "--record", str(plain)).returncode == 0
     head, *others = plain.read_bytes().split(b"\n")
@@ -208,7 +208,7 @@ def test_a_foreign_file(content, tmp_path):
     assert str(path) in one_line(result.stderr)
 
 
-def test_redacting_what_was_recorded(recorded, tmp_path):
+def test_redacting_an_existing_recording(recorded, tmp_path):
     path = tmp_path / "redacted.gz"
     assert dasktop("replay", str(recorded), "--record", str(path), "--redact").returncode == 0
     before, after = read(recorded), read(path)
@@ -228,7 +228,7 @@ def test_redacting_what_was_recorded(recorded, tmp_path):
         assert secret not in told
 
 
-def test_on_a_terminal(recorded, tmp_path):
+def test_replay_on_a_terminal(recorded, tmp_path):
     damaged = tmp_path / "damaged"
     dasktop("replay", str(recorded), "--record", str(damaged))
     damaged.write_bytes(damaged.read_bytes() + b"rubbish\n")

@@ -75,7 +75,7 @@ def test_a_recording_as_json(recorded):
     assert granted(result.stdout) == pytest.approx(GRANTED)
 
 
-def test_a_recording_as_a_page_beside_the_text(recorded, tmp_path):
+def test_a_page_is_written_beside_the_text(recorded, tmp_path):
     page = tmp_path / "page.html"
     result = report(str(recorded), "--html", str(page))
     assert (result.returncode, result.stderr) == (0, "")
@@ -83,14 +83,14 @@ def test_a_recording_as_a_page_beside_the_text(recorded, tmp_path):
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_what_snapshot_watch_printed_is_a_recording_too(tmp_path):
+def test_output_of_snapshot_watch_is_a_recording(tmp_path):
     path = tmp_path / "printed"
     path.write_bytes(b"".join(to_json(shown) + b"\n" for shown in SNAPSHOTS))
     assert granted(report(str(path), "--json").stdout) == pytest.approx(GRANTED)
 
 
-def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.cli.report.MOST_READ", 61)
+def test_a_long_recording_is_sampled(plain, monkeypatch):
+    monkeypatch.setattr("dasktop.tui.cli.report.MAX_SNAPSHOTS", 61)
     whole, some = (
         json.loads(dasktop("report", str(plain), "--json").stdout),
         json.loads(report(str(plain), "--json").stdout),
@@ -102,8 +102,8 @@ def test_of_a_long_recording_not_every_snapshot_is_read(plain, monkeypatch):
     assert "61 of 181 snapshots" in report(str(plain)).stdout
 
 
-def test_a_peak_of_memory_counts_also_in_a_snapshot_that_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("dasktop.tui.cli.report.MOST_READ", 61)
+def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
+    monkeypatch.setattr("dasktop.tui.cli.report.MAX_SNAPSHOTS", 61)
     short = Life(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
     path = tmp_path / "run"
     write_all(str(path), watch([short], 1800, every=10.0), redact=False)
@@ -115,7 +115,7 @@ def test_a_peak_of_memory_counts_also_in_a_snapshot_that_is_not_read(tmp_path, m
         assert peaks["memory_bytes"] == 4 * int(0.9 * 4 * GIB)
 
 
-def test_a_report_reads_all_that_it_tells_of(tmp_path):
+def test_a_report_reads_all_fields_that_it_uses(tmp_path):
     """It reads only some of the fields, for speed."""
     lives = [
         Life(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
@@ -133,7 +133,7 @@ def test_a_report_reads_all_that_it_tells_of(tmp_path):
     assert report(str(path), "--json").stdout == report_json(tally.report()).decode() + "\n"
 
 
-def test_a_page_overwrites_nothing(plain, tmp_path):
+def test_an_existing_page_is_not_overwritten(plain, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("precious")
     result = report(str(plain), "--html", str(page))
@@ -142,14 +142,14 @@ def test_a_page_overwrites_nothing(plain, tmp_path):
     assert page.read_text() == "precious"
 
 
-def test_a_page_that_can_t_be_written(plain, tmp_path):
+def test_an_unwritable_page_is_reported(plain, tmp_path):
     result = report(str(plain), "--html", str(tmp_path / "none" / "page.html"))
     assert result.returncode == 2
     assert "there is no folder" in one_line(result.stderr)
 
 
 @pytest.mark.parametrize("content", ["", "hello\n", "{}\n", "\x00\x01\n", None], ids=repr)
-def test_a_foreign_file_is_told_in_one_line(content, tmp_path):
+def test_a_foreign_file_is_reported_in_one_line(content, tmp_path):
     path = tmp_path / "foreign.ndjson"
     if content is not None:
         path.write_text(content)
@@ -158,13 +158,13 @@ def test_a_foreign_file_is_told_in_one_line(content, tmp_path):
     assert str(path) in one_line(result.stderr)
 
 
-def test_a_folder_is_told_in_one_line(tmp_path):
+def test_a_folder_is_reported_in_one_line(tmp_path):
     result = report(str(tmp_path))
     assert result.returncode == 2
     assert "can't be read: Is a directory" in one_line(result.stderr)
 
 
-def test_of_a_truncated_file_all_good_lines_are_counted(plain):
+def test_good_lines_of_a_truncated_file_count(plain):
     plain.write_bytes(plain.read_bytes()[:-10])
     result = report(str(plain), "--json")
     assert result.returncode == 0
@@ -172,7 +172,7 @@ def test_of_a_truncated_file_all_good_lines_are_counted(plain):
     assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "one snapshot less of the job that runs"
 
 
-def test_of_a_truncated_gzip_all_good_lines_are_counted(tmp_path):
+def test_good_lines_of_a_truncated_gzip_count(tmp_path):
     path = tmp_path / "run.gz"
     write_all(str(path), SNAPSHOTS, redact=False)
     path.write_bytes(path.read_bytes()[:-200])
@@ -185,7 +185,7 @@ def test_of_a_truncated_gzip_all_good_lines_are_counted(tmp_path):
     "edited",
     ["rubbish", '{"taken_at": 5}', '{"taken_at": "2025-11-22T12:05:00Z", "since": "2025-11-22T12:00:00Z", "jobs": 7}'],
 )
-def test_of_an_edited_file_all_good_lines_are_counted(edited, plain):
+def test_good_lines_of_an_edited_file_count(edited, plain):
     lines = plain.read_text().split("\n")
     lines[31] = edited
     plain.write_text("\n".join(lines))
@@ -196,7 +196,7 @@ def test_of_an_edited_file_all_good_lines_are_counted(edited, plain):
     assert json.loads(result.stdout)["snapshots"] == len(SNAPSHOTS) - 1
 
 
-def test_figures_that_no_machine_has_are_no_fault_of_ours(tmp_path):
+def test_absurd_numbers_do_not_crash(tmp_path):
     document = json.loads(to_json(SNAPSHOTS[50]))
     job = document["jobs"][0]
     job["allocated"] = {"cpus": 10**400, "memory_bytes": -1, "gpus": 0}
@@ -214,7 +214,7 @@ def test_figures_that_no_machine_has_are_no_fault_of_ours(tmp_path):
         page.unlink()
 
 
-def test_a_newer_file_is_read_as_far_as_it_is_understood(plain):
+def test_a_recording_by_a_newer_version_is_read(plain):
     lines = plain.read_text().split("\n")
     lines[0] = '{"recording": 7, "program": "dasktop 9.0"}'
     plain.write_text("\n".join(lines))
@@ -224,7 +224,7 @@ def test_a_newer_file_is_read_as_far_as_it_is_understood(plain):
     assert granted(result.stdout) == pytest.approx(GRANTED)
 
 
-def test_newer_snapshots_that_can_t_be_read(tmp_path):
+def test_unreadable_newer_snapshots_are_refused(tmp_path):
     path = tmp_path / "newer.ndjson"
     path.write_text('{"schema_version": 2, "taken_at": "2031-01-01T00:00:00Z", "clusters": []}\n')
     result = report(str(path))
@@ -232,7 +232,7 @@ def test_newer_snapshots_that_can_t_be_read(tmp_path):
     assert "written by a newer dasktop" in one_line(result.stderr)
 
 
-def test_somebody_elses_gzip(tmp_path):
+def test_a_foreign_gzip_is_refused(tmp_path):
     path = tmp_path / "foreign.gz"
     path.write_bytes(gzip.compress(b"hello\n" * 1000))
     result = report(str(path))
@@ -243,7 +243,7 @@ def test_somebody_elses_gzip(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["runn"], 2, "there is no file runn to report on, and runn is no scheduler's address"),
+        (["runn"], 2, "there is no file runn, and runn is no scheduler's address"),
         (["./runn"], 2, "./runn can't be read: No such file or directory"),
         (["run.ndjson"], 2, "run.ndjson can't be read: No such file or directory"),
         (["http://host:8787"], 2, "the address of a web page"),
@@ -252,17 +252,17 @@ def test_somebody_elses_gzip(tmp_path):
         (["x" * 300], 2, "is no scheduler's address"),
     ],
 )
-def test_what_is_neither(arguments, status, words, tmp_path):
+def test_neither_a_recording_nor_an_address(arguments, status, words, tmp_path):
     result = report(*arguments)
     assert (result.returncode, result.stdout) == (status, "")
     assert words in one_line(result.stderr)
 
 
 @pytest.mark.parametrize("option", [["--scheduler-file", "f"], ["--record", "f"]], ids=lambda option: option[0])
-def test_options_that_make_no_sense_with_a_recording(option, plain):
+def test_cluster_options_are_refused_with_a_recording(option, plain):
     result = report(str(plain), *option)
     assert result.returncode == 2
-    assert f"{option[0]} is for a cluster; {plain} is a recording" in one_line(result.stderr)
+    assert f"{option[0]} requires a cluster, but {plain} is a recording" in one_line(result.stderr)
 
 
 def test_a_file_that_is_named_like_an_address(tmp_path, monkeypatch):
@@ -271,7 +271,7 @@ def test_a_file_that_is_named_like_an_address(tmp_path, monkeypatch):
     assert report("localhost:8786").returncode == 0
 
 
-def test_one_look_at_a_scheduler(tmp_path):
+def test_a_report_of_a_running_scheduler(tmp_path):
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
         result = report(scheduler.address, "--no-slurm", "--record", str(tmp_path / "look"), "--json")
         again = report(str(tmp_path / "look"), "--json")
@@ -288,8 +288,8 @@ def test_schema_of_reports():
     assert json.loads(result.stdout) == report_schema()
 
 
-def test_on_a_terminal_the_progress_is_taken_away_again(plain, tmp_path):
+def test_progress_is_cleared_on_a_terminal(plain, tmp_path):
     with Terminal([*PROGRAM, "report", str(plain)], tmp_path, os.environ) as terminal:
-        terminal.wait_for("What would fit better")
+        terminal.wait_for("Recommendations")
         assert terminal.wait_for_end() == 0
-        terminal.wait_for(lambda screen: "What would fit better" in screen and "reading" not in screen)
+        terminal.wait_for(lambda screen: "Recommendations" in screen and "reading" not in screen)

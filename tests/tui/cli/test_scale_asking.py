@@ -10,7 +10,7 @@ import pytest
 from dasktop.tui.cli import scale
 
 
-def test_what_was_typed_before_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_input_typed_before_the_question_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "r+b", buffering=0, closefd=False) as terminal:
         os.write(ours, b"y\n")

@@ -116,7 +116,7 @@ def test_dry_run_changes_nothing(cluster):
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
-def test_what_a_plan_was_made_of_is_recorded(cluster, tmp_path):
+def test_the_snapshot_of_a_plan_is_recorded(cluster, tmp_path):
     path = tmp_path / "recorded.gz"
     assert cluster.scale("--jobs", "1", "--dry-run", "--record", str(path)).returncode == 0
     recording = Recording(str(path))
@@ -132,7 +132,7 @@ def test_what_a_plan_was_made_of_is_recorded(cluster, tmp_path):
         ("--memory", "7GB", "memory='7GB'", "must include a memory_limit", "7 GB take 4 jobs of 2 GB"),
     ],
 )
-def test_settings_that_stand_in_yaml_alone(cluster, option, amount, stock, error, reckoning):
+def test_settings_from_yaml_alone_are_used(cluster, option, amount, stock, error, reckoning):
     """Where dask-jobqueue's own ``scale`` raises."""
     with pytest.raises(CellError, match=error):
         cluster.notebook.run(f"cluster.scale({stock})")
@@ -141,7 +141,7 @@ def test_settings_that_stand_in_yaml_alone(cluster, option, amount, stock, error
     assert any(warning.startswith("rounded up to whole jobs: 8 ") for warning in plan["warnings"])
 
 
-def test_results_that_nobody_could_take_over(cluster, tmp_path):
+def test_stranded_results_refuse_the_plan(cluster, tmp_path):
     """Refused where it is only shown and where somebody would be asked; carrying it out finds the same."""
     cluster.notebook.run(
         "from distributed import wait\nfutures = client.map(lambda i: i, range(40), pure=False)\nwait(futures)"
@@ -172,7 +172,7 @@ def test_read_only(cluster):
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
-def test_a_plan_that_no_longer_fits_is_shown_anew(cluster, tmp_path):
+def test_an_outdated_plan_is_shown_again(cluster, tmp_path):
     with Terminal([*PROGRAM, cluster.address, "--jobs", "5"], tmp_path, cluster.environment) as terminal:
         terminal.wait_for("5 jobs: submit 2 jobs")
         cluster.notebook.run("cluster.scale(jobs=4)")
@@ -182,37 +182,37 @@ def test_a_plan_that_no_longer_fits_is_shown_anew(cluster, tmp_path):
         terminal.wait_for("5 jobs: submit 1 job")
         terminal.press("n", "Enter")
         assert terminal.wait_for_end() == 5
-        terminal.wait_for("not carried out")
+        terminal.wait_for("cancelled; nothing was changed")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 8
     assert cluster.scale("--jobs", "3", "--yes").returncode == 0
     cluster.notebook.wait_until("len(cluster.scheduler.workers) == 6")
 
 
-def test_nobody_to_ask(cluster):
+def test_scaling_without_a_terminal_is_refused(cluster):
     result = cluster.scale("--jobs", "1")
     assert result.returncode == 5
     assert "--yes" in result.stderr
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
-def test_a_plan_that_nobody_reads_changes_nothing(cluster):
+def test_an_unprintable_plan_changes_nothing(cluster):
     reader, writer = os.pipe()
     os.close(reader)
     refused = cluster.scale_by_program("--jobs", "1", "--yes", stdout=writer)
     only_shown = cluster.scale_by_program("--jobs", "1", "--dry-run", stdout=writer)
     os.close(writer)
-    assert (refused.returncode, refused.stderr) == (5, "dasktop: nobody reads the plan; nothing was changed\n")
+    assert (refused.returncode, refused.stderr) == (5, "dasktop: the plan could not be printed; nothing was changed\n")
     assert (only_shown.returncode, only_shown.stderr) == (0, "")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
-def test_a_job_that_is_not_there(cluster):
+def test_releasing_an_unknown_job_is_refused(cluster):
     result = cluster.scale("--release", "999", "--yes")
     assert result.returncode == 5
     assert "999" in result.stderr
 
 
-def test_no_owner_and_no_jobs(cluster):
+def test_scaling_without_owner_and_jobs_is_refused(cluster):
     with Scheduler() as scheduler:
         result = dasktop("scale", scheduler.address, "--jobs", "2", "--yes", **cluster.environment)
     assert result.returncode == 5
@@ -220,16 +220,16 @@ def test_no_owner_and_no_jobs(cluster):
 
 
 @pytest.mark.parametrize("keys", [("Enter",), ("C-c",)])  # "n" is said above
-def test_asked_on_a_terminal_and_not_agreed_to(cluster, tmp_path, keys):
+def test_nothing_changes_without_confirmation(cluster, tmp_path, keys):
     with Terminal([*PROGRAM, cluster.address, "--jobs", "2"], tmp_path, cluster.environment) as terminal:
         terminal.wait_for("Do it?")
         terminal.press(*keys)
         assert terminal.wait_for_end() == 5
-        terminal.wait_for("not carried out")
+        terminal.wait_for("cancelled; nothing was changed")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
-def test_down_and_up_from_another_process_loses_nothing(cluster):
+def test_scaling_from_another_process_loses_nothing(cluster):
     """What the stock ``cluster.scale(jobs=1)`` throws away, this moves: no result is computed again."""
     cluster.notebook.run(
         "ran = []\n"

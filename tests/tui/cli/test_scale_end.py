@@ -33,7 +33,7 @@ def scaled(monkeypatch):
             raise fault
 
         monkeypatch.setattr(scale, "_planned", lambda *_: (PLAN, "tcp://a:1"))
-        monkeypatch.setattr(scale, "_carry_out", carry_out)
+        monkeypatch.setattr(scale, "_execute", carry_out)
         monkeypatch.setattr(headless, "take_snapshot", take_snapshot)
         options = Options(record="run.ndjson", scheduler_file="s.json")
         scale._scale(options, Jobs(count=0), lambda _: None, dry_run=False, as_json=False, yes=True)
@@ -45,22 +45,22 @@ def scaled(monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "why"), [(Refusal("no dask scheduler found", 3), "no dask scheduler found"), (KeyboardInterrupt(), "int")]
 )
-def test_what_was_done_is_told_also_where_nothing_is_left_to_record(scaled, capsys, fault, why):
+def test_the_outcome_is_printed_if_recording_fails(scaled, capsys, fault, why):
     """A scheduler that was found by its jobs' scripts isn't found so any more when the last job has gone."""
     (asked,) = scaled(DONE, fault)
     assert (asked.address, asked.scheduler_file) == ("tcp://a:1", None)
     printed = capsys.readouterr()
     assert printed.out.endswith("\ngave back job 7\n")
-    assert f"how things are afterwards is not recorded: {why}" in printed.err
+    assert f"the final snapshot was not recorded: {why}" in printed.err
 
 
-def test_why_nothing_was_done_is_told_too(scaled):
+def test_a_refused_plan_raises_its_reason(scaled):
     with pytest.raises(Refusal, match="nothing was given back") as raised:
         scaled(REFUSED, Refusal("nobody answers", 3))
     assert raised.value.exit_code == 5
 
 
-def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
+def test_a_second_interrupt_still_restores_workers(monkeypatch):
     given_back: list[bool] = []
 
     async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
@@ -76,12 +76,12 @@ def test_interrupted_twice_workers_are_given_back_all_the_same(monkeypatch):
 
     monkeypatch.setattr(execute_module, "execute", carry_out)
     with pytest.raises(Refusal, match="what had been stopped goes back to work"):
-        asyncio.run(scale._carry_out(PLAN, None, "tcp://a:1", Options()))
+        asyncio.run(scale._execute(PLAN, None, "tcp://a:1", Options()))
     assert given_back == [True]
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
-def test_steps_that_nobody_reads_break_nothing_off(monkeypatch, error):
+def test_unwritable_progress_does_not_stop_the_operation(monkeypatch, error):
     def echo(*_: object, **__: object) -> None:
         raise error
 
@@ -92,4 +92,4 @@ def test_steps_that_nobody_reads_break_nothing_off(monkeypatch, error):
 
     monkeypatch.setattr(scale.click, "echo", echo)
     monkeypatch.setattr(execute_module, "execute", carry_out)
-    assert asyncio.run(scale._carry_out(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE
+    assert asyncio.run(scale._execute(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE

@@ -42,14 +42,14 @@ def fault(text: str) -> str:
 
 
 class TestDefaults:
-    def test_an_empty_file_says_nothing(self) -> None:
+    def test_an_empty_file_changes_nothing(self) -> None:
         empty = config("")
         assert all(empty[setting] == setting.default for setting in SETTINGS)
         assert empty.thresholds == Thresholds()
         assert empty.keymap == {}
         assert empty.faults == ()
 
-    def test_they_are_the_programs_own(self) -> None:
+    def test_they_equal_the_defaults_of_options(self) -> None:
         options = Options()
         assert INTERVAL.default == options.interval_seconds
         assert SLURM_INTERVAL.default == options.slurm_interval_seconds
@@ -57,7 +57,7 @@ class TestDefaults:
         assert COLUMNS_SHOWN.default == DEFAULT_COLUMNS
 
     @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.title)
-    def test_each_reads_what_it_is_by_default(self, setting) -> None:
+    def test_each_reader_accepts_its_default(self, setting) -> None:
         assert setting.read(setting.default) == setting.default
         assert setting.meaning
         assert setting.meaning.isprintable()
@@ -66,12 +66,12 @@ class TestDefaults:
         assert set(KEY_SETTINGS) == set(KEYS)
         assert [setting.name for setting in THRESHOLD_SETTINGS] == list(Thresholds.__struct_fields__)
 
-    def test_no_two_share_a_place(self) -> None:
+    def test_section_and_name_are_unique(self) -> None:
         assert sum(map(len, SECTIONS.values())) == len(SETTINGS)
 
 
 class TestValues:
-    def test_all_kinds(self) -> None:
+    def test_values_of_all_types(self) -> None:
         read = config("""
             interval = 5
             read_only = true
@@ -92,7 +92,7 @@ class TestValues:
         assert read.thresholds == Thresholds(idle_seconds=60.0, worker_restarts=5)
         assert read.faults == ()
 
-    def test_where_each_is_from(self) -> None:
+    def test_the_origin_of_each_value(self) -> None:
         read = config("interval = 5\nslurm_interval = 20").with_options(
             {"slurm_interval": 30.0, "read_only": None, "drain": None, "address": "tcp://a:1"}
         )
@@ -100,10 +100,10 @@ class TestValues:
         assert origins == ["config.toml", "--slurm-interval", "default"]
         assert (read[INTERVAL], read[SLURM_INTERVAL]) == (5.0, 30.0)
 
-    def test_no_columns_at_all(self) -> None:
+    def test_an_empty_column_list_is_valid(self) -> None:
         assert config("[view]\ncolumns = []")[COLUMNS_SHOWN] == ()
 
-    def test_a_filter_comes_out_clean(self) -> None:
+    def test_a_filter_is_cleaned(self) -> None:
         assert config('[view]\nfilter = "a\\u001b[2Jb"')[FILTER] == "a [2Jb"
 
     @pytest.mark.parametrize("section", ["view", "keys", "thresholds"])
@@ -120,17 +120,17 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("intervall = 3", "intervall: there is no such key; did you mean interval?"),
-            ("[view]\nsrot = 1", "[view] srot: there is no such key; did you mean [view] sort?"),
-            ('sort = "cpu"', "sort: there is no such key; did you mean [view] sort?"),
-            ("[view]\ninterval = 3", "[view] interval: there is no such key; did you mean interval?"),
-            ("colour = 1", "colour: there is no such key; dasktop config lists all there are"),
-            ("[veiw]\nsort = 1", "[veiw]: there is no such section; did you mean [view]?"),
-            ("[x]", "[x]: there is no such section; there are [view], [keys], [thresholds]"),
+            ("intervall = 3", "intervall: unknown key; did you mean interval?"),
+            ("[view]\nsrot = 1", "[view] srot: unknown key; did you mean [view] sort?"),
+            ('sort = "cpu"', "sort: unknown key; did you mean [view] sort?"),
+            ("[view]\ninterval = 3", "[view] interval: unknown key; did you mean interval?"),
+            ("colour = 1", "colour: unknown key; dasktop config lists all keys"),
+            ("[veiw]\nsort = 1", "[veiw]: unknown section; did you mean [view]?"),
+            ("[x]", "[x]: unknown section; known sections: [view], [keys], [thresholds]"),
             ("view = 3", "view: must be a section, [view], not 3"),
             ("[[keys]]\nquit = 'Q'", "keys: must be a section, [keys], not a list"),
             ("[theme]", "theme: must be one of terminal, colour-blind, dark, light, in quotes, not a section"),
-            ('theme = "drak"', 'theme: there is no theme "drak"; one of terminal, colour-blind, dark, light'),
+            ('theme = "drak"', 'theme: unknown theme "drak"; must be one of terminal, colour-blind, dark, light'),
             ("interval = 0.1", "interval: must be a number from 0.5 to 86400, not 0.1"),
             ("interval = true", "interval: must be a number from 0.5 to 86400, not true"),
             ("interval = nan", "interval: must be a number from 0.5 to 86400, not nan"),
@@ -138,9 +138,9 @@ class TestFaults:
             ("interval = 2024-01-01", "interval: must be a number from 0.5 to 86400, not 2024-01-01"),
             ("slurm_interval = 1", "slurm_interval: must be a number from 5 to 86400, not 1"),
             ("read_only = 1", "read_only: must be true or false, not 1"),
-            ("[view]\nfilter = 4711", "[view] filter: must be a text in quotes, not 4711"),
+            ("[view]\nfilter = 4711", "[view] filter: must be a string in quotes, not 4711"),
             ('[view]\ncolumns = "cpu"', '[view] columns: must be a list such as ["state"], not "cpu"'),
-            ('[view]\ncolumns = ["cpu", "cpu"]', '[view] columns: "cpu" stands there twice'),
+            ('[view]\ncolumns = ["cpu", "cpu"]', '[view] columns: "cpu" is listed twice'),
             (
                 "[thresholds]\nidle_seconds = -1",
                 "[thresholds] idle_seconds: must be a number from 0 to 1000000000, not -1",
@@ -158,24 +158,24 @@ class TestFaults:
     def test_one_line_names_the_key(self, text: str, words: str) -> None:
         assert fault(text) == words
 
-    def test_a_number_of_more_digits_than_python_writes(self) -> None:
+    def test_a_number_with_too_many_digits_is_reported(self) -> None:
         words = "must be a number from 0.5 to 86400, not a number of many digits"
         assert fault(f"interval = 0x{'f' * 5000}") == f"interval: {words}"
 
-    def test_a_column_that_there_is_not(self) -> None:
+    def test_an_unknown_column_is_reported(self) -> None:
         assert fault('[view]\nsort = "cpuu"').startswith(
-            '[view] sort: there is no column "cpuu"; one of none, name, state'
+            '[view] sort: unknown column "cpuu"; must be one of none, name, state'
         )
         assert fault('[view]\ncolumns = ["name"]').startswith(
-            '[view] columns: there is no column "name"; one of state,'
+            '[view] columns: unknown column "name"; must be one of state,'
         )
 
-    def test_what_is_wrong_has_its_default_and_the_rest_holds(self) -> None:
+    def test_a_wrong_value_has_its_default_others_apply(self) -> None:
         read = config('interval = "fast"\n[view]\nflat = true\n[thresholds]\nidle = 1')
         assert (read[INTERVAL], read[FLAT], len(read.faults)) == (2.0, True, 2)
 
     @pytest.mark.parametrize("hostile", ["\\u001b[31mred", "[/]", "a\\nb", "\\u202Eevil", "x" * 500])
-    def test_hostile_names_and_values_are_told_harmlessly(self, hostile: str) -> None:
+    def test_errors_escape_hostile_names_and_values(self, hostile: str) -> None:
         for text in (f'"{hostile}" = 1', f'["{hostile}"]', f'theme = "{hostile}"', f'[keys]\nquit = "{hostile}"'):
             assert len(fault(text)) < 300
 
@@ -204,7 +204,7 @@ class TestKeys:
             ("@", "at"),
         ],
     )
-    def test_written_as_people_do(self, words: str, keys: str | None) -> None:
+    def test_common_spellings_are_accepted(self, words: str, keys: str | None) -> None:
         read = config(f'[keys]\nreplay_faster = "{words}"\n' + free_of(keys or ""))
         if keys is None:
             assert read.faults
@@ -214,47 +214,47 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("words", "told"),
         [
-            ("", 'a key is missing; say "comma" for the comma itself'),
-            ("a,", 'a key is missing; say "comma" for the comma itself'),
-            ("pgupp", 'there is no key "pgupp"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
-            ("hyper+a", 'there is no key "hyper+a"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
-            ("ctrl+", 'there is no key "ctrl+"; keys are such as a, A, /, f5, ctrl+r, PgUp'),
-            ("ctrl+c", "ctrl+c can't mean something else"),
-            ("ctrl+i", "tab can't mean something else"),
+            ("", 'a key is missing; write "comma" for the comma key'),
+            ("a,", 'a key is missing; write "comma" for the comma key'),
+            ("pgupp", 'unknown key "pgupp"; examples: a, A, /, f5, ctrl+r, PgUp'),
+            ("hyper+a", 'unknown key "hyper+a"; examples: a, A, /, f5, ctrl+r, PgUp'),
+            ("ctrl+", 'unknown key "ctrl+"; examples: a, A, /, f5, ctrl+r, PgUp'),
+            ("ctrl+c", "ctrl+c can't be rebound"),
+            ("ctrl+i", "tab can't be rebound"),
         ],
     )
-    def test_no_keys(self, words: str, told: str) -> None:
+    def test_invalid_keys_are_reported(self, words: str, told: str) -> None:
         assert fault(f'[keys]\nquit = "{words}"') == f"[keys] quit: {told}"
 
     @pytest.mark.parametrize("key_id", ["leave", "keep_filter", "search_typed", "next_field", "palette"])
     @pytest.mark.parametrize("key", ["7", "x", "space", "/", "ж", "plus"])
-    def test_the_way_out_of_a_field_is_no_character(self, key_id: str, key: str) -> None:
-        assert "is a character where one types" in fault(f'[keys]\n{key_id} = "f12, {key}"')
+    def test_keys_that_leave_a_field_are_not_characters(self, key_id: str, key: str) -> None:
+        assert "is a character, needed in text fields" in fault(f'[keys]\n{key_id} = "f12, {key}"')
 
-    def test_what_is_no_character_is_a_way_out_of_a_field(self) -> None:
+    def test_keys_without_a_character_can_leave_a_field(self) -> None:
         keys = "leave = 'ctrl+g'\nkeep_filter = 'f2, down'\nsearch_typed = 'alt+enter'\nprevious_field = 'up, f11'"
         assert config(f"[keys]\n{keys}").faults == ()
 
-    def test_no_id(self) -> None:
-        assert fault('[keys]\nrefesh = "u"') == "[keys] refesh: there is no such key; did you mean [keys] refresh?"
+    def test_an_unknown_key_id_is_reported(self) -> None:
+        assert fault('[keys]\nrefesh = "u"') == "[keys] refesh: unknown key; did you mean [keys] refresh?"
 
-    def test_two_on_one_key_are_both_named(self) -> None:
-        assert fault('[keys]\nrefresh = "ctrl+u"') == '[keys] "ctrl+u" would mean both page_up and refresh'
-        assert fault('[keys]\nquit = "f5"\nrefresh = "F5"') == '[keys] "f5" would mean both refresh and quit'
-        assert fault('[keys]\nfilter = "."') == '[keys] "." would mean both filter and replay_step'
+    def test_a_conflict_names_both_actions(self) -> None:
+        assert fault('[keys]\nrefresh = "ctrl+u"') == '[keys] "ctrl+u" is bound to both page_up and refresh'
+        assert fault('[keys]\nquit = "f5"\nrefresh = "F5"') == '[keys] "f5" is bound to both refresh and quit'
+        assert fault('[keys]\nfilter = "."') == '[keys] "." is bound to both filter and replay_step'
 
-    def test_where_two_clash_none_is_bound_anew(self) -> None:
+    def test_a_conflict_restores_all_default_keys(self) -> None:
         read = config('[keys]\nquit = "f5"\nrefresh = "F5"\ncopy = "Y"\n[view]\nsort = "cpu"')
         assert read.keymap == {}
         assert read[SORT] == "cpu", "of the same name as a key's id"
 
-    def test_two_may_change_places(self) -> None:
+    def test_two_keys_can_be_swapped(self) -> None:
         assert config('[keys]\nsort = "O"\nreverse = "o"').keymap == {"sort": "O", "reverse": "o"}
 
-    def test_what_is_written_as_it_is_by_default_is_no_change(self) -> None:
+    def test_a_default_key_in_the_file_changes_nothing(self) -> None:
         assert config('[keys]\nup = "up,k"\nfilter = "slash"').keymap == {}
 
-    def test_pause_of_a_replay_may_stay_where_pause_was(self) -> None:
+    def test_the_replay_pause_key_can_stay_default(self) -> None:
         assert config(f'[keys]\npause = "{free_letters()[0]}"').faults == ()
 
 
@@ -271,7 +271,7 @@ def free_of(keys: str) -> str:
 
 
 class TestDocument:
-    def test_it_tells_all_there_is_and_where_it_is_from(self) -> None:
+    def test_it_lists_all_settings_with_their_origin(self) -> None:
         lines = document(config('[view]\nsort = "cpu"').with_options({"interval": 3.0})).splitlines()
         assert lines[0] == f"# {PATH}"
         assert "interval = 3.0  # --interval" in lines
@@ -279,13 +279,13 @@ class TestDocument:
         assert "idle_seconds = 600.0  # default" in lines
         assert sum(" = " in line and not line.startswith("#") for line in lines) == len(SETTINGS)
 
-    def test_it_says_when_there_is_no_file(self) -> None:
-        assert document(Config(PATH)).splitlines()[0] == f"# {PATH} (there is no such file)"
+    def test_it_says_when_the_file_does_not_exist(self) -> None:
+        assert document(Config(PATH)).splitlines()[0] == f"# {PATH} (this file does not exist)"
 
-    def test_a_hostile_path_is_told_harmlessly(self) -> None:
-        assert document(Config("/a\x1b[2J\nb")).splitlines()[0] == "# /a [2J b (there is no such file)"
+    def test_a_hostile_path_is_escaped(self) -> None:
+        assert document(Config("/a\x1b[2J\nb")).splitlines()[0] == "# /a [2J b (this file does not exist)"
 
-    def test_by_default_it_is_a_file_that_changes_nothing(self) -> None:
+    def test_the_default_output_is_a_neutral_config_file(self) -> None:
         read = config(document(Config(PATH)))
         assert read.faults == ()
         assert (read.keymap, read.thresholds) == ({}, Thresholds())
@@ -307,7 +307,7 @@ class TestDocument:
             },
         )
     )
-    def test_it_can_be_used_as_a_file_again(self, values: dict) -> None:
+    def test_the_output_is_a_valid_config_file(self, values: dict) -> None:
         values = {setting: setting.read(value) for setting, value in values.items()}
         free = {KEY_SETTINGS["replay_step_back"]: "f12"}  # so that the comma is free
         printed = config(document(Config(PATH, in_file=values | free)))
@@ -315,7 +315,7 @@ class TestDocument:
         assert all(printed[setting] == value for setting, value in values.items())
 
 
-def test_the_example_in_the_readme_is_right() -> None:
+def test_the_example_in_the_readme_is_valid() -> None:
     readme = Path(__file__).parents[3] / "README.md"
     [example] = re.findall(r"```toml\n(.*?)```", readme.read_text(), re.DOTALL)
     read = config(example)
@@ -324,9 +324,9 @@ def test_the_example_in_the_readme_is_right() -> None:
 
 
 class TestFile:
-    def test_none(self, tmp_path: Path) -> None:
+    def test_a_missing_file(self, tmp_path: Path) -> None:
         read = file.load(tmp_path / "config.toml")
-        assert (read.is_there, read.faults, read[INTERVAL]) == (False, (), 2.0)
+        assert (read.exists, read.faults, read[INTERVAL]) == (False, (), 2.0)
 
     def test_its_folder_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "dasktop").write_text("")
@@ -335,15 +335,15 @@ class TestFile:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"interval = ", " is no TOML: Invalid value (at end of document)"),
-            (b"interval = 2\ninterval = 3", " is no TOML: Cannot overwrite a value (at end of document)"),
+            (b"interval = ", " is not valid TOML: Invalid value (at end of document)"),
+            (b"interval = 2\ninterval = 3", " is not valid TOML: Cannot overwrite a value (at end of document)"),
             (b"\xff\xfe", " is not UTF-8"),
-            (b"a = " + b"[" * 100_000, " is no TOML: "),
-            (b"a = " + b"9" * 5000, " is no TOML: "),
-            (b"a = \x1b[2J", " is no TOML: "),
+            (b"a = " + b"[" * 100_000, " is not valid TOML: "),
+            (b"a = " + b"9" * 5000, " is not valid TOML: "),
+            (b"a = \x1b[2J", " is not valid TOML: "),
         ],
     )
-    def test_what_is_no_toml(self, tmp_path: Path, content: bytes, words: str) -> None:
+    def test_invalid_toml_is_reported(self, tmp_path: Path, content: bytes, words: str) -> None:
         path = tmp_path / "config.toml"
         path.write_bytes(content)
         [told] = file.load(path).faults
@@ -354,7 +354,7 @@ class TestFile:
         (tmp_path / "config.toml").mkdir()
         assert file.load(tmp_path / "config.toml").faults == (f"{tmp_path}/config.toml can't be read: Is a directory",)
 
-    def test_where_it_is(self) -> None:
+    def test_the_path_of_the_file(self) -> None:
         assert file.path({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/dasktop/config.toml")
         assert file.path({"XDG_CONFIG_HOME": "x", "HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")
         assert file.path({"HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")

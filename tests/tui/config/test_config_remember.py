@@ -39,9 +39,9 @@ def names_beside(path: Path) -> list[str]:
 
 
 class TestContent:
-    def test_a_new_file_says_where_more_is_told(self, path: Path) -> None:
+    def test_a_new_file_mentions_dasktop_config(self, path: Path) -> None:
         assert remember(path, VALUES) is None
-        assert path.read_text().startswith("# dasktop's configuration; `dasktop config` tells")
+        assert path.read_text().startswith("# Configuration of dasktop; `dasktop config` lists")
         assert {setting: file.load(path)[setting] for setting in VALUES} == VALUES
 
     def test_comments_order_and_spaces_stay(self, path: Path) -> None:
@@ -67,7 +67,7 @@ class TestContent:
             '\r\n# from elsewhere\r\n[view]\r\nsort = "node"\r\n',
         ],
     )
-    def test_however_it_is_written(self, path: Path, before: str) -> None:
+    def test_any_toml_style_is_updated(self, path: Path, before: str) -> None:
         wanted = tomllib.loads(before)
         wanted["theme"] = "dark"
         wanted.setdefault("view", {}).update(sort="cpu", columns=["cpu", "node"], filter='a"\\d#')
@@ -91,7 +91,7 @@ class TestContent:
             st.booleans(),
         )
     )
-    def test_what_was_remembered_is_so_next_time(self, looks: ViewSettings) -> None:
+    def test_saved_settings_are_read_back(self, looks: ViewSettings) -> None:
         path = file.path(os.environ)
         path.unlink(missing_ok=True)
         assert remember(path, changes(DEFAULT, looks)) is None
@@ -99,40 +99,40 @@ class TestContent:
         assert read.faults == ()
         assert changes(view_settings_from(read), looks) == {}
 
-    def test_what_dasktop_config_prints_can_be_changed_too(self, path: Path) -> None:
+    def test_the_output_of_dasktop_config_can_be_updated(self, path: Path) -> None:
         written(path, document(file.load(path)))
         lines = path.read_text().splitlines()
         assert remember(path, {SORT: "cpu"}) is None
         assert path.read_text().splitlines() == [line.replace('"none"', '"cpu"') for line in lines]
 
 
-class TestOnlyWhatChanged:
-    def test_nothing_changed_writes_nothing(self, path: Path) -> None:
+class TestChanges:
+    def test_no_change_writes_no_file(self, path: Path) -> None:
         assert remember(path, changes(DEFAULT, DEFAULT)) is None
         assert not path.parent.exists()
 
-    def test_what_stands_there_already_leaves_the_file_alone(self, path: Path) -> None:
+    def test_unchanged_values_do_not_rewrite_the_file(self, path: Path) -> None:
         before = written(path, '[view]\nsort = "cpu"\n').stat()
         assert remember(path, {SORT: "cpu"}) is None
         assert path.stat().st_ino == before.st_ino
 
-    def test_only_the_keys_that_changed(self) -> None:
+    def test_only_changed_settings_are_returned(self) -> None:
         before = ViewSettings(View(sort="cpu", pattern="x"), "dark", shows_details=True)
         after = before._replace(view=before.view._replace(sort=None, is_reversed=True))
         assert changes(before, after) == {SORT: "none", REVERSE: True}
 
-    def test_of_two_screens_each_keeps_what_the_other_changed(self, path: Path) -> None:
+    def test_two_screens_keep_each_others_changes(self, path: Path) -> None:
         assert remember(path, {SORT: "cpu"}) is None
         assert remember(path, {REVERSE: True}) is None
         read = file.load(path)
         assert (read[SORT], read[REVERSE]) == ("cpu", True)
 
-    def test_what_was_looked_for_in_one_cluster_is_not_kept(self) -> None:
+    def test_filter_and_flat_list_are_not_saved(self) -> None:
         assert changes(ViewSettings(View(pattern="4711")), ViewSettings(View(pattern="x", is_flat=True))) == {}
 
 
 class TestFile:
-    def test_a_link_stays_one(self, path: Path, tmp_path: Path) -> None:
+    def test_a_symbolic_link_is_followed(self, path: Path, tmp_path: Path) -> None:
         real = written(tmp_path / "dotfiles" / "dasktop.toml", 'theme = "light"\n')
         path.parent.mkdir(parents=True)
         path.symlink_to(Path("../../dotfiles/dasktop.toml"))
@@ -140,30 +140,30 @@ class TestFile:
         assert path.is_symlink()
         assert real.read_text() == 'theme = "dark"\n'
 
-    def test_a_link_to_nothing_gets_something(self, path: Path, tmp_path: Path) -> None:
+    def test_a_dangling_link_gets_its_target(self, path: Path, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True)
         path.symlink_to(tmp_path / "later" / "dasktop.toml")
         assert remember(path, {THEME: "dark"}) is None
         assert file.load(tmp_path / "later" / "dasktop.toml")[THEME] == "dark"
 
     @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
-    def test_its_rights_stay(self, path: Path, mode: int) -> None:
+    def test_its_mode_is_kept(self, path: Path, mode: int) -> None:
         written(path, "").chmod(mode)
         assert remember(path, {THEME: "dark"}) is None
         assert stat.S_IMODE(path.stat().st_mode) == mode
 
-    def test_nothing_else_is_left_in_the_folder(self, path: Path) -> None:
+    def test_no_temporary_file_is_left(self, path: Path) -> None:
         assert remember(path, VALUES) is None
         assert names_beside(path) == ["config.toml"]
 
-    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "dasktop" / "config.toml"
         assert remember(path, VALUES) == (
-            f"what you changed of the view is not remembered: {path} can't be written: Not a directory"
+            f"view settings not saved: {path} can't be written: Not a directory"
         )
 
-    def test_a_folder_that_cannot_be_written(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unwritable_folder_is_reported(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         written(path, "# mine\n")
 
         def refuse(*_: Any, **__: Any) -> None:
@@ -179,16 +179,16 @@ class TestFile:
             assert names_beside(path) == ["config.toml"]
 
     @pytest.mark.parametrize("meanwhile", ["[view", "view = 5", "\ud800"])
-    def test_a_file_that_was_broken_meanwhile_is_left_alone(self, path: Path, meanwhile: str) -> None:
+    def test_a_file_that_became_invalid_is_not_changed(self, path: Path, meanwhile: str) -> None:
         content = meanwhile.encode(errors="surrogatepass")
         written(path, "").write_bytes(content)
         told = remember(path, {SORT: "cpu"})
         assert told is not None
-        assert f"{path} was changed meanwhile" in told
+        assert f"{path} was changed by another program" in told
         assert told.isprintable()
         assert path.read_bytes() == content
 
-    def test_two_at_the_same_moment_corrupt_nothing(self, path: Path) -> None:
+    def test_concurrent_writes_corrupt_nothing(self, path: Path) -> None:
         told = [remember(path, {SORT: "cpu"})]  # as what one writes goes by what was there, the other's may be lost
 
         def keep_writing(values: list[dict[Any, Any]]) -> None:

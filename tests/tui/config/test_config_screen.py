@@ -22,13 +22,13 @@ def looking(**view: object) -> ViewSettings:
     return ViewSettings(View(**view))  # type: ignore[arg-type]
 
 
-class TestLooks:
-    async def test_as_ever(self) -> None:
+class TestViewSettings:
+    async def test_the_default_view(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
             assert screen.app.looks == DEFAULT
 
-    async def test_at_first_all_is_as_configured(self) -> None:
+    async def test_the_screen_starts_as_configured(self) -> None:
         view = View(columns=("stored", "cpu"), sort="stored", is_reversed=True, pattern="state:run", is_flat=True)
         looks = ViewSettings(view, "colour-blind", shows_details=True)
         async with running((160, 40), looks=looks) as screen:
@@ -41,7 +41,7 @@ class TestLooks:
             assert screen.app.query_one(Input).value == "state:run"
             assert screen.app.query_one("DetailsPane").display
 
-    async def test_a_filter_from_the_last_time_is_seen_and_can_be_ended(self) -> None:
+    async def test_a_configured_filter_can_be_cleared(self) -> None:
         async with running(looks=looking(pattern="4710")) as screen:
             await screen.show(everyday())
             assert screen.tree[0].startswith(" ▾ 4710")
@@ -49,7 +49,7 @@ class TestLooks:
             assert screen.tree[0].startswith(" ▾ 4709")
             assert screen.app.looks.view.pattern == ""
 
-    async def test_details_wait_until_there_is_room_for_them(self) -> None:
+    async def test_details_appear_when_there_is_room(self) -> None:
         async with running((80, 24), looks=DEFAULT._replace(shows_details=True)) as screen:
             await screen.show(everyday())
             assert not screen.app.query_one("DetailsPane").display
@@ -57,7 +57,7 @@ class TestLooks:
             await screen.pilot.pause()
             assert screen.app.query_one("DetailsPane").display
 
-    async def test_what_the_keys_change_is_what_is_kept(self) -> None:
+    async def test_changes_by_keys_are_kept(self) -> None:
         async with running((160, 40)) as screen:
             await screen.show(everyday())
             await screen.press("o", "o", "O", "w", "d", "slash", *"4710", "enter")
@@ -66,7 +66,7 @@ class TestLooks:
             view = View(sort="state", is_reversed=True, pattern="4710", is_flat=True)
             assert screen.app.looks == ViewSettings(view, "dark", shows_details=True)
 
-    async def test_a_sort_by_a_column_that_does_not_show_holds_and_o_goes_on_from_the_first(self) -> None:
+    async def test_sorting_by_a_hidden_column_is_kept(self) -> None:
         async with running(looks=looking(columns=("cpu",), sort="memory")) as screen:
             await screen.show(everyday())
             assert screen.app.looks.view.sort == "memory"
@@ -86,14 +86,14 @@ def key_line(screen: Screen) -> str:
 
 
 class TestKeymap:
-    async def test_another_key_does_it_and_the_old_one_nothing(self) -> None:
+    async def test_a_rebound_key_replaces_the_default(self) -> None:
         async with running(keymap=keymap_of('refresh = "f5, f13"')) as screen:
             await screen.press("r")
             assert screen.feed.refreshes == 0
             await screen.press("f5", "f13")
             assert screen.feed.refreshes == 2
 
-    async def test_the_key_line_and_the_help_tell_of_it(self) -> None:
+    async def test_the_footer_and_the_help_show_it(self) -> None:
         first, second, *_ = free_letters()
         keymap = keymap_of(
             f'quit = "f13"\nhelp = "f14"\nup = "{first}, {second}"\nfilter = "f17"\nreplay_step_back = "f18"'
@@ -111,7 +111,7 @@ class TestKeymap:
             assert rows["move"] == [first, "↓", second, "j"]
             assert rows["quit (anywhere: ctrl+c)"] == ["f13"]
 
-    async def test_it_holds_wherever_an_id_is(self) -> None:
+    async def test_a_rebound_key_applies_on_every_page(self) -> None:
         """Moving is bound in the tree and in every page, to actions of their own."""
         async with running(keymap=keymap_of('down = "f13"')) as screen:
             await screen.show(everyday())
@@ -120,7 +120,7 @@ class TestKeymap:
             await screen.press("j", "down")
             assert await selected(screen) == moved
 
-    async def test_two_that_change_places(self) -> None:
+    async def test_two_keys_can_be_swapped(self) -> None:
         async with running(keymap=keymap_of('sort = "O"\nreverse = "o"')) as screen:
             await screen.show(everyday())
             await screen.press("O")
@@ -128,7 +128,7 @@ class TestKeymap:
             await screen.press("o")
             assert screen.app.looks.view == View(sort="name", is_reversed=True)
 
-    async def test_ctrl_c_always_ends(self) -> None:
+    async def test_ctrl_c_always_quits(self) -> None:
         async with running(keymap=keymap_of('quit = "f13"')) as screen:
             await screen.press("ctrl+c")
             assert not screen.app.is_running
@@ -140,7 +140,7 @@ async def selected(screen: Screen) -> object:
 
 
 class TestReplay:
-    async def test_a_filter_is_not_taken_and_nothing_looked_for_is_kept(self) -> None:
+    async def test_a_replay_ignores_and_keeps_no_filter(self) -> None:
         app = ReplayApp(FakeFeed(), looks=looking(pattern="4710", is_flat=True))  # type: ignore[arg-type]
         async with app.run_test() as pilot:
             assert app.first_looks == app.looks == looking(is_flat=True)

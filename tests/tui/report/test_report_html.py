@@ -15,7 +15,7 @@ from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import TimeAxis, ValueAxis
 from dasktop.tui.report.html import html_report
-from dasktop.tui.report.lanes import MOST_LANES
+from dasktop.tui.report.lanes import MAX_LANES
 from tests.support.reports import busy_day, busy_day_once, many, one_look, report_of
 from tests.support.waste_story import Life, look
 
@@ -71,7 +71,7 @@ def all_kinds() -> dict[str, Report]:
         "many": many(),
         "one look": one_look(),
         "no job": nothing.report(),
-        "very many": report_of(*(Life(str(number), ended=600.0) for number in range(MOST_LANES + 20)), every=200.0),
+        "very many": report_of(*(Life(str(number), ended=600.0) for number in range(MAX_LANES + 20)), every=200.0),
         "short": report_of(Life(started=0.0, submitted=0.0), until=3.0, every=1.0),
     }
 
@@ -92,7 +92,7 @@ def test_it_is_well_formed_and_fetches_nothing(page):
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def test_every_picture_can_be_read_out(page):
+def test_every_chart_has_a_description(page):
     pictures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
     for attributes in pictures:
         assert attributes.get("aria-hidden") == "true" or (attributes["role"] == "img" and attributes["aria-label"])
@@ -100,17 +100,17 @@ def test_every_picture_can_be_read_out(page):
     assert len(told) == page.count("<desc>")
 
 
-def test_no_coordinate_is_out_of_this_world(page):
+def test_all_coordinates_are_finite(page):
     assert not re.search(r"\b(?:nan|inf|None)\b", re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL))
 
 
-def test_it_stands_in_light_and_dark_and_on_paper(page):
+def test_it_has_light_dark_and_print_styles(page):
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_names_are_text_and_nothing_else(hostile):
+def test_names_are_never_markup(hostile):
     report = busy_day_once()
     jobs = tuple(
         replace(
@@ -138,17 +138,17 @@ def test_names_are_text_and_nothing_else(hostile):
 
 @settings(max_examples=50)
 @given(st.text().map(clean))
-def test_any_name_comes_out_as_it_is(name):
+def test_any_name_is_shown_unchanged(name):
     report = busy_day_once()
     jobs = tuple(replace(job, name=name) for job in report.jobs)
     texts = Page(html_report(replace(report, jobs=jobs))).texts
     assert not name or name in "".join(texts)
 
 
-def test_what_is_on_the_page():
+def test_the_page_has_all_parts():
     read = Page(html_report(busy_day()))
     text = " ".join(read.texts)
-    for words in ("16.0 core-hours", "What would fit better", 'memory="31GB"', "Jobs over time", "✕ out of memory"):
+    for words in ("16.0 core-hours", "Recommendations", 'memory="31GB"', "Jobs over time", "✕ out of memory"):
         assert words in text
     titles = [text for text in read.texts if text.startswith("job 4709")]
     assert titles
@@ -158,7 +158,7 @@ def test_what_is_on_the_page():
     )
 
 
-def test_one_look_shows_nothing_as_idle():
+def test_one_snapshot_shows_nothing_as_idle():
     read = Page(html_report(one_look()))
     titles = [text for text in read.texts if text.startswith("job 4709")]
     assert titles[0].endswith("12.0 core-hours, 50% used, 50% not observed")
@@ -168,10 +168,10 @@ def test_one_look_shows_nothing_as_idle():
     assert 'class="idle"' not in picture
 
 
-def test_of_very_many_jobs_the_picture_shows_some_and_the_table_all():
+def test_only_the_chart_limits_jobs():
     report = all_kinds()["very many"]
     text = " ".join(Page(html_report(report)).texts)
-    assert "20 jobs that were granted less are left out" in text
+    assert "20 jobs with fewer core-hours are not shown" in text
     for job in report.jobs:
         assert f" {job.job_id} " in text
 
@@ -186,7 +186,7 @@ def test_hatching_stays_in_its_rectangle():
 
 
 @given(st.floats(0, 4e9), st.floats(0.1, 4e8))
-def test_an_axis_of_time_names_some_moments(begin, length):
+def test_a_time_axis_has_labels(begin, length):
     axis = TimeAxis(begin, begin + length, 100.0, 900.0)
     ticks = list(axis.ticks())
     assert len(ticks) <= 11
@@ -198,7 +198,7 @@ def test_an_axis_of_time_names_some_moments(begin, length):
     ("begin", "skipped"),
     [(datetime(2025, 10, 25, 20, tzinfo=UTC), ""), (datetime(2026, 3, 28, 21, tzinfo=UTC), "02:00")],
 )
-def test_times_of_day_are_those_of_the_clock_when_it_was_changed(begin, skipped, monkeypatch):
+def test_time_ticks_follow_daylight_saving_changes(begin, skipped, monkeypatch):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     hours = 7
@@ -215,7 +215,7 @@ def test_times_of_day_are_those_of_the_clock_when_it_was_changed(begin, skipped,
 
 
 @given(st.floats(0, 1e15))
-def test_an_axis_of_values_reaches_the_highest(highest):
+def test_a_value_axis_covers_the_highest_value(highest):
     axis = ValueAxis.up_to(highest, 10.0, 110.0)
     ticks = list(axis.ticks())
     assert axis.top >= highest * (1 - 1e-6)

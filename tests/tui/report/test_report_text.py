@@ -39,38 +39,38 @@ granted                 16.0                           21.3
   no worker yet          0.2    1% ▏                    0.2    1% ▏
   not observed           1.0    6% ▊                    1.3    6% ▊
 
-In 38% of the core-hours, no task ran.
+No task ran in 38% of the core-hours.
 
-A job waited 30 min in the queue, on average.
+Jobs were pending for 30 min on average.
 
 JOB          STATE                RAN CPUS  CORE-H  USED  IDLE EMPTY UNSEEN  MEM
 4709         RUNNING          1:00:00   12    12.0   38%   52%    2%     8%  30%
 4710         OUT_OF_MEMORY    0:20:00   12    4.00   95%    5%    0%     0% 106%
 4711         PENDING                –   12    0.00     –     –     –      –    –
 
-of the core-hours, EMPTY: without workers, UNSEEN: not observed; MEM: the most
-memory in use, of what was granted
+EMPTY: core-hours without workers; UNSEEN: core-hours not observed; MEM: peak
+memory, of the allocation
 
 ! 4710: out_of_memory
 
-What would fit better
+Recommendations
   memory="31GB" instead of 17.2GB
       1 of 2 jobs ran out of memory; one SLURM task held 18 GB
       1.5 times what it was, or more by what was seen"""
     )
 
 
-def test_nothing_is_wider_than_80_cells():
+def test_no_line_exceeds_80_columns():
     for report in (busy_day(), many(), one_look()):
         for unicode in (True, False):
             assert max(map(width, plain_report(report, unicode=unicode).split("\n"))) <= WIDTH
 
 
-def test_where_only_ascii_may_be_printed():
+def test_ascii_output_has_only_ascii():
     assert plain_report(busy_day(), unicode=False).isascii()
 
 
-def test_of_many_jobs_those_that_are_alike_are_one_line():
+def test_many_similar_jobs_are_grouped():
     lines = plain_report(many()).split("\n")
     [kind] = [line for line in lines if line.startswith("30 jobs")]
     assert kind.split()[:5] == ["30", "jobs", "16", "GiB", "each"]
@@ -79,17 +79,17 @@ def test_of_many_jobs_those_that_are_alike_are_one_line():
     assert "  and 25 jobs with less waste" in lines
 
 
-def test_one_look():
+def test_a_report_of_one_snapshot():
     text = plain_report(one_look())
-    assert "one look, 2025-11-22 13:00 UTC" in text
-    assert "This is one look" in text
+    assert "one snapshot, 2025-11-22 13:00 UTC" in text
+    assert "based on one snapshot" in text
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", "RUNNING", "1:00:00", "12", "12.0", "50%", "–", "–", "50%", "30%"]
     [idle] = [line for line in text.split("\n") if line.startswith("  idle")]
     assert idle.split() == ["idle", *["–"] * 4], "nobody has seen any"
 
 
-def test_a_short_look_at_jobs_that_have_run_for_long():
+def test_a_short_recording_of_long_jobs():
     text = plain_report(
         report_of(Life(cpu_seconds_by_slurm=400, ended=2200, busy=lambda _: 0.0), begin=2160, until=2210)
     )
@@ -102,10 +102,10 @@ def test_unknown_is_a_dash():
     text = plain_report(report_of(Life(values=nothing)))
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", *["–"] * 9]
-    assert "What was granted is without 1 job of which SLURM tells too little." in text
+    assert "The granted hours do not include 1 job for which SLURM reports too little." in text
 
 
-def test_nothing_at_all():
+def test_a_report_without_jobs():
     taken = UsageAccumulator()
     taken.add(look([], 0.0))
     text = plain_report(taken.report())
@@ -115,7 +115,7 @@ def test_nothing_at_all():
 
 @settings(max_examples=50)
 @given(st.text(), st.text(), st.sampled_from(["RUNNING", "PENDING", None]) | st.text())
-def test_any_name_keeps_its_place(name, explanation, state):
+def test_any_name_keeps_the_layout(name, explanation, state):
     report = busy_day_once()
     jobs = tuple(
         replace(job, job_id=name, name=name, explanation=explanation, state=state, ended_badly=True)
