@@ -235,9 +235,10 @@ def demo(as_snapshot: bool, record: str | None, redact: bool) -> None:
 @click.argument("file")
 @recording_options
 def replay(file: str, record: str | None, redact: bool) -> None:
-    """Replay a recording on the screen; without a terminal, print its last snapshot as plain text.
+    """Replay a recording on the screen.
 
-    With --record, write it to another file instead: redacted, or compressed as .gz.
+    Without a terminal, print its last snapshot as plain text. With --record, write it to
+    another file instead: redacted, or compressed as .gz.
     """
     from dasktop.tui.cli import recording
 
@@ -247,9 +248,10 @@ def replay(file: str, record: str | None, redact: bool) -> None:
 @command.command("config")
 @configurable_options
 def print_config(**configurable: Any) -> None:
-    """Print all settings: what they mean, their effective values, and where each comes from.
+    """Print all settings and where each comes from.
 
-    The output is a valid config file: copy the lines to change into the file that the first line names.
+    The output includes descriptions and is a valid config file: copy the lines to change into the
+    file that the first line names.
     """
     headless.print_config(user_config().with_options(configurable))
 
@@ -260,9 +262,10 @@ def print_config(**configurable: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; dasktop schema --report describes it.")
 @click.option("--html", metavar="FILE", help="Also write one HTML page with charts, which needs no network.")
 def report(source: str | None, as_json: bool, html: str | None, **common: Any) -> None:
-    """Print a usage report: how core-hours and memory were used, and recommended requests.
+    """Print a usage report of a recording or a cluster.
 
-    For a RECORDING, it covers all snapshots; for a running cluster, one snapshot and SLURM's accounting.
+    It shows how core-hours and memory were used, and recommends requests. For a RECORDING, it covers
+    all snapshots; for a running cluster, one snapshot and SLURM's accounting.
     """
     from dasktop.tui.cli import report as reporting
 

@@ -78,11 +78,11 @@ class Refusal(click.ClickException):
     def of_usage(cls, error: click.UsageError) -> "Refusal":
         """Return click's usage error as one line."""
         command = error.ctx.command_path if error.ctx else "dasktop"
-        words = error.format_message().rstrip(".")
+        message = error.format_message().rstrip(".")
         if isinstance(error, click.NoSuchOption):  # click's own text differs between versions
             near = difflib.get_close_matches(error.option_name, error.possibilities or (), n=1)
-            words = f"no such option: {error.option_name}{f'; did you mean {near[0]}?' if near else ''}"
-        return cls(f"{words} (see {command.removesuffix(' screen')} --help)", USAGE)
+            message = f"no such option: {error.option_name}{f'; did you mean {near[0]}?' if near else ''}"
+        return cls(f"{message} (see {command.removesuffix(' screen')} --help)", USAGE)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the error; a closed stderr is ignored, since the exit status remains."""

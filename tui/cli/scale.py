@@ -177,8 +177,8 @@ def _planned(options: Options, target: Target, record: Callable[[Snapshot], None
 async def _plan(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
     snapshot, address = await headless.take_snapshot_and_address(options)
     record(snapshot)
-    for words in await asyncio.to_thread(settle, os.environ, snapshot):
-        click.echo(f"dasktop: {words}", err=True)
+    for message in await asyncio.to_thread(settle, os.environ, snapshot):
+        click.echo(f"dasktop: {message}", err=True)
     return make_plan(snapshot, target, own_name()), address
 
 
@@ -208,7 +208,7 @@ async def _execute(plan: ScalePlan, agreed: str | None, address: str, options: O
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:
-        if not task.cancelling():  # a second signal would interrupt the restoring
+        if not task.cancelling():  # a second signal must not interrupt the clean-up
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

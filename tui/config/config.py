@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.collectors.text.clean import clean
-from dasktop.tui.config.keymap import clashes, names_of
+from dasktop.tui.config.keymap import conflicts, names_of
 from dasktop.tui.config.settings import (
     KEY_SETTINGS,
     KEYS_SECTION,
@@ -83,11 +83,11 @@ def config_from(document: Mapping[str, Any], path: str) -> Config:
         except WrongValueError as error:
             faults.append(f"{setting.title}: {error}")
     config = Config(path, True, values)
-    clashing = tuple(f"[{KEYS_SECTION}] {words}" for words in clashes(config.keymap))
-    if clashing:
+    conflicting = tuple(f"[{KEYS_SECTION}] {text}" for text in conflicts(config.keymap))
+    if conflicting:
         without_keys = {setting: value for setting, value in values.items() if setting.section != KEYS_SECTION}
         config = replace(config, in_file=without_keys)
-    return replace(config, faults=tuple(f"{clean(path)}: {fault}" for fault in (*faults, *clashing)))
+    return replace(config, faults=tuple(f"{clean(path)}: {fault}" for fault in (*faults, *conflicting)))
 
 
 def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -23,7 +23,7 @@ def read_keys(value: object, of: str = "") -> str:
     if not isinstance(value, str):
         raise WrongValueError(f'must be a key in quotes, or several such as "/, f7"; not {value_text(value)}')
     taken = _FIXED.difference(keys_of(of, {}) if of in KEYS else ())
-    keys = [_read_key(words, taken) for words in (["comma"] if value.strip() == "," else value.split(","))]
+    keys = [_read_key(text, taken) for text in (["comma"] if value.strip() == "," else value.split(","))]
     for key in filter(is_typed, keys if of in _IN_TEXT_FIELDS else ()):
         raise WrongValueError(
             f"{value_text(_written(key))} is a character, needed in text fields; use a key such as f2 or ctrl+x"
@@ -31,13 +31,13 @@ def read_keys(value: object, of: str = "") -> str:
     return written(",".join(keys))
 
 
-def _read_key(words: str, taken: Collection[str]) -> str:
-    if not words.strip():
+def _read_key(text: str, taken: Collection[str]) -> str:
+    if not text.strip():
         raise WrongValueError('a key is missing; write "comma" for the comma key')
     try:
-        key = named(words.strip())
+        key = named(text.strip())
     except ValueError:
-        raise WrongValueError(f"unknown key {value_text(words.strip())}; examples: a, A, /, f5, ctrl+r, PgUp") from None
+        raise WrongValueError(f"unknown key {value_text(text.strip())}; examples: a, A, /, f5, ctrl+r, PgUp") from None
     if key in taken:
         raise WrongValueError(f"{key} can't be rebound")
     return key
@@ -49,16 +49,16 @@ def written(keys: str) -> str:
 
 
 def _written(key: str) -> str:
-    words = shown(key)
-    return words if len(words) == 1 and words.isascii() and words != "," else key
+    text = shown(key)
+    return text if len(text) == 1 and text.isascii() and text != "," else key
 
 
 def names_of(keys: str) -> str:
     """Return keys in the form of `written` as Textual's names; the inverse of `written`."""
-    return ",".join(named(words.strip()) for words in keys.split(","))
+    return ",".join(named(text.strip()) for text in keys.split(","))
 
 
-def clashes(keymap: Keymap) -> Iterator[str]:
+def conflicts(keymap: Keymap) -> Iterator[str]:
     """Yield an error for each key bound to two actions that are active together, except those that are by default."""
     pairs = (pair for ids in TOGETHER.values() for pair in combinations(ids, 2))
     for one, other in dict.fromkeys(pairs):

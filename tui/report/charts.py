@@ -9,7 +9,7 @@ from typing import NamedTuple
 from dasktop.collectors.model.report import Hours, Series
 from dasktop.tui.draw.times import local
 from dasktop.tui.report import svg
-from dasktop.tui.report.words import PARTS, amount, part_of, share_text
+from dasktop.tui.report.wording import PARTS, amount, part_of, share_text
 
 _STEPS_SECONDS = (1, 2, 5, 10, 15, 30, *(60 * n for n in (1, 2, 5, 10, 15, 30)), *(3600 * n for n in (1, 2, 3, 6, 12)))
 _DAY_SECONDS = 86_400
@@ -149,14 +149,14 @@ def time_ticks(time: TimeAxis, upper: float, lower: float) -> Iterator[str]:
     """Yield grid lines and labels of round times."""
     for x, name in time.ticks():
         yield svg.line(x, upper, x, lower, class_="grid")
-        yield svg.words(x, lower + 16, name, class_="tick middle")
+        yield svg.text(x, lower + 16, name, class_="tick middle")
 
 
 def _frame(time: TimeAxis, values: ValueAxis) -> Iterator[str]:
     yield from time_ticks(time, _UPPER, _LOWER)
     for y, value in values.ticks():
         yield svg.line(time.left, y, time.right, y, class_="grid")
-        yield svg.words(time.left - 6, y + 4, f"{value:g}", class_="tick end")
+        yield svg.text(time.left - 6, y + 4, f"{value:g}", class_="tick end")
 
 
 def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:

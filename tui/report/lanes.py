@@ -8,7 +8,7 @@ from dasktop.tui.draw.numbers import duration
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import WIDTH, TimeAxis, area, filled, runs, time_ticks
-from dasktop.tui.report.words import PARTS, amount, job_label, part_of, share_text
+from dasktop.tui.report.wording import PARTS, amount, job_label, part_of, share_text
 
 MAX_LANES = 100
 _LEFT, _RIGHT, _UPPER, _BELOW = 112.0, 118.0, 6.0, 26.0
@@ -58,7 +58,7 @@ def _lane(job: JobReport, report: Report, time: TimeAxis, top: float, height: fl
     small = " small" if height < _HEIGHTS[0][1] else ""
     shapes = [
         svg.tip(_description(job)),
-        svg.words(_LEFT - 8, top + height / 2 + 4, cut(job_label(job), _LABEL_CHARACTERS), class_=f"label end{small}"),
+        svg.text(_LEFT - 8, top + height / 2 + 4, cut(job_label(job), _LABEL_CHARACTERS), class_=f"label end{small}"),
         *_pending(job, report, time, y + filling / 2),
     ]
     if job.started_at is not None:
@@ -141,7 +141,7 @@ def _end(job: JobReport, x: float, y: float, height: float, small: str) -> Itera
         arm = min(5.0, height / 2)
         cross = f"M{svg.number(x - arm)} {svg.number(middle - arm)}l{2 * arm:.1f} {2 * arm:.1f}m0 {-2 * arm:.1f}"
         yield svg.path(f"{cross}l{-2 * arm:.1f} {2 * arm:.1f}", class_="bad")
-        yield svg.words(x + arm + 4, middle + 4, (job.state or "").replace("_", " ").lower(), class_=f"bad-word{small}")
+        yield svg.text(x + arm + 4, middle + 4, (job.state or "").replace("_", " ").lower(), class_=f"bad-word{small}")
     elif job.ended_at is not None:
         yield svg.line(x, y, x, y + height, class_="end-mark")
 

@@ -29,14 +29,14 @@ def path(commands: str, *content: str, **attributes: object) -> str:
     return element("path", *content, d=commands, **attributes)
 
 
-def words(x: float, y: float, text: str, **attributes: object) -> str:
+def text(x: float, y: float, content: str, **attributes: object) -> str:
     """Return a text at a position."""
-    return element("text", escape(text), x=x, y=y, **attributes)
+    return element("text", escape(content), x=x, y=y, **attributes)
 
 
-def tip(text: str) -> str:
+def tip(content: str) -> str:
     """Return the tooltip of an element, which screen readers read too."""
-    return element("title", escape(text))
+    return element("title", escape(content))
 
 
 def picture(width: float, height: float, name: str, description: str, *content: str, is_stretched: bool = False) -> str:

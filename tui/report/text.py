@@ -9,7 +9,7 @@ from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs, glyphs
 from dasktop.tui.draw.numbers import UNKNOWN, count, duration
 from dasktop.tui.draw.text_width import Align, fit, printable, wrap
-from dasktop.tui.report.words import (
+from dasktop.tui.report.wording import (
     NO_ADVICE,
     PARTS,
     amount,

@@ -1,4 +1,4 @@
-"""The command line: what is asked wrongly is told in one line, with the pinned exit status, and soon."""
+"""The command line: errors are reported in one line, with the pinned exit status, and soon."""
 
 import json
 import os
@@ -91,7 +91,7 @@ def test_nobody_listens(free_port):
     "greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff" * 64]
 )
 def test_another_program_listens(greeting):
-    """One who says nothing, and three who say something else."""
+    """One that sends nothing, and three that send something else."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -175,7 +175,7 @@ def test_several_schedulers_are_listed_one_per_line(monkeypatch):
 
 
 def test_an_unverifiable_user_is_accepted(monkeypatch):
-    """Where the database does not even know who runs this, it can't tell; SLURM takes numbers, too."""
+    """A user database that lacks the current user proves nothing; SLURM accepts numbers too."""
     assert is_known(own_name()) is not False
     assert is_known("nobody-like-it") is False
     assert is_known("4711") is None
@@ -238,8 +238,8 @@ def test_tls_of_the_scheduler_only(tmp_path):
 
 @pytest.mark.parametrize("size", [(80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_q_quits_although_slurm_and_dask_hang(scheduler_process, tmp_path, size):
-    """squeue never answers, nor does the scheduler; only then is ``q`` pressed."""
-    hanging = ["sleep", f"3600.{os.getpid()}"]  # as nobody else says it
+    """``q`` is pressed while neither squeue nor the scheduler answers."""
+    hanging = ["sleep", f"3600.{os.getpid()}"]  # a unique command line
     fake_program(tmp_path, "squeue", f"exec {' '.join(hanging)}")
     path = f"{tmp_path}:{os.environ['PATH']}"
     command = [sys.executable, "-m", "dasktop.tui", scheduler_process.address]
@@ -249,10 +249,10 @@ def test_q_quits_although_slurm_and_dask_hang(scheduler_process, tmp_path, size)
         try:
             terminal.wait_for("dask stale")
             terminal.press("q")
-            assert terminal.wait_for_end() == 0  # what hangs does so for longer
+            assert terminal.wait_for_end() == 0  # before the hanging processes end
         finally:
             os.kill(scheduler_process.pid, signal.SIGCONT)
-    # A squeue that hangs is ended too.
+    # The hanging squeue is killed too.
     until(lambda: [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])], lambda left: hanging not in left)
 
 
@@ -269,7 +269,7 @@ def fake_program(folder: Path, name: str, script: str) -> None:
 
 
 class TestSqueueFails:
-    """The dask half is shown all the same, and one line tells what is missing."""
+    """The dask half is still shown, and one line reports what is missing."""
 
     @pytest.mark.parametrize(
         ("script", "says"),
@@ -293,7 +293,7 @@ class TestSqueueFails:
         assert says in sources["slurm.queue"]["error"]
 
     def test_dask_is_not_called_stale_because_slurm_hangs(self, scheduler, tmp_path, monkeypatch):
-        """However long that took: here any age at all would be too old."""
+        """However long SLURM takes: here, any age counts as stale."""
         monkeypatch.setattr("dasktop.collectors.runtime.poller.STALE_AFTER_INTERVALS", 1e-9)
         fake_program(tmp_path, "squeue", "exec sleep 3600")
         options = Options(address=scheduler, slurm_timeout_seconds=0.2)
@@ -303,7 +303,7 @@ class TestSqueueFails:
         assert (states["dask"], states["slurm.queue"]) == ("ok", "error")
 
     def test_fail_on(self, scheduler, tmp_path):
-        """Where SLURM is dead, nobody may say that all is well."""
+        """An unreachable SLURM must not pass as healthy."""
         complaint = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
         fake_program(tmp_path, "squeue", f"echo '{complaint}' >&2; exit 1")
         arguments = ("snapshot", scheduler, "--fail-on")
@@ -313,7 +313,7 @@ class TestSqueueFails:
         assert [finding["code"] for finding in json.loads(result.stdout)["findings"]] == ["source-stale"]
         assert dasktop(*arguments, "error", path=f"{tmp_path}:/usr/bin:/bin").returncode == 0
         assert dasktop(*arguments, "warning", "--no-slurm", path=f"{tmp_path}:/usr/bin:/bin").returncode == 0
-        # A machine that has no SLURM misses nothing.
+        # On a machine without SLURM, nothing is missing.
         assert dasktop(*arguments, "warning", path=str(tmp_path / "nothing")).returncode == 0
 
     def test_no_slurm_queries_and_reports_nothing(self, scheduler, tmp_path):

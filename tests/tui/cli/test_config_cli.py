@@ -1,4 +1,4 @@
-"""The configuration and the command line: which goes before which, what a broken file stops, and ``dasktop config``."""
+"""Configuration and command line: precedence, what an invalid file stops, and ``dasktop config``."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def run(*arguments: str) -> Result:
 
 
 def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Options:
-    """Return the choices with which a command line begins its work."""
+    """Return the options that a command line starts with."""
     begun: list[Options] = []
     monkeypatch.setattr(headless, "print_snapshot", lambda options, **_: begun.append(options))
     monkeypatch.setattr(scaling, "scale", lambda options, *_, **__: begun.append(options))
@@ -62,7 +62,7 @@ class TestPrecedence:
             thresholds=Thresholds(idle_seconds=7.0),
         )
         assert options_of(monkeypatch, "snapshot") == wanted
-        assert options_of(monkeypatch) == wanted, "where there is no terminal"
+        assert options_of(monkeypatch) == wanted, "without a terminal"
         assert options_of(monkeypatch, "scale", "--jobs", "1") == wanted
 
     def test_the_command_line_overrides_the_file(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_thresholds_from_the_file_reach_the_rules(path: Path) -> None:
             assert dasktop(*arguments).returncode == 0
             path.write_text("[thresholds]\nworker_silent_seconds = 0.5\n")
             deadline = time.monotonic() + PATIENCE_SECONDS
-            # Three heartbeats are given to any worker.
+            # Every worker gets at least three heartbeats of time.
             while (result := dasktop(*arguments)).returncode == 0 and time.monotonic() < deadline:
                 pass
         finally:

@@ -1,4 +1,4 @@
-"""The demo: a real cluster on the embedded SLURM, shown by the same program, and nothing left of it afterwards."""
+"""The demo: a real cluster on the embedded SLURM, of which nothing is left afterwards."""
 
 import contextlib
 import json
@@ -39,14 +39,14 @@ WITH_ONE_JOB = [
     f"demo.CLUSTER_COMMAND = (sys.executable, '-c', {ONE_JOB!r}); main.main()",
     "demo",
 ]
-"""The same with one dask-jobqueue job, for tests to which it doesn't matter how many there are."""
+"""The demo with one dask-jobqueue job, for tests that need no more."""
 LOST = re.compile(r"! job \d is lost")
-"""Which of the jobs is the first that comes to its script's line is not said."""
+"""Any of the jobs may be the first to run the failing line."""
 
 
 @pytest.fixture
 def environment(tmp_path):
-    """What the demo might leave behind lies in one folder, and its processes carry that folder's name."""
+    """Return an environment that keeps all files in one folder and marks all processes; check that no file is left."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
     yield os.environ | IMPORTS_ONCE | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
     assert list(short.iterdir()) == [], "it left files behind"
@@ -54,10 +54,10 @@ def environment(tmp_path):
 
 
 def marked(environment) -> list[psutil.Process]:
-    """Return the processes that descend from the demo, wherever they hang now."""
+    """Return the processes started by the demo, whatever their parent is now."""
     found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):  # it has ended meanwhile, or is somebody else's
+        with contextlib.suppress(psutil.Error):  # it has ended, or belongs to another user
             if (
                 process.environ().get("DASKTOP_TEST_MARK") == environment["DASKTOP_TEST_MARK"]
                 and process.status() != psutil.STATUS_ZOMBIE
@@ -69,12 +69,12 @@ def marked(environment) -> list[psutil.Process]:
 def is_the_demo(process: psutil.Process) -> bool:
     try:
         return process.cmdline()[-1:] == ["demo"]
-    except psutil.Error:  # one of those that come and go, such as squeue
+    except psutil.Error:  # a short-lived process, such as squeue
         return False
 
 
 def busy_threads(screen: str) -> dict[str, int]:
-    """Return how many threads of each job are busy, by a screen with all workers in one list."""
+    """Return the number of busy threads of each job, from a screen with the flat list."""
     busy: Counter[str] = Counter()
     for job_id, threads in re.findall(r"▸ (\d+) SLURMCluster-\d+-\d .* (\d)/2", screen):
         busy[job_id] += int(threads)
@@ -123,7 +123,7 @@ def test_snapshot(environment, tmp_path, tmp_path_factory):
 
 
 def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
-    """Shown with a cluster that is none; the test above starts the demo's own."""
+    """Uses a fake cluster; the test above starts the real one."""
     shown = snapshots.snapshot([snapshots.busy_job("4709", 0)])
 
     async def wait_for_workers(*_: object) -> model.Snapshot:
@@ -137,11 +137,11 @@ def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
 
 
 def test_it_shows_the_typical_problems(environment, tmp_path):
-    """With the help's keys: the log line of a failed job, a worker near its limit, why a job waits, an idle one."""
+    """The log line of a failed job, a worker near its limit, a pending job's reason, and an idle job."""
     with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
         terminal.wait_for("PENDING")
         terminal.wait_for("6 workers")
-        terminal.wait_for(lambda screen: LOST.search(screen))  # from then on it is the last row
+        terminal.wait_for(lambda screen: LOST.search(screen))  # then it is the last row
         terminal.press("g", "Down", "Down", "Right")
         terminal.wait_for("Dask-0")
         terminal.resize(80, 24)
@@ -167,7 +167,7 @@ def test_it_shows_the_typical_problems(environment, tmp_path):
 
 @pytest.mark.parametrize("end", ["C-c", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
 def test_no_process_or_file_is_left(environment, tmp_path, end):
-    # Killed, it can do nothing itself any more; then all of the jobs are there.
+    # A killed demo cannot clean up itself; so this case uses all jobs.
     command = DEMO if end == signal.SIGKILL else WITH_ONE_JOB
     with Terminal(command, tmp_path, environment) as terminal:
         terminal.wait_for("SLURMCluster-")

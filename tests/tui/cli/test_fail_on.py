@@ -1,4 +1,4 @@
-"""``--fail-on``: which findings end the program with status 4, and what is told then."""
+"""``--fail-on``: which findings cause status 4, and the message."""
 
 from types import SimpleNamespace
 

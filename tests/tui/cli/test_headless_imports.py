@@ -1,4 +1,4 @@
-"""What runs without a screen pulls in neither textual nor rich; what a module costs is paid where it is used."""
+"""Commands without a screen import neither textual nor rich, and heavy modules are imported only where needed."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def scheduler():
 )
 def test_snapshots_import_neither_textual_nor_rich(scheduler, arguments):
     modules = modules_after(*arguments, scheduler, "--no-slurm")
-    assert "distributed" in modules, "it did attach"
+    assert "distributed" in modules, "it did not attach"
     assert modules.isdisjoint({"textual", "rich"})
 
 
@@ -58,7 +58,7 @@ def test_a_report_on_a_recording_imports_no_dask(tmp_path):
 
 
 def test_the_screen_starts_without_distributed():
-    """It is imported by the sampler, off the screen's thread, when SLURM has been asked already."""
+    """The sampler imports it, outside the screen's thread, after it has started to query SLURM."""
     program = (
         "import sys, dasktop.tui.cli.screen, dasktop.tui.app; "
         "print('distributed' in sys.modules, 'textual' in sys.modules)"

@@ -1,4 +1,4 @@
-"""What is printed where the disk is full, nobody hears of a fault, or the locale knows few characters."""
+"""Printing to a full disk, to closed streams, and in limited locales."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_a_snapshot_is_utf_8_in_any_locale(recorded):
     assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
 
 
-ENDED_UNWRITTEN = "can't write the output: stdout is closed or not writable"
+STDOUT_NOT_WRITABLE = "can't write the output: stdout is closed or not writable"
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ ENDED_UNWRITTEN = "can't write the output: stdout is closed or not writable"
     ids=" ".join,
 )
 def test_a_closed_stdout_is_reported_in_one_line(command, recorded, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)  # as Python starts where it was closed
+    monkeypatch.setattr(sys, "stdout", None)  # as Python does if it is closed
     words = [str(recorded) if word == "FILE" else word for word in command]
     with pytest.raises(Refusal) as refused:
         command_line.main(words, standalone_mode=False)
-    assert (refused.value.exit_code, refused.value.format_message()) == (5, ENDED_UNWRITTEN)
+    assert (refused.value.exit_code, refused.value.format_message()) == (5, STDOUT_NOT_WRITABLE)
     os.close(sys.stdout.fileno())
 
 
@@ -111,7 +111,7 @@ def test_the_program_exits_cleanly_with_closed_streams(redirection):
     ended = subprocess.run(
         ["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS, check=False
     )
-    assert (ended.returncode, ended.stderr) == (5, "" if "2>" in redirection else f"dasktop: {ENDED_UNWRITTEN}\n")
+    assert (ended.returncode, ended.stderr) == (5, "" if "2>" in redirection else f"dasktop: {STDOUT_NOT_WRITABLE}\n")
 
 
 def test_a_new_file_never_gets_a_standard_descriptor():

@@ -95,7 +95,7 @@ def test_watch_records_all_that_it_prints(scheduler, tmp_path):
 @pytest.mark.parametrize("in_background", [False, True])
 def test_sigterm_and_sighup_complete_the_recording(scheduler, tmp_path, number, in_background):
     def start_as_a_shell_does() -> None:
-        signal.signal(number, signal.SIG_DFL)  # the tests themselves may run under nohup
+        signal.signal(number, signal.SIG_DFL)  # the tests may run under nohup
         if in_background:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -113,12 +113,12 @@ def test_sigterm_and_sighup_complete_the_recording(scheduler, tmp_path, number, 
     rest, complaints = process.communicate(timeout=PATIENCE_SECONDS)
     printed += [from_json(line) for line in rest.splitlines()]
     assert (process.returncode, complaints) == (128 + number, "")
-    gzip.decompress(path.read_bytes())  # which fails where the end is missing
+    gzip.decompress(path.read_bytes())  # fails if the end is missing
     assert read(path) == printed
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(scheduler, tmp_path):
-    """As ``nohup`` starts programs."""
+    """``nohup`` starts programs like this."""
     path = tmp_path / "watched.gz"
     process = subprocess.Popen(
         [*PROGRAM, "snapshot", scheduler, "--no-slurm", "--watch", "0.5", "--record", str(path)],
@@ -142,7 +142,7 @@ def test_no_scheduler_leaves_no_recording(tmp_path):
 
 
 def test_a_full_disk_does_not_stop_printing(scheduler, tmp_path):
-    """A limit on the file's size is the fullness that any user can have."""
+    """A file size limit stands in for a full disk."""
     path = tmp_path / "file"
     watch = f"{shlex.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
     script = f"trap '' XFSZ; ulimit -f 2; exec {watch}"
@@ -247,7 +247,7 @@ def test_replay_on_a_terminal(recorded, tmp_path):
         terminal.press("q")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
-        # Told once more when the screen is gone.
+        # Printed again after the screen has closed.
         terminal.wait_for(lambda screen: "1 line left out" in screen and "replay of" not in screen)
 
 

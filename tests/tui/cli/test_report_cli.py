@@ -34,7 +34,7 @@ class Ended(NamedTuple):
 
 
 def report(*arguments: str) -> Ended:
-    """Run the command in this process: starting another for each of so many bad files would take a minute."""
+    """Run the command in this process, which is faster."""
     result = CliRunner().invoke(command, ["report", *arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -116,7 +116,7 @@ def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
 
 
 def test_a_report_reads_all_fields_that_it_uses(tmp_path):
-    """It reads only some of the fields, for speed."""
+    """For speed, it reads only some of the fields."""
     lives = [
         Life(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
         Life("2", suspended=(300, 600), busy=lambda seconds: seconds / 1800),
@@ -169,7 +169,7 @@ def test_good_lines_of_a_truncated_file_count(plain):
     result = report(str(plain), "--json")
     assert result.returncode == 0
     assert f"{plain}: cut short in its last line" in one_line(result.stderr)
-    assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "one snapshot less of the job that runs"
+    assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "the running job has one snapshot less"
 
 
 def test_good_lines_of_a_truncated_gzip_count(tmp_path):

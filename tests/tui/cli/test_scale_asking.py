@@ -1,4 +1,4 @@
-"""How ``dasktop scale`` asks: only what is typed when the plan stands there is an answer."""
+"""How ``dasktop scale`` asks for confirmation: only input after the plan is an answer."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""``dasktop scale`` as a user runs it beside the notebook that holds the cluster, on the embedded SLURM."""
+"""``dasktop scale`` as a user runs it beside the notebook that owns the cluster, on the embedded SLURM."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from tests.support.scaling_clusters import PROGRAM
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-# What a site or a user writes once, so that notebooks say `SLURMCluster()` and no more.
+# Settings of a site or a user, so that notebooks need only `SLURMCluster()`.
 SETTINGS = """
 jobqueue:
   slurm:
@@ -32,7 +32,7 @@ jobqueue:
 
 
 class Cluster:
-    """Three jobs of two processes, and the program beside them."""
+    """A cluster of three jobs with two processes each, and `dasktop scale` for it."""
 
     def __init__(self, slurm, notebook) -> None:
         self.environment = slurm.environment | {"XDG_STATE_HOME": str(slurm.work)}
@@ -44,7 +44,7 @@ class Cluster:
         return dasktop("scale", self.address, *arguments, **self.environment)
 
     def scale_by_program(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-        """Run it in a process of its own."""
+        """Run the command in its own process."""
         return subprocess.run(
             [*PROGRAM, self.address, *arguments],
             env=self.environment,
@@ -78,7 +78,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
-    """Give sources that answer all the time they need, as `PROGRAM` does."""
+    """Use long timeouts, as `PROGRAM` does."""
     patient = functools.partial(
         options.Options, dask_timeout_seconds=PATIENCE_SECONDS, slurm_timeout_seconds=PATIENCE_SECONDS
     )
@@ -133,7 +133,7 @@ def test_the_snapshot_of_a_plan_is_recorded(cluster, tmp_path):
     ],
 )
 def test_settings_from_yaml_alone_are_used(cluster, option, amount, stock, error, reckoning):
-    """Where dask-jobqueue's own ``scale`` raises."""
+    """dask-jobqueue's own ``scale`` raises here."""
     with pytest.raises(CellError, match=error):
         cluster.notebook.run(f"cluster.scale({stock})")
     plan = json.loads(cluster.scale(option, amount, "--dry-run", "--json").stdout)
@@ -142,7 +142,7 @@ def test_settings_from_yaml_alone_are_used(cluster, option, amount, stock, error
 
 
 def test_stranded_results_refuse_the_plan(cluster, tmp_path):
-    """Refused where it is only shown and where somebody would be asked; carrying it out finds the same."""
+    """Refused with --dry-run, before the question, and on execution."""
     cluster.notebook.run(
         "from distributed import wait\nfutures = client.map(lambda i: i, range(40), pure=False)\nwait(futures)"
     )
@@ -219,7 +219,7 @@ def test_scaling_without_owner_and_jobs_is_refused(cluster):
     assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("keys", [("Enter",), ("C-c",)])  # "n" is said above
+@pytest.mark.parametrize("keys", [("Enter",), ("C-c",)])  # "n" is tested above
 def test_nothing_changes_without_confirmation(cluster, tmp_path, keys):
     with Terminal([*PROGRAM, cluster.address, "--jobs", "2"], tmp_path, cluster.environment) as terminal:
         terminal.wait_for("Do it?")
@@ -230,7 +230,7 @@ def test_nothing_changes_without_confirmation(cluster, tmp_path, keys):
 
 
 def test_scaling_from_another_process_loses_nothing(cluster):
-    """What the stock ``cluster.scale(jobs=1)`` throws away, this moves: no result is computed again."""
+    """``cluster.scale(jobs=1)`` would lose results; here, none is computed again."""
     cluster.notebook.run(
         "ran = []\n"
         "def once(i):\n"

@@ -1,4 +1,4 @@
-"""How ``dasktop scale`` ends where something around it fails: what was done, or not, is told all the same."""
+"""How ``dasktop scale`` ends if something around it fails: the outcome is still reported."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ REFUSED = Outcome(done=False, message="after 60 s 1 task still running on job 7;
 
 @pytest.fixture
 def scaled(monkeypatch):
-    """Scale, with an outcome, and record how things are then; return what that was asked of."""
+    """Scale with an outcome, fail to record the final snapshot, and return the options of that attempt."""
     asked: list[Options] = []
 
     def scaled(outcome: Outcome, fault: BaseException) -> list[Options]:
@@ -46,7 +46,7 @@ def scaled(monkeypatch):
     ("fault", "why"), [(Refusal("no dask scheduler found", 3), "no dask scheduler found"), (KeyboardInterrupt(), "int")]
 )
 def test_the_outcome_is_printed_if_recording_fails(scaled, capsys, fault, why):
-    """A scheduler that was found by its jobs' scripts isn't found so any more when the last job has gone."""
+    """A scheduler found through job scripts is no longer found when the last job is gone."""
     (asked,) = scaled(DONE, fault)
     assert (asked.address, asked.scheduler_file) == ("tcp://a:1", None)
     printed = capsys.readouterr()

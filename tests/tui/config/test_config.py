@@ -1,4 +1,4 @@
-"""What a configuration file may say, what is told of one that is wrong, and where each value comes from. No screen."""
+"""The configuration file: valid values, errors, and where each value comes from."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ from tests.support.free_keys import free_letters
 
 
 def fault(text: str) -> str:
-    """Return the one thing that is wrong, behind the file's name."""
+    """Return the only error, without the file's name."""
     [words] = config(text).faults
     assert words.startswith(f"{PATH}: ")
     assert words.isprintable()
@@ -150,7 +150,7 @@ class TestFaults:
                 "[thresholds] worker_restarts: must be a whole number from 1 to 1000000, not 2.0",
             ),
             (
-                "[thresholds]\nworker_restart_window_seconds = 7200",  # what is older is not remembered
+                "[thresholds]\nworker_restart_window_seconds = 7200",  # longer than the history
                 "[thresholds] worker_restart_window_seconds: must be a number from 0 to 1800, not 7200",
             ),
         ],
@@ -246,7 +246,7 @@ class TestKeys:
     def test_a_conflict_restores_all_default_keys(self) -> None:
         read = config('[keys]\nquit = "f5"\nrefresh = "F5"\ncopy = "Y"\n[view]\nsort = "cpu"')
         assert read.keymap == {}
-        assert read[SORT] == "cpu", "of the same name as a key's id"
+        assert read[SORT] == "cpu", "a setting with the name of a key id"
 
     def test_two_keys_can_be_swapped(self) -> None:
         assert config('[keys]\nsort = "O"\nreverse = "o"').keymap == {"sort": "O", "reverse": "o"}
@@ -259,13 +259,13 @@ class TestKeys:
 
 
 def is_free(keys: str) -> bool:
-    """Whether one could quit by these keys, beside all keys of the table but the comma."""
+    """Return whether ``quit`` can have these keys without a conflict, if the comma is free."""
     taken = {key for key_id in KEYS if key_id != "replay_step_back" for key in keys_of(key_id, {})}
     return not taken & set(keys_of("quit", {"quit": keys}))
 
 
 def free_of(keys: str) -> str:
-    """Return lines that bind to function keys whatever has one of these keys by default, so that nothing clashes."""
+    """Return lines that move the default users of these keys to function keys."""
     taken = [key_id for key_id in KEYS if key_id != "replay_faster" and set(keys_of(key_id, {})) & set(keys.split(","))]
     return "".join(f'{key_id} = "f{number}"\n' for number, key_id in enumerate(taken, start=12))
 

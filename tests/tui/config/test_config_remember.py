@@ -1,4 +1,4 @@
-"""What was changed on the screen, written back: only that, all else as it was, and never half a file."""
+"""Saving changed view settings: only these change, and the file is never incomplete."""
 
 import os
 import stat
@@ -159,9 +159,7 @@ class TestFile:
     def test_a_folder_that_cannot_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "dasktop" / "config.toml"
-        assert remember(path, VALUES) == (
-            f"view settings not saved: {path} can't be written: Not a directory"
-        )
+        assert remember(path, VALUES) == (f"view settings not saved: {path} can't be written: Not a directory")
 
     def test_an_unwritable_folder_is_reported(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         written(path, "# mine\n")
@@ -189,7 +187,7 @@ class TestFile:
         assert path.read_bytes() == content
 
     def test_concurrent_writes_corrupt_nothing(self, path: Path) -> None:
-        told = [remember(path, {SORT: "cpu"})]  # as what one writes goes by what was there, the other's may be lost
+        told = [remember(path, {SORT: "cpu"})]  # each write starts from what was read, so one of two may be lost
 
         def keep_writing(values: list[dict[Any, Any]]) -> None:
             told.extend(remember(path, one) for one in values)

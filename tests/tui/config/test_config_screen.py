@@ -1,4 +1,4 @@
-"""The configuration on the screen: how it looks at first, its keys, and what is told to be kept at the end."""
+"""The configuration on the screen: initial view, keys, and what is saved at the end."""
 
 from textual.widgets import Input
 
@@ -112,7 +112,7 @@ class TestKeymap:
             assert rows["quit (anywhere: ctrl+c)"] == ["f13"]
 
     async def test_a_rebound_key_applies_on_every_page(self) -> None:
-        """Moving is bound in the tree and in every page, to actions of their own."""
+        """The tree and every page bind moving to their own actions."""
         async with running(keymap=keymap_of('down = "f13"')) as screen:
             await screen.show(everyday())
             await screen.press("f13")

@@ -1,4 +1,4 @@
-"""A report as a page: it is whole and well-formed, fetches nothing, and takes no text from outside for markup."""
+"""The HTML report: well-formed, self-contained, and with all outside text escaped."""
 
 import re
 import time
@@ -33,7 +33,7 @@ HOSTILE = [
 
 
 class Page(HTMLParser):
-    """Reads a page, and fails where an element isn't closed by its own end."""
+    """Parses a page, and fails if an element is not closed by its own end tag."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""A report as text: what a scientist reads in a terminal of 80 columns, whatever names are in it."""
+"""The text report: its layout in 80 columns, with any names in it."""
 
 import time
 
@@ -75,7 +75,7 @@ def test_many_similar_jobs_are_grouped():
     [kind] = [line for line in lines if line.startswith("30 jobs")]
     assert kind.split()[:5] == ["30", "jobs", "16", "GiB", "each"]
     listed = [line.split()[0] for line in lines if line.strip().startswith(("50", "60"))]
-    assert listed == ["5029", "5028", "5027", "5026", "5025", "6000", "6001", "6002"], "the most wasteful first"
+    assert listed == ["5029", "5028", "5027", "5026", "5025", "6000", "6001", "6002"], "most wasteful first"
     assert "  and 25 jobs with less waste" in lines
 
 
@@ -86,7 +86,7 @@ def test_a_report_of_one_snapshot():
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", "RUNNING", "1:00:00", "12", "12.0", "50%", "–", "–", "50%", "30%"]
     [idle] = [line for line in text.split("\n") if line.startswith("  idle")]
-    assert idle.split() == ["idle", *["–"] * 4], "nobody has seen any"
+    assert idle.split() == ["idle", *["–"] * 4], "none was observed"
 
 
 def test_a_short_recording_of_long_jobs():
