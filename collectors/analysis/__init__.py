@@ -1,1 +1,1 @@
-"""What readings and snapshots mean. Pure: no I/O and no clock."""
+"""Pure functions of readings and snapshots: reconciliation, findings, usage, anatomy. No I/O, no clock."""

@@ -1,8 +1,8 @@
-"""What a job uses beside its dask workers: SLURM's figures against dask's over the same time. Pure.
+"""What a job uses besides its dask workers: SLURM's figures minus dask's over the same time. Pure.
 
 SLURM counts all processes of a job and is asked every few minutes at most; dask reports its workers every second. The
-two figures are of different moments, so SLURM's counts only where it is clearly larger. Without the tolerances, a job's
-figure would change its source, and its value, whenever a worker allocates or frees memory between two answers.
+two figures are from different times, so SLURM's is used only if it is clearly larger. Without the tolerances, a job's
+figure would change its source and value whenever a worker allocates or frees memory between two answers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,41 +15,41 @@ from dasktop.collectors.model.readings import Step
 from dasktop.collectors.model.snapshot import Job, Record, Snapshot
 
 LEAST_MEMORY_SHARE = 0.1
-"""Of the job's memory, by which SLURM's figure has to exceed the workers'. Shells and nannies hold 100 to 200 MiB, and
-a heartbeat and SLURM's sample may be some seconds apart (up to ``JobAcctGatherFrequency``, 30 s by default)."""
+"""SLURM's figure has to exceed the workers' by this share of the job's memory. Shells and nannies use 100 to 200 MiB,
+and a heartbeat and SLURM's sample may be some seconds apart (up to ``JobAcctGatherFrequency``, 30 s by default)."""
 LEAST_CPU_PERCENT = 20.0
-"""Of one core. SLURM reports whole seconds, and nannies use a few per cent."""
+"""Lower limit, 100 = one core. SLURM reports whole seconds, and nannies use a few per cent."""
 LEAST_CPU_SHARE = 0.3
-"""Of the workers' own use. Their CPU time is estimated from one heartbeat a second, and SLURM's two samples may begin
-and end up to 30 s before its answers: of a span of two minutes, that is a quarter."""
+"""Lower limit as a share of the workers' own use. Their CPU time is estimated from one heartbeat per second, and each
+of SLURM's two samples may be up to 30 s older than its answer: a quarter of a span of two minutes."""
 SHORTEST_SPAN_SECONDS = 120.0
-"""Between the two answers that CPU use is worked out from; those in between tell the memory only."""
+"""Shortest time between the two answers from which CPU use is computed; answers in between give memory only."""
 
 
 class Beyond(Record, frozen=True, kw_only=True):
-    """What runs in a job beside its workers."""
+    """What other programs use in a job."""
 
     cpu_percent: float | None = None
-    """On average over the last two minutes or more; ``None``: too little to count, or unknown."""
+    """Average over the last two minutes or more; ``None``: too little, or unknown."""
     memory_bytes: int | None = None
-    """Of the whole job, by SLURM's last answer; ``None`` where it is not clearly more than the workers use."""
+    """Of the whole job, in SLURM's last answer; ``None`` if it is not clearly more than the workers use."""
 
 
 class _Span(Record, frozen=True, kw_only=True):
-    """What is known of a job since the answer of SLURM's that CPU use is counted from."""
+    """What is known of a job since the SLURM answer from which CPU use is counted."""
 
     began_at: datetime
     read_at: datetime
-    """When the last answer came."""
+    """When SLURM last answered."""
     cpu_seconds: float | None
-    """At the beginning."""
+    """At `began_at`."""
     workers_cpu_seconds: float | None = 0.0
     noted_at: datetime
     beyond: Beyond = Beyond()
 
 
 class UseLedger:
-    """Follows the jobs from snapshot to snapshot."""
+    """Computes the use of other programs, snapshot by snapshot."""
 
     def __init__(self) -> None:
         self._spans: dict[str, _Span] = {}
@@ -57,16 +57,16 @@ class UseLedger:
 
     @property
     def beyond(self) -> Mapping[str, Beyond]:
-        """By job, what it uses beside its workers; only jobs in which that is worth telling."""
+        """What other programs use, by job id; only jobs in which it is clearly measurable."""
         return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != Beyond()}
 
     @property
     def with_other_programs(self) -> frozenset[str]:
-        """The jobs in which SLURM counts more than the workers, or a worker was seen to have child processes."""
+        """The jobs in which SLURM counts clearly more than the workers use, or a worker has child processes."""
         return frozenset(self.beyond) | self._with_children
 
     def note(self, snapshot: Snapshot, steps: Iterable[Step]) -> None:
-        """Take in what SLURM and dask tell now; forget the jobs of which SLURM tells no steps any more."""
+        """Add a snapshot and SLURM's steps; drop the jobs without steps."""
         by_job: dict[str, list[Step]] = {}
         for step in steps:
             by_job.setdefault(step.job_id, []).append(step)
@@ -76,8 +76,8 @@ class UseLedger:
         )
         self._spans = {
             job_id: span
-            for job_id, told in by_job.items()
-            if job_id in jobs and (span := self._next(jobs[job_id], told, snapshot.taken_at)) is not None
+            for job_id, job_steps in by_job.items()
+            if job_id in jobs and (span := self._next(jobs[job_id], job_steps, snapshot.taken_at)) is not None
         }
 
     def _next(self, job: Job, steps: list[Step], now: datetime) -> _Span | None:

@@ -1,4 +1,4 @@
-"""How an ended job's fate is put into one plain sentence. Pure; a state that isn't known here is shown as it is."""
+"""Describes in one sentence how a job ended. Pure; an unknown state is shown as SLURM spells it."""
 
 import signal
 
@@ -7,10 +7,10 @@ from dasktop.collectors.model.readings import EndedJob
 from dasktop.collectors.model.snapshot import Fate
 from dasktop.collectors.text.format import plain_duration, plain_size, plain_sizes
 
-# SLURM's own mark for a memory kill under cgroups, where a signal would stand: ``OUT_OF_MEMORY 0:125``.
+# With cgroups, SLURM gives a memory kill this signal number: ``OUT_OF_MEMORY 0:125``.
 OUT_OF_MEMORY_SIGNAL = 125
 
-_SLURMDS_ERRORS = {
+_SLURMD_ERRORS = {
     4010: "SLURM could not create its folder on the node",
     4014: "SLURM could not set up its environment",
     4016: "SLURM could not start it as its user",
@@ -19,19 +19,19 @@ _SLURMDS_ERRORS = {
     4021: "SLURM could not open its output file",
     4022: "the prolog of its node failed",
 }
-"""Why a node could not start a job at all: slurm_errno.h, the errors of slurmd."""
-_NOT_STARTED = {number & 0x7F: meaning for number, meaning in _SLURMDS_ERRORS.items()}
-"""The same as they stand in ``ExitCode``: slurmd hands its error on as if it were the status that wait(2) gives, whose
-lowest seven bits are a signal. 4021, an output file in a folder that does not exist, is ``0:53`` (22.05). Those numbers
-are real-time signals, which nothing sends to a job in its first moments."""
+"""Why a node could not start a job: slurmd's errors in slurm_errno.h."""
+_NOT_STARTED = {number & 0x7F: meaning for number, meaning in _SLURMD_ERRORS.items()}
+"""The same by the signal in ``ExitCode``: slurmd passes its error on as if it were a status of wait(2), whose lowest
+seven bits are a signal. 4021 (the folder of an output file does not exist) becomes ``0:53`` (SLURM 22.05). Signals with
+these numbers are real-time signals, which no one sends to a job right after its start."""
 _OUTPUT_SIGNAL = 4021 & 0x7F
-_FIRST_MOMENTS_SECONDS = 60
+_START_SECONDS = 60
 
-_PLAIN = {
-    "BOOT_FAIL": "lost: a node did not boot",
+_EXPLANATIONS = {
+    "BOOT_FAIL": "terminated: a node failed to boot",
     "COMPLETED": "completed",
     "DEADLINE": "killed: reached its deadline",
-    "NODE_FAIL": "lost: a node failed",
+    "NODE_FAIL": "terminated: a node failed",
     "PREEMPTED": "stopped: preempted by another job",
     "REQUEUED": "requeued",
     "REVOKED": "revoked: another cluster runs it",
@@ -39,7 +39,7 @@ _PLAIN = {
 
 
 def explain(ended: EndedJob) -> Fate:
-    """Return a job's fate: the state as SLURM says it, except that a memory kill always reads as one."""
+    """Return how a job ended; its state is SLURM's, except that every memory kill becomes ``OUT_OF_MEMORY``."""
     out_of_memory = _ran_out_of_memory(ended)
     return Fate(
         state="OUT_OF_MEMORY" if out_of_memory else ended.job.state or "UNKNOWN",
@@ -55,11 +55,11 @@ def explain(ended: EndedJob) -> Fate:
 
 
 def _ran_out_of_memory(ended: EndedJob) -> bool:
-    """Tell a memory kill, with cgroups or without.
+    """Return whether a job was killed for its memory, with or without cgroups.
 
-    Without cgroups (``JobAcctGatherParams=OverMemoryKill``, seen with 22.05) the job is ``FAILED 0:9``, or ``9:0`` if
-    its script hands on what ``srun`` returned; the step is ``CANCELLED by 0``, ``0:9``; and one task held more memory
-    than a node's share of the request.
+    Without cgroups (``JobAcctGatherParams=OverMemoryKill``, seen with SLURM 22.05) the job is ``FAILED 0:9``, or
+    ``9:0`` if its script returns the status of ``srun``; the step is ``CANCELLED by 0``, ``0:9``; and one task used
+    more memory than a node's share of the request.
     """
     if read_state(ended.job.state).name == "OUT_OF_MEMORY":
         return True
@@ -75,24 +75,24 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
 
 
 def _why_not_started(ended: EndedJob) -> str | None:
-    """Return why its node could not start the job, if that is how it ended."""
+    """Return why the node could not start the job; ``None`` if it was started."""
     meaning = _NOT_STARTED.get(ended.signal or 0)
     if meaning is None or read_state(ended.job.state).name != "FAILED" or ended.exit_code:
         return None
     start, end = ended.job.started_at, ended.ended_at
-    if start is not None and end is not None and (end - start).total_seconds() > _FIRST_MOMENTS_SECONDS:
+    if start is not None and end is not None and (end - start).total_seconds() > _START_SECONDS:
         return None
     files = f" {' or '.join(ended.output_files)}" if ended.signal == _OUTPUT_SIGNAL and ended.output_files else ""
     return f"{meaning}{files}"
 
 
 def _memory_kill(ended: EndedJob) -> str:
-    held, granted = ended.max_rss_bytes, ended.job.memory_bytes
-    if held is None:
+    used, requested = ended.max_rss_bytes, ended.job.memory_bytes
+    if used is None:
         return "killed: ran out of memory"
-    sizes = (plain_size(held),) if granted is None else plain_sizes(held, granted)
-    # dask's tasks are others: those have no memory of their own.
-    return f"killed: ran out of memory: one SLURM task held {' of '.join(sizes)}"
+    sizes = (plain_size(used),) if requested is None else plain_sizes(used, requested)
+    # Not a dask task: those have no memory of their own.
+    return f"killed: ran out of memory: one SLURM task used {' of '.join(sizes)}"
 
 
 def _explanation(ended: EndedJob) -> str:
@@ -108,10 +108,10 @@ def _explanation(ended: EndedJob) -> str:
         if ended.signal:
             return f"killed by signal {_signal_name(ended.signal)}"
         how = f"failed with exit code {ended.exit_code}" if ended.exit_code else "failed"
-        # A script that hands on what ``srun`` returned: the signal shows on the step only.
+        # If the script returns the status of ``srun``, only the step shows the signal.
         steps = " and ".join(map(_signal_name, ended.step_signals))
         return f"{how}; a step was killed by signal {steps}" if steps else how
-    return _PLAIN.get(state, f"ended as {state}" if state else "ended, and SLURM does not tell how")
+    return _EXPLANATIONS.get(state, f"ended as {state}" if state else "ended; SLURM does not report how")
 
 
 def _canceller(ended: EndedJob) -> str | None:

@@ -1,8 +1,8 @@
-"""Whether SLURM agrees with where a process says that it runs. Pure; the readings of both halves are its input.
+"""Decides whether SLURM confirms where a process says that it runs. Pure: compares dask's reading with SLURM's.
 
-Variables such as ``SLURM_JOB_ID`` are inherited by everything that a job's processes start, so they prove nothing
-alone: a salloc shell on the submit host has the job's id, an sbatch within a step passes that step's id on, and a tmux
-keeps the id of a job that is over. What the kernel says (control group, ancestors) is not doubted.
+Variables such as ``SLURM_JOB_ID`` are inherited by child processes, so they prove nothing alone: the shell of salloc on
+the submit host has the job's id, sbatch within a step passes that step's id on, and tmux keeps the id of a job that has
+ended. What the kernel reports (control group, ancestors) is trusted.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, S
 from dasktop.collectors.model.snapshot import Record
 
 CLOCKS_DIFFER_SECONDS = 120.0
-"""A process that started so long after its job's end, by another clock, may have started before it."""
+"""How far clocks may differ: a process that seems to start up to so long after its job's end may belong to the job."""
 
 
 class Placement(Record, frozen=True, kw_only=True):
@@ -23,22 +23,22 @@ class Placement(Record, frozen=True, kw_only=True):
 
     place: SlurmPlace | None = None
     outside_slurm: bool | None = None
-    """``True``: in no job. ``None``: nothing can tell, or `place` says where it is."""
+    """``True``: in no job. ``None``: unknown, or `place` is known."""
     inherited_job_id: str | None = None
-    """The job that its environment names, if it doesn't run in it."""
+    """The job that its environment names, if the process does not run in it."""
     note: str | None = None
-    """Why it isn't believed."""
+    """Why the environment is not believed."""
 
 
-class PlaceJudge:
-    """Compares what processes say with what SLURM says.
+class PlaceVerifier:
+    """Checks what processes report about their place against what SLURM reports.
 
     Parameters
     ----------
     queued, ended
         The user's jobs, by id.
     slurm
-        For the steps of jobs; ``None``: SLURM isn't asked, so nothing contradicts what a process says.
+        For the steps of jobs; ``None``: SLURM is not read, so nothing contradicts a process.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class PlaceJudge:
             if job.het_job_id is not None:
                 self._components[job.het_job_id].append(job)
 
-    def judge(self, place: SlurmPlace | None, started_at: datetime | None = None) -> Placement:
-        """Return where a process runs that says to be at this place.
+    def verify(self, place: SlurmPlace | None, started_at: datetime | None = None) -> Placement:
+        """Return where a process runs that reports this place.
 
         Parameters
         ----------
         place
-            ``None``: it was asked, and nothing ties it to SLURM.
+            ``None``: the process was asked, and nothing links it to SLURM.
         started_at
             When the process started.
         """
@@ -69,36 +69,42 @@ class PlaceJudge:
         if place.told_by == "kernel":
             return Placement(place=place)
         if place.told_by == "inherited":
-            return _refused(place, True, f"its environment names job {place.job_id}, but no step of it started it")
+            return _rejected(
+                place, True, f"its environment names job {place.job_id}, but no step of that job started it"
+            )
         job = self._queued.get(place.job_id)
         if job is None:
-            return self._of_job_that_left(place, started_at)
+            return self._in_unqueued_job(place, started_at)
         if place.node is not None and job.nodes and place.node not in job.nodes:
             return self._on_another_node(place, job)
         return Placement(place=self._in_step(place))
 
-    def _of_job_that_left(self, place: SlurmPlace, started_at: datetime | None) -> Placement:
+    def _in_unqueued_job(self, place: SlurmPlace, started_at: datetime | None) -> Placement:
         end = self._ended.get(place.job_id)
         ended_at = end.ended_at if end is not None else None
         if ended_at is None or started_at is None:
-            return Placement(place=place)  # SLURM has not told of it yet, or the process may have outlived its job
+            return Placement(place=place)  # not yet known to SLURM, or the process may have outlived its job
         if started_at <= ended_at + timedelta(seconds=CLOCKS_DIFFER_SECONDS):
             return Placement(place=place)
-        return _refused(place, True, f"its environment names job {place.job_id}, which had ended before it started")
+        return _rejected(
+            place, True, f"its environment names job {place.job_id}, which had ended before the process started"
+        )
 
     def _on_another_node(self, place: SlurmPlace, job: QueuedJob) -> Placement:
         # srun --het-group=1 leaves the id of the first component in SLURM_JOB_ID (22.05).
         others = [other for other in self._components[job.het_job_id or job.job_id] if place.node in other.nodes]
         if len(others) == 1:
             return Placement(place=self._in_step(replace(place, job_id=others[0].job_id)))
-        return _refused(
-            place, None, f"its environment names job {place.job_id} on node {place.node}, which is not one of that job"
+        return _rejected(
+            place,
+            None,
+            f"its environment names job {place.job_id} on node {place.node}, which is not a node of that job",
         )
 
     def _in_step(self, place: SlurmPlace) -> SlurmPlace:
-        """Return the place with the step that really is its own, or ``None`` for it where several may be."""
+        """Return the place with the step of the process; the step is ``None`` if there are several candidates."""
         steps = [step for step in self._steps[place.job_id] if step.step_id != "extern" and _is_on(step, place.node)]
-        # An sbatch within a step passes SLURM_STEP_ID on to the batch script; SLURM_TASK_PID is set anew.
+        # sbatch within a step passes SLURM_STEP_ID on to the batch script; SLURM_TASK_PID is set again.
         candidates = [step for step in steps if place.task_pid in step.pids]
         candidates = candidates or [step for step in steps if step.step_id == place.step_id] or steps
         if not candidates:
@@ -108,7 +114,7 @@ class PlaceJudge:
         return replace(place, step_id=candidates[0].step_id)
 
 
-def _refused(place: SlurmPlace, outside: bool | None, note: str) -> Placement:
+def _rejected(place: SlurmPlace, outside: bool | None, note: str) -> Placement:
     return Placement(outside_slurm=outside, inherited_job_id=place.job_id, note=note)
 
 

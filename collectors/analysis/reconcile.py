@@ -1,7 +1,7 @@
-"""Two readings → one snapshot. Pure: no I/O, no clock; nothing that was read is dropped, nothing is guessed silently.
+"""Two readings → one snapshot. Pure: no I/O, no clock; drops nothing that was read and marks what is inferred.
 
-Only what one half has told and the other knows better, from later on, is left out: see `_jobs_without_their_workers`.
-Which job a worker belongs to is decided by the evidence ladder (`model.EVIDENCE_LADDER`), in `_Placer`.
+The one exception: `_jobs_without_workers` drops workers that a later reading of SLURM contradicts. `_WorkerPlacer`
+decides by the evidence ladder (`snapshot.EVIDENCE_LADDER`) which job a worker belongs to.
 """
 
 import re
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import Beyond
 from dasktop.collectors.analysis.outcome import explain
-from dasktop.collectors.analysis.placement import PlaceJudge, Placement
+from dasktop.collectors.analysis.placement import Placement, PlaceVerifier
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -50,7 +50,7 @@ from dasktop.collectors.model.snapshot import (
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
 
 CLOCKS_DIFFER = timedelta(seconds=2)
-"""SLURM tells whole seconds, by a clock that may be a little off."""
+"""SLURM gives whole seconds, by a clock that may differ a little."""
 
 Number = TypeVar("Number", int, float)
 
@@ -68,24 +68,24 @@ def reconcile(
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, Beyond] | None = None,
 ) -> Snapshot:
-    """Return the tree that both readings together tell of.
+    """Return the snapshot of both readings.
 
     Parameters
     ----------
     dask, slurm
-        ``None`` where a half has not answered yet, or is not asked.
+        ``None`` if a source has not answered yet, or is not used.
     sources
-        Passed on as they are.
+        Copied into the snapshot.
     now
-        Aware, UTC. What is left of a job's time counts from here.
+        Current time, aware, UTC; a job's remaining time is computed from it.
     also_known_as
-        Addresses and scheduler files that mean this scheduler, beside the address that it gives itself.
+        Addresses and scheduler files of this scheduler other than the address that it reports.
     remembered
-        Evidence of earlier snapshots by job id: a job that has ended has no worker and no owner left to show it again.
+        Evidence from earlier snapshots, by job id: an ended job has no worker and no owner left to show it.
     released
-        By job id, what gave jobs back, where that is known.
+        What released jobs, by job id, where that is known.
     beyond
-        By job id, what runs beside the workers, where that is worth telling.
+        What other programs use, by job id, where that is clearly measurable.
     """
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
@@ -96,37 +96,37 @@ def reconcile(
         if job_id not in queued:
             ended.setdefault(job_id, found.end)
             scripts.setdefault(job_id, found.script)
-    judge = PlaceJudge(queued, ended, slurm)
+    verifier = PlaceVerifier(queued, ended, slurm)
     of_unknown_scheduler = {
         script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
     }
-    placer = _Placer(cluster.owner, queued, scripts)
+    placer = _WorkerPlacer(cluster.owner, queued, scripts)
     if dask is not None and dask.scheduler_place is not None:
-        place = judge.judge(dask.scheduler_place).place
+        place = verifier.verify(dask.scheduler_place).place
         cluster = replace(cluster, scheduler_job_id=place.job_id if place is not None else None)
 
-    seats: dict[str, list[_Seat]] = defaultdict(list)
+    placed: dict[str, list[_PlacedWorker]] = defaultdict(list)
     unplaced: list[Worker] = []
     for reading in _once_each(dask.workers if dask else ()):
         was_asked = reading.place_was_read or reading.place is not None
-        placement = judge.judge(reading.place, reading.started_at) if was_asked else Placement()
-        seat = placer.place(reading, placement)
-        if seat is None:
+        placement = verifier.verify(reading.place, reading.started_at) if was_asked else Placement()
+        placed_worker = placer.place(reading, placement)
+        if placed_worker is None:
             unplaced.append(_unplaced(reading.worker, placement))
         else:
-            seats[seat.job_id].append(seat)
+            placed[placed_worker.job_id].append(placed_worker)
 
     job_ids_of_owner = set(cluster.owner.job_ids.values()) if cluster.owner else set()
     steps: dict[str, list[Step]] = defaultdict(list)
     for step in slurm.steps if slurm else ():
         steps[step.job_id].append(step)
     requeued = {end.job.job_id: end for end in (slurm.requeued if slurm else ())}
-    emptied = _jobs_without_their_workers(dask, slurm, sources, queued, ended)
+    emptied = _jobs_without_workers(dask, slurm, sources, queued, ended)
 
     jobs = []
-    for job_id in sorted({*queued, *ended, *seats, *job_ids_of_owner}, key=_natural):
-        evidence = {seat.evidence for seat in seats[job_id]}
-        evidence |= {"environment"} if any(seat.place for seat in seats[job_id]) else set()
+    for job_id in sorted({*queued, *ended, *placed, *job_ids_of_owner}, key=_natural):
+        evidence = {placed_worker.evidence for placed_worker in placed[job_id]}
+        evidence |= {"environment"} if any(placed_worker.place for placed_worker in placed[job_id]) else set()
         evidence |= {"owner"} if job_id in job_ids_of_owner else set()
         evidence |= set((remembered or {}).get(job_id, ()))
         evidence |= {"job_script"} if _script_for(job_id, queued.get(job_id), scripts) else set()
@@ -136,7 +136,7 @@ def reconcile(
                 ended.get(job_id) if job_id not in queued else None,
                 requeued.get(job_id),
                 tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
-                _tasks(() if job_id in emptied else seats[job_id], steps[job_id]),
+                _tasks(() if job_id in emptied else placed[job_id], steps[job_id]),
                 _workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
                 job_id in of_unknown_scheduler and not evidence,
                 dask is not None,
@@ -144,7 +144,7 @@ def reconcile(
             )
         )
 
-    jobs = [_with_others(job, (beyond or {}).get(job.job_id)) for job in jobs]
+    jobs = [_with_other_programs(job, (beyond or {}).get(job.job_id)) for job in jobs]
     jobs = [_with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
     return Snapshot(
@@ -156,12 +156,12 @@ def reconcile(
         jobs=tuple(jobs),
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: _natural(worker.name))),
         findings=(),
-        worker_events=_worker_events(dask, seats),
+        worker_events=_worker_events(dask, placed),
     )
 
 
-def _with_others(job: Job, beyond: Beyond | None) -> Job:
-    """Count what runs in a job beside its workers, by SLURM's figures."""
+def _with_other_programs(job: Job, beyond: Beyond | None) -> Job:
+    """Add what other programs use in a job, by SLURM's figures."""
     used = job.used
     if beyond is None or not read_state(job.state).is_running:
         return job
@@ -173,7 +173,7 @@ def _with_others(job: Job, beyond: Beyond | None) -> Job:
 
 
 def _with_releaser(job: Job, released: Released | None) -> Job:
-    """Say of a job that its user cancelled, as SLURM knows it, what did that in the user's name."""
+    """Set what released a job, if SLURM only knows that its user cancelled it."""
     fate = job.fate
     if released is None or fate is None or read_state(fate.state).name != "CANCELLED":
         return job
@@ -183,20 +183,22 @@ def _with_releaser(job: Job, released: Released | None) -> Job:
         return job
     detail = f" ({released.detail})" if released.detail else ""
     late = " before it started" if job.started_at is None else ""
-    explanation = f"given back by {'the ' if released.by != 'dasktop' else ''}{released.by}{detail}{late}"
+    explanation = f"released by {'the ' if released.by != 'dasktop' else ''}{released.by}{detail}{late}"
     return replace(job, fate=replace(fate, released_by=released.by, explanation=explanation))
 
 
-def _worker_events(dask: DaskReading | None, seats: Mapping[str, Iterable["_Seat"]]) -> tuple[WorkerEvent, ...] | None:
-    """Return the events with the jobs in which workers of these names are: a nanny's next worker has the same name."""
+def _worker_events(
+    dask: DaskReading | None, placed: Mapping[str, Iterable["_PlacedWorker"]]
+) -> tuple[WorkerEvent, ...] | None:
+    """Return the events with their jobs, found by worker name: a nanny's next worker has the same name."""
     if dask is None or dask.worker_events is None:
         return None
-    job_ids = {seat.worker.name: job_id for job_id, in_job in seats.items() for seat in in_job}
+    job_ids = {placed_worker.worker.name: job_id for job_id, in_job in placed.items() for placed_worker in in_job}
     return tuple(replace(event, job_id=job_ids.get(event.worker or "")) for event in dask.worker_events)
 
 
-class _Seat(Record, frozen=True, kw_only=True):
-    """A worker, and where it was placed."""
+class _PlacedWorker(Record, frozen=True, kw_only=True):
+    """A worker and its job."""
 
     job_id: str
     place: SlurmPlace | None
@@ -214,12 +216,14 @@ def _unplaced(worker: Worker, placement: Placement) -> Worker:
     )
 
 
-class _Placer:
-    """Walks the evidence ladder for one worker at a time."""
+class _WorkerPlacer:
+    """Finds the job of a worker by the evidence ladder."""
 
     def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
         self._job_of_owner = owner.job_ids if owner else {}
-        arrays = {job.array_job_id for job in queued.values()}  # one script for many jobs: its names prove nothing
+        arrays = {
+            job.array_job_id for job in queued.values()
+        }  # one script for many jobs: a name in it does not tell which
         self._job_of_script_name = _unambiguous(
             (name, job_id)
             for job_id, script in scripts.items()
@@ -231,37 +235,39 @@ class _Placer:
             (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
         )
 
-    def place(self, reading: WorkerReading, placement: Placement) -> _Seat | None:
-        """Return the worker's seat, or ``None`` where it runs outside SLURM, as far as anything tells.
+    def place(self, reading: WorkerReading, placement: Placement) -> _PlacedWorker | None:
+        """Return the worker with its job, or ``None`` if nothing links it to a job.
 
-        What the process itself says, where SLURM agrees, decides where it is. The owner's map comes first all the same
-        when the two agree, and it alone decides for workers that can't say, such as those in a container with a clean
-        environment.
+        What the process reports and SLURM confirms decides where the worker is. The evidence is ``owner`` if the
+        owner's map agrees. For workers that report nothing, such as those in a container with a clean environment, the
+        owner's map alone decides.
         """
         name, place = reading.worker.name, placement.place
         job_of_owner = _by_worker_name(self._job_of_owner, name)
         if place is not None:
-            return self._seat(reading, place, place.job_id, "owner" if job_of_owner == place.job_id else "environment")
+            return self._placed(
+                reading, place, place.job_id, "owner" if job_of_owner == place.job_id else "environment"
+            )
         if job_of_owner is not None:
-            return self._seat(reading, None, job_of_owner, "owner")
+            return self._placed(reading, None, job_of_owner, "owner")
         if (job_id := _by_worker_name(self._job_of_script_name, name)) is not None:
-            return self._seat(reading, None, job_id, "job_script")
+            return self._placed(reading, None, job_id, "job_script")
         if (match := _NAME_WITH_JOB_ID.fullmatch(name)) and match[1] in self._running:
-            return self._seat(reading, None, match[1], "name")
+            return self._placed(reading, None, match[1], "name")
         if not reading.place_was_read and reading.worker.host is not None:
             job_id = self._job_of_host.get(_short(reading.worker.host))
             if job_id is not None:
-                return self._seat(reading, None, job_id, "host")
+                return self._placed(reading, None, job_id, "host")
         return None
 
     @staticmethod
-    def _seat(reading: WorkerReading, place: SlurmPlace | None, job_id: str, evidence: Evidence) -> _Seat:
+    def _placed(reading: WorkerReading, place: SlurmPlace | None, job_id: str, evidence: Evidence) -> _PlacedWorker:
         worker = replace(reading.worker, evidence=evidence, outside_slurm=False)
-        return _Seat(job_id=job_id, place=place, worker=worker, evidence=evidence)
+        return _PlacedWorker(job_id=job_id, place=place, worker=worker, evidence=evidence)
 
 
 def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:
-    """Return the jobs in the queue and those that have ended; of two with one id the first."""
+    """Return the jobs in the queue and those that have ended; of several with one id, the first."""
     queued: dict[str, QueuedJob] = {}
     ended: dict[str, EndedJob] = {}
     if slurm is not None:
@@ -272,20 +278,20 @@ def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[
     return queued, ended
 
 
-def _jobs_without_their_workers(
+def _jobs_without_workers(
     dask: DaskReading | None,
     slurm: SlurmReading | None,
     sources: tuple[Source, ...],
     queued: Mapping[str, QueuedJob],
     ended: Mapping[str, EndedJob],
 ) -> set[str]:
-    """Return the jobs whose workers are gone, as SLURM has told since the scheduler, now silent, told of them.
+    """Return the jobs whose workers must be gone: SLURM was read after the scheduler stopped answering.
 
-    While the scheduler answers, it is believed: it may still count workers whose connections nobody closed. Compared is
-    when both were asked, by the clock of this host; SLURM's own, by which jobs end, may be another.
+    While the scheduler answers, its list of workers is kept, even for jobs that have ended. The two readings are
+    compared by this host's clock, since SLURM's may differ.
     """
-    is_silent = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
-    if not is_silent or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
+    is_failing = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
+    if not is_failing or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
         return set()
     states = {job_id: read_state(job.state) for job_id, job in queued.items()}
     over = {job_id for job_id, state in states.items() if state.has_ended or state.is_waiting}
@@ -293,24 +299,24 @@ def _jobs_without_their_workers(
 
 
 def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
-    """Yield each worker once; the address tells them apart."""
+    """Return each worker once, by address; of several readings, the first."""
     return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
 
 
 def _ended_lately_of_this_cluster(
     dask: DaskReading | None, slurm: SlurmReading | None, addresses: frozenset[str]
 ) -> Iterable[EndedLately]:
-    """Return the jobs whose scripts start workers for this scheduler, and that ended while it ran.
+    """Return the jobs whose scripts start workers for this scheduler and that ended after it started.
 
-    One that ended before it started was another scheduler's, which had the same address or file.
+    A job that ended earlier belonged to another scheduler with the same address or file.
     """
     started_at = dask.scheduler_started_at if dask else None
     lately = slurm.ended_lately if slurm else ()
-    ours = _scripts_of_this_cluster((found.script for found in lately), addresses)
+    matching = _scripts_of_this_cluster((found.script for found in lately), addresses)
     return tuple(
         found
         for found in lately
-        if found.end.job.job_id in ours
+        if found.end.job.job_id in matching
         and started_at is not None
         and found.end.ended_at is not None
         and found.end.ended_at >= started_at
@@ -318,7 +324,7 @@ def _ended_lately_of_this_cluster(
 
 
 def _scripts_of_this_cluster(scripts: Iterable[JobScript], addresses: frozenset[str]) -> dict[str, JobScript]:
-    """Return, by job id, the scripts that start workers for this scheduler."""
+    """Return the scripts that start workers for this scheduler, by job id."""
     return {
         script.job_id: script
         for script in scripts
@@ -327,12 +333,12 @@ def _scripts_of_this_cluster(scripts: Iterable[JobScript], addresses: frozenset[
 
 
 def _script_for(job_id: str, job: QueuedJob | None, scripts: Mapping[str, JobScript]) -> JobScript | None:
-    """Return the job's script; the tasks of an array share the one of the array."""
+    """Return a job's script; the jobs of an array share one script."""
     return scripts.get(job_id) or (scripts.get(job.array_job_id) if job and job.array_job_id else None)
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the pairs as a dictionary, without the keys that have several values."""
+    """Return the pairs as a dictionary, without keys that have several values."""
     values: dict[str, set[str]] = defaultdict(set)
     for key, value in pairs:
         values[key].add(value)
@@ -340,7 +346,7 @@ def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _by_worker_name(jobs: Mapping[str, str], name: str) -> str | None:
-    """Look a worker's job up: with several processes a job, its name is the job's and ``-<i>``."""
+    """Look up a worker's job: with several processes per job, the worker's name is the job's with ``-<i>`` added."""
     if name in jobs:
         return jobs[name]
     stem, dash, number = name.rpartition("-")
@@ -348,12 +354,12 @@ def _by_worker_name(jobs: Mapping[str, str], name: str) -> str | None:
 
 
 def _short(host: str) -> str:
-    """Return a host's name without its domain; addresses stay whole."""
+    """Return a host name without its domain; an IP address unchanged."""
     return host if host.replace(".", "").isdecimal() or ":" in host else host.partition(".")[0]
 
 
 def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts ``n2`` before ``n10``."""
+    """Return a sort key that puts ``n2`` before ``n10``."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text))
 
 
@@ -370,24 +376,24 @@ def _workers_expected(
     return script.workers_expected if script else None
 
 
-def _tasks(seats: Iterable[_Seat], steps: Iterable[Step]) -> tuple[Task, ...]:
-    """Return the tasks of a job: those that workers told of, and those of its steps in which no worker is."""
+def _tasks(placed: Iterable[_PlacedWorker], steps: Iterable[Step]) -> tuple[Task, ...]:
+    """Return the SLURM tasks of a job: those of its steps, and those that workers report."""
     tasks: dict[tuple[str | None, int | None], Task] = {}
     workers: dict[tuple[str | None, int | None], list[Worker]] = defaultdict(list)
     for step in steps:
-        if step.step_id != "extern":  # holds the allocation on each node; nobody's program runs in it
+        if step.step_id != "extern":  # SLURM's own step: neither the batch script nor srun runs in it
             for task in _tasks_of_step(step):
                 tasks[task.step_id, task.task_id] = task
-    # A worker that could not be asked still runs in one of the job's tasks: with only one, in that one.
+    # A worker that could not be asked runs in one of the job's tasks; if there is only one, in that one.
     unknown: tuple[str | None, int | None] = next(iter(tasks)) if len(tasks) == 1 else (None, None)
-    for seat in seats:
-        place = seat.place
+    for placed_worker in placed:
+        place = placed_worker.place
         key = (place.step_id, place.task_id) if place else unknown
         known = tasks.get(key) or Task(step_id=key[0], task_id=key[1], node=None, pid=None)
         if place is not None:
             known = replace(known, node=place.node or known.node, pid=place.task_pid or known.pid)
         tasks[key] = known
-        workers[key].append(seat.worker)
+        workers[key].append(placed_worker.worker)
     return tuple(
         replace(tasks[key], workers=tuple(sorted(workers[key], key=lambda worker: _natural(worker.name))))
         for key in sorted(tasks, key=_task_order)
@@ -395,7 +401,7 @@ def _tasks(seats: Iterable[_Seat], steps: Iterable[Step]) -> tuple[Task, ...]:
 
 
 def _tasks_of_step(step: Step) -> Iterable[Task]:
-    """Yield the tasks of a step. Which node and pid is whose is known only where there is one of it."""
+    """Yield the tasks of a step. Node and pid of a task are known only if the step has one of them."""
     count = step.ntasks or 0
     for task_id in range(count):
         yield Task(
@@ -409,7 +415,7 @@ def _tasks_of_step(step: Step) -> Iterable[Task]:
 
 
 def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[tuple[int, int, str], ...], int]:
-    """Sort numbered steps first, then ``batch``; what is unknown comes last."""
+    """Return a sort key: numbered steps first, then ``batch``, unknown ones last."""
     step_id, task_id = key
     return step_id is None, _natural(step_id or ""), -1 if task_id is None else task_id
 
@@ -466,10 +472,10 @@ def _job(
 
 
 def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_answered: bool) -> Totals:
-    ours = [job for job in jobs if job.evidence]
-    running = [job for job in ours if read_state(job.state).is_running]
+    cluster_jobs = [job for job in jobs if job.evidence]
+    running = [job for job in cluster_jobs if read_state(job.state).is_running]
     workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
-    which_are_ours = slurm_answered and (dask_answered or bool(ours))
+    jobs_are_known = slurm_answered and (dask_answered or bool(cluster_jobs))
     used_cpu = [worker.cpu_percent for worker in unplaced] + [
         cpu
         for job in jobs
@@ -481,34 +487,34 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
         for memory in ([job.used.memory_bytes] if job.used.memory_source else [w.memory_bytes for w in workers_of(job)])
     ]
     return Totals(
-        jobs_running=len(running) if which_are_ours else None,
-        jobs_pending=sum(read_state(job.state).is_waiting for job in ours) if which_are_ours else None,
+        jobs_running=len(running) if jobs_are_known else None,
+        jobs_pending=sum(read_state(job.state).is_waiting for job in cluster_jobs) if jobs_are_known else None,
         workers=len(workers) if dask_answered else None,
         threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
         threads_busy=_threads_busy(workers) if dask_answered else None,
-        cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if which_are_ours else None,
+        cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if jobs_are_known else None,
         cpu_percent=_round(_sum_of_known(used_cpu)),
         memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
-        if which_are_ours
+        if jobs_are_known
         else None,
         memory_bytes=_sum_of_known(used_memory),
     )
 
 
 def _threads_busy(workers: list[Worker]) -> int | None:
-    """Return how many threads run a dask task, as far as is known; a task that has seceded holds no thread."""
+    """Return how many worker threads run a task, as far as known; a task that has seceded occupies no worker thread."""
     busy = [min(worker.executing, worker.nthreads or 0) for worker in workers if worker.executing is not None]
     return sum(busy) if busy or not workers else None
 
 
 def _sum_of_known(values: Iterable[Number | None]) -> Number | None:
-    """Return the sum of what is known; ``None`` where nothing is."""
+    """Return the sum of the known values; ``None`` if none is known."""
     known = [value for value in values if value is not None]
     return sum(known[1:], known[0]) if known else None
 
 
 def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
-    """Return the sum, or ``None`` where a part is unknown and the sum would be too small."""
+    """Return the sum; ``None`` if any value is unknown."""
     total = 0
     for value in values:
         if value is None:

@@ -1,23 +1,23 @@
-"""Results that nobody could take over if some workers left. Pure; what is only likely is none of them."""
+"""Which results would be lost if some workers left. Pure; only certain losses count."""
 
 from collections.abc import Iterable
 
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 
-# One that is paused or retiring is sent nothing.
+# The scheduler sends no results to a worker that is paused or retiring.
 _TAKES_RESULTS = frozenset({None, "running"})
 
 
 def takes_results(worker: Worker) -> bool:
-    """Whether results can be moved to a worker, as far as is known."""
+    """Whether results can be moved to a worker; if its status is unknown, they can."""
     return worker.status in _TAKES_RESULTS
 
 
 def stranded_results(snapshot: Snapshot, leaving: Iterable[Worker]) -> int:
-    """Return how many results would be lost for certain if these workers left: all that they hold, or none.
+    """Return how many results would certainly be lost if these workers left: all that they hold, or 0.
 
-    Not certain where another worker holds some too: it may have copies of these.
+    It is not certain if another worker holds results too, since these may be copies.
     """
     leaving = tuple(leaving)
     going = {worker.address for worker in leaving}

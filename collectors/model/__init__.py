@@ -1,1 +1,1 @@
-"""Records without behaviour that the other packages share."""
+"""Immutable records that the other packages share, and pure functions of them. No I/O."""

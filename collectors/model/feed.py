@@ -1,4 +1,4 @@
-"""What stands between the sampler's thread and whoever shows snapshots: events, and the feed that hands them over."""
+"""The interface between the sampler's thread and the screen: events, and the `Feed` that delivers them."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -15,65 +15,65 @@ class Candidate(Record, frozen=True, kw_only=True):
 
     address: str
     origin: str
-    """How it was found, in words: ``script of job 4711``, ``process 812``, …"""
+    """How it was found: ``script of job 4711``, ``process 812``, …"""
     scheduler_id: str
-    """Tells whether two addresses lead to the same one."""
+    """Equal for two addresses of the same scheduler."""
     workers: int | None = None
     jobs: int | None = None
-    """How many of the user's jobs have scripts that send their workers there."""
+    """How many of the user's jobs have scripts that start workers for it."""
     about: str = ""
-    """What else tells it from others: the names of these jobs, and the program that holds it, where that runs here."""
+    """Further description: the names of these jobs, and the program that runs the scheduler, if it is on this host."""
 
 
 class Choice(Record, frozen=True, kw_only=True):
-    """The schedulers that were found: several at the start, when somebody has to choose; any number when asked for."""
+    """The schedulers that were found: several at the start, when the user has to choose; any number on request."""
 
     candidates: tuple[Candidate, ...]
     watched: str | None = None
-    """The id of the scheduler that is watched, whether it was found or not; ``None``: none is yet."""
+    """The id of the current scheduler, whether it was found or not; ``None``: there is none yet."""
     remark: str = ""
     """Why none was found."""
     is_needed: bool = False
-    """Whether nothing can be shown before one of them is chosen."""
+    """Whether nothing can be shown until one of them is chosen."""
 
 
 class Switched(Record, frozen=True, kw_only=True):
-    """All that is handed over from here on is of another scheduler than before."""
+    """All later events belong to another scheduler."""
 
     address: str
 
 
 class Interval(Record, frozen=True, kw_only=True):
-    """How often dask is asked from now on."""
+    """The new interval at which dask is polled."""
 
     seconds: float
     is_usual: bool
-    """Whether that is what it was at the start."""
+    """Whether it is the initial interval."""
 
 
 class Failure(Record, frozen=True, kw_only=True):
-    """There is nothing to show, and there won't be: no scheduler at the start."""
+    """Nothing can be shown: no scheduler at the start. The program ends."""
 
     message: str
     exit_status: int = 3
 
 
 class Notice(Record, frozen=True, kw_only=True):
-    """Something that the user should know, and that nobody asked for."""
+    """A message for the user that no request caused."""
 
     message: str
 
 
 PAST_SECONDS = 600
-"""Graphs show the values of so long a time at most."""
+"""Longest time that graphs cover."""
 
 
 class Earlier(Record, frozen=True, kw_only=True):
-    """A snapshot that a replay passed over, or that was taken before the one that it jumped to: for graphs only."""
+    """A snapshot that a replay skipped, or that precedes the one it jumped to: for graphs only."""
 
     snapshot: Snapshot
     is_last: bool = False
-    """Whether graphs are complete again after a jump; it is then the snapshot that is shown."""
+    """Whether graphs are complete after a jump; this is then also the snapshot to show."""
 
 
 Event = (
@@ -93,48 +93,48 @@ Event = (
 
 
 class Feed(Protocol):
-    """Where a screen gets its snapshots: the sampler, or a recording.
+    """The screen's source of snapshots: the sampler, or a recording.
 
-    ``deliver`` is called from the feed's own thread, one event at a time; it must return at once.
+    ``deliver`` is called from the feed's own thread, one event at a time; it must return immediately.
     """
 
     def start(self, deliver: Callable[[Event], None]) -> None:
-        """Begin to hand over events. Returns at once."""
+        """Start to deliver events. Returns immediately."""
 
     def stop(self) -> None:
-        """End, within a fifth of a second, whatever hangs. Nothing is delivered afterwards."""
+        """Stop within 0.2 s, whatever hangs. Nothing is delivered afterwards."""
 
     def look_for_schedulers(self) -> None:
-        """Find out what other schedulers there are; delivers one `Choice`. What is watched goes on being watched."""
+        """Search for schedulers; delivers one `Choice`. The current scheduler stays the current one."""
 
     def choose(self, address: str) -> None:
-        """Answer a `Choice`. When another one was watched before, delivers `Switched`, after any plan under way."""
+        """Answer a `Choice`. Delivers `Switched` if there was another scheduler, once a running plan has ended."""
 
     def watch_threads(self, workers: Collection[str]) -> None:
-        """Read the threads of these workers (addresses), and of no others, from now on."""
+        """Read the threads of these workers (addresses) from now on, and of no others."""
 
     def refresh(self) -> None:
-        """Ask all sources as soon as their limits allow."""
+        """Poll all sources as soon as their limits allow."""
 
     def change_interval(self, direction: int) -> None:
-        """Ask dask more often (1) or less often (-1); delivers an `Interval`. SLURM is asked as often as before."""
+        """Poll dask more often (1) or less often (-1); delivers an `Interval`. SLURM's interval stays."""
 
     def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
-        """Carry out a plan; delivers each `Progress`, and in the end one `Outcome`.
+        """Execute a plan; delivers each `Progress`, and one `Outcome` at the end.
 
-        ``agreed`` is the identity of the plan that somebody said yes to; ``None``: nobody was asked.
+        ``agreed`` is the identity of the plan that the user confirmed; ``None``: no confirmation was needed.
 
-        One at a time: until then, another is refused by an `Outcome` of its own.
+        Only one plan runs at a time: until it has ended, another one is refused with its own `Outcome`.
         """
 
     def give_up(self) -> None:
-        """Interrupt what is being carried out, as far as that can be; its `Outcome` comes all the same."""
+        """Cancel the running plan as far as possible; its `Outcome` is still delivered."""
 
     def look_up(self, question: Question) -> None:
-        """Look something up; delivers one `Answer`, within half a minute. What is asked twice may be answered once."""
+        """Answer a question; delivers one `Answer` within 30 s. A question asked twice may be answered once."""
 
     def read_log(self, wish: LogRequest | None) -> None:
-        """Read this of a log file instead of what was wished before; ``None``: nothing any more.
+        """Start this request for a log file and cancel the one before; ``None``: only cancel.
 
-        Delivers each `LogPart` and `Searched`. A file system that hangs holds up nothing else.
+        Delivers each `LogPart` and `Searched`. A hanging file system blocks nothing else.
         """

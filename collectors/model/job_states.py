@@ -1,8 +1,8 @@
-"""What a job's state means: the one place that reads the words SLURM gives it. Pure.
+"""Parses SLURM's job states; no other module compares states with literals. Pure.
 
-A state is a base state (``RUNNING``), a flag in its place (``SIGNALING``, which squeue prints while it holds), or both
-(``RUNNING+SIGNALING``). The set is open: an unknown flag changes nothing of the base state that it stands with, and an
-unknown word alone is neither waiting, running nor ended. What is shown is always SLURM's own text.
+A state is a base state (``RUNNING``), a flag in its place (``SIGNALING``, which squeue prints while it is set), or both
+(``RUNNING+SIGNALING``). The set is open: an unknown flag does not change the base state, and an unknown word alone is
+neither waiting, running nor ended. Users always see SLURM's own text.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Literal
 from dasktop.collectors.model.snapshot import Record
 
 Phase = Literal["waiting", "starting", "running", "suspended", "ending", "ended"]
-"""``starting``: it has nodes that are not ready yet. ``ending``: what it ran is over, its nodes are not free yet."""
+"""``starting``: its nodes are not ready yet. ``ending``: its processes have ended, its nodes are not free yet."""
 
 _BASE: dict[str, Phase] = {
     "PENDING": "waiting",
@@ -28,26 +28,26 @@ _BASE: dict[str, Phase] = {
     "PREEMPTED": "ended",
     "TIMEOUT": "ended",
 }
-"""The base states; a job leaves those that have ended only if it is requeued."""
+"""The base states; a job leaves an ended one only if it is requeued."""
 
 _FLAGS: dict[str, Phase] = {
-    # The job was put back into the queue, or is being put there.
+    # The job was requeued, or is being requeued.
     "EXPEDITING": "waiting",
     "REQUEUED": "waiting",
     "REQUEUE_FED": "waiting",
     "REQUEUE_HOLD": "waiting",
     "RESV_DEL_HOLD": "waiting",
     "SPECIAL_EXIT": "waiting",
-    "REVOKED": "ended",  # a sibling of it runs in another cluster
+    "REVOKED": "ended",  # a sibling job runs in another cluster (federation)
     "COMPLETING": "ending",
     "STAGE_OUT": "ending",
     "CONFIGURING": "starting",
     "POWER_UP_NODE": "starting",
 }
-"""The flags that say more than the base state. The first that a job has counts."""
+"""Flags that override the base state; the first one that a job has counts."""
 
 _RUNNING_FLAGS = frozenset({"RESIZING", "SIGNALING", "STOPPED", "UPDATE_DB"})
-"""The flags of a job that runs on; squeue prints them in place of ``RUNNING``."""
+"""Flags of a running job; squeue prints them in place of ``RUNNING``."""
 
 _BAD_ENDS = frozenset({"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"})
 _HELD = frozenset({"REQUEUE_HOLD", "SPECIAL_EXIT"})
@@ -55,23 +55,23 @@ _WORD = re.compile(r"[A-Za-z_]+")
 
 
 class JobState(Record, frozen=True, kw_only=True):
-    """A job's state, read."""
+    """A parsed job state."""
 
     name: str | None
-    """The base state or, where SLURM prints a flag in its place, the flag."""
+    """The base state, or the flag that SLURM prints in its place."""
     flags: frozenset[str] = frozenset()
-    """What stands beside the name."""
+    """The other words."""
     phase: Phase | None = None
-    """``None``: nothing is known, or the word isn't."""
+    """``None``: the state is missing or unknown."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the job waits for its allocation, for the first time or again."""
+        """Whether the job is pending, for the first time or after a requeue."""
         return self.phase == "waiting"
 
     @property
     def is_held(self) -> bool:
-        """Whether it waits until somebody releases it."""
+        """Whether it is pending until somebody releases it."""
         return self.is_waiting and not _HELD.isdisjoint({self.name, *self.flags})
 
     @property
@@ -86,30 +86,30 @@ class JobState(Record, frozen=True, kw_only=True):
 
     @property
     def is_suspended(self) -> bool:
-        """Whether SLURM has stopped its processes, and its clock."""
+        """Whether SLURM has suspended its processes; its time does not count then."""
         return self.phase == "suspended"
 
     @property
     def is_ending(self) -> bool:
-        """Whether its processes are being ended; nothing brings it back."""
+        """Whether its processes have ended or are being ended, but its nodes are not free yet."""
         return self.phase == "ending"
 
     @property
     def has_ended(self) -> bool:
-        """Whether SLURM is done with it."""
+        """Whether it has ended in SLURM."""
         return self.phase == "ended"
 
     @property
     def is_bad_end(self) -> bool:
-        """Whether it has ended in a way that nobody wanted. That a job is cancelled may be wanted or not."""
+        """Whether it has failed. A cancelled job has not, as that may be intended."""
         return self.has_ended and self.name in _BAD_ENDS
 
 
 @lru_cache(maxsize=256)
 def read_state(text: str | None) -> JobState:
-    """Read a state as any of SLURM's commands prints it.
+    """Parse a state as any SLURM command prints it.
 
-    ``CANCELLED by 1001`` counts by its first word; several words are joined by ``+``, or by a comma.
+    Of ``CANCELLED by 1001`` only the first word counts; several words are joined by ``+`` or a comma.
     """
     words = _WORD.findall((text or "").strip().partition(" ")[0].upper())
     if not words:
@@ -121,7 +121,7 @@ def read_state(text: str | None) -> JobState:
 
 def _phase(base: str | None, words: frozenset[str]) -> Phase | None:
     for flag, phase in _FLAGS.items():
-        # A node that another job still powers up is none of a waiting job's concern.
+        # Only a running job is starting: a pending one may show that another job powers up its node.
         if flag in words and not (phase == "starting" and base not in (None, "RUNNING")):
             return phase
     if base is not None:

@@ -1,6 +1,6 @@
-"""What a screen may wish to see of a log file, and what it gets. Types, and nothing else.
+"""Requests for parts of a log file, and the replies. Types only.
 
-Places in a file are told in bytes from its start; lines are known by where they begin.
+Positions are in bytes from the start of the file; a line is identified by the position of its first byte.
 """
 
 from typing import NamedTuple
@@ -9,13 +9,13 @@ from dasktop.collectors.model.snapshot import Record
 
 
 class Tail(Record, frozen=True, kw_only=True):
-    """The end of a file, and from then on whatever is written to it. The file need not be there yet."""
+    """Follow the end of a file. The file need not exist yet."""
 
     path: str
 
 
 class Page(Record, frozen=True, kw_only=True):
-    """The lines from a place on or, backwards, those up to it; and nothing after them."""
+    """The lines from a position on or, backwards, those up to it; without following the file."""
 
     path: str
     at_byte: int
@@ -23,18 +23,18 @@ class Page(Record, frozen=True, kw_only=True):
 
 
 class Search(Record, frozen=True, kw_only=True):
-    """The next line that a pattern is found in; past the end it goes on at the start, and the other way round."""
+    """The next line that matches a pattern; the search continues at the other end of the file."""
 
     path: str
     pattern: str
     """As typed; see `patterns.compiled`."""
     at_byte: int
-    """Where to begin: with the line there or, backwards, with the one that ends there."""
+    """Where to start: with the line that begins there or, backwards, with the line that ends there."""
     is_backwards: bool = False
 
 
 class Idle(Record, frozen=True, kw_only=True):
-    """Nothing, for now: what was being done is given up."""
+    """No request: cancel the current one."""
 
     path: str
 
@@ -43,41 +43,41 @@ LogRequest = Tail | Page | Search | Idle
 
 
 class LogLine(NamedTuple):
-    """A line, clean; one of more than `lines.MAX_LINE_BYTES` comes as several."""
+    """A cleaned line; one longer than `lines.MAX_LINE_BYTES` is split into several."""
 
     at_byte: int
     text: str
 
 
 class LogPart(Record, frozen=True, kw_only=True):
-    """Some lines of a file, one after the other without a gap; or why there are none."""
+    """Consecutive lines of a file, or why there are none."""
 
     path: str
     size_bytes: int = 0
     start: int = 0
-    """Where the first line begins."""
+    """Position of the first line."""
     end: int = 0
-    """Where the last line ends. It may be unfinished: the next part then begins where it began."""
+    """End of the last line. If it is incomplete, the next part starts with it again."""
     lines: tuple[LogLine, ...] = ()
     edition: int = 0
-    """Another number after the file was cut short, written anew or replaced: places in another edition mean nothing."""
+    """Changes when the file is truncated, rewritten or replaced; positions of another edition are invalid."""
     problem: str | None = None
-    """Why it can't be read, in one clean line."""
+    """Why the file can't be read, in one clean line."""
     is_missing: bool = False
-    """Whether the problem is that there is no such file, on this host and now."""
+    """Whether the problem is that the file does not exist, on this host at this moment."""
 
 
 class Searched(Record, frozen=True, kw_only=True):
-    """How a search goes. Comes now and then, and once with `is_over`; what was found has come as a `LogPart` before."""
+    """Progress of a search; the last one has `is_over`. The found lines are delivered before, as a `LogPart`."""
 
     search: Search
     bytes_searched: int
     bytes_in_all: int
     is_over: bool = False
     found_at: int | None = None
-    """The line that it was found in."""
+    """Position of the matching line."""
     went_round: bool = False
-    """Whether it was found beyond the end (or the start) of the file, where the search went on."""
+    """Whether the search continued at the other end of the file before it found the line."""
 
 
 LogEvent = LogPart | Searched

@@ -1,18 +1,18 @@
-"""What to watch and how often: the choices of one run, the same for the screen and headless. Imports nothing heavy."""
+"""The options of one run: what to watch and how often, for the screen and headless. Imports nothing heavy."""
 
 from dasktop.collectors.model.snapshot import Record
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 INTERVAL_FLOOR_SECONDS = 0.5
 SLURM_INTERVAL_FLOOR_SECONDS = 5.0
-"""squeue's manual asks not to run it in a loop; sites throttle or ban who does."""
+"""squeue's manual asks not to run it in loops, and sites throttle or ban users who do."""
 
 SLURM_CALM_SECONDS = 30.0
-"""As seldom the screen asks SLURM while neither its answers change nor the workers do."""
+"""Interval at which the screen polls SLURM while neither its answers nor the workers change."""
 
 
 class TlsFiles(Record, frozen=True, kw_only=True):
-    """Certificates for a TLS scheduler. What is ``None`` is left to dask's own configuration."""
+    """Certificates for a TLS scheduler; ``None``: as in dask's own configuration."""
 
     ca_file: str | None = None
     cert: str | None = None
@@ -20,37 +20,37 @@ class TlsFiles(Record, frozen=True, kw_only=True):
 
 
 def completed_tls(given: TlsFiles, found: TlsFiles) -> TlsFiles:
-    """Return the certificates that were given, and what is missing of them from those that were found.
+    """Return the given certificates, completed with the found ones.
 
-    A certificate and its key belong together.
+    A certificate and its key always come from the same source.
     """
     pair = given if given.cert or given.key else found
     return TlsFiles(ca_file=given.ca_file or found.ca_file, cert=pair.cert, key=pair.key)
 
 
 class Options(Record, frozen=True, kw_only=True):
-    """One run's choices; each is an option of the command line."""
+    """The options of one run; each is an option of the command line."""
 
     address: str | None = None
-    """The scheduler, if the user named it; else it is looked for."""
+    """The scheduler's address; ``None``: search for it."""
     scheduler_file: str | None = None
     tls: TlsFiles = TlsFiles()
     interval_seconds: float = 2.0
     slurm_interval_seconds: float = 10.0
     slurm: bool = True
     probe: bool = True
-    """Whether functions may be run on the scheduler and the workers; without, only what ``identity`` tells is known."""
+    """Whether functions may run on the scheduler and the workers; if not, only ``identity`` is read."""
     user: str | None = None
-    """Whose jobs; ``None``: one's own."""
+    """The user whose jobs are read; ``None``: the current user."""
     thresholds: Thresholds = DEFAULTS
-    """From when on something is a finding."""
+    """Thresholds of the findings."""
     read_only: bool = False
-    """Whether nothing may be changed: no plan is carried out then."""
+    """Whether scaling is disabled: no plan is executed then."""
     drain_seconds: float = 60.0
-    """How long running tasks of jobs that are given back are waited for."""
+    """How long to wait for running tasks of jobs to be released."""
     record: str | None = None
-    """A file to record all snapshots to."""
+    """A file to which all snapshots are recorded."""
     redact: bool = False
-    """Whether users, hosts, paths and names are replaced in it."""
+    """Whether users, hosts, paths and names are replaced in the recording."""
     dask_timeout_seconds: float = 4.0
     slurm_timeout_seconds: float = 20.0

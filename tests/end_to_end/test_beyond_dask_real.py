@@ -124,7 +124,7 @@ async def test_memory_of_a_program_that_a_task_runs_is_the_jobs(scene: Scene) ->
             assert told.totals.memory_bytes > HELD_BYTES
             (found,) = [one for one in told.findings if one.code == "memory-near-limit"]
             assert (found.job_id, found.worker) == (scene.jobs["holds"], None)
-            assert found.message.endswith("most of it in other processes than its dask workers")
+            assert found.message.endswith("most of it outside its dask workers")
             await future.cancel()
 
 
@@ -155,4 +155,4 @@ async def test_a_worker_that_outlives_its_job_is_told_as_such(scene: Scene) -> N
         (found,) = [one for one in told.findings if one.job_id == scene.jobs["outlives"]]
         assert found.code == "job-failed"
         assert "worker outlives still answers from " in found.message
-        assert "went with it" not in found.message
+        assert "lost worker" not in found.message

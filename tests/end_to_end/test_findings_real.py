@@ -124,18 +124,18 @@ def test_a_memory_kill(story):
     finding = story.finding("job-failed", "memory")
     assert finding.severity == "error"
     assert "killed: ran out of memory" in finding.message
-    assert "worker memory held" in finding.message
-    assert finding.message.endswith("1 task went with it")
+    assert "; lost worker memory (" in finding.message
+    assert finding.message.endswith("1 task running)")
     fate = story.job("memory").fate
     assert fate.state == "OUT_OF_MEMORY"
 
 
 def test_a_time_limit(story):
     ending = story.finding("walltime-ending", "limit")
-    assert ending.message.endswith("ends in less than a minute with no task")
+    assert ending.message.endswith("ends in less than a minute with no tasks")
     finding = story.finding("job-failed", "limit")
     assert finding.severity == "warning"
-    assert re.search(r"killed: reached its time limit of \d+ min; worker limit held", finding.message)
+    assert re.search(r"killed: reached its time limit of \d+ min; lost worker limit ", finding.message)
 
 
 def test_a_cancelled_job_has_its_fate_and_no_finding(story):
@@ -146,9 +146,9 @@ def test_a_cancelled_job_has_its_fate_and_no_finding(story):
 
 def test_a_node_set_down(story):
     finding = story.finding("job-requeued", "node")
-    assert "was put back into the queue at" in finding.message
-    assert "(lost: a node failed)" in finding.message
-    assert finding.message.endswith("1 task went with it")
+    assert "was requeued at" in finding.message
+    assert "(terminated: a node failed)" in finding.message
+    assert finding.message.endswith("1 task running)")
     assert story.job("node").previous_fate.state == "NODE_FAIL"
 
 

@@ -43,7 +43,7 @@ def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
                 "--memory-limit 476.84MiB",
                 "2 × 2 = 4 threads",
                 "1 GB = 953.67 MiB, rounded up to 954 MiB",
-                "5 CPUs in 2 processes leave 1 CPU without a thread",
+                "5 CPUs ÷ 2 processes leaves 1 CPU without a thread",
                 "SLURM rounds up to whole minutes",
             )
             # Seven ticks for its parts, and both signs once more in the line that tells what they mean.

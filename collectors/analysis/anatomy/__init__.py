@@ -1,1 +1,1 @@
-"""How a dask-jobqueue call became a job, and what of it really runs. Pure."""
+"""Compares a dask-jobqueue call with the job script, SLURM's allocation and the running workers. Pure."""

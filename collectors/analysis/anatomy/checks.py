@@ -1,4 +1,4 @@
-"""Comparing what stands at one place of a job's anatomy with what stands at the next. Pure."""
+"""Compares each quantity of a job from stage to stage: call, script, allocation, workers. Pure."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from dasktop.collectors.analysis.anatomy.facts import (
     Facts,
     Part,
     Read,
-    Say,
+    Text,
     Verdict,
     compact,
     each,
@@ -28,7 +28,7 @@ from dasktop.collectors.text.format import clock_duration, counted, plain_durati
 
 
 class Check(NamedTuple):
-    """What came of one comparison."""
+    """The result of one comparison."""
 
     verdict: Verdict
     note: str = ""
@@ -47,7 +47,7 @@ def part(
     granted: str | None = None,
     running: str | None = None,
 ) -> Part:
-    """Return a part with the gravest of the verdicts, and all notes."""
+    """Return a part with the most severe verdict and all notes."""
     return Part(
         name=name,
         asked=asked,
@@ -59,23 +59,23 @@ def part(
     )
 
 
-def same(here: int | None, there: int | None, note: str, say: Callable[[int], str] = str) -> Check:
-    """Compare two figures; ``{0}`` and ``{1}`` in the note are what they are where they differ."""
-    if here is None or there is None:
+def same(expected: int | None, actual: int | None, note: str, text: Callable[[int], str] = str) -> Check:
+    """Compare two figures; in the note, ``{0}`` is the expected and ``{1}`` the actual one."""
+    if expected is None or actual is None:
         return UNKNOWN
-    return AGREES if here == there else Check("differs", note.format(say(here), say(there)))
+    return AGREES if expected == actual else Check("differs", note.format(text(expected), text(actual)))
 
 
-def same_of_each(wanted: int | None, workers: Sequence[Worker] | None, read: Read, say: Say) -> Check:
-    """Compare what each worker has with what it was to have."""
+def same_of_each(expected: int | None, workers: Sequence[Worker] | None, read: Read, text: Text) -> Check:
+    """Compare a figure of each worker with the expected one."""
     found = [value for worker in workers or () if (value := read(worker)) is not None]
-    if wanted is None or not found:
+    if expected is None or not found:
         return UNKNOWN
-    others = [value for value in found if value != wanted]
+    others = [value for value in found if value != expected]
     if not others:
         return AGREES
     has = f"{len(others)} of {counted(len(found), 'worker')} {'has' if len(others) == 1 else 'have'}"
-    return Check("differs", f"{has} {say(others[0])}, not {say(wanted)}")
+    return Check("differs", f"{has} {text(others[0])}, not {text(expected)}")
 
 
 def threads(facts: Facts) -> Part:
@@ -84,8 +84,8 @@ def threads(facts: Facts) -> Part:
     asked = cores // processes if cores and processes else None
     left_over = cores % processes if cores and processes and script in (None, asked) else 0
     checks = [
-        same(asked, script, "the script gives each worker {1}, not {0} threads"),
-        Check("rounded", f"{cores} cores in {processes} processes leave {left_over} over") if left_over else UNKNOWN,
+        same(asked, script, "the script gives each worker {1} threads, not {0}"),
+        Check("rounded", f"{cores} cores ÷ {processes} processes leaves {left_over} unused") if left_over else UNKNOWN,
         same_of_each(script or asked, facts.workers, nthreads, lambda number: counted(number, "thread")),
     ]
     return part(
@@ -115,16 +115,16 @@ def limit(facts: Facts) -> Part:
 
 
 def _limit_in_script(asked: float | None, script: Figure | None) -> Check:
-    """Compare a limit that dask-jobqueue writes with two decimals: ``3.73GiB`` now, ``4.00GB`` in 2021."""
+    """Compare a limit, which dask-jobqueue writes with two decimals: ``3.73GiB``, or ``4.00GB`` in 2021."""
     if script is not None and script.is_none:
-        return Check("differs", "the script sets no limit" + ("" if asked is None else f", not {size(asked)}"))
+        return Check("differs", "the script sets no limit" + ("" if asked is None else f" instead of {size(asked)}"))
     if asked is None or script is None or script.value is None:
         return UNKNOWN
-    off = abs(script.value - asked)
-    if off < 1:
+    difference = abs(script.value - asked)
+    if difference < 1:
         return AGREES
-    if off <= script.step / 2 + 1:
-        return Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, to two decimals")
+    if difference <= script.step / 2 + 1:
+        return Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, rounded to two decimals")
     return Check("differs", f"the script limits each worker to {size(script.value)}, not {size(asked)}")
 
 
@@ -132,10 +132,10 @@ _GIB = 1 << 30
 
 
 def cores(facts: Facts) -> Part:
-    """Compare ``cores`` with ``--cpus-per-task``, the CPUs that SLURM gave, and the threads on them."""
+    """Compare ``cores`` with ``--cpus-per-task``, the allocated CPUs, and the worker threads."""
     asked, script, granted = facts.asked.cores, value_of(facts.script.cpus), facts.job.allocated.cpus
     checks = [
-        same(asked, script, "the script asks for {1}, not {0} CPUs"),
+        same(asked, script, "the script requests {1} CPUs, not {0}"),
         _granted_cpus(script or asked, granted, value_of(facts.script.tasks) or 1),
         _threads_on_cpus(facts),
     ]
@@ -149,11 +149,11 @@ def cores(facts: Facts) -> Part:
     )
 
 
-def _granted_cpus(wanted: int | None, granted: int | None, tasks: int) -> Check:
-    # Where a core has two CPUs, SLURM gives each task whole cores (SelectTypeParameters=CR_Core).
-    if wanted and granted and wanted % tasks == 0 and (wanted // tasks) % 2 and granted == wanted + tasks:
-        return Check("rounded", f"SLURM gave whole cores: {granted} CPUs for {wanted}")
-    return same(wanted, granted, "SLURM gave {1}, not {0} CPUs")
+def _granted_cpus(requested: int | None, granted: int | None, tasks: int) -> Check:
+    # If a core has two CPUs, SLURM allocates whole cores to each task (SelectTypeParameters=CR_Core).
+    if requested and granted and requested % tasks == 0 and (requested // tasks) % 2 and granted == requested + tasks:
+        return Check("rounded", f"SLURM allocated whole cores: {granted} CPUs for {requested}")
+    return same(requested, granted, "SLURM allocated {1} CPUs, not {0}")
 
 
 def _threads_on_cpus(facts: Facts) -> Check:
@@ -161,7 +161,7 @@ def _threads_on_cpus(facts: Facts) -> Check:
     if granted is None or threads is None:
         return UNKNOWN
     if threads > granted:
-        return Check("differs", f"{counted(threads - granted, 'thread')} more than CPUs")
+        return Check("differs", f"{counted(threads - granted, 'more thread')} than CPUs")
     if not facts.is_complete:
         return UNKNOWN
     if threads == granted:
@@ -169,37 +169,40 @@ def _threads_on_cpus(facts: Facts) -> Check:
     idle = f"{counted(granted - threads, 'CPU')} without a thread"
     processes = len(facts.workers or ())
     if granted // processes * processes == threads:  # as dask-jobqueue divides (`worker_process_threads`)
-        return Check("rounded", f"{counted(granted, 'CPU')} in {processes} processes leave {idle}")
+        return Check("rounded", f"{counted(granted, 'CPU')} ÷ {processes} processes leaves {idle}")
     return Check("differs", idle)
 
 
 def tasks(facts: Facts) -> Part:
-    """Compare the tasks asked for with those that start workers, and have some; dask-jobqueue always has one."""
+    """Compare the requested SLURM tasks with those that start workers and those that have some.
+
+    dask-jobqueue always requests one.
+    """
     asked, started = value_of(facts.script.tasks), facts.script.tasks_started
     used = [task for task in facts.job.tasks if task.workers]
     running = len(used) if facts.workers and all(task.step_id is not None for task in used) else None
     checks = []
     if asked and started:
-        unused = f"the script asks for {counted(asked, 'task')}, and starts workers in {started}"
+        unused = f"the script requests {counted(asked, 'task')} but starts workers in {started}"
         checks.append(AGREES if started >= asked else Check("differs", unused))
     if started and running is not None:
-        missing = f"workers have come from {running} of {counted(started, 'task')}"
+        missing = f"workers have started in {running} of {counted(started, 'task')}"
         checks.append(AGREES if running >= started else Check("differs", missing))
     words = None if running is None else f"{counted(running, 'task')} with workers"
     return part("tasks", checks, script=facts.script.tasks, running=words)
 
 
 def memory(facts: Facts) -> Part:
-    """Compare ``memory`` with ``--mem``, what SLURM gave, and what the workers may use of it."""
+    """Compare ``memory`` with ``--mem``, the allocated memory, and the workers' limits."""
     asked, script, granted = facts.asked.memory_bytes, value_of(facts.script.memory), facts.job.allocated.memory_bytes
     rounded = None if asked is None else rounded_up(asked)
     if asked is not None and script is not None and script == rounded != asked:
         in_script = Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, rounded up to {size(script)}")
     else:
-        in_script = same(asked, script, "the script asks for {1}, not {0}", size)
+        in_script = same(asked, script, "the script requests {1}, not {0}", size)
     checks = [
         in_script,
-        same(script if script is not None else rounded, granted, "SLURM gave {1}, not {0}", size),
+        same(script if script is not None else rounded, granted, "SLURM allocated {1}, not {0}", size),
         _limits_in_memory(facts),
     ]
     return part(
@@ -218,18 +221,18 @@ def _limits_in_memory(facts: Facts) -> Check:
     if granted is None or limits is None:
         return UNKNOWN
     if limits > granted:
-        return Check("differs", f"the workers' limits add up to {size(limits - granted)} more than SLURM gave")
+        return Check("differs", f"the workers' limits add up to {size(limits - granted)} more than SLURM allocated")
     if not facts.is_complete:
         return UNKNOWN
     limit, request = facts.script.memory_limit, facts.script.memory
     by_rounding = (request.step if request else _GIB) + len(facts.workers or ()) * (limit.step if limit else 0)
     if granted - limits <= by_rounding:
         return AGREES
-    return Check("differs", f"the workers' limits leave {size(granted - limits)} to none of them")
+    return Check("differs", f"the workers' limits leave {size(granted - limits)} unused")
 
 
 def walltime(facts: Facts) -> Part:
-    """Compare ``walltime`` with ``-t`` and the limit that SLURM keeps, in whole minutes."""
+    """Compare ``walltime`` with ``-t`` and SLURM's limit, which is in whole minutes."""
     asked, script = facts.asked.time_limit_seconds, value_of(facts.script.time_limit)
     granted = facts.job.time_limit_seconds
     if script is not None and granted is not None and script != granted == -(-script // 60) * 60:
@@ -246,12 +249,12 @@ def walltime(facts: Facts) -> Part:
 
 
 def processes(facts: Facts) -> Part:
-    """Compare ``processes`` with ``--nworkers`` (``--nprocs`` until 2021), and the workers that are there."""
+    """Compare ``processes`` with ``--nworkers`` (``--nprocs`` until 2021) and the connected workers."""
     asked, script = facts.asked.processes, value_of(facts.script.processes)
     running = None if facts.workers is None else len(facts.workers)
-    checks = [same(asked, script, "the script starts {1}, not {0} workers")]
+    checks = [same(asked, script, "the script starts {1} workers, not {0}")]
     if facts.processes and running is not None and running != facts.processes:
-        checks.append(Check("differs", f"{running} of {counted(facts.processes, 'worker')} there"))
+        checks.append(Check("differs", f"{running} of {counted(facts.processes, 'worker')} present"))
     elif facts.processes and running is not None:
         checks.append(AGREES)
     return part(
@@ -267,16 +270,16 @@ _PARTS: tuple[Callable[[Facts], Part], ...] = (cores, tasks, memory, walltime, p
 
 
 def anatomy_of(snapshot: Snapshot, job: Job, script: Sequence[str] | None) -> Anatomy:
-    """Return how this job came about, and what of it runs.
+    """Return how this job was requested, allocated and started.
 
     Parameters
     ----------
     snapshot
-        The one that the job is in.
+        The snapshot that contains the job.
     job
-        Any job, whether it waits, runs or has ended.
+        A pending, running or ended job.
     script
-        Its script, line by line; ``None``: not known.
+        The lines of its script; ``None`` if unknown.
     """
     facts = facts_of(snapshot, job, script or ())
     return Anatomy(

@@ -1,4 +1,4 @@
-"""What a job's anatomy is made from: what was asked, what the script says, and what is there. Pure."""
+"""Gathers what a job's anatomy compares: the call, the script, the allocation and the workers. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,53 +13,54 @@ from dasktop.collectors.text.format import memory_words
 
 _GB = 10**9
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
-_MOST_DIGITS_BEFORE, _MOST_DIGITS_BEHIND = 4, 9
+_HIGHEST_POWER, _LOWEST_POWER = 4, -9
+"""Powers of ten, in GB or the binary unit, in which a round amount is looked for."""
 _FUZZ = 1e-9
 
 
 class MemoryRange(NamedTuple):
-    """What ``memory=`` may have been, in bytes, so that a script's own lines agree."""
+    """The values of ``memory=``, in bytes, that result in the same script."""
 
     lowest: float
     highest: float
 
     def holds(self, memory_bytes: int) -> bool:
-        """Whether it may have been that."""
+        """Return whether the amount is in this range."""
         return self.lowest <= memory_bytes <= self.highest
 
 
-def implied_memory(script: ScriptRequest, told_bytes: int | None) -> int | None:
-    """Return what ``memory=`` was: what is told, if that fits, else the roundest amount that makes such a script.
+def implied_memory(script: ScriptRequest, owner_bytes: int | None) -> int | None:
+    """Return what ``memory=`` was: the owner's value if it fits, else the roundest amount that results in this script.
 
-    Where no amount makes it (somebody wrote it, or added options), that is what ``--mem`` says.
+    If no amount does (the script was written by hand, or has more options), return the value of ``--mem``.
 
     Parameters
     ----------
     script
         The script.
-    told_bytes
-        What the owner of other jobs of the same cluster tells of those.
+    owner_bytes
+        The value for other jobs of the same cluster, as the owner reports it.
     """
     asked = script.memory.value if script.memory is not None else None
-    room = memory_range(script)
-    if asked is None or room is None:
+    possible = memory_range(script)
+    if asked is None or possible is None:
         return asked
-    if told_bytes and room.holds(told_bytes) and rounded_up(told_bytes) == asked:
-        return told_bytes
+    if owner_bytes and possible.holds(owner_bytes) and rounded_up(owner_bytes) == asked:
+        return owner_bytes
     if script.memory_limit is None or script.memory_limit.value is None:
         return asked
-    fitting = [told for told in _round_amounts(room, asked) if asked in (told[1], rounded_up(told[1]))]
-    return min(fitting, key=lambda told: told[0])[1] if fitting else asked
+    fitting = [amount for amount in _round_amounts(possible, asked) if asked in (amount[1], rounded_up(amount[1]))]
+    return min(fitting, key=lambda amount: amount[0])[1] if fitting else asked
 
 
 def memory_range(script: ScriptRequest) -> MemoryRange | None:
-    """Return what the lines of a script leave room for; ``None`` where they don't say, or contradict each other."""
+    """Return the range that a script's lines allow; ``None`` if they do not tell, or contradict each other."""
     memory, limit, processes = script.memory, script.memory_limit, script.processes
     if memory is None or memory.value is None:
         return None
     lowest, highest = memory.value - memory.step + 1, float(memory.value)
     if limit is not None and limit.value is not None and processes is not None and processes.value is not None:
-        half_step = limit.step / 2 + 1  # a limit is cut off to whole bytes
+        half_step = limit.step / 2 + 1  # a limit is truncated to whole bytes
         lowest = max(lowest, processes.value * (limit.value - half_step))
         highest = min(highest, processes.value * (limit.value + half_step))
     return MemoryRange(lowest, highest) if lowest <= highest else None
@@ -71,28 +72,28 @@ def rounded_up(memory_bytes: int) -> int:
     return -(-memory_bytes // unit) * unit
 
 
-def _round_amounts(room: MemoryRange, asked: int) -> Iterator[tuple[int, int]]:
-    """Yield amounts within the range, the roundest of each unit, with how many digits one writes it; decimal first."""
-    binary_unit = _unit(room.highest)
+def _round_amounts(possible: MemoryRange, asked: int) -> Iterator[tuple[int, int]]:
+    """Yield amounts in the range with their number of digits: the roundest in each unit, decimal before binary."""
+    binary_unit = _unit(possible.highest)
     for unit in (_GB, binary_unit):
-        for power in range(_MOST_DIGITS_BEFORE, -_MOST_DIGITS_BEHIND - 1, -1):
+        for power in range(_HIGHEST_POWER, _LOWEST_POWER - 1, -1):
             step = unit * 10.0**power
-            number = floor(room.highest / step + _FUZZ)
-            if number and number * step >= room.lowest - _FUZZ * step:
+            number = floor(possible.highest / step + _FUZZ)
+            if number and number * step >= possible.lowest - _FUZZ * step:
                 yield len(str(number).rstrip("0")), round(number * step)
                 break
-    if room.holds(asked):
+    if possible.holds(asked):
         yield len(str(asked // binary_unit)), asked
 
 
 def _unit(memory_bytes: float) -> int:
-    """Return the unit in which such an amount is rounded."""
+    """Return the binary unit to which dask-jobqueue rounds this amount."""
     return next((unit for unit in (_GIB, _MIB) if memory_bytes >= unit), _KIB)
 
 
 Read = Callable[[Worker], int | None]
 """Reads one figure of a worker."""
-Say = Callable[[int], str]
+Text = Callable[[int], str]
 
 
 def nthreads(worker: Worker) -> int | None:
@@ -105,33 +106,33 @@ def memory_limit(worker: Worker) -> int | None:
     return worker.memory_limit_bytes
 
 
-def each(workers: Sequence[Worker] | None, read: Read, say: Say) -> str | None:
-    """Return ``3 each``, or ``2 to 4`` where the workers differ; ``None`` where nothing is known."""
+def each(workers: Sequence[Worker] | None, read: Read, text: Text) -> str | None:
+    """Return ``3 each``, or ``2 to 4`` if the workers differ; ``None`` if nothing is known."""
     found = sorted({value for worker in workers or () if (value := read(worker)) is not None})
     if not found:
         return None
-    return f"{say(found[0])} each" if len(found) == 1 else f"{say(found[0])} to {say(found[-1])}"
+    return f"{text(found[0])} each" if len(found) == 1 else f"{text(found[0])} to {text(found[-1])}"
 
 
-def times(workers: Sequence[Worker] | None, read: Read, say_each: Say, say_sum: Say) -> str | None:
-    """Return ``4 × 3 = 12 threads``, or the sum alone where the workers differ; ``None`` where one is unknown."""
+def times(workers: Sequence[Worker] | None, read: Read, each_text: Text, sum_text: Text) -> str | None:
+    """Return ``4 × 3 = 12 threads``, or only the sum if the workers differ; ``None`` if one is unknown."""
     found = [read(worker) for worker in workers or ()]
     total = sum_of(found)
     if total is None:
         return None
     if len(found) == 1 or len(set(found)) > 1:
-        return say_sum(total)
-    return f"{len(found)} × {say_each(found[0] or 0)} = {say_sum(total)}"
+        return sum_text(total)
+    return f"{len(found)} × {each_text(found[0] or 0)} = {sum_text(total)}"
 
 
 def sum_of(values: Sequence[int | None]) -> int | None:
-    """Return the sum if there is anything, and all of it is known."""
+    """Return the sum; ``None`` if there are no values, or one is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known and len(known) == len(values) else None
 
 
 def size(amount_bytes: float, *, binary: bool = False) -> str:
-    """Say an amount as it was probably meant; what is round in no decimal unit, with two decimals, as dask does."""
+    """Return an amount in its probable unit, else in a binary unit with two decimals, as dask does."""
     words = memory_words(round(amount_bytes))
     if not binary and not words.endswith("iB"):
         return words
@@ -141,44 +142,44 @@ def size(amount_bytes: float, *, binary: bool = False) -> str:
 
 
 def compact(amount_bytes: int) -> str:
-    """Return ``16GB``, as one writes it in a call."""
+    """Return an amount as in a call: ``16GB``."""
     return size(amount_bytes).replace(" ", "").replace(",", "")
 
 
 class Asked(NamedTuple):
-    """What the owner was told or, without one, what the script looks as if it had been told."""
+    """The arguments of the call: the owner's, or without an owner those that the script implies."""
 
     cores: int | None
     memory_bytes: int | None
     processes: int | None
     time_limit_seconds: int | None
-    """An owner doesn't tell it."""
+    """``None`` with an owner: it does not report the time limit."""
 
 
 class Facts(NamedTuple):
-    """All that is known of one job."""
+    """What is known of one job."""
 
     asked: Asked
     owner: Owner | None
-    """That of the job, if it tells what one job of it has."""
+    """The job's owner, if it reports the size of its jobs."""
     script: ScriptRequest
     job: Job
     workers: tuple[Worker, ...] | None
-    """``None``: not known, or none to be expected now."""
+    """``None``: unknown, or none expected now."""
 
     @property
     def processes(self) -> int | None:
-        """Workers to be expected."""
+        """The expected number of workers."""
         return value_of(self.script.processes) or self.asked.processes
 
     @property
     def is_complete(self) -> bool:
-        """Whether all workers are there, so that sums over them mean something."""
+        """Whether all expected workers are present, so that sums over them are meaningful."""
         return bool(self.workers) and self.processes in (None, len(self.workers or ()))
 
     @property
     def call(self) -> str | None:
-        """The call that makes such a job; ``None`` where nothing of it is known."""
+        """The call that results in such a job; ``None`` if none of its arguments is known."""
         arguments = {
             "cores": self.asked.cores,
             "memory": None if self.asked.memory_bytes is None else f'"{compact(self.asked.memory_bytes)}"',
@@ -190,21 +191,21 @@ class Facts(NamedTuple):
 
 
 def facts_of(snapshot: Snapshot, job: Job, script: Sequence[str]) -> Facts:
-    """Gather what is known of a job of this snapshot, whose script has these lines."""
+    """Return what is known of a job of this snapshot; ``script`` is its lines."""
     request = parse_request("\n".join(script), _step_tasks(job))
     owner = _owner_of(snapshot, job)
-    asked = _told(owner) if owner is not None else _implied(request, _memory_of_others(snapshot, job))
+    asked = _asked_of(owner) if owner is not None else _implied(request, _memory_of_others(snapshot, job))
     return Facts(asked, owner, request, job, _workers(snapshot, job))
 
 
 def _step_tasks(job: Job) -> int | None:
-    """Return how many tasks the job's only ``srun`` has started."""
+    """Return how many tasks the job's ``srun`` has started; ``None`` if there is not exactly one such step."""
     counts = Counter(task.step_id for task in job.tasks if task.step_id is not None and task.step_id.isdecimal())
     return next(iter(counts.values())) if len(counts) == 1 else None
 
 
 def value_of(figure: Figure | None) -> int | None:
-    """Return the value of what a script may state."""
+    """Return the value of a figure of the script, if it is known."""
     return figure.value if figure is not None else None
 
 
@@ -212,12 +213,12 @@ def _owner_of(snapshot: Snapshot, job: Job) -> Owner | None:
     owner = snapshot.cluster.owner
     if owner is None or job.job_id not in owner.job_ids.values():
         return None
-    told = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
-    return owner if any(told) else None
+    reported = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
+    return owner if any(reported) else None
 
 
-def _told(owner: Owner) -> Asked:
-    # 0 is nothing told.
+def _asked_of(owner: Owner) -> Asked:
+    # 0 means unknown.
     cores, memory_bytes = owner.cores_per_job or None, owner.memory_per_job_bytes or None
     return Asked(cores, memory_bytes, owner.processes_per_job or None, None)
 
@@ -228,52 +229,52 @@ def _implied(script: ScriptRequest, memory_of_others: int | None) -> Asked:
 
 
 def _memory_of_others(snapshot: Snapshot, job: Job) -> int | None:
-    """Return what the owner tells of the jobs that it counts now; one that it has replaced was probably asked the same.
+    """Return the memory of the owner's current jobs; a job that was replaced probably had the same.
 
-    It tells nothing of a job of another cluster.
+    ``None`` for a job of another cluster.
     """
     owner = snapshot.cluster.owner
     return owner.memory_per_job_bytes if owner is not None and job.evidence else None
 
 
 def _workers(snapshot: Snapshot, job: Job) -> tuple[Worker, ...] | None:
-    """Return the job's workers, where these are known to be all."""
+    """Return the job's workers; ``None`` if they are not known to be all."""
     dask_answered = snapshot.cluster.scheduler_id is not None
     runs = read_state(job.state).is_running and not has_ended(job)
     return tuple(workers_of(job)) if dask_answered and runs and job.evidence else None
 
 
 Verdict = Literal["unknown", "agrees", "rounded", "differs"]
-"""Of all that could be compared: ``agrees`` · ``rounded`` agrees but for a rounding, which is told · ``differs``."""
+"""Over all comparisons: ``agrees`` · ``rounded`` differs only by a rounding, given in a note · ``differs``."""
 
 BY_WEIGHT: tuple[Verdict, ...] = ("unknown", "agrees", "rounded", "differs")
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """One quantity on its way, in words; ``None``: not known there, or not said."""
+    """One quantity at each stage, as text; ``None``: unknown, or not stated there."""
 
     name: str
     asked: str | None
     """In the call: ``cores=12``, ``12 ÷ 4 = 3``."""
     script: str | None
-    """As it stands there: ``--cpus-per-task=12``."""
+    """As in the script: ``--cpus-per-task=12``."""
     granted: str | None
-    """By SLURM; of a job that waits, what it asks for."""
+    """Allocated by SLURM; for a pending job, requested."""
     running: str | None
-    """In dask."""
+    """As dask reports it."""
     verdict: Verdict
     notes: tuple[str, ...]
     """What differs, or how it was rounded."""
 
 
 class Anatomy(Record, frozen=True, kw_only=True):
-    """All parts of one job."""
+    """The anatomy of one job."""
 
     job_id: str
     call: str | None
-    """``SLURMCluster(cores=12, memory="16GB", processes=4)``; ``None`` where nothing of it is known."""
+    """``SLURMCluster(cores=12, memory="16GB", processes=4)``; ``None`` if none of its arguments is known."""
     is_implied: bool
-    """Whether no owner tells of the call, so that it was made up from the script."""
+    """Whether the call was derived from the script, since no owner reports it."""
     starts_workers: bool | None
-    """Whether the script does, as far as can be read; ``None``: no script is known."""
+    """Whether the script starts workers, as far as it can be read; ``None``: the script is unknown."""
     parts: tuple[Part, ...]

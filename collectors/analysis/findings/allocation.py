@@ -1,42 +1,50 @@
-"""What is made of an allocation: it ends soon, or nothing runs in it."""
+"""Rules for the use of an allocation: its time is nearly over, or nothing runs in it."""
 
 from collections.abc import Iterable, Iterator
 
-from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
-from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, tasks_of, within
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
+from dasktop.collectors.analysis.findings.words import (
+    allocation_words,
+    job_name,
+    remaining_time,
+    rounded_duration,
+    tasks_of,
+)
 from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.text.format import counted
 
-IDLE = "idle-allocation"
+_IDLE = "idle-allocation"
 
 
-def walltime_ending(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect jobs whose time is nearly over, and say what runs there."""
-    for job in scene.running:
+@rule("walltime-ending", order=70)
+def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield jobs that soon reach their time limit, with what runs in them."""
+    for job in context.running:
         left, limit = job.time_left_seconds, job.time_limit_seconds
-        soon = scene.thresholds.walltime_ending_seconds
+        soon = context.thresholds.walltime_ending_seconds
         if left is None or left > min(soon, limit / 4 if limit else soon) or not any(workers_of(job)):
             continue
         running, waiting = tasks_of(job)
         tasks = [counted(running, "task") + " running"] if running else []
         tasks += [f"{waiting:,} waiting" if running else counted(waiting, "task") + " waiting"] if waiting else []
-        is_empty = not tasks and _tells_tasks(job)
-        what = " and ".join(tasks) or ("no task" if is_empty else "workers in it")
+        is_empty = not tasks and _knows_tasks(job)
+        what = " and ".join(tasks) or ("no tasks" if is_empty else "workers whose tasks are unknown")
         yield PendingFinding(
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
-            message=f"{named(job)} ends in {within(left)} with {what}",
-            advice=_way_to_keep(job, stranded_results(scene.snapshot, _workers([job]))),
+            message=f"{job_name(job)} ends in {remaining_time(left)} with {what}",
+            advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))),
         )
 
 
-def idle_allocation(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect jobs in which nothing runs; where nothing runs anywhere, the whole cluster, once."""
-    running = [job for job in scene.running if any(workers_of(job))]
-    idle = [job for job in running if _is_idle(scene, job)]
-    after_seconds = scene.thresholds.idle_seconds
+@rule(_IDLE, order=190)
+def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield jobs in which nothing runs; if nothing runs in any job, one finding for the whole cluster."""
+    running = [job for job in context.running if any(workers_of(job))]
+    idle = [job for job in running if _is_idle(context, job)]
+    after_seconds = context.thresholds.idle_seconds
     if len(idle) > 1 and len(idle) == len(running):
         cpus = [job.allocated.cpus for job in idle]
         memory = [job.allocated.memory_bytes for job in idle]
@@ -47,70 +55,71 @@ def idle_allocation(scene: RuleContext) -> Iterator[PendingFinding]:
         )
         yield PendingFinding(
             severity="info",
-            message=f"all {len(idle)} jobs are idle{_for(scene, None)}: {granted_words(granted)} for nothing",
-            advice=_way_to_no_job(stranded_results(scene.snapshot, _workers(idle))) + _others_end_too(idle),
+            message=f"all {len(idle)} jobs have been idle{_for(context, None)} ({allocation_words(granted)} unused)",
+            advice=_release_all(stranded_results(context.snapshot, _workers(idle))) + _other_programs_end(idle),
             job_ids=tuple(job.job_id for job in idle),
             after_seconds=after_seconds,
         )
-    # Each is told once others work, and counts from when it became idle; until then, the sentence above says it.
+    # While all are idle, the finding above covers them. Each still counts from when it became idle.
     for job in idle:
         yield PendingFinding(
             severity="info" if len(idle) == len(running) else "warning",
             job_id=job.job_id,
-            message=f"{named(job)} is idle{_for(scene, job.job_id)}: {granted_words(job.allocated)} for nothing",
-            advice=f"dasktop scale --release {shown_id(job)} gives it back"
-            + _once_let_go(stranded_results(scene.snapshot, _workers([job])))
-            + _others_end_too([job]),
+            message=f"{job_name(job)} has been idle{_for(context, job.job_id)} "
+            f"({allocation_words(job.allocated)} unused)",
+            advice=f"dasktop scale --release {shown_id(job)} releases it"
+            + _once_released(stranded_results(context.snapshot, _workers([job])))
+            + _other_programs_end([job]),
             after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
         )
 
 
-def _is_idle(scene: RuleContext, job: Job) -> bool:
+def _is_idle(context: RuleContext, job: Job) -> bool:
     if tasks_of(job) != (0, 0) or any(worker.executing is None for worker in workers_of(job)):
         return False
     used, cpus = job.used.cpu_percent, job.allocated.cpus
-    return used is None or cpus is None or used < scene.thresholds.idle_cpu_percent * cpus
+    return used is None or cpus is None or used < context.thresholds.idle_cpu_percent * cpus
 
 
 def _workers(jobs: Iterable[Job]) -> Iterator[Worker]:
     return (worker for job in jobs for worker in workers_of(job))
 
 
-def _way_to_keep(job: Job, stranded: int) -> str:
-    """Say how to keep a job's results. Where nobody could take them over, somebody has to come first."""
+def _keep_results(job: Job, stranded: int) -> str:
+    """Return how to keep a job's results. If no other worker can take them, a job has to be added first."""
     move = f"dasktop scale --release {shown_id(job)} moves"
     if not stranded:
-        return f"{move} its results first"
-    return f"no other worker could take over its {counted(stranded, 'result')}: start one job more, then {move} them"
+        return f"{move} its results to other workers before the job is released"
+    return f"no other worker can take its {counted(stranded, 'result')}: add a job, then {move} them there"
 
 
-def _way_to_no_job(stranded: int) -> str:
-    """Say how to give all jobs back. Where nobody could take over their results, one has to stay for these."""
+def _release_all(stranded: int) -> str:
+    """Return how to release all jobs. If no other worker can take their results, one job has to stay."""
     if not stranded:
-        return "dasktop scale --jobs 0 gives them back; --adapt 0:N does so by itself"
+        return "dasktop scale --jobs 0 releases them; --adapt 0:N releases idle jobs automatically"
     return (
-        f"dasktop scale --jobs 1 gives back the others, and the one that stays takes over the results; "
-        f"--jobs 0 gives back all{_once_let_go(stranded)}"
+        "dasktop scale --jobs 1 releases all but one, which takes the results of the others; "
+        f"--jobs 0 releases all{_once_released(stranded)}"
     )
 
 
-def _once_let_go(stranded: int) -> str:
-    """Say who has to let go of these results first, if there are any."""
+def _once_released(stranded: int) -> str:
+    """Return the condition for releasing workers whose results no other worker can take."""
     if not stranded:
         return ""
-    return f", once the client that holds the futures has let go of {counted(stranded, 'result')}"
+    return f", once the client has released the futures of {counted(stranded, 'result')}"
 
 
-def _others_end_too(jobs: Iterable[Job]) -> str:
-    """Warn of programs beside the dask workers: they may hold memory without using CPU time."""
-    return "; the other programs in it end too" if any(map(runs_other_programs, jobs)) else ""
+def _other_programs_end(jobs: Iterable[Job]) -> str:
+    """Return a warning if programs other than dask workers run: they may hold memory without using CPU time."""
+    return "; this also ends the other programs in it" if any(map(runs_other_programs, jobs)) else ""
 
 
-def _tells_tasks(job: Job) -> bool:
-    """Whether it is known of all workers what they have to do."""
+def _knows_tasks(job: Job) -> bool:
+    """Whether the running and queued tasks of all workers are known."""
     return all(worker.executing is not None and worker.queued is not None for worker in workers_of(job))
 
 
-def _for(scene: RuleContext, job_id: str | None) -> str:
-    seconds = scene.seconds_since(scene.history.began.get((IDLE, job_id, None)))
-    return f" for {for_about(seconds)}" if seconds else ""
+def _for(context: RuleContext, job_id: str | None) -> str:
+    seconds = context.seconds_since(context.history.first_seen.get((_IDLE, job_id, None)))
+    return f" for {rounded_duration(seconds)}" if seconds else ""

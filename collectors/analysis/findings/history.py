@@ -1,6 +1,6 @@
-"""What rules know of earlier snapshots: a value that each snapshot turns into the next. Pure; time is the snapshot's.
+"""What the rules need to know of earlier snapshots: a value that each snapshot turns into the next one.
 
-Bounded: what is old, or of jobs that are gone, is forgotten.
+Pure: time is the snapshot's. Bounded: old entries, and those of jobs that are gone, are dropped.
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of, wor
 from dasktop.collectors.model.snapshot import Finding, Job, Record, Snapshot, Worker
 from dasktop.collectors.model.thresholds import MEMORY_SECONDS
 
-MOST_GONE = 1000
+MAX_DEPARTED = 1000
 SHORTEST_BREAK_SECONDS = 60.0
 INTERVALS_FOR_A_BREAK = 3
-"""A snapshot that comes so many times later than the one before did, or with a time before that one's, comes after a
-break: this process was stopped, the machine slept, or its clock was set."""
+"""A snapshot comes after a break (the process was stopped, the machine was suspended or its clock was set) if it is
+older than the previous one, or later than so many times the usual interval."""
 
 Key = tuple[str, str | None, str | None]
-"""What tells findings apart: code, job id, and the worker or what else it is about."""
-Seat = tuple[str | None, str]
-"""A job's id (``None``: outside SLURM) and a worker's name, which a restarted worker keeps."""
-Process = tuple[str, int | None]
-"""A worker's address and pid, which it doesn't keep."""
+"""Identifies a finding: code, job id, and the worker or what else it is about."""
+WorkerKey = tuple[str | None, str]
+"""A job id (``None``: outside SLURM) and a worker name: stays the same when a nanny restarts the worker."""
+ProcessKey = tuple[str, int | None]
+"""A worker's address and pid: differs after a restart."""
 
 
 class DepartedWorker(Record, frozen=True, kw_only=True):
-    """A worker that left, as it was when it was last seen."""
+    """A worker that left, as it was last seen."""
 
     worker: Worker
     job_id: str | None
@@ -37,50 +37,50 @@ class DepartedWorker(Record, frozen=True, kw_only=True):
 
 
 class History(Record, frozen=True, kw_only=True):
-    """What is remembered. Its dictionaries are never changed, but replaced."""
+    """What is kept from earlier snapshots. Its dictionaries are replaced, never changed."""
 
     taken_at: datetime | None = None
     """When the latest snapshot was taken."""
     interval_seconds: float | None = None
-    """How long after the one before."""
+    """Time between the latest two snapshots."""
     first_read_at: datetime | None = None
-    """When the scheduler was read for the first time."""
+    """When the scheduler was first read."""
     scheduler_id: str | None = None
-    workers: Mapping[Process, tuple[str | None, Worker]] = {}
-    """Those of the latest snapshot, each with its job."""
-    gone: tuple[DepartedWorker, ...] = ()
-    """Those that left and did not come back, the latest last."""
-    restarts: Mapping[Seat, tuple[datetime, ...]] = {}
+    workers: Mapping[ProcessKey, tuple[str | None, Worker]] = {}
+    """The workers of the latest snapshot in which the scheduler answered, each with its job id."""
+    departed: tuple[DepartedWorker, ...] = ()
+    """Workers that left and did not come back, the latest last."""
+    restarts: Mapping[WorkerKey, tuple[datetime, ...]] = {}
     most_workers: Mapping[str, int] = {}
-    """By running job, the most workers that it ever had."""
+    """By running job, the highest number of workers that it has had."""
     requeued_at: Mapping[str, datetime] = {}
-    """By job, when it was seen to go back to the queue."""
+    """By job, when it was seen to be requeued."""
     running: frozenset[str] | None = None
-    """The user's jobs that run; ``None``: the queue has never answered."""
+    """The user's running jobs; ``None``: the queue has never answered."""
     started_at: Mapping[str, datetime] = {}
-    """By running job, when it was seen to start; not of those that ran already when the queue was first read."""
+    """By running job, when it was seen to start; not for jobs that were running when the queue was first read."""
     ended_at: Mapping[str, datetime] = {}
     """By job, when it was first seen to have ended."""
-    in_trouble_since: Mapping[str, datetime] = {}
-    """By source, since when it doesn't answer."""
-    have_answered: frozenset[str] = frozenset()
-    """The sources that were good in some snapshot."""
-    began: Mapping[Key, datetime] = {}
-    """Since when each suspicion holds without a break, told or not."""
-    told: Mapping[Key, Finding] = {}
+    failing_since: Mapping[str, datetime] = {}
+    """By source, since when it has not answered."""
+    ever_answered: frozenset[str] = frozenset()
+    """The sources that answered in some snapshot."""
+    first_seen: Mapping[Key, datetime] = {}
+    """Since when each condition has held without interruption, whether reported or not."""
+    active: Mapping[Key, Finding] = {}
     """The findings of the latest snapshot."""
 
     def after(self, snapshot: Snapshot) -> Self:
-        """Return what is known after this snapshot; `began` and `told` stay, as they are the rules' own.
+        """Return the history with this snapshot in it; `first_seen` and `active` are updated by `evaluate.find`.
 
-        After a break nobody can tell that something has lasted, and what counts from some time on begins anew.
+        After a break nothing is known to have lasted, so durations start from zero.
         """
         now, history = snapshot.taken_at, self
         gap = None if self.taken_at is None else (now - self.taken_at).total_seconds()
         if gap is not None and self._is_break(gap):
-            history = replace(self, in_trouble_since={}, began={}, told={}, restarts={}, started_at={})
-        trouble = {
-            source.name: history.in_trouble_since.get(source.name, now)
+            history = replace(self, failing_since={}, first_seen={}, active={}, restarts={}, started_at={})
+        failing = {
+            source.name: history.failing_since.get(source.name, now)
             for source in snapshot.sources
             if source.state in ("stale", "error")
         }
@@ -90,8 +90,8 @@ class History(Record, frozen=True, kw_only=True):
             history,
             taken_at=now,
             interval_seconds=gap,
-            in_trouble_since=trouble,
-            have_answered=self.have_answered | answering,
+            failing_since=failing,
+            ever_answered=self.ever_answered | answering,
             ended_at=ended,
         )
         if "slurm.queue" in answering:
@@ -100,59 +100,59 @@ class History(Record, frozen=True, kw_only=True):
             history = history._after_dask(snapshot)
         return history
 
-    def gone_from(self, job_id: str) -> tuple[DepartedWorker, ...]:
+    def departed_from(self, job_id: str) -> tuple[DepartedWorker, ...]:
         """Return the workers that left this job and did not come back to it."""
-        return tuple(gone for gone in self.gone if gone.job_id == job_id)
+        return tuple(departed for departed in self.departed if departed.job_id == job_id)
 
-    def latest_of(self, job_id: str) -> tuple[Worker, ...]:
-        """Return the workers that were in this job when the scheduler answered last."""
-        return tuple(worker for seat, worker in self.workers.values() if seat == job_id)
+    def last_workers_of(self, job_id: str) -> tuple[Worker, ...]:
+        """Return the workers that were in this job when the scheduler last answered."""
+        return tuple(worker for worker_job_id, worker in self.workers.values() if worker_job_id == job_id)
 
     def _is_break(self, gap: float) -> bool:
         usual = INTERVALS_FOR_A_BREAK * (self.interval_seconds or gap)
         return not 0 <= gap <= max(SHORTEST_BREAK_SECONDS, usual)
 
     def _after_queue(self, snapshot: Snapshot) -> Self:
-        ours = [job for job in snapshot.jobs if job.evidence]
+        cluster_jobs = [job for job in snapshot.jobs if job.evidence]
         before = self.running or frozenset()
-        # One that completes has not left yet: if it waits afterwards, it was put back.
+        # A completing job still counts as running: if it is pending afterwards, it was requeued.
         running = frozenset(
             job.job_id
             for job in snapshot.jobs
             if read_state(job.state).is_running or (job.job_id in before and not is_pending(job) and not has_ended(job))
         )
         started = dict.fromkeys(running - before, snapshot.taken_at) if self.running is not None else {}
-        back = {job.job_id: snapshot.taken_at for job in ours if is_pending(job) and job.job_id in before}
-        here = {job.job_id for job in ours}
-        since = snapshot.taken_at - timedelta(seconds=MEMORY_SECONDS)
-        kept = {job_id: at for job_id, at in self.requeued_at.items() if job_id in here and at > since}
+        requeued = {job.job_id: snapshot.taken_at for job in cluster_jobs if is_pending(job) and job.job_id in before}
+        present = {job.job_id for job in cluster_jobs}
+        oldest = snapshot.taken_at - timedelta(seconds=MEMORY_SECONDS)
+        kept = {job_id: at for job_id, at in self.requeued_at.items() if job_id in present and at > oldest}
         return replace(
             self,
             running=running,
             started_at={job_id: at for job_id, at in (started | dict(self.started_at)).items() if job_id in running},
-            requeued_at=kept | back,
+            requeued_at=kept | requeued,
         )
 
     def _after_dask(self, snapshot: Snapshot) -> Self:
-        now, since = snapshot.taken_at, snapshot.taken_at - timedelta(seconds=MEMORY_SECONDS)
-        is_same = snapshot.cluster.scheduler_id == self.scheduler_id
+        now, oldest = snapshot.taken_at, snapshot.taken_at - timedelta(seconds=MEMORY_SECONDS)
+        is_same_scheduler = snapshot.cluster.scheduler_id == self.scheduler_id
         workers = {
             (worker.address, worker.pid): (job.job_id if job is not None else None, worker)
             for job, worker in workers_with_jobs(snapshot)
         }
-        before = self.workers if is_same else {}
+        before = self.workers if is_same_scheduler else {}
         left = [
             DepartedWorker(worker=worker, job_id=job_id, at=now)
             for process, (job_id, worker) in before.items()
             if process not in workers
         ]
-        gone = [old for old in (*(self.gone if is_same else ()), *left) if old.at > since]
+        departed = [old for old in (*(self.departed if is_same_scheduler else ()), *left) if old.at > oldest]
         arrived = {(workers[process][0], workers[process][1].name) for process in workers.keys() - before.keys()}
-        returned = arrived & {(old.job_id, old.worker.name) for old in gone} if gone else set()
+        returned = arrived & {(old.job_id, old.worker.name) for old in departed} if departed else set()
         restarts = {
-            seat: kept
-            for seat, times in (self.restarts if is_same else {}).items()
-            if (kept := tuple(at for at in times if at > since))
+            key: kept
+            for key, times in (self.restarts if is_same_scheduler else {}).items()
+            if (kept := tuple(at for at in times if at > oldest))
         }
         for job_id, name in returned:
             if job_id not in self.requeued_at:  # else it is a worker of the job's next run
@@ -163,19 +163,19 @@ class History(Record, frozen=True, kw_only=True):
             first_read_at=self.first_read_at or dask_read_at(snapshot),
             scheduler_id=snapshot.cluster.scheduler_id,
             workers=workers,
-            gone=tuple(old for old in gone if (old.job_id, old.worker.name) not in returned)[-MOST_GONE:],
+            departed=tuple(old for old in departed if (old.job_id, old.worker.name) not in returned)[-MAX_DEPARTED:],
             restarts=restarts,
             most_workers={
-                job_id: max(self.most_workers.get(job_id, 0), _count(job)) for job_id, job in running.items()
+                job_id: max(self.most_workers.get(job_id, 0), _count_workers(job)) for job_id, job in running.items()
             },
         )
 
 
 def dask_read_at(snapshot: Snapshot) -> datetime | None:
-    """Return when the scheduler was read of which a snapshot tells, by this host's clock."""
+    """Return when the scheduler was read for this snapshot, by this host's clock."""
     age_seconds = next((source.age_seconds for source in snapshot.sources if source.name == "dask"), None)
     return None if age_seconds is None else snapshot.taken_at - timedelta(seconds=age_seconds)
 
 
-def _count(job: Job) -> int:
+def _count_workers(job: Job) -> int:
     return sum(1 for _ in workers_of(job))

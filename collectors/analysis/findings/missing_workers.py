@@ -1,77 +1,78 @@
-"""Jobs that run with fewer workers in them than they should have."""
+"""Rules for running jobs that have fewer workers than expected."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
-from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, workers_words
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
+from dasktop.collectors.analysis.findings.words import allocation_words, job_name, rounded_duration, workers_words
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Job
 
+_WITHOUT_WORKERS = "job-without-workers"
 
-def job_without_workers(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect jobs in which no worker is."""
-    if _may_be_anywhere(scene):
+
+@rule(_WITHOUT_WORKERS, order=80)
+def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield running jobs that have no worker."""
+    if _has_workers_of_unknown_job(context):
         return
-    for job in scene.running:
+    for job in context.running:
         if any(True for _ in workers_of(job)):
             continue
-        had_some = bool(scene.history.most_workers.get(job.job_id))
-        began = scene.history.began.get(("job-without-workers", job.job_id, None)) if had_some else _started(scene, job)
-        seconds = scene.seconds_since(began) or 0.0
-        left = scene.history.gone_from(job.job_id)
+        had_some = bool(context.history.most_workers.get(job.job_id))
+        first_seen = context.history.first_seen.get((_WITHOUT_WORKERS, job.job_id, None))
+        seconds = context.seconds_since(first_seen if had_some else _started_at(context, job)) or 0.0
+        left = context.history.departed_from(job.job_id)
         is_used = runs_other_programs(job)
-        since = f": {workers_words([gone.worker for gone in left])} left" if left else ""
         yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
-            message=f"{named(job)} runs {for_about(seconds)} without a worker "
-            + ("(other programs run in it)" if is_used else f"({granted_words(job.allocated)} for nothing)")
-            + since,
-            advice="its log tells why"
-            + ("" if is_used else f"; dasktop scale --release {shown_id(job)} gives it back"),
-            began=None if had_some else _started(scene, job),
-            after_seconds=scene.thresholds.worker_missing_seconds
+            message=f"{job_name(job)} has had no worker for {rounded_duration(seconds)} "
+            + ("(other programs run in it)" if is_used else f"({allocation_words(job.allocated)} unused)")
+            + (f": {workers_words([departed.worker for departed in left])} left" if left else ""),
+            advice="see its log" + ("" if is_used else f"; dasktop scale --release {shown_id(job)} releases it"),
+            since=None if had_some else _started_at(context, job),
+            after_seconds=context.thresholds.worker_missing_seconds
             if had_some
-            else scene.thresholds.worker_start_seconds,
+            else context.thresholds.worker_start_seconds,
         )
 
 
-def job_missing_workers(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect jobs in which some workers are, but not all."""
-    if _may_be_anywhere(scene):
+@rule("job-missing-workers", order=90)
+def job_missing_workers(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield running jobs that have some of their workers, but not all."""
+    if _has_workers_of_unknown_job(context):
         return
-    for job in scene.running:
+    for job in context.running:
         number, expected = sum(1 for _ in workers_of(job)), job.workers_expected
         if expected is None or not 0 < number < expected:
             continue
-        were_all = scene.history.most_workers.get(job.job_id, 0) >= expected
-        left = [gone.worker for gone in scene.history.gone_from(job.job_id)]
-        who = f": {workers_words(left)} left" if were_all and left else ""
+        had_all = context.history.most_workers.get(job.job_id, 0) >= expected
+        left = [departed.worker for departed in context.history.departed_from(job.job_id)]
         yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
-            message=f"{named(job)} has {number} of {expected} workers{who}",
-            advice=_no_restart(job),
-            began=None if were_all else _started(scene, job),
-            after_seconds=scene.thresholds.worker_missing_seconds
-            if were_all
-            else scene.thresholds.worker_start_seconds,
+            message=f"{job_name(job)} has {number} of {expected} workers"
+            + (f": {workers_words(left)} left" if had_all and left else ""),
+            advice=_advice(job),
+            since=None if had_all else _started_at(context, job),
+            after_seconds=context.thresholds.worker_missing_seconds
+            if had_all
+            else context.thresholds.worker_start_seconds,
         )
 
 
-def _started(scene: RuleContext, job: Job) -> datetime | None:
-    """Return when a job started: as it was seen to, since SLURM's clock may be another; else as SLURM says."""
-    return scene.history.started_at.get(job.job_id, job.started_at)
+def _started_at(context: RuleContext, job: Job) -> datetime | None:
+    """Return when a job was seen to start (SLURM's clock may differ); if it was not seen, the time that SLURM gives."""
+    return context.history.started_at.get(job.job_id, job.started_at)
 
 
-def _no_restart(job: Job) -> str:
-    """Say what to do about a worker that does not come back: with a nanny, it would have."""
+def _advice(job: Job) -> str:
     if all(worker.nanny_pid is not None for worker in workers_of(job)):
-        return "its log tells why"
-    return "its log tells why; with a nanny, a worker that dies is started anew"
+        return "see its log"
+    return "see its log; with a nanny, a worker that dies is restarted"
 
 
-def _may_be_anywhere(scene: RuleContext) -> bool:
-    """Whether there are workers of which nobody knows where they run: then a job that seems empty may be theirs."""
-    return any(worker.outside_slurm is not True for worker in scene.snapshot.unplaced_workers)
+def _has_workers_of_unknown_job(context: RuleContext) -> bool:
+    """Whether some workers can't be placed: a job that seems to have no worker may be theirs."""
+    return any(worker.outside_slurm is not True for worker in context.snapshot.unplaced_workers)

@@ -1,7 +1,11 @@
-"""What a rule is: a function of what there is to see, which says what it suspects, and how long that has to last."""
+"""What a rule of the findings sees, what it yields, and the decorator that registers it where it is defined.
+
+Pure: a rule reads no clock and no source, and knows of no other rule.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
+from operator import attrgetter
 from typing import NamedTuple
 
 from dasktop.collectors.analysis.findings.history import History, dask_read_at
@@ -11,7 +15,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 DASK, QUEUE = "dask", "slurm.queue"
 CLOCK_SECONDS = 0.05
-"""When something was read is known as exactly as this: ages and moments are taken one after the other."""
+"""Precision of a reading's time: its age and the snapshot's time are taken one after the other."""
 
 
 class RuleContext(NamedTuple):
@@ -19,10 +23,10 @@ class RuleContext(NamedTuple):
 
     snapshot: Snapshot
     history: History = History()
-    """With this snapshot already in it, but for what the rules tell of it."""
+    """Includes this snapshot, except for what the rules find in it."""
     thresholds: Thresholds = DEFAULTS
     zone: tzinfo | None = UTC
-    """For times of day in sentences; ``None``: this process's own."""
+    """Time zone for times of day in messages; ``None``: the process's local time zone."""
 
     @property
     def now(self) -> datetime:
@@ -31,22 +35,22 @@ class RuleContext(NamedTuple):
 
     @property
     def jobs(self) -> Iterator[Job]:
-        """The jobs that are the cluster's."""
+        """The jobs that belong to the cluster."""
         return (job for job in self.snapshot.jobs if job.evidence)
 
     @property
     def running(self) -> Iterator[Job]:
-        """Those of them that run."""
+        """The running jobs of the cluster."""
         return (job for job in self.jobs if read_state(job.state).is_running)
 
     @property
     def dask_read_at(self) -> datetime | None:
-        """When the scheduler was read of which the snapshot tells."""
+        """When the scheduler was last read."""
         return dask_read_at(self.snapshot)
 
     @property
     def is_first_reading(self) -> bool:
-        """Whether the scheduler was not read before."""
+        """Whether this is the first reading of the scheduler."""
         read_at, first_read_at = self.dask_read_at, self.history.first_read_at
         if read_at is None or first_read_at is None:
             return True
@@ -54,25 +58,25 @@ class RuleContext(NamedTuple):
 
     @property
     def another_reading_seconds(self) -> float:
-        """How long something has to last for another reading of the scheduler to bear it out; in the first, 0."""
+        """How long a condition has to last so that a second reading of the scheduler confirms it; 0 for the first."""
         read_ago = self.seconds_since(self.dask_read_at)
         return 0.0 if self.is_first_reading or read_ago is None else read_ago + CLOCK_SECONDS
 
-    def is_told(self, code: str, job_id: str | None = None, worker: str | None = None) -> bool:
-        """Whether the latest snapshot had this finding: what was told may have to be farther from true to be over."""
-        return (code, job_id, worker) in self.history.told
+    def is_active(self, code: str, job_id: str | None = None, worker: str | None = None) -> bool:
+        """Whether the previous snapshot had this finding. Rules with hysteresis use it."""
+        return (code, job_id, worker) in self.history.active
 
     def seconds_since(self, then: datetime | None) -> float | None:
-        """Return how long ago that was."""
+        """Return the time from ``then`` to the snapshot, in seconds."""
         return None if then is None else (self.now - then).total_seconds()
 
     def clock(self, then: datetime) -> str:
-        """Return a time of day as people here say it: ``14:03``."""
+        """Return the local time of day: ``14:03``."""
         return f"{then.astimezone(self.zone):%H:%M}"
 
 
 class PendingFinding(NamedTuple):
-    """What becomes a finding once it has lasted."""
+    """A condition that becomes a finding once it has lasted `after_seconds`."""
 
     severity: Severity
     message: str
@@ -80,21 +84,60 @@ class PendingFinding(NamedTuple):
     job_id: str | None = None
     worker: str | None = None
     about: str | None = None
-    """What else tells it from others of its kind, where there is neither a job nor a worker."""
+    """Tells findings with the same code apart where there is neither a job nor a worker."""
     job_ids: tuple[str, ...] = ()
-    """All jobs that it is about, where they are several."""
+    """All jobs concerned, if there are several."""
     workers: tuple[str, ...] = ()
-    """All workers that it is about, where they are several; their names."""
-    began: datetime | None = None
-    """Since when, if the snapshot tells; else it counts from when it was first suspected."""
+    """Names of all workers concerned, if there are several."""
+    since: datetime | None = None
+    """When the condition began, if the snapshot shows it; ``None``: when it was first seen."""
     after_seconds: float = 0.0
-    """How long it has to last."""
+    """How long the condition has to last."""
+
+
+Check = Callable[[RuleContext], Iterator[PendingFinding]]
 
 
 class Rule(NamedTuple):
-    """A rule, and what it rests on."""
+    """A registered rule."""
 
     code: str
-    suspect: Callable[[RuleContext], Iterator[PendingFinding]]
+    check: Check
     needs: tuple[str, ...] = (DASK, QUEUE)
-    """The sources without whose answers the rule knows nothing."""
+    """Names of the sources that have to answer for the rule to run."""
+    order: int = 0
+
+
+_registered: dict[str, Rule] = {}
+
+
+def rule(code: str, *, order: int, needs: tuple[str, ...] = (DASK, QUEUE)) -> Callable[[Check], Check]:
+    """Register the decorated function as a rule.
+
+    Parameters
+    ----------
+    code
+        The code of its findings, unique among the rules.
+    order
+        Its place among findings of the same severity, lowest first; unique, in steps of ten.
+    needs
+        Names of the sources that have to answer for it to run.
+
+    Raises
+    ------
+    ValueError
+        Another rule has this code or this order.
+    """
+
+    def register(check: Check) -> Check:
+        if code in _registered or any(order == other.order for other in _registered.values()):
+            raise ValueError(f"another rule has the code {code!r} or the order {order}")
+        _registered[code] = Rule(code, check, needs, order)
+        return check
+
+    return register
+
+
+def registered_rules() -> tuple[Rule, ...]:
+    """Return all registered rules, by their order."""
+    return tuple(sorted(_registered.values(), key=attrgetter("order")))

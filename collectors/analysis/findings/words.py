@@ -1,4 +1,4 @@
-"""Phrases that several rules use. Durations are coarse: a sentence that ticked would be drawn again and again."""
+"""Phrases that several rules use. Durations are coarse, so that a message does not change with every snapshot."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
 _STEPS = ((60, 15), (600, 60), (3600, 300), (86400, 1800))
-"""Below so many seconds, a duration is told in steps of so many."""
+"""Below the first number of seconds, durations are rounded down to multiples of the second."""
 
 
-def for_about(seconds: float) -> str:
-    """Say a duration, rounded down: ``15 s``, ``3 min``, ``25 min``, ``1 h 30 min``, ``2 d``."""
+def rounded_duration(seconds: float) -> str:
+    """Return a duration, rounded down: ``15 s``, ``3 min``, ``25 min``, ``1 h 30 min``, ``2 d``."""
     step = next((step for below, step in _STEPS if seconds < below), 86400)
     return plain_duration(max(step, int(seconds) // step * step))
 
 
-def within(seconds: float) -> str:
-    """Say what is left, in whole minutes: ``4 min``, ``less than a minute``."""
+def remaining_time(seconds: float) -> str:
+    """Return the time left, in whole minutes: ``4 min``, ``less than a minute``."""
     return plain_duration(int(seconds) // 60 * 60) if seconds >= 60 else "less than a minute"
 
 
@@ -26,19 +26,19 @@ def rounded_percent(part: float, whole: float) -> int:
     return int(100 * part / whole) // 5 * 5
 
 
-def named(job: Job) -> str:
+def job_name(job: Job) -> str:
     """Return ``job 4711``, ``job 54_1``."""
     return f"job {shown_id(job)}"
 
 
-def granted_words(allocated: Allocated) -> str:
-    """Return ``12 CPUs and 16 GiB``, as far as it is known."""
+def allocation_words(allocated: Allocated) -> str:
+    """Return ``12 CPUs, 16 GiB``, as far as it is known."""
     parts = []
     if allocated.cpus is not None:
         parts.append(counted(allocated.cpus, "CPU"))
     if allocated.memory_bytes is not None:
         parts.append(plain_size(allocated.memory_bytes))
-    return " and ".join(parts) or "what it was granted"
+    return ", ".join(parts) or "allocation"
 
 
 def workers_words(workers: Sequence[Worker]) -> str:
@@ -47,22 +47,21 @@ def workers_words(workers: Sequence[Worker]) -> str:
     return f"worker{'' if len(names) == 1 else 's'} {listed(names)}"
 
 
-def held_words(workers: Sequence[Worker]) -> str:
-    """Return what workers held when they were last seen: ``worker a held 6.1 GiB of 8 GiB, 3 tasks went with it``."""
+def lost_workers_words(workers: Sequence[Worker]) -> str:
+    """Return the workers that a job took with it: ``lost worker a (6.1 GiB of 8 GiB used, 3 tasks running)``."""
+    details = []
     known = [worker for worker in workers if worker.memory_bytes is not None]
-    limits = [worker.memory_limit_bytes for worker in known]
-    words = workers_words(workers)
     if known:
-        of = f" of {plain_size(sum(limit or 0 for limit in limits))}" if all(limits) else ""
-        words += f" held {plain_size(sum(worker.memory_bytes or 0 for worker in known))}{of}"
+        limits = [worker.memory_limit_bytes for worker in known]
+        of_limit = f" of {plain_size(sum(limit or 0 for limit in limits))}" if all(limits) else ""
+        details.append(f"{plain_size(sum(worker.memory_bytes or 0 for worker in known))}{of_limit} used")
     tasks = sum(worker.executing or 0 for worker in workers)
-    lost = f"{counted(tasks, 'task')} went with {'it' if len(workers) == 1 else 'them'}"
-    if known:
-        return f"{words}, {lost}" if tasks else words
-    return f"{lost}: {words}" if tasks else f"{words} went with it"
+    if tasks:
+        details.append(f"{counted(tasks, 'task')} running")
+    return f"lost {workers_words(workers)}" + (f" ({', '.join(details)})" if details else "")
 
 
 def tasks_of(job: Job) -> tuple[int, int]:
-    """Return how many dask tasks run in a job, and how many wait for its workers."""
+    """Return how many dask tasks run in a job, and how many are queued on its workers."""
     workers = list(workers_of(job))
     return sum(worker.executing or 0 for worker in workers), sum(worker.queued or 0 for worker in workers)

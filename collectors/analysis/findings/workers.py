@@ -1,96 +1,109 @@
-"""Workers that don't work: outside SLURM, silent, paused, or started again and again."""
+"""Rules for workers: outside SLURM, silent, paused, or restarted repeatedly."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext
-from dasktop.collectors.analysis.findings.words import for_about, granted_words, named, rounded_percent, workers_words
+from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
+from dasktop.collectors.analysis.findings.words import (
+    allocation_words,
+    job_name,
+    rounded_duration,
+    rounded_percent,
+    workers_words,
+)
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, workers_of, workers_with_jobs
+from dasktop.collectors.model.jobs import has_ended, shown_id, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
-MOST_OUTSIDE = 3
-"""More workers than so many outside SLURM are one finding."""
+MAX_SINGLE_FINDINGS = 3
+"""If more workers than this run outside SLURM, they are one finding."""
 
-# distributed.worker_memory: a nanny ends a worker at 95 per cent, which seldom is the moment of a heartbeat.
+# distributed.worker_memory: a nanny kills a worker at 95 per cent; the last heartbeat before usually shows less.
 _KILLED_ABOVE_PERCENT = 80
 
 
-def worker_outside_slurm(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect workers that said themselves that they run in no job."""
-    outside = [worker for worker in scene.snapshot.unplaced_workers if worker.outside_slurm]
+@rule("worker-outside-slurm", order=220)
+def worker_outside_slurm(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield workers that were asked and run in no job."""
+    outside = [worker for worker in context.snapshot.unplaced_workers if worker.outside_slurm]
     jobs = {
-        job.job_id: job for job in scene.snapshot.jobs if read_state(job.state).is_running and not any(workers_of(job))
+        job.job_id: job
+        for job in context.snapshot.jobs
+        if read_state(job.state).is_running and not any(workers_of(job))
     }
     for job_id in dict.fromkeys(worker.inherited_job_id for worker in outside):
         if job_id is not None and job_id in jobs:
-            mistaken = [worker for worker in outside if worker.inherited_job_id == job_id]
-            yield _beside_their_job(scene, jobs[job_id], mistaken)
+            misplaced = [worker for worker in outside if worker.inherited_job_id == job_id]
+            yield _not_in_their_job(context, jobs[job_id], misplaced)
     outside = [worker for worker in outside if worker.inherited_job_id not in jobs]
-    advice = "SLURM neither limits nor counts what runs there"
-    patience = scene.thresholds.worker_outside_seconds
-    if len(outside) > MOST_OUTSIDE:
+    advice = "SLURM neither limits nor accounts for processes outside its jobs"
+    after_seconds = context.thresholds.worker_outside_seconds
+    if len(outside) > MAX_SINGLE_FINDINGS:
         names = tuple(worker.name for worker in outside)
         message = f"{counted(len(outside), 'worker')} run outside SLURM: {listed(names)}"
-        yield PendingFinding("info", message, advice, workers=names, after_seconds=patience)
+        yield PendingFinding("info", message, advice, workers=names, after_seconds=after_seconds)
         return
     for worker in outside:
         on = f" on {worker.host}" if worker.host else ""
         message = f"worker {worker.name}{on} runs outside SLURM"
-        yield PendingFinding("info", message, advice, worker=worker.name, after_seconds=patience)
+        yield PendingFinding("info", message, advice, worker=worker.name, after_seconds=after_seconds)
 
 
-def _beside_their_job(scene: RuleContext, job: Job, workers: Sequence[Worker]) -> PendingFinding:
-    """Suspect workers that were started with the variables of a job, but not in it: the job's nodes do nothing."""
+def _not_in_their_job(context: RuleContext, job: Job, workers: Sequence[Worker]) -> PendingFinding:
+    """Return the finding for workers that have a job's environment but do not run in it, so its nodes are unused."""
     hosts = listed(sorted({worker.host for worker in workers if worker.host}))
     verb, they = ("runs", "its") if len(workers) == 1 else ("run", "their")
     return PendingFinding(
         severity="warning",
         job_id=job.job_id,
         message=f"{workers_words(workers)} {verb}{f' on {hosts}' if hosts else ''} outside SLURM, although {they} "
-        f"environment names {named(job)}: none of this cluster's workers runs in it "
-        f"({granted_words(job.allocated)} unused)",
-        advice="a shell started by salloc stays on the submit host: start workers with srun, or use sbatch",
+        f"environment names {job_name(job)}: none of this cluster's workers runs in it "
+        f"({allocation_words(job.allocated)} unused)",
+        advice="the shell that salloc starts stays on the submit host: start workers with srun, or use sbatch",
         workers=tuple(worker.name for worker in workers),
-        after_seconds=scene.thresholds.worker_outside_seconds,
+        after_seconds=context.thresholds.worker_outside_seconds,
     )
 
 
-def worker_silent(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect workers whose heartbeat is overdue."""
-    workers = list(workers_with_jobs(scene.snapshot))
-    # distributed.scheduler.heartbeat_interval: from 200 workers on no more than 200 heartbeats a second.
-    patience = max(scene.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
+@rule("worker-silent", order=100, needs=(DASK,))
+def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield workers whose heartbeat is overdue."""
+    workers = list(workers_with_jobs(context.snapshot))
+    # distributed.scheduler.heartbeat_interval: from 200 workers on, at most 200 heartbeats per second.
+    limit_seconds = max(context.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
     for job, worker in workers:
         seconds = worker.last_seen_seconds
-        if seconds is None or seconds < patience or (job is not None and _is_over(job)):
+        if seconds is None or seconds < limit_seconds or (job is not None and _is_over(job)):
             continue
-        runs = f", {counted(worker.executing, 'task')} on it" if worker.executing else ""
+        tasks = f" ({counted(worker.executing, 'task')} running)" if worker.executing else ""
         suspended = job is not None and read_state(job.state).is_suspended
         yield PendingFinding(
             severity="warning",
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
-            message=f"worker {worker.name} has been silent for {for_about(seconds)}{runs}"
+            message=f"worker {worker.name} has sent no heartbeat for {rounded_duration(seconds)}{tasks}"
             + (": its job is suspended" if suspended else ""),
             advice=(
-                "scontrol resume lets its job go on" if suspended else "it hangs, was stopped, or a task holds the GIL"
+                f"scontrol resume {shown_id(job)} resumes its job"
+                if job is not None and suspended
+                else "it hangs, was stopped, or a task holds the GIL"
             )
-            + "; dask gives it up after worker-ttl (5 min)",
-            # A scheduler that was busy itself (it runs in a notebook) reads heartbeats later than it is read.
-            after_seconds=scene.another_reading_seconds,
+            + "; dask removes it after worker-ttl (default: 5 min)",
+            # A busy scheduler (in a notebook, for example) may answer dasktop before it processes heartbeats.
+            after_seconds=context.another_reading_seconds,
         )
 
 
-def worker_paused(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect workers that start no task, as they have too little memory left."""
-    for job, worker in workers_with_jobs(scene.snapshot):
+@rule("worker-paused", order=110, needs=(DASK,))
+def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield workers that dask has paused because of their memory: they start no new tasks."""
+    for job, worker in workers_with_jobs(context.snapshot):
         if worker.status != "paused":
             continue
         memory, limit = worker.memory_bytes, worker.memory_limit_bytes
-        at = (
-            f" at {rounded_percent(memory, limit)} % or more of {plain_size(limit)}"
+        use = (
+            f" ({rounded_percent(memory, limit)} % or more of {plain_size(limit)} used)"
             if memory is not None and limit
             else ""
         )
@@ -98,21 +111,22 @@ def worker_paused(scene: RuleContext) -> Iterator[PendingFinding]:
             severity="warning",
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
-            message=f"worker {worker.name} is paused{at}: it starts no task",
-            advice="smaller partitions, fewer threads a worker, or more memory",
-            after_seconds=scene.thresholds.worker_paused_seconds,
+            message=f"worker {worker.name} is paused{use}: it starts no new tasks",
+            advice="use smaller partitions, fewer threads per worker, or more memory",
+            after_seconds=context.thresholds.worker_paused_seconds,
         )
 
 
-def worker_restarting(scene: RuleContext) -> Iterator[PendingFinding]:
-    """Suspect workers that a nanny kills for their memory, at once, and those that end again and again otherwise.
+@rule("worker-restarting", order=120, needs=(DASK,))
+def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield workers that a nanny killed for memory, and workers that restart repeatedly for other reasons.
 
-    A client that restarts workers is no fault of theirs. Where the scheduler doesn't tell why workers end, what all of
-    them have in common may have been that, and it is said that nobody knows.
+    Restarts by a client do not count. If the scheduler does not report why workers end, restarts that all workers have
+    in common may be a client's: those are one finding that says so.
     """
-    window = scene.thresholds.worker_restart_window_seconds
-    events = scene.snapshot.worker_events
-    recent = [event for event in events or () if (scene.now - event.at).total_seconds() <= window]
+    window = context.thresholds.worker_restart_window_seconds
+    events = context.snapshot.worker_events
+    recent = [event for event in events or () if (context.now - event.at).total_seconds() <= window]
     kills = [event for event in recent if event.kind == "killed for memory"]
     if kills:
         yield _killed_for_memory(kills, window)
@@ -123,70 +137,70 @@ def worker_restarting(scene: RuleContext) -> Iterator[PendingFinding]:
     )
     restarts = Counter(
         {
-            seat: sum((scene.now - at).total_seconds() <= window for at in times)
-            for seat, times in scene.history.restarts.items()
+            key: sum((context.now - at).total_seconds() <= window for at in times)
+            for key, times in context.history.restarts.items()
         }
     )
-    by_seat = {
+    by_key = {
         (job.job_id if job is not None else None, worker.name): worker
-        for job, worker in workers_with_jobs(scene.snapshot)
+        for job, worker in workers_with_jobs(context.snapshot)
     }
     common = 0
-    if events is None and len(by_seat) > 1:
-        common = min((restarts[seat] for seat in by_seat), default=0)
-        if common >= scene.thresholds.worker_restarts:
+    if events is None and len(by_key) > 1:
+        common = min((restarts[key] for key in by_key), default=0)
+        if common >= context.thresholds.worker_restarts:
             yield PendingFinding(
                 severity="info",
                 about="all",
-                message=f"all {len(by_seat)} workers were started anew {common} times within "
-                f"{plain_duration(int(window))}; this scheduler does not tell why",
-                advice="if nobody called Client.restart, their logs tell why; often tasks need more memory than the "
+                message=f"all {len(by_key)} workers were restarted {common} times within "
+                f"{plain_duration(int(window))}; this scheduler does not report why",
+                advice="if nobody called Client.restart, see their logs; often tasks need more memory than the "
                 "workers' limit",
-                began=min((scene.history.restarts[seat][0] for seat in by_seat), default=None),
+                since=min((context.history.restarts[key][0] for key in by_key), default=None),
             )
-    for (job_id, name), worker in by_seat.items():
+    for (job_id, name), worker in by_key.items():
         number = restarts[job_id, name] - (common if events is None else explained[name])
-        if number < scene.thresholds.worker_restarts:
+        if number < context.thresholds.worker_restarts:
             continue
         yield PendingFinding(
             severity="warning",
             job_id=job_id,
             worker=name,
-            message=f"worker {name} was started anew {number} times within {plain_duration(int(window))}"
-            + _is_near_limit(worker),
-            advice="its log tells why; often a task needs more memory than the worker's limit"
+            message=f"worker {name} was restarted {number} times within {plain_duration(int(window))}"
+            + _memory_after_restart(worker),
+            advice="see its log; often a task needs more memory than the worker's limit"
             if events is None
-            else "its log tells why: no nanny killed it for its memory, and no client restarted it",
-            began=scene.history.restarts[job_id, name][0],
+            else "see its log: neither a nanny (for memory) nor a client restarted it",
+            since=context.history.restarts[job_id, name][0],
         )
 
 
 def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> PendingFinding:
-    """Suspect workers that their nannies have killed: one finding, as a task that is too large moves on.
+    """Return one finding for all workers killed by their nannies, since a task that is too large moves to the next one.
 
-    A worker that is killed soon after its start may have come and gone between two readings, and has no name here.
+    A worker that was killed soon after its start may never have been read: its name is unknown.
     """
     last, names = kills[-1], sorted({event.worker for event in kills if event.worker is not None})
     is_one = len(names) == 1 and all(event.worker is not None for event in kills)
     times = "once" if len(kills) == 1 else f"{len(kills)} times"
     if is_one:
-        who = f"worker {names[0]} was killed for memory by its nanny {times}"
+        subject = f"worker {names[0]} was killed for memory by its nanny {times}"
     elif len(kills) == 1:
-        who = "a worker was killed for memory by its nanny once"
+        subject = "a worker was killed for memory by its nanny once"
     else:
         among = f" ({listed(names)})" if names else ""
-        who = f"workers{among} were killed for memory by their nannies {times}"
-    held = f"; the last held {plain_size(last.memory_bytes)}" if last.memory_bytes is not None else ""
-    held += f" of {plain_size(last.limit_bytes)}" if held and last.limit_bytes else ""
+        subject = f"workers{among} were killed for memory by their nannies {times}"
+    used = f"; the last used {plain_size(last.memory_bytes)}" if last.memory_bytes is not None else ""
+    used += f" of {plain_size(last.limit_bytes)}" if used and last.limit_bytes else ""
     return PendingFinding(
         severity="warning",
-        message=f"{who} within {plain_duration(int(window_seconds))}{held}",
-        advice="a task needs more memory than a worker's limit: smaller partitions, fewer threads a worker, or more "
-        "memory for each",
+        message=f"{subject} within {plain_duration(int(window_seconds))}{used}",
+        advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
+        "more memory per worker",
         about="killed for memory",
         job_ids=tuple(dict.fromkeys(event.job_id for event in kills if event.job_id is not None)),
         workers=tuple(names),
-        began=kills[0].at,
+        since=kills[0].at,
     )
 
 
@@ -194,8 +208,9 @@ def _is_over(job: Job) -> bool:
     return has_ended(job) or read_state(job.state).is_ending
 
 
-def _is_near_limit(worker: Worker) -> str:
+def _memory_after_restart(worker: Worker) -> str:
+    """Return how much memory a restarted worker uses, if that is near its limit again."""
     memory, limit = worker.memory_bytes, worker.memory_limit_bytes
     if memory is None or not limit or 100 * memory < _KILLED_ABOVE_PERCENT * limit:
         return ""
-    return f", and holds {rounded_percent(memory, limit)} % or more of {plain_size(limit)} again"
+    return f", and again uses {rounded_percent(memory, limit)} % or more of {plain_size(limit)}"

@@ -1,19 +1,17 @@
-"""Waste: where the hours that SLURM granted went, and what a better-fitting request would be. Pure: no I/O, no clock.
+"""Usage report: how allocated CPUs and memory were used, and which request would fit better. No I/O, no clock.
 
-A `UsageAccumulator` is fed snapshots, oldest first, and yields a `Report`. Three things make its figures:
+A `UsageAccumulator` takes snapshots, oldest first, and returns a `Report`. Its figures:
 
-- *Granted* are SLURM's own times: from a job's start to its end (while it runs: to the last snapshot), times its CPUs
-  and its memory. That is what ``sacct`` calls CPUTimeRAW, and what the site counts; time in which a job was suspended
-  is left out of it, as far as somebody looked.
-- *Used* is what the workers measured. Each snapshot stands for the time half-way to its neighbours, so it makes no
-  difference how many snapshots there are of a time, or whether they are evenly apart. Where neighbours are too far
-  apart, or dask did not answer, nothing is known, and that is told as *not observed*; nothing is extrapolated. SLURM's
-  own figure of the CPU time is taken instead where it is higher: it knows of the time before the first snapshot, and of
-  processes that tasks start. It makes nothing else known of that time: the rest of it stays *not observed*.
-- The rest is told apart by what was there: no worker yet, no worker any more, workers without tasks, workers at work.
+- *Granted* is SLURM's time from a job's start to its end (for a running job: to the last snapshot) times its CPUs and
+  its memory, as ``sacct`` counts it in CPUTimeRAW. The time in which a job was suspended is excluded, as far as it was
+  observed.
+- *Used* is what the workers measured. Each snapshot counts for the time halfway to its neighbours, so neither the
+  number of snapshots nor their spacing matters. If neighbours are too far apart, or dask did not answer, the time is
+  *not observed*; nothing is extrapolated. SLURM's CPU time is used instead if it is higher: it includes the time before
+  the first snapshot and processes that tasks start. The rest of that time stays *not observed*.
+- The remaining time is divided into: before the first worker, without workers later, workers without tasks, and idle.
 
-Memory is bounded: a few sums and maxima for each job, and a picture of the whole time in at most `grid.MOST_STEPS`
-steps.
+Memory is bounded: a few sums and maxima per job, and a time series of at most `series.MOST_STEPS` steps.
 """
 
 from dasktop.collectors.analysis.usage.cluster import FIELDS, UsageAccumulator, usual_seconds

@@ -1,4 +1,4 @@
-"""Takes in snapshots one by one, oldest first, and tells what became of the hours. Pure, and bounded in memory."""
+"""Accumulates snapshots, oldest first, and returns the usage report of the cluster. Pure; memory is bounded."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ FIELDS = {
     "workers": frozenset(_OF_WORKERS.split()),
     "threads": frozenset[str](),
 }
-"""What of jobs, tasks, workers and threads a tally looks at."""
+"""Fields of jobs, tasks, workers and threads that a `UsageAccumulator` reads."""
 
 _LEAST_GAP_SECONDS = 60.0
 _GAP_IN_INTERVALS = 4
@@ -33,20 +33,20 @@ _SHORTEST_STEP_SECONDS = 1.0
 
 
 def usual_seconds(moments: Sequence[datetime]) -> float:
-    """Return how far apart snapshots usually are: the median; 0 where there are fewer than two."""
+    """Return the median time between snapshots, in seconds; 0 for fewer than two."""
     apart = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
     return max(0.0, median(apart)) if apart else 0.0
 
 
 class UsageAccumulator:
-    """The sums over all snapshots so far.
+    """Sums over all snapshots so far.
 
     Parameters
     ----------
     usual_seconds
-        How far apart the snapshots usually are. What is much farther apart leaves a gap; see `Report`.
+        Usual time between snapshots. If two are much farther apart, the time between is a gap; see `Report`.
     skipped
-        How many there are that it won't be fed.
+        How many snapshots of the recording are left out.
     """
 
     def __init__(self, usual_seconds: float = 0.0, skipped: int = 0) -> None:
@@ -54,18 +54,18 @@ class UsageAccumulator:
         self._longest_gap_seconds = max(_LEAST_GAP_SECONDS, _GAP_IN_INTERVALS * usual_seconds)
         self._jobs: dict[str, JobUsage] = {}
         self._coverages: defaultdict[str | None, Coverage] = defaultdict(Coverage)
-        """By scheduler: who goes over to another one has both in a recording, one after the other."""
+        """By scheduler: a recording holds several if the user switched between them."""
         self._highest = Load(threads_busy=None)
         self._jobs_at_once = 0
         self._count = 0
         self._begins_at: datetime | None = None
         self._grid = Grid(max(_SHORTEST_STEP_SECONDS, 2 * usual_seconds))
         self._track = self._grid.track()
-        # The latest snapshot, of which it isn't known yet until when it stands, and since when it does.
+        # The latest snapshot, and since when it counts; until when is known with the next one.
         self._held: tuple[Snapshot, float] | None = None
 
     def add(self, snapshot: Snapshot) -> None:
-        """Take in a snapshot, the next in time. One from before the last, by a clock that was set back, begins anew."""
+        """Add the next snapshot. If it is older than the previous one (the clock was set back), there is a gap."""
         now = since = snapshot.taken_at.timestamp()
         if self._held is None:
             self._begins_at = snapshot.taken_at
@@ -73,51 +73,51 @@ class UsageAccumulator:
             before = self._held[0].taken_at.timestamp()
             is_near = 0.0 <= now - before <= self._longest_gap_seconds
             since = (before + now) / 2 if is_near else now
-            self._settle(since if is_near else before)
+            self._count_until(since if is_near else before)
         self._held = snapshot, since
         self._count += 1
 
     def glimpse(self, held: Iterable[tuple[str | None, int | None, int | None, int | None]]) -> None:
-        """Take in what there was at most at another moment, without anything else of it.
+        """Add only the memory use of another moment, for the peaks.
 
         Parameters
         ----------
         held
-            Of each worker its job, and its memory, its limit and what it had spilled, in bytes.
+            For each worker its job id, memory, memory limit and spilled bytes.
         """
         totals: dict[JobUsage, int] = {}
         for job_id, memory_bytes, limit_bytes, spilled_bytes in held:
-            tally = self._jobs.get(job_id or "")
-            if tally is None:
+            usage = self._jobs.get(job_id or "")
+            if usage is None:
                 continue
-            totals[tally] = totals.get(tally, 0) + (memory_bytes or 0)
-            most = tally.highest
+            totals[usage] = totals.get(usage, 0) + (memory_bytes or 0)
+            most = usage.highest
             if (memory_bytes or 0) > (most.largest_bytes or 0) or (spilled_bytes or 0) > (most.spilled_bytes or 0):
                 load = Load(threads_busy=None)
                 load.add_memory(memory_bytes, limit_bytes, spilled_bytes)
                 most.raise_to(load)
                 self._highest.raise_to(load)
-        for tally, total in totals.items():
-            if total > (tally.highest.memory_bytes or 0):
-                tally.highest.memory_bytes = higher(tally.highest.memory_bytes, sane(total))
+        for usage, total in totals.items():
+            if total > (usage.highest.memory_bytes or 0):
+                usage.highest.memory_bytes = higher(usage.highest.memory_bytes, sane(total))
         self._highest.memory_bytes = higher(self._highest.memory_bytes, sane(sum(totals.values())))
 
     def report(self) -> Report:
-        """Return what there is to tell of the snapshots so far.
+        """Return the report of all snapshots so far.
 
         Raises
         ------
         ValueError
-            There was none.
+            No snapshot was added.
         """
         if self._held is None or self._begins_at is None:
             raise ValueError("a report needs a snapshot")
         snapshot = self._held[0]
         now = snapshot.taken_at.timestamp()
-        self._settle(now)
+        self._count_until(now)
         owner = snapshot.cluster.owner
-        tallies = [tally for tally in self._jobs.values() if tally.is_of_cluster]
-        jobs = tuple(sorted((self._of_job(tally, now) for tally in tallies), key=_by_start))
+        job_usages = [usage for usage in self._jobs.values() if usage.is_of_cluster]
+        jobs = tuple(sorted((self._of_job(usage, now) for usage in job_usages), key=_by_start))
         totals = self._totals(jobs)
         return Report(
             report_version=REPORT_VERSION,
@@ -135,12 +135,12 @@ class UsageAccumulator:
             series=self._series(),
         )
 
-    def _of_job(self, tally: JobUsage, now: float) -> JobReport:
-        coverage = Coverage(self._coverages[scheduler] for scheduler in tally.schedulers)
-        return tally.report(coverage, self._longest_gap_seconds, now)
+    def _of_job(self, usage: JobUsage, now: float) -> JobReport:
+        coverage = Coverage(self._coverages[scheduler] for scheduler in usage.schedulers)
+        return usage.report(coverage, self._longest_gap_seconds, now)
 
-    def _settle(self, until: float) -> None:
-        """Take the held snapshot for what was until then. Once more, it counts only from where it was settled last."""
+    def _count_until(self, until: float) -> None:
+        """Count the held snapshot until then; if it was counted before, only from where that ended."""
         if self._held is None:
             return
         snapshot, since = self._held
@@ -151,24 +151,24 @@ class UsageAccumulator:
         pieces = self._grid.pieces(since, until) if is_observed else []
         all_workers, running, cpus, memory = Load(), 0, 0, 0
         for job in snapshot.jobs:
-            tally = self._jobs.get(job.job_id)
-            if tally is None:
-                tally = self._jobs[job.job_id] = JobUsage(job, self._grid.track())
-            tally.note(job, now)
+            usage = self._jobs.get(job.job_id)
+            if usage is None:
+                usage = self._jobs[job.job_id] = JobUsage(job, self._grid.track())
+            usage.note(job, now)
             if job.evidence:
-                tally.schedulers.add(scheduler)
-            if tally.is_suspended:
-                tally.suspend(seconds, is_observed=is_observed and scheduler in tally.schedulers)
+                usage.schedulers.add(scheduler)
+            if usage.is_suspended:
+                usage.suspend(seconds, is_observed=is_observed and scheduler in usage.schedulers)
                 continue
             if is_observed:
                 load = load_of(workers_of(job))
                 if load.workers:
-                    tally.use(load, since, seconds, pieces)
+                    usage.use(load, since, seconds, pieces)
                     all_workers.add(load)
-            if tally.is_running and job.evidence:
+            if usage.is_running and job.evidence:
                 running += 1
-                cpus += tally.cpus or 0
-                memory += tally.memory_bytes or 0
+                cpus += usage.cpus or 0
+                memory += usage.memory_bytes or 0
         self._jobs_at_once = max(self._jobs_at_once, running)
         if is_observed:
             self._coverages[scheduler].add(since, until)
@@ -180,7 +180,7 @@ class UsageAccumulator:
         max_rss_bytes: int | None = None
         for job in jobs:
             max_rss_bytes = higher(max_rss_bytes, job.peaks.max_rss_bytes)
-        # That a job used nothing because it never started says nothing of what the others used.
+        # Jobs that never started used nothing: they would make an unknown use look known.
         counted = [job for job in jobs if not _never_started(job)] or jobs
         return Totals(
             jobs=len(jobs),

@@ -1,4 +1,4 @@
-"""Jobs that are alike, so that what fits one of them fits all. Pure."""
+"""Groups jobs with the same allocation, so that one recommendation covers all of them. Pure."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -9,63 +9,63 @@ from dasktop.collectors.model.report import Hours, JobReport, Peaks
 
 
 class JobGroup(NamedTuple):
-    """Jobs that were granted the same."""
+    """Jobs with the same allocation."""
 
     jobs: tuple[JobReport, ...]
 
     @property
     def job_ids(self) -> tuple[str, ...]:
-        """Of all of them."""
+        """Ids of all jobs."""
         return tuple(job.job_id for job in self.jobs)
 
     @property
     def cpus(self) -> int | None:
-        """Of each."""
+        """CPUs per job."""
         return self.jobs[0].cpus
 
     @property
     def memory_bytes(self) -> int | None:
-        """Of each."""
+        """Memory per job."""
         return self.jobs[0].memory_bytes
 
     @property
     def time_limit_seconds(self) -> int | None:
-        """Of each."""
+        """Time limit of each job."""
         return self.jobs[0].time_limit_seconds
 
     @property
     def peaks(self) -> Peaks:
-        """The highest of any of them."""
+        """The highest values of any job."""
         return reduce(_higher_peaks, (job.peaks for job in self.jobs))
 
     @property
     def processes(self) -> int | None:
-        """How many worker processes each has."""
+        """Worker processes per job."""
         return self.jobs[0].workers_expected or self.peaks.workers
 
     @property
     def with_workers_seconds(self) -> float:
-        """For how long all of them together were seen with workers."""
+        """Observed time with workers, summed over all jobs."""
         return sum(job.with_workers_seconds for job in self.jobs)
 
     @property
     def core_hours(self) -> Hours:
-        """Of all of them."""
+        """Core-hours of all jobs."""
         return sum_of(job.core_hours for job in self.jobs)
 
     @property
     def gib_hours(self) -> Hours:
-        """Of all of them."""
+        """GiB-hours of all jobs."""
         return sum_of(job.gib_hours for job in self.jobs)
 
 
 def job_groups(jobs: Iterable[JobReport]) -> tuple[JobGroup, ...]:
-    """Return the jobs by what they were granted, or have asked for; the kind that comes first, first."""
-    kinds: dict[tuple[int | None, ...], list[JobReport]] = {}
+    """Return the jobs grouped by what they were allocated or requested, in the order of their first jobs."""
+    groups: dict[tuple[int | None, ...], list[JobReport]] = {}
     for job in jobs:
         key = (job.cpus, job.memory_bytes, job.time_limit_seconds, job.workers_expected)
-        kinds.setdefault(key, []).append(job)
-    return tuple(JobGroup(tuple(alike)) for alike in kinds.values())
+        groups.setdefault(key, []).append(job)
+    return tuple(JobGroup(tuple(group)) for group in groups.values())
 
 
 def _higher_peaks(one: Peaks, other: Peaks) -> Peaks:

@@ -1,4 +1,4 @@
-"""What is known of one job so far: its latest state, its runs, and the highest that it used. Pure."""
+"""Accumulates what is known of one job: its latest state, its runs, and its peaks. Pure."""
 
 from datetime import datetime
 
@@ -22,30 +22,30 @@ from dasktop.collectors.model.report import JobReport, JobTimeline, SeveralTasks
 from dasktop.collectors.model.snapshot import Fate, Job
 
 _SAME_START_SECONDS = 2.0
-"""A start that is later than the one told before by so little is the same one, told anew."""
+"""A start time that is at most this much later than the one before is a correction, not another run."""
 
 
 class JobUsage:
-    """The sums of one job.
+    """Sums over one job.
 
     Parameters
     ----------
     job
-        As it is in the first snapshot that holds it.
+        The job in the first snapshot that contains it.
     track
-        Where its use over time is kept.
+        Its use over time.
     """
 
     def __init__(self, job: Job, track: Track) -> None:
         self.schedulers: set[str | None] = set()
-        """By whose clusters it was counted as their own: what its workers do, only they know."""
+        """The schedulers whose cluster it belonged to: only they know its workers."""
         self.is_running = False
         """Whether it has started and not ended."""
         self.is_suspended = False
-        """Whether SLURM's clock stands still for it meanwhile."""
+        """Whether it is suspended: that time does not count."""
         self.highest = Load(threads_busy=None)
         """The highest values of its workers so far."""
-        self._told: tuple[object, ...] = ()
+        self._noted: tuple[object, ...] = ()
         self._job = job
         self._track = track
         self._runs = [Run()]
@@ -56,22 +56,22 @@ class JobUsage:
 
     @property
     def is_of_cluster(self) -> bool:
-        """Whether some snapshot has shown it to be the cluster's."""
+        """Whether it belonged to the cluster in some snapshot."""
         return bool(self.schedulers)
 
     @property
     def cpus(self) -> int | None:
-        """How many it was granted."""
+        """Allocated CPUs of its latest run."""
         return self._runs[-1].cpus
 
     @property
     def memory_bytes(self) -> int | None:
-        """How much it was granted."""
+        """Allocated memory of its latest run."""
         return self._runs[-1].memory_bytes
 
     def note(self, job: Job, now: float) -> None:
-        """Take in what SLURM tells of the job at this moment."""
-        told = (
+        """Add what SLURM reports of the job at this moment."""
+        state = (
             job.state,
             job.started_at,
             job.allocated,
@@ -80,19 +80,19 @@ class JobUsage:
             job.evidence,
             job.workers_expected,
         )
-        if told != self._told:  # it is the same for hours
-            self._told = told
-            self._take_in(job)
+        if state != self._noted:  # mostly unchanged for hours
+            self._noted = state
+            self._update(job)
         if self.is_running:
             is_ending = read_state(job.state).is_ending and job.ends_at is not None
             self._runs[-1].ended_at = min(now, job.ends_at.timestamp()) if is_ending and job.ends_at else now
         self._note_steps(job)
 
-    def _take_in(self, job: Job) -> None:
+    def _update(self, job: Job) -> None:
         self.is_running = _is_running(job)
         self.is_suspended = read_state(job.state).is_suspended
         if job.state is None:
-            return  # SLURM knows nothing of it, or nothing any more: what it told before stands
+            return  # unknown to SLURM: the last known state stays
         self._job = job
         run = self._current_run(job)
         if job.fate is not None:
@@ -108,7 +108,7 @@ class JobUsage:
             run.cpus, run.memory_bytes = sane(job.allocated.cpus), sane(job.allocated.memory_bytes)
 
     def use(self, load: Load, begin: float, seconds: float, pieces: Pieces) -> None:
-        """Add what the job's workers did for so long, from ``begin`` on."""
+        """Add the load of the job's workers, which lasted ``seconds`` from ``begin`` on."""
         self._runs[-1].use(load, begin, seconds)
         self.highest.raise_to(load)
         self._track.add(pieces, load.cpu_percent or 0.0, 0.0 if load.threads_busy == 0 else 100.0)
@@ -117,11 +117,11 @@ class JobUsage:
         self._several_cpu_percent += load.several_cpu_percent * seconds
 
     def suspend(self, seconds: float, *, is_observed: bool) -> None:
-        """Note that it was suspended for so long: what its workers say is what they did before."""
+        """Add suspended time; what its workers report meanwhile is outdated."""
         self._runs[-1].suspend(seconds, is_observed=is_observed)
 
     def report(self, coverage: Coverage, longest_gap_seconds: float, now: float) -> JobReport:
-        """Return what there is to tell, where ``now`` is when the last snapshot was taken."""
+        """Return the report of the job; ``now`` is the time of the last snapshot."""
         job, last = self._job, self._runs[-1]
         spent = [run.seconds(coverage, longest_gap_seconds) for run in self._runs]
         core_use = [
@@ -158,11 +158,11 @@ class JobUsage:
             slurm_tasks=self._slurm_tasks or None,
             peaks=self.highest.peaks(self._max_rss_bytes),
             several_tasks=self._several(),
-            lane=self._lane(),
+            lane=self._timeline(),
         )
 
     def _current_run(self, job: Job) -> Run:
-        """Return the run that the job is in, or was in last; a later start than the last one begins another."""
+        """Return the current or latest run; a start time later than its own begins another run."""
         run = self._runs[-1]
         if job.started_at is None or read_state(job.state).is_starting:
             return run
@@ -183,7 +183,7 @@ class JobUsage:
 
     @staticmethod
     def _note_resumed(run: Run, job: Job) -> None:
-        """Take in how long a job was suspended: so much later than its limit says SLURM lets it end."""
+        """Set how long a job was suspended: SLURM moves its end that much beyond its time limit."""
         if run.started_at is not None and job.ends_at is not None and job.time_limit_seconds is not None:
             later_seconds = job.ends_at.timestamp() - run.started_at - job.time_limit_seconds
             if later_seconds > 0:
@@ -198,7 +198,7 @@ class JobUsage:
         return None if until is None else max(0.0, until - self._job.submitted_at.timestamp())
 
     def _note_steps(self, job: Job) -> None:
-        """Take in what SLURM has sampled of the job's steps."""
+        """Add what SLURM has sampled of the job's steps."""
         sampled = [task for task in job.tasks if task.max_rss_bytes is not None]
         if sampled:
             run = self._runs[-1]
@@ -217,7 +217,7 @@ class JobUsage:
             cpu_percent=round(self._several_cpu_percent / workers, 1),
         )
 
-    def _lane(self) -> JobTimeline | None:
+    def _timeline(self) -> JobTimeline | None:
         steps = self._track.steps
         if not steps:
             return None
@@ -229,7 +229,7 @@ class JobUsage:
 
 
 def _is_running(job: Job) -> bool:
-    # While its nodes are made ready, its start is not the last word.
+    # While its nodes are being prepared, its start time is not final.
     return (
         job.started_at is not None
         and not read_state(job.state).is_starting

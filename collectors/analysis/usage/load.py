@@ -1,7 +1,6 @@
-"""What workers do at one moment, and the highest that was seen of it. Pure.
+"""The load of workers at one moment, its peaks, and its sums over a run. Pure.
 
-Recordings come from anywhere: in one that was edited, a figure may be anything that JSON can hold. What is below 0, or
-beyond anything that there is, is taken for unknown.
+A recording may have been edited, so that its figures are any number: negative or absurdly large ones count as unknown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,36 +13,36 @@ from dasktop.collectors.model.snapshot import Worker
 
 Number = TypeVar("Number", int, float)
 
-_BEYOND = 1e18
+_TOO_LARGE = 1e18
 _LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 @dataclass(slots=True)
 class Load:
-    """Sums over some workers, and the largest of them; ``None`` where nobody tells."""
+    """Sums over some workers, and the values of the largest; ``None`` if unknown."""
 
     workers: int = 0
     threads: int = 0
     threads_busy: int | None = 0
-    """``None`` as soon as one worker doesn't tell."""
+    """``None`` if it is unknown for any worker."""
     cpu_percent: float | None = None
     memory_bytes: int | None = None
     largest_bytes: int | None = None
-    """The memory of the worker that has most."""
+    """The memory of the worker that uses most."""
     largest_limit_bytes: int | None = None
     spilled_bytes: int | None = None
-    """Of the worker that has spilled most."""
+    """The spilled bytes of the worker that has spilled most."""
     several_workers: int = 0
-    """Those that run two tasks or more, and whose CPU is known."""
+    """How many run two or more tasks and have a known CPU use."""
     several_tasks: int = 0
     several_cpu_percent: float = 0.0
 
     def add(self, other: "Load") -> None:
-        """Add other workers."""
+        """Add the load of other workers."""
         self.workers += other.workers
         self.threads += other.threads
-        both_tell = self.threads_busy is not None and other.threads_busy is not None
-        self.threads_busy = (self.threads_busy or 0) + (other.threads_busy or 0) if both_tell else None
+        are_known = self.threads_busy is not None and other.threads_busy is not None
+        self.threads_busy = (self.threads_busy or 0) + (other.threads_busy or 0) if are_known else None
         if other.cpu_percent is not None:
             self.cpu_percent = (self.cpu_percent or 0.0) + other.cpu_percent
         if other.memory_bytes is not None:
@@ -51,12 +50,12 @@ class Load:
         self._note_largest(other)
 
     def add_memory(self, memory_bytes: int | None, limit_bytes: int | None, spilled_bytes: int | None) -> None:
-        """Add what one more worker holds."""
-        if memory_bytes is not None and 0 <= memory_bytes < _BEYOND:
+        """Add the memory of one more worker."""
+        if memory_bytes is not None and 0 <= memory_bytes < _TOO_LARGE:
             self.memory_bytes = (self.memory_bytes or 0) + memory_bytes
             if self.largest_bytes is None or memory_bytes > self.largest_bytes:
                 self.largest_bytes, self.largest_limit_bytes = memory_bytes, sane(limit_bytes)
-        if spilled_bytes is not None and 0 <= spilled_bytes < _BEYOND and spilled_bytes > (self.spilled_bytes or -1):
+        if spilled_bytes is not None and 0 <= spilled_bytes < _TOO_LARGE and spilled_bytes > (self.spilled_bytes or -1):
             self.spilled_bytes = spilled_bytes
 
     def raise_to(self, other: "Load") -> None:
@@ -76,7 +75,7 @@ class Load:
         self.spilled_bytes = higher(self.spilled_bytes, other.spilled_bytes)
 
     def peaks(self, max_rss_bytes: int | None = None) -> Peaks:
-        """Return it as the highest that was seen."""
+        """Return the values as peaks."""
         return Peaks(
             workers=self.workers or None,
             threads=self.threads or None,
@@ -91,20 +90,20 @@ class Load:
 
 
 def load_of(workers: Iterable[Worker]) -> Load:
-    """Return what these workers do."""
+    """Return the load of these workers."""
     load = Load()
     for worker in workers:
         load.workers += 1
-        nthreads = worker.nthreads if worker.nthreads is not None and 0 <= worker.nthreads < _BEYOND else 0
+        nthreads = worker.nthreads if worker.nthreads is not None and 0 <= worker.nthreads < _TOO_LARGE else 0
         load.threads += nthreads
-        executing = worker.executing if worker.executing is not None and 0 <= worker.executing < _BEYOND else None
+        executing = worker.executing if worker.executing is not None and 0 <= worker.executing < _TOO_LARGE else None
         if executing is None:
             load.threads_busy = None
         elif load.threads_busy is not None:
-            load.threads_busy += min(executing, nthreads)  # a task that has seceded holds no thread
+            load.threads_busy += min(executing, nthreads)  # a task that has seceded occupies no worker thread
         load.add_memory(worker.memory_bytes, worker.memory_limit_bytes, worker.spilled_bytes)
         cpu = worker.cpu_percent
-        if cpu is not None and 0 <= cpu < _BEYOND:
+        if cpu is not None and 0 <= cpu < _TOO_LARGE:
             load.cpu_percent = (load.cpu_percent or 0.0) + cpu
             if executing is not None and min(executing, nthreads) >= 2:
                 load.several_workers += 1
@@ -114,40 +113,40 @@ def load_of(workers: Iterable[Worker]) -> Load:
 
 
 def sane(value: int | None) -> int | None:
-    """Return a count, unless it can't be one."""
-    return value if value is not None and 0 <= value < _BEYOND else None
+    """Return a count, or ``None`` if it is impossible."""
+    return value if value is not None and 0 <= value < _TOO_LARGE else None
 
 
 def moment(seconds: float) -> datetime:
-    """Return when that is, in seconds since 1970; the end of all time is not exact, and may lie behind it."""
+    """Return the time for seconds since 1970, at most the latest that ``datetime`` can hold."""
     return datetime.fromtimestamp(min(seconds, _LAST), UTC)
 
 
 def higher(one: Number | None, other: Number | None) -> Number | None:
-    """Return the higher one; what is unknown is lower than anything."""
+    """Return the higher value; an unknown one counts as lower."""
     if one is None or other is None:
         return other if one is None else one
     return max(one, other)
 
 
 class Coverage:
-    """A set of stretches, added in order. One after the other becomes one; a gap costs two numbers."""
+    """A set of time intervals, added in order. Adjacent ones are merged."""
 
     def __init__(self, parts: "Iterable[Coverage]" = ()) -> None:
         self._stretches: list[tuple[float, float]] = sorted(stretch for part in parts for stretch in part._stretches)
 
     def add(self, begin: float, end: float) -> None:
-        """Note that this stretch was observed."""
+        """Add an observed interval."""
         if self._stretches and self._stretches[-1][0] <= begin <= self._stretches[-1][1]:
             begin, end = self._stretches[-1][0], max(end, self._stretches.pop()[1])
         self._stretches.append((begin, end))
 
     def seconds(self, begin: float = float("-inf"), end: float = float("inf")) -> float:
-        """Return how much was observed between two moments."""
+        """Return the observed seconds between two times."""
         return sum(max(0.0, min(end, last) - max(begin, first)) for first, last in self._stretches)
 
     def begins_at(self, moment: float) -> bool:
-        """Whether a stretch begins at this moment: nothing is known of just before."""
+        """Whether an interval begins at this time, so that the time just before was not observed."""
         return any(first == moment for first, _ in self._stretches)
 
 
@@ -156,28 +155,28 @@ GIB = 1 << 30
 
 @dataclass(slots=True)
 class Sum:
-    """A value summed over time."""
+    """A value integrated over time."""
 
     seconds: float = 0.0
-    """For how long it was known."""
+    """How long the value was known."""
     total: float = 0.0
-    """The value times seconds."""
+    """Value times seconds."""
 
     def add(self, value: float | None, seconds: float) -> None:
-        """Add a value that held for so long."""
+        """Add a value that was constant for so long."""
         if value is not None:
             self.seconds += seconds
             self.total += value * seconds
 
 
 class Seconds(NamedTuple):
-    """How long a run was, and what was there in the meantime."""
+    """How the time of a run was spent."""
 
     elapsed: float | None
-    """From its start to its end, but for when it was suspended; ``None`` where SLURM doesn't tell."""
+    """From start to end without suspended time; ``None`` if SLURM does not report it."""
     observed: float
     waiting: float | None
-    """Until its first worker; ``None`` where that was there before anybody looked."""
+    """Until the first worker; ``None`` if that was there before the first snapshot."""
     with_workers: float
     without_workers: float
     without_tasks: float
@@ -185,36 +184,36 @@ class Seconds(NamedTuple):
 
 @dataclass(slots=True)
 class Run:
-    """What is known of a run so far. SLURM may put a job back into the queue: then its next run is another one."""
+    """What is known of a run so far. A job that SLURM requeues has several runs."""
 
     started_at: float | None = None
     ended_at: float | None = None
-    """Its end, or when SLURM said last that it runs."""
+    """Its end, or when SLURM last reported it as running."""
     cpus: int | None = None
-    """How many were granted."""
+    """Allocated CPUs."""
     memory_bytes: int | None = None
     first_worker_at: float | None = None
     with_workers_seconds: float = 0.0
     without_tasks_seconds: float = 0.0
     suspended_seconds: float = 0.0
-    """In which SLURM counts nothing as granted."""
+    """Time that SLURM does not count as allocated."""
     suspended_observed_seconds: float = 0.0
-    """So much of that dask answered."""
+    """The part of it in which dask answered."""
     cores: Sum = field(default_factory=Sum)
-    """How many were busy."""
+    """Busy cores."""
     gib: Sum = field(default_factory=Sum)
-    """How much memory was in use."""
+    """Memory in use, in GiB."""
     cpu_seconds_by_slurm: int | None = None
     _latest: tuple[Load, float, float] | None = None
-    """What its workers did last, from when on, and for how long."""
+    """The latest load, when it began, and its seconds."""
 
     @property
     def granted_gib(self) -> float | None:
-        """How much memory was granted."""
+        """Allocated memory in GiB."""
         return None if self.memory_bytes is None else self.memory_bytes / GIB
 
     def use(self, load: Load, begin: float, seconds: float) -> None:
-        """Add what its workers did for so long, from ``begin`` on."""
+        """Add the load of its workers, which lasted ``seconds`` from ``begin`` on."""
         if self.first_worker_at is None:
             self.first_worker_at = begin
         self._latest = load, begin, seconds
@@ -228,23 +227,23 @@ class Run:
         self.gib.add(None if load.memory_bytes is None else load.memory_bytes / GIB, seconds)
 
     def suspend(self, seconds: float, *, is_observed: bool) -> None:
-        """Note that it was suspended for so long."""
+        """Add suspended time."""
         self.suspended_seconds += seconds
         if is_observed:
             self.suspended_observed_seconds += seconds
 
     def end(self, moment: float) -> None:
-        """Note when it ended: what was seen last stood for the time after it, too, but for no longer than that."""
+        """Set the end, and subtract the part of the latest load that was counted beyond it."""
         self.ended_at = moment
         if self._latest is not None:
             load, begin, seconds = self._latest
-            too_long = min(seconds, begin + seconds - moment)
-            if too_long > 0:
-                self._latest = load, begin, seconds - too_long
-                self._add(load, -too_long)
+            excess = min(seconds, begin + seconds - moment)
+            if excess > 0:
+                self._latest = load, begin, seconds - excess
+                self._add(load, -excess)
 
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
-        """Return how its time was spent, as far as it was observed."""
+        """Return how the time of the run was spent, as far as it was observed."""
         if self.started_at is None or self.ended_at is None:
             return Seconds(None, 0.0, None, self.with_workers_seconds, 0.0, self.without_tasks_seconds)
         start, end = self.started_at, max(self.started_at, self.ended_at)
@@ -273,26 +272,26 @@ _FIELDS = Hours.__struct_fields__
 _DIGITS = 6
 
 NOTHING = Hours(**dict.fromkeys(_FIELDS, 0.0))
-"""Of a job that has not started."""
+"""The hours of a job that has not started."""
 
 
 class Use(NamedTuple):
-    """How much of something was in use over a run's time."""
+    """How much of a resource was used during a run."""
 
     total: float | None
-    """Cores or GiB, times seconds."""
+    """Core-seconds or GiB-seconds."""
     source: Source | None
     watched_seconds: float
-    """With workers, and looked at: only of this time can it be told what was not used."""
-    told_by_slurm_alone: float = 0.0
-    """Part of the total that no worker has measured. When it was used, SLURM doesn't tell."""
+    """Observed time with workers: only for this time is idleness known."""
+    only_slurm: float = 0.0
+    """The part of the total that no worker measured; when it was used is unknown."""
 
 
 def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Use:
-    """Return what was in use.
+    """Return how much was used.
 
-    SLURM's figure is taken where it is more than what the workers measured: both may miss something, and neither tells
-    too much. Where somebody looked and there was no worker, nothing was used as far as dask can tell.
+    SLURM's figure is taken if it is higher than what the workers measured, as either may miss something and neither
+    counts too much. If the run was observed and had no worker, dask's figure is 0.
     """
     measured_seconds = min(measured.seconds, seconds.with_workers)
     by_dask = measured.total if measured.seconds else None
@@ -304,42 +303,41 @@ def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Us
 
 
 def hours_of(granted: float | None, seconds: Seconds, use: Use) -> Hours:
-    """Return where a run's hours went, where so much was granted: cores, or GiB.
+    """Return how a run's hours were used; ``granted`` is in cores or GiB.
 
-    What nobody watched is never idle: there may have been no worker yet. Of that time it is known at most how much was
-    used: what SLURM alone tells was used in it, as far as it has room for that, and else under the workers' eyes, by
-    programs that tasks start.
+    Time that was not observed never counts as idle, as there may have been no worker. What only SLURM measured is
+    attributed to that time as far as it fits, and the rest to the observed time (programs that tasks start).
     """
     if granted is None or seconds.elapsed is None:
         return _hours({"used": use.total})
     without_workers = (seconds.waiting or 0.0) + seconds.without_workers
-    unwatched = granted * max(0.0, seconds.elapsed - without_workers - use.watched_seconds)
-    used_unwatched = min(use.told_by_slurm_alone, unwatched)
-    idle = granted * use.watched_seconds - ((use.total or 0.0) - used_unwatched)
-    somebody_looked = seconds.observed > 0
+    unobserved = granted * max(0.0, seconds.elapsed - without_workers - use.watched_seconds)
+    used_unobserved = min(use.only_slurm, unobserved)
+    idle = granted * use.watched_seconds - ((use.total or 0.0) - used_unobserved)
+    was_observed = seconds.observed > 0
     return _hours(
         {
             "granted": granted * seconds.elapsed,
             "used": use.total,
-            "idle": max(0.0, idle) if somebody_looked and use.total is not None else None,
-            "without_tasks": granted * seconds.without_tasks if somebody_looked else None,
+            "idle": max(0.0, idle) if was_observed and use.total is not None else None,
+            "without_tasks": granted * seconds.without_tasks if was_observed else None,
             "waiting_for_first_worker": granted * seconds.waiting
-            if somebody_looked and seconds.waiting is not None
+            if was_observed and seconds.waiting is not None
             else None,
-            "without_workers": granted * seconds.without_workers if somebody_looked else None,
-            "unobserved": unwatched - used_unwatched,
+            "without_workers": granted * seconds.without_workers if was_observed else None,
+            "unobserved": unobserved - used_unobserved,
         }
     )
 
 
 def sum_of(parts: Iterable[Hours]) -> Hours:
-    """Return the sums of what is known; ``None`` where it is of none."""
+    """Return the sums of the known values; ``None`` where none is known."""
     parts = tuple(parts)
     return _hours({field: sum_of_known(getattr(part, field) for part in parts) for field in _FIELDS}, 1.0)
 
 
 def sum_of_known(values: Iterable[float | None]) -> float | None:
-    """Return the sum of what is known; ``None`` where nothing is."""
+    """Return the sum of the known values; ``None`` if none is known."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 

@@ -1,34 +1,34 @@
-"""Sums over time in a bounded number of steps, which double their length when they would become too many. Pure."""
+"""Time series with a bounded number of steps: when there are too many, steps double in length. Pure."""
 
 MOST_STEPS = 240
 
 Pieces = list[tuple[int, float]]
-"""Steps, and how many seconds in each."""
+"""Step indices, each with the seconds in that step."""
 
 
 class Grid:
-    """The steps that all tracks share.
+    """The steps that all time series share.
 
     Parameters
     ----------
     step_seconds
-        How long a step is at first.
+        Initial length of a step.
     """
 
     def __init__(self, step_seconds: float) -> None:
         self.begin: float | None = None
-        """Where the first step begins, in seconds since 1970: with the first stretch of any length."""
+        """When the first step begins, in seconds since 1970: at the first interval that is added."""
         self.step_seconds = step_seconds
         self._tracks: list[Track] = []
 
     def track(self) -> "Track":
-        """Return a new track on this grid."""
+        """Return a new time series on this grid."""
         track = Track()
         self._tracks.append(track)
         return track
 
     def pieces(self, begin: float, end: float) -> Pieces:
-        """Return a stretch of time, piece by piece; what is before the grid is left out."""
+        """Return an interval divided into steps; the part before the first step is left out."""
         if begin >= end:
             return []
         if self.begin is None:
@@ -48,13 +48,13 @@ class Grid:
 
 
 class Track:
-    """Sums of some values times seconds, step by step."""
+    """Sums of several values times seconds, for each step."""
 
     def __init__(self) -> None:
         self._sums: dict[int, list[float]] = {}
 
     def add(self, pieces: Pieces, *values: float) -> None:
-        """Add values that held for all these pieces."""
+        """Add values that were constant over these pieces."""
         for index, seconds in pieces:
             sums = self._sums.get(index)
             if sums is None:
@@ -64,7 +64,7 @@ class Track:
                 sums[place] += value * seconds
 
     def fold(self) -> None:
-        """Make one step of each two."""
+        """Merge each two steps into one."""
         folded: dict[int, list[float]] = {}
         for index, sums in self._sums.items():
             into = folded.setdefault(index // 2, [0.0] * len(sums))
@@ -74,10 +74,10 @@ class Track:
 
     @property
     def steps(self) -> range:
-        """From the first step with anything in it to the last."""
+        """The range from the first to the last step with data."""
         return range(min(self._sums), max(self._sums) + 1) if self._sums else range(0)
 
     def means(self, place: int, steps: range, digits: int) -> tuple[float | None, ...]:
-        """Return the mean of one of the values in each of these steps, rounded; ``None`` where there is none."""
+        """Return the rounded mean of one value in each of these steps; ``None`` in steps without data."""
         found = (self._sums.get(index) for index in steps)
         return tuple(round(sums[place + 1] / sums[0], digits) if sums else None for sums in found)

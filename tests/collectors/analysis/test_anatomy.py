@@ -1,4 +1,4 @@
-"""From the call to what runs: real scripts, those of 2021, those written by hand; roundings told from differences."""
+"""Anatomy of jobs from scripts of dask-jobqueue (now and in 2021) and by hand; roundings are no differences."""
 
 from pathlib import Path
 
@@ -55,9 +55,9 @@ def anatomy(script: str | None, a_job: Job, owner: Owner | None = None, **values
 
 
 def owner(cores: int | None = 12, memory_bytes: int | None = 16 * 10**9, processes: int | None = 4) -> Owner:
-    told = cluster().owner
-    assert told is not None
-    return replace(told, cores_per_job=cores, memory_per_job_bytes=memory_bytes, processes_per_job=processes)
+    of_cluster = cluster().owner
+    assert of_cluster is not None
+    return replace(of_cluster, cores_per_job=cores, memory_per_job_bytes=memory_bytes, processes_per_job=processes)
 
 
 def running(
@@ -76,7 +76,7 @@ AGREES = dict.fromkeys(("cores", "tasks", "memory", "walltime", "processes", "th
 
 
 class TestOwnersJob:
-    def test_as_dask_jobqueue_makes_it_and_slurm_grants_it(self):
+    def test_job_of_dask_jobqueue_agrees(self):
         found, parts = anatomy(NOW, running(), owner())
         assert found.call == 'SLURMCluster(cores=12, memory="16GB", processes=4)'
         assert (found.is_implied, found.starts_workers) == (False, True)
@@ -91,23 +91,23 @@ class TestOwnersJob:
         ]
         assert verdicts(parts) == AGREES | {"memory": "rounded", "limit": "rounded"}
         assert parts["memory"].notes == ("16 GB = 14.9 GiB, rounded up to 15 GiB",)
-        assert parts["limit"].notes == ("4 GB = 3.73 GiB, to two decimals",)
+        assert parts["limit"].notes == ("4 GB = 3.73 GiB, rounded to two decimals",)
 
-    def test_the_script_of_2021(self):
+    def test_script_of_2021_agrees(self):
         _, parts = anatomy(OF_2021, running(limit=4 * 10**9, time_limit_seconds=3600), owner())
         assert verdicts(parts) == AGREES | {"memory": "rounded"}
         assert parts["processes"].script == "--nprocs 4"
         assert (parts["limit"].script, parts["limit"].running) == ("--memory-limit 4.00GB", "4 GB each")
 
-    def test_cores_that_cannot_be_shared_out(self):
+    def test_cores_not_divisible_by_processes(self):
         script = NOW.replace("--nworkers 4", "--nworkers 5").replace("--nthreads 3", "--nthreads 2")
         script = script.replace("3.73GiB", "2.98GiB")
         _, parts = anatomy(script, running(5, nthreads=2, limit=int(2.98 * GIB)), owner(processes=5))
         assert verdicts(parts) == AGREES | dict.fromkeys(("memory", "limit", "cores", "threads"), "rounded")
-        assert parts["cores"].notes == ("12 CPUs in 5 processes leave 2 CPUs without a thread",)
-        assert parts["threads"].notes == ("12 cores in 5 processes leave 2 over",)
+        assert parts["cores"].notes == ("12 CPUs ÷ 5 processes leaves 2 CPUs without a thread",)
+        assert parts["threads"].notes == ("12 cores ÷ 5 processes leaves 2 unused",)
 
-    def test_one_process_has_no_option(self):
+    def test_one_process_needs_no_option(self):
         script = NOW.replace("--nworkers 4 ", "").replace("--nthreads 3", "--nthreads 12")
         script = script.replace("3.73GiB", "14.90GiB")
         job_of_one = running(1, nthreads=12, limit=int(14.9 * GIB))
@@ -116,30 +116,30 @@ class TestOwnersJob:
         assert (parts["processes"].script, parts["processes"].running) == ("1, by default", "1 worker")
         assert parts["cores"].running == "12 threads"
 
-    def test_a_job_that_waits_tells_nothing_of_workers(self):
+    def test_pending_job_has_no_workers(self):
         waiting = pending("4709", time_limit_seconds=1800, allocated=Allocated(cpus=12, memory_bytes=15 * GIB, gpus=0))
         _, parts = anatomy(NOW, waiting, owner())
         assert {part.running for part in parts.values()} == {None}
         assert verdicts(parts) == AGREES | {"memory": "rounded", "limit": "rounded"}
 
-    def test_settings_that_overrule_what_was_asked(self):
+    def test_configuration_overrides_the_call(self):
         script = NOW.replace("--cpus-per-task=12", "--cpus-per-task=24").replace("--mem=15G", "--mem=20G")
         granted = Allocated(cpus=24, memory_bytes=20 * GIB, gpus=0)
         _, parts = anatomy(script, running(allocated=granted), owner())
-        assert parts["cores"].notes == ("the script asks for 24, not 12 CPUs", "12 CPUs without a thread")
+        assert parts["cores"].notes == ("the script requests 24 CPUs, not 12", "12 CPUs without a thread")
         assert parts["memory"].notes == (
-            "the script asks for 20 GiB, not 16 GB",
-            "the workers' limits leave 5.08 GiB to none of them",
+            "the script requests 20 GiB, not 16 GB",
+            "the workers' limits leave 5.08 GiB unused",
         )
 
-    def test_an_owner_of_another_job_says_nothing_of_this_one(self):
+    def test_owner_of_another_job_is_ignored(self):
         other = replace(owner(), job_ids={"SLURMCluster-0": "1"})
         other = replace(other, cores_per_job=1, memory_per_job_bytes=10**9, processes_per_job=1)
         found, _ = anatomy(NOW, running(), other)
         assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="16GB", processes=4)')
 
-    def test_a_job_that_was_replaced_was_asked_what_the_owner_tells_of_the_others(self):
-        """So much makes the same script as 16 GB."""
+    def test_replaced_job_has_the_memory_of_others(self):
+        """16.01 GB and 16 GB result in the same script."""
         other = replace(owner(memory_bytes=16_010_000_000), job_ids={"SLURMCluster-1": "4710"})
         ended = running(0, state="FAILED")
         assert anatomy(NOW, ended, other)[0].call == 'SLURMCluster(cores=12, memory="14.91GiB", processes=4)'
@@ -148,33 +148,33 @@ class TestOwnersJob:
         without_a_limit = NOW.replace("--memory-limit 3.73GiB ", "")
         assert anatomy(without_a_limit, ended, owner())[0].call == 'SLURMCluster(cores=12, memory="16GB", processes=4)'
 
-    def test_without_a_script_what_was_asked_is_compared_with_what_there_is(self):
+    def test_unknown_script_is_skipped(self):
         found, parts = anatomy(None, running(), owner())
         assert found.starts_workers is None
         assert {part.script for part in parts.values()} == {None}
         assert verdicts(parts) == AGREES | {"tasks": "unknown", "walltime": "unknown", "limit": "unknown"}
         _, parts = anatomy(None, running(3, memory=8 * GIB), owner())
         assert parts["memory"].notes == (
-            "SLURM gave 8 GiB, not 15 GiB",
-            "the workers' limits add up to 3.19 GiB more than SLURM gave",
+            "SLURM allocated 8 GiB, not 15 GiB",
+            "the workers' limits add up to 3.19 GiB more than SLURM allocated",
         )
-        assert parts["processes"].notes == ("3 of 4 workers there",)
+        assert parts["processes"].notes == ("3 of 4 workers present",)
 
 
 class TestImplied:
-    def test_made_up_from_the_script(self):
+    def test_call_is_derived_from_the_script(self):
         found, parts = anatomy(NOW, running())
         assert (found.is_implied, found.call) == (True, 'SLURMCluster(cores=12, memory="16GB", processes=4)')
         assert verdicts(parts) == AGREES | {"memory": "rounded", "limit": "rounded"}
         assert parts["memory"].notes == ("16 GB = 14.9 GiB, rounded up to 15 GiB",)
         assert parts["limit"].asked == "16 GB ÷ 4 = 4 GB"
-        assert parts["limit"].notes == ("4 GB = 3.73 GiB, to two decimals",)
+        assert parts["limit"].notes == ("4 GB = 3.73 GiB, rounded to two decimals",)
         assert parts["walltime"].asked == 'walltime="00:30:00"'
 
     @pytest.mark.parametrize(
         ("limit", "verdict"), [("3.73GiB", "rounded"), ("3.75GiB", "agrees"), ("3.2GiB", "differs")]
     )
-    def test_a_limit_below_what_mem_was_rounded_up_to(self, limit, verdict):
+    def test_limit_below_the_rounded_memory(self, limit, verdict):
         _, parts = anatomy(NOW.replace("3.73GiB", limit), pending("4709"))
         assert parts["limit"].verdict == verdict
 
@@ -183,32 +183,32 @@ class TestImplied:
         "memory",
         ["300MB", "500MB", "1GB", "4GB", "4GiB", "8GB", "8GiB", "12.5GB", "16GiB", "64GB", "100GB", "256GiB", "512MiB"],
     )
-    def test_what_was_asked_is_told_as_it_was_written(self, memory, processes):
+    def test_memory_is_shown_as_it_was_written(self, memory, processes):
         script = script_of(parse_bytes(memory), processes)
         found, parts = anatomy(script, pending("4709", allocated=Allocated(cpus=12, memory_bytes=None, gpus=0)))
         assert f'memory="{memory}"' in (found.call or "")
         assert not {parts["memory"].verdict, parts["limit"].verdict} - {"agrees", "rounded"}
 
     @given(st.integers(10**7, 10**13), st.integers(1, 64))
-    def test_whatever_was_asked_the_lines_agree(self, memory, processes):
+    def test_any_memory_agrees(self, memory, processes):
         found, parts = anatomy(script_of(memory, processes), pending("4709"))
         assert found.call is not None
         assert parts["limit"].verdict in ("agrees", "rounded"), parts["limit"]
         assert not any("script" in note for note in parts["memory"].notes), parts["memory"]
 
     @pytest.mark.parametrize("limit", ["0", "0GB", "0.0"])
-    def test_a_script_that_sets_no_limit(self, limit):
+    def test_script_without_a_limit(self, limit):
         _, parts = anatomy(NOW.replace("3.73GiB", limit), pending("4709"))
         assert (parts["limit"].verdict, parts["limit"].notes) == (
             "differs",
-            ("the script sets no limit, not 3.75 GiB",),
+            ("the script sets no limit instead of 3.75 GiB",),
         )
 
-    def test_a_limit_that_dask_makes_up_is_not_known(self):
+    def test_automatic_limit_is_unknown(self):
         _, parts = anatomy(NOW.replace("3.73GiB", "auto"), pending("4709"))
         assert parts["limit"].verdict == "unknown"
 
-    def test_by_hand_with_srun(self):
+    def test_hand_written_script_with_srun(self):
         workers = [worker(f"w{n}", nthreads=3, memory_limit_bytes=2 * GIB) for n in range(4)]
         tasks = [task([one], step_id="0", task_id=n) for n, one in enumerate(workers)]
         granted = Allocated(cpus=12, memory_bytes=12 * GIB, gpus=0)
@@ -224,36 +224,36 @@ class TestImplied:
         }
         assert parts["tasks"].running == "4 tasks with workers"
         assert verdicts(parts) == AGREES | {"memory": "differs", "limit": "differs"}
-        assert parts["memory"].notes == ("the workers' limits leave 4 GiB to none of them",)
+        assert parts["memory"].notes == ("the workers' limits leave 4 GiB unused",)
         assert parts["limit"].notes == ("the script limits each worker to 2 GiB, not 3 GiB",)
 
-    def test_tasks_that_start_nothing_for_want_of_srun(self):
+    def test_tasks_without_srun_start_nothing(self):
         _, parts = anatomy(BY_HAND.replace("srun ", ""), pending("4709"))
-        assert parts["tasks"].notes == ("the script asks for 4 tasks, and starts workers in 1",)
+        assert parts["tasks"].notes == ("the script requests 4 tasks but starts workers in 1",)
 
-    def test_a_task_whose_workers_have_not_come(self):
+    def test_task_without_workers_differs(self):
         tasks = [task([worker()], step_id="0", task_id=0), *(task([], step_id="0", task_id=n) for n in (1, 2, 3))]
         _, parts = anatomy(BY_HAND, job("4709", tasks))
-        assert parts["tasks"].notes == ("workers have come from 1 of 4 tasks",)
-        assert parts["processes"].notes == ("1 of 4 workers there",)
+        assert parts["tasks"].notes == ("workers have started in 1 of 4 tasks",)
+        assert parts["processes"].notes == ("1 of 4 workers present",)
 
-    def test_tasks_are_those_that_slurm_has_started(self):
+    def test_started_tasks_override_the_script(self):
         """``sbatch -n 2`` goes before ``#SBATCH --ntasks=4``."""
         tasks = [task([worker(f"w{n}")], step_id="0", task_id=n) for n in range(2)]
         _, parts = anatomy(BY_HAND, job("4709", tasks))
         assert parts["processes"].script == "2 tasks × 1, by default"
         assert parts["processes"].notes == ()
 
-    def test_a_script_without_dask(self):
+    def test_script_without_dask(self):
         found, parts = anatomy("#!/bin/sh\n#SBATCH -c 2\nsleep 60\n", job("4709", evidence=()))
         assert found.starts_workers is False
-        assert parts["cores"].notes == ("SLURM gave 12, not 2 CPUs",)
+        assert parts["cores"].notes == ("SLURM allocated 12 CPUs, not 2",)
         assert {parts[name].verdict for name in ("processes", "threads", "limit", "tasks", "memory")} == {"unknown"}
 
-    def test_what_sbatch_was_told_beside_the_script_is_unknown_not_different(self):
+    def test_options_of_sbatch_are_unknown(self):
         found, parts = anatomy("#!/bin/sh\ndask worker tcp://h:1 --nthreads 12\n", running(1, nthreads=12, limit=None))
         assert verdicts(parts) == {
-            "cores": "agrees",  # threads on the CPUs that SLURM gave
+            "cores": "agrees",  # threads and allocated CPUs
             "tasks": "agrees",
             "memory": "unknown",
             "walltime": "unknown",
@@ -264,14 +264,14 @@ class TestImplied:
         assert (parts["cores"].asked, parts["cores"].script) == (None, None)
         assert found.call == "SLURMCluster(processes=1)"
 
-    def test_nothing_at_all_is_known(self):
+    def test_unknown_job(self):
         found, parts = anatomy(None, job("4709", evidence=()), cluster=NO_CLUSTER)
         assert (found.call, found.is_implied) == (None, True)
         assert set(verdicts(parts).values()) == {"unknown"}
 
 
 class TestDifferences:
-    def test_workers_that_have_not_what_the_script_says(self):
+    def test_workers_differ_from_the_script(self):
         there = [
             worker("a", nthreads=3, memory_limit_bytes=int(3.73 * GIB)),
             worker("b", nthreads=2, memory_limit_bytes=2 * GIB),
@@ -280,19 +280,19 @@ class TestDifferences:
         assert parts["threads"].notes == ("1 of 2 workers has 2 threads, not 3 threads",)
         assert parts["threads"].running == "2 to 3"
         assert parts["limit"].notes[-1] == "1 of 2 workers has 2 GiB, not 3.73 GiB"
-        assert parts["processes"].notes == ("2 of 4 workers there",)
-        assert parts["cores"].verdict == "agrees", "what is missing is told once"
+        assert parts["processes"].notes == ("2 of 4 workers present",)
+        assert parts["cores"].verdict == "agrees", "a missing worker is reported once"
 
     def test_too_many_threads(self):
         _, parts = anatomy(NOW, running(nthreads=4), owner())
-        assert parts["cores"].notes == ("4 threads more than CPUs",)
+        assert parts["cores"].notes == ("4 more threads than CPUs",)
 
     def test_whole_cores_are_a_rounding(self):
         script = NOW.replace("--cpus-per-task=12", "--cpus-per-task=11")
         _, parts = anatomy(script, pending("4709", allocated=Allocated(cpus=12, memory_bytes=None, gpus=0)))
         assert (parts["cores"].verdict, parts["cores"].notes) == (
             "rounded",
-            ("SLURM gave whole cores: 12 CPUs for 11",),
+            ("SLURM allocated whole cores: 12 CPUs for 11",),
         )
 
     @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ class TestRequest:
         assert request.nthreads is not None
         assert (request.nthreads.words, request.nthreads.value) == ("--nthreads 2, --nthreads 3", None)
         assert request.memory_limit is not None
-        assert request.memory_limit.value is None, "one of the two has another, which isn't told"
+        assert request.memory_limit.value is None, "one of the two has another limit, which is unknown"
 
     @pytest.mark.parametrize(
         "text", ["auto", "0", "0.5", "$MEM", "", "4XB", "1e9", "-1GB", "9" * 400 + "GB", "0." + "1" * 400 + "GB"]
@@ -346,12 +346,12 @@ class TestRequest:
     @given(
         st.integers(1, 10**15), st.sampled_from(["{}", "{}B", "{}kB", "{} MB", "{}GB", "{}GiB", "{}MiB", "{}G", "{}Gi"])
     )
-    def test_limits_are_read_as_dask_does(self, amount, form):
+    def test_limits_are_read_as_by_dask(self, amount, form):
         text = form.format(amount)
         assert limit_figure(Option(text, text)).value == parse_bytes(text)
 
     @given(st.floats(1e6, 1e15), st.integers(1, 64))
-    def test_what_dask_jobqueue_writes_is_never_taken_for_a_difference(self, memory, processes):
+    def test_scripts_of_dask_jobqueue_never_differ(self, memory, processes):
         memory_bytes = int(memory)
         _, parts = anatomy(script_of(memory_bytes, processes), pending("4709"), owner(None, memory_bytes, processes))
         assert parts["limit"].verdict in ("agrees", "rounded"), parts["limit"]
@@ -367,7 +367,7 @@ def test_no_script_makes_it_raise(text):
     anatomy(script, pending("4709"))
 
 
-def test_every_line_has_a_mark_that_the_legend_explains():
+def test_legend_explains_every_mark():
     text = "#!/bin/sh\n#SBATCH -c 2 --mem=1G\ndask worker h:1 --nthreads 2 --memory-limit auto\n"
     found, _ = anatomy(text, pending("4709"))
     assert {part.verdict for part in found.parts} >= {"unknown", "differs", "agrees"}

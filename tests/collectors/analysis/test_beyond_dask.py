@@ -1,4 +1,4 @@
-"""What runs in a job beside its workers, by SLURM's figures: told only where it is clearly more than dask's."""
+"""What other programs use in a job, by SLURM's figures: only if it is clearly more than dask's."""
 
 import re
 from datetime import timedelta
@@ -43,7 +43,7 @@ def step(seconds, cpu_seconds, rss_bytes=None, ntasks=1):
 
 
 def followed(percents, cpu_seconds_later, ntasks=1):
-    """Return what is told after one round of SLURM's, in which the workers used this much at each of the polls."""
+    """Return the use of other programs after one SLURM interval, with this CPU use of the workers at each poll."""
     ledger = UseLedger()
     ledger.note(busy(0.0), [step(0, 10, ntasks=ntasks)])
     for number, percent in enumerate(percents, start=1):
@@ -54,22 +54,22 @@ def followed(percents, cpu_seconds_later, ntasks=1):
     return ledger.beyond
 
 
-def test_a_program_that_burns_a_core_while_dask_idles():
+def test_program_that_uses_a_core_while_dask_is_idle():
     assert followed([0.0] * 10, 300) == {"7": Beyond(cpu_percent=100.0)}
-    assert followed([0.0] * 10, 150, ntasks=2) == {"7": Beyond(cpu_percent=100.0)}, "SLURM tells a task's mean"
+    assert followed([0.0] * 10, 150, ntasks=2) == {"7": Beyond(cpu_percent=100.0)}, "SLURM gives the mean of a task"
 
 
-def test_what_the_workers_used_themselves_is_nobody_elses():
+def test_use_of_the_workers_is_subtracted():
     assert followed([100.0] * 10, 310) == {}
-    assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "and it does not last after they are done"
+    assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "and it ends when they do"
     assert followed([100.0] * 10, 600) == {"7": Beyond(cpu_percent=100.0)}
 
 
-def test_a_worker_that_does_not_tell_leaves_it_unknown():
+def test_unknown_use_of_a_worker():
     assert followed([None] * 10, 300) == {}
 
 
-def test_it_is_over_when_slurm_says_so():
+def test_use_ends_with_slurms_figure():
     ledger = UseLedger()
     for number, cpu_seconds in enumerate((0, 300, 300)):
         seconds = ROUND_SECONDS * number
@@ -79,7 +79,7 @@ def test_it_is_over_when_slurm_says_so():
     assert ledger.beyond == {}
 
 
-def test_answers_in_quick_succession_tell_memory_at_once_and_cpu_over_two_minutes():
+def test_memory_at_once_cpu_over_two_minutes():
     ledger = UseLedger()
     told = []
     for minute, cpu_seconds in enumerate((0, 60, 120, 120, 120)):
@@ -90,7 +90,7 @@ def test_answers_in_quick_succession_tell_memory_at_once_and_cpu_over_two_minute
     assert {one.memory_bytes for one in told} == {2 * GIB}
 
 
-def test_jobs_whose_workers_have_children_are_of_interest():
+def test_workers_with_child_processes_are_other_programs():
     child = ChildProcess(pid=1, name="tool", memory_bytes=1, cpu_seconds=1.0)
     ledger = UseLedger()
     for children, expected in (((child,), {"7"}), ((), set()), (None, set())):
@@ -101,7 +101,7 @@ def test_jobs_whose_workers_have_children_are_of_interest():
     assert ledger.with_other_programs == {"7"}
 
 
-def test_memory_that_only_slurm_sees():
+def test_memory_that_only_slurm_counts():
     ledger = UseLedger()
     ledger.note(busy(0.0), [step(0, 1, rss_bytes=int(1.92 * GIB))])
     assert ledger.beyond == {"7": Beyond(memory_bytes=int(1.92 * GIB))}
@@ -109,7 +109,7 @@ def test_memory_that_only_slurm_sees():
     assert ledger.beyond == {}, "a nanny and a shell use a little too"
 
 
-def test_the_job_has_the_larger_figure_with_its_source():
+def test_job_has_the_larger_figure_with_its_source():
     reading = dask(reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60))
     told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
     beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920), "8": Beyond(memory_bytes=1)}
@@ -119,7 +119,7 @@ def test_the_job_has_the_larger_figure_with_its_source():
     assert job_of(reconcile(reading, told, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
 
 
-def test_totals_count_the_jobs_figures_where_they_are_larger():
+def test_totals_use_the_larger_figures():
     in_job = reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60)
     in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
     outside = reading_of("u", cpu_percent=1.0, memory_bytes=4)
@@ -140,7 +140,7 @@ def by_slurm(memory_bytes=int(1.5 * GIB), **values):
     )
 
 
-def test_a_figure_of_slurms_is_marked_in_the_tree():
+def test_slurms_figure_is_marked_in_the_tree():
     shown = plain_tree(by_slurm())
     (row,) = [line for line in shown.splitlines() if "RUNNING" in line]
     assert re.search(r" S26% .* S75% 1\.5G ", row)
@@ -149,13 +149,13 @@ def test_a_figure_of_slurms_is_marked_in_the_tree():
     assert "S100 2.0G" in plain_tree(by_slurm(2 * GIB)), "without room for more"
 
 
-def test_an_array_counts_its_jobs_figures():
+def test_array_sums_the_figures_of_its_jobs():
     one, other = by_slurm(array_job_id="7", array_task_id="1").jobs[0], job("8", array_job_id="7", array_task_id="2")
     held = cells(Row("array", ("array", "7"), None, 0, False, (one, other)), TAKEN_AT)
     assert (held.memory, held.memory_bytes[-1], held.cpu[0]) == (f"S{held.memory_percent}%", "G", "S")
 
 
-def test_the_details_of_a_job_name_the_source():
+def test_job_details_name_the_source():
     lines = words(by_slurm())
     assert any("75% of 2.0G (SLURM)" in line for line in lines)
     assert any("SLURM counts 1.5G in all processes of the job; its dask workers use 256M" in line for line in lines)
@@ -168,40 +168,40 @@ def with_use(snapshot, **used):
     return replace(snapshot, jobs=(replace(one, used=replace(one.used, **used)),))
 
 
-def test_a_job_near_its_limit_by_slurms_figure_is_told():
+def test_job_near_its_limit_by_slurms_figure():
     full = with_use(busy(0.0), memory_bytes=int(1.92 * GIB), memory_source="slurm")
     found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit"]
     assert [(one.job_id, one.worker) for one in found] == [("7", None)]
-    assert found[0].message.endswith(", most of it in other processes than its dask workers")
+    assert found[0].message.endswith(", most of it outside its dask workers")
 
 
 @pytest.mark.parametrize(
-    ("held_bytes", "told"),
+    ("held_bytes", "words"),
     [
         (2 * GIB - MOST_NANNY_BYTES + 1, ""),
-        (int(1.5 * GIB), ", part of it in other processes than its dask workers"),
+        (int(1.5 * GIB), ", part of it outside its dask workers"),
     ],
 )
-def test_a_nanny_is_not_told_as_another_program(held_bytes, told):
+def test_nanny_is_no_other_program(held_bytes, words):
     full = with_use(busy(0.0, memory_bytes=held_bytes), memory_bytes=2 * GIB, memory_source="slurm")
     found = [one for one in watch(full, after(11, full)) if one.code == "memory-near-limit" and one.worker is None]
-    assert [one.message for one in found] == [f"job 7 uses 100 % or more of its 2 GiB{told}"]
-    assert any("other programs" in one for one in when_releasing(cluster_state(full), full.jobs)) == bool(told)
+    assert [one.message for one in found] == [f"job 7 uses 100 % or more of its 2 GiB{words}"]
+    assert any("other programs" in one for one in when_releasing(cluster_state(full), full.jobs)) == bool(words)
 
 
-def test_a_job_that_another_program_uses_is_not_idle():
+def test_job_used_by_another_program_is_not_idle():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
     assert "idle-allocation" in over(700, busy(0.0))
     assert "idle-allocation" not in over(700, used)
 
 
-def test_advice_to_release_names_programs_that_only_hold_memory():
+def test_advice_warns_of_other_programs():
     used = with_use(busy(0.0), memory_bytes=int(1.5 * GIB), memory_source="slurm")
     (found,) = [one for one in watch(used, after(700, used)) if one.code == "idle-allocation"]
-    assert found.advice.endswith("; the other programs in it end too")
+    assert found.advice.endswith("; this also ends the other programs in it")
 
 
-def test_a_plan_that_releases_it_says_so():
+def test_plan_warns_of_other_programs():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
     told = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
     assert told == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]

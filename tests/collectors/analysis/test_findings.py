@@ -1,4 +1,4 @@
-"""What all rules share: how long a suspicion has to last, since when it holds, and whose answers it rests on."""
+"""How rules become findings: how long a condition has to last, when it began, and which sources it needs."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis import findings
-from dasktop.collectors.analysis.findings import History, PendingFinding, Rule, find
+from dasktop.collectors.analysis.findings import History, PendingFinding, Rule, evaluate, find
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, SlurmReading
 from dasktop.collectors.model.snapshot import Source
@@ -19,20 +18,20 @@ from tests.support.snapshots import SCHEDULER, TAKEN_AT, ended, pending, snapsho
 
 
 def rules(monkeypatch, *given: Rule) -> None:
-    monkeypatch.setattr(findings, "RULES", given)
+    monkeypatch.setattr(evaluate, "registered_rules", lambda: given)
 
 
-def told(*pending: PendingFinding):
-    return lambda scene: iter(pending)
+def yields(*pending: PendingFinding):
+    return lambda context: iter(pending)
 
 
-def test_the_worst_comes_first_and_rules_keep_their_order(monkeypatch):
+def test_findings_are_sorted_by_severity_then_rule(monkeypatch):
     rules(
         monkeypatch,
-        Rule("a", told(PendingFinding("info", "1"), PendingFinding("error", "2", job_id="7"))),
+        Rule("a", yields(PendingFinding("info", "1"), PendingFinding("error", "2", job_id="7"))),
         Rule(
             "b",
-            told(
+            yields(
                 PendingFinding("warning", "3"),
                 PendingFinding("error", "4", job_id="7"),
                 PendingFinding("info", "5", about="x"),
@@ -42,8 +41,8 @@ def test_the_worst_comes_first_and_rules_keep_their_order(monkeypatch):
     assert [found.message for found in watch(snapshot())] == ["2", "4", "3", "1", "5"]
 
 
-def test_a_suspicion_becomes_a_finding_once_it_has_lasted(monkeypatch):
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=10))))
+def test_condition_becomes_a_finding_once_it_has_lasted(monkeypatch):
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1", after_seconds=10))))
     one = snapshot()
     assert codes(one) == []
     assert codes(one, after(9, one)) == []
@@ -51,28 +50,28 @@ def test_a_suspicion_becomes_a_finding_once_it_has_lasted(monkeypatch):
     assert found.since == TAKEN_AT
 
 
-def test_where_the_snapshot_tells_the_beginning_one_look_is_enough(monkeypatch):
-    began = TAKEN_AT - timedelta(seconds=10)
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", began=began, after_seconds=10))))
+def test_one_snapshot_suffices_if_the_start_is_known(monkeypatch):
+    since = TAKEN_AT - timedelta(seconds=10)
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1", since=since, after_seconds=10))))
     (found,) = watch(snapshot())
-    assert found.since == began
+    assert found.since == since
 
 
-def test_a_suspicion_that_goes_starts_anew(monkeypatch):
-    def now_and_then(scene):
-        if (scene.now - TAKEN_AT).seconds != 6:
+def test_interrupted_condition_starts_again(monkeypatch):
+    def interrupted(context):
+        if (context.now - TAKEN_AT).seconds != 6:
             yield PendingFinding("info", "1", after_seconds=10)
 
-    rules(monkeypatch, Rule("a", now_and_then))
+    rules(monkeypatch, Rule("a", interrupted))
     one = snapshot()
     assert codes(one, after(6, one), after(10, one), after(19, one)) == []
     assert codes(one, after(6, one), after(10, one), after(20, one)) == ["a"]
 
 
 @pytest.mark.parametrize("seconds", [3600, -3600])
-def test_after_a_break_nothing_has_lasted(monkeypatch, seconds):
-    """This process was stopped, the machine slept, or its clock was set."""
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=10))))
+def test_no_condition_lasts_over_a_break(monkeypatch, seconds):
+    """The process was stopped, the machine was suspended, or its clock was set."""
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1", after_seconds=10))))
     one = snapshot()
     before = (one, after(2, one), after(12, one))
     assert codes(*before) == ["a"]
@@ -82,13 +81,13 @@ def test_after_a_break_nothing_has_lasted(monkeypatch, seconds):
     assert found.since == after(seconds, one).taken_at
 
 
-def test_who_looks_seldom_makes_no_breaks(monkeypatch):
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1", after_seconds=600))))
+def test_long_intervals_are_no_breaks(monkeypatch):
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1", after_seconds=600))))
     assert codes(*(after(300 * number, snapshot()) for number in range(3))) == ["a"]
 
 
-def test_what_was_told_of_a_silent_source_does_not_outlast_a_break(monkeypatch):
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1"))))
+def test_findings_of_a_failing_source_end_at_a_break(monkeypatch):
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1"))))
     assert codes(snapshot(), without_dask(2)) == ["a"]
     assert codes(snapshot(), without_dask(2), without_dask(3600)) == []
     assert codes(snapshot(), without_dask(2), without_dask(-3600)) == []
@@ -98,8 +97,8 @@ def without_dask(seconds: float, state: str = "stale"):
     return after(seconds, snapshot(sources=(source("dask", state=state), source("slurm.queue"))))
 
 
-def test_while_a_source_only_stumbles_what_was_told_stands(monkeypatch):
-    rules(monkeypatch, Rule("a", told(PendingFinding("info", "1"))))
+def test_findings_stay_while_a_source_briefly_fails(monkeypatch):
+    rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1"))))
     assert codes(snapshot(), without_dask(2)) == ["a"]
     assert codes(snapshot(), without_dask(2), without_dask(11)) == ["a"]
     assert codes(snapshot(), without_dask(2), without_dask(12)) == []
@@ -108,17 +107,17 @@ def test_while_a_source_only_stumbles_what_was_told_stands(monkeypatch):
 
 
 @pytest.mark.parametrize("state", ["error", "off", "stale"])
-def test_a_rule_says_nothing_without_its_source(monkeypatch, state):
+def test_rule_does_not_run_without_its_source(monkeypatch, state):
     rules(
         monkeypatch,
-        Rule("a", told(PendingFinding("info", "1"))),
-        Rule("b", told(PendingFinding("info", "1")), ("slurm.queue",)),
+        Rule("a", yields(PendingFinding("info", "1"))),
+        Rule("b", yields(PendingFinding("info", "1")), ("slurm.queue",)),
     )
     assert codes(without_dask(0, state)) == ["b"]
     assert codes(snapshot(sources=())) == []
 
 
-def test_what_a_silent_scheduler_counts_is_not_known():
+def test_failing_scheduler_has_no_lost_jobs():
     dead = ended("4709")
     counting = replace(seen([dead]), cluster=seen([replace(dead, fate=None)]).cluster)
     sources: tuple[Source, ...] = (source("dask", state="error"), source("slurm.queue"))
@@ -126,7 +125,7 @@ def test_what_a_silent_scheduler_counts_is_not_known():
     assert codes(replace(counting, sources=sources)) == []
 
 
-def test_times_of_day_are_those_of_the_place():
+def test_times_of_day_are_local():
     found, _ = find(seen([ended("4701", "FAILED", "…")]), zone=timezone(timedelta(hours=2)))
     assert "at 13:55" in found[0].message
 
@@ -141,42 +140,42 @@ def zurich(monkeypatch):
 
 
 @pytest.mark.usefixtures("zurich")
-def test_times_of_day_are_those_of_their_day():
-    """A job that waits over the night in which clocks change starts by the new time."""
+def test_times_of_day_follow_daylight_saving():
+    """A job pending over the night in which the clocks change starts by the new time."""
     poller = Poller(Options(slurm=False))
     now = datetime.now(UTC)
     days = (now + timedelta(days=number) for number in range(366))
     offset = now.astimezone().utcoffset()
-    told = next(day for day in days if day.astimezone().utcoffset() != offset).astimezone(ZoneInfo("Europe/Zurich"))
-    waits = pending(expected_start_at=told.astimezone(UTC), submitted_at=now - timedelta(days=1))
+    start = next(day for day in days if day.astimezone().utcoffset() != offset).astimezone(ZoneInfo("Europe/Zurich"))
+    waits = pending(expected_start_at=start.astimezone(UTC), submitted_at=now - timedelta(days=1))
     shown = replace(seen([waits]), taken_at=now)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("dasktop.collectors.runtime.poller.reconcile", lambda *_, **__: shown)
         (found,) = (one for one in poller.snapshot().findings if one.code == "job-pending-long")
-    assert f"starts about {told:%H:%M}" in found.message
+    assert f"starts about {start:%H:%M}" in found.message
 
 
-def test_another_scheduler_at_the_address_knows_none_of_the_old_workers():
+def test_new_scheduler_has_none_of_the_old_workers():
     one = seen([healthy_job()])
     other = replace(one, cluster=replace(one.cluster, scheduler_id="Scheduler-2"), jobs=())
     _, history = find(one)
     assert len(history.workers) == 4
     _, history = find(after(2, other), history=history)
-    assert (history.workers, history.gone, history.restarts) == ({}, (), {})
+    assert (history.workers, history.departed, history.restarts) == ({}, (), {})
 
 
-def test_what_is_remembered_is_bounded():
+def test_history_is_bounded():
     history = History()
     for second in range(0, 4000, 10):
         job = healthy_job(str(second), second)
         _, history = find(after(second, seen([job, pending(f"9{second}")])), history=history)
-    assert len(history.gone) <= 1000
-    assert {gone.job_id for gone in history.gone} == {str(second) for second in range(2190, 3990, 10)}
+    assert len(history.departed) <= 1000
+    assert {departed.job_id for departed in history.departed} == {str(second) for second in range(2190, 3990, 10)}
     assert set(history.most_workers) == {"3990"}
-    assert len(history.began) < 10
+    assert len(history.first_seen) < 10
 
 
-def test_the_poller_tells_what_is_found_and_remembers(monkeypatch):
+def test_poller_keeps_findings_and_history(monkeypatch):
     dead = EndedJob(job=QueuedJob(job_id="4701", state="NODE_FAIL"), ended_at=TAKEN_AT)
     monkeypatch.setattr(SlurmCollector, "reading", SlurmReading(taken_at=TAKEN_AT, ended=(dead,)))
     poller = Poller(Options(address=SCHEDULER))
@@ -185,4 +184,4 @@ def test_the_poller_tells_what_is_found_and_remembers(monkeypatch):
     with poller.dask_log.attempt(), poller.queue_log.attempt():
         pass
     assert [(found.code, found.job_id) for found in poller.snapshot().findings] == [("lost-job", "4701")]
-    assert set(poller._history.told) == {("lost-job", "4701", None)}
+    assert set(poller._history.active) == {("lost-job", "4701", None)}

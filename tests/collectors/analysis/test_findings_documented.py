@@ -1,4 +1,4 @@
-"""The README's table of findings names every rule, and no other."""
+"""The README's table of findings lists every rule and nothing else."""
 
 import re
 from pathlib import Path

@@ -59,7 +59,7 @@ def placed(snapshot) -> dict[str, tuple]:
     }
 
 
-class TestTheLadder:
+class TestEvidenceLadder:
     def test_owner_and_environment_agree(self):
         snapshot = snapshot_of(
             dask(worker("SLURMCluster-0-1", place=batch("7")), job_ids={"SLURMCluster-0": "7"}), slurm(running("7"))
@@ -67,7 +67,7 @@ class TestTheLadder:
         assert placed(snapshot) == {"SLURMCluster-0-1": ("7", "batch", 0, "owner")}
         assert job_of(snapshot, "7").evidence == ("owner", "environment")
 
-    def test_the_process_itself_is_believed_over_the_owner(self):
+    def test_process_overrides_the_owner(self):
         snapshot = snapshot_of(
             dask(worker("SLURMCluster-0", place=batch("8")), job_ids={"SLURMCluster-0": "7"}),
             slurm(running("7"), running("8")),
@@ -75,18 +75,18 @@ class TestTheLadder:
         assert placed(snapshot) == {"SLURMCluster-0": ("8", "batch", 0, "environment")}
         assert job_of(snapshot, "7").evidence == ("owner",)
 
-    def test_the_owner_alone_places_a_worker_in_a_clean_container(self):
+    def test_owner_alone_places_a_worker_in_a_container(self):
         snapshot = snapshot_of(dask(worker("SLURMCluster-0"), job_ids={"SLURMCluster-0": "7"}), slurm(running("7")))
         assert placed(snapshot) == {"SLURMCluster-0": ("7", None, None, "owner")}
 
-    def test_a_job_of_the_owner_called_1_has_no_part_in_worker_10(self):
+    def test_worker_10_is_not_in_job_1_of_the_owner(self):
         snapshot = snapshot_of(
             dask(worker("SLURMCluster-10", place_was_read=False, host="x"), job_ids={"SLURMCluster-1": "7"}),
             slurm(running("7", "n1")),
         )
         assert placed(snapshot) == {}
 
-    def test_script_claims_a_pending_job_and_its_later_workers(self):
+    def test_script_claims_a_pending_job_and_its_workers(self):
         script = JobScript(job_id="9", scheduler_addresses=(ADDRESS,), worker_names=("w9",), workers_expected=2)
         pending = QueuedJob(job_id="9", state="PENDING", reason="Priority")
         snapshot = snapshot_of(dask(worker("w9-1", place_was_read=False)), slurm(pending, scripts=(script,)))
@@ -102,7 +102,7 @@ class TestTheLadder:
         assert [worker.name for worker in snapshot.unplaced_workers] == ["w9"]
         assert snapshot.totals.jobs_running == 0
 
-    def test_a_script_whose_scheduler_is_unknown_claims_nothing_and_is_told(self):
+    def test_script_with_an_unknown_scheduler_claims_nothing(self):
         script = JobScript(job_id="9", starts_workers=True, has_unknown_scheduler=True)
         waiting = QueuedJob(job_id="9", state="PENDING")
         job = job_of(snapshot_of(dask(), slurm(waiting, scripts=(script,))), "9")
@@ -111,35 +111,35 @@ class TestTheLadder:
         job = job_of(snapshot_of(dask(), slurm(waiting, scripts=(known,))), "9")
         assert (job.evidence, job.scheduler_unknown) == (("job_script",), False)
 
-    def test_script_may_name_the_scheduler_by_another_address_or_a_file(self):
+    def test_script_names_another_address_or_a_file(self):
         script = JobScript(job_id="9", scheduler_files=("/home/u/s.json",))
         snapshot = snapshot_of(
             dask(), slurm(running("9"), scripts=(script,)), also_known_as=frozenset({"/home/u/s.json"})
         )
         assert job_of(snapshot, "9").evidence == ("job_script",)
 
-    def test_tasks_of_an_array_share_its_script(self):
+    def test_jobs_of_an_array_share_its_script(self):
         script = JobScript(job_id="54", scheduler_addresses=(ADDRESS,), worker_names=("w",))
         tasks = [running(str(55 + i), array_job_id="54", array_task_id=str(i)) for i in range(2)]
         snapshot = snapshot_of(dask(worker("w-1", place_was_read=False, host="x")), slurm(*tasks, scripts=(script,)))
         assert [job.evidence for job in snapshot.jobs] == [("job_script",)] * 2
         assert placed(snapshot) == {}, "one name for two jobs proves nothing"
 
-    def test_a_name_given_by_two_scripts_proves_nothing(self):
+    def test_name_in_two_scripts_proves_nothing(self):
         scripts = [JobScript(job_id=i, scheduler_addresses=(ADDRESS,), worker_names=("w",)) for i in ("1", "2")]
         snapshot = snapshot_of(
             dask(worker("w", place_was_read=False, host="x")), slurm(running("1"), running("2"), scripts=tuple(scripts))
         )
         assert placed(snapshot) == {}
 
-    def test_old_dask_jobqueue_put_the_job_into_the_name(self):
+    def test_worker_name_of_old_dask_jobqueue_has_the_job(self):
         reading = dask(worker("dask-worker--4711---2", place_was_read=False, host="x"))
         assert placed(snapshot_of(reading, slurm(running("4711")))) == {
             "dask-worker--4711---2": ("4711", None, None, "name")
         }
         assert placed(snapshot_of(reading, slurm(running("4712")))) == {}, "a name alone proves nothing"
 
-    def test_host_is_inferred_only_for_one_running_job_and_no_contradiction(self):
+    def test_host_is_used_only_without_contradiction(self):
         unread = dask(worker("w", place_was_read=False, host="n1.cluster.local"))
         assert placed(snapshot_of(unread, slurm(running("1", "n1")))) == {"w": ("1", None, None, "host")}
         assert placed(snapshot_of(unread, slurm(running("1", "n1"), running("2", "n1")))) == {}
@@ -147,7 +147,7 @@ class TestTheLadder:
         read = dask(worker("w", host="n1"))
         assert placed(snapshot_of(read, slurm(running("1", "n1")))) == {}, "it said itself that it is in no job"
 
-    def test_a_host_that_is_an_address_is_compared_whole(self):
+    def test_host_addresses_are_compared_whole(self):
         unread = dask(worker("w", place_was_read=False, host="10.1.2.3"))
         assert placed(snapshot_of(unread, slurm(running("1", "10")))) == {}
 
@@ -157,47 +157,49 @@ def unplaced(snapshot) -> model.Worker:
     return found
 
 
-class TestWhatTheEnvironmentSays:
+class TestEnvironment:
     """Variables are inherited by all that a job's processes start."""
 
-    def test_the_shell_of_salloc_is_in_no_job(self):
+    def test_shell_of_salloc_is_in_no_job(self):
         place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
         snapshot = snapshot_of(dask(worker("w", place=place, host="login1")), slurm(running("23", "n2")))
         found = unplaced(snapshot)
         assert (found.outside_slurm, found.inherited_job_id) == (True, "23")
-        assert found.place_note == "its environment names job 23, but no step of it started it"
+        assert found.place_note == "its environment names job 23, but no step of that job started it"
         assert job_of(snapshot, "23").evidence == ()
 
-    def test_nor_is_it_where_slurm_is_not_asked(self):
+    def test_shell_of_salloc_is_in_no_job_without_slurm(self):
         place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
         assert unplaced(snapshot_of(dask(worker("w", place=place)), None)).outside_slurm is True
 
-    def test_the_owner_still_knows_its_workers(self):
+    def test_owner_still_knows_its_workers(self):
         place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
         snapshot = snapshot_of(
             dask(worker("w", place=place), job_ids={"w": "7"}), slurm(running("7"), running("23", "n2"))
         )
         assert placed(snapshot) == {"w": ("7", None, None, "owner")}
 
-    def test_a_node_that_is_not_the_jobs_contradicts(self):
+    def test_foreign_node_contradicts(self):
         snapshot = snapshot_of(dask(worker("w", place=batch("5", node="n9"))), slurm(running("5", "n1", "n2")))
         found = unplaced(snapshot)
         assert (found.outside_slurm, found.inherited_job_id) == (None, "5")
-        assert found.place_note == "its environment names job 5 on node n9, which is not one of that job"
+        assert found.place_note == "its environment names job 5 on node n9, which is not a node of that job"
 
-    def test_the_second_component_of_a_het_job_has_the_id_of_the_first(self):
+    def test_second_component_of_a_het_job(self):
         jobs = [running("3", "n3", het_job_id="3"), running("4", "n4", het_job_id="3")]
         place = SlurmPlace(job_id="3", step_id="0", task_id=0, node="n4", task_pid=9)
         assert placed(snapshot_of(dask(worker("w", place=place)), slurm(*jobs))) == {"w": ("4", "0", 0, "environment")}
 
-    def test_a_tmux_keeps_the_id_of_a_job_that_is_over(self):
+    def test_tmux_keeps_the_id_of_an_ended_job(self):
         end = EndedJob(job=QueuedJob(job_id="17", state="COMPLETED"), ended_at=NOW - timedelta(hours=1))
         late = worker("late", place=batch("17"), started_at=NOW - timedelta(minutes=5))
         survivor = worker("survivor", place=batch("17"), started_at=NOW - timedelta(hours=2))
         snapshot = snapshot_of(dask(late, survivor), slurm(ended=(end,)))
         assert placed(snapshot) == {"survivor": ("17", "batch", 0, "environment")}
         assert (unplaced(snapshot).name, unplaced(snapshot).outside_slurm) == ("late", True)
-        assert unplaced(snapshot).place_note == "its environment names job 17, which had ended before it started"
+        assert (
+            unplaced(snapshot).place_note == "its environment names job 17, which had ended before the process started"
+        )
 
     @pytest.mark.parametrize(
         ("steps", "found"),
@@ -211,45 +213,45 @@ class TestWhatTheEnvironmentSays:
             ((("batch", "n1", 5), ("1", "n1", 6)), "1"),
         ],
     )
-    def test_a_step_that_an_sbatch_within_a_step_passed_on(self, steps, found):
+    def test_step_passed_on_by_sbatch_within_a_step(self, steps, found):
         place = SlurmPlace(job_id="5", step_id="1", task_id=0, node="n1", task_pid=99)
         told = tuple(Step(job_id="5", step_id=step, ntasks=1, nodes=(node,), pids=(pid,)) for step, node, pid in steps)
         snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=told))
         assert placed(snapshot)["w"][:2] == ("5", found)
 
-    def test_what_the_kernel_says_is_not_doubted(self):
+    def test_kernel_is_trusted(self):
         place = SlurmPlace(job_id="5", step_id="3", node="n9", told_by="kernel")
         step = Step(job_id="5", step_id="batch", ntasks=1)
         snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=(step,)))
         assert placed(snapshot)["w"][:2] == ("5", "3")
 
     @pytest.mark.parametrize(("told_by", "job_id"), [("inherited", None), ("environment", "5"), ("kernel", "5")])
-    def test_the_same_holds_for_the_scheduler(self, told_by, job_id):
+    def test_scheduler_is_placed_like_a_worker(self, told_by, job_id):
         place = SlurmPlace(job_id="5", step_id="batch", told_by=told_by)
         reading = msgspec.structs.replace(dask(), scheduler_place=place)
         assert snapshot_of(reading, slurm(running("5"))).cluster.scheduler_job_id == job_id
 
 
 class TestNothingIsDropped:
-    def test_a_job_that_only_its_worker_tells_of(self):
+    def test_job_known_only_from_its_worker(self):
         snapshot = snapshot_of(dask(worker("w", place=batch("5"))), None)
         assert placed(snapshot) == {"w": ("5", "batch", 0, "environment")}
         assert job_of(snapshot, "5").state is None
         assert snapshot.totals.jobs_running is None
 
-    def test_a_job_that_only_its_owner_counts(self):
+    def test_job_known_only_from_its_owner(self):
         snapshot = snapshot_of(dask(job_ids={"SLURMCluster-0": "5"}), slurm())
         assert job_of(snapshot, "5").evidence == ("owner",)
         assert job_of(snapshot, "5").state is None
 
-    def test_an_ended_job_keeps_its_fate_and_one_back_in_the_queue_has_none(self):
+    def test_only_ended_jobs_have_a_fate(self):
         ended = EndedJob(job=QueuedJob(job_id="5", state="TIMEOUT"), exit_code=0, signal=0)
         reading = dask(job_ids={"SLURMCluster-0": "5"})
         assert job_of(snapshot_of(reading, slurm(ended=(ended,))), "5").fate.state == "TIMEOUT"
         assert job_of(snapshot_of(reading, slurm(running("5"), ended=(ended,))), "5").fate is None
 
     @pytest.mark.parametrize("skew_seconds", [0, -3600, 3600])
-    def test_workers_of_a_job_that_ended_since_a_silent_scheduler_told_of_them_are_gone(self, skew_seconds):
+    def test_failing_scheduler_loses_workers_of_ended_jobs(self, skew_seconds):
         snapshot = after_silence(dask_state="stale", skew_seconds=skew_seconds)
         job = job_of(snapshot, "5")
         assert (job.fate.state, job.tasks, job.evidence) == ("COMPLETED", (), ("environment",))
@@ -258,27 +260,27 @@ class TestNothingIsDropped:
         assert (snapshot.totals.workers, snapshot.totals.memory_bytes, snapshot.totals.threads) == (2, 50, 6)
         assert [one.name for one in snapshot.unplaced_workers] == ["c"]
 
-    def test_so_are_those_of_a_job_that_waits_again_or_is_still_in_the_queue_when_it_has_ended(self):
+    def test_failing_scheduler_loses_workers_of_requeued_jobs(self):
         for state in ("PENDING", "REQUEUED", "COMPLETED", "NODE_FAIL"):
             assert "a" not in placed(after_silence(dask_state="error", queued_state=state))
         for state in ("RUNNING", "COMPLETING", "SUSPENDED", None):
             assert "a" in placed(after_silence(dask_state="error", queued_state=state))
 
-    def test_a_scheduler_that_answers_is_believed(self):
+    def test_answering_scheduler_keeps_its_workers(self):
         """It may still count workers of a node that failed, and tells so until it gives them up."""
         assert "a" in placed(after_silence(dask_state="ok"))
 
-    def test_of_what_slurm_told_before_nothing_follows(self):
+    def test_older_reading_of_slurm_removes_no_workers(self):
         assert "a" in placed(after_silence(dask_state="stale", slurm_later_seconds=0))
         assert "a" in placed(after_silence(dask_state="stale", slurm_later_seconds=-1))
 
-    def test_without_dask_the_jobs_are_shown_and_nothing_is_summed_up(self):
+    def test_without_dask_there_are_jobs_but_no_sums(self):
         snapshot = snapshot_of(None, slurm(running("1")))
         assert [job.job_id for job in snapshot.jobs] == ["1"]
         assert snapshot.totals == model.Totals(**dict.fromkeys(model.Totals.__struct_fields__))
         assert snapshot.cluster == NO_CLUSTER
 
-    def test_a_task_without_a_worker_is_there_and_extern_is_not(self):
+    def test_tasks_without_workers_but_no_extern(self):
         steps = (
             Step(job_id="1", step_id="0", ntasks=4, nodes=("n1", "n2"), pids=(10, 11), max_rss_bytes=5, cpu_seconds=7),
             Step(job_id="1", step_id="batch", ntasks=1, nodes=("n1",), pids=(9,)),
@@ -295,14 +297,14 @@ class TestNothingIsDropped:
             ("batch", 0, "n1", 9, 0),
         ]
 
-    def test_a_worker_that_was_not_asked_is_in_the_only_task(self):
+    def test_unasked_worker_is_in_the_only_task(self):
         step = Step(job_id="1", step_id="batch", ntasks=1, nodes=("n1",), pids=(9,))
         unread = dask(worker("w", place_was_read=False), job_ids={"w": "1"})
         assert placed(snapshot_of(unread, slurm(running("1", "n1"), steps=(step,)))) == {
             "w": ("1", "batch", 0, "owner")
         }
 
-    def test_of_several_tasks_none_is_guessed(self):
+    def test_task_is_not_guessed_among_several(self):
         step = Step(job_id="1", step_id="0", ntasks=2, nodes=("n1", "n2"))
         unread = dask(worker("w", place_was_read=False), job_ids={"w": "1"})
         assert placed(snapshot_of(unread, slurm(running("1", "n1"), steps=(step,)))) == {
@@ -334,13 +336,13 @@ class TestFigures:
             memory_bytes=17,
         )
 
-    def test_a_sum_with_an_unknown_part_is_unknown(self):
+    def test_sum_with_an_unknown_part_is_unknown(self):
         places = [worker(str(i), place=batch(str(i))) for i in (1, 2)]
         snapshot = snapshot_of(dask(*places), slurm(running("1"), running("2", memory_bytes=None)))
         assert snapshot.totals.cpus_allocated == 24
         assert snapshot.totals.memory_allocated_bytes is None
 
-    def test_time_left_is_for_running_jobs_and_never_negative(self):
+    def test_time_left_of_running_jobs_is_not_negative(self):
         ends = {"ends_at": NOW + timedelta(seconds=90)}
         jobs = [
             running("1", **ends),
@@ -350,24 +352,24 @@ class TestFigures:
         assert [job.time_left_seconds for job in snapshot_of(None, slurm(*jobs)).jobs] == [90, None, 0]
 
     @pytest.mark.parametrize("state", ["RESIZING", "SIGNALING", "RUNNING+SOMETHING_NEW"])
-    def test_a_running_job_with_a_flag_counts_as_running(self, state):
+    def test_running_job_with_a_flag_is_running(self, state):
         job = QueuedJob(job_id="1", state=state, ends_at=NOW + timedelta(seconds=90))
         snapshot = snapshot_of(dask(job_ids={"w": "1"}), slurm(job))
         assert (snapshot.jobs[0].state, snapshot.jobs[0].time_left_seconds) == (state, 90)
         assert (snapshot.totals.jobs_running, snapshot.totals.jobs_pending) == (1, 0)
 
-    def test_a_requeued_job_counts_as_pending(self):
+    def test_requeued_job_is_pending(self):
         snapshot = snapshot_of(dask(job_ids={"w": "1"}), slurm(QueuedJob(job_id="1", state="REQUEUED")))
         assert (snapshot.totals.jobs_running, snapshot.totals.jobs_pending) == (0, 1)
 
-    def test_order_is_the_one_people_count_in(self):
+    def test_jobs_and_workers_are_in_natural_order(self):
         reading = dask(*(worker(f"w-{i}", place=batch("1")) for i in (10, 9, 2)))
         snapshot = snapshot_of(reading, slurm(running("10"), running("9"), running("1")))
         assert [job.job_id for job in snapshot.jobs] == ["1", "9", "10"]
         assert list(placed(snapshot)) == ["w-2", "w-9", "w-10"]
 
 
-class TestJobsThatEndedBeforeDasktopWasStarted:
+class TestJobsEndedBeforeTheStart:
     """The scheduler has run for an hour; the job has failed three minutes ago."""
 
     STARTED_AT = NOW - timedelta(hours=1)
@@ -382,35 +384,35 @@ class TestJobsThatEndedBeforeDasktopWasStarted:
         reading = replace(dask(), scheduler_started_at=started_at)
         return snapshot_of(reading, slurm(*queued, ended=ended, ended_lately=lately), **more).jobs
 
-    def test_one_whose_script_names_the_scheduler_is_the_clusters(self):
+    def test_job_with_the_schedulers_address_is_included(self):
         (job,) = self.jobs(self.lately())
         assert (job.job_id, job.state, job.evidence, job.workers_expected) == ("7", "FAILED", ("job_script",), 4)
         assert job.fate is not None
         assert job.fate.explanation == "failed with exit code 3"
 
-    def test_one_whose_script_names_the_schedulers_file_is_too(self):
+    def test_job_with_the_schedulers_file_is_included(self):
         found = self.lately(scheduler_addresses=(), scheduler_files=("/home/u/s.json",))
         (job,) = self.jobs(found, also_known_as=frozenset({"/home/u/s.json"}))
         assert job.evidence == ("job_script",)
 
-    def test_one_for_another_scheduler_is_not_shown(self):
+    def test_job_of_another_scheduler_is_not_included(self):
         assert self.jobs(self.lately(address="tcp://10.1.2.3:1")) == ()
         assert self.jobs(self.lately(scheduler_addresses=(), other_addresses=(ADDRESS,))) == ()
         assert self.jobs(self.lately(scheduler_addresses=(), has_unknown_scheduler=True)) == ()
 
     @pytest.mark.parametrize("started_at", [NOW - timedelta(minutes=2), None], ids=["later", "unknown"])
-    def test_one_that_may_have_been_an_earlier_schedulers_at_the_address_is_not_shown(self, started_at):
+    def test_job_that_ended_earlier_is_not_included(self, started_at):
         assert self.jobs(self.lately(), started_at=started_at) == ()
 
-    def test_none_is_shown_before_the_scheduler_has_answered(self):
+    def test_nothing_is_included_before_the_scheduler_answers(self):
         reading = slurm(ended_lately=(self.lately(),))
         assert snapshot_of(None, reading, also_known_as=frozenset({ADDRESS})).jobs == ()
 
-    def test_one_that_is_in_the_queue_again_has_not_ended(self):
+    def test_requeued_job_has_not_ended(self):
         (job,) = self.jobs(self.lately(), queued=(running("7"),))
         assert (job.state, job.fate) == ("RUNNING", None)
 
-    def test_what_was_found_out_since_counts_more(self):
+    def test_later_information_takes_precedence(self):
         later = EndedJob(job=QueuedJob(job_id="7", state="TIMEOUT"), ended_at=NOW)
         (job,) = self.jobs(self.lately(), ended=(later,))
         assert job.state == "TIMEOUT"
@@ -478,7 +480,7 @@ slurm_readings = st.builds(
     st.none() | st.dictionaries(names, ids, max_size=4),
     st.none() | slurm_readings,
 )
-def test_every_worker_and_every_job_is_there_exactly_once(worker_readings, job_ids, slurm_reading):
+def test_every_worker_and_job_occurs_once(worker_readings, job_ids, slurm_reading):
     snapshot = snapshot_of(dask(*worker_readings, job_ids=job_ids), slurm_reading)
 
     in_tree = [worker.address for job in snapshot.jobs for task in job.tasks for worker in task.workers]

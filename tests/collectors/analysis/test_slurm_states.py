@@ -1,4 +1,4 @@
-"""Fates in plain words."""
+"""How ended jobs ended, as one sentence."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -62,10 +62,10 @@ OUTPUT = ("/no/such/dir/x.log",)
         (ended("FAILED", exit_code=1, last_words=FailureCause(cause="E: x")), "failed with exit code 1: E: x"),
         (ended("COMPLETED", last_words=FailureCause(cause="its workers left")), "completed: its workers left"),
         (ended("CANCELLED", by=1001, started_at=None), "cancelled by user 1001 before it started"),
-        (ended("NODE_FAIL"), "lost: a node failed"),
+        (ended("NODE_FAIL"), "terminated: a node failed"),
         (ended("PREEMPTED"), "stopped: preempted by another job"),
         (ended("SOMETHING_NEW"), "ended as SOMETHING_NEW"),
-        (ended(None), "ended, and SLURM does not tell how"),
+        (ended(None), "ended; SLURM does not report how"),
     ],
 )
 def test_explanations(end, explanation):
@@ -80,31 +80,31 @@ def test_explanations(end, explanation):
     [
         # With cgroups.
         ended("OUT_OF_MEMORY", exit_code=None, signal=125, max_rss_bytes=99 * MIB),
-        # Without: the batch step; a step whose status the script handed on.
+        # Without: the batch step; a step whose status the script passed on.
         ended("FAILED", exit_code=None, signal=9, step_signals=(9,), max_rss_bytes=393 * MIB),
         ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=393 * MIB),
         # Each of two nodes had half the memory.
         ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=60 * MIB, nodes=("n1", "n2")),
-        # A step under cgroups, its status handed on.
+        # A step under cgroups, its status passed on.
         ended("FAILED", exit_code=1, step_signals=(125,)),
         # The log says so, where the samples of the memory missed it.
         ended("FAILED", exit_code=9, last_words=FailureCause(out_of_memory=True)),
     ],
 )
-def test_every_kind_of_memory_kill_reads_as_one(end):
+def test_every_memory_kill_is_out_of_memory(end):
     fate = explain(end)
     assert fate.state == "OUT_OF_MEMORY"
     assert fate.explanation.startswith("killed: ran out of memory")
     assert fate.signal != 125
 
 
-def test_a_memory_kill_says_how_much_was_held():
+def test_memory_kill_shows_the_use():
     end = ended("FAILED", signal=9, max_rss_bytes=393 * MIB)
-    assert explain(end).explanation == "killed: ran out of memory: one SLURM task held 393 MiB of 100 MiB"
+    assert explain(end).explanation == "killed: ran out of memory: one SLURM task used 393 MiB of 100 MiB"
     over = ended("OUT_OF_MEMORY", signal=125, max_rss_bytes=1057348 * 1024, memory_bytes=954 * MIB)
-    assert explain(over).explanation == "killed: ran out of memory: one SLURM task held 1,033 MiB of 954 MiB"
+    assert explain(over).explanation == "killed: ran out of memory: one SLURM task used 1,033 MiB of 954 MiB"
     unbounded = ended("OUT_OF_MEMORY", signal=125, max_rss_bytes=1536 * MIB, memory_bytes=None)
-    assert explain(unbounded).explanation == "killed: ran out of memory: one SLURM task held 1.5 GiB"
+    assert explain(unbounded).explanation == "killed: ran out of memory: one SLURM task used 1.5 GiB"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_memory_kill_says_how_much_was_held():
         ended("COMPLETED", max_rss_bytes=393 * MIB),
     ],
 )
-def test_nothing_else_reads_as_a_memory_kill(end):
+def test_other_ends_are_no_memory_kill(end):
     assert explain(end).state == end.job.state
 
 
@@ -154,11 +154,11 @@ def test_any_end_has_an_explanation(state, exit_code, signal, max_rss_bytes, mem
         (ended("FAILED", exit_code=None, signal=54), "the prolog of its node failed"),
     ],
 )
-def test_what_could_not_be_started_was_killed_by_no_signal(end, explanation):
+def test_job_that_could_not_start_has_no_signal(end, explanation):
     fate = explain(end)
     assert (fate.explanation, fate.state, fate.exit_code, fate.signal) == (explanation, "FAILED", None, None)
 
 
-def test_a_real_time_signal_later_on_is_one():
+def test_late_real_time_signal_is_a_signal():
     fate = explain(ended("FAILED", exit_code=None, signal=53, started_at=THEN - timedelta(hours=1)))
     assert (fate.explanation, fate.signal) == ("killed by signal 53", 53)

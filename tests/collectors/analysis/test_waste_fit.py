@@ -1,4 +1,4 @@
-"""What a better-fitting request would be: each rule where it speaks, and where it just doesn't."""
+"""Recommended requests: for each rule, cases in which it applies and cases in which it just does not."""
 
 from msgspec.structs import replace
 
@@ -13,185 +13,185 @@ NO_OWNER = cluster(owner=None)
 
 
 def advice(*lives: Life, until: float = HOUR, **values: object) -> dict[str, Advice]:
-    """Return what is advised after an hour, by parameter; by default there is no owner to tell what was asked for."""
+    """Return the recommendations after an hour, by parameter; by default, no owner reports the request."""
     taken = UsageAccumulator(10.0)
     for shown in watch(lives, until, every=10.0):
         taken.add(replace(shown, **{"cluster": NO_OWNER} | values))
-    told = taken.report().advice
-    assert len({advice.parameter for advice in told}) == len(told)
-    return {advice.parameter: advice for advice in told}
+    advised = taken.report().advice
+    assert len({advice.parameter for advice in advised}) == len(advised)
+    return {advice.parameter: advice for advice in advised}
 
 
 def life(job_id: str = "1", **values: object) -> Life:
-    """Return the life of a job that fits: it uses half of its memory, and all its threads."""
+    """Return a job whose request fits: it uses half of its memory and all of its threads."""
     fitting = {"memory_bytes": 16 * GB, "memory_share": lambda seconds: 0.5, "limit_seconds": 5400}
     return Life(job_id, **fitting | values)
 
 
-def test_what_fits_is_left_alone():
+def test_fitting_request_is_kept():
     assert advice(life()) == {}
     assert advice(life(ended=HOUR), until=HOUR + 60) == {}
 
 
 class TestMemory:
-    def test_less_where_much_was_never_used(self):
-        told = advice(life(memory_share=lambda seconds: 0.275))["memory"]
-        assert (told.request, told.instead_of) == ('memory="8GB"', "16GB")
-        assert told.evidence == "in job 1, 4 processes used at most 1.1 of 4.0 GB each"
-        assert "60%" in told.reason
+    def test_less_if_much_was_never_used(self):
+        advised = advice(life(memory_share=lambda seconds: 0.275))["memory"]
+        assert (advised.request, advised.instead_of) == ('memory="8GB"', "16GB")
+        assert advised.evidence == "in job 1, 4 processes used at most 1.1 of 4.0 GB each"
+        assert "60%" in advised.reason
 
-    def test_one_sentence_for_jobs_that_are_alike(self):
+    def test_one_recommendation_for_a_group(self):
         lives = [life(str(number), memory_share=lambda seconds: 0.275) for number in range(8)]
-        told = advice(*lives)["memory"]
-        assert told.evidence == "in each of 8 jobs, 4 processes used at most 1.1 of 4.0 GB each"
-        assert told.job_ids == tuple("01234567")
+        advised = advice(*lives)["memory"]
+        assert advised.evidence == "in each of 8 jobs, 4 processes used at most 1.1 of 4.0 GB each"
+        assert advised.job_ids == tuple("01234567")
 
-    def test_the_highest_of_them_counts(self):
+    def test_peak_of_the_group_counts(self):
         low, high = life("1", memory_share=lambda seconds: 0.1), life("2", memory_share=lambda seconds: 0.5)
         assert "memory" not in advice(low, high)
 
-    def test_a_moment_is_enough_to_need_it(self):
+    def test_short_peak_counts(self):
         def spike(seconds: float) -> float:
             return 0.5 if 1000 <= seconds < 1010 else 0.1
 
         assert "memory" not in advice(life(memory_share=spike))
 
-    def test_what_would_save_little_is_not_told(self):
+    def test_small_saving_is_not_recommended(self):
         assert "memory" not in advice(life(memory_share=lambda seconds: 0.46))
 
-    def test_what_was_hardly_seen_proves_nothing(self):
+    def test_short_observation_is_not_enough(self):
         assert advice(life(memory_share=lambda seconds: 0.1), until=590) == {}
         assert "memory" in advice(life(memory_share=lambda seconds: 0.1), until=620)
 
-    def test_more_where_processes_came_near_their_limit(self):
-        told = advice(life(memory_share=lambda seconds: 0.9))["memory"]
-        assert (told.request, told.instead_of) == ('memory="24GB"', "16GB")
-        assert told.evidence == "in job 1, a process held up to 3.6 of 4.0 GB"
+    def test_more_near_the_limit(self):
+        advised = advice(life(memory_share=lambda seconds: 0.9))["memory"]
+        assert (advised.request, advised.instead_of) == ('memory="24GB"', "16GB")
+        assert advised.evidence == "in job 1, a process used up to 3.6 of 4.0 GB"
 
-    def test_more_where_results_went_to_disk(self):
+    def test_more_if_results_were_spilled(self):
         def spilling(shown: Snapshot) -> Snapshot:
-            [told] = shown.jobs
-            [held] = told.tasks
+            [shown_job] = shown.jobs
+            [held] = shown_job.tasks
             workers = tuple(replace(worker, spilled_bytes=GB) for worker in held.workers)
-            return replace(shown, jobs=(replace(told, tasks=(replace(held, workers=workers),)),))
+            return replace(shown, jobs=(replace(shown_job, tasks=(replace(held, workers=workers),)),))
 
         taken = UsageAccumulator(10.0)
         for shown in watch([life(memory_share=lambda seconds: 0.6)], HOUR, every=10.0):
             taken.add(spilling(replace(shown, cluster=NO_OWNER)))
-        [told] = taken.report().advice
-        assert told.request == 'memory="23GB"'
-        assert told.evidence.endswith("2.4 of 4.0 GB and had moved 1.0 GB to disk")
+        [advised] = taken.report().advice
+        assert advised.request == 'memory="23GB"'
+        assert advised.evidence.endswith("2.4 of 4.0 GB and had spilled 1.0 GB to disk")
 
-    def test_more_where_it_ran_out(self):
+    def test_more_if_it_ran_out(self):
         killed = life("1", ended=300, state="OUT_OF_MEMORY", max_rss_bytes=17 * GB, memory_share=lambda seconds: 0.3)
-        told = advice(killed, life("2"))["memory"]
-        assert told.request == 'memory="29GB"'
-        assert told.evidence == "1 of 2 jobs ran out of memory; one SLURM task held 17 GB"
+        advised = advice(killed, life("2"))["memory"]
+        assert advised.request == 'memory="29GB"'
+        assert advised.evidence == "1 of 2 jobs ran out of memory; one SLURM task used 17 GB"
 
-    def test_what_the_owner_was_asked_for_is_what_it_is_instead_of(self):
+    def test_owner_reports_the_old_request(self):
         owned = cluster()
         assert owned.owner is not None
-        told = advice(life(memory_bytes=16 * GIB, memory_share=lambda seconds: 0.2), cluster=owned)["memory"]
-        assert told.instead_of == "17.2GB"
+        advised = advice(life(memory_bytes=16 * GIB, memory_share=lambda seconds: 0.2), cluster=owned)["memory"]
+        assert advised.instead_of == "17.2GB"
 
-    def test_by_what_slurm_has_sampled_one_look_is_enough(self):
+    def test_one_snapshot_suffices_with_samples_by_slurm(self):
         shown = look([life(started=-HOUR, memory_share=lambda seconds: 0.1)], 0.0, cluster=NO_OWNER)
-        [told] = shown.jobs
+        [shown_job] = shown.jobs
 
         def after(max_rss_bytes: int, tasks: int = 1) -> tuple[Advice, ...]:
-            sampled = (replace(told.tasks[0], max_rss_bytes=max_rss_bytes),) * tasks
+            sampled = (replace(shown_job.tasks[0], max_rss_bytes=max_rss_bytes),) * tasks
             taken = UsageAccumulator()
-            taken.add(replace(shown, jobs=(replace(told, tasks=sampled),)))
+            taken.add(replace(shown, jobs=(replace(shown_job, tasks=sampled),)))
             return taken.report().advice
 
         [memory] = after(3 * GB)
         assert memory.request == 'memory="5GB"'
-        assert memory.evidence == "in job 1, at most 3.0 of 16 GB were in use, as SLURM has sampled it"
+        assert memory.evidence == "in job 1, at most 3.0 of 16 GB were used, as sampled by SLURM"
         assert after(10 * GB) == ()
-        assert after(3 * GB, tasks=2) == (), "of several tasks the highest one tells nothing of their sum"
+        assert after(3 * GB, tasks=2) == (), "the highest of several tasks is not their sum"
 
 
 class TestCores:
-    def test_fewer_where_most_threads_never_ran(self):
-        told = advice(life(busy=lambda seconds: 1 / 3))["cores"]
-        assert (told.request, told.instead_of) == ("cores=4", "12")
-        assert told.evidence == "in job 1, at most 4 of 12 threads ever ran at the same time"
+    def test_fewer_if_most_threads_were_never_busy(self):
+        advised = advice(life(busy=lambda seconds: 1 / 3))["cores"]
+        assert (advised.request, advised.instead_of) == ("cores=4", "12")
+        assert advised.evidence == "in job 1, at most 4 of 12 threads were busy at the same time"
 
-    def test_not_where_they_did_once(self):
+    def test_not_if_they_were_busy_once(self):
         assert advice(life(busy=lambda seconds: 1.0 if 1000 <= seconds < 1010 else 0.2)) == {}
 
-    def test_not_where_tasks_start_programs_that_use_the_cpus(self):
+    def test_not_if_other_programs_use_the_cpus(self):
         busy = life(busy=lambda seconds: 1 / 3, ended=HOUR, cpu_seconds_by_slurm=40_000, limit_seconds=3600)
         assert "cores" not in advice(busy, until=HOUR + 60)
 
-    def test_not_where_a_task_takes_several_cores(self):
+    def test_not_if_a_task_uses_several_cores(self):
         assert "cores" not in advice(life(busy=lambda seconds: 1 / 3, cpu_per_task=290.0))
 
-    def test_not_where_nothing_ran_at_all(self):
+    def test_not_if_nothing_ran(self):
         assert "cores" not in advice(life(busy=lambda seconds: 0.0))
 
 
 class TestProcesses:
-    def test_more_where_a_process_computes_with_one_thread_at_a_time(self):
-        told = advice(life(cpu_per_task=34.0))["processes"]
-        assert (told.request, told.instead_of) == ("processes=12", "4")
-        assert told.evidence == "in job 1, a process that ran 3.0 tasks at once used 1.0 CPUs"
+    def test_more_if_the_gil_limits_a_process(self):
+        advised = advice(life(cpu_per_task=34.0))["processes"]
+        assert (advised.request, advised.instead_of) == ("processes=12", "4")
+        assert advised.evidence == "in job 1, a process that ran 3.0 tasks at once used 1.0 CPUs"
 
-    def test_not_where_threads_wait_or_work(self):
+    def test_not_if_threads_wait_or_compute(self):
         assert "processes" not in advice(life(cpu_per_task=10.0)), "they wait for something else"
         assert "processes" not in advice(life(cpu_per_task=95.0))
 
-    def test_not_where_there_is_a_process_for_each(self):
+    def test_not_with_one_process_per_thread(self):
         assert "processes" not in advice(life(processes=12, cpu_per_task=100.0))
 
 
 class TestWalltime:
-    def test_less_where_all_ended_long_before(self):
+    def test_less_if_all_ended_long_before(self):
         lives = [life(str(number), ended=1700.0 + number, limit_seconds=14_400) for number in range(3)]
-        told = advice(*lives)["walltime"]
-        assert (told.request, told.instead_of) == ('walltime="00:40:00"', "04:00:00")
-        assert told.evidence == "in each of 3 jobs, at most 28 min 22 s of 4 h were used"
+        advised = advice(*lives)["walltime"]
+        assert (advised.request, advised.instead_of) == ('walltime="00:40:00"', "04:00:00")
+        assert advised.evidence == "in each of 3 jobs, at most 28 min 22 s of 4 h were used"
 
     def test_not_while_one_still_runs(self):
         assert "walltime" not in advice(life("1", ended=1700.0, limit_seconds=14_400), life("2", limit_seconds=14_400))
 
-    def test_not_where_it_was_used(self):
+    def test_not_if_it_was_used(self):
         assert "walltime" not in advice(life(ended=1900.0, limit_seconds=3600))
 
-    def test_more_where_it_was_reached(self):
-        told = advice(life("1", ended=1800.0, state="TIMEOUT", limit_seconds=1800), life("2", limit_seconds=1800))
-        assert told["walltime"].request == 'walltime="01:00:00"'
-        assert told["walltime"].evidence == "1 of 2 jobs reached the time limit of 30 min"
-        assert "--lifetime" in told["walltime"].reason
+    def test_more_if_it_was_reached(self):
+        advised = advice(life("1", ended=1800.0, state="TIMEOUT", limit_seconds=1800), life("2", limit_seconds=1800))
+        assert advised["walltime"].request == 'walltime="01:00:00"'
+        assert advised["walltime"].evidence == "1 of 2 jobs reached the time limit of 30 min"
+        assert "--lifetime" in advised["walltime"].reason
 
 
 class TestJobs:
-    def test_fewer_where_most_threads_of_all_never_ran(self):
+    def test_fewer_if_most_threads_were_never_busy(self):
         lives = [life(str(number), busy=lambda seconds: 1 / 3) for number in range(4)]
-        told = advice(*lives)
-        assert told["jobs"].request == "cluster.scale(jobs=2)"
-        assert told["jobs"].evidence == "at most 16 of 48 threads ever ran at the same time"
-        assert "cores" not in told, "one or the other"
+        advised = advice(*lives)
+        assert advised["jobs"].request == "cluster.scale(jobs=2)"
+        assert advised["jobs"].evidence == "at most 16 of 48 threads were busy at the same time"
+        assert "cores" not in advised, "one or the other"
 
-    def test_fewer_where_they_worked_in_turn(self):
+    def test_fewer_if_they_worked_in_turn(self):
         def in_turn(number: int):
             return lambda seconds: 1.0 if number <= seconds / 1800 < number + 1 else 0.0
 
-        told = advice(*(life(str(number), busy=in_turn(number)) for number in (0, 1)))
-        assert told["jobs"].request == "cluster.scale(jobs=1)"
+        advised = advice(*(life(str(number), busy=in_turn(number)) for number in (0, 1)))
+        assert advised["jobs"].request == "cluster.scale(jobs=1)"
 
-    def test_not_where_they_worked_at_the_same_time_once(self):
+    def test_not_if_they_worked_together_once(self):
         def once(seconds: float) -> float:
             return 1.0 if 1000 <= seconds < 1010 else 0.4
 
         assert advice(life("1", busy=once), life("2", busy=once)) == {}
 
-    def test_adaptive_where_nothing_ran_for_long(self):
-        told = advice(life(busy=lambda seconds: float(seconds < 2400)))["jobs"]
-        assert told.request == "cluster.adapt(minimum_jobs=0, maximum_jobs=1)"
-        assert told.evidence == "in 33% of the core-hours no task ran"
+    def test_adaptive_if_nothing_ran_for_long(self):
+        advised = advice(life(busy=lambda seconds: float(seconds < 2400)))["jobs"]
+        assert advised.request == "cluster.adapt(minimum_jobs=0, maximum_jobs=1)"
+        assert advised.evidence == "no task ran in 33% of the core-hours"
 
-    def test_not_where_it_is_adaptive_already(self):
+    def test_not_if_already_adaptive(self):
         owned = cluster()
         assert owned.owner is not None
         adaptive = replace(owned, owner=replace(owned.owner, adaptive=Adaptive(minimum=0, maximum=4)))

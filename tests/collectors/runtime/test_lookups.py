@@ -141,7 +141,7 @@ class TestDesk:
         desk = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
         errors = [answer.error for answer in desk.answers]
         assert errors[0] == "no such job"
-        assert errors[1].startswith("a fault of dasktop itself: KeyError: 'lines' (test_lookups.py:")
+        assert errors[1].startswith("internal error in dasktop: KeyError: 'lines' (test_lookups.py:")
 
     def test_the_same_question_once_and_then_again(self):
         question = JobFiles(job_id="7")

@@ -242,7 +242,7 @@ def test_a_fault_of_our_own_is_shown_and_does_not_end_it(start):
             raise KeyError("nodes")
 
     snapshot = start(Buggy).next(Snapshot, lambda s: state_of(s, "slurm.queue").error)
-    assert "a fault of dasktop itself: KeyError: 'nodes' (test_sampler.py:" in state_of(snapshot, "slurm.queue").error
+    assert "internal error in dasktop: KeyError: 'nodes' (test_sampler.py:" in state_of(snapshot, "slurm.queue").error
 
 
 def test_several_schedulers_are_a_choice(start):
@@ -565,7 +565,7 @@ class TestCarryingOut:
         run.sampler.carry_out(replace(PLAN, target="fault"))
         outcome = run.next(Outcome)
         assert not outcome.done
-        assert "a fault of dasktop itself: KeyError: 'jobs' (test_sampler.py:" in outcome.message
+        assert "internal error in dasktop: KeyError: 'jobs' (test_sampler.py:" in outcome.message
 
     def test_read_only_refuses(self, start, carry_out):
         run = self.attached(start, read_only=True)

@@ -96,7 +96,7 @@ class TestSaver:
         def fail():
             raise KeyError("jobs")
 
-        assert "a fault of dasktop itself: KeyError" in saved(made=fail).error
+        assert "internal error in dasktop: KeyError" in saved(made=fail).error
 
     def test_a_disk_that_hangs_holds_up_nobody(self, monkeypatch):
         is_over = threading.Event()

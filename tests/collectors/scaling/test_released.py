@@ -53,12 +53,12 @@ class TestLettingGo:
 class TestFate:
     def test_by_dasktop(self) -> None:
         fate = fate_of(Released(by="dasktop", detail="ada@n1, process 7"))
-        assert fate.explanation == "given back by dasktop (ada@n1, process 7)"
+        assert fate.explanation == "released by dasktop (ada@n1, process 7)"
         assert (fate.released_by, fate.cancelled_by) == ("dasktop", "ada")
 
     def test_by_the_cluster_object(self) -> None:
         fate = fate_of(Released(by="cluster object", detail="adaptive scaling", not_before=THEN))
-        assert fate.explanation == "given back by the cluster object (adaptive scaling)"
+        assert fate.explanation == "released by the cluster object (adaptive scaling)"
 
     def test_by_nobody_that_is_known(self) -> None:
         fate = fate_of(None)

@@ -223,7 +223,7 @@ def test_a_fault_of_our_own_is_told(log, monkeypatch):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr(follower.LogFile, "_look", fail)
-    assert "a fault of dasktop itself: ZeroDivisionError: oops" in log.tail().problem
+    assert "internal error in dasktop: ZeroDivisionError: oops" in log.tail().problem
 
 
 def test_threads_end(log):

@@ -72,7 +72,7 @@ class TestAnatomy:
             await answer(screen)
             await screen.show(busy(workers=3))
             assert any("✗ processes" in line and line.endswith("3 workers") for line in page(screen))
-            assert any("3 of 4 workers there" in line for line in page(screen))
+            assert any("3 of 4 workers present" in line for line in page(screen))
             shown = page(screen)
             await screen.show(snapshot([]))
             assert page(screen) == shown

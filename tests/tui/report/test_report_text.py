@@ -55,8 +55,8 @@ memory, of the allocation
 
 Recommendations
   memory="31GB" instead of 17.2GB
-      1 of 2 jobs ran out of memory; one SLURM task held 18 GB
-      1.5 times what it was, or more by what was seen"""
+      1 of 2 jobs ran out of memory; one SLURM task used 18 GB
+      1.5 times the old request, or more if more was used"""
     )
 
 

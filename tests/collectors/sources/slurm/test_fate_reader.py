@@ -85,7 +85,7 @@ async def test_a_job_of_which_nobody_knows_any_more_has_ended_somehow(clock):
     await reader.read({"7", "8"}, {}, seen)
     (ended,) = reader.ended  # job 8 was never in the queue: perhaps there never was one
     assert (ended.job.job_id, ended.job.name, ended.job.state, ended.job.reason) == ("7", "seen", None, None)
-    assert explain(ended).explanation == "ended, and SLURM does not tell how"
+    assert explain(ended).explanation == "ended; SLURM does not report how"
     assert explain(ended).state == "UNKNOWN"
 
 

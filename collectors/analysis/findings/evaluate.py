@@ -1,0 +1,99 @@
+"""Runs the rules on a snapshot and keeps what they need for the next one.
+
+Pure: no I/O, no clock.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.findings.history import History, Key
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, registered_rules
+from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+
+Value = TypeVar("Value")
+
+
+def find(
+    snapshot: Snapshot,
+    thresholds: Thresholds = DEFAULTS,
+    history: History | None = None,
+    zone: tzinfo | None = UTC,
+) -> tuple[tuple[Finding, ...], History]:
+    """Return the findings of all rules, and the history to pass in with the next snapshot.
+
+    Parameters
+    ----------
+    snapshot
+        Its own `findings` are ignored.
+    thresholds
+        Limits and durations from which a condition is a finding.
+    history
+        What the previous call returned; ``None`` for the first snapshot. Then a condition that has to last is reported
+        only if the snapshot itself shows when it began.
+    zone
+        Time zone for times of day in messages; ``None``: the process's local time zone, daylight saving included.
+
+    Returns
+    -------
+    The findings, most severe first, then in the order of the rules; and the history.
+    """
+    history = (history or History()).after(snapshot)
+    context = RuleContext(snapshot, history, thresholds, zone)
+    first_seen: dict[Key, datetime] = {}
+    active: dict[Key, Finding] = {}
+    for rule in registered_rules():
+        if all(_is_ok(context, source) for source in rule.needs):
+            for pending in rule.check(context):
+                key = (rule.code, pending.job_id, pending.worker or pending.about)
+                first_seen[key] = _since(pending, history.first_seen.get(key), context.now)
+                if (context.now - first_seen[key]).total_seconds() >= pending.after_seconds:
+                    active[key] = _finding(rule.code, pending, first_seen[key])
+        elif all(_is_ok(context, source) or _has_just_failed(context, source) for source in rule.needs):
+            first_seen |= _with_code(rule.code, history.first_seen)
+            active |= _with_code(rule.code, history.active)
+    # The sort is stable: within a severity, the rules' order stays.
+    findings = sorted(active.values(), key=lambda finding: SEVERITIES.index(finding.severity), reverse=True)
+    return tuple(findings), replace(history, first_seen=first_seen, active=active)
+
+
+def _since(pending: PendingFinding, first_seen: datetime | None, now: datetime) -> datetime:
+    """Return when a condition began; a time in the future (SLURM's clock is ahead) is ignored."""
+    if pending.since is not None and pending.since <= now:
+        return pending.since
+    return first_seen or now
+
+
+def _finding(code: str, pending: PendingFinding, since: datetime) -> Finding:
+    return Finding(
+        code=code,
+        severity=pending.severity,
+        job_id=pending.job_id,
+        worker=pending.worker,
+        job_ids=pending.job_ids or _only(pending.job_id),
+        workers=pending.workers or _only(pending.worker),
+        message=pending.message,
+        advice=pending.advice,
+        since=since,
+    )
+
+
+def _only(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+def _is_ok(context: RuleContext, name: str) -> bool:
+    return any(source.name == name and source.state == "ok" for source in context.snapshot.sources)
+
+
+def _has_just_failed(context: RuleContext, name: str) -> bool:
+    """Whether a source has failed for less than the threshold of ``source-stale``: earlier findings are kept then."""
+    since = context.history.failing_since.get(name)
+    return since is not None and (context.now - since).total_seconds() < context.thresholds.source_stale_seconds
+
+
+def _with_code(code: str, kept: Mapping[Key, Value]) -> dict[Key, Value]:
+    return {key: value for key, value in kept.items() if key[0] == code}
