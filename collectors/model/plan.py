@@ -1,4 +1,4 @@
-"""What can be asked for, and the plan that answers it. Frozen records; they decide and do nothing."""
+"""Scaling targets, and the plan for one. Frozen records without behaviour."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -9,41 +9,41 @@ from dasktop.collectors.model.snapshot import Adaptive, Record
 
 
 class Jobs(Record, frozen=True, kw_only=True):
-    """So many jobs, pending ones counted."""
+    """A number of jobs, pending ones included."""
 
     count: int
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """So many jobs more, or fewer where it is below 0."""
+    """A number of jobs to add, or to remove if negative."""
 
     by: int
 
 
 class Cores(Record, frozen=True, kw_only=True):
-    """At least so many cores, rounded up to whole jobs."""
+    """Target number of cores; rounded up to whole jobs."""
 
     count: int
 
 
 class Memory(Record, frozen=True, kw_only=True):
-    """At least so much memory, rounded up to whole jobs."""
+    """Target amount of memory; rounded up to whole jobs."""
 
     amount_bytes: int
 
 
 class Release(Record, frozen=True, kw_only=True):
-    """Give back these jobs."""
+    """Release these jobs."""
 
     job_ids: tuple[str, ...]
 
 
 class ReplaceLost(Record, frozen=True, kw_only=True):
-    """Submit anew what the owner still counts and SLURM has ended."""
+    """Resubmit jobs that have ended in SLURM but that the owner still counts."""
 
 
 class Adapt(Record, frozen=True, kw_only=True):
-    """Let the owner scale by itself between these bounds, in jobs; ``None``: not any more."""
+    """Turn adaptive scaling on between these bounds, in jobs; ``None``: turn it off."""
 
     bounds: Adaptive | None
 
@@ -52,7 +52,7 @@ Target = Jobs | Change | Cores | Memory | Release | ReplaceLost | Adapt
 
 
 class Size(Record, frozen=True, kw_only=True):
-    """How large a cluster is. Lost jobs don't count; pending ones do. What a job brings may be unknown."""
+    """The size of a cluster. Pending jobs count, lost ones do not. The size of a job may be unknown."""
 
     jobs: int
     workers: int | None
@@ -62,89 +62,89 @@ class Size(Record, frozen=True, kw_only=True):
 
 
 class JobToRelease(Record, frozen=True, kw_only=True):
-    """A job that the plan gives back, and why this one."""
+    """A job that the plan releases, and why this one."""
 
     job_id: str
     name: str | None
-    """The owner's name of it, such as ``SLURMCluster-3``; ``None`` where no owner counts it."""
+    """The owner's name for it, such as ``SLURMCluster-3``; ``None`` if no owner counts it."""
     array_task: str | None = None
-    """Of an array's job, its id as in ``54_1`` or ``54_[5-10]``. Only that names it alone to ``scancel``: the raw id of
-    an array's last job is the whole array's."""
+    """The id of an array job, ``54_1`` or ``54_[5-10]``, for ``scancel``: the raw id of an array's last job stands for
+    the whole array."""
     state: str | None
     workers: tuple[str, ...]
-    """Addresses."""
+    """Addresses of its workers."""
     executing: int | None
-    """``None``: of one of its workers it isn't known."""
+    """Running tasks; ``None`` if unknown for any of its workers."""
     stored: int | None
-    """Results that its workers hold; some may have copies elsewhere. ``None`` as above."""
+    """Results that its workers hold; some may have copies elsewhere. ``None`` if unknown for any of its workers."""
     why: str
     """``pending``, ``without workers``, ``idle``, ``runs nothing yet``, ``ends soon``, ``least busy``, ``chosen``."""
     time_left_seconds: int | None = None
 
 
 class LostJob(Record, frozen=True, kw_only=True):
-    """A job that the owner counts and SLURM has ended."""
+    """A job that has ended in SLURM but that the owner still counts."""
 
     job_id: str
     name: str
     fate: str | None = None
-    """How it ended, in words."""
+    """How it ended, as text."""
     failed_soon: bool = False
-    """Whether it failed with an exit code soon after its start, and no worker of it is there: it may do so again."""
+    """Whether it failed with an exit code soon after its start and has no worker: it may fail again."""
 
 
 class ScalePlan(Record, frozen=True, kw_only=True):
-    """What would be done for a target. `submit` and `release` are never both given, except when jobs are replaced.
+    """What would be done to reach a target. A plan either submits or releases jobs, except to replace lost ones.
 
-    A plan fits one state of the cluster: `scheduler_id` and the jobs in it. `carry_out` checks again when it acts.
+    A plan is for one state of the cluster: its scheduler and jobs. `execute` checks it again before it acts.
     """
 
     scheduler_id: str
     target: str
-    """In words, as asked: ``48 cores``."""
+    """The target as text: ``48 cores``."""
     reckoning: str | None
-    """How the target became jobs, where it wasn't given in jobs: ``48 cores = 4 jobs of 12``; or why there is nothing
-    to do: ``no job is lost``."""
+    """How the target was converted to jobs: ``48 cores = 4 jobs of 12``; or why there is nothing to do: ``no job is
+    lost``."""
     through_owner: bool
-    """Whether there is an owner that starts jobs. One that doesn't, such as a ``LocalCluster``, is none here."""
+    """Whether there is an owner that submits jobs; a ``LocalCluster``, for example, does not."""
     submit: int
-    """How many jobs to submit in all, those for `replace` among them."""
+    """How many jobs to submit in total, including those for `replace`."""
     release: tuple[JobToRelease, ...]
-    """In the order in which they were chosen."""
+    """In order of preference."""
     replace: tuple[LostJob, ...]
-    """What the owner must forget, one job being submitted for each; never more than `submit`. Growing replaces lost
+    """Lost jobs that the owner drops, each replaced by one submitted job; at most `submit`. Scaling up replaces lost
     jobs first."""
     adapt: Adaptive | None
     """Bounds in jobs."""
     stop_adapting: bool
     before: Size
     after: Size
-    """Under adaptive scaling, what is left once the owner has given back what is idle or above the upper bound."""
+    """With adaptive scaling: the size after the owner has released idle jobs and those above the upper bound."""
     warnings: tuple[str, ...]
     refusal: str | None = None
-    """Why it can't be carried out as things are, and what has to be done first; only where that is certain as far as
-    the snapshot tells. `carry_out` looks again all the same, and has the last word."""
+    """Why the plan cannot be executed at present, and what to do first; only if the snapshot shows it for certain.
+    `execute` checks again in any case."""
 
     @property
     def identity(self) -> str:
-        """What of the plan would be done, as one word: plans that would do the same to a cluster share it.
+        """A hash of the plan's actions: plans that would do the same have the same identity.
 
-        What is agreed to is a plan of one identity, and only such a plan is carried out.
+        The user confirms an identity, and only a plan with that identity is executed.
         """
-        deeds = (
+        actions = (
             self.scheduler_id,
             self.submit,
-            sorted((victim.job_id, victim.array_task or "") for victim in self.release),
+            sorted((job.job_id, job.array_task or "") for job in self.release),
             sorted((lost.job_id, lost.name) for lost in self.replace),
-            # Which jobs have nothing to do changes by the second; that an adapting owner gives such back is agreed to.
+            # Which jobs are idle changes by the second; the user confirms that adaptive scaling releases idle jobs.
             (self.adapt, self.before.jobs) if self.adapt is not None else None,
             self.stop_adapting,
         )
-        return sha256(msgspec.json.encode(deeds)).hexdigest()[:12]
+        return sha256(msgspec.json.encode(actions)).hexdigest()[:12]
 
     @property
     def can_be_done(self) -> bool:
-        """Whether there is something to do, and nothing known that forbids it."""
+        """Whether there is something to do and no known reason against it."""
         return not self.changes_nothing and self.refusal is None
 
     @property
@@ -154,21 +154,21 @@ class ScalePlan(Record, frozen=True, kw_only=True):
 
     @property
     def takes_away(self) -> bool:
-        """Whether anything that exists may go, at once or later, by us or the owner: that is shown and asked for."""
+        """Whether existing jobs may be removed, now or later, by dasktop or the owner: this needs confirmation."""
         may_adapt_away = self.adapt is not None and self.adapt.minimum < self.before.jobs
         return bool(self.release) or self.after.jobs < self.before.jobs or may_adapt_away
 
 
 class Agreement(Record, frozen=True, kw_only=True):
-    """A yes to a plan that was shown."""
+    """The user's confirmation of a plan."""
 
     plan: ScalePlan
     identity: str
-    """Of the plan that was shown when it was said."""
+    """The identity of the plan that was shown then."""
 
 
 class Progress(Record, frozen=True, kw_only=True):
-    """One step of carrying a plan out, for people to see."""
+    """One step of a running plan, to be shown."""
 
     step: str
     """``stop new tasks``, ``drain``, ``replicate``, ``hand back``, ``submit``, ``seen gone``, ``done``."""
@@ -176,17 +176,17 @@ class Progress(Record, frozen=True, kw_only=True):
 
 
 Report = Callable[[Progress], None]
-"""Called with each step; must return at once."""
+"""Called with each step; must return immediately."""
 
 
 class Outcome(Record, frozen=True, kw_only=True):
-    """How it ended."""
+    """How a plan ended."""
 
     done: bool
     message: str
-    """One or two sentences: what happened, and if not done, why, and what was left as it was."""
+    """One or two sentences: what was done; if not, why, and what was left unchanged."""
     submitted: tuple[str, ...] = ()
-    """Job ids, where they are known."""
+    """Ids of the submitted jobs, as far as known."""
     released: tuple[str, ...] = ()
     is_outdated: bool = False
-    """Whether nothing was done because the plan no longer fits what runs: it has to be made and shown anew."""
+    """Whether nothing was done because the cluster has changed: a new plan is needed."""

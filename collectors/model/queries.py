@@ -1,10 +1,10 @@
-"""What a screen may ask beside the snapshots, one thing at a time, and the answer to it. Types, and nothing else."""
+"""Questions that a screen may ask besides the snapshots, and their answers. Types only."""
 
 from dasktop.collectors.model.snapshot import Record
 
 
 class BatchScript(Record, frozen=True, kw_only=True):
-    """A job's script, as it was submitted. Answered in `Answer.lines`."""
+    """A job's batch script, as it was submitted. Answered in `Answer.lines`."""
 
     job_id: str
 
@@ -16,24 +16,24 @@ class JobFiles(Record, frozen=True, kw_only=True):
 
 
 class CallStack(Record, frozen=True, kw_only=True):
-    """What a thread of a worker is doing, innermost call first. Answered in `Answer.lines`."""
+    """The call stack of a worker's thread, innermost call first. Answered in `Answer.lines`."""
 
     worker_address: str
     thread_native_id: int
 
 
 class FreeNodes(Record, frozen=True, kw_only=True):
-    """Which nodes of a partition have free CPUs. Answered in `Answer.nodes`."""
+    """The nodes of a partition that have free CPUs. Answered in `Answer.nodes`."""
 
     partition: str
-    """Or several, separated by commas, as a job may name them."""
+    """One or several, separated by commas, as in a job."""
 
 
 Question = BatchScript | JobFiles | CallStack | FreeNodes
 
 
 class FreeNode(Record, frozen=True, kw_only=True):
-    """A node on which jobs can start, and what no job holds of it."""
+    """A node on which jobs can start, with its unallocated CPUs and memory."""
 
     name: str
     cpus: int
@@ -42,29 +42,28 @@ class FreeNode(Record, frozen=True, kw_only=True):
 
 
 class OutputFiles(Record, frozen=True, kw_only=True):
-    """A job's files, with absolute paths; ``None`` where SLURM tells none, or none that could be opened.
+    """A job's files, as absolute paths; ``None`` if SLURM reports none, or none that could be opened.
 
-    Paths are as they are, since only so can they be opened: they may hold control characters, and are to be cleaned
-    before they are shown. That a path is told doesn't mean that the file is there (yet, or still), nor that it can be
-    read from this host.
+    The paths are not cleaned, since they have to be opened: clean them before they are shown. The file may not exist
+    (yet, or any more), or may not be readable from this host.
     """
 
     stdout: str | None
     stderr: str | None
-    """The same as `stdout` unless the job was told otherwise."""
+    """The same as `stdout` unless the job sets its own."""
     work_dir: str | None
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """What became of one question: every question gets exactly one, unless the feed is stopped before."""
+    """The answer to one question. Each question gets exactly one, unless the feed is stopped before."""
 
     question: Question
     lines: tuple[str, ...] = ()
-    """Clean, without tabs, each as it stood: indented, and none left out."""
+    """All lines, cleaned, with their indentation and without tabs."""
     running: str | None = None
-    """Of a call stack: the dask task that the thread ran at that moment, in words; ``None``: not told."""
+    """For a call stack: the dask task that the thread was running, as text; ``None``: unknown."""
     files: OutputFiles | None = None
     nodes: tuple[FreeNode, ...] = ()
-    """Only those with free CPUs."""
+    """Only nodes with free CPUs."""
     error: str | None = None
-    """Why there is none, in one clean line."""
+    """Why there is no answer, in one clean line."""

@@ -1,6 +1,6 @@
-"""What the collectors saw, each at one moment: the input of `reconcile`.
+"""What the collectors read, each at one moment: the input of `reconcile`.
 
-All text in here is already clean (see `text.clean`); what a source did not tell is ``None``.
+All text is already cleaned (see `text.clean`); what a source did not report is ``None``.
 """
 
 import re
@@ -25,7 +25,7 @@ class QueuedJob(Record, frozen=True, kw_only=True):
     qos: str | None = None
     state: str | None = None
     reason: str | None = None
-    """``None`` where SLURM says ``None``."""
+    """``None`` if SLURM gives no reason."""
     nodes: tuple[str, ...] = ()
     submitted_at: datetime | None = None
     started_at: datetime | None = None
@@ -33,44 +33,44 @@ class QueuedJob(Record, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     time_limit_seconds: int | None = None
     required_nodes: tuple[str, ...] | None = None
-    """Nodes that it insists on (``--nodelist``)."""
+    """Required nodes (``--nodelist``)."""
     required_features: str | None = None
-    """Features that its nodes must have (``--constraint``), as they were asked for: ``a100&(rome|milan)``."""
+    """Required node features (``--constraint``), as requested: ``a100&(rome|milan)``."""
     cpus: int | None = None
     memory_bytes: int | None = None
-    """Of the whole job, over all its nodes."""
+    """Memory of the whole job, over all nodes."""
     gpus: int | None = None
 
 
 class FailureCause(Record, frozen=True, kw_only=True):
-    """What a log's end says."""
+    """The cause of a failure, as the end of the log gives it."""
 
     cause: str | None = None
     out_of_memory: bool = False
-    """Whether SLURM says in it that it has killed the job for its memory."""
+    """Whether the log contains SLURM's message that it killed the job for its memory."""
 
 
 class EndedJob(Record, frozen=True, kw_only=True):
-    """A job that has left the queue, as accounting (or ``scontrol``, for a while) tells it."""
+    """A job that has left the queue, as accounting (or ``scontrol``, for a while) reports it."""
 
     job: QueuedJob
-    """With the state it ended in, such as ``CANCELLED``; nodes and times where they are known."""
+    """The job with its final state, such as ``CANCELLED``; nodes and times if they are known."""
     exit_code: int | None = None
     signal: int | None = None
     ended_at: datetime | None = None
     max_rss_bytes: int | None = None
-    """The highest of any one task of any step."""
+    """The highest of any task of any step."""
     cpu_seconds: int | None = None
-    """Of all its steps together."""
+    """CPU time of all steps."""
     cancelled_by_uid: int | None = None
     cancelled_by: str | None = None
-    """The name of that user, where somebody knows it."""
+    """The name of that user, if known."""
     step_signals: tuple[int, ...] = ()
-    """Signals that ended its steps: without cgroups a memory kill shows only there."""
+    """Signals that ended its steps: without cgroups, only these show a memory kill."""
     last_words: FailureCause = FailureCause()
-    """What its log says at its end, where that was read."""
+    """What the end of its log says, if it was read."""
     output_files: tuple[str, ...] = ()
-    """Where its output was to go, as far as SLURM told in time."""
+    """Its output files, as far as SLURM still reported them."""
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -84,75 +84,75 @@ class Step(Record, frozen=True, kw_only=True):
     pids: tuple[int, ...] = ()
     max_rss_bytes: int | None = None
     rss_bytes: int | None = None
-    """Of a task now, on average."""
+    """Current mean over the tasks."""
     cpu_seconds: int | None = None
-    """Of a task so far, on average."""
+    """Mean over the tasks, since their start."""
     read_at: datetime | None = None
     """When SLURM was asked."""
 
 
 class JobScript(Record, frozen=True, kw_only=True):
-    """What a job's batch script says of dask, with what the job itself tells filled in."""
+    """What a job's batch script says about dask, completed from the job itself."""
 
     job_id: str
     job_name: str | None = None
-    """As the queue tells it."""
+    """From the queue."""
     user: str | None = None
-    """Whose job it is, as the queue tells it."""
+    """The job's user, from the queue."""
     scheduler_addresses: tuple[str, ...] = ()
-    """Where its workers look for their scheduler, with ``tcp://`` where no scheme is named."""
+    """Scheduler addresses of its workers, with ``tcp://`` if they have no scheme."""
     scheduler_files: tuple[str, ...] = ()
-    """Whole paths of the files in which its workers look, or its scheduler writes, where that is."""
+    """Absolute paths of the scheduler files that its workers read or its scheduler writes."""
     other_addresses: tuple[str, ...] = ()
-    """Those that other programs of it are told of, such as a client. They show no job to be the cluster's."""
+    """Addresses passed to other programs, such as a client. They are no evidence for the job."""
     other_files: tuple[str, ...] = ()
     worker_names: tuple[str, ...] = ()
-    """What stands behind ``--name``."""
+    """Values of ``--name``."""
     workers_expected: int | None = None
-    """How many workers it starts, where that leaves no doubt."""
+    """How many workers it starts, if that is certain."""
     starts_workers: bool = False
     has_unknown_scheduler: bool = False
-    """Whether it starts workers of which only running it tells for which scheduler."""
+    """Whether it starts workers whose scheduler is known only when the script runs."""
     tls_ca_file: str | None = None
-    """The certificates that its workers use, as whole paths, where all use the same."""
+    """Absolute paths of the certificates of its workers, if all use the same."""
     tls_cert: str | None = None
     tls_key: str | None = None
 
 
 class EndedLately(Record, frozen=True, kw_only=True):
-    """A job of the user's that ended before SLURM was first asked for this cluster, and its batch script."""
+    """A job of the user that ended before SLURM was first read for this cluster, and its batch script."""
 
     end: EndedJob
     script: JobScript
 
 
 class SlurmReading(Record, frozen=True, kw_only=True):
-    """The SLURM half at one moment."""
+    """What SLURM reported at one moment."""
 
     taken_at: datetime
     jobs: tuple[QueuedJob, ...] = ()
-    """All of the user's jobs in the queue, dask or not."""
+    """All jobs of the user in the queue, dask or not."""
     ended: tuple[EndedJob, ...] = ()
     requeued: tuple[EndedJob, ...] = ()
-    """How the last run of jobs ended that are in the queue again."""
+    """How the previous run of requeued jobs ended."""
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
     ended_lately: tuple[EndedLately, ...] = ()
-    """Jobs that may be the cluster's or another's: only their scripts can show it."""
+    """Jobs of any cluster: only their scripts show of which one."""
 
 
 PlaceProof = Literal["kernel", "environment", "inherited"]
-"""How a process's place is known: ``kernel`` its control group, or the slurmstepd that it descends from ·
-``environment`` variables that SLURM sets for each task, and that a later process may have inherited ·
-``inherited`` variables of a job without those of a task: as in the shell of salloc on the submit host."""
+"""How a process's place is known: ``kernel``: its control group, or its ancestor slurmstepd ·
+``environment``: variables that SLURM sets for each task, which other processes may have inherited ·
+``inherited``: variables of a job but not those of a task, as in the shell of salloc on the submit host."""
 
 
 class SlurmPlace(Record, frozen=True, kw_only=True):
-    """Where in SLURM a process runs, as far as the process itself can tell."""
+    """Where in SLURM a process runs, as it reports itself."""
 
     job_id: str
     step_id: str | None
-    """``batch`` where the environment names a job but no step; ``None`` where the step is not known."""
+    """``batch`` if the environment names a job but no step; ``None``: unknown."""
     task_id: int | None = None
     node: str | None = None
     task_pid: int | None = None
@@ -160,56 +160,56 @@ class SlurmPlace(Record, frozen=True, kw_only=True):
 
 
 class WorkerReading(Record, frozen=True, kw_only=True):
-    """A worker as dask sees it, and the place it told us it runs in."""
+    """A worker as dask reports it, and the place that its process reports."""
 
     worker: Worker
-    """With its threads, if they were asked for, and without evidence."""
+    """With its threads if they were requested; without evidence."""
     place: SlurmPlace | None = None
     place_was_read: bool = False
-    """Whether the worker could be asked: if so and `place` is ``None``, it runs outside SLURM."""
+    """Whether the worker was asked: if so and `place` is ``None``, it runs outside SLURM."""
     started_at: datetime | None = None
     """When its process started, by the clock of its host."""
 
 
 class Released(Record, frozen=True, kw_only=True):
-    """What gave a job back, which accounting knows as cancelled by its user."""
+    """What released a job; for accounting, its user cancelled it."""
 
     by: str
     """As in `Fate.released_by`."""
     detail: str = ""
-    """Who or what let it, in words."""
+    """Further description, such as the host and process."""
     not_before: datetime | None = None
-    """The job was still wanted then: one that had ended before was ended by somebody else."""
+    """When the job was still wanted: a job that had ended before was not released by this."""
 
 
 class DaskReading(Record, frozen=True, kw_only=True):
-    """The dask half at one moment."""
+    """What dask reported at one moment."""
 
     taken_at: datetime
     cluster: Cluster
     workers: tuple[WorkerReading, ...] = ()
     scheduler_place: SlurmPlace | None = None
-    """Where the scheduler's own process says it runs."""
+    """The place that the scheduler's process reports."""
     scheduler_started_at: datetime | None = None
     """When the scheduler started, by the clock of its host."""
     refused_script: str | None = None
-    """The script of one of the owner's jobs whose submission has failed."""
+    """The script of one of the owner's jobs that could not be submitted."""
     worker_events: tuple[WorkerEvent, ...] | None = None
-    """What became of workers lately; ``None`` where the scheduler doesn't tell."""
+    """Recent worker events; ``None`` if the scheduler does not report them."""
 
 
 _SPECIAL_STEPS = {-4: "extern", -5: "batch", -6: "interactive"}
-"""slurm.h: SLURM_EXTERN_CONT, SLURM_BATCH_SCRIPT, SLURM_INTERACTIVE_STEP, as signed numbers of 32 bits."""
+"""slurm.h: SLURM_EXTERN_CONT, SLURM_BATCH_SCRIPT, SLURM_INTERACTIVE_STEP, as signed 32-bit numbers."""
 
 
 _STEP_NUMBER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
 
 def step_name(text: str) -> str:
-    """Return the name of a step that may stand there as its number; any other text as it is.
+    """Return the name of a special step given by its number; any other text unchanged.
 
-    ``SLURM_STEP_ID`` of a batch script is unset, or ``4294967291``, and ``-5`` in 26.05; sstat and sacct call
-    the same step ``batch``.
+    In a batch script ``SLURM_STEP_ID`` is unset or ``4294967291``, or ``-5`` in SLURM 26.05; sstat and sacct call this
+    step ``batch``.
     """
     if _STEP_NUMBER.fullmatch(text) is None:
         return text

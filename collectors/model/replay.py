@@ -1,4 +1,4 @@
-"""Where a replay is in its recording: what a time line shows. Holds only."""
+"""The position of a replay in its recording, for the time line. Records only."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from dasktop.collectors.model.snapshot import Record, Severity
 
 
 class Mark(Record, frozen=True, kw_only=True):
-    """A moment at which a finding begins."""
+    """The time at which a finding begins."""
 
     at: datetime
     code: str
@@ -15,20 +15,20 @@ class Mark(Record, frozen=True, kw_only=True):
 
 
 class ReplayPosition(Record, frozen=True, kw_only=True):
-    """The moment that is shown, and what there is around it."""
+    """The shown moment, and the extent of the recording."""
 
     at: datetime
     begins_at: datetime
     ends_at: datetime
     number: int
-    """Of the snapshot, from 1."""
+    """Number of the snapshot, from 1."""
     count: int
-    """How many snapshots there are; more are found while ``is_opening``."""
+    """Number of snapshots; it grows while ``is_opening``."""
     is_playing: bool
     speed: float
     marks: tuple[Mark, ...] = ()
     is_opening: bool = False
-    """Whether the recording is still being looked through."""
+    """Whether the recording is still being indexed."""
     is_redacted: bool = False
     remark: str | None = None
-    """What is wrong with the file, in one line."""
+    """What is wrong with the file, in one line; ``None``: nothing."""

@@ -1,4 +1,4 @@
-"""What a report tells, version 1: the contract with the text, the page and the JSON. Frozen; decides nothing.
+"""The usage report, version 1: the contract of its text, HTML and JSON. Frozen records without behaviour.
 
 Conventions are those of `dasktop.collectors.model.snapshot`: unknown is ``None``, names have units, times are UTC.
 """
@@ -13,66 +13,66 @@ from dasktop.collectors.model.snapshot import Record
 REPORT_VERSION = 1
 
 Parameter = Literal["memory", "cores", "processes", "walltime", "jobs"]
-"""What of a request: the arguments of ``SLURMCluster``, as dask-jobqueue calls them; ``jobs``: how many of them."""
+"""Arguments of ``SLURMCluster`` in dask-jobqueue; ``jobs``: the number of jobs."""
 
 
 class Hours(Record, frozen=True, kw_only=True):
-    """Where the hours of an allocation went: core-hours, or GiB-hours.
+    """How the hours of an allocation were used: core-hours or GiB-hours.
 
-    ``granted`` is ``used + idle + waiting_for_first_worker + without_workers + unobserved``, except where more was
-    used than granted, or was used while there was no worker.
+    ``granted`` is ``used + idle + waiting_for_first_worker + without_workers + unobserved``, unless more was used than
+    granted, or something was used while there was no worker.
     """
 
     granted: float | None
     used: float | None
     idle: float | None
-    """Granted and not used while workers were there and somebody looked. ``None`` where nobody ever did."""
+    """Granted but not used, in observed time with workers. ``None`` if nothing was observed."""
     without_tasks: float | None
-    """Granted while workers were there and no task ran: part of ``used`` and ``idle``."""
+    """Granted while there were workers and no task ran: part of ``used`` and ``idle``."""
     waiting_for_first_worker: float | None
-    """From the job's start to its first worker. ``None`` where that was before the first snapshot."""
+    """From the job's start to its first worker. ``None`` if that was before the first snapshot."""
     without_workers: float | None
-    """Without any worker later: between two of them, or after the last one. ``None`` where nobody ever looked."""
+    """Later time without any worker. ``None`` if nothing was observed."""
     unobserved: float | None
-    """Granted while nobody looked (before the first snapshot, in gaps between snapshots), but for what SLURM has
-    accounted as used in that time. Whether it was idle, or there was no worker, nobody knows."""
+    """Granted in time that was not observed (before the first snapshot, in gaps between snapshots), without what SLURM
+    has accounted as used in that time. Whether it was idle, or without workers, is unknown."""
 
 
 class Peaks(Record, frozen=True, kw_only=True):
-    """The highest values that were seen."""
+    """The highest observed values."""
 
     workers: int | None = None
     threads: int | None = None
     threads_busy: int | None = None
     cpu_percent: float | None = None
     memory_bytes: int | None = None
-    """Of all workers together, at one moment."""
+    """Sum over all workers at one moment."""
     worker_memory_bytes: int | None = None
-    """Of any one worker process."""
+    """Highest of any worker process."""
     worker_memory_limit_bytes: int | None = None
     """The limit of that worker."""
     worker_spilled_bytes: int | None = None
     max_rss_bytes: int | None = None
-    """Of any one SLURM task, as SLURM's accounting sampled it."""
+    """Highest of any SLURM task, as sampled by SLURM's accounting."""
 
 
 class SeveralTasks(Record, frozen=True, kw_only=True):
-    """How worker processes did that ran two tasks or more at a time."""
+    """Statistics of worker processes that ran two or more tasks at once."""
 
     worker_seconds: float
     tasks: float
-    """How many at a time, on average."""
+    """Mean number of tasks at once."""
     cpu_percent: float
-    """Of such a process, on average. Near 100, however many tasks: they wait for Python's interpreter lock."""
+    """Mean per process. If it stays near 100 for any number of tasks, the GIL limits them."""
 
 
 class JobTimeline(Record, frozen=True, kw_only=True):
-    """A job's use over time, in the steps of `Series`; ``None`` in a step without workers, or not observed."""
+    """A job's use over time, in the steps of `Series`; ``None`` in steps without workers or observation."""
 
     first_step: int
     cpu_percent: tuple[float | None, ...]
     with_tasks_percent: tuple[float | None, ...]
-    """In how much of the time tasks ran."""
+    """Share of the time in which tasks ran."""
 
 
 class JobReport(Record, frozen=True, kw_only=True):
@@ -84,9 +84,9 @@ class JobReport(Record, frozen=True, kw_only=True):
     name: str | None
     partition: str | None
     state: str | None
-    """In the last snapshot; of an ended job, how it ended."""
+    """State in the last snapshot; for an ended job, its final state."""
     explanation: str | None
-    """How it ended, in words."""
+    """How it ended, as text."""
     ended_badly: bool
     cpus: int | None
     memory_bytes: int | None
@@ -94,37 +94,37 @@ class JobReport(Record, frozen=True, kw_only=True):
     workers_expected: int | None
     submitted_at: datetime | None
     started_at: datetime | None
-    """Of its last run."""
+    """Start of its last run."""
     ended_at: datetime | None
-    """``None``: it runs, or waits, or nobody knows."""
+    """``None``: it runs or is pending, or it is unknown."""
     runs: int
-    """0: it has not started; more than 1: SLURM put it back into the queue in between."""
+    """0: it has not started; more than 1: it was requeued."""
     queue_seconds: float | None
-    """From its submission to its first start, or to the last snapshot."""
+    """From submission to the first start, or to the last snapshot."""
     elapsed_seconds: float | None
-    """From its start to its end or to the last snapshot, all runs together."""
+    """From start to end or to the last snapshot, summed over all runs."""
     observed_seconds: float
-    """How much of that was seen."""
+    """The observed part of it."""
     with_workers_seconds: float
     core_hours: Hours
     gib_hours: Hours
     used_core_hours_from: tuple[Literal["dask", "slurm"], ...]
-    """Whether the workers measured what was used, or SLURM's accounting told more. Of several runs, perhaps both."""
+    """Whether the used core-hours are the workers' figure or SLURM's; for several runs, possibly both."""
     slurm_tasks: int | None
-    """How many SLURM tasks it had at a time, of those that SLURM's accounting has seen."""
+    """Number of SLURM tasks at once that SLURM's accounting has sampled."""
     peaks: Peaks
     several_tasks: SeveralTasks | None
     lane: JobTimeline | None
 
 
 class Totals(Record, frozen=True, kw_only=True):
-    """The cluster: sums over all jobs of which the figure is known, and its highest values at one moment."""
+    """The cluster: sums over all jobs with known figures, and its peaks at one moment."""
 
     jobs: int
     jobs_ended_badly: int
     jobs_never_started: int
     jobs_unknown: int
-    """Of which SLURM told too little for what was granted: they are in no sum of it."""
+    """Jobs whose allocation is unknown: they are not in the sums of granted hours."""
     jobs_at_once: int
     queue_seconds: float | None
     core_hours: Hours
@@ -133,7 +133,7 @@ class Totals(Record, frozen=True, kw_only=True):
 
 
 class Series(Record, frozen=True, kw_only=True):
-    """The cluster over time, each value the mean over a step; ``None``: not observed."""
+    """The cluster over time; each value is the mean over a step, ``None``: not observed."""
 
     begins_at: datetime
     step_seconds: float
@@ -144,46 +144,46 @@ class Series(Record, frozen=True, kw_only=True):
 
 
 class Advice(Record, frozen=True, kw_only=True):
-    """What a better-fitting request would be, and why."""
+    """A request that would fit better, and why."""
 
     parameter: Parameter
     request: str
-    """As one writes it: ``memory="8GB"``."""
+    """As in the call: ``memory="8GB"``."""
     instead_of: str | None
-    """What it was: ``16GB``."""
+    """The old value: ``16GB``."""
     evidence: str
-    """What was seen."""
+    """What was observed."""
     reason: str
-    """How the request follows from it."""
+    """How the request follows from the evidence."""
     job_ids: tuple[str, ...]
 
 
 class Report(Record, frozen=True, kw_only=True):
-    """Where the hours of a cluster went."""
+    """The usage report of a cluster."""
 
     report_version: int
     scheduler_address: str | None
     cluster_name: str | None
     begins_at: datetime
-    """When the first snapshot was taken. Jobs may have started, or ended, before."""
+    """Time of the first snapshot. Jobs may have started, or ended, before."""
     ends_at: datetime
-    """The last one."""
+    """Time of the last snapshot."""
     snapshots: int
     snapshots_skipped: int
-    """So many more are in the recording; of a long one, only each second or third is read."""
+    """Snapshots of the recording that were not read: of a long one, only every second or third is."""
     longest_gap_seconds: float
-    """Snapshots that are farther apart leave a gap of which nothing is known."""
+    """If snapshots are farther apart, the time between is not observed."""
     observed_seconds: float
     totals: Totals
     advice: tuple[Advice, ...]
     jobs: tuple[JobReport, ...]
-    """In the order of their starts; those that have not started, last."""
+    """In the order of their start; jobs that have not started come last."""
     series: Series | None
-    """``None`` where there is only one moment."""
+    """``None`` if there is only one moment."""
 
 
 def report_json(report: Report) -> bytes:
-    """Encode as one line of UTF-8 JSON, without the newline."""
+    """Return the report as one line of UTF-8 JSON, without a newline."""
     return msgspec.json.encode(report)
 
 
