@@ -55,7 +55,7 @@ def dasktop_install(dask_scheduler: Any) -> None:
 
 
 class Desk:
-    """Answers the holder's questions, one at a time; what takes long is an errand that is asked after."""
+    """Answers the holder's questions, one at a time; what takes long is an operation that is asked after."""
 
     def __init__(self, scheduler: Any, held: dict[str, Any]) -> None:
         self.scheduler = scheduler
@@ -70,9 +70,9 @@ class Desk:
             raise Refused("dasktop was away for too long: the lock was given up, and all workers went back to work")
         self.held["deadline"] = time.monotonic() + LEASE_SECONDS
         if verb in ("move", "leave", "grow", "adapt"):
-            if self.errand_runs():
+            if self.operation_runs():
                 raise Refused("something else is still being done")
-            self.held["errand"] = task = asyncio.ensure_future(getattr(self, verb)(**arguments))
+            self.held["operation"] = task = asyncio.ensure_future(getattr(self, verb)(**arguments))
             self.held["may_break_off"] = verb == "move"
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
             return {}
@@ -103,7 +103,7 @@ class Desk:
             raise Refused(f"{self.held['who']} is scaling this cluster, since {seconds:.0f} s: {self.held['what']}")
         now = time.monotonic()
         self.held.update(token=token, who=who, what=what, since=now, deadline=now + LEASE_SECONDS)
-        self.held.update(stopped={}, run_operation=None, may_break_off=True, leaving=False)
+        self.held.update(stopped={}, operation=None, may_break_off=True, leaving=False)
         self.held["watch"] = asyncio.ensure_future(self.watch(token))
         self.log(action="begun")
         return {}
@@ -114,7 +114,7 @@ class Desk:
         while self.held.get("token") == token:
             # Twice, since a loop that was blocked finds all late, also what waits to be read.
             overdue = overdue + 1 if time.monotonic() > self.held["deadline"] else 0
-            if overdue > 1 and (self.held["may_break_off"] or not self.errand_runs()):
+            if overdue > 1 and (self.held["may_break_off"] or not self.operation_runs()):
                 await self.end(outcome="the one who scaled has gone away")
                 return
             await asyncio.sleep(1)
@@ -131,17 +131,17 @@ class Desk:
         """Add to the scheduler's events, under the topic `dasktop`."""
         self.scheduler.log_event(TOPIC, {**event, "who": self.held["who"], "what": self.held["what"]})
 
-    def errand_runs(self) -> bool:
+    def operation_runs(self) -> bool:
         """Return whether something is under way."""
-        return self.held["errand"] is not None and not self.held["errand"].done()
+        return self.held["operation"] is not None and not self.held["operation"].done()
 
     async def look(self) -> dict[str, Any]:
-        """Return how the errand stands: what it brought, or that it still runs."""
-        errand = self.held["errand"]
-        if errand is None:
+        """Return how the operation stands: what it brought, or that it still runs."""
+        operation = self.held["operation"]
+        if operation is None:
             raise Refused("nothing is being done")
-        await asyncio.wait([errand], timeout=0.1)
-        return {"done": errand.result()} if errand.done() else {"running": True}
+        await asyncio.wait([operation], timeout=0.1)
+        return {"done": operation.result()} if operation.done() else {"running": True}
 
     # Giving jobs back
 
@@ -250,9 +250,9 @@ class Desk:
         if self.held["leaving"]:
             raise Refused("too late: the jobs are being given back")
         stopped, self.held["stopped"] = self.held["stopped"], {}
-        if self.errand_runs() and self.held["may_break_off"]:
-            self.held["errand"].cancel()
-            await asyncio.wait([self.held["errand"]])
+        if self.operation_runs() and self.held["may_break_off"]:
+            self.held["operation"].cancel()
+            await asyncio.wait([self.held["operation"]])
         self.forget_retiring(stopped)
         for address, status in stopped.items():
             if address in self.scheduler.stream_comms:

@@ -20,18 +20,17 @@ from tests.support.terminal import Terminal
 
 VERSION = "2023.5.0"
 
-# Runs in the old environment: keeps one thread busy and the other three waiting, until it is killed.
+# Runs in the old environment: keeps one thread busy, until a file is there, and the other three waiting.
 CLIENT = """
-import sys, time
+import os, sys, time
 from distributed import Client
 client = Client(sys.argv[1])
-def spin(seconds):
-    until = time.time() + seconds
-    while time.time() < until:
-        pass
+def spin(stop):
+    while not os.path.exists(stop):
+        sum(range(100_000))
 done = client.submit(str, 1)
 done.result()
-spinning = client.submit(spin, 120, key="spin", pure=False)
+spinning = client.submit(spin, sys.argv[2], key="spin", pure=False)
 waiting = [client.submit(time.sleep, 120, key=("sleep", i), pure=False) for i in range(3)]
 sys.stdin.read()
 """
@@ -82,10 +81,12 @@ def old_workers(old_python: Path, old_scheduler: Scheduler) -> Iterator[Workers]
 
 
 @pytest.fixture
-def four_tasks(old_python: Path, old_scheduler: Scheduler, old_workers: Workers) -> Iterator[None]:
+def four_tasks(old_python: Path, old_scheduler: Scheduler, old_workers: Workers, tmp_path: Path) -> Iterator[None]:
     """One task that spins and three that sleep, submitted by a client of the old version."""
-    client = subprocess.Popen([old_python, "-c", CLIENT, old_scheduler.address], stdin=subprocess.PIPE)
+    stop = tmp_path / "stop"
+    client = subprocess.Popen([old_python, "-c", CLIENT, old_scheduler.address, stop], stdin=subprocess.PIPE)
     yield
+    stop.touch()  # a running task outlives its client
     client.kill()
     client.wait()
 
