@@ -221,9 +221,7 @@ class _WorkerPlacer:
 
     def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
         self._job_of_owner = owner.job_ids if owner else {}
-        arrays = {
-            job.array_job_id for job in queued.values()
-        }  # one script for many jobs: a name in it does not tell which
+        arrays = {job.array_job_id for job in queued.values()}  # one script for many jobs: a name in it identifies none
         self._job_of_script_name = _unambiguous(
             (name, job_id)
             for job_id, script in scripts.items()

@@ -1,10 +1,10 @@
 """The snapshot, version 1: one reconciled tree, job → task → worker → thread, at one moment.
 
-These structs are the contract with the screen, the JSON and its readers: adding a field is free, renaming one is not.
-They hold what was found and decide nothing.
+These records are the contract with the screen, the JSON and its readers: fields may be added, never renamed. They have
+no behaviour.
 
-Conventions: unknown is ``None`` (JSON ``null``), never 0. Units stand in the names. ``cpu_percent`` counts 100 for one
-busy core; ``memory_bytes`` is resident memory. Times are aware and in UTC (JSON: RFC 3339).
+Conventions: unknown is ``None`` (JSON ``null``), never 0. Names end in units. In ``cpu_percent``, 100 is one busy core;
+``memory_bytes`` is resident memory. Times are aware and in UTC (JSON: RFC 3339).
 """
 
 from datetime import datetime
@@ -15,14 +15,14 @@ import msgspec
 SCHEMA_VERSION = 1
 
 Evidence = Literal["owner", "environment", "job_script", "name", "host"]
-"""How we know that a worker belongs to a job; see `EVIDENCE_LADDER`."""
+"""How it is known that a worker belongs to a job; see `EVIDENCE_LADDER`."""
 
 EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "name", "host")
-"""Best first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
+"""Strongest first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
 
 SourceState = Literal["ok", "stale", "error", "off"]
-"""``ok`` answers · ``stale`` its last answer is old, or its first one is awaited · ``error`` it has never answered, and
-failed · ``off`` it isn't there, or there was nothing to ask yet."""
+"""``ok``: it answers · ``stale``: its last answer is old, or its first one is pending · ``error``: it failed and has
+never answered · ``off``: it is not available, or was not needed yet."""
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 """The mildest first."""
@@ -30,21 +30,21 @@ ThreadRole = Literal["compute", "event loop", "other"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What all parts of a snapshot share: frozen, built by keyword, equal by value.
+    """The base of all parts of a snapshot: frozen, with keyword arguments, compared by value.
 
-    Each class says ``frozen`` and ``kw_only`` again: type checkers do not inherit the one, nor msgspec the other.
+    Subclasses repeat ``frozen`` and ``kw_only``: type checkers do not inherit the former, msgspec not the latter.
     """
 
 
 class Adaptive(Record, frozen=True, kw_only=True):
-    """The bounds, in workers, between which the owner scales by itself."""
+    """The bounds of adaptive scaling, in workers."""
 
     minimum: int
     maximum: int | None
 
 
 class Owner(Record, frozen=True, kw_only=True):
-    """The `SpecCluster` (usually a ``SLURMCluster``) that runs inside the scheduler's own process."""
+    """The cluster object: a `SpecCluster`, usually a ``SLURMCluster``, in the scheduler's process."""
 
     class_name: str = msgspec.field(name="class")
     name: str | None
@@ -55,47 +55,47 @@ class Owner(Record, frozen=True, kw_only=True):
     processes_per_job: int | None
     adaptive: Adaptive | None
     job_ids: dict[str, str]
-    """The owner's name of a job → SLURM's job id."""
+    """The owner's name for a job → SLURM's job id."""
     wanted: tuple[str, ...] | None = None
-    """The owner's names of all jobs that it wants, submitted or not; ``None``: it isn't told."""
+    """The owner's names for all jobs that it wants, submitted or not; ``None``: unknown."""
     not_submitted: tuple[str, ...] = ()
-    """Those of them whose submission has failed."""
+    """Those whose submission has failed."""
     submit_error: str | None = None
-    """What sbatch says of these, in its own words."""
+    """The error message of sbatch for these."""
 
 
 class Cluster(Record, frozen=True, kw_only=True):
-    """The dask cluster that is watched."""
+    """The dask cluster."""
 
     scheduler_address: str | None
     scheduler_id: str | None
     dask_version: str | None
     python_version: str | None = None
-    """The scheduler's."""
+    """The scheduler's Python version."""
     scheduler_job_id: str | None = None
-    """The SLURM job that the scheduler's own process runs in; ``None`` also where it runs in none."""
+    """The SLURM job that the scheduler's process runs in; ``None`` also if it runs in none."""
     task_counts: dict[str, int] | None
     """Dask tasks by state (``queued processing memory erred …``)."""
     owner: Owner | None
 
 
 class Source(Record, frozen=True, kw_only=True):
-    """One thing that was asked, and how it answered."""
+    """A data source, and how it answered."""
 
     name: str
     """``dask``, ``slurm.queue``, ``slurm.accounting``, …"""
     state: SourceState
     age_seconds: float | None
-    """Since the last good answer."""
+    """Time since the last successful answer."""
     latency_seconds: float | None
     """How long that answer took."""
     error: str | None
 
 
 class Totals(Record, frozen=True, kw_only=True):
-    """Sums over the jobs known to be this cluster's, and over all its workers.
+    """Sums over the jobs known to belong to this cluster, and over all its workers.
 
-    Where SLURM's figure for a job is clearly larger than that of its workers, the job counts with SLURM's.
+    If SLURM's figure for a job is clearly larger than that of its workers, SLURM's is used.
     """
 
     jobs_running: int | None
@@ -117,14 +117,14 @@ class Thread(Record, frozen=True, kw_only=True):
     name: str | None
     role: ThreadRole
     cpu_percent: float | None
-    """Between two readings; unknown at the first."""
+    """Mean between two readings; ``None`` at the first."""
     cpu_seconds: float | None
     task_key: str | None
-    """The dask task it runs, if it runs one."""
+    """The key of the dask task that it runs, if any."""
 
 
 class Transfers(Record, frozen=True, kw_only=True):
-    """Results on their way between a worker and others, at its last heartbeat."""
+    """Results being transferred between a worker and others, at its last heartbeat."""
 
     incoming_bytes: int | None
     incoming_count: int | None
@@ -136,11 +136,11 @@ class Transfers(Record, frozen=True, kw_only=True):
 
 
 class ChildProcess(Record, frozen=True, kw_only=True):
-    """A process that a worker's tasks have started, directly or through another one."""
+    """A descendant process of a worker, started by its tasks."""
 
     pid: int
     name: str | None
-    """Its command, of which the kernel keeps 15 characters."""
+    """Its command; the kernel keeps 15 characters."""
     memory_bytes: int | None
     cpu_seconds: float | None
 
@@ -156,31 +156,31 @@ class Worker(Record, frozen=True, kw_only=True):
     status: str | None
     nthreads: int | None
     memory_limit_bytes: int | None
-    """``None`` also where dask was told to set no limit."""
+    """``None`` also if dask sets no limit."""
     memory_bytes: int | None
     managed_bytes: int | None
     spilled_bytes: int | None
     cpu_percent: float | None
     executing: int | None
     queued: int | None
-    """Dask tasks assigned to the worker that do not run yet."""
+    """Dask tasks that are assigned to the worker and do not run yet."""
     stored: int | None
     last_seen_seconds: float | None
     evidence: Evidence | None
     dask_version: str | None = None
     python_version: str | None = None
     outside_slurm: bool | None = None
-    """``True`` only where the process itself was asked and runs in no job; ``None`` where nobody could tell."""
+    """``True`` only if the process was asked and runs in no job; ``None``: unknown."""
     inherited_job_id: str | None = None
-    """A job that the environment of the process names, although the process does not run in it."""
+    """The job that the environment of the process names, although the process does not run in it."""
     place_note: str | None = None
-    """Why the worker is not shown where its environment says that it runs."""
+    """Why the worker is not shown in the job that its environment names."""
     threads: tuple[Thread, ...] = ()
-    """Empty unless they were read."""
+    """Empty if they were not read."""
     children: tuple[ChildProcess, ...] | None = None
-    """What runs below it, read together with its threads; ``None`` unless they were read. Dask counts none of it."""
+    """Its descendant processes, read together with its threads; ``None`` if not read. Dask does not count them."""
     has_more_children: bool = False
-    """Whether there are more, which were not read."""
+    """Whether there are more that were not read."""
     transfers: Transfers | None = None
 
 
@@ -188,19 +188,19 @@ class Task(Record, frozen=True, kw_only=True):
     """A SLURM task: one process that SLURM started, known by (job, step, task id = ``SLURM_PROCID``)."""
 
     step_id: str | None
-    """``batch``, ``0``, …; ``None`` where only the job is known."""
+    """``batch``, ``0``, …; ``None`` if only the job is known."""
     task_id: int | None
     node: str | None
     pid: int | None
     max_rss_bytes: int | None = None
-    """The highest resident memory of any one task of the step, as SLURM's accounting sampled it."""
+    """The highest resident memory of any task of the step, as sampled by SLURM's accounting."""
     cpu_seconds: int | None = None
-    """CPU time so far, as SLURM's accounting sampled it; where the step has several tasks, their mean."""
+    """CPU time so far, as sampled by SLURM's accounting; the mean if the step has several tasks."""
     workers: tuple[Worker, ...] = ()
 
 
 class Allocated(Record, frozen=True, kw_only=True):
-    """What SLURM granted; for a pending job, what was asked for."""
+    """What SLURM has allocated; for a pending job, what it requests."""
 
     cpus: int | None
     memory_bytes: int | None
@@ -211,19 +211,19 @@ UseSource = Literal["dask", "slurm"]
 
 
 class Used(Record, frozen=True, kw_only=True):
-    """What the job was measured to use: its workers or, where that is clearly more, all of its processes."""
+    """The measured use of a job: that of its workers or, if clearly more, that of all its processes."""
 
     cpu_percent: float | None
     memory_bytes: int | None
     threads_busy: int | None
     cpu_source: UseSource | None = None
-    """``slurm``: to what the workers use is added what other programs used, on average over some minutes."""
+    """``slurm``: includes what other programs used, as the mean over some minutes."""
     memory_source: UseSource | None = None
-    """``slurm``: as SLURM's accounting sampled it, some minutes ago at most."""
+    """``slurm``: as sampled by SLURM's accounting, at most some minutes ago."""
 
 
 class Fate(Record, frozen=True, kw_only=True):
-    """How an ended job ended, from accounting."""
+    """How a job ended, from accounting."""
 
     state: str
     exit_code: int | None
@@ -232,20 +232,20 @@ class Fate(Record, frozen=True, kw_only=True):
     max_rss_bytes: int | None
     explanation: str
     cpu_seconds: int | None = None
-    """CPU time of all its steps, as far as SLURM's accounting got to know it."""
+    """CPU time of all its steps, as far as SLURM's accounting knows it."""
     cancelled_by: str | None = None
-    """Who cancelled it: a user's name or, where nobody knows it, number."""
+    """The user who cancelled it, by name, or by uid if the name is unknown."""
     released_by: str | None = None
-    """What gave the job back, in that user's name: ``dasktop`` or ``cluster object``; ``None``: neither is known to."""
+    """What released the job in that user's name: ``dasktop`` or ``cluster object``; ``None``: neither, or unknown."""
     cause: str | None = None
-    """What the last lines of its log say was the matter."""
+    """The cause, from the last lines of its log."""
 
 
 class Job(Record, frozen=True, kw_only=True):
     """A SLURM job: one allocation of CPUs and memory, for a limited time."""
 
     job_id: str
-    """SLURM's raw id, also for array and het jobs: what ``SLURM_JOB_ID`` says inside the job."""
+    """SLURM's raw id, also for array and het jobs: ``SLURM_JOB_ID`` inside the job."""
     array_job_id: str | None
     array_task_id: str | None
     """A number, or for the pending rest of an array its expression, such as ``5-10%2``."""
@@ -259,9 +259,9 @@ class Job(Record, frozen=True, kw_only=True):
     reason: str | None
     nodes: tuple[str, ...]
     required_nodes: tuple[str, ...] | None = None
-    """Nodes that it insists on (``--nodelist``); empty where it takes any, ``None`` where nobody tells."""
+    """Required nodes (``--nodelist``); empty if it accepts any, ``None``: unknown."""
     required_features: str | None = None
-    """Features that its nodes must have (``--constraint``), as they were asked for; ``None`` also for none."""
+    """Required node features (``--constraint``), as requested; ``None`` also for none."""
     submitted_at: datetime | None
     started_at: datetime | None
     expected_start_at: datetime | None
@@ -273,30 +273,30 @@ class Job(Record, frozen=True, kw_only=True):
     used: Used
     workers_expected: int | None
     evidence: tuple[Evidence, ...]
-    """Every kind found, best first. Empty: nothing ties this job of the user to the cluster."""
+    """All evidence that was found, strongest first. Empty: nothing links this job to the cluster."""
     scheduler_unknown: bool = False
-    """Whether its script starts dask workers, and nothing tells for which scheduler. It may be this cluster's."""
+    """Whether its script starts dask workers for an unknown scheduler. It may belong to this cluster."""
     fate: Fate | None
     previous_fate: Fate | None = None
-    """How its last run ended, where SLURM has put it back into the queue since."""
+    """How its previous run ended, if SLURM has requeued it since."""
     tasks: tuple[Task, ...]
 
 
 class Finding(Record, frozen=True, kw_only=True):
-    """One sentence about something wrong or wasteful."""
+    """One sentence about a problem or an inefficiency."""
 
     code: str
     severity: Severity
     job_id: str | None
     worker: str | None
-    """A worker's name, which no other worker of the cluster has."""
+    """The name of a worker; names are unique in a cluster."""
     job_ids: tuple[str, ...] = ()
-    """All jobs that it is about, `job_id` among them if there is one. Older programs wrote `job_id` only."""
+    """All jobs that it is about, including `job_id`. Older versions wrote `job_id` only."""
     workers: tuple[str, ...] = ()
-    """All workers that it is about, in the same way."""
+    """All workers that it is about, including `worker`. Older versions wrote `worker` only."""
     message: str
     advice: str | None = None
-    """What one can do about it."""
+    """What to do about it."""
     since: datetime | None
 
 
@@ -304,18 +304,18 @@ WorkerEventKind = Literal["killed for memory", "died", "removed", "restarted", "
 
 
 class WorkerEvent(Record, frozen=True, kw_only=True):
-    """What became of a worker, as the scheduler's events tell it."""
+    """The end of a worker, as the scheduler's events report it."""
 
     at: datetime
     worker: str | None
-    """Its name; ``None`` of one that came and went between two readings."""
+    """Its name; ``None`` if it came and went between two readings."""
     address: str | None = None
     job_id: str | None = None
     kind: WorkerEventKind
     """``killed for memory`` by its nanny · ``removed`` by the scheduler · ``restarted`` by a client."""
     pid: int | None = None
     memory_bytes: int | None = None
-    """What it held when it was killed."""
+    """Its memory when it was killed."""
     limit_bytes: int | None = None
     reason: str | None = None
     tasks_interrupted: int | None = None
@@ -323,7 +323,7 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
 
 
 class Snapshot(Record, frozen=True, kw_only=True):
-    """The reconciled tree at one moment: the only thing that the screen and the JSON know."""
+    """The reconciled tree at one moment: the only input of the screen and the JSON."""
 
     schema_version: int
     taken_at: datetime
@@ -334,18 +334,18 @@ class Snapshot(Record, frozen=True, kw_only=True):
     unplaced_workers: tuple[Worker, ...]
     findings: tuple[Finding, ...]
     worker_events: tuple[WorkerEvent, ...] | None = None
-    """Of the last half hour, the oldest first; ``None`` where the scheduler doesn't tell why workers end."""
+    """Events of the last half hour, oldest first; ``None`` if the scheduler does not report why workers end."""
 
 
 def to_json(snapshot: Snapshot) -> bytes:
-    """Encode as one line of UTF-8 JSON, without the newline."""
+    """Return the snapshot as one line of UTF-8 JSON, without a newline."""
     return msgspec.json.encode(snapshot)
 
 
 def from_json(line: bytes | str) -> Snapshot:
-    """Decode what `to_json` wrote.
+    """Return a snapshot from the JSON that `to_json` wrote.
 
-    Fields added by later programs are ignored.
+    Unknown fields of later versions are ignored.
 
     Raises
     ------

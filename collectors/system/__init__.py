@@ -1,1 +1,1 @@
-"""The process and the machine: event loops, folders, files, users."""
+"""Event loops, folders, files and users: the program's interface to the operating system."""

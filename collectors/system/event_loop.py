@@ -1,4 +1,4 @@
-"""An event loop that can always be ended at once, and heavy imports that do not hold it up."""
+"""An event loop that never waits for hanging threads when it ends, and imports that do not block it."""
 
 import asyncio
 import importlib
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class DaemonExecutor(ThreadPoolExecutor):
-    """Runs each call in a daemon thread of its own, so that nothing ever waits for one that hangs.
+    """Runs each call in its own daemon thread, so that nothing waits for a call that hangs.
 
-    asyncio's default executor is joined when the loop and again when the program ends: with a name server that doesn't
-    answer, pressing ``q`` would take half a minute. It has to be a ``ThreadPoolExecutor`` by type.
+    asyncio joins its default executor when the loop ends, and again at exit: with a name server that does not answer,
+    quitting would take half a minute. asyncio requires the type ``ThreadPoolExecutor``.
     """
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -27,7 +27,7 @@ class DaemonExecutor(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - handed to whoever awaits
+            except BaseException as error:  # noqa: BLE001 - passed to the future
                 future.set_exception(error)
             else:
                 future.set_result(result)
@@ -36,11 +36,11 @@ class DaemonExecutor(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do nothing: there is no pool, and nobody waits."""
+        """Do nothing: there are no threads to wait for."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run ``main`` in a new event loop, as ``asyncio.run`` does, but never wait for threads at the end."""
+    """Run ``main`` in a new event loop like ``asyncio.run``, but without waiting for threads at the end."""
 
     def new_loop() -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
@@ -52,5 +52,5 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def import_in_background(name: str) -> ModuleType:
-    """Import module ``name`` in a thread, since importing distributed takes longer than SLURM takes to answer."""
+    """Import module ``name`` in a thread: importing distributed takes longer than a poll of SLURM."""
     return await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, name)

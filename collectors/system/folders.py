@@ -1,4 +1,4 @@
-"""Where a user's own files lie, as the XDG base directory specification says; and how none but the user reads them."""
+"""The user's folders for dasktop, by the XDG base directory specification, and private files in them."""
 
 import os
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def user_folder(environment: Mapping[str, str], variable: str, below_home: str) -> Path:
-    """Return dasktop's own folder: in the one that a variable names, else in one below the user's home.
+    """Return dasktop's folder: below the path in ``variable``, else below the user's home.
 
-    A relative path in the variable is to be ignored, says the specification.
+    The specification requires that a relative path in the variable is ignored.
     """
     base = Path(environment.get(variable, ""))
     if not base.is_absolute():
@@ -17,12 +17,12 @@ def user_folder(environment: Mapping[str, str], variable: str, below_home: str) 
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those that it lies in, for the user alone, whatever the umask is. What is there stays.
+    """Create a folder and its parents, accessible only to the user, whatever the umask. Existing ones stay unchanged.
 
     Raises
     ------
     OSError
-        One of them can't be made.
+        One of them can't be created.
     """
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
@@ -30,15 +30,15 @@ def make_private(folder: Path) -> None:
 
 
 def private_opener(path: str, flags: int) -> int:
-    """Open a file; one that is made by it is for the user alone, whatever the umask is. For ``open(opener=)``.
+    """Open a file; a new one is accessible only to the user. For ``open(opener=...)``.
 
-    The umask itself stays as it is, since jobs inherit it from sbatch.
+    The umask is not changed, since jobs inherit it from sbatch.
     """
     return os.open(path, flags, 0o600)
 
 
 def _home() -> Path:
-    """Return the home that the user database knows; a container may run as a user that isn't in it."""
+    """Return the home folder in the user database; ``/`` for an unknown user, as in some containers."""
     try:
         return Path.home()
     except RuntimeError:

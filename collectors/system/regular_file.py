@@ -1,4 +1,4 @@
-"""Opens a file that a user named. A pipe would let the program wait for ever, and a device may do anything."""
+"""Opens a file that the user named, but no pipe or device, which might block forever."""
 
 import errno
 import os
@@ -10,18 +10,18 @@ _KINDS = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
 
 
 class NotRegularError(OSError):
-    """It is no file; `strerror` says what it is."""
+    """The path is not a regular file; `strerror` says what it is."""
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """Open a file for reading; ``/dev/null`` counts as an empty one.
+    """Open a file for reading; ``/dev/null`` counts as an empty file.
 
     Raises
     ------
     OSError
-        It can't be opened, or is no regular file (`NotRegularError`).
+        It can't be opened, or is not a regular file (`NotRegularError`).
     """
-    # Where it is a pipe, opening must not wait for whoever writes to it.
+    # Opening a pipe would block until another process opens it for writing.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         check_regular(os.fstat(descriptor))
@@ -32,12 +32,12 @@ def open_regular(path: str | Path) -> BufferedReader:
 
 
 def check_regular(status: os.stat_result) -> None:
-    """See whether this is a regular file.
+    """Check that this is a regular file or ``/dev/null``.
 
     Raises
     ------
-    NotRegularError
-        It isn't.
+    OSError
+        It is not: `IsADirectoryError` for a folder, else `NotRegularError`.
     """
     if stat.S_ISREG(status.st_mode) or status.st_rdev == os.stat(os.devnull).st_rdev != 0:  # noqa: PTH116
         return

@@ -1,20 +1,20 @@
-"""Users by the names that SLURM knows: who runs this program, and who did something."""
+"""User names, as SLURM accepts them, and home folders."""
 
 import os
 import pwd
 
 
 def own_name() -> str:
-    """Return the user's name or, where no database knows it, the number: SLURM takes both."""
+    """Return the current user's name, or the uid if the user database does not have it: SLURM accepts both."""
     return name_of(os.getuid())
 
 
 def is_known(name: str) -> bool | None:
-    """Return whether a user's name (or number) is in the user database; ``None`` where that can't tell.
+    """Return whether a user name is in the user database; ``None``: unknown, as for any uid.
 
-    One that does not know who runs this program doesn't know others either: it is out of reach, or there is none.
+    If the database does not have the current user, it is missing or unreachable, and the answer is ``None``.
     """
-    if name.isdecimal():  # SLURM takes any number
+    if name.isdecimal():  # SLURM accepts any uid
         return None
     try:
         pwd.getpwnam(name)
@@ -24,7 +24,7 @@ def is_known(name: str) -> bool | None:
 
 
 def name_of(uid: int) -> str:
-    """Return a user's name or, where no database knows it, the number. A database of the site's may take long."""
+    """Return a user's name, or the uid if the user database does not have it. A remote database may be slow."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
@@ -32,7 +32,7 @@ def name_of(uid: int) -> str:
 
 
 def home_of(user: str) -> str | None:
-    """Return a user's home folder, if it is known. A database of the site's may take long."""
+    """Return a user's home folder; ``None`` if unknown. A remote database may be slow."""
     own = os.environ.get("HOME")
     if own and user == own_name():
         return own

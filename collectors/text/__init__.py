@@ -1,1 +1,1 @@
-"""Text from outside, made safe, and text for people: cleaning, search patterns, formats."""
+"""Cleaning of text from outside, search patterns, and formatting of numbers, sizes and durations. Pure."""

@@ -1,10 +1,10 @@
-"""Cleans text that comes from outside, once, where it enters. Never decides what it means."""
+"""Cleans text from outside once, where it enters the program. Never interprets it."""
 
 import re
 from typing import Any
 
-# What can move a cursor, hide text or turn its direction: C0, DEL and C1, the line and paragraph separators,
-# the zero-width and bidirectional controls, the byte-order mark, lone surrogates, and the tag characters.
+# Characters that can move the cursor, hide text or change its direction: C0, DEL and C1, line and paragraph
+# separators, zero-width and bidirectional controls, the byte-order mark, lone surrogates, and tag characters.
 _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]+"
 )
@@ -16,10 +16,10 @@ MAX_LINES = 10_000
 
 
 def clean(text: str | bytes) -> str:
-    """Return ``text`` on one line, without control characters, and not endlessly long.
+    """Return ``text`` as one line without control characters, of at most `MAX_CHARACTERS`.
 
-    Bytes are read as UTF-8; what is not UTF-8 becomes U+FFFD. Each run of control characters becomes one space, so
-    that words that were apart stay apart; the ends are stripped.
+    Bytes are decoded as UTF-8, with U+FFFD for invalid ones. Each run of control characters becomes one space, so that
+    words stay separate; both ends are stripped.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", errors="replace")
@@ -28,19 +28,19 @@ def clean(text: str | bytes) -> str:
 
 
 def without_controls(text: str) -> str:
-    """Return ``text`` with each run of control characters as one space, as `clean` does, but however long it is."""
+    """Return ``text`` with each run of control characters as one space, like `clean` but without a limit of length."""
     return text if text.isascii() and text.isprintable() else _CONTROLS.sub(" ", text)
 
 
 def clean_or_none(text: object) -> str | None:
-    """Return cleaned text, or ``None`` for what is no text or holds none."""
+    """Return cleaned text; ``None`` for other types and for text that is empty after cleaning."""
     return clean(text) or None if isinstance(text, str | bytes) else None
 
 
 def clean_lines(text: str, most: int = MAX_LINES) -> tuple[str, ...]:
-    """Return ``text`` line by line, each clean but still indented, with its tabs as spaces; empty lines stay.
+    """Return the cleaned lines of ``text``, with their indentation and tabs as spaces; empty lines stay.
 
-    What is more than so many lines is left out, and a last line says how many.
+    Lines beyond ``most`` are left out; a last line gives their number.
     """
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     kept = [clean_line(line) for line in lines[:most]]
@@ -50,14 +50,14 @@ def clean_lines(text: str, most: int = MAX_LINES) -> tuple[str, ...]:
 
 
 def clean_line(line: str) -> str:
-    """Return a line clean but still indented, with its tabs as spaces."""
+    """Return a cleaned line with its indentation and tabs as spaces."""
     line = line[: 2 * MAX_CHARACTERS].expandtabs(4)
     indent = line[: len(line) - len(line.lstrip(" "))][:MAX_CHARACTERS]
     return indent + clean(line)
 
 
 def cleaned_document(document: Any) -> Any:
-    """Return what JSON said with all its texts cleaned, at any depth."""
+    """Return decoded JSON with all strings cleaned, at any depth."""
     match document:
         case str():
             return clean(document) if _CONTROLS.search(document) else document
@@ -69,9 +69,9 @@ def cleaned_document(document: Any) -> Any:
 
 
 def may_hold_controls(json: bytes) -> bool:
-    """Tell, quickly, whether some text in this JSON may need cleaning."""
+    """Return quickly whether any string in this JSON may need cleaning."""
     return (
         _JSON_ESCAPE.search(json) is not None
-        or b"\x7f" in json  # the one control character that JSON may hold as it is
+        or b"\x7f" in json  # the only control character that JSON may contain unescaped
         or (not json.isascii() and _CONTROLS.search(json.decode("utf-8", errors="replace")) is not None)
     )

@@ -1,8 +1,8 @@
-"""What a user types to look for. Knows nothing of what is looked through.
+"""Search patterns that a user types, with a limit on the time that matching may take.
 
-Any text can be typed, and some, such as ``.*.*.*x``, take a matcher hours on a long line. Python's ``re`` can't be
-interrupted, and keeps all other threads waiting meanwhile; the package ``regex`` has a timeout. It counts CPU time, so
-that a busy machine finds the same as an idle one.
+Some patterns, such as ``.*.*.*x``, take hours on a long line. Python's ``re`` can't be interrupted and blocks all other
+threads meanwhile; the package ``regex`` has a timeout. It counts CPU time, so a busy machine finds the same as an idle
+one.
 """
 
 import re
@@ -12,27 +12,27 @@ from time import thread_time
 from typing import Protocol
 
 TEXT_SECONDS = 0.05
-"""Of CPU time, for one text. What takes longer is no pattern to wait for."""
+"""CPU time that matching one text may take."""
 FREE_SECONDS = 0.25
 CHARACTER_SECONDS = 1e-6
-"""Beyond `FREE_SECONDS` in all, for each character that is looked at; common patterns take a twentieth of it."""
+"""CPU time that each character may take, beyond `FREE_SECONDS` in total; usual patterns take a twentieth of it."""
 _CHARACTERS_PER_CALL = 50
-"""As many characters as a call itself costs."""
+"""The overhead of a call, in characters."""
 _LONGEST_PATTERN = 500
 _KEPT = 32
 
 
 class Found(Protocol):
-    """Where something was found."""
+    """A match."""
 
     def start(self) -> int:
-        """Return the place of the first character."""
+        """Return the index of the first character."""
 
     def end(self) -> int:
-        """Return the place behind the last one."""
+        """Return the index after the last character."""
 
     def __getitem__(self, group: int, /) -> str:
-        """Return what was found, for group 0."""
+        """Return the matching text, for group 0."""
 
 
 class _Matcher(Protocol):
@@ -42,9 +42,9 @@ class _Matcher(Protocol):
 
 
 class Pattern:
-    """What was typed, as a user means it: bad as a regular expression, or one to wait for, it is plain text.
+    """A typed pattern: a regular expression or, if that is invalid or too slow, plain text.
 
-    Capitals matter if there are any.
+    It is case-sensitive if it has capital letters.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Pattern:
     Attributes
     ----------
     has_given_up
-        Whether it was taken as a regular expression at first and took too long: since then it is plain text.
+        Whether it was too slow as a regular expression and is now plain text.
     """
 
     def __init__(self, typed: str) -> None:
@@ -65,28 +65,28 @@ class Pattern:
         self._seconds_left = FREE_SECONDS
 
     def search(self, text: str) -> Found | None:
-        """Return where this is found first."""
+        """Return the first match."""
         if self._matcher is not None:
-            began = thread_time()
+            start = thread_time()
             try:
                 found = self._matcher.search(text, timeout=TEXT_SECONDS)
             except (TimeoutError, MemoryError):
                 self._give_up()
             else:
-                self._account_for(thread_time() - began, text)
+                self._account_for(thread_time() - start, text)
                 return found
         return self._text.search(text)
 
     def finditer(self, text: str) -> Iterator[Found]:
-        """Return all places where this is found."""
+        """Return all matches."""
         if self._matcher is not None:
-            began = thread_time()
+            start = thread_time()
             try:
                 found = list(self._matcher.finditer(text, timeout=TEXT_SECONDS))
             except (TimeoutError, MemoryError):
                 self._give_up()
             else:
-                self._account_for(thread_time() - began, text)
+                self._account_for(thread_time() - start, text)
                 return iter(found)
         return self._text.finditer(text)
 
@@ -102,20 +102,20 @@ class Pattern:
 
 @lru_cache(_KEPT)
 def compiled(typed: str) -> Pattern:
-    """Return the pattern that was typed; the same one for the same text, so that none is waited for twice."""
+    """Return the pattern for a text, cached: a slow pattern is tried as a regular expression only once."""
     return Pattern(typed)
 
 
 def remark(typed: str) -> str:
-    """Return what to say behind a pattern that found nothing: that it was not taken for what it looks like."""
-    return " (as text: as a regular expression it takes too long)" if compiled(typed).has_given_up else ""
+    """Return a remark for a pattern without matches if it was searched as plain text; otherwise empty."""
+    return " (searched as plain text: too slow as a regular expression)" if compiled(typed).has_given_up else ""
 
 
 def _matcher(typed: str, *, is_any_case: bool) -> _Matcher | None:
-    """Return what matches a regular expression; ``None`` for what is none, or means itself."""
+    """Return the matcher of a regular expression; ``None`` if it is invalid, too long or plain text."""
     if re.escape(typed) == typed or len(typed) > _LONGEST_PATTERN:
         return None
-    import regex  # only who types such a pattern pays for it
+    import regex  # imported only when it is needed
 
     try:
         matcher: _Matcher = regex.compile(typed, regex.IGNORECASE if is_any_case else 0)

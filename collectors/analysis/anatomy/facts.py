@@ -54,7 +54,7 @@ def implied_memory(script: ScriptRequest, owner_bytes: int | None) -> int | None
 
 
 def memory_range(script: ScriptRequest) -> MemoryRange | None:
-    """Return the range that a script's lines allow; ``None`` if they do not tell, or contradict each other."""
+    """Return the range that a script's lines allow; ``None`` if they are incomplete or contradict each other."""
     memory, limit, processes = script.memory, script.memory_limit, script.processes
     if memory is None or memory.value is None:
         return None

@@ -1,4 +1,4 @@
-"""What SLURM's words for a job's state mean; and that one module alone reads them."""
+"""Parsing of job states; only one module does it."""
 
 import ast
 from pathlib import Path
@@ -63,11 +63,11 @@ REPOSITORY = Path(__file__).parents[3]
         (None, None),
     ],
 )
-def test_what_a_state_means(text, phase):
+def test_phase_of_a_state(text, phase):
     assert read_state(text).phase == phase
 
 
-def test_name_and_flags_are_told_apart():
+def test_name_and_flags():
     state = read_state("RUNNING+SIGNALING+SOMETHING_NEW")
     assert (state.name, state.flags) == ("RUNNING", {"SIGNALING", "SOMETHING_NEW"})
     assert read_state("CANCELLED by 1001").name == "CANCELLED"
@@ -80,21 +80,21 @@ def test_which_jobs_are_held():
     assert not read_state("PENDING").is_held
 
 
-def test_which_ends_are_bad():
+def test_failed_states():
     assert read_state("FAILED+LAUNCH_FAILED").is_bad_end
     assert not read_state("CANCELLED by 1001").is_bad_end
     assert not read_state("FAILED+COMPLETING").is_bad_end
 
 
 @given(st.text() | st.lists(st.sampled_from(["RUNNING", "PENDING", "X", "+", ",", " "])).map("".join))
-def test_no_text_breaks_it(text):
+def test_any_text_can_be_parsed(text):
     state = read_state(text)
     phases = (state.is_waiting, state.is_starting, state.is_running, state.is_suspended, state.is_ending)
     assert sum((*phases, state.has_ended)) == (state.phase is not None)
 
 
-def test_no_other_module_compares_states_with_words():
-    """A word alone misreads ``RUNNING+SIGNALING``; `read_state` is asked, and its ``name`` may be compared."""
+def test_no_other_module_compares_states_with_literals():
+    """A literal does not match ``RUNNING+SIGNALING``: use `read_state`, whose ``name`` may be compared."""
     words = {*job_state._BASE, *job_state._FLAGS, *job_state._RUNNING_FLAGS}
     found = []
     for path in (path for package in ("collectors", "tui") for path in (REPOSITORY / package).rglob("*.py")):

@@ -1,4 +1,4 @@
-"""How jobs are named to SLURM's commands, and counted."""
+"""Ids of array jobs for SLURM's commands, and their number."""
 
 import pytest
 
@@ -13,12 +13,12 @@ from tests.support.snapshots import pending
         ("5-10%2", "39_[5-10]", 6),
         ("2,4,7,11", "39_[2,4,7,11]", 4),
         ("2-60:2", "39_[2-60:2]", 30),
-        # As squeue cuts it (22.05): scancel must not get the dots, nor a number that may be cut.
+        # Truncated by squeue (22.05): scancel must get neither the dots nor a number that may be truncated.
         ("2,4,7,11,...", "39_[2,4,7,11]", 4),
         ("2,4,7,1...", "39_[2,4,7]", 3),
     ],
 )
-def test_an_array_whose_rest_waits(tasks: str, named: str, number: int) -> None:
+def test_pending_rest_of_an_array(tasks: str, named: str, number: int) -> None:
     job = pending("39", array_job_id="39", array_task_id=tasks)
     assert array_task_of(job) == named
     assert number_of_jobs([job]) == number

@@ -1,4 +1,4 @@
-"""What dasktop writes is for its user alone, also where the umask forbids nothing."""
+"""Files that dasktop writes are accessible only to the user, whatever the umask."""
 
 import json
 import os
@@ -29,12 +29,12 @@ def rights(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_recordings(tmp_path: Path) -> None:
+def test_recordings_are_private(tmp_path: Path) -> None:
     RecordingFile(str(tmp_path / "run.ndjson")).close()
     assert rights(tmp_path / "run.ndjson") == 0o600
 
 
-def test_snapshots_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshots_and_pictures_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told: list[Saved] = []
     saver = Saver(told.append)
@@ -46,12 +46,12 @@ def test_snapshots_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert rights(Path(saved.path)) == 0o600
 
 
-def test_reports(tmp_path: Path) -> None:
+def test_reports_are_private(tmp_path: Path) -> None:
     _write_page(str(tmp_path / "page.html"), "page")
     assert rights(tmp_path / "page.html") == 0o600
 
 
-def test_the_configuration_and_its_folders(tmp_path: Path) -> None:
+def test_configuration_is_private(tmp_path: Path) -> None:
     setting = next(setting for setting in SETTINGS if setting.name == "theme")
     file = tmp_path / "a" / "b" / "config.toml"
     assert remember(file, {setting: "dark"}) is None
@@ -59,7 +59,7 @@ def test_the_configuration_and_its_folders(tmp_path: Path) -> None:
     assert rights(file.parent) == rights(file.parent.parent) == 0o700
 
 
-def test_the_log_of_actions_and_its_folders(tmp_path: Path) -> None:
+def test_action_log_is_private(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path / "state" / "of" / "ada")}
     ActionLog(environment, "ada@n1, process 7", PLAN, "tcp://a:1").begun()
     file = path(environment)
@@ -69,7 +69,7 @@ def test_the_log_of_actions_and_its_folders(tmp_path: Path) -> None:
         assert rights(folder) == 0o700
 
 
-def test_folders_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
+def test_existing_folders_are_unchanged(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     make_private(tmp_path / "new")
     make_private(tmp_path)

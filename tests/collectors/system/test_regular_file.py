@@ -1,4 +1,4 @@
-"""Files that a user names: a pipe, which nobody may ever write to, is told in one line and not waited for."""
+"""Files that the user names: a pipe is reported in one line and does not block."""
 
 import os
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def pipe(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_pipe_for_a_configuration(pipe: Path) -> None:
+def test_pipe_as_configuration_is_reported(pipe: Path) -> None:
     assert file.load(pipe).faults == (f"{pipe} can't be read: it is a pipe, not a file",)
     assert "it is a pipe, not a file" in (remember(pipe, {THEME: "dark"}) or "")
 
@@ -39,17 +39,17 @@ def test_a_pipe_for_a_configuration(pipe: Path) -> None:
     ],
     ids=["scheduler file", "recording", "certificate"],
 )
-def test_a_pipe_for(read: Callable[[Path], object], pipe: Path) -> None:
+def test_pipe_is_reported(read: Callable[[Path], object], pipe: Path) -> None:
     with pytest.raises((NoSchedulerError, RecordingError), match=r"can't read|can't be read"):
         read(pipe)
 
 
-def test_a_device_and_a_folder(tmp_path: Path) -> None:
+def test_device_and_folder_are_reported(tmp_path: Path) -> None:
     for path, words in (("/dev/zero", "it is a device"), (tmp_path, "Is a directory")):
         with pytest.raises(OSError, match=words):
             open_regular(path)
 
 
-def test_nothing_is_an_empty_file() -> None:
+def test_dev_null_is_an_empty_file() -> None:
     with open_regular(os.devnull) as nothing:
         assert nothing.read() == b""

@@ -1,4 +1,4 @@
-"""What is typed to look for: no text that one can type ends the program, or keeps it from ending."""
+"""Typed search patterns: no pattern crashes or blocks the program."""
 
 import pytest
 
@@ -30,7 +30,7 @@ RUNAWAY = [
     "(?=.*.*.*x)z",
     "(a?){40}a{40}b",
 ]
-"""With repeats one behind the other: the longer the line, by its third power or more."""
+"""With consecutive repeats: time grows with the third power of the line's length, or more."""
 
 HARMLESS = [
     "",
@@ -53,22 +53,22 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("typed", [*FOR_EVER, *RUNAWAY])
-def test_none_is_waited_for(typed):
+def test_slow_patterns_time_out(typed):
     for text in (LONG, f"{LONG} x", "x" + "a" * 4096, "1" * 4096 + "xz", "a b " * 1024 + "x"):
         Pattern(typed).search(text)
         list(Pattern(typed).finditer(text))
 
 
-def test_one_that_takes_too_long_is_text(monkeypatch):
+def test_slow_pattern_becomes_plain_text(monkeypatch):
     monkeypatch.setattr("dasktop.collectors.text.patterns.TEXT_SECONDS", TEXT_SECONDS / 1000)
     typed = "(a?){40}a{40}b"
     assert compiled(typed).search("a" * 39 + f"b and {typed}")
-    assert "as text" in remark(typed)
+    assert "as plain text" in remark(typed)
     assert compiled(typed).search(LONG) is None
     assert compiled(typed).search(f"say {typed}")
 
 
-def test_one_that_takes_long_on_every_text_is_text(monkeypatch):
+def test_pattern_slow_on_every_text_becomes_plain_text(monkeypatch):
     now = iter(range(1000))
     monkeypatch.setattr("dasktop.collectors.text.patterns.thread_time", lambda: next(now) * FREE_SECONDS / 10)
     pattern = Pattern("w.rker")
@@ -82,22 +82,22 @@ def test_one_that_takes_long_on_every_text_is_text(monkeypatch):
 
 
 @pytest.mark.parametrize("typed", HARMLESS)
-def test_others_are_not(typed):
+def test_usual_patterns_stay_regular_expressions(typed):
     compiled(typed).search(LONG)
     assert remark(typed) == ""
 
 
-def test_a_repeat_within_a_repeat_is_a_pattern():
+def test_nested_repeat_is_a_regular_expression():
     assert compiled(r"(\w+\s*)+:").search("the worker: gone")[0] == "the worker:"
 
 
 @pytest.mark.parametrize(
     "typed", ["a{99999999999}", "a{1,99999999999}", "(" * 600 + "a" + ")" * 600, "(", "[", "a**", "\\"]
 )
-def test_what_is_no_pattern_is_text(typed):
+def test_invalid_pattern_is_plain_text(typed):
     assert compiled(typed).search(f"say {typed}")
 
 
-def test_capitals_matter_if_there_are_any():
+def test_pattern_with_capitals_is_case_sensitive():
     assert compiled("lost").search("LOST")
     assert not compiled("Lost").search("LOST")

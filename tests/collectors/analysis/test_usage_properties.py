@@ -1,4 +1,4 @@
-"""What holds for the hours of any cluster, however it lives and however often one looks."""
+"""Properties of the usage of any cluster, for any times of the snapshots."""
 
 import random
 
@@ -22,7 +22,7 @@ seconds = st.integers(0, UNTIL)
 
 @st.composite
 def lives(draw) -> list[Life]:
-    """Draw some jobs that start, work more or less, and end, all of them within the story."""
+    """Draw jobs that start, are more or less busy, and end."""
     made = []
     for number in range(draw(st.integers(1, 3))):
         started = draw(seconds)
@@ -49,13 +49,13 @@ def lives(draw) -> list[Life]:
 
 @st.composite
 def moments(draw) -> list[int]:
-    """Draw when one looks: mostly near enough to each other, now and then not."""
+    """Draw the times of snapshots, with some gaps."""
     apart = draw(st.lists(st.integers(1, GAP_SECONDS) | st.sampled_from([61, 300]), min_size=1, max_size=60))
-    now, told = 0, [0]
+    now, times = 0, [0]
     for step in apart:
         now += step
-        told.append(now)
-    return told
+        times.append(now)
+    return times
 
 
 def tally(snapshots: list[Snapshot]) -> Report:
@@ -71,20 +71,20 @@ def looks(lives: list[Life], moments: list[int]) -> list[Snapshot]:
 
 @settings(max_examples=60)
 @given(lives(), moments())
-def test_the_parts_are_the_whole_and_nothing_is_below_nothing(lives, moments):
+def test_parts_add_up_and_are_not_negative(lives, moments):
     for job in tally(looks(lives, moments)).jobs:
         for hours in (job.core_hours, job.gib_hours):
-            told = {field: getattr(hours, field) for field in FIELDS}
-            assert all(value is None or value >= 0 for value in told.values()), told
+            figures = {field: getattr(hours, field) for field in FIELDS}
+            assert all(value is None or value >= 0 for value in figures.values()), figures
             if hours.granted is not None and hours.used is not None and hours.used <= hours.granted:
-                parts = [told[field] or 0 for field in FIELDS if field not in ("granted", "without_tasks")]
-                assert sum(parts) == pytest.approx(hours.granted, abs=0.01), told
+                parts = [figures[field] or 0 for field in FIELDS if field not in ("granted", "without_tasks")]
+                assert sum(parts) == pytest.approx(hours.granted, abs=0.01), figures
                 assert (hours.without_tasks or 0) <= hours.used + (hours.idle or 0) + 1e-5
 
 
 @settings(max_examples=60)
 @given(lives(), moments(), st.floats(0, 1), st.sampled_from([0, UNTIL // 2, UNTIL]))
-def test_what_slurm_accounts_is_used_and_makes_no_unwatched_time_idle(lives, moments, share, begin):
+def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begin):
     for life in lives:
         life.cpu_seconds_by_slurm = round(share * life.cpus * ((life.ended or UNTIL) - (life.started or 0)))
     for job in tally(looks(lives, [begin + now for now in moments])).jobs:
@@ -94,18 +94,18 @@ def test_what_slurm_accounts_is_used_and_makes_no_unwatched_time_idle(lives, mom
         unwatched = (job.elapsed_seconds or 0.0) - job.observed_seconds
         assert (hours.idle or 0.0) <= cpus * job.with_workers_seconds / 3600 + 1e-5
         assert (hours.unobserved or 0.0) <= cpus * unwatched / 3600 + 1e-5
-        told = {field: getattr(hours, field) or 0 for field in FIELDS}
-        parts = sum(told[field] for field in FIELDS if field not in ("granted", "without_tasks"))
+        figures = {field: getattr(hours, field) or 0 for field in FIELDS}
+        parts = sum(figures[field] for field in FIELDS if field not in ("granted", "without_tasks"))
         # More where SLURM tells of use while dask had no worker there.
-        without_workers = told["waiting_for_first_worker"] + told["without_workers"]
+        without_workers = figures["waiting_for_first_worker"] + figures["without_workers"]
         if hours.used is not None:
             assert parts >= hours.granted - 1e-4
-            assert parts <= max(hours.granted, told["used"] + without_workers) + 1e-4
+            assert parts <= max(hours.granted, figures["used"] + without_workers) + 1e-4
 
 
 @settings(max_examples=40)
 @given(lives(), moments())
-def test_the_cluster_is_the_sum_of_its_jobs(lives, moments):
+def test_totals_are_the_sums_of_jobs(lives, moments):
     report = tally(looks(lives, moments))
     for name in ("core_hours", "gib_hours"):
         for field in FIELDS:
@@ -117,7 +117,7 @@ def test_the_cluster_is_the_sum_of_its_jobs(lives, moments):
 
 @settings(max_examples=40)
 @given(lives(), moments(), st.randoms(use_true_random=False))
-def test_the_order_of_jobs_makes_no_difference(lives, moments, chance: random.Random):
+def test_order_of_jobs_does_not_matter(lives, moments, chance: random.Random):
     snapshots = looks(lives, moments)
     shuffled = [replace(shown, jobs=tuple(chance.sample(shown.jobs, len(shown.jobs)))) for shown in snapshots]
     one, other = tally(snapshots), tally(shuffled)
@@ -127,8 +127,8 @@ def test_the_order_of_jobs_makes_no_difference(lives, moments, chance: random.Ra
 
 @settings(max_examples=40)
 @given(lives(), moments(), st.floats(0, 1))
-def test_two_halves_measure_what_the_whole_does(lives, moments, share):
-    """What is granted counts from a job's start in both; what was seen adds up."""
+def test_two_halves_add_up_to_the_whole(lives, moments, share):
+    """Granted hours count from a job's start in both halves; observed ones add up."""
     snapshots = looks(lives, moments)
     middle = int(share * (len(snapshots) - 1))
     whole, first, second = tally(snapshots), tally(snapshots[: middle + 1]), tally(snapshots[middle:])
@@ -152,8 +152,8 @@ def seconds_with_workers(life: Life) -> float:
 
 @settings(max_examples=30)
 @given(lives())
-def test_every_second_snapshot_tells_much_the_same(lives):
-    """Each beginning or end of something is known to half the time between two snapshots."""
+def test_every_second_snapshot_gives_similar_hours(lives):
+    """Each change is known to half the time between two snapshots."""
     assume(all(not 0 < seconds_with_workers(life) <= 16 for life in lives))  # else none may be seen
     dense, sparse = tally(looks(lives, [*range(0, UNTIL + 1, 4)])), tally(looks(lives, [*range(0, UNTIL + 1, 8)]))
     for one, other in zip(dense.jobs, sparse.jobs, strict=True):
@@ -169,7 +169,7 @@ def test_every_second_snapshot_tells_much_the_same(lives):
 
 @settings(max_examples=30)
 @given(lives(), moments())
-def test_looking_on_when_all_is_over_changes_nothing(lives, moments):
+def test_snapshots_after_the_end_change_nothing(lives, moments):
     over = [replace_end(life) for life in lives]
     end = max(int(life.ended or 0) for life in over) + 10
     seen = [*(now for now in moments if now < end), end]
@@ -184,7 +184,7 @@ def replace_end(life: Life) -> Life:
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 500), st.floats(0, 10)), min_size=1, max_size=50), st.floats(1, 30))
-def test_a_track_keeps_its_sums_however_often_it_is_folded(stretches, step):
+def test_folding_a_track_keeps_its_sums(stretches, step):
     grid = Grid(step)
     track = grid.track()
     now = 1_700_000_000.0

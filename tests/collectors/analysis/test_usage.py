@@ -1,4 +1,4 @@
-"""Where the hours went: what a tally makes of jobs whose lives are known to the second."""
+"""Usage of jobs whose course is known to the second."""
 
 import jsonschema
 import msgspec
@@ -33,8 +33,8 @@ def about(value: float):
     return pytest.approx(value, rel=0.01, abs=0.003)
 
 
-def test_a_life_with_all_phases():
-    """An hour: 6 min until the first worker, 30 min at work, 18 min idle, 6 min without workers."""
+def test_job_with_all_phases():
+    """One hour: 6 min until the first worker, 30 min busy, 18 min idle, 6 min without workers."""
     life = Life(
         submitted=-600, started=60, ended=60 + HOUR, first_worker=360, last_worker=3240, busy=lambda s: float(s < 2160)
     )
@@ -56,38 +56,38 @@ def test_a_life_with_all_phases():
     assert job.used_core_hours_from == ("dask",)
 
 
-def test_granted_are_slurms_own_times_not_the_polls():
+def test_granted_hours_are_slurms():
     job = job_of(Life(started=17.3, ended=1017.3), until=3000, every=30)
     assert job.core_hours.granted == pytest.approx(12 * 1000 / HOUR, abs=1e-5)
 
 
-def test_a_running_job_counts_to_the_last_snapshot():
+def test_running_job_counts_to_the_last_snapshot():
     job = job_of(Life(), until=1000)
     assert job.ended_at is None
     assert job.core_hours.granted == pytest.approx(12 * 1000 / HOUR, abs=1e-5)
 
 
-def test_what_was_before_the_first_snapshot_is_granted_and_not_observed():
+def test_time_before_the_first_snapshot_is_not_observed():
     job = job_of(Life(first_worker=60), until=HOUR, begin=HOUR / 2)
     assert job.core_hours.granted == about(12)
     assert job.core_hours.unobserved == about(6)
     assert job.core_hours.used == about(6 * 0.95)
-    assert job.core_hours.waiting_for_first_worker is None, "it was over before anybody looked"
+    assert job.core_hours.waiting_for_first_worker is None, "it was over before the first snapshot"
     assert job.observed_seconds == HOUR / 2
 
 
-def test_a_job_that_has_no_worker_yet_when_one_begins_to_look():
+def test_job_without_a_worker_at_the_first_snapshot():
     job = job_of(Life(first_worker=1000), until=2000, begin=500)
     assert job.core_hours.waiting_for_first_worker == about(12 * 500 / HOUR)
     assert job.core_hours.unobserved == about(12 * 500 / HOUR)
 
 
-def test_a_job_that_never_had_a_worker_waited_for_it_all_the_time():
+def test_job_that_never_had_a_worker():
     hours = job_of(Life(ended=600, first_worker=1e9), until=700).core_hours
     assert (hours.granted, hours.waiting_for_first_worker, hours.used, hours.idle) == (about(2), about(2), 0, 0)
 
 
-def test_a_job_that_never_started_was_granted_nothing():
+def test_job_that_never_started_was_granted_nothing():
     report = report_of(Life(started=None), Life("2", started=None, ended=50.0), until=100)
     assert [job.runs for job in report.jobs] == [0, 0]
     assert [job.core_hours.granted for job in report.jobs] == [0, 0]
@@ -95,7 +95,7 @@ def test_a_job_that_never_started_was_granted_nothing():
     assert report.totals.jobs_never_started == 2
 
 
-def test_a_gap_is_not_observed():
+def test_gap_is_not_observed():
     life = Life(ended=HOUR)
     early, late = watch([life], 600), watch([life], HOUR + 60, begin=3000)
     hours = tally(*early, *late).jobs[0].core_hours
@@ -104,20 +104,20 @@ def test_a_gap_is_not_observed():
     assert hours.used == about(12 * 0.95 * 1200 / HOUR)
 
 
-def test_what_was_seen_last_counts_for_no_longer_than_the_job_ran():
+def test_last_load_counts_only_until_the_end():
     hours = tally(*(look([Life(ended=1.0)], now) for now in (0, 7))).jobs[0].core_hours
     assert hours.granted == pytest.approx(12 / HOUR, abs=1e-5)
     assert hours.used == pytest.approx(0.95 * 12 / HOUR, abs=1e-5)
 
 
-def test_rare_snapshots_are_no_gaps():
-    """As of ``snapshot --watch 600``: what is far apart everywhere is that on purpose."""
+def test_long_intervals_are_no_gaps():
+    """As with ``snapshot --watch 600``: equally long intervals are no gaps."""
     hours = job_of(Life(ended=10 * HOUR), until=11 * HOUR, every=600).core_hours
     assert hours.unobserved == 0
     assert hours.used == pytest.approx(120 * 0.95, rel=0.02)
 
 
-def test_what_a_scheduler_that_does_not_answer_told_before_counts_no_more():
+def test_failing_scheduler_is_not_observed():
     stale = (source("dask", state="stale"), source("slurm.queue"))
     snapshots = list(watch([Life()], HOUR))
     half = len(snapshots) // 2
@@ -127,17 +127,17 @@ def test_what_a_scheduler_that_does_not_answer_told_before_counts_no_more():
     assert hours.unobserved == about(6)
 
 
-def test_slurms_own_count_is_taken_where_it_tells_more():
+def test_slurms_figure_is_used_if_higher():
     job = job_of(Life(ended=HOUR, cpu_seconds_by_slurm=40_000), until=HOUR + 60, begin=HOUR - 60)
     assert job.core_hours.used == about(40_000 / HOUR)
     assert job.core_hours.idle == about(0.2 * 0.05)
-    assert job.core_hours.unobserved == about(12 - 40_000 / HOUR - 0.2 * 0.05), "perhaps there was no worker then"
+    assert job.core_hours.unobserved == about(12 - 40_000 / HOUR - 0.2 * 0.05), "there may have been no worker"
     assert job.used_core_hours_from == ("slurm",)
 
 
-@pytest.mark.parametrize("first_worker", [0, 1800], ids=["idle before anybody looked", "no worker before that"])
-def test_what_nobody_watched_is_not_idle_whatever_it_was(first_worker):
-    """A recording of 38 s, of a job that had run for 36 min by then and used 1 min of CPU time."""
+@pytest.mark.parametrize("first_worker", [0, 1800], ids=["idle before the first snapshot", "no worker before"])
+def test_unobserved_time_is_not_idle(first_worker):
+    """A recording of 38 s of a job that had run for 36 min and used 1 min of CPU time."""
     life = Life(ended=2200, first_worker=first_worker, busy=lambda seconds: 0.0, cpu_seconds_by_slurm=60)
     hours = job_of(life, until=2210, begin=2162).core_hours
     assert hours.granted == about(12 * 2200 / HOUR)
@@ -146,7 +146,7 @@ def test_what_nobody_watched_is_not_idle_whatever_it_was(first_worker):
     assert hours.unobserved == about((12 * 2162 - 60) / HOUR)
 
 
-def test_a_job_that_has_no_worker_for_as_long_as_one_looks():
+def test_job_without_workers_while_observed():
     life = Life(ended=2200, first_worker=1e9, cpu_seconds_by_slurm=60)
     hours = job_of(life, until=2210, begin=2162).core_hours
     assert hours.waiting_for_first_worker == about(12 * 38 / HOUR)
@@ -154,13 +154,13 @@ def test_a_job_that_has_no_worker_for_as_long_as_one_looks():
     assert hours.unobserved == about((12 * 2162 - 60) / HOUR)
 
 
-def test_what_programs_that_tasks_start_used_is_not_idle():
-    """Where all was watched there is no other time in which it was used."""
+def test_use_of_other_programs_is_not_idle():
+    """All time was observed, so it was used in that time."""
     hours = job_of(Life(ended=HOUR, busy=lambda _: 0.1, cpu_seconds_by_slurm=20_000), until=HOUR + 60).core_hours
     assert (hours.used, hours.idle, hours.unobserved) == (about(20_000 / HOUR), about(12 - 20_000 / HOUR), 0)
 
 
-def test_in_a_gap_it_is_known_only_how_much_was_used():
+def test_only_slurm_knows_the_use_in_a_gap():
     life = Life(ended=HOUR, cpu_seconds_by_slurm=20_000)
     hours = tally(*watch([life], 600), *watch([life], HOUR + 60, begin=3000)).jobs[0].core_hours
     watched = 12 * 1200 / HOUR
@@ -169,13 +169,13 @@ def test_in_a_gap_it_is_known_only_how_much_was_used():
     assert hours.unobserved == about(12 - 20_000 / HOUR - 0.05 * watched)
 
 
-def test_of_a_job_that_was_over_before_anybody_looked_slurm_tells_what_it_used_and_no_more():
+def test_only_slurm_knows_the_use_of_earlier_jobs():
     hours = job_of(Life(ended=HOUR, cpu_seconds_by_slurm=20_000), until=HOUR + 300, begin=HOUR + 60).core_hours
     assert (hours.used, hours.unobserved) == (about(20_000 / HOUR), about(12 - 20_000 / HOUR))
     assert {hours.idle, hours.waiting_for_first_worker, hours.without_workers, hours.without_tasks} == {None}
 
 
-def test_one_look_tells_what_slurm_has_counted():
+def test_one_snapshot_has_slurms_figures():
     shown = look([Life()], HOUR)
     [told] = shown.jobs
     sampled = replace(told.tasks[0], cpu_seconds=7200, max_rss_bytes=3 * GIB)
@@ -191,12 +191,12 @@ def test_one_look_tells_what_slurm_has_counted():
     assert (report.snapshots, report.observed_seconds) == (1, 0)
 
 
-def test_a_job_that_never_started_makes_nothing_known_of_the_others():
+def test_job_that_never_started_hides_no_unknown():
     hours = tally(look([Life(), Life("2", started=None)], HOUR)).totals.core_hours
     assert (hours.granted, hours.used, hours.idle, hours.unobserved) == (12, None, None, 12)
 
 
-def test_without_slurm_the_use_is_known_and_nothing_granted():
+def test_without_slurm_only_the_use_is_known():
     unknown = {"state": None, "started_at": None, "submitted_at": None, "time_limit_seconds": None}
     life = Life(values=unknown | {"allocated": Allocated(cpus=None, memory_bytes=None, gpus=None)})
     report = report_of(life, until=HOUR)
@@ -206,8 +206,8 @@ def test_without_slurm_the_use_is_known_and_nothing_granted():
     assert (report.totals.jobs_unknown, report.totals.core_hours.granted) == (1, None)
 
 
-def test_a_job_that_slurm_put_back_has_two_runs():
-    """The node fails after 600 s; 400 s later it runs again."""
+def test_requeued_job_has_two_runs():
+    """The node fails after 600 s; the job runs again 400 s later."""
     first = Life(ended=600, state="NODE_FAIL")
     fate = Fate(
         state="NODE_FAIL",
@@ -233,21 +233,21 @@ def test_a_job_that_slurm_put_back_has_two_runs():
     assert job.queue_seconds == 0
 
 
-def test_a_requeue_between_two_polls_is_seen_by_its_start():
+def test_requeue_between_two_polls_is_detected():
     snapshots = [*watch([Life(started=0)], 600), *watch([Life(started=610)], 1210, begin=620)]
     [job] = tally(*snapshots).jobs
     assert job.runs == 2
     assert job.core_hours.granted == pytest.approx(12 * (600 + 600) / HOUR)
 
 
-def test_a_start_that_is_corrected_is_no_other_run():
+def test_corrected_start_is_no_other_run():
     snapshots = [*watch([Life(started=5)], 600), *watch([Life(started=6, ended=1006)], 1210, begin=602)]
     [job] = tally(*snapshots).jobs
     assert (job.runs, job.elapsed_seconds) == (1, 1000)
 
 
-def test_while_it_is_suspended_nothing_is_granted_and_nothing_used():
-    """Its workers, which can't say otherwise, seem to go on as before."""
+def test_suspended_time_does_not_count():
+    """The last report of its suspended workers is outdated."""
     report = report_of(Life(ended=HOUR, suspended=(600, 1800)), until=4000)
     [job] = report.jobs
     assert job.elapsed_seconds == about(2400)
@@ -255,13 +255,13 @@ def test_while_it_is_suspended_nothing_is_granted_and_nothing_used():
     assert job.core_hours.used == about(8 * 0.95)
     assert job.core_hours.idle == about(8 * 0.05)
     assert job.core_hours.unobserved == about(0)
-    assert job.core_hours.without_workers == pytest.approx(0, abs=12 * 5 / HOUR), "it is known to one look"
+    assert job.core_hours.without_workers == pytest.approx(0, abs=12 * 5 / HOUR), "precise to one snapshot"
     assert job.gib_hours.granted == about(16 * 2 / 3)
     assert report.series is not None
     assert 0 in report.series.cpus_granted
 
 
-def test_how_long_it_was_suspended_slurm_knows_better_than_seldom_looks():
+def test_suspended_time_comes_from_slurm():
     life = Life(ended=HOUR, suspended=(610, 1790))
     job = job_of(life, until=4000, every=60)
     assert job.core_hours.granted == pytest.approx(12 * (HOUR - 1180) / HOUR, abs=1e-5)
@@ -271,8 +271,8 @@ def test_how_long_it_was_suspended_slurm_knows_better_than_seldom_looks():
     assert while_it_is.core_hours.granted == pytest.approx(12 * 610 / HOUR, abs=12 * 60 / HOUR)
 
 
-def test_while_nodes_are_made_ready_nothing_is_granted():
-    """Their start is told anew once they are."""
+def test_time_of_node_preparation_does_not_count():
+    """SLURM corrects the start time once they are ready."""
     snapshots = [
         *watch([Life(started=0, first_worker=1e9, values={"state": "CONFIGURING"})], 300),
         *watch([Life(started=300, ended=900)], 1000, begin=302),
@@ -281,19 +281,19 @@ def test_while_nodes_are_made_ready_nothing_is_granted():
     assert (job.runs, job.elapsed_seconds) == (1, 600)
 
 
-def test_a_job_that_completes_ticks_no_more():
+def test_completing_job_does_not_count_on():
     ending = Life(first_worker=1e9, values={"state": "COMPLETING", "ends_at": at(400)})
     [job] = tally(*watch([Life()], 398), *watch([ending], 500, begin=400)).jobs
     assert job.elapsed_seconds == 400
 
 
-def test_what_slurm_has_told_stands_when_it_forgets_the_job():
+def test_job_forgotten_by_slurm_keeps_its_data():
     forgotten = Life(first_worker=1e9, values={"state": None, "started_at": None, "name": None})
     [job] = tally(*watch([Life()], 600), *watch([forgotten], 700, begin=602)).jobs
     assert (job.elapsed_seconds, job.name, job.cpus) == (600, "dask-worker", 12)
 
 
-def test_other_jobs_of_the_user_are_none_of_it():
+def test_other_jobs_of_the_user_are_excluded():
     report = report_of(Life(), Life("1", values={"evidence": ()}, first_worker=1e9), until=100)
     assert [job.job_id for job in report.jobs] == ["4709"]
     assert report.totals.jobs_at_once == 1
@@ -301,13 +301,13 @@ def test_other_jobs_of_the_user_are_none_of_it():
     assert set(report.series.cpus_granted) == {12}
 
 
-def test_more_used_than_granted_is_no_idleness_below_nothing():
+def test_idle_hours_are_never_negative():
     hours = job_of(Life(ended=HOUR, cpu_per_task=150.0), until=HOUR).core_hours
     assert hours.used == about(18)
     assert hours.idle == 0
 
 
-def test_the_cluster_is_the_sum_of_its_jobs():
+def test_totals_are_the_sums_of_jobs():
     report = report_of(
         Life("1", ended=1000.0), Life("2", started=300, first_worker=60), Life("3", state="TIMEOUT", ended=500.0),
         until=2000,
@@ -320,7 +320,7 @@ def test_the_cluster_is_the_sum_of_its_jobs():
     assert [job.job_id for job in report.jobs] == ["1", "3", "2"]
 
 
-def test_the_highest_that_was_seen():
+def test_peaks():
     spike = Life(memory_share=lambda seconds: 0.9 if 100 <= seconds < 103 else 0.2, busy=lambda s: min(1.0, s / 600))
     peaks = job_of(spike, until=1000).peaks
     assert peaks.worker_memory_bytes == int(0.9 * 4 * GIB)
@@ -336,7 +336,7 @@ def test_tasks_at_once_in_a_process():
     assert (job.several_tasks.tasks, job.several_tasks.cpu_percent) == (3, 99)
 
 
-def test_the_picture_over_time():
+def test_time_series():
     report = report_of(Life(started=600, first_worker=600, busy=lambda seconds: 0.5), until=2400)
     series = report.series
     assert series is not None
@@ -351,7 +351,7 @@ def test_the_picture_over_time():
     assert set(job.lane.with_tasks_percent) == {100.0}
 
 
-def test_a_gap_shows_in_the_picture():
+def test_time_series_has_gaps():
     early, late = watch([Life()], 600), watch([Life()], 7200, begin=6000)
     series = tally(*early, *late).series
     assert series is not None
@@ -359,20 +359,20 @@ def test_a_gap_shows_in_the_picture():
 
 
 @pytest.mark.parametrize("hours", [1, 100])
-def test_the_picture_takes_no_more_room_the_longer_it_is(hours):
+def test_time_series_is_bounded(hours):
     report = report_of(Life(), until=hours * HOUR, every=10.0 * hours)
     assert report.series is not None
     assert 100 <= len(report.series.cpus_used) <= 240
 
 
-def test_a_clock_that_is_set_back_begins_anew():
+def test_clock_set_back_leaves_a_gap():
     early, late = list(watch([Life()], 600)), list(watch([Life()], 600))
     [job] = tally(*early, *late).jobs
     assert job.elapsed_seconds == 600
     assert job.core_hours.used == about(12 * 0.95 * 1200 / HOUR)
 
 
-def test_one_line_from_another_century_spoils_nothing():
+def test_snapshot_with_an_absurd_time_does_no_harm():
     snapshots = list(watch([Life()], HOUR))
     strange = replace(snapshots[50], taken_at=at(80 * 365 * 86400))
     report = tally(*snapshots[:50], strange, *snapshots[51:])
@@ -382,7 +382,7 @@ def test_one_line_from_another_century_spoils_nothing():
     assert len(report.series.cpus_used) >= 100
 
 
-def test_figures_that_no_machine_has_are_unknown():
+def test_impossible_figures_are_unknown():
     def wild(shown: Snapshot) -> Snapshot:
         [told] = shown.jobs
         [held] = told.tasks
@@ -401,12 +401,12 @@ def test_figures_that_no_machine_has_are_unknown():
     assert json["jobs"][0]["peaks"]["memory_bytes"] is None
 
 
-def test_a_report_needs_a_snapshot():
+def test_report_needs_a_snapshot():
     with pytest.raises(ValueError, match="snapshot"):
         UsageAccumulator().report()
 
 
-def test_a_report_changes_nothing():
+def test_report_changes_nothing():
     snapshots = list(watch([Life(), Life("2", started=100)], 1000))
     once, often = UsageAccumulator(2), UsageAccumulator(2)
     for shown in snapshots:
@@ -416,7 +416,7 @@ def test_a_report_changes_nothing():
     assert often.report() == once.report()
 
 
-def test_the_json_is_as_the_schema_says():
+def test_json_matches_the_schema():
     schema = report_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     report = report_of(Life(ended=500.0, state="OUT_OF_MEMORY"), Life("2", started=None), until=1000)
@@ -427,8 +427,8 @@ def test_the_json_is_as_the_schema_says():
     jsonschema.validate(msgspec.json.decode(report_json(tally(look([], 0)))), schema)
 
 
-def test_what_only_another_scheduler_would_know_was_not_observed():
-    """Two clusters of one user, 300 s each watched: what runs in the other one's job, nobody asks meanwhile."""
+def test_jobs_of_another_scheduler_are_not_observed():
+    """Two clusters of one user, each observed for 300 s: the other one's workers are unknown meanwhile."""
     one, other = Life("1", cpus=12), Life("2", cpus=12)
 
     def seen(now: float) -> Snapshot:
@@ -454,7 +454,7 @@ def test_what_only_another_scheduler_would_know_was_not_observed():
     assert report.totals.core_hours.unobserved == about(2)
 
 
-def test_a_scheduler_that_was_started_anew_is_the_jobs_own_too():
+def test_restarted_scheduler_observes_the_same_jobs():
     life = Life(first_worker=0)
     shown = [
         replace(told, cluster=replace(told.cluster, scheduler_address=f"tcp://10.0.0.{1 + index // 30}:8786"))
