@@ -28,6 +28,7 @@ from dasktop.collectors.sources.dask.shipped_scheduler import OwnerFinder, talk,
 SCALE = "dasktop_v1_scale"
 UNFINISHED = "dasktop_v1_unfinished"  # in the workers, see `shipped_unfinished.py`
 TOPIC = "dasktop"
+OPERATION = "errand"  # the key that version 0.1 uses: its dasktop may hold the lease that this code goes on with
 AT_WORK = ("running", "paused")
 
 LEASE_SECONDS = 30.0
@@ -72,7 +73,7 @@ class Desk:
         if verb in ("move", "leave", "grow", "adapt"):
             if self.operation_runs():
                 raise Refused("something else is still being done")
-            self.held["operation"] = task = asyncio.ensure_future(getattr(self, verb)(**arguments))
+            self.held[OPERATION] = task = asyncio.ensure_future(getattr(self, verb)(**arguments))
             self.held["may_break_off"] = verb == "move"
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
             return {}
@@ -103,7 +104,7 @@ class Desk:
             raise Refused(f"{self.held['who']} is scaling this cluster, since {seconds:.0f} s: {self.held['what']}")
         now = time.monotonic()
         self.held.update(token=token, who=who, what=what, since=now, deadline=now + LEASE_SECONDS)
-        self.held.update(stopped={}, operation=None, may_break_off=True, leaving=False)
+        self.held.update({OPERATION: None}, stopped={}, may_break_off=True, leaving=False)
         self.held["watch"] = asyncio.ensure_future(self.watch(token))
         self.log(action="begun")
         return {}
@@ -133,11 +134,11 @@ class Desk:
 
     def operation_runs(self) -> bool:
         """Return whether something is under way."""
-        return self.held["operation"] is not None and not self.held["operation"].done()
+        return self.held[OPERATION] is not None and not self.held[OPERATION].done()
 
     async def look(self) -> dict[str, Any]:
         """Return how the operation stands: what it brought, or that it still runs."""
-        operation = self.held["operation"]
+        operation = self.held[OPERATION]
         if operation is None:
             raise Refused("nothing is being done")
         await asyncio.wait([operation], timeout=0.1)
@@ -251,8 +252,8 @@ class Desk:
             raise Refused("too late: the jobs are being given back")
         stopped, self.held["stopped"] = self.held["stopped"], {}
         if self.operation_runs() and self.held["may_break_off"]:
-            self.held["operation"].cancel()
-            await asyncio.wait([self.held["operation"]])
+            self.held[OPERATION].cancel()
+            await asyncio.wait([self.held[OPERATION]])
         self.forget_retiring(stopped)
         for address, status in stopped.items():
             if address in self.scheduler.stream_comms:
