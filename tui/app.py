@@ -111,7 +111,7 @@ class DasktopApp(TerminalApp):
         self._activity = StatusLine(self._glyphs)
         self._desk = ScalingController(self, feed, self._activity, user, self._glyphs, keymap)
         self._look_ups = LookUps(feed)
-        self._logs = LogController(self, feed, self._look_ups, self._glyphs)
+        self._logs = LogController(self, feed, self._look_ups, self._glyphs, keymap)
         self._saving = SavingController(self, self._activity, lambda: self._as_told, self._deliver)
         self._switching = SwitchingController(
             self, feed, self._activity, self._glyphs, why_not=self._desk.why_not_leave, leave=self._leave
@@ -145,6 +145,7 @@ class DasktopApp(TerminalApp):
             look_ups=self._look_ups,
             history=self._history,
             is_wanted=self.first_looks.shows_details,
+            keymap=self._rebound,
         )
         yield self._details
         yield self._tree.filter_line
@@ -186,7 +187,7 @@ class DasktopApp(TerminalApp):
         self._mailbox.take(message)
         self._latest = message.snapshot
         self._desk.show(message.snapshot)
-        self._tree.mark_only_those_left(message.snapshot)
+        self._tree.unmark_ended_jobs(message.snapshot)
         if not self._is_paused or self._snapshot is None:
             self._show_latest()
 
@@ -246,7 +247,7 @@ class DasktopApp(TerminalApp):
 
     def on_saving_ended(self, message: SavingEnded) -> None:
         """Tell where it was saved, or why not."""
-        self._saving.tell(message.saved)
+        self._saving.show_result(message.saved)
 
     def action_save(self) -> None:
         """Ask what to save."""
@@ -296,7 +297,7 @@ class DasktopApp(TerminalApp):
         """Tell how often dask is asked now; as long as it isn't as at the start, in the header too."""
         words = f"every {message.interval.seconds:g} s"
         self._header.show_interval("" if message.interval.is_usual else words)
-        self._activity.remark(f"asking dask {words}; SLURM as before")
+        self._activity.remark(f"polling dask {words}; SLURM interval unchanged")
 
     def on_notice_arrived(self, message: NoticeArrived) -> None:
         """Tell it; what is being carried out goes before."""
@@ -352,7 +353,7 @@ class DasktopApp(TerminalApp):
 
     def on_tree_table_moved(self) -> None:
         """Follow the selection."""
-        self._tree.settle()
+        self._tree.freeze_folds()
         self._show_details()
 
     def on_tree_table_resized(self) -> None:
@@ -365,18 +366,18 @@ class DasktopApp(TerminalApp):
 
     def action_details(self) -> None:
         """Show all about the selected row instead of the tree, or the tree again."""
-        self._tree.settle()
+        self._tree.freeze_folds()
         self._details.toggle_full()
 
     def action_toggle_details(self) -> None:
         """Show all about the selected row beside the tree, or no more."""
-        self._tree.settle()
+        self._tree.freeze_folds()
         self._details.toggle()
 
     def action_call_stack(self) -> None:
         """Ask what the selected thread is doing."""
         if not self._details.ask_for_call_stack():
-            self._activity.remark("no thread is selected: unfold a worker, and go to one of its threads", "waiting")
+            self._activity.remark("no thread selected: unfold a worker and select one of its threads", "waiting")
 
     def action_fold_all(self) -> None:
         """Unfold all jobs, or fold them when they are."""
@@ -465,8 +466,8 @@ class DasktopApp(TerminalApp):
                 self.exit()
 
         if not isinstance(self.screen, Question):
-            question = "A plan is being carried out. What isn't done yet would be given up; nothing is lost by it."
-            self.push_screen(Question(question, yes="give it up and quit", no="stay"), answer)
+            question = "A scaling operation is running. Quitting cancels the rest of it; no results are lost."
+            self.push_screen(Question(question, yes="cancel it and quit", no="stay"), answer)
 
     def action_refresh_now(self) -> None:
         """Ask all sources now."""
@@ -474,6 +475,6 @@ class DasktopApp(TerminalApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield what can be done without a key; what keys do comes from their table."""
-        yield SystemCommand("save a picture of the screen (SVG)", "", self._saving.save_picture)
+        yield SystemCommand("save a screenshot (SVG)", "", self._saving.save_picture)
         yield SystemCommand("save the snapshot (JSON)", "", self._saving.save_snapshot)
         yield from super().get_system_commands(screen)

@@ -20,7 +20,7 @@ def test_tmux_gets_it(tmp_path):
             terminal.accept_copies()
             terminal.wait_for("anna")
             terminal.press("j", "y")
-            terminal.wait_for("copied, if the terminal lets programs do that: tcp://127.0.0.1:")
+            terminal.wait_for("copied, if the terminal allows OSC 52: tcp://127.0.0.1:")
             address = terminal.clipboard()
             assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", address)
             terminal.wait_for(f"do that: {address}\n")

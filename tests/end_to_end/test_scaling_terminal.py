@@ -14,8 +14,8 @@ from tests.support.scaling_clusters import DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
 
 BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]
-BOX = "y do it   n leave it"
-FORM = "enter do it"
+BOX = "y apply   n cancel"
+FORM = "enter apply"
 
 
 @pytest.fixture(params=BOTH)

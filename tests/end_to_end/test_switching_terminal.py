@@ -22,9 +22,9 @@ def test_there_and_back_when_it_has_ended(tmp_path):
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.wait_for("anna")
             terminal.press("C")
-            shown = ("2 schedulers of yours: which one?", "watched now", "1 worker ", there.address, "2 workers")
+            shown = ("2 schedulers found: choose one", "current", "1 worker ", there.address, "2 workers")
             picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
-            [watched] = [line for line in picker.splitlines() if "watched now" in line]
+            [watched] = [line for line in picker.splitlines() if "current" in line]
             assert here.address in watched
             assert "1 worker" in watched
             [other] = [line for line in picker.splitlines() if there.address in line]
@@ -35,15 +35,15 @@ def test_there_and_back_when_it_has_ended(tmp_path):
             terminal.press("C")
             picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
             # The list begins at the present one, wherever that stands.
-            is_above = picker.index(there.address) < picker.index("watched now")
+            is_above = picker.index(there.address) < picker.index("current")
             terminal.press("Up" if is_above else "Down", "Enter")
             screen = terminal.wait_for(lambda screen: there.address in screen.split("\n")[0] and "berta-1" in screen)
             assert "anna" not in screen
 
             there.stop()
-            terminal.wait_for("C looks for other schedulers")
+            terminal.wait_for("C searches for other schedulers")
             terminal.press("C")
-            terminal.wait_for("1 scheduler of yours; the one watched until now does not answer")
+            terminal.wait_for("1 scheduler found; the current one does not answer")
             terminal.press("Enter")
             terminal.wait_for(lambda screen: here.address in screen.split("\n")[0] and "anna" in screen)
             terminal.press("q")

@@ -529,7 +529,7 @@ async def _(screen: Screen, key: str) -> None:
     page = screen.app.screen
     assert isinstance(page, JobScriptPage)
     await screen.press(key)
-    assert page.reading.top > 0
+    assert page.text.top > 0
 
 
 @walk("read_back", at=in_a_log)

@@ -56,14 +56,14 @@ class TestWhatIsShown:
             assert screen.tree[0].startswith(" ▾ 4709 dask-worker")
             assert any("SLURMCluster-1-3" in line for line in screen.tree)
             assert any("starts about" in line for line in screen.tree)
-            keys = "+ more  - fewer  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
+            keys = "+ add  - remove  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
             assert screen.lines_of(KeyLine) == [f" {keys}  ? help  q quit".ljust(120)]
 
     @pytest.mark.parametrize(
         ("columns", "keys"),
         [
-            (80, "+ more  - fewer  s scale…  enter details  T log  / filter  ? help  q quit"),
-            (60, "+ more  - fewer  s scale…  enter details  ? help  q quit"),
+            (80, "+ add  - remove  s scale…  enter details  T log  / filter  ? help  q quit"),
+            (60, "+ add  - remove  s scale…  enter details  ? help  q quit"),
         ],
     )
     async def test_where_it_is_narrow_keys_to_look_with_stay(self, columns: int, keys: str) -> None:
@@ -270,7 +270,7 @@ class TestKeys:
             assert screen.feed.watched == []
             await screen.press("down", "down", "right")
             assert screen.feed.watched == [{here.address}]
-            assert "its threads were not read yet" in screen.tree[3]
+            assert "threads not read yet" in screen.tree[3]
             await screen.show(snapshot([job("1", [task([replace(here, threads=(thread(7),))])])]))
             assert "Dask-7  inc-8a7f" in screen.tree[3]
             assert len(screen.feed.watched) == 1
@@ -366,7 +366,7 @@ class TestChoiceAndFailure:
             await screen.press(key)
         assert app.app.return_code == 3
         assert app.app.failure is not None
-        assert app.app.failure.message == "there are 3 schedulers, and none was chosen"
+        assert app.app.failure.message == "there are 3 schedulers found, none chosen"
         assert app.feed.chosen == []
         assert app.feed.stops == 1
 
@@ -426,7 +426,7 @@ class TestCopy:
     async def test_what_came_of_a_key_is_said_until_the_next_one(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
-            for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread is selected")):
+            for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread selected")):
                 await screen.press(key)
                 assert screen.lines_of(StatusLine)[0].startswith(f" {said}")
                 await screen.press("F")

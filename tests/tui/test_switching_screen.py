@@ -75,17 +75,17 @@ async def test_the_key_looks_for_schedulers_and_lists_them(size: tuple[int, int]
         await screen.press("C")
         assert screen.feed.looks == 1
         assert isinstance(screen.app.screen, Picker)
-        assert words_of(screen.app.screen) == "looking for your schedulers…"
+        assert words_of(screen.app.screen) == "searching for your schedulers…"
         screen.feed.hand_over(BOTH)
         await screen.pilot.pause()
         picker = screen.app.screen
-        assert words_of(picker) == "2 schedulers of yours: which one?"
+        assert words_of(picker) == "2 schedulers found: choose one"
         first, second = lines_of(picker)
         assert first.split("  ")[0] == " tcp://10.1.2.3:41525"
         assert "24 workers" in first
-        assert "watched now" in first
+        assert "current" in first
         assert "1 worker " in second
-        assert "watched now" not in second
+        assert "current" not in second
         assert {len(line) for line in (first, second)} == {picker.query_one(Candidates).size.width}
 
 
@@ -134,13 +134,13 @@ async def test_the_present_one_is_kept(keys: list[str]) -> None:
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (Choice(candidates=(HERE,), watched="Scheduler-1"), "there is no other scheduler of yours"),
+        (Choice(candidates=(HERE,), watched="Scheduler-1"), "no other scheduler found"),
         (
             Choice(candidates=(OTHER,), watched="Scheduler-1"),
-            "1 scheduler of yours; the one watched until now does not answer",
+            "1 scheduler found; the current one does not answer",
         ),
         (Choice(candidates=(), watched="Scheduler-1", remark="no dask scheduler found"), "no dask scheduler found"),
-        (Choice(candidates=(OTHER,)), "1 scheduler of yours: which one?"),
+        (Choice(candidates=(OTHER,)), "1 scheduler found: choose one"),
     ],
 )
 async def test_what_was_found_is_told(choice: Choice, words: str) -> None:
@@ -160,7 +160,7 @@ async def test_one_can_look_again() -> None:
         picker = await ask(screen, Choice(candidates=(HERE,), watched="Scheduler-1"))
         await screen.press("r", "r")
         assert screen.feed.looks == 2, "not while they are looked for"
-        assert words_of(picker) == "looking for your schedulers…"
+        assert words_of(picker) == "searching for your schedulers…"
         screen.feed.hand_over(BOTH)
         await screen.pilot.pause()
         await screen.pilot.pause()  # what is shown is drawn a round later
@@ -183,7 +183,7 @@ async def test_not_while_a_plan_is_carried_out() -> None:
         assert screen.feed.plans
         assert screen.feed.looks == 0
         [line] = screen.lines_of(StatusLine)
-        assert "another scheduler can be chosen when it has ended, or was given up" in line
+        assert "wait for it or cancel it before you switch schedulers" in line
         screen.feed.hand_over(Outcome(done=True, message="submitted job 10"))
         await screen.press("C")
         assert screen.feed.looks == 1
@@ -217,7 +217,7 @@ async def test_when_the_scheduler_is_gone_the_key_is_named(size: tuple[int, int]
     async with running(size) as screen:
         await screen.show(of_old(findings=(gone,)))
         [line] = screen.lines_of(FindingsBanner)
-        assert "· C looks for other schedulers" in line
+        assert "· C searches for other schedulers" in line
 
 
 async def test_a_replay_of_two_schedulers_begins_anew_where_the_other_begins(tmp_path) -> None:
@@ -257,9 +257,9 @@ class TestInterval:
             assert screen.feed.interval_changes == [1, -1, -1]
             screen.feed.hand_over(Interval(seconds=0.5, is_usual=False))
             await screen.pilot.pause()
-            assert "asking dask every 0.5 s; SLURM as before" in screen.lines_of(StatusLine)[0]
+            assert "polling dask every 0.5 s; SLURM interval unchanged" in screen.lines_of(StatusLine)[0]
             assert " · every 0.5 s" in screen.header[0]
             screen.feed.hand_over(Interval(seconds=2.0, is_usual=True))
             await screen.pilot.pause()
             assert "every" not in screen.header[0]
-            assert "asking dask every 2 s" in screen.lines_of(StatusLine)[0]
+            assert "polling dask every 2 s" in screen.lines_of(StatusLine)[0]

@@ -1,1 +1,1 @@
-"""All about the selected row: what is told of it, and the pane that shows it."""
+"""The details of the selected row, and the pane that shows them."""

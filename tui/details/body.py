@@ -1,4 +1,4 @@
-"""The tree and, beside it, below it or instead of it, the details of the selected row. Decides what goes where."""
+"""Lays out the tree and the details pane: beside it, below it or in its place. Reads no data itself."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
@@ -16,15 +16,16 @@ from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.prose import Line, lay_out
+from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.view.history import History
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import Key, Row
 from dasktop.tui.widgets.queries import Answered, LookUps
 
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
 _ASK_AGAIN_SECONDS = 60.0
-"""sinfo loads all nodes of the site."""
+"""``sinfo`` reads all nodes of the site."""
 
 
 class Place(NamedTuple):
@@ -35,7 +36,7 @@ class Place(NamedTuple):
 
 
 def place(cells: int, lines: int) -> Place:
-    """Return where there is room for the pane, beside a tree that stays useful, on a terminal of this size."""
+    """Return where the pane fits on a terminal of this size, with enough room left for the tree."""
     if cells >= _RIGHT_FROM_CELLS:
         return Place("right", min(84, max(52, cells - 110)))
     if lines >= _BELOW_FROM_LINES:
@@ -44,18 +45,20 @@ def place(cells: int, lines: int) -> Place:
 
 
 class DetailsBody(Container):
-    """Holds the tree's widgets and the pane.
+    """Contains the tree's widgets and the details pane.
 
     Parameters
     ----------
     tree
-        What stands above each other: the heads of the columns, and the tree.
+        The column heads and the tree, from top to bottom.
     look_ups
-        Asks for call stacks.
+        For call stacks and free nodes.
     history
-        What snapshots told; fed by whoever shows them.
+        The recent values of all rows; fed by the app.
     is_wanted
-        Whether the pane shows at first, where there is room for it.
+        Whether the pane is shown at the start, if there is room.
+    keymap
+        Keys that replace those of the key table.
     """
 
     DEFAULT_CSS = """
@@ -67,44 +70,53 @@ class DetailsBody(Container):
     DetailsBody.-full > Vertical { display: none; }
     """
 
-    def __init__(self, *tree: Widget, glyphs: Glyphs, look_ups: LookUps, history: History, is_wanted: bool) -> None:
+    def __init__(
+        self,
+        *tree: Widget,
+        glyphs: Glyphs,
+        look_ups: LookUps,
+        history: History,
+        is_wanted: bool,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
         super().__init__()
         self._tree = tree
         self._glyphs = glyphs
         self._look_ups = look_ups
         self._pane = DetailsPane(glyphs)
         self._history = history
+        self._stack_key = first_key("call_stack", keymap)
         self._stack = Stack()
-        # The last answer about nodes that are free, and when that was asked for whom: only while the details show.
+        # The last answer about free nodes, and the last query: question, row and time. Asked only while details show.
         self._free: Answer | None = None
         self._asked: tuple[FreeNodes, Key, datetime] | None = None
         self._row: Row | None = None
         self._shown: Key | None = None
         self._snapshot: Snapshot | None = None
         self.is_wanted = is_wanted
-        """Whether the pane shows beside the tree where there is room for it."""
+        """Whether the pane is shown beside the tree, if there is room."""
         self.is_full = False
-        """Whether the details stand instead of the tree."""
+        """Whether the details take the place of the tree."""
 
     def compose(self) -> ComposeResult:
-        """Build it; what is in it stays, only its places change."""
+        """Build the tree and the pane; later only their places change."""
         yield Vertical(*self._tree)
         yield self._pane
 
     @property
     def worker_address(self) -> str | None:
-        """The worker whose details show; its child processes are read only then, together with its threads."""
+        """Address of the worker whose details are shown; its threads and child processes are read only then."""
         is_shown = self.is_full or self.has_class("-open")
         return str(self._row.key[1]) if is_shown and self._row is not None and self._row.kind == "worker" else None
 
     def show(self, row: Row | None, snapshot: Snapshot) -> None:
-        """Show a row's details, as this snapshot tells them."""
+        """Show the details of a row of this snapshot."""
         self._row = None if row is None else subject(row, snapshot)
         self._snapshot = snapshot
         self._update()
 
     def clear(self) -> None:
-        """Show no row any more, beside the tree or nowhere: what comes is of another cluster."""
+        """Show no row, and close the full-page details: the next snapshot is of another cluster."""
         if self.is_full:
             self.toggle_full()
         self._row = self._shown = self._snapshot = None
@@ -118,18 +130,21 @@ class DetailsBody(Container):
             return
         if row is None:
             self._shown = None
-            self._pane.show("", lambda _: [[Piece("nothing is selected", "quiet")]], from_top=True)
+            self._pane.show("", lambda _: [[Piece("no row selected", "quiet")]], from_top=True)
             return
 
+        def found() -> list[Section]:
+            return sections(row, snapshot, self._history, self._stack, self._free, stack_key=self._stack_key)
+
         def lines(cells: int) -> list[Line]:
-            return lay_out(sections(row, snapshot, self._history, self._stack, self._free), cells, self._glyphs)
+            return lay_out(found(), cells, self._glyphs)
 
         self._ask_for_free_nodes(row, snapshot.taken_at)
         is_other, self._shown = row.key != self._shown, row.key
         self._pane.show(title(row), lines, from_top=is_other)
 
     def _ask_for_free_nodes(self, row: Row, now: datetime) -> None:
-        """Ask what is free elsewhere, if it is a job that waits for certain nodes; again after a while."""
+        """Query free nodes for a pending job that requires certain nodes; at most every `_ASK_AGAIN_SECONDS`."""
         question = question_of(cast("Job", row.shows)) if row.kind == "job" else None
         if question is None:
             return
@@ -141,7 +156,7 @@ class DetailsBody(Container):
         self._look_ups.ask(question, self)
 
     def toggle(self) -> None:
-        """Show the pane beside the tree, or no more; where there is no room for it, instead of the tree."""
+        """Show or hide the pane beside the tree; without room for it, show the details in place of the tree."""
         if self.is_full:
             self.is_wanted = False
             self.toggle_full()
@@ -152,7 +167,7 @@ class DetailsBody(Container):
             self._place_pane()
 
     def toggle_full(self) -> None:
-        """Show the details instead of the tree, or the tree again."""
+        """Show the details in place of the tree, or the tree again."""
         if self._row is None and not self.is_full:
             return
         self.is_full = not self.is_full
@@ -160,7 +175,7 @@ class DetailsBody(Container):
         self._place_pane()
 
     def _place_pane(self) -> None:
-        """Put the pane where there is room for it, and the focus where one looks."""
+        """Place the pane, and give the focus to the full-page details or back to the tree."""
         where, size = place(*self.app.size)
         is_docked = self.is_wanted and not self.is_full and where != "nowhere"
         had_focus = self._pane.has_focus
@@ -178,7 +193,7 @@ class DetailsBody(Container):
         self._update()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Weigh the place anew."""
+        """Place the pane for the new size."""
         del event
         self._place_pane()
 
@@ -190,12 +205,12 @@ class DetailsBody(Container):
             self._tree[-1].focus()
 
     def ask_for_call_stack(self) -> bool:
-        """Ask what the selected thread is doing, and show its details if they don't show yet.
+        """Request the call stack of the selected thread, and show its details.
 
         Returns
         -------
         bool
-            Whether it is a thread that is selected.
+            Whether a thread is selected.
         """
         row = self._row
         if row is None or row.kind != "thread":
@@ -210,7 +225,7 @@ class DetailsBody(Container):
         return True
 
     def on_answered(self, message: Answered) -> None:
-        """Show what has arrived: which nodes are free, or a call stack, if it is the one that was asked for last."""
+        """Show free nodes, or a call stack if it is the one that was requested last."""
         question, answer = message.answer.question, message.answer
         if isinstance(question, FreeNodes):
             self._free = answer

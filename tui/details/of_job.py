@@ -1,4 +1,4 @@
-"""All that a snapshot tells about a job: why it waits or how it ended, what it uses, when, and of what. Pure."""
+"""The details of a job: why it waits or how it ended, its usage, times, resources and owner. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,70 +20,75 @@ _MOST_FREE = 6
 _MOST_GROUPS = 3
 
 EVIDENCE_WORDS: dict[Evidence, str] = {
-    "owner": "the cluster's own map of names to jobs",
-    "environment": "the workers' own environment",
-    "job_script": "the job's script names this scheduler",
-    "name": "inferred: a worker's name holds the job's id",
-    "host": "inferred: the only job of yours on a worker's host",
+    "owner": "the cluster object's map of workers to jobs",
+    "environment": "the environment of the workers",
+    "job_script": "the job script names this scheduler",
+    "name": "inferred: a worker name contains the job id",
+    "host": "inferred: your only job on a worker's host",
 }
 
 
 def job_sections(job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None) -> list[Section]:
-    """Return the sections, the most telling first; `free` is the answer to `question_of`, once there is one."""
+    """Return the sections, the most important first; `free` is the answer to `question_of`, if it has arrived."""
     now = snapshot.taken_at
     sections = []
     if has_ended(job):
         sections.append(Section("ENDED", list(_fate(job, now))))
     elif is_pending(job):
-        sections.append(Section("WAITS", list(waiting_entries(job, now, free))))
+        sections.append(Section("PENDING", list(waiting_entries(job, now, free))))
     else:
-        sections.append(Section("USE", list(_use(job, past))))
+        sections.append(Section("USAGE", list(_use(job, past))))
     return [
         *sections,
         Section(f"TIMES ({zone(now)})", list(_times(job, now))),
-        Section("ASKED FOR" if is_pending(job) else "ALLOCATION", list(_allocation(job))),
-        Section("WHOSE", list(_whose(job, snapshot))),
+        Section("REQUESTED" if is_pending(job) else "ALLOCATION", list(_allocation(job))),
+        Section("OWNER", list(_owner(job, snapshot))),
     ]
 
 
 def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iterator[Entry]:
-    """Yield why a job waits, in words where the reason is known, and what can be done about it."""
+    """Yield why a job waits, with an explanation if the reason is known, and advice."""
     reason = reason_of(job.reason)
-    yield Fact("because", why(job), "text" if reason is None else "waiting")
+    yield Fact("reason", why(job), "text" if reason is None else "waiting")
     if reason is not None:
         if job.reason != reason.code:
-            yield Fact("", f"SLURM says: {job.reason}", "quiet")
+            yield Fact("", f"SLURM: {job.reason}", "quiet")
         if reason.code not in HELD and reason.cures_by_waiting is False:
-            yield Fact("", "Waiting alone does not cure this.", "bad")
+            yield Fact("", "Waiting does not resolve this.", "bad")
     if required := requirement(job.required_nodes, job.required_features):
         yield Fact("requires", required)
-    yield from _elsewhere(job, free)
+    yield from _other_nodes(job, free)
     if reason is not None:
         advice = advice_for(reason, shown_id(job), job.required_nodes, job.required_features)
         if advice:
-            yield Fact("to do", advice)
+            yield Fact("advice", advice)
     start = job.expected_start_at
     if start is not None and start > now:
         yield Fact("starts", f"about {moment(start, now)}, in {span((start - now).total_seconds())}")
     elif is_pending(job):
-        yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has not worked it out)")
+        yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has no estimate)")
 
 
 def question_of(job: Job) -> FreeNodes | None:
-    """Return what to ask for a job's details: what is free elsewhere, where it waits for certain nodes."""
+    """Return the query for free nodes, if the job is pending and requires certain nodes or features."""
     reason = reason_of(job.reason)
-    insists = job.required_nodes or job.required_features
-    if not is_pending(job) or not insists or job.partition is None or (reason and reason.code not in WAITS_FOR_NODES):
+    is_restricted = job.required_nodes or job.required_features
+    if (
+        not is_pending(job)
+        or not is_restricted
+        or job.partition is None
+        or (reason and reason.code not in WAITS_FOR_NODES)
+    ):
         return None
     return FreeNodes(partition=job.partition)
 
 
-def _elsewhere(job: Job, free: Answer | None) -> Iterator[Entry]:
-    """Yield what is free on the other nodes of a job's partition."""
+def _other_nodes(job: Job, free: Answer | None) -> Iterator[Entry]:
+    """Yield the free resources on the other nodes of the job's partition."""
     if free is None or free.question != question_of(job):
         return
     if free.error is not None:
-        yield Fact("elsewhere", free.error, "quiet")
+        yield Fact("other nodes", free.error, "quiet")
         return
     others = [node for node in free.nodes if node.name not in (job.required_nodes or ())]
     alike: dict[tuple[int, int | None, str | None], list[str]] = {}
@@ -91,28 +96,28 @@ def _elsewhere(job: Job, free: Answer | None) -> Iterator[Entry]:
         features = node.features if job.required_features else None
         alike.setdefault((node.cpus, node.memory_bytes, features), []).append(node.name)
     groups = sorted(alike.items(), key=lambda group: -group[0][0])
-    for label, ((cpus, memory, features), names) in zip(("elsewhere", *[""] * _MOST_GROUPS), groups, strict=False):
+    for label, ((cpus, memory, features), names) in zip(("other nodes", *[""] * _MOST_GROUPS), groups, strict=False):
         more = len(names) - _MOST_FREE
         shown = ", ".join(names[:_MOST_FREE]) + (f" and {figures.count(more)} more" if more > 0 else "")
         about = f", features {features}" if features else ""
         each = " each" if len(names) > 1 else ""
         yield Fact(label, f"{shown}: {figures.plural(cpus, 'CPU')}, {figures.bytes_text(memory)} free{each}{about}")
     if not groups:
-        yield Fact("elsewhere", f"no CPU is free on other nodes of {job.partition}")
+        yield Fact("other nodes", f"no free CPUs on other nodes of {job.partition}")
 
 
 def why(job: Job) -> str:
-    """Return why a job waits, as half a sentence."""
+    """Return why a job waits, as a phrase."""
     if job.reason is None:
-        return "SLURM has not told yet"
+        return "not yet reported by SLURM"
     reason = reason_of(job.reason)
-    return f"SLURM says: {job.reason}" if reason is None else f"{reason.meaning} ({reason.code})"
+    return f"SLURM: {job.reason}" if reason is None else f"{reason.meaning} ({reason.code})"
 
 
 def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     fate = job.fate
     if fate is None:
-        yield Fact("how", f"as {job.state}; accounting has not told more yet")
+        yield Fact("how", f"{job.state}; no details from accounting yet")
         return
     is_plain = read_state(fate.state).name in ("COMPLETED", "CANCELLED")
     yield Fact("how", fate.explanation, "text" if is_plain else "bad")
@@ -122,8 +127,8 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
         yield Fact("exit code", str(fate.exit_code))
     if fate.signal:
         yield Fact("signal", str(fate.signal))
-    asked = figures.bytes_text(job.allocated.memory_bytes)
-    yield Fact("highest", f"{figures.bytes_text(fate.max_rss_bytes)} resident, of any one task; the job had {asked}")
+    allocated = figures.bytes_text(job.allocated.memory_bytes)
+    yield Fact("peak memory", f"{figures.bytes_text(fate.max_rss_bytes)} resident, largest task; {allocated} allocated")
 
 
 def _use(job: Job, past: Past) -> Iterator[Entry]:
@@ -142,7 +147,7 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
     )
     if job.used.cpu_source == "slurm":
         other = (job.used.cpu_percent or 0.0) - sum(worker.cpu_percent or 0.0 for worker in workers)
-        yield Fact("", f"about {other / 100:.1f} cores in other processes than its dask workers, by SLURM's figures")
+        yield Fact("", f"about {other / 100:.1f} cores used by processes other than its dask workers (SLURM)")
     yield Trend(
         "memory",
         past.memory_bytes,
@@ -154,8 +159,8 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
         held = sum(worker.memory_bytes or 0 for worker in workers)
         yield Fact(
             "",
-            f"SLURM counts {figures.bytes_text(job.used.memory_bytes)} in all processes of the job; "
-            f"its dask workers use {figures.bytes_text(held)}",
+            f"SLURM reports {figures.bytes_text(job.used.memory_bytes)} for all processes of the job; "
+            f"the dask workers use {figures.bytes_text(held)}",
         )
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
     is_short = job.workers_expected is not None and len(workers) < job.workers_expected
@@ -206,20 +211,20 @@ def _allocation(job: Job) -> Iterator[Entry]:
     yield Fact("QOS", job.qos or figures.UNKNOWN)
 
 
-def _whose(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
+def _owner(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
     yield Fact("user", job.user or figures.UNKNOWN)
     yield Fact("account", job.account or figures.UNKNOWN)
     if (array_task := array_task_of(job)) is not None:
         yield Fact("array", f"{array_task}, of array {job.array_job_id}")
     if job.het_job_id is not None:
-        yield Fact("het job", f"a part of {job.het_job_id}")
-    owner = snapshot.cluster.owner
-    for name, job_id in (owner.job_ids if owner else {}).items():
+        yield Fact("het job", f"component of {job.het_job_id}")
+    cluster_object = snapshot.cluster.owner
+    for name, job_id in (cluster_object.job_ids if cluster_object else {}).items():
         if job_id == job.job_id:
             yield Fact("known as", name)
     if job.scheduler_unknown:
-        yield Fact("scheduler", "unknown: the script starts dask workers, and does not tell for which one")
+        yield Fact("scheduler", "unknown: the script starts dask workers but does not name a scheduler")
     if job.evidence:
-        yield Fact("how known", "; ".join(EVIDENCE_WORDS[kind] for kind in job.evidence))
+        yield Fact("matched by", "; ".join(EVIDENCE_WORDS[kind] for kind in job.evidence))
     elif snapshot.cluster.scheduler_id is not None:
-        yield Words("Nothing ties this job to the cluster.")
+        yield Words("This job could not be matched to the cluster.")

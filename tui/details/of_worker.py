@@ -1,4 +1,4 @@
-"""All that a snapshot tells about a worker, and about a thread of it. Pure."""
+"""The details of a worker, and of a thread. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,47 +15,46 @@ from dasktop.tui.view.workers import status_words
 
 
 class Stack(NamedTuple):
-    """At most one call stack is kept: that of the thread which was asked about last."""
+    """The call stack that was requested last; only one is kept."""
 
     key: Key | None = None
-    """Of the thread's row; ``None``: nobody has asked yet."""
+    """Key of the thread's row; ``None``: none was requested."""
     lines: tuple[str, ...] | None = None
     """Innermost call first; ``None`` until the worker has answered."""
     running: str | None = None
-    """The task whose calls these are; ``None``: not told."""
+    """Key of the dask task that runs this stack; ``None``: unknown."""
     error: str | None = None
 
 
 _EVIDENCE_WORDS: dict[Evidence, str] = {
-    "owner": "the cluster's own map of names to jobs",
-    "environment": "the worker's own environment",
-    "job_script": "its name stands in the job's script",
-    "name": "inferred: its name holds the job's id",
-    "host": "inferred: the only job of yours on its host",
+    "owner": "the cluster object's map of workers to jobs",
+    "environment": "the environment of the worker",
+    "job_script": "the job script contains its name",
+    "name": "inferred: its name contains the job id",
+    "host": "inferred: your only job on its host",
 }
 _ROLE_WORDS = {
     "compute": "runs dask tasks",
     "event loop": "the worker's event loop",
-    "other": "neither runs tasks nor the event loop",
+    "other": "neither compute thread nor event loop",
 }
-STACK_KEY = "t"
 _MOST_CHILDREN = 8
 
 
 def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Section]:
-    """Return the sections, the most telling first.
+    """Return the sections, the most important first.
 
     Parameters
     ----------
     job_id
-        Of the job that it runs in; ``None``: in none, as far as anything tells.
+        Id of the job that the worker runs in; ``None``: no job is known.
     """
     return [
-        Section("USE", list(_use(worker, past))),
+        Section("USAGE", list(_use(worker, past))),
         Section("MEMORY", list(_memory(worker, past))),
         *([Section("CHILD PROCESSES", list(_children(worker)))] if worker.children else []),
         Section("TRANSFERS", list(_transfers(worker.transfers))),
-        Section("WHERE", list(_where(worker, job_id))),
+        Section("LOCATION", list(_location(worker, job_id))),
     ]
 
 
@@ -81,19 +80,19 @@ def _memory(worker: Worker, past: Past) -> Iterator[Entry]:
     yield Trend("used", past.memory_bytes, limit, of_limit if limit else used_text, role)
     unmanaged = None if used is None or managed is None else max(0, used - managed)
     if used is not None and managed is not None and unmanaged is not None:
-        # Managed is what dask thinks its results take; it may be more than what is resident.
+        # Managed memory is dask's estimate of its results; it may exceed the resident memory.
         parts: list[tuple[str, float, Role]] = [("█", min(managed, used), role), ("▒", unmanaged, role)]
         if limit is not None:
             parts.append(("░", max(0, limit - used), "quiet"))
         yield Split("", parts, max(used, limit or 0))
-    yield Fact("█ managed", f"{figures.bytes_text(managed)}  results, as dask counts them")
-    yield Fact("▒ unmanaged", f"{figures.bytes_text(unmanaged)}  all else: libraries, running tasks, fragments")
+    yield Fact("█ managed", f"{figures.bytes_text(managed)}  results (dask's estimate)")
+    yield Fact("▒ unmanaged", f"{figures.bytes_text(unmanaged)}  libraries, running tasks, fragmentation")
     yield Fact("spilled", f"{figures.bytes_text(worker.spilled_bytes)}  on disk")
-    yield Fact("limit", figures.bytes_text(limit) if limit else "none that dask was told, or not known")
+    yield Fact("limit", figures.bytes_text(limit) if limit else "none, or unknown")
 
 
 def _children(worker: Worker) -> Iterator[Entry]:
-    """Yield what the worker's tasks have started, the largest first: dask's figures leave it out."""
+    """Yield the worker's child processes, the largest first; dask's figures do not include them."""
     children = sorted(worker.children or (), key=lambda child: child.memory_bytes or 0, reverse=True)
     for child in children[:_MOST_CHILDREN]:
         used = f"{figures.bytes_text(child.memory_bytes):>4} resident, {figures.duration(child.cpu_seconds)} CPU time"
@@ -101,13 +100,13 @@ def _children(worker: Worker) -> Iterator[Entry]:
     more = len(children) - _MOST_CHILDREN
     if more > 0:
         yield Words(f"and {'at least ' if worker.has_more_children else ''}{figures.count(more)} more", "quiet")
-    yield Words("SLURM counts them for the job; dask does not count them for the worker.", "quiet")
+    yield Words("Included in SLURM's figures for the job, not in dask's figures for the worker.", "quiet")
 
 
 def _transfers(transfers: Transfers | None) -> Iterator[Entry]:
-    """Yield what is on its way now, and how much has been since the worker started."""
+    """Yield the current transfers, and the number since the worker started."""
     if transfers is None:
-        yield Words("not known", "quiet")
+        yield Words("unknown", "quiet")
         return
     for label, count, size, total in (
         ("incoming", transfers.incoming_count, transfers.incoming_bytes, transfers.incoming_count_total),
@@ -116,24 +115,30 @@ def _transfers(transfers: Transfers | None) -> Iterator[Entry]:
         yield Fact(label, f"{figures.count(count)} now, {figures.bytes_text(size)}; {figures.count(total)} so far")
 
 
-def _where(worker: Worker, job_id: str | None) -> Iterator[Entry]:
+def _location(worker: Worker, job_id: str | None) -> Iterator[Entry]:
     yield Fact("address", worker.address)
     yield Fact("host", worker.host or UNKNOWN)
-    nanny = "" if worker.nanny_pid is None else f", of nanny {worker.nanny_pid}"
+    nanny = "" if worker.nanny_pid is None else f" (nanny {worker.nanny_pid})"
     yield Fact("pid", UNKNOWN if worker.pid is None else f"{worker.pid}{nanny}")
     yield Fact("job", job_id or ("none: outside SLURM" if worker.outside_slurm else UNKNOWN))
     if worker.evidence is not None:
-        yield Fact("how known", _EVIDENCE_WORDS[worker.evidence])
+        yield Fact("matched by", _EVIDENCE_WORDS[worker.evidence])
 
 
-def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack) -> list[Section]:
-    """Return what is told of a thread, with its call stack if that was asked for."""
+def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, stack_key: str) -> list[Section]:
+    """Return the sections of a thread, with its call stack if that was requested.
+
+    Parameters
+    ----------
+    stack_key
+        The key that requests the call stack, as displayed.
+    """
     share = f"{figures.percent_text(figures.percent(thread.cpu_percent)):>4} of one core"
     run = UNKNOWN if thread.cpu_seconds is None else figures.duration(thread.cpu_seconds)
     shows_stack = stack.key == ("thread", worker.address, thread.native_id)
-    runs = Fact("runs", thread.task_key or "no dask task now", "text" if thread.task_key else "quiet")
+    runs = Fact("runs", thread.task_key or "no dask task", "text" if thread.task_key else "quiet")
     about: list[Entry] = [
-        # The task of a call stack stands above it. What the last snapshot tells may be another one.
+        # The call stack names its own task; the task in the last snapshot may be another one.
         *([] if shows_stack and stack.running is not None else [runs]),
         Trend("CPU", past.cpu_percent, 100, share, "cpu"),
         Fact("CPU time", run),
@@ -144,15 +149,15 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack) ->
     ]
     return [
         Section("", about),
-        Section("CALL STACK", list(_stack(stack) if shows_stack else _no_stack()), is_wide=True),
+        Section("CALL STACK", list(_stack(stack, stack_key) if shows_stack else _no_stack(stack_key)), is_wide=True),
     ]
 
 
-def _no_stack() -> Iterator[Entry]:
-    yield Words(f"{STACK_KEY} asks the worker for it", "quiet")
+def _no_stack(stack_key: str) -> Iterator[Entry]:
+    yield Words(f"{stack_key} reads it from the worker", "quiet")
 
 
-def _stack(stack: Stack) -> Iterator[Entry]:
+def _stack(stack: Stack, stack_key: str) -> Iterator[Entry]:
     if stack.error is not None:
         yield Words(stack.error, "bad")
     elif stack.lines is None:
@@ -160,6 +165,6 @@ def _stack(stack: Stack) -> Iterator[Entry]:
     else:
         if stack.running is not None:
             yield Words(f"running {stack.running}")
-        yield Words(f"as it was when you asked, the innermost call first; {STACK_KEY} asks again", "quiet")
+        yield Words(f"read once, innermost call first; {stack_key} reads it again", "quiet")
         for line in stack.lines:
             yield Words(line.strip(), indent=len(line) - len(line.lstrip()))

@@ -1,4 +1,4 @@
-"""A pane of lines under a heading, which scrolls, and sends only the lines that changed. Knows nothing of its words."""
+"""The details pane: a heading and scrolling lines; redraws only what changed. Knows nothing of its content."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -23,7 +23,7 @@ _WHEEL_LINES = 3
 
 
 class DetailsPane(Widget, can_focus=True):
-    """Shows what the latest `show` gave it, laid out anew when its size changes."""
+    """Shows the lines of the latest `show`, laid out again when the size changes."""
 
     DEFAULT_CSS = "DetailsPane { height: 1fr; width: 1fr; }"
     ALLOW_SELECT = False
@@ -35,7 +35,7 @@ class DetailsPane(Widget, can_focus=True):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.DETAILS
 
     class Left(Message):
-        """The user wants to go back to the tree."""
+        """The user wants to return to the tree."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
@@ -44,24 +44,24 @@ class DetailsPane(Widget, can_focus=True):
         self._lay_out: Callable[[int], list[Line]] = lambda _: []
         self._lines: list[Line] = []
         self._shown: list[Line] = []
-        self._drawn: dict[int, Line] = {}  # what Textual was last given for each line of the screen
+        self._drawn: dict[int, Line] = {}  # the lines as last rendered
         self._top = 0
         self.has_rule_at_left = False
-        """Whether a line at its left parts it from what is there."""
+        """Whether to draw a vertical line at the left."""
         self.is_page = False
-        """Whether it stands instead of the tree, and so is left like a page."""
+        """Whether it takes the place of the tree, and closes like a page."""
 
     def show(self, heading: str, lay_out: Callable[[int], list[Line]], *, from_top: bool) -> None:
-        """Show something else, or the same anew.
+        """Show a heading and lines.
 
         Parameters
         ----------
         heading
-            Not settled; cut where it is too long.
+            May contain unprintable characters; cut if too long.
         lay_out
-            Returns the lines for a width of so many cells.
+            Returns the lines for a width in cells.
         from_top
-            Whether to begin at the first line, rather than where the user has scrolled to.
+            Whether to scroll to the first line rather than keep the position.
         """
         self._heading, self._lay_out = heading, lay_out
         if from_top:
@@ -69,7 +69,7 @@ class DetailsPane(Widget, can_focus=True):
         self.update()
 
     def update(self) -> None:
-        """Draw the lines that are not what they were."""
+        """Redraw the lines that changed."""
         if not self.size:
             return
         self._lines = self._lay_out(max(1, self.size.width - self._margin - 1))
@@ -81,7 +81,7 @@ class DetailsPane(Widget, can_focus=True):
 
     @property
     def _room(self) -> int:
-        """How many lines there are below the heading."""
+        """Number of visible lines below the heading."""
         return max(0, self.size.height - 1)
 
     def _show_from(self, top: int) -> None:
@@ -89,18 +89,18 @@ class DetailsPane(Widget, can_focus=True):
         self._shown = [self._heading_line(), *self._lines[self._top : self._top + self._room]]
         width = self.size.width
         for y in range(self.size.height):
-            new, old = self._look_of(y), self._drawn.get(y)
+            new, old = self._line_at(y), self._drawn.get(y)
             if old != new:
-                unchanged = _cells_alike_at_the_end(old, new, width) if old is not None else 0
+                unchanged = _equal_cells_at_end(old, new, width) if old is not None else 0
                 self.refresh(Region(0, y, width - unchanged, 1))
 
-    def _look_of(self, y: int) -> Line:
-        """Return what a line of the screen is to show now."""
+    def _line_at(self, y: int) -> Line:
+        """Return what a visible line is to show."""
         margin = self._glyphs.own("│ ") if self.has_rule_at_left else " "
         return [Piece(margin, "quiet"), *(self._shown[y] if y < len(self._shown) else [])]
 
     def _heading_line(self) -> Line:
-        """Return the heading, and at its right how much there is out of sight."""
+        """Return the heading, with the number of lines out of view at the right."""
         below = len(self._lines) - self._top - self._room
         marks = [f"{self._top} more ↑"] if self._top else []
         marks += [f"{below} more ↓"] if below > 0 else []
@@ -116,69 +116,69 @@ class DetailsPane(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
-        look = self._drawn[y] = self._look_of(y)
-        return strip(look, self.size.width, self.app.theme)
+        drawn = self._drawn[y] = self._line_at(y)
+        return strip(drawn, self.size.width, self.app.theme)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew. Textual may have drawn already, with the lines as they were."""
+        """Lay out the lines for the new size. Textual may have drawn already, with the old lines."""
         del event
         self.update()
 
     def on_focus(self) -> None:
-        """Show that keys scroll here now."""
+        """Highlight the heading: keys scroll the pane."""
         self.update()
 
     def on_blur(self) -> None:
-        """Show that they don't any more."""
+        """Remove the highlight."""
         self.update()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll as the wheel turns."""
+        """Scroll with the mouse wheel."""
         event.stop()
         self._show_from(self._top + _WHEEL_LINES)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll as the wheel turns."""
+        """Scroll with the mouse wheel."""
         event.stop()
         self._show_from(self._top - _WHEEL_LINES)
 
     def action_scroll(self, by: int) -> None:
-        """Go so many lines down."""
+        """Scroll by `by` lines."""
         self._show_from(self._top + by)
 
     def action_page(self, direction: int) -> None:
-        """Go a page down or up."""
+        """Scroll by a page."""
         self._show_from(self._top + direction * max(1, self._room - 1))
 
     def action_to_top(self) -> None:
-        """Go to the first line."""
+        """Scroll to the first line."""
         self._show_from(0)
 
     def action_to_end(self) -> None:
-        """Go to the last line."""
+        """Scroll to the last line."""
         self._show_from(len(self._lines))
 
     def action_leave(self) -> None:
-        """Go back to the tree."""
+        """Return to the tree."""
         self.post_message(self.Left())
 
     def action_back(self) -> None:
-        """Go back to the tree, as from any page."""
+        """Return to the tree, as from a page."""
         self.action_leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key that goes back from pages to the screen, beside the tree."""
+        """Disable the page's back key while the pane is beside the tree."""
         del parameters
         return action != "back" or self.is_page
 
 
-def _cells_alike_at_the_end(old: Line, new: Line, cells: int) -> int:
-    """Return how many cells at the end of a line need not be sent again: those of a picture, or of another column."""
+def _equal_cells_at_end(old: Line, new: Line, cells: int) -> int:
+    """Return how many cells at the end of a line are unchanged, such as a graph or a second column."""
     if sum(width(piece.text) for piece in old) != sum(width(piece.text) for piece in new):
         return 0
-    alike = cells - sum(width(piece.text) for piece in new)
+    equal = cells - sum(width(piece.text) for piece in new)
     for before, now in zip(reversed(old), reversed(new), strict=False):
         if before != now:
             break
-        alike += width(now.text)
-    return max(0, alike)
+        equal += width(now.text)
+    return max(0, equal)

@@ -1,4 +1,4 @@
-"""All that a snapshot tells about one row, as sections to lay out: what is wrong first, then how it goes. Pure."""
+"""The details of one row, as sections to lay out: findings first, then usage. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.view.cells import place_words
 from dasktop.tui.view.finding_words import finding_entries
 from dasktop.tui.view.history import History, Past
+from dasktop.tui.view.keys import NO_KEYMAP, first_key
 from dasktop.tui.view.rows import Row
 from dasktop.tui.view.workers import status_words
 
@@ -31,7 +32,7 @@ _MOST_REASONS = 6
 
 
 def subject(row: Row, snapshot: Snapshot) -> Row:
-    """Return the row with what it stands for taken from the snapshot: a row may show a part of it only."""
+    """Return the row with its whole job or worker from the snapshot: in a filtered tree, a row holds only a part."""
     match row.kind:
         case "job":
             found = (job for job in snapshot.jobs if job.job_id == row.key[1])
@@ -44,7 +45,7 @@ def subject(row: Row, snapshot: Snapshot) -> Row:
 
 
 def title(row: Row) -> str:
-    """Return what the details are about; not settled."""
+    """Return the heading of the details; it may contain unprintable characters."""
     match row.kind:
         case "job":
             job = cast("Job", row.shows)
@@ -72,17 +73,27 @@ def title(row: Row) -> str:
             return "threads"
 
 
-def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack, free: Answer | None = None) -> list[Section]:
-    """Return what there is to tell about a row.
+def sections(
+    row: Row,
+    snapshot: Snapshot,
+    history: History,
+    stack: Stack,
+    free: Answer | None = None,
+    *,
+    stack_key: str = first_key("call_stack", NO_KEYMAP),
+) -> list[Section]:
+    """Return the details of a row.
 
     Parameters
     ----------
     row
         As `subject` returns it.
     stack
-        The call stack that was asked for, whosever it is.
+        The call stack that was requested last, of any thread.
     free
-        The last answer to what was asked for a job that waits, whosever it is.
+        The last answer about free nodes, for any job.
+    stack_key
+        The key that requests a call stack, as displayed.
     """
     past = history.of(row.key)
     match row.kind:
@@ -110,7 +121,7 @@ def sections(row: Row, snapshot: Snapshot, history: History, stack: Stack, free:
             ]
         case "thread":
             worker = cast("Worker", row.within)
-            return thread_sections(cast("Thread", row.shows), worker, past, stack)
+            return thread_sections(cast("Thread", row.shows), worker, past, stack, stack_key)
         case _:
             return _group_sections(row)
 
@@ -125,13 +136,13 @@ def _task_sections(task: Task, past: Past) -> list[Section]:
         Fact("task id", figures.UNKNOWN if task.task_id is None else str(task.task_id)),
         Fact("node", task.node or figures.UNKNOWN),
         Fact("pid", figures.UNKNOWN if task.pid is None else str(task.pid)),
-        Fact("highest", f"{figures.bytes_text(task.max_rss_bytes)} resident, of any one task of the step"),
+        Fact("peak memory", f"{figures.bytes_text(task.max_rss_bytes)} resident, largest task of the step"),
     ]
     return [*_together(task.workers, past), Section("SLURM TASK", about)]
 
 
 def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]:  # noqa: B008 - frozen
-    """Return what workers use of their threads and memory limits, all together."""
+    """Return the usage of several workers as a share of all their threads and memory limits."""
     if not workers:
         return [Section("", [Words("no worker", "waiting")])]
     threads = _sum_if_all_known([worker.nthreads for worker in workers])
@@ -148,29 +159,31 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
         Trend("memory", past.memory_bytes, limit, of_limit, role),
         Fact("workers", _by_number(map(status_words, workers))),
     ]
-    return [Section("USE", use)]
+    return [Section("USAGE", use)]
 
 
 def _group_sections(row: Row) -> list[Section]:
-    """Tell what a line is that stands for several things, or for none yet."""
+    """Return the details of a row that stands for several jobs, workers or threads, or for threads not read yet."""
     match row.kind:
         case "outside":
             words = (
-                "Nothing ties these workers to a job of yours: neither the cluster's own map, nor their environment, "
-                "nor a job's script. They may run on a login node, or on a machine that SLURM does not manage."
+                "These workers could not be matched to any of your jobs by the cluster object, their environment or a "
+                "job script. They may run on a login node, or on a machine that SLURM does not manage."
             )
             unplaced = cast("tuple[Worker, ...]", row.shows)
             if any(not worker.outside_slurm for worker in unplaced):
                 words = (
-                    "Nothing ties these workers to a job of yours, and not all of them could be asked where they run: "
-                    "they may be in a job all the same."
+                    "These workers could not be matched to any of your jobs, and some of them could not be asked where "
+                    "they run: they may still be in a job."
                 )
             return [Section("", [Words(words)]), *_together(unplaced)]
         case "earlier":
-            words = "They ended more than 15 minutes ago. Unfold the line to see each, its log and how it ended."
+            words = (
+                "These jobs ended more than 15 minutes ago. Unfold the row to see each job, its log and how it ended."
+            )
             return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
         case "others":
-            words = "Nothing ties these jobs to this cluster; they may run anything."
+            words = "These jobs could not be matched to this cluster; they may be unrelated to dask."
             return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
         case "array":
             jobs = cast("tuple[Job, ...]", row.shows)
@@ -178,15 +191,15 @@ def _group_sections(row: Row) -> list[Section]:
             return [Section("", list(_states(jobs))), *(_together(workers) if workers else [])]
         case "idle":
             threads = cast("tuple[Thread, ...]", row.shows)
-            words = f"{figures.plural(len(threads), 'thread')} that run no dask task and take no CPU:"
+            words = f"{figures.plural(len(threads), 'thread')} that run no dask task and use no CPU:"
             names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in threads]
             return [Section("", [Words(words), *names])]
         case _:
-            return [Section("", [Words("The worker has been asked for its threads.")])]
+            return [Section("", [Words("Reading the threads of the worker…")])]
 
 
 def _states(jobs: Sequence[Job]) -> Iterator[Entry]:
-    """Yield how many jobs are in which state, and why those wait that do."""
+    """Yield the number of jobs by state, and the reasons of those that wait."""
     counts, reasons = Counter[str](), Counter[str]()
     for job in jobs:
         counts[job.state or figures.UNKNOWN] += number_of_jobs([job])

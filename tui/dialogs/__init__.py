@@ -1,1 +1,1 @@
-"""What opens over the tree: pages, questions, and what they show."""
+"""Dialogs and pages that open over the tree."""

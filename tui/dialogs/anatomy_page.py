@@ -1,4 +1,4 @@
-"""The page on a job's anatomy: how what was asked became the job, and what of it runs. Follows the snapshots."""
+"""The anatomy page of a job: what was requested, the script, the allocation and what runs. Follows the snapshots."""
 
 from typing import ClassVar
 
@@ -16,16 +16,16 @@ from dasktop.tui.widgets.queries import Answered, LookUps
 
 
 class AnatomyPage(Page):
-    """How one job came about.
+    """The anatomy of one job.
 
     Parameters
     ----------
     snapshot
-        The one that the job is in.
+        A snapshot that contains the job.
     job_id
-        Which job.
+        Id of the job.
     look_ups
-        For the job's script.
+        For the job script.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bound(job_script=("script", "job script"))
@@ -36,16 +36,16 @@ class AnatomyPage(Page):
         self._look_ups = look_ups
         self._glyphs = glyphs
         self._script: tuple[str, ...] | None = None
-        self._remark = "SLURM is being asked for the script…"
+        self._remark = "asking SLURM for the script…"
         self._snapshot = snapshot
 
     def on_mount(self) -> None:
-        """Ask for the script; what is known without it is shown at once."""
+        """Request the script; show what is known without it."""
         self._look_ups.ask(BatchScript(job_id=self._job_id), self)
         self.show(self._snapshot)
 
     def on_answered(self, message: Answered) -> None:
-        """Show what the script says."""
+        """Show the script's part, or why it is missing."""
         if message.answer.error is None:
             self._script, self._remark = message.answer.lines, ""
         else:
@@ -53,16 +53,16 @@ class AnatomyPage(Page):
         self.show(self._snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Compare with what runs now; of a job that is gone from the tree, with what ran last."""
+        """Compare with this snapshot; if the job is gone from it, keep the last state."""
         job = next((job for job in snapshot.jobs if job.job_id == self._job_id), None)
         if job is None:
             return
         self._snapshot = snapshot
         anatomy = anatomy_of(snapshot, job, self._script)
-        self.reading.show(
+        self.text.show(
             lambda cells: [Line(pieces) for pieces in anatomy_lines(anatomy, self._remark, cells, self._glyphs)]
         )
 
     def action_script(self) -> None:
-        """Show the script itself."""
+        """Show the job script."""
         self.app.push_screen(JobScriptPage(self._job_id, self._look_ups, self._glyphs))

@@ -1,4 +1,4 @@
-"""The command palette: what keys do, by name, and what has no key. Textual's own, with our commands only."""
+"""The command palette: Textual's, with only our commands: those of the keys, and some without a key."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,11 +18,11 @@ from dasktop.tui.widgets.bindings import bound_now
 _KEY_CELLS = 10
 _CELLS = 76
 _CELLS_AROUND = 5
-"""A border, a blank at each side, and a scrollbar."""
+"""The border, one space at each side, and a scrollbar."""
 
 
 class Command(NamedTuple):
-    """What can be chosen."""
+    """A command of the palette."""
 
     words: str
     run: Callable[[], Any]
@@ -30,14 +30,14 @@ class Command(NamedTuple):
     is_enabled: bool = True
 
     def prompt(self, cells: int) -> Content:
-        """Return its key, and beside it its words in as many lines as they take."""
+        """Return the key and beside it the description, wrapped."""
         first, *others = wrap(self.words, cells - _KEY_CELLS)
         words = "\n".join([first, *(" " * _KEY_CELLS + line for line in others)])
         return Content.assemble((fit(self.key, _KEY_CELLS), "bold"), words).stylize("" if self.is_enabled else "dim")
 
 
 def commands_on(screen: Screen[Any]) -> Iterator[Command]:
-    """Yield what can be done on a screen: by its keys, in their order; then without a key."""
+    """Yield the commands of a screen: those with a key, in order of the bindings, then those without."""
     app: App[Any] = screen.app
     for one in bound_now(screen):
         words = KEYS[one.key_id].words
@@ -50,15 +50,15 @@ def commands_on(screen: Screen[Any]) -> Iterator[Command]:
 
 
 class Commands(Provider):
-    """Finds commands for the palette."""
+    """The palette's only provider."""
 
     async def discover(self) -> Hits:
-        """Yield all."""
+        """Yield all commands."""
         for command in commands_on(self.screen):
             yield DiscoveryHit(command.prompt(self._cells), command.run, command.words)
 
     async def search(self, query: str) -> Hits:
-        """Yield those whose words match, or whose key it is."""
+        """Yield the commands whose description matches, or whose key was typed."""
         matcher = self.matcher(query)
         for command in commands_on(self.screen):
             score = inf if query == command.key else matcher.match(command.words)
@@ -71,7 +71,7 @@ class Commands(Provider):
 
 
 class CommandBox(CommandPalette):
-    """The palette as a box like our others."""
+    """The palette, styled like the other dialogs."""
 
     DEFAULT_CSS = """
     CommandBox { background: transparent; }
@@ -101,6 +101,6 @@ class CommandBox(CommandPalette):
             super()._action_command_list(action)
 
     def on_mount(self) -> None:
-        """Look like our other boxes."""
+        """Apply the style of the other dialogs."""
         self.query_one("#--container").add_class("box")
         self.query_one(SearchIcon).icon = ">"

@@ -1,4 +1,4 @@
-"""What opens over the tree: a box that tells in its border which keys do what here. Knows nothing of what is in it."""
+"""The base of dialogs and pages: a box that lists its keys in the border. Knows nothing of its content."""
 
 from typing import Any, ClassVar
 
@@ -14,28 +14,28 @@ from dasktop.tui.widgets.footer import Entry, entries, fitting
 _CELLS_AROUND = 6
 _GAP = 3
 _WAYS_OUT = ("leave", "back", "no", "help")
-"""Told last."""
+"""Listed last."""
 
 
 class Dialog(ModalScreen[ScreenResultType]):
-    """A screen with one widget of the class ``box``, to be composed by each kind."""
+    """A modal screen. Subclasses compose one widget of the CSS class ``box``."""
 
     BINDINGS: ClassVar[list[BindingType]] = bound(help="app.help")
     HELP_ROWS: ClassVar[HelpGroups] = ()
-    """What the help tells of the keys here."""
+    """The help rows of this dialog."""
     FIELD_KEYS: ClassVar[str] = ""
-    """Keys that a field to type in has, and we have not."""
+    """Keys that a text field handles itself, which have no id in the key table."""
 
     def on_mount(self) -> None:
-        """Follow what the keys mean."""
-        self.bindings_updated_signal.subscribe(self, self._tell_keys)
-        self._tell_keys(self)
+        """Keep the key list in the border up to date."""
+        self.bindings_updated_signal.subscribe(self, self._show_keys)
+        self._show_keys(self)
 
-    def _tell_keys(self, screen: Screen[Any]) -> None:
-        told = [entry._replace(words=self.words_of(entry)) for entry in entries(screen)]
-        told.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
+    def _show_keys(self, screen: Screen[Any]) -> None:
+        listed = [entry._replace(words=self.words_of(entry)) for entry in entries(screen)]
+        listed.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
         room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - _GAP
-        fit = fitting(told, room, but_for=_WAYS_OUT)
+        fit = fitting(listed, room, but_for=_WAYS_OUT)
         words = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.shown} {entry.words}" for entry in fit)]))
         box = self.query_one(".box")
         box.border_subtitle = Content(words)
@@ -43,9 +43,9 @@ class Dialog(ModalScreen[ScreenResultType]):
 
     @property
     def field_keys(self) -> str:
-        """What to tell of a field's keys now."""
+        """The keys of the text field to list now."""
         return self.FIELD_KEYS
 
     def words_of(self, entry: Entry) -> str:
-        """Return what to call a key here."""
+        """Return the label of a key in this dialog."""
         return entry.words

@@ -1,4 +1,4 @@
-"""The page with all findings, and with what the sources complain of: whole, where the screen has to cut them."""
+"""The page with all findings and source errors in full. Follows the snapshots."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from dasktop.tui.view.finding_words import finding_entries
 
 
 class FindingsPage(Page):
-    """All that is wrong, the worst first. Follows the snapshots.
+    """All findings, the worst first.
 
     Parameters
     ----------
     snapshot
-        The one that is shown.
+        The snapshot that is shown.
     """
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs) -> None:
@@ -24,18 +24,18 @@ class FindingsPage(Page):
         self._snapshot = snapshot
 
     def on_mount(self) -> None:
-        """Show what is known."""
+        """Show the first snapshot."""
         self.show(self._snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show what is wrong now."""
-        self.reading.show(lambda cells: findings_lines(snapshot, cells, self._glyphs))
+        """Show the findings of this snapshot."""
+        self.text.show(lambda cells: findings_lines(snapshot, cells, self._glyphs))
 
 
 def findings_lines(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return the text of the page, one thing below the other."""
-    told = list(_sections(snapshot)) or [Section("", [Words("Nothing is wrong, as far as anything tells.", "quiet")])]
-    lines = [Line(pieces) for section in told for pieces in ([], *lay_out([section], cells, glyphs))]
+    """Return the lines of the page."""
+    shown = list(_sections(snapshot)) or [Section("", [Words("No findings.", "quiet")])]
+    lines = [Line(pieces) for section in shown for pieces in ([], *lay_out([section], cells, glyphs))]
     return lines[1:]
 
 

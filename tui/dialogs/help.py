@@ -1,4 +1,4 @@
-"""The help: what the keys do where one is, and what the columns mean. A text, and nothing else."""
+"""The help: the keys of the current page, and the meaning of the columns. Changes nothing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -25,23 +25,23 @@ Table = tuple[tuple[str, str], ...]
 _KEYS_CELLS = 9
 _CELLS = 76
 _CELLS_AROUND = 5
-"""A border, a blank at each side, and a scrollbar."""
+"""The border, one space at each side, and a scrollbar."""
 
 _EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "left")
 MARKS = (
     *((COLUMNS[name].head, COLUMNS[name].meaning) for name in _EXPLAINED),
-    ("~", "inferred from a name or a host, not known for certain"),
-    ("–", "not known"),
+    ("~", "inferred from a name or a host, not confirmed"),
+    ("–", "unknown"),
 )
 
 
 class Help(Dialog[None]):
-    """Keys, on top of what they are for; and on top of the tree, what its columns mean.
+    """The keys of a screen; for the tree, also the meaning of the columns.
 
     Parameters
     ----------
     about
-        The screen whose keys are told.
+        The screen whose keys are listed.
     """
 
     DEFAULT_CSS = """
@@ -61,19 +61,19 @@ class Help(Dialog[None]):
         self._tables = tables_about(about)
 
     def compose(self) -> ComposeResult:
-        """Build the text."""
+        """Create the text widget."""
         with VerticalScroll(classes="box") as box:
             box.border_title = "dasktop"
             yield Static()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay the text out for the width that there is."""
+        """Lay out the text for the available width."""
         cells = min(_CELLS, event.size.width) - _CELLS_AROUND
         self.query_one(Static).update(help_text(self._tables, cells, self._glyphs))
 
 
 def tables_about(screen: Screen[Any]) -> list[Table]:
-    """Return what can be done on a screen: first with what is in focus, then with what is around it."""
+    """Return the keys of a screen, starting with those of the focused widget."""
     found = bound_now(screen)
     tables: list[Table] = []
     for node in dict.fromkeys(one.node for one in found):
@@ -95,7 +95,7 @@ def _tables_of(node: DOMNode, found: Sequence[Bound]) -> Iterator[Table]:
 
 
 def help_text(tables: Sequence[Table], cells: int, glyphs: Glyphs) -> Content:
-    """Return the text, so many cells wide: tables, their left column in bold, their right one in the lines it takes."""
+    """Return the tables as text for a width of `cells`: left column bold, right column wrapped."""
     indent = max((width(left) for table in tables for left, _ in table), default=0) + 2
     parts: list[Content | tuple[str, str] | str] = []
     for number, table in enumerate(tables):

@@ -1,4 +1,4 @@
-"""The page with a job's script, as it was submitted, and a search in it."""
+"""The page with a job script as it was submitted, with a search. Reads nothing itself."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -21,14 +21,14 @@ _HANGING = 4
 
 
 class JobScriptPage(Page):
-    """One job's script.
+    """The script of one job.
 
     Parameters
     ----------
     job_id
-        Which job.
+        Id of the job.
     look_ups
-        For the script.
+        For the job script.
     """
 
     DEFAULT_CSS = "JobScriptPage Input { height: 1; }"
@@ -44,75 +44,79 @@ class JobScriptPage(Page):
         self._look_ups = look_ups
         self._glyphs = glyphs
         self._script: Sequence[str] = ()
-        self._hit = -1
+        self._match = -1
         self._input = Input(placeholder="search", compact=True)
         self._input.display = False
 
     def contents(self) -> ComposeResult:
-        """Build the text, with a line to type in below it."""
+        """Create the text, and the search line below it."""
         yield from super().contents()
         yield self._input
 
     def on_mount(self) -> None:
-        """Ask for the script."""
-        self._tell("asking SLURM…", "quiet")
+        """Request the script."""
+        self._show_message("asking SLURM…", "quiet")
         self._look_ups.ask(BatchScript(job_id=self._job_id), self)
-        self.reading.focus()
+        self.text.focus()
 
     def on_answered(self, message: Answered) -> None:
-        """Show the script, or why there is none."""
+        """Show the script, or the error."""
         answer = message.answer
         if answer.error is not None:
-            self._tell(f"! {answer.error}", "bad")
+            self._show_message(f"! {answer.error}", "bad")
             return
         self._script = answer.lines
-        self.reading.show(lambda cells: script_lines(answer.lines, cells, self._glyphs))
+        self.text.show(lambda cells: script_lines(answer.lines, cells, self._glyphs))
 
-    def _tell(self, text: str, role: Role) -> None:
-        self.reading.show(lambda cells: [Line([Piece(self._glyphs.own(line), role)]) for line in wrap(text, cells)])
+    def _show_message(self, message: str, role: Role) -> None:
+        self.text.show(lambda cells: [Line([Piece(self._glyphs.own(line), role)]) for line in wrap(message, cells)])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the key that opens the search to be typed in it."""
+        """Let the search key type a character while the search line has the focus."""
         del parameters
         return action != "search" or not self._input.has_focus
 
     def action_search(self) -> None:
-        """Let the user type what to search for."""
+        """Open the search line."""
         self._input.display = True
         self.set_focus(self._input)
 
     def action_leave_search(self) -> None:
-        """Go back to the text, and keep what is searched for."""
-        self.set_focus(self.reading)
+        """Return to the text, and keep the search."""
+        self.set_focus(self.text)
 
     def action_back(self) -> None:
-        """Leave the search; else the page."""
+        """Close the search; else close the page."""
         if self._input.display:
             self._input.display = False
-            self.set_focus(self.reading)
+            self.set_focus(self.text)
         else:
             self.dismiss(None)
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """Go to the first hit while one types."""
-        self._hit = -1
+        """Go to the first match as the user types."""
+        self._match = -1
         if message.value:
             self.action_next(1)
 
     def action_next(self, step: int) -> None:
-        """Go to the next line with what is searched for; behind the last one, to the first."""
+        """Go to the next match, or the previous one (-1); wrap around."""
         sought = self._input.value.casefold()
-        hits = [number for number, line in enumerate(self._script) if sought and sought in line.casefold()]
-        if not hits:
+        matches = [number for number, line in enumerate(self._script) if sought and sought in line.casefold()]
+        if not matches:
             self.app.bell()
             return
-        ahead = [hit for hit in hits if hit > self._hit] if step > 0 else [hit for hit in hits if hit < self._hit]
-        self._hit = (ahead or hits)[0 if step > 0 else -1]
-        self.reading.go_to(self._hit)
+        ahead = (
+            [match for match in matches if match > self._match]
+            if step > 0
+            else [match for match in matches if match < self._match]
+        )
+        self._match = (ahead or matches)[0 if step > 0 else -1]
+        self.text.go_to(self._match)
 
 
 def script_lines(script: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
-    """Lay out a script; lines that are too long go on below, further in."""
+    """Return the lines of a script; long lines are wrapped with a hanging indent."""
     lines = []
     for number, text in enumerate(map(printable, script)):
         role: Role = "strong" if text.startswith("#SBATCH") else "quiet" if text.startswith("#") else "text"

@@ -1,4 +1,4 @@
-"""A page over the tree: a box with a text that scrolls, and is left by escape. Knows nothing of what it shows."""
+"""The base of pages over the tree: a box with a scrolling text. Knows nothing of its content."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
@@ -22,19 +22,19 @@ from dasktop.tui.widgets.bindings import bound
 
 
 class Line(NamedTuple):
-    """A line on the screen."""
+    """A displayed line."""
 
     pieces: Sequence[Piece]
     source: int = 0
-    """Which line of the text it is, or a part of."""
+    """Index of the line of the text that it shows, or a part of it."""
 
 
 Layout = Callable[[int], list[Line]]
-"""Lays the text out for a width of so many cells."""
+"""Lays out the text for a width in cells."""
 
 
 class TextView(ScrollView, can_focus=True):
-    """A text of any length: only what can be seen is drawn, and only lines that changed are drawn again."""
+    """A scrolling text: draws only visible lines, and redraws only lines that changed."""
 
     DEFAULT_CSS = """
     TextView { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
@@ -53,12 +53,12 @@ class TextView(ScrollView, can_focus=True):
         self._marked: int | None = None
 
     def show(self, layout: Layout) -> None:
-        """Show a text from now on; what one looks at stays where it is."""
+        """Show a text; keep the scroll position."""
         self._layout_text = layout
         self._lay_out()
 
     def go_to(self, source: int) -> None:
-        """Mark a line of the text, and bring it into view."""
+        """Highlight a line of the text, and scroll it into view."""
         rows = [row for row, line in enumerate(self._lines) if line.source == source]
         self._marked = source
         self.refresh()
@@ -67,18 +67,18 @@ class TextView(ScrollView, can_focus=True):
 
     @property
     def top(self) -> int:
-        """The line of the text that is the first to be seen."""
+        """Index of the first visible line of the text."""
         row = self.scroll_offset.y
         return self._lines[row].source if row < len(self._lines) else 0
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew."""
+        """Lay out the text for the new size."""
         del event
         self._lay_out()
 
     def _lay_out(self) -> None:
         cells = self.scrollable_content_region.width
-        if not cells:  # it isn't laid out itself yet; a resize will tell
+        if not cells:  # not laid out yet; a resize event follows
             return
         old, self._lines = self._lines, self._layout_text(cells)
         self.virtual_size = Size(cells, len(self._lines))
@@ -97,12 +97,12 @@ class TextView(ScrollView, can_focus=True):
 
 
 class Page(Dialog[None]):
-    """A heading, a text, and the keys that do something here.
+    """A page with a heading and a text.
 
     Parameters
     ----------
     heading
-        Our own words, settled.
+        The title; printable text.
     """
 
     DEFAULT_CSS = """
@@ -115,17 +115,17 @@ class Page(Dialog[None]):
     def __init__(self, heading: str) -> None:
         super().__init__()
         self._heading = heading
-        self.reading = TextView()
+        self.text = TextView()
 
     def compose(self) -> ComposeResult:
-        """Build the page."""
+        """Create the box."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._heading)
             yield from self.contents()
 
     def contents(self) -> ComposeResult:
-        """Build what is in the box."""
-        yield self.reading
+        """Create the content of the box."""
+        yield self.text
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take notice of a new snapshot, if it matters here."""
+        """Take a new snapshot; by default, ignore it."""

@@ -1,4 +1,4 @@
-"""Asks which of several schedulers to watch. Answers with an address, or with nothing."""
+"""Asks which scheduler to watch; returns its address or ``None``. Searches for none itself."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -30,9 +30,9 @@ _LINES_AROUND = 6
 
 
 class Candidates(Lines, can_focus=True):
-    """A line a scheduler, one of them selected; as many as there is room for."""
+    """A list of schedulers, one selected; scrolls if there are too many."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bound(up="move(-1)", down="move(1)", choose=("choose", "watch it"))
+    BINDINGS: ClassVar[list[BindingType]] = bound(up="move(-1)", down="move(1)", choose=("choose", "watch"))
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.CHOICE
 
     class Chosen(Message):
@@ -51,7 +51,7 @@ class Candidates(Lines, can_focus=True):
         self._top = 0
 
     def show(self, choice: Choice) -> None:
-        """Show these, with the one that is watched selected."""
+        """Show these schedulers, with the current one selected."""
         self._candidates = choice.candidates
         self._texts = [self._glyphs.own(text) for text in texts_of(choice)]
         self._index = next((index for index, one in enumerate(choice.candidates) if is_watched(one, choice)), 0)
@@ -73,32 +73,32 @@ class Candidates(Lines, can_focus=True):
         return super().render_line(y)
 
     def action_move(self, by: int) -> None:
-        """Select another one."""
+        """Move the selection."""
         self._index = max(0, min(self._index + by, len(self._candidates) - 1))
         self.update()
         self.refresh(Region(0, 0, *self.size))
 
     def action_choose(self) -> None:
-        """Answer with the selected one."""
+        """Choose the selected scheduler."""
         if self._candidates:
             self.post_message(self.Chosen(self._candidates[self._index]))
 
     def on_click(self, event: events.Click) -> None:
-        """Answer with the one that was clicked on."""
+        """Choose the scheduler that was clicked."""
         if self._top + event.y < len(self._candidates):
             self._index = self._top + event.y
             self.action_choose()
 
 
 class Picker(Dialog[str | None]):
-    """A list of schedulers: where each is, how large, and how it was found.
+    """A list of schedulers with address, size and origin.
 
-    Answers with the address of one that isn't watched yet, or with nothing.
+    Returns the address of the chosen scheduler, or ``None`` if none was chosen or it is the current one.
 
     Parameters
     ----------
     choice
-        ``None``: they are still looked for.
+        The schedulers found; ``None``: the search is still running.
     """
 
     DEFAULT_CSS = """
@@ -108,12 +108,12 @@ class Picker(Dialog[str | None]):
     Picker Candidates { max-width: 100%; margin: 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(
-        look_again="look_again", leave="dismiss(None)", back=("dismiss(None)", "leave it")
+        look_again="look_again", leave="dismiss(None)", back=("dismiss(None)", "cancel")
     )
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.PICKER
 
     class LookAgain(Message):
-        """The user wants other schedulers than these."""
+        """The user asked for a new search."""
 
     def __init__(self, choice: Choice | None, glyphs: Glyphs) -> None:
         super().__init__()
@@ -123,17 +123,17 @@ class Picker(Dialog[str | None]):
         self._candidates = Candidates(glyphs)
 
     def compose(self) -> ComposeResult:
-        """Build the list."""
+        """Create the list."""
         with Vertical(classes="box"):
             yield self._words
             yield self._candidates
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show what was found so far."""
         self.show(self._choice)
 
     def show(self, choice: Choice | None) -> None:
-        """Show what was found; ``None``: that it is being looked for."""
+        """Show the schedulers found; ``None``: the search is running."""
         self._choice = choice
         self._words.update(Content(self._glyphs.own(heading(choice))))
         self._candidates.show(choice or Choice(candidates=()))
@@ -141,36 +141,36 @@ class Picker(Dialog[str | None]):
         self.refresh_bindings()
 
     def words_of(self, entry: Entry) -> str:
-        """Return what to call a key here: without a choice there is nothing to show."""
+        """Return the label of a key: at the start, going back quits."""
         is_needed = self._choice is not None and self._choice.is_needed
         return "quit" if entry.key_id == "back" and is_needed else entry.words
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away looking again while they are looked for."""
+        """Disable a new search while one is running."""
         del parameters
         return action != "look_again" or self._choice is not None
 
     def action_look_again(self) -> None:
-        """Have them looked for once more."""
+        """Start a new search."""
         self.show(None)
         self.post_message(self.LookAgain())
 
     def on_candidates_chosen(self, message: Candidates.Chosen) -> None:
-        """Pass the answer on."""
+        """Return the answer."""
         chosen = message.candidate
         self.dismiss(None if self._choice is None or is_watched(chosen, self._choice) else chosen.address)
 
 
 def heading(choice: Choice | None) -> str:
-    """Return what was found, in words."""
+    """Return the heading: what was found."""
     if choice is None:
-        return " looking for your schedulers… "
+        return " searching for your schedulers… "
     found = choice.candidates
     if not found:
         return f" {printable(choice.remark)} "
-    count = f" {len(found)} schedulers of yours" if len(found) > 1 else " 1 scheduler of yours"
+    count = f" {len(found)} schedulers found" if len(found) > 1 else " 1 scheduler found"
     if choice.watched is not None and not any(is_watched(one, choice) for one in found):
-        return f"{count}; the one watched until now does not answer "
+        return f"{count}; the current one does not answer "
     if len(found) == 1 and choice.watched is not None:
-        return " there is no other scheduler of yours "
-    return f"{count}: which one? "
+        return " no other scheduler found "
+    return f"{count}: choose one "

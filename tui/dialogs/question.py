@@ -1,4 +1,4 @@
-"""Asks one thing that is answered with yes or no."""
+"""A yes/no question."""
 
 from typing import ClassVar
 
@@ -16,14 +16,14 @@ from dasktop.tui.widgets.footer import Entry
 
 
 class Question(Dialog[bool]):
-    """A question, ``y`` and ``n``, each with what it means.
+    """A question, with a label for each answer.
 
     Parameters
     ----------
     question
-        Our own words, settled.
+        The question; printable text.
     yes, no
-        What comes of either answer, in two or three words.
+        The effect of each answer, in two or three words.
     """
 
     DEFAULT_CSS = """
@@ -39,13 +39,13 @@ class Question(Dialog[bool]):
     def __init__(self, question: str, yes: str, no: str) -> None:
         super().__init__()
         self._question = question
-        self._meanings = {"yes": yes, "no": no}
+        self._labels = {"yes": yes, "no": no}
 
     def compose(self) -> ComposeResult:
-        """Build the box."""
+        """Create the box."""
         with Vertical(classes="box"):
             yield Static(Content(self._question))
 
     def words_of(self, entry: Entry) -> str:
-        """Return what comes of an answer."""
-        return self._meanings.get(entry.key_id, entry.words)
+        """Return the label of an answer."""
+        return self._labels.get(entry.key_id, entry.words)

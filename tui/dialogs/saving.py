@@ -1,4 +1,4 @@
-"""Saves what is shown: a picture of the screen, or the snapshot. Writes nothing itself, and waits for nobody."""
+"""Saves a screenshot or the snapshot. A thread writes the file; the screen never waits for it."""
 
 import re
 from collections.abc import Callable
@@ -20,52 +20,52 @@ from dasktop.tui.widgets.status_line import StatusLine
 
 
 def self_contained(svg: str) -> str:
-    """Return the picture without the web fonts that it would fetch, and with its blanks kept by all viewers."""
+    """Return the SVG without web fonts, and with spaces preserved in all viewers."""
     return re.sub(r"@font-face\s*{[^}]*}\s*", "", svg).replace("<text ", '<text xml:space="preserve" ')
 
 
-def picture_of(app: App[Any]) -> str:
-    """Return what the screen shows."""
+def screenshot_of(app: App[Any]) -> str:
+    """Return the screen as SVG."""
     return self_contained(app.export_screenshot(title="dasktop"))
 
 
-_QUESTION = "Save what is shown now to a new file in the current directory: a picture (SVG), or the snapshot (JSON)."
+_QUESTION = "Save to a new file in the current directory: a screenshot (SVG) or the snapshot (JSON)."
 
 
 class SaveBox(Dialog[str | None]):
-    """Asks what to save. Answers with ``picture`` or ``snapshot``, or with nothing."""
+    """Asks what to save; returns ``picture``, ``snapshot`` or ``None``."""
 
     DEFAULT_CSS = """
     SaveBox { align: center middle; }
     SaveBox > Vertical { width: 62; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(
-        save_picture=("dismiss('picture')", "picture"),
+        save_picture=("dismiss('picture')", "screenshot"),
         save_snapshot=("dismiss('snapshot')", "snapshot"),
         leave="dismiss(None)",
-        back=("dismiss(None)", "leave it"),
+        back=("dismiss(None)", "cancel"),
     )
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.SAVING
 
     def compose(self) -> ComposeResult:
-        """Build the box."""
+        """Create the box."""
         with Vertical(classes="box"):
             yield Static(Content(_QUESTION))
 
 
 class SavingController:
-    """The saving of what is shown.
+    """Saves what is shown.
 
     Parameters
     ----------
     app
-        Whose screen it is.
+        The app to take a screenshot of.
     activity
-        Where the path is told.
+        Shows the path of the file.
     snapshot
-        Returns the snapshot that is shown, if there is one yet.
+        Returns the snapshot that is shown, or ``None`` before the first one.
     deliver
-        Called from another thread with what became of it; to be given to `tell` by the screen's own.
+        Called from another thread with the result; the screen passes it to `show_result`.
     """
 
     def __init__(
@@ -87,30 +87,30 @@ class SavingController:
     def _answer(self, what: str | None) -> None:
         match what:
             case "picture":
-                self._app.call_after_refresh(self.save_picture)  # of what is shown without the box
+                self._app.call_after_refresh(self.save_picture)  # after the dialog is gone
             case "snapshot":
                 self.save_snapshot()
 
     def save_picture(self) -> None:
-        """Save a picture of what is shown."""
-        picture = picture_of(self._app)
+        """Save a screenshot as SVG."""
+        picture = screenshot_of(self._app)
         self._saver.save("svg", picture.encode)
 
     def save_snapshot(self) -> None:
-        """Save the snapshot that is shown, as ``dasktop snapshot`` prints it."""
+        """Save the snapshot that is shown, in the format of ``dasktop snapshot``."""
         snapshot = self._snapshot()
         if snapshot is None:
-            self._activity.remark("there is no snapshot yet", "waiting")
+            self._activity.remark("no snapshot yet", "waiting")
             return
         self._saver.save("json", lambda: to_json(snapshot) + b"\n")
 
-    def tell(self, saved: Saved) -> None:
-        """Tell what became of it."""
+    def show_result(self, saved: Saved) -> None:
+        """Show the path, or the error."""
         if saved.error is None:
             self._activity.remark(f"saved {saved.path}", "good")
         else:
             self._activity.announce(saved.error, "bad")
 
     def close(self) -> None:
-        """Wait, but not for long, for what is still being written."""
+        """Wait briefly for files that are still being written."""
         self._saver.close()

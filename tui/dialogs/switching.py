@@ -1,4 +1,4 @@
-"""Asks which scheduler to watch: at the start when there are several, and whenever the user wants another. No I/O."""
+"""Asks which scheduler to watch, at the start or when the user switches. Does no I/O; the feed searches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,20 +12,20 @@ from dasktop.tui.widgets.status_line import StatusLine
 
 
 class SwitchingController:
-    """The choice of a scheduler.
+    """Opens the picker and switches schedulers.
 
     Parameters
     ----------
     app
-        For the picker.
+        Shows the picker.
     feed
-        Looks for schedulers, and goes over to another.
+        Searches for schedulers, and switches to another.
     activity
-        Where it is told what is going on.
+        Shows messages.
     why_not
-        Tells why none can be chosen just now; empty: it can.
+        Returns why switching is not possible now; empty: it is.
     leave
-        Called with the reason when one had to be chosen, and none was.
+        Called with a message if a scheduler had to be chosen and none was.
     """
 
     def __init__(
@@ -48,18 +48,18 @@ class SwitchingController:
         self._needed: Choice | None = None
 
     def ask(self) -> None:
-        """Look for schedulers, and let the user choose."""
+        """Search for schedulers, and let the user choose."""
         if self._is_refused():
             return
         self._open(None)
         self._feed.look_for_schedulers()
 
     def look_again(self) -> None:
-        """Look once more, with the picker open."""
+        """Search again, with the picker open."""
         self._feed.look_for_schedulers()
 
     def take(self, choice: Choice) -> None:
-        """Show what was found; what nobody waits for any more is dropped, unless somebody has to choose."""
+        """Show what was found; drop it if the picker was closed, unless the user has to choose."""
         if choice.is_needed:
             self._needed = choice
         if self._picker is not None:
@@ -76,16 +76,16 @@ class SwitchingController:
         needed, self._needed = self._needed, None
         if address is None:
             if needed is not None:
-                self._leave(f"there are {len(needed.candidates)} schedulers, and none was chosen")
+                self._leave(f"{len(needed.candidates)} schedulers found, none chosen")
             return
         if needed is None:
             if self._is_refused():
                 return
-            self._activity.tell(f"going over to {address}…")
+            self._activity.tell(f"switching to {address}…")
         self._feed.choose(address)
 
     def _is_refused(self) -> bool:
-        """Tell, on the screen too, whether none can be chosen now."""
+        """Return whether switching is refused now, and show why."""
         why_not = self._why_not()
         if why_not:
             self._app.bell()

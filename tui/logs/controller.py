@@ -1,4 +1,4 @@
-"""Opens the log of a job, and hands it what the feed has read of it."""
+"""Opens the log of a job, and passes on what the feed reads of it. Reads no file."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.logs import LogEvent
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.view.keys import Keymap
 from dasktop.tui.widgets.queries import LookUps
 
 if TYPE_CHECKING:
@@ -15,38 +16,41 @@ if TYPE_CHECKING:
 
 
 class LogController:
-    """The logs of one cluster.
+    """The log screen of the app.
 
     Parameters
     ----------
     app
-        For the screen.
+        Pushes the log screen.
     feed
         Reads the files.
     look_ups
-        Tell which they are.
+        For the paths of a job's files.
+    keymap
+        Keys that replace those of the key table.
     """
 
-    def __init__(self, app: App[Any], feed: Feed, look_ups: LookUps, glyphs: Glyphs) -> None:
+    def __init__(self, app: App[Any], feed: Feed, look_ups: LookUps, glyphs: Glyphs, keymap: Keymap) -> None:
         self._app = app
         self._feed = feed
         self._look_ups = look_ups
         self._glyphs = glyphs
+        self._keymap = keymap
         self._screen: LogScreen | None = None
 
     def open(self, job_id: str | None, snapshot: Snapshot | None) -> None:
-        """Show the log of this job, if there is one."""
+        """Show the log of this job; ring the bell if there is no such job."""
         job = _job(job_id, snapshot)
         if job is None:
             self._app.bell()
             return
-        from dasktop.tui.logs.screen import LogScreen  # late: the first screen doesn't wait for it
+        from dasktop.tui.logs.screen import LogScreen  # imported here so that the start is faster
 
-        self._screen = LogScreen(job, self._feed.read_log, self._look_ups, self._glyphs)
+        self._screen = LogScreen(job, self._feed.read_log, self._look_ups, self._glyphs, self._keymap)
         self._app.push_screen(self._screen, self._forget)
 
     def take(self, event: LogEvent) -> None:
-        """Hand over what was read; what nobody looks at any more is dropped."""
+        """Pass on what was read; drop it if no log is open."""
         if self._screen is not None:
             self._screen.take(event)
 

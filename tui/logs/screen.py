@@ -1,4 +1,4 @@
-"""Shows what a job writes: its output and its error file, followed and searched. Reads no file: it wishes, and gets."""
+"""Shows the output and error file of a job: followed, searched, wrapped. Requests lines from the feed; reads no file."""
 
 from collections.abc import Callable
 from typing import ClassVar, Literal, Self
@@ -21,6 +21,7 @@ from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_fault
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
@@ -28,7 +29,7 @@ from dasktop.tui.widgets.queries import Answered, LookUps
 from dasktop.tui.widgets.status_line import StatusLine
 
 _LINES_AHEAD = 200
-"""With fewer lines than this above or below the screen, more are wished for."""
+"""With fewer lines than this above or below the screen, more are requested."""
 
 
 class LogScreen(ModalScreen[None]):
@@ -37,11 +38,13 @@ class LogScreen(ModalScreen[None]):
     Parameters
     ----------
     job
-        As it was when the screen was opened.
-    wish
-        Has a file read; what comes of it is to be given to `take`.
+        The job as of the moment the screen opened.
+    request
+        Requests lines of a file, or a search; the results are passed to `take`.
     look_ups
-        Tell which files the job has.
+        For the paths of the job's files.
+    keymap
+        Keys that replace those of the key table.
     """
 
     DEFAULT_CSS = """
@@ -55,10 +58,18 @@ class LogScreen(ModalScreen[None]):
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.LOG
 
-    def __init__(self, job: Job, wish: Callable[[LogRequest | None], None], look_ups: LookUps, glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        job: Job,
+        request: Callable[[LogRequest | None], None],
+        look_ups: LookUps,
+        glyphs: Glyphs,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
         super().__init__()
         self._job = job
-        self._wish = wish
+        self._request = request
+        self._keymap = keymap
         self._look_ups = look_ups
         self._files: list[tuple[str, str]] = []
         self._at_file = 0
@@ -71,7 +82,7 @@ class LogScreen(ModalScreen[None]):
         self._followed_before_search = False
         self._found_part: LogPart | None = None
         self._has_problem = False
-        self._words = "asking SLURM where the output goes…"
+        self._words = "asking SLURM for the output files…"
         self._log_title = LogTitle(glyphs)
         self._view = LogView(glyphs)
         self._search_line = SearchLine()
@@ -87,36 +98,36 @@ class LogScreen(ModalScreen[None]):
         yield KeyLine(self._glyphs)
 
     def on_mount(self) -> None:
-        """Ask which files there are."""
+        """Request the paths of the job's files."""
         self._view.focus()
         self._view.show(self._held, message=self._words)
         self._tell_title()
         self._look_ups.ask(JobFiles(job_id=self._job.job_id), self)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Draw anew; not for the sake of the tree below, which is covered whole.
+        """Redraw; ignore changed regions of the tree below, which this screen covers completely.
 
-        Textual (8.2, ``Screen._compositor_refresh``) has regions of the upper screen drawn whenever they change below.
+        Textual (8.2, ``Screen._compositor_refresh``) redraws regions of the top screen when they change in one below.
         """
         return self if regions else super().refresh(repaint=repaint, layout=layout, recompose=recompose)
 
     def on_unmount(self) -> None:
-        """Have nothing read any more."""
-        self._wish(None)
+        """Stop reading."""
+        self._request(None)
 
     def on_answered(self, message: Answered) -> None:
-        """Open the first file that holds something: of a job that failed, the one for errors before that for output."""
+        """Open the first file that is not empty; of a failed job, try the error file first."""
         answer = message.answer
         self._files = files_of(answer.files)
         if not self._files:
             self._say(
-                answer.error or "SLURM tells of no file: it may not have been opened yet, or srun writes to a screen"
+                answer.error or "SLURM reports no output file: it may not exist yet, or the output goes to a terminal"
             )
             return
         self._seeks_fault = has_failed(self._job)
         order = list(range(len(self._files)))
         first, *others = reversed(order) if self._seeks_fault else order
-        self._to_try = [*others, first] if others else []  # where none holds anything, the first is shown after all
+        self._to_try = [*others, first] if others else []  # if all are empty, the first one is shown
         self._open(first)
         self.refresh_bindings()
 
@@ -136,7 +147,7 @@ class LogScreen(ModalScreen[None]):
     # -- what is read
 
     def take(self, event: LogEvent) -> None:
-        """Show what was read."""
+        """Show the lines or the search result."""
         match event:
             case LogPart(path=self._path):
                 self._take_part(event)
@@ -155,7 +166,7 @@ class LogScreen(ModalScreen[None]):
             self._searching = self._found_part = None
             self._say(problem_words(part, self._job))
             return
-        if self._searching is not None:  # shown when it is told what was found in it
+        if self._searching is not None:  # shown together with the search result
             self._found_part = part
             return
         if self._has_problem:
@@ -170,11 +181,11 @@ class LogScreen(ModalScreen[None]):
 
     def _hold(self, part: LogPart) -> None:
         self._held = self._held.joined(part)
-        self._words = "" if part.size_bytes else "nothing was written to it yet"
+        self._words = "" if part.size_bytes else "the file is empty"
         self._view.show(self._held, at_end=self._is_following, message=self._words)
 
     def _go_to_fault(self) -> None:
-        """Point out what a job failed of; where it isn't in view at the end, go there instead."""
+        """Highlight the last traceback of a failed job; scroll to it if it is not in view."""
         self._seeks_fault = False
         fault = last_fault(self._held.lines)
         if fault is None:
@@ -182,19 +193,19 @@ class LogScreen(ModalScreen[None]):
         begin, end = (self._held.lines[line].at_byte for line in fault)
         if not self._view.is_in_view(end):
             self._stay()
-            self._activity.remark("the last traceback; G goes to the end", "quiet")
+            self._activity.remark(f"last traceback; {first_key('last', self._keymap)} goes to the end", "quiet")
         self._view.go_to(end, top_at=begin)
 
     def _take_searched(self, told: Searched) -> None:
         pattern = told.search.pattern
         if not told.is_over:
             share = figures.percent_text(figures.share(told.bytes_searched, told.bytes_in_all))
-            self._activity.tell(f"searching for {pattern}: {share}", hint="esc gives it up")
+            self._activity.tell(f"searching for {pattern}: {share}", hint=f"{first_key('leave', self._keymap)} cancels")
             return
         self._searching = None
         part, self._found_part = self._found_part, None
         if told.found_at is None:
-            self._activity.remark(f"{pattern} is nowhere in this file{remark(pattern)}", "waiting")
+            self._activity.remark(f"{pattern} not found in this file{remark(pattern)}", "waiting")
             if self._followed_before_search:
                 self._follow()
             return
@@ -202,14 +213,16 @@ class LogScreen(ModalScreen[None]):
             self._hold(part)
         self._view.go_to(told.found_at)
         if told.went_round:
-            self._activity.remark(f"found beyond the {'start' if told.search.is_backwards else 'end'}", "quiet")
+            self._activity.remark(
+                f"search wrapped around at the {'start' if told.search.is_backwards else 'end'}", "quiet"
+            )
         else:
             self._activity.clear()
         self._tell_title()
         self._fetch()
 
     def _say(self, words: str) -> None:
-        """Tell in the lines' place what there is to tell, or below them where there are some."""
+        """Show a message in place of the lines or, if there are lines, below them."""
         self._words = words
         if self._held.lines:
             self._activity.tell(words, "waiting")
@@ -225,8 +238,9 @@ class LogScreen(ModalScreen[None]):
         if self._files:
             kind, path = self._files[self._at_file]
             path = clean(path)
+            key = first_key("other_file", self._keymap)
             name += f" · {kind}"
-            name += "".join(f" (tab: {other})" for other, _ in self._files if other != kind)
+            name += "".join(f" ({key}: {other})" for other, _ in self._files if other != kind)
         self._log_title.tell(name, path, self._state_words())
 
     def _state_words(self) -> str:
@@ -241,12 +255,12 @@ class LogScreen(ModalScreen[None]):
     # -- keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away the keys that do nothing now."""
+        """Disable the keys that do nothing at the moment."""
         del parameters
         match action:
             case "other_file":
                 return len(self._files) > 1
-            case "back" | "search":  # in the line that is typed in, their keys are characters
+            case "back" | "search":  # in the search line their keys are characters
                 return not self._search_line.is_open
             case "next":
                 return bool(self._search_line.pattern) or None
@@ -254,7 +268,7 @@ class LogScreen(ModalScreen[None]):
                 return True
 
     def action_leave(self) -> None:
-        """Leave the line that is typed in; else give up a search; else leave."""
+        """Close the search line; else cancel the search; else close the log."""
         if self._search_line.is_open:
             self._leave_search_line()
             self._search_line.clear()
@@ -262,17 +276,17 @@ class LogScreen(ModalScreen[None]):
         if self._searching is None:
             self.dismiss()
             return
-        self._give_up_search()
+        self._cancel_search()
 
-    def _give_up_search(self) -> None:
-        """Search no further, if anything is searched for now."""
+    def _cancel_search(self) -> None:
+        """Cancel the running search, if any."""
         if self._searching is not None:
             self._searching = self._found_part = None
             self._activity.clear()
-            self._wish(Idle(path=self._path))
+            self._request(Idle(path=self._path))
 
     def action_back(self) -> None:
-        """Do the same, where no line is typed in."""
+        """Do the same as `action_leave`; disabled in the search line."""
         self.action_leave()
 
     def action_other_file(self) -> None:
@@ -281,16 +295,16 @@ class LogScreen(ModalScreen[None]):
         self._open((self._at_file + 1) % len(self._files))
 
     def action_copy_path(self) -> None:
-        """Copy the path of the file to the clipboard of the terminal that one sits at (OSC 52)."""
+        """Copy the path of the file to the clipboard of the user's terminal (OSC 52)."""
         copy(self._path or None, self.app, self._activity)
 
     def action_wrap(self) -> None:
-        """Wrap lines, or cut them at the edge."""
+        """Wrap or cut long lines."""
         self._view.toggle_wrap()
         self._tell_title()
 
     def action_follow(self) -> None:
-        """Follow what is written, or don't any more."""
+        """Follow new lines, or stop following."""
         if self._is_following:
             self._stay()
         else:
@@ -303,29 +317,29 @@ class LogScreen(ModalScreen[None]):
 
     def action_start(self) -> None:
         """Go to the start."""
-        self._give_up_search()
+        self._cancel_search()
         self._stay()
         if self._held.start > 0:
             self._awaited = "start"
-            self._wish(Page(path=self._path, at_byte=0))
+            self._request(Page(path=self._path, at_byte=0))
         self._view.to_start()
         self._tell_title()
 
     def _follow(self) -> None:
-        self._give_up_search()
+        self._cancel_search()
         self._is_following = True
-        self._wish(Tail(path=self._path))
+        self._request(Tail(path=self._path))
         self._tell_title()
 
     def _stay(self) -> None:
-        """Follow no more."""
+        """Stop following."""
         if self._is_following:
             self._is_following = False
-            self._wish(Idle(path=self._path))
+            self._request(Idle(path=self._path))
             self._tell_title()
 
     def on_log_view_moved(self, message: LogView.Moved) -> None:
-        """Stop following when the user looks at what was; have more read where lines run out."""
+        """Stop following when the user scrolls up; request more lines where they run out."""
         if message.is_up:
             self._stay()
         if self._searching is None and not self._has_problem:
@@ -339,25 +353,25 @@ class LogScreen(ModalScreen[None]):
         self._tell_title()
 
     def _fetch(self) -> None:
-        """Wish for lines above or below, where there are few left."""
+        """Request lines above or below, where few are left."""
         held = self._held
         if self._is_following or self._awaited or self._searching or not held.lines:
             return
         if held.start > 0 and self._view.lines_above < _LINES_AHEAD:
             self._awaited = "page"
-            self._wish(Page(path=self._path, at_byte=held.start, is_backwards=True))
+            self._request(Page(path=self._path, at_byte=held.start, is_backwards=True))
         elif self._view.lines_below < _LINES_AHEAD and (held.end < held.size_bytes or self._view.is_at_end):
             self._awaited = "page"
-            self._wish(Page(path=self._path, at_byte=held.go_on_at))
+            self._request(Page(path=self._path, at_byte=held.go_on_at))
 
-    # -- searching
+    # -- search
 
     def action_search(self) -> None:
         """Let the user type what to search for."""
         self._search_line.open()
 
     def on_search_line_changed(self, message: SearchLine.Changed) -> None:
-        """Mark what is in view while one types."""
+        """Highlight matches as the user types."""
         self._view.mark(compiled(message.pattern) if message.pattern else None)
         self.refresh_bindings()
 
@@ -372,14 +386,14 @@ class LogScreen(ModalScreen[None]):
         self._search_line.close()
 
     def _search_nearest(self) -> None:
-        """Go to the nearest hit: from the end upwards, else downwards."""
+        """Go to the nearest match: backwards from the end while following, else forwards from the top of the view."""
         self.refresh_bindings()
         if self._search_line.pattern:
             is_following = self._is_following
             self._search(self._held.end if is_following else self._view.top_at, is_backwards=is_following)
 
     def action_next(self, direction: int) -> None:
-        """Go to the next hit below, or above."""
+        """Go to the next match, or the previous one (-1)."""
         held, hit = self._held, self._view.hit
         if hit is None or not self._view.is_in_view(hit):
             at_byte = self._view.top_at
@@ -394,5 +408,5 @@ class LogScreen(ModalScreen[None]):
         self._found_part = None
         pattern = self._search_line.pattern
         self._searching = Search(path=self._path, pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
-        self._wish(self._searching)
+        self._request(self._searching)
         self._tell_title()

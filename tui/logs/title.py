@@ -1,4 +1,4 @@
-"""The lines above a log: which job's which file, how much of it there is, and where in it one is."""
+"""The title above a log: job, file, size and position. Draws, and decides nothing."""
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, is_pending
@@ -19,16 +19,16 @@ class LogTitle(Lines):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
-        self._told = ("", "", "")
+        self._texts = ("", "", "")
 
     def tell(self, name: str, path: str, state: str) -> None:
-        """Show these words."""
-        self._told = (name, path, state)
+        """Set the texts."""
+        self._texts = (name, path, state)
         self.update()
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return both lines."""
-        name, path, state = map(printable, self._told)
+        name, path, state = map(printable, self._texts)
         name = cut(name, max(1, cells - width(state) - 3))
         gap = " " * (cells - width(name) - width(state) - 2)
         first = [Piece(f" {name}{gap}", "strong"), Piece(f"{state} ", "quiet")]
@@ -37,7 +37,7 @@ class LogTitle(Lines):
 
 
 def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:
-    """Return each file once, with what it is for."""
+    """Return the label and path of each file, once."""
     if files is None:
         return []
     if files.stdout == files.stderr and files.stdout is not None:
@@ -46,16 +46,16 @@ def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:
 
 
 def has_failed(job: Job) -> bool:
-    """Whether the job has ended, and not well."""
+    """Return whether the job has ended in a state other than COMPLETED."""
     return has_ended(job) and read_state(job.fate.state if job.fate else job.state).name not in ("COMPLETED", None)
 
 
 def problem_words(part: LogPart, job: Job) -> str:
-    """Return why there is nothing to read, and for a file that isn't there, what that may mean."""
+    """Return why nothing can be read and, for a missing file, what that may mean."""
     if not part.is_missing:
         return part.problem or ""
     if is_pending(job):
-        return "the job has not started: its file comes when it does"
+        return "the job has not started; the file is created when it starts"
     when = "any more" if has_ended(job) else "yet"
     nodes = ", ".join(job.nodes[:3]) or "the node"
-    return f"{part.problem} {when}; a disk of {nodes} itself can't be read from here"
+    return f"{part.problem} {when}; local disks of {nodes} cannot be read from here"

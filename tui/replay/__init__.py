@@ -1,1 +1,1 @@
-"""The screen on a recording."""
+"""The screen for a recording."""

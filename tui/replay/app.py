@@ -1,4 +1,4 @@
-"""The screen on a recording: the same as the live one, with a time line and the keys for it, and nothing to change."""
+"""The screen for a recording: the live screen with a time line and its keys. Never changes the cluster."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -22,7 +22,7 @@ _LIVE_ONLY = frozenset(SCREEN[key_id].action.partition("(")[0] for key_id in LIV
 
 
 class ReplayApp(DasktopApp):
-    """The screen on a replay.
+    """The screen of a replay.
 
     Parameters
     ----------
@@ -49,41 +49,41 @@ class ReplayApp(DasktopApp):
         self._time_line = TimeLine(self._glyphs)
 
     def on_mount(self) -> None:
-        """Put the time line above the keys."""
+        """Add the time line above the key line."""
         self._header.is_replay = self._band.is_replay = True
         self.mount(self._time_line, before=self.query_one(KeyLine))
 
     def on_position_arrived(self, message: PositionArrived) -> None:
-        """Show where the replay is, and what is wrong with the file, if something new is."""
+        """Show the position, and a new problem of the file, if any."""
         self._mailbox.take(message)
-        told = self._position.remark if self._position is not None else None
+        shown_remark = self._position.remark if self._position is not None else None
         self._position = message.position
         self._time_line.show(message.position)
-        if message.position.remark is not None and message.position.remark != told:
+        if message.position.remark is not None and message.position.remark != shown_remark:
             self._activity.announce(message.position.remark, "waiting")
 
     def on_time_line_chosen(self, message: TimeLine.Chosen) -> None:
-        """Go to where the time line was clicked on."""
+        """Go to the time that was clicked."""
         self._replay.seek_share(message.share)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away what asks the cluster, or for what isn't in a recording."""
+        """Disable actions that need a running cluster or data that is not recorded."""
         return action not in _LIVE_ONLY and super().check_action(action, parameters)
 
     def action_play(self) -> None:
-        """Pause or play on."""
+        """Pause or resume."""
         self._replay.toggle()
 
     def action_step(self, count: int) -> None:
-        """Go a snapshot on or back, and pause there."""
+        """Go to the next or previous snapshot, and pause."""
         self._replay.step(count)
 
     def action_seek(self, seconds: int) -> None:
-        """Go so far on or back."""
+        """Go forward or back by `seconds`."""
         self._replay.seek_by(seconds)
 
     def action_seek_mark(self, direction: int) -> None:
-        """Go to where the next finding begins, or the one before, and pause there."""
+        """Go to where the next or previous finding begins, and pause."""
         self._replay.seek_mark(direction)
 
     def action_speed(self, direction: int) -> None:
@@ -91,7 +91,7 @@ class ReplayApp(DasktopApp):
         self._replay.change_speed(direction)
 
     def action_go_to(self) -> None:
-        """Ask for a moment."""
+        """Ask for a time, and go there."""
         if self._position is not None:
             self.push_screen(GoTo(self._position), self._seek_to)
 

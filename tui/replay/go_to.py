@@ -1,4 +1,4 @@
-"""Asks to which moment of a recording to go, and reads what was typed. The reading is pure but for the time zone."""
+"""Asks for a time of a recording, and parses it. Parsing depends on nothing but the local time zone."""
 
 import re
 from datetime import datetime, timedelta
@@ -23,20 +23,20 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
 def moment_from(text: str, position: ReplayPosition) -> datetime:
-    """Return the moment that a text means; a time of day is that of the recording that is next to what is shown.
+    """Return the time that a text means; a time of day is the one nearest to the current position.
 
     Raises
     ------
     ValueError
-        It means none; the text says what would.
+        If it is not a time; the message lists the valid formats.
     """
     text = text.strip()
     try:
         moment = _moment(text, position)
-    except (ValueError, OverflowError, OSError):  # it is none, or before or behind all time
+    except (ValueError, OverflowError, OSError):  # not a time, or out of range
         moment = None
     if moment is None:
-        raise ValueError(f"no moment: {text!r}; say {HINT}")
+        raise ValueError(f"not a time: {text!r}; use {HINT}")
     return moment
 
 
@@ -56,7 +56,7 @@ def _moment(text: str, position: ReplayPosition) -> datetime | None:
 
 def _nearest(position: ReplayPosition, hour: int, minute: int, second: int) -> datetime:
     at = position.at.astimezone()
-    # Without an offset until the day is known: clocks may change between two days.
+    # Naive until the day is known: daylight saving time may start or end in between.
     local = at.replace(hour=hour, minute=minute, second=second, microsecond=0, tzinfo=None)
     days = ((local + timedelta(days=day)).astimezone() for day in (-1, 0, 1))
     within = [day for day in days if position.begins_at <= day <= position.ends_at]
@@ -64,7 +64,7 @@ def _nearest(position: ReplayPosition, hour: int, minute: int, second: int) -> d
 
 
 class GoTo(Dialog[datetime | None]):
-    """One field. Answers with a moment, or with nothing."""
+    """A text field; returns a time, or ``None``."""
 
     DEFAULT_CSS = """
     GoTo { align: center middle; }
@@ -79,14 +79,14 @@ class GoTo(Dialog[datetime | None]):
         self._position = position
 
     def compose(self) -> ComposeResult:
-        """Build the field."""
+        """Create the field."""
         with Vertical(classes="box") as box:
-            box.border_title = "go to"
+            box.border_title = "go to time"
             yield Input(max_length=40, compact=True)
             yield Static(Content(HINT), id="hint")
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Go, or say why not."""
+        """Return the time, or show why it is not valid."""
         message.stop()
         try:
             moment = moment_from(message.value, self._position)

@@ -1,4 +1,4 @@
-"""The time line of a replay: where one is, how fast it goes, and where findings begin."""
+"""The time line of a replay: position, speed, and where findings begin. Posts clicks; moves nothing itself."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.draw.times import local
 from dasktop.tui.widgets.lines import Lines
 
-_FEWEST_CELLS = 10
+_MIN_CELLS = 10
 _ROLES: dict[str, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}
 _SIGNS = {"error": "!", "warning": "!", "info": "·"}
 _WORSE_FIRST = ("error", "warning", "info")
@@ -21,12 +21,12 @@ _LINE = "─"
 
 
 class TimeLine(Lines):
-    """One line; a click goes to the moment that was clicked on."""
+    """One line; a click posts the time that was clicked."""
 
     DEFAULT_CSS = "TimeLine { height: 1; }"
 
     class Chosen(Message):
-        """A share, 0…1, of the recording's time was clicked on."""
+        """The user clicked at this share, 0…1, of the recording's time."""
 
         def __init__(self, share: float) -> None:
             super().__init__()
@@ -38,7 +38,7 @@ class TimeLine(Lines):
         self._position: ReplayPosition | None = None
 
     def show(self, position: ReplayPosition) -> None:
-        """Show where the replay is."""
+        """Show a position."""
         self._position = position
         self.update()
 
@@ -50,14 +50,14 @@ class TimeLine(Lines):
         return [[Piece(self._glyphs.own(text), role) for text, role in line]]
 
     def on_click(self, event: events.Click) -> None:
-        """Go there."""
+        """Post the share of the time that was clicked."""
         bounds = line_bounds(self._position, self.size.width) if self._position is not None else None
         if bounds is not None and bounds[0] <= event.x < bounds[1]:
             self.post_message(self.Chosen((event.x - bounds[0]) / max(1, bounds[1] - bounds[0] - 1)))
 
 
 def time_line(position: ReplayPosition, cells: int) -> list[Piece]:
-    """Return the line: how it plays, the times of both ends, and between them what is where."""
+    """Return the line: state, start time, line with marks, end time."""
     before, after = _ends(position)
     bounds = line_bounds(position, cells)
     state: Role = "good" if position.is_playing else "waiting"
@@ -72,15 +72,15 @@ def time_line(position: ReplayPosition, cells: int) -> list[Piece]:
 
 
 def line_bounds(position: ReplayPosition, cells: int) -> tuple[int, int] | None:
-    """Return where, from which cell to which, the line itself is drawn; ``None`` where there is no room for one."""
+    """Return the first cell of the line itself, and the cell after its last; ``None`` if there is no room for it."""
     before, after = _ends(position)
     first = 2 + width(_state(position)) + width(before)
     last = cells - width(after)
-    return (first, last) if last - first >= _FEWEST_CELLS else None
+    return (first, last) if last - first >= _MIN_CELLS else None
 
 
 def place_of(moment: datetime, position: ReplayPosition, cells: int) -> int:
-    """Return the cell of a moment on a line of so many."""
+    """Return the cell of a time on a line of `cells` cells."""
     length = (position.ends_at - position.begins_at).total_seconds()
     passed = (moment - position.begins_at).total_seconds()
     return min(cells - 1, max(0, round(passed / length * (cells - 1)))) if length > 0 else 0

@@ -1,1 +1,1 @@
-"""Scaling from the keyboard: the forms, the plan that is shown, and who keeps the order."""
+"""Scaling from the keyboard: forms, the plan dialog, and the controller."""

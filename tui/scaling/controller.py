@@ -1,4 +1,4 @@
-"""What the scaling keys do: plans, shows, asks, and hands what was agreed to the feed; one plan at a time. No I/O."""
+"""Handles the scaling keys: plans, asks, and passes confirmed plans to the feed, one at a time. Does no I/O."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -28,24 +28,24 @@ from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.view.keys import Keymap, first_key
 from dasktop.tui.widgets.status_line import StatusLine
 
-LONGEST_WAIT = timedelta(seconds=30)
+MAX_WAIT = timedelta(seconds=30)
 
 
 class ScalingController:
-    """The scaling of one cluster from the keyboard.
+    """Scales one cluster from the keyboard.
 
     Parameters
     ----------
     app
-        For the boxes that ask.
+        Shows dialogs.
     feed
-        Carries out.
+        Carries out plans.
     activity
-        Where it is told how it goes.
+        Shows progress and results.
     user
-        Whose jobs may be changed.
+        User whose jobs may be changed; ``None``: not checked.
     keymap
-        Keys that are not those of the table.
+        Keys that replace those of the key table.
     """
 
     def __init__(
@@ -62,72 +62,77 @@ class ScalingController:
         self._activity = activity
         self._user = user
         self._glyphs = glyphs
-        self._give_up_hint = f"{first_key('give_up', keymap)} gives it up"
+        self._cancel_hint = f"{first_key('give_up', keymap)} cancels"
         self._snapshot: Snapshot | None = None
-        self._box: PlanBox | TargetForm | None = None
-        self._at_work: Target | None = None
+        self._dialog: PlanBox | TargetForm | None = None
+        self._running: Target | None = None
         self._ended_at: datetime | None = None
-        self._more = 0
-        self._untold: tuple[str, ...] = ()
-        self._anew: tuple[Target, str] | None = None
+        self._jobs_to_add = 0
+        self._unseen_warnings: tuple[str, ...] = ()
+        self._replan: tuple[Target, str] | None = None
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a plan is being carried out."""
-        return self._at_work is not None
+        """Whether an operation is running."""
+        return self._running is not None
 
-    # -- what comes from the feed
+    # -- events from the feed
 
     def show(self, snapshot: Snapshot) -> None:
-        """Plan on this snapshot from now on."""
+        """Use this snapshot for plans."""
         self._snapshot = snapshot
-        if self._box is not None:
-            self._box.show(snapshot)
-        self._go_on()
+        if self._dialog is not None:
+            self._dialog.show(snapshot)
+        self._continue()
 
     def forget(self) -> None:
-        """Forget the cluster: what comes is of another."""
-        self._snapshot, self._ended_at, self._anew, self._more = None, None, None, 0
+        """Reset for another cluster."""
+        self._snapshot, self._ended_at, self._replan, self._jobs_to_add = None, None, None, 0
 
     def why_not_leave(self) -> str:
-        """Return why one can't go over to another cluster now; empty: one can."""
-        if self.is_at_work or self._anew is not None or self._more:
-            return "a plan is being carried out: another scheduler can be chosen when it has ended, or was given up"
+        """Return why the scheduler cannot be switched now; empty: it can."""
+        if self.is_at_work or self._replan is not None or self._jobs_to_add:
+            return "a scaling operation is running: wait for it or cancel it before you switch schedulers"
         return ""
 
     def note(self, progress: Progress) -> None:
-        """Tell of a step."""
+        """Show a step of the running operation."""
         if progress.step != "done":
-            self._activity.tell(f"{self._also()}{progress.step}: {progress.message}", hint=self._give_up_hint)
+            self._activity.tell(f"{self._queued_text()}{progress.step}: {progress.message}", hint=self._cancel_hint)
 
     def end(self, outcome: Outcome) -> None:
-        """Tell how it ended, and what comes next."""
-        target, self._at_work = self._at_work, None
+        """Show how the operation ended; replan if the plan was outdated."""
+        target, self._running = self._running, None
         self._ended_at = datetime.now(UTC)
-        beware, self._untold = self._untold if outcome.done else (), ()
-        self._activity.announce(" ! ".join([outcome.message, *beware]), "good" if outcome.done else "bad")
+        warnings, self._unseen_warnings = self._unseen_warnings if outcome.done else (), ()
+        self._activity.announce(" ! ".join([outcome.message, *warnings]), "good" if outcome.done else "bad")
         if not outcome.done:
-            self._more = 0
+            self._jobs_to_add = 0
         if outcome.is_outdated and target is not None:
-            self._anew = target, outcome.message
+            self._replan = target, outcome.message
 
-    def _go_on(self) -> None:
-        """Do what had to wait until it is known how things are since the last plan."""
-        if self._snapshot is None or self.is_at_work or self._box is not None or not self._is_news(self._snapshot):
+    def _continue(self) -> None:
+        """Start what had to wait for a snapshot taken after the last operation."""
+        if (
+            self._snapshot is None
+            or self.is_at_work
+            or self._dialog is not None
+            or not self._is_current(self._snapshot)
+        ):
             return
-        if self._anew is not None:
-            (target, remark), self._anew = self._anew, None
+        if self._replan is not None:
+            (target, remark), self._replan = self._replan, None
             self.ask(target, remark)
-        elif self._more:
-            number, self._more = self._more, 0
+        elif self._jobs_to_add:
+            number, self._jobs_to_add = self._jobs_to_add, 0
             plan = self._planned(Change(by=number))
             if plan is not None:
-                self._carry_out_untold(Change(by=number), plan)
+                self._carry_out_unseen(Change(by=number), plan)
 
-    def _is_news(self, snapshot: Snapshot) -> bool:
-        """Whether both sources were read since the last plan ended; or it can't be waited for any longer."""
+    def _is_current(self, snapshot: Snapshot) -> bool:
+        """Return whether both sources were read since the last operation ended, or `MAX_WAIT` has passed."""
         since = self._ended_at
-        if since is None or snapshot.taken_at - since > LONGEST_WAIT:
+        if since is None or snapshot.taken_at - since > MAX_WAIT:
             return True
         ages = [
             source.age_seconds
@@ -136,61 +141,61 @@ class ScalingController:
         ]
         return all(age is not None and snapshot.taken_at - timedelta(seconds=age) >= since for age in ages)
 
-    # -- the keys
+    # -- keys
 
     def add_one(self) -> None:
-        """Submit one job more, without asking. While that is under way, count what comes next."""
-        self._more += 1
-        self._go_on()
-        if self._more:
-            self._activity.tell(f"then {counted(self._more, 'job')} more", hint=self._give_up_hint)
+        """Add a job, without confirmation. While an operation is running, count the jobs to add next."""
+        self._jobs_to_add += 1
+        self._continue()
+        if self._jobs_to_add:
+            self._activity.tell(f"then add {counted(self._jobs_to_add, 'job')}", hint=self._cancel_hint)
 
     def remove_one(self) -> None:
-        """Ask whether to give back one job."""
+        """Ask whether to remove a job."""
         self.ask(Change(by=-1))
 
     def release(self, job_ids: Collection[str]) -> None:
-        """Ask whether to give back these jobs."""
+        """Ask whether to release these jobs."""
         self.ask(Release(job_ids=tuple(job_ids)))
 
     def replace_lost(self) -> None:
-        """Replace a lost job; ask first if there are several, or if it may only fail again."""
+        """Replace a lost job; ask first if there are several, or if one failed soon after its start."""
         plan = self._planned(ReplaceLost())
         if plan is not None and (plan.submit > 1 or any(lost.failed_soon for lost in plan.replace)):
             self.ask(ReplaceLost())
         elif plan is not None:
-            self._carry_out_untold(ReplaceLost(), plan)
+            self._carry_out_unseen(ReplaceLost(), plan)
 
     def scale_by_form(self) -> None:
-        """Ask to what to scale."""
+        """Open the scaling form."""
         self._fill_in(ScaleForm)
 
     def adapt_by_form(self) -> None:
-        """Ask between which bounds to adapt."""
+        """Open the form for adaptive scaling."""
         self._fill_in(AdaptForm)
 
     def give_up(self) -> bool:
-        """Interrupt what is being carried out, and forget what was to come; and clear what is told of the past.
+        """Cancel the running operation and what is queued, and clear the last message.
 
         Returns
         -------
         bool
-            Whether anything was under way, or to come.
+            Whether anything was running or queued.
         """
-        waits, self._more, self._anew = bool(self._more or self._anew), 0, None
+        was_queued, self._jobs_to_add, self._replan = bool(self._jobs_to_add or self._replan), 0, None
         if self.is_at_work:
             self._feed.give_up()
-            self._activity.tell("giving up…")
+            self._activity.tell("cancelling…")
         else:
             self._activity.clear()
-        return waits or self.is_at_work
+        return was_queued or self.is_at_work
 
     def ask(self, target: Target, remark: str = "") -> None:
-        """Show the plan for a target, and carry it out if that is agreed to."""
+        """Show the plan for a target, and carry it out if the user confirms."""
         plan = self._planned(target)
         if plan is None or self._snapshot is None:
             return
-        box = self._box = PlanBox(
+        dialog = self._dialog = PlanBox(
             self._snapshot,
             lambda snapshot, preferred: make_plan(snapshot, target, self._user, preferred),
             self._glyphs,
@@ -198,18 +203,18 @@ class ScalingController:
         )
 
         def answer(agreement: Agreement | None) -> None:
-            self._box = None
+            self._dialog = None
             if agreement is not None:
                 self._carry_out(target, agreement.plan, agreement.identity)
 
-        self._app.push_screen(box, answer)
+        self._app.push_screen(dialog, answer)
 
     def _fill_in(self, form: type[TargetForm]) -> None:
         if self._is_busy() or self._snapshot is None:
             return
 
         def answer(target: Target | None) -> None:
-            self._box = None
+            self._dialog = None
             if target is None:
                 return
             plan = self._planned(target)
@@ -218,23 +223,23 @@ class ScalingController:
             elif plan is not None:
                 self._carry_out(target, plan)
 
-        box = self._box = form(
+        dialog = self._dialog = form(
             self._snapshot, lambda snapshot, target: make_plan(snapshot, target, self._user), self._glyphs
         )
-        self._app.push_screen(box, answer)
+        self._app.push_screen(dialog, answer)
 
-    def _carry_out_untold(self, target: Target, plan: ScalePlan) -> None:
-        """Carry out a plan that nobody was shown, and say at its end what to beware of."""
-        self._untold = plan.warnings
+    def _carry_out_unseen(self, target: Target, plan: ScalePlan) -> None:
+        """Carry out a plan that was not shown, and show its warnings when it has finished."""
+        self._unseen_warnings = plan.warnings
         self._carry_out(target, plan)
 
     def _carry_out(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
-        self._at_work = target
-        self._activity.tell(f"{plan.target}…", hint=self._give_up_hint)
+        self._running = target
+        self._activity.tell(f"{plan.target}…", hint=self._cancel_hint)
         self._feed.carry_out(plan, agreed)
 
     def _planned(self, target: Target) -> ScalePlan | None:
-        """Return the plan for a target, or tell why there is nothing to do."""
+        """Return the plan for a target; ``None`` if there is nothing to do, and show why."""
         if self._is_busy() or self._snapshot is None:
             return None
         try:
@@ -248,11 +253,11 @@ class ScalingController:
         return plan
 
     def _is_busy(self) -> bool:
-        """Tell whether a plan is being carried out, and if so, say that one waits for it."""
+        """Return whether an operation is running, and if so, show a message."""
         if self.is_at_work:
             self._app.bell()
-            self._activity.tell("one plan at a time: wait for the present one", hint=self._give_up_hint)
+            self._activity.tell("another scaling operation is running: wait for it to finish", hint=self._cancel_hint)
         return self.is_at_work
 
-    def _also(self) -> str:
-        return f"then {counted(self._more, 'job')} more · " if self._more else ""
+    def _queued_text(self) -> str:
+        return f"then add {counted(self._jobs_to_add, 'job')} · " if self._jobs_to_add else ""

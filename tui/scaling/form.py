@@ -1,4 +1,4 @@
-"""The forms that ask for a target, with the plan shown while one types. Plan only; nothing is carried out here."""
+"""The forms for a scaling target, which show the plan as the user types. They carry nothing out."""
 
 import re
 from collections import defaultdict, deque
@@ -31,27 +31,27 @@ _AMOUNT = "0-9A-Za-z. "
 
 
 class Field(Input):
-    """A line to type in, which leaves characters that it doesn't take to be keys."""
+    """A text field; characters that it does not accept act as keys."""
 
     def __init__(self, value: str, name: str, takes: str) -> None:
         super().__init__(value, id=name, restrict=f"[{takes}]*", compact=True, max_length=20)
         self._takes = re.compile(f"[{takes}]")
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Tell whether the key is one to be typed."""
+        """Return whether the field accepts this character."""
         del key
         return character is not None and self._takes.fullmatch(character) is not None
 
 
 class TargetForm(Dialog[Target | None]):
-    """Some fields, and what their target would mean. Answers with the target, or with nothing.
+    """Fields for a target, and its plan. Returns the target, or ``None``.
 
     Parameters
     ----------
     snapshot
-        To plan on first.
+        The first snapshot to plan on.
     plan
-        Makes a plan; raises `PlanError` where there is none.
+        Makes a plan; raises `PlanError` if there is none.
     """
 
     DEFAULT_CSS = """
@@ -67,14 +67,14 @@ class TargetForm(Dialog[Target | None]):
     TargetForm #plan { margin-top: 1; height: auto; min-height: 9; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bound(leave=("dismiss(None)", "leave it")),
+        *bound(leave=("dismiss(None)", "cancel")),
         *bound(priority=True, next_field="app.focus_next", previous_field="app.focus_previous", help="app.help"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FORM
-    FIELD_KEYS = "enter do it"
+    FIELD_KEYS = "enter apply"
     HEADING: ClassVar[str]
     FIELDS: ClassVar[dict[str, str]]
-    """Each field's name and the characters that it takes, as within a pattern's brackets."""
+    """The characters that each field accepts, as a regex character class without brackets."""
 
     def __init__(self, snapshot: Snapshot, plan: Plan, glyphs: Glyphs) -> None:
         super().__init__()
@@ -82,13 +82,13 @@ class TargetForm(Dialog[Target | None]):
         self._plan = plan
         self._glyphs = glyphs
         self._target: Target | None = None
-        self._is_readable = True
-        self._is_offered = True
-        # What we filled in and Textual has not told us of yet, the first value among it; all else was typed.
+        self._is_valid = True
+        self._can_apply = True
+        # Values set by us whose `Changed` message has not arrived yet; other changes were typed.
         self._filled: defaultdict[str, deque[str]] = defaultdict(deque)
 
     def compose(self) -> ComposeResult:
-        """Build the fields, filled in with how things are."""
+        """Create the fields, filled with the current size."""
         values = self.values(cluster_state(self._snapshot))
         for name, value in values.items():
             self._filled[name] += [value] if value else []
@@ -101,16 +101,16 @@ class TargetForm(Dialog[Target | None]):
             yield Static(id="plan")
 
     def on_mount(self) -> None:
-        """Begin in the first field, and show what there is before anything was typed."""
+        """Focus the first field, and show the plan for the current size."""
         self.field(next(iter(self.FIELDS))).focus()
         self._show_plan()
 
-    def values(self, standing: ClusterState) -> dict[str, str]:
-        """Return today's value of each field. To be said by each kind."""
+    def values(self, state: ClusterState) -> dict[str, str]:
+        """Return the current value of each field. Subclasses implement it."""
         raise NotImplementedError
 
     def target_of(self, name: str) -> Target:
-        """Return what the fields say, the one of this name having been changed last. Raises `PlanError`."""
+        """Return the target, where the field of this name was changed last. Raises `PlanError`."""
         raise NotImplementedError
 
     def field(self, name: str) -> Input:
@@ -118,14 +118,14 @@ class TargetForm(Dialog[Target | None]):
         return self.query_one(f"#{name}", Input)
 
     def values_after(self, plan: ScalePlan) -> dict[str, str]:
-        """Return what the fields say of a plan's end; nothing unless a kind knows how."""
+        """Return the values of the fields after a plan; by default none."""
         del plan
         return {}
 
     def show(self, snapshot: Snapshot) -> None:
-        """Plan on this snapshot from now on."""
+        """Use this snapshot for the plan."""
         self._snapshot = snapshot
-        if self._is_readable:
+        if self._is_valid:
             self._show_plan()
 
     @on(Input.Changed)
@@ -138,16 +138,16 @@ class TargetForm(Dialog[Target | None]):
         try:
             self._target = self.target_of(name)
         except PlanError as error:
-            self._is_readable = False
+            self._is_valid = False
             self._show(error)
             return
-        self._is_readable = True
+        self._is_valid = True
         plan = self._show_plan()
         if plan is not None:
             self._fill(self.values_after(plan), but=name)
 
     def _fill(self, values: dict[str, str], but: str) -> None:
-        """Fill in the other fields, but not one that is being typed in."""
+        """Fill the other fields, except one that has the focus."""
         for name, value in values.items():
             field = self.field(name)
             if name != but and not field.has_focus and field.value != value:
@@ -156,10 +156,10 @@ class TargetForm(Dialog[Target | None]):
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        self.agree()
+        self.apply()
 
     def _show_plan(self) -> ScalePlan | None:
-        """Show the plan for the target, or for leaving all as it is."""
+        """Show the plan for the target or, before any change, for the current size."""
         try:
             plan = self._plan(self._snapshot, self._target or self.present_target())
         except PlanError as error:
@@ -169,42 +169,42 @@ class TargetForm(Dialog[Target | None]):
         return plan
 
     def present_target(self) -> Target:
-        """Return the target that changes nothing, or as little as can be."""
-        return Jobs(count=standing_of_all(self._snapshot).jobs)
+        """Return a target that changes nothing, or as little as possible."""
+        return Jobs(count=current_size(self._snapshot).jobs)
 
     @property
     def field_keys(self) -> str:
-        """Offer to do only what can be done."""
-        return self.FIELD_KEYS if self._is_offered else ""
+        """List the key only if the plan can be carried out."""
+        return self.FIELD_KEYS if self._can_apply else ""
 
     def _show(self, plan: ScalePlan | PlanError) -> None:
         self.query_one("#plan", Static).update(plan_content(plan, "", self._glyphs))
-        self._is_offered = not isinstance(plan, PlanError) and plan.refusal is None
-        self._tell_keys(self)
+        self._can_apply = not isinstance(plan, PlanError) and plan.refusal is None
+        self._show_keys(self)
 
-    def agree(self) -> None:
-        """Answer with the target, if it could be read and there is a plan for it that can be carried out."""
-        if self._is_readable and self._show_plan() is not None and self._is_offered:
+    def apply(self) -> None:
+        """Return the target, if it is valid and its plan can be carried out."""
+        if self._is_valid and self._show_plan() is not None and self._can_apply:
             self.dismiss(self._target or self.present_target())
         else:
             self.app.bell()
 
 
-def standing_of_all(snapshot: Snapshot) -> Size:
-    """Return how large the cluster is, with the jobs that SLURM doesn't tell of yet."""
-    standing = cluster_state(snapshot)
-    return standing.size(standing.jobs + standing.unseen)
+def current_size(snapshot: Snapshot) -> Size:
+    """Return the size of the cluster, including jobs that are not yet known to SLURM."""
+    state = cluster_state(snapshot)
+    return state.size(state.jobs + state.unseen)
 
 
 class ScaleForm(TargetForm):
-    """By jobs, cores or memory: whichever field was changed last counts, and the others follow."""
+    """A target in jobs, cores or memory: the field changed last counts, and the others follow."""
 
     HEADING = "Scale to"
     FIELDS: ClassVar[dict[str, str]] = {"jobs": _DIGITS, "cores": _DIGITS, "memory": _AMOUNT}
 
-    def values(self, standing: ClusterState) -> dict[str, str]:
-        """Return how large the cluster is."""
-        return _values(standing.size(standing.jobs + standing.unseen))
+    def values(self, state: ClusterState) -> dict[str, str]:
+        """Return the current size of the cluster."""
+        return _values(state.size(state.jobs + state.unseen))
 
     def target_of(self, name: str) -> Target:
         """Return the target in the unit of the field."""
@@ -218,7 +218,7 @@ class ScaleForm(TargetForm):
                 return Jobs(count=count_from(text))
 
     def values_after(self, plan: ScalePlan) -> dict[str, str]:
-        """Return what the plan comes to, in all units."""
+        """Return the size after the plan, in all units."""
         return _values(plan.after)
 
 
@@ -231,40 +231,40 @@ def _values(size: Size) -> dict[str, str]:
 
 
 class AdaptForm(TargetForm):
-    """The bounds, in jobs, between which the cluster scales by itself; or not any more."""
+    """The limits of adaptive scaling, in jobs; or turn it off."""
 
-    HEADING = "Let the cluster scale by itself"
+    HEADING = "Adaptive scaling"
     FIELDS: ClassVar[dict[str, str]] = {"minimum": _DIGITS, "maximum": _DIGITS}
     BINDINGS: ClassVar[list[BindingType]] = bound(priority=True, adapt_off="off")
 
-    def values(self, standing: ClusterState) -> dict[str, str]:
-        """Return today's bounds; where there are none, from no job to as many as there are."""
-        bounds = _bounds_in_jobs(standing)
+    def values(self, state: ClusterState) -> dict[str, str]:
+        """Return the current limits; without any, from 0 to the current number of jobs."""
+        bounds = _bounds_in_jobs(state)
         if bounds is None:
-            return {"minimum": "0", "maximum": str(max(1, standing.size(standing.jobs + standing.unseen).jobs))}
+            return {"minimum": "0", "maximum": str(max(1, state.size(state.jobs + state.unseen).jobs))}
         return {"minimum": str(bounds.minimum), "maximum": "" if bounds.maximum is None else str(bounds.maximum)}
 
     def target_of(self, name: str) -> Target:
-        """Return both bounds; nothing in the upper field is no upper bound."""
+        """Return both limits; an empty maximum means none."""
         del name
         upper = self.field("maximum").value
         maximum = count_from(upper) if upper.strip() else None
         return Adapt(bounds=Adaptive(minimum=count_from(self.field("minimum").value), maximum=maximum))
 
     def present_target(self) -> Target:
-        """Return what the fields say before they were changed."""
+        """Return the limits in the fields."""
         return self.target_of("minimum")
 
     def action_off(self) -> None:
-        """Answer that it is to stop."""
+        """Return a target without adaptive scaling."""
         self.dismiss(Adapt(bounds=None))
 
 
-def _bounds_in_jobs(standing: ClusterState) -> Adaptive | None:
-    """Return the owner's bounds, which it counts in workers, in whole jobs."""
-    if standing.owner is None or standing.owner.adaptive is None:
+def _bounds_in_jobs(state: ClusterState) -> Adaptive | None:
+    """Return the limits of the cluster object, which counts workers, in whole jobs."""
+    if state.owner is None or state.owner.adaptive is None:
         return None
-    processes = standing.owner.processes_per_job or 1
-    bounds = standing.owner.adaptive
+    processes = state.owner.processes_per_job or 1
+    bounds = state.owner.adaptive
     maximum = None if bounds.maximum is None else bounds.maximum // processes
     return Adaptive(minimum=-(-bounds.minimum // processes), maximum=maximum)

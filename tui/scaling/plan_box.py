@@ -1,6 +1,6 @@
-"""Shows a plan and asks whether to carry it out. Plans anew with each snapshot.
+"""Shows a plan and asks for confirmation; replans with each snapshot. Carries nothing out.
 
-A ``y`` agrees only to the plan that could be seen when it was pressed; the answer names that plan by its identity.
+A confirmation is valid only for the plan that was visible when the key was pressed; the result names its identity.
 """
 
 from collections.abc import Callable, Collection
@@ -28,15 +28,14 @@ from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 Planner = Callable[[Snapshot, Collection[str]], ScalePlan]
-"""Makes the plan for one target, which prefers to give back the jobs of these ids; raises `PlanError` where there is
-none."""
+"""Makes the plan for one target, releasing the jobs of these ids first; raises `PlanError` if there is none."""
 
-SECONDS_TO_LOOK = 0.5
-"""After a changed plan can be seen, ``y`` is not heard for so long: it was meant for the one before."""
+REVIEW_SECONDS = 0.5
+"""A confirmation this soon after a changed plan became visible is ignored: it was meant for the previous plan."""
 
 
 def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Content:
-    """Return a plan as text, or why there is none; what to beware of in bold, before the jobs, which may be many."""
+    """Return a plan as text, or why there is none; warnings in bold, before the jobs, which may be many."""
     lines = [f"! {remark}", ""] if remark else []
     if isinstance(plan, PlanError):
         lines += [f"! {plan}"]
@@ -49,23 +48,23 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
 
 
 def can_be_done(plan: ScalePlan | PlanError) -> bool:
-    """Whether there is anything that may be agreed to."""
+    """Return whether the plan can be carried out."""
     return not isinstance(plan, PlanError) and plan.can_be_done
 
 
-def _going(plan: ScalePlan) -> frozenset[str]:
+def _released_ids(plan: ScalePlan) -> frozenset[str]:
     return frozenset(victim.job_id for victim in plan.release)
 
 
 class PlanText(Static):
-    """The text of a plan, which tells when it is drawn.
+    """The text of a plan, with a callback when it is drawn.
 
     Parameters
     ----------
     content
-        The text at first.
+        The initial text.
     on_drawing
-        Called, perhaps often, while the lines are made that are drawn next.
+        Called, possibly often, while the lines are rendered.
     """
 
     def __init__(self, content: Content, on_drawing: Callable[[], None]) -> None:
@@ -79,16 +78,16 @@ class PlanText(Static):
 
 
 class PlanBox(Dialog[Agreement | None]):
-    """A plan, and ``y`` or ``n``. Answers with the plan that was seen, or with nothing.
+    """A plan to confirm. Returns the plan that was visible, or ``None``.
 
     Parameters
     ----------
     snapshot
-        To plan on first.
+        The first snapshot to plan on.
     planner
-        For the target that is asked about.
+        Makes the plan.
     remark
-        What to say above the plan: why it is shown again.
+        Shown above the plan, such as why it is shown again.
     """
 
     DEFAULT_CSS = """
@@ -100,7 +99,7 @@ class PlanBox(Dialog[Agreement | None]):
     PlanBox Static { width: auto; max-width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(
-        yes=("agree", "do it"), no=("dismiss(None)", "leave it"), leave="dismiss(None)", back=("dismiss(None)", "")
+        yes=("agree", "apply"), no=("dismiss(None)", "cancel"), leave="dismiss(None)", back=("dismiss(None)", "")
     )
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.PLAN
 
@@ -116,19 +115,19 @@ class PlanBox(Dialog[Agreement | None]):
         self._text = PlanText(plan_content(self._plan, remark, glyphs), self._follow_drawing)
 
     def compose(self) -> ComposeResult:
-        """Build the box."""
+        """Create the box."""
         with VerticalScroll(classes="box") as box:
             box.border_title = self._heading()
             yield self._text
 
     def _heading(self) -> str:
-        """Ask only where there is something to say yes to."""
+        """Return the title: a question only if the plan can be carried out."""
         if can_be_done(self._plan):
-            return "Do it?"
-        return "Can't be done" if isinstance(self._plan, PlanError) or self._plan.refusal else "Nothing to do"
+            return "Apply this plan?"
+        return "Not possible" if isinstance(self._plan, PlanError) or self._plan.refusal else "Nothing to do"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to do only what can be done."""
+        """Enable the confirmation only if the plan can be carried out."""
         return (action != "agree" or can_be_done(self._plan)) and super().check_action(action, parameters)
 
     def _planned(self, snapshot: Snapshot, preferred: Collection[str]) -> ScalePlan | PlanError:
@@ -138,11 +137,11 @@ class PlanBox(Dialog[Agreement | None]):
             return error
 
     def show(self, snapshot: Snapshot) -> None:
-        """Plan on this snapshot instead, and say so if something else would be done now."""
+        """Replan with this snapshot, and say so if the plan changed."""
         before = self._plan
-        self._plan = self._planned(snapshot, () if isinstance(before, PlanError) else _going(before))
+        self._plan = self._planned(snapshot, () if isinstance(before, PlanError) else _released_ids(before))
         if _identity(before) != _identity(self._plan):
-            self._remark = "the cluster has changed, and the plan with it"
+            self._remark = "the cluster has changed; this is the updated plan"
             self._has_changed = True
             self._seen_at, self._is_waited_for = None, False
         self._text.update(plan_content(self._plan, self._remark, self._glyphs))
@@ -152,29 +151,29 @@ class PlanBox(Dialog[Agreement | None]):
 
     @property
     def agreeable_from(self) -> float | None:
-        """From when on, in the time of keys, ``y`` is an answer to this plan; ``None``: it isn't drawn yet."""
+        """The key time from which a confirmation counts for this plan; ``None``: it is not visible yet."""
         if self._seen_at is None:
             return None
-        return self._seen_at + (SECONDS_TO_LOOK if self._has_changed else 0.0)
+        return self._seen_at + (REVIEW_SECONDS if self._has_changed else 0.0)
 
     def on_screen_resume(self) -> None:
-        """Draw what may have changed behind another box."""
+        """Redraw what may have changed behind another dialog."""
         self._text.refresh()
 
     def _follow_drawing(self) -> None:
-        """Find out when the plan that is being drawn can be seen."""
+        """Find out when the plan that is being drawn becomes visible."""
         if self.app.screen is self and self._seen_at is None and not self._is_waited_for:
             self._is_waited_for = True
             cast("TerminalApp", self.app).when_seen(partial(self._see, _identity(self._plan)))
 
     def _see(self, identity: str, at: float | None) -> None:
-        """Take the time at which the plan of this identity could be seen; ``None``: nobody knows."""
+        """Note when the plan of this identity became visible; ``None``: unknown, ask again."""
         if identity != _identity(self._plan):
             return
         self._seen_at, self._is_waited_for = at, at is not None
 
     def action_agree(self) -> None:
-        """Answer with the plan, if there is one to carry out, and it could be read before the key was pressed."""
+        """Return the plan, if it can be carried out and was visible before the key was pressed."""
         plan, key_time, since = self._plan, cast("TerminalApp", self.app).key_time, self.agreeable_from
         could_be_read = key_time is not None and since is not None and key_time >= since
         if could_be_read and isinstance(plan, ScalePlan) and plan.can_be_done:

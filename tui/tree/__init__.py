@@ -1,1 +1,1 @@
-"""The tree: its rows, how they are seen, the columns, and the widget that draws them."""
+"""The tree table: controller, filter line, column dialog and the widget that draws the rows."""

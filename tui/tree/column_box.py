@@ -1,4 +1,4 @@
-"""The box in which one chooses which columns show, and in which order; the tree behind it follows at each key."""
+"""The dialog for choosing and ordering columns; each change is applied to the tree at once."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -27,7 +27,7 @@ _HEAD_CELLS = 9
 
 
 class ColumnList(Lines):
-    """A line a column, with a tick if it shows; as many as there is room for."""
+    """A list of columns, ticked if shown; scrolls if there are too many."""
 
     def __init__(self, chosen: tuple[ColumnName, ...], glyphs: Glyphs) -> None:
         super().__init__()
@@ -39,29 +39,29 @@ class ColumnList(Lines):
 
     @property
     def chosen(self) -> tuple[ColumnName, ...]:
-        """Those with a tick, in their order."""
+        """The ticked columns, in order."""
         return tuple(name for name in self._names if name in self._ticked)
 
     def select(self, index: int) -> None:
-        """Select a line, or the nearest there is."""
+        """Select a line, or the nearest one."""
         self._index = max(0, min(index, len(self._names) - 1))
         self._draw()
 
     def select_shown(self, y: int) -> None:
-        """Select the line at such a place in the box."""
+        """Select the visible line `y`."""
         self.select(self._top + y)
 
     def move(self, by: int) -> None:
-        """Select the line so many lines below."""
+        """Move the selection down by `by` lines."""
         self.select(self._index + by)
 
     def toggle_tick(self) -> None:
-        """Show the selected column, or hide it."""
+        """Show or hide the selected column."""
         self._ticked ^= {self._names[self._index]}
         self._draw()
 
     def shift(self, by: int) -> None:
-        """Put the selected column so many lines below."""
+        """Move the selected column down by `by` lines."""
         name = self._names.pop(self._index)
         self._names.insert(max(0, self._index + by), name)
         self.select(self._names.index(name))
@@ -72,7 +72,7 @@ class ColumnList(Lines):
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the lines around the selected one."""
-        room = max(_FEWEST_LINES, self.app.size.height // 2 - _BORDER_LINES)  # half of the tree stays in view
+        room = max(_FEWEST_LINES, self.app.size.height // 2 - _BORDER_LINES)  # half of the tree stays visible
         self._top = max(self._index - room + 1, min(self._top, self._index))
         return [self._line(name, cells) for name in self._names[self._top : self._top + room]]
 
@@ -90,14 +90,14 @@ class ColumnList(Lines):
 
 
 class ColumnBox(Dialog[None]):
-    """All columns, those that show first.
+    """All columns, the shown ones first.
 
     Parameters
     ----------
     chosen
-        Those that show, from left to right.
+        The shown columns, from left to right.
     choose
-        Told at each change.
+        Called with the columns at each change.
     """
 
     DEFAULT_CSS = """
@@ -122,31 +122,31 @@ class ColumnBox(Dialog[None]):
         self._choose = choose
 
     def compose(self) -> ComposeResult:
-        """Build the box."""
+        """Create the box."""
         with Vertical(classes="box") as box:
-            box.border_title = "columns, from left to right"
+            box.border_title = "columns (left to right)"
             yield self._list
 
     def action_select(self, index: int) -> None:
-        """Go to the first line, or to the last (-1)."""
+        """Select the first line, or the last one (-1)."""
         self._list.select(index if index >= 0 else len(COLUMNS))
 
     def action_move(self, by: int) -> None:
-        """Go so many lines down."""
+        """Move the selection."""
         self._list.move(by)
 
     def action_toggle_tick(self) -> None:
-        """Show the selected column, or hide it."""
+        """Show or hide the selected column."""
         self._list.toggle_tick()
         self._choose(self._list.chosen)
 
     def action_shift(self, by: int) -> None:
-        """Put the selected column further to the right (which is down here), or to the left."""
+        """Move the selected column to the right (down in the list) or to the left."""
         self._list.shift(by)
         self._choose(self._list.chosen)
 
     def on_click(self, event: events.Click) -> None:
-        """Show or hide the column that was clicked on."""
+        """Show or hide the column that was clicked."""
         if event.widget is self._list:
             self._list.select_shown(event.y)
             self.action_toggle_tick()

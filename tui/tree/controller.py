@@ -1,4 +1,4 @@
-"""What the tree shows: which rows, in which order, what is unfolded, marked and gone to. No I/O, and no drawing."""
+"""Decides what the tree shows: rows, order, folds, marks and selection. Does no I/O, and draws nothing."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,36 +23,36 @@ from dasktop.tui.view.summary import empty_words
 from dasktop.tui.widgets.header import ColumnHeads
 from dasktop.tui.widgets.status_line import StatusLine
 
-_MOST_WORKERS_UNFOLDED_AT_ONCE = 100
-"""Each that is unfolded is asked for its threads, again and again."""
+_MAX_UNFOLDED_WORKERS = 100
+"""The threads of each unfolded worker are polled."""
 
 
 class TreeController:
-    """The tree of one cluster, and how the user wants to see it.
+    """The tree of one cluster, and the user's view of it.
 
     Parameters
     ----------
     app
-        For the box in which columns are chosen.
+        Shows the column dialog.
     feed
-        Told whose threads are looked at.
+        Polls the threads of unfolded workers.
     activity
-        Where it is told why something can't be shown.
+        Shows why something cannot be shown.
     view
-        How it is seen at first.
+        The initial view.
     follow
-        Called whenever other rows show, or another one is selected.
+        Called when the rows or the selection change.
     looked_at
-        Returns the address of the worker whose details show, if any do.
+        Returns the address of the worker whose details are shown, or ``None``.
 
     Attributes
     ----------
     heads, table, filter_line
         The widgets, for the screen to place.
     view
-        How it is seen now.
+        The current view.
     marked
-        The ids of the jobs that are marked for being released.
+        Ids of the jobs that are marked for release.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class TreeController:
         self._snapshot: Snapshot | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show this snapshot from now on."""
+        """Show a snapshot."""
         self._snapshot = snapshot
         self.show_rows()
 
     def forget(self) -> None:
-        """Forget the cluster: what comes is of another. How rows are sorted stays; the filter goes."""
+        """Reset for another cluster: keep the sort order, clear the filter."""
         self._snapshot = None
         self._folds, self._finding, self._watched = Folds(), -1, frozenset()
         self.view = self.view._replace(pattern="")
@@ -96,19 +96,19 @@ class TreeController:
         self.table.clear()
 
     def show_rows(self) -> None:
-        """Weigh again which rows can be seen, and show them."""
+        """Recompute the rows and show them."""
         if self._snapshot is None:
             return
         self._folds.adapt(self._snapshot, self.table.size.height)
-        narrowed = apply_view(self._snapshot, self.view)
-        rows = self._rows(narrowed)
-        if len(_unfolded_workers(rows)) > _MOST_WORKERS_UNFOLDED_AT_ONCE and self._folds.fold_threads():
-            self._activity.announce("there are too many workers now to ask all for their threads", "waiting")
-            rows = self._rows(narrowed)
+        filtered = apply_view(self._snapshot, self.view)
+        rows = self._rows(filtered)
+        if len(_unfolded_workers(rows)) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():
+            self._activity.announce("too many workers to read all threads; threads are folded", "waiting")
+            rows = self._rows(filtered)
         pattern = self.view.pattern
-        words = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
-        troubles = RowMarks(self._snapshot.findings)
-        self.table.show(rows, self._snapshot.taken_at, words, narrowed.context, troubles)
+        message = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
+        marks = RowMarks(self._snapshot.findings)
+        self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks)
         looked_at = self._looked_at()
         watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
         if watched != self._watched:
@@ -116,19 +116,19 @@ class TreeController:
             self._feed.watch_threads(watched)
         self._follow()
 
-    def _rows(self, narrowed: FilteredSnapshot) -> list[Row]:
+    def _rows(self, filtered: FilteredSnapshot) -> list[Row]:
         def is_unfolded(key: Key) -> bool:
-            return key in narrowed.context or self._folds.is_unfolded(key, by_default=is_found(key))
+            return key in filtered.context or self._folds.is_unfolded(key, by_default=unfolds_by_default(key))
 
-        def is_found(key: Key) -> bool:
-            """Tell whether something unfolds by itself: what holds what a filter found."""
+        def unfolds_by_default(key: Key) -> bool:
+            """Return whether a row unfolds by default because a filter is active: groups do."""
             return bool(self.view.pattern) and (key in (EARLIER, OTHERS, OUTSIDE) or key[0] == "array")
 
-        return self._rows_of(narrowed, is_unfolded)
+        return self._rows_of(filtered, is_unfolded)
 
-    def _rows_of(self, narrowed: FilteredSnapshot, is_unfolded: Callable[[Key], bool]) -> list[Row]:
+    def _rows_of(self, filtered: FilteredSnapshot, is_unfolded: Callable[[Key], bool]) -> list[Row]:
         rows = visible_rows(
-            narrowed.snapshot,
+            filtered.snapshot,
             is_unfolded,
             is_flat=self.view.is_flat,
             flat_order=flat_order(self.view),
@@ -138,10 +138,10 @@ class TreeController:
             return rows
         return list(with_whole_figures(rows, self._snapshot))
 
-    # -- how it is seen
+    # -- view
 
-    def see(self, view: View) -> None:
-        """Show rows in another way; the selection stays where it is."""
+    def set_view(self, view: View) -> None:
+        """Apply a view; keep the selection."""
         if view.columns != self.view.columns:
             self.table.show_columns(view.columns)
         self.view = view
@@ -149,71 +149,73 @@ class TreeController:
         self.show_rows()
 
     def filter_by(self, pattern: str) -> None:
-        """Show what matches, and what that is in."""
-        self.see(self.view._replace(pattern=pattern))
+        """Show the rows that match, and their parents."""
+        self.set_view(self.view._replace(pattern=pattern))
 
     def sort_next(self, step: int) -> None:
-        """Sort by the next column; after the last, as at first."""
+        """Sort by the next column; after the last one, restore the default order."""
         order: tuple[SortName | None, ...] = (None, "name", *self.view.columns)
         place = (order.index(self.view.sort) + step) % len(order) if self.view.sort in order else 0
-        self.see(self.view._replace(sort=order[place], is_reversed=False))
+        self.set_view(self.view._replace(sort=order[place], is_reversed=False))
 
     def sort_by(self, column: SortName) -> None:
-        """Sort by a column; by the one that is sorted by, the other way round."""
+        """Sort by a column; if it is the sort column already, reverse the order."""
         if column == self.view.sort:
             self.reverse()
         else:
-            self.see(self.view._replace(sort=column, is_reversed=False))
+            self.set_view(self.view._replace(sort=column, is_reversed=False))
 
     def reverse(self) -> None:
-        """Sort the other way round."""
-        self.see(self.view._replace(sort=self.view.sort or "name", is_reversed=not self.view.is_reversed))
+        """Reverse the sort order."""
+        self.set_view(self.view._replace(sort=self.view.sort or "name", is_reversed=not self.view.is_reversed))
 
     def choose_columns(self) -> None:
-        """Let the user choose columns, and see at once what that looks like."""
+        """Open the column dialog, which applies each change at once."""
 
         def choose(columns: tuple[ColumnName, ...]) -> None:
-            self.see(self.view._replace(columns=columns))
+            self.set_view(self.view._replace(columns=columns))
 
         self._app.push_screen(ColumnBox(self.view.columns, self._glyphs, choose))
 
     def toggle_flat(self) -> None:
-        """Show all workers in one list, or the tree again."""
-        self.see(self.view._replace(is_flat=not self.view.is_flat))
+        """Switch between the tree and a flat list of workers."""
+        self.set_view(self.view._replace(is_flat=not self.view.is_flat))
 
-    # -- what is unfolded
+    # -- folds
 
     def fold(self, key: Key, *, unfolded: bool) -> None:
         """Fold or unfold one row."""
-        self.settle()
+        self.freeze_folds()
         self._folds.choose(key, unfolded)
         self.show_rows()
 
-    def settle(self) -> None:
-        """From now on the user is at home here: nothing folds by itself any more."""
+    def freeze_folds(self) -> None:
+        """Stop folding rows automatically, since the user has started to navigate."""
         self._folds.freeze()
 
     def fold_all(self) -> None:
-        """Unfold all jobs, or fold them when they are."""
+        """Unfold all jobs or, if all are unfolded, fold them."""
         if self._snapshot is not None:
             rows = self._rows(apply_view(self._snapshot, self.view))
             self._folds.choose_all(any(row.kind == "job" and row.depth == 0 and row.unfolded is False for row in rows))
             self.show_rows()
 
     def fold_to(self, level: int) -> None:
-        """Show all down to a level of the tree, and nothing below it."""
+        """Show the tree down to a level, and nothing below it."""
         workers = self._snapshot.totals.workers if self._snapshot is not None else None
-        if level == THREADS and (workers or 0) > _MOST_WORKERS_UNFOLDED_AT_ONCE:
+        if level == THREADS and (workers or 0) > _MAX_UNFOLDED_WORKERS:
             self._app.bell()
-            self._activity.remark(f"too many to ask all for their threads: {workers:,} workers; unfold some", "waiting")
+            self._activity.remark(
+                f"too many workers ({workers:,}) to read all threads; unfold single workers", "waiting"
+            )
             return
         self._folds.choose_level(level)
         self.show_rows()
 
-    # -- what is gone to, and marked
+    # -- findings and marks
 
     def next_finding(self, step: int) -> None:
-        """Go to the next row that a finding is about, unfolding what it is in."""
+        """Select the next row that a finding refers to, and unfold its parents."""
         if self._snapshot is None:
             self._app.bell()
             return
@@ -221,29 +223,27 @@ class TreeController:
         places = places_of(findings, self._rows_of(apply_view(self._snapshot, self.view), lambda _: True))
         if not places:
             self._app.bell()
-            self._activity.remark(
-                "no row here is what a finding is about" if findings else "nothing is found", "waiting"
-            )
+            self._activity.remark("no finding refers to a row in this view" if findings else "no findings", "waiting")
             return
         self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(places)
-        *around, place = places[self._finding]
-        self.settle()
-        for key in around:
+        *parents, place = places[self._finding]
+        self.freeze_folds()
+        for key in parents:
             self._folds.choose(key, unfolded=True)
         self.show_rows()
         self.table.select_key(place)
 
     def mark(self, job_ids: Iterable[str]) -> None:
-        """Mark these jobs, and no others."""
+        """Mark exactly these jobs."""
         self.marked = frozenset(job_ids)
         self.table.mark(self.marked)
 
-    def mark_only_those_left(self, snapshot: Snapshot) -> None:
-        """Take away the marks of jobs that have ended."""
+    def unmark_ended_jobs(self, snapshot: Snapshot) -> None:
+        """Remove the marks of jobs that have ended."""
         self.mark(self.marked & {job.job_id for job in snapshot.jobs if not has_ended(job)})
 
     def toggle_mark(self) -> None:
-        """Mark the selected row's job, or take its mark away; go on to the next row."""
+        """Mark or unmark the job of the selected row, and select the next row."""
         job_id = self.table.selected_job_id
         if job_id is not None:
             self.mark(self.marked ^ {job_id})
@@ -251,11 +251,11 @@ class TreeController:
 
     @property
     def chosen_jobs(self) -> list[str]:
-        """The marked jobs or, where none is, the selected row's."""
+        """The marked jobs or, if there are none, the job of the selected row."""
         selected = self.table.selected_job_id
         return sorted(self.marked) or ([selected] if selected is not None else [])
 
 
 def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
-    """Return the addresses of the workers whose threads show."""
+    """Return the addresses of the workers whose threads are shown."""
     return frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)

@@ -1,4 +1,4 @@
-"""The line in which one types what to filter by. Shows while it is typed in, or filters; knows nothing of rows."""
+"""The filter line, shown while it has the focus or a pattern. Knows nothing of rows."""
 
 from typing import ClassVar
 
@@ -13,14 +13,14 @@ from dasktop.tui.widgets.bindings import bound
 
 
 class FilterLine(Horizontal):
-    """A pattern; `Changed` at each key, so that what is filtered follows.
+    """A text field for a pattern; posts `Changed` at each key.
 
     Parameters
     ----------
     filtered
-        Gets the focus when one is done typing.
+        Gets the focus when the user has finished typing.
     pattern
-        At first.
+        The initial pattern.
     """
 
     DEFAULT_CSS = """
@@ -32,7 +32,7 @@ class FilterLine(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = bound(priority=True, keep_filter="keep", leave=("clear", "clear"))
 
     class Changed(Message):
-        """The pattern is another one."""
+        """The pattern changed."""
 
         def __init__(self, pattern: str) -> None:
             super().__init__()
@@ -42,40 +42,40 @@ class FilterLine(Horizontal):
         super().__init__(classes="-shown" if pattern else None)
         self._filtered = filtered
         self._input = Input(
-            pattern, placeholder="text or regex · !text takes away · state:pending · finding:", compact=True
+            pattern, placeholder="text or regex · !exclude · state:pending · finding:lost", compact=True
         )
 
     def compose(self) -> ComposeResult:
-        """Build the line."""
+        """Create the line."""
         yield Label("filter", markup=False)
         yield self._input
 
     def open(self) -> None:
-        """Let the user type."""
+        """Show the line and give it the focus."""
         self.add_class("-shown")
         self._input.focus()
 
     def clear(self) -> None:
-        """Filter by nothing."""
+        """Remove the filter, and hide the line."""
         self._input.value = ""
         self.remove_class("-shown")
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """Pass it on."""
+        """Post the new pattern."""
         message.stop()
         self.post_message(self.Changed(message.value))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Keep what was typed."""
+        """Keep the filter."""
         message.stop()
         self.action_keep()
 
     def action_keep(self) -> None:
-        """Go back to what is filtered, and keep it so."""
+        """Return to the tree, and keep the filter."""
         self.screen.set_focus(self._filtered)
         self.set_class(bool(self._input.value), "-shown")
 
     def action_clear(self) -> None:
-        """Go back to what was filtered, whole."""
+        """Return to the tree, and remove the filter."""
         self.screen.set_focus(self._filtered)
         self.clear()

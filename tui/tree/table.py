@@ -1,6 +1,6 @@
-"""The tree with columns: draws the rows that are on the screen, and only those that changed. Holds no snapshot.
+"""The tree table widget: draws only visible rows, and redraws only rows that changed. Holds no snapshot.
 
-Textual has trees and it has tables, but no tree-table; and both re-measure or re-send far more than what changed.
+Textual has ``Tree`` and ``DataTable`` but no tree table, and both measure and send far more than what changed.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ from dasktop.tui.view.rows import Key, Kind, Row
 from dasktop.tui.view.selection import reselect
 from dasktop.tui.widgets.bindings import bindings, bound
 
-_NO_TROUBLES = RowMarks()
+_NO_MARKS = RowMarks()
 
 
 class _Drawn(NamedTuple):
-    """All that the looks of a line depend on."""
+    """Everything that determines how a line looks."""
 
     row: tuple[Kind, int, bool | None]
     cells: Cells
@@ -46,9 +46,9 @@ class _Drawn(NamedTuple):
 
 
 class TreeTable(ScrollView, can_focus=True):
-    """Rows with a selection.
+    """Rows with columns and a selection.
 
-    Fold markers only ask: whoever makes the rows hears `FoldChosen`, and shows other rows.
+    Folding is only requested: the controller handles `FoldChosen` and shows other rows.
     """
 
     DEFAULT_CSS = """
@@ -68,11 +68,11 @@ class TreeTable(ScrollView, can_focus=True):
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.TREE
 
-    # Textual repaints a widget whole when this changes; here the lines that differ are known.
+    # By default Textual repaints the whole widget when this changes; here only changed lines are repainted.
     virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
 
     class FoldChosen(Message):
-        """The user wants a row folded or unfolded."""
+        """The user asked to fold or unfold a row."""
 
         def __init__(self, key: Key, unfolded: bool) -> None:
             super().__init__()
@@ -83,7 +83,7 @@ class TreeTable(ScrollView, can_focus=True):
         """The user moved the selection."""
 
     class Resized(Message):
-        """There is room for more lines now, or for fewer."""
+        """The number of visible lines changed."""
 
     def __init__(self, glyphs: Glyphs, columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class TreeTable(ScrollView, can_focus=True):
         self._message = ""
         self._marked: frozenset[str] = frozenset()
         self._context_rows: frozenset[Key] = frozenset()
-        self._troubles = _NO_TROUBLES
+        self._row_marks = _NO_MARKS
         self._index = 0
         self._columns = columns
         self._layout_of_columns: Layout = fit_layout(0)
@@ -101,26 +101,26 @@ class TreeTable(ScrollView, can_focus=True):
 
     @property
     def selected(self) -> Row | None:
-        """The selected row, if there is any row."""
+        """The selected row, or ``None`` without rows."""
         return self._rows[self._index] if self._rows else None
 
     @property
     def selected_job_id(self) -> str | None:
-        """The id of the job that the selected row is, or is in."""
+        """Id of the job of the selected row."""
         return self.selected.job_id if self.selected is not None else None
 
     def mark(self, job_ids: frozenset[str]) -> None:
-        """Show these jobs as marked, and no others."""
+        """Show exactly these jobs as marked."""
         self._marked = job_ids
         self._refresh_changed()
 
     @property
     def _cells(self) -> int:
-        """The width of a line, beside the scrollbar."""
+        """Width of a line, without the scrollbar."""
         return self.scrollable_content_region.width
 
     def show_columns(self, columns: tuple[ColumnName, ...]) -> None:
-        """Show these columns beside the tree, as far as there is room."""
+        """Show these columns, as many as fit."""
         self._columns = columns
         self._layout_of_columns = fit_layout(self._cells, columns)
         self._refresh_changed()
@@ -131,31 +131,31 @@ class TreeTable(ScrollView, can_focus=True):
         taken_at: datetime,
         message: str = "",
         context: frozenset[Key] = frozenset(),
-        troubles: RowMarks = _NO_TROUBLES,
+        row_marks: RowMarks = _NO_MARKS,
     ) -> None:
-        """Show these rows instead, with the same one selected if it is still there.
+        """Show these rows, with the same one selected if it is still there.
 
-        What one looks at stays where it is: the selected row or, where one has scrolled away from it, the first line.
+        The scroll position follows the selected row or, if that is out of view, the first visible row.
 
         Parameters
         ----------
         rows
-            Each with a key of its own.
+            The rows; keys are unique.
         taken_at
-            When their snapshot was taken.
+            The time of their snapshot.
         message
-            Our words, shown where there are no rows.
+            Shown if there are no rows.
         context
-            Rows that only show where others are; greyed.
-        troubles
-            What is wrong with which rows.
+            Rows shown only because they contain matches; dimmed.
+        row_marks
+            The marks of findings.
         """
         top, in_view = self.scroll_offset.y, self._selection_in_view()
         anchor = self._index if in_view else top
         top += reselect(self._rows, anchor, rows) - anchor if top and self._rows else 0
         self._index = reselect(self._rows, self._index, rows)
         self._rows, self._taken_at, self._message, self._context_rows = rows, taken_at, message, context
-        self._troubles = troubles
+        self._row_marks = row_marks
         if len(rows) != self.virtual_size.height:
             self.virtual_size = Size(self._cells, len(rows))
         self._scroll_to_line(top)
@@ -164,11 +164,11 @@ class TreeTable(ScrollView, can_focus=True):
         self._refresh_changed()
 
     def clear(self) -> None:
-        """Show no rows any more."""
+        """Show no rows."""
         self.show((), datetime.min)
 
     def select(self, index: int) -> None:
-        """Select a row by its place, or the nearest there is, and bring it into view."""
+        """Select a row by its index, or the nearest one, and scroll it into view."""
         index = max(0, min(index, len(self._rows) - 1))
         if index != self._index:
             self._index = index
@@ -177,7 +177,7 @@ class TreeTable(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     def select_key(self, key: Key) -> bool:
-        """Select the row with this key; return whether there is one."""
+        """Select the row with this key; return whether it exists."""
         for index, row in enumerate(self._rows):
             if row.key == key:
                 self.select(index)
@@ -189,12 +189,12 @@ class TreeTable(ScrollView, can_focus=True):
         del event
         self._layout_of_columns = fit_layout(self._cells, self._columns)
         self._scroll_to_selection()
-        self._refresh_changed()  # Textual may have drawn already, with the columns as they were
+        self._refresh_changed()  # Textual may have drawn already, with the old columns
         self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
-        """Return one line of the screen, for Textual to draw."""
-        drawn = self._drawn[y] = self._look_of(y)
+        """Return one visible line, for Textual to draw."""
+        drawn = self._drawn[y] = self._state_of(y)
         if isinstance(drawn, str):
             return strip(
                 [Piece(fit(f"   {self._glyphs.own(drawn)}", self._cells), "quiet")], self._cells, self.app.theme
@@ -203,61 +203,61 @@ class TreeTable(ScrollView, can_focus=True):
         pieces = line(row, drawn.cells, drawn.layout, self._glyphs, margin=drawn.margin, is_context=drawn.is_context)
         return (selected_strip if drawn.is_selected else strip)(pieces, self._cells, self.app.theme)
 
-    def _look_of(self, y: int) -> _Drawn | str:
-        """Return what a line of the screen is to show now, as words where it shows no row.
+    def _state_of(self, y: int) -> _Drawn | str:
+        """Return what a visible line is to show, or a message if it shows no row.
 
-        Cheap: it is asked for every line at every tick.
+        Must be cheap: it is called for each line at each snapshot.
         """
         index = self.scroll_offset.y + y
         if index >= len(self._rows):
             return self._message if y == 1 and not self._rows else ""
         row = self._rows[index]
-        look = (row.kind, row.depth, row.unfolded)
+        shape = (row.kind, row.depth, row.unfolded)
         is_marked = row.kind == "job" and row.key[1] in self._marked
-        margin = Piece(MARK, "key") if is_marked else self._troubles.mark(row)
+        margin = Piece(MARK, "key") if is_marked else self._row_marks.mark(row)
         is_context = row.key in self._context_rows
-        held = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))
-        return _Drawn(look, held, self._layout_of_columns, index == self._index, margin, is_context)
+        row_cells = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))
+        return _Drawn(shape, row_cells, self._layout_of_columns, index == self._index, margin, is_context)
 
     def _refresh_changed(self) -> None:
-        """Have those lines drawn that are not what they were, each as one region."""
+        """Redraw the lines that changed, each as one region."""
         for y in range(self.size.height):
-            if self._drawn.get(y) != self._look_of(y):
+            if self._drawn.get(y) != self._state_of(y):
                 self.refresh(Region(0, y, self._cells, 1))
 
     def _selection_in_view(self) -> bool:
         return 0 <= self._index - self.scroll_offset.y < max(1, self.size.height)
 
     def _scroll_to_selection(self) -> None:
-        """Scroll as little as brings the selection into view."""
+        """Scroll as little as possible to bring the selection into view."""
         highest_top = self._index - max(1, self.size.height) + 1
         self._scroll_to_line(min(max(self.scroll_offset.y, highest_top), self._index))
 
     def _scroll_to_line(self, top: int) -> None:
-        """Let the first line show this row, or the nearest that leaves no blank lines below the last."""
+        """Scroll so that this row is first, or the nearest one that leaves no blank lines at the end."""
         top = max(0, min(top, len(self._rows) - self.size.height))
         if top != self.scroll_offset.y:
-            # Forced: where all rows fitted a moment ago, Textual has no scrollbar yet, and would not scroll.
+            # `force`, because Textual does not scroll without a scrollbar, which may not be there yet.
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
-        """Select the row so many rows below."""
+        """Move the selection down by `by` rows."""
         self.select(self._index + by)
 
     def action_page(self, direction: int) -> None:
-        """Go a screen up or down."""
+        """Move the selection by a page."""
         self.select(self._index + direction * max(1, self.size.height - 1))
 
     def action_first(self) -> None:
-        """Go to the first row."""
+        """Select the first row."""
         self.select(0)
 
     def action_last(self) -> None:
-        """Go to the last row."""
+        """Select the last row."""
         self.select(len(self._rows) - 1)
 
     def action_unfold(self) -> None:
-        """Unfold the selected row; when it is, go to what is in it."""
+        """Unfold the selected row or, if it is unfolded, select its first child."""
         if (row := self.selected) is None:
             return
         if row.unfolded is False:
@@ -266,7 +266,7 @@ class TreeTable(ScrollView, can_focus=True):
             self.select(self._index + 1)
 
     def action_fold(self) -> None:
-        """Fold the selected row; when it is, or can't be, go to the row it is in."""
+        """Fold the selected row or, if it is folded or has no children, select its parent."""
         if (row := self.selected) is None:
             return
         if row.unfolded:
@@ -275,7 +275,7 @@ class TreeTable(ScrollView, can_focus=True):
             self.action_parent()
 
     def action_parent(self) -> None:
-        """Go to the row that the selected one is in."""
+        """Select the parent of the selected row."""
         if (row := self.selected) is None:
             return
         for index in range(self._index - 1, -1, -1):
@@ -284,12 +284,12 @@ class TreeTable(ScrollView, can_focus=True):
                 return
 
     def action_toggle_fold(self) -> None:
-        """Fold the selected row if it is unfolded, and the other way round."""
+        """Fold or unfold the selected row."""
         if (row := self.selected) is not None and row.unfolded is not None:
             self.post_message(self.FoldChosen(row.key, unfolded=not row.unfolded))
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row; on its fold marker, toggle it too."""
+        """Select the row; a click on its fold marker also folds or unfolds it."""
         index = self.scroll_offset.y + event.y
         if index < len(self._rows):
             self.select(index)

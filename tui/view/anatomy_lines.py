@@ -1,4 +1,4 @@
-"""A job's anatomy laid out: as a table where there is room for one, else each part from left to right. Pure."""
+"""The anatomy of a job as lines: a table if it fits, else one line for each part. Pure."""
 
 from collections.abc import Iterator
 
@@ -20,25 +20,25 @@ _INDENT = 2 + _NAME + len(_GAP)
 
 
 def anatomy_lines(anatomy: Anatomy, remark: str, cells: int, glyphs: Glyphs) -> list[list[Piece]]:
-    """Return the lines for a width of so many cells; the remark, if there is one, stands above the parts."""
+    """Return the lines for a width of `cells`; the remark, if any, comes before the parts."""
     lines = [*_wrapped(_origin(anatomy), cells, "strong")]
     if remark:
         lines += _wrapped(f"! {remark}", cells, "waiting")
     if anatomy.starts_workers is False:
-        lines += _wrapped("! As far as can be read, the script starts no dask worker.", cells, "waiting")
+        lines += _wrapped("! The script does not appear to start a dask worker.", cells, "waiting")
     lines += [[], *(_table(anatomy, cells) or _flow(anatomy, cells)), []]
-    lines += _wrapped(f"✓ agrees   ✗ differs   {UNKNOWN} not known", cells, "quiet")
+    lines += _wrapped(f"✓ agrees   ✗ differs   {UNKNOWN} unknown", cells, "quiet")
     return [[Piece(glyphs.own(text), role) for text, role in line] for line in lines]
 
 
 def _origin(anatomy: Anatomy) -> str:
     if anatomy.call is None:
-        return f"Nothing is known of how job {anatomy.job_id} was made."
-    return f"Looks like {anatomy.call}, by its script" if anatomy.is_implied else anatomy.call
+        return f"How job {anatomy.job_id} was submitted is unknown."
+    return f"Inferred from the script: {anatomy.call}" if anatomy.is_implied else anatomy.call
 
 
 def _heads(anatomy: Anatomy) -> tuple[str, ...]:
-    return ("implied" if anatomy.is_implied else "asked", "script", "SLURM", "runs")
+    return ("implied" if anatomy.is_implied else "requested", "script", "SLURM", "running")
 
 
 def _places(part: Part) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def _places(part: Part) -> tuple[str, ...]:
 
 
 def _table(anatomy: Anatomy, cells: int) -> list[list[Piece]]:
-    """Return the parts as a table; nothing if that is too wide."""
+    """Return the parts as a table, or no lines if it is too wide."""
     rows = [_heads(anatomy), *map(_places, anatomy.parts)]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     if _INDENT + sum(widths) + len(_GAP) * (len(widths) - 1) > cells:
@@ -79,5 +79,5 @@ def _notes(part: Part, cells: int) -> Iterator[list[Piece]]:
 
 
 def _wrapped(text: str, cells: int, role: Role, indent: int = 0) -> list[list[Piece]]:
-    """Return the text in lines, each an indentation and the rest."""
+    """Return the wrapped text, each line with its indentation as a piece of its own."""
     return [[Piece(" " * indent), Piece(line, role)] for line in wrap(text, max(8, cells - indent))]

@@ -1,4 +1,4 @@
-"""Findings as lines above the tree, the worst first. Pure."""
+"""The findings above the tree, the worst first. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +10,13 @@ from dasktop.tui.view.finding_words import MARKS, ROLES, words
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 
 _Keys = Mapping[tuple[str, Severity], tuple[str, str]]
-"""What can be done about a finding with a key: the key's id and what it does, by the finding's code and severity."""
+"""The key that resolves a finding: id and effect, by the finding's code and severity."""
 _KEYS_THAT_CHANGE: _Keys = {("lost-job", "error"): ("replace_lost", "replaces it")}
-_KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "looks for other schedulers")}
+_KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "searches for other schedulers")}
 _HINT_FROM_CELLS = 40
 
-_DIFFER = frozenset({"job-failed", "source-stale"})
-"""Those that say something else each time."""
+_NEVER_GROUPED = frozenset({"job-failed", "source-stale"})
+"""Codes whose messages differ from each other, so that one cannot stand for all."""
 
 
 def banner_lines(
@@ -29,8 +29,8 @@ def banner_lines(
     is_replay: bool = False,
     keymap: Keymap = NO_KEYMAP,
 ) -> list[list[Piece]]:
-    """Return a line a kind of finding, at most so many; the last one tells where to read what had no room."""
-    room = cells - 1  # at the right too, as in the header
+    """Return one line for each kind of finding, at most `most`; the last one names the key that shows all in full."""
+    room = cells - 1  # a margin at the right, as in the header
     kinds = _kinds(findings)[:most]
     keys = {**({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
     parts = [_parts(kind, keys, keymap) for kind in kinds]
@@ -49,19 +49,19 @@ def banner_lines(
 
 
 def _kinds(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Put findings that say the same of several jobs or workers together, in the order of the first of each."""
+    """Group findings of one code and severity, in the order of the first of each group."""
     kinds: dict[tuple[str, Severity, int], list[Finding]] = {}
     for number, finding in enumerate(findings):
-        kinds.setdefault((finding.code, finding.severity, number if finding.code in _DIFFER else -1), []).append(
+        kinds.setdefault((finding.code, finding.severity, number if finding.code in _NEVER_GROUPED else -1), []).append(
             finding
         )
     return list(kinds.values())
 
 
 def _parts(kind: Sequence[Finding], keys: _Keys, keymap: Keymap) -> tuple[str, str]:
-    """Return a finding and what one can do about it; and what of that is never cut."""
+    """Return the text of a finding, and the end of the line, which is never cut."""
     finding = kind[0]
-    alike = f"  (+{len(kind) - 1:,} like it)" if len(kind) > 1 else ""
+    alike = f"  (+{len(kind) - 1:,} similar)" if len(kind) > 1 else ""
     if (finding.code, finding.severity) in keys:
         key_id, does = keys[finding.code, finding.severity]
         return f" {MARKS[finding.severity]} {finding.message}", f" · {first_key(key_id, keymap)} {does}{alike}"

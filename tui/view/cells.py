@@ -1,8 +1,7 @@
-"""What stands in the columns of one row, as text and whole percent. Pure; knows neither widths nor colours.
+"""The cells of one row, as text and whole percent. Pure; knows neither widths nor colours.
 
-CPU and memory are shares: a job's of its allocation (``S``: by SLURM's figures), a worker's of its threads and of its
-memory limit, a task's of its workers' together, a thread's of one core. Values are rounded here, so equal cells mean
-that nothing is to be drawn.
+CPU and memory are shares: of a job's allocation (``S``: SLURM's figures), of a worker's threads and memory limit, of
+the sum of these for a task, of one core for a thread. Values are rounded here: equal cells need no redraw.
 """
 
 import math
@@ -28,19 +27,19 @@ Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 _INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
 _SOON_SECONDS = 600
 _SCHEDULER_UNKNOWN = "scheduler unknown"
-"""Of a job whose script starts dask workers, and doesn't tell for which scheduler."""
-_BEFORE_AND_AFTER: dict[Phase | None, str] = {
-    "starting": "its nodes are being prepared",
-    "ending": "its processes are being ended",
+"""For a job whose script starts dask workers without naming the scheduler."""
+_PHASE_NOTES: dict[Phase | None, str] = {
+    "starting": "nodes are being prepared",
+    "ending": "processes are being ended",
 }
-"""What a job without a worker does in the states before and after it runs."""
-# distributed names its compute threads Dask-Default-Threads-PID-I, and puts the worker's name in front.
+"""Notes for a job without a worker, in the phases before and after it runs."""
+# distributed names compute threads Dask-Default-Threads-PID-I, prefixed with the worker's name.
 _POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
 _LONGEST_DIGITS = re.compile(r"[0-9.]+|.*:.*")
 
 
 class Cells(NamedTuple):
-    """One row's columns. ``""`` stands where a row has nothing to say, ``–`` where it is not known."""
+    """The cells of one row: ``""`` if a column does not apply, ``–`` if the value is unknown."""
 
     label: str
     """Without indent and fold marker."""
@@ -56,15 +55,15 @@ class Cells(NamedTuple):
     left: str = ""
     ends_soon: bool = False
     more: Mapping[ColumnName, str] = {}
-    """What stands in other columns, by `more_cells`; those that are not shown have nothing to say here."""
+    """Cells of the optional columns that are shown, from `more_cells`."""
     note: str = ""
-    """Words instead of the columns between the node and the time left."""
+    """Text shown across the columns that do not apply to this row."""
     short_note: str = ""
-    """The same in fewer, if that can be."""
+    """A shorter note, if there is one."""
 
 
 def cells(row: Row, taken_at: datetime) -> Cells:
-    """Return what a row's columns hold.
+    """Return the cells of a row.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ def cells(row: Row, taken_at: datetime) -> Cells:
             if row.parent is not None or task is None:
                 return cells
             node = task.node or worker.host
-            # In a list of workers only, with neither job nor task above it.
+            # A flat list of workers: there is no job or task row above.
             return cells._replace(label=f"{row.job_id} {cells.label}", node=short_node(node) if node else UNKNOWN)
         case "thread":
             return _thread(cast("Thread", row.shows))
@@ -100,16 +99,16 @@ def cells(row: Row, taken_at: datetime) -> Cells:
         case "others":
             return _others(cast("tuple[Job, ...]", row.shows))
         case "asking":
-            return Cells("its threads were not read yet", tone="quiet")
+            return Cells("threads not read yet", tone="quiet")
 
 
 def place_words(workers: Iterable[Worker]) -> str:
-    """Return what is known of workers that are in no job: who wasn't asked, or couldn't be, may be in one."""
+    """Return the label of workers without a job: outside SLURM only if that is known of all of them."""
     return "outside SLURM" if all(worker.outside_slurm for worker in workers) else "without a known job"
 
 
 def short_node(name: str) -> str:
-    """Return a node's name without its domain; addresses stay whole."""
+    """Return a node's name without its domain; keep addresses unchanged."""
     return name if _LONGEST_DIGITS.fullmatch(name) else name.partition(".")[0]
 
 
@@ -145,7 +144,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
 
 
 def _with_source(percent: str, source: UseSource | None) -> str:
-    """Put ``S`` before a figure of SLURM's, which is another one than the sum of what the rows below show."""
+    """Put ``S`` before a figure from SLURM, which differs from the sum of the rows below."""
     if source != "slurm":
         return percent
     marked = f"S{percent}"
@@ -161,14 +160,14 @@ def _job_id(job: Job) -> str:
 
 
 def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
-    """Say that a job runs without a worker; where dask can't be expected to know, what it was granted."""
-    if job.evidence and (told := _BEFORE_AND_AFTER.get(read_state(job.state).phase)):
-        return told
+    """Return the note of a running job without a worker; for a job unrelated to dask, its allocation."""
+    if job.evidence and (note := _PHASE_NOTES.get(read_state(job.state).phase)):
+        return note
     if job.evidence and job.used.threads_busy is not None:
-        told = "no worker"
-        if _starts(job, taken_at):
-            told = "no worker yet" if in_short else "starting, no worker yet"
-        return f"{told} ({job.workers_expected} expected)" if job.workers_expected and not in_short else told
+        note = "no worker"
+        if _is_starting(job, taken_at):
+            note = "no worker yet" if in_short else "starting, no worker yet"
+        return f"{note} ({job.workers_expected} expected)" if job.workers_expected and not in_short else note
     granted = job.allocated
     words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
     words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
@@ -178,15 +177,15 @@ def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
     return ", ".join(words)
 
 
-def _starts(job: Job, taken_at: datetime) -> bool:
-    """Tell whether a job may still be starting its workers."""
+def _is_starting(job: Job, taken_at: datetime) -> bool:
+    """Return whether a job may still be starting its workers."""
     if job.started_at is None:
         return False
     return (taken_at - job.started_at).total_seconds() < DEFAULTS.worker_start_seconds
 
 
 def _ended(label: str, job: Job) -> Cells:
-    """Tell how it ended; accounting may know better than the queue did."""
+    """Return the cells of an ended job; accounting takes precedence over the queue."""
     state = _end_state(job)
     tone: Tone = "quiet" if read_state(state).name in ("COMPLETED", "CANCELLED") else "bad"
     return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
@@ -203,7 +202,7 @@ def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") 
 
 
 def _clock(moment: datetime, now: datetime) -> str:
-    """Return a coming moment in local time; from tomorrow on with its day."""
+    """Return a future time in local time; from tomorrow on with the day."""
     then, today = local(moment), local(now).date()
     if then.date() == today:
         return f"{then:%H:%M}"
@@ -226,7 +225,7 @@ def _task(task: Task, job: Job) -> Cells:
 
 
 def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
-    """Fill in what several workers use of all their threads and memory limits."""
+    """Return the cells with the usage of several workers, as a share of all their threads and memory limits."""
     nthreads = _sum_if_all_known(worker.nthreads for worker in workers)
     cpu_percent = figures.share(_sum(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
     memory_bytes = _sum(worker.memory_bytes for worker in workers)
@@ -253,7 +252,7 @@ def _worker(worker: Worker, task: Task | None) -> Cells:
 
 
 def _busy(worker: Worker) -> int | None:
-    """Return how many threads run a dask task; a task that has seceded holds no thread."""
+    """Return the number of threads that run a dask task; a task that has seceded occupies no thread."""
     if worker.executing is None or worker.nthreads is None:
         return worker.executing
     return min(worker.executing, worker.nthreads)
@@ -280,7 +279,7 @@ def _idle(threads: tuple[Thread, ...]) -> Cells:
 
 
 def _array(jobs: tuple[Job, ...]) -> Cells:
-    """Sum up the jobs of an array that are shown as one line."""
+    """Return the cells of an array whose jobs share one row."""
     states = Counter[str]()
     for job in jobs:
         states[job.state or UNKNOWN] += number_of_jobs([job])
@@ -294,7 +293,7 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
 
 
 def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
-    """Show what jobs use of what they were granted, where SLURM counts more for one of them than its workers use."""
+    """Replace the usage by SLURM's figures, as a share of the allocations, if SLURM reports more for one of the jobs."""
     if any(job.used.cpu_source == "slurm" for job in jobs):
         cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
         cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)
@@ -315,26 +314,26 @@ def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
 
 
 def _earlier(jobs: tuple[Job, ...]) -> Cells:
-    """Tell how many ended how, the commonest first."""
+    """Return the cells of the group of earlier jobs: how many ended in which state, the most common first."""
     states = Counter(read_state(_end_state(job)).name or UNKNOWN for job in jobs)
-    told = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
-    return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=told)
+    note = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
+    return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=note)
 
 
 def _others(jobs: tuple[Job, ...]) -> Cells:
     if len(jobs) == 1:
-        return Cells("1 other job of yours", tone="quiet", note="nothing ties it to this cluster")
+        return Cells("1 other job of yours", tone="quiet", note="not matched to this cluster")
     label = f"{figures.count(len(jobs))} other jobs of yours"
-    return Cells(label, tone="quiet", note="nothing ties them to this cluster")
+    return Cells(label, tone="quiet", note="not matched to this cluster")
 
 
 def _mark(best: tuple[Evidence, ...]) -> str:
-    """Return ``~`` where even the best evidence only lets us infer."""
+    """Return ``~`` if the best evidence is an inference."""
     return "~" if best and best[0] in _INFERRED else ""
 
 
 def _sum(values: Iterable[float | None]) -> int | None:
-    """Return the sum of what is known, or ``None`` where nothing is, or it is beyond all numbers."""
+    """Return the sum of the known values, or ``None`` if none is known or the sum is not finite."""
     known = [value for value in values if value is not None]
     return round(total) if known and math.isfinite(total := sum(known)) else None
 

@@ -1,6 +1,6 @@
 """The columns beside the tree: one record each, with its head, meaning, value and text. Pure.
 
-The columns ``state`` to ``left`` share their width and their words with others; `cells` and `layout` draw these.
+The columns ``state`` to ``left`` depend on each other for width and text; `cells` and `layout` make them.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,13 +11,13 @@ from dasktop.tui.draw.numbers import ago, bytes_text, short_count
 from dasktop.tui.draw.text_width import Align
 
 HEARTBEAT_STEP_SECONDS = 5
-"""Resolution of the age of a heartbeat: heartbeats come about every second, and a finer step would always change."""
+"""Resolution of a heartbeat's age: with a finer step the cell would change at each snapshot."""
 
 ColumnName = Literal[
     "state", "node", "cpu", "memory", "busy", "left", "queued", "stored", "spilled", "seen", "partition", "account"
 ]
 SortName = Literal["name"] | ColumnName
-"""What rows can be sorted by; ``name`` is what stands in the tree itself."""
+"""Sort keys; ``name`` is the label in the tree itself."""
 
 
 class Column(NamedTuple):
@@ -27,15 +27,15 @@ class Column(NamedTuple):
     meaning: str
     align: Align = "left"
     cells: int = 0
-    """How wide; 0 where that goes by the room there is."""
+    """Width; 0: depends on the width of the screen."""
     largest_first: bool = False
-    """Whether sorting by it begins with the largest."""
+    """Whether sorting starts with the largest value."""
     of_worker: Callable[[Worker], float | None] | None = None
-    """Its value for a worker, ``None`` where unknown; rows of several workers show `combine` of these."""
+    """Returns the value for a worker, or ``None`` if unknown; rows of several workers show `combine` of these."""
     combine: Callable[[Iterable[float]], float] = sum
     text: Callable[[float | None], str] = short_count
     of_job: Callable[[Job], str | None] | None = None
-    """Its text for a job, where it is about jobs only."""
+    """Returns the text for a job, in a column about jobs only."""
 
 
 def _heartbeat_age(worker: Worker) -> float | None:
@@ -44,15 +44,15 @@ def _heartbeat_age(worker: Worker) -> float | None:
 
 
 COLUMNS: dict[ColumnName, Column] = {
-    "state": Column("STATE", "of a job, a worker or a thread"),
-    "node": Column("NODE", "where it runs"),
-    "cpu": Column("CPU", "of a job's CPUs (S: by SLURM), a worker's threads, one core", largest_first=True),
-    "memory": Column("MEM", "resident, of a job's memory (S: by SLURM), a worker's limit", largest_first=True),
-    "busy": Column("BUSY", "threads that run a dask task, of all there are for that", "right", largest_first=True),
+    "state": Column("STATE", "state of a job, worker or thread"),
+    "node": Column("NODE", "node of a job, host of a worker"),
+    "cpu": Column("CPU", "% of the job's CPUs (S: SLURM), worker's threads or one core", largest_first=True),
+    "memory": Column("MEM", "% resident of the job's memory (S: SLURM) or worker's limit", largest_first=True),
+    "busy": Column("BUSY", "threads that run a dask task / all compute threads", "right", largest_first=True),
     "left": Column("LEFT", "time until SLURM ends the job, rounded down", "right"),
     "queued": Column(
         "QUEUED",
-        "dask tasks that wait in workers",
+        "dask tasks queued on workers",
         align="right",
         cells=7,
         largest_first=True,
@@ -60,7 +60,7 @@ COLUMNS: dict[ColumnName, Column] = {
     ),
     "stored": Column(
         "STORED",
-        "results that workers hold",
+        "results held by workers",
         align="right",
         cells=7,
         largest_first=True,
@@ -68,7 +68,7 @@ COLUMNS: dict[ColumnName, Column] = {
     ),
     "spilled": Column(
         "SPILL",
-        "results that workers have written to disk",
+        "results spilled to disk by workers",
         align="right",
         cells=6,
         largest_first=True,
@@ -77,7 +77,7 @@ COLUMNS: dict[ColumnName, Column] = {
     ),
     "seen": Column(
         "SEEN",
-        "time since the last heartbeat; of a job, its longest",
+        "time since the last heartbeat (job: longest of its workers)",
         align="right",
         cells=5,
         largest_first=True,
@@ -85,9 +85,9 @@ COLUMNS: dict[ColumnName, Column] = {
         combine=max,
         text=ago,
     ),
-    "partition": Column("PARTITION", "partition of a job", cells=10, of_job=lambda job: job.partition),
-    "account": Column("ACCOUNT", "account that a job is charged to", cells=10, of_job=lambda job: job.account),
+    "partition": Column("PARTITION", "SLURM partition of a job", cells=10, of_job=lambda job: job.partition),
+    "account": Column("ACCOUNT", "SLURM account that the job is charged to", cells=10, of_job=lambda job: job.account),
 }
-"""Where there is no room for all, those of fixed width give way first, the last of them before the others."""
+"""If the screen is too narrow, columns of fixed width are left out first, starting with the last one."""
 
 DEFAULT_COLUMNS: tuple[ColumnName, ...] = ("state", "node", "cpu", "memory", "busy", "left")

@@ -1,4 +1,4 @@
-"""How a user wants to see a snapshot: sorted, filtered, flat. Pure: jobs in, fewer jobs in another order out."""
+"""Sorts and filters a snapshot as the user chose. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -21,30 +21,30 @@ _FIELD = re.compile(r"(?P<field>state|finding):(?P<rest>.*)", re.IGNORECASE)
 
 
 class View(NamedTuple):
-    """What the user chose."""
+    """How the user wants the tree shown."""
 
     columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS
-    """Those beside the tree, from left to right."""
+    """The columns beside the tree, from left to right."""
     sort: SortName | None = None
     """``None``: running, pending, ended, each by id."""
     is_reversed: bool = False
     pattern: str = ""
     is_flat: bool = False
-    """Whether all workers stand in one list, without jobs and tasks."""
+    """Whether workers are listed without jobs and tasks."""
 
 
 class FilteredSnapshot(NamedTuple):
-    """What is left of a snapshot."""
+    """A snapshot with only the jobs and workers that match."""
 
     snapshot: Snapshot
     context: frozenset[Key]
-    """Rows that are no hits themselves and only show where the hits are."""
+    """Rows that do not match themselves and are shown because they contain matches."""
 
 
 def apply_view(snapshot: Snapshot, view: View) -> FilteredSnapshot:
-    """Return the snapshot as the user wants to see it; its totals and findings stay whole."""
+    """Return the sorted and filtered snapshot; its totals and findings are unchanged."""
     context = frozenset[Key]()
-    if view.sort is not None:  # before anything is taken away: the order is that of the figures which are shown
+    if view.sort is not None:  # before filtering, because rows show the figures of whole jobs
         order = _Order(view.sort, view.is_reversed)
         jobs = tuple(order.of(snapshot.jobs, _of_job))
         jobs = tuple(replace(job, tasks=tuple(_with_sorted(task, order) for task in job.tasks)) for job in jobs)
@@ -57,14 +57,15 @@ def apply_view(snapshot: Snapshot, view: View) -> FilteredSnapshot:
 
 
 def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]:
-    """Yield rows of a filtered snapshot, each job and task with all that is in it: its figures are its own.
+    """Yield the rows of a filtered snapshot, with jobs and tasks replaced by the unfiltered ones.
 
-    A group, such as an array's jobs, has no figures of its own: it sums up those that it lists, and says how many.
+    So a job shows its own figures even if some of its workers do not match. A group, such as an array, sums up the
+    jobs that it lists.
 
     Parameters
     ----------
     snapshot
-        The whole one.
+        The unfiltered snapshot.
     """
     jobs = {job.job_id: job for job in snapshot.jobs}
     for row in rows:
@@ -79,7 +80,7 @@ def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]
 
 
 def _whole_task(row: Row, job: Job) -> Task:
-    """Return the task that a row shows a part of; by its workers, since a key may count those that are shown."""
+    """Return the unfiltered task of a row; found by its workers, since keys number the tasks that are shown."""
     part = cast("Task", row.shows)
     addresses = {worker.address for worker in part.workers}
     for key, task in keyed_tasks(job):
@@ -89,7 +90,7 @@ def _whole_task(row: Row, job: Job) -> Task:
 
 
 def flat_order(view: View) -> Callable[[Iterable[InJob]], Iterator[InJob]]:
-    """Return how to put all workers in order, whichever jobs they are in."""
+    """Return a function that sorts all workers, regardless of their jobs."""
     if view.sort is None:
         return iter
     order = _Order(view.sort, view.is_reversed)
@@ -97,21 +98,21 @@ def flat_order(view: View) -> Callable[[Iterable[InJob]], Iterator[InJob]]:
 
 
 class Filter:
-    """A pattern, as typed: a regular expression or, where it is none, plain text. Capitals matter if there are any.
+    """A typed pattern: a regular expression or, if it is not a valid one, plain text. Smart case.
 
-    ``!`` in front takes away what it finds. ``state:pend`` looks at states only; ``finding:`` at what findings name,
-    ``finding:lost`` at those with such a code. A number alone is meant for a job or a name: it is in many an address.
+    A leading ``!`` excludes matches. ``state:pend`` matches states only; ``finding:`` what any finding refers to,
+    ``finding:lost`` findings with such a code. A plain number is not searched in addresses, which many would match.
     """
 
     def __init__(self, pattern: str, snapshot: Snapshot) -> None:
-        self.takes_away = pattern.startswith("!")
+        self.excludes = pattern.startswith("!")
         pattern = pattern.removeprefix("!")
         named = _FIELD.fullmatch(pattern)
         self._field = named["field"].lower() if named else None
         self._pattern = compiled(named["rest"] if named else pattern)
         self._is_number = pattern.isdecimal()
         self._of_jobs: dict[str, list[str]] = {}
-        self._of_workers: dict[str, list[str]] = {}  # a worker may be named like a job
+        self._of_workers: dict[str, list[str]] = {}  # separate, since a worker may be named like a job
         for finding in snapshot.findings:
             names = worker_names_of(finding)
             for name in names:
@@ -120,14 +121,14 @@ class Filter:
                 self._of_jobs.setdefault(job_id, []).append(finding.code)
 
     def finds_job(self, job: Job) -> bool:
-        """Tell whether a job is meant."""
+        """Return whether a job matches."""
         state = (job.state, job.fate.state if job.fate else None)
         names = (job.job_id, job.array_job_id, job.name, job.user, job.partition, job.qos, job.reason, *job.nodes)
-        told = job.fate.explanation if job.fate else None
-        return self._finds(state, (*names, told), self._of_jobs.get(job.job_id, ()))
+        explanation = job.fate.explanation if job.fate else None
+        return self._finds(state, (*names, explanation), self._of_jobs.get(job.job_id, ()))
 
     def finds_worker(self, worker: Worker) -> bool:
-        """Tell whether a worker is meant, by itself or by what one of its threads runs."""
+        """Return whether a worker matches, or a task that one of its threads runs."""
         tasks = (thread.task_key for thread in worker.threads)
         address = None if self._is_number else worker.address
         names = (worker.name, address, worker.host, *tasks)
@@ -149,7 +150,7 @@ def _filtered(snapshot: Snapshot, wanted: Filter) -> tuple[tuple[Job, ...], tupl
     context: set[Key] = set()
     for job in snapshot.jobs:
         is_hit = wanted.finds_job(job)
-        if wanted.takes_away:
+        if wanted.excludes:
             if not is_hit:
                 kept = [(task, _kept(task.workers, wanted)) for task in job.tasks]
                 jobs.append(replace(job, tasks=tuple(replace(task, workers=workers) for task, workers in kept)))
@@ -166,17 +167,17 @@ def _filtered(snapshot: Snapshot, wanted: Filter) -> tuple[tuple[Job, ...], tupl
 
 
 def _kept(workers: Iterable[Worker], wanted: Filter) -> tuple[Worker, ...]:
-    return tuple(worker for worker in workers if wanted.finds_worker(worker) != wanted.takes_away)
+    return tuple(worker for worker in workers if wanted.finds_worker(worker) != wanted.excludes)
 
 
 class _Order(NamedTuple):
-    """By which column, and whether the other way round."""
+    """The sort column and direction."""
 
     column: SortName
     is_reversed: bool
 
     def of(self, things: Iterable[T], value_of: Callable[[T, SortName], str | float | None]) -> Iterator[T]:
-        """Yield things in this order; those of which the value isn't known come last, whichever way round."""
+        """Yield things in this order; unknown values come last in both directions."""
         known: list[tuple[str | float, T]] = []
         unknown: list[T] = []
         for thing in things:
@@ -240,5 +241,5 @@ def _of_worker(worker: Worker, column: SortName) -> str | float | None:
 
 
 def _whole_percent(used: float | None, of: float | None, times: int = 1) -> int | None:
-    """Return a share as it is shown: what looks equal doesn't change places."""
+    """Return a share rounded as displayed, so that rows that look equal keep their places."""
     return None if used is None or not of else round(times * used / of)

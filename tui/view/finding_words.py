@@ -1,4 +1,4 @@
-"""A finding told in full: on one line, or as a paragraph for the page of all findings and for details. Pure."""
+"""A finding as text: on one line, or as a paragraph for the findings page and the details. Pure."""
 
 from datetime import datetime
 
@@ -12,13 +12,13 @@ MARKS: dict[Severity, str] = {"error": "!", "warning": "!", "info": "·"}
 
 
 def words(finding: Finding) -> str:
-    """Return a finding and what one can do about it, on one line."""
+    """Return a finding and its advice on one line."""
     advice = f": {finding.advice}" if finding.advice else ""
     return f"{MARKS[finding.severity]} {finding.message}{advice}"
 
 
 def finding_entries(finding: Finding, now: datetime) -> list[Entry]:
-    """Return the whole sentence, what one can do, and since when it is so."""
+    """Return the message, the advice, the code and since when the finding holds."""
     entries: list[Entry] = [Words(f"{MARKS[finding.severity]} {finding.message}", ROLES[finding.severity])]
     if finding.advice:
         entries.append(Words(finding.advice, indent=2))

@@ -1,18 +1,18 @@
-"""Which rows are unfolded: what the user chose, and else what lets the most be seen at once. Draws nothing.
+"""Which rows are unfolded: by the user's choice, else by a default that depends on the screen. Draws nothing.
 
-By default every job shows its tasks and workers as long as all of that fits on the screen; when it doesn't, jobs stay
-folded, one line each. That is weighed anew with each snapshot until the user first moves or folds something: from then
-on nothing folds by itself. Threads show only where the user unfolds a worker, since that has them read.
+By default jobs show their tasks and workers if all of them fit on the screen; otherwise jobs are folded. The default is
+recomputed with each snapshot until the user first moves or folds something. Threads are shown only if the user unfolds
+workers, because only then they are read.
 """
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.view.rows import EARLIER, OTHERS, Key, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
-"""Levels of the tree."""
+"""The levels of the tree."""
 
 _SHOWN_BELOW = {"job": TASKS, "outside": WORKERS, "worker": THREADS}
-"""The level of what is below a row."""
+"""The level of the rows below a row of this kind."""
 
 
 class Folds:
@@ -24,11 +24,11 @@ class Folds:
         self._is_frozen = False
 
     def is_unfolded(self, key: Key, *, by_default: bool = False) -> bool:
-        """Tell whether what is below this row shows."""
+        """Return whether the rows below this row are shown."""
         chosen = self._chosen.get(key)
         if chosen is not None:
             return chosen
-        if key[0] == "task":  # whoever unfolds a single job wants to see its workers
+        if key[0] == "task":  # unfolding a single job shows its workers, too
             return by_default or self._level != TASKS
         return by_default or _SHOWN_BELOW.get(str(key[0]), THREADS + 1) <= self._level
 
@@ -37,34 +37,34 @@ class Folds:
         self._chosen[key] = unfolded
 
     def choose_all(self, unfolded: bool) -> None:
-        """Fold or unfold all jobs of the cluster, down to their workers. Threads and the user's other jobs stay."""
+        """Fold or unfold all jobs of the cluster, down to workers. Keep threads and the user's other jobs as they are."""
         workers = {key: chosen for key, chosen in self._chosen.items() if key[0] == "worker"}
         self.choose_level(WORKERS if unfolded else JOBS)
         self._chosen |= workers
 
     def choose_level(self, level: int) -> None:
-        """Unfold all of the cluster down to this level, and fold what is below. Jobs of earlier and others stay."""
+        """Unfold all of the cluster down to this level, and fold what is below. Keep earlier and other jobs as they are."""
         self._chosen = {key: chosen for key, chosen in self._chosen.items() if key in (EARLIER, OTHERS)}
         self._level = level
         self._is_frozen = True
 
     def fold_threads(self) -> bool:
-        """Fold those workers that nobody unfolded one by one; return whether there may have been any."""
+        """Fold all workers except those unfolded one by one; return whether all threads were shown."""
         were_shown, self._level = self._level == THREADS, min(self._level, WORKERS)
         return were_shown
 
     def freeze(self) -> None:
-        """Let nothing fold by itself from now on."""
+        """Stop adapting the default."""
         self._is_frozen = True
 
     def adapt(self, snapshot: Snapshot, lines: int) -> None:
-        """Weigh the default for a screen of so many lines."""
+        """Choose the default for a screen of `lines` lines, unless frozen."""
         if not self._is_frozen:
-            self._level = WORKERS if _takes_at_most(lines, snapshot) else JOBS
+            self._level = WORKERS if _fits(lines, snapshot) else JOBS
 
 
-def _takes_at_most(lines: int, snapshot: Snapshot) -> bool:
-    """Tell whether all of the cluster's jobs, tasks and workers fit."""
+def _fits(lines: int, snapshot: Snapshot) -> bool:
+    """Return whether all jobs, tasks and workers of the cluster fit into `lines` lines."""
     jobs, others = split_jobs(snapshot)
     recent, earlier = split_earlier(snapshot, jobs)
     needed = bool(earlier) + bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)

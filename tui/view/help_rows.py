@@ -1,4 +1,4 @@
-"""The lines of the help: which keys stand together, for each kind of thing that can be in focus. Pure."""
+"""The lines of the help, grouped by the widget or page that has the focus. Pure."""
 
 from typing import NamedTuple
 
@@ -6,23 +6,23 @@ from dasktop.tui.view.keys import KEYS
 
 
 class HelpRow(NamedTuple):
-    """A line of the help."""
+    """A line of the help: key ids, and what they do."""
 
     ids: tuple[str, ...]
     words: str
 
 
 HelpGroups = tuple[tuple[HelpRow, ...], ...]
-"""Rows that belong together, with an empty line between the groups."""
+"""Groups of rows; the help prints an empty line between groups."""
 
 
 def _row(*ids: str, words: str = "") -> HelpRow:
-    """Return a row, in the words of the table of keys unless others say it better for several at once, or here."""
+    """Return a row; without `words`, with the descriptions from the key table."""
     return HelpRow(ids, words or "; ".join(KEYS[key_id].words for key_id in ids))
 
 
 def meaning(key_id: str) -> str:
-    """Return what a key does, in a few words, wherever that is."""
+    """Return the description of a key id, from the key table or else from the help of a page."""
     if KEYS[key_id].words:
         return KEYS[key_id].words
     places = (TREE, DETAILS, READING, LOG_VIEW, LOG, SCRIPT, CHOICE, PLAN, FORM, COLUMNS, SAVING)
@@ -33,10 +33,10 @@ def meaning(key_id: str) -> str:
 TREE: HelpGroups = (
     (
         _row("up", "down", words="move"),
-        _row("page_up", "page_down", words="a screen up or down"),
+        _row("page_up", "page_down", words="one page up or down"),
         _row("first", "last", words="first row, last row"),
-        _row("right", words="unfold; then go in"),
-        _row("left", words="fold; then go to the row it is in"),
+        _row("right", words="unfold; if unfolded, go to the first child row"),
+        _row("left", words="fold; if folded, go to the parent row"),
         _row("fold"),
         _row("parent"),
     ),
@@ -44,7 +44,7 @@ TREE: HelpGroups = (
 
 SCREEN: HelpGroups = (
     (
-        _row("next_finding", "previous_finding", words="go to what the next finding (!) is about, or the one before"),
+        _row("next_finding", "previous_finding", words="go to the next or previous finding"),
         _row("findings"),
         _row("details"),
         _row("toggle_details"),
@@ -55,16 +55,22 @@ SCREEN: HelpGroups = (
     ),
     (
         _row("filter"),
-        _row("sort", "reverse", words="sort by the next column; the other way round"),
+        _row("sort", "reverse", words="sort by the next column; reverse the sort order"),
         _row("columns"),
         _row("flat"),
         _row("fold_all"),
-        _row("to_jobs", "to_tasks", "to_workers", "to_threads", words="all down to jobs, tasks, workers, or threads"),
+        _row(
+            "to_jobs",
+            "to_tasks",
+            "to_workers",
+            "to_threads",
+            words="show the tree down to jobs, tasks, workers or threads",
+        ),
     ),
     (
-        _row("add_job", "remove_job", words="one job more, at once; one job fewer, after asking"),
+        _row("add_job", "remove_job", words="add a job (no confirmation); remove a job (asks first)"),
         _row("scale"),
-        _row("release", "mark", words="release the selected job; mark several for it before"),
+        _row("release", "mark", words="release the selected or marked jobs; mark a job"),
         _row("replace_lost"),
         _row("adapt"),
         _row("give_up"),
@@ -74,7 +80,7 @@ SCREEN: HelpGroups = (
         _row("copy"),
         _row("save"),
         _row("refresh"),
-        _row("faster", "slower", words="ask dask more often, less often"),
+        _row("faster", "slower", words="poll dask more often, less often"),
         _row("switch"),
         _row("palette"),
         _row("quit"),
@@ -84,29 +90,29 @@ SCREEN: HelpGroups = (
 REPLAY: HelpGroups = (
     (
         _row("replay_pause"),
-        _row("replay_step", "replay_step_back", words="a snapshot on, a snapshot back"),
-        _row("replay_seek", "replay_seek_back", words="10 seconds on, 10 seconds back"),
-        _row("replay_seek_far", "replay_seek_far_back", words="10 minutes on, 10 minutes back"),
+        _row("replay_step", "replay_step_back", words="next snapshot, previous snapshot"),
+        _row("replay_seek", "replay_seek_back", words="forward 10 seconds, back 10 seconds"),
+        _row("replay_seek_far", "replay_seek_far_back", words="forward 10 minutes, back 10 minutes"),
         _row(
             *("replay_next_mark", "replay_previous_mark"),
-            words="to the next finding (a mark on the line), or the one before",
+            words="go to the next or previous finding (marked on the line)",
         ),
         _row("replay_go_to"),
-        _row("replay_faster", "replay_slower", words="faster, slower"),
+        _row("replay_faster", "replay_slower", words="play faster, play slower"),
     ),
     *SCREEN,
 )
 
 _SCROLLS = (
     _row("up", "down", words="scroll"),
-    _row("page_up", "page_down", words="a screen up or down"),
-    _row("read_on", words="a screen down"),
+    _row("page_up", "page_down", words="one page up or down"),
+    _row("read_on", words="one page down"),
 )
-_TO_THE_ENDS = _row("first", "last", words="to the start, to the end")
+_TO_THE_ENDS = _row("first", "last", words="go to the start, go to the end")
 
 READING: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS),)
 
-DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", words="back to the tree")),)
+DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", words="return to the tree")),)
 
 _BACK = _row("back", "leave", words="go back")
 
@@ -115,9 +121,9 @@ PAGE: HelpGroups = ((_row("job_script"), _BACK),)
 SCRIPT: HelpGroups = (
     (
         _row("search"),
-        _row("search_typed", words="keep what is searched for, and read on"),
-        _row("next_hit", "previous_hit", words="go to the next hit, or the one before"),
-        _row("leave", words="leave the search; go back"),
+        _row("search_typed", words="keep the search, and return to the text"),
+        _row("next_hit", "previous_hit", words="go to the next or previous match"),
+        _row("leave", words="close the search; go back"),
         _row("back"),
     ),
 )
@@ -125,8 +131,8 @@ SCRIPT: HelpGroups = (
 LOG_VIEW: HelpGroups = (
     (
         *_SCROLLS,
-        _row("read_back", words="a screen up"),
-        _row("left", "right", words="to the sides, where lines are not wrapped"),
+        _row("read_back", words="one page up"),
+        _row("left", "right", words="scroll sideways, if lines are not wrapped"),
     ),
 )
 
@@ -139,10 +145,10 @@ LOG: HelpGroups = (
         _row("copy_path"),
     ),
     (
-        _row("search", words="search: text or regex; from the end upwards, or from here"),
-        _row("search_typed", words="search for what is typed"),
-        _row("next_hit", "previous_hit", words="go to the next hit below, or above"),
-        _row("leave", words="leave what is typed; give up the search; go back"),
+        _row("search", words="search for text or a regex (backwards while following)"),
+        _row("search_typed", words="start the search"),
+        _row("next_hit", "previous_hit", words="go to the next or previous match"),
+        _row("leave", words="close the search line; cancel the search; go back"),
         _row("back"),
     ),
 )
@@ -150,7 +156,7 @@ LOG: HelpGroups = (
 CHOICE: HelpGroups = (
     (
         _row("up", "down", words="move"),
-        _row("choose", words="choose this one"),
+        _row("choose", words="watch the selected scheduler"),
     ),
 )
 
@@ -158,8 +164,8 @@ PICKER: HelpGroups = ((_row("look_again"), _BACK),)
 
 PLAN: HelpGroups = (
     (
-        _row("yes", words="do what is shown"),
-        _row("no", "leave", "back", words="leave all as it is"),
+        _row("yes", words="carry out the plan"),
+        _row("no", "leave", "back", words="cancel; nothing is changed"),
     ),
 )
 
@@ -167,9 +173,9 @@ QUESTION: HelpGroups = ((_row("yes", words="yes"), _row("no", "leave", words="no
 
 FORM: HelpGroups = (
     (
-        _row("next_field", "previous_field", words="to the next field, to the one before"),
+        _row("next_field", "previous_field", words="next field, previous field"),
         _row("adapt_off"),
-        _row("leave", words="leave all as it is"),
+        _row("leave", words="cancel; nothing is changed"),
     ),
 )
 
@@ -178,15 +184,15 @@ COLUMNS: HelpGroups = (
         _row("up", "down", words="move"),
         _row("first", "last", words="first column, last column"),
         _row("tick"),
-        _row("shift_on", "shift_back", words="put it further down (to the right), or up (to the left)"),
-        _row("done", "leave", "back", words="done"),
+        _row("shift_on", "shift_back", words="move the column down (to the right) or up (to the left)"),
+        _row("done", "leave", "back", words="close"),
     ),
 )
 
 SAVING: HelpGroups = (
     (
-        _row("save_picture", words="what the screen shows, as an SVG picture"),
-        _row("save_snapshot", words="the snapshot that is shown, as dasktop snapshot prints it"),
-        _row("leave", "back", words="save nothing"),
+        _row("save_picture", words="save a screenshot as SVG"),
+        _row("save_snapshot", words="save the snapshot as JSON, as dasktop snapshot prints it"),
+        _row("leave", "back", words="cancel; nothing is saved"),
     ),
 )

@@ -1,11 +1,10 @@
-"""What snapshots told of CPU and memory over the last minutes, for sparklines. Time comes with the snapshots.
+"""CPU and memory of the last minutes, for sparklines. Reads no clock: time comes with the snapshots.
 
-How to use it: one `History`, fed each snapshot once, by any thread; `of(KEY)` is the past of a row (a job, task, worker
-or thread, by `Row.key`) or of the cluster's totals (`CLUSTER`), for `sparkline.sparkline`.
+Feed each snapshot once to one `History`, from any thread. `of(KEY)` returns the past of a row (a job, task, worker or
+thread, by `Row.key`) or of the totals (`CLUSTER`), for `bars.sparkline`.
 
-The past is kept in points of five seconds each, so a picture of it moves every five seconds, however often a snapshot
-comes, and two pictures of a steady value are equal. A point is the mean of what was told in its time; it is told once
-its time is over. Where nothing was told, or the scheduler didn't answer, a point is unknown.
+A point is the mean over five seconds and is complete when they have passed, so a graph moves every five seconds however
+often snapshots arrive. A point is unknown if there was no value or the scheduler did not answer.
 """
 
 from array import array
@@ -20,25 +19,25 @@ from dasktop.tui.view.rows import Key, keyed_tasks
 
 CLUSTER: Key = ("cluster",)
 THREADS: Key = ("cluster", "threads")
-"""Of the cluster's threads; what is busy stands where others have CPU: 100 = one thread."""
+"""Key of the busy threads of the cluster, stored as CPU percent: 100 = one thread."""
 
 SECONDS_PER_POINT = 5
 POINTS = PAST_SECONDS // SECONDS_PER_POINT
-MOST_KEYS = 5000
-"""Of so many things the past is kept at once, some 8 MB; of more, only that of the first."""
+MAX_KEYS = 5000
+"""The past is kept for this many keys, about 8 MB; for more, only for the first ones."""
 
 _Values = tuple[Key, float | None, float | None]
 
 
 class Past(NamedTuple):
-    """The points of one thing, the oldest first, at most `POINTS`; ``None`` where it isn't known."""
+    """The points of one key, the oldest first, at most `POINTS`; ``None``: unknown."""
 
     cpu_percent: tuple[float | None, ...] = ()
     memory_bytes: tuple[float | None, ...] = ()
 
 
 class History:
-    """The past of all that is in the snapshots; forgets what is no more."""
+    """The past of all keys of the latest snapshot; keys that disappear are dropped."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -46,7 +45,7 @@ class History:
         self._now: int | None = None
 
     def feed(self, snapshot: Snapshot) -> None:
-        """Take in what a snapshot tells. One that is older than the last, as in a replay, begins a new past."""
+        """Add the values of a snapshot. If it is older than the last one, as in a replay, start over."""
         with self._lock:
             self._feed(snapshot)
 
@@ -61,7 +60,7 @@ class History:
         is_current = all(source.state == "ok" for source in snapshot.sources if source.name == "dask")
         tracks: dict[Key, _Track] = {}
         for key, cpu_percent, memory_bytes in _values(snapshot):
-            if len(tracks) >= MOST_KEYS:
+            if len(tracks) >= MAX_KEYS:
                 break
             track = tracks[key] = self._tracks.get(key) or _Track()
             if is_current:
@@ -70,19 +69,19 @@ class History:
         self._tracks = tracks
 
     def forget(self) -> None:
-        """Begin a new past: what comes is of another cluster."""
+        """Start over: the next snapshot is of another cluster."""
         with self._lock:
             self._tracks, self._now = {}, None
 
     def of(self, key: Key) -> Past:
-        """Return the past of what has this key; empty where nothing is known of it."""
+        """Return the past of a key; empty if there is none."""
         with self._lock:
             track = self._tracks.get(key)
             return Past() if track is None else Past(track.cpu.points, track.memory.points)
 
 
 class _Ring:
-    """The latest points of one value, and the one that is being measured."""
+    """The latest points of one value, and the sum for the current point."""
 
     __slots__ = ("_count", "_points", "_sum")
 
@@ -97,7 +96,7 @@ class _Ring:
             self._count += 1
 
     def end_point(self, steps: int) -> None:
-        """Keep the mean of the point that is over; where several are, nothing is known of the others."""
+        """Store the mean of the current point; if several points have passed, the others are unknown."""
         self._points.append(self._sum / self._count if self._count else nan)
         self._points.extend([nan] * min(steps - 1, POINTS))
         del self._points[:-POINTS]
@@ -109,7 +108,7 @@ class _Ring:
 
 
 class _Track:
-    """The past of one thing."""
+    """The past of one key."""
 
     __slots__ = ("cpu", "memory")
 
@@ -123,7 +122,7 @@ class _Track:
 
 
 def _values(snapshot: Snapshot) -> Iterator[_Values]:
-    """Yield what is told of everything, from the whole to its parts."""
+    """Yield key, CPU percent and memory bytes of everything, from the totals to the threads."""
     totals = snapshot.totals
     yield CLUSTER, totals.cpu_percent, totals.memory_bytes
     yield THREADS, None if totals.threads_busy is None else 100 * totals.threads_busy, None

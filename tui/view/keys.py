@@ -1,6 +1,6 @@
-"""All keys in one table: from it come the bindings, the key line, the help, the palette, and what a keymap may rebind.
+"""The key table. Bindings, the key line, the help, the palette and the keymap options are all made from it. Pure.
 
-A key has an id, which a keymap knows it by; the same id means the same in every widget that has it. Pure.
+Each key has an id, by which a keymap refers to it. An id means the same action in every widget that binds it.
 """
 
 import unicodedata
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-# Where Unicode's name of a character isn't Textual's of its key, or there is no character.
+# Keys whose Textual name is not the Unicode name of their character, or that have no character.
 _SHOWN = {
     "up": "↑",
     "down": "↓",
@@ -33,7 +33,7 @@ _NAMED = {words.lower(): key for key, words in _SHOWN.items()} | {
     "return": "enter",
     "del": "delete",
     "ins": "insert",
-    # What a terminal sends for these is the same.
+    # A terminal sends the same bytes for both keys.
     "ctrl+i": "tab",
     "ctrl+m": "enter",
 }
@@ -41,13 +41,13 @@ _NAMED = {words.lower(): key for key, words in _SHOWN.items()} | {
 NAMES = frozenset({*_SHOWN, "backspace", "delete", "enter", "insert", "space", "tab"}) | frozenset(
     f"f{number}" for number in range(1, 25)
 )
-"""Of keys that have a name, and not only a character."""
+"""Keys that have a name rather than only a character."""
 _MODIFIERS = ("alt", "ctrl", "shift")
-"""In the order in which Textual writes them."""
+"""In the order that Textual uses."""
 
 
 def shown(key: str) -> str:
-    """Return a key as people write it: ``/`` for ``slash``, ``PgUp`` for ``pageup``."""
+    """Return the text to display for a key: ``/`` for ``slash``, ``PgUp`` for ``pageup``."""
     if key in _SHOWN:
         return _SHOWN[key]
     try:
@@ -58,20 +58,20 @@ def shown(key: str) -> str:
 
 
 def is_typed(key: str) -> bool:
-    """Tell whether a key, where one types, is a character."""
+    """Return whether a key types a character in a text field."""
     return key == "space" or (key not in _ARROWS and len(shown(key)) == 1)
 
 
 def named(words: str) -> str:
-    """Return Textual's name of a key, however people write it.
+    """Return Textual's name of a key from its name, its character or its displayed text.
 
     Raises
     ------
     ValueError
-        There is no such key.
+        If there is no such key.
     """
     head, plus, base = words.rpartition("+")
-    if words == "+" or words.endswith("++"):  # the plus itself
+    if words == "+" or words.endswith("++"):  # the plus key itself
         head, plus, base = words[:-2], words[:-1], "+"
     modifiers = {modifier.strip().lower() for modifier in head.split("+")} if plus else set()
     key = _base_named(base.strip())
@@ -80,7 +80,7 @@ def named(words: str) -> str:
     if len(key) == 1 and modifiers == {"shift"}:
         return key.upper()
     if len(key) == 1 and modifiers:
-        # Shift is in the letter, or has a name where other modifiers have.
+        # Textual writes shift as an upper-case letter, except next to alt.
         modifiers |= {"shift"} if key.isupper() and "alt" in modifiers else set()
         key = key.lower()
     written = "+".join([*(modifier for modifier in _MODIFIERS if modifier in modifiers), key])
@@ -88,7 +88,7 @@ def named(words: str) -> str:
 
 
 def _base_named(words: str) -> str | None:
-    """Return the name of a key without modifiers, if there is such a key."""
+    """Return the name of a key without modifiers, or ``None`` if there is no such key."""
     name = words.lower()
     if name in NAMES or name in _NAMED:
         return _NAMED.get(name, name)
@@ -101,20 +101,20 @@ def _base_named(words: str) -> str | None:
 
 
 class Key(NamedTuple):
-    """What one presses for an action."""
+    """The keys for an action, and its description."""
 
     keys: str
-    """As Textual names them, the first being the one that is shown; several with commas between."""
+    """Textual's key names, separated by commas. The first one is displayed."""
     action: str = ""
-    """Textual's; empty where each widget has an action of its own for it."""
+    """Textual action; empty if each widget binds the id to an action of its own."""
     short: str = ""
-    """For the key line; empty: not there."""
+    """Label for the key line; empty: not shown there."""
     words: str = ""
-    """What it does, for the help and the palette; empty for what is only pressed, never chosen from a list."""
+    """Description for the help and the palette; empty: not listed in the palette."""
 
 
 Keymap = Mapping[str, str]
-"""Ids, and the keys to press instead of those in the table."""
+"""Key ids, and the keys that replace those in the table."""
 NO_KEYMAP: Keymap = {}
 
 MOVES: dict[str, Key] = {
@@ -127,73 +127,73 @@ MOVES: dict[str, Key] = {
     "left": Key("left,h"),
     "right": Key("right,l"),
 }
-"""Of whatever has lines to move in."""
+"""Keys of every widget with lines to move through."""
 
 TREE: dict[str, Key] = {
-    "parent": Key("backspace", "parent", words="go to the row that this one is in"),
-    "fold": Key("space", "toggle_fold", "fold", "fold or unfold (or click on the marker)"),
+    "parent": Key("backspace", "parent", words="go to the parent row"),
+    "fold": Key("space", "toggle_fold", "fold", "fold or unfold (or click the marker)"),
 }
 
 SCREEN: dict[str, Key] = {
-    "add_job": Key("plus,equals_sign", "add_job", "more", "one job more, at once"),
-    "remove_job": Key("minus", "remove_job", "fewer", "one job fewer, after asking"),
-    "scale": Key("s", "scale", "scale…", "scale to so many jobs, cores or so much memory"),
-    "release": Key("x", "release", "release", "release the selected job, or those that are marked"),
-    "mark": Key("m", "mark", words="mark a job to release several at once, and go to the next"),
-    "adapt": Key("a", "adapt", "adapt…", "let the cluster scale by itself, or not any more"),
+    "add_job": Key("plus,equals_sign", "add_job", "add", "add a job (no confirmation)"),
+    "remove_job": Key("minus", "remove_job", "remove", "remove a job (asks first)"),
+    "scale": Key("s", "scale", "scale…", "scale to a number of jobs or cores, or an amount of memory"),
+    "release": Key("x", "release", "release", "release the selected job, or the marked jobs"),
+    "mark": Key("m", "mark", words="mark a job for release, and go to the next row"),
+    "adapt": Key("a", "adapt", "adapt…", "turn adaptive scaling on or off"),
     "replace_lost": Key("L", "replace_lost", words="replace lost jobs"),
-    "anatomy": Key("A", "anatomy", words="how the job was asked for, what SLURM gave, what runs"),
-    "job_script": Key("J", "job_script", words="the job's script"),
-    "give_up": Key("escape", "give_up", words="give up what is being carried out; clear filter, marks"),
-    "details": Key("enter", "details", "details", "all about the selected row; again: back to the tree"),
-    "log": Key("T", "log", "log", "the job's log: its output and errors, followed"),
-    "filter": Key("slash", "filter", "filter", "filter: text, regex, !not this, state:pending, finding:lost"),
+    "anatomy": Key("A", "anatomy", words="compare what the job requested, was granted and runs"),
+    "job_script": Key("J", "job_script", words="show the job script"),
+    "give_up": Key("escape", "give_up", words="cancel the running operation; clear filter and marks"),
+    "details": Key("enter", "details", "details", "show details of the selected row, or return to the tree"),
+    "log": Key("T", "log", "log", "follow the job's log: output and errors"),
+    "filter": Key("slash", "filter", "filter", "filter: text, regex, !exclude, state:pending, finding:lost"),
     "sort": Key("o", "sort(1)", "sort", "sort by the next column"),
-    "reverse": Key("O", "reverse", words="sort the other way round"),
-    "columns": Key("c", "columns", words="choose columns, and their order"),
-    "flat": Key("w", "flat", words="all workers in one list, or the tree again"),
-    "next_finding": Key("n", "next_finding(1)", words="go to what the next finding is about"),
-    "previous_finding": Key("N", "next_finding(-1)", words="go to what the finding before is about"),
-    "findings": Key("F", "findings", words="all findings, and what sources complain of, in full"),
-    "toggle_details": Key("d", "toggle_details", words="details beside the tree, if there is room; tab goes there"),
-    "call_stack": Key("t", "call_stack", words="what the selected thread is doing: its call stack"),
-    "fold_all": Key("asterisk", "fold_all", "all", "fold all jobs, or unfold them down to their workers"),
-    "to_jobs": Key("1", "fold_to(1)", words="fold all down to jobs"),
-    "to_tasks": Key("2", "fold_to(2)", words="fold or unfold all down to tasks"),
-    "to_workers": Key("3", "fold_to(3)", words="fold or unfold all down to workers"),
-    "to_threads": Key("4", "fold_to(4)", words="unfold all down to threads"),
-    "pause": Key("p", "pause", "pause", "let the screen stand still; again, and it follows"),
+    "reverse": Key("O", "reverse", words="reverse the sort order"),
+    "columns": Key("c", "columns", words="choose columns and their order"),
+    "flat": Key("w", "flat", words="switch between the tree and a flat list of workers"),
+    "next_finding": Key("n", "next_finding(1)", words="go to the next finding"),
+    "previous_finding": Key("N", "next_finding(-1)", words="go to the previous finding"),
+    "findings": Key("F", "findings", words="show all findings and source errors in full"),
+    "toggle_details": Key("d", "toggle_details", words="show or hide the details pane (tab moves into it)"),
+    "call_stack": Key("t", "call_stack", words="show the call stack of the selected thread"),
+    "fold_all": Key("asterisk", "fold_all", "all", "fold all jobs, or unfold them down to workers"),
+    "to_jobs": Key("1", "fold_to(1)", words="show the tree down to jobs"),
+    "to_tasks": Key("2", "fold_to(2)", words="show the tree down to SLURM tasks"),
+    "to_workers": Key("3", "fold_to(3)", words="show the tree down to workers"),
+    "to_threads": Key("4", "fold_to(4)", words="show the tree down to threads"),
+    "pause": Key("p", "pause", "pause", "pause or resume updates"),
     "copy": Key("y", "copy", words="copy the row's id, address or task key (OSC 52)"),
-    "save": Key("S", "save", words="save a picture of the screen, or the snapshot as JSON"),
-    "refresh": Key("r", "refresh_now", "refresh", "ask dask and SLURM now"),
-    "slower": Key("less_than_sign", "change_interval(-1)", words="ask dask less often"),
-    "faster": Key("greater_than_sign", "change_interval(1)", words="ask dask more often"),
-    "switch": Key("C", "switch", words="go over to another of your schedulers"),
-    "help": Key("question_mark", "help", "help", "what the keys do here"),
-    "quit": Key("q", "quit", "quit", "quit (anywhere: ctrl+c)"),
+    "save": Key("S", "save", words="save a screenshot (SVG) or the snapshot (JSON)"),
+    "refresh": Key("r", "refresh_now", "refresh", "poll dask and SLURM now"),
+    "slower": Key("less_than_sign", "change_interval(-1)", words="poll dask less often"),
+    "faster": Key("greater_than_sign", "change_interval(1)", words="poll dask more often"),
+    "switch": Key("C", "switch", words="switch to another scheduler"),
+    "help": Key("question_mark", "help", "help", "show this help"),
+    "quit": Key("q", "quit", "quit", "quit (ctrl+c works everywhere)"),
 }
 
 ANYWHERE: dict[str, Key] = {
-    "palette": Key("ctrl+p", "command_palette", words="all of this by name: the command palette"),
+    "palette": Key("ctrl+p", "command_palette", words="open the command palette"),
 }
-"""On every page."""
+"""Keys that work on every page."""
 
 SHORT_SECONDS = 10
 LONG_SECONDS = 600
 
 REPLAY: dict[str, Key] = {
-    "replay_pause": Key("p", "play", "pause", "pause, or play on; at the end, from the beginning"),
-    "replay_step": Key("full_stop", "step(1)", "step", "a snapshot on"),
-    "replay_step_back": Key("comma", "step(-1)", "back", "a snapshot back"),
-    "replay_seek": Key("right_square_bracket", f"seek({SHORT_SECONDS})", "10 s", "10 seconds on"),
-    "replay_seek_back": Key("left_square_bracket", f"seek(-{SHORT_SECONDS})", words="10 seconds back"),
-    "replay_seek_far": Key("right_curly_bracket", f"seek({LONG_SECONDS})", words="10 minutes on"),
-    "replay_seek_far_back": Key("left_curly_bracket", f"seek(-{LONG_SECONDS})", words="10 minutes back"),
+    "replay_pause": Key("p", "play", "pause", "pause or resume; at the end, restart from the beginning"),
+    "replay_step": Key("full_stop", "step(1)", "step", "next snapshot"),
+    "replay_step_back": Key("comma", "step(-1)", "back", "previous snapshot"),
+    "replay_seek": Key("right_square_bracket", f"seek({SHORT_SECONDS})", "10 s", "forward 10 seconds"),
+    "replay_seek_back": Key("left_square_bracket", f"seek(-{SHORT_SECONDS})", words="back 10 seconds"),
+    "replay_seek_far": Key("right_curly_bracket", f"seek({LONG_SECONDS})", words="forward 10 minutes"),
+    "replay_seek_far_back": Key("left_curly_bracket", f"seek(-{LONG_SECONDS})", words="back 10 minutes"),
     "replay_next_mark": Key(
-        "right_parenthesis", "seek_mark(1)", "next finding", "to where the next finding begins (a mark on the line)"
+        "right_parenthesis", "seek_mark(1)", "next finding", "go to where the next finding begins (marked on the line)"
     ),
-    "replay_previous_mark": Key("left_parenthesis", "seek_mark(-1)", words="to where the finding before began"),
-    "replay_go_to": Key("colon", "go_to", "go to", "go to a time: 14:05, +10m, 50% (or click on the line)"),
+    "replay_previous_mark": Key("left_parenthesis", "seek_mark(-1)", words="go to where the previous finding begins"),
+    "replay_go_to": Key("colon", "go_to", "go to", "go to a time: 14:05, +10m, 50% (or click the time line)"),
     "replay_faster": Key("greater_than_sign", "speed(1)", "faster", "play faster"),
     "replay_slower": Key("less_than_sign", "speed(-1)", words="play slower"),
 }
@@ -201,18 +201,18 @@ REPLAY: dict[str, Key] = {
 TEXT: dict[str, Key] = {
     "read_on": Key("space"),
     "read_back": Key("b"),
-    "search": Key("slash", short="search", words="search, while you type"),
+    "search": Key("slash", short="search", words="search as you type"),
     "search_typed": Key("enter"),
-    "next_hit": Key("n", short="next", words="go to the next hit"),
-    "previous_hit": Key("N", words="go to the hit before"),
+    "next_hit": Key("n", short="next", words="go to the next match"),
+    "previous_hit": Key("N", words="go to the previous match"),
 }
-"""Of what one reads."""
+"""Keys of text pages."""
 
 LOG: dict[str, Key] = {
-    "other_file": Key("tab,shift+tab", words="the other file: output, errors"),
-    "follow": Key("f", short="follow", words="follow what is written, or stay"),
-    "wrap": Key("w", short="wrap", words="wrap long lines, or cut them"),
-    "copy_path": Key("y", words="copy the file's path (OSC 52)"),
+    "other_file": Key("tab,shift+tab", words="switch between output and errors"),
+    "follow": Key("f", short="follow", words="follow new lines, or stop following"),
+    "wrap": Key("w", short="wrap", words="wrap or cut long lines"),
+    "copy_path": Key("y", words="copy the path of the file (OSC 52)"),
 }
 
 BOXES: dict[str, Key] = {
@@ -222,24 +222,24 @@ BOXES: dict[str, Key] = {
     "yes": Key("y"),
     "no": Key("n"),
     "choose": Key("enter,space"),
-    "look_again": Key("r", short="look again", words="look for schedulers again"),
-    "save_picture": Key("p", short="picture (SVG)"),
+    "look_again": Key("r", short="refresh", words="search for schedulers again"),
+    "save_picture": Key("p", short="screenshot (SVG)"),
     "save_snapshot": Key("s", short="snapshot (JSON)"),
     "next_field": Key("tab,down", short="next field"),
     "previous_field": Key("shift+tab,up"),
-    "adapt_off": Key("o", short="turn it off", words="let it not scale by itself any more"),
+    "adapt_off": Key("o", short="turn off", words="turn adaptive scaling off"),
     "keep_filter": Key("enter,down", short="keep"),
-    "tick": Key("space", short="show or hide", words="show the column, or hide it"),
-    "shift_on": Key("J,plus,shift+down", short="down", words="put the column further down, to the right"),
-    "shift_back": Key("K,minus,shift+up", short="up", words="put the column further up, to the left"),
+    "tick": Key("space", short="show or hide", words="show or hide the column"),
+    "shift_on": Key("J,plus,shift+down", short="down", words="move the column down (to the right)"),
+    "shift_back": Key("K,minus,shift+up", short="up", words="move the column up (to the left)"),
     "done": Key("enter,c"),
 }
-"""Of what opens over the tree, or below it."""
+"""Keys of dialogs, pages and the filter line."""
 
 KEYS: dict[str, Key] = MOVES | TREE | SCREEN | ANYWHERE | REPLAY | TEXT | LOG | BOXES
 
 LIVE_ONLY = frozenset({"call_stack", "job_script", "log", "pause", "refresh", "slower", "faster", "switch"})
-"""What asks the cluster, or for what isn't in a recording; and what a replay has keys of its own for."""
+"""Ids that need a running cluster, or that a replay replaces with keys of its own."""
 
 _IN_BOXES = ("leave", "back", "help", *ANYWHERE)
 
@@ -247,37 +247,37 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the tree": (*MOVES, *TREE, *SCREEN, *ANYWHERE, *REPLAY),
     "a text": (*MOVES, *TEXT, "job_script", *_IN_BOXES),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_BOXES),
-    "the picker": ("up", "down", "choose", "look_again", *_IN_BOXES),
+    "the scheduler list": ("up", "down", "choose", "look_again", *_IN_BOXES),
     "a plan": ("yes", "no", *_IN_BOXES),
     "a form": ("next_field", "previous_field", "adapt_off", "leave", "help", *ANYWHERE),
-    "the columns": ("up", "down", "first", "last", "tick", "shift_on", "shift_back", "done", *_IN_BOXES),
-    "what to save": ("save_picture", "save_snapshot", *_IN_BOXES),
+    "the column dialog": ("up", "down", "first", "last", "tick", "shift_on", "shift_back", "done", *_IN_BOXES),
+    "the save dialog": ("save_picture", "save_snapshot", *_IN_BOXES),
 }
-"""What can be pressed at one place."""
+"""The ids that can be pressed in one place, where two must not share a key."""
 
 
 def keys_of(key_id: str, keymap: Keymap) -> list[str]:
-    """Return the keys of an id, the one that is shown first."""
+    """Return the keys of an id; the first one is displayed."""
     return [key.strip() for key in keymap.get(key_id, KEYS[key_id].keys).split(",")]
 
 
 def first_key(key_id: str, keymap: Keymap) -> str:
-    """Return the key of an id that is shown where there is room for one."""
+    """Return the displayed text of an id's first key."""
     return shown(keys_of(key_id, keymap)[0])
 
 
 def keys_words(keys_of_each: Iterable[Sequence[str]], cells: int) -> str:
-    """Return what to press, for a line of the help: ``↑ ↓  k j``, the first keys of all, then their others.
+    """Return the keys for a help line: ``↑ ↓  k j``, the first key of each id, then the alternatives.
 
-    The others are left out where all would take more than so many cells.
+    Alternatives that do not fit into ``cells`` are left out.
     """
     first, *others = zip_longest(*keys_of_each)
-    words = _words(first)
+    text = _joined_keys(first)
     for keys in others:
-        more = f"{words}  {_words(keys)}"
-        words = more if len(more) <= cells else words
-    return words
+        longer = f"{text}  {_joined_keys(keys)}"
+        text = longer if len(longer) <= cells else text
+    return text
 
 
-def _words(keys: Iterable[str | None]) -> str:
+def _joined_keys(keys: Iterable[str | None]) -> str:
     return " ".join(shown(key) for key in keys if key is not None)

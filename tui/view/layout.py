@@ -1,6 +1,6 @@
-"""Which columns fit into a width, and one row's cells laid out in them as pieces of text with a role. Pure.
+"""Column widths for a screen width, and a row as pieces of text with roles. Pure.
 
-A role says what a piece means; which colour that is, only the screen knows.
+A role is the meaning of a piece; the theme maps it to a colour.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -17,18 +17,18 @@ from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortN
 from dasktop.tui.view.rows import Kind, Row
 
 MARK = "*"
-"""In the margin of a row that is marked."""
+"""Shown in the margin of a marked job."""
 
 INDENT = 2
-"""Cells a level of the tree; the fold marker takes as many."""
+"""Cells per level of the tree; also the width of the fold marker."""
 
 _FIGURE = 4
 _GROWTH = ((60, 20), (60, 32), (75, 40))
-"""How wide labels and then bars grow where there is room, step by step: figures far from labels are hard to read."""
+"""Maximum widths of label and bars, growing step by step: figures far from their labels are hard to read."""
 
 
 class Layout(NamedTuple):
-    """How wide each column is, in cells, from left to right; 0 leaves a column out."""
+    """The width of each column in cells, from left to right; 0: left out."""
 
     label: int
     state: int = 10
@@ -42,13 +42,13 @@ class Layout(NamedTuple):
     left: int = 8
     gap: int = 1
     is_endless: bool = False
-    """Whether the last words of a line may run on."""
+    """Whether the last text of a line may exceed its column."""
     chosen: tuple[ColumnName, ...] = DEFAULT_COLUMNS
-    """Which of them may show, from left to right."""
+    """The columns that may be shown, from left to right."""
 
     @property
     def columns(self) -> dict[ColumnName, int]:
-        """The widths of the columns that show, but for the label's."""
+        """The widths of the columns that are shown, without the label."""
         widths = {name: column.cells for name, column in COLUMNS.items()} | {
             "state": self.state,
             "node": self.node,
@@ -61,7 +61,7 @@ class Layout(NamedTuple):
 
     @property
     def more(self) -> tuple[ColumnName, ...]:
-        """Those of fixed width."""
+        """The chosen columns of fixed width."""
         return tuple(name for name in self.chosen if COLUMNS[name].cells)
 
     @property
@@ -70,7 +70,7 @@ class Layout(NamedTuple):
         return 1 + self.label + sum(self.gap + cells for cells in self.columns.values())
 
 
-# From rich to poor: the first that fits is taken. First bars get shorter, …
+# From the widest to the narrowest; the first that fits is used. First, bars get shorter, …
 _ROOMY = (
     Layout(label=40, state=13, node=12, cpu_bar=10, memory_bar=10, gap=2),
     Layout(label=36, node=10, cpu_bar=8, memory_bar=8, gap=2),
@@ -79,7 +79,7 @@ _ROOMY = (
     Layout(label=24, cpu_bar=4),
     Layout(label=22),
 )
-# … then chosen columns of fixed width are left out one by one, and then one column after the other.
+# … then columns of fixed width are left out one by one, then the other columns.
 _TIGHT = (
     Layout(label=20, state=9, memory_bytes=0),
     Layout(label=18, state=9, memory_bytes=0, left=0),
@@ -90,29 +90,29 @@ _TIGHT = (
 
 
 def fit_layout(cells: int, chosen: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> Layout:
-    """Return the richest layout of these columns that fits into so many cells, with what is left spread over it."""
-    for layout in _from_rich_to_poor(chosen):
+    """Return the widest layout of these columns that fits into `cells`, with the remaining cells distributed."""
+    for layout in _widest_first(chosen):
         if layout.cells <= cells:
             return _spread(layout, cells - layout.cells)
     return _TIGHT[-1]._replace(label=max(1, cells - 1), chosen=())
 
 
-def _from_rich_to_poor(chosen: tuple[ColumnName, ...]) -> Iterator[Layout]:
+def _widest_first(chosen: tuple[ColumnName, ...]) -> Iterator[Layout]:
     yield from (layout._replace(chosen=chosen) for layout in _ROOMY)
-    for dispensable in reversed(COLUMNS):
-        if dispensable in chosen and COLUMNS[dispensable].cells:
-            chosen = tuple(name for name in chosen if name != dispensable)
+    for optional in reversed(COLUMNS):
+        if optional in chosen and COLUMNS[optional].cells:
+            chosen = tuple(name for name in chosen if name != optional)
             yield _ROOMY[-1]._replace(chosen=chosen)
     yield from (layout._replace(chosen=chosen) for layout in _TIGHT)
 
 
 def endless_layout(label: int, state: int, node: int) -> Layout:
-    """Return a layout for texts of these widths, which cuts nothing."""
+    """Return a layout for texts of these widths that cuts nothing."""
     return _ROOMY[0]._replace(label=label, state=state, node=node, is_endless=True)
 
 
 def _spread(layout: Layout, spare: int) -> Layout:
-    """Widen the label and then the bars, up to where that stops helping."""
+    """Widen the label and then the bars, up to the widths in `_GROWTH`."""
     for widest_label, widest_bar in _GROWTH:
         more = min(spare, widest_label - layout.label)
         layout, spare = layout._replace(label=layout.label + more), spare - more
@@ -124,7 +124,7 @@ def _spread(layout: Layout, spare: int) -> Layout:
 
 
 def heads(layout: Layout, sorted_by: str | None = None, arrow: str = "") -> list[Piece]:
-    """Return the line above the columns, with an arrow at the one that they are sorted by."""
+    """Return the line of column heads, with an arrow at the sort column."""
     label = _label_head(layout.label - len(arrow)) + (arrow if sorted_by == "name" else "")
     text = " " + fit(label, layout.label)
     for name, cells in layout.columns.items():
@@ -134,7 +134,7 @@ def heads(layout: Layout, sorted_by: str | None = None, arrow: str = "") -> list
 
 
 def column_at(cell: int, layout: Layout) -> SortName | None:
-    """Return the column that takes a cell of a line, ``name`` for the label; ``None`` behind the last."""
+    """Return the column at a cell of a line, ``name`` for the label; ``None`` after the last one."""
     end = 1 + layout.label
     if cell < end:
         return "name"
@@ -146,7 +146,7 @@ def column_at(cell: int, layout: Layout) -> SortName | None:
 
 
 def _label_head(cells: int) -> str:
-    """Return as many of the tree's levels as there is room for."""
+    """Return the names of the tree's levels, as many as fit."""
     levels = [" " * INDENT + "JOB", "TASK", "WORKER", "THREAD"]
     while len(levels) > 1 and len(" · ".join(levels)) > cells:
         levels.pop()
@@ -156,7 +156,7 @@ def _label_head(cells: int) -> str:
 def line(
     row: Row, cells: Cells, layout: Layout, glyphs: Glyphs, *, margin: Piece | None = None, is_context: bool = False
 ) -> list[Piece]:
-    """Return one row laid out, neighbours of one role as one piece; with a character in the margin, if one is given."""
+    """Return one row as pieces, adjacent pieces of one role merged; with a mark in the margin, if given."""
     layout = _with_room_for_label(row, cells, layout)
     columns = _columns(cells, layout, glyphs)
     if cells.note:
@@ -172,13 +172,13 @@ def line(
 
 
 def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:
-    """Let a label that would be cut take the room of the state beside it, where that says nothing new.
+    """Let a label that would be cut use the state column, if that is empty or redundant.
 
-    That a thread computes shows by its task's key, of which there is never enough to be seen.
+    The state ``compute`` of a thread is redundant next to its task key.
     """
-    is_said = bool(cells.state) and (row.kind, cells.state) != ("thread", "compute")
+    has_state = bool(cells.state) and (row.kind, cells.state) != ("thread", "compute")
     is_cut = INDENT * (row.depth + 1) + width(printable(cells.label)) > layout.label
-    if is_said or not is_cut or next(iter(layout.columns), None) != "state":
+    if has_state or not is_cut or next(iter(layout.columns), None) != "state":
         return layout
     return layout._replace(label=layout.label + layout.gap + layout.state, state=0)
 
@@ -212,7 +212,7 @@ def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
 
 
 def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, list[Piece]]:
-    """Return each column that shows, exactly as wide as it is to be."""
+    """Return the pieces of each column that is shown, in exactly its width."""
     widths = layout.columns
     columns: dict[ColumnName, list[Piece]] = {}
     for name, column in widths.items():
@@ -239,7 +239,7 @@ def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, l
 
 
 def _gauge(percent: int | None, cells: int, role: Role, glyphs: Glyphs) -> list[Piece]:
-    """Return a bar and the space behind it; blank where there is nothing to show."""
+    """Return a bar and the space after it; blank if the value is unknown."""
     if not cells:
         return []
     text = " " * cells if percent is None else bar(percent, cells, glyphs)
@@ -251,20 +251,20 @@ def _figures(*figures: tuple[str, int]) -> str:
 
 
 def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Layout) -> dict[ColumnName, list[Piece]]:
-    """Put a row's words where columns beside each other have nothing to say.
+    """Put a row's note into the widest run of adjacent empty columns.
 
-    A state that is longer than its column takes part, so that it can be read in full.
+    A state that is longer than its column joins the run, so that it is shown in full.
     """
     widths = layout.columns
-    silent: set[ColumnName] = {"cpu", "memory", "busy"}
-    silent.update(name for name, text in cells.more.items() if not text)
+    empty: set[ColumnName] = {"cpu", "memory", "busy"}
+    empty.update(name for name, text in cells.more.items() if not text)
     if not cells.node:
-        silent.add("node")
+        empty.add("node")
     if not cells.left:
-        silent.add("left")
+        empty.add("left")
     if "state" in widths and width(printable(cells.state)) > widths["state"] and not cells.node:
-        silent.add("state")
-    taken = max(_runs(columns, silent), key=lambda run: sum(widths[name] for name in run), default=())
+        empty.add("state")
+    taken = max(_runs(columns, empty), key=lambda run: sum(widths[name] for name in run), default=())
     if not taken:
         return columns
     state = f"{cells.state}  " if "state" in taken else ""
@@ -281,23 +281,23 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
     return noted
 
 
-def _runs(columns: Iterable[ColumnName], silent: Container[ColumnName]) -> Iterator[tuple[ColumnName, ...]]:
-    """Yield those that are silent, by their neighbourhoods."""
-    for is_silent, run in groupby(columns, key=silent.__contains__):
-        if is_silent:
+def _runs(columns: Iterable[ColumnName], empty: Container[ColumnName]) -> Iterator[tuple[ColumnName, ...]]:
+    """Yield the runs of adjacent empty columns."""
+    for is_empty, run in groupby(columns, key=empty.__contains__):
+        if is_empty:
             yield tuple(run)
 
 
 def _joined(*widths: int) -> int:
-    """Return the width of parts with one space between each two."""
+    """Return the total width of parts separated by one space."""
     widths = tuple(cells for cells in widths if cells)
     return sum(widths) + len(widths) - 1 if widths else 0
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Join neighbours of one role: every change of style costs bytes on the way to the terminal.
+    """Merge adjacent pieces of one role: each change of style costs bytes on the line to the terminal.
 
-    Spaces have no colour to show, so they join whatever they follow.
+    Spaces show no colour, so they join the piece before them.
     """
     merged: list[Piece] = []
     for piece in pieces:

@@ -1,6 +1,6 @@
-"""What stands in the columns that show only when they are chosen; worked out then, for rows that are drawn. Pure.
+"""The cells of optional columns, computed only for the rows that are drawn. Pure.
 
-As in `cells`: ``""`` where a row has nothing to say, ``–`` where it is not known.
+As in `cells`: ``""`` if a column does not apply, ``–`` if the value is unknown.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from dasktop.tui.view.rows import Row
 
 
 def amount(column: ColumnName, workers: Iterable[Worker]) -> float | None:
-    """Return a column's value for several workers together; ``None`` where none is known, or it has no such value."""
+    """Return a column's value for several workers; ``None`` if none is known or the column has no such value."""
     of_worker = COLUMNS[column].of_worker
     if of_worker is None:
         return None
@@ -23,7 +23,7 @@ def amount(column: ColumnName, workers: Iterable[Worker]) -> float | None:
 
 
 def more_cells(row: Row, columns: Iterable[ColumnName]) -> dict[ColumnName, str]:
-    """Return a row's texts for the columns of `columns` that have a value or a text of their own."""
+    """Return a row's texts for these columns; ``""`` for columns that `cells` fills."""
     return {column: _text(row, column) for column in columns}
 
 
@@ -62,6 +62,6 @@ def _jobs(row: Row) -> tuple[Job, ...]:
 
 
 def _same(texts: Iterable[str | None]) -> str:
-    """Return what jobs have in common: nothing where there is no job, or where they differ."""
+    """Return the value that all jobs share, or ``""`` if there is no job or they differ."""
     different = {UNKNOWN if text is None else text for text in texts}
     return different.pop() if len(different) == 1 else ""

@@ -1,4 +1,4 @@
-"""The whole tree once, as plain text: what a pipe, a log or a mail gets, like ``top -b -n 1``. Headless."""
+"""The whole tree as plain text, for pipes, logs and mail, like ``top -b -n 1``. Imports no Textual."""
 
 from collections.abc import Iterable
 
@@ -21,16 +21,16 @@ _ENDLESS = 1_000_000
 
 
 def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = True) -> str:
-    """Return the tree with all its levels, a line a row, without the last newline.
+    """Return the tree with all its levels, one line for each row, without a final newline.
 
     Parameters
     ----------
     snapshot
-        Threads show where they were read.
+        Threads are listed for workers whose threads were read.
     width
-        Cells a line: what is above the tree is broken into more lines, rows are cut. ``None``: nothing is.
+        Width of a line: the header is wrapped and rows are cut. ``None``: unlimited.
     unicode
-        Whether more than ASCII may be printed.
+        Whether characters beyond ASCII may be printed.
     """
     snapshot = with_stale_workers(snapshot)
     drawn_with = glyphs(unicode=unicode)
@@ -54,7 +54,7 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
 
 
 def _header(snapshot: Snapshot) -> list[str]:
-    """Return the lines above the tree, but for the totals."""
+    """Return the lines above the tree, without the totals."""
     moment = f"{local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"
     sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
     problems = [f" ! {text}" for text in problem_words(snapshot)]

@@ -1,4 +1,4 @@
-"""Which rows findings are about: a mark in the margin, so that the tree itself tells where something is wrong. Pure."""
+"""Marks in the margin of the rows that findings refer to. Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,12 +10,12 @@ from dasktop.tui.view.rows import Row
 
 
 class RowMarks:
-    """What is wrong with which jobs and workers.
+    """The worst finding of each job and worker.
 
     Parameters
     ----------
     findings
-        A snapshot's, the worst first.
+        The findings of a snapshot, the worst first.
     """
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
@@ -28,7 +28,7 @@ class RowMarks:
                 self._of_workers.setdefault(name, finding.severity)
 
     def mark(self, row: Row) -> Piece | None:
-        """Return the mark of the worst that a row stands for or that is in it; ``None`` if nothing is wrong."""
+        """Return the mark of the worst finding about a row or anything below it; ``None`` if there is none."""
         if not self._of_jobs and not self._of_workers:
             return None
         worst = max(self._severities(row.shows), key=SEVERITIES.index, default=None)

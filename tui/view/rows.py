@@ -1,6 +1,6 @@
-"""Snapshot and folds → the flat list of rows that a tree shows. Pure; only rows that are unfolded are made.
+"""Makes the list of tree rows from a snapshot and the folds. Pure; makes no rows below a folded one.
 
-A row only points at what it shows; what stands in its columns is worked out in `cells`, for the rows that are drawn.
+A row refers to what it shows; `cells` computes its columns, only for the rows that are drawn.
 """
 
 from collections import Counter
@@ -15,10 +15,10 @@ from dasktop.collectors.model.thresholds import DEFAULTS
 
 Kind = Literal["job", "array", "task", "worker", "thread", "idle", "earlier", "outside", "others", "asking"]
 Key = tuple[str | int | None, ...]
-"""What a row is known by across snapshots; begins with its kind."""
+"""Identifies a row across snapshots; the first item is its kind."""
 
 InJob = tuple[Worker, Task | None, str | None]
-"""A worker, the task that it is in, and the id of their job."""
+"""A worker, its task, and the id of their job."""
 
 EARLIER: Key = ("earlier",)
 OUTSIDE: Key = ("outside",)
@@ -26,7 +26,7 @@ OTHERS: Key = ("others",)
 
 _IDLE_PERCENT = 0.5
 _EARLIER_SECONDS = DEFAULTS.ended_recently_seconds
-"""By then a job that ended is told of no more, and many of them would fill the screen."""
+"""Jobs that ended longer ago than this are grouped; findings no longer mention them."""
 
 
 class Row(NamedTuple):
@@ -39,11 +39,11 @@ class Row(NamedTuple):
     unfolded: bool | None
     """``None`` where there is nothing to unfold."""
     shows: Job | Task | Worker | Thread | tuple[Job, ...] | tuple[Worker, ...] | tuple[Thread, ...] | None
-    """What it stands for: for a group all that is in it."""
+    """What the row shows; for a group, all its members."""
     within: Job | Task | Worker | None = None
-    """What its parent row stands for; ``None`` at the top and in a group."""
+    """What the parent row shows; ``None`` at the top level and in a group."""
     job_id: str | None = None
-    """Of the job that it is, or is in."""
+    """Id of the job that the row shows or belongs to."""
 
 
 def visible_rows(
@@ -54,23 +54,23 @@ def visible_rows(
     flat_order: Callable[[Iterable[InJob]], Iterable[InJob]] = iter,
     keeps_order: bool = False,
 ) -> list[Row]:
-    """Return the rows in the order in which they are shown.
+    """Return the rows in display order.
 
     The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
-    its workers outside SLURM, then the user's jobs that nothing ties to the cluster. Jobs that start workers for a
-    scheduler that nobody knows stand among the cluster's, since they may be. Until the scheduler has answered
-    nobody can tell which those are: then all jobs stand at the top. Of an array, its jobs stand in one group.
+    its workers outside SLURM, then the user's other jobs. Jobs that start workers for an unknown scheduler are listed
+    with the cluster's, since they may belong to it. Until the scheduler has answered all jobs are at the top level.
+    The jobs of an array form one group.
 
     Parameters
     ----------
     is_unfolded
-        Tells of a key whether what is below it shows.
+        Returns whether the rows below a key are shown.
     is_flat
-        Whether there are only workers, and what is in them.
+        Whether to list only workers, and their threads.
     flat_order
-        In which order they are then; else as in the tree.
+        Sorts the workers of a flat list; by default as in the tree.
     keeps_order
-        Whether jobs stay in the snapshot's order.
+        Whether to keep the order of the snapshot's jobs.
     """
     ours, others = split_jobs(snapshot, keeps_order=keeps_order)
     rows: list[Row] = []
@@ -101,7 +101,7 @@ def visible_rows(
 
 
 def name_of(row: Row) -> str | None:
-    """Return what one would paste elsewhere: a job's id, a worker's address, a thread's task key or else its id."""
+    """Return the text to copy: a job's id, a worker's address, a thread's task key or else its id."""
     match row.shows:
         case Job():
             return row.shows.job_id
@@ -116,7 +116,7 @@ def name_of(row: Row) -> str | None:
 
 
 def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
-    """Return the jobs to show at the top, and the user's others, each in the order in which they are shown."""
+    """Return the jobs of the top level, and the user's other jobs, both in display order."""
     jobs = snapshot.jobs if keeps_order else sorted(snapshot.jobs, key=_order)
     if snapshot.cluster.scheduler_id is None:
         return tuple(jobs), ()
@@ -125,9 +125,9 @@ def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[
 
 
 def split_earlier(snapshot: Snapshot, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
-    """Return the jobs without those that ended long ago, and these; they stay among the others if there is only one.
+    """Return the recent jobs, and those that ended long ago; a single one stays among the recent ones.
 
-    One that a finding names, such as a lost job, is never among them.
+    A job that a finding names, such as a lost job, always counts as recent.
     """
     named = {job_id for finding in snapshot.findings for job_id in job_ids_of(finding)}
     before = snapshot.taken_at - timedelta(seconds=_EARLIER_SECONDS)
@@ -152,7 +152,7 @@ def _order(job: Job) -> tuple[int, bool, int, str]:
 def _add_jobs(
     rows: list[Row], jobs: Iterable[Job], parent: Key | None, depth: int, is_unfolded: Callable[[Key], bool]
 ) -> None:
-    """Add jobs; those of one array that follow each other, in a group of their own."""
+    """Add rows for jobs; adjacent jobs of one array form a group."""
     seen: Counter[str] = Counter()
     for array, group in groupby(jobs, key=lambda job: job.array_job_id):
         members = tuple(group)
@@ -160,7 +160,7 @@ def _add_jobs(
             for job in members:
                 _add_job(rows, job, parent, depth, is_unfolded)
             continue
-        # An array's running and pending jobs may stand apart, as two groups.
+        # Running and pending jobs of one array may form two groups.
         key: Key = ("array", array, seen[array]) if seen[array] else ("array", array)
         seen[array] += 1
         unfolded = is_unfolded(key)
@@ -184,7 +184,7 @@ def _add_job(rows: list[Row], job: Job, parent: Key | None, depth: int, is_unfol
 
 
 def keyed_tasks(job: Job) -> Iterator[tuple[Key, Task]]:
-    """Yield a job's tasks with keys of their own, also where step and number of several are unknown."""
+    """Yield a job's tasks with unique keys, even if step and task id of several are unknown."""
     seen: dict[Key, int] = {}
     for task in job.tasks:
         key: Key = ("task", job.job_id, task.step_id, task.task_id)
@@ -211,7 +211,7 @@ def _add_workers(
 
 
 def _thread_rows(worker: Worker, parent: Key, depth: int, is_unfolded: Callable[[Key], bool]) -> Iterator[Row]:
-    """Yield a worker's threads; those that do nothing as one line, if there are several."""
+    """Yield the thread rows of a worker; several idle threads share one row."""
     if not worker.threads:
         yield Row("asking", ("asking", worker.address), parent, depth, None, None, worker)
     idle = tuple(thread for thread in worker.threads if _is_idle(thread))
@@ -233,5 +233,5 @@ def _thread_row(worker: Worker, thread: Thread, parent: Key, depth: int) -> Row:
 
 
 def _is_idle(thread: Thread) -> bool:
-    """Tell whether a thread runs no dask task and takes no CPU; the event loop always counts as at work."""
+    """Return whether a thread runs no dask task and uses no CPU; the event loop never counts as idle."""
     return thread.task_key is None and thread.role != "event loop" and (thread.cpu_percent or 0) < _IDLE_PERCENT

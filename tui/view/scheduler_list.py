@@ -1,4 +1,4 @@
-"""Several schedulers, a line each: on the screen and on stderr. Pure."""
+"""The list of schedulers, one line each, for the screen and for stderr. Pure."""
 
 from dasktop.collectors.model.feed import Candidate, Choice
 from dasktop.tui.draw import numbers as figures
@@ -6,18 +6,18 @@ from dasktop.tui.draw.text_width import fit, printable, width
 
 
 def is_watched(candidate: Candidate, choice: Choice) -> bool:
-    """Tell whether it is the scheduler that is watched."""
+    """Return whether this is the scheduler that is watched now."""
     return choice.watched is not None and candidate.scheduler_id == choice.watched
 
 
 def texts_of(choice: Choice) -> list[str]:
-    """Return a line for each scheduler: its address, how large it is, what tells it apart, and how it was found."""
+    """Return one line for each scheduler: address, size, whether it is current, description, and how it was found."""
     rows = [
         (
             printable(one.address),
             "" if one.workers is None else figures.plural(one.workers, "worker"),
             "" if one.jobs is None else figures.plural(one.jobs, "job"),
-            "watched now" if is_watched(one, choice) else "",
+            "current" if is_watched(one, choice) else "",
             printable(one.about),
             printable(one.origin),
         )

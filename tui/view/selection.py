@@ -1,4 +1,4 @@
-"""Where the selection goes when rows come and go. Pure."""
+"""Which row stays selected when rows are added and removed, and which rows findings refer to. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,10 +8,10 @@ from dasktop.tui.view.rows import Key, Row
 
 
 def reselect(old: Sequence[Row], index: int, new: Sequence[Row]) -> int:
-    """Return the row to select among the new ones.
+    """Return the index of the row to select among the new rows.
 
-    The row that was selected, wherever it is now. If it is gone: the next of its siblings that is still there, else
-    the one before it, else its parent and so on upwards; else the row that is now where it was.
+    That is the selected row, wherever it is now. If it is gone: its next remaining sibling, else the previous one, else
+    its parent and so on upwards; else the row at the same index.
     """
     if not new:
         return 0
@@ -20,14 +20,14 @@ def reselect(old: Sequence[Row], index: int, new: Sequence[Row]) -> int:
     if index < len(new) and new[index].key == old[index].key:
         return index
     places = {row.key: place for place, row in enumerate(new)}
-    for key in _heirs(old, index):
+    for key in _candidates(old, index):
         if key in places:
             return places[key]
     return min(index, len(new) - 1)
 
 
-def _heirs(rows: Sequence[Row], index: int) -> Iterable[Key]:
-    """Yield the keys that may take over, best first."""
+def _candidates(rows: Sequence[Row], index: int) -> Iterable[Key]:
+    """Yield the keys to select instead, the best first."""
     row: Row | None = rows[index]
     while row is not None:
         yield row.key
@@ -37,7 +37,7 @@ def _heirs(rows: Sequence[Row], index: int) -> Iterable[Key]:
 
 
 def _parent(rows: Sequence[Row], row: Row, index: int) -> tuple[Row | None, int]:
-    """Return the parent and where it is; it stands above its children."""
+    """Return the parent row and its index; parents come before their children."""
     if row.parent is not None:
         for place in range(index - 1, -1, -1):
             if rows[place].key == row.parent:
@@ -46,15 +46,15 @@ def _parent(rows: Sequence[Row], row: Row, index: int) -> tuple[Row | None, int]
 
 
 def places_of(findings: Iterable[Finding], rows: Sequence[Row]) -> list[tuple[Key, ...]]:
-    """Return the keys of the rows that findings are about, one finding's after the other's.
+    """Return the path (keys from the top level down) of each row that a finding refers to, finding by finding.
 
-    Each comes after the keys of all it is in. A finding that is about nothing here has none.
+    A finding that refers to none of these rows has no path.
 
     Parameters
     ----------
     rows
-        All that there are, unfolded. Where none of a finding's workers is among them its jobs are meant, and where a
-        job isn't, as in a list of workers, the first row that is in it.
+        All rows, unfolded. A finding refers to its workers, else to its jobs; for a job without a row, as in a flat
+        list of workers, to the first row of that job.
     """
     parents = {row.key: row.parent for row in rows}
     workers: dict[str, Key] = {}

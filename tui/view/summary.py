@@ -1,4 +1,4 @@
-"""The lines above the tree: which cluster, how the sources answer, what is used of what was granted. Pure."""
+"""The header: the cluster, the state of the sources, and usage as a share of the allocation. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,10 +18,10 @@ _SHORT_SOURCES = {"slurm.queue": "slurm", "slurm.accounting": "acct"}
 _MAIN_SOURCES = ("dask", *_SHORT_SOURCES)
 _SOURCE_ROLES: dict[SourceState, Role] = {"ok": "quiet", "off": "quiet", "stale": "waiting", "error": "bad"}
 
-# Dask's states of a task that tell how far the work is, in the order in which they are shown.
+# The dask task states that show progress, in display order.
 _TASK_STATES = ("processing", "queued", "waiting", "no-worker")
 
-# How many cells a total's picture takes, and which of its words are said: from all that could be to the least.
+# The width of a gauge's graph, and the index of its text: from the richest form to the shortest.
 _FORMS = (
     (16, 0),
     (12, 0),
@@ -47,7 +47,7 @@ _LEFT_OUT_FIRST = ("THREADS", "TASKS", "MEM")
 
 
 class Pasts(NamedTuple):
-    """What the totals were over the last minutes, the oldest first; unknown where ``None``."""
+    """The totals of the last minutes, the oldest first; ``None``: unknown."""
 
     cpu_percent: Sequence[float | None] = ()
     memory_bytes: Sequence[float | None] = ()
@@ -66,12 +66,12 @@ def summary_lines(
     interval: str = "",
     pasts: Pasts | None = None,
 ) -> list[list[Piece]]:
-    """Return the header of a screen so many cells wide; without a snapshot, what is being asked.
+    """Return the header for a width of `cells`; before the first snapshot, what is being asked.
 
     Parameters
     ----------
     interval
-        How often dask is asked, where that is to be told.
+        The poll interval, if it is to be shown.
     """
     modes = {"read-only": read_only and not is_replay, "paused": is_paused, interval: bool(interval)}
     words = title_words(snapshot) | {mode: mode for mode, is_on in modes.items() if is_on}
@@ -84,7 +84,7 @@ def summary_lines(
 
 
 def title_words(snapshot: Snapshot | None) -> dict[str, str]:
-    """Return what names the cluster and its size, in the order in which it is shown."""
+    """Return the texts that name the cluster and its size, in display order."""
     if snapshot is None:
         return {"address": "asking the scheduler…", "jobs": "asking SLURM…"}
     totals, owner = snapshot.totals, snapshot.cluster.owner
@@ -102,20 +102,20 @@ def title_words(snapshot: Snapshot | None) -> dict[str, str]:
 
 
 def _replay_words(snapshot: Snapshot | None) -> dict[str, str]:
-    """Return that this isn't live, and of when it is."""
+    """Return the label of a replay, with the time of the snapshot."""
     if snapshot is None:
         return {"replay": "replay"}
     return {"replay": f"replay of {local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"}
 
 
 def _jobs(running: int, pending: int) -> str:
-    """Return ``6 of 8 jobs``: how many run, of those that run or wait."""
+    """Return ``6 of 8 jobs``: running jobs, of running and pending ones."""
     jobs = figures.plural(running + pending, "job")
     return f"{figures.count(running)} of {jobs}" if pending else jobs
 
 
 def source_pieces(sources: Sequence[Source]) -> list[Piece]:
-    """Return how the sources answer, in words: the main ones, and any that is in trouble. No age: that would tick."""
+    """Return the states of the main sources, and of others with a problem; without age, which always changes."""
     return [
         Piece(_source_words(source), _role_of(source))
         for source in sources
@@ -135,20 +135,20 @@ def _role_of(source: Source) -> Role:
 
 
 def _is_idle(source: Source) -> bool:
-    """Tell whether there has been nothing to ask the source."""
+    """Return whether the source has never been needed."""
     return source.state == "off" and source.error is None
 
 
 def _is_asked_first(source: Source) -> bool:
-    """Tell whether the source has neither answered nor failed yet."""
+    """Return whether the source has neither answered nor failed yet."""
     return source.state == "stale" and source.age_seconds is None and source.error is None
 
 
 def problem_words(snapshot: Snapshot) -> list[str]:
-    """Return what the sources complain of and no finding tells. One that is off, by choice or by site, doesn't."""
-    told = [finding.message for finding in snapshot.findings if finding.code == "source-stale"]
+    """Return the errors of sources that are not off, except errors that a finding already contains."""
+    messages = [finding.message for finding in snapshot.findings if finding.code == "source-stale"]
     errors = [source.error for source in snapshot.sources if source.error and source.state != "off"]
-    return [printable(error) for error in errors if not any(error in message for message in told)]
+    return [printable(error) for error in errors if not any(error in message for message in messages)]
 
 
 def _title_line(snapshot: Snapshot | None, cells: int, words: dict[str, str], *, is_replay: bool) -> list[Piece]:
@@ -172,7 +172,7 @@ def _title_line(snapshot: Snapshot | None, cells: int, words: dict[str, str], *,
 
 
 def _title_forms(words: dict[str, str], sources: Sequence[Source]) -> Iterator[tuple[dict[str, str], list[Piece]]]:
-    """Yield the two sides of the title, from all that could be said to the least."""
+    """Yield the left and right side of the title, from the richest form to the shortest."""
     full = source_pieces(sources)
     troubled = [piece for piece in full if piece.role != "quiet"]
     all_ok = bool(sources) and all(source.state in {"ok", "off"} for source in sources)
@@ -183,7 +183,7 @@ def _title_forms(words: dict[str, str], sources: Sequence[Source]) -> Iterator[t
     yield left, full
     yield left, brief
     yield left, troubled
-    # Of a recording, its time and what is in it say more than where it came from.
+    # For a replay, time and size are more useful than the address.
     for name in ("address", "workers", "jobs") if "replay" in words else ("workers", "jobs", "adaptive"):
         left = {key: text for key, text in left.items() if key != name}
         yield left, troubled
@@ -191,24 +191,24 @@ def _title_forms(words: dict[str, str], sources: Sequence[Source]) -> Iterator[t
 
 
 class _Gauge(NamedTuple):
-    """A total: its share of what there is, and words from the longest to the shortest."""
+    """A total: its share of the allocation, and its texts from the longest to the shortest."""
 
     name: str
     percent: int | None
     words: Sequence[str]
     role: Role = "text"
     trouble: str = ""
-    """What is wrong, said behind any words."""
+    """A problem, shown after the text."""
     past: Sequence[float | None] = ()
-    """In percent, like `percent`."""
+    """Earlier values, in percent."""
     room: Sequence[int] = ()
-    """How many cells to keep for each of the words where there are pictures: these would come and go with the words."""
+    """Cells to reserve for each text next to graphs, so that graphs do not move when a text changes."""
 
 
 def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pasts | None = None) -> list[Piece]:
-    """Return the totals, each with as much of its past as there is room for; if none is asked for, with bars.
+    """Return the totals, each with a graph as wide as possible; without `pasts`, with bars.
 
-    The last one's words may grow into what room is left: nothing stands behind them that would move.
+    The last text may use all remaining room, since nothing follows it.
     """
     if snapshot is None:
         return [Piece("")]
@@ -229,7 +229,7 @@ def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pas
 
 
 def _spare(gauge: _Gauge, which_words: int) -> int:
-    """Return how many cells a total's words may yet grow by."""
+    """Return the cells that stay reserved for a gauge's text."""
     if not gauge.room:
         return 0
     words, room = gauge.words[min(which_words, len(gauge.words) - 1)], gauge.room[min(which_words, len(gauge.room) - 1)]
@@ -237,12 +237,12 @@ def _spare(gauge: _Gauge, which_words: int) -> int:
 
 
 def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
-    """Return a total's share, which is known, as a bar."""
+    """Return a total's share as a bar; it is known."""
     return bar(gauge.percent or 0, cells, glyphs)
 
 
 def _picture_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
-    """Return what a total's share was, and is."""
+    """Return a total's past and current share as a graph."""
     return sparkline([*gauge.past, gauge.percent], cells, glyphs, top=100)
 
 
@@ -310,13 +310,13 @@ def _memory(totals: Totals) -> _Gauge:
 def _tasks(counts: dict[str, int]) -> _Gauge:
     words = [f"{figures.count(counts[state])} {state}" for state in _TASK_STATES if counts.get(state)]
     erred = f"{figures.count(counts['erred'])} erred" if counts.get("erred") else ""
-    # Where there is room for one only and some have erred: what has yet to be done says more than what is being done.
-    told = ["  ".join(some) or "none to do" for some in (words, words[:2], words[-1:] if erred else words[:1])]
-    return _Gauge("TASKS", None, [*told, ""] if erred else told, trouble=erred, room=_TASKS_ROOM)
+    # With room for one only, and erred tasks: waiting tasks are more useful than processing ones.
+    texts = ["  ".join(some) or "none to do" for some in (words, words[:2], words[-1:] if erred else words[:1])]
+    return _Gauge("TASKS", None, [*texts, ""] if erred else texts, trouble=erred, room=_TASKS_ROOM)
 
 
 def empty_words(snapshot: Snapshot) -> str:
-    """Return what to say where there is neither a job nor a worker to show."""
+    """Return the message for a tree without jobs and workers."""
     dask_answered = snapshot.cluster.scheduler_id is not None
     slurm_answered = any(source.name == "slurm.queue" and source.age_seconds is not None for source in snapshot.sources)
     if dask_answered:

@@ -1,4 +1,4 @@
-"""What people read as a worker's status: one word for each, everywhere. JSON keeps dask's own. Pure."""
+"""The displayed status of a worker, in one word. JSON keeps dask's status. Pure."""
 
 from collections.abc import Iterable
 
@@ -8,17 +8,17 @@ from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.tui.draw.numbers import UNKNOWN
 
 _WORDS = {"closing_gracefully": "retiring"}
-"""dask's name of the status that ``retire_workers`` and a release give to a worker."""
+"""dask sets ``closing_gracefully`` in ``retire_workers`` and when a job is released."""
 
 
 def status_words(worker: Worker) -> str:
-    """Return a worker's status in one word, ``–`` if it is not known."""
+    """Return a worker's status in one word; ``–``: unknown."""
     status = worker.status or UNKNOWN
     return _WORDS.get(status, status)
 
 
 def with_stale_workers(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot as it is to be shown: no worker looks alive that is silent, or whose scheduler is."""
+    """Return the snapshot with the status of workers set to silent, or to stale if the scheduler does not answer."""
     is_stale = any(source.name == "dask" and source.state in ("stale", "error") for source in snapshot.sources)
     silent = {finding.worker for finding in snapshot.findings if finding.code == "worker-silent"}
     if not is_stale and not silent:
@@ -27,14 +27,14 @@ def with_stale_workers(snapshot: Snapshot) -> Snapshot:
     def status(worker: Worker) -> str | None:
         return "stale" if is_stale else "silent" if worker.name in silent else worker.status
 
-    def told(workers: Iterable[Worker]) -> tuple[Worker, ...]:
+    def with_status(workers: Iterable[Worker]) -> tuple[Worker, ...]:
         return tuple(replace(worker, status=status(worker)) for worker in workers)
 
     return replace(
         snapshot,
         jobs=tuple(
-            replace(job, tasks=tuple(replace(task, workers=told(task.workers)) for task in job.tasks))
+            replace(job, tasks=tuple(replace(task, workers=with_status(task.workers)) for task in job.tasks))
             for job in snapshot.jobs
         ),
-        unplaced_workers=told(snapshot.unplaced_workers),
+        unplaced_workers=with_status(snapshot.unplaced_workers),
     )

@@ -1,1 +1,1 @@
-"""Textual widgets that several parts of the screen use."""
+"""Textual widgets shared by several parts of the screen."""

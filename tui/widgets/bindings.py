@@ -1,4 +1,4 @@
-"""Textual's bindings, made from the table of keys; and which keys they are now, for a keymap may have changed them."""
+"""Textual bindings made from the key table, and the bindings that are active now, with the keymap applied."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from dasktop.tui.view.keys import KEYS, Key, shown
 
 
 def bindings(keys: Mapping[str, Key], *, priority: bool = False) -> list[BindingType]:
-    """Return the bindings of keys that say what they do; with priority also where something modal is open."""
+    """Return the bindings of table entries that have an action; `priority` ones also work in modal screens."""
     return [
         Binding(key.keys, key.action, key.short, show=bool(key.short), id=key_id, priority=priority)
         for key_id, key in keys.items()
@@ -19,41 +19,41 @@ def bindings(keys: Mapping[str, Key], *, priority: bool = False) -> list[Binding
 
 
 def bound(*, priority: bool = False, **actions: str | tuple[str, str]) -> list[BindingType]:
-    """Return the bindings of keys by their ids, each with what it does here: ``bound(up="move(-1)")``.
+    """Return bindings of key ids to actions: ``bound(up="move(-1)")``.
 
     Parameters
     ----------
     priority
-        Whether they are heard before what is in focus, such as a field to type in.
+        Whether they take precedence over the focused widget, such as a text field.
     actions
-        With a second word: what to call it here, where that isn't what the table says; empty: not to be shown.
+        The action, or the action and a label that replaces the table's; empty label: not shown.
     """
     made: list[BindingType] = []
-    for key_id, told in actions.items():
-        action, short = told if isinstance(told, tuple) else (told, KEYS[key_id].short)
+    for key_id, given in actions.items():
+        action, short = given if isinstance(given, tuple) else (given, KEYS[key_id].short)
         made.append(Binding(KEYS[key_id].keys, action, short, show=bool(short), id=key_id, priority=priority))
     return made
 
 
 class Bound(NamedTuple):
-    """What one can do now, and by which keys."""
+    """An active binding with all its keys."""
 
     key_id: str
     keys: tuple[str, ...]
-    """The first is the one that is shown."""
+    """The first one is displayed."""
     active: ActiveBinding
-    """Of the first key."""
+    """The active binding of the first key."""
 
     @property
     def node(self) -> DOMNode:
-        """Whose action it is."""
+        """The widget, screen or app that has the action."""
         return self.active.node
 
 
 def bound_now(screen: Screen[Any]) -> list[Bound]:
-    """Return all that can be done by a key with an id on this screen now, what is in focus before what is around it.
+    """Return the active bindings with an id on a screen, those of the focused widget first.
 
-    What Textual has for a key that isn't enabled is among it; what isn't there now is not, nor what is typed.
+    Disabled bindings are included; hidden ones and keys that type a character in the focused field are not.
     """
     found: dict[tuple[DOMNode, str], dict[str, ActiveBinding]] = {}
     for key, active in screen.active_bindings.items():
@@ -63,7 +63,7 @@ def bound_now(screen: Screen[Any]) -> list[Bound]:
 
 
 def _is_typed(key: str, active: ActiveBinding, screen: Screen[Any]) -> bool:
-    """Tell whether a key goes into the field in focus. Textual (8.2) doesn't know what ``plus`` or ``slash`` type."""
+    """Return whether a key types into the focused field; Textual (8.2) knows no character for ``plus`` or ``slash``."""
     character = shown(key)
     if screen.focused in (None, active.node) or active.binding.priority or len(character) > 1:
         return False
@@ -71,7 +71,7 @@ def _is_typed(key: str, active: ActiveBinding, screen: Screen[Any]) -> bool:
 
 
 def _bound(key_id: str, active: Mapping[str, ActiveBinding]) -> Bound:
-    """Return keys as the table has them: Textual tells those first that one of its own widgets has too."""
+    """Return the keys in table order: Textual lists those first that one of its own widgets binds, too."""
     order = KEYS[key_id].keys.split(",")
     keys = sorted(active, key=lambda key: order.index(key) if key in order else len(order))
     return Bound(key_id, tuple(keys), active[keys[0]])

@@ -1,4 +1,4 @@
-"""Copies to the clipboard of the terminal that one sits at (OSC 52), which works over ssh too."""
+"""Copies to the clipboard of the user's terminal (OSC 52), which also works over ssh."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from dasktop.tui.widgets.status_line import StatusLine
 
 
 def copy(text: str | None, app: App[Any], activity: StatusLine) -> None:
-    """Copy a text, and say so; where there is none, ring the bell."""
+    """Copy a text and show it; ring the bell if there is none."""
     if text is None:
         app.bell()
         return
     app.copy_to_clipboard(text)
-    activity.remark(f"copied, if the terminal lets programs do that: {printable(clean(text))}")
+    activity.remark(f"copied, if the terminal allows OSC 52: {printable(clean(text))}")

@@ -1,4 +1,4 @@
-"""The last line: the keys that do something now. Reads Textual's bindings, and has none of its own."""
+"""The key line: the keys that work now. Reads Textual's active bindings, and has none of its own."""
 
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ _NEVER_LEFT_OUT = ("help", "quit")
 _LAST = ("next_field", "fold", "fold_all", "refresh", "help", "quit")
 _PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
 _LEFT_OUT_NEXT = ("release", "adapt")
-"""Wanted more rarely than what one looks with, which stands behind them."""
+"""Left out before keys for viewing, although listed before them."""
 
 
 class Entry(NamedTuple):
-    """A key and, in a word or two, what it does."""
+    """A key and its label."""
 
     key_id: str
     key: str
@@ -31,12 +31,12 @@ class Entry(NamedTuple):
 
     @property
     def cells(self) -> int:
-        """How many cells it takes, with blanks before, between and behind."""
+        """Width in cells, with spaces before, between and after."""
         return width(self.shown) + width(self.words) + 3
 
 
 def entries(screen: Screen[Any]) -> list[Entry]:
-    """Return what there is to tell of a screen's keys, by importance."""
+    """Return the entries of a screen's keys, the most important first."""
     found = [
         Entry(
             bound.key_id,
@@ -51,9 +51,9 @@ def entries(screen: Screen[Any]) -> list[Entry]:
     return sorted(found, key=lambda entry: _PLACES.get(entry.key_id, 0))
 
 
-def fitting(told: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
-    """Return those that fit into so many cells: the less important ones give way, but for these ids."""
-    kept = list(told)
+def fitting(listed: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
+    """Return the entries that fit into `cells`: the least important are dropped, except the ids in `but_for`."""
+    kept = list(listed)
     to_go = kept[::-1]
     to_go.sort(key=_importance)
     for entry in to_go:
@@ -67,7 +67,7 @@ def _importance(entry: Entry) -> int:
 
 
 class KeyLine(Lines):
-    """Keys and what they do; those that don't fit give way, but for help and quit. A click presses a key."""
+    """The keys that fit; help and quit are never left out. A click presses a key."""
 
     DEFAULT_CSS = "KeyLine { height: 1; }"
 
@@ -77,11 +77,11 @@ class KeyLine(Lines):
         self._ends: list[tuple[int, str]] = []
 
     def on_mount(self) -> None:
-        """Follow what the keys mean as the focus moves."""
+        """Update when the active bindings change."""
         self.screen.bindings_updated_signal.subscribe(self, self._update_for)
 
     def _update_for(self, screen: Screen[object]) -> None:
-        if screen is self.screen is self.app.screen:  # under a box, it stays as it was
+        if screen is self.screen is self.app.screen:  # unchanged below a dialog
             self.update()
 
     def lines(self, cells: int) -> list[list[Piece]]:
@@ -97,7 +97,7 @@ class KeyLine(Lines):
         return [pieces]
 
     def on_click(self, event: events.Click) -> None:
-        """Press the key that was clicked on."""
+        """Press the key that was clicked."""
         for end, key in self._ends:
             if event.x < end:
                 self.app.simulate_key(key)

@@ -1,4 +1,4 @@
-"""The lines above the tree: the summary of a snapshot, and the heads of the columns. Draws, and decides nothing."""
+"""The widgets above the tree: summary, findings and column heads. They draw, and decide nothing."""
 
 from textual import events
 from textual.message import Message
@@ -15,11 +15,11 @@ from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layo
 from dasktop.tui.view.summary import Pasts, summary_lines
 from dasktop.tui.widgets.lines import Lines
 
-_LINES_FOR_ONE_FINDING = 12
+_SCREEN_LINES_PER_FINDING = 12
 
 
 class Header(Lines):
-    """Which cluster, how the sources answer, what is used of what was granted; and what went wrong, if anything."""
+    """The summary: cluster, sources, usage, and source errors."""
 
     DEFAULT_CSS = "Header { height: 2; }"
 
@@ -28,31 +28,31 @@ class Header(Lines):
         self._glyphs = glyphs
         self._read_only = read_only
         self.is_replay = False
-        """Whether to say that this isn't live, and of when it is."""
+        """Whether to label the snapshot as a replay, with its time."""
         self._snapshot: Snapshot | None = None
         self._pasts = Pasts()
         self._is_paused = False
         self._interval = ""
 
     def show(self, snapshot: Snapshot, history: History) -> None:
-        """Show a snapshot's summary, and how it came there."""
+        """Show the summary of a snapshot, with the history of the totals."""
         self._snapshot = snapshot
         cluster, threads = history.of(CLUSTER), history.of(THREADS)
         self._pasts = Pasts(cluster.cpu_percent, cluster.memory_bytes, threads.cpu_percent)
         self.update()
 
     def show_paused(self, is_paused: bool) -> None:
-        """Tell whether what is shown stands still."""
+        """Show whether updates are paused."""
         self._is_paused = is_paused
         self.update()
 
     def show_interval(self, words: str) -> None:
-        """Tell how often dask is asked, if that is worth telling."""
+        """Show the poll interval; empty: show none."""
         self._interval = words
         self.update()
 
     def clear(self) -> None:
-        """Show no snapshot any more."""
+        """Show no snapshot."""
         self._snapshot, self._pasts, self._is_paused = None, Pasts(), False
         self.update()
 
@@ -71,7 +71,7 @@ class Header(Lines):
 
 
 class FindingsBanner(Lines):
-    """What is wrong, the worst first, in a few lines; no line where nothing is."""
+    """The worst findings, in a few lines; no lines without findings."""
 
     DEFAULT_CSS = "FindingsBanner { height: 0; }"
 
@@ -81,7 +81,7 @@ class FindingsBanner(Lines):
         self._keymap = keymap
         self._read_only = read_only
         self.is_replay = False
-        """Whether there is no scheduler to ask."""
+        """Whether this is a replay, without a running scheduler."""
         self._findings: tuple[Finding, ...] = ()
 
     def show(self, findings: tuple[Finding, ...]) -> None:
@@ -90,12 +90,12 @@ class FindingsBanner(Lines):
         self.update()
 
     def clear(self) -> None:
-        """Show none any more."""
+        """Show no findings."""
         self.show(())
 
     def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the findings that there is room for."""
-        most = max(1, self.app.size.height // _LINES_FOR_ONE_FINDING)
+        """Return the lines of the findings that fit."""
+        most = max(1, self.app.size.height // _SCREEN_LINES_PER_FINDING)
         return banner_lines(
             self._findings,
             cells,
@@ -108,12 +108,12 @@ class FindingsBanner(Lines):
 
 
 class ColumnHeads(Lines):
-    """The line above the columns of the tree, laid out as they are."""
+    """The column heads of the tree."""
 
     DEFAULT_CSS = "ColumnHeads { height: 1; }"
 
     class Chosen(Message):
-        """A column was clicked on."""
+        """A column head was clicked."""
 
         def __init__(self, column: SortName) -> None:
             super().__init__()
@@ -125,15 +125,15 @@ class ColumnHeads(Lines):
         self._view = view
 
     def show(self, view: View) -> None:
-        """Mark the column that rows are sorted by."""
+        """Show the columns of a view, with an arrow at the sort column."""
         self._view = view
         self.update()
 
     def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the heads."""
+        """Return the line of column heads."""
         column = self._view.sort
-        falls = (column in LARGEST_FIRST) != self._view.is_reversed
-        arrow = "" if column is None else "↓" if falls else "↑"
+        is_descending = (column in LARGEST_FIRST) != self._view.is_reversed
+        arrow = "" if column is None else "↓" if is_descending else "↑"
         [(text, role)] = heads(self._layout_for(cells), column, arrow)
         return [[Piece(self._glyphs.own(text).ljust(cells), role)]]
 
@@ -141,7 +141,7 @@ class ColumnHeads(Lines):
         return fit_layout(cells - SCROLLBAR_CELLS, self._view.columns)
 
     def on_click(self, event: events.Click) -> None:
-        """Tell which column was clicked on."""
+        """Post which column was clicked."""
         column = column_at(event.x, self._layout_for(self.size.width))
         if column is not None:
             self.post_message(self.Chosen(column))

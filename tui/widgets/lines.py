@@ -1,4 +1,4 @@
-"""A widget of a few lines that are compared before they are drawn: what didn't change is not sent again."""
+"""A widget of a few lines that redraws only the lines that changed."""
 
 from textual import events
 from textual.geometry import Region
@@ -10,7 +10,7 @@ from dasktop.tui.terminal.theme import strip
 
 
 class Lines(Widget):
-    """Shows what `lines` returns, as high as there are lines."""
+    """Shows what `lines` returns; its height is the number of lines."""
 
     ALLOW_SELECT = False
 
@@ -19,11 +19,11 @@ class Lines(Widget):
         self._lines: list[list[Piece]] = []
 
     def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the lines for a width of so many cells. To be said by each kind."""
+        """Return the lines for a width of `cells`. Subclasses implement it."""
         raise NotImplementedError
 
     def update(self) -> None:
-        """Draw the lines that are not what they were. Before there is room, there is nothing to draw."""
+        """Redraw the lines that changed; do nothing before the first layout."""
         if not self.size.width:
             return
         old, self._lines = self._lines, self.lines(self.size.width)
@@ -34,7 +34,7 @@ class Lines(Widget):
                 self.refresh(Region(0, y, self.size.width, 1))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew."""
+        """Lay out the lines for the new size."""
         del event
         self.update()
 

@@ -1,4 +1,4 @@
-"""What other threads hand over, the feed's above all, as messages in Textual's queue; handled by the screen."""
+"""Events from the feed's and other threads, as messages in Textual's queue. Handles none itself."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -15,7 +15,7 @@ from dasktop.collectors.runtime.saving import Saved
 
 
 class SnapshotArrived(Message):
-    """The feed handed over a snapshot; a newer one may take its place until the message is taken."""
+    """The feed delivered a snapshot; a newer one may replace it until the message is handled."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class SnapshotArrived(Message):
 
 
 class PastArrived(Message):
-    """Graphs are complete again."""
+    """The history is complete: graphs can be redrawn."""
 
 
 class ChoiceArrived(Message):
@@ -35,7 +35,7 @@ class ChoiceArrived(Message):
 
 
 class SwitchArrived(Message):
-    """What the feed hands over from here on is of another scheduler."""
+    """Events from here on are of another scheduler."""
 
     def __init__(self, switched: Switched) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class SwitchArrived(Message):
 
 
 class IntervalArrived(Message):
-    """The feed asks dask at another interval."""
+    """The poll interval of dask changed."""
 
     def __init__(self, interval: Interval) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class IntervalArrived(Message):
 
 
 class StepArrived(Message):
-    """The feed tells how the carrying out of a plan goes, or how it ended."""
+    """The feed reports progress or the outcome of a scaling operation."""
 
     def __init__(self, step: Progress | Outcome) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class StepArrived(Message):
 
 
 class AnswerArrived(Message):
-    """The feed answers a question."""
+    """The feed answers a query."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class AnswerArrived(Message):
 
 
 class LogArrived(Message):
-    """The feed has read of a log file."""
+    """The feed has read lines of a log file, or searched it."""
 
     def __init__(self, event: LogEvent) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class LogArrived(Message):
 
 
 class SavingEnded(Message):
-    """Something was saved, or could not be."""
+    """A file was saved, or could not be."""
 
     def __init__(self, saved: Saved) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class SavingEnded(Message):
 
 
 class NoticeArrived(Message):
-    """The feed has something to tell that nobody asked for."""
+    """The feed has a message for the user."""
 
     def __init__(self, notice: Notice) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class NoticeArrived(Message):
 
 
 class FailureArrived(Message):
-    """The feed has nothing to show, and won't."""
+    """The feed failed: there is nothing to show."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class FailureArrived(Message):
 
 
 class PositionArrived(Message):
-    """The replay is somewhere else; a newer place may take this one's until the message is taken."""
+    """The position of the replay; a newer one may replace it until the message is handled."""
 
     def __init__(self, position: ReplayPosition) -> None:
         super().__init__()
@@ -107,15 +107,15 @@ class PositionArrived(Message):
 
 
 class Mailbox:
-    """Makes messages of what a feed hands over. At most one of them is a snapshot that the screen hasn't taken yet.
+    """Turns events into messages, with at most one unhandled snapshot in the queue.
 
-    A screen that is held up, however long, finds the newest one, and the others are gone. Of a replay's positions the
-    same is true.
+    A newer snapshot replaces the unhandled one, so a busy screen gets only the newest. The same holds for positions
+    of a replay.
 
     Parameters
     ----------
     post
-        Puts a message into the screen's queue; called from the feed's thread.
+        Posts a message to the screen; called from the feed's thread.
     """
 
     def __init__(self, post: Callable[[Message], object]) -> None:
@@ -125,7 +125,7 @@ class Mailbox:
         self._position: PositionArrived | None = None
 
     def deliver(self, event: Event | Saved) -> None:
-        """Have an event handled, after those before it."""
+        """Post an event, in order."""
         with self._lock:
             if isinstance(event, Snapshot) and self._snapshot is not None:
                 self._snapshot.snapshot = event
@@ -136,15 +136,15 @@ class Mailbox:
             message = message_for(event)
             match message:
                 case SnapshotArrived():
-                    self._snapshot, self._position = message, None  # a position is told behind its snapshot
+                    self._snapshot, self._position = message, None  # a position follows its snapshot
                 case PositionArrived():
                     self._position = message
-                case _:  # what comes next stays behind this
+                case _:  # later snapshots must not overtake this event
                     self._snapshot = self._position = None
         self._post(message)
 
     def take(self, message: SnapshotArrived | PositionArrived) -> None:
-        """Note that a message is being handled: what comes from now on takes another."""
+        """Note that a message is being handled: the next event needs a new message."""
         with self._lock:
             if self._snapshot is message:
                 self._snapshot = None

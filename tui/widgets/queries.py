@@ -1,4 +1,4 @@
-"""Between widgets that ask for something and the feed that looks it up. Answers reach who asked, if still there."""
+"""Passes queries of widgets to the feed, and answers back to the widgets. Does no I/O."""
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -8,7 +8,7 @@ from dasktop.collectors.model.queries import Answer, Question
 
 
 class Answered(Message, bubble=False):
-    """The answer to a question of the widget or screen that gets this; heard in ``on_answered``."""
+    """The answer to a query, posted to the widget or screen that asked; handled in ``on_answered``."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -16,12 +16,12 @@ class Answered(Message, bubble=False):
 
 
 class LookUps:
-    """Passes questions on to a feed, and answers back.
+    """Passes queries to a feed, and answers back.
 
     Parameters
     ----------
     feed
-        Looks things up.
+        Answers queries.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -29,7 +29,7 @@ class LookUps:
         self._askers: dict[Question, list[MessagePump]] = {}
 
     def ask(self, question: Question, asker: MessagePump) -> None:
-        """Have something looked up; `asker` gets an `Answered`. The same question is put once for several askers."""
+        """Send a query; `asker` gets an `Answered`. A query that is already pending is not sent again."""
         if question in self._askers:
             self._askers[question].append(asker)
         else:
@@ -37,10 +37,10 @@ class LookUps:
             self._feed.look_up(question)
 
     def forget(self) -> None:
-        """Hand no answer over any more to what was asked until now."""
+        """Drop the answers to all pending queries."""
         self._askers.clear()
 
     def hand_over(self, answer: Answer) -> None:
-        """Give an answer to all who asked for it."""
+        """Post an answer to all that asked for it."""
         for asker in self._askers.pop(answer.question, []):
-            asker.post_message(Answered(answer))  # does nothing for one that is closed
+            asker.post_message(Answered(answer))  # ignored by a closed widget

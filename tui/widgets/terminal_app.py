@@ -1,4 +1,4 @@
-"""What our apps have to do with their terminal: colours, keys, what is sent to it. Knows nothing of what is shown."""
+"""The base of the apps: themes, keys and output to the terminal. Knows nothing of what is shown."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -23,16 +23,16 @@ from dasktop.tui.widgets.bindings import bindings
 
 
 class TerminalApp(TypeaheadApp):
-    """An app in our colours, on a terminal that is sent only what isn't there yet.
+    """An app with our themes that sends only changed cells to the terminal.
 
     Parameters
     ----------
     theme
-        The name of one of ours.
+        Name of one of our themes.
     unicode
-        Whether the terminal shows more than ASCII.
+        Whether the terminal shows characters beyond ASCII.
     keymap
-        Keys that are not those of the table.
+        Keys that replace those of the key table.
     """
 
     CSS = """
@@ -47,32 +47,32 @@ class TerminalApp(TypeaheadApp):
     ]
 
     def __init__(self, theme: str, *, unicode: bool, keymap: Keymap) -> None:
-        # The colours from the start: Textual chooses its filter for NO_COLOR here.
+        # Textual chooses its NO_COLOR filter here, from the initial value.
         super().__init__(ThriftyDriver, ansi_color=True)
         self.sent_screen = SentScreen()
         self.display_sync = DisplaySync()
         self.animation_level = "none"
         for name in list(self.available_themes):
-            self.unregister_theme(name)  # Textual's own have no styles for our roles
+            self.unregister_theme(name)  # built-in themes have no styles for our roles
         for ours in THEMES:
             self.register_theme(ours)
         self.theme = theme
-        self.ansi_color = None  # from here on as the theme says
+        self.ansi_color = None  # from here on, the theme decides
         self.set_keymap(keymap)
         self.set_class(not unicode, "-ascii")
         self._glyphs = glyphs(unicode=unicode)
 
     def on_mount(self) -> None:
-        """Draw all anew when it is called for."""
+        """Redraw after a suspension and after a change of theme."""
         self.app_resume_signal.subscribe(self, lambda _: self._resume())
         self.theme_changed_signal.subscribe(self, self._recolour)
 
     def on_resize(self) -> None:
-        """Expect nothing of what the terminal shows: it may have moved or cut it."""
+        """Forget what the terminal shows: a resize may have moved or cut it."""
         self.sent_screen.forget()
 
     def when_seen(self, then: Seen) -> None:
-        """Call ``then`` when what is being drawn can be seen; to be called while a widget renders its lines."""
+        """Call ``then`` when the current drawing is on the terminal; call this while a widget renders its lines."""
         if self.is_headless:
             self.call_after_refresh(lambda: then(time()))
         else:
@@ -80,7 +80,7 @@ class TerminalApp(TypeaheadApp):
             self.set_timer(ANSWER_SECONDS, lambda: self.display_sync.give_up(time()))
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
-        """Take the terminal's answer."""
+        """Handle the terminal's reply."""
         self.display_sync.answered(event.time)
 
     def _resume(self) -> None:
@@ -88,17 +88,17 @@ class TerminalApp(TypeaheadApp):
         self.action_redraw()
 
     def action_redraw(self) -> None:
-        """Draw everything: the terminal may show something else, such as another program's words."""
+        """Redraw everything: another program may have written to the terminal."""
         self.sent_screen.forget()
         self.draw_again()
 
     def draw_again(self) -> None:
-        """Draw everything that is not on the terminal yet: it was behind, and updates were left out."""
+        """Draw what is not on the terminal yet, after updates were skipped."""
         self._draw_lines_again()
         self.refresh(layout=True)
 
     def _recolour(self, _theme: Theme) -> None:
-        """Draw all lines in other colours; Textual sees only what its style sheets colour."""
+        """Redraw all lines: Textual only redraws what its style sheets colour."""
         self._draw_lines_again()
 
     def _draw_lines_again(self) -> None:
@@ -107,11 +107,11 @@ class TerminalApp(TypeaheadApp):
                 widget.refresh()
 
     def get_key_display(self, binding: Binding) -> str:
-        """Return a key as people write it."""
+        """Return the displayed text of a key."""
         return self._glyphs.own(shown(binding.key))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield what can be done without a key; what keys do comes from their table."""
+        """Yield the commands without a key; the others come from the key table."""
         del screen
         for name in sorted(self.available_themes.keys() - BUILTIN_THEMES.keys() - {self.theme}):
             yield SystemCommand(f"theme: {name}", "", partial(setattr, self, "theme", name))

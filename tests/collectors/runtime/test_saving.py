@@ -176,7 +176,7 @@ class TestOnTheScreen:
     async def test_before_the_first_snapshot_there_is_none(self, folder) -> None:
         async with running() as screen:
             await screen.press("S", "s")
-            await wait_for_words(screen, "there is no snapshot yet")
+            await wait_for_words(screen, "no snapshot yet")
         assert list(folder.iterdir()) == []
 
     async def test_what_can_not_be_saved_is_told_and_nothing_ends(self, monkeypatch) -> None:

@@ -52,7 +52,7 @@ class TestJob:
     def test_one_that_runs(self) -> None:
         workers = [worker("a"), worker("b", executing=1, cpu_percent=24.0)]
         lines = words(snapshot([job("4709", [task(workers)])]))
-        assert lines[0] == "USE"
+        assert lines[0] == "USAGE"
         assert fact(lines, "CPU") == "25% of 12 CPUs"
         assert lines[2].split() == ["memory", "14%", "of", "16G"]
         assert fact(lines, "workers") == "2 of 4 expected"
@@ -70,13 +70,13 @@ class TestJob:
     def test_one_that_waits_says_why_in_words(self) -> None:
         waiting = pending("4715", "PartitionTimeLimit")
         lines = words(snapshot([waiting]))
-        assert lines[0] == "WAITS"
-        assert fact(lines, "because") == "it asks for more time than its partition allows (PartitionTimeLimit)"
+        assert lines[0] == "PENDING"
+        assert fact(lines, "reason") == "it asks for more time than its partition allows (PartitionTimeLimit)"
         assert lines[2].strip() == "Waiting alone does not cure this."
-        assert "scontrol update JobId=4715 TimeLimit=" in fact(lines, "to do")
+        assert "scontrol update JobId=4715 TimeLimit=" in fact(lines, "advice")
         assert "not worked it out" in fact(lines, "starts")
-        assert "USE" not in lines
-        assert "ASKED FOR" in lines
+        assert "USAGE" not in lines
+        assert "REQUESTED" in lines
         assert fact(lines, "waits for") == "1 h"
 
     def test_what_it_insists_on_and_what_is_free_elsewhere(self) -> None:
@@ -89,15 +89,15 @@ class TestJob:
         answer = Answer(question=question, nodes=(node, *others, more))
         lines = words(snapshot([waiting]), free=answer)
         assert fact(lines, "requires") == "node n1 (--nodelist)"
-        at = next(number for number, line in enumerate(lines) if line.startswith("elsewhere"))
+        at = next(number for number, line in enumerate(lines) if line.startswith("other nodes"))
         assert lines[at].split(maxsplit=1)[1] == "n2, n3: 16 CPUs, 64G free each"
         assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
-        assert fact(lines, "to do") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+        assert fact(lines, "advice") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
         assert "smaller or shorter" not in " ".join(lines)
         full = words(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
-        assert fact(full, "elsewhere") == "no CPU is free on other nodes of cpu"
+        assert fact(full, "other nodes") == "no free CPUs on other nodes of cpu"
         failed = words(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
-        assert fact(failed, "elsewhere") == "sinfo timed out"
+        assert fact(failed, "other nodes") == "sinfo timed out"
 
     @pytest.mark.parametrize(
         "other",
@@ -113,26 +113,26 @@ class TestJob:
 
     def test_held_by_its_user(self) -> None:
         lines = words(snapshot([pending("4715", "JobHeldUser")]))
-        assert fact(lines, "to do") == "scontrol release 4715 lets it go"
+        assert fact(lines, "advice") == "scontrol release 4715 lets it go"
         assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
 
     def test_of_an_array_the_advice_names_its_part(self) -> None:
         lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
-        assert fact(lines, "to do") == "scontrol release 4716_[5-10] lets it go"
+        assert fact(lines, "advice") == "scontrol release 4716_[5-10] lets it go"
         assert fact(lines, "array") == "4716_[5-10], of array 4716"
 
     def test_details_behind_a_code_are_told_too(self) -> None:
         lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
-        assert fact(lines, "because").endswith("(ReqNodeNotAvail)")
+        assert fact(lines, "reason").endswith("(ReqNodeNotAvail)")
         assert "SLURM says: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
 
     def test_an_unknown_reason_is_shown_as_it_is(self) -> None:
         lines = words(snapshot([pending("1", "Of some site's own making")]))
-        assert fact(lines, "because") == "SLURM says: Of some site's own making"
-        assert not any(line.startswith("to do") for line in lines)
+        assert fact(lines, "reason") == "SLURM: Of some site's own making"
+        assert not any(line.startswith("advice") for line in lines)
 
     def test_no_reason_yet(self) -> None:
-        assert fact(words(snapshot([pending("1", None)])), "because") == "SLURM has not told yet"
+        assert fact(words(snapshot([pending("1", None)])), "reason") == "not yet reported by SLURM"
 
     def test_expected_start(self) -> None:
         lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
@@ -146,12 +146,12 @@ class TestJob:
         assert fact(lines, "how") == "killed: ran out of memory"
         assert fact(lines, "state") == "OUT_OF_MEMORY"
         assert fact(lines, "when") == "11:55 today"
-        assert fact(lines, "highest") == "1.0G resident, of any one task; the job had 16G"
+        assert fact(lines, "peak memory") == "1.0G resident, largest task; 16G allocated"
         assert not any(line.startswith("left") for line in lines)
 
     def test_one_that_has_ended_before_accounting_told(self) -> None:
         lines = words(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
-        assert fact(lines, "how") == "as FAILED; accounting has not told more yet"
+        assert fact(lines, "how") == "FAILED; no details from accounting yet"
 
     def test_findings_come_first_and_whole(self) -> None:
         found = Finding(
@@ -230,9 +230,9 @@ class TestWorker:
     def test_where_it_is_and_how_that_is_known(self) -> None:
         lines = words(snapshot([job("4709", [task([worker("a")])])]), "worker")
         assert fact(lines, "address") == "tcp://10.1.0.7/a"
-        assert fact(lines, "pid") == "4000, of nanny 3999"
+        assert fact(lines, "pid") == "4000 (nanny 3999)"
         assert fact(lines, "job") == "4709"
-        assert fact(lines, "how known") == "the cluster's own map of names to jobs"
+        assert fact(lines, "matched by") == "the cluster object's map of workers to jobs"
         assert fact(lines, "last seen") == "less than 5 s ago"
 
     def test_transfers(self) -> None:
@@ -267,7 +267,7 @@ class TestThread:
         assert fact(lines, "runs") == "inc-8a7f0d5e2c41"
         assert fact(lines, "CPU") == "99% of one core"
         assert fact(lines, "role") == "runs dask tasks"
-        assert lines[-2:] == ["CALL STACK", "t asks the worker for it"]
+        assert lines[-2:] == ["CALL STACK", "t reads it from the worker"]
 
     def test_its_call_stack(self) -> None:
         assert words(self.shown, "thread", stack=Stack(self.key))[-1] == "asking the worker…"
@@ -275,7 +275,7 @@ class TestThread:
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  /a/b.py:3", "    x = 1", "g  c.py:4")))
         assert lines[-3:] == ["f  /a/b.py:3", "    x = 1", "g  c.py:4"]
         other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
-        assert words(self.shown, "thread", stack=other)[-1] == "t asks the worker for it"
+        assert words(self.shown, "thread", stack=other)[-1] == "t reads it from the worker"
 
     def test_a_call_stack_has_one_heading_with_the_task_of_the_same_moment(self) -> None:
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
@@ -291,13 +291,13 @@ class TestThread:
 
     def test_one_that_is_idle(self) -> None:
         idle = snapshot([job("1", [task([worker("a", threads=(thread(1, task_key=None, cpu_percent=None),))])])])
-        assert fact(words(idle, "thread"), "runs") == "no dask task now"
+        assert fact(words(idle, "thread"), "runs") == "no dask task"
 
 
 class TestGroups:
     def test_outside(self) -> None:
         lines = words(everyday(), "outside")
-        assert lines[0].startswith("Nothing ties these workers to a job of yours")
+        assert lines[0].startswith("These workers could not be matched to any of your jobs")
         assert fact(lines, "workers") == "1 running"
 
     def test_others(self) -> None:
@@ -319,7 +319,7 @@ class TestGroups:
     def test_idle_threads(self) -> None:
         threads = tuple(thread(number, task_key=None, cpu_percent=0.0, name=f"t{number}") for number in (1, 2))
         lines = words(snapshot([], [worker("a", evidence=None, threads=threads)]), "idle")
-        assert lines == ["2 threads that run no dask task and take no CPU:", "  t1", "  t2"]
+        assert lines == ["2 threads that run no dask task and use no CPU:", "  t1", "  t2"]
 
     def test_a_task_without_workers(self) -> None:
         assert words(snapshot([job("1", [task([])])]), "task")[0] == "no worker"

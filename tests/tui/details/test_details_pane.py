@@ -216,7 +216,7 @@ class TestInsteadOfTheTree:
             await screen.show(snapshot([job("2")]))
             assert details(screen)[0].startswith(" job 2")
             await screen.show(snapshot([]))
-            assert details(screen)[1].strip() == "nothing is selected"
+            assert details(screen)[1].strip() == "no row selected"
             await screen.press("enter")
             assert details(screen) == []
 
@@ -312,7 +312,7 @@ class TestCallStack:
             text = "\n".join(line.rstrip() for line in details(screen))
             assert " f  /a/b.py:3\n     x = 1" in text
             await screen.press("escape", "down", "enter")
-            assert "t asks the worker for it" in "\n".join(details(screen))
+            assert "t reads it from the worker" in "\n".join(details(screen))
 
     async def test_why_there_is_none(self) -> None:
         async with running((80, 24)) as screen:
@@ -339,7 +339,7 @@ class TestCallStack:
             await screen.press("t", "down", "t")
             assert screen.feed.questions == []
             assert details(screen) == []
-            assert "no thread is selected" in screen.lines_of(StatusLine)[0]
+            assert "no thread selected" in screen.lines_of(StatusLine)[0]
 
 
 class TestGoingBack:

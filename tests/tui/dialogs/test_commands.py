@@ -16,7 +16,7 @@ from tests.support.snapshots import everyday
 from tests.support.waiting import PATIENCE_SECONDS
 
 WITHOUT_KEY = [
-    "save a picture of the screen (SVG)",
+    "save a screenshot (SVG)",
     "save the snapshot (JSON)",
     *(f"theme: {name}" for name in PALETTES if name != DEFAULT_PALETTE),
 ]
@@ -53,7 +53,7 @@ def test_each_command_has_words_of_its_own() -> None:
 async def test_what_is_chosen_runs() -> None:
     async with running() as screen:
         await screen.show(everyday())
-        await open_palette(screen, *"ask dask and slurm")
+        await open_palette(screen, *"poll dask and slurm")
         await screen.press("enter")
         await screen.pilot.pause()
         assert screen.app.screen is screen.base

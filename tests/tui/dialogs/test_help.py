@@ -94,27 +94,31 @@ async def open_saving(screen: Screen) -> None:
 
 
 PAGES = [
-    (open_picker, Picker, {"choose this one": "enter", "look for schedulers again": "r", "go back": "q esc"}),
+    (
+        open_picker,
+        Picker,
+        {"watch the selected scheduler": "enter", "search for schedulers again": "r", "go back": "q esc"},
+    ),
     (
         open_log,
         LogScreen,
         {
             "scroll": "↑ ↓  k j",
-            "follow what is written, or stay": "f",
-            "the other file: output, errors": "tab",
-            "copy the file's path (OSC 52)": "y",
-            "go to the next hit below, or above": "n N",
+            "follow new lines, or stop following": "f",
+            "switch between output and errors": "tab",
+            "copy the path of the file (OSC 52)": "y",
+            "go to the next or previous match": "n N",
         },
     ),
-    (open_script, JobScriptPage, {"scroll": "↑ ↓  k j", "search, while you type": "/", "go back": "q"}),
-    (open_anatomy, AnatomyPage, {"scroll": "↑ ↓  k j", "the job's script": "J", "go back": "q esc"}),
-    (open_plan, PlanBox, {"do what is shown": "y", "leave all as it is": "n esc q"}),
-    (open_form, ScaleForm, {"leave all as it is": "esc"}),
-    (open_adapt_form, AdaptForm, {"let it not scale by itself any more": "o"}),
-    (open_columns, ColumnBox, {"show the column, or hide it": "space", "done": "enter esc q"}),
+    (open_script, JobScriptPage, {"scroll": "↑ ↓  k j", "search as you type": "/", "go back": "q"}),
+    (open_anatomy, AnatomyPage, {"scroll": "↑ ↓  k j", "show the job script": "J", "go back": "q esc"}),
+    (open_plan, PlanBox, {"carry out the plan": "y", "cancel; nothing is changed": "n esc q"}),
+    (open_form, ScaleForm, {"cancel; nothing is changed": "esc"}),
+    (open_adapt_form, AdaptForm, {"turn adaptive scaling off": "o"}),
+    (open_columns, ColumnBox, {"show or hide the column": "space", "close": "enter esc q"}),
     (open_findings, FindingsPage, {"scroll": "↑ ↓  k j", "go back": "q esc"}),
     (open_question, Question, {"yes": "y", "no": "n esc"}),
-    (open_saving, SaveBox, {"what the screen shows, as an SVG picture": "p", "save nothing": "esc q"}),
+    (open_saving, SaveBox, {"save a screenshot as SVG": "p", "cancel; nothing is saved": "esc q"}),
 ]
 
 
@@ -128,8 +132,8 @@ async def test_each_page_tells_its_own_keys(reach, kind, told) -> None:
         found = await help_of(screen)
         assert screen.app.screen is page, "one is where one was"
         assert told.items() <= found.items(), found
-        assert found["all of this by name: the command palette"] == "ctrl+p"
-        for of_the_tree in ("all about the selected row; again: back to the tree", MARKS[0][1]):
+        assert found["open the command palette"] == "ctrl+p"
+        for of_the_tree in ("show details of the selected row, or return to the tree", MARKS[0][1]):
             assert of_the_tree not in found
 
 
@@ -153,10 +157,10 @@ async def test_the_tree_tells_everything_the_tree_first() -> None:
     async with running() as screen:
         await screen.show(everyday())
         found = await help_of(screen)
-        assert list(found)[:2] == ["move", "a screen up or down"]
+        assert list(found)[:2] == ["move", "one page up or down"]
         assert list(found)[-len(MARKS) :] == [words for _, words in MARKS]
         assert found["first row, last row"] == "g G"
-        assert found["one job more, at once; one job fewer, after asking"] == "+ -  ="
+        assert found["add a job (no confirmation); remove a job (asks first)"] == "+ -  ="
 
 
 async def test_in_the_details_their_keys_come_first() -> None:
@@ -165,10 +169,10 @@ async def test_in_the_details_their_keys_come_first() -> None:
         await screen.press("enter")
         found = await help_of(screen)
         assert next(iter(found)) == "scroll"
-        assert found["back to the tree"] == "esc q"
-        assert "the job's script" in found
-        assert "fold or unfold (or click on the marker)" not in found
-        assert "sort by the next column; the other way round" not in found, "not where the tree isn't"
+        assert found["return to the tree"] == "esc q"
+        assert "show the job script" in found
+        assert "fold or unfold (or click the marker)" not in found
+        assert "sort by the next column; reverse the sort order" not in found, "not where the tree isn't"
 
 
 async def test_read_only_tells_of_no_changes() -> None:
@@ -176,7 +180,7 @@ async def test_read_only_tells_of_no_changes() -> None:
         await screen.show(everyday())
         found = await help_of(screen)
         assert not any("scale" in words or "release" in words for words in found)
-        assert found["give up what is being carried out; clear filter, marks"] == "esc"
+        assert found["cancel the running operation; clear filter and marks"] == "esc"
 
 
 @pytest.mark.parametrize("key", ["slash", "T"])
@@ -197,7 +201,7 @@ async def test_where_only_digits_are_taken_it_is_none() -> None:
         await screen.show(everyday())
         await open_form(screen)
         assert isinstance(screen.app.screen.focused, Input)
-        assert "to the next field, to the one before" in await help_of(screen)
+        assert "next field, previous field" in await help_of(screen)
 
 
 class TestRemapped:
@@ -207,14 +211,14 @@ class TestRemapped:
             await screen.show(everyday())
             found = await help_of(screen)
             assert found["move"] == "↑ ↓  k e"
-            assert found["sort by the next column; the other way round"] == "f6 O"
+            assert found["sort by the next column; reverse the sort order"] == "f6 O"
             await screen.press("f4")
             page = screen.app.screen
             assert isinstance(page, JobScriptPage)
             subtitle = str(page.query_one(".box").border_subtitle)
             assert "f3 search" in subtitle
             assert "f10 back" in subtitle
-            assert (await help_of(screen))["search, while you type"] == "f3"
+            assert (await help_of(screen))["search as you type"] == "f3"
             await screen.press("q")
             assert screen.app.screen is page
             await screen.press("f10")
@@ -243,7 +247,7 @@ async def test_at_the_start_the_picker_says_that_leaving_it_quits() -> None:
         screen.feed.hand_over(Choice(candidates=BOTH.candidates, is_needed=True))
         await screen.pilot.pause()
         assert "q quit" in str(screen.app.screen.query_one(".box").border_subtitle)
-        assert "choose this one" in await help_of(screen)
+        assert "watch the selected scheduler" in await help_of(screen)
         assert isinstance(screen.app.screen, Picker)
 
 
@@ -252,6 +256,6 @@ async def test_what_needs_a_second_line_stays_in_its_column() -> None:
         await screen.show(everyday())
         await screen.press("question_mark")
         lines = str(screen.app.screen.query_one(Static).content).splitlines()
-        first = next(number for number, line in enumerate(lines) if line.startswith("n N "))
-        assert lines[first].index("go to what") == lines[first + 1].index("the one before") > 0
+        first = next(number for number, line in enumerate(lines) if line.startswith("/ "))
+        assert lines[first].index("filter: text") == lines[first + 1].index("state:pending") > 0
         assert max(map(width, lines)) <= 60

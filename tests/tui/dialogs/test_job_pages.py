@@ -46,13 +46,13 @@ class TestAnatomy:
             assert screen.feed.questions == [QUESTION]
             assert page(screen)[:2] == [
                 'SLURMCluster(cores=12, memory="16GB", processes=4)',
-                "! SLURM is being asked for the script…",
+                "! asking SLURM for the script…",
             ]
             await answer(screen)
             assert page(screen)[:13] == [
                 'SLURMCluster(cores=12, memory="16GB", processes=4)',
                 "",
-                "             asked             script                  SLURM    runs",
+                "             requested         script                  SLURM    running",
                 "✓ cores      cores=12          --cpus-per-task=12      12 CPUs  4 × 3 = 12 threads",
                 "✓ tasks      –                 -n 1                    –        1 task with workers",
                 '✓ memory     memory="16GB"     --mem=15G               15 GiB   4 × 3.73 GiB = 14.92 GiB',

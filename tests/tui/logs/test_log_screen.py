@@ -114,11 +114,11 @@ async def test_search_from_the_end_upwards_then_down_and_up(path):
         assert log.words == ""
         await log.press("n")
         await log.until(lambda: "line 7777" in log.shown)
-        assert log.words == "found beyond the end"
+        assert log.words == "search wrapped around at the end"
         await log.press("k")
         assert log.words == ""
         await log.press("slash", *"nowhere", "enter")
-        await log.until(lambda: log.words == "nowhere is nowhere in this file")
+        await log.until(lambda: log.words == "nowhere not found in this file")
         await log.press("slash", "escape", "n")
         assert not log.app.screen.active_bindings["n"].enabled
         await log.press("escape")
@@ -179,7 +179,7 @@ async def test_a_long_search_tells_how_it_goes_and_is_given_up(path):
     async with log_of(path) as log:
         await log.until(lambda: "50G" in log.title[0])
         await log.press("slash", *"nowhere", "enter")
-        await log.until(lambda: log.words.startswith("searching for nowhere: ") and "esc gives it up" in log.words)
+        await log.until(lambda: log.words.startswith("searching for nowhere: ") and "esc cancels" in log.words)
         await log.press("escape")
         assert isinstance(log.app.screen, LogScreen)
         assert log.words == ""
@@ -225,7 +225,7 @@ async def test_what_holds_something_is_opened(path, tmp_path):
         await log.until(lambda: "line 2" in log.shown)
         assert "errors (tab: output)" in log.title[0]
         await log.press("tab")
-        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+        await log.until(lambda: "the file is empty" in " ".join(log.shown))
 
 
 async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
@@ -233,7 +233,7 @@ async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
     errors = tmp_path / "errors"
     errors.touch()
     async with log_of(path, errors) as log:
-        await log.until(lambda: "nothing was written to it yet" in " ".join(log.shown))
+        await log.until(lambda: "the file is empty" in " ".join(log.shown))
         await log.until(lambda: "output (tab: errors)" in log.title[0])
         write(errors, "late\n")
         write(path, "later\n")
@@ -259,7 +259,7 @@ async def test_a_failed_job_opens_at_its_last_traceback(path, tmp_path):
         assert log.shown[0] == "Traceback (most recent call last):"
         assert "following" not in log.title[0]
         assert "errors" in log.title[0]
-        assert log.words == "the last traceback; G goes to the end"
+        assert log.words == "last traceback; G goes to the end"
 
 
 async def test_a_failed_job_without_a_traceback_opens_at_its_end(path):
@@ -271,9 +271,9 @@ async def test_a_failed_job_without_a_traceback_opens_at_its_end(path):
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (job(state="PENDING", nodes=()), "the job has not started: its file comes when it does"),
-        (job(), "there is no such file on this host yet; a disk of n012 itself can't be read from here"),
-        (job(state="COMPLETED"), "there is no such file on this host any more; a disk of n012 itself can't be read"),
+        (job(state="PENDING", nodes=()), "the job has not started; the file is created when it starts"),
+        (job(), "there is no such file on this host yet; local disks of n012 cannot be read from here"),
+        (job(state="COMPLETED"), "there is no such file on this host any more; local disks of n012 cannot be read"),
     ],
 )
 async def test_a_file_that_appears_late(path, shown, words):
@@ -293,7 +293,7 @@ async def test_a_file_that_appears_late(path, shown, words):
 async def test_an_empty_file(path):
     write(path, "")
     async with log_of(path) as log:
-        await log.until(lambda: log.shown[1].strip() == "nothing was written to it yet")
+        await log.until(lambda: log.shown[1].strip() == "the file is empty")
         await log.press(
             "g", "G", "k", "j", "pageup", "pagedown", "w", "l", "h", "f", "n", "slash", "x", "enter", "n", "N"
         )
@@ -312,7 +312,7 @@ async def test_no_file(tmp_path):
 async def test_nothing_that_could_be_opened(path):
     for files, error, words in (
         (None, "SLURM has forgotten job 4709", "SLURM has forgotten job 4709"),
-        (OutputFiles(stdout=None, stderr=None, work_dir="/"), None, "SLURM tells of no file"),
+        (OutputFiles(stdout=None, stderr=None, work_dir="/"), None, "SLURM reports no output file"),
     ):
         test = log_of(path)
         test.feed.files, test.feed.error = files, error

@@ -90,7 +90,7 @@ class TestOneMore:
             (plan,) = screen.feed.plans
             assert (plan.submit, plan.release, plan.after.jobs) == (1, (), 3)
             assert "1 job more" in told(screen)
-            assert "esc gives it up" in told(screen)
+            assert "esc cancels" in told(screen)
 
     async def test_equals_is_the_same_key_without_shift(self) -> None:
         async with running() as screen:
@@ -103,9 +103,9 @@ class TestOneMore:
             await screen.show(of(2))
             await screen.press("+", "+", "+")
             assert len(screen.feed.plans) == 1
-            assert "then 2 jobs more" in told(screen)
+            assert "then add 2 jobs" in told(screen)
             await deliver(screen, Progress(step="submit", message="submitting 1"))
-            assert "then 2 jobs more" in told(screen)
+            assert "then add 2 jobs" in told(screen)
             assert "submitting 1" in told(screen)
             await deliver(screen, done())
             await screen.show(of(2))  # read before
@@ -208,7 +208,7 @@ class TestFewer:
             await screen.show(of(3))
             await screen.press("-")
             await screen.show(of_jobs(busy_job("4700", 0), pending("4715")))
-            assert "the cluster has changed, and the plan with it" in text_of(screen)
+            assert "the cluster has changed; this is the updated plan" in text_of(screen)
             since = agreeable_from(screen)
             await screen.press_at(since - 0.01, "y")  # meant for the plan before
             assert screen.feed.plans == []
@@ -307,13 +307,13 @@ class TestWhatCanNotBeDone:
             await screen.press("-")
             assert "! can't be done: no worker stays to take over the 5 results" in text_of(screen)
             box = screen.app.screen.query_one(".box")
-            assert box.border_title == "Can't be done"
-            assert "do it" not in str(box.border_subtitle)
+            assert box.border_title == "Not possible"
+            assert "apply" not in str(box.border_subtitle)
             await screen.press("y")
             assert screen.feed.plans == []
             await screen.show(self.seen(0))
-            assert box.border_title == "Do it?"
-            assert "y do it" in str(box.border_subtitle)
+            assert box.border_title == "Apply this plan?"
+            assert "y apply" in str(box.border_subtitle)
             await screen.press("y")
             assert len(screen.feed.plans) == 1
 
@@ -322,14 +322,14 @@ class TestWhatCanNotBeDone:
             await screen.show(self.seen(5))
             await screen.press("s")
             box = screen.app.screen.query_one(".box")
-            assert "enter do it" in str(box.border_subtitle)
+            assert "enter apply" in str(box.border_subtitle)
             await screen.press("0")
             assert "! can't be done: no worker stays" in text_of(screen)
-            assert "do it" not in str(box.border_subtitle)
+            assert "apply" not in str(box.border_subtitle)
             await screen.press("enter")
             assert isinstance(screen.app.screen, ScaleForm)
             await screen.show(self.seen(0))
-            assert "enter do it" in str(box.border_subtitle)
+            assert "enter apply" in str(box.border_subtitle)
             await screen.press("enter", "y")
             assert len(screen.feed.plans) == 1
 
@@ -620,7 +620,7 @@ class TestWhileAtWork:
             for key in ("-", "s", "x", "L", "a"):
                 await screen.press(key)
                 assert screen.app.screen is screen.base
-                assert told(screen).startswith("one plan at a time")
+                assert told(screen).startswith("another scaling operation is running")
             assert len(screen.feed.plans) == 1
 
     async def test_progress_takes_one_line_and_the_end_as_many_as_it_needs(self) -> None:
@@ -629,7 +629,7 @@ class TestWhileAtWork:
             await screen.press("-", "y")
             await deliver(screen, Progress(step="drain", message="tasks " * 40))
             (line,) = screen.lines_of(StatusLine)
-            assert line.rstrip().endswith("…  esc gives it up")
+            assert line.rstrip().endswith("…  esc cancels")
             await deliver(screen, Progress(step="done", message="done"), Outcome(done=False, message="words " * 30))
             assert len(screen.lines_of(StatusLine)) == 3
             await deliver(screen, Outcome(done=False, message="words " * 90))
@@ -643,7 +643,7 @@ class TestWhileAtWork:
             await screen.show(of(3))
             await screen.press("-", "y", "escape")
             assert screen.feed.given_up == 1
-            assert told(screen) == "giving up…"
+            assert told(screen) == "cancelling…"
 
     async def test_a_plan_that_no_longer_fits_is_shown_anew(self) -> None:
         async with running() as screen:

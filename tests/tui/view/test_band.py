@@ -63,10 +63,10 @@ def test_what_is_said_of_several_takes_one_line():
     many = [finding(f"job {number} is short", code="x", advice=None) for number in range(20)]
     mild = finding("mild", code="x", severity="info", advice=None)
     lost = [finding("lost"), finding("lost too")]
-    assert lines(*many, mild) == [" ! job 0 is short  (+19 like it)", " · mild  (F: all)"]
+    assert lines(*many, mild) == [" ! job 0 is short  (+19 similar)", " · mild  (F: all)"]
     assert lines(*many, *lost, mild, most=2) == [
-        " ! job 0 is short  (+19 like it)",
-        " ! lost · L replaces it  (+1 like it)  (+1 more: F)",
+        " ! job 0 is short  (+19 similar)",
+        " ! lost · L replaces it  (+1 similar)  (+1 more: F)",
     ]
     each = [finding(f"job {number} failed", code="job-failed", advice=None) for number in range(2)]
     assert lines(*each) == [" ! job 0 failed", " ! job 1 failed"]
@@ -91,8 +91,8 @@ def test_never_wider_than_the_screen_by_more_than_the_key(cells):
 
 def test_a_scheduler_that_is_gone_and_not_slurm_leads_to_others():
     gone = finding("the scheduler does not answer", code="source-stale", advice=None)
-    assert lines(gone) == [" ! the scheduler does not answer · C looks for other schedulers"]
-    assert lines(gone, read_only=True) == [" ! the scheduler does not answer · C looks for other schedulers"]
+    assert lines(gone) == [" ! the scheduler does not answer · C searches for other schedulers"]
+    assert lines(gone, read_only=True) == [" ! the scheduler does not answer · C searches for other schedulers"]
     assert lines(gone, is_replay=True) == [" ! the scheduler does not answer"]
     slurm = finding("SLURM's queue does not answer", code="source-stale", severity="warning", advice=None)
     assert lines(slurm) == [" ! SLURM's queue does not answer"]

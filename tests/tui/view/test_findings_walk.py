@@ -32,7 +32,7 @@ async def test_a_finding_about_several_jobs_leads_to_each_of_them():
 
 async def test_where_findings_lead_nowhere_that_is_said():
     async with running() as screen:
-        for findings, words in [((found(),), "no row here is what a finding is about"), ((), "nothing is found")]:
+        for findings, words in [((found(),), "no finding refers to a row in this view"), ((), "no findings")]:
             await screen.show(snapshot([busy_job("1", 0)], findings=findings))
             before = selected(screen)
             await screen.press("n")

@@ -83,7 +83,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert points[-1] == 3 * POINTS - 2
     past.feed(at(10_000_000))
     assert past.of(WORKER).cpu_percent == (None,) * POINTS
-    monkeypatch.setattr(history, "MOST_KEYS", 2)
+    monkeypatch.setattr(history, "MAX_KEYS", 2)
     past.feed(at(10_000_001))
     assert len(past._tracks) == 2
 

@@ -107,7 +107,7 @@ class TestRows:
     def test_a_worker_whose_threads_are_not_read_yet_says_so(self) -> None:
         rows = visible_rows(snapshot([], [worker("a")]), all_unfolded)
         assert rows[-1].kind == "asking"
-        assert cells(rows[-1], TAKEN_AT).label == "its threads were not read yet"
+        assert cells(rows[-1], TAKEN_AT).label == "threads not read yet"
 
 
 class TestArrays:
@@ -310,8 +310,8 @@ class TestJobCells:
             ({"started_at": TAKEN_AT - timedelta(seconds=119)}, "starting, no worker yet (4 expected)"),
             ({"started_at": TAKEN_AT - timedelta(seconds=120)}, "no worker (4 expected)"),
             ({"started_at": None}, "no worker (4 expected)"),
-            ({"state": "CONFIGURING"}, "its nodes are being prepared"),
-            ({"state": "COMPLETING"}, "its processes are being ended"),
+            ({"state": "CONFIGURING"}, "nodes are being prepared"),
+            ({"state": "COMPLETING"}, "processes are being ended"),
         ],
     )
     def test_a_job_that_starts_or_ends_needs_no_worker(self, values: dict[str, object], words: str) -> None:

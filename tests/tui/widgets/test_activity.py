@@ -42,7 +42,7 @@ def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(activity: Sta
 
 
 def test_what_is_under_way_stays(activity: StatusLine, clock: Clock) -> None:
-    activity.tell("draining", hint="esc gives it up")
+    activity.tell("draining", hint="esc cancels")
     clock.now += 1000
     activity.next_key()
     assert activity.lines(80)
