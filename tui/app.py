@@ -1,4 +1,4 @@
-"""The screen: shows the snapshots that a feed hands over. Does no I/O, and never waits for the feed."""
+"""The screen: shows the snapshots that a feed delivers. Does no I/O, and never waits for the feed."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -53,29 +53,29 @@ _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adap
 
 
 class DasktopApp(TerminalApp):
-    """The screen on a feed.
+    """The screen of a feed.
 
     Parameters
     ----------
     feed
-        Started when the screen is up, stopped when it ends.
+        Started when the screen is mounted, stopped when it ends.
     read_only
-        Whether nothing can be changed from here: the keys for it are not there.
+        Whether the keys that change the cluster are disabled.
     user
-        Whose jobs may be changed; ``None``: not checked before a plan is carried out.
+        User whose jobs may be changed; ``None``: not checked before a plan is carried out.
     unicode
-        Whether the terminal shows more than ASCII.
+        Whether the terminal shows characters beyond ASCII.
     looks
-        How it looks at first.
+        The initial view settings.
     keymap
-        Keys that are not those of the table.
+        Keys that replace those of the key table.
 
     Attributes
     ----------
     failure
-        After the end: why there was nothing to show, or ``None``. ``return_code`` is then its exit status.
+        After the end: why there was nothing to show, or ``None``. ``return_code`` is its exit status.
     first_looks
-        How it looked at first; `looks` tells how it does now.
+        The initial view settings; `looks` returns the current ones.
     """
 
     TITLE = "dasktop"
@@ -107,18 +107,18 @@ class DasktopApp(TerminalApp):
         self._mailbox = Mailbox(self.post_message)
         self._read_only = read_only
         self.first_looks = looks
-        self._rebound = keymap
+        self._keys = keymap
         self._activity = StatusLine(self._glyphs)
-        self._desk = ScalingController(self, feed, self._activity, user, self._glyphs, keymap)
+        self._scaling = ScalingController(self, feed, self._activity, user, self._glyphs, keymap)
         self._look_ups = LookUps(feed)
         self._logs = LogController(self, feed, self._look_ups, self._glyphs, keymap)
-        self._saving = SavingController(self, self._activity, lambda: self._as_told, self._deliver)
+        self._saving = SavingController(self, self._activity, lambda: self._unmodified, self._deliver)
         self._switching = SwitchingController(
-            self, feed, self._activity, self._glyphs, why_not=self._desk.why_not_leave, leave=self._leave
+            self, feed, self._activity, self._glyphs, why_not=self._scaling.why_not_leave, leave=self._leave
         )
-        self._is_leaving = False
+        self._quits_when_cancelled = False
         self._latest: Snapshot | None = None
-        self._as_told: Snapshot | None = None  # the one that is shown, and how it is shown
+        self._unmodified: Snapshot | None = None  # the shown snapshot, before `with_stale_workers`
         self._snapshot: Snapshot | None = None
         self._is_paused = False
         self._history = History()
@@ -136,16 +136,16 @@ class DasktopApp(TerminalApp):
             lambda: self._details.worker_address,
         )
         self._header = Header(self._glyphs, read_only=self._read_only)
-        self._band = FindingsBanner(self._glyphs, self._rebound, read_only=self._read_only)
+        self._banner = FindingsBanner(self._glyphs, self._keys, read_only=self._read_only)
         yield self._header
-        yield self._band
+        yield self._banner
         self._details = DetailsBody(
             *(self._tree.heads, self._tree.table),
             glyphs=self._glyphs,
             look_ups=self._look_ups,
             history=self._history,
             is_wanted=self.first_looks.shows_details,
-            keymap=self._rebound,
+            keymap=self._keys,
         )
         yield self._details
         yield self._tree.filter_line
@@ -154,22 +154,22 @@ class DasktopApp(TerminalApp):
 
     @property
     def looks(self) -> ViewSettings:
-        """How the user has made it look."""
+        """The current view settings."""
         return ViewSettings(self._tree.view, self.theme, self._details.is_wanted)
 
     def on_mount(self) -> None:
-        """Begin to listen."""
+        """Start the feed."""
         self._feed.start(self._deliver)
 
     def on_unmount(self) -> None:
-        """Stop the feed, however the screen ends."""
+        """Stop the feed."""
         self._feed.stop()
         self._saving.close()
 
     def _deliver(self, event: Event | Saved) -> None:
-        """Take an event from the feed's thread, or from who saves.
+        """Take an event from the thread of the feed or of the saver.
 
-        The past is kept here, in that thread: a screen that is held up doesn't take every snapshot.
+        The history is updated here, in that thread, because a busy screen does not get every snapshot.
         """
         match event:
             case Snapshot():
@@ -183,129 +183,129 @@ class DasktopApp(TerminalApp):
         self._mailbox.deliver(event)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
-        """Show a snapshot; while paused only plans go by it."""
+        """Show a snapshot; while paused, use it only for plans and marks."""
         self._mailbox.take(message)
         self._latest = message.snapshot
-        self._desk.show(message.snapshot)
+        self._scaling.show(message.snapshot)
         self._tree.unmark_ended_jobs(message.snapshot)
         if not self._is_paused or self._snapshot is None:
             self._show_latest()
 
     def on_past_arrived(self) -> None:
-        """Draw graphs anew."""
+        """Redraw the graphs."""
         if not self._is_paused:
             self._show_latest()
 
     def _show_latest(self) -> None:
         if self._latest is None:
             return
-        self._as_told, self._snapshot = self._latest, with_stale_workers(self._latest)
+        self._unmodified, self._snapshot = self._latest, with_stale_workers(self._latest)
         self._header.show(self._snapshot, self._history)
-        self._band.show(self._snapshot.findings)
+        self._banner.show(self._snapshot.findings)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.show(self._snapshot)
         self._tree.show(self._snapshot)
 
     def action_pause(self) -> None:
-        """Let what is shown stand still, or follow again. What is asked and carried out goes on."""
+        """Pause or resume updates. Polling and scaling operations continue."""
         self._is_paused = not self._is_paused
         self._header.show_paused(self._is_paused)
         if not self._is_paused:
             self._show_latest()
 
     def action_command_palette(self) -> None:
-        """Show all that can be done, by name."""
+        """Open the command palette."""
         from dasktop.tui.dialogs.commands import CommandBox
 
         if not isinstance(self.screen, CommandBox):
             self.push_screen(CommandBox())
 
     def action_help(self) -> None:
-        """Show what the keys do where one is."""
+        """Show the help of the current screen."""
         from dasktop.tui.dialogs.help import Help
 
         self.push_screen(Help(self.screen, self._glyphs))
 
     def action_copy(self) -> None:
-        """Copy what the selected row is known by."""
+        """Copy the id, address or task key of the selected row."""
         copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._activity)
 
     def on_step_arrived(self, message: StepArrived) -> None:
-        """Tell how the carrying out of a plan goes; leave when it was only waited for."""
+        """Show progress or the outcome of an operation; quit if the user asked for it."""
         match message.step:
             case Progress():
-                self._desk.note(message.step)
+                self._scaling.note(message.step)
             case Outcome():
-                self._desk.end(message.step)
-                if self._is_leaving:
+                self._scaling.end(message.step)
+                if self._quits_when_cancelled:
                     self.exit()
 
     def on_answer_arrived(self, message: AnswerArrived) -> None:
-        """Hand an answer to who asked."""
+        """Pass an answer to the widget that asked."""
         self._look_ups.hand_over(message.answer)
 
     def on_saving_ended(self, message: SavingEnded) -> None:
-        """Tell where it was saved, or why not."""
+        """Show the path of the saved file, or the error."""
         self._saving.show_result(message.saved)
 
     def action_save(self) -> None:
-        """Ask what to save."""
+        """Open the save dialog."""
         self._saving.ask()
 
     def on_log_arrived(self, message: LogArrived) -> None:
-        """Hand over what was read of a log file."""
+        """Pass on what was read of a log file."""
         self._logs.take(message.event)
 
     def action_log(self) -> None:
-        """Show what the selected row's job writes."""
+        """Show the log of the selected row's job."""
         self._logs.open(self._tree.table.selected_job_id, self._snapshot)
 
     def on_choice_arrived(self, message: ChoiceArrived) -> None:
-        """Ask which scheduler."""
+        """Show the schedulers found."""
         self._switching.take(message.choice)
 
     def on_picker_look_again(self) -> None:
-        """Look for schedulers once more."""
+        """Search for schedulers again."""
         self._switching.look_again()
 
     def action_switch(self) -> None:
-        """Look for other schedulers, and go over to one if the user chooses it."""
+        """Search for schedulers, and switch to the one that the user chooses."""
         self._switching.ask()
 
     def on_switch_arrived(self) -> None:
-        """Begin anew: nothing of the old cluster is the new one's."""
+        """Reset everything for the new cluster."""
         while len(self.screen_stack) > 1:
             self.screen.dismiss(None)
-        self._snapshot = self._as_told = self._latest = None
+        self._snapshot = self._unmodified = self._latest = None
         self._is_paused = False
-        for forgetful in (self._tree, self._look_ups, self._desk):
-            forgetful.forget()
-        for shown_anew in (self._header, self._band, self._details, self._activity):
-            shown_anew.clear()
+        for part in (self._tree, self._look_ups, self._scaling):
+            part.forget()
+        for widget in (self._header, self._banner, self._details, self._activity):
+            widget.clear()
 
     def before_key(self) -> None:
-        """Let go of what was said on the key before."""
+        """Clear the result of the previous key."""
         for activity in {self._activity, *self.screen.query(StatusLine)}:
             activity.next_key()
 
     def action_change_interval(self, direction: int) -> None:
-        """Ask dask more often, or less often."""
+        """Poll dask more often (1) or less often (-1)."""
         self._feed.change_interval(direction)
 
     def on_interval_arrived(self, message: IntervalArrived) -> None:
-        """Tell how often dask is asked now; as long as it isn't as at the start, in the header too."""
+        """Show the new poll interval; in the header, too, if it is not the initial one."""
         words = f"every {message.interval.seconds:g} s"
         self._header.show_interval("" if message.interval.is_usual else words)
         self._activity.remark(f"polling dask {words}; SLURM interval unchanged")
 
     def on_notice_arrived(self, message: NoticeArrived) -> None:
-        """Tell it; what is being carried out goes before."""
-        if not self._desk.is_at_work:
+        """Show a notice, unless an operation is running."""
+        if not self._scaling.is_at_work:
             self._activity.announce(message.notice.message, "waiting")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
-        """End, and leave word why."""
+        """End with an error."""
         self._fail(message.failure)
 
     def _leave(self, why: str) -> None:
@@ -316,35 +316,35 @@ class DasktopApp(TerminalApp):
         self.exit(return_code=failure.exit_status)
 
     def action_filter(self) -> None:
-        """Let the user type what to filter by."""
+        """Open the filter line."""
         self._tree.filter_line.open()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        """Filter while one types."""
+        """Filter as the user types."""
         self._tree.filter_by(message.pattern)
 
     def action_sort(self, step: int) -> None:
-        """Sort by the next column; after the last, as at first."""
+        """Sort by the next column; after the last one, restore the default order."""
         self._tree.sort_next(step)
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the sort order."""
         self._tree.reverse()
 
     def on_column_heads_chosen(self, message: ColumnHeads.Chosen) -> None:
-        """Sort by a column; by the one that is sorted by, the other way round."""
+        """Sort by a column; if it is the sort column already, reverse the order."""
         self._tree.sort_by(message.column)
 
     def action_columns(self) -> None:
-        """Let the user choose columns."""
+        """Open the column dialog."""
         self._tree.choose_columns()
 
     def action_flat(self) -> None:
-        """Show all workers in one list, or the tree again."""
+        """Switch between the tree and a flat list of workers."""
         self._tree.toggle_flat()
 
     def action_next_finding(self, step: int) -> None:
-        """Go to what the next finding is about."""
+        """Select the next row that a finding refers to, or the previous one (-1)."""
         self._tree.next_finding(step)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
@@ -357,7 +357,7 @@ class DasktopApp(TerminalApp):
         self._show_details()
 
     def on_tree_table_resized(self) -> None:
-        """Weigh again what can be seen at once."""
+        """Recompute the rows for the new size."""
         self._tree.show_rows()
 
     def _show_details(self) -> None:
@@ -365,72 +365,72 @@ class DasktopApp(TerminalApp):
             self._details.show(self._tree.table.selected, self._snapshot)
 
     def action_details(self) -> None:
-        """Show all about the selected row instead of the tree, or the tree again."""
+        """Show the details in place of the tree, or the tree again."""
         self._tree.freeze_folds()
         self._details.toggle_full()
 
     def action_toggle_details(self) -> None:
-        """Show all about the selected row beside the tree, or no more."""
+        """Show or hide the details beside the tree."""
         self._tree.freeze_folds()
         self._details.toggle()
 
     def action_call_stack(self) -> None:
-        """Ask what the selected thread is doing."""
+        """Request the call stack of the selected thread."""
         if not self._details.ask_for_call_stack():
             self._activity.remark("no thread selected: unfold a worker and select one of its threads", "waiting")
 
     def action_fold_all(self) -> None:
-        """Unfold all jobs, or fold them when they are."""
+        """Unfold all jobs or, if all are unfolded, fold them."""
         self._tree.fold_all()
 
     def action_fold_to(self, level: int) -> None:
-        """Show all down to a level of the tree, and nothing below it."""
+        """Show the tree down to a level, and nothing below it."""
         self._tree.fold_to(level)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Take away the keys that change something where nothing may be changed, and those that don't belong here."""
+        """Disable changes in read-only mode, and actions of the tree while the details are in its place."""
         del parameters
-        is_off = self._read_only and action in _CHANGES
-        return not is_off and not (self.screen.has_class("-details") and action in _ON_TREE)
+        is_refused = self._read_only and action in _CHANGES
+        return not is_refused and not (self.screen.has_class("-details") and action in _ON_TREE)
 
     def action_mark(self) -> None:
-        """Mark the selected row's job for being released, or take its mark away."""
+        """Mark or unmark the job of the selected row for release."""
         self._tree.toggle_mark()
 
     def action_release(self) -> None:
-        """Ask whether to give back the marked jobs or, where none is, the selected row's."""
+        """Ask whether to release the marked jobs or, if there are none, the selected row's."""
         if job_ids := self._tree.chosen_jobs:
-            self._desk.release(job_ids)
+            self._scaling.release(job_ids)
 
     def action_add_job(self) -> None:
-        """Submit one job more."""
-        self._desk.add_one()
+        """Add a job."""
+        self._scaling.add_one()
 
     def action_remove_job(self) -> None:
-        """Ask whether to give back one job."""
-        self._desk.remove_one()
+        """Ask whether to remove a job."""
+        self._scaling.remove_one()
 
     def action_scale(self) -> None:
-        """Ask to what to scale."""
-        self._desk.scale_by_form()
+        """Open the scaling form."""
+        self._scaling.scale_by_form()
 
     def action_adapt(self) -> None:
-        """Ask between which bounds the cluster is to scale by itself."""
-        self._desk.adapt_by_form()
+        """Open the form for adaptive scaling."""
+        self._scaling.adapt_by_form()
 
     def action_replace_lost(self) -> None:
-        """Submit anew what SLURM has ended and the owner still counts."""
-        self._desk.replace_lost()
+        """Resubmit jobs that have ended in SLURM but that the cluster object still expects."""
+        self._scaling.replace_lost()
 
     def action_anatomy(self) -> None:
-        """Show how the selected row's job came about."""
+        """Show the anatomy of the selected row's job."""
         from dasktop.tui.dialogs.anatomy_page import AnatomyPage
 
         if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
 
     def action_findings(self) -> None:
-        """Show all that is wrong, whole."""
+        """Show all findings in full."""
         from dasktop.tui.dialogs.findings_page import FindingsPage
 
         if self._snapshot is not None:
@@ -444,8 +444,8 @@ class DasktopApp(TerminalApp):
             self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))
 
     def action_give_up(self) -> None:
-        """Give up what is being carried out; else clear what is told of the past, and the filter or else the marks."""
-        if self._desk.give_up():
+        """Cancel the running operation; else clear the message, and the filter or else the marks."""
+        if self._scaling.give_up():
             return
         if self._tree.view.pattern:
             self._tree.filter_line.clear()
@@ -453,15 +453,15 @@ class DasktopApp(TerminalApp):
             self._tree.mark(())
 
     async def action_quit(self) -> None:
-        """Leave; while a plan is being carried out, ask first, and give it up before."""
-        if not self._desk.is_at_work or self._is_leaving:
+        """Quit; while an operation is running, ask first, and cancel it."""
+        if not self._scaling.is_at_work or self._quits_when_cancelled:
             self.exit()
             return
 
         def answer(leave: bool | None) -> None:
-            if leave and self._desk.is_at_work:
-                self._is_leaving = True
-                self._desk.give_up()
+            if leave and self._scaling.is_at_work:
+                self._quits_when_cancelled = True
+                self._scaling.give_up()
             elif leave:
                 self.exit()
 
@@ -470,11 +470,11 @@ class DasktopApp(TerminalApp):
             self.push_screen(Question(question, yes="cancel it and quit", no="stay"), answer)
 
     def action_refresh_now(self) -> None:
-        """Ask all sources now."""
+        """Poll all sources now."""
         self._feed.refresh()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield what can be done without a key; what keys do comes from their table."""
+        """Yield the commands without a key; the others come from the key table."""
         yield SystemCommand("save a screenshot (SVG)", "", self._saving.save_picture)
         yield SystemCommand("save the snapshot (JSON)", "", self._saving.save_snapshot)
         yield from super().get_system_commands(screen)

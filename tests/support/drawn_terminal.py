@@ -54,7 +54,7 @@ class DrawnTerminal:
 
 
 class _DrawingDriver(HeadlessDriver):
-    """Draws on a terminal of our own what a `ThriftyDriver` would send."""
+    """Draws on a terminal of our own what a `DiffDriver` would send."""
 
     @property
     def is_headless(self) -> bool:
@@ -65,7 +65,7 @@ class _DrawingDriver(HeadlessDriver):
         self.terminal = DrawnTerminal()
 
     def write(self, data: str) -> None:
-        self.terminal.draw(cast("TerminalApp", self._app).sent_screen.thinned(data))
+        self.terminal.draw(cast("TerminalApp", self._app).sent_screen.changes(data))
 
 
 def draw_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

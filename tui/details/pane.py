@@ -96,7 +96,7 @@ class DetailsPane(Widget, can_focus=True):
 
     def _line_at(self, y: int) -> Line:
         """Return what a visible line is to show."""
-        margin = self._glyphs.own("│ ") if self.has_rule_at_left else " "
+        margin = self._glyphs.encode("│ ") if self.has_rule_at_left else " "
         return [Piece(margin, "quiet"), *(self._shown[y] if y < len(self._shown) else [])]
 
     def _heading_line(self) -> Line:
@@ -109,7 +109,7 @@ class DetailsPane(Widget, can_focus=True):
         left = cut(self._heading, max(0, room - width(right) - 2))
         return [
             Piece(
-                self._glyphs.own(left + fit(right, max(0, room - width(left)), "right")),
+                self._glyphs.encode(left + fit(right, max(0, room - width(left)), "right")),
                 "key" if self.has_focus else "head",
             )
         ]

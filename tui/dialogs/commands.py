@@ -1,7 +1,6 @@
 """The command palette: Textual's, with only our commands: those of the keys, and some without a key."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from dasktop.tui.draw.text_width import fit, wrap
+from dasktop.tui.terminal.textual_private import MovesOnlyInLaidOutList, palette_containers
 from dasktop.tui.view.keys import ANYWHERE, KEYS
 from dasktop.tui.widgets.bindings import bound_now
 
@@ -70,7 +70,7 @@ class Commands(Provider):
         return min(_CELLS, self.app.size.width) - _CELLS_AROUND
 
 
-class CommandBox(CommandPalette):
+class CommandBox(MovesOnlyInLaidOutList, CommandPalette):
     """The palette, styled like the other dialogs."""
 
     DEFAULT_CSS = """
@@ -92,15 +92,9 @@ class CommandBox(CommandPalette):
     def __init__(self) -> None:
         super().__init__([Commands], placeholder="")
 
-    def _action_command_list(self, action: str) -> None:
-        """Move in the list; Textual (8.2, ``OptionList._move_page``) fails in one that is not laid out yet, or never.
-
-        That is so while the terminal is too narrow, and for a moment behind each key that is typed.
-        """
-        with suppress(KeyError):
-            super()._action_command_list(action)
-
     def on_mount(self) -> None:
         """Apply the style of the other dialogs."""
-        self.query_one("#--container").add_class("box")
-        self.query_one(SearchIcon).icon = ">"
+        for container in palette_containers(self):
+            container.add_class("box")
+        for icon in self.query(SearchIcon):
+            icon.icon = ">"

@@ -102,5 +102,5 @@ def help_text(tables: Sequence[Table], cells: int, glyphs: Glyphs) -> Content:
         parts.append("\n" if number else "")
         for left, right in table:
             words = f"\n{' ' * indent}".join(wrap(right, max(1, cells - indent)))
-            parts += [(glyphs.own(fit(left, indent)), "bold"), f"{glyphs.own(words)}\n"]
+            parts += [(glyphs.encode(fit(left, indent)), "bold"), f"{glyphs.encode(words)}\n"]
     return Content.assemble(*parts).rstrip()

@@ -69,7 +69,7 @@ class JobScriptPage(Page):
         self.text.show(lambda cells: script_lines(answer.lines, cells, self._glyphs))
 
     def _show_message(self, message: str, role: Role) -> None:
-        self.text.show(lambda cells: [Line([Piece(self._glyphs.own(line), role)]) for line in wrap(message, cells)])
+        self.text.show(lambda cells: [Line([Piece(self._glyphs.encode(line), role)]) for line in wrap(message, cells)])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Let the search key type a character while the search line has the focus."""
@@ -124,5 +124,5 @@ def script_lines(script: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line
         first, *others = wrap(text.strip(" "), max(8, cells - indent)) or [""]
         rest = wrap(text.strip(" ")[len(first) :].lstrip(" "), max(8, cells - indent - _HANGING)) if others else []
         rows = [" " * indent + first, *(" " * (indent + _HANGING) + row for row in rest)]
-        lines += [Line([Piece(glyphs.own(row), role)], number) for row in rows]
+        lines += [Line([Piece(glyphs.encode(row), role)], number) for row in rows]
     return lines

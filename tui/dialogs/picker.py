@@ -53,7 +53,7 @@ class Candidates(Lines, can_focus=True):
     def show(self, choice: Choice) -> None:
         """Show these schedulers, with the current one selected."""
         self._candidates = choice.candidates
-        self._texts = [self._glyphs.own(text) for text in texts_of(choice)]
+        self._texts = [self._glyphs.encode(text) for text in texts_of(choice)]
         self._index = next((index for index, one in enumerate(choice.candidates) if is_watched(one, choice)), 0)
         self.styles.width = max(map(width, self._texts), default=0)
         self.display = bool(self._texts)
@@ -135,7 +135,7 @@ class Picker(Dialog[str | None]):
     def show(self, choice: Choice | None) -> None:
         """Show the schedulers found; ``None``: the search is running."""
         self._choice = choice
-        self._words.update(Content(self._glyphs.own(heading(choice))))
+        self._words.update(Content(self._glyphs.encode(heading(choice))))
         self._candidates.show(choice or Choice(candidates=()))
         self._candidates.focus()
         self.refresh_bindings()

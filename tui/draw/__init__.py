@@ -1,1 +1,1 @@
-"""Pieces of text, bars, colors and numbers. Pure."""
+"""Text with roles, bars, colours, numbers and times. Pure."""

@@ -1,4 +1,4 @@
-"""The characters that the screen is drawn with, in Unicode and in ASCII. Knows nothing of what they show."""
+"""The drawing characters, in Unicode and in ASCII. Pure."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ class Glyphs(NamedTuple):
     unfolded: str
     folded: str
     blocks: str
-    """A cell filled by nothing, one part, … all parts."""
+    """An empty cell, one filled by one part, … by all parts."""
     levels: str
     """From the lowest to the highest point of a sparkline."""
     is_unicode: bool
 
-    def own(self, text: str) -> str:
-        """Return a settled text in this set, as wide as it was."""
+    def encode(self, text: str) -> str:
+        """Return a printable text with only characters of this set, in the same width."""
         return text if self.is_unicode or text.isascii() else text.translate(_ASCII_FOR)
 
 
@@ -26,12 +26,12 @@ ASCII = Glyphs(unfolded="v", folded=">", blocks=".#", levels="_.-=+*#", is_unico
 
 
 def glyphs(*, unicode: bool) -> Glyphs:
-    """Return the set for a terminal that can, or cannot, show Unicode."""
+    """Return the set for a terminal with or without Unicode."""
     return UNICODE if unicode else ASCII
 
 
 class _AsciiFor(dict[int, str]):
-    """A table for `str.translate`: what stands for our own characters, and ``?`` for anybody else's."""
+    """A table for `str.translate`: replacements for the drawing characters, and ``?`` for all others."""
 
     def __missing__(self, codepoint: int) -> str:
         character = chr(codepoint)

@@ -1,4 +1,4 @@
-"""Quantities as people read them: few digits, in steps that mean something, so that most ticks change nothing. Pure.
+"""Quantities for people: few digits in coarse steps, so that most snapshots change nothing. Pure.
 
 Unknown is ``–`` everywhere, never 0.
 """
@@ -12,12 +12,12 @@ _UNITS = "BKMGTPE"
 
 
 def percent(value: float | None) -> int | None:
-    """Round to whole percent, below a half down."""
+    """Return a value rounded to whole percent, halves up; ``None`` if unknown or not finite."""
     return None if value is None or not math.isfinite(value) else max(0, math.floor(value + 0.5))
 
 
 def share(part: float | None, whole: float | None) -> int | None:
-    """Return ``part`` of ``whole`` in whole percent; ``None`` where one is unknown or there is no whole."""
+    """Return ``part`` of ``whole`` in whole percent; ``None`` if one is unknown or ``whole`` is 0."""
     return None if part is None or not whole else percent(100 * part / whole)
 
 
@@ -48,7 +48,7 @@ def duration(seconds: float | None) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """Return what is left of a job's time, rounded down.
+    """Return the remaining time of a job, rounded down.
 
     To ten seconds in the last ten minutes, else to the minute; from a day on without seconds (``1-02:00``).
     """
@@ -65,7 +65,7 @@ def count(value: int | None) -> str:
 
 
 def short_count(value: float | None) -> str:
-    """Return ``1,204`` or, where that would take more than six cells, ``1204k``."""
+    """Return ``1,204`` or, if that takes more than six cells, ``1204k``."""
     if value is None:
         return UNKNOWN
     text = count(round(value))
@@ -82,7 +82,7 @@ def ago(seconds: float | None) -> str:
 
 
 def ratio(part: int | None, whole: int | None) -> str:
-    """Return ``3/12``, in thousands (``1k/2k``) where it would take more than seven cells."""
+    """Return ``3/12``, in thousands (``1k/2k``) if it takes more than seven cells."""
     text = f"{UNKNOWN if part is None else part}/{UNKNOWN if whole is None else whole}"
     if part is None and whole is None:
         return UNKNOWN
@@ -96,9 +96,9 @@ def _thousands(value: int | None) -> str:
 
 
 def latency(seconds: float | None) -> str:
-    """Return ``ok``, and of an answer that took longer than half a second how long, up to the next 1, 2 or 5: ``2s``.
+    """Return ``ok`` or, above half a second, the time rounded up to the next 1, 2 or 5: ``2s``.
 
-    Each answer takes another time. Which of some milliseconds it was tells nobody anything, and would tick.
+    Exact milliseconds would change with each answer and mean nothing.
     """
     if seconds is None:
         return UNKNOWN
@@ -116,4 +116,4 @@ def plural(number: int, noun: str) -> str:
 
 
 FULL_PERCENT = 90
-"""From here on a bar of memory warns."""
+"""From this share on, a memory bar is shown in the warning style."""

@@ -1,6 +1,6 @@
-"""The colours of each theme, by the role of what they colour. A table, and nothing else.
+"""The table of colours for each theme, by role. Pure.
 
-Nothing is told by colour alone: every colour here stands beside a word or a figure.
+Colour is never the only sign: each coloured text also has a word or a figure.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ class Palette(NamedTuple):
     """The colours of one theme."""
 
     styles: Mapping[Role, str]
-    """As Rich writes styles; no colour means the terminal's own, or `foreground` where there is one."""
+    """Rich style definitions; without a colour, `foreground` or the terminal's default applies."""
     border: str
     scrollbar: str
     foreground: str = ""
-    """Empty, like `background`: the terminal's own, so a dark one and a light one both stay themselves."""
+    """Empty, like `background`: the terminal's default, so that dark and light terminals both work."""
     background: str = ""
     is_dark: bool = True
 
@@ -45,14 +45,14 @@ PALETTES: dict[str, Palette] = {
         border="ansi_cyan",
         scrollbar="ansi_bright_black",
     ),
-    # Blue, ochre and a dark orange: told apart with any of the three kinds of dichromacy, and to be read on black and
-    # on white. A terminal with sixteen colours has one for the last two, so one of them is bold.
+    # Blue, ochre and dark orange: distinguishable with any of the three kinds of dichromacy, and readable on black and
+    # on white. A terminal with sixteen colours maps the last two to one colour, so one of them is bold.
     "colour-blind": Palette(
         _coloured(good="#1f78d8", waiting="#c08400", bad="bold #b23c00", memory="#7f8fa9"),
         border="#1f78d8",
         scrollbar="ansi_bright_black",
     ),
-    # From the 256 colours that many terminals have, and each nearest to the one of the sixteen that it should be there.
+    # From the 256 colours of most terminals; on sixteen colours, each one maps to the intended colour.
     "dark": Palette(
         _coloured(quiet="#8a8a8a", good="#5fd787", waiting="#ffd75f", bad="#ff5f5f", memory="#5fafff"),
         border="#5fafff",

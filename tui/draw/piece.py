@@ -1,4 +1,4 @@
-"""A piece of text with a role; the theme gives each role its style."""
+"""Text with a role; themes map roles to styles. Pure."""
 
 from typing import Literal, NamedTuple
 
@@ -6,7 +6,7 @@ Role = Literal["text", "strong", "quiet", "good", "waiting", "bad", "cpu", "memo
 
 
 class Piece(NamedTuple):
-    """Some text of one role."""
+    """Text of one role."""
 
     text: str
     role: Role = "text"

@@ -1,6 +1,6 @@
-"""Facts, paragraphs and gauges laid out as lines of exactly known width, in one column or in two. Pure.
+"""Lays out facts, paragraphs and graphs as lines, in one column or two. Pure.
 
-Knows neither snapshots nor what it lays out.
+Knows neither snapshots nor the meaning of what it lays out.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ Line = list[Piece]
 LABEL = 12
 _GAP = 3
 _TWO_COLUMNS_FROM = 100
-_SHORTEST_PICTURE = 8
-_LONGEST_PICTURE = 60
+_MIN_GRAPH_CELLS = 8
+_MAX_GRAPH_CELLS = 60
 
 
 class Fact(NamedTuple):
-    """A label, and what is to be told; long texts go on below, beside the label."""
+    """A label and a text; long texts are wrapped beside the label."""
 
     label: str
     text: str
@@ -37,22 +37,22 @@ class Words(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """A label, a picture of the past as long as there is room for, and what is so now."""
+    """A label, the current value, and a graph of the past as wide as there is room."""
 
     label: str
     points: Sequence[float | None]
     top: float | None
-    """What is drawn full; ``None``: the highest point."""
+    """Value of the full height; ``None``: the highest point."""
     text: str
     role: Role = "text"
 
 
 class Split(NamedTuple):
-    """A bar in several parts, each drawn with a character of its own."""
+    """A bar of several parts, each drawn with its own character."""
 
     label: str
     parts: Sequence[tuple[str, float, Role]]
-    """The character, how much it is, and its role."""
+    """Character, amount and role of each part."""
     whole: float
 
 
@@ -65,18 +65,18 @@ class Section(NamedTuple):
     title: str
     entries: Sequence[Entry]
     is_wide: bool = False
-    """Whether it takes the whole width, below the others, and its words are cut rather than broken."""
+    """Whether it takes the whole width, below the others, and its lines are cut rather than wrapped."""
 
 
 def lay_out(sections: Sequence[Section], cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return the sections as lines of at most ``cells`` cells; where that is wide, side by side in two columns."""
+    """Return the sections as lines of at most ``cells`` cells, in two columns if that is wide enough."""
     narrow = [section for section in sections if section.entries and not section.is_wide]
     if cells < _TWO_COLUMNS_FROM or len(narrow) < 2:
         lines = _stacked(narrow, cells, glyphs)
     else:
         column = (cells - _GAP) // 2
         heights = [len(_section(section, column, glyphs)) + 1 for section in narrow]
-        # Where to break: at what makes the higher column lowest.
+        # Break where the higher column is as low as possible.
         at = min(range(1, len(narrow)), key=lambda place: max(sum(heights[:place]), sum(heights[place:])))
         left, right = (_stacked(part, column, glyphs) for part in (narrow[:at], narrow[at:]))
         lines = [
@@ -100,13 +100,13 @@ def _section(section: Section, cells: int, glyphs: Glyphs) -> list[Line]:
     lines: list[Line] = [[Piece(section.title, "strong")]] if section.title else []
     beside = max((width(entry.text) for entry in section.entries if isinstance(entry, Trend)), default=0)
     for entry in section.entries:
-        if isinstance(entry, Trend):  # all pictures begin at the same place
+        if isinstance(entry, Trend):  # align the graphs
             entry = entry._replace(text=fit(entry.text, beside))
         if section.is_wide and isinstance(entry, Words):
             lines.append([Piece(" " * entry.indent + cut(entry.text, cells - entry.indent), entry.role)])
         else:
             lines += _entry(entry, cells, glyphs)
-    return [[Piece(glyphs.own(text), role) for text, role in line] for line in lines]
+    return [[Piece(glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
 def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -121,17 +121,17 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
             room = max(1, cells - entry.indent)
             return [[Piece(" " * entry.indent + text, entry.role)] for text in wrap(entry.text, room)]
         case Trend():
-            room = min(cells - LABEL - width(entry.text) - 1, _LONGEST_PICTURE)
-            if room < _SHORTEST_PICTURE or not entry.points:
+            room = min(cells - LABEL - width(entry.text) - 1, _MAX_GRAPH_CELLS)
+            if room < _MIN_GRAPH_CELLS or not entry.points:
                 return [[_label(entry.label), Piece(cut(entry.text, max(0, cells - LABEL)))]]
-            picture = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
-            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(picture, entry.role)]]
+            graph = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
+            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(graph, entry.role)]]
         case Split():
-            return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _LONGEST_PICTURE))]]
+            return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _MAX_GRAPH_CELLS))]]
 
 
 def _split(split: Split, cells: int) -> Line:
-    """Return the bar: each part ends where the sum of those up to it says, so that nothing adds up wrongly."""
+    """Return the bar. Each part ends at the rounded cumulative sum, so that rounding errors do not add up."""
     pieces: Line = []
     done, sum_so_far = 0, 0.0
     for character, much, role in split.parts:

@@ -1,7 +1,7 @@
-"""How many cells a text takes, and how to make it take exactly so many. Pure.
+"""The width of a text in cells, and cutting and padding to a width. Pure.
 
-Terminals, Python and Textual each have a table of widths of their own. Where they disagree a column would not stand
-straight, so `printable` first takes out the characters that they disagree about.
+Terminals, Python and Textual have different width tables. `printable` removes the characters on which they disagree,
+so that columns stay aligned; the other functions expect such text.
 """
 
 import unicodedata
@@ -11,19 +11,19 @@ ELLIPSIS = "…"
 Align = Literal["left", "right"]
 
 
-class _Settled(dict[int, str | None]):
-    """A table for `str.translate` that decides on each character once."""
+class _PrintableTable(dict[int, str | None]):
+    """A table for `str.translate`, filled on demand."""
 
     def __missing__(self, codepoint: int) -> str | None:
-        self[codepoint] = settled = self._decide(codepoint)
-        return settled
+        self[codepoint] = replacement = self._decide(codepoint)
+        return replacement
 
     @staticmethod
     def _decide(codepoint: int) -> str | None:
         character = chr(codepoint)
         category = unicodedata.category(character)
         if codepoint == 0x200D or 0xFE00 <= codepoint <= 0xFE0F or 0x1F3FB <= codepoint <= 0x1F3FF:
-            return None  # joiners, selectors and skin tones: some terminals merge what they join, others do not
+            return None  # joiners, selectors and skin tones, which only some terminals merge
         if category in {"Cn", "Cf", "Cc", "Cs", "Zl", "Zp"}:
             return "\ufffd"
         if any(first <= codepoint <= last for first, last in _WIDE_SINCE_UNICODE_16):
@@ -32,24 +32,24 @@ class _Settled(dict[int, str | None]):
 
 
 _WIDE_SINCE_UNICODE_16 = ((0x2630, 0x2637), (0x268A, 0x268F), (0x4DC0, 0x4DFF), (0x1D300, 0x1D376))
-_NO_CELL_OF_THEIR_OWN = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF), (0x3164, 0x3164), (0xFFA0, 0xFFA0))
-"""Hangul vowels and finals, which join the syllable before them, and its fillers."""
+_ZERO_WIDTH_HANGUL = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF), (0x3164, 0x3164), (0xFFA0, 0xFFA0))
+"""Hangul vowels and finals, which join the preceding syllable, and fillers."""
 
-_SETTLED = _Settled()
+_PRINTABLE = _PrintableTable()
 
 
 def printable(text: str) -> str:
-    """Return the text without the characters whose width is not agreed on."""
-    return text if text.isascii() and text.isprintable() else text.translate(_SETTLED)
+    """Return the text without characters whose width depends on the terminal."""
+    return text if text.isascii() and text.isprintable() else text.translate(_PRINTABLE)
 
 
 def width(text: str) -> int:
-    """Return how many cells a settled text takes."""
+    """Return the width of a printable text in cells."""
     return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def is_single_width(text: str) -> bool:
-    """Tell whether a text is one character that takes one cell, and every terminal thinks so."""
+    """Return whether a text is one character that takes one cell on every terminal."""
     return len(text) == 1 and (text.isascii() or (printable(text) == text and _character_width(text) == 1))
 
 
@@ -57,20 +57,20 @@ def _character_width(character: str) -> int:
     if unicodedata.category(character)[0] == "M":
         return 0
     codepoint = ord(character)
-    if any(first <= codepoint <= last for first, last in _NO_CELL_OF_THEIR_OWN):
+    if any(first <= codepoint <= last for first, last in _ZERO_WIDTH_HANGUL):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def fit(text: str, cells: int, align: Align = "left") -> str:
-    """Return the text in exactly ``cells`` cells: filled up with spaces, or cut and marked ``…``."""
+    """Return the text in exactly ``cells`` cells: padded with spaces, or cut and marked ``…``."""
     text = cut(text, cells)
     spaces = " " * (cells - width(text))
     return text + spaces if align == "left" else spaces + text
 
 
 def cut(text: str, cells: int) -> str:
-    """Return the settled text in at most ``cells`` cells; a cut is marked ``…``."""
+    """Return the printable text in at most ``cells`` cells; a cut is marked ``…``."""
     text = printable(text)
     if width(text) <= cells:
         return text
@@ -78,7 +78,7 @@ def cut(text: str, cells: int) -> str:
 
 
 def cut_middle(text: str, cells: int, tail: int = 6) -> str:
-    """Like `cut`, but leave out the middle: names often differ at their end only."""
+    """Like `cut`, but remove the middle: names often differ only at the end."""
     text = printable(text)
     if width(text) <= cells or cells < 2 * tail:
         return cut(text, cells)
@@ -86,7 +86,7 @@ def cut_middle(text: str, cells: int, tail: int = 6) -> str:
 
 
 def cut_left(text: str, cells: int) -> str:
-    """Like `cut`, but leave out the beginning: nodes are told apart by their numbers."""
+    """Like `cut`, but remove the start: node names differ in the number at the end."""
     text = printable(text)
     if width(text) <= cells:
         return text
@@ -94,7 +94,7 @@ def cut_left(text: str, cells: int) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Return the settled text in lines of at most ``cells`` cells, broken between words where that can be."""
+    """Return the text in lines of at most ``cells`` cells, broken between words if possible."""
     lines: list[str] = []
     line, cells = "", max(0, cells)
     for word in printable(text).split(" "):
@@ -112,7 +112,7 @@ def wrap(text: str, cells: int) -> list[str]:
 
 
 def chop(text: str, cells: int) -> list[str]:
-    """Return the settled text in pieces of at most ``cells`` cells, broken anywhere; at least one."""
+    """Return the text in pieces of at most ``cells`` cells, broken anywhere; at least one piece."""
     pieces: list[str] = []
     cells = max(0, cells)
     while width(text) > cells:
@@ -122,13 +122,13 @@ def chop(text: str, cells: int) -> list[str]:
 
 
 def window(text: str, left: int, cells: int) -> tuple[int, int]:
-    """Return which part of the settled text shows, first and last, in so many cells from a cell on."""
+    """Return start and end of the part of a text that is visible in ``cells`` cells, from cell ``left`` on."""
     first = len(_head(text, left))
     return first, first + len(_head(text[first:], cells))
 
 
 def _head(text: str, cells: int) -> str:
-    """Return the longest beginning that takes at most so many cells."""
+    """Return the longest prefix of at most ``cells`` cells."""
     used = 0
     for index, character in enumerate(text):
         used += _character_width(character)
@@ -138,7 +138,7 @@ def _head(text: str, cells: int) -> str:
 
 
 def _tail(text: str, cells: int) -> str:
-    """Return the longest end that takes at most so many cells, and does not begin with a loose accent."""
+    """Return the longest suffix of at most ``cells`` cells that does not start with a combining character."""
     used = 0
     start = len(text)
     for index in range(len(text) - 1, -1, -1):

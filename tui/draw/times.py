@@ -1,6 +1,6 @@
-"""Moments and how long ago they were, as people say it, in the viewer's local time. Pure but for the time zone.
+"""Times and ages for people, in the local time zone. Depends on nothing else.
 
-In steps that mean something: what is told changes once a minute at most, but for the last seconds.
+In coarse steps: texts change at most once a minute, except for ages below a minute.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ _DAY_SECONDS = 86400
 
 
 def local(moment: datetime) -> datetime:
-    """Return a moment in the viewer's time zone; one at the end of all time (of an edited file), as it is."""
+    """Return a time in the local time zone; unchanged if out of range, as in an edited file."""
     try:
         return moment.astimezone()
     except OverflowError:
@@ -19,12 +19,12 @@ def local(moment: datetime) -> datetime:
 
 
 def zone(now: datetime) -> str:
-    """Return the name of the viewer's time zone: ``CET``."""
+    """Return the name of the local time zone: ``CET``."""
     return local(now).tzname() or "local time"
 
 
 def moment(at: datetime | None, now: datetime) -> str:
-    """Return ``14:05 today``, ``23:10 on Fri 21 Nov``; with the year where that is another one."""
+    """Return ``14:05 today``, ``23:10 on Fri 21 Nov``; with the year if it is not the current one."""
     if at is None:
         return UNKNOWN
     then, today = local(at), local(now)
@@ -47,7 +47,7 @@ def span(seconds: float) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """Return how long ago something was, up to the next step: ``less than 5 s ago``."""
+    """Return an age, rounded up to the next step below a minute: ``less than 5 s ago``."""
     if seconds is None:
         return UNKNOWN
     for step in (5, 10, 20, 30, 60):

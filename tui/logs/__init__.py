@@ -1,1 +1,1 @@
-"""A job's log on the screen: followed, searched, wrapped."""
+"""The log screen of a job: follow, search, wrap."""

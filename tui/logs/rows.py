@@ -1,4 +1,4 @@
-"""Which rows of a screen the lines of a log take: one each or, wrapped, as many as they need. Pure."""
+"""Maps the lines of a log to rows: one each or, wrapped, as many as needed. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,51 +12,51 @@ from dasktop.tui.draw.text_width import chop, printable, window
 
 
 class Place(NamedTuple):
-    """A row: of which line, and which of its rows."""
+    """The position of a row: index of the line, and of the row within it."""
 
     line: int = 0
     row: int = 0
 
 
 class Row(NamedTuple):
-    """What a row shows."""
+    """The part of a line that a row shows."""
 
     line: LogLine
     text: str
-    """The whole line, settled."""
+    """The whole line, printable."""
     first: int
     last: int
-    """Which part of it, behind the last character."""
+    """The row shows ``text[first:last]``."""
 
 
 class LogRows(NamedTuple):
-    """Lines laid out for a width of so many cells.
+    """Lines laid out for a width of `cells`.
 
-    Nothing is laid out before it is asked for: with a hundred thousand lines, only what shows.
+    Lines are laid out on demand: of a hundred thousand lines, only the visible ones.
     """
 
     lines: Sequence[LogLine]
     cells: int
     wraps: bool
     left: int = 0
-    """Cells that are scrolled out at the left, where lines aren't wrapped."""
+    """Horizontal scroll offset in cells, without wrapping."""
 
     def rows_of(self, line: int) -> list[tuple[int, int]]:
-        """Return which part of a line each of its rows shows."""
-        text = settled(self.lines[line].text)
+        """Return the start and end of each row of a line."""
+        text = printable_line(self.lines[line].text)
         return list(_wrapped(text, max(1, self.cells))) if self.wraps else [window(text, self.left, self.cells)]
 
     def from_place(self, place: Place, height: int) -> Iterator[Row]:
-        """Yield at most ``height`` rows from a place on."""
+        """Yield at most `height` rows, starting at a place."""
         line, skipped = place
         while height > 0 and line < len(self.lines):
             for first, last in self.rows_of(line)[skipped:][:height]:
-                yield Row(self.lines[line], settled(self.lines[line].text), first, last)
+                yield Row(self.lines[line], printable_line(self.lines[line].text), first, last)
                 height -= 1
             line, skipped = line + 1, 0
 
     def moved(self, place: Place, rows: int) -> Place:
-        """Return the place so many rows below or, negative, above; at most the first or the last."""
+        """Return the place `rows` below or, if negative, above; at most the first or last row."""
         line, row = place
         while rows < 0 and (line, row) > (0, 0):
             step = min(-rows, row)
@@ -74,7 +74,7 @@ class LogRows(NamedTuple):
         return Place(line, row)
 
     def last_top(self, height: int) -> Place:
-        """Return the place from which on the last rows fill so many."""
+        """Return the place from which the last `height` rows start."""
         if not self.lines:
             return Place()
         last = len(self.lines) - 1
@@ -85,8 +85,8 @@ class LogRows(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def settled(text: str) -> str:
-    """Return a line's text without the characters whose width is not agreed on."""
+def printable_line(text: str) -> str:
+    """Return `printable` of a line, cached."""
     return printable(text)
 
 
@@ -95,8 +95,8 @@ def _wrapped(text: str, cells: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise(accumulate(map(len, chop(text, cells)), initial=0)))
 
 
-_LOOKED_AT = 200
-"""Characters at the beginning of a line; in a longer one it is not the whole line that failed."""
+_TONE_CHARACTERS = 200
+"""Only the start of a line is searched for words such as ERROR."""
 
 _TONES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (
@@ -105,7 +105,7 @@ _TONES: tuple[tuple[Role, re.Pattern[str]], ...] = (
             r"\b(?:ERROR|CRITICAL|FATAL)\b"  # of Python's logging
             r"|\b(?:error|fatal): "  # of programs, SLURM's among them
             r"|Traceback \(most recent call last\)"
-            r"|^(?:\w+\.)*\w*(?:Error|Exception)(?::|$)"  # what a traceback ends with
+            r"|^(?:\w+\.)*\w*(?:Error|Exception)(?::|$)"  # the last line of a traceback
         ),
     ),
     ("waiting", re.compile(r"\bWARN(?:ING)?\b|\bwarning: |\b\w+Warning: ")),
@@ -115,5 +115,5 @@ _TONES: tuple[tuple[Role, re.Pattern[str]], ...] = (
 @lru_cache(maxsize=4096)
 def tone(text: str) -> Role:
     """Return the role of a line."""
-    begin = text[:_LOOKED_AT]
+    begin = text[:_TONE_CHARACTERS]
     return next((role for role, pattern in _TONES if pattern.search(begin)), "text")

@@ -1,4 +1,4 @@
-"""Shows the output and error file of a job: followed, searched, wrapped. Requests lines from the feed; reads no file."""
+"""Shows the output and error file of a job: followed, searched, wrapped. The feed reads the files."""
 
 from collections.abc import Callable
 from typing import ClassVar, Literal, Self
@@ -18,7 +18,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.logs.search_line import SearchLine
 from dasktop.tui.logs.title import LogTitle, files_of, has_failed, problem_words
 from dasktop.tui.logs.view import LogView
-from dasktop.tui.logs.window import LogWindow, last_fault
+from dasktop.tui.logs.window import LogWindow, last_traceback
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
@@ -76,7 +76,7 @@ class LogScreen(ModalScreen[None]):
         self._to_try: list[int] = []
         self._held = LogWindow()
         self._is_following = False
-        self._seeks_fault = False
+        self._seeks_traceback = False
         self._awaited: Literal["page", "start"] | None = None
         self._searching: Search | None = None
         self._followed_before_search = False
@@ -124,9 +124,9 @@ class LogScreen(ModalScreen[None]):
                 answer.error or "SLURM reports no output file: it may not exist yet, or the output goes to a terminal"
             )
             return
-        self._seeks_fault = has_failed(self._job)
+        self._seeks_traceback = has_failed(self._job)
         order = list(range(len(self._files)))
-        first, *others = reversed(order) if self._seeks_fault else order
+        first, *others = reversed(order) if self._seeks_traceback else order
         self._to_try = [*others, first] if others else []  # if all are empty, the first one is shown
         self._open(first)
         self.refresh_bindings()
@@ -175,8 +175,8 @@ class LogScreen(ModalScreen[None]):
         self._hold(part)
         if awaited == "start":
             self._view.to_start()
-        if self._seeks_fault and part.lines:
-            self._go_to_fault()
+        if self._seeks_traceback and part.lines:
+            self._go_to_traceback()
         self._tell_title()
 
     def _hold(self, part: LogPart) -> None:
@@ -184,13 +184,13 @@ class LogScreen(ModalScreen[None]):
         self._words = "" if part.size_bytes else "the file is empty"
         self._view.show(self._held, at_end=self._is_following, message=self._words)
 
-    def _go_to_fault(self) -> None:
+    def _go_to_traceback(self) -> None:
         """Highlight the last traceback of a failed job; scroll to it if it is not in view."""
-        self._seeks_fault = False
-        fault = last_fault(self._held.lines)
-        if fault is None:
+        self._seeks_traceback = False
+        found = last_traceback(self._held.lines)
+        if found is None:
             return
-        begin, end = (self._held.lines[line].at_byte for line in fault)
+        begin, end = (self._held.lines[line].at_byte for line in found)
         if not self._view.is_in_view(end):
             self._stay()
             self._activity.remark(f"last traceback; {first_key('last', self._keymap)} goes to the end", "quiet")

@@ -1,4 +1,4 @@
-"""The line in which one types what to search for. Shows while it is typed in; knows nothing of what is searched."""
+"""The search line of the log screen, shown while it has the focus. Searches nothing itself."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -7,7 +7,7 @@ from textual.widgets import Input, Label
 
 
 class SearchLine(Horizontal):
-    """A pattern; `Changed` at each key, so that one sees what it means."""
+    """A text field for a pattern; posts `Changed` at each key."""
 
     DEFAULT_CSS = """
     SearchLine { height: 1; padding: 0 1; }
@@ -16,7 +16,7 @@ class SearchLine(Horizontal):
     """
 
     class Changed(Message):
-        """The pattern is another one."""
+        """The pattern changed."""
 
         def __init__(self, pattern: str) -> None:
             super().__init__()
@@ -28,35 +28,35 @@ class SearchLine(Horizontal):
         self.display = False
 
     def compose(self) -> ComposeResult:
-        """Build the line."""
+        """Create the line."""
         yield Label("search", markup=False)
         yield self._input
 
     @property
     def is_open(self) -> bool:
-        """Whether one types in it."""
+        """Whether the line is shown."""
         return self.display
 
     @property
     def pattern(self) -> str:
-        """As typed."""
+        """The typed pattern."""
         return self._input.value
 
     def open(self) -> None:
-        """Let the user type, over what was typed last."""
+        """Show the line with the last pattern selected."""
         self.display = True
         self._input.focus()
         self._input.select_all()
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """Pass it on."""
+        """Post the new pattern."""
         message.stop()
         self.post_message(self.Changed(message.value))
 
     def close(self) -> None:
-        """Take it away."""
+        """Hide the line."""
         self.display = False
 
     def clear(self) -> None:
-        """Forget what was typed."""
+        """Remove the pattern."""
         self._input.value = ""

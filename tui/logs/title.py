@@ -33,7 +33,7 @@ class LogTitle(Lines):
         gap = " " * (cells - width(name) - width(state) - 2)
         first = [Piece(f" {name}{gap}", "strong"), Piece(f"{state} ", "quiet")]
         second = [Piece(f" {cut_left(path, max(1, cells - 2))}", "quiet")]
-        return [[Piece(self._glyphs.own(text), role) for text, role in line] for line in (first, second)]
+        return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in (first, second)]
 
 
 def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:

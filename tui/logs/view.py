@@ -1,4 +1,4 @@
-"""The widget that shows lines of a log: draws the rows that are on the screen, and only those that changed."""
+"""The widget that shows the lines of a log: draws only visible rows, and redraws only rows that changed."""
 
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
@@ -16,7 +16,7 @@ from dasktop.collectors.text.patterns import Pattern
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, width
-from dasktop.tui.logs.rows import LogRows, Place, Row, settled, tone
+from dasktop.tui.logs.rows import LogRows, Place, Row, printable_line, tone
 from dasktop.tui.logs.window import LogWindow
 from dasktop.tui.terminal.theme import strip, styles_of
 from dasktop.tui.view import help_rows
@@ -28,23 +28,23 @@ _SIDEWAYS_CELLS = 16
 
 
 class _Drawn(NamedTuple):
-    """All that the looks of a row depend on."""
+    """Everything that determines how a row looks."""
 
     row: Row | str
     is_hit: bool = False
     pattern: Pattern | None = None
 
     def cells_held(self, cells: int) -> int:
-        """Return how many of a row's cells hold anything."""
+        """Return the number of cells of a row that are not blank."""
         if isinstance(self.row, str):
             return cells if self.row else 0
         return cells if self.is_hit else width(self.row.text[self.row.first : self.row.last])
 
 
 class LogView(Widget, can_focus=True):
-    """Lines, wrapped or not, with what a pattern finds in them marked. Scrolls within the lines that it holds.
+    """Lines, wrapped or cut, with matches of a pattern highlighted. Scrolls within the lines that it holds.
 
-    Whoever gives it lines hears `Moved`, and gives it others.
+    The log screen handles `Moved` and provides more lines.
     """
 
     DEFAULT_CSS = "LogView { height: 1fr; }"
@@ -63,13 +63,13 @@ class LogView(Widget, can_focus=True):
             self.is_up = is_up
 
     class Resized(Message):
-        """There is room for more rows now, or for fewer."""
+        """The number of visible rows changed."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._window = LogWindow()
-        self._top_at, self._top_row = 0, 0  # by byte, for lines come and go above
+        self._top_at, self._top_row = 0, 0  # by byte offset, since lines are added and dropped above
         self._left = 0
         self._wraps = True
         self._pattern: Pattern | None = None
@@ -78,19 +78,19 @@ class LogView(Widget, can_focus=True):
         self._shown: list[_Drawn] = []
         self._drawn: dict[int, _Drawn] = {}
 
-    # -- what is shown
+    # -- content
 
     def show(self, window: LogWindow, *, at_end: bool = False, message: str = "") -> None:
-        """Show these lines instead; what stands at the top stays there, unless their end is wanted.
+        """Show these lines; keep the first visible line, unless `at_end`.
 
         Parameters
         ----------
         message
-            Our words, shown where there are no lines.
+            Shown if there are no lines.
         """
         top = self._top
         if window.edition != self._window.edition:
-            self._hit = None  # another line may begin there now
+            self._hit = None  # another line may start there now
         self._window, self._message = window, message
         if at_end:
             self._set_top(self._rows.last_top(self.size.height))
@@ -100,23 +100,23 @@ class LogView(Widget, can_focus=True):
             self._set_top(Place(window.index_of(self._top_at), top.row))
 
     def mark(self, pattern: Pattern | None) -> None:
-        """Mark what this finds."""
+        """Highlight the matches of a pattern."""
         self._pattern = pattern
         self._refresh_changed()
 
     def go_to(self, at_byte: int, top_at: int | None = None) -> None:
-        """Point out a line and bring it into view, if it isn't.
+        """Highlight a line, and scroll it into view.
 
         Parameters
         ----------
         at_byte
-            Where the line begins.
+            Offset of the line.
         top_at
-            The line to have at the top, if both have room; else the one pointed out gets lines above it.
+            Offset of the line to show at the top, if both lines fit; by default some lines above are shown.
         """
         self._hit = at_byte
         line = self._window.index_of(at_byte)
-        self._bring_aside(line)
+        self._scroll_sideways_to_match(line)
         if not self.is_in_view(at_byte):
             rows, height = self._rows, self.size.height
             place = rows.moved(Place(line), -(height // 3))
@@ -125,9 +125,9 @@ class LogView(Widget, can_focus=True):
             self._set_top(place)
         self._refresh_changed()
 
-    def _bring_aside(self, line: int) -> None:
-        """Bring what was found in a line that isn't wrapped into view."""
-        text = settled(self._window.lines[line].text) if self._window.lines else ""
+    def _scroll_sideways_to_match(self, line: int) -> None:
+        """Scroll horizontally to the match in a line that is not wrapped."""
+        text = printable_line(self._window.lines[line].text) if self._window.lines else ""
         found = self._pattern.search(text) if self._pattern is not None and not self._wraps else None
         if found is not None:
             at_cell = width(text[: found.start()])
@@ -135,43 +135,43 @@ class LogView(Widget, can_focus=True):
                 self._left = max(0, at_cell - self.size.width // 3)
 
     def forget(self) -> None:
-        """Begin anew: another file."""
+        """Reset for another file."""
         self._window, self._hit, self._left = LogWindow(), None, 0
         self._set_top(Place())
 
     @property
     def hit(self) -> int | None:
-        """Where the line begins that was pointed out last."""
+        """Offset of the highlighted line."""
         return self._hit
 
     @property
     def top_at(self) -> int:
-        """Where the first line in view begins."""
+        """Offset of the first visible line."""
         return self._top_at
 
     @property
     def bottom_at(self) -> int:
-        """Where the last line in view ends."""
+        """Offset of the end of the last visible line."""
         lines = [drawn.row.line.at_byte for drawn in self._shown if isinstance(drawn.row, Row)]
         return self._window.end_of(self._window.index_of(lines[-1])) if lines else self._window.end
 
     def is_in_view(self, at_byte: int) -> bool:
-        """Tell whether the line that begins there is on the screen, or its beginning."""
+        """Return whether any row of the line at this offset is visible."""
         return any(isinstance(drawn.row, Row) and drawn.row.line.at_byte == at_byte for drawn in self._shown)
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the last row is in view."""
+        """Whether the last row is visible."""
         return self._top >= self._rows.last_top(self.size.height)
 
     @property
     def lines_above(self) -> int:
-        """How many lines there are above the screen."""
+        """Number of lines above the first visible one."""
         return self._top.line
 
     @property
     def lines_below(self) -> int:
-        """How many lines there are from the first on that is in view."""
+        """Number of lines from the first visible one on."""
         return len(self._window.lines) - self._top.line
 
     @property
@@ -183,7 +183,7 @@ class LogView(Widget, can_focus=True):
         return Place(self._window.index_of(self._top_at), self._top_row)
 
     def _set_top(self, place: Place) -> None:
-        """Let the screen begin with this row, or the nearest that leaves no blank rows below the last."""
+        """Scroll to this row, or to the nearest one that leaves no blank rows at the end."""
         place = min(place, self._rows.last_top(self.size.height))
         lines = self._window.lines
         self._top_at = lines[place.line].at_byte if lines else self._window.end
@@ -193,23 +193,23 @@ class LogView(Widget, can_focus=True):
     # -- drawing
 
     def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew."""
+        """Lay out the lines for the new size."""
         del event
         self._set_top(Place(self._top.line))
         self.post_message(self.Resized())
 
     def _refresh_changed(self) -> None:
-        """Have those rows drawn that are not what they were, each as one region, only as wide as their texts."""
-        self._shown = list(self._looks())
+        """Redraw the rows that changed, each as one region, only as wide as the text."""
+        self._shown = list(self._rows_to_draw())
         cells = self.size.width
-        for y, look in enumerate(self._shown):
+        for y, new in enumerate(self._shown):
             drawn = self._drawn.get(y)
-            if drawn != look:
-                widest = cells if drawn is None else max(drawn.cells_held(cells), look.cells_held(cells))
+            if drawn != new:
+                widest = cells if drawn is None else max(drawn.cells_held(cells), new.cells_held(cells))
                 self.refresh(Region(0, y, min(cells, max(1, widest)), 1))
 
-    def _looks(self) -> Iterator[_Drawn]:
-        """Yield what each row is to show now."""
+    def _rows_to_draw(self) -> Iterator[_Drawn]:
+        """Yield what each row is to show."""
         height = self.size.height
         rows = list(self._rows.from_place(self._top, height))
         for row in rows:
@@ -219,25 +219,25 @@ class LogView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one row, for Textual to draw."""
-        look = self._drawn[y] = self._shown[y] if y < len(self._shown) else _Drawn("")
+        drawn = self._drawn[y] = self._shown[y] if y < len(self._shown) else _Drawn("")
         cells = self.size.width
-        if isinstance(look.row, str):
-            text = self._glyphs.own(cut(f"   {look.row}", cells))
+        if isinstance(drawn.row, str):
+            text = self._glyphs.encode(cut(f"   {drawn.row}", cells))
             return strip([Piece(text, "quiet")], cells, self.app.theme)
-        style = self._style_of(look.row, is_hit=look.is_hit)
-        return Strip(list(self._segments(look.row, look))).adjust_cell_length(cells, style)
+        style = self._style_of(drawn.row, is_hit=drawn.is_hit)
+        return Strip(list(self._segments(drawn.row, drawn))).adjust_cell_length(cells, style)
 
-    def _segments(self, row: Row, look: _Drawn) -> Iterator[Segment]:
-        """Yield a row's text, with what was found bold: in the line that is pointed out, beside its being reversed."""
-        style, key = self._style_of(row, is_hit=look.is_hit), styles_of(self.app.theme).of["key"]
+    def _segments(self, row: Row, drawn: _Drawn) -> Iterator[Segment]:
+        """Yield a row's text with matches in bold, also in the highlighted line, which is reversed."""
+        style, key = self._style_of(row, is_hit=drawn.is_hit), styles_of(self.app.theme).of["key"]
         at = row.first
-        for found in look.pattern.finditer(row.text) if look.pattern is not None else ():
+        for found in drawn.pattern.finditer(row.text) if drawn.pattern is not None else ():
             first, last = max(found.start(), at), min(found.end(), row.last)
             if first < last:
-                yield Segment(self._glyphs.own(row.text[at:first]), style)
-                yield Segment(self._glyphs.own(row.text[first:last]), style + key)
+                yield Segment(self._glyphs.encode(row.text[at:first]), style)
+                yield Segment(self._glyphs.encode(row.text[first:last]), style + key)
                 at = last
-        yield Segment(self._glyphs.own(row.text[at : row.last]), style)
+        yield Segment(self._glyphs.encode(row.text[at : row.last]), style)
 
     def _style_of(self, row: Row, *, is_hit: bool) -> Style:
         styles = styles_of(self.app.theme)
@@ -246,16 +246,16 @@ class LogView(Widget, can_focus=True):
     # -- keys
 
     def action_move(self, rows: int) -> None:
-        """Scroll."""
+        """Scroll by rows."""
         self._set_top(self._rows.moved(self._top, rows))
         self.post_message(self.Moved(is_up=rows < 0))
 
     def action_page(self, direction: int) -> None:
-        """Scroll a screen up or down."""
+        """Scroll by a page."""
         self.action_move(direction * max(1, self.size.height - 1))
 
     def action_sideways(self, direction: int) -> None:
-        """Scroll lines that aren't wrapped to the left or to the right."""
+        """Scroll horizontally, if lines are not wrapped."""
         if not self._wraps:
             widest = max((width(drawn.row.text) for drawn in self._shown if isinstance(drawn.row, Row)), default=0)
             most = max(self._left, widest - self.size.width + _SIDEWAYS_CELLS)
@@ -263,22 +263,22 @@ class LogView(Widget, can_focus=True):
             self._refresh_changed()
 
     def to_start(self) -> None:
-        """Go to the first line that is held."""
+        """Scroll to the first line held in memory."""
         self._set_top(Place())
 
     def toggle_wrap(self) -> None:
-        """Wrap lines, or cut them at the edge."""
+        """Wrap or cut long lines."""
         is_at_end = self.is_at_end
         self._wraps, self._left = not self._wraps, 0
         top = self._rows.last_top(self.size.height) if is_at_end else Place(self._top.line)
         self._set_top(top)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll."""
+        """Scroll by rows."""
         event.stop()
         self.action_move(-_WHEEL_ROWS)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll."""
+        """Scroll by rows."""
         event.stop()
         self.action_move(_WHEEL_ROWS)

@@ -47,7 +47,7 @@ class TimeLine(Lines):
         line = [Piece(" opening the recording…", "quiet")]
         if self._position is not None:
             line = time_line(self._position, cells)
-        return [[Piece(self._glyphs.own(text), role) for text, role in line]]
+        return [[Piece(self._glyphs.encode(text), role) for text, role in line]]
 
     def on_click(self, event: events.Click) -> None:
         """Post the share of the time that was clicked."""

@@ -61,7 +61,7 @@ def plain_report(report: Report, *, unicode: bool = True) -> str:
     if report.jobs:
         lines += ["", *_jobs(report.jobs)]
     lines += ["", *_advice(report.advice)]
-    return "\n".join(drawn_with.own(printable(line)).rstrip(" ") for line in lines)
+    return "\n".join(drawn_with.encode(printable(line)).rstrip(" ") for line in lines)
 
 
 def _hours(report: Report, drawn_with: Glyphs) -> Iterator[str]:

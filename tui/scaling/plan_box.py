@@ -41,7 +41,7 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
         lines += [f"! {plan}"]
     else:
         lines += [*deed_lines(plan), *below(warning_lines(plan)), *below(job_lines(plan))]
-    texts = [glyphs.own(printable(line)) for line in lines]
+    texts = [glyphs.encode(printable(line)) for line in lines]
     return Content("\n").join(
         Content.styled(text, "bold") if text.startswith("! ") else Content(text) for text in texts
     )

@@ -1,1 +1,1 @@
-"""The terminal: what it can do, how things are drawn on it, what is typed and what is sent."""
+"""Input from and output to the terminal: abilities, themes, keys, and sending only changed cells."""

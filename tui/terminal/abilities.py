@@ -1,23 +1,22 @@
-"""Whether there is a terminal that the screen can be drawn on, and what it shows. Headless."""
+"""Whether there is a terminal for the screen, and whether it shows Unicode. Imports no Textual."""
 
 import locale
 import os
 import sys
 
-_CANNOT_MOVE_A_CURSOR = ("dumb", "unknown")
+_WITHOUT_CURSOR_MOVEMENT = ("dumb", "unknown")
 
 
 def can_show_screen() -> bool:
-    """Tell whether who reads stdout would see the screen, which is drawn on stderr and reads keys from stdin."""
+    """Return whether all standard streams are a terminal: the screen is drawn on stderr, and keys come from stdin."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
-    return os.environ.get("TERM") not in _CANNOT_MOVE_A_CURSOR and all(stream.isatty() for stream in streams)
+    return os.environ.get("TERM") not in _WITHOUT_CURSOR_MOVEMENT and all(stream.isatty() for stream in streams)
 
 
 def shows_unicode(encoding: str | None = None) -> bool:
-    """Tell whether more than ASCII may be written: in this encoding or, without one, in the user's.
+    """Return whether characters beyond ASCII may be written, in this encoding or by default the user's.
 
-    Where the locale is C, Python itself takes UTF-8 (PEP 538, PEP 540), as most terminals do; who sets ``LC_ALL=C``
-    means it.
+    In the C locale Python uses UTF-8 (PEP 538, PEP 540), as most terminals do; an explicit ``LC_ALL=C`` is respected.
     """
     if os.environ.get("LC_ALL") in ("C", "POSIX"):
         return False
@@ -25,6 +24,6 @@ def shows_unicode(encoding: str | None = None) -> bool:
 
 
 def forget_told_size() -> None:
-    """Forget the size that some shells export: Textual would believe that rather than the terminal itself."""
+    """Remove the size that some shells export: Textual would use it instead of the terminal's size."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)

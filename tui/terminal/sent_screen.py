@@ -1,7 +1,7 @@
-"""What stands on the terminal, so that only the cells that changed are sent to it. Pure.
+"""Tracks what the terminal shows, so that only changed cells are sent. Pure.
 
-Textual sends a whole line for one figure that changed; over a slow line that is felt, and it is most of what a screen
-that is kept open sends.
+Textual sends a whole line for one figure that changed. On a slow line that is noticeable, and it is most of what a
+screen sends.
 """
 
 import re
@@ -13,26 +13,26 @@ from rich.cells import cell_len
 from dasktop.tui.draw.text_width import is_single_width
 
 Cell = tuple[str, str]
-"""A character, and the parameters of the style (SGR) that it is drawn in; ``""``: the terminal's own."""
+"""A character, and its style as SGR parameters; ``""``: the terminal's default."""
 
 _UNKNOWN: Cell = ("", "")
 _RUN = re.compile(r"(?=\x1b\[\d+;\d+H)")
 _TOKEN = re.compile(r"\x1b\[(?P<pen>[\d;]*)m|(?P<text>[^\x00-\x1f\x7f]+)|\n")
-_PLACE = re.compile(r"\x1b\[(\d+);(\d+)H")
-_OTHER_SCREEN = "\x1b[?1049"
-_SHORTEST_JUMP = 4
-"""So many bytes it takes to jump over cells that stay; fewer of them are sent once more instead."""
-_UNSEEN_ON_BLANKS = re.compile(r"(?:1|2|3|3[0-7]|39|9[0-7])(?:;(?:1|2|3|3[0-7]|39|9[0-7]))*")
-"""Bold, dim, italic, and the sixteen colours of characters."""
+_POSITION = re.compile(r"\x1b\[(\d+);(\d+)H")
+_ALTERNATE_SCREEN = "\x1b[?1049"
+_MIN_SKIPPED_CELLS = 4
+"""A cursor movement over unchanged cells takes this many bytes; fewer cells are sent again instead."""
+_INVISIBLE_ON_SPACES = re.compile(r"(?:1|2|3|3[0-7]|39|9[0-7])(?:;(?:1|2|3|3[0-7]|39|9[0-7]))*")
+"""Bold, dim, italic, and the sixteen foreground colours."""
 
 
 def is_update(data: str) -> bool:
-    """Tell whether what Textual writes at once draws something."""
-    return _PLACE.match(data) is not None
+    """Return whether a single write of Textual's is a screen update."""
+    return _POSITION.match(data) is not None
 
 
 class SentScreen:
-    """Remembers what was sent, and thins out what is to be sent next."""
+    """The cells that the terminal shows, as far as they are known."""
 
     def __init__(self) -> None:
         self._lines: dict[int, list[Cell]] = {}
@@ -40,27 +40,27 @@ class SentScreen:
         self._cursor = ""
 
     def forget(self) -> None:
-        """Take nothing for known any more: the terminal may show something else."""
+        """Forget everything: the terminal may show something else."""
         self._lines.clear()
         self._latest_runs.clear()
         self._cursor = ""
 
-    def thinned(self, data: str) -> str:
-        """Return what has to be sent so that the terminal shows what it would after all of this.
+    def changes(self, data: str) -> str:
+        """Return what has to be sent so that the terminal looks as if all of `data` were sent.
 
         Parameters
         ----------
         data
-            What Textual writes at once. Where that isn't an update of the screen, it is returned as it is.
+            A single write of Textual's. If it is not a screen update, it is returned unchanged.
         """
         before, *runs = _RUN.split(data)
         if before or not runs:
-            if _OTHER_SCREEN in data:
+            if _ALTERNATE_SCREEN in data:
                 self.forget()
             return data
-        cursor = runs.pop() if _PLACE.fullmatch(runs[-1]) else ""
+        cursor = runs.pop() if _POSITION.fullmatch(runs[-1]) else ""
         try:
-            sent = "".join(map(self._changes, runs))
+            sent = "".join(map(self._changes_of_run, runs))
         except _UnknownError:
             self.forget()
             return data
@@ -69,15 +69,15 @@ class SentScreen:
         self._cursor = cursor
         return sent + cursor
 
-    def _changes(self, run: str) -> str:
-        """Return what has to be sent of a run: of characters from one place of a line on."""
-        place = _PLACE.match(run)
-        assert place is not None  # noqa: S101 - for the type checker
-        y, x = map(int, place.groups())
+    def _changes_of_run(self, run: str) -> str:
+        """Return what has to be sent of a run, the characters from one position of a line on."""
+        position = _POSITION.match(run)
+        assert position is not None  # noqa: S101 - for the type checker
+        y, x = map(int, position.groups())
         if self._latest_runs.get(y) == run:
             return ""
         self._latest_runs[y] = run
-        cells = _cells(run, place.end())
+        cells = _cells(run, position.end())
         if not all(map(is_single_width, {character for character, _ in cells})):
             self._lines.pop(y, None)
             return _aligned(y, x, cells)
@@ -103,29 +103,29 @@ def _move(y: int, x: int) -> str:
 
 
 def _change(pen: str, style: str) -> str:
-    """Return what makes another style of this one."""
+    """Return the sequence that changes the style from `pen` to `style`."""
     return "" if pen == style else f"\x1b[{'0;' if pen and style else ''}{style}m"
 
 
 def _aligned(y: int, x: int, cells: list[Cell]) -> str:
-    """Return all of a run, with what stands behind a text whose width is not agreed on brought to its place.
+    """Return a whole run, with the cursor repositioned after characters whose width depends on the terminal.
 
-    Terminals differ in how wide they draw some signs, so the room that we reckon with is blanked before.
+    The cells of such a character are blanked first.
     """
     pieces = [_move(y, x)]
     pen = ""
-    for (is_agreed, style), clusters in groupby(_clusters(cells), lambda cell: (is_single_width(cell[0]), cell[1])):
+    for (is_single, style), clusters in groupby(_clusters(cells), lambda cell: (is_single_width(cell[0]), cell[1])):
         text = "".join(cluster for cluster, _ in clusters)
         cells_taken = cell_len(text)
         pieces.append(_change(pen, style))
-        pieces += [text] if is_agreed else [" " * cells_taken, _move(y, x), text, _move(y, x + cells_taken)]
+        pieces += [text] if is_single else [" " * cells_taken, _move(y, x), text, _move(y, x + cells_taken)]
         x += cells_taken
         pen = style
     return "".join([*pieces, _change(pen, "")])
 
 
 def _clusters(cells: list[Cell]) -> Iterator[Cell]:
-    """Yield each character together with the accents that it bears."""
+    """Yield each character with its combining characters."""
     cluster, pen = "", ""
     for character, style in cells:
         if cluster and cell_len(character):
@@ -136,11 +136,11 @@ def _clusters(cells: list[Cell]) -> Iterator[Cell]:
 
 
 class _UnknownError(Exception):
-    """There is something in an update that may do anything to the terminal."""
+    """An update contains an unknown sequence."""
 
 
 def _cells(run: str, at: int) -> list[Cell]:
-    """Return the characters of a run behind the place where they begin."""
+    """Return the cells of a run, from offset `at` on."""
     cells: list[Cell] = []
     pen = ""
     while at < len(run):
@@ -149,24 +149,24 @@ def _cells(run: str, at: int) -> list[Cell]:
             raise _UnknownError
         at = token.end()
         if (text := token["text"]) is not None:
-            if pen and _UNSEEN_ON_BLANKS.fullmatch(pen):
+            if pen and _INVISIBLE_ON_SPACES.fullmatch(pen):
                 cells += [(character, "" if character == " " else pen) for character in text]
             else:
                 cells += zip(text, repeat(pen), strict=False)
         elif (style := token["pen"]) is not None:
-            pen = "" if style in ("", "0") else f"{pen};{style}".strip(";")  # Rich resets by itself
+            pen = "" if style in ("", "0") else f"{pen};{style}".strip(";")  # Rich resets before the next style
     return cells
 
 
 def _spans(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
-    """Yield from where to where cells differ; what is not worth a jump counts too."""
+    """Yield the ranges of cells to send: changed ones, and gaps that are too short to skip."""
     first = last = -1
     for place, (before, now) in enumerate(zip(old, new, strict=True)):
         if before == now:
             continue
         if first < 0:
             first = place
-        elif place > last and _is_worth_a_jump(new[last - 1 : place + 1]):
+        elif place > last and _can_skip(new[last - 1 : place + 1]):
             yield first, last
             first = place
         last = place + 1
@@ -174,6 +174,6 @@ def _spans(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _is_worth_a_jump(cells: list[Cell]) -> bool:
-    """Tell whether to jump over cells that stay; given are also the one before and the one behind them."""
-    return len(cells) - 2 >= _SHORTEST_JUMP or len({pen for _, pen in cells}) > 1
+def _can_skip(cells: list[Cell]) -> bool:
+    """Return whether to skip unchanged cells, given with the cell before and the cell after them."""
+    return len(cells) - 2 >= _MIN_SKIPPED_CELLS or len({pen for _, pen in cells}) > 1

@@ -1,4 +1,4 @@
-"""Palettes as Rich's styles and as Textual's themes, and lines drawn with them."""
+"""Palettes as Rich styles and Textual themes, and lines drawn with them."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -15,18 +15,18 @@ _ANSI = BUILTIN_THEMES["ansi-dark"]
 
 
 class Styles(NamedTuple):
-    """A palette in Rich's words."""
+    """A palette as Rich styles."""
 
     of: Mapping[Role, Style]
     selected: Style
-    """One style for the whole line: patches of colour on it would be hard to read, and costly to send."""
+    """One style for the whole line: several colours would be hard to read, and cost more bytes."""
 
 
 def _styles(palette: Palette) -> Styles:
     plain = Style(color=palette.foreground or None, bgcolor=palette.background or None)
     return Styles(
         {role: plain + Style.parse(words) for role, words in palette.styles.items()},
-        # Reversed rather than coloured, so that it shows with NO_COLOR too.
+        # Reversed rather than coloured, so that it is visible with NO_COLOR, too.
         plain + Style(reverse=True),
     )
 
@@ -60,18 +60,18 @@ THEMES = tuple(_theme(name, palette) for name, palette in PALETTES.items())
 
 
 def styles_of(theme: str) -> Styles:
-    """Return the styles of a theme by its name, which is the app's ``theme``; of one of Textual's own, our default."""
+    """Return the styles of a theme by name; for a built-in theme of Textual, those of the default palette."""
     return _STYLES.get(theme, _STYLES[DEFAULT_PALETTE])
 
 
 def strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
-    """Return a line of exactly so many cells."""
+    """Return a line of exactly `cells` cells."""
     styles = styles_of(theme).of
     return Strip([Segment(text, styles[role]) for text, role in pieces]).adjust_cell_length(cells)
 
 
 def selected_strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
-    """Return a line of exactly so many cells, marked as the selected one."""
+    """Return a line of exactly `cells` cells in the style of the selected one."""
     style = styles_of(theme).selected
     text = "".join(piece.text for piece in pieces)
     return Strip([Segment(text, style)]).adjust_cell_length(cells, style)

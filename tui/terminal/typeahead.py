@@ -1,4 +1,4 @@
-"""Takes keys one after the other: each once all before it are done. Knows nothing of what they do."""
+"""Handles keys one at a time: each when the previous one is finished. Knows nothing of their actions."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,17 +9,17 @@ from textual import events
 from textual.app import App
 from textual.dom import DOMNode
 
-_AT_ONCE = "ctrl+c"
-"""The way out waits for nothing."""
+_IMMEDIATE_KEY = "ctrl+c"
+"""Quitting does not wait for earlier keys."""
 _ROUNDS = 2
-"""A widget that takes a key posts what follows from it behind the first round, and before the second."""
+"""A widget that handles a key posts its messages after the first round, and before the second."""
 
 
 class TypeaheadApp(App[None]):
-    """An app that loses no key and swaps none, however fast they come, as they do over a slow line.
+    """An app that neither loses nor reorders keys, however fast they arrive, as on a slow line.
 
-    Textual gives each key to what is in focus when it comes. The key before may then still be on its way to opening a
-    box, or to closing one: what was meant for the box would go to what is behind it.
+    Textual sends each key to the widget that has the focus when it arrives. If the previous key is still opening or
+    closing a dialog, the key would go to the wrong screen.
 
     Parameters
     ----------
@@ -29,39 +29,39 @@ class TypeaheadApp(App[None]):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._typed: deque[events.Event] = deque()  # the first is under way
+        self._typed: deque[events.Event] = deque()  # the first one is being handled
 
     async def on_event(self, event: events.Event) -> None:
-        """Let a key wait for those before it."""
+        """Queue a key behind earlier ones."""
         is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        if not is_typed or (isinstance(event, events.Key) and event.key == _AT_ONCE):
+        if not is_typed or (isinstance(event, events.Key) and event.key == _IMMEDIATE_KEY):
             await super().on_event(event)
             return
         is_free = not self._typed
         self._typed.append(event)
         if is_free:
-            await self._take()
+            await self._handle_next()
 
     @property
     def key_time(self) -> float | None:
-        """When the key that is under way was read, in Textual's time; ``None``: none is."""
+        """Time at which the key being handled was read, as in Textual's messages; ``None``: no key."""
         return self._typed[0].time if self._typed else None
 
     def before_key(self) -> None:
-        """Do what is to be done before each key; called in turn, not as they come."""
+        """Run before each key is handled; for subclasses."""
 
-    async def _take(self) -> None:
+    async def _handle_next(self) -> None:
         self.before_key()
         await super().on_event(self._typed[0])
         await self._follow(_ROUNDS)
 
     async def _follow(self, rounds: int) -> None:
-        """Go behind the key, so many times at least, and until nothing else has come into focus meanwhile."""
+        """Wait until the key is handled: at least `rounds` times, and until the focus no longer changes."""
         where = self.focused or self.screen
         await self._go_up(where.ancestors_with_self, partial(self._arrive, where, rounds))
 
     async def _go_up(self, path: Sequence[DOMNode], then: Callable[[], Awaitable[None]]) -> None:
-        """Wait in one queue after the other, as a key does on its way up to the app; pass by what is closing."""
+        """Wait in each queue from the focused widget up to the app, as the key does; skip closing widgets."""
         for place, node in enumerate(path):
             if node.call_later(self._go_up, path[place + 1 :], then):
                 return
@@ -75,4 +75,4 @@ class TypeaheadApp(App[None]):
         else:
             self._typed.popleft()
             if self._typed:
-                await self._take()
+                await self._handle_next()

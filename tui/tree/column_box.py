@@ -80,7 +80,7 @@ class ColumnList(Lines):
         role: Role
         tick, role = ("[x]", "text") if name in self._ticked else ("[ ]", "quiet")
         words = f" {tick} {COLUMNS[name].head:{_HEAD_CELLS}}  {COLUMNS[name].meaning}"
-        return [Piece(self._glyphs.own(fit(words, cells)), role)]
+        return [Piece(self._glyphs.encode(fit(words, cells)), role)]
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""

@@ -197,7 +197,7 @@ class TreeTable(ScrollView, can_focus=True):
         drawn = self._drawn[y] = self._state_of(y)
         if isinstance(drawn, str):
             return strip(
-                [Piece(fit(f"   {self._glyphs.own(drawn)}", self._cells), "quiet")], self._cells, self.app.theme
+                [Piece(fit(f"   {self._glyphs.encode(drawn)}", self._cells), "quiet")], self._cells, self.app.theme
             )
         row = self._rows[self.scroll_offset.y + y]
         pieces = line(row, drawn.cells, drawn.layout, self._glyphs, margin=drawn.margin, is_context=drawn.is_context)

@@ -28,7 +28,7 @@ def anatomy_lines(anatomy: Anatomy, remark: str, cells: int, glyphs: Glyphs) -> 
         lines += _wrapped("! The script does not appear to start a dask worker.", cells, "waiting")
     lines += [[], *(_table(anatomy, cells) or _flow(anatomy, cells)), []]
     lines += _wrapped(f"✓ agrees   ✗ differs   {UNKNOWN} unknown", cells, "quiet")
-    return [[Piece(glyphs.own(text), role) for text, role in line] for line in lines]
+    return [[Piece(glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
 def _origin(anatomy: Anatomy) -> str:

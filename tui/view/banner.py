@@ -44,7 +44,7 @@ def banner_lines(
     for number, ((finding, *_), (text, end)) in enumerate(zip(kinds, parts, strict=True), start=1):
         end += hint if number == len(kinds) else ""
         text = cut(text, max(0, room - width(end))) + end
-        lines.append([Piece(glyphs.own(text), ROLES[finding.severity])])
+        lines.append([Piece(glyphs.encode(text), ROLES[finding.severity])])
     return lines
 
 

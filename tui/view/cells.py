@@ -293,7 +293,7 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
 
 
 def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
-    """Replace the usage by SLURM's figures, as a share of the allocations, if SLURM reports more for one of the jobs."""
+    """Return the cells with SLURM's usage, as a share of the allocations, if one of the jobs has it from SLURM."""
     if any(job.used.cpu_source == "slurm" for job in jobs):
         cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
         cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)

@@ -37,13 +37,13 @@ class Folds:
         self._chosen[key] = unfolded
 
     def choose_all(self, unfolded: bool) -> None:
-        """Fold or unfold all jobs of the cluster, down to workers. Keep threads and the user's other jobs as they are."""
+        """Fold or unfold all jobs of the cluster, down to workers. Keep threads and the user's other jobs."""
         workers = {key: chosen for key, chosen in self._chosen.items() if key[0] == "worker"}
         self.choose_level(WORKERS if unfolded else JOBS)
         self._chosen |= workers
 
     def choose_level(self, level: int) -> None:
-        """Unfold all of the cluster down to this level, and fold what is below. Keep earlier and other jobs as they are."""
+        """Unfold the cluster down to this level, and fold what is below. Keep earlier and other jobs."""
         self._chosen = {key: chosen for key, chosen in self._chosen.items() if key in (EARLIER, OTHERS)}
         self._level = level
         self._is_frozen = True

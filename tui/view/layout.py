@@ -168,7 +168,7 @@ def line(
         pieces = [margin, pieces[0]._replace(text=pieces[0].text[1:])]
     for column in columns.values():
         pieces += [Piece(" " * layout.gap), *column]
-    return _merged(Piece(glyphs.own(text), role) for text, role in pieces)
+    return _merged(Piece(glyphs.encode(text), role) for text, role in pieces)
 
 
 def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:

@@ -40,17 +40,17 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
         return key[0] != "worker" or key[1] in with_threads
 
     rows = [(row, cells(row, snapshot.taken_at)) for row in visible_rows(snapshot, is_unfolded)]
-    top = [drawn_with.own(text) for text in _header(snapshot)]
+    top = [drawn_with.encode(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
     if width is not None:
         top = [f" {part}" for text in top for part in wrap(text.strip(), width - 1)]
     if not rows:
-        return "\n".join([*top, "", drawn_with.own(f"   {empty_words(snapshot)}")])
+        return "\n".join([*top, "", drawn_with.encode(f"   {empty_words(snapshot)}")])
     layout = _endless_layout(rows) if width is None else fit_layout(width)
     mark = RowMarks(snapshot.findings).mark
     tree = (line(row, held, layout, drawn_with, margin=mark(row)) for row, held in rows)
     lines = [_text(pieces) for pieces in (heads(layout), *tree)]
-    return "\n".join([*top, "", *(drawn_with.own(text) for text in lines)])
+    return "\n".join([*top, "", *(drawn_with.encode(text) for text in lines)])
 
 
 def _header(snapshot: Snapshot) -> list[str]:

@@ -80,7 +80,7 @@ def summary_lines(
     problems = "   ! ".join(problem_words(snapshot)) if snapshot is not None else ""
     if problems:
         lines.append([Piece(" " + cut(f"! {problems}", max(0, cells - 1)), "bad")])
-    return [[Piece(glyphs.own(text), role) for text, role in _cropped(line, cells)] for line in lines]
+    return [[Piece(glyphs.encode(text), role) for text, role in _cropped(line, cells)] for line in lines]
 
 
 def title_words(snapshot: Snapshot | None) -> dict[str, str]:

@@ -90,8 +90,8 @@ class KeyLine(Lines):
         self._ends = []
         end = 0
         for entry in fitting(entries(self.screen), cells, but_for=_NEVER_LEFT_OUT):
-            pieces.append(Piece(self._glyphs.own(f" {entry.shown}"), "key" if entry.enabled else "quiet"))
-            pieces.append(Piece(self._glyphs.own(f" {entry.words} "), "quiet"))
+            pieces.append(Piece(self._glyphs.encode(f" {entry.shown}"), "key" if entry.enabled else "quiet"))
+            pieces.append(Piece(self._glyphs.encode(f" {entry.words} "), "quiet"))
             end += entry.cells
             self._ends.append((end, entry.key))
         return [pieces]

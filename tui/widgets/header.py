@@ -135,7 +135,7 @@ class ColumnHeads(Lines):
         is_descending = (column in LARGEST_FIRST) != self._view.is_reversed
         arrow = "" if column is None else "↓" if is_descending else "↑"
         [(text, role)] = heads(self._layout_for(cells), column, arrow)
-        return [[Piece(self._glyphs.own(text).ljust(cells), role)]]
+        return [[Piece(self._glyphs.encode(text).ljust(cells), role)]]
 
     def _layout_for(self, cells: int) -> Layout:
         return fit_layout(cells - SCROLLBAR_CELLS, self._view.columns)

@@ -67,8 +67,8 @@ class StatusLine(Lines):
         if self._hint:
             text = cut(self._text, max(1, cells - 3 - width(self._hint)))
             pieces = [Piece(f" {text} ", self._role), Piece(f" {self._hint}", "quiet")]
-            return [[Piece(self._glyphs.own(text), role) for text, role in pieces]]
+            return [[Piece(self._glyphs.encode(text), role) for text, role in pieces]]
         texts = wrap(self._text, max(1, cells - 2))
         if len(texts) > MAX_LINES:
             texts = [*texts[: MAX_LINES - 1], cut(" ".join(texts[MAX_LINES - 1 :]), max(1, cells - 2))]
-        return [[Piece(self._glyphs.own(f" {text}"), self._role)] for text in texts]
+        return [[Piece(self._glyphs.encode(f" {text}"), self._role)] for text in texts]

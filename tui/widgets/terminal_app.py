@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from dasktop.tui.draw.glyphs import glyphs
 from dasktop.tui.terminal.display_sync import ANSWER_SECONDS, DisplaySync, Seen
-from dasktop.tui.terminal.driver import ThriftyDriver
+from dasktop.tui.terminal.driver import DiffDriver
 from dasktop.tui.terminal.sent_screen import SentScreen
 from dasktop.tui.terminal.theme import THEMES
 from dasktop.tui.terminal.typeahead import TypeaheadApp
@@ -48,7 +48,7 @@ class TerminalApp(TypeaheadApp):
 
     def __init__(self, theme: str, *, unicode: bool, keymap: Keymap) -> None:
         # Textual chooses its NO_COLOR filter here, from the initial value.
-        super().__init__(ThriftyDriver, ansi_color=True)
+        super().__init__(DiffDriver, ansi_color=True)
         self.sent_screen = SentScreen()
         self.display_sync = DisplaySync()
         self.animation_level = "none"
@@ -108,7 +108,7 @@ class TerminalApp(TypeaheadApp):
 
     def get_key_display(self, binding: Binding) -> str:
         """Return the displayed text of a key."""
-        return self._glyphs.own(shown(binding.key))
+        return self._glyphs.encode(shown(binding.key))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the commands without a key; the others come from the key table."""

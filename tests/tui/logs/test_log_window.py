@@ -9,7 +9,7 @@ from dasktop.collectors.sources.logs.lines import Block
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs import window as log_window
 from dasktop.tui.logs.rows import LogRows, Place
-from dasktop.tui.logs.window import LogWindow, last_fault
+from dasktop.tui.logs.window import LogWindow, last_traceback
 
 HEAD = "Traceback (most recent call last):"
 CONTENT = b"".join(b"line %d\n" % number for number in range(50))
@@ -55,7 +55,7 @@ class TestJoining:
         assert texts(window.joined(part(7, 14))) == ["line 0", "line 1"]
 
     def test_never_too_many(self, monkeypatch):
-        monkeypatch.setattr(log_window, "MOST_LINES", 5)
+        monkeypatch.setattr(log_window, "MAX_LINES", 5)
         places = starts()
         window = LogWindow().joined(part(places[10], places[14])).joined(part(places[14], places[18]))
         assert texts(window) == [f"line {number}" for number in range(13, 18)]
@@ -64,7 +64,7 @@ class TestJoining:
         assert window.lines[0].text == "line 10"
         assert 3 <= len(window.lines) <= 5
         assert CONTENT[window.start : window.end].decode().splitlines() == texts(window)
-        monkeypatch.setattr(log_window, "MOST_BYTES", 20)
+        monkeypatch.setattr(log_window, "MAX_BYTES", 20)
         window = window.joined(part(window.end, places[20]))
         assert window.end - window.start <= 20
         assert texts(window)[-1] == "line 19"
@@ -97,7 +97,7 @@ class TestLastFault:
         ],
     )
     def test_where_it_is(self, text, found):
-        assert last_fault(self.lines(text)) == found
+        assert last_traceback(self.lines(text)) == found
 
 
 class TestRows:

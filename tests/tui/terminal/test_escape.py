@@ -4,12 +4,13 @@ import os
 import string
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
 
 from dasktop.collectors.recording.recorder import write_all
-from dasktop.tui.terminal.escape import EscapeParser
+from dasktop.tui.terminal.textual_private import escape_parser
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
 
@@ -18,9 +19,15 @@ TYPED = sorted(
 )
 
 
+def new_parser() -> Any:
+    parser = escape_parser()
+    assert parser is not None
+    return parser()
+
+
 def keys(sent: str) -> list[tuple[str, str | None]]:
     """Return the keys that a terminal's bytes are heard as, with their characters."""
-    parser = EscapeParser()
+    parser = new_parser()
     heard = [*parser.feed(sent), *parser.feed("")]
     assert all(isinstance(event, events.Key) for event in heard)
     return [(event.key, event.character) for event in heard if isinstance(event, events.Key)]
@@ -45,7 +52,7 @@ def test_a_sequence_is_one_key(sent: str, key: str) -> None:
 
 
 def test_a_paste_is_one() -> None:
-    parser = EscapeParser()
+    parser = new_parser()
     pasted, key = parser.feed("\x1b[200~/4711 -x\x1b[201~w")
     assert isinstance(pasted, events.Paste)
     assert pasted.text == "/4711 -x"

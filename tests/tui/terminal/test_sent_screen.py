@@ -37,7 +37,7 @@ def update(*runs: str) -> str:
 def test_the_first_time_all_is_sent():
     screen = SentScreen()
     first = update(move(1, 1) + "some " + styled("1", "words"))
-    assert screen.thinned(first) == "\x1b[1;1Hsome \x1b[1mwords\x1b[m\x1b[1;2H"
+    assert screen.changes(first) == "\x1b[1;1Hsome \x1b[1mwords\x1b[m\x1b[1;2H"
 
 
 @pytest.mark.parametrize(
@@ -55,55 +55,55 @@ def test_the_first_time_all_is_sent():
 )
 def test_only_what_changed_is_sent(before, after, sent):
     screen = SentScreen()
-    screen.thinned(update(move(4, 1) + before))
-    assert screen.thinned(update(move(4, 1) + after)) == sent + "\x1b[1;2H"
+    screen.changes(update(move(4, 1) + before))
+    assert screen.changes(update(move(4, 1) + after)) == sent + "\x1b[1;2H"
 
 
 def test_nothing_is_sent_of_what_is_there():
     screen = SentScreen()
     same = update(move(2, 5) + styled("32", "████") + " 88%")
-    assert screen.thinned(same)
-    assert screen.thinned(same) == ""
+    assert screen.changes(same)
+    assert screen.changes(same) == ""
 
 
 def test_where_the_cursor_is_wanted_elsewhere_it_is_moved():
     screen = SentScreen()
-    screen.thinned(move(2, 5) + "text" + move(1, 2))
-    assert screen.thinned(move(2, 5) + "text" + move(3, 3)) == move(3, 3)
+    screen.changes(move(2, 5) + "text" + move(1, 2))
+    assert screen.changes(move(2, 5) + "text" + move(3, 3)) == move(3, 3)
 
 
 @pytest.mark.parametrize("text", ["\x1b[?2026h", "\a", "\x1b]52;c;NDcwOQ==\a"])
 def test_what_is_no_update_passes_and_nothing_is_forgotten(text):
     screen = SentScreen()
     same = update(move(1, 1) + "words")
-    screen.thinned(same)
-    assert screen.thinned(text) == text
-    assert screen.thinned(same) == ""
+    screen.changes(same)
+    assert screen.changes(text) == text
+    assert screen.changes(same) == ""
 
 
 @pytest.mark.parametrize("text", ["\x1b[?1049h", move(1, 1) + "erased\x1b[2J"])
 def test_what_may_change_the_rest_of_the_screen_passes_and_all_is_forgotten(text):
     screen = SentScreen()
     same = update(move(1, 1) + "words")
-    screen.thinned(same)
-    assert screen.thinned(text) == text
-    assert screen.thinned(same) == same
+    screen.changes(same)
+    assert screen.changes(text) == text
+    assert screen.changes(same) == same
 
 
 def test_all_is_forgotten_on_request():
     screen = SentScreen()
     same = update(move(1, 1) + "words")
-    screen.thinned(same)
+    screen.changes(same)
     screen.forget()
-    assert screen.thinned(same) == same
+    assert screen.changes(same) == same
 
 
 def test_lines_whose_width_terminals_do_not_agree_on_are_sent_whole_each_part_at_its_place():
     screen = SentScreen()
     before, after = (update(move(1, 3) + "ab " + styled("1", "日本e\u0301") + f" {number}%") for number in (1, 2))
-    screen.thinned(before)
-    assert screen.thinned(before) == ""
-    assert screen.thinned(after) == ("\x1b[1;3Hab \x1b[1m     \x1b[1;6H日本e\u0301\x1b[1;11H\x1b[m 2%\x1b[1;2H")
+    screen.changes(before)
+    assert screen.changes(before) == ""
+    assert screen.changes(after) == ("\x1b[1;3Hab \x1b[1m     \x1b[1;6H日本e\u0301\x1b[1;11H\x1b[m 2%\x1b[1;2H")
 
 
 def random_update(draw: random.Random, words: Sequence[str]) -> str:
@@ -143,7 +143,7 @@ def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
 def test_the_screen_is_the_same_in_the_end(seed):
     draw, screen = random.Random(seed), SentScreen()
     updates = [random_update(draw, WORDS) for _ in range(20)]
-    thinned = [screen.thinned(data) for data in updates]
+    thinned = [screen.changes(data) for data in updates]
     assert cells("".join(thinned)) == cells("".join(updates))
     assert sum(map(len, thinned)) < sum(map(len, updates))
 

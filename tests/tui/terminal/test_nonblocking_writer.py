@@ -11,9 +11,9 @@ from typing import TextIO
 import pytest
 
 from dasktop.collectors.recording.reader import Recording
-from dasktop.tui.terminal.patient_writer import MOST_WAITING_AT_ALL, MOST_WAITING_CHARACTERS, PatientWriter
+from dasktop.tui.terminal.nonblocking_writer import BEHIND_CHARACTERS, MAX_WAITING_CHARACTERS, NonBlockingWriter
 
-FILLS_ANY_TERMINAL = "x" * (MOST_WAITING_CHARACTERS + 1)
+FILLS_ANY_TERMINAL = "x" * (BEHIND_CHARACTERS + 1)
 
 
 @pytest.fixture
@@ -26,23 +26,23 @@ def terminal() -> Iterator[tuple[int, TextIO]]:
 
 
 def test_nobody_waits_for_it(terminal: tuple[int, TextIO]) -> None:
-    writer = PatientWriter(terminal[1])
+    writer = NonBlockingWriter(terminal[1])
     writer.start()
     for _ in range(100):
         writer.write(FILLS_ANY_TERMINAL)
     assert writer.is_behind
-    assert sum(map(len, writer._waiting)) <= MOST_WAITING_AT_ALL + len(FILLS_ANY_TERMINAL)
+    assert sum(map(len, writer._waiting)) <= MAX_WAITING_CHARACTERS + len(FILLS_ANY_TERMINAL)
     writer.stop()  # which returns, though nothing was read
 
 
 def test_what_was_left_out_is_told_when_all_is_read(terminal: tuple[int, TextIO]) -> None:
     ours, file = terminal
-    writer = PatientWriter(file)
+    writer = NonBlockingWriter(file)
     has_caught_up = threading.Event()
     writer.on_caught_up = has_caught_up.set
     writer.start()
     writer.write(FILLS_ANY_TERMINAL)
-    writer.leave_out()
+    writer.skip_update()
     assert not has_caught_up.is_set()
     read = ""
     while len(read) < len(FILLS_ANY_TERMINAL):
@@ -60,11 +60,11 @@ from dasktop.collectors.recording.recorder import Recorder
 from dasktop.tui.cli import screen as run
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.config import Config
-from dasktop.tui.terminal import patient_writer
+from dasktop.tui.terminal import nonblocking_writer
 from tests.support.fake_feed import FakeFeed
 from tests.support.recordings import life
 
-patient_writer.MOST_WAITING_CHARACTERS = 1000
+nonblocking_writer.BEHIND_CHARACTERS = 1000
 path, told = sys.argv[1], int(sys.argv[2])
 feed = FakeFeed()
 pause = threading.Event()

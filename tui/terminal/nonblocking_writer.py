@@ -1,4 +1,4 @@
-"""Writes to a terminal that may read slowly or not at all, so that nobody who has something to write ever waits."""
+"""Writes to a terminal that may read slowly or not at all. Callers never wait."""
 
 import os
 import threading
@@ -6,19 +6,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
-MOST_WAITING_CHARACTERS = 32_768
-"""With more than this unread, no updates of the screen are taken: what they show would be old when it is read."""
-MOST_WAITING_AT_ALL = 16 * MOST_WAITING_CHARACTERS
+BEHIND_CHARACTERS = 32_768
+"""With more than this unread, screen updates are skipped: they would be outdated when they are read."""
+MAX_WAITING_CHARACTERS = 16 * BEHIND_CHARACTERS
 CHUNK_BYTES = 1024
-"""Written at a time, so that it shows whether a slow terminal reads at all."""
+"""Size of one write, small enough to show whether a slow terminal reads at all."""
 CLOSE_SECONDS = 1.0
-"""How long a terminal that reads nothing is waited for at the end."""
+"""At the end, a terminal that reads nothing is waited for this long."""
 
 
-class PatientWriter(threading.Thread):
-    """A thread that writes, in place of Textual's `WriterThread`, which lets its callers wait for the terminal.
+class NonBlockingWriter(threading.Thread):
+    """A writer thread in place of Textual's ``WriterThread``, whose callers wait for the terminal.
 
-    Not through Python's own stream, whose lock a blocked thread would hold until the program ends.
+    It does not use Python's stream object, whose lock a blocked thread would hold until the program ends.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class PatientWriter(threading.Thread):
     Attributes
     ----------
     on_caught_up
-        Called from the thread when all was read after something had been left out (see `leave_out`).
+        Called from the thread when everything was read after an update was skipped (see `skip_update`).
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -37,44 +37,44 @@ class PatientWriter(threading.Thread):
         self._encoding = file.encoding or "utf-8"
         self._waiting: deque[str] = deque()
         self._size = 0
-        self._has_left_out = self._is_ending = False
+        self._has_skipped = self._is_ending = False
         self._changed = threading.Condition()
         self._chunks = 0
         self.on_caught_up: Callable[[], None] = lambda: None
 
     @property
     def is_behind(self) -> bool:
-        """Whether the terminal has a lot to read still."""
-        return self._size > MOST_WAITING_CHARACTERS
+        """Whether the terminal has much left to read."""
+        return self._size > BEHIND_CHARACTERS
 
-    def leave_out(self) -> None:
-        """Note that something was not written since the terminal is behind."""
+    def skip_update(self) -> None:
+        """Note that an update was not written because the terminal is behind."""
         with self._changed:
-            self._has_left_out = True
+            self._has_skipped = True
             self._changed.notify()
 
     def write(self, text: str) -> None:
-        """Have a text written, after those before it; where there is far too much of them, it is left out."""
+        """Queue a text; skip it if far too much is waiting."""
         with self._changed:
-            if self._size > MOST_WAITING_AT_ALL:
-                self._has_left_out = True
+            if self._size > MAX_WAITING_CHARACTERS:
+                self._has_skipped = True
                 return
             self._waiting.append(text)
             self._size += len(text)
             self._changed.notify()
 
     def drop_waiting(self) -> None:
-        """Give up what waits to be written, where the terminal is behind."""
+        """Drop what waits to be written, if the terminal is behind."""
         with self._changed:
             if self.is_behind:
                 self._waiting.clear()
                 self._size = 0
 
     def flush(self) -> None:
-        """Do nothing: what is written is never held back."""
+        """Do nothing: nothing is buffered."""
 
     def isatty(self) -> bool:
-        """Tell that it is a terminal."""
+        """Return true: it is a terminal."""
         return True
 
     def fileno(self) -> int:
@@ -82,15 +82,15 @@ class PatientWriter(threading.Thread):
         return self._descriptor
 
     def run(self) -> None:
-        """Write what comes, until told to stop or the terminal is gone."""
+        """Write queued texts, until stopped or the terminal is gone."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._is_ending or self._has_left_out)
+                self._changed.wait_for(lambda: self._waiting or self._is_ending or self._has_skipped)
                 text = self._waiting.popleft() if self._waiting else None
                 if text is None:
                     if self._is_ending:
                         return
-                    self._has_left_out = False
+                    self._has_skipped = False
             if text is None:
                 self.on_caught_up()
             elif self._write(text):
@@ -100,18 +100,18 @@ class PatientWriter(threading.Thread):
                 return
 
     def _write(self, text: str) -> bool:
-        """Return whether the terminal is there still."""
+        """Write a text; return false if the terminal is gone."""
         left = memoryview(text.encode(self._encoding, "replace"))
         while left:
             try:
                 left = left[os.write(self._descriptor, left[:CHUNK_BYTES]) :]
-            except OSError:  # it hung up: a signal says so, too
+            except OSError:  # hung up; the program also gets a signal
                 return False
             self._chunks += 1
         return True
 
     def stop(self) -> None:
-        """End when all is written; don't wait any longer for a terminal that reads nothing."""
+        """End when everything is written, or the terminal reads nothing for `CLOSE_SECONDS`."""
         with self._changed:
             self._is_ending = True
             self._changed.notify()
