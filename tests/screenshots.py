@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from dasktop.tui.dialogs.saving import picture_of
+from dasktop.tui.dialogs.saving import screenshot_of
 from tests.support.scenes import SCENES, app_for, play, recorded
 
 REPOSITORY = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ async def draw(name: str) -> str:
     app = app_for(scene)
     async with app.run_test(size=picture, notifications=True) as pilot:
         await play(pilot, scene, recorded())
-        return picture_of(app)
+        return screenshot_of(app)
 
 
 def png_of(svg: str, fonts: list[Path]) -> bytes:

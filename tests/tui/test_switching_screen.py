@@ -194,7 +194,7 @@ async def test_a_plan_that_began_meanwhile_is_not_left_alone() -> None:
     async with running() as screen:
         await screen.show(of_old())
         await ask(screen)
-        screen.app._desk.add_one()
+        screen.app._scaling.add_one()
         await screen.press("down", "enter")
         assert screen.feed.chosen == []
 

@@ -50,7 +50,7 @@ class ReplayApp(DasktopApp):
 
     def on_mount(self) -> None:
         """Add the time line above the key line."""
-        self._header.is_replay = self._band.is_replay = True
+        self._header.is_replay = self._banner.is_replay = True
         self.mount(self._time_line, before=self.query_one(KeyLine))
 
     def on_position_arrived(self, message: PositionArrived) -> None:

@@ -213,16 +213,16 @@ def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pas
     if snapshot is None:
         return [Piece("")]
     gauges = _gauges(snapshot, pasts)
-    drawn = _bar_of if pasts is None else _picture_of
+    drawn = _bar_of if pasts is None else _graph_of
     line: list[Piece] = []
     for name in ("", *_LEFT_OUT_FIRST):
         gauges = [gauge for gauge in gauges if gauge.name != name]
-        for picture_cells, which_words in _FORMS:
-            line = _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words)
-            spare = sum(_spare(gauge, which_words) for gauge in gauges) if picture_cells else 0
+        for graph_cells, which_words in _FORMS:
+            line = _gauges_laid_out(gauges, graph_cells, glyphs, drawn, which_words)
+            spare = sum(_spare(gauge, which_words) for gauge in gauges) if graph_cells else 0
             if _cells_of(line) + spare <= cells:
                 longer = (
-                    _gauges_laid_out(gauges, picture_cells, glyphs, drawn, which_words, n) for n in range(which_words)
+                    _gauges_laid_out(gauges, graph_cells, glyphs, drawn, which_words, n) for n in range(which_words)
                 )
                 return next((line for line in longer if _cells_of(line) <= cells), line)
     return line
@@ -241,14 +241,14 @@ def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
     return bar(gauge.percent or 0, cells, glyphs)
 
 
-def _picture_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
+def _graph_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
     """Return a total's past and current share as a graph."""
     return sparkline([*gauge.past, gauge.percent], cells, glyphs, top=100)
 
 
 def _gauges_laid_out(
     gauges: Sequence[_Gauge],
-    picture_cells: int,
+    graph_cells: int,
     glyphs: Glyphs,
     drawn: Callable[[_Gauge, int, Glyphs], str],
     which_words: int,
@@ -257,8 +257,8 @@ def _gauges_laid_out(
     line: list[Piece] = []
     for number, gauge in enumerate(gauges, 1):
         line.append(Piece(f"{' ' if not line else '  ' if which_words else '   '}{gauge.name} ", "quiet"))
-        if gauge.percent is not None and picture_cells:
-            line += [Piece(drawn(gauge, picture_cells, glyphs), gauge.role), Piece(" ")]
+        if gauge.percent is not None and graph_cells:
+            line += [Piece(drawn(gauge, graph_cells, glyphs), gauge.role), Piece(" ")]
         which = which_words if which_last is None or number < len(gauges) else which_last
         words = gauge.words[min(which, len(gauge.words) - 1)]
         line.append(Piece(words))

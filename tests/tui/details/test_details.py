@@ -65,16 +65,16 @@ class TestJob:
         assert "TIMES (UTC)" in lines
         assert fact(lines, "nodes") == "n012"
         assert fact(lines, "known as") == "SLURMCluster-0"
-        assert "the cluster's own map of names to jobs; the workers' own environment" in "\n".join(lines)
+        assert "the cluster object's map of workers to jobs; the environment of the workers" in "\n".join(lines)
 
     def test_one_that_waits_says_why_in_words(self) -> None:
         waiting = pending("4715", "PartitionTimeLimit")
         lines = words(snapshot([waiting]))
         assert lines[0] == "PENDING"
         assert fact(lines, "reason") == "it asks for more time than its partition allows (PartitionTimeLimit)"
-        assert lines[2].strip() == "Waiting alone does not cure this."
+        assert lines[2].strip() == "Waiting does not resolve this."
         assert "scontrol update JobId=4715 TimeLimit=" in fact(lines, "advice")
-        assert "not worked it out" in fact(lines, "starts")
+        assert "no estimate" in fact(lines, "starts")
         assert "USAGE" not in lines
         assert "REQUESTED" in lines
         assert fact(lines, "waits for") == "1 h"
@@ -90,7 +90,7 @@ class TestJob:
         lines = words(snapshot([waiting]), free=answer)
         assert fact(lines, "requires") == "node n1 (--nodelist)"
         at = next(number for number, line in enumerate(lines) if line.startswith("other nodes"))
-        assert lines[at].split(maxsplit=1)[1] == "n2, n3: 16 CPUs, 64G free each"
+        assert lines[at].split(maxsplit=2)[2] == "n2, n3: 16 CPUs, 64G free each"
         assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
         assert fact(lines, "advice") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
         assert "smaller or shorter" not in " ".join(lines)
@@ -124,7 +124,7 @@ class TestJob:
     def test_details_behind_a_code_are_told_too(self) -> None:
         lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
         assert fact(lines, "reason").endswith("(ReqNodeNotAvail)")
-        assert "SLURM says: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
+        assert "SLURM: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
 
     def test_an_unknown_reason_is_shown_as_it_is(self) -> None:
         lines = words(snapshot([pending("1", "Of some site's own making")]))
@@ -138,7 +138,7 @@ class TestJob:
         lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
         assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 day 2 h"
         passed = words(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
-        assert "not worked it out" in fact(passed, "starts")
+        assert "no estimate" in fact(passed, "starts")
 
     def test_one_that_has_ended_tells_its_fate(self) -> None:
         lines = words(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
@@ -170,13 +170,13 @@ class TestJob:
         text = " ".join(" ".join(lines).split())
         assert lines[0].startswith("! job 4709 ends in 4 min")
         told = f"! {found.message} {found.advice} warning: walltime-ending"
-        assert f"{told} ! a is paused warning: walltime-ending USE" in text
+        assert f"{told} ! a is paused warning: walltime-ending USAGE" in text
         assert "another's" not in text
         assert words(shown, "worker")[0] == "! a is paused"
         assert words(shown, "task")[0] == "! a is paused"
 
     def test_nothing_ties_it_to_the_cluster(self) -> None:
-        assert "Nothing ties this job to the cluster." in words(snapshot([job("1", evidence=())]))
+        assert "This job could not be matched to the cluster." in words(snapshot([job("1", evidence=())]))
 
     def test_of_a_filtered_tree_it_tells_all_the_same_of_all(self) -> None:
         whole = snapshot([job("1", [task([worker("a"), worker("b")])])])
@@ -209,7 +209,7 @@ class TestWorker:
         assert fact(lines, "8") == "8.0G resident, 0:01:01 CPU time  tool8"
         assert next(line for line in lines if "tool" in line).startswith("8 "), "the largest first"
         assert "and 1 more" in lines
-        assert "SLURM counts them for the job; dask does not count them for the worker." in lines
+        assert "Included in SLURM's figures for the job, not in dask's figures for the worker." in lines
         more = replace(worker("a", children=tuple(children)), has_more_children=True)
         assert "and at least 1 more" in words(snapshot([job("1", [task([more])])]), "worker")
         for none in ((), None):

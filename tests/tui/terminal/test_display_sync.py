@@ -1,24 +1,24 @@
 """When a drawing could be seen: which answer of the terminal belongs to which question."""
 
-from dasktop.tui.terminal.display_sync import QUESTION, DisplaySync
+from dasktop.tui.terminal.display_sync import QUERY, DisplaySync
 
 
 def asked(sync: DisplaySync) -> list[float | None]:
     """Ask behind one drawing; return where the answer is put."""
     told: list[float | None] = []
     sync.wait(told.append)
-    assert sync.question() == QUESTION
+    assert sync.query() == QUERY
     return told
 
 
 def test_nothing_is_asked_where_nobody_waits() -> None:
-    assert DisplaySync().question() == ""
+    assert DisplaySync().query() == ""
 
 
 def test_the_question_stands_behind_the_drawing_alone() -> None:
     sync = DisplaySync()
     asked(sync)
-    assert sync.question() == ""
+    assert sync.query() == ""
 
 
 def test_answers_come_in_the_order_of_questions() -> None:

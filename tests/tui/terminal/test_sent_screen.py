@@ -154,7 +154,7 @@ def test_a_real_terminal_shows_the_same(tmp_path):
     words = (*WORDS * 4, *(printable(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))
     rounds = [[random_update(draw, words) for _ in range(20)] for _ in range(5)]
     shown = []
-    for name, sent in (("whole", rounds), ("thinned", [map(screen.thinned, updates) for updates in rounds])):
+    for name, sent in (("whole", rounds), ("thinned", [map(screen.changes, updates) for updates in rounds])):
         folder = tmp_path / name
         folder.mkdir()
         for number, updates in enumerate(sent):

@@ -91,7 +91,7 @@ async def test_no_key_is_told_that_would_be_typed(size) -> None:
         await screen.press("slash")
         assert screen.lines_of(KeyLine)[0].split() == ["enter", "keep", "esc", "clear"]
         await screen.press("enter")
-        assert "+ more" in screen.lines_of(KeyLine)[0]
+        assert "+ add" in screen.lines_of(KeyLine)[0]
 
 
 @pytest.mark.parametrize("typed", ["a{99999999999}", "(" * 600 + "a" + ")" * 600, r"(\w+-?)+!"])
