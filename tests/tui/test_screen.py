@@ -366,7 +366,7 @@ class TestChoiceAndFailure:
             await screen.press(key)
         assert app.app.return_code == 3
         assert app.app.failure is not None
-        assert app.app.failure.message == "there are 3 schedulers found, none chosen"
+        assert app.app.failure.message == "3 schedulers found, none chosen"
         assert app.feed.chosen == []
         assert app.feed.stops == 1
 
@@ -426,7 +426,7 @@ class TestCopy:
     async def test_what_came_of_a_key_is_said_until_the_next_one(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
-            for key, said in (("y", "copied, if the terminal lets"), ("t", "no thread selected")):
+            for key, said in (("y", "copied, if the terminal allows"), ("t", "no thread selected")):
                 await screen.press(key)
                 assert screen.lines_of(StatusLine)[0].startswith(f" {said}")
                 await screen.press("F")

@@ -206,7 +206,7 @@ class TreeController:
         if level == THREADS and (workers or 0) > _MAX_UNFOLDED_WORKERS:
             self._app.bell()
             self._activity.remark(
-                f"too many workers ({workers:,}) to read all threads; unfold single workers", "waiting"
+                f"{workers:,} workers are too many to read all threads; unfold single ones", "waiting"
             )
             return
         self._folds.choose_level(level)

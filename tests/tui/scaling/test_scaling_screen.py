@@ -733,7 +733,7 @@ class TestReadOnly:
     async def test_else_the_help_tells_them(self) -> None:
         async with running() as screen:
             await screen.press("question_mark")
-            assert "release the selected job" in text_of(screen)
+            assert "release the selected or marked jobs" in text_of(screen)
 
 
 class TestEverySize:
