@@ -20,7 +20,7 @@ demo: $(TO_RUN) ## the screen on a real dask cluster, on a SLURM small enough to
 
 # The tests see to all other settings by themselves.
 test: $(TO_TEST) ## all that can run here; with SLURM's programs installed, everything
-	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup $(PYTEST_ARGS)
+	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(PYTEST_ARGS)
 
 test-stress: $(TO_STRESS) ## the same three times, in random order, with more to do than the machine can
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m tests.stress $(PYTEST_ARGS)

@@ -8,11 +8,11 @@ import pytest
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import PATIENT
-from tests.support.scaling_clusters import BOTH, slurm_of
+from tests.support.scaling_clusters import ANY, slurm_of
 from tests.support.terminal import Terminal
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=ANY)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 

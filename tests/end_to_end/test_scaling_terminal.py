@@ -10,15 +10,14 @@ from tests.slurm.commands import SlurmCommands
 from tests.support.dasktop_program import PATIENT
 from tests.support.notebook import Notebook
 from tests.support.own_environment import IMPORTS_ONCE
-from tests.support.scaling_clusters import DASHBOARD, IMPORTS
+from tests.support.scaling_clusters import ANY, DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
 
-BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]
 BOX = "y apply   n cancel"
 FORM = "enter apply"
 
 
-@pytest.fixture(params=BOTH)
+@pytest.fixture(params=ANY)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     if request.param == "real":
         real_slurm = request.getfixturevalue("real_slurm")

@@ -22,6 +22,7 @@ from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.plan import plan
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
+from tests.slurm.missing import missing_programs
 from tests.support.dasktop_program import PATIENT
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS, until, wait_until
@@ -40,7 +41,11 @@ LONE = {"settings": "processes=1, nanny=False", "processes": 1}
 """Jobs of one process, for what doesn't depend on how many there are: one start of Python each, instead of three."""
 DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
 
-BOTH = [pytest.param("embedded"), pytest.param("real", marks=pytest.mark.slurm)]
+ANY = [pytest.param("embedded")] if missing_programs() else [pytest.param("real", marks=pytest.mark.slurm)]
+"""For tests of what dasktop does on any SLURM: a real one, if it can be brought up here, else the embedded one.
+
+That both answer alike is shown by the contract tests.
+"""
 # What happens inside dask is the same on any SLURM, and a cluster takes long to start.
 embedded_only = pytest.mark.parametrize("slurm", ["embedded"], indirect=True, scope="module")
 

@@ -16,11 +16,11 @@ from dasktop.collectors.scaling.plan import plan
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler, is_whole
-from tests.support.scaling_clusters import BOTH, Plain, embedded_only, slurm_of
+from tests.support.scaling_clusters import ANY, Plain, embedded_only, slurm_of
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=ANY)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 
