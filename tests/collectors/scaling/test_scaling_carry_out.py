@@ -12,9 +12,11 @@ from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
 from dasktop.collectors.sources.slurm import outcome_reader as ended_lately_reader
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.missing import missing_programs
-from tests.support.carrying_out import make, notebook, shared  # noqa: F401
+from tests.support import carrying_out
 from tests.support.scaling_clusters import LONE, PROCESSES
 from tests.support.waiting import PATIENCE_SECONDS, until
+
+make, notebook, shared = carrying_out.make, carrying_out.notebook, carrying_out.shared
 
 if missing_programs():  # otherwise these run on a real SLURM, in tests/end_to_end/test_scaling_carry_out_real.py
     from tests.support.carrying_out import *  # noqa: F403
