@@ -26,7 +26,7 @@ SHORTEST_SPAN_SECONDS = 120.0
 """Shortest time between the two answers from which CPU use is computed; answers in between give memory only."""
 
 
-class Beyond(Record, frozen=True, kw_only=True):
+class OtherUse(Record, frozen=True, kw_only=True):
     """What other programs use in a job."""
 
     cpu_percent: float | None = None
@@ -45,7 +45,7 @@ class _Span(Record, frozen=True, kw_only=True):
     """At `began_at`."""
     workers_cpu_seconds: float | None = 0.0
     noted_at: datetime
-    beyond: Beyond = Beyond()
+    beyond: OtherUse = OtherUse()
 
 
 class UseLedger:
@@ -56,9 +56,9 @@ class UseLedger:
         self._with_children: frozenset[str] = frozenset()
 
     @property
-    def beyond(self) -> Mapping[str, Beyond]:
+    def beyond(self) -> Mapping[str, OtherUse]:
         """What other programs use, by job id; only jobs in which it is clearly measurable."""
-        return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != Beyond()}
+        return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != OtherUse()}
 
     @property
     def with_other_programs(self) -> frozenset[str]:
@@ -107,7 +107,7 @@ class UseLedger:
             read_at=read_at,
             cpu_seconds=total,
             noted_at=now,
-            beyond=Beyond(cpu_percent=percent, memory_bytes=memory_bytes),
+            beyond=OtherUse(cpu_percent=percent, memory_bytes=memory_bytes),
         )
 
 

@@ -66,9 +66,9 @@ class PlaceVerifier:
         """
         if place is None:
             return Placement(outside_slurm=True)
-        if place.told_by == "kernel":
+        if place.proof == "kernel":
             return Placement(place=place)
-        if place.told_by == "inherited":
+        if place.proof == "inherited":
             return _rejected(
                 place, True, f"its environment names job {place.job_id}, but no step of that job started it"
             )

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import Beyond
+from dasktop.collectors.analysis.beyond_dask import OtherUse
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.analysis.placement import Placement, PlaceVerifier
 from dasktop.collectors.model.job_states import read_state
@@ -66,7 +66,7 @@ def reconcile(
     also_known_as: frozenset[str] = frozenset(),
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     released: Mapping[str, Released] | None = None,
-    beyond: Mapping[str, Beyond] | None = None,
+    beyond: Mapping[str, OtherUse] | None = None,
 ) -> Snapshot:
     """Return the snapshot of both readings.
 
@@ -160,7 +160,7 @@ def reconcile(
     )
 
 
-def _with_other_programs(job: Job, beyond: Beyond | None) -> Job:
+def _with_other_programs(job: Job, beyond: OtherUse | None) -> Job:
     """Add what other programs use in a job, by SLURM's figures."""
     used = job.used
     if beyond is None or not read_state(job.state).is_running:

@@ -156,7 +156,7 @@ class SlurmPlace(Record, frozen=True, kw_only=True):
     task_id: int | None = None
     node: str | None = None
     task_pid: int | None = None
-    told_by: PlaceProof = "environment"
+    proof: PlaceProof = "environment"
 
 
 class WorkerReading(Record, frozen=True, kw_only=True):

@@ -40,7 +40,7 @@ def measure(path: Path) -> None:
         indices = recording.evenly(MAX_SNAPSHOTS)
         moments = [recording.entries[index].taken_at for index in indices]
         tally = UsageAccumulator(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
-        for shown in recording.snapshots(indices, FIELDS, tally.glimpse):
+        for shown in recording.snapshots(indices, FIELDS, tally.add_memory):
             at = lap("reading", at)
             tally.add(shown)
             at = lap("summing up", at)

@@ -104,7 +104,7 @@ def _read_report(opened: Recording) -> Report:
     usage = UsageAccumulator(usual_seconds(times), skipped=len(opened.entries) - len(indices))
     count = 0
     with _progress(f"reading {opened.path}", len(indices)) as show:
-        for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, usage.glimpse), start=1):
+        for count, snapshot in enumerate(opened.snapshots(indices, FIELDS, usage.add_memory), start=1):
             usage.add(snapshot)
             show(count)
     if not count:

@@ -77,7 +77,7 @@ class UsageAccumulator:
         self._held = snapshot, since
         self._count += 1
 
-    def glimpse(self, held: Iterable[tuple[str | None, int | None, int | None, int | None]]) -> None:
+    def add_memory(self, held: Iterable[tuple[str | None, int | None, int | None, int | None]]) -> None:
         """Add only the memory use of another moment, for the peaks.
 
         Parameters

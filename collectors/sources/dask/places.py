@@ -51,7 +51,7 @@ def place_from(environment: Mapping[str, str], cgroup: str, stepds: Iterable[str
     by_kernel = _from_cgroup(cgroup) or _from_stepds(stepds)
     if by_kernel is None or by_environment is None:
         return by_kernel or by_environment
-    if by_environment.told_by == "inherited":
+    if by_environment.proof == "inherited":
         return by_kernel
     # SLURM sets the variables of a task for every task, so these are this one's even where the job's or the step's are
     # another's: an sbatch within a step passes SLURM_STEP_ID on, srun --het-group=1 tells the job of group 0.
@@ -76,7 +76,7 @@ def _from_environment(environment: Mapping[str, str]) -> SlurmPlace | None:
         task_id=_number(environment.get("SLURM_PROCID")),
         node=clean_or_none(environment.get("SLURMD_NODENAME")),
         task_pid=_number(environment.get("SLURM_TASK_PID")),
-        told_by="environment" if is_a_task else "inherited",
+        proof="environment" if is_a_task else "inherited",
     )
 
 
@@ -85,13 +85,13 @@ def _from_cgroup(cgroup: str) -> SlurmPlace | None:
     if found is None:
         return None
     step_id = step_name(found["step"] or "batch")
-    return SlurmPlace(job_id=found["job"], step_id=step_id, task_id=_number(found["task"]), told_by="kernel")
+    return SlurmPlace(job_id=found["job"], step_id=step_id, task_id=_number(found["task"]), proof="kernel")
 
 
 def _from_stepds(titles: Iterable[str]) -> SlurmPlace | None:
     for title in titles:
         if found := _STEPD.match(title):
-            return SlurmPlace(job_id=found["job"], step_id=step_name(found["step"]), told_by="kernel")
+            return SlurmPlace(job_id=found["job"], step_id=step_name(found["step"]), proof="kernel")
     return None
 
 

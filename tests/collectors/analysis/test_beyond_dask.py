@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import Beyond, UseLedger
+from dasktop.collectors.analysis.beyond_dask import OtherUse, UseLedger
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
 from dasktop.collectors.model.readings import Step
@@ -55,14 +55,14 @@ def followed(percents, cpu_seconds_later, ntasks=1):
 
 
 def test_program_that_uses_a_core_while_dask_is_idle():
-    assert followed([0.0] * 10, 300) == {"7": Beyond(cpu_percent=100.0)}
-    assert followed([0.0] * 10, 150, ntasks=2) == {"7": Beyond(cpu_percent=100.0)}, "SLURM gives the mean of a task"
+    assert followed([0.0] * 10, 300) == {"7": OtherUse(cpu_percent=100.0)}
+    assert followed([0.0] * 10, 150, ntasks=2) == {"7": OtherUse(cpu_percent=100.0)}, "SLURM gives the mean of a task"
 
 
 def test_use_of_the_workers_is_subtracted():
     assert followed([100.0] * 10, 310) == {}
     assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "and it ends when they do"
-    assert followed([100.0] * 10, 600) == {"7": Beyond(cpu_percent=100.0)}
+    assert followed([100.0] * 10, 600) == {"7": OtherUse(cpu_percent=100.0)}
 
 
 def test_unknown_use_of_a_worker():
@@ -104,7 +104,7 @@ def test_workers_with_child_processes_are_other_programs():
 def test_memory_that_only_slurm_counts():
     ledger = UseLedger()
     ledger.note(busy(0.0), [step(0, 1, rss_bytes=int(1.92 * GIB))])
-    assert ledger.beyond == {"7": Beyond(memory_bytes=int(1.92 * GIB))}
+    assert ledger.beyond == {"7": OtherUse(memory_bytes=int(1.92 * GIB))}
     ledger.note(busy(0.0), [step(1, 1, rss_bytes=GIB // 8)])
     assert ledger.beyond == {}, "a nanny and a shell use a little too"
 
@@ -112,10 +112,10 @@ def test_memory_that_only_slurm_counts():
 def test_job_has_the_larger_figure_with_its_source():
     reading = dask(reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60))
     told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
-    beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920), "8": Beyond(memory_bytes=1)}
+    beyond = {"7": OtherUse(cpu_percent=99.0, memory_bytes=1920), "8": OtherUse(memory_bytes=1)}
     used = job_of(reconcile(reading, told, (), TAKEN_AT, beyond=beyond), "7").used
     assert (used.cpu_percent, used.cpu_source, used.memory_bytes, used.memory_source) == (104.0, "slurm", 1920, "slurm")
-    more = {"7": Beyond(memory_bytes=50)}
+    more = {"7": OtherUse(memory_bytes=50)}
     assert job_of(reconcile(reading, told, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
 
 
@@ -124,7 +124,7 @@ def test_totals_use_the_larger_figures():
     in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
     outside = reading_of("u", cpu_percent=1.0, memory_bytes=4)
     told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
-    beyond = {"7": Beyond(cpu_percent=99.0, memory_bytes=1920)}
+    beyond = {"7": OtherUse(cpu_percent=99.0, memory_bytes=1920)}
     totals = reconcile(dask(in_job, in_other, outside), told, (), TAKEN_AT, beyond=beyond).totals
     assert (totals.cpu_percent, totals.memory_bytes) == (112.0, 1954)
 
@@ -158,9 +158,9 @@ def test_array_sums_the_figures_of_its_jobs():
 def test_job_details_name_the_source():
     lines = words(by_slurm())
     assert any("75% of 2.0G (SLURM)" in line for line in lines)
-    assert any("SLURM counts 1.5G in all processes of the job; its dask workers use 256M" in line for line in lines)
+    assert any("SLURM reports 1.5G for all processes of the job; the dask workers use 256M" in line for line in lines)
     assert any("26% of 4 CPUs (SLURM)" in line for line in lines)
-    assert any("about 1.0 cores in other processes than its dask workers" in line for line in lines)
+    assert any("about 1.0 cores used by processes other than its dask workers (SLURM)" in line for line in lines)
 
 
 def with_use(snapshot, **used):

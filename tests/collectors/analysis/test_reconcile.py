@@ -161,7 +161,7 @@ class TestEnvironment:
     """Variables are inherited by all that a job's processes start."""
 
     def test_shell_of_salloc_is_in_no_job(self):
-        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        place = SlurmPlace(job_id="23", step_id="batch", proof="inherited")
         snapshot = snapshot_of(dask(worker("w", place=place, host="login1")), slurm(running("23", "n2")))
         found = unplaced(snapshot)
         assert (found.outside_slurm, found.inherited_job_id) == (True, "23")
@@ -169,11 +169,11 @@ class TestEnvironment:
         assert job_of(snapshot, "23").evidence == ()
 
     def test_shell_of_salloc_is_in_no_job_without_slurm(self):
-        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        place = SlurmPlace(job_id="23", step_id="batch", proof="inherited")
         assert unplaced(snapshot_of(dask(worker("w", place=place)), None)).outside_slurm is True
 
     def test_owner_still_knows_its_workers(self):
-        place = SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+        place = SlurmPlace(job_id="23", step_id="batch", proof="inherited")
         snapshot = snapshot_of(
             dask(worker("w", place=place), job_ids={"w": "7"}), slurm(running("7"), running("23", "n2"))
         )
@@ -220,14 +220,14 @@ class TestEnvironment:
         assert placed(snapshot)["w"][:2] == ("5", found)
 
     def test_kernel_is_trusted(self):
-        place = SlurmPlace(job_id="5", step_id="3", node="n9", told_by="kernel")
+        place = SlurmPlace(job_id="5", step_id="3", node="n9", proof="kernel")
         step = Step(job_id="5", step_id="batch", ntasks=1)
         snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=(step,)))
         assert placed(snapshot)["w"][:2] == ("5", "3")
 
-    @pytest.mark.parametrize(("told_by", "job_id"), [("inherited", None), ("environment", "5"), ("kernel", "5")])
-    def test_scheduler_is_placed_like_a_worker(self, told_by, job_id):
-        place = SlurmPlace(job_id="5", step_id="batch", told_by=told_by)
+    @pytest.mark.parametrize(("proof", "job_id"), [("inherited", None), ("environment", "5"), ("kernel", "5")])
+    def test_scheduler_is_placed_like_a_worker(self, proof, job_id):
+        place = SlurmPlace(job_id="5", step_id="batch", proof=proof)
         reading = msgspec.structs.replace(dask(), scheduler_place=place)
         assert snapshot_of(reading, slurm(running("5"))).cluster.scheduler_job_id == job_id
 
@@ -432,7 +432,7 @@ places = st.builds(
     step_id=st.sampled_from(["batch", "0", "1", "interactive"]),
     task_id=st.none() | st.integers(0, 3),
     node=hosts,
-    told_by=st.sampled_from(["kernel", "environment", "inherited"]),
+    proof=st.sampled_from(["kernel", "environment", "inherited"]),
 )
 workers = st.builds(
     worker,
@@ -491,7 +491,7 @@ def test_every_worker_and_job_occurs_once(worker_readings, job_ids, slurm_readin
     read = {job.job_id for job in slurm_reading.jobs} if slurm_reading else set()
     read |= {end.job.job_id for end in slurm_reading.ended} if slurm_reading else set()
     first_of_address = {reading.worker.address: reading for reading in reversed(worker_readings)}.values()
-    read |= {one.place.job_id for one in first_of_address if one.place and one.place.told_by == "kernel"}
+    read |= {one.place.job_id for one in first_of_address if one.place and one.place.proof == "kernel"}
     read |= set((job_ids or {}).values())
     assert read <= {job.job_id for job in snapshot.jobs}
     assert max(Counter(job.job_id for job in snapshot.jobs).values(), default=1) == 1

@@ -61,7 +61,7 @@ class TestAnatomy:
                 "✓ processes  processes=4       --nworkers 4            –        4 workers",
                 "✓ threads    12 ÷ 4 = 3        --nthreads 3            –        3 each",
                 "✓ limit      16 GB ÷ 4 = 4 GB  --memory-limit 3.73GiB  –        3.73 GiB each",
-                "             4 GB = 3.73 GiB, to two decimals",
+                "             4 GB = 3.73 GiB, rounded to two decimals",
                 "",
             ]
 

@@ -25,17 +25,17 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
     [
         (IN_BATCH_STEP, SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812)),
         (IN_SRUN_STEP, SlurmPlace(job_id="4711", step_id="0", task_id=3, node="n2", task_pid=812)),
-        ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1", told_by="inherited")),
+        ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1", proof="inherited")),
         ({**IN_BATCH_STEP, "SLURM_STEP_ID": "4294967291"}, place_from(IN_BATCH_STEP, "")),
         ({**IN_BATCH_STEP, "SLURM_STEP_ID": "-5"}, place_from(IN_BATCH_STEP, "")),  # 26.05
-        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern", told_by="inherited")),
+        ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern", proof="inherited")),
         (
             {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967292"},
-            SlurmPlace(job_id="5", step_id="extern", told_by="inherited"),
+            SlurmPlace(job_id="5", step_id="extern", proof="inherited"),
         ),
         (
             {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-6"},
-            SlurmPlace(job_id="5", step_id="interactive", told_by="inherited"),
+            SlurmPlace(job_id="5", step_id="interactive", proof="inherited"),
         ),
         (
             {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967290", "SLURM_PROCID": "0"},
@@ -78,7 +78,7 @@ def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | N
     ],
 )
 def test_place_by_control_group(cgroup: str, job_id: str, step_id: str, task_id: int | None) -> None:
-    place = SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id, told_by="kernel")
+    place = SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id, proof="kernel")
     assert place_from({}, cgroup) == place
 
 
@@ -89,7 +89,7 @@ def test_other_control_groups_are_no_place(cgroup: str) -> None:
 
 def test_control_group_goes_before_environment() -> None:
     place = place_from(IN_SRUN_STEP, "0::/system.slice/slurmstepd.scope/job_9/step_9/user/task_9")
-    assert place == SlurmPlace(job_id="9", step_id="9", task_id=9, node="n2", task_pid=812, told_by="kernel")
+    assert place == SlurmPlace(job_id="9", step_id="9", task_id=9, node="n2", task_pid=812, proof="kernel")
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def test_control_group_goes_before_environment() -> None:
         (
             {**IN_BATCH_STEP, "SLURM_STEP_ID": "1"},
             ["slurmstepd: [4711.batch] "],
-            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, told_by="kernel"),
+            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, proof="kernel"),
         ),
         # srun --het-group=1 of a job 4711 + 4712.
         (
             {**IN_SRUN_STEP, "SLURM_PROCID": "0"},
             ["slurmstepd: [4712.0]    "],
-            SlurmPlace(job_id="4712", step_id="0", task_id=0, node="n2", task_pid=812, told_by="kernel"),
+            SlurmPlace(job_id="4712", step_id="0", task_id=0, node="n2", task_pid=812, proof="kernel"),
         ),
         # A salloc in a batch script: its shell has the new job's id, and runs in the old job.
         (
             {**IN_BATCH_STEP, "SLURM_JOB_ID": "4713"},
             ["slurmstepd: [4711.batch]"],
-            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, told_by="kernel"),
+            SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812, proof="kernel"),
         ),
-        ({}, ["slurmstepd: [5.extern]"], SlurmPlace(job_id="5", step_id="extern", told_by="kernel")),
+        ({}, ["slurmstepd: [5.extern]"], SlurmPlace(job_id="5", step_id="extern", proof="kernel")),
         ({}, ["slurmstepd infinity", "slurmstepd: [x.0]"], None),
     ],
 )
@@ -122,7 +122,7 @@ def test_place_by_ancestors(environment: dict[str, str], stepds: list[str], plac
 
 
 def test_variables_of_a_salloc_shell_are_only_inherited() -> None:
-    assert place_from({"SLURM_JOB_ID": "23"}, OUTSIDE) == SlurmPlace(job_id="23", step_id="batch", told_by="inherited")
+    assert place_from({"SLURM_JOB_ID": "23"}, OUTSIDE) == SlurmPlace(job_id="23", step_id="batch", proof="inherited")
 
 
 @settings(deadline=None)
@@ -140,7 +140,7 @@ async def test_scheduler_and_workers_tell_their_place() -> None:
         collector = DaskCollector(scheduler.address)
         reading = await read_until(collector, know_their_place)
         await collector.close()
-        assert reading.scheduler_place == SlurmPlace(job_id="4709", step_id="batch", told_by="inherited")
+        assert reading.scheduler_place == SlurmPlace(job_id="4709", step_id="batch", proof="inherited")
         assert len(reading.workers) == 2
         for worker in reading.workers:
             assert worker.place == place_from(IN_SRUN_STEP, "")
