@@ -101,7 +101,7 @@ class JobState(Record, frozen=True, kw_only=True):
 
     @property
     def is_bad_end(self) -> bool:
-        """Whether it has failed. A cancelled job has not, as that may be intended."""
+        """Whether it ended unsuccessfully. ``CANCELLED`` does not count, as it may be intended."""
         return self.has_ended and self.name in _BAD_ENDS
 
 

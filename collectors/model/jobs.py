@@ -19,7 +19,7 @@ def has_ended(job: Job) -> bool:
 
 
 def ended_badly(job: Job) -> bool:
-    """Return whether a job failed; a job cancelled by its own user did not, one cancelled by somebody else did."""
+    """Return whether a job ended unsuccessfully; a cancelled one only if another user cancelled it."""
     fate = job.fate
     if fate is None:
         return False

@@ -15,7 +15,7 @@ _SOURCES: dict[str, tuple[str, Severity, str]] = {
     DASK: (
         "the scheduler does not answer",
         "error",
-        "dasktop keeps trying; check whether its process still runs on its host",
+        "dasktop keeps trying; check on the scheduler's host whether its process is running",
     ),
     QUEUE: (
         "SLURM's queue does not answer",

@@ -86,9 +86,9 @@ class Headroom(Record, frozen=True, kw_only=True):
     walltime_after_end: int = 2
     """Factor on the time limit of jobs that reached it."""
     without_tasks_share: float = 0.25
-    """Adaptive scaling is recommended if no task ran in at least this share of the core-hours,"""
+    """Adaptive scaling is recommended if no task ran in at least this share of the core-hours."""
     without_tasks_core_hours: float = 0.1
-    """and in at least this many."""
+    """Adaptive scaling is recommended if no task ran in at least so many core-hours."""
     lock_cpu_percent: tuple[float, float] = (60.0, 130.0)
     """A process that runs several tasks at once and uses CPU in this range is limited by the GIL: only one of its
     threads computes at a time."""
@@ -103,9 +103,8 @@ def cores(group: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     number = group.processes
     if not threads or not busy or not cpus or not number or group.with_workers_seconds < headroom.observed_seconds:
         return
-    fitting = (
-        ceil(max(busy, (group.peaks.cpu_percent or 0) / 100) / number) * number
-    )  # the same number for each process
+    busy_cores = max(busy, (group.peaks.cpu_percent or 0) / 100)
+    fitting = ceil(busy_cores / number) * number  # the same number for each process
     # CPU time that only SLURM counts is that of programs that tasks start.
     is_workers_use = all("slurm" not in job.used_core_hours_from for job in group.jobs)
     if busy > headroom.cores_share * threads or fitting > headroom.worthwhile_share * cpus or not is_workers_use:

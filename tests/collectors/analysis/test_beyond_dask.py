@@ -49,12 +49,12 @@ def followed(percents, cpu_seconds_later, ntasks=1):
     for number, percent in enumerate(percents, start=1):
         seconds = ROUND_SECONDS * number / len(percents)
         is_read = number == len(percents)
-        told = step(ROUND_SECONDS, 10 + cpu_seconds_later, ntasks=ntasks) if is_read else step(0, 10, ntasks=ntasks)
-        ledger.note(after(seconds, busy(percent)), [told])
+        read = step(ROUND_SECONDS, 10 + cpu_seconds_later, ntasks=ntasks) if is_read else step(0, 10, ntasks=ntasks)
+        ledger.note(after(seconds, busy(percent)), [read])
     return ledger.beyond
 
 
-def test_program_that_uses_a_core_while_dask_is_idle():
+def test_other_program_uses_a_core_while_dask_idles():
     assert followed([0.0] * 10, 300) == {"7": OtherUse(cpu_percent=100.0)}
     assert followed([0.0] * 10, 150, ntasks=2) == {"7": OtherUse(cpu_percent=100.0)}, "SLURM gives the mean of a task"
 
@@ -81,13 +81,13 @@ def test_use_ends_with_slurms_figure():
 
 def test_memory_at_once_cpu_over_two_minutes():
     ledger = UseLedger()
-    told = []
+    uses = []
     for minute, cpu_seconds in enumerate((0, 60, 120, 120, 120)):
         seconds = 60 * minute
         ledger.note(after(seconds, busy(0.0)), [step(seconds, 10 + cpu_seconds, rss_bytes=2 * GIB)])
-        told.append(ledger.beyond["7"])
-    assert [one.cpu_percent for one in told] == [None, None, 100.0, 100.0, None]
-    assert {one.memory_bytes for one in told} == {2 * GIB}
+        uses.append(ledger.beyond["7"])
+    assert [one.cpu_percent for one in uses] == [None, None, 100.0, 100.0, None]
+    assert {one.memory_bytes for one in uses} == {2 * GIB}
 
 
 def test_workers_with_child_processes_are_other_programs():
@@ -111,21 +111,21 @@ def test_memory_that_only_slurm_counts():
 
 def test_job_has_the_larger_figure_with_its_source():
     reading = dask(reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60))
-    told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
+    reading_of_slurm = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
     beyond = {"7": OtherUse(cpu_percent=99.0, memory_bytes=1920), "8": OtherUse(memory_bytes=1)}
-    used = job_of(reconcile(reading, told, (), TAKEN_AT, beyond=beyond), "7").used
+    used = job_of(reconcile(reading, reading_of_slurm, (), TAKEN_AT, beyond=beyond), "7").used
     assert (used.cpu_percent, used.cpu_source, used.memory_bytes, used.memory_source) == (104.0, "slurm", 1920, "slurm")
     more = {"7": OtherUse(memory_bytes=50)}
-    assert job_of(reconcile(reading, told, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
+    assert job_of(reconcile(reading, reading_of_slurm, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
 
 
 def test_totals_use_the_larger_figures():
     in_job = reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60)
     in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
     outside = reading_of("u", cpu_percent=1.0, memory_bytes=4)
-    told = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
+    reading_of_slurm = slurm(running("7", "n1", memory_bytes=2000), running("8", "n1"))
     beyond = {"7": OtherUse(cpu_percent=99.0, memory_bytes=1920)}
-    totals = reconcile(dask(in_job, in_other, outside), told, (), TAKEN_AT, beyond=beyond).totals
+    totals = reconcile(dask(in_job, in_other, outside), reading_of_slurm, (), TAKEN_AT, beyond=beyond).totals
     assert (totals.cpu_percent, totals.memory_bytes) == (112.0, 1954)
 
 
@@ -203,5 +203,5 @@ def test_advice_warns_of_other_programs():
 
 def test_plan_warns_of_other_programs():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
-    told = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
-    assert told == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]
+    warnings = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
+    assert warnings == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]

@@ -86,7 +86,7 @@ def test_long_intervals_are_no_breaks(monkeypatch):
     assert codes(*(after(300 * number, snapshot()) for number in range(3))) == ["a"]
 
 
-def test_findings_of_a_failing_source_end_at_a_break(monkeypatch):
+def test_kept_findings_end_at_a_break(monkeypatch):
     rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1"))))
     assert codes(snapshot(), without_dask(2)) == ["a"]
     assert codes(snapshot(), without_dask(2), without_dask(3600)) == []

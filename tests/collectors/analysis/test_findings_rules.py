@@ -230,7 +230,7 @@ def test_job_requeued_with_its_cause():
     assert codes(after(891, back)) == []
 
 
-def test_job_pending_for_the_first_time_is_not_requeued():
+def test_first_wait_is_no_requeue():
     waits = seen([pending("4709", submitted_at=JUST_NOW)])
     assert codes(waits, after(10, waits)) == []
 
@@ -461,7 +461,7 @@ def test_memory_kills_of_all_workers_are_reported():
     assert found.message.startswith("workers (a, b) were killed for memory by their nannies 20 times within 10 min")
 
 
-def test_unexplained_restarts_are_reported_even_if_all_share_them():
+def test_unexplained_restarts_of_all_workers_are_reported():
     removed = tuple(event("removed", name, 1, reason="unexpected") for name in "ab")
     all_found = watch(both(1, 0, ()), both(2, 10, removed), both(3, 20, removed))
     assert [found.worker for found in all_found if found.code == "worker-restarting"] == ["a", "b"]
@@ -944,7 +944,7 @@ def test_codes_and_orders_are_unique():
 
 
 @pytest.mark.parametrize(("code", "order"), [("lost-job", 5), ("another", 20)])
-def test_rule_with_a_taken_code_or_order_is_refused(code, order):
+def test_taken_code_or_order_is_refused(code, order):
     with pytest.raises(ValueError, match="another rule"):
         rule(code, order=order)(lambda context: iter(()))
 

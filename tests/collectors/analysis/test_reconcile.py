@@ -43,10 +43,10 @@ def after_silence(*, dask_state, slurm_later_seconds=30, skew_seconds=0, queued_
     last = msgspec.structs.replace(dask(*workers, worker("c")), taken_at=NOW - timedelta(seconds=40))
     end = EndedJob(job=QueuedJob(job_id="5", state="COMPLETED"), ended_at=NOW + timedelta(seconds=skew_seconds - 20))
     queue = [running("6", "n1"), *([] if queued_state == "gone" else [QueuedJob(job_id="5", state=queued_state)])]
-    told = slurm(*queue, ended=(end,) if queued_state == "gone" else ())
-    told = msgspec.structs.replace(told, taken_at=last.taken_at + timedelta(seconds=slurm_later_seconds))
+    reading = slurm(*queue, ended=(end,) if queued_state == "gone" else ())
+    reading = msgspec.structs.replace(reading, taken_at=last.taken_at + timedelta(seconds=slurm_later_seconds))
     answers = model.Source(name="dask", state=dask_state, age_seconds=40.0, latency_seconds=0.1, error=None)
-    return reconcile(last, told, (answers,), NOW)
+    return reconcile(last, reading, (answers,), NOW)
 
 
 def placed(snapshot) -> dict[str, tuple]:
@@ -79,7 +79,7 @@ class TestEvidenceLadder:
         snapshot = snapshot_of(dask(worker("SLURMCluster-0"), job_ids={"SLURMCluster-0": "7"}), slurm(running("7")))
         assert placed(snapshot) == {"SLURMCluster-0": ("7", None, None, "owner")}
 
-    def test_worker_10_is_not_in_job_1_of_the_owner(self):
+    def test_worker_10_is_not_in_job_1(self):
         snapshot = snapshot_of(
             dask(worker("SLURMCluster-10", place_was_read=False, host="x"), job_ids={"SLURMCluster-1": "7"}),
             slurm(running("7", "n1")),
@@ -132,7 +132,7 @@ class TestEvidenceLadder:
         )
         assert placed(snapshot) == {}
 
-    def test_worker_name_of_old_dask_jobqueue_has_the_job(self):
+    def test_old_worker_name_has_the_job_id(self):
         reading = dask(worker("dask-worker--4711---2", place_was_read=False, host="x"))
         assert placed(snapshot_of(reading, slurm(running("4711")))) == {
             "dask-worker--4711---2": ("4711", None, None, "name")
@@ -168,7 +168,7 @@ class TestEnvironment:
         assert found.place_note == "its environment names job 23, but no step of that job started it"
         assert job_of(snapshot, "23").evidence == ()
 
-    def test_shell_of_salloc_is_in_no_job_without_slurm(self):
+    def test_shell_of_salloc_without_slurm(self):
         place = SlurmPlace(job_id="23", step_id="batch", proof="inherited")
         assert unplaced(snapshot_of(dask(worker("w", place=place)), None)).outside_slurm is True
 
@@ -204,7 +204,7 @@ class TestEnvironment:
     @pytest.mark.parametrize(
         ("steps", "found"),
         [
-            ((), "1"),  # SLURM has not told of any yet
+            ((), "1"),  # not yet known to SLURM
             ((("batch", "n1", 99),), "batch"),
             ((("batch", "n1", 99), ("0", "n1", 5)), "batch"),
             ((("batch", "n1", 5), ("0", "n1", 6)), None),
@@ -215,8 +215,8 @@ class TestEnvironment:
     )
     def test_step_passed_on_by_sbatch_within_a_step(self, steps, found):
         place = SlurmPlace(job_id="5", step_id="1", task_id=0, node="n1", task_pid=99)
-        told = tuple(Step(job_id="5", step_id=step, ntasks=1, nodes=(node,), pids=(pid,)) for step, node, pid in steps)
-        snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=told))
+        known = tuple(Step(job_id="5", step_id=step, ntasks=1, nodes=(node,), pids=(pid,)) for step, node, pid in steps)
+        snapshot = snapshot_of(dask(worker("w", place=place)), slurm(running("5", "n1"), steps=known))
         assert placed(snapshot)["w"][:2] == ("5", found)
 
     def test_kernel_is_trusted(self):
@@ -267,7 +267,7 @@ class TestNothingIsDropped:
             assert "a" in placed(after_silence(dask_state="error", queued_state=state))
 
     def test_answering_scheduler_keeps_its_workers(self):
-        """It may still count workers of a node that failed, and tells so until it gives them up."""
+        """The scheduler lists workers of a failed node until it removes them."""
         assert "a" in placed(after_silence(dask_state="ok"))
 
     def test_older_reading_of_slurm_removes_no_workers(self):

@@ -177,9 +177,9 @@ def test_only_slurm_knows_the_use_of_earlier_jobs():
 
 def test_one_snapshot_has_slurms_figures():
     shown = look([Life()], HOUR)
-    [told] = shown.jobs
-    sampled = replace(told.tasks[0], cpu_seconds=7200, max_rss_bytes=3 * GIB)
-    report = tally(replace(shown, jobs=(replace(told, tasks=(sampled,)),)))
+    [job_seen] = shown.jobs
+    sampled = replace(job_seen.tasks[0], cpu_seconds=7200, max_rss_bytes=3 * GIB)
+    report = tally(replace(shown, jobs=(replace(job_seen, tasks=(sampled,)),)))
     [job] = report.jobs
     hours = job.core_hours
     assert (hours.granted, hours.used, hours.unobserved) == (12, 2, 10)
@@ -384,13 +384,13 @@ def test_snapshot_with_an_absurd_time_does_no_harm():
 
 def test_impossible_figures_are_unknown():
     def wild(shown: Snapshot) -> Snapshot:
-        [told] = shown.jobs
-        [held] = told.tasks
+        [job_seen] = shown.jobs
+        [held] = job_seen.tasks
         workers = [
             replace(worker, cpu_percent=1e300, memory_bytes=10**40, executing=-5, nthreads=10**30, spilled_bytes=-1)
             for worker in held.workers
         ]
-        return replace(shown, jobs=(replace(told, tasks=(replace(held, workers=tuple(workers)),)),))
+        return replace(shown, jobs=(replace(job_seen, tasks=(replace(held, workers=tuple(workers)),)),))
 
     report = tally(*map(wild, watch([Life()], 100)))
     [job] = report.jobs
@@ -435,7 +435,7 @@ def test_jobs_of_another_scheduler_are_not_observed():
         is_first = now < 300
         shown = look((one, other), now)
         jobs = [
-            told if (told.job_id == "1") is is_first else replace(told, tasks=(), evidence=()) for told in shown.jobs
+            seen if (seen.job_id == "1") is is_first else replace(seen, tasks=(), evidence=()) for seen in shown.jobs
         ]
         address = f"tcp://10.0.0.{1 if is_first else 2}:8786"
         return replace(shown, jobs=tuple(jobs), cluster=replace(shown.cluster, scheduler_address=address))
@@ -457,7 +457,7 @@ def test_jobs_of_another_scheduler_are_not_observed():
 def test_restarted_scheduler_observes_the_same_jobs():
     life = Life(first_worker=0)
     shown = [
-        replace(told, cluster=replace(told.cluster, scheduler_address=f"tcp://10.0.0.{1 + index // 30}:8786"))
-        for index, told in enumerate(watch([life], 600, 10))
+        replace(seen, cluster=replace(seen.cluster, scheduler_address=f"tcp://10.0.0.{1 + index // 30}:8786"))
+        for index, seen in enumerate(watch([life], 600, 10))
     ]
     assert tally(*shown).jobs[0].core_hours.unobserved == 0

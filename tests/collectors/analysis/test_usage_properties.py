@@ -65,14 +65,14 @@ def tally(snapshots: list[Snapshot]) -> Report:
     return taken.report()
 
 
-def looks(lives: list[Life], moments: list[int]) -> list[Snapshot]:
+def snapshots_of(lives: list[Life], moments: list[int]) -> list[Snapshot]:
     return [look(lives, now) for now in moments]
 
 
 @settings(max_examples=60)
 @given(lives(), moments())
 def test_parts_add_up_and_are_not_negative(lives, moments):
-    for job in tally(looks(lives, moments)).jobs:
+    for job in tally(snapshots_of(lives, moments)).jobs:
         for hours in (job.core_hours, job.gib_hours):
             figures = {field: getattr(hours, field) for field in FIELDS}
             assert all(value is None or value >= 0 for value in figures.values()), figures
@@ -87,7 +87,7 @@ def test_parts_add_up_and_are_not_negative(lives, moments):
 def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begin):
     for life in lives:
         life.cpu_seconds_by_slurm = round(share * life.cpus * ((life.ended or UNTIL) - (life.started or 0)))
-    for job in tally(looks(lives, [begin + now for now in moments])).jobs:
+    for job in tally(snapshots_of(lives, [begin + now for now in moments])).jobs:
         hours, cpus = job.core_hours, job.cpus or 0
         if hours.granted is None:
             continue
@@ -96,7 +96,7 @@ def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begi
         assert (hours.unobserved or 0.0) <= cpus * unwatched / 3600 + 1e-5
         figures = {field: getattr(hours, field) or 0 for field in FIELDS}
         parts = sum(figures[field] for field in FIELDS if field not in ("granted", "without_tasks"))
-        # More where SLURM tells of use while dask had no worker there.
+        # More if SLURM counts use while dask had no worker.
         without_workers = figures["waiting_for_first_worker"] + figures["without_workers"]
         if hours.used is not None:
             assert parts >= hours.granted - 1e-4
@@ -106,7 +106,7 @@ def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begi
 @settings(max_examples=40)
 @given(lives(), moments())
 def test_totals_are_the_sums_of_jobs(lives, moments):
-    report = tally(looks(lives, moments))
+    report = tally(snapshots_of(lives, moments))
     for name in ("core_hours", "gib_hours"):
         for field in FIELDS:
             started = [job for job in report.jobs if job.runs] or report.jobs
@@ -118,7 +118,7 @@ def test_totals_are_the_sums_of_jobs(lives, moments):
 @settings(max_examples=40)
 @given(lives(), moments(), st.randoms(use_true_random=False))
 def test_order_of_jobs_does_not_matter(lives, moments, chance: random.Random):
-    snapshots = looks(lives, moments)
+    snapshots = snapshots_of(lives, moments)
     shuffled = [replace(shown, jobs=tuple(chance.sample(shown.jobs, len(shown.jobs)))) for shown in snapshots]
     one, other = tally(snapshots), tally(shuffled)
     assert other.jobs == one.jobs
@@ -129,7 +129,7 @@ def test_order_of_jobs_does_not_matter(lives, moments, chance: random.Random):
 @given(lives(), moments(), st.floats(0, 1))
 def test_two_halves_add_up_to_the_whole(lives, moments, share):
     """Granted hours count from a job's start in both halves; observed ones add up."""
-    snapshots = looks(lives, moments)
+    snapshots = snapshots_of(lives, moments)
     middle = int(share * (len(snapshots) - 1))
     whole, first, second = tally(snapshots), tally(snapshots[: middle + 1]), tally(snapshots[middle:])
     for job in whole.jobs:
@@ -138,7 +138,7 @@ def test_two_halves_add_up_to_the_whole(lives, moments, share):
             used = [part for half in halves if (part := getattr(half, name).used) is not None]
             whole_used = getattr(job, name).used
             assert (whole_used or 0.0) == pytest.approx(sum(used), abs=1e-4)
-        # How long it was suspended is known to a look only, and from SLURM for the whole: in a half, too.
+        # Suspended time is observed, and corrected by SLURM for the whole run, also in a half.
         if not any(life.suspended for life in lives if life.job_id == job.job_id):
             assert sum(half.observed_seconds for half in halves) == pytest.approx(job.observed_seconds, abs=0.01)
     assert first.observed_seconds + second.observed_seconds == pytest.approx(whole.observed_seconds, abs=0.01)
@@ -155,7 +155,10 @@ def seconds_with_workers(life: Life) -> float:
 def test_every_second_snapshot_gives_similar_hours(lives):
     """Each change is known to half the time between two snapshots."""
     assume(all(not 0 < seconds_with_workers(life) <= 16 for life in lives))  # else none may be seen
-    dense, sparse = tally(looks(lives, [*range(0, UNTIL + 1, 4)])), tally(looks(lives, [*range(0, UNTIL + 1, 8)]))
+    dense, sparse = (
+        tally(snapshots_of(lives, [*range(0, UNTIL + 1, 4)])),
+        tally(snapshots_of(lives, [*range(0, UNTIL + 1, 8)])),
+    )
     for one, other in zip(dense.jobs, sparse.jobs, strict=True):
         cpus = one.cpus or 0
         suspended = any(life.suspended for life in lives if life.job_id == one.job_id)
@@ -173,7 +176,7 @@ def test_snapshots_after_the_end_change_nothing(lives, moments):
     over = [replace_end(life) for life in lives]
     end = max(int(life.ended or 0) for life in over) + 10
     seen = [*(now for now in moments if now < end), end]
-    short, long = tally(looks(over, seen)), tally(looks(over, [*seen, end + 30, end + 60, end + 3000]))
+    short, long = tally(snapshots_of(over, seen)), tally(snapshots_of(over, [*seen, end + 30, end + 60, end + 3000]))
     assert [job.core_hours for job in long.jobs] == [job.core_hours for job in short.jobs]
     assert [job.gib_hours for job in long.jobs] == [job.gib_hours for job in short.jobs]
 

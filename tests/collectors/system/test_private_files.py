@@ -36,12 +36,12 @@ def test_recordings_are_private(tmp_path: Path) -> None:
 
 def test_snapshots_and_pictures_are_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    told: list[Saved] = []
-    saver = Saver(told.append)
+    saved_files: list[Saved] = []
+    saver = Saver(saved_files.append)
     saver.save("json", lambda: b"{}")
     for thread in saver._threads:
         thread.join()
-    (saved,) = told
+    (saved,) = saved_files
     assert saved.path is not None
     assert rights(Path(saved.path)) == 0o600
 
