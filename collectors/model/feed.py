@@ -119,7 +119,7 @@ class Feed(Protocol):
     def change_interval(self, direction: int) -> None:
         """Poll dask more often (1) or less often (-1); delivers an `Interval`. SLURM's interval stays."""
 
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+    def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Execute a plan; delivers each `Progress`, and one `Outcome` at the end.
 
         ``agreed`` is the identity of the plan that the user confirmed; ``None``: no confirmation was needed.

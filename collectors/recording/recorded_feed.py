@@ -65,9 +65,9 @@ class RecordedFeed:
         """Ask dask more often, or less often."""
         self._feed.change_interval(direction)
 
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+    def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Carry out a plan."""
-        self._feed.carry_out(plan, agreed)
+        self._feed.execute(plan, agreed)
 
     def give_up(self) -> None:
         """Interrupt what is being carried out."""

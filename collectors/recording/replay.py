@@ -90,7 +90,7 @@ class ReplayFeed:
         """Do nothing: snapshots come as they were taken. See `change_speed`."""
         del direction
 
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+    def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Refuse."""
         del plan, agreed
         self._tell(lambda: self._deliver(Outcome(done=False, message="this is a recording: nothing can be changed")))

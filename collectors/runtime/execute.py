@@ -176,7 +176,7 @@ class _PlanExecution:
         if plan.release:
             seconds = self._poller.options.drain_seconds
             release = Release(plan.release, hold, self._slurm, self._look_at_workers, self._note_release, seconds)
-            await release.carry_out()
+            await release.execute()
         if plan.adapt is not None:
             bounds = plan.adapt
             told = await hold.run_operation("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)

@@ -198,7 +198,7 @@ class Sampler:
         """Poll dask more often (1) or less often (-1), from now on."""
         self._call(lambda: self._change_interval(direction))
 
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+    def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Carry out a plan, beside the polling."""
         self._call(lambda: self._begin(plan, agreed))
 

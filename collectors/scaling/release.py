@@ -61,7 +61,7 @@ class Release:
         self._addresses = tuple(address for victim in victims for address in victim.workers)
         self._jobs = _jobs(victims)
 
-    async def carry_out(self) -> None:
+    async def execute(self) -> None:
         """Give the jobs back, and return when squeue doesn't show them any more.
 
         Raises

@@ -158,7 +158,7 @@ async def test_a_lost_job_is_found_and_replaced(make):
     assert cluster.notebook.value("cluster.plan == cluster.requested == cluster.observed")
     assert (await cluster.snapshot()).findings == ()
     # The plan that was made before doesn't fit any more.
-    again = await cluster.carry_out(chosen)
+    again = await cluster.execute(chosen)
     assert not again.done
     assert again.is_outdated
     assert len(cluster.slurm.queued()) == 2

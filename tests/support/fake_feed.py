@@ -47,7 +47,7 @@ class FakeFeed:
     def change_interval(self, direction: int) -> None:
         self.interval_changes.append(direction)
 
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+    def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         self.plans.append(plan)
         self.agreed.append(agreed)
 

@@ -46,7 +46,7 @@ class Giving:
         await self._hold.take(self._scheduler_id, "somebody", "release 7")
         release = Release((self._victim,), self._hold, self.slurm, self._look, note, drain_seconds)
         try:
-            await release.carry_out()
+            await release.execute()
         finally:
             await self._hold.ask("end", outcome="over")
             await self._hold.close()

@@ -202,7 +202,7 @@ class Cluster:
         return await execute(chosen, self.address, options, self.steps.append, environment=self.environment)
 
     async def scale(self, target: Target, drain_seconds: float = 60.0) -> Outcome:
-        return await self.carry_out(await self.plan(target), drain_seconds)
+        return await self.execute(await self.plan(target), drain_seconds)
 
     def step_was(self, step: str) -> bool:
         return any(progress.step == step for progress in self.steps)

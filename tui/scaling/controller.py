@@ -236,7 +236,7 @@ class ScalingController:
     def _carry_out(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
         self._running = target
         self._activity.tell(f"{plan.target}…", hint=self._cancel_hint)
-        self._feed.carry_out(plan, agreed)
+        self._feed.execute(plan, agreed)
 
     def _planned(self, target: Target) -> ScalePlan | None:
         """Return the plan for a target; ``None`` if there is nothing to do, and show why."""

@@ -481,11 +481,11 @@ class Asked(list):
 
 class TestCarryingOut:
     @pytest.fixture
-    def carry_out(self, monkeypatch):
+    def executed(self, monkeypatch):
         """Stand in for `execute`: tell of one step, then wait to be told how it ends."""
         asked = Asked()
 
-        async def carry_out(plan, address, options, report, *, agreed, environment):
+        async def execute(plan, address, options, report, *, agreed, environment):
             asked.append((plan, address, agreed))
             report(Progress(step="drain", message="1 task"))
             if plan.target == "3 jobs":
@@ -506,7 +506,7 @@ class TestCarryingOut:
                 raise KeyError("jobs")
             return Outcome(done=True, message="submitted job 7")
 
-        monkeypatch.setattr(execute_module, "execute", carry_out)
+        monkeypatch.setattr(execute_module, "execute", execute)
         monkeypatch.setattr(sampler_module, "GIVE_BACK_SECONDS", PATIENCE_SECONDS)
         yield asked
         asked.may_end.set()
@@ -516,80 +516,80 @@ class TestCarryingOut:
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
         return run
 
-    def test_progress_and_outcome_are_handed_over_and_sources_asked_again(self, start, carry_out):
+    def test_progress_and_outcome_are_handed_over_and_sources_asked_again(self, start, executed):
         run = self.attached(start)
         polls = len(run.pollers[0].threads_of)
-        run.sampler.carry_out(PLAN, PLAN.identity)
+        run.sampler.execute(PLAN, PLAN.identity)
         assert run.next(Progress) == Progress(step="drain", message="1 task")
-        carry_out.may_end.set()
+        executed.may_end.set()
         assert run.next(Outcome) == Outcome(done=True, message="submitted job 7")
-        assert carry_out == [(PLAN, "tcp://a:1", PLAN.identity)]
+        assert executed == [(PLAN, "tcp://a:1", PLAN.identity)]
         run.next(Snapshot)
         assert len(run.pollers[0].threads_of) > polls
 
-    def test_one_at_a_time_and_then_the_next(self, start, carry_out):
+    def test_one_at_a_time_and_then_the_next(self, start, executed):
         run = self.attached(start)
-        run.sampler.carry_out(PLAN)
-        run.sampler.carry_out(PLAN)
+        run.sampler.execute(PLAN)
+        run.sampler.execute(PLAN)
         assert "one plan at a time" in run.next(Outcome).message
-        carry_out.may_end.set()
+        executed.may_end.set()
         assert run.next(Outcome).done
-        run.sampler.carry_out(PLAN)
+        run.sampler.execute(PLAN)
         assert run.next(Outcome).done
-        assert len(carry_out) == 2
+        assert len(executed) == 2
 
-    def test_another_scheduler_is_gone_over_to_only_when_it_has_ended(self, start, carry_out):
+    def test_another_scheduler_is_gone_over_to_only_when_it_has_ended(self, start, executed):
         run = self.attached(start)
-        run.sampler.carry_out(PLAN)
+        run.sampler.execute(PLAN)
         run.next(Progress)
         run.sampler.choose("tcp://b:2")
-        run.sampler._call(carry_out.may_end.set)
+        run.sampler._call(executed.may_end.set)
         assert [run.next((Outcome, Switched)), run.next((Outcome, Switched))] == [
             Outcome(done=True, message="submitted job 7"),
             Switched(address="tcp://b:2"),
         ]
-        assert carry_out == [(PLAN, "tcp://a:1", None)]
+        assert executed == [(PLAN, "tcp://a:1", None)]
 
-    def test_it_is_given_up(self, start, carry_out):
+    def test_it_is_given_up(self, start, executed):
         run = self.attached(start)
         run.sampler.give_up()  # nothing to give up
-        run.sampler.carry_out(replace(PLAN, target="for ever"))
+        run.sampler.execute(replace(PLAN, target="for ever"))
         run.next(Progress)
         run.sampler.give_up()
         run.sampler.give_up()
         outcome = run.next(Outcome)
         assert (outcome.done, outcome.message) == (False, interrupted_words("drain"))
 
-    def test_a_fault_of_our_own_is_told(self, start, carry_out):
+    def test_a_fault_of_our_own_is_told(self, start, executed):
         run = self.attached(start)
-        run.sampler.carry_out(replace(PLAN, target="fault"))
+        run.sampler.execute(replace(PLAN, target="fault"))
         outcome = run.next(Outcome)
         assert not outcome.done
         assert "internal error in dasktop: KeyError: 'jobs' (test_sampler.py:" in outcome.message
 
-    def test_read_only_refuses(self, start, carry_out):
+    def test_read_only_refuses(self, start, executed):
         run = self.attached(start, read_only=True)
-        run.sampler.carry_out(PLAN)
+        run.sampler.execute(PLAN)
         assert run.next(Outcome) == Outcome(done=False, message="read-only: nothing is changed")
-        assert carry_out == []
+        assert executed == []
 
-    def test_stop_gives_up_first(self, start, carry_out):
+    def test_stop_gives_up_first(self, start, executed):
         run = self.attached(start)
-        run.sampler.carry_out(replace(PLAN, target="for ever"))
+        run.sampler.execute(replace(PLAN, target="for ever"))
         run.next(Progress)
         run.sampler.stop()
         assert not run.sampler.hangs
 
-    def test_stop_does_not_break_into_the_giving_back(self, start, carry_out):
+    def test_stop_does_not_break_into_the_giving_back(self, start, executed):
         run = self.attached(start)
-        run.sampler.carry_out(replace(PLAN, target="slow to give back"))
+        run.sampler.execute(replace(PLAN, target="slow to give back"))
         run.next(Progress)
         run.sampler.give_up()
         assert run.next(Progress).step == "giving back"
-        run.sampler._thread.join = tell_first(run.sampler._thread.join, carry_out.is_stopped)
+        run.sampler._thread.join = tell_first(run.sampler._thread.join, executed.is_stopped)
         run.sampler.stop()
         assert not run.sampler.hangs
-        assert carry_out[-1] == "given back"
+        assert executed[-1] == "given back"
 
 
 def tell_first(wait, event):

@@ -75,11 +75,11 @@ async def test_results_that_were_let_go_of_since_the_plan(make):
     chosen = await cluster.plan(Jobs(count=0))
     assert chosen.refusal is not None
     assert "4 results" in chosen.refusal
-    refused = await cluster.carry_out(chosen)
+    refused = await cluster.execute(chosen)
     assert not refused.done
     assert "no other worker can take them; nothing was touched" in refused.message
     cluster.release_results()
-    assert (await cluster.carry_out(chosen)).done
+    assert (await cluster.execute(chosen)).done
     assert not cluster.slurm.queued()
 
 
@@ -135,7 +135,7 @@ async def test_a_plan_that_no_longer_fits(make, monkeypatch):
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")
     await until(lambda: len(cluster.slurm.queued()) == len(cluster.job_ids) == 3)
-    outcome = await cluster.carry_out(chosen)
+    outcome = await cluster.execute(chosen)
     assert not outcome.done
     assert "nothing was changed" in outcome.message
     assert len(cluster.slurm.queued()) == 3

@@ -34,18 +34,18 @@ def programs(tmp_path) -> FakePrograms:
 async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, clusters):
     """22.05, with SLURM_CLUSTERS=one,other: ``scancel -v 2`` says "Terminating job 2" twice, and does so."""
     with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was touched"):
-        await release_of(programs, clusters, None).carry_out()
+        await release_of(programs, clusters, None).execute()
     assert programs.calls("scancel") == []
 
 
 @pytest.mark.parametrize("clusters", ["", "one", "one,"])
 async def test_a_job_id_of_one_cluster(programs, clusters):
-    await release_of(programs, clusters, None).carry_out()
+    await release_of(programs, clusters, None).execute()
     assert programs.calls("scancel") == ["7"]
 
 
 async def test_a_job_that_its_owner_gives_back_needs_no_scancel_of_ours(programs):
-    await release_of(programs, "one,other", "SLURMCluster-0").carry_out()
+    await release_of(programs, "one,other", "SLURMCluster-0").execute()
     assert programs.calls("scancel") == []
 
 

@@ -25,7 +25,7 @@ def scaled(monkeypatch):
     asked: list[Options] = []
 
     def scaled(outcome: Outcome, fault: BaseException) -> list[Options]:
-        async def carry_out(*_: object) -> Outcome:
+        async def execute(*_: object) -> Outcome:
             return outcome
 
         async def take_snapshot(options: Options) -> None:
@@ -33,7 +33,7 @@ def scaled(monkeypatch):
             raise fault
 
         monkeypatch.setattr(scale, "_planned", lambda *_: (PLAN, "tcp://a:1"))
-        monkeypatch.setattr(scale, "_execute", carry_out)
+        monkeypatch.setattr(scale, "_execute", execute)
         monkeypatch.setattr(headless, "take_snapshot", take_snapshot)
         options = Options(record="run.ndjson", scheduler_file="s.json")
         scale._scale(options, Jobs(count=0), lambda _: None, dry_run=False, as_json=False, yes=True)
@@ -63,7 +63,7 @@ def test_a_refused_plan_raises_its_reason(scaled):
 def test_a_second_interrupt_still_restores_workers(monkeypatch):
     given_back: list[bool] = []
 
-    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
+    async def execute(_plan, _address, _options, report, *, agreed) -> Outcome:
         report(Progress(step="drain", message="1 task"))
         try:
             os.kill(os.getpid(), signal.SIGINT)
@@ -74,7 +74,7 @@ def test_a_second_interrupt_still_restores_workers(monkeypatch):
             given_back.append(True)
         return DONE
 
-    monkeypatch.setattr(execute_module, "execute", carry_out)
+    monkeypatch.setattr(execute_module, "execute", execute)
     with pytest.raises(Refusal, match="what had been stopped goes back to work"):
         asyncio.run(scale._execute(PLAN, None, "tcp://a:1", Options()))
     assert given_back == [True]
@@ -85,11 +85,11 @@ def test_unwritable_progress_does_not_stop_the_operation(monkeypatch, error):
     def echo(*_: object, **__: object) -> None:
         raise error
 
-    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
+    async def execute(_plan, _address, _options, report, *, agreed) -> Outcome:
         for step in ("stop new tasks", "hand back", "done"):
             report(Progress(step=step, message="job 7"))
         return DONE
 
     monkeypatch.setattr(scale.click, "echo", echo)
-    monkeypatch.setattr(execute_module, "execute", carry_out)
+    monkeypatch.setattr(execute_module, "execute", execute)
     assert asyncio.run(scale._execute(replace(PLAN, submit=0), None, "tcp://a:1", Options())) == DONE
