@@ -171,7 +171,7 @@ class Progress(Record, frozen=True, kw_only=True):
     """One step of a running plan, to be shown."""
 
     step: str
-    """``stop new tasks``, ``drain``, ``replicate``, ``hand back``, ``submit``, ``seen gone``, ``done``."""
+    """``stop new tasks``, ``drain``, ``replicate``, ``release``, ``submit``, ``wait for SLURM``, ``done``."""
     message: str
 
 

@@ -1,21 +1,20 @@
-"""What has changed between two snapshots, small enough to be written every two seconds for days. Pure, and exact.
+"""Encode the changes between two snapshots, small enough to be written every two seconds for days. Pure, lossless.
 
-A difference is an object of JSON:
+A delta is a JSON object:
 
 ``taken_at``, ``since``
-    When this snapshot was taken, and when the whole one that it is told against.
+    When this snapshot was taken, and when its keyframe was.
 ``left_out``
-    How many snapshots before it were not recorded; absent for none.
+    How many snapshots before it were not recorded; absent if none.
 ``cluster``, ``totals``
-    The fields that have changed, with their new values.
+    The changed fields, with their new values.
 ``sources``, ``findings``, and any other field
-    The new value, if it has changed.
+    The new value, if it changed.
 ``jobs``, ``tasks``, ``workers``, ``threads``
-    The tables of `dasktop.collectors.recording.delta`, each ``{"rows": …, "columns": {FIELD: change}}`` and absent if
-    nothing has changed. ``rows``, if they are not the same ones, are runs of old rows, ``[first, count, …]``; -1 as
-    first means new rows, all of whose cells are null to begin with. Then each column's change is applied, see
-    `dasktop.collectors.recording.delta`; those of the jobs that are ``summed`` follow from the workers', see
-    `dasktop.collectors.recording.delta`. A table that was empty, or is now, is ``{"whole": {FIELD: [cell, …]}}``.
+    The four tables (`tables`), each ``{"rows": …, "columns": {FIELD: change}}``, absent if unchanged. ``rows``, present
+    if rows moved, are runs of old rows, ``[first, count, …]``; -1 as first means new rows, whose cells are null at
+    first. Then each column's change is applied (`changed`); the jobs' columns listed in ``summed`` are computed from
+    the workers' (`sums`). A table that was or becomes empty is ``{"whole": {FIELD: [cell, …]}}``.
 """
 
 import math
@@ -35,7 +34,7 @@ _encode = msgspec.json.encode
 
 
 def change(old: Cells, new: Cells) -> Change | None:
-    """Return what makes the new cells of the old ones, which are as many; ``None`` where nothing has changed."""
+    """Return the shortest change from the old to the new cells, which are as many; ``None`` if nothing changed."""
     places = [place for place, (was, now) in enumerate(zip(old, new, strict=True)) if not _same(was, now)]
     if not places:
         return None
@@ -49,29 +48,29 @@ def change(old: Cells, new: Cells) -> Change | None:
     return min(forms, key=lambda form: len(_encode(form)))
 
 
-def changed(old: Cells, told: Change) -> Cells:
-    """Return the new cells.
+def changed(old: Cells, change: Change) -> Cells:
+    """Apply a change, and return the new cells.
 
     Raises
     ------
     ValueError, KeyError, TypeError, IndexError
-        This is no change of that column.
+        It is not a change of that column.
     """
-    if "plus" in told:
-        return _added(old, told)
-    if "at" not in told:
-        if len(told["to"]) != len(old):
-            raise ValueError("a column is not as long as its table")
-        return list(told["to"])
+    if "plus" in change:
+        return _added(old, change)
+    if "at" not in change:
+        if len(change["to"]) != len(old):
+            raise ValueError("a column differs in length from its table")
+        return list(change["to"])
     cells, place = list(old), -1
-    for gap, cell in zip(told["at"], told["to"], strict=True):
+    for gap, cell in zip(change["at"], change["to"], strict=True):
         place += gap + 1
         cells[place] = cell
     return cells
 
 
 def _same(was: object, now: object) -> bool:
-    """Tell whether two cells are written alike: 1, 1.0 and True are not, nor are 0.0 and -0.0."""
+    """Return whether two cells have the same JSON: 1, 1.0 and True differ, and so do 0.0 and -0.0."""
     return was is now or (type(was) is type(now) and was == now and (was != 0 or str(was) == str(now)))
 
 
@@ -98,15 +97,15 @@ def _is_fraction(value: object) -> bool:
 
 
 def _fits(value: float, scale: int) -> bool:
-    """Tell whether a value is a whole number of such parts, and comes back from it as exactly what it was."""
+    """Return whether a value is a multiple of 1/scale that survives the round trip exactly."""
     return abs(value * scale) < _EXACT_BELOW and _same(round(value * scale) / scale, value)
 
 
-def _added(old: Cells, told: Change) -> Cells:
-    per, by = told.get("per"), told.get("by", 1)
+def _added(old: Cells, change: Change) -> Cells:
+    per, by = change.get("per"), change.get("by", 1)
     if per is None:
-        return [was + n * by if n else was for was, n in zip(old, told["plus"], strict=True)]
-    return [(round(was * per) + n) / per if n else was for was, n in zip(old, told["plus"], strict=True)]
+        return [was + n * by if n else was for was, n in zip(old, change["plus"], strict=True)]
+    return [(round(was * per) + n) / per if n else was for was, n in zip(old, change["plus"], strict=True)]
 
 
 Rows = list[dict[str, Any]]
@@ -114,13 +113,13 @@ Document = dict[str, Any]
 
 
 class Level(NamedTuple):
-    """One kind of rows of the tree."""
+    """One level of the tree."""
 
     name: str
     children: str | None
-    """The field that holds the rows of the next level; in the table, how many those are."""
+    """The field with the rows of the next level; in the table, their number."""
     known_by: tuple[str, ...]
-    """The fields by which a row is the same one as in another snapshot, among those of one parent."""
+    """The fields that identify a row across snapshots, within one parent."""
 
 
 LEVELS = (
@@ -132,22 +131,22 @@ LEVELS = (
 UNPLACED = "unplaced_workers"
 
 NESTED = ("used", "transfers")
-"""Fields whose own fields get columns of their own, ``used.memory_bytes``; beside them, whether the field is there."""
+"""Fields whose nested fields get separate columns, ``used.memory_bytes``; the field itself says if it is present."""
 
 
 NEW = -1
-"""In the place of a row that was not there before."""
+"""The old position of a new row."""
 
 
 class Table(NamedTuple):
-    """Columns of equal length, and what each row is known by."""
+    """Columns of equal length, and the key of each row."""
 
     columns: dict[str, list[Any]]
     keys: list[tuple[Any, ...]]
 
 
 def tables(document: Document) -> dict[str, Table]:
-    """Return the four tables of a snapshot; the workers outside SLURM stand last in theirs."""
+    """Return the four tables of a snapshot; workers outside SLURM come last."""
     rows: Rows = document["jobs"]
     parents: list[tuple[Any, ...]] = [()] * len(rows)
     found = {}
@@ -155,7 +154,7 @@ def tables(document: Document) -> dict[str, Table]:
         if level.name == "workers":
             outside = document[UNPLACED]
             rows, parents = rows + outside, parents + [()] * len(outside)
-        keys = list(_told_apart(rows, parents, level.known_by))
+        keys = list(_unique_keys(rows, parents, level.known_by))
         found[level.name] = Table(_columns(rows, level.children), keys)
         if level.children is not None:
             parents = [key for row, key in zip(rows, keys, strict=True) for _ in row[level.children]]
@@ -164,19 +163,19 @@ def tables(document: Document) -> dict[str, Table]:
 
 
 def runs(places: list[int]) -> list[int]:
-    """Return where rows were as ``[first, count, first, count, …]``."""
-    told: list[int] = []
+    """Encode old positions of rows as ``[first, count, first, count, …]``."""
+    found: list[int] = []
     for place in places:
-        continues = bool(told) and place == (NEW if told[-2] == NEW else told[-2] + told[-1])
+        continues = bool(found) and place == (NEW if found[-2] == NEW else found[-2] + found[-1])
         if continues:
-            told[-1] += 1
+            found[-1] += 1
         else:
-            told += [place, 1]
-    return told
+            found += [place, 1]
+    return found
 
 
-def places(told: list[int], count: int) -> list[int]:
-    """Return where rows were, of so many.
+def places(encoded: list[int], count: int) -> list[int]:
+    """Decode old positions of rows; ``count`` is the number of old rows.
 
     Raises
     ------
@@ -184,19 +183,19 @@ def places(told: list[int], count: int) -> list[int]:
         There are no such rows.
     """
     found: list[int] = []
-    for first, length in zip(told[::2], told[1::2], strict=True):
+    for first, length in zip(encoded[::2], encoded[1::2], strict=True):
         if not (first == NEW or 0 <= first <= first + length <= count) or length > 10_000_000:
-            raise ValueError("a run of rows that aren't there")
+            raise ValueError("a run of unknown rows")
         found += [NEW] * length if first == NEW else range(first, first + length)
     return found
 
 
 def picked(cells: list[Any], found: list[int]) -> list[Any]:
-    """Return the cells of a column whose rows were there."""
+    """Return the cells of a column at these old positions; ``None`` for new rows."""
     return [None if place == NEW else cells[place] for place in found]
 
 
-def _told_apart(rows: Rows, parents: list[tuple[Any, ...]], known_by: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+def _unique_keys(rows: Rows, parents: list[tuple[Any, ...]], known_by: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     seen: dict[tuple[Any, ...], int] = {}
     for row, parent in zip(rows, parents, strict=True):
         key = (*parent, *(row[field] for field in known_by))
@@ -220,12 +219,12 @@ def _columns(rows: Rows, children: str | None) -> dict[str, list[Any]]:
 
 
 def rows_of(columns: dict[str, list[Any]]) -> Rows:
-    """Return the rows of a table; in the place of what is below them still stands how many those are.
+    """Return the rows of a table; the field of children still has their number.
 
     Raises
     ------
     ValueError
-        The columns are not equally long.
+        The columns differ in length.
     """
     inner: dict[str, dict[str, list[Any]]] = {field: {} for field in NESTED if field in columns}
     outer = dict(columns)
@@ -241,26 +240,26 @@ def rows_of(columns: dict[str, list[Any]]) -> Rows:
 
 
 def zipped(columns: dict[str, list[Any]]) -> Rows:
-    """Return one dictionary for each row of these columns.
+    """Return one dictionary per row of these columns.
 
     Raises
     ------
     ValueError
-        The columns are not equally long.
+        The columns differ in length.
     """
-    # Not strict where it is many times in a row: `zip` itself has made them as many as there are names.
+    # Not strict in the inner loop: `zip` has created as many cells as there are names.
     names = tuple(columns)
     return [dict(zip(names, cells, strict=False)) for cells in zip(*columns.values(), strict=True)]
 
 
 SUMMED = {"used.cpu_percent": "cpu_percent", "used.memory_bytes": "memory_bytes"}
-"""Columns of the jobs, and those of the workers that they are the sums of; of fractions, rounded to tenths."""
+"""Columns of the jobs → columns of the workers that they sum; sums of floats are rounded to tenths."""
 
 Columns = Mapping[str, Mapping[str, list[Any]]]
 
 
 def sums(columns: Columns, field: str) -> list[Any]:
-    """Return for each job the sum of what is known of its workers' ``field``; ``None`` where nothing is.
+    """Return for each job the sum of the known values of its workers' ``field``; ``None`` if none is known.
 
     Raises
     ------
@@ -284,48 +283,48 @@ def _sum(cells: list[Any]) -> Any:
 
 
 SHALLOW = ("cluster", "totals")
-"""What is told field by field."""
+"""Records encoded field by field."""
 _APART = {"taken_at", "jobs", UNPLACED, *SHALLOW}
 OWN_FIELDS = ("since", "left_out")
-"""What a difference has that a snapshot hasn't."""
+"""Fields of a delta that a snapshot does not have."""
 
 
-class Base:
-    """A whole snapshot that others are told against.
+class DeltaEncoder:
+    """Encodes snapshots as deltas to one keyframe.
 
     Parameters
     ----------
     document
-        The snapshot as what JSON knows. It must not be changed any more.
+        The keyframe as decoded JSON. It must not be modified any more.
     """
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self._tables = tables(document)
 
-    def difference(self, document: Document) -> Document:
-        """Return what makes this snapshot of the base."""
+    def delta(self, document: Document) -> Document:
+        """Return the delta from the keyframe to this snapshot."""
         old = self.document
-        told: Document = {"taken_at": document["taken_at"], "since": old["taken_at"]}
-        told |= {name: value for name, value in document.items() if name not in _APART and value != old.get(name)}
+        delta: Document = {"taken_at": document["taken_at"], "since": old["taken_at"]}
+        delta |= {name: value for name, value in document.items() if name not in _APART and value != old.get(name)}
         for name in SHALLOW:
             fields = {
                 field: value for field, value in document[name].items() if not _alike(value, old[name].get(field))
             }
             if fields:
-                told[name] = fields
+                delta[name] = fields
         new = tables(document)
         for name, table in new.items():
-            difference = _table_difference(self._tables[name], table)
-            if difference:
-                told[name] = difference
-        _leave_out_sums(told, {name: table.columns for name, table in new.items()})
-        return told
+            table_delta = _table_delta(self._tables[name], table)
+            if table_delta:
+                delta[name] = table_delta
+        _omit_sums(delta, {name: table.columns for name, table in new.items()})
+        return delta
 
 
-def _leave_out_sums(told: Document, columns: Columns) -> None:
-    """Name the columns of the jobs that follow from the workers', rather than tell them."""
-    changes = told.get("jobs", {}).get("columns", {})
+def _omit_sums(delta: Document, columns: Columns) -> None:
+    """Replace the columns of the jobs that are sums of the workers' by their names."""
+    changes = delta.get("jobs", {}).get("columns", {})
     summed = [
         field
         for field, of in SUMMED.items()
@@ -334,27 +333,27 @@ def _leave_out_sums(told: Document, columns: Columns) -> None:
     for field in summed:
         del changes[field]
     if summed:
-        told["jobs"]["summed"] = summed
+        delta["jobs"]["summed"] = summed
 
 
 def _alike(value: Any, other: Any) -> bool:
     return change([other], [value]) is None
 
 
-def _table_difference(old: Table, new: Table) -> Document:
-    told: Document = {}
+def _table_delta(old: Table, new: Table) -> Document:
+    delta: Document = {}
     if not old.columns or not new.columns or old.columns.keys() != new.columns.keys():
         return {"whole": new.columns} if old.columns or new.columns else {}
     rows: list[int] | None = None
     if old.keys != new.keys:
         place_of = {key: place for place, key in enumerate(old.keys)}
         rows = [place_of.get(key, NEW) for key in new.keys]
-        told["rows"] = runs(rows)
+        delta["rows"] = runs(rows)
     columns = {field: _change(old.columns[field], cells, rows) for field, cells in new.columns.items()}
     columns = {field: column for field, column in columns.items() if column is not None}
     if columns:
-        told["columns"] = columns
-    return told
+        delta["columns"] = columns
+    return delta
 
 
 def _change(old: Cells, new: Cells, rows: list[int] | None) -> Document | None:

@@ -1,4 +1,4 @@
-"""The file of a recording: lines out, each flushed as a whole, so that a kill loses at most the one being written."""
+"""Read and write lines of a recording file. Each line is flushed, so that a kill loses at most the last one."""
 
 import os
 import zlib
@@ -13,7 +13,7 @@ _LEVEL = 6
 
 
 class RecordingFile:
-    """A new file that lines are added to. Not for use by several threads at once.
+    """A new file that lines are appended to. Not thread-safe.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class RecordingFile:
     Raises
     ------
     OSError
-        It can't be made, or is there already (`FileExistsError`).
+        It cannot be created, or exists already (`FileExistsError`).
     """
 
     def __init__(self, path: str) -> None:
@@ -34,27 +34,26 @@ class RecordingFile:
         self._end = 0
 
     def add(self, line: bytes, *, begins_member: bool) -> int:
-        """Write a line, and return how many bytes that took in the file.
+        """Write a line, and return its size in the file, in bytes.
 
         Parameters
         ----------
         line
             Without its newline.
         begins_member
-            Whether a new gzip member is to begin with it, so that it can be read without what is before it.
+            Whether to begin a new gzip member with it, so that it can be read without the lines before it.
 
         Raises
         ------
         OSError
-            It could not be written, or not wholly. The file then ends behind the line before, as if it had not been
-            tried.
+            It could not be written, or only in part. The file is truncated to the previous line then.
         """
         text = line + b"\n"
         member = self._member
         if self._is_gzip:
             begins = member is None or begins_member
             end = _finished(member) if begins else b""
-            # A copy, since what could not be written must not count for what comes after it.
+            # A copy, so that a failed write does not affect later lines.
             member = zlib.compressobj(_LEVEL, wbits=_GZIP) if member is None or begins else member.copy()
             text = end + member.compress(text) + member.flush(zlib.Z_SYNC_FLUSH)
         try:
@@ -68,12 +67,12 @@ class RecordingFile:
         return len(text)
 
     def close(self) -> None:
-        """End the last member, and the file.
+        """Finish the last gzip member, and close the file.
 
         Raises
         ------
         OSError
-            The end could not be written. All lines are there all the same.
+            The end could not be written. All lines are in the file nevertheless.
         """
         try:
             self._write(_finished(self._member))
@@ -91,14 +90,14 @@ def _finished(member: "zlib._Compress | None") -> bytes:
 
 
 def refuse_to_overwrite(path: str, kind: str = "a recording") -> str | None:
-    """Return why a new file of this kind can't be made there, if that can be told before; one line."""
+    """Return why a new file cannot be created there, in one line; ``None`` if no reason is known."""
     place = Path(path)
     if place.exists():
-        return f"{path} is there already; {kind} overwrites nothing: name another file"
+        return f"{path} already exists; dasktop does not overwrite files"
     if not place.parent.is_dir():
-        return f"there is no folder {place.parent} for {kind}"
+        return f"no such directory for {kind}: {place.parent}"
     if not os.access(place.parent, os.W_OK):
-        return f"the folder {place.parent} may not be written to"
+        return f"cannot write to the directory {place.parent}: permission denied"
     return None
 
 
@@ -109,7 +108,7 @@ LONGEST_LINE_BYTES = 1 << 26
 
 
 class Place(NamedTuple):
-    """Where a line begins: in a plain file ``start`` alone; in a gzipped one so far into the text from there on."""
+    """The position of a line: ``start`` in a plain file; gzipped, ``skip`` bytes into the member at ``start``."""
 
     start: int
     skip: int
@@ -122,17 +121,17 @@ class TextLine(NamedTuple):
     text: bytes
     """UTF-8."""
     is_whole: bool = True
-    """Whether its newline was there."""
+    """Whether its newline is in the file."""
     is_utf8: bool = True
-    """Whether it was UTF-8 as it stands in the file; if not, each bad byte is U+FFFD in the text."""
+    """Whether the file has valid UTF-8 here; if not, each bad byte is U+FFFD in the text."""
 
 
 class Damage(NamedTuple):
-    """Here something can't be read; what comes next is behind it."""
+    """An unreadable part of the file; the next item comes after it."""
 
     words: str
     is_end: bool = False
-    """Whether nothing comes: the file ends too early."""
+    """Whether nothing follows: the file is truncated."""
 
 
 def _line(place: Place, raw: bytes, is_whole: bool = True) -> TextLine:
@@ -143,12 +142,12 @@ def _line(place: Place, raw: bytes, is_whole: bool = True) -> TextLine:
 
 
 def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
-    """Yield all lines from a place on where a line or a gzip member begins.
+    """Yield all lines from a position at which a line or a gzip member begins.
 
     Raises
     ------
     OSError
-        The file can't be read.
+        The file cannot be read.
     """
     file.seek(0)
     is_gzip = file.read(len(_MAGIC)) == _MAGIC
@@ -156,12 +155,12 @@ def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
 
 
 def line_at(file: BinaryIO, place: Place) -> bytes:
-    """Return the line that begins there, without its newline; empty if there is none any more.
+    """Return the line at this position, without its newline; empty if there is none any more.
 
     Raises
     ------
     OSError
-        The file can't be read.
+        The file cannot be read.
     """
     for line in text_lines(file, place.start):
         if isinstance(line, TextLine) and line.place == place:
@@ -176,11 +175,11 @@ def _plain_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
     while line := file.readline(LONGEST_LINE_BYTES):
         yield _line(Place(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
         start += len(line)
-        file.seek(start)  # somebody else may have read elsewhere meanwhile
+        file.seek(start)  # another caller may have moved the position meanwhile
 
 
 def _gzip_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
-    """Yield the lines of one member after the other; behind a damaged one, go on with the next that there is."""
+    """Yield the lines of all members; after a damaged one, continue with the next."""
     next_start: int | None = start
     while next_start is not None:
         member = _Member(file, next_start)
@@ -191,23 +190,23 @@ def _gzip_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
         else:
             next_start = member.end
             if member.is_cut:
-                yield Damage("cut short, or still being written", is_end=True)
+                yield Damage("truncated, or still being written", is_end=True)
 
 
 class _Member:
-    """One gzip member of a file, read from its beginning."""
+    """One gzip member of a file."""
 
     def __init__(self, file: BinaryIO, start: int) -> None:
         self._file = file
         self._start = start
         self.end: int | None = None
-        """Where the next one begins; ``None`` if the file ends with this one, or in it."""
+        """Start of the next member; ``None`` if the file ends with this one, or within it."""
         self.damage: str | None = None
         self.is_cut = False
-        """Whether the file ends in it, without a line that is cut."""
+        """Whether the file ends within it, but not within a line."""
 
     def lines(self) -> Iterator[TextLine]:
-        """Yield the lines; one that the file's end has cut short is the last, and not whole."""
+        """Yield the lines; a last line truncated by the end of the file is not whole."""
         rest, begins = b"", 0
         for text in self._texts():
             *whole, last = text.split(b"\n")
@@ -217,7 +216,7 @@ class _Member:
                 rest, begins = b"", begins + len(line) + 1
             rest += last
             if len(rest) > LONGEST_LINE_BYTES:
-                self.damage = "a line without an end"
+                self.damage = "a line without end"
                 return
         if rest and self.damage is None:
             self.is_cut = False

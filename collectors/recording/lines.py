@@ -1,30 +1,30 @@
-"""The lines of a recording: snapshots to lines, and lines to snapshots. Pure; files are somebody else's."""
+"""Encode snapshots as lines of a recording, and decode them. Pure; does no I/O."""
 
 from datetime import datetime
 
 import msgspec
 
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
-from dasktop.collectors.recording.delta import Base, Document
-from dasktop.collectors.recording.records import Fields, Held, Keyframe
+from dasktop.collectors.recording.delta import DeltaEncoder, Document
+from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
 from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls
 
 RECORDING_VERSION = 1
-LINES_FOR_ONE_WHOLE = 150
-"""After so many differences comes a whole snapshot again: five minutes at two seconds each."""
+DELTAS_PER_KEYFRAME = 150
+"""After this many deltas comes a keyframe again: five minutes at two seconds each."""
 
-_MOST_OF_WHOLE = 0.5
-"""A difference that is longer than so much of its snapshot isn't worth it: the cluster is another one by now."""
+_LARGEST_DELTA = 0.5
+"""A delta longer than this fraction of its snapshot is not worth it; a keyframe is written instead."""
 
 _FAULTS = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 
 
 class LineError(Exception):
-    """A line that tells of no snapshot. Its text is one clean line that says why."""
+    """A line without a valid snapshot. The text says why, in one clean line."""
 
 
 class Head(Record, frozen=True, kw_only=True):
-    """The first line: what this is."""
+    """The first line of a recording."""
 
     recording: int
     """The version of the format, `RECORDING_VERSION`."""
@@ -34,123 +34,123 @@ class Head(Record, frozen=True, kw_only=True):
 
 
 class LineHeader(Record, frozen=True, kw_only=True):
-    """What an index needs of a line that is a snapshot or a difference. The rest is skipped, which is quick."""
+    """The part of a keyframe or delta that an index needs. The rest is skipped, which is fast."""
 
     taken_at: datetime
     since: datetime | None = None
-    """When the whole snapshot was taken that it is told against; ``None``: it is a whole one."""
+    """When its keyframe was taken; ``None``: it is a keyframe itself."""
     schema_version: int | None = None
     left_out: int = 0
     findings: tuple[Finding, ...] | None = None
-    """``None``: as in the whole one."""
+    """``None``: as in the keyframe."""
 
 
 class Lines:
-    """Makes lines of snapshots, one after the other."""
+    """Encodes consecutive snapshots as lines."""
 
     def __init__(self) -> None:
-        self._base: Base | None = None
-        self._told = 0
+        self._encoder: DeltaEncoder | None = None
+        self._deltas = 0
 
-    def begin_anew(self) -> None:
-        """Tell the next snapshot whole: what was told before may not be in the file."""
-        self._base = None
+    def restart(self) -> None:
+        """Encode the next snapshot as a keyframe: earlier lines may be missing from the file."""
+        self._encoder = None
 
     def line(self, snapshot: Snapshot, left_out: int = 0) -> tuple[bytes, bool]:
-        """Return the line of a snapshot, without the newline, and whether it is told whole.
+        """Return the line of a snapshot, without the newline, and whether it is a keyframe.
 
         Parameters
         ----------
         snapshot
-            Not taken before the ones that were told already.
+            The next in time.
         left_out
-            How many before it are not recorded.
+            How many snapshots before it are not recorded.
         """
         whole = to_json(snapshot)
         document: Document = msgspec.json.decode(whole)
-        if self._base is not None and self._told < LINES_FOR_ONE_WHOLE:
-            told = self._base.difference(document)
-            line = msgspec.json.encode(told | {"left_out": left_out} if left_out else told)
-            if len(line) < _MOST_OF_WHOLE * len(whole):
-                self._told += 1
+        if self._encoder is not None and self._deltas < DELTAS_PER_KEYFRAME:
+            delta = self._encoder.delta(document)
+            line = msgspec.json.encode(delta | {"left_out": left_out} if left_out else delta)
+            if len(line) < _LARGEST_DELTA * len(whole):
+                self._deltas += 1
                 return line, False
-        self._base, self._told = Base(document), 0
+        self._encoder, self._deltas = DeltaEncoder(document), 0
         if left_out:
             whole = msgspec.json.encode(document | {"left_out": left_out})
         return whole, True
 
 
 def line_header(line: bytes) -> LineHeader:
-    """Return what a line tells of itself.
+    """Decode the header of a line.
 
     Raises
     ------
     LineError
-        It is neither a snapshot nor a difference.
+        It is neither a keyframe nor a delta.
     """
     try:
-        seen = msgspec.json.decode(line, type=LineHeader)
+        header = msgspec.json.decode(line, type=LineHeader)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise LineError(clean(f"no snapshot: {error}")) from None
-    if seen.since is None and seen.schema_version is None:
-        raise LineError("no snapshot: it has neither schema_version nor since")
-    return seen
+        raise LineError(clean(f"not a snapshot: {error}")) from None
+    if header.since is None and header.schema_version is None:
+        raise LineError("not a snapshot: it has neither schema_version nor since")
+    return header
 
 
 def head(line: bytes) -> Head | None:
-    """Return the head, if this line is one."""
+    """Decode the head; ``None`` if this line is not one."""
     try:
         return msgspec.json.decode(line, type=Head)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 
-def whole(line: bytes) -> Keyframe:
-    """Return the snapshot of a line that tells it whole, for itself and for the differences behind it.
+def keyframe(line: bytes) -> Keyframe:
+    """Decode a keyframe.
 
     Raises
     ------
     LineError
-        It doesn't.
+        It is not a keyframe.
     """
     try:
         document = _document(line)
         document.pop("left_out", None)
         return Keyframe(msgspec.convert(document, Snapshot), document)
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
-        raise LineError(_version_words(line) or clean(f"no snapshot: {error}")) from None
+        raise LineError(_version_words(line) or clean(f"not a snapshot: {error}")) from None
 
 
-def from_difference(line: bytes, base: Keyframe, fields: Fields | None = None) -> Snapshot:
-    """Return the snapshot of a line that is told against a whole one; of ``fields``, see `Keyframe.patched`.
+def from_delta(line: bytes, base: Keyframe, fields: Fields | None = None) -> Snapshot:
+    """Return the snapshot of a delta and its keyframe; for ``fields``, see `Keyframe.patched`.
 
     Raises
     ------
     LineError
-        It can't be.
+        It is not a delta to this keyframe.
     """
     try:
         return base.patched(_document(line), fields)
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
-        raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
+        raise LineError(clean(f"not a change to the whole snapshot before it: {error}")) from None
 
 
-def held(line: bytes, base: Keyframe) -> tuple[Held, ...]:
-    """Return what each worker holds in the snapshot of a line that is told against a whole one.
+def memory_of_workers(line: bytes, base: Keyframe) -> tuple[WorkerMemory, ...]:
+    """Return the memory of each worker in the snapshot of a delta and its keyframe.
 
     Raises
     ------
     LineError
-        It can't be told.
+        It is not a delta to this keyframe.
     """
     try:
-        return base.held(_document(line))
+        return base.memory_of_workers(_document(line))
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
-        raise LineError(clean(f"no difference from the snapshot before it: {error}")) from None
+        raise LineError(clean(f"not a change to the whole snapshot before it: {error}")) from None
 
 
 def _document(line: bytes) -> Document:
-    """Return what a line tells. Recordings come from anywhere: one that was edited may hold what moves cursors."""
+    """Decode a line and clean its text. Recordings come from anywhere: one may contain terminal control codes."""
     document: Document = msgspec.json.decode(line)
     if may_hold_controls(line):
         document = cleaned_document(document)
@@ -163,5 +163,7 @@ def _version_words(line: bytes) -> str | None:
     except LineError:
         return None
     return (
-        f"a snapshot of version {version}, this dasktop reads {SCHEMA_VERSION}" if version != SCHEMA_VERSION else None
+        f"a snapshot of version {version}; this dasktop reads version {SCHEMA_VERSION}"
+        if version != SCHEMA_VERSION
+        else None
     )

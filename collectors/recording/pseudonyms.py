@@ -1,4 +1,4 @@
-"""What stands for a name: the same for the same thing, and of its form, so that programs can still read it. No I/O."""
+"""Pseudonyms: the same for the same name, and of the same form, so that programs can still parse it. Does no I/O."""
 
 import hashlib
 import ipaddress
@@ -20,32 +20,32 @@ _PUBLIC_HOSTS = frozenset({"localhost", "0.0.0.0", "127.0.0.1", "[::1]", "::1", 
 
 
 class Pseudonyms:
-    """Names and what they are replaced by."""
+    """Names and their pseudonyms."""
 
     def __init__(self) -> None:
         self._of: dict[str, dict[str, str]] = {}
         self._salt = secrets.token_bytes(16)
         self.known: dict[str, str] = {}
-        """Every name that was replaced so far as a whole, and by what."""
+        """Every name that was replaced as a whole so far → its pseudonym."""
 
     def of(self, kind: str, name: str) -> str:
-        """Return ``user1``, ``user2``, … for the names of a kind."""
+        """Return the pseudonym of a name of this kind: ``user1``, ``user2``, …."""
         if not name or name.isdecimal():
             return name
-        if not _LETTER_OR_DIGIT.search(name):  # it is no name of anything in a text
+        if not _LETTER_OR_DIGIT.search(name):  # not a name in a text
             return self._numbered(kind, name)
         return self._remembered(kind, name, lambda number: f"{kind}{number}")
 
     def named(self, kind: str, name: str) -> str:
-        """Return what stands for a name that may be a number. That one may be any other number in a text."""
+        """Return the pseudonym of a name that may be a number. In a text such a number is kept."""
         return self._numbered(kind, name) if name.isdecimal() else self.of(kind, name)
 
-    def is_host(self, stands_for: str) -> bool:
-        """Whether this stands for a host's name."""
-        return _HOST.fullmatch(stands_for) is not None
+    def is_host(self, pseudonym: str) -> bool:
+        """Return whether this is the pseudonym of a host."""
+        return _HOST.fullmatch(pseudonym) is not None
 
     def host(self, name: str) -> str:
-        """Return what stands for a host: ``host3`` for ``n012``, ``host3.example`` for ``n012.cluster.site``."""
+        """Return the pseudonym of a host: ``host3`` for ``n012``, ``host3.example`` for ``n012.cluster.site``."""
         if name in _PUBLIC_HOSTS:
             return name
         bare = name.strip("[]")
@@ -53,12 +53,12 @@ class Pseudonyms:
             version = ipaddress.ip_address(bare).version
         except ValueError:
             label, dot, domain = name.partition(".")
-            stands_for = self.of("host", label) + (".example" if dot else "")
+            pseudonym = self.of("host", label) + (".example" if dot else "")
             if dot:
-                self.known[name] = stands_for
+                self.known[name] = pseudonym
             if "." in domain:
                 self.known[domain] = "example"
-            return stands_for
+            return pseudonym
         if version == 6:
             return name.replace(bare, self._remembered("ip6", bare, lambda number: f"2001:db8::{number:x}"))
         return self._remembered(
@@ -66,11 +66,11 @@ class Pseudonyms:
         )
 
     def path(self, path: str) -> str:
-        """Return ``/path1``, whatever the path was."""
+        """Return the pseudonym of a path: ``/path1``."""
         return self._remembered("path", path, lambda number: f"/path{number}")
 
     def address(self, address: str) -> str:
-        """Return an address with another host; its port stays."""
+        """Return an address with the host replaced; the port stays."""
         parts = _ADDRESS.fullmatch(address)
         if parts is None:
             return self.of("address", address)
@@ -78,12 +78,12 @@ class Pseudonyms:
         if rest.strip("/0123456789"):
             rest = self.path(rest)
         scheme = scheme if scheme in {"tcp", "tls", "ucx", "ucxx", "ws", "wss", "inproc", "http", "https"} else "other"
-        stands_for = f"{scheme}://{self.host(host)}{port or ''}{rest}"
-        self.known[address] = stands_for
-        return stands_for
+        pseudonym = f"{scheme}://{self.host(host)}{port or ''}{rest}"
+        self.known[address] = pseudonym
+        return pseudonym
 
     def worker(self, name: str) -> str:
-        """Return what stands for a worker or for the cluster; numbers behind the name stay, and the usual name."""
+        """Return the pseudonym of a worker or cluster; numbers at the end stay, and so do default names."""
         if not name:
             return name
         if "://" in name:
@@ -91,29 +91,29 @@ class Pseudonyms:
         word, numbers = _parts(_NUMBERED, name)
         if word in _PUBLIC_NAMES:
             return name
-        stands_for = self.of("name", word) + numbers
-        self.known[name] = stands_for
-        return stands_for
+        pseudonym = self.of("name", word) + numbers
+        self.known[name] = pseudonym
+        return pseudonym
 
     def thread(self, name: str) -> str:
-        """Return what stands for a thread; those of dask begin with the worker's name."""
+        """Return the pseudonym of a thread; dask's thread names begin with the worker's name."""
         parts = _THREAD.fullmatch(name)
         return f"{self.worker(parts[1])}-{parts[2]}{parts[3]}" if parts else self.worker(name)
 
     def job(self, name: str) -> str:
-        """Return what stands for a job's name; the one that dask-jobqueue gives to all stays."""
+        """Return the pseudonym of a job name; dask-jobqueue's default stays."""
         return name if name in _PUBLIC_NAMES else self.named("job-name-", name)
 
     def job_id(self, text: str) -> str:
-        """Return a job's id; SLURM's are numbers and stay, those of others may hold a host's name."""
+        """Return a job id: SLURM's are numbers and stay; those of other systems may contain a host name."""
         return self.of("job", text)
 
     def scheduler_id(self, text: str) -> str:
-        """Return the scheduler's id, which is random unless somebody chose one."""
+        """Return the scheduler id; a random one stays."""
         return text if _RANDOM_ID.fullmatch(text) else self.of("scheduler", text)
 
     def task_key(self, key: str) -> str:
-        """Return ``task3-5f0c…``: 3 for all that begin alike, the rest for this one. Not remembered: there are many."""
+        """Return ``task3-5f0c…``: 3 for the key's prefix, the rest for this key. Not remembered: there are many."""
         group = _KEY_GROUP.match(key)
         digest = hashlib.blake2b(key.encode(errors="replace"), key=self._salt, digest_size=6).hexdigest()
         return f"{self._numbered('task', group[1] if group else key)}-{digest}"
@@ -124,7 +124,7 @@ class Pseudonyms:
 
     def _remembered(self, kind: str, name: str, form: Callable[[int], str]) -> str:
         of_kind = self._of.setdefault(kind, {})
-        if name not in self.known:  # else it is the name of something else, too
+        if name not in self.known:  # else something else has this name, too
             of_kind[name] = self.known[name] = form(len(of_kind) + 1)
         return self.known[name]
 

@@ -1,4 +1,4 @@
-"""Reads a recording: an index of all its snapshots, and any of them at once; of a damaged file, what is good."""
+"""Read a recording: index its snapshots, and decode any of them; skip what is damaged. Never writes."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +13,13 @@ from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
 from dasktop.collectors.recording.file import Damage, Place, TextLine, line_at, text_lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, LineError, LineHeader
-from dasktop.collectors.recording.records import Fields, Held, Keyframe
+from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
 from dasktop.collectors.system.regular_file import open_regular
 from dasktop.collectors.text.clean import clean
+from dasktop.collectors.text.format import counted
 
-_LINES_OF_A_STRANGER = 200
-"""After so many lines of which none is good, a file is taken for something else."""
+_MOST_FOREIGN_LINES = 200
+"""A file whose first lines, this many, have no snapshot is not a recording."""
 
 
 class Entry(NamedTuple):
@@ -27,28 +28,28 @@ class Entry(NamedTuple):
     taken_at: datetime
     place: Place
     base: Place | None
-    """Where the whole snapshot is that it is told against; ``None``: it is a whole one."""
+    """The position of its keyframe; ``None``: it is a keyframe itself."""
 
 
 class Recording:
-    """A recording that is open for reading.
+    """An open recording.
 
     Parameters
     ----------
     path
-        Gzipped or not, whatever its name; also what ``dasktop snapshot --watch`` printed.
+        Gzipped or not, whatever its name; also the output of ``dasktop snapshot --watch``.
 
     Raises
     ------
     RecordingError
-        It can't be read.
+        It cannot be read.
 
     Attributes
     ----------
     entries
-        All snapshots found so far, in the order of the file.
+        All snapshots found so far, in file order.
     marks
-        Where findings begin, so far.
+        Where findings begin, as far as scanned.
     """
 
     def __init__(self, path: str) -> None:
@@ -75,40 +76,39 @@ class Recording:
 
     @property
     def remark(self) -> str | None:
-        """What is wrong with the file, as far as it was read, in one line."""
+        """The problems of the file, as far as it was read, in one line."""
         notes = list(self._notes)
         if self._bad_lines:
-            some = "1 line" if self._bad_lines == 1 else f"{self._bad_lines:,} lines"
-            notes.append(f"{some} left out, the first: {self._first_fault}")
+            notes.append(f"{counted(self._bad_lines, 'line')} skipped, the first: {self._first_fault}")
         return clean(f"{self.path}: {'; '.join(notes)}") if notes else None
 
     def scan(self) -> Iterator[int]:
-        """Look through the file, yielding the number of snapshots found so far after each line.
+        """Index the file; yield the number of snapshots found so far after each line.
 
         Raises
         ------
         RecordingError
-            It can't be read, or there is no snapshot in it.
+            It cannot be read, or has no snapshot.
         """
         base: tuple[datetime, Place] | None = None
         base_findings: tuple[Finding, ...] = ()
         before: set[tuple[str, str | None, str | None]] = set()
         try:
             for number, line in enumerate(text_lines(self._file), start=1):
-                seen = self._glance(line, number)
-                if seen is not None and isinstance(line, TextLine):
+                header = self._header(line, number)
+                if header is not None and isinstance(line, TextLine):
                     self._is_ours = True
-                    if seen.since is None:
-                        base, base_findings = (seen.taken_at, line.place), seen.findings or ()
-                        self._add(Entry(seen.taken_at, line.place, None))
-                    elif base is not None and base[0] == seen.since:
-                        self._add(Entry(seen.taken_at, line.place, base[1]))
+                    if header.since is None:
+                        base, base_findings = (header.taken_at, line.place), header.findings or ()
+                        self._add(Entry(header.taken_at, line.place, None))
+                    elif base is not None and base[0] == header.since:
+                        self._add(Entry(header.taken_at, line.place, base[1]))
                     else:
-                        self._note_bad(number, "the whole snapshot before it is missing")
+                        self._note_bad(number, "the whole snapshot that it builds on is missing")
                         continue
-                    before = self._mark(seen, base_findings if seen.findings is None else seen.findings, before)
+                    before = self._mark(header, base_findings if header.findings is None else header.findings, before)
                 yield len(self.entries)
-                if not self.entries and number >= _LINES_OF_A_STRANGER:
+                if not self.entries and number >= _MOST_FOREIGN_LINES:
                     break
         except OSError as error:
             raise self._unreadable(error) from None
@@ -116,17 +116,17 @@ class Recording:
             raise RecordingError(self._why_nothing())
 
     def snapshot(self, index: int) -> Snapshot:
-        """Return one of the snapshots that were found.
+        """Decode one of the snapshots that were found.
 
         Raises
         ------
         LineError
-            Its line is no good, and is counted in the `remark`.
+            Its line is damaged; the `remark` counts it.
         """
-        return self._told(index, None)
+        return self._decoded(index, None)
 
     def evenly(self, most: int) -> Sequence[int]:
-        """Return the indices of so many snapshots at most, evenly apart by number; the last one is among them."""
+        """Return the indices of at most this many snapshots, evenly spaced, including the last."""
         last = len(self.entries) - 1
         return range(last, -1, -max(1, ceil(len(self.entries) / most)))[::-1]
 
@@ -134,28 +134,28 @@ class Recording:
         self,
         indices: Sequence[int] | None = None,
         fields: Fields | None = None,
-        passing: Callable[[tuple[Held, ...]], None] | None = None,
+        passing: Callable[[tuple[WorkerMemory, ...]], None] | None = None,
     ) -> Iterator[Snapshot]:
-        """Yield all that are good, of a recording that was scanned; much faster than one by one.
+        """Yield all valid snapshots of a scanned recording; much faster than one by one.
 
         Parameters
         ----------
         indices
-            Only these of them, in rising order.
+            Only these, in ascending order.
         fields
-            Which fields have to be right, see `Keyframe.patched`.
+            Which fields are needed, see `Keyframe.patched`.
         passing
-            Called with what the workers hold in each of the others.
+            Called with the memory of the workers in each of the others.
 
         Raises
         ------
         RecordingError
-            It can't be read any more.
+            It can no longer be read.
         """
         wanted = range(len(self.entries)) if indices is None else indices
         chosen = frozenset(wanted)
         try:
-            # `passing` is for all lines; otherwise the first one that is wanted may be far behind the beginning.
+            # `passing` needs all lines; otherwise start at the first wanted one.
             start = self.entries[wanted[0]].place.start if passing is None and wanted else 0
             found = (line for line in text_lines(self._file, start) if isinstance(line, TextLine))
             for index in range(len(self.entries)) if passing is not None else wanted:
@@ -163,14 +163,14 @@ class Recording:
                 text = next((line.text for line in found if line.place == place), b"")
                 with suppress(LineError):
                     if index in chosen:
-                        yield self._told(index, text, fields)
+                        yield self._decoded(index, text, fields)
                     elif passing is not None:
-                        passing(self._held(index, text))
+                        passing(self._memory_of_workers(index, text))
         except OSError as error:
             raise self._unreadable(error) from None
 
     def good_snapshot(self, index: int, step: int = 1) -> tuple[int, Snapshot] | None:
-        """Return this snapshot or, if it is no good, the next good one in steps of 1 or -1; and its index."""
+        """Return this snapshot or, if it is damaged, the next valid one in steps of 1 or -1; and its index."""
         while 0 <= index < len(self.entries):
             try:
                 return index, self.snapshot(index)
@@ -179,33 +179,33 @@ class Recording:
         return None
 
     def index_at(self, moment: datetime) -> int:
-        """Return the index of the latest snapshot that was taken by then; of the first if none was."""
+        """Return the index of the last snapshot taken by then; 0 if none was."""
         return max(0, bisect_right(self._latest, moment) - 1)
 
     def moment(self, index: int) -> datetime:
-        """Return when a snapshot was taken, or the one before it if the clock was set back between them."""
+        """Return when a snapshot was taken; never earlier than the one before it, even if the clock was set back."""
         return self._latest[index]
 
-    def _told(self, index: int, text: bytes | None, fields: Fields | None = None) -> Snapshot:
-        """Return one of the snapshots that were found, of whose line the text may be known already."""
+    def _decoded(self, index: int, text: bytes | None, fields: Fields | None = None) -> Snapshot:
+        """Decode one of the snapshots that were found; ``text`` is its line, if read already."""
         entry = self.entries[index]
         with self._counting_bad(index):
             if text is None:
                 text = line_at(self._file, entry.place)
             base = self._base_of(entry, text)
-            return base.snapshot if entry.base is None else lines.from_difference(text, base, fields)
+            return base.snapshot if entry.base is None else lines.from_delta(text, base, fields)
 
-    def _held(self, index: int, text: bytes) -> tuple[Held, ...]:
-        """Return what the workers hold in one of them."""
+    def _memory_of_workers(self, index: int, text: bytes) -> tuple[WorkerMemory, ...]:
+        """Return the memory of the workers in one of the snapshots."""
         entry = self.entries[index]
         with self._counting_bad(index):
             base = self._base_of(entry, text)
-            return base.held({}) if entry.base is None else lines.held(text, base)
+            return base.memory_of_workers({}) if entry.base is None else lines.memory_of_workers(text, base)
 
     def _base_of(self, entry: Entry, text: bytes) -> Keyframe:
         place = entry.base or entry.place
         if self._base is None or self._base[0] != place:
-            self._base = place, lines.whole(text if entry.base is None else line_at(self._file, place))
+            self._base = place, lines.keyframe(text if entry.base is None else line_at(self._file, place))
         return self._base[1]
 
     @contextmanager
@@ -219,46 +219,46 @@ class Recording:
             raise LineError(str(error)) from None
 
     def _unreadable(self, error: OSError) -> RecordingError:
-        return RecordingError(clean(f"{self.path} can't be read: {error.strerror or error}"))
+        return RecordingError(clean(f"cannot read {self.path}: {error.strerror or error}"))
 
     def _add(self, entry: Entry) -> None:
         self.entries.append(entry)
         self._latest.append(max(entry.taken_at, self._latest[-1]) if self._latest else entry.taken_at)
 
-    def _glance(self, line: TextLine | Damage, number: int) -> LineHeader | None:
-        """Return what a line tells; note what is wrong with it."""
+    def _header(self, line: TextLine | Damage, number: int) -> LineHeader | None:
+        """Decode the header of a line; note its problems."""
         if isinstance(line, Damage):
-            self._notes.append(line.words if line.is_end else f"{line.words} at line {number}, read on behind it")
+            self._notes.append(line.words if line.is_end else f"{line.words} at line {number}; continued after it")
             return None
         if not line.text.strip():
             return None
         if not line.is_utf8:
-            self._note_once("bytes that are not UTF-8, shown as \ufffd")
+            self._note_once("invalid UTF-8, shown as \ufffd")
         try:
-            seen = lines.line_header(line.text)
+            header = lines.line_header(line.text)
         except LineError as error:
             head = lines.head(line.text) if line.is_whole else None
             if head is not None:
                 self._note_head(head)
             elif not line.is_whole:
-                self._notes.append("cut short in its last line")
+                self._notes.append("truncated in its last line")
             else:
                 self._note_bad(number, str(error))
             return None
-        if (seen.schema_version or 0) > SCHEMA_VERSION:
-            self._note_newer(f"snapshots of version {seen.schema_version}, this dasktop reads {SCHEMA_VERSION}")
-        return seen
+        if (header.schema_version or 0) > SCHEMA_VERSION:
+            self._note_newer(f"snapshots of version {header.schema_version}, this dasktop reads {SCHEMA_VERSION}")
+        return header
 
     def _note_head(self, head: lines.Head) -> None:
         self._is_ours = True
         self.is_redacted = head.redacted
         if head.recording > RECORDING_VERSION:
             self._note_newer(
-                f"a recording of version {head.recording} ({head.program}), this one reads {RECORDING_VERSION}"
+                f"a recording of version {head.recording} ({head.program}), this dasktop reads {RECORDING_VERSION}"
             )
 
     def _note_newer(self, words: str) -> None:
-        self._note_once(f"written by a newer dasktop ({words}); upgrade to see what is missing here")
+        self._note_once(f"written by a newer dasktop ({words}); upgrade to see everything")
 
     def _note_once(self, note: str) -> None:
         if note not in self._notes:
@@ -272,11 +272,13 @@ class Recording:
         self._first_fault = self._first_fault or words
 
     def _mark(
-        self, seen: LineHeader, findings: tuple[Finding, ...], before: set[tuple[str, str | None, str | None]]
+        self, header: LineHeader, findings: tuple[Finding, ...], before: set[tuple[str, str | None, str | None]]
     ) -> set[tuple[str, str | None, str | None]]:
         now = {(finding.code, finding.job_id, finding.worker): finding for finding in findings}
         self.marks += [
-            Mark(at=seen.taken_at, code=clean(finding.code), severity=finding.severity, message=clean(finding.message))
+            Mark(
+                at=header.taken_at, code=clean(finding.code), severity=finding.severity, message=clean(finding.message)
+            )
             for key, finding in now.items()
             if key not in before
         ]
@@ -287,5 +289,5 @@ class Recording:
             return self.remark or ""
         if self._is_ours or (self._notes and not self._bad_lines):
             why = self._notes or ([self._first_fault] if self._first_fault else [])
-            return clean(f"{self.path} holds no snapshot{': ' if why else ''}{'; '.join(why)}")
-        return clean(f"{self.path} is no recording of dasktop: {self._first_fault or 'it is empty'}")
+            return clean(f"{self.path} has no snapshot{': ' if why else ''}{'; '.join(why)}")
+        return clean(f"{self.path} is not a dasktop recording: {self._first_fault or 'it is empty'}")

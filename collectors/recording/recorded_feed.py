@@ -1,4 +1,4 @@
-"""A feed whose snapshots are recorded as they pass. The screen behind it sees them, and the recorder's own trouble."""
+"""A feed that records its snapshots. The screen sees them, and the recorder's errors as a source."""
 
 from collections.abc import Callable, Collection
 
@@ -20,7 +20,7 @@ class RecordedFeed:
     Parameters
     ----------
     feed
-        Where snapshots come from.
+        The source of snapshots.
     recorder
         Closed when the feed is stopped.
     """
@@ -30,7 +30,7 @@ class RecordedFeed:
         self._recorder = recorder
 
     def start(self, deliver: Callable[[Event], None]) -> None:
-        """Begin to hand over events, each snapshot to the recorder first."""
+        """Start to deliver events, each snapshot to the recorder first."""
 
         def record_and_deliver(event: Event) -> None:
             if isinstance(event, Snapshot):
@@ -41,16 +41,16 @@ class RecordedFeed:
         self._feed.start(record_and_deliver)
 
     def stop(self) -> None:
-        """End, and close the recording."""
+        """Stop, and close the recording."""
         self._feed.stop()
         self._recorder.close()
 
     def look_for_schedulers(self) -> None:
-        """Find out what other schedulers there are."""
+        """Search for other schedulers."""
         self._feed.look_for_schedulers()
 
     def choose(self, address: str) -> None:
-        """Answer a `Choice`. The recording goes on, with the snapshots of that scheduler."""
+        """Answer a `Choice`. The recording continues with the snapshots of that scheduler."""
         self._feed.choose(address)
 
     def watch_threads(self, workers: Collection[str]) -> None:
@@ -58,19 +58,25 @@ class RecordedFeed:
         self._feed.watch_threads(workers)
 
     def refresh(self) -> None:
-        """Ask all sources."""
+        """Poll all sources."""
         self._feed.refresh()
 
     def change_interval(self, direction: int) -> None:
-        """Ask dask more often, or less often."""
+        """Poll dask more often, or less often."""
         self._feed.change_interval(direction)
 
+<<<<<<< HEAD
     def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Carry out a plan."""
         self._feed.execute(plan, agreed)
+=======
+    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
+        """Execute a plan."""
+        self._feed.carry_out(plan, agreed)
+>>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
 
     def give_up(self) -> None:
-        """Interrupt what is being carried out."""
+        """Interrupt the running operation."""
         self._feed.give_up()
 
     def look_up(self, question: Question) -> None:
@@ -78,12 +84,12 @@ class RecordedFeed:
         self._feed.look_up(question)
 
     def read_log(self, wish: LogRequest | None) -> None:
-        """Read of a log file; that is not recorded."""
+        """Read a log file; that is not recorded."""
         self._feed.read_log(wish)
 
 
 def with_fault(snapshot: Snapshot, fault: str | None) -> Snapshot:
-    """Return the snapshot with the recorder's trouble beside that of the sources; it is not recorded itself."""
+    """Return the snapshot with the recorder's error as another source; that entry is not recorded."""
     if fault is None:
         return snapshot
     trouble = Source(name=SOURCE, state="error", age_seconds=None, latency_seconds=None, error=f"recording: {fault}")

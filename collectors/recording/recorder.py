@@ -1,4 +1,4 @@
-"""Writes snapshots to a recording while they are taken, in a thread of its own: a disk that hangs holds up nobody."""
+"""Write snapshots to a recording in a thread of its own, so that a slow disk blocks nothing."""
 
 import contextlib
 import queue
@@ -22,18 +22,20 @@ from dasktop.collectors.system.user import own_name
 from dasktop.collectors.text.clean import clean
 
 BYTES_A_SECOND = 480.0
-"""In the file, that is, compressed where it is: 41.5 MB a day."""
+"""Average size in the file, compressed if it is gzipped: 41.5 MB per day."""
 MOST_SAVED_BYTES = 4_000_000.0
-"""What is not used is saved up to this, so that short recordings hold everything."""
+"""Unused bytes are saved up to this amount, so that short recordings are complete."""
 
 
 class TokenBucket:
-    """A purse that fills with time.
+    """A token bucket that limits the average size of a recording.
 
     Parameters
     ----------
     bytes_a_second
-        ``None``: without a limit.
+        ``None``: unlimited.
+    saved
+        The capacity, and the initial content, in bytes.
     """
 
     def __init__(self, bytes_a_second: float | None = BYTES_A_SECOND, saved: float = MOST_SAVED_BYTES) -> None:
@@ -41,26 +43,26 @@ class TokenBucket:
         self._most = saved
         self._bytes = saved
         self._at: float | None = None
-        self._gist: Any = None
+        self._essentials: Any = None
 
     def permits(self, snapshot: Snapshot) -> bool:
-        """Tell whether to record this snapshot, the next in time."""
-        gist, self._gist = self._gist, essentials(snapshot)
+        """Return whether to record this snapshot, the next in time. Always true if its essentials changed."""
+        previous, self._essentials = self._essentials, essentials(snapshot)
         if self._bytes_a_second is None:
             return True
         now = snapshot.taken_at.timestamp()
         if self._at is not None:
             self._bytes = min(self._most, self._bytes + self._bytes_a_second * max(0.0, now - self._at))
         self._at = now
-        return self._bytes > 0 or gist != self._gist
+        return self._bytes > 0 or previous != self._essentials
 
     def spend(self, count: int) -> None:
-        """Note how many bytes were written."""
+        """Deduct written bytes."""
         self._bytes -= count
 
 
 def essentials(snapshot: Snapshot) -> Any:
-    """Return that of which no change may go unrecorded."""
+    """Return the parts of a snapshot whose every change must be recorded."""
     workers = [worker for job in snapshot.jobs for worker in workers_of(job)]
     return (
         [(job.job_id, job.state, job.reason) for job in snapshot.jobs],
@@ -74,33 +76,33 @@ def essentials(snapshot: Snapshot) -> Any:
 
 MOST_WAITING = 100
 CLOSE_SECONDS = 2.0
-"""How long an end waits for what is still to be written. It is little, but the disk may be slow."""
+"""How long `close` waits for pending writes. These are small, but the disk may be slow."""
 
 
 class RecordingWriter:
-    """Writes one snapshot after the other to a new recording, at once.
+    """Writes snapshots to a new recording, synchronously.
 
     Parameters
     ----------
     path
-        A file that is not there yet; gzipped if it ends in ``.gz``.
+        A file that does not exist yet; gzipped if it ends in ``.gz``.
     redact
-        Whether users, hosts, paths and names are replaced, see `Redactor`.
-    allowance
-        What may be left out; ``None``: nothing.
+        Whether to redact users, hosts, paths and names, see `Redactor`.
+    rate_limit
+        Decides which snapshots to skip; ``None``: none.
 
     Raises
     ------
     RecordingError
-        There can't be a recording; the text says why.
+        The recording cannot be created; the text says why.
     """
 
-    def __init__(self, path: str, *, redact: bool = False, allowance: TokenBucket | None = None) -> None:
-        why_not = refuse_to_overwrite(path)
-        if why_not is not None:
-            raise RecordingError(clean(why_not))
+    def __init__(self, path: str, *, redact: bool = False, rate_limit: TokenBucket | None = None) -> None:
+        problem = refuse_to_overwrite(path)
+        if problem is not None:
+            raise RecordingError(clean(problem))
         self._redactor = Redactor(own_name(), socket.gethostname()) if redact else None
-        self._allowance = allowance or TokenBucket(None)
+        self._rate_limit = rate_limit or TokenBucket(None)
         self._lines = Lines()
         self._left_out = 0
         self._is_empty = True
@@ -115,52 +117,52 @@ class RecordingWriter:
             self._file.add(msgspec.json.encode(head), begins_member=True)
         except OSError as error:
             with contextlib.suppress(OSError):
-                self.close()  # an empty file would stand in the way of the next try
+                self.close()  # an empty file would make the next attempt fail
             raise RecordingError(fault_words(path, error)) from None
 
     def learn(self, snapshot: Snapshot) -> None:
-        """Note the names in a snapshot that is written later: they may stand in texts of earlier ones."""
+        """Collect the names in a snapshot that is written later: they may occur in texts of earlier ones."""
         if self._redactor is not None:
             self._redactor.learn(snapshot)
 
     def write(self, snapshot: Snapshot, unseen: int = 0) -> None:
-        """Write a snapshot, if the allowance permits.
+        """Write a snapshot, if the rate limit permits.
 
         Parameters
         ----------
         snapshot
             The next in time.
         unseen
-            How many before it never came here.
+            How many snapshots before it were dropped.
 
         Raises
         ------
         OSError
-            It could not be written; the next is told whole.
+            It could not be written; the next one is written as a keyframe.
         """
         self._left_out += unseen
-        if not self._allowance.permits(snapshot):
+        if not self._rate_limit.permits(snapshot):
             self._left_out += 1
             return
         line, is_whole = self._lines.line(
             self._redactor.redacted(snapshot) if self._redactor else snapshot, self._left_out
         )
         try:
-            self._allowance.spend(self._file.add(line, begins_member=is_whole))
+            self._rate_limit.spend(self._file.add(line, begins_member=is_whole))
         except OSError:
-            self._lines.begin_anew()
+            self._lines.restart()
             self._left_out += 1
             raise
         self._left_out = 0
         self._is_empty = False
 
     def close(self) -> None:
-        """End the file; one without any snapshot is taken away again.
+        """Close the file; delete it if it has no snapshot.
 
         Raises
         ------
         OSError
-            Its end could not be written; all lines are there all the same.
+            Its end could not be written; all lines are in the file nevertheless.
         """
         try:
             self._file.close()
@@ -170,27 +172,27 @@ class RecordingWriter:
 
 
 class Recorder:
-    """Takes snapshots from any thread, never waits, and tells of what goes wrong.
+    """Records snapshots in a thread of its own, never blocks, and reports errors.
 
     Parameters
     ----------
     path, redact
         As for `RecordingWriter`.
     tell
-        Called from the recorder's thread with a line for the user when writing fails, once until it works again.
+        Called from the recorder's thread with one line for the user when writing fails; once, until it works again.
 
     Raises
     ------
     RecordingError
-        There can't be a recording.
+        The recording cannot be created.
     """
 
     def __init__(self, path: str, *, redact: bool = False, tell: Callable[[str], None] | None = None) -> None:
         self.fault: str | None = None
-        """What is wrong just now, in one line."""
+        """The current error, in one line."""
         self._path = path
         self._tell = tell
-        self._scribe = RecordingWriter(path, redact=redact, allowance=TokenBucket())
+        self._writer = RecordingWriter(path, redact=redact, rate_limit=TokenBucket())
         self._waiting: queue.Queue[tuple[Snapshot, int] | None] = queue.Queue(MOST_WAITING)
         self._unseen = 0
         self._is_closed = False
@@ -198,29 +200,29 @@ class Recorder:
         self._thread.start()
 
     def take(self, snapshot: Snapshot) -> None:
-        """Have a snapshot written. From one thread at a time."""
+        """Queue a snapshot for writing. From one thread at a time."""
         if self._is_closed:
             return
         try:
             self._waiting.put_nowait((snapshot, self._unseen))
         except queue.Full:
             self._unseen += 1
-            self._fail(f"{clean(self._path)}: the disk does not keep up; what comes now is not recorded")
+            self._fail(f"{clean(self._path)}: the disk is too slow; snapshots are not being recorded")
         else:
             self._unseen = 0
 
     def flush(self) -> None:
-        """Wait until all that was taken so far is written, or has failed to be."""
+        """Wait until all queued snapshots are written, or have failed."""
         self._waiting.join()
 
     def close(self) -> None:
-        """Write what is still to be written, for `CLOSE_SECONDS` at most, and end the file; tell if it took longer."""
+        """Write the queued snapshots, for at most `CLOSE_SECONDS`, and close the file; report if it takes longer."""
         self._is_closed = True
         with contextlib.suppress(queue.Full):
             self._waiting.put(None, timeout=CLOSE_SECONDS)
             self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
-            self._fail(f"{clean(self._path)}: the disk does not keep up; the end is not recorded")
+            self._fail(f"{clean(self._path)}: the disk is too slow; the last snapshots are not recorded")
 
     def _run(self) -> None:
         try:
@@ -229,17 +231,17 @@ class Recorder:
                 self._waiting.task_done()
         finally:
             try:
-                self._scribe.close()
+                self._writer.close()
             except OSError as error:
                 self._fail(fault_words(self._path, error))
 
     def _write(self, snapshot: Snapshot, unseen: int) -> None:
         try:
-            self._scribe.write(snapshot, unseen)
+            self._writer.write(snapshot, unseen)
         except OSError as error:
             self._fail(fault_words(self._path, error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours; what is watched goes on being watched
-            self._fail(clean(f"{self._path}: a fault of the recorder itself: {type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - our bug; watching continues
+            self._fail(clean(f"{self._path}: internal error of the recorder: {type(error).__name__}: {error}"))
         else:
             self.fault = None
 
@@ -250,40 +252,40 @@ class Recorder:
 
 
 def write_all(path: str, snapshots: Iterable[Snapshot], *, redact: bool, names_of: Iterable[Snapshot] = ()) -> None:
-    """Write a new recording of all these snapshots.
+    """Write a new recording of these snapshots.
 
     Parameters
     ----------
     path, redact
         As for `RecordingWriter`.
     snapshots
-        In the order of time.
+        In order of time.
     names_of
-        Snapshots whose names are to be known from the beginning, if they are to be replaced.
+        Snapshots whose names to redact from the beginning, if ``redact``.
 
     Raises
     ------
     RecordingError
         It could not be written.
     """
-    scribe = RecordingWriter(path, redact=redact)
+    writer = RecordingWriter(path, redact=redact)
     try:
         try:
             for snapshot in names_of if redact else ():
-                scribe.learn(snapshot)
+                writer.learn(snapshot)
             for snapshot in snapshots:
-                scribe.write(snapshot)
+                writer.write(snapshot)
         finally:
-            scribe.close()
+            writer.close()
     except OSError as error:
         raise RecordingError(fault_words(path, error)) from None
 
 
 def fault_words(path: str, error: OSError) -> str:
-    """Return one line for what the system said."""
+    """Return one line for an error of the operating system."""
     if isinstance(error, FileExistsError):
-        return clean(f"{path} is there already; a recording overwrites nothing: name another file")
-    return clean(f"{path} can't be written: {error.strerror or error}")
+        return clean(f"{path} already exists; dasktop does not overwrite files")
+    return clean(f"cannot write {path}: {error.strerror or error}")
 
 
 def _version() -> str:

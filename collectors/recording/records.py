@@ -1,7 +1,7 @@
-"""Snapshots out of a whole one and what has changed since; of all that hasn't, its own parts are taken. Pure.
+"""Decode snapshots from a keyframe and deltas, reusing the keyframe's records where nothing changed. Pure.
 
-A day's recording is tens of thousands of snapshots, in each of which most of every job is as it was. So what has
-changed is checked column by column, and only the records that it is in are made anew.
+A day's recording is tens of thousands of snapshots, in each of which most jobs are unchanged. So changes are validated
+column by column, and only the records that changed are created again.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -41,28 +41,28 @@ _COLUMN_TYPES: dict[str, dict[str, Any]] = {
     for name, kind in _KINDS.items()
 }
 _PLACING = (("jobs", "job_id"), ("jobs", "tasks"), ("tasks", "workers"))
-"""The columns by which one knows what is where."""
+"""The columns that determine which job each worker is in."""
 _TYPES: dict[str, Any] = {
     name: of_field for name, of_field in get_type_hints(Snapshot).items() if name not in (*_KINDS, UNPLACED)
 }
 
 Fields = Mapping[str, Container[str]]
-"""By level of the tree, some fields."""
+"""Fields, by level of the tree."""
 
 
-Held = tuple[str | None, int | None, int | None, int | None]
-"""What a worker holds: the job that it is in, and its memory, its limit and what it has spilled, in bytes."""
+WorkerMemory = tuple[str | None, int | None, int | None, int | None]
+"""A worker's job id, and its memory, memory limit and spilled data, in bytes."""
 
 
 class Keyframe:
-    """A whole snapshot that others are told against.
+    """A whole snapshot that deltas apply to.
 
     Parameters
     ----------
     snapshot
         The snapshot.
     document
-        The same as what JSON knows.
+        The same as decoded JSON.
     """
 
     def __init__(self, snapshot: Snapshot, document: Document) -> None:
@@ -79,44 +79,46 @@ class Keyframe:
             "threads": threads,
         }
         self._placed: tuple[list[Any], list[str | None]] | None = None
-        """The job that each worker is in, by what the latest difference told of that."""
+        """The job that each worker is in, and the changes of the last delta that it was computed from."""
 
-    def patched(self, told: Document, fields: Fields | None = None) -> Snapshot:
-        """Return the snapshot that a difference tells of.
+    def patched(self, delta: Document, fields: Fields | None = None) -> Snapshot:
+        """Return the snapshot of a delta.
 
         Parameters
         ----------
-        told
-            The difference.
+        delta
+            The delta.
         fields
-            For ``jobs``, ``tasks``, ``workers`` and ``threads``, which of their fields are needed, to save the time
-            for others: those are as in the whole snapshot where they have changed. ``None``: all.
+            For ``jobs``, ``tasks``, ``workers`` and ``threads``, which of their fields are needed, to save time: in
+            records of the keyframe, other fields keep its values. ``None``: all.
 
         Raises
         ------
         ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, msgspec.ValidationError
-            It is none, or not one against this snapshot.
+            It is not a delta, or not to this keyframe.
         """
-        changes = {name: _PatchedTable(table, told.get(name, {})) for name, table in self._tables.items()}
+        changes = {name: _PatchedTable(table, delta.get(name, {})) for name, table in self._tables.items()}
         if fields is None or "used" in fields["jobs"]:
-            for field in told.get("jobs", {}).get("summed", ()):
+            for field in delta.get("jobs", {}).get("summed", ()):
                 changes["jobs"].put(field, sums(changes, SUMMED[field]))
         values = {
             name: msgspec.convert(self._document[name] | value if name in SHALLOW else value, _TYPES[name])
-            for name, value in told.items()
+            for name, value in delta.items()
             if name in _TYPES and name not in OWN_FIELDS
         }
         return replace(self.snapshot, **values, **self._tree(changes, fields))
 
-    def held(self, told: Document) -> tuple[Held, ...]:
-        """Return what each worker holds in memory in the snapshot that a difference tells of: a small part of the work.
+    def memory_of_workers(self, delta: Document) -> tuple[WorkerMemory, ...]:
+        """Return the memory of each worker in a delta's snapshot, without decoding the rest.
 
         Raises
         ------
         ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, msgspec.ValidationError
-            It is none, or not one against this snapshot.
+            It is not a delta, or not to this keyframe.
         """
-        changes = {name: _PatchedTable(self._tables[name], told.get(name, {})) for name in ("jobs", "tasks", "workers")}
+        changes = {
+            name: _PatchedTable(self._tables[name], delta.get(name, {})) for name in ("jobs", "tasks", "workers")
+        }
         workers = changes["workers"]
         if not len(workers):
             return ()
@@ -124,14 +126,14 @@ class Keyframe:
             msgspec.convert(workers[field], list[int | None])
             for field in ("memory_bytes", "memory_limit_bytes", "spilled_bytes")
         )
-        told_of_places = [(told.get(name, {}).get("rows"), told.get(name, {}).get("whole")) for name in changes]
-        told_of_places += [told.get(name, {}).get("columns", {}).get(field) for name, field in _PLACING]
-        if self._placed is None or self._placed[0] != told_of_places:  # they are the same ones for minutes
-            self._placed = told_of_places, _job_ids(changes["jobs"], changes["tasks"], len(memory))
+        placing = [(delta.get(name, {}).get("rows"), delta.get(name, {}).get("whole")) for name in changes]
+        placing += [delta.get(name, {}).get("columns", {}).get(field) for name, field in _PLACING]
+        if self._placed is None or self._placed[0] != placing:  # unchanged for minutes
+            self._placed = placing, _job_ids(changes["jobs"], changes["tasks"], len(memory))
         return tuple(zip(self._placed[1], memory, limits, spilled, strict=True))
 
     def _tree(self, changes: Mapping[str, "_PatchedTable"], fields: Fields | None) -> dict[str, Any]:
-        """Return the jobs with all that is in them, and the workers outside SLURM, if anything of them has changed."""
+        """Return the jobs with their contents, and the workers outside SLURM, if any of them changed."""
         below: Sequence[Record] = ()
         unplaced: Sequence[Record] = self.snapshot.unplaced_workers
         has_changed = False
@@ -143,7 +145,7 @@ class Keyframe:
                 if level.name == "tasks":
                     unplaced = rest
                 elif rest:
-                    raise ValueError(f"the {level.children} are not as many as the {level.name} say")
+                    raise ValueError(f"the {level.children} do not match the counts of the {level.name}")
                 below = _records(level, table, old, portions, None if fields is None else fields[level.name])
             else:
                 below = old
@@ -151,41 +153,43 @@ class Keyframe:
 
 
 class _PatchedTable(Mapping[str, Cells]):
-    """A table with a difference on it; its columns are made when they are asked for."""
+    """A table with a delta applied; computes its columns on access."""
 
-    def __init__(self, table: Table, told: Document) -> None:
-        self.whole: dict[str, Cells] | None = dict(told["whole"]) if "whole" in told else None
-        self.changes: dict[str, Document] = {} if self.whole is not None else dict(told.get("columns", {}))
+    def __init__(self, table: Table, delta: Document) -> None:
+        self.whole: dict[str, Cells] | None = dict(delta["whole"]) if "whole" in delta else None
+        self.changes: dict[str, Document] = {} if self.whole is not None else dict(delta.get("columns", {}))
         self.places: list[int] | None = None
-        """Where each row was; ``None``: the rows are the same ones."""
-        if self.whole is None and "rows" in told:
-            self.places = places(told["rows"], len(table.keys))
+        """The old position of each row; ``None``: the rows are unchanged."""
+        if self.whole is None and "rows" in delta:
+            self.places = places(delta["rows"], len(table.keys))
         self.new = [number for number, place in enumerate(self.places or ()) if place == NEW]
-        """The rows that were not there before."""
+        """The rows that are new."""
         self._old = table.columns if self.whole is None else self.whole
         self._made: dict[str, Cells] = {}
         if not self.changes.keys() <= self._old.keys():
-            raise KeyError("a column that isn't there")
+            raise KeyError("unknown column")
 
     @property
     def has_changed(self) -> bool:
-        """Whether anything is otherwise than it was."""
+        """Whether anything changed."""
         return bool(self.changes) or self.has_moved
 
     @property
     def has_moved(self) -> bool:
-        """Whether its rows are others than they were."""
+        """Whether its rows moved, came or went."""
         return self.places is not None or self.whole is not None
 
     @property
     def fields_of_old_rows(self) -> list[str]:
-        """The fields that have changed in rows that were there before; one that has fields of its own, once."""
+        """The fields that changed in old rows; a field with nested fields is listed once."""
         new = frozenset(self.new)
-        names = (name for name, told in self.changes.items() if "at" not in told or not new.issuperset(_rows_at(told)))
+        names = (
+            name for name, change in self.changes.items() if "at" not in change or not new.issuperset(_rows_at(change))
+        )
         return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
     def put(self, field: str, cells: Cells) -> None:
-        """Take in a column that the difference tells nothing of."""
+        """Set a column that the delta does not contain."""
         if self.whole is not None:
             self.whole[field] = cells
         else:
@@ -193,7 +197,7 @@ class _PatchedTable(Mapping[str, Cells]):
         self._made[field] = cells
 
     def __getitem__(self, field: str) -> Cells:
-        """Return a column as it is now."""
+        """Return the current column."""
         if field not in self._made:
             cells = self._old[field]
             if self.places is not None:
@@ -202,40 +206,40 @@ class _PatchedTable(Mapping[str, Cells]):
         return self._made[field]
 
     def new_cells(self, field: str) -> Cells:
-        """Return a column's cells in the new rows, mostly without making the whole column."""
-        told = self.changes.get(field)
-        if told is None:
+        """Return a column's cells in the new rows, usually without computing the whole column."""
+        change = self.changes.get(field)
+        if change is None:
             return [None] * len(self.new)
-        if field in self._made or "to" not in told:
+        if field in self._made or "to" not in change:
             return [self[field][number] for number in self.new]
-        if "at" not in told:
-            return [told["to"][number] for number in self.new]
-        at = dict(zip(_rows_at(told), told["to"], strict=True))
+        if "at" not in change:
+            return [change["to"][number] for number in self.new]
+        at = dict(zip(_rows_at(change), change["to"], strict=True))
         return [at.get(number) for number in self.new]
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the columns' names."""
+        """Yield the column names."""
         return iter(self._old)
 
     def __len__(self) -> int:
-        """Return how many columns there are."""
+        """Return the number of columns."""
         return len(self._old)
 
 
-def _rows_at(told: Document) -> Iterator[int]:
-    """Yield the rows that a column's change names."""
-    return accumulate(told["at"], lambda place, gap: place + 1 + gap)
+def _rows_at(change: Document) -> Iterator[int]:
+    """Yield the rows that a column's change contains."""
+    return accumulate(change["at"], lambda place, gap: place + 1 + gap)
 
 
 def _job_ids(jobs: _PatchedTable, tasks: _PatchedTable, workers: int) -> list[str | None]:
-    """Return for each worker the job that it is in; ``None``: it is in none."""
+    """Return the job id of each worker; ``None``: it is in no job."""
     counts = iter(tasks.get("workers", ()))
     found: list[str | None] = []
     if len(jobs):
         for job_id, number in zip(msgspec.convert(jobs["job_id"], list[str]), jobs["tasks"], strict=True):
             count = sum(islice(counts, number))
             if count > workers - len(found):
-                raise ValueError("the workers are not as many as the tasks say")
+                raise ValueError("the workers do not match the counts of the tasks")
             found += [job_id] * count
     return found + [None] * (workers - len(found))
 
@@ -243,13 +247,13 @@ def _job_ids(jobs: _PatchedTable, tasks: _PatchedTable, workers: int) -> list[st
 def _portions(
     level: Level, table: _PatchedTable, below: Sequence[Record]
 ) -> tuple[list[tuple[Record, ...]], Sequence[Record]]:
-    """Return what is below each row, and what is left."""
+    """Return the children of each row, and the rest."""
     used = 0
     portions = []
     if level.children is not None and len(table):
         for count in table[level.children]:
             if not 0 <= count <= len(below) - used:
-                raise ValueError(f"the {level.children} are not as many as the {level.name} say")
+                raise ValueError(f"the {level.children} do not match the counts of the {level.name}")
             portions.append(tuple(below[used : used + count]))
             used += count
     return portions, below[used:]
@@ -275,7 +279,7 @@ def _records(
     found = table.places if table.places is not None else range(len(old))
     names, rows = tuple(values), zip(*values.values(), strict=True) if values else repeat((), len(found))
     new = iter(_new_records(level, *_new_rows(level, table, portions)))
-    # Not strict where it is many times in a row: `zip` itself has made them as many as there are names.
+    # Not strict in the inner loop: `zip` has created as many cells as there are names.
     return [
         next(new) if place == NEW else replace(old[place], **dict(zip(names, cells, strict=False)))
         for place, cells in zip(found, rows, strict=True)
@@ -285,7 +289,7 @@ def _records(
 def _new_rows(
     level: Level, table: _PatchedTable, portions: Sequence[tuple[Record, ...]]
 ) -> tuple[Rows, list[tuple[Record, ...]]]:
-    """Return the rows that were not there before, and what is below each."""
+    """Return the new rows, and the children of each."""
     if not table.new:
         return [], []
     rows = rows_of({field: table.new_cells(field) for field in table})
@@ -301,7 +305,7 @@ def _new_records(level: Level, rows: Rows, portions: Sequence[tuple[Record, ...]
 
 
 def _cells(table: _PatchedTable, field: str) -> Cells:
-    """Return a field's values; of one with fields of its own, these together."""
+    """Return a field's values; nested fields are combined into objects."""
     if field not in NESTED:
         return table[field]
     inner = {name.partition(".")[2]: table[name] for name in table if name.startswith(f"{field}.")}

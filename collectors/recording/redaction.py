@@ -1,28 +1,26 @@
-"""Replaces what tells who and where: users, accounts, hosts, addresses, paths, names and task keys. Does no I/O.
+"""Redact snapshots: replace users, accounts, hosts, addresses, paths, names and task keys. Does no I/O.
 
-The same thing becomes the same replacement in all snapshots that one `Redactor` has seen, so that what belonged
-together still does. Ids of jobs and processes, numbers, states and times stay. In free text (reasons, errors, findings)
-only words stay that dasktop's own source knows; a field that is new to this module is taken for free text.
+One `Redactor` replaces the same thing in the same way in all snapshots, so that relations are kept. Ids of jobs and
+processes, numbers, states and times stay. In free text (reasons, errors, findings) only public words stay: those of
+dasktop's own messages (`public_words`) and of common errors. A field that is new to this module counts as free text.
 """
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Record, Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
+from dasktop.collectors.recording.public_words import PUBLIC_WORDS
 from dasktop.collectors.sources.slurm.reasons import reason_of
 
-_WORD = re.compile("[A-Za-z]+")
 _HUMP = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-# Parts of SLURM's reason codes that dasktop has no other use for.
+# The parts of SLURM's reason codes.
 _OF_REASONS = """
 account admin allowed array assoc association avail bad begin billing buffer burst cleaning constraints cpu cpus
 deadline defer depend dependency docker down energy failed failure features fed front gres grp held image inactive
@@ -33,7 +31,7 @@ threshold time timeout tres unavailable unk unknown usage user wait wall wckey
 """
 _REASON_WORDS = frozenset(_OF_REASONS.split())
 
-# What SLURM calls a job's states, and dask those of workers and of tasks.
+# SLURM's job states, and dask's states of workers and tasks.
 _STATES = """
 BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE EXPEDITING FAILED LAUNCH_FAILED NODE_FAIL OUT_OF_MEMORY
 PENDING POWER_UP_NODE PREEMPTED RECONFIG_FAIL REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD REVOKED RUNNING
@@ -44,31 +42,37 @@ erred forgotten memory no-worker processing queued released waiting
 _TERMS = frozenset(_STATES.split())
 
 
-@cache
-def vocabulary() -> frozenset[str]:
-    """Return the words, in lower case."""
-    words = set(_REASON_WORDS)
-    for package in ("dasktop.collectors", "dasktop.tui"):
-        for source in _sources(files(package)):
-            words |= {word.lower() for text in _WORD.findall(source) for word in (text, *_HUMP.findall(text))}
-    return frozenset(words)
+# Python's exceptions, and frequent messages of Python, the system and SLURM's commands.
+_OF_ERRORS = """
+aborted address again allocate already argument arithmetic ascii assertion attribute authentication available bad
+batch broken bus by byte bytes can cannot character child closed codec combination comm command configuration connect
+connection contact controller copy could credential decode denied descriptor device directory division encode eof
+error exceeded exception exec exit failed failure fault file floating format found group handle host illegal import in
+index input instruction interrupt interrupted invalid io is iteration job key keyboard left limit limits list long
+lookup memory message module more name named network no node nonzero not on open operation or os output overflow
+partition peer permission permitted pipe point policy position process processors protocol qos quota raised read
+recursion recv refused requested required reset resolution resource resources returned route runtime satisfied
+segmentation send service signal size slurm slurmctld socket space specification specified stale status stop string
+submission submit such syntax system temporarily temporary text than time timed timeout to too traceback type unable
+unavailable unexpected unicode unreachable user utf value violates warning zero
+"""
+_WORDS_KEPT = PUBLIC_WORDS | _REASON_WORDS | frozenset(_OF_ERRORS.split())
 
 
 def is_public(word: str) -> bool:
-    """Tell whether a word, or each part of one in camel case, is in the vocabulary."""
-    known = vocabulary()
+    """Return whether a word, or each part of one in camel case, is a public word."""
     if not (word.isascii() and word.isalpha()):
         return False
-    return word.lower() in known or known.issuperset(humps(word))
+    return word.lower() in _WORDS_KEPT or _WORDS_KEPT.issuperset(humps(word))
 
 
 def is_reason(word: str) -> bool:
-    """Tell whether a word is put together as SLURM does it for its reasons: ``AssocGrpCPUMinutesLimit``."""
+    """Return whether a word has the form of SLURM's reasons: ``AssocGrpCPUMinutesLimit``."""
     return set(humps(word)) <= _REASON_WORDS
 
 
 def is_term(word: str) -> bool:
-    """Tell whether a word is a state of a job, of a worker or of dask tasks, or a reason for which a job waits."""
+    """Return whether a word is a state of a job, a worker or dask tasks, or a reason for which a job is pending."""
     return word in _TERMS or (word.isalpha() and reason_of(word) is not None)
 
 
@@ -77,17 +81,9 @@ def humps(word: str) -> list[str]:
     return [hump.lower() for hump in _HUMP.findall(word)]
 
 
-def _sources(folder: Traversable) -> Iterator[str]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _sources(entry)
-        elif entry.name.endswith(".py"):
-            yield entry.read_text(encoding="utf-8")
-
-
 _ROOT = r"(?: ~[\w-]* | \.{1,2} | [A-Za-z]: )? [/\\]"
-"""How a path begins."""
-# In this order, since each may stand in the one before: a path holds hosts, a sentence paths.
+"""The beginning of a path."""
+# In this order, since each may occur within the one before: a path contains hosts, a sentence paths.
 _PLACES = rf"""
     (?P<address> [A-Za-z][\w+.-]*://[^\s'",;<>()]+ )
   | (?P<quoted> (?<=') {_ROOT} [^']+ (?=') | (?<=") {_ROOT} [^"]+ (?=") )
@@ -100,22 +96,22 @@ _PLACES = rf"""
   | (?P<user> (?: (?<=\bby\ user\ ) | (?<=\bfor\ user\ ) | (?<=\bInvalid\ user:\ ) ) [^\W_][\w.-]* )
 """
 _TAIL = r"(?: [.@] [^\W_][\w-]* )*"
-"""Of a name that is known: the domain of a host, the rest of a mail address."""
+"""What may follow a known name: the domain of a host, the rest of a mail address."""
 _WORDS = r"(?P<word> \w+ (?:[.@/+-]+\w+)* )"
 _TIME_OF_DAY = re.compile(r"[\d.]*(?::[\d.]*){2,3}")
-_HOLDS_WHAT_NO_PATH_DOES = re.compile(r"""[\s'",:;<>()\[\]]""")
+_NOT_IN_A_PATH = re.compile(r"""[\s'",:;<>()\[\]]""")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/+-]*(?:[KMGTPEkmg]i?B?|B|ms|s|min|h|d|x)?", re.ASCII)
 _NUMBERED = re.compile(r"(SLURMCluster|dask-worker|dask_mpi|utf|latin)(?:-+\d+)*", re.ASCII | re.IGNORECASE)
 _NUMBERED_HOST = re.compile(r"[A-Za-z][A-Za-z_-]*(?:-\d+)+", re.ASCII)
-"""``ip-10-1-2-3``, ``gpu-4``: or whatever else somebody has counted."""
+"""``ip-10-1-2-3``, ``gpu-4``: or any other numbered name."""
 _BETWEEN = re.compile(r"[.@/+_-]+")
-# How the full name of a host ends, but no module nor script.
+# The end of a fully qualified host name, but not of a module or script.
 _DOMAIN = re.compile(r"[\w.-]+\.(?!py$|io$|sh$|gz$)(?:[a-z]{2}|com|edu|gov|int|internal|lan|local|mil|net|org|site)")
 _MOST_CACHED = 20_000
 
 
 class TextRedactor:
-    """Replaces names in sentences."""
+    """Replaces names in free text."""
 
     def __init__(self, names: Pseudonyms) -> None:
         self._names = names
@@ -126,26 +122,26 @@ class TextRedactor:
         """Return the text without names."""
         if len(self._names.known) != self._known or len(self._done) >= _MOST_CACHED:
             self._known = len(self._names.known)
-            self._done.clear()  # a word that stayed may be a name by now
+            self._done.clear()  # a word that was kept may be a known name now
         if text not in self._done:
             self._done[text] = _Sentence(text, self._names).redacted()
         return self._done[text]
 
 
 class _Sentence:
-    """One text, and the known names in it, in whatever case they are written."""
+    """One text, and the known names in it, in any case."""
 
     def __init__(self, text: str, names: Pseudonyms) -> None:
         self._text = text
         self._names = names
         folded = text.casefold()
         self._known = {
-            name.casefold(): stands_for for name, stands_for in names.known.items() if name.casefold() in folded
+            name.casefold(): pseudonym for name, pseudonym in names.known.items() if name.casefold() in folded
         }
 
     def redacted(self) -> str:
         known = sorted(self._known, key=len, reverse=True)
-        odd = [name for name in known if _HOLDS_WHAT_NO_PATH_DOES.search(name)]
+        odd = [name for name in known if _NOT_IN_A_PATH.search(name)]
         pattern = "|".join(
             (
                 f"(?P<odd> {_alternatives(odd)} )",
@@ -154,12 +150,12 @@ class _Sentence:
                 _WORDS,
             )
         )
-        return re.sub(pattern, self._stand_in, self._text, flags=re.VERBOSE | re.IGNORECASE)
+        return re.sub(pattern, self._replacement, self._text, flags=re.VERBOSE | re.IGNORECASE)
 
-    def _stand_in(self, token: re.Match[str]) -> str:
+    def _replacement(self, token: re.Match[str]) -> str:
         text, names = token[0], self._names
         if token["known"] is not None:
-            return self._of_known(token["known"], token["tail"])
+            return self._known_name(token["known"], token["tail"])
         match token.lastgroup:
             case "odd":
                 return self._known.get(text.casefold()) or names.of("word", text)
@@ -182,24 +178,24 @@ class _Sentence:
                 return text
             case "ip6":
                 return text if _TIME_OF_DAY.fullmatch(text) else names.of("word", text)
-        return self._of_word(text)
+        return self._other_word(text)
 
-    def _of_known(self, name: str, tail: str) -> str:
-        stands_for = self._known.get(name.casefold()) or self._names.of("word", name)
+    def _known_name(self, name: str, tail: str) -> str:
+        pseudonym = self._known.get(name.casefold()) or self._names.of("word", name)
         if not tail:
-            return stands_for
-        if tail.startswith(".") and self._names.is_host(stands_for):
+            return pseudonym
+        if tail.startswith(".") and self._names.is_host(pseudonym):
             return self._names.host(name + tail)
-        return f"{stands_for}{tail[0]}{self._names.of('word', tail[1:])}"
+        return f"{pseudonym}{tail[0]}{self._names.of('word', tail[1:])}"
 
-    def _of_word(self, text: str) -> str:
+    def _other_word(self, text: str) -> str:
         if _NUMBER.fullmatch(text) or _NUMBERED.fullmatch(text):
             return text
         parts = [part for part in _BETWEEN.split(text) if part]
         within = (word for part in parts for word in (part.casefold(), *([] if is_reason(part) else humps(part))))
-        has_somebodys_form = "@" in text or _DOMAIN.fullmatch(text) or _NUMBERED_HOST.fullmatch(text)
-        is_somebodys = has_somebodys_form or any(word in self._known for word in within)
-        if not is_somebodys and all(part.isdecimal() or is_public(part) for part in parts):
+        has_form_of_a_name = "@" in text or _DOMAIN.fullmatch(text) or _NUMBERED_HOST.fullmatch(text)
+        is_name = has_form_of_a_name or any(word in self._known for word in within)
+        if not is_name and all(part.isdecimal() or is_public(part) for part in parts):
             return text
         return self._names.of("word", text)
 
@@ -213,7 +209,7 @@ def _is_address(text: str) -> bool:
 
 
 def _alternatives(names: list[str]) -> str:
-    """Return a pattern of these names, each as a word of its own; of one that is never found if there are none."""
+    """Return a pattern that matches these names as whole words; one that never matches if there are none."""
     words = [("(?<![^\\W_])" if name[0].isalnum() else "") + re.escape(name) + "(?![^\\W_])" for name in names]
     return " | ".join(words) or "(?!)"
 
@@ -235,12 +231,12 @@ _KEPT = (
 
 
 class Redactor:
-    """Remembers what it replaced by what.
+    """Redacts snapshots, and remembers each replacement.
 
     Parameters
     ----------
     user, host
-        Who watches and from where, as far as it is known: a text may tell of them before any snapshot has them.
+        The user and host that run dasktop, if known: texts may mention them before any snapshot does.
     """
 
     def __init__(self, user: str | None = None, host: str | None = None) -> None:
@@ -253,13 +249,13 @@ class Redactor:
             self._names.host(host)
 
     def learn(self, snapshot: Snapshot) -> None:
-        """Take in the names, wherever they stand, to know them in texts from now on."""
+        """Collect the names in a snapshot, to replace them in texts from now on."""
         self._is_learning = True
         self._record(snapshot)
         self._is_learning = False
 
     def redacted(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with everything replaced."""
+        """Return the redacted snapshot."""
         self.learn(snapshot)
         return self._record(snapshot)
 
@@ -307,7 +303,7 @@ class Redactor:
         }
 
     def _term(self, text: str) -> str:
-        """Return a state or a reason: what SLURM and dask call so stays, whoever is called so too."""
+        """Redact a state or a reason; SLURM's and dask's own terms stay, even if something has that name."""
         first, blank, rest = text.partition(" ")
         return f"{first}{blank}{self._free(rest)}" if is_term(first) else self._free(text)
 
@@ -337,7 +333,7 @@ class Redactor:
 
 @cache
 def _fields_with_text(kind: type[Record]) -> tuple[tuple[str, str], ...]:
-    """Return the fields that may hold text, at whatever depth; each with its place."""
+    """Return the fields that may hold text at any depth, each with its place (``Job.name``)."""
     return tuple((name, f"{kind.__name__}.{name}") for name, held in get_type_hints(kind).items() if _may_be_text(held))
 
 

@@ -1,4 +1,4 @@
-"""A recording as a feed: hands over its snapshots at the pace at which they were taken, or as one likes."""
+"""A recording as a feed: delivers its snapshots at the original or another speed. Never writes."""
 
 import threading
 from collections import deque
@@ -18,13 +18,13 @@ from dasktop.collectors.recording.reader import Recording
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 SECONDS_BETWEEN_SNAPSHOTS = 0.2
-"""At least, when playing fast: those between are left out."""
+"""The minimum when playing fast: snapshots in between are skipped."""
 MOST_EARLIER = 400
-"""After a jump so many are read for graphs at most: all of `PAST_SECONDS` where they are two seconds apart."""
-MOST_PASSED_OVER = 24
-"""Between two snapshots when playing fast, so many are read for graphs at most: one in four seconds."""
+"""After a seek, at most this many are read for graphs: all of `PAST_SECONDS` at two seconds each."""
+MOST_SKIPPED = 24
+"""When playing fast, at most this many skipped snapshots are read for graphs between two that are shown."""
 STOP_SECONDS = 0.2
-NOT_RECORDED = "this is a recording, and that isn't in it"
+NOT_RECORDED = "not available in a recording"
 _LINES_AT_ONCE = 500
 _USAGE = 2
 
@@ -53,8 +53,8 @@ class ReplayFeed:
         self._is_playing = True
         self._speed = 1.0
         self._address: str | None = None
-        self._earlier: Iterator[Earlier] | None = None  # what is still to be told after a jump
-        self._since = (monotonic(), 0.0)  # when playing began, or was set anew, and where in the recording that was
+        self._earlier: Iterator[Earlier] | None = None  # snapshots still to be delivered after a seek
+        self._since = (monotonic(), 0.0)  # when playing started or was reset, and the position in the recording then
 
     # -- Feed
 
@@ -72,72 +72,72 @@ class ReplayFeed:
             self._thread.join(STOP_SECONDS)
 
     def look_for_schedulers(self) -> None:
-        """Tell that there is none but those in the recording."""
-        self._tell(lambda: self._deliver(Choice(candidates=(), remark=NOT_RECORDED)))
+        """Report that a recording has no other schedulers."""
+        self._enqueue(lambda: self._deliver(Choice(candidates=(), remark=NOT_RECORDED)))
 
     def choose(self, address: str) -> None:
-        """Do nothing: there is nothing to choose in a recording."""
+        """Do nothing: a recording has no choice of schedulers."""
         del address
 
     def watch_threads(self, workers: Collection[str]) -> None:
-        """Do nothing: what was read is in the recording."""
+        """Do nothing: the threads that were read are in the recording."""
         del workers
 
     def refresh(self) -> None:
         """Do nothing."""
 
     def change_interval(self, direction: int) -> None:
-        """Do nothing: snapshots come as they were taken. See `change_speed`."""
+        """Do nothing: snapshots come at the recorded interval. See `change_speed`."""
         del direction
 
     def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Refuse."""
         del plan, agreed
-        self._tell(lambda: self._deliver(Outcome(done=False, message="this is a recording: nothing can be changed")))
+        self._enqueue(lambda: self._deliver(Outcome(done=False, message="this is a recording: it cannot be scaled")))
 
     def give_up(self) -> None:
         """Do nothing."""
 
     def look_up(self, question: Question) -> None:
-        """Answer that it isn't in the recording."""
-        self._tell(lambda: self._deliver(Answer(question=question, error=NOT_RECORDED)))
+        """Answer that it is not in the recording."""
+        self._enqueue(lambda: self._deliver(Answer(question=question, error=NOT_RECORDED)))
 
     def read_log(self, wish: LogRequest | None) -> None:
-        """Tell that it isn't in the recording."""
+        """Report that it is not in the recording."""
         if wish is not None:
-            self._tell(lambda: self._deliver(LogPart(path=wish.path, problem=NOT_RECORDED)))
+            self._enqueue(lambda: self._deliver(LogPart(path=wish.path, problem=NOT_RECORDED)))
 
-    # -- what one does with a recording
+    # -- replay controls
 
     def toggle(self) -> None:
-        """Pause or go on; at the end, begin again."""
-        self._tell(self._toggle)
+        """Pause or resume; at the end, restart."""
+        self._enqueue(self._toggle)
 
     def step(self, count: int) -> None:
-        """Pause, so many snapshots further on, or back."""
-        self._tell(lambda: self._pause_at(self._index + count, 1 if count >= 0 else -1))
+        """Pause, and go this many snapshots forward, or back."""
+        self._enqueue(lambda: self._pause_at(self._index + count, 1 if count >= 0 else -1))
 
     def seek_by(self, seconds: float) -> None:
-        """Go so far on, or back, in the recording's time. Always goes at least one snapshot."""
-        self._tell(lambda: self._seek_by(seconds))
+        """Seek forward, or back, in the recording's time; at least one snapshot."""
+        self._enqueue(lambda: self._seek_by(seconds))
 
     def seek_to(self, moment: datetime) -> None:
-        """Go to what was shown at that moment."""
-        self._tell(lambda: self._show(self._recording.index_at(moment)))
+        """Seek to a moment."""
+        self._enqueue(lambda: self._show(self._recording.index_at(moment)))
 
     def seek_share(self, share: float) -> None:
-        """Go to a share, 0…1, of the recording's time."""
-        self._tell(lambda: self._seek_share(share))
+        """Seek to a fraction, 0…1, of the recording's time."""
+        self._enqueue(lambda: self._seek_share(share))
 
     def seek_mark(self, direction: int) -> None:
-        """Pause where the next finding begins (1), or the one before (-1)."""
-        self._tell(lambda: self._seek_mark(direction))
+        """Pause at the start of the next finding (1), or the previous one (-1)."""
+        self._enqueue(lambda: self._seek_mark(direction))
 
     def change_speed(self, direction: int) -> None:
         """Play faster (1) or slower (-1)."""
-        self._tell(lambda: self._change_speed(direction))
+        self._enqueue(lambda: self._change_speed(direction))
 
-    def _tell(self, command: Callable[[], None]) -> None:
+    def _enqueue(self, command: Callable[[], None]) -> None:
         with self._wakes:
             self._commands.append(command)
             self._wakes.notify()
@@ -149,8 +149,8 @@ class ReplayFeed:
             self._open()
             while not self._is_stopped:
                 self._obey()
-                if self._earlier is not None:  # one at a time: another command may come
-                    self._tell_of_earlier(self._earlier)
+                if self._earlier is not None:  # one at a time: a command may arrive
+                    self._deliver_earlier(self._earlier)
                 else:
                     self._play()
                     self._wait()
@@ -160,7 +160,7 @@ class ReplayFeed:
             self._recording.close()
 
     def _open(self) -> None:
-        """Look through the recording; what it begins with is shown meanwhile."""
+        """Index the recording; show its first snapshot meanwhile."""
         has_shown = False
         for lines, count in enumerate(self._recording.scan()):
             if count and not has_shown:
@@ -183,12 +183,12 @@ class ReplayFeed:
                 self._wakes.wait(seconds)
 
     def _play(self) -> None:
-        """Show what is due, if it is another than what is shown."""
+        """Show the snapshot that is due, if it is not shown already."""
         if not self._is_playing:
             return
         if self._is_at_end:
             self._is_playing = False
-            self._tell_position()
+            self._report_position()
             return
         began_at, began_with = self._since
         moment = began_with + (monotonic() - began_at) * self._speed
@@ -241,44 +241,44 @@ class ReplayFeed:
         place = SPEEDS.index(self._speed) + direction
         self._speed = SPEEDS[min(max(place, 0), len(SPEEDS) - 1)]
         self._set_clock()
-        self._tell_position()
+        self._report_position()
 
     def _show(self, index: int, direction: int = 1, *, goes_on: bool = False) -> None:
-        """Show a snapshot or, if it is no good, the next that is, this way or else the other."""
+        """Show a snapshot or, if it is damaged, the next valid one in this direction, else in the other."""
         index = min(max(index, 0), len(self._recording.entries) - 1)
         found = self._recording.good_snapshot(index, direction) or self._recording.good_snapshot(index, -direction)
         if found is None:
             if not self._is_opening:
-                raise RecordingError(self._recording.remark or f"{self._recording.path} holds no snapshot")
+                raise RecordingError(self._recording.remark or f"{self._recording.path} has no snapshot")
             return
         before, (self._index, snapshot) = self._index, found
         if not goes_on:
             self._set_clock()
-        self._tell_position()
-        self._tell_of_switch(snapshot.cluster.scheduler_address)
+        self._report_position()
+        self._report_switch(snapshot.cluster.scheduler_address)
         if goes_on:
-            self._tell_of_passed_over(before)
+            self._deliver_skipped(before)
         self._hand_over(snapshot)
         if self._earlier is not None or not (goes_on or before <= self._index <= before + 1):
             self._earlier = self._before(snapshot)
 
-    def _tell_of_passed_over(self, before: int) -> None:
-        """Tell of what was left out since the snapshot that was shown before."""
-        passed_over = self._recording.snapshots(_thinned(range(before + 1, self._index), MOST_PASSED_OVER))
-        for snapshot in passed_over:
+    def _deliver_skipped(self, before: int) -> None:
+        """Deliver snapshots skipped since the previously shown one."""
+        skipped = self._recording.snapshots(_thinned(range(before + 1, self._index), MOST_SKIPPED))
+        for snapshot in skipped:
             if self._is_of_this_scheduler(snapshot):
                 self._hand_over(Earlier(snapshot=snapshot))
 
-    def _tell_of_earlier(self, earlier: Iterator[Earlier]) -> None:
-        """Tell of the next snapshot before the one that was jumped to, if there is another."""
-        told = next(earlier, None)
-        if told is None:
+    def _deliver_earlier(self, earlier: Iterator[Earlier]) -> None:
+        """Deliver the next of the snapshots before the seek position, if any is left."""
+        event = next(earlier, None)
+        if event is None:
             self._earlier = None
         else:
-            self._hand_over(told)
+            self._hand_over(event)
 
     def _before(self, shown: Snapshot) -> Iterator[Earlier]:
-        """Yield what was before the snapshot that is shown, the oldest first, as if it had been played."""
+        """Yield the snapshots before the one that is shown, oldest first, as if they had been played."""
         begins = self._recording.index_at(_after(self._recording.moment(self._index), -PAST_SECONDS))
         for snapshot in self._recording.snapshots(_thinned(range(begins, self._index), MOST_EARLIER)):
             if self._is_of_this_scheduler(snapshot):
@@ -288,17 +288,17 @@ class ReplayFeed:
     def _is_of_this_scheduler(self, snapshot: Snapshot) -> bool:
         return snapshot.cluster.scheduler_address in (None, self._address)
 
-    def _tell_of_switch(self, address: str | None) -> None:
-        """Tell if what is shown next is of another scheduler than what was shown; of some it isn't known (yet)."""
+    def _report_switch(self, address: str | None) -> None:
+        """Report if the next snapshot is of another scheduler than the last; it may be unknown."""
         if address is not None and self._address not in (None, address):
             self._hand_over(Switched(address=address))
         self._address = address or self._address
 
     def _set_clock(self) -> None:
-        """Play on from what is shown."""
+        """Reset the clock to the snapshot that is shown."""
         self._since = monotonic(), (self._recording.moment(self._index) - self._first).total_seconds()
 
-    def _tell_position(self) -> None:
+    def _report_position(self) -> None:
         recording = self._recording
         self._hand_over(
             ReplayPosition(
@@ -322,12 +322,12 @@ class ReplayFeed:
 
 
 def _thinned(indices: range, most: int) -> range:
-    """Return so many of them at most, evenly apart; the last one is among them."""
+    """Return at most this many of the indices, evenly spaced, including the last."""
     return indices[:: -max(1, ceil(len(indices) / most))][::-1]
 
 
 def _after(moment: datetime, seconds: float) -> datetime:
-    """Return a moment so much later, or earlier; there is none behind the end of all time, nor before its beginning."""
+    """Return a moment this much later, or earlier, clamped to the range of `datetime`."""
     try:
         return moment + timedelta(seconds=seconds)
     except OverflowError:

@@ -1,6 +1,6 @@
-"""Carries a plan out, in an order that loses no work, and tells how it ended. Never plans, asks or repairs.
+"""Execute a plan, in an order that loses no work, and return the outcome. Never plans, asks or repairs.
 
-Refusals don't raise. Until jobs are let go, whatever goes wrong, or Ctrl-C, leaves all as it was.
+Refusals do not raise. Until the release of jobs begins, an error or Ctrl-C leaves the cluster unchanged.
 """
 
 import asyncio
@@ -22,13 +22,15 @@ from dasktop.collectors.scaling.plan import staleness_reason
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm import SlurmActions
 from dasktop.collectors.scaling.state import cluster_state
+from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.sources.dask.plain import mapping, word
 from dasktop.collectors.system.user import own_name
+from dasktop.collectors.text.format import counted
 
 SUBMIT_SECONDS = 60.0
 ADAPT_SECONDS = 20.0
 END_SECONDS = 20.0
-# Pending jobs show whose they are by their scripts, which are read some at a time.
+# Scripts show which cluster pending jobs belong to; each poll reads only some of them.
 _ROUNDS_FOR_EVIDENCE = 5
 
 
@@ -41,52 +43,52 @@ async def execute(
     agreed: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Carry a plan out.
+    """Execute a plan.
 
     Parameters
     ----------
     plan
-        As it was shown, and agreed to.
+        The plan that was shown and confirmed.
     address
-        The scheduler's.
+        Of the scheduler.
     options
-        The run's choices: certificates, time-outs, whether there is SLURM, how long running tasks are waited for.
+        The run's options: certificates, timeouts, whether to use SLURM, how long to wait for running tasks.
     report
-        Told of each step.
+        Called with each step.
     agreed
-        The identity of the plan that somebody said yes to; ``None``: nobody was asked.
+        The identity of the confirmed plan; ``None``: nobody was asked.
     environment
-        This process's, for SLURM's commands and the place of the log; ``None``: its own.
+        For SLURM's commands and the path of the log; ``None``: this process's own.
 
     Returns
     -------
     Outcome
-        Also where it was refused, or somebody didn't answer: ``done`` is false then, and the message tells why.
+        Also if it was refused, or a source did not answer: ``done`` is false then, and the message says why.
 
     Raises
     ------
     asyncio.CancelledError
-        If it is cancelled; the workers that were stopped work again by then, unless jobs were being let go already:
-        that is finished first.
+        If it is cancelled. Stopped workers have resumed by then, unless the release of jobs had begun: that is
+        finished first.
     """
     if plan.changes_nothing:
         return Outcome(done=True, message=plan.reckoning or "there is nothing to do")
     if agreed is not None and agreed != plan.identity:
-        message = "this is not the plan that was agreed to; nothing was changed"
+        message = "this is not the plan that you confirmed; nothing was changed"
         return Outcome(done=False, message=message, is_outdated=True)
     environment = os.environ if environment is None else environment
     user = own_name()
     who = f"{user}@{socket.gethostname()}, process {os.getpid()}"
     log = ActionLog(environment, who, plan, address)
     log.begun()
-    deed = _PlanExecution(plan, address, options, report, environment, user)
+    execution = _PlanExecution(plan, address, options, report, environment, user)
     try:
-        outcome = await deed.under(SchedulerLease(address, await deed.certificates()), who)
+        outcome = await execution.run(SchedulerLease(address, await execution.certificates()), who)
     except asyncio.CancelledError:
         log.interrupted()
         raise
     finally:
-        await deed.close()
+        await execution.close()
     log.ended(outcome)
     report(Progress(step="done", message=outcome.message))
     if log.trouble is None:
@@ -95,11 +97,11 @@ async def execute(
 
 
 class _OutdatedError(RefusedError):
-    """The plan no longer fits."""
+    """The plan no longer fits the cluster."""
 
 
 class _PlanExecution:
-    """The carrying out of one plan: what has been done so far, and the means."""
+    """The execution of one plan: what has been done so far, and its connections."""
 
     def __init__(
         self,
@@ -121,36 +123,36 @@ class _PlanExecution:
         self._remarks: list[str] = []
 
     async def certificates(self) -> TlsFiles:
-        """Return what is needed to speak to the scheduler."""
+        """Return the certificates for the scheduler."""
         return await self._poller.certificates()
 
     async def close(self) -> None:
-        """Let no command run on, and hang up."""
+        """Kill running commands, and close the connection."""
         self._slurm.close()
         await self._poller.close()
 
-    async def under(self, hold: SchedulerLease, who: str) -> Outcome:
-        """Do it, with the scheduler's lock held from before the last look until the end."""
+    async def run(self, lease: SchedulerLease, who: str) -> Outcome:
+        """Execute the plan, holding the scheduler's lock from before the final check until the end."""
         message = "interrupted"
         is_outdated = False
-        is_held = True  # from the moment that it is asked for, since one may be interrupted before the answer
+        is_held = True  # from the request on, since an interrupt may come before the answer
         try:
             try:
-                await hold.take(self._plan.scheduler_id, who, self._plan.target)
+                await lease.take(self._plan.scheduler_id, who, self._plan.target)
             except SourceError:
                 is_held = False
                 raise
-            await self._do(hold)
+            await self._do(lease)
             message = self._summary()
             done = True
         except SourceError as error:
             message, done = self._failure(error), False
             is_outdated = isinstance(error, _OutdatedError)
         finally:
-            is_ended = not is_held or await self._end(hold, message)
-            await hold.close()
+            is_ended = not is_held or await self._end(lease, message)
+            await lease.close()
         if not is_ended and self._plan.release:
-            message = f"{message}; if the scheduler runs, workers that were stopped go back to work by themselves"
+            message = f"{message}; if the scheduler is running, stopped workers resume by themselves"
         return Outcome(
             done=done,
             message=message,
@@ -159,73 +161,76 @@ class _PlanExecution:
             is_outdated=is_outdated,
         )
 
-    async def _do(self, hold: SchedulerLease) -> None:
+    async def _do(self, lease: SchedulerLease) -> None:
         plan = self._plan
         snapshot = await self._look()
         if reason := staleness_reason(plan, snapshot, self._user):
             raise _OutdatedError(f"{reason}; nothing was changed")
         if plan.stop_adapting:
-            await hold.run_operation("adapt", ADAPT_SECONDS, minimum=None, maximum=None)
+            await lease.run_operation("adapt", ADAPT_SECONDS, minimum=None, maximum=None)
             self._remarks.append("adaptive scaling is off")
         if plan.submit:
-            self._tell("submit", f"submitting {plan.submit}")
+            self._report_step("submit", f"submitting {counted(plan.submit, 'job')}")
             if plan.through_owner:
-                await self._submit_through_owner(hold)
+                await self._submit_through_owner(lease)
             else:
-                await self._submit_again(snapshot)
+                await self._resubmit(snapshot)
         if plan.release:
             seconds = self._poller.options.drain_seconds
+<<<<<<< HEAD
             release = Release(plan.release, hold, self._slurm, self._look_at_workers, self._note_release, seconds)
+=======
+            release = Release(plan.release, lease, self._slurm, self._look_at_workers, self._note_release, seconds)
+>>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
             await release.execute()
         if plan.adapt is not None:
             bounds = plan.adapt
-            told = await hold.run_operation("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)
-            upper = "any number of" if bounds.maximum is None else bounds.maximum
-            self._remarks.append(f"adaptive scaling between {bounds.minimum} and {upper} jobs is on")
-            if told.get("grouped"):
-                self._remarks.append("the cluster object was told how many workers a job has (dask-jobqueue #498)")
+            answer = await lease.run_operation("adapt", ADAPT_SECONDS, minimum=bounds.minimum, maximum=bounds.maximum)
+            self._remarks.append(f"adaptive scaling is on ({bounds_words(bounds, 'job')})")
+            if answer.get("grouped"):
+                self._remarks.append("set the number of workers per job in the cluster object (dask-jobqueue #498)")
 
     async def _look(self) -> Snapshot:
-        """Return how things are now."""
+        """Return a current snapshot."""
         await self._poller.poll_everything()
-        victims = {victim.job_id for victim in self._plan.release}
+        going = {job.job_id for job in self._plan.release}
         for _ in range(_ROUNDS_FOR_EVIDENCE):
             snapshot = self._poller.snapshot()
-            if victims <= {job.job_id for job in snapshot.jobs if job.evidence}:
+            if going <= {job.job_id for job in snapshot.jobs if job.evidence}:
                 break
             await self._poller.poll_slurm_details()
         return snapshot
 
     async def _look_at_workers(self) -> Snapshot:
-        """Return how things are now, as far as dask tells."""
+        """Return a snapshot whose dask half is current."""
         await self._poller.poll_dask()
         return self._poller.snapshot()
 
-    async def _submit_through_owner(self, hold: SchedulerLease) -> None:
-        lost = {dead.name: dead.job_id for dead in self._plan.replace}
-        told = await hold.run_operation("grow", SUBMIT_SECONDS, jobs=self._plan.submit, lost=lost)
-        ids = map(word, mapping(told.get("submitted")).values())
+    async def _submit_through_owner(self, lease: SchedulerLease) -> None:
+        lost = {job.name: job.job_id for job in self._plan.replace}
+        answer = await lease.run_operation("grow", SUBMIT_SECONDS, jobs=self._plan.submit, lost=lost)
+        ids = map(word, mapping(answer.get("submitted")).values())
         self._submitted += sorted((job_id for job_id in ids if job_id), key=lambda job_id: (len(job_id), job_id))
-        if told.get("failure") is not None:
-            raise RefusedError(_words_of_sbatch(str(told["failure"])))
+        if answer.get("failure") is not None:
+            raise RefusedError(_sbatch_message(str(answer["failure"])))
 
-    async def _submit_again(self, snapshot: Snapshot) -> None:
-        pattern = _pattern(snapshot, self._user)
-        if pattern is None:
-            raise RefusedError("the cluster has no job of yours in the queue whose script could be submitted again")
+    async def _resubmit(self, snapshot: Snapshot) -> None:
+        template = _template_job(snapshot, self._user)
+        if template is None:
+            raise RefusedError("the cluster has no job of yours in the queue whose script could be resubmitted")
         for _ in range(self._plan.submit):
-            self._submitted.append(await self._slurm.submit_again(pattern))
+            self._submitted.append(await self._slurm.resubmit(template))
 
     def _note_release(self, progress: Progress) -> None:
-        if progress.step == "seen gone":
-            self._released = [victim.job_id for victim in self._plan.release]
+        if progress.step == "wait for SLURM":
+            self._released = [job.job_id for job in self._plan.release]
         self._report(progress)
 
-    async def _end(self, hold: SchedulerLease, message: str) -> bool:
-        """Give up the lock, with which stopped workers go back to work; return whether that was possible."""
+    async def _end(self, lease: SchedulerLease, message: str) -> bool:
+        """Release the lock, which makes stopped workers resume; return whether that succeeded."""
         try:
             async with asyncio.timeout(END_SECONDS):
-                await hold.ask("end", outcome=message)
+                await lease.ask("end", outcome=message)
         except (SourceError, TimeoutError):
             return False
         return True
@@ -238,15 +243,15 @@ class _PlanExecution:
         return f"{'; '.join(done)}, then: {error}" if done else str(error)
 
     def _counted(self) -> list[str]:
-        """Return in words what has been done."""
+        """Return phrases for what has been done."""
         plan = self._plan
-        said = (
+        done = (
             ("submitted", self._submitted, plan.submit),
-            ("gave back", self._released, len(plan.release)),
+            ("released", self._released, len(plan.release)),
         )
-        return [f"{verb} {_of_jobs(job_ids, wanted)}" for verb, job_ids, wanted in said if job_ids]
+        return [f"{verb} {_of_jobs(job_ids, wanted)}" for verb, job_ids, wanted in done if job_ids]
 
-    def _tell(self, step: str, message: str) -> None:
+    def _report_step(self, step: str, message: str) -> None:
         self._report(Progress(step=step, message=message))
 
 
@@ -257,15 +262,15 @@ def _of_jobs(job_ids: list[str], wanted: int) -> str:
     return f"job {ids}" if len(job_ids) == 1 else f"jobs {ids}"
 
 
-def _pattern(snapshot: Snapshot, user: str) -> Job | None:
-    """Return the job whose script is submitted again: the newest of the cluster's, a running one first."""
+def _template_job(snapshot: Snapshot, user: str) -> Job | None:
+    """Return the job whose script is resubmitted: the newest of the cluster, a running one first."""
     jobs = [
         job for job in cluster_state(snapshot).can_go if job.evidence != ("host",) and job.user == user and job.state
     ]
     return max(jobs, key=lambda job: (read_state(job.state).is_running, int(job.job_id)), default=None)
 
 
-def _words_of_sbatch(failure: str) -> str:
-    """Return what sbatch said, out of dask-jobqueue's account of it."""
+def _sbatch_message(failure: str) -> str:
+    """Return sbatch's message, extracted from dask-jobqueue's error text."""
     _, heading, words = failure.rpartition("stderr:")
     return " ".join((words if heading else failure).split()) or failure

@@ -26,7 +26,7 @@ from dasktop.collectors.model.readings import DaskReading, JobScript, Released
 from dasktop.collectors.model.snapshot import Evidence, Snapshot
 from dasktop.collectors.runtime.queries import look_up
 from dasktop.collectors.scaling import action_log as past_actions
-from dasktop.collectors.scaling.action_log import let_go
+from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.script_certificates import certificates_of
@@ -73,7 +73,7 @@ class Poller:
         )
         self.queue_log = self._slurm.sources[0]
         if not options.slurm:
-            self.queue_log.switch_off("not asked: --no-slurm")
+            self.queue_log.switch_off("disabled by --no-slurm")
         self._address: str | None = None
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
@@ -89,8 +89,8 @@ class Poller:
         self._scripts_tried = 0
         self._environment = os.environ if environment is None else environment
         # By job, what gave it back: the cluster object, which doesn't want it any more; and dasktop, by its log.
-        self._let_go: dict[str, Released] = {}
-        self._given_back: dict[str, Released] = {}
+        self._released_by_owner: dict[str, Released] = {}
+        self._released_by_dasktop: dict[str, Released] = {}
         self._looked_up: frozenset[str] = frozenset()
 
     async def locate(self) -> tuple[Candidate, ...]:
@@ -207,7 +207,7 @@ class Poller:
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
             self._forget_jobs()  # a new scheduler at the old address has jobs of its own
         elif self._dask_reading:
-            self._let_go |= let_go(self._dask_reading, reading)
+            self._released_by_owner |= released_by_owner(self._dask_reading, reading)
         self._dask_reading = reading
 
     async def certificates(self) -> TlsFiles:
@@ -277,7 +277,7 @@ class Poller:
         if done:
             self._looked_up = cancelled
             by = past_actions.releases(looking.result(), self.scheduler_id)
-            self._given_back = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
+            self._released_by_dasktop = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
 
     async def _ask_why_refused(self) -> None:
         """Find out, once for each script, why the owner's jobs couldn't be submitted: nobody keeps what sbatch said."""
@@ -409,7 +409,7 @@ class Poller:
             also_known_as=self._names_of_scheduler(),
             remembered=self._evidence,
             beyond=self._ledger.beyond,
-            released=self._let_go | self._given_back,
+            released=self._released_by_owner | self._released_by_dasktop,
         )
 
     def _wrongly_guessed(self, snapshot: Snapshot) -> set[str]:
@@ -440,8 +440,8 @@ class Poller:
         self._scripts_tried = 0
         self._evidence.clear()
         self._guessed.clear()
-        self._let_go.clear()
-        self._given_back.clear()
+        self._released_by_owner.clear()
+        self._released_by_dasktop.clear()
         self._looked_up = frozenset()
 
     async def look_up(self, question: Question) -> Answer:

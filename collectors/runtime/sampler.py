@@ -160,7 +160,7 @@ class Sampler:
     def stop(self) -> None:
         """End the polling, within `STOP_SECONDS`, whatever hangs; `GIVE_BACK_SECONDS` if a plan is under way."""
         self._stopped = True
-        self._logs.wish(None)
+        self._logs.request(None)
         if self._main_task is not None:
             self._call(self._main_task.cancel)
         if self._thread.is_alive():
@@ -217,7 +217,7 @@ class Sampler:
 
     def read_log(self, wish: LogRequest | None) -> None:
         """Read this of a log file, in a thread of its own."""
-        self._logs.wish(wish)
+        self._logs.request(wish)
 
     def _call(self, function: Callable[[], object]) -> None:
         """Run ``function`` in the sampler's loop, if that runs (yet, or still)."""

@@ -1,1 +1,1 @@
-"""Scaling: what a target would mean (`plan`, pure), and doing it without losing work (`carry_out`)."""
+"""Scaling: plan how to reach a target (`plan`, pure), and release or submit jobs without losing work."""

@@ -1,6 +1,6 @@
-"""The log of what was done to clusters: one JSON line for each beginning and each end. `past_actions` reads it.
+"""The log of scaling actions: one JSON line for each beginning and each end. Never changes a line.
 
-It lies in the user's state directory: ``$XDG_STATE_HOME/dasktop/actions.log``, else below ``~/.local/state``.
+In the user's state directory: ``$XDG_STATE_HOME/dasktop/actions.log``, else below ``~/.local/state``.
 """
 
 import os
@@ -25,16 +25,16 @@ from dasktop.collectors.text.format import counted, listed
 
 
 class ActionLog:
-    """One action's lines.
+    """The lines of one action.
 
     Parameters
     ----------
     environment
-        Where ``XDG_STATE_HOME`` and ``HOME`` are looked up.
+        Has ``XDG_STATE_HOME`` and ``HOME``.
     who
         User, host and process.
     plan, address
-        What, and to which scheduler.
+        What is done, and to which scheduler.
     """
 
     def __init__(self, environment: Mapping[str, str], who: str, plan: ScalePlan, address: str) -> None:
@@ -46,25 +46,25 @@ class ActionLog:
             "scheduler_id": plan.scheduler_id,
             "target": plan.target,
             "submit": plan.submit,
-            "release": [victim.job_id for victim in plan.release],
+            "release": [job.job_id for job in plan.release],
             "replace": [lost.job_id for lost in plan.replace],
             "adapt": plan.adapt,
             "plan": plan.identity,
             "stop_adapting": plan.stop_adapting,
         }
         self.trouble: str | None = None
-        """Why nothing could be written; an action isn't stopped by that, and it is told at its end."""
+        """Why the log could not be written. This does not stop an action; its outcome reports it."""
 
     def begun(self) -> None:
-        """Note that it begins."""
+        """Log the beginning."""
         self._write({"event": "begun"})
 
     def ended(self, outcome: Outcome) -> None:
-        """Note how it ended."""
+        """Log the outcome."""
         self._write({"event": "done" if outcome.done else "not done", "outcome": outcome})
 
     def interrupted(self) -> None:
-        """Note that it was broken off."""
+        """Log an interruption."""
         self._write({"event": "interrupted"})
 
     def _write(self, event: dict[str, Any]) -> None:
@@ -72,36 +72,36 @@ class ActionLog:
 
 
 def note(environment: Mapping[str, str], event: dict[str, Any]) -> None:
-    """Add a line about an earlier action, which ``action`` in it stands for."""
+    """Append a line about an earlier action, which is ``event["action"]``."""
     action = msgspec.to_builtins(event["action"])
     _append(path(environment), {**action, **event, "action": action["action"], "at": datetime.now(UTC)})
 
 
 def _append(file: Path, record: dict[str, Any]) -> str | None:
-    """Add a line; return why that could not be done."""
+    """Append a line; return why that failed, or ``None``."""
     line = msgspec.json.encode(record) + b"\n"
     try:
         make_private(file.parent)
-        # In one write at the end of the file, if that can be, so that two dasktops don't mix their lines.
+        # In one write at the end of the file if possible, so that two dasktops do not mix their lines.
         descriptor = private_opener(os.fspath(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             left = memoryview(line)
-            while left:  # of a disk that is nearly full, the next try tells so
+            while left:  # a short write means a full disk: the next one raises
                 left = left[os.write(descriptor, left) :]
         finally:
             os.close(descriptor)
     except OSError as error:
-        return f"{file} can't be written: {error.strerror}"
+        return f"cannot write {file}: {error.strerror}"
     return None
 
 
 def path(environment: Mapping[str, str]) -> Path:
-    """Return where the log is."""
+    """Return the path of the log."""
     return user_folder(environment, "XDG_STATE_HOME", ".local/state") / "actions.log"
 
 
 MOST_BYTES = 256 << 10
-"""So much is read of the log's end."""
+"""How much of the end of the log is read."""
 
 _WHO = re.compile(r"(?P<user>[^@\s]*)@(?P<host>[^,\s]*), process (?P<pid>[0-9]{1,9})")
 
@@ -109,13 +109,13 @@ Became = Literal["gone", "still there", "unknown"]
 
 
 class Action(Record, frozen=True, kw_only=True):
-    """One action, as far as its lines tell."""
+    """One action, from its latest line."""
 
     action: str
     at: datetime
     """When its latest line was written."""
     event: str
-    """Of the latest line: ``begun`` where nothing tells how it ended."""
+    """Event of the latest line; ``begun`` if the outcome is unknown."""
     who: str
     scheduler_id: str
     target: str
@@ -127,19 +127,19 @@ class Action(Record, frozen=True, kw_only=True):
 
     @property
     def host(self) -> str | None:
-        """Where it was done."""
+        """The host that ran it."""
         match = _WHO.fullmatch(self.who)
         return match["host"] if match else None
 
     @property
     def pid(self) -> int | None:
-        """By which process of that host."""
+        """The process id on that host."""
         match = _WHO.fullmatch(self.who)
         return int(match["pid"]) if match else None
 
 
 def read(environment: Mapping[str, str]) -> tuple[Action, ...]:
-    """Return what the end of the log tells; nothing where there is none."""
+    """Return the actions at the end of the log; none if there is no log."""
     try:
         with path(environment).open("rb") as file:
             file.seek(0, 2)
@@ -150,7 +150,7 @@ def read(environment: Mapping[str, str]) -> tuple[Action, ...]:
 
 
 def parse(text: bytes) -> tuple[Action, ...]:
-    """Read lines of the log. What is no line of ours, such as the first half of one that is cut, tells nothing."""
+    """Parse lines of the log. Other text, such as a truncated line, is skipped."""
     found: dict[str, Action] = {}
     for line in text.split(b"\n"):
         try:
@@ -170,19 +170,19 @@ def parse(text: bytes) -> tuple[Action, ...]:
 
 
 def releases(actions: Iterable[Action], scheduler_id: str | None) -> dict[str, str]:
-    """Return by job id who gave jobs of this scheduler's back through dasktop."""
+    """Return job id → who released that job of this scheduler through dasktop."""
     return {
         job_id: action.who for action in actions if action.scheduler_id == scheduler_id for job_id in action.release
     }
 
 
 def unfinished(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """Return what was begun and never ended. It may be under way still."""
+    """Return the actions that began and did not end. They may still be running."""
     return tuple(action for action in actions if action.event == "begun")
 
 
 def became(action: Action, snapshot: Snapshot) -> dict[str, Became]:
-    """Return what became of each job that was to be given back, as the snapshot shows it now."""
+    """Return the state of each job that was to be released, as the snapshot shows it now."""
     queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
     there = {job.job_id for job in snapshot.jobs if job.state is not None and not has_ended(job)}
     is_known = queue is not None and queue.state == "ok"
@@ -192,7 +192,7 @@ def became(action: Action, snapshot: Snapshot) -> dict[str, Became]:
 
 
 def became_words(action: Action, found: Mapping[str, Became], snapshot: Snapshot) -> str:
-    """Say that an action was broken off by the end of its dasktop, and how things are now."""
+    """Return a sentence: dasktop ended during this action, and this is the state now."""
     parts = []
     for state in ("gone", "still there", "unknown"):
         ids = [job_id for job_id, how in found.items() if how == state]
@@ -201,11 +201,12 @@ def became_words(action: Action, found: Mapping[str, Became], snapshot: Snapshot
             parts.append(f"whether {jobs} gone is unknown" if state == "unknown" else f"{jobs} {state}")
     if action.submit:
         parts.append(
-            f"whether {counted(action.submit, 'job')} had been submitted is unknown: squeue shows which there are"
+            f"whether {counted(action.submit, 'job')} {'was' if action.submit == 1 else 'were'} submitted is unknown: "
+            "check with squeue"
         )
     if action.adapt is not None or action.stop_adapting:
         parts.append(_adapting_words(action, snapshot))
-    return f"a dasktop ended in the middle of '{action.target}' ({action.who}): {'; '.join(parts) or 'nothing is left'}"
+    return f"dasktop ended during '{action.target}' ({action.who}): {'; '.join(parts) or 'nothing is left to check'}"
 
 
 def _adapting_words(action: Action, snapshot: Snapshot) -> str:
@@ -216,39 +217,39 @@ def _adapting_words(action: Action, snapshot: Snapshot) -> str:
 
 
 ELSEWHERE = timedelta(hours=24)
-"""Whether a process of another host still runs can't be seen from here; after so long it is taken to have ended."""
+"""A process on another host cannot be checked from here; after this long it is assumed to have ended."""
 
 
 def settle(environment: Mapping[str, str], snapshot: Snapshot) -> tuple[str, ...]:
-    """Note in the log what became of what was left in the middle; return the same in words, for people.
+    """Log the result of unfinished actions; return one sentence for each.
 
-    Reads and writes a file, so not for an event loop.
+    Reads and writes a file: do not call it in an event loop.
     """
-    told = []
+    sentences = []
     for action in unfinished(read(environment)):
-        if _may_be_under_way(action, datetime.now(UTC)):
+        if _may_be_running(action, datetime.now(UTC)):
             continue
         found = became(action, snapshot)
         words = became_words(action, found, snapshot)
         note(environment, {"event": "left in the middle", "found": found, "message": words, "action": action})
-        told.append(words)
-    return tuple(told)
+        sentences.append(words)
+    return tuple(sentences)
 
 
-def _may_be_under_way(action: Action, now: datetime) -> bool:
+def _may_be_running(action: Action, now: datetime) -> bool:
     if action.host != socket.gethostname() or action.pid is None:
         return now - action.at < ELSEWHERE
     try:
-        # One that began later than the action has only got the same number.
+        # A process that started after the action only has the same pid.
         return psutil.Process(action.pid).create_time() <= action.at.timestamp()
     except psutil.Error:
         return False
 
 
-def let_go(earlier: DaskReading, later: DaskReading) -> dict[str, Released]:
-    """Return by job id what the owner counted before and doesn't want any more.
+def released_by_owner(earlier: DaskReading, later: DaskReading) -> dict[str, Released]:
+    """Return job id → release, for jobs that the owner counted before and no longer wants.
 
-    A job that somebody else ended is still wanted: its owner submits another one under its name, or counts it as lost.
+    A job that something else ended is still wanted: its owner submits another one under its name, or counts it as lost.
     """
     before, now = earlier.cluster.owner, later.cluster.owner
     if before is None or now is None or now.wanted is None:

@@ -1,6 +1,6 @@
-"""A hold on the scheduler: the lock that one dasktop has at a time, and what may be asked while one has it.
+"""The scheduler lease: a lock that one dasktop has at a time, and the requests that it allows.
 
-Decides nothing. What is asked is done by `shipped_scaling`, inside the scheduler; so it holds for two dasktops too.
+Decides nothing. `shipped_scaling` serves the requests inside the scheduler, so the lock holds across dasktops.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _CALL_SECONDS = LEASE_SECONDS / 2
 
 
 class RefusedError(SourceError):
-    """It isn't done, or not wholly. The text says why, and what was left as it was."""
+    """A request was refused, or done only in part. The text says why, and what was left unchanged."""
 
 
 class SchedulerLease:
@@ -36,7 +36,7 @@ class SchedulerLease:
     Parameters
     ----------
     address, tls
-        The scheduler's. The connection is opened anew where it was lost: the lock is not bound to it.
+        Of the scheduler. A lost connection is reopened: the lock is not tied to it.
     """
 
     def __init__(self, address: str, tls: TlsFiles | None) -> None:
@@ -51,9 +51,9 @@ class SchedulerLease:
         Raises
         ------
         RefusedError
-            Another dasktop has it (the text says whose), it is another scheduler, or it doesn't run functions.
+            Another dasktop has it (the text says whose), it is another scheduler, or it does not run functions.
         SourceError
-            It didn't answer.
+            It did not answer.
         """
         why = refusal_of(scheduler_id)
         if why is None:
@@ -64,63 +64,65 @@ class SchedulerLease:
                 note_refusal(scheduler_id, why)
             else:
                 why = (
-                    None if answer.get("status") == "OK" else word(answer.get("exception_text")) or "it doesn't say why"
+                    None
+                    if answer.get("status") == "OK"
+                    else word(answer.get("exception_text")) or "it does not say why"
                 )
         if why is not None:
-            raise RefusedError(f"the scheduler doesn't run functions: {why}")
+            raise RefusedError(f"the scheduler does not run functions: {why}")
         await self.ask("take", scheduler_id=scheduler_id, who=who, what=what)
 
     async def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        """Have something done, or started, and return the answer; see `shipped_scaling.Desk`.
+        """Send a request and return the answer; see `shipped_scaling.ScaleHandler`.
 
         Raises
         ------
         RefusedError
             It was refused.
         SourceError
-            The scheduler didn't answer, hung up, or has a fault.
+            The scheduler did not answer, closed the connection, or failed.
         """
         answer = await self._call(SCALE, verb=verb, token=self._token, **arguments)
         if answer is None:
-            raise RefusedError("the scheduler was started anew")
-        told = mapping(answer)
-        if "refused" in told:
-            raise RefusedError(word(told["refused"]) or "the scheduler refuses")
-        if "error" in told:
-            raise SourceError(f"inside the scheduler: {word(told['error'])}")
-        return told
+            raise RefusedError("the scheduler was restarted")
+        reply = mapping(answer)
+        if "refused" in reply:
+            raise RefusedError(word(reply["refused"]) or "the scheduler refused the request")
+        if "error" in reply:
+            raise SourceError(f"error in the scheduler: {word(reply['error'])}")
+        return reply
 
     async def stop(self, addresses: tuple[str, ...]) -> None:
-        """Let these workers start no more tasks."""
+        """Stop these workers from starting tasks."""
         await self.ask("stop", addresses=addresses, function=_for_the_workers())
 
     async def run_operation(self, verb: str, seconds: float, **arguments: Any) -> dict[str, Any]:
-        """Start what takes long, wait for it, and return what it brought.
+        """Start a long operation, wait for it, and return its result.
 
         Raises
         ------
         RefusedError
-            It was refused, or is not done within ``seconds``; it may go on.
+            It was refused, or took longer than ``seconds``; it may continue.
         """
         try:
-            async with asyncio.timeout(seconds), aclosing(self.watched(verb, **arguments)) as looks:
-                async for brought in looks:
-                    if brought is not None:
-                        return brought
+            async with asyncio.timeout(seconds), aclosing(self.watched(verb, **arguments)) as results:
+                async for result in results:
+                    if result is not None:
+                        return result
         except TimeoutError:
             pass
-        raise RefusedError(f"the scheduler's process takes longer than {seconds:g} s over it, and may still do it")
+        raise RefusedError(f"the scheduler did not finish within {seconds:g} s, and may still do it")
 
     async def watched(self, verb: str, **arguments: Any) -> AsyncGenerator[dict[str, Any] | None, None]:
-        """Start what takes long; yield ``None`` now and then, and at the end what it brought."""
+        """Start a long operation; yield ``None`` while it runs, and its result at the end."""
         await self.ask(verb, **arguments)
-        while "done" not in (told := await self.ask("look")):
+        while "done" not in (reply := await self.ask("look")):
             yield None
             await asyncio.sleep(LOOK_SECONDS)
-        yield mapping(told["done"])
+        yield mapping(reply["done"])
 
     async def close(self) -> None:
-        """Hang up. The lock stays until it is ended, or has run out."""
+        """Close the connection. The lock stays until it is ended, or expires."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -131,7 +133,7 @@ class SchedulerLease:
         try:
             return await self._connection.call(op, _CALL_SECONDS, **arguments)
         except asyncio.CancelledError:
-            # Its answer is still to come, and would be taken for that to the next call.
+            # The answer is still to come, and would be taken for the answer to the next call.
             connection, self._connection = self._connection, None
             await connection.close()
             raise
@@ -139,10 +141,10 @@ class SchedulerLease:
 
 @cache
 def _for_the_scheduler() -> bytes:
-    """Return `shipped_scaling`, packed behind the sources whose functions it uses."""
+    """Return the packed source of `shipped_scaling`, after those of the modules it uses."""
     ours = [(__package__, module) for module in ("shipped_owner", "shipped_results", "shipped_scaling")]
     texts = [_source(*module) for module in [(shipped_scheduler.__package__, "shipped_scheduler"), *ours]]
-    # Each is compiled by itself, since each begins with a `from __future__`; and there is no dasktop to import from.
+    # Each is compiled separately, since each begins with `from __future__`. The scheduler cannot import dasktop.
     texts = [re.sub(r"^from dasktop\.[^\n(]*(\([^)]*\))?\n", "", text, flags=re.MULTILINE) for text in texts]
     return pack_source("\n".join(f"exec(compile({text!r}, '<dasktop_shipped>', 'exec'))" for text in texts))
 

@@ -1,6 +1,6 @@
-"""Giving jobs back without losing work: stop new tasks, wait for running ones, copy results, and only then let go.
+"""Release jobs without losing work: stop new tasks, wait for running ones, copy results, and only then release.
 
-Whatever goes wrong before the letting go, nothing is given back; that the workers then work again is the hold's part.
+If anything fails before the last step, no job is released; the lease then makes the stopped workers resume.
 """
 
 import asyncio
@@ -15,252 +15,260 @@ from dasktop.collectors.scaling.lease import LOOK_SECONDS, RefusedError, Schedul
 from dasktop.collectors.scaling.slurm import SlurmActions
 from dasktop.collectors.sources.dask.plain import sequence, whole, word
 from dasktop.collectors.text.clean import clean
+from dasktop.collectors.text.format import counted, plain_size
 
 GONE_SECONDS = 60.0
 LEAVE_SECONDS = 120.0
-# Copying is given up when this long not a single result more has been copied.
+# Copying is aborted when not one more result has been copied for this long.
 STALL_SECONDS = 60.0
 
-_BACK = "the workers go back to work"
+_RESUME = "the workers resume"
 
 
 class Release:
-    """The giving back of some jobs.
+    """The release of some jobs.
 
     Parameters
     ----------
-    victims
-        The jobs.
-    hold
-        On their scheduler.
+    jobs
+        The jobs to release.
+    lease
+        The lease of their scheduler.
     slurm
-        To cancel those that no owner counts, and to see them gone.
+        Cancels jobs that no owner counts, and shows when jobs are gone.
     look
-        Returns which workers there are now, and in which jobs.
+        Returns a snapshot with the current workers, and their jobs.
     report
-        Told of each step.
+        Called with each step.
     drain_seconds
-        How long running tasks are waited for.
+        How long to wait for running tasks.
     """
 
     def __init__(
         self,
-        victims: tuple[JobToRelease, ...],
-        hold: SchedulerLease,
+        jobs: tuple[JobToRelease, ...],
+        lease: SchedulerLease,
         slurm: SlurmActions,
         look: Callable[[], Awaitable[Snapshot]],
         report: Report,
         drain_seconds: float,
     ) -> None:
-        self._victims = victims
-        self._hold = hold
+        self._jobs = jobs
+        self._lease = lease
         self._slurm = slurm
         self._look = look
         self._report = report
         self._drain_seconds = drain_seconds
-        self._addresses = tuple(address for victim in victims for address in victim.workers)
-        self._jobs = _jobs(victims)
+        self._addresses = tuple(address for job in jobs for address in job.workers)
+        self._names = _job_names(jobs)
 
     async def execute(self) -> None:
+<<<<<<< HEAD
         """Give the jobs back, and return when squeue doesn't show them any more.
+=======
+        """Release the jobs, and return when squeue no longer shows them.
+>>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
 
         Raises
         ------
         RefusedError
-            It can't be done without losing work; or a job is still there, long after it was given back.
+            It cannot be done without losing work; or a job is still there long after its release.
         SourceError
-            Somebody didn't answer.
+            A source did not answer.
         """
-        if any(victim.name is None for victim in self._victims):
+        if any(job.name is None for job in self._jobs):
             self._slurm.check_one_cluster()
         if self._addresses:
-            await self._check_room("nothing was touched")
+            await self._check_room("nothing was changed")
             await self._stop()
             await self._drain()
-            await self._check_bound()
+            await self._check_pinned_tasks()
             await self._copy()
             await self._check_joined()
-        await _to_the_end(self._hand_back())
-        await self._see_gone()
+        await _to_the_end(self._release())
+        await self._wait_until_gone()
 
     async def _stop(self) -> None:
-        self._tell("stop new tasks", f"no new tasks on {self._jobs}")
-        await self._hold.stop(self._addresses)
+        self._report_step("stop new tasks", f"no new tasks on {self._names}")
+        await self._lease.stop(self._addresses)
 
     async def _drain(self) -> None:
-        """Wait until the workers run nothing, and the scheduler knows all that has ended there."""
+        """Wait until the workers run nothing, and the scheduler knows of every task that ended there."""
         loop = asyncio.get_running_loop()
         started_at = loop.time()
         while True:
-            busy, which = _busy(await self._hold.ask("unfinished"))
+            busy, which = _busy(await self._lease.ask("unfinished"))
             if not busy:
                 return
             seconds = loop.time() - started_at
             if seconds >= self._drain_seconds:
                 raise RefusedError(
-                    f"after {seconds:.0f} s {busy} on {self._jobs}{which}; {_BACK}, nothing was given back"
+                    f"after {seconds:.0f} s {busy} on {self._names}{which}; {_RESUME}, no job was released"
                 )
-            self._tell("drain", f"{busy} on {self._jobs}, {seconds:.0f} of {self._drain_seconds:.0f} s{which}")
+            self._report_step("drain", f"{busy} on {self._names}, {seconds:.0f} of {self._drain_seconds:.0f} s{which}")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _check_bound(self) -> None:
-        """Refuse if there are tasks that could never run again."""
-        bound = await self._hold.ask("bound", addresses=self._addresses)
-        if tasks := whole(bound.get("tasks")):
-            which = _named(tasks, map(word, sequence(bound.get("some"))))
-            raise RefusedError(f"{_count(tasks, 'task')} may only run on {self._jobs}{which}; {_BACK}")
+    async def _check_pinned_tasks(self) -> None:
+        """Refuse if there are tasks whose worker restrictions no remaining worker meets."""
+        pinned = await self._lease.ask("bound", addresses=self._addresses)
+        if tasks := whole(pinned.get("tasks")):
+            which = _named(tasks, map(word, sequence(pinned.get("some"))))
+            raise RefusedError(f"{counted(tasks, 'task')} can only run on {self._names}{which}; {_RESUME}")
 
     async def _copy(self) -> None:
-        """Copy to other workers what the victims alone hold."""
-        left = await self._check_room(_BACK)
+        """Copy to other workers the results that only the jobs to release hold."""
+        left = await self._check_room(_RESUME)
         if not left:
             return
         loop = asyncio.get_running_loop()
         fewest, since = left, loop.time()
-        self._tell_copying(left)
-        async with contextlib.aclosing(self._hold.watched("move", addresses=self._addresses)) as looks:
-            async for brought in looks:
-                if brought is not None:
+        self._report_copying(left)
+        async with contextlib.aclosing(self._lease.watched("move", addresses=self._addresses)) as results:
+            async for result in results:
+                if result is not None:
                     break
-                self._tell_copying(left)
-                left = whole((await self._alone()).get("results")) or 0
+                self._report_copying(left)
+                left = whole((await self._unreplicated()).get("results")) or 0
                 if left < fewest:
                     fewest, since = left, loop.time()
                 elif loop.time() - since > STALL_SECONDS:
                     break
-        alone = await self._alone()
-        if whole(alone.get("results")):
-            raise RefusedError(f"{self._held(alone)} can't be copied; {_BACK}")
+        unreplicated = await self._unreplicated()
+        if whole(unreplicated.get("results")):
+            raise RefusedError(f"{self._held(unreplicated)} cannot be copied; {_RESUME}")
 
     async def _check_joined(self) -> None:
-        """Refuse if a worker has come to one of the jobs since, in a job that no owner counts say: it is at work."""
+        """Refuse if a worker has joined one of the jobs since, as in a job that no owner counts: it may run tasks."""
         expected = set(self._addresses)
-        going = {victim.job_id for victim in self._victims}
+        going = {job.job_id for job in self._jobs}
         for job in (await self._look()).jobs:
             for worker in workers_of(job) if job.job_id in going else ():
                 if worker.address not in expected:
-                    raise RefusedError(f"worker {worker.name} has come to job {job.job_id} meanwhile; {_BACK}")
+                    raise RefusedError(f"worker {worker.name} has joined job {job.job_id} meanwhile; {_RESUME}")
 
-    async def _check_room(self, consolation: str) -> int:
-        """Return how many results must be copied; refuse if that can't be."""
-        alone = await self._alone()
-        results, others = whole(alone.get("results")) or 0, whole(alone.get("others"))
-        size, room = whole(alone.get("bytes")) or 0, whole(alone.get("room"))
-        largest, largest_room = whole(alone.get("largest")) or 0, whole(alone.get("largest_room"))
-        if actors := whole(alone.get("actors")):
+    async def _check_room(self, after_refusal: str) -> int:
+        """Return how many results must be copied; refuse if that is impossible.
+
+        ``after_refusal`` ends the refusal: the state in which it leaves the cluster.
+        """
+        unreplicated = await self._unreplicated()
+        results, others = whole(unreplicated.get("results")) or 0, whole(unreplicated.get("others"))
+        size, room = whole(unreplicated.get("bytes")) or 0, whole(unreplicated.get("room"))
+        largest, largest_room = whole(unreplicated.get("largest")) or 0, whole(unreplicated.get("largest_room"))
+        if actors := whole(unreplicated.get("actors")):
             raise RefusedError(
-                f"{_count(actors, 'actor')} on {self._jobs} would be lost: they can't move; {consolation}"
+                f"{counted(actors, 'actor')} on {self._names} would be lost: actors cannot be moved; {after_refusal}"
             )
-        if shuffles := whole(alone.get("shuffles")):
+        if shuffles := whole(unreplicated.get("shuffles")):
             raise RefusedError(
-                f"{_count(shuffles, 'shuffle')} under way on {self._jobs} would start over: "
-                f"wait for the end; {consolation}"
+                f"{counted(shuffles, 'shuffle')} running on {self._names} would restart: "
+                f"wait until {'it ends' if shuffles == 1 else 'they end'}; {after_refusal}"
             )
         if results and not others:
-            raise RefusedError(f"{self._held(alone)} would be lost: no other worker can take them; {consolation}")
+            raise RefusedError(
+                f"{self._held(unreplicated)} would be lost: no other worker can take them; {after_refusal}"
+            )
         if room is not None and largest_room is not None and (size > room or largest > largest_room):
             raise RefusedError(
-                f"{self._held(alone)} would be lost: the others have room for {_megabytes(room)}; {consolation}"
+                f"{self._held(unreplicated)} would be lost: "
+                f"the other workers have {plain_size(room)} free; {after_refusal}"
             )
         return results
 
-    async def _alone(self) -> Mapping[str, object]:
-        return await self._hold.ask("alone", addresses=self._addresses)
+    async def _unreplicated(self) -> Mapping[str, object]:
+        return await self._lease.ask("alone", addresses=self._addresses)
 
-    def _held(self, alone: Mapping[str, object]) -> str:
-        """Return in words what only the victims hold."""
-        results, size = whole(alone.get("results")) or 0, whole(alone.get("bytes")) or 0
-        kinds = [f"{number} of {clean(str(kind))[:40]}" for kind, number in map(sequence, sequence(alone.get("kinds")))]
-        verb = "has" if len(self._victims) == 1 else "have"
-        held = "; ".join([_megabytes(size), ", ".join(kinds)])
-        return f"{_count(results, 'result')} ({held}) that only {self._jobs} {verb}"
+    def _held(self, unreplicated: Mapping[str, object]) -> str:
+        """Return a phrase for the results that only the jobs to release hold."""
+        results, size = whole(unreplicated.get("results")) or 0, whole(unreplicated.get("bytes")) or 0
+        kinds = [
+            f"{number} of {clean(str(kind))[:40]}"
+            for kind, number in map(sequence, sequence(unreplicated.get("kinds")))
+        ]
+        verb = "holds" if len(self._jobs) == 1 else "hold"
+        held = "; ".join([plain_size(size), ", ".join(kinds)])
+        return f"{counted(results, 'result')} ({held}) that only {self._names} {verb}"
 
-    async def _hand_back(self) -> None:
-        """Let go. Once this has begun, it is done to the end."""
-        self._tell("hand back", f"giving back {self._jobs}")
-        owned = {victim.name: victim.job_id for victim in self._victims if victim.name is not None}
+    async def _release(self) -> None:
+        """Release the jobs. Once begun, this is always finished."""
+        self._report_step("release", f"releasing {self._names}")
+        owned = {job.name: job.job_id for job in self._jobs if job.name is not None}
         try:
-            await self._hold.run_operation("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
+            await self._lease.run_operation("leave", LEAVE_SECONDS, addresses=self._addresses, jobs=owned)
         except RefusedError:
             raise
         except SourceError as error:
-            raise RefusedError(f"{error}; {self._jobs} may be given back all the same: look which are left") from error
-        others = [victim for victim in self._victims if victim.name is None]
+            raise RefusedError(
+                f"{error}; {self._names} may be released nevertheless: check with squeue which are left"
+            ) from error
+        others = [job for job in self._jobs if job.name is None]
         if others:
             await self._cancel(others)
 
-    async def _cancel(self, victims: Sequence[JobToRelease]) -> None:
+    async def _cancel(self, jobs: Sequence[JobToRelease]) -> None:
         """Cancel jobs that no owner counts, and whose workers have left."""
         try:
-            await self._slurm.cancel(victim.array_task or victim.job_id for victim in victims)
-        except SourceError as error:  # which one that has ended by itself is enough for
-            if await self._any_left(victims):
+            await self._slurm.cancel(job.array_task or job.job_id for job in jobs)
+        except SourceError as error:  # a job that has ended by itself is enough to cause this
+            if await self._any_left(jobs):
                 raise RefusedError(
-                    f"the workers of {self._jobs} have left, but not every job was cancelled: {error}"
+                    f"the workers of {self._names} have left, but not every job was cancelled: {error}"
                 ) from error
 
-    async def _any_left(self, victims: Sequence[JobToRelease]) -> bool:
-        """Return whether one of the jobs is still there, as far as SLURM tells."""
+    async def _any_left(self, jobs: Sequence[JobToRelease]) -> bool:
+        """Return whether one of the jobs is still in the queue; true if squeue fails."""
         try:
-            return bool(await self._slurm.wait_until_gone([victim.job_id for victim in victims], 0))
+            return bool(await self._slurm.wait_until_gone([job.job_id for job in jobs], 0))
         except SourceError:
             return True
 
-    async def _see_gone(self) -> None:
-        self._tell("seen gone", f"waiting for SLURM to end {self._jobs}")
+    async def _wait_until_gone(self) -> None:
+        self._report_step("wait for SLURM", f"waiting for SLURM to end {self._names}")
         try:
-            left = await self._slurm.wait_until_gone([victim.job_id for victim in self._victims], GONE_SECONDS)
+            left = await self._slurm.wait_until_gone([job.job_id for job in self._jobs], GONE_SECONDS)
         except SourceError as error:
-            raise RefusedError(f"SLURM doesn't tell whether they are gone: {error}") from error
+            raise RefusedError(f"it is unknown whether {self._names} ended: {error}") from error
         if left:
             raise RefusedError(f"squeue still shows {', '.join(left)} after {GONE_SECONDS:.0f} s")
 
-    def _tell_copying(self, results: int) -> None:
-        self._tell("replicate", f"{_count(results, 'result')} to copy from {self._jobs}")
+    def _report_copying(self, results: int) -> None:
+        self._report_step("replicate", f"{counted(results, 'result')} to copy from {self._names}")
 
-    def _tell(self, step: str, message: str) -> None:
+    def _report_step(self, step: str, message: str) -> None:
         self._report(Progress(step=step, message=message))
 
 
 async def _to_the_end(coroutine: Coroutine[None, None, None]) -> None:
-    """Wait for what may not stop half-way: if we are cancelled, it is finished first."""
+    """Await what must not stop half-way: if this task is cancelled, finish it first."""
     task = asyncio.ensure_future(coroutine)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # seen; that we were cancelled goes before
+            task.exception()  # retrieved; the cancellation takes precedence
         raise
 
 
 def _busy(unfinished: Mapping[str, object]) -> tuple[str, str]:
-    """Return in words how much still runs, empty if nothing does, and what."""
+    """Return a phrase for the tasks that still run, empty if none does, and the names of some."""
     tasks, silent, names = 0, 0, []
-    for told in map(sequence, unfinished.values()):
-        executing, some = (whole(told[0]), sequence(told[1])) if len(told) == 2 else (None, ())
+    for answer in map(sequence, unfinished.values()):
+        executing, some = (whole(answer[0]), sequence(answer[1])) if len(answer) == 2 else (None, ())
         silent += executing is None
         tasks += executing or 0
         names += [name for name in map(word, some) if name]
     if not tasks:
-        return (f"{_count(silent, 'worker')} not answering yet" if silent else ""), ""
-    return f"{_count(tasks, 'task')} still running", _named(tasks, names)
+        return (f"{counted(silent, 'worker')} not answering yet" if silent else ""), ""
+    return f"{counted(tasks, 'task')} still running", _named(tasks, names)
 
 
 def _named(number: int, names: Iterable[str | None]) -> str:
-    """Return the names of some of so many tasks, to be put behind."""
+    """Return up to three of the names in parentheses, as a suffix; empty if there are none."""
     some = [name for name in names if name][:3]
     return f" ({', '.join(some)}{', …' if number > len(some) else ''})" if some else ""
 
 
-def _jobs(victims: tuple[JobToRelease, ...]) -> str:
-    names = ", ".join(victim.array_task or victim.job_id for victim in victims)
-    return f"job {names}" if len(victims) == 1 else f"jobs {names}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def _job_names(jobs: tuple[JobToRelease, ...]) -> str:
+    names = ", ".join(job.array_task or job.job_id for job in jobs)
+    return f"job {names}" if len(jobs) == 1 else f"jobs {names}"

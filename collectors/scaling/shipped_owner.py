@@ -1,7 +1,7 @@
-"""What `shipped_scaling` does with the owner, the user's own cluster object; shipped with it as source text.
+"""Operations of `shipped_scaling` on the owner, the user's cluster object; shipped with it as source text.
 
-Must run on Python 3.8, distributed 2022.6 and dask-jobqueue 0.7 onwards. All of it runs in the owner's own event loop,
-and goes through the owner's own methods wherever they do what they say.
+Must run on Python 3.8, distributed 2022.6 and dask-jobqueue 0.7 onwards. Runs in the owner's event loop, and uses
+the owner's own methods wherever they work as documented.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import asyncio
 import time
 from typing import Any
 
-# Stands before this text when it is shipped, see `hold.py`.
+# Precedes this text when it is shipped, see `lease.py`.
 from dasktop.collectors.sources.dask.shipped_scheduler import describe_adaptive, text
 
 ADAPTING_SECONDS = 10.0
 
 
-class Refused(Exception):  # noqa: N818 - it is no error
-    """It isn't done; the text says why, for people."""
+class Refused(Exception):  # noqa: N818 - it is not an error
+    """A request was refused; the text says why, for users."""
 
 
 async def in_loop_of(owner: Any, function: Any) -> Any:
-    """Call the function in the owner's event loop, mostly this one, and wait for what it returns."""
+    """Call the function in the owner's event loop, usually this one, and return its (awaited) result."""
 
     async def call() -> Any:
         result = function()
@@ -34,17 +34,17 @@ async def in_loop_of(owner: Any, function: Any) -> Any:
 
 
 def own_names(owner: Any, jobs: dict[str, str]) -> list[Any]:
-    """Return the owner's own names, which may be numbers, of these jobs (name to id); refuse if the ids differ."""
+    """Return the owner's own names, which may be numbers, of these jobs (name → id); refuse if the ids differ."""
     names = {text(name): name for name in owner.worker_spec}
     for name, job_id in jobs.items():
         job = owner.workers.get(names.get(name, name))
         if name not in names or text(getattr(job, "job_id", None)) != job_id:
-            raise Refused(f"the cluster object doesn't count job {job_id} as {name} any more")
+            raise Refused(f"job {job_id} is no longer {name} in the cluster object")
     return [names[name] for name in jobs]
 
 
 def job_of(owner: Any, worker_name: Any) -> Any:
-    """Return the owner's name of the job that a worker belongs to: its own name or, with several a job, its beginning.
+    """Return the owner's name of a worker's job: the worker's name or, with several per job, its prefix.
 
     With processes > 1 the workers of job ``SLURMCluster-0`` are ``SLURMCluster-0-0``, ``SLURMCluster-0-1``, ….
     """
@@ -55,10 +55,10 @@ def job_of(owner: Any, worker_name: Any) -> Any:
 
 
 async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[str, Any]:
-    """Submit so many more jobs, after forgetting the dead ones; names of workers that are taken are not used again.
+    """Submit more jobs, after forgetting the dead ones; do not reuse names that workers have.
 
-    With processes > 1 the owner never notices that a job died, and `scale` stays without effect (distributed #9102).
-    Returns the ids of what was submitted, and what sbatch said if it refused.
+    With processes > 1 the owner never notices that a job died, and `scale` has no effect (distributed #9102).
+    Return the ids of the submitted jobs, and sbatch's message if it failed.
     """
     for name in dead:
         owner.worker_spec.pop(name, None)
@@ -68,10 +68,9 @@ async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[
     owner.scale(jobs=len(before) + jobs)
     failure = None
     try:
-        # At once: this is the very task that submits, so it tells what sbatch said, which `scale` tells to the log
-        # alone.
+        # At once: this task itself submits, so it raises sbatch's message, which `scale` would only log.
         await asyncio.shield(owner._correct_state())
-    except Exception as error:  # noqa: BLE001 - a RuntimeError with sbatch's words, or what a site's own class raises
+    except Exception as error:  # noqa: BLE001 - a RuntimeError with sbatch's message, or anything from a site's own class
         failure = text(str(error))
         forget_failed(owner, set(owner.worker_spec) - before)
     new = {text(name): getattr(owner.workers.get(name), "job_id", None) for name in set(owner.worker_spec) - before}
@@ -79,12 +78,12 @@ async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[
 
 
 def forget_failed(owner: Any, names: set[Any]) -> None:
-    """After sbatch refused some of these jobs, let the owner count those that were submitted, and no others."""
+    """After sbatch refused some of these jobs, make the owner count exactly those that were submitted."""
     created = {job.name: job for job in owner._created}
     for name in names:
         job: Any = owner.workers.get(name) or created.get(name)
         if job is not None:
-            # `close` expects all that is in there to have ended or to be forgotten; the error's traceback remembers.
+            # `close` expects every job in there to have ended or been collected; the traceback keeps a reference.
             owner._created.discard(job)
         if getattr(job, "job_id", None):
             owner.workers[name] = job  # older versions leave it out, and would submit it again
@@ -94,7 +93,7 @@ def forget_failed(owner: Any, names: set[Any]) -> None:
 
 
 def skip_names(owner: Any, jobs: int, taken: set[Any]) -> None:
-    """Move the owner's counter on, so that the next names are not those of workers: the scheduler refuses these."""
+    """Advance the owner's counter, so that the next names are not taken: the scheduler refuses duplicate names."""
     taken = taken | {str(name).rpartition("-")[0] for name in taken}
     number = free = owner._i
     while free < number + jobs:
@@ -105,24 +104,24 @@ def skip_names(owner: Any, jobs: int, taken: set[Any]) -> None:
 
 
 async def stop_adapting(owner: Any) -> None:
-    """Let the owner not scale by itself any more, and wait until it is done with what it just does."""
+    """Turn adaptive scaling off, and wait until a running adaptation has finished."""
     adaptive: Any = getattr(owner, "_adaptive", None)
     if describe_adaptive(adaptive) is None:
         return
     adaptive.stop()
     deadline = time.monotonic() + ADAPTING_SECONDS
-    while getattr(adaptive, "_adapting", False) and time.monotonic() < deadline:  # noqa: ASYNC110 - it tells nobody
+    while getattr(adaptive, "_adapting", False) and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.05)
 
 
 def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
-    """Let the owner scale by itself between these bounds, in jobs; return whether it had to be told of its workers."""
+    """Turn adaptive scaling on with these bounds, in jobs; return whether worker groups had to be set."""
     adaptive: Any = getattr(owner, "_adaptive", None)
     processes = owner._dummy_job.worker_processes
     grouped = group_workers(owner, processes)
     if describe_adaptive(adaptive) is None:
         owner.adapt(minimum_jobs=minimum, maximum_jobs=maximum)
-    else:  # in place: the user may have chosen its other settings
+    else:  # in place: keeps the user's other settings
         adaptive.minimum = minimum * processes
         adaptive.maximum = float("inf") if maximum is None else maximum * processes
     if processes > 1:
@@ -131,11 +130,11 @@ def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
 
 
 def keep_jobs_whole(adaptive: Any, processes: int) -> None:
-    """Let adaptive scaling want, and let go of, whole jobs only.
+    """Make adaptive scaling request and release whole jobs only.
 
-    By itself it counts workers. It picks some of a job's to close, the owner cancels the job with all of them, and what
-    the others computed is lost; then too few are left, and it submits again (tried: distributed 2026.8, dask-jobqueue
-    0.9, 2 jobs of 4 processes).
+    By default it counts workers. It picks some workers of a job to close, the owner cancels the job with all of them,
+    and the results of the others are lost; then too few are left, and it submits again (observed: distributed 2026.8,
+    dask-jobqueue 0.9, 2 jobs of 4 processes).
     """
     if getattr(adaptive, "worker_key", None) is None:
         adaptive.worker_key = job_name_of
@@ -156,10 +155,10 @@ def job_name_of(worker: Any) -> str:
 
 
 def group_workers(owner: Any, processes: int) -> bool:
-    """Tell the owner that a job has several workers, where it doesn't know; return whether it had to be told.
+    """Set the worker group in specs that lack it; return whether any did.
 
     Without ``processes=`` in the notebook no group is set. Adaptive scaling then compares the names of jobs with those
-    of workers, and submits and cancels for ever (dask-jobqueue #498).
+    of workers, and submits and cancels forever (dask-jobqueue #498).
     """
     specs = [spec for spec in (owner.new_spec, *owner.worker_spec.values()) if "group" not in spec]
     if processes <= 1 or not specs:

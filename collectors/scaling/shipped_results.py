@@ -1,4 +1,4 @@
-"""What `shipped_scaling` asks of what hangs on some workers; shipped with it as source text. Changes nothing.
+"""Queries of `shipped_scaling`: which results and tasks depend on some workers. Shipped with it; changes nothing.
 
 Must run on Python 3.8 and distributed 2022.6 onwards.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-# Stands before this text when it is shipped, see `hold.py`.
+# Precedes this text when it is shipped, see `lease.py`.
 from dasktop.collectors.sources.dask.shipped_scheduler import text
 
 MOST_KINDS = 3
 YET_TO_RUN = ("waiting", "queued", "processing", "no-worker")
-# A worker stops taking work at this share of its memory limit, unless configured otherwise.
+# Workers pause at this fraction of their memory limit by default (distributed.worker.memory.pause).
 PAUSE = 0.8
 
 
-def alone(scheduler: Any, addresses: Any) -> dict[str, Any]:
-    """Return what these workers hold that no other one does, and what room the others have; sizes in bytes.
+def unreplicated_results(scheduler: Any, addresses: Any) -> dict[str, Any]:
+    """Return the results that only these workers hold, and the free memory of the others; sizes in bytes.
 
     Looks at each of their results once.
     """
@@ -30,7 +30,7 @@ def alone(scheduler: Any, addresses: Any) -> dict[str, Any]:
         kinds[name] = kinds.get(name, 0) + 1
     others = [worker for worker in scheduler.running if worker not in workers]
     room = None
-    if all(worker.memory_limit for worker in others):  # without a limit there is no telling
+    if all(worker.memory_limit for worker in others):  # without a limit it is unknown
         room = [int(max(0, PAUSE * worker.memory_limit - (worker.metrics.get("memory") or 0))) for worker in others]
     return {
         "results": len(tasks),
@@ -46,21 +46,21 @@ def alone(scheduler: Any, addresses: Any) -> dict[str, Any]:
 
 
 def shuffles_of(scheduler: Any, addresses: Any) -> int:
-    """Return how many shuffles under way these workers take part in: each starts anew if one of its workers leaves.
+    """Return how many running shuffles these workers take part in: each restarts if one of its workers leaves.
 
-    What a worker holds of a shuffle is in no task's result, so it can't be copied.
+    A worker's shuffle data is not a task result, so it cannot be copied.
     """
     plugin = scheduler.extensions.get("shuffle")
-    # Renamed in 2023.7; before 2022.12 there was something else, and it was used only if asked for.
+    # Renamed in 2023.7; before 2022.12 the extension was different, and opt-in.
     active = getattr(plugin, "active_shuffles", None) or getattr(plugin, "states", None) or {}
     workers = [getattr(shuffle, "participating_workers", ()) for shuffle in active.values()]
     return sum(not set(addresses).isdisjoint(taking_part) for taking_part in workers)
 
 
-def bound(scheduler: Any, addresses: Any) -> dict[str, Any]:
-    """Return how many tasks that have yet to run may do so on these workers only, and the names of some.
+def pinned_tasks(scheduler: Any, addresses: Any) -> dict[str, Any]:
+    """Return how many tasks that have yet to run are restricted to these workers, and the keys of some.
 
-    Looks at every task, once.
+    Looks at every task once.
     """
     going = set(addresses)
     staying = set(scheduler.workers) - going

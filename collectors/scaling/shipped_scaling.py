@@ -1,7 +1,7 @@
 """Runs inside the user's scheduler, shipped there as source text: holds the lock of one dasktop, and acts for it.
 
-Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for who holds the lock; if that one goes away, the
-workers that were stopped go back to work by themselves. Never raises into the scheduler's log.
+Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for the holder of the lock; if it disappears,
+stopped workers resume by themselves. Never raises into the scheduler's log.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from dasktop.collectors.scaling.shipped_owner import (
     own_names,
     stop_adapting,
 )
-from dasktop.collectors.scaling.shipped_results import alone, bound
+from dasktop.collectors.scaling.shipped_results import pinned_tasks, unreplicated_results
 
-# Stand before this text when it is shipped, see `hold.py`.
+# Precede this text when it is shipped, see `lease.py`.
 from dasktop.collectors.sources.dask.shipped_scheduler import OwnerFinder, talk, text
 
-# Two dasktops may share a scheduler: where the form of a question or an answer changes, so must the number.
+# Two dasktops may share a scheduler: change the number when the form of a request, an answer or `held` changes. The
+# verbs and the keys of `held` are part of that form.
 SCALE = "dasktop_v1_scale"
 UNFINISHED = "dasktop_v1_unfinished"  # in the workers, see `shipped_unfinished.py`
 TOPIC = "dasktop"
@@ -33,30 +34,30 @@ AT_WORK = ("running", "paused")
 
 LEASE_SECONDS = 30.0
 WORKER_SECONDS = 2.0
-BACK_TO_WORK_SECONDS = 5.0
+RESUME_SECONDS = 5.0
 COPYING_SECONDS = 0.5
 
 
 def dasktop_install(dask_scheduler: Any) -> None:
-    """Add the handler, or replace that of an earlier dasktop, whose hold stays. Its name appears in the log."""
-    # In plain data, since another dasktop's code may have made it.
+    """Add the handler, or replace that of an earlier dasktop, whose lock stays. The scheduler logs this name."""
+    # Plain data, since another dasktop's code may have made it.
     held = getattr(dask_scheduler.handlers.get(SCALE), "held", {})
-    desk = Desk(dask_scheduler, held)
+    handler = ScaleHandler(dask_scheduler, held)
 
     async def scale(comm: Any = None, verb: str = "", **arguments: Any) -> dict[str, Any]:  # noqa: ARG001 - as READING
         try:
-            return await desk.answer(verb, **arguments)
+            return await handler.answer(verb, **arguments)
         except Refused as refusal:
             return {"refused": text(str(refusal))}
-        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
-    scale.held = held  # type: ignore[attr-defined] # a function may carry anything
+    scale.held = held  # type: ignore[attr-defined] # a function can have any attribute
     dask_scheduler.handlers[SCALE] = scale
 
 
-class Desk:
-    """Answers the holder's questions, one at a time; what takes long is an operation that is asked after."""
+class ScaleHandler:
+    """Answers the lock holder's requests; a long operation runs as a task whose state is polled."""
 
     def __init__(self, scheduler: Any, held: dict[str, Any]) -> None:
         self.scheduler = scheduler
@@ -64,18 +65,18 @@ class Desk:
         self.finder = OwnerFinder(scheduler)
 
     async def answer(self, verb: str, token: str, **arguments: Any) -> dict[str, Any]:
-        """Do what the verb says, if the token is the holder's."""
+        """Run the verb, if the token is the holder's."""
         if verb == "take":
             return self.take(token, **arguments)
         if self.held.get("token") != token:
-            raise Refused("dasktop was away for too long: the lock was given up, and all workers went back to work")
+            raise Refused("the lock expired because dasktop did not respond for too long; all workers resumed")
         self.held["deadline"] = time.monotonic() + LEASE_SECONDS
         if verb in ("move", "leave", "grow", "adapt"):
             if self.operation_runs():
-                raise Refused("something else is still being done")
+                raise Refused("another operation is still running")
             self.held[OPERATION] = task = asyncio.ensure_future(getattr(self, verb)(**arguments))
             self.held["may_break_off"] = verb == "move"
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # perhaps nobody asks
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the result may never be polled
             return {}
         if verb == "look":
             return await self.look()
@@ -84,24 +85,24 @@ class Desk:
         if verb == "unfinished":
             return await self.unfinished()
         if verb == "alone":
-            return alone(self.scheduler, **arguments)
+            return unreplicated_results(self.scheduler, **arguments)
         if verb == "bound":
-            return bound(self.scheduler, **arguments)
+            return pinned_tasks(self.scheduler, **arguments)
         if verb == "give_back":
-            return await self.give_back()
+            return await self.resume()
         if verb == "end":
             return await self.end(**arguments)
-        raise Refused("the scheduler doesn't know " + verb)
+        raise Refused("unknown request: " + verb)
 
     # The lock
 
     def take(self, token: str, scheduler_id: str, who: str, what: str) -> dict[str, Any]:
-        """Take the lock, or refuse and tell who has it."""
+        """Take the lock, or refuse and name its holder."""
         if text(self.scheduler.id) != scheduler_id:
             raise Refused("another scheduler runs at this address now")
         if self.held.get("token") not in (None, token):
             seconds = time.monotonic() - self.held["since"]
-            raise Refused(f"{self.held['who']} is scaling this cluster, since {seconds:.0f} s: {self.held['what']}")
+            raise Refused(f"{self.held['who']} has been scaling this cluster for {seconds:.0f} s: {self.held['what']}")
         now = time.monotonic()
         self.held.update(token=token, who=who, what=what, since=now, deadline=now + LEASE_SECONDS)
         self.held.update({OPERATION: None}, stopped={}, may_break_off=True, leaving=False)
@@ -110,146 +111,146 @@ class Desk:
         return {}
 
     async def watch(self, token: str) -> None:
-        """Give up the lock once its holder has gone away."""
+        """Release the lock once its holder has disappeared."""
         overdue = 0
         while self.held.get("token") == token:
-            # Twice, since a loop that was blocked finds all late, also what waits to be read.
+            # Twice in a row, since after the event loop was blocked a request may be waiting to be read.
             overdue = overdue + 1 if time.monotonic() > self.held["deadline"] else 0
             if overdue > 1 and (self.held["may_break_off"] or not self.operation_runs()):
-                await self.end(outcome="the one who scaled has gone away")
+                await self.end(outcome="the dasktop that was scaling has disappeared")
                 return
             await asyncio.sleep(1)
 
     async def end(self, outcome: str) -> dict[str, Any]:
-        """Give up the lock, after giving back what was stopped."""
+        """Release the lock, after resuming the stopped workers."""
         if not self.held["leaving"]:
-            await self.give_back()
+            await self.resume()
         self.log(action="ended", outcome=outcome)
         self.held.clear()
         return {}
 
     def log(self, **event: Any) -> None:
-        """Add to the scheduler's events, under the topic `dasktop`."""
+        """Log a scheduler event under the topic `dasktop`."""
         self.scheduler.log_event(TOPIC, {**event, "who": self.held["who"], "what": self.held["what"]})
 
     def operation_runs(self) -> bool:
-        """Return whether something is under way."""
+        """Return whether a long operation is running."""
         return self.held[OPERATION] is not None and not self.held[OPERATION].done()
 
     async def look(self) -> dict[str, Any]:
-        """Return how the operation stands: what it brought, or that it still runs."""
+        """Return the result of the long operation, or that it still runs."""
         operation = self.held[OPERATION]
         if operation is None:
-            raise Refused("nothing is being done")
+            raise Refused("no operation is running")
         await asyncio.wait([operation], timeout=0.1)
         return {"done": operation.result()} if operation.done() else {"running": True}
 
-    # Giving jobs back
+    # Releasing jobs
 
     async def stop(self, token: str, addresses: Any, function: bytes) -> dict[str, Any]:
-        """Let these workers start no more tasks. What runs there goes on; what they hold can be fetched."""
+        """Stop these workers from starting tasks. Running tasks continue, and stored results can be fetched."""
         for address in addresses:
             worker = self.scheduler.workers.get(address)
             if worker is None:
-                raise Refused(f"the worker at {address} has gone")
+                raise Refused(f"the worker at {address} has left")
             if worker.status.name not in AT_WORK:
                 status = worker.status.name.replace("closing_gracefully", "retiring")
                 raise Refused(f"the worker at {address} is {status} already")
         self.held["function"] = function
-        await asyncio.gather(*[self.teach(address) for address in addresses])
+        await asyncio.gather(*[self.install_probe(address) for address in addresses])
         if self.held.get("token") != token:
-            raise Refused("it was called off meanwhile")
+            raise Refused("cancelled meanwhile")
         for address in addresses:
             worker = self.scheduler.workers.get(address)
             if worker is not None:
                 self.held["stopped"][address] = worker.status.name
-                # At once, as `retire_workers` does, lest the scheduler send it more.
+                # At once, as `retire_workers` does, so that the scheduler sends it no more tasks.
                 self.scheduler.handle_worker_status_change("closing_gracefully", address, stimulus("stop"))
-                self.tell_status(address, "closing_gracefully")
+                self.send_status(address, "closing_gracefully")
         return {}
 
-    def tell_status(self, address: str, status: str) -> None:
-        """Tell a worker its status; it confirms to the scheduler."""
+    def send_status(self, address: str, status: str) -> None:
+        """Send a worker its new status; it confirms to the scheduler."""
         message = {"op": "worker-status-change", "status": status, "stimulus_id": stimulus(status)}
         self.scheduler.stream_comms[address].send(message)
 
     async def unfinished(self) -> dict[str, Any]:
-        """Return how much each of the stopped workers still runs. Those that have gone are left out."""
+        """Return how much each of the stopped workers still runs. Those that have left are omitted."""
         addresses = [address for address in self.held["stopped"] if address in self.scheduler.workers]
-        told = await asyncio.gather(*[self.unfinished_on(address) for address in addresses])
-        return dict(zip(addresses, told))  # noqa: B905 - `strict` is unknown to Python 3.8
+        answers = await asyncio.gather(*[self.unfinished_on(address) for address in addresses])
+        return dict(zip(addresses, answers))  # noqa: B905 - `strict` is unknown to Python 3.8
 
-    async def teach(self, address: str) -> None:
-        """Have a worker learn how to tell what it runs."""
+    async def install_probe(self, address: str) -> None:
+        """Install the handler that returns unfinished tasks in a worker."""
         await self.ask(address, {"op": "run", "function": self.held["function"]})
 
     async def unfinished_on(self, address: str) -> list[Any]:
-        """Return how many tasks one of them runs, and the names of some; None: it doesn't tell."""
+        """Return how many tasks a worker runs, and the names of some; None if it does not answer."""
         answer = await self.ask(address, {"op": UNFINISHED})
         if answer is None:
-            await self.teach(address)  # perhaps it was too busy when it was told how
+            await self.install_probe(address)  # perhaps it was too busy to install it before
             return [None, []]
-        if answer.get("status") != "closing_gracefully":  # it hasn't heard yet
+        if answer.get("status") != "closing_gracefully":  # it has not received the status yet
             return [None, []]
         if answer["executing"]:
             return [answer["executing"], answer["some"]]
-        # What has ended there may be on its way to the scheduler still; removed now, it would be started again.
+        # A task that ended there may not be known to the scheduler yet; removing the worker now would rerun it.
         worker = self.scheduler.workers.get(address)
         keys = [task.key for task in worker.processing] if worker else []
         answer = await self.ask(address, {"op": UNFINISHED, "keys": keys}) if keys else answer
         return [None, []] if answer is None else [answer["executing"] + answer["settling"], answer["some"]]
 
     async def ask(self, address: str, message: dict[str, Any]) -> Any:
-        """Return what a worker answers, or None."""
+        """Return a worker's answer, or None."""
         try:
             answer = await asyncio.wait_for(talk(self.scheduler, address, [message]), WORKER_SECONDS)
-        except Exception:  # noqa: BLE001 - it is busy, or gone, or says anything; the next question tells
+        except Exception:  # noqa: BLE001 - it is busy, gone, or sent garbage; the next request shows
             return None
         return answer if isinstance(answer, dict) and "error" not in answer else None
 
     async def move(self, addresses: Any) -> dict[str, Any]:
-        """Copy to the other workers what these alone hold."""
+        """Copy the results that only these workers hold to the others."""
         while True:
             present = [address for address in addresses if address in self.scheduler.workers]
             moved = await self.scheduler.retire_workers(workers=present, close_workers=False, remove=False)
-            # To dask what two workers hold is safe, even if both are to go: it ends before that is copied.
-            if len(moved) < len(present) or not alone(self.scheduler, present)["results"]:
+            # dask considers a result on two workers safe even if both are to leave, and finishes without copying it.
+            if len(moved) < len(present) or not unreplicated_results(self.scheduler, present)["results"]:
                 return {}
             await asyncio.sleep(COPYING_SECONDS)
             self.forget_retiring(present)
 
     async def leave(self, addresses: Any, jobs: dict[str, str]) -> dict[str, Any]:
-        """Take these workers out of dask, and give these jobs of the owner's (name to id) back.
+        """Remove these workers from dask, and release these jobs of the owner (name → id).
 
-        This can't be undone; so all is looked at once more, without anything happening in between.
+        This cannot be undone, so everything is checked once more, with no await in between.
         """
         owner, names = self.find_jobs(jobs)
         expected = set(addresses)
         for worker in self.scheduler.workers.values():
             if worker.address not in expected and owner and job_of(owner, worker.name) in names:
                 raise Refused(f"worker {text(worker.name)} has joined meanwhile")
-        left = alone(self.scheduler, addresses)
-        if left["results"] or left["actors"] or left["shuffles"] or bound(self.scheduler, addresses)["tasks"]:
-            raise Refused("more has come to its workers meanwhile that would be lost")
+        left = unreplicated_results(self.scheduler, addresses)
+        if left["results"] or left["actors"] or left["shuffles"] or pinned_tasks(self.scheduler, addresses)["tasks"]:
+            raise Refused("its workers received more data or tasks meanwhile, which would be lost")
         present = [address for address in addresses if address in self.scheduler.workers]
         for address in present:
             if self.scheduler.workers[address].status.name in AT_WORK:
-                raise Refused(f"the worker at {address} was started anew meanwhile")
+                raise Refused(f"the worker at {address} was restarted meanwhile")
         self.held["leaving"] = True
         if present:
-            # Tasks that wait there move on, without counting as killed.
+            # Tasks queued there are moved, without counting as killed.
             await self.scheduler.retire_workers(workers=present, close_workers=False, remove=True)
         if any(address in self.scheduler.workers for address in present):
             self.held["leaving"] = False
-            raise Refused("some workers could not be taken out of dask, and go back to work; the others have left")
+            raise Refused("some workers could not be retired, and resume; the others have left")
         if names:
             await in_loop_of(owner, lambda: owner.scale_down(names))
         return {}
 
-    async def give_back(self) -> dict[str, Any]:
-        """Let the stopped workers work again, and wait a moment until they say so."""
+    async def resume(self) -> dict[str, Any]:
+        """Resume the stopped workers, and wait up to `RESUME_SECONDS` until they confirm."""
         if self.held["leaving"]:
-            raise Refused("too late: the jobs are being given back")
+            raise Refused("too late: the jobs are being released")
         stopped, self.held["stopped"] = self.held["stopped"], {}
         if self.operation_runs() and self.held["may_break_off"]:
             self.held[OPERATION].cancel()
@@ -257,44 +258,44 @@ class Desk:
         self.forget_retiring(stopped)
         for address, status in stopped.items():
             if address in self.scheduler.stream_comms:
-                self.tell_status(address, status)
-        deadline = time.monotonic() + BACK_TO_WORK_SECONDS
-        while time.monotonic() < deadline and self.any_still_stopped(stopped):  # noqa: ASYNC110 - dask tells nobody
+                self.send_status(address, status)
+        deadline = time.monotonic() + RESUME_SECONDS
+        while time.monotonic() < deadline and self.any_still_stopped(stopped):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
         return {}
 
     def forget_retiring(self, addresses: Any) -> None:
-        """Drop what a `retire_workers` that was cancelled or is over left behind: it goes on taking results away."""
+        """Drop the policies of a cancelled or finished `retire_workers`: they keep moving results away."""
         memory_manager = self.scheduler.extensions.get("amm")
         for policy in list(getattr(memory_manager, "policies", ())):
             if type(policy).__name__ == "RetireWorker" and policy.address in addresses:
                 memory_manager.policies.discard(policy)
 
     def any_still_stopped(self, addresses: Any) -> bool:
-        """Return whether one of these workers has not yet said that it works again."""
+        """Return whether one of these workers has not yet confirmed that it runs again."""
         present = [self.scheduler.workers[address] for address in addresses if address in self.scheduler.workers]
         return any(worker.status.name == "closing_gracefully" for worker in present)
 
     # Through the owner
 
     def owner(self) -> Any:
-        """Return the owner, a cluster of dask-jobqueue's kind."""
+        """Return the owner, a dask-jobqueue cluster."""
         owner = self.finder.find()
         if owner is None:
-            raise Refused("the cluster object has gone from the scheduler's process")
+            raise Refused("the cluster object is no longer in the scheduler's process")
         if not hasattr(owner, "job_cls"):
             raise Refused(f"a {type(owner).__name__} has no jobs")
         return owner
 
     def find_jobs(self, jobs: dict[str, str]) -> tuple[Any, list[Any]]:
-        """Return the owner and its own names of these jobs (name to id); without jobs, no owner is needed."""
+        """Return the owner and its own names of these jobs (name → id); without jobs, no owner is needed."""
         if not jobs:
             return None, []
         owner = self.owner()
         return owner, own_names(owner, jobs)
 
     async def grow(self, jobs: int, lost: dict[str, str]) -> dict[str, Any]:
-        """Submit so many more jobs, after forgetting these lost ones (name to id); see `shipped_owner.grow`."""
+        """Submit more jobs, after forgetting these lost ones (name → id); see `shipped_owner.grow`."""
         owner = self.owner()
         dead = own_names(owner, lost)
         workers = list(self.scheduler.workers.values())
@@ -302,11 +303,11 @@ class Desk:
             if dead and job_of(owner, worker.name) in dead:
                 raise Refused(f"worker {text(worker.name)} of a lost job is still there")
         taken = {text(worker.name) for worker in workers}
-        told: dict[str, Any] = await in_loop_of(owner, lambda: grow(owner, jobs, dead, taken))
-        return told
+        submitted: dict[str, Any] = await in_loop_of(owner, lambda: grow(owner, jobs, dead, taken))
+        return submitted
 
     async def adapt(self, minimum: Any, maximum: Any) -> dict[str, Any]:
-        """Let the owner scale by itself between these bounds, in jobs; both None: not any more."""
+        """Turn adaptive scaling on with these bounds, in jobs; both None: off."""
         owner = self.owner()
         if minimum is None and maximum is None:
             await in_loop_of(owner, lambda: stop_adapting(owner))
@@ -315,5 +316,5 @@ class Desk:
 
 
 def stimulus(what: str) -> str:
-    """Return a mark for the scheduler's log of transitions."""
+    """Return a stimulus id for the scheduler's transition log."""
     return f"dasktop-{what}-{time.time()}"

@@ -1,6 +1,6 @@
-"""Runs inside the user's workers, shipped there as source text: adds the handler that tells what is not finished.
+"""Runs inside the user's workers, shipped there as source text: adds a handler that returns unfinished tasks.
 
-Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing of ours, changes nothing but ``handlers``, and
+Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing from dasktop, changes only ``handlers``, and
 never raises into the worker's log.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Two dasktops may share a worker: where the form of an answer changes, so must the number.
+# Two dasktops may share a worker: change the number when the form of an answer changes.
 UNFINISHED = "dasktop_v1_unfinished"
 MOST_NAMED = 3
 LONGEST_NAME = 200
@@ -16,9 +16,9 @@ STARTED = ("executing", "long-running", "memory", "error")
 
 
 def dasktop_install(dask_worker: Any) -> None:
-    """Add the handler, or replace that of an earlier dasktop. Its name appears in the worker's log."""
+    """Add the handler, or replace that of an earlier dasktop. The worker logs this function's name."""
 
-    # Old and new versions hand a handler its connection if its first parameter is called `comm`.
+    # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
     def unfinished(comm: Any = None, keys: Any = ()) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
             return read_unfinished(dask_worker, keys)
@@ -29,9 +29,9 @@ def dasktop_install(dask_worker: Any) -> None:
 
 
 def read_unfinished(worker: Any, keys: Any) -> dict[str, Any]:
-    """Return how many tasks run here now, the names of some, and how many of these keys don't just wait to be started.
+    """Return how many tasks run here now, the names of some, and how many of these keys have been started here.
 
-    Of the latter the scheduler has yet to hear: they run, or have ended here.
+    The scheduler has yet to hear of the latter: they run, or have ended here.
     """
     state = worker.state
     running = {task.key for tasks in (state.executing, state.long_running) for task in tasks} | set(worker.active_keys)

@@ -1,6 +1,6 @@
-"""What scaling does with SLURM itself: looks, cancels, and submits a job's script again. Decides nothing.
+"""The SLURM commands of scaling: query the queue, cancel jobs, resubmit a job's script. Decides nothing.
 
-Only jobs of this user are ever looked at, and only those whose ids are given are cancelled.
+Queries only jobs of this user, and cancels only those whose ids are given.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from dasktop.collectors.sources.slurm.queue import QueueReader, command_command,
 from dasktop.collectors.sources.slurm.scripts import parse_script, script_command
 from dasktop.collectors.text.clean import clean
 
-# What we added last time, so that names don't grow.
+# The suffix that an earlier resubmission added, so that names do not grow.
 _OURS = re.compile(r"-x[0-9a-f]{6}$")
 _SUBMITTED = re.compile(r"Submitted batch job ([1-9][0-9]{0,18})(?: on cluster \S+)?", re.ASCII)
 _PARSABLE = re.compile(r"([1-9][0-9]{0,18})(?:;\S+)?", re.ASCII)
@@ -40,22 +40,22 @@ _PATTERNS = {
 
 
 def renamed(script: str, suffix: Callable[[], str]) -> str | None:
-    """Return the script with a fresh name for each worker that it names; ``None`` if that can't be done surely.
+    """Return the script with a new name for each worker that it names; ``None`` if that cannot be done reliably.
 
-    The scheduler refuses a name that is taken. A name that the shell fills in (``--name w-$SLURM_JOB_ID``) is fresh by
+    The scheduler refuses a name that is taken. A name that the shell expands (``--name w-$SLURM_JOB_ID``) is unique by
     itself; so is that of a worker without ``--name``, which is its address.
 
     Parameters
     ----------
     script
-        As it was submitted.
+        The submitted script.
     suffix
-        Makes six hexadecimal digits, others at each call.
+        Returns six hexadecimal digits, different at each call.
     """
-    said = parse_script("0", script)
-    if said is None or "\ufffd" in script:  # not UTF-8: it could not be submitted as it was
+    parsed = parse_script("0", script)
+    if parsed is None or "\ufffd" in script:  # not UTF-8: it could not be resubmitted unchanged
         return None
-    old_names = [name for name in said.worker_names if not re.search(r"[$`]", name)]
+    old_names = [name for name in parsed.worker_names if not re.search(r"[$`]", name)]
     for name in old_names:
         fresh = f"{_OURS.sub('', name)}-x{suffix()}"
         before, behind = r"(--name(?:\s+|=)[\"']?)", r"(?=[\"']?(?:[\s;&|)]|$))"
@@ -64,13 +64,13 @@ def renamed(script: str, suffix: Callable[[], str]) -> str | None:
     return None if now is None or not set(old_names).isdisjoint(now.worker_names) else script
 
 
-def submitted_id(told: str) -> str | None:
-    """Return the id of the job that sbatch has submitted; ``None`` if what it printed doesn't tell for certain.
+def submitted_id(printed: str) -> str | None:
+    """Return the id of the job that sbatch submitted; ``None`` if its output does not show it unambiguously.
 
     With ``--parsable`` that is ``4711`` or ``4711;cluster`` on a line of its own. Sites' wrappers print more before and
-    behind it, and some drop the option.
+    after it, and some drop the option.
     """
-    lines = [line.strip() for line in told.splitlines()]
+    lines = [line.strip() for line in printed.splitlines()]
     found = {match[1] for line in lines if (match := _SUBMITTED.fullmatch(line))}
     if not found:
         found = {match[1] for line in lines if (match := _PARSABLE.fullmatch(line))}
@@ -78,21 +78,21 @@ def submitted_id(told: str) -> str | None:
 
 
 def sbatch_options(job: Job, shown: str) -> tuple[str, ...]:
-    """Return what to tell sbatch so that it asks for the same again, whether the script says so or sbatch was told.
+    """Return the sbatch options that request the same resources again, wherever the first request gave them.
 
     Parameters
     ----------
     job
         As squeue shows it.
     shown
-        As ``scontrol show job`` shows it. What isn't found there is left to the script.
+        The output of ``scontrol show job``. What is not found there is left to the script.
     """
     options = {
         "--job-name": job.name,
         "--partition": job.partition,
         "--account": job.account,
         "--qos": job.qos,
-        # In minutes, which is what SLURM rounds to.
+        # In minutes, to which SLURM rounds.
         "--time": str(-(-job.time_limit_seconds // 60)) if job.time_limit_seconds else None,
     }
     for option, pattern in _PATTERNS.items():
@@ -101,7 +101,7 @@ def sbatch_options(job: Job, shown: str) -> tuple[str, ...]:
     return tuple(f"{option}={value}" for option, value in options.items() if value)
 
 
-# squeue's manual asks not to run it in a loop; each time costs slurmctld a narrow look at one user's jobs.
+# squeue's manual asks not to run it in a loop; each call makes slurmctld look up one user's jobs.
 _FIRST_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
 
 
@@ -111,16 +111,16 @@ class SlurmActions:
     Parameters
     ----------
     environment
-        This process's own, as the user's shell made it.
+        This process's environment, as the user's shell set it.
     user
-        Whose jobs.
+        The user whose jobs are queried.
     timeout_seconds
         For each command.
     """
 
     def __init__(self, environment: Mapping[str, str], user: str, timeout_seconds: float) -> None:
         self._commands = Commands(slurm_environment.for_commands(environment), timeout_seconds)
-        # A job inherits what sbatch is started with; so no settings of ours, and nothing of a job that we may be in.
+        # A job inherits sbatch's environment; so drop our settings, and those of a job that dasktop may run in.
         own = {
             name: value
             for name, value in environment.items()
@@ -132,7 +132,7 @@ class SlurmActions:
         self._queue = QueueReader(self._commands, SourceLog("slurm.queue", float("inf")), user)
 
     async def queued(self) -> dict[str, QueuedJob]:
-        """Return the user's jobs that have not ended, by id.
+        """Return the user's jobs that have not ended, by job id.
 
         Raises
         ------
@@ -142,9 +142,9 @@ class SlurmActions:
         return {job.job_id: job for job in await self._queue.read() if not read_state(job.state).has_ended}
 
     async def wait_until_gone(self, job_ids: Collection[str], seconds: float) -> tuple[str, ...]:
-        """Wait until none of these jobs is in the queue; return those that still are after so long.
+        """Wait until none of these jobs is in the queue; return those that still are after ``seconds``.
 
-        A job that is completing counts as gone in the end: nothing brings it back.
+        At the end, a completing job counts as gone: it cannot return.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class SlurmActions:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def check_one_cluster(self) -> None:
-        """Refuse where a job's id alone doesn't tell which job is meant.
+        """Refuse if a job id alone does not identify a job.
 
         With several clusters in SLURM_CLUSTERS, scancel ends the jobs of that id in each of them (22.05).
 
@@ -174,7 +174,7 @@ class SlurmActions:
         if len(self._clusters) > 1 or self._clusters == ["all"]:
             raise RefusedError(
                 f"SLURM_CLUSTERS names several clusters ({clean(','.join(self._clusters))}), and scancel would end the "
-                "jobs of that id in each: set it to the one that is meant; nothing was touched"
+                "jobs with these ids in each: set it to the cluster you mean; nothing was changed"
             )
 
     async def cancel(self, job_ids: Iterable[str]) -> None:
@@ -183,39 +183,39 @@ class SlurmActions:
         Raises
         ------
         SourceError
-            scancel refused, in its own words.
+            scancel failed; the text is its message.
         """
         if names := tuple(job_ids):
             (await self._commands.run("scancel", *names)).checked()
 
-    async def submit_again(self, job: Job) -> str:
-        """Submit the script of this job once more, its workers named anew; return the new job's id.
+    async def resubmit(self, job: Job) -> str:
+        """Submit the script of this job again, with new worker names; return the new job's id.
 
         Raises
         ------
         RefusedError
-            The script can't be had, can't be renamed surely, or sbatch refuses, in its own words.
+            The script cannot be read or renamed reliably, or sbatch refused; the text includes its message.
         SourceError
             scontrol failed.
         """
         with tempfile.TemporaryDirectory(prefix="dasktop-") as folder:
-            # Unlike a comment or a job's name, the name of the file is nobody's but ours.
+            # Unlike a comment or a job name, the file name is used by nobody else.
             file = Path(folder) / f"dasktop-{secrets.token_hex(8)}.sh"
             file.touch(mode=0o600)
             script = renamed(await self._script_of(job, file), lambda: secrets.token_hex(3))
             if script is None:
-                raise RefusedError(f"the script of job {job.job_id} names its workers in a way that can't be made anew")
+                raise RefusedError(f"dasktop cannot give the workers in the script of job {job.job_id} new names")
             shown = (await self._commands.run("scontrol", "show", "job", job.job_id)).checked()
             file.write_text(script, encoding="utf-8")
             return await self._submit(file, sbatch_options(job, shown))
 
     async def _script_of(self, job: Job, file: Path) -> str:
-        """Have a job's script written to this file, since around what is printed anything may stand; return it."""
+        """Write a job's script to this file, since printed output may contain other text; return it."""
         command = script_command(job.array_job_id or job.job_id)[:-1]
         printed = await self._commands.run(*command, os.fspath(file))
         script = _read(file)
         if not script.strip():
-            raise RefusedError(f"the script of job {job.job_id} can't be had: {printed.complaint}")
+            raise RefusedError(f"the script of job {job.job_id} is not available: {printed.complaint}")
         return script
 
     async def _submit(self, file: Path, options: Iterable[str]) -> str:
@@ -224,29 +224,29 @@ class SlurmActions:
         except SourceError as error:
             if (job_id := await self._submitted_from(file)) is not None:
                 return job_id
-            raise RefusedError(f"{error}; squeue will tell whether the job was submitted") from error
+            raise RefusedError(f"{error}; check with squeue whether the job was submitted") from error
         if submitted.status != 0:
             raise RefusedError(" ".join(submitted.errors) or submitted.complaint)
         job_id = submitted_id(submitted.text) or await self._submitted_from(file)
         if job_id is None:
             raise RefusedError(
-                "sbatch has submitted a job, and neither it nor squeue tells its id: look which jobs there are before "
-                f"another is submitted (sbatch said: {clean(submitted.text)[:80] or 'nothing'})"
+                "sbatch submitted a job, but its id is unknown: check with squeue before you submit another "
+                f"(sbatch printed: {clean(submitted.text)[:80] or 'nothing'})"
             )
         return job_id
 
     async def _submitted_from(self, file: Path) -> str | None:
-        """Return the id of the job that was submitted from this file, as far as squeue tells."""
+        """Return the id of the job submitted from this file, if squeue shows it."""
         mark = secrets.token_hex(4)
         try:
-            told = (await self._commands.run(*command_command(self._user, mark))).checked()
+            printed = (await self._commands.run(*command_command(self._user, mark))).checked()
         except SourceError:
             return None
-        found = {job_id for job_id, command in parse_commands(told, mark) if file.name in command}
+        found = {job_id for job_id, command in parse_commands(printed, mark) if file.name in command}
         return found.pop() if len(found) == 1 else None
 
     def close(self) -> None:
-        """Kill what still runs, and start nothing any more."""
+        """Kill running commands, and start no more."""
         self._commands.close()
         self._submission.close()
 

@@ -1,4 +1,4 @@
-"""How a cluster stands before it is scaled: which jobs count, which are lost, and what one more would bring. Pure."""
+"""The state of a cluster before scaling: which jobs count, which are lost, how large one more is. Pure."""
 
 import math
 from collections import Counter
@@ -24,7 +24,7 @@ _UNKNOWN = Size(jobs=1, workers=None, threads=None, cores=None, memory_bytes=Non
 
 
 def add(one: Size, other: Size) -> Size:
-    """Return both sizes together; what is unknown of one is unknown of both."""
+    """Return the sum of two sizes; a part that is unknown in one is unknown in the sum."""
 
     def both(part: int | None, counterpart: int | None) -> int | None:
         return None if part is None or counterpart is None else part + counterpart
@@ -39,7 +39,7 @@ def add(one: Size, other: Size) -> Size:
 
 
 def times(size: Size, number: int) -> Size:
-    """Return so many times this size; none of something unknown is nothing."""
+    """Return a multiple of a size; 0 times an unknown size is 0."""
 
     def as_often(part: int | None) -> int | None:
         return None if part is None else part * number
@@ -56,7 +56,7 @@ def times(size: Size, number: int) -> Size:
 
 
 def stated(owner: Owner | None) -> Size:
-    """Return what the owner says that one job of it has; ``None`` or 0 is nothing said."""
+    """Return the size of one job as the owner states it; its ``None`` and 0 mean unknown."""
     if owner is None:
         return _UNKNOWN
     workers, cores = owner.processes_per_job or None, owner.cores_per_job or None
@@ -71,42 +71,42 @@ def stated(owner: Owner | None) -> Size:
 
 
 def usual(owner: Owner | None, jobs: Iterable[Job]) -> Size:
-    """Return what one more job would bring: what the owner states, else what most of these jobs have.
+    """Return the size of one more job: as the owner states it, else the most common among these jobs.
 
-    Of two equally common values, that of the newer job.
+    Of two equally common values, take that of the newer job.
     """
-    said = stated(owner)
+    stated_size = stated(owner)
     newest_first = sorted(jobs, key=newest_first_key)
-    workers = said.workers or _most_common(_workers(job) for job in newest_first)
+    workers = stated_size.workers or _most_common(_workers(job) for job in newest_first)
     return Size(
         jobs=1,
         workers=workers,
-        threads=said.threads or _most_common(_threads(job, workers) for job in newest_first),
-        cores=said.cores or _most_common(job.allocated.cpus for job in newest_first),
-        memory_bytes=said.memory_bytes or _most_common(job.allocated.memory_bytes for job in newest_first),
+        threads=stated_size.threads or _most_common(_threads(job, workers) for job in newest_first),
+        cores=stated_size.cores or _most_common(job.allocated.cpus for job in newest_first),
+        memory_bytes=stated_size.memory_bytes or _most_common(job.allocated.memory_bytes for job in newest_first),
     )
 
 
-def size_of(job: Job, said: Size, one_job: Size) -> Size:
-    """Return what a job brings, as if it ran already: what its owner states, else what it shows, else as most do.
+def size_of(job: Job, stated_size: Size, one_job: Size) -> Size:
+    """Return the size of a job as if it ran already: as its owner states it, else as observed, else a typical one.
 
-    The owner's word comes first because SLURM rounds what it grants, and targets are meant as in dask-jobqueue.
+    The owner comes first because SLURM rounds allocations, and targets mean the same as in dask-jobqueue.
     """
-    workers = said.workers or _workers(job) or one_job.workers
-    cores = said.cores or job.allocated.cpus or one_job.cores
+    workers = stated_size.workers or _workers(job) or one_job.workers
+    cores = stated_size.cores or job.allocated.cpus or one_job.cores
     is_usual = (workers, cores) == (one_job.workers, one_job.cores)
     size = Size(
         jobs=1,
         workers=workers,
-        threads=said.threads or _threads(job, workers) or (one_job.threads if is_usual else None),
+        threads=stated_size.threads or _threads(job, workers) or (one_job.threads if is_usual else None),
         cores=cores,
-        memory_bytes=said.memory_bytes or job.allocated.memory_bytes or one_job.memory_bytes,
+        memory_bytes=stated_size.memory_bytes or job.allocated.memory_bytes or one_job.memory_bytes,
     )
     return times(size, number_of_jobs([job]))
 
 
 def newest_first_key(job: Job) -> int:
-    """Sort key that puts the newest job first: ids are given in rising order."""
+    """Sort key that puts the newest job first: ids increase."""
     return -int(job.job_id) if job.job_id.isdecimal() else 0
 
 
@@ -115,7 +115,7 @@ def _workers(job: Job) -> int | None:
 
 
 def _threads(job: Job, workers: int | None) -> int | None:
-    """Return the compute threads of a job, if all its workers are there to be counted."""
+    """Return the number of compute threads of a job, if all its workers are known."""
     nthreads = [worker.nthreads for worker in workers_of(job)]
     return sum(filter(None, nthreads)) if None not in nthreads and len(nthreads) == workers else None
 
@@ -126,7 +126,7 @@ def _most_common(values: Iterable[int | None]) -> int | None:
 
 
 FAILED_SOON_SECONDS = 300
-"""A job that ran for less may never have had a worker: one that doesn't find its scheduler gives up after a minute."""
+"""A job that ran for less may never have had a worker: one that cannot reach its scheduler gives up after a minute."""
 
 
 class ClusterState(NamedTuple):
@@ -136,21 +136,21 @@ class ClusterState(NamedTuple):
     owner: Owner | None
     """The owner, if it starts jobs; a ``LocalCluster`` doesn't."""
     names: Mapping[str, str]
-    """Job id → that owner's name of it."""
+    """Job id → the owner's name for it."""
     jobs: tuple[Job, ...]
-    """The cluster's jobs that run or wait."""
+    """The cluster's running and pending jobs."""
     can_go: tuple[Job, ...]
-    """Those of them that can be given back, and submitted again: not the one that the scheduler itself runs in."""
+    """Those of them that can be released, and resubmitted: all but the one that runs the scheduler."""
     unseen: tuple[Job, ...]
-    """Jobs that the owner counts and SLURM tells nothing of: submitted a moment ago, or ended and forgotten."""
+    """Jobs that the owner counts but SLURM does not show: just submitted, or ended and forgotten."""
     lost: tuple[LostJob, ...]
     one_job: Size
-    """What one more job would bring."""
+    """The size of one more job."""
     preferred: Collection[str]
-    """Ids of jobs to give back rather than others that are as dispensable."""
+    """Ids of jobs to release before others of the same group."""
 
     def size(self, jobs: Iterable[Job]) -> Size:
-        """Return what these jobs bring together, those that wait or start as if they ran."""
+        """Return the total size of these jobs, counting pending and starting ones as if they ran."""
         total = NOTHING
         for job in jobs:
             total = add(total, size_of(job, stated(self.owner if job.job_id in self.names else None), self.one_job))
@@ -158,9 +158,9 @@ class ClusterState(NamedTuple):
 
 
 def cluster_state(snapshot: Snapshot, preferred: Collection[str] = ()) -> ClusterState:
-    """Return how the snapshot's cluster stands.
+    """Return the state of the snapshot's cluster.
 
-    A job that is completing runs nothing any more, so it doesn't count; nor is it lost before it has ended.
+    A completing job runs nothing any more, so it does not count; nor is it lost before it has ended.
     """
     owner = _owner_of_jobs(snapshot)
     ours = tuple(job for job in snapshot.jobs if job.evidence)
@@ -184,12 +184,12 @@ def _is_seen(job: Job) -> bool:
 
 
 def _owner_of_jobs(snapshot: Snapshot) -> Owner | None:
-    """Return the owner if it is dask-jobqueue's: any other has no jobs, and nothing to say of what one has."""
+    """Return the owner if it is a dask-jobqueue cluster: any other has no jobs, and states no job size."""
     owner = snapshot.cluster.owner
     if owner is None:
         return None
-    said = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
-    return owner if owner.job_ids or any(said) else None
+    stated_size = (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job)
+    return owner if owner.job_ids or any(stated_size) else None
 
 
 def _lost(name: str, job: Job) -> LostJob:
@@ -197,9 +197,9 @@ def _lost(name: str, job: Job) -> LostJob:
 
 
 def _failed_soon(job: Job) -> bool:
-    """Whether the script itself seems to be the matter.
+    """Return whether the job script itself seems to be the cause.
 
-    A snapshot doesn't tell whether a job that has ended ever had a worker, but one that ran for long had some.
+    A snapshot does not show whether an ended job ever had a worker; one that ran for long is assumed to have had.
     """
     fate = job.fate
     if fate is None or read_state(fate.state).name != "FAILED" or not fate.exit_code or any(workers_of(job)):
@@ -218,22 +218,20 @@ Group = Literal["pending", "without workers", "idle", "runs nothing yet", "ends 
 _GROUPS: tuple[Group, ...] = ("pending", "without workers", "idle", "runs nothing yet", "ends soon", "least busy")
 
 SOON_SECONDS = 300
-"""A job with less time left is a poor place for results, and gives little up if it goes."""
+"""A job with less time left is a poor place for results, and little is lost by releasing it."""
 
 
 def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) -> tuple[Job, ...]:
-    """Return this many jobs to give back, in that order; ``jobs`` holds at least as many.
+    """Return this many jobs to release, in that order; ``jobs`` has at least as many.
 
-    Pending ones go first, then those without workers, then idle ones, then those in which tasks only wait, then those
-    that SLURM ends soon by itself, then those that execute the least, with the fewest tasks queued, the fewest bytes
-    and results stored, the shortest time left; of equals the newest. Within each of these groups, those whose ids are
-    preferred come first.
+    Pending jobs come first, then those without workers, idle ones, those whose tasks are all queued, those whose time
+    limit is near, then those that execute the least, with the fewest queued tasks, the fewest bytes and results stored,
+    the shortest time left; of equals the newest. Within each group, preferred jobs come first.
 
     Raises
     ------
     PlanError
-        Only the pending rest of an array is left to choose from before jobs that run, and it holds too many: it is
-        given back whole or not at all.
+        The only pending jobs left are the rest of an array, which can only be released as a whole, and has too many.
     """
     chosen: list[Job] = []
     too_many: list[Job] = []
@@ -250,23 +248,23 @@ def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) ->
     if missing > 0 and too_many:
         array = shown_id(too_many[0])
         raise PlanError(
-            f"{array} waits as one array of {number_of_jobs(too_many[:1])} jobs, and only {missing} of them would go: "
-            f"release all of it (--release {array}), or cancel some with scancel"
+            f"{array} is one pending array of {number_of_jobs(too_many[:1])} jobs, of which only {missing} would be "
+            f"released: release all of it (--release {array}), or cancel some with scancel"
         )
     return tuple(chosen)
 
 
 def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
-    """Return a job to give back, with all that people should see of it.
+    """Return the record of a job to release, with what the plan shows of it.
 
     Parameters
     ----------
     job
         The job.
     name
-        The owner's name of it, if an owner counts it.
+        The owner's name for it, if an owner counts it.
     is_chosen
-        Whether a person chose it; else it says by itself why it is one of the first to go.
+        Whether the user chose it; otherwise ``why`` is the group that it was chosen from.
     """
     workers = tuple(workers_of(job))
     return JobToRelease(
@@ -283,7 +281,7 @@ def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
 
 
 def has_nothing_to_do(job: Job) -> bool:
-    """Whether adaptive scaling may give the job back at once: it waits, has no workers, or these have no tasks."""
+    """Return whether adaptive scaling may release the job at once: it is pending, has no workers, or no tasks."""
     return _group(job) in ("pending", "without workers", "idle")
 
 
@@ -294,7 +292,7 @@ def _order(job: Job, preferred: Collection[str]) -> tuple[int, bool, Load, float
 
 
 def _load(job: Job) -> Load:
-    """Return what giving the job back would disturb: executing, queued, bytes stored, results stored."""
+    """Return what releasing the job would affect: executing, queued, bytes stored, results stored."""
     workers = tuple(workers_of(job))
     return (
         _sum(worker.executing for worker in workers),
@@ -316,7 +314,7 @@ def _group(job: Job) -> Group:
 
 
 def _sum(values: Iterable[int | None]) -> float:
-    """Return the sum; a job of which a part isn't known may be as busy as can be."""
+    """Return the sum; infinity if a part is unknown: such a job may be as busy as any."""
     total = 0
     for value in values:
         if value is None:

@@ -1,4 +1,4 @@
-"""Targets out of what people type. Imports dask only where an amount of memory has to be read."""
+"""Parse scaling targets that users type. Imports dask only to parse an amount of memory."""
 
 import re
 
@@ -10,52 +10,52 @@ _UNIT = re.compile(r"[A-Za-z]\s*$")
 
 
 def count_from(text: str) -> int:
-    """Read a number of jobs or cores.
+    """Parse a number of jobs or cores.
 
     Raises
     ------
     PlanError
-        It is none; the text says what one looks like.
+        It is not a number; the text gives an example.
     """
     text = text.strip()
     if not text:
-        raise PlanError("a number is missing; one looks like 12")
+        raise PlanError("a number is missing, such as 12")
     if not (text.isascii() and text.isdecimal()) or len(text) > 9:
-        raise PlanError(f"{text!r} is no whole number from 0 to 999,999,999, such as 12")
+        raise PlanError(f"{text!r} is not a whole number from 0 to 999,999,999, such as 12")
     return int(text)
 
 
 def memory_from(text: str) -> int:
-    """Read an amount of memory in bytes, as dask does: ``200GB`` is 200 × 10⁹ bytes, ``200GiB`` 200 × 2³⁰.
+    """Parse an amount of memory and return bytes, as dask does: ``200GB`` is 200 × 10⁹ bytes, ``200GiB`` 200 × 2³⁰.
 
     Raises
     ------
     PlanError
-        It is none, not above 0, or a number without a unit: dask would take that for bytes, which nobody means.
+        It is not an amount, not above 0, or has no unit: dask would read it as bytes, which nobody means.
     """
     if not text.strip():
-        raise PlanError("an amount is missing; one looks like 200GB or 64GiB")
+        raise PlanError("an amount is missing, such as 200GB or 64GiB")
     from dask.utils import parse_bytes  # importing dask takes a while
 
     try:
-        # Without a number dask takes one for meant: ``GB`` and nothing at all would be 1 GB and 1 byte.
+        # Without a number dask assumes 1: ``GB`` and an empty text would be 1 GB and 1 byte.
         amount = int(parse_bytes(text)) if any(map(str.isdigit, text)) else 0
     except (ValueError, OverflowError):
         amount = 0
     if amount > 0 and not _UNIT.search(text):
-        raise PlanError(f"{text!r}: a unit is missing; an amount looks like 200GB or 64GiB")
+        raise PlanError(f"{text!r} has no unit; write an amount such as 200GB or 64GiB")
     if amount <= 0:
-        raise PlanError(f"{text!r} is no amount of memory; one looks like 200GB or 64GiB")
+        raise PlanError(f"{text!r} is not an amount of memory, such as 200GB or 64GiB")
     return amount
 
 
 def bounds_from(text: str) -> Adaptive:
-    """Read ``MIN:MAX``, in jobs.
+    """Parse ``MIN:MAX``, in jobs.
 
     Raises
     ------
     PlanError
-        It isn't that, or the minimum exceeds the maximum.
+        It has another form, or the minimum exceeds the maximum.
     """
     low, _, high = text.partition(":")
     try:

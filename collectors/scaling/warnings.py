@@ -1,4 +1,4 @@
-"""What to beware of before a plan is carried out, each in one sentence with its figures. Pure; refuses nothing."""
+"""Warnings about a plan, each one sentence with its figures. Pure; refuses nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -21,13 +21,15 @@ _EXACT: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 
 
 def source_doubts(sources: Iterable[Source]) -> list[str]:
-    """Return what can't be relied on, of the two sources that a plan rests on."""
+    """Return one phrase for each of the two sources of a plan whose data is missing or old."""
     by_name = {source.name: source for source in sources}
     doubts = []
-    for name, who in (("dask", "the scheduler"), ("slurm.queue", "SLURM's queue")):
+    for name, who in (("dask", "the scheduler"), ("slurm.queue", "squeue")):
         source = by_name.get(name)
         if source is None or source.state == "off":
-            doubts.append(f"{who} isn't asked" + (f" ({source.error})" if source is not None and source.error else ""))
+            doubts.append(
+                f"{who} is not queried" + (f" ({source.error})" if source is not None and source.error else "")
+            )
         elif source.state != "ok":
             age = source.age_seconds
             since = "has not answered yet" if age is None else f"last answered {plain_duration(int(age))} ago"
@@ -35,43 +37,43 @@ def source_doubts(sources: Iterable[Source]) -> list[str]:
     return doubts
 
 
-def when_scaling(standing: ClusterState) -> Iterator[str]:
-    """Beware of what stands against any scaling by hand."""
-    if standing.owner is not None and standing.owner.adaptive is not None:
-        bounds = bounds_words(standing.owner.adaptive, "worker")
+def when_scaling(state: ClusterState) -> Iterator[str]:
+    """Warn that adaptive scaling will undo manual scaling."""
+    if state.owner is not None and state.owner.adaptive is not None:
+        bounds = bounds_words(state.owner.adaptive, "worker")
         yield (
             f"adaptive scaling is on ({bounds}) and will undo this: "
-            "turn it off or give it other bounds first (--no-adapt, --adapt MIN:MAX, or the key a)"
+            "turn it off or change its bounds first (--no-adapt, --adapt MIN:MAX)"
         )
 
 
-def when_growing(standing: ClusterState) -> Iterator[str]:
-    """Beware of what may keep new jobs waiting."""
-    yield from when_scaling(standing)
-    owner = standing.owner
+def when_growing(state: ClusterState) -> Iterator[str]:
+    """Warn about what may keep new jobs pending."""
+    yield from when_scaling(state)
+    owner = state.owner
     if owner is not None and owner.not_submitted:
         why = f" ({owner.submit_error})" if owner.submit_error else ""
         jobs = counted(len(owner.not_submitted), "job")
-        yield f"{jobs} that the owner wants could not be submitted{why}: more may fail in the same way"
-    pending = [job for job in standing.jobs if is_pending(job)]
+        yield f"the cluster object could not submit {jobs}{why}: more may fail in the same way"
+    pending = [job for job in state.jobs if is_pending(job)]
     if pending:
         reasons = sorted({job.reason for job in pending if job.reason})
         because = f" ({listed(reasons)})" if reasons else ""
         waiting = number_of_jobs(pending)
-        verb, them = ("waits", "it") if waiting == 1 else ("wait", "them")
-        yield f"{counted(waiting, 'job')} {verb} in the queue already{because}: more may only wait with {them}"
+        verb = "is" if waiting == 1 else "are"
+        yield f"{counted(waiting, 'job')} {verb} pending already{because}: new jobs may stay pending too"
 
 
-def when_releasing(standing: ClusterState, released: Sequence[Job]) -> Iterator[str]:
-    """Beware of what the jobs that go run and hold, and of those that stay."""
-    yield from when_scaling(standing)
+def when_releasing(state: ClusterState, released: Sequence[Job]) -> Iterator[str]:
+    """Warn about the tasks and results of the jobs to release, and about the jobs that stay."""
+    yield from when_scaling(state)
     going = {job.job_id for job in released}
-    staying = [job for job in standing.jobs if job.job_id not in going]
-    others = [worker for job in staying for worker in workers_of(job)] + list(standing.snapshot.unplaced_workers)
+    staying = [job for job in state.jobs if job.job_id not in going]
+    others = [worker for job in staying for worker in workers_of(job)] + list(state.snapshot.unplaced_workers)
     kept = [worker for worker in others if takes_results(worker)]
     leaving = [worker for job in released for worker in workers_of(job)]
     yield from _work(leaving)
-    if not stranded_results(standing.snapshot, leaving):  # else the plan can't be carried out, and says so itself
+    if not stranded_results(state.snapshot, leaving):  # else the plan itself is refused for that
         yield from _results(leaving, kept)
     yield from _other_programs(released)
     yield from _guesses(released)
@@ -79,85 +81,83 @@ def when_releasing(standing: ClusterState, released: Sequence[Job]) -> Iterator[
 
 
 def when_adapting(bounds: Adaptive, there: int, left: int, most: int) -> Iterator[str]:
-    """Beware of what an owner does by itself.
+    """Warn about what adaptive scaling does without asking.
 
     Parameters
     ----------
     there, left, most
-        How many jobs there are; how many of them are left once those have gone that have nothing to do or are more than
-        the bounds allow; and how many the bounds allow.
+        How many jobs there are; how many are left after the idle ones and those above the maximum are released; and how
+        many the bounds allow.
     """
     excess = there - most
     idle = min(there, most) - left
     if excess > 0:
         yield (
-            f"{counted(excess, 'job')} more than these bounds allow: the owner gives them back at once, "
-            "and doesn't wait for the tasks they run"
+            f"{counted(excess, 'job')} above the maximum: the cluster object releases excess jobs at once, "
+            "without waiting for running tasks"
         )
     if idle > 0:
-        has, them = ("has", "it") if idle == 1 else ("have", "them")
-        yield f"{counted(idle, 'job')} {has} nothing to do: the owner gives {them} back at once"
+        verb, them = ("is", "it") if idle == 1 else ("are", "them")
+        yield f"{counted(idle, 'job')} {verb} idle: the cluster object releases {them} at once"
     if there > bounds.minimum:
-        yield f"from then on, jobs with nothing to do are given back without asking, down to {bounds.minimum:,}"
+        yield f"from then on, idle jobs are released without confirmation, down to {counted(bounds.minimum, 'job')}"
     if bounds.maximum is None:
-        yield "without an upper bound, the owner may submit as many jobs as there are tasks"
+        yield "without a maximum, the cluster object may submit as many jobs as there are tasks"
 
 
-def about_differing(standing: ClusterState, of_what: str) -> Iterator[str]:
-    """Tell of jobs that have more or less than what was reckoned with."""
+def about_differing(state: ClusterState, of_what: str) -> Iterator[str]:
+    """Warn about jobs whose size differs from the one that the plan assumes."""
     fields = {"cores": "cores", "memory": "memory_bytes"}
-    usual = getattr(standing.one_job, fields[of_what])
+    usual = getattr(state.one_job, fields[of_what])
     differing = [
-        job.job_id
-        for job in standing.jobs
-        if getattr(standing.size([job]), fields[of_what]) != usual * number_of_jobs([job])
+        job.job_id for job in state.jobs if getattr(state.size([job]), fields[of_what]) != usual * number_of_jobs([job])
     ]
     if differing:
-        yield f"{listed(differing)} have more or less {of_what} than was reckoned with"
+        yield f"these jobs differ in {of_what} from the assumed job size: {listed(differing)}"
 
 
-def about_lost(standing: ClusterState, replaced: int) -> Iterator[str]:
-    """Tell of lost jobs that a plan leaves lost."""
-    left = standing.lost[replaced:]
+def about_lost(state: ClusterState, replaced: int) -> Iterator[str]:
+    """Warn about lost jobs that the plan does not replace."""
+    left = state.lost[replaced:]
     if left:
         names = listed([f"{lost.job_id} as {lost.name}" for lost in left])
-        yield f"{counted(len(left), 'lost job')} not counted ({names}): --replace-lost, or the key L, replaces them"
+        yield f"{counted(len(left), 'lost job')} not counted ({names}): to replace, use --replace-lost"
 
 
 def when_replacing(replaced: Iterable[LostJob]) -> Iterator[str]:
-    """Beware of scripts that may fail again."""
+    """Warn about job scripts that may fail again."""
     failed = [lost for lost in replaced if lost.failed_soon]
     if len(failed) == 1:
         yield (
-            f"the script of {failed[0].job_id} may fail again, as it did soon after its start ({failed[0].fate}): "
-            "look at its log first (the key T)"
+            f"the script of {failed[0].job_id} may fail again: it failed soon after its start ({failed[0].fate}); "
+            "read its log first"
         )
     elif failed:
         yield (
-            f"the scripts of {listed([lost.job_id for lost in failed])} may fail again, as they did soon after their "
-            "start: look at their logs first (the key T)"
+            f"the scripts of {listed([lost.job_id for lost in failed])} may fail again: they failed soon after their "
+            "start; read their logs first"
         )
 
 
-def about_unseen(standing: ClusterState, are_counted: bool) -> Iterator[str]:
-    """Tell of jobs that SLURM doesn't tell of, and whether they were reckoned with."""
-    if standing.unseen:
-        names = listed([job.job_id for job in standing.unseen])
-        how = "counted, since it may be on its way" if are_counted else "not counted, since it may be gone"
-        yield f"SLURM tells nothing of {names}, which the owner counts: {how}"
-    yield from _of_unknown_scheduler(standing.snapshot.jobs)
+def about_unseen(state: ClusterState, are_counted: bool) -> Iterator[str]:
+    """Warn about jobs that the cluster object counts but SLURM does not show, and say whether they are counted."""
+    if state.unseen:
+        names = listed([job.job_id for job in state.unseen])
+        how = "counted, since it may appear in the queue soon" if are_counted else "not counted, since it may be gone"
+        yield f"SLURM does not show {names}, which the cluster object expects: {how}"
+    yield from _of_unknown_scheduler(state.snapshot.jobs)
 
 
 def _of_unknown_scheduler(jobs: Iterable[Job]) -> Iterator[str]:
     unknown = [job.job_id for job in jobs if job.scheduler_unknown and not job.evidence and not has_ended(job)]
     if len(unknown) == 1:
         yield (
-            f"job {unknown[0]} starts dask workers, and its script does not tell for which scheduler: "
+            f"job {unknown[0]} starts dask workers, but its script does not name the scheduler: "
             "it is neither counted nor released"
         )
     elif unknown:
         yield (
-            f"jobs {listed(unknown)} start dask workers, and their scripts do not tell for which scheduler: "
+            f"jobs {listed(unknown)} start dask workers, but their scripts do not name the scheduler: "
             "they are neither counted nor released"
         )
 
@@ -165,20 +165,20 @@ def _of_unknown_scheduler(jobs: Iterable[Job]) -> Iterator[str]:
 def _work(leaving: Sequence[Worker]) -> Iterator[str]:
     executing = sum(worker.executing or 0 for worker in leaving)
     if executing:
-        yield f"the jobs that go run {counted(executing, 'task')}: these are waited for, and no new one starts there"
+        yield f"the jobs to release run {counted(executing, 'task')}: dasktop waits until these end; no new ones start"
     unknown = sum(worker.executing is None or worker.stored is None for worker in leaving)
     if unknown:
-        yield f"it isn't known what {counted(unknown, 'worker')} of the jobs that go run or hold"
+        yield f"running tasks or stored results are unknown for {counted(unknown, 'worker')} of the jobs to release"
 
 
 def _results(leaving: Sequence[Worker], kept: Sequence[Worker]) -> Iterator[str]:
     stored = sum(worker.stored or 0 for worker in leaving)
     if not kept:
         yield (
-            f"no worker stays to take the {counted(stored, 'result')} of the jobs that go: "
-            "what only they hold would be lost, so nothing is done unless it is let go of"
+            f"no worker remains to take the {counted(stored, 'result')} of the jobs to release: "
+            "the release is refused unless the client releases them first"
             if stored
-            else "no worker stays: tasks wait until there is one again"
+            else "no worker remains: tasks wait until there is one again"
         )
         return
     if not stored:
@@ -186,13 +186,13 @@ def _results(leaving: Sequence[Worker], kept: Sequence[Worker]) -> Iterator[str]
     sizes = [worker.managed_bytes for worker in leaving if worker.managed_bytes is not None]
     size, room = sum(sizes), _room(kept)
     held = counted(stored, "result") + (f" ({plain_size(size)})" if len(sizes) == len(leaving) else "")
-    yield f"the jobs that go hold {held}: what only they hold is moved to others first"
+    yield f"the jobs to release hold {held}: those without another copy are copied to other workers first"
     if room is not None and size > room:
-        yield f"the workers that stay have {plain_size(room)} free: if the results don't fit there, nothing is done"
+        yield f"the remaining workers have {plain_size(room)} free: if the results do not fit, the release is refused"
 
 
 def _room(kept: Iterable[Worker]) -> int | None:
-    """Return the memory that these workers have left; ``None`` where one has no limit, or it isn't known."""
+    """Return the free memory of these workers in bytes; ``None`` if one has no limit, or it is unknown."""
     room = 0
     for worker in kept:
         if worker.memory_limit_bytes is None or worker.memory_bytes is None:
@@ -202,16 +202,20 @@ def _room(kept: Iterable[Worker]) -> int | None:
 
 
 def _other_programs(released: Iterable[Job]) -> Iterator[str]:
-    """Beware of what runs in a job beside its workers: nobody waits for it."""
+    """Warn about programs other than dask workers in the jobs to release."""
     names = [shown_id(job) for job in released if runs_other_programs(job)]
     if names:
-        yield f"other programs run in {listed(names)} beside the dask workers: they end too, and nothing waits for them"
+        yield (
+            f"other programs run in {listed(names)} beside the dask workers: "
+            "they end with the job, and dasktop does not wait for them"
+        )
 
 
 def _guesses(released: Iterable[Job]) -> Iterator[str]:
     inferred = [job.job_id for job in released if _EXACT.isdisjoint(job.evidence)]
     if inferred:
-        yield f"that {listed(inferred)} is this cluster's is only inferred: look at it before you say yes"
+        verb = "is" if len(inferred) == 1 else "are"
+        yield f"{listed(inferred)} {verb} only inferred to belong to this cluster: check before you confirm"
 
 
 def _end_soon(staying: Iterable[Job]) -> Iterator[str]:
@@ -219,5 +223,5 @@ def _end_soon(staying: Iterable[Job]) -> Iterator[str]:
     ending = {job_id: seconds for job_id, seconds in left.items() if seconds < SOON_SECONDS}
     if ending:
         time = plain_duration(max(ending.values()))
-        verbs = "stays, but has" if len(ending) == 1 else "stay, but have"
-        yield f"{listed(list(ending))} {verbs} at most {time} left, and then what is held there is lost"
+        verbs = "stays, has" if len(ending) == 1 else "stay, have"
+        yield f"{listed(list(ending))}, which {verbs} at most {time} left: results held there are lost then"

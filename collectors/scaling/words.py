@@ -1,4 +1,4 @@
-"""A plan in plain words and lines, for the terminal and for people to say yes to. Headless; carries nothing out."""
+"""Format a scale plan as lines of text, for the terminal and the confirmation dialog. Executes nothing."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,55 +10,55 @@ UNKNOWN = "–"
 
 
 def plan_lines(plan: ScalePlan) -> list[str]:
-    """Return all that is to know before a plan is carried out, as lines without their ends.
+    """Return the whole plan as lines without newlines.
 
-    What to beware of comes last: there a terminal asks.
+    The warnings come last, next to the terminal's confirmation prompt.
     """
     return [*deed_lines(plan), *below(job_lines(plan)), *below(warning_lines(plan))]
 
 
 def deed_lines(plan: ScalePlan) -> list[str]:
-    """Say what would be done, and how large the cluster is now and would be then; first, if it can't be, why."""
-    refusal = [f"! can't be done: {plan.refusal}"] if plan.refusal else []
+    """Return why the plan is refused, if it is; then what it does, and the cluster size before and after."""
+    refusal = [f"! cannot be done: {plan.refusal}"] if plan.refusal else []
     reckoning = [plan.reckoning] if plan.reckoning else []
-    return [*refusal, f"{plan.target}: {_deeds(plan)}", *reckoning, *_sizes(plan.before, plan.after)]
+    return [*refusal, f"{plan.target}: {_operations(plan)}", *reckoning, *_sizes(plan.before, plan.after)]
 
 
 def job_lines(plan: ScalePlan) -> list[str]:
-    """Say which jobs go and why these, or which lost ones are replaced: a plan never does both."""
+    """Return the table of jobs to release and why, or of lost jobs to replace: a plan never does both."""
     if plan.release:
-        heads = ("gives back", "", "why", "runs", "stores", "left")
-        return _columns([heads, *map(_victim, plan.release)], numbers=(3, 4))
-    return _columns([("replaces", "", ""), *map(_lost, plan.replace)]) if plan.replace else []
+        heads = ("release", "", "why", "runs", "stores", "left")
+        return _columns([heads, *map(_release_row, plan.release)], numbers=(3, 4))
+    return _columns([("replace", "", ""), *map(_lost_row, plan.replace)]) if plan.replace else []
 
 
 def warning_lines(plan: ScalePlan) -> list[str]:
-    """Say what to beware of, behind ``!``."""
+    """Return the warnings, each prefixed with ``!``."""
     return [f"! {warning}" for warning in plan.warnings]
 
 
 def below(lines: Sequence[str]) -> list[str]:
-    """Return lines to be put below others, if there are any."""
+    """Return the lines after an empty line; nothing if there are none."""
     return ["", *lines] if lines else []
 
 
 def interrupted_words(step: str | None) -> str:
-    """Say how things are after a plan was interrupted.
+    """Return what was done before an execution was interrupted.
 
     Parameters
     ----------
     step
-        That of the last `Progress`; ``None``: there was none yet.
+        The step of the last `Progress`; ``None``: none was reported.
     """
     match step:
         case None:
-            return "interrupted before anything was done"
-        case "hand back" | "seen gone":
-            return "interrupted, but the jobs had been let go already: that was finished"
+            return "interrupted before any change was made"
+        case "release" | "wait for SLURM":
+            return "interrupted after the release had begun: the jobs were released"
         case "submit":
-            return "interrupted while submitting: look at which jobs there are"
+            return "interrupted while submitting: check with squeue which jobs were submitted"
         case _:
-            return "interrupted: what had been stopped goes back to work, and no job was given back"
+            return "interrupted: stopped workers resume, and no job was released"
 
 
 def bounds_words(bounds: Adaptive, noun: str) -> str:
@@ -68,44 +68,48 @@ def bounds_words(bounds: Adaptive, noun: str) -> str:
     return f"{bounds.minimum:,} to {counted(bounds.maximum, noun)}"
 
 
-def _deeds(plan: ScalePlan) -> str:
+def _operations(plan: ScalePlan) -> str:
     if plan.changes_nothing:
         return "nothing to do"
-    deeds = []
+    operations = []
     if plan.submit:
-        deeds.append(f"submit {counted(plan.submit, 'job')}{_replacing(plan)}{_through(plan)}")
+        operations.append(f"submit {counted(plan.submit, 'job')}{_replacing(plan)}{_through(plan)}")
     if plan.release:
-        given_back = plan.before.jobs - plan.after.jobs + plan.submit
-        deeds.append(f"give back {counted(given_back, 'job')}")
+        released = plan.before.jobs - plan.after.jobs + plan.submit
+        operations.append(f"release {counted(released, 'job')}")
     if plan.adapt is not None:
-        deeds.append("turn adaptive scaling on")
+        operations.append("turn adaptive scaling on")
         if (going := plan.before.jobs - plan.after.jobs) > 0:
-            deeds.append(f"which gives back {counted(going, 'job')} at once")
+            operations.append(f"which releases {counted(going, 'job')} at once")
         elif going < 0:
-            deeds.append(f"which submits {counted(-going, 'job')} at once")
+            operations.append(f"which submits {counted(-going, 'job')} at once")
     if plan.stop_adapting:
-        deeds.append("turn adaptive scaling off")
-    return ", ".join(deeds)
+        operations.append("turn adaptive scaling off")
+    return ", ".join(operations)
 
 
 def _replacing(plan: ScalePlan) -> str:
     if not plan.replace:
         return ""
     if len(plan.replace) == plan.submit:
-        return " for the lost one" if plan.submit == 1 else " for the lost ones"
-    return ", 1 of them for a lost one" if len(plan.replace) == 1 else f", {len(plan.replace):,} of them for lost ones"
+        return " to replace the lost one" if plan.submit == 1 else " to replace the lost ones"
+    return (
+        ", 1 of them to replace a lost one"
+        if len(plan.replace) == 1
+        else f", {len(plan.replace):,} of them to replace lost ones"
+    )
 
 
 def _through(plan: ScalePlan) -> str:
-    return "" if plan.through_owner else " like those that are there"
+    return "" if plan.through_owner else " with the script of an existing job"
 
 
 def _sizes(before: Size, after: Size) -> list[str]:
-    """Return the table of what there is now and then; one column of it where nothing changes."""
+    """Return the table of sizes before and after; one column if nothing changes."""
     now, then = _cells(before), _cells(after)
     now["memory"], then["memory"] = _memories(before, after)
     changes = before != after
-    rows = [("", "now", "then"), *((name, now[name], then[name]) for name in now)]
+    rows = [("", "now", "after"), *((name, now[name], then[name]) for name in now)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return [
         f"  {name:{widths[0]}}  {was:>{widths[1]}}" + (f"  {will_be:>{widths[2]}}" if changes else "")
@@ -119,7 +123,7 @@ def _cells(size: Size) -> dict[str, str]:
 
 
 def _memories(*sizes: Size) -> list[str]:
-    """Return amounts to be compared: all decimal if they are round in that, else all binary."""
+    """Return amounts in the same kind of unit: decimal if all are round in decimal units, else binary."""
     amounts = [size.memory_bytes for size in sizes]
     exact = [UNKNOWN if amount is None else memory_words(amount) for amount in amounts]
     if not any(words.endswith("iB") for words in exact):
@@ -127,23 +131,23 @@ def _memories(*sizes: Size) -> list[str]:
     return [UNKNOWN if amount is None else plain_size(amount) for amount in amounts]
 
 
-def _victim(victim: JobToRelease) -> tuple[str, ...]:
-    """Return one line of the table of jobs to give back; what a job without workers runs and stores is not a figure."""
-    work = (_number(victim.executing), _number(victim.stored)) if victim.workers else ("", "")
-    left = "" if victim.time_left_seconds is None else plain_duration(victim.time_left_seconds)
-    return f"  {victim.array_task or victim.job_id}", victim.name or "", victim.why, *work, left
+def _release_row(job: JobToRelease) -> tuple[str, ...]:
+    """Return one row of the table of jobs to release; "runs" and "stores" are empty for a job without workers."""
+    work = (_number(job.executing), _number(job.stored)) if job.workers else ("", "")
+    left = "" if job.time_left_seconds is None else plain_duration(job.time_left_seconds)
+    return f"  {job.array_task or job.job_id}", job.name or "", job.why, *work, left
 
 
 def _number(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
-def _lost(lost: LostJob) -> tuple[str, ...]:
+def _lost_row(lost: LostJob) -> tuple[str, ...]:
     return f"  {lost.job_id}", lost.name, lost.fate or ""
 
 
 def _columns(rows: Sequence[tuple[str, ...]], numbers: Collection[int] = ()) -> list[str]:
-    """Return rows, the first of heads, as lines; columns of numbers stand to the right, empty ones are left out."""
+    """Return rows, the first of them the heads, as lines; numbers are right-aligned, empty columns are left out."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     shown = [number for number, (_, *cells) in enumerate(zip(*rows, strict=True)) if any(cells)]
     return [

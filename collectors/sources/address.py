@@ -1,4 +1,4 @@
-"""What a user may write as a scheduler's address. Connects to nothing, and never imports distributed."""
+"""Parse scheduler addresses that users type. Never connects, and never imports distributed."""
 
 import re
 from typing import NamedTuple
@@ -11,7 +11,7 @@ _WITH_PORT = re.compile(r"(?:\[(?P<ip6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:/\[\]@
 
 
 class Address(NamedTuple):
-    """A scheduler's address, taken apart."""
+    """The parts of a scheduler's address."""
 
     scheme: str
     host: str
@@ -28,12 +28,12 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Return the address; without a scheme, it is ``tcp://``.
+    """Return the address; the default scheme is ``tcp://``.
 
     Raises
     ------
     NoSchedulerError
-        It can't be a scheduler's address; the text says what one looks like.
+        It is not a scheduler's address; the text gives an example.
     """
     text = clean(text)
     scheme, separator, place = text.partition("://")
@@ -41,18 +41,18 @@ def parse_address(text: str) -> Address:
         scheme, place = "tcp", text
     if scheme in ("http", "https"):
         raise NoSchedulerError(
-            f"{text} is the address of a web page, perhaps the dashboard; the scheduler's own begins with tcp:// or "
+            f"{text} is a web address, perhaps of the dashboard; a scheduler's address begins with tcp:// or "
             f"tls:// and usually ends with :{USUAL_PORT}"
         )
     if scheme == "inproc":
-        raise NoSchedulerError(f"{text} can be reached from inside its own process only")
+        raise NoSchedulerError(f"{text} can only be reached from inside its own process")
     found = _WITH_PORT.fullmatch(place)
     if found is None or not 0 < int(found["port"]) < 65536:
-        raise NoSchedulerError(f"{text} is no scheduler's address; one looks like tcp://HOST:{USUAL_PORT}")
+        raise NoSchedulerError(f"{text} is not a scheduler's address, such as tcp://HOST:{USUAL_PORT}")
     return Address(scheme, found["ip6"] or found["host"], int(found["port"]))
 
 
 def host_of(address: str) -> str | None:
-    """Return the host part of a worker's address, or ``None`` where there is none."""
+    """Return the host part of a worker's address, or ``None`` if there is none."""
     found = _WITH_PORT.fullmatch(address.partition("://")[2])
     return (found["ip6"] or found["host"]) if found else None

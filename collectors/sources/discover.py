@@ -1,21 +1,22 @@
-"""Finds the user's dask schedulers without being told. Asks each candidate who it is, briefly, and changes nothing.
+"""Find the user's dask schedulers. Asks each candidate for its identity, and changes nothing.
 
-Where it looks: dask's configuration, the scripts of the user's SLURM jobs, the user's processes on this host.
+Searches dask's configuration, the scripts of the user's SLURM jobs, and the user's processes on this host.
 
-Whom it asks: only who is the user's own, as far as can be told (`OwnAddresses`). A script may be older than the
-scheduler that it names; by now somebody else may listen at that port of a shared login node. An address is dialled
+Connects only to addresses that are the user's own, as far as known (`OwnAddresses`). A script may be older than the
+scheduler that it names, and another user may listen at that port of a shared login node by now. It connects to an
+address
 
 - that dask's configuration names, or that is watched already: the user named it;
-- at which a process of the user's listens on this host;
-- on another host, if the script of a running job of the user's names it, whose workers speak to it now, or if it is on
-  a node that a running job of the user's has.
+- at which a process of the user listens on this host;
+- on another host, if the script of a running job of the user names it (its workers are connected to it), or if it is on
+  a node of a running job of the user.
 
-It is not dialled, but told, for the user to name it (``dasktop tcp://HOST:PORT``),
+It does not connect to, but reports, for the user to name it (``dasktop tcp://HOST:PORT``), an address
 
-- if it is on this host, and no process of the user's listens there;
-- if it is on another host, and only jobs that wait name it;
-- if the script is another user's (``--user``), who decides what it names;
-- if it stands in a scheduler file that is another user's, or that everybody may write.
+- on this host at which no process of the user listens;
+- on another host that only pending jobs name;
+- in a script of another user (``--user``), who decides what it names;
+- in a scheduler file that belongs to another user, or is world-writable.
 """
 
 import asyncio
@@ -41,26 +42,26 @@ from dasktop.collectors.sources.own_addresses import OwnAddresses
 from dasktop.collectors.sources.program import program_words
 from dasktop.collectors.sources.script_certificates import certificates_of
 from dasktop.collectors.system.user import own_name
-from dasktop.collectors.text.format import listed
+from dasktop.collectors.text.format import counted, listed
 
 CHECK_TIMEOUT_SECONDS = 2.0
-# A process that has answered at one port is awake: whatever else listens there needn't be waited for.
+# A process that has answered at one port is awake: there is no need to wait for its other ports.
 _GRACE_SECONDS = 0.2
 _CHECKS_AT_ONCE = 16
-WATCHED = "watched until now"
+WATCHED = "current scheduler"
 
 
 class AddressHint(Record, frozen=True, kw_only=True):
-    """An address at which a scheduler may be, and what led there."""
+    """An address at which a scheduler may be, and where it was found."""
 
     address: str
     origin: str
     program: str = ""
-    """What runs there, where that is a process of this host."""
+    """The program that listens there, if it is a process on this host."""
     tls: TlsFiles = TlsFiles()
     """The certificates that the job's script names."""
     doubt: str = ""
-    """Why it isn't dialled."""
+    """Why dasktop does not connect to it; empty if it does."""
 
 
 async def discover(
@@ -72,59 +73,59 @@ async def discover(
     jobs: Sequence[QueuedJob] = (),
     user: str | None = None,
 ) -> tuple[Candidate, ...]:
-    """Return the schedulers that answer, each once, the surest lead first.
+    """Return the schedulers that answer, each once, the most certain hint first.
 
     Parameters
     ----------
     scripts
-        Of the user's jobs.
+        The scripts of the user's jobs.
     tls
         Certificates.
     why_no_scripts
-        What kept SLURM from being asked for them, if it wasn't.
+        Why SLURM could not be queried for them, if so.
     watched
-        The address of a scheduler that is known already; it may be none that would be found.
+        The address of the scheduler that is watched; the search might not find it.
     jobs
-        The jobs in the queue, some of which the scripts are of.
+        The jobs in the queue; some of them have these scripts.
     user
-        Whose jobs they are, if they are another user's.
+        The owner of the jobs, if that is another user.
 
     Raises
     ------
     NoSchedulerError
-        There is none; its text says where was looked, and what to do.
+        There is none; the text says where it searched, and what to do.
     """
     loop = asyncio.get_running_loop()
-    from_processes = await loop.run_in_executor(None, lambda: list(leads_from_processes(_protocol(tls))))
+    from_processes = await loop.run_in_executor(None, lambda: list(hints_from_processes(_protocol(tls))))
     by_script = await loop.run_in_executor(None, _judged, tuple(scripts), tuple(jobs), user)
     known = [AddressHint(address=watched, origin=WATCHED)] if watched is not None else []
-    from_scripts = list(chain.from_iterable(leads for _, leads in by_script))
-    named = [*leads_from_configuration(), *known]
-    trusted = {lead.address for lead in (*named, *from_processes, *from_scripts) if not lead.doubt}
-    from_scripts = [replace(lead, doubt="") if lead.address in trusted else lead for lead in from_scripts]
+    from_scripts = list(chain.from_iterable(hints for _, hints in by_script))
+    named = [*hints_from_configuration(), *known]
+    trusted = {hint.address for hint in (*named, *from_processes, *from_scripts) if not hint.doubt}
+    from_scripts = [replace(hint, doubt="") if hint.address in trusted else hint for hint in from_scripts]
     from_processes = _as_scripts_say(from_processes, from_scripts)
-    leads = _once_each([*leads_from_configuration(), *from_scripts, *from_processes, *known])
-    answers: dict[AddressHint, Candidate | str] = {lead: lead.doubt for lead in leads}
-    answers |= await _check_all([lead for lead in leads if not lead.doubt], tls)
+    hints = _once_each([*hints_from_configuration(), *from_scripts, *from_processes, *known])
+    answers: dict[AddressHint, Candidate | str] = {hint: hint.doubt for hint in hints}
+    answers |= await _check_all([hint for hint in hints if not hint.doubt], tls)
     found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
         if isinstance(answer, Candidate):
             found.setdefault(answer.scheduler_id, []).append(answer)
     if not found:
         raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
-    told = []
+    candidates = []
     for same in found.values():
         ways = {candidate.address for candidate in same}
-        naming = [script for script, of_script in by_script if any(lead.address in ways for lead in of_script)]
-        holders = [lead for lead in from_processes if lead.address in ways]
+        naming = [script for script, of_script in by_script if any(hint.address in ways for hint in of_script)]
+        holders = [hint for hint in from_processes if hint.address in ways]
         count = len(naming) if why_no_scripts is None else None
         # The first of several ways to one scheduler, with the jobs whose scripts know any of them.
-        told.append(replace(same[0], jobs=count, about=_about(naming, holders, same[0].origin)))
-    return tuple(told)
+        candidates.append(replace(same[0], jobs=count, about=_about(naming, holders, same[0].origin)))
+    return tuple(candidates)
 
 
 def _about(jobs: Iterable[JobScript], holders: Sequence[AddressHint], origin: str) -> str:
-    """Return what its jobs are called, and which program holds it: ``train.py in ~/runs (process 812), sweep``."""
+    """Return the names of its jobs, and the program that runs it: ``train.py in ~/runs (process 812), sweep``."""
     names = tuple(dict.fromkeys(job.job_name for job in jobs if job.job_name))
     program = ""
     if holders:
@@ -133,18 +134,18 @@ def _about(jobs: Iterable[JobScript], holders: Sequence[AddressHint], origin: st
     return ", ".join(words for words in (program, listed(names, most=2)) if words)
 
 
-def leads_from_configuration() -> Iterator[AddressHint]:
-    """Yield what dask's own configuration names (``scheduler-address``, ``DASK_SCHEDULER_ADDRESS``)."""
+def hints_from_configuration() -> Iterator[AddressHint]:
+    """Yield the addresses in dask's configuration (``scheduler-address``, ``DASK_SCHEDULER_ADDRESS``)."""
     address = dask.config.get("scheduler-address", default=None)
     if isinstance(address, str) and address:
         yield AddressHint(address=address, origin="dask's configuration")
     scheduler_file = dask.config.get("scheduler-file", default=None)
     if isinstance(scheduler_file, str) and scheduler_file:
-        yield from _lead_from_file(scheduler_file, "scheduler file in dask's configuration")
+        yield from _hint_from_file(scheduler_file, "scheduler file in dask's configuration")
 
 
-def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Iterator[AddressHint]:
-    """Yield the schedulers to which the scripts of jobs send their workers, or their other programs."""
+def hints_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Iterator[AddressHint]:
+    """Yield the schedulers to which job scripts connect workers or other programs."""
     for script in scripts:
         origin = f"script of job {script.job_id}"
         tls = certificates_of(script)
@@ -155,45 +156,45 @@ def leads_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Itera
             if doubt := own.doubt_about_file(file):
                 yield AddressHint(address=file, origin=origin_of_file, doubt=doubt)
                 continue
-            for lead in _lead_from_file(file, origin_of_file):
-                yield replace(lead, tls=tls, doubt=own.doubt(lead.address, script))
+            for hint in _hint_from_file(file, origin_of_file):
+                yield replace(hint, tls=tls, doubt=own.doubt(hint.address, script))
 
 
 def _judged(
     scripts: Sequence[JobScript], jobs: Sequence[QueuedJob], user: str | None
 ) -> list[tuple[JobScript, list[AddressHint]]]:
-    """Return the leads of each script. May take a while: names are looked up, and files read."""
+    """Return the hints of each script. May block: resolves host names, and reads files."""
     is_another = user is not None and user != own_name()
     own = OwnAddresses(jobs, user if is_another else None)
-    return [(script, list(leads_from_scripts([script], own))) for script in scripts]
+    return [(script, list(hints_from_scripts([script], own))) for script in scripts]
 
 
 def _as_scripts_say(processes: Iterable[AddressHint], scripts: Iterable[AddressHint]) -> list[AddressHint]:
-    """Return the ports of processes, each with TLS where a script names the same port with it.
+    """Return the ports of processes, each with TLS if a script names the same port with TLS.
 
-    The wrong protocol makes a TLS scheduler complain in its log.
+    The wrong protocol makes a TLS scheduler log an error.
     """
     with_tls = {}
-    for lead in scripts:
-        if not lead.doubt and lead.address.startswith("tls://"):
-            with_tls[lead.address.rpartition(":")[2]] = lead.tls
+    for hint in scripts:
+        if not hint.doubt and hint.address.startswith("tls://"):
+            with_tls[hint.address.rpartition(":")[2]] = hint.tls
     return [
-        replace(lead, address=f"tls://{lead.address.partition('://')[2]}", tls=with_tls[port])
-        if (port := lead.address.rpartition(":")[2]) in with_tls
-        else lead
-        for lead in processes
+        replace(hint, address=f"tls://{hint.address.partition('://')[2]}", tls=with_tls[port])
+        if (port := hint.address.rpartition(":")[2]) in with_tls
+        else hint
+        for hint in processes
     ]
 
 
-def leads_from_processes(protocol: str = "tcp") -> Iterator[AddressHint]:
+def hints_from_processes(protocol: str = "tcp") -> Iterator[AddressHint]:
     """Yield the ports at which this user's Python processes on this host listen, if they may be schedulers.
 
-    A ``SLURMCluster``'s scheduler lives inside a notebook's or a script's process, which nothing in its command line
-    tells. What tells is that dask's serializer is loaded there. Where that can't be seen, the command line decides.
+    A ``SLURMCluster``'s scheduler runs inside the process of a notebook or script, whose command line does not show it.
+    But it has dask's serializer loaded. Where that cannot be checked, the command line decides.
     """
     for process in psutil.process_iter(["pid", "cmdline", "uids"]):
-        with contextlib.suppress(psutil.Error, OSError):  # it ended, or it is hidden from us: then it is no lead
-            uids = process.info["uids"]  # None: hidden from us, as all others' processes are under hidepid=1
+        with contextlib.suppress(psutil.Error, OSError):  # it ended, or is hidden from us
+            uids = process.info["uids"]  # None: hidden from us, as other users' processes are under hidepid=1
             if uids is None or uids.real != os.getuid() or process.pid == os.getpid():
                 continue
             if not _may_hold_a_scheduler(process):
@@ -207,7 +208,7 @@ def leads_from_processes(protocol: str = "tcp") -> Iterator[AddressHint]:
 
 def _program_of(process: psutil.Process) -> str:
     folder = None
-    with contextlib.suppress(psutil.Error, OSError):  # a folder that is gone is no reason not to look
+    with contextlib.suppress(psutil.Error, OSError):  # the folder may have been deleted
         folder = process.cwd() or None
     return program_words(process.info["cmdline"] or (), folder, os.path.expanduser("~"))  # noqa: PTH111 - may be none
 
@@ -224,44 +225,44 @@ def _may_hold_a_scheduler(process: psutil.Process) -> bool:
 
 
 def _protocol(tls: TlsFiles) -> str:
-    """Return what a process's ports are tried with. The wrong one makes a TLS scheduler complain in its log."""
+    """Return the protocol for the ports of processes. The wrong one makes a TLS scheduler log an error."""
     authority = tls.ca_file or dask.config.get("distributed.comm.tls.ca-file", default=None)
     return "tls" if authority else "tcp"
 
 
 def _reachable(ip: str) -> str:
-    """Return the address under which a listener is reached from this host."""
+    """Return the address at which this host reaches a listener."""
     if ip in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{ip}]" if ":" in ip else ip
 
 
-def _lead_from_file(file: str, origin: str) -> Iterator[AddressHint]:
+def _hint_from_file(file: str, origin: str) -> Iterator[AddressHint]:
     with contextlib.suppress(NoSchedulerError):  # written by a scheduler that has gone, or not written yet
         yield AddressHint(address=address_from_scheduler_file(file), origin=origin)
 
 
-def _once_each(leads: Iterable[AddressHint]) -> list[AddressHint]:
-    """Return one lead an address, the first."""
-    return list({lead.address: lead for lead in reversed(list(leads))}.values())[::-1]
+def _once_each(hints: Iterable[AddressHint]) -> list[AddressHint]:
+    """Return the first hint of each address."""
+    return list({hint.address: hint for hint in reversed(list(hints))}.values())[::-1]
 
 
-async def _check_all(leads: Sequence[AddressHint], tls: TlsFiles) -> dict[AddressHint, Candidate | str]:
-    """Return what became of each lead, in their order: a candidate, or what was wrong with it."""
+async def _check_all(hints: Sequence[AddressHint], tls: TlsFiles) -> dict[AddressHint, Candidate | str]:
+    """Return the result for each hint, in order: a candidate, or what was wrong."""
     at_once = asyncio.Semaphore(_CHECKS_AT_ONCE)
     by_origin: dict[str, list[AddressHint]] = {}
-    for lead in leads:
-        by_origin.setdefault(lead.origin, []).append(lead)
+    for hint in hints:
+        by_origin.setdefault(hint.origin, []).append(hint)
     groups = await asyncio.gather(*(_check_group(group, tls, at_once) for group in by_origin.values()))
-    answers = {lead: answer for group in groups for lead, answer in group.items()}
-    return {lead: answers[lead] for lead in leads}
+    answers = {hint: answer for group in groups for hint, answer in group.items()}
+    return {hint: answers[hint] for hint in hints}
 
 
 async def _check_group(
-    leads: Sequence[AddressHint], tls: TlsFiles, at_once: asyncio.Semaphore
+    hints: Sequence[AddressHint], tls: TlsFiles, at_once: asyncio.Semaphore
 ) -> dict[AddressHint, Candidate | str]:
-    """Check the leads of one origin; when one is a scheduler, the others have little time left."""
-    tasks = {asyncio.create_task(_check(lead, tls, at_once)): lead for lead in leads}
+    """Check the hints of one origin; after one is a scheduler, the others get little time."""
+    tasks = {asyncio.create_task(_check(hint, tls, at_once)): hint for hint in hints}
     waiting = set(tasks)
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -271,27 +272,31 @@ async def _check_group(
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    return {lead: "it is silent" if task in waiting else task.result() for task, lead in tasks.items()}
+    return {
+        hint: f"{hint.address} does not answer" if task in waiting else task.result() for task, hint in tasks.items()
+    }
 
 
-async def _check(lead: AddressHint, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
-    """Return the candidate, or what was wrong with it."""
+async def _check(hint: AddressHint, tls: TlsFiles, at_once: asyncio.Semaphore) -> Candidate | str:
+    """Return the candidate, or what was wrong."""
     async with at_once:
         try:
-            found = await check(lead.address, completed_tls(tls, lead.tls), CHECK_TIMEOUT_SECONDS)
+            found = await check(hint.address, completed_tls(tls, hint.tls), CHECK_TIMEOUT_SECONDS)
         except NoSchedulerError as error:
             return str(error)
-    return Candidate(address=lead.address, origin=lead.origin, scheduler_id=found.scheduler_id, workers=found.workers)
+    return Candidate(address=hint.address, origin=hint.origin, scheduler_id=found.scheduler_id, workers=found.workers)
 
 
 def _nothing_found(answers: Mapping[AddressHint, Candidate | str], scripts: int, why_no_scripts: str | None) -> str:
-    jobs = f"not in job scripts: {why_no_scripts}" if why_no_scripts else f"{scripts} of your jobs' scripts start dask"
-    looked = f"looked in dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
-    # A port of some process that is no scheduler after all is no news; a script's scheduler that is gone is.
+    jobs = (
+        f"job scripts not read: {why_no_scripts}" if why_no_scripts else f"{counted(scripts, 'job script')} with dask"
+    )
+    searched = f"searched dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
+    # A process's port that is not a scheduler is not worth mentioning; a script's scheduler that is gone is.
     silent = [
-        f"{lead.origin} names {answer}"
-        for lead, answer in answers.items()
-        if lead.origin != WATCHED and not lead.origin.startswith("process ")
+        f"{hint.origin}: {answer}"
+        for hint, answer in answers.items()
+        if hint.origin != WATCHED and not hint.origin.startswith("process ")
     ]
     seen = "".join(f"; {line}" for line in silent[:2])
-    return f"no dask scheduler found: {looked}{seen}; name one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"
+    return f"no dask scheduler found: {searched}{seen}; pass one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"

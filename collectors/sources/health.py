@@ -1,4 +1,4 @@
-"""How each source has been answering: the `Source` entries of a snapshot. Asks nothing itself."""
+"""The state of each source: the `Source` entries of a snapshot. Queries nothing itself."""
 
 import time
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from dasktop.collectors.model.snapshot import Source, SourceState
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def seconds_awake_or_asleep() -> float:
-    """Return seconds that only grow, and go on while the machine sleeps: answers grow old then, too.
+def boottime_seconds() -> float:
+    """Return monotonic seconds that also count while the machine sleeps, since answers age then, too.
 
-    Linux has a clock of its own for that; elsewhere the monotonic one goes on.
+    Linux has `CLOCK_BOOTTIME` for that; elsewhere the monotonic clock counts on.
     """
     return time.clock_gettime(_CLOCK)
 
 
 class SourceLog:
-    """Keeps when a source last answered, how fast, and what it said when it failed.
+    """Records when a source last answered, how fast, and its last error.
 
     Parameters
     ----------
     name
         As in the snapshot: ``dask``, ``slurm.queue``, …
     stale_after_seconds
-        A good answer older than this is called stale, even if no later call has failed: a call may be hanging.
+        An answer older than this is stale, even if no later call has failed: a call may hang.
     """
 
     def __init__(self, name: str, stale_after_seconds: float) -> None:
@@ -35,15 +35,15 @@ class SourceLog:
         self.failures_in_a_row = 0
         self.error: str | None = None
         self.is_off = False
-        """Whether it isn't there, as its last answer said, or isn't to be asked."""
+        """Whether it is unavailable, by its last answer, or not to be queried."""
         self._was_asked = False
         self._answered_at: float | None = None
         self._latency_seconds: float | None = None
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Time one call. A `SourceError` is noted and goes on to the caller."""
-        started_at = seconds_awake_or_asleep()
+        """Time one call. A `SourceError` is recorded and re-raised."""
+        started_at = boottime_seconds()
         self._was_asked = True
         try:
             yield
@@ -51,31 +51,31 @@ class SourceLog:
             self.fail(str(error))
             self.is_off = isinstance(error, SourceOffError)
             raise
-        self._answered_at = seconds_awake_or_asleep()
+        self._answered_at = boottime_seconds()
         self._latency_seconds = self._answered_at - started_at
         self.error, self.is_off, self.failures_in_a_row = None, False, 0
 
     def fail(self, error: str) -> None:
-        """Note a failure; what was answered before stays what is known."""
+        """Record a failure; the last answer stays valid."""
         self.error, self._was_asked = error, True
         self.failures_in_a_row += 1
 
     def remark(self, error: str) -> None:
-        """Note what was wrong with an answer that is good otherwise."""
+        """Record an error in an otherwise valid answer."""
         self.error = error
 
     def switch_off(self, reason: str) -> None:
-        """Say that the source is not asked, and why."""
+        """Record that the source is not queried, and why."""
         self.error, self.is_off = reason, True
 
     @property
     def has_answered(self) -> bool:
-        """Whether it ever gave a good answer."""
+        """Whether it has ever answered."""
         return self._answered_at is not None
 
     def source(self) -> Source:
-        """Return how it stands now."""
-        age_seconds = None if self._answered_at is None else seconds_awake_or_asleep() - self._answered_at
+        """Return its current state."""
+        age_seconds = None if self._answered_at is None else boottime_seconds() - self._answered_at
         return Source(
             name=self.name,
             state=self._state(age_seconds),

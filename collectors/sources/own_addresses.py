@@ -1,7 +1,7 @@
-"""Whether an address that a job script names is the user's own, as far as can be told. Asks nobody there.
+"""Decide whether an address that a job script names is the user's own. Never connects to it.
 
-A script may be older than the scheduler that it names; by now somebody else may listen at that port of a shared login
-node. `collectors/discover.py` says what follows from it.
+A script may be older than the scheduler that it names, and another user may listen at that port of a shared login
+node by now. See `collectors/sources/discover.py` for the rules.
 """
 
 import contextlib
@@ -29,21 +29,21 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Listener(NamedTuple):
-    """A port at which a process of the user's listens on this host."""
+    """A port at which a process of the user listens on this host."""
 
     ip: IpAddress
     port: int
 
 
 class OwnAddresses:
-    """What is known of the user's own addresses at one moment. Reading it may take a while: names are looked up.
+    """The user's own addresses at one moment. May block: it resolves host names.
 
     Parameters
     ----------
     jobs
         The user's jobs in the queue.
     user
-        Whose jobs they are, if they are another user's.
+        The owner of the jobs, if that is another user.
     """
 
     def __init__(self, jobs: Sequence[QueuedJob], user: str | None = None) -> None:
@@ -55,40 +55,40 @@ class OwnAddresses:
         self._ips: dict[str, frozenset[IpAddress]] = {}
 
     def doubt(self, address: str, script: JobScript) -> str:
-        """Return why the address that a script names may not be the user's, in words; empty: it is."""
+        """Return why the address that a script names may not be the user's; empty: it is."""
         if self._user is not None:
-            return f"{clean(address)}, which is not asked unless you name it: the script is {self._user}'s"
+            return f"{clean(address)} is not tried unless you pass it: the script belongs to {self._user}"
         try:
             _, host, port = parse_address(address)
         except NoSchedulerError:
-            return ""  # it can't be dialled at all, which is told as such
+            return ""  # connecting fails with its own message
         ips = self._resolved(host)
         here = {ip for ip in ips if self._is_here(ip)}
         if here:
             if all(self._is_held(ip, port) for ip in here):
                 return ""
-            return f"{address}, where no process of yours listens"
+            return f"no process of yours listens at {address}"
         if script.job_id in self._running or _short(host) in self._nodes or self._is_on_a_node(ips):
             return ""
-        return f"{address}, which is not asked unless you name it: no running job of yours speaks to it"
+        return f"{address} is not tried unless you pass it: no running job of yours uses it"
 
     def is_here(self, address: str) -> bool:
-        """Whether an address is this host's."""
+        """Return whether an address belongs to this host."""
         try:
             return any(map(self._is_here, self._resolved(parse_address(address).host)))
         except NoSchedulerError:
             return False
 
     def doubt_about_file(self, file: str) -> str:
-        """Return why what a scheduler file says may not be the user's; empty: it is, or there is none."""
+        """Return why the address in a scheduler file may not be the user's; empty: it is, or there is no file."""
         try:
             found = Path(file).stat()
         except (OSError, ValueError):
-            return ""  # reading it tells
+            return ""  # reading it fails with its own message
         if not stat.S_ISREG(found.st_mode):
-            return f"{clean(file)}, which is no file"
+            return f"{clean(file)} is not a regular file"
         if found.st_uid != os.getuid() or found.st_mode & stat.S_IWOTH:
-            return f"{clean(file)}, which is not read unless you name it: it is not yours alone"
+            return f"{clean(file)} is not read unless you pass it: another user can write to it"
         return ""
 
     def _is_here(self, ip: IpAddress) -> bool:
@@ -112,7 +112,7 @@ class OwnAddresses:
 def own_listeners() -> frozenset[Listener]:
     """Return where this user's processes listen on this host.
 
-    On Linux the kernel tells whose each socket is; elsewhere the user's processes are looked through.
+    On Linux the kernel lists the owner of each socket; elsewhere, search the user's processes.
     """
     if any(map(os.path.exists, _SOCKETS)):
         texts = []
@@ -122,7 +122,7 @@ def own_listeners() -> frozenset[Listener]:
         return frozenset(listener for text in texts for listener in parse_sockets(text, os.getuid()))
     found = set()
     for process in psutil.process_iter(["uids"]):
-        with contextlib.suppress(psutil.Error, OSError):  # it ended, or it is hidden from us
+        with contextlib.suppress(psutil.Error, OSError):  # it ended, or is hidden from us
             if process.info["uids"] is not None and process.info["uids"].real == os.getuid():
                 for connection in process.net_connections("tcp"):
                     if connection.status == psutil.CONN_LISTEN:
@@ -131,7 +131,7 @@ def own_listeners() -> frozenset[Listener]:
 
 
 def parse_sockets(text: str, uid: int) -> Iterable[Listener]:
-    """Yield where a user's sockets listen, by ``/proc/net/tcp`` or ``tcp6`` (see proc(5))."""
+    """Yield where a user's sockets listen, from ``/proc/net/tcp`` or ``tcp6`` (see proc(5))."""
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) < 8 or fields[3] != _LISTENING or fields[7] != str(uid):
@@ -142,7 +142,7 @@ def parse_sockets(text: str, uid: int) -> Iterable[Listener]:
 
 
 def _plain(ip: str) -> IpAddress:
-    """Return an address; one of IPv4 that is written as one of IPv6, as that of IPv4."""
+    """Return an address; an IPv4-mapped IPv6 address as IPv4."""
     found = ipaddress.ip_address(ip.partition("%")[0])
     return getattr(found, "ipv4_mapped", None) or found
 
@@ -163,5 +163,5 @@ def _resolve(host: str) -> frozenset[IpAddress]:
 
 
 def _short(host: str) -> str:
-    """Return a host's name without its domain."""
+    """Return a host name without its domain."""
     return host if ":" in host or host.replace(".", "").isdecimal() else host.partition(".")[0]

@@ -1,4 +1,4 @@
-"""What a program is, in words, by its command line and folder: to tell one's notebooks and scripts apart. Pure."""
+"""Describe a program by its command line and folder, to distinguish notebooks and scripts. Pure."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -7,7 +7,7 @@ from dasktop.collectors.text.clean import clean
 
 _KERNELS = ("ipykernel_launcher", "ipykernel")
 _WITH_A_VALUE = ("-W", "-X", "--check-hash-based-pycs")
-"""Python's own options that take the next word."""
+"""Python's options that take a value."""
 _MOST_FOLDERS = 2
 
 
@@ -17,14 +17,14 @@ def program_words(command: Sequence[str], folder: str | None, home: str) -> str:
     Parameters
     ----------
     command
-        Its command line, Python's own name first.
+        Its command line, beginning with Python.
     folder
-        The one that it works in; a notebook's is that of its file. ``None``: not known.
+        Its working directory; for a notebook, the folder of its file. ``None``: unknown.
     home
-        The user's.
+        The user's home directory.
     """
-    told = [_program(command), "" if folder is None else f"in {_short(folder, home)}"]
-    return clean(" ".join(word for word in told if word))
+    words = [_program(command), "" if folder is None else f"in {_short(folder, home)}"]
+    return clean(" ".join(word for word in words if word))
 
 
 def _program(command: Sequence[str]) -> str:
@@ -43,7 +43,7 @@ def _program(command: Sequence[str]) -> str:
 
 
 def _short(folder: str, home: str) -> str:
-    """Return the end of a folder's path, which tells more than its beginning: ``~/runs``, ``…/runs/3``."""
+    """Return the end of a folder's path, its most specific part: ``~/runs``, ``…/runs/3``."""
     path = PurePosixPath(folder)
     if path.is_relative_to(home):
         path = PurePosixPath("~", path.relative_to(home))

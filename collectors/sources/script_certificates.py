@@ -1,4 +1,4 @@
-"""The certificates that a job's own script gives its workers. Looks whether the files can be read, and opens none."""
+"""Find the certificates that a job's script gives its workers. Checks that they are readable; opens none."""
 
 import os
 
@@ -7,7 +7,7 @@ from dasktop.collectors.model.readings import JobScript
 
 
 def certificates_of(script: JobScript) -> TlsFiles:
-    """Return the files that a script names, if it names all three and they can be read here; else none."""
+    """Return the files that a script names, if it names all three and they are readable here; else none."""
     files = (script.tls_ca_file, script.tls_cert, script.tls_key)
     if not all(file is not None and os.access(file, os.R_OK) for file in files):
         return TlsFiles()

@@ -27,13 +27,13 @@ MOST_SECONDS = 1.0
 
 def write(path: Path, jobs: int, processes: int, count: int) -> float:
     """Write such a recording, and return how many seconds of CPU that took."""
-    scribe = RecordingWriter(str(path), allowance=TokenBucket())
+    writer = RecordingWriter(str(path), rate_limit=TokenBucket())
     seconds = 0.0
     for shown in life(jobs, count, processes):
         began_at = time.process_time()
-        scribe.write(shown)
+        writer.write(shown)
         seconds += time.process_time() - began_at
-    scribe.close()
+    writer.close()
     return seconds
 
 

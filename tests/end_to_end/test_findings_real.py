@@ -153,7 +153,7 @@ def test_a_node_set_down(story):
 
 
 def test_a_wrong_python(story):
-    assert story.finding("job-held", "python").advice == f"scontrol release {story.job_ids['python']} lets it go"
+    assert story.finding("job-held", "python").advice == f"release it: scontrol release {story.job_ids['python']}"
     finding = story.finding("job-failed", "python")
     assert "failed with exit code 127: /no/such/python: " in finding.message
     assert story.job("python").fate.cause.startswith("/no/such/python: ")

@@ -122,5 +122,5 @@ async def test_a_part_of_a_heterogeneous_job_is_not_given_back(plain):
     await plain.wait_for_workers(1)
     outcome = await plain.scale(Release(job_ids=(job_id,)))
     assert not outcome.done
-    assert "part of a heterogeneous job, which can only be given back as a whole" in outcome.message
+    assert "part of a heterogeneous job, which can only be released as a whole" in outcome.message
     assert plain.slurm.run("squeue", "--noheader", "--format=%T").split() == ["RUNNING", "RUNNING"]

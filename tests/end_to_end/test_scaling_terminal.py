@@ -77,9 +77,9 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         terminal.wait_for("4 jobs · 4 workers")
         chosen = notebook.value("cluster.workers['SLURMCluster-0'].job_id")
         terminal.press("g", "x")
-        terminal.wait_for(lambda screen: BOX in screen and f"release {chosen}: give back 1 job" in screen)
+        terminal.wait_for(lambda screen: BOX in screen and f"release {chosen}: release 1 job" in screen)
         terminal.press("y")
-        terminal.wait_for(f"gave back job {chosen}")
+        terminal.wait_for(f"released job {chosen}")
         jobs(3)
         assert chosen not in slurm.queued()
 
@@ -96,18 +96,18 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         terminal.press("s")
         terminal.wait_for(FORM)
         terminal.press("2")  # jobs
-        terminal.wait_for("2 jobs: give back 2 jobs")
+        terminal.wait_for("2 jobs: release 2 jobs")
         terminal.press("Enter")
         terminal.wait_for(BOX)
         terminal.press("y")
-        terminal.wait_for("gave back jobs")
+        terminal.wait_for("released jobs")
         jobs(2)
 
         terminal.wait_for("2 jobs · 2 workers")
         terminal.press("-")
         terminal.wait_for(BOX)
         terminal.press("y")
-        terminal.wait_for("gave back job ")
+        terminal.wait_for("released job ")
         jobs(1)
 
         terminal.wait_for("1 job · 1 worker")

@@ -65,7 +65,7 @@ def temporary_security(tmp_path: Path) -> Security:
 async def test_a_cluster_with_tls_is_found_and_attached_to(real_slurm, tmp_path, monkeypatch):
     """dask-jobqueue writes the certificates to files for its jobs, and names these in their scripts."""
     # Only the job's script leads there; this machine may hold the schedulers of other tests too.
-    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
 
     def start() -> SLURMCluster:
         cluster = SLURMCluster(

@@ -33,8 +33,8 @@ class Giving:
         self.steps: list[str] = []
         self.seen: Snapshot = snapshots.snapshot([])
         self._scheduler_id = scheduler_id
-        self._hold = SchedulerLease(address, None)
-        self._victim = JobToRelease(
+        self._lease = SchedulerLease(address, None)
+        self._job = JobToRelease(
             job_id="7", name=None, state="RUNNING", workers=tuple(workers), executing=0, stored=0, why="chosen"
         )
 
@@ -43,13 +43,13 @@ class Giving:
             self.steps.append(progress.step)
             report(progress)
 
-        await self._hold.take(self._scheduler_id, "somebody", "release 7")
-        release = Release((self._victim,), self._hold, self.slurm, self._look, note, drain_seconds)
+        await self._lease.take(self._scheduler_id, "somebody", "release 7")
+        release = Release((self._job,), self._lease, self.slurm, self._look, note, drain_seconds)
         try:
             await release.execute()
         finally:
-            await self._hold.ask("end", outcome="over")
-            await self._hold.close()
+            await self._lease.ask("end", outcome="over")
+            await self._lease.close()
 
     async def _look(self) -> Snapshot:
         return self.seen

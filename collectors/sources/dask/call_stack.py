@@ -1,4 +1,4 @@
-"""Asks a worker what one of its threads is doing, through the scheduler. On request only, never at every poll."""
+"""Read the call stack of a worker's thread, through the scheduler. Only on request, never at every poll."""
 
 from typing import NamedTuple
 
@@ -9,34 +9,34 @@ from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import FRAME_FIELDS, STACK
 
 _WORKER_SECONDS = 1.0
-"""For the worker to answer: as long as for its threads, since the next reading of the scheduler waits for it."""
+"""Timeout for the worker: the same as for its threads, since the next reading of the scheduler waits for it."""
 
 
 class Calls(NamedTuple):
-    """What a thread was doing at one moment."""
+    """The call stack of a thread at one moment."""
 
     lines: tuple[str, ...]
-    """Its calls, the innermost first: a line that tells where, and one with the source, if it's there."""
+    """Its calls, innermost first: a line with the position, and one with the source line, if available."""
     running: str | None = None
-    """The dask task, or ``no dask task``; ``None``: the worker doesn't tell."""
+    """The dask task, or ``no dask task``; ``None``: unknown."""
 
 
 async def read_call_stack(connection: Connection, address: str, native_id: int, timeout_seconds: float) -> Calls:
-    """Return the thread's calls and the task that it runs, both as of one moment.
+    """Return the thread's calls and the task that it runs, both at one moment.
 
     Parameters
     ----------
     connection
-        To a scheduler that holds our handler.
+        To a scheduler that has our handler.
     address, native_id
         Of a worker whose threads have been read, and of the thread.
     timeout_seconds
-        For the scheduler, beside the worker's own time.
+        For the scheduler, in addition to the worker's.
 
     Raises
     ------
     SourceError
-        It can't be told, and why.
+        It is unavailable; the text says why.
     """
     answers = mapping(
         await connection.call(
@@ -56,15 +56,15 @@ async def read_call_stack(connection: Connection, address: str, native_id: int, 
             raise SourceError(error)
         if isinstance(told.get("frames"), list | tuple):
             lines = tuple(line for frame in sequence(told["frames"]) for line in _lines(sequence(frame)))
-            # The thread may be at another task than when it was read last: this is the one whose calls these are.
+            # The thread may run another task than at its last reading: this is the one whose calls these are.
             return Calls(lines, word(told["key"]) or "no dask task" if "key" in told else None)
     if how == "silent":
-        raise SourceError(f"the worker didn't answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
-    raise SourceError(word(answer) or "the worker doesn't tell its call stacks")
+        raise SourceError(f"the worker did not answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
+    raise SourceError(word(answer) or "the worker does not return call stacks")
 
 
 def _lines(frame: tuple[object, ...]) -> list[str]:
-    """Return a call in one line or two."""
+    """Return one or two lines for a call."""
     if len(frame) != len(FRAME_FIELDS):
         return []
     told = dict(zip(FRAME_FIELDS, frame, strict=True))

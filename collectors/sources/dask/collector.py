@@ -1,6 +1,6 @@
-"""The dask half of a snapshot: attaches to a scheduler, and reads it and its workers at one moment.
+"""The dask half of a snapshot: attach to a scheduler, and read it and its workers at one moment.
 
-Only reads: nothing in here starts, stops or moves anything. Imports distributed, which takes a third of a second.
+Only reads: never starts, stops or moves anything. Imports distributed, which takes a third of a second.
 """
 
 import asyncio
@@ -31,30 +31,30 @@ from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 __all__ = ["DaskCollector", "TlsFiles", "check"]
 
 _SHARE_FOR_WORKERS = 0.4
-"""Of the time-out, twice: for getting to know new workers, and for reading threads."""
+"""Fraction of the timeout for probing new workers, and again for reading threads."""
 
 
 class DaskCollector:
-    """Reads one scheduler, again and again, in one event loop. It attaches by itself, and anew where it has to.
+    """Reads one scheduler repeatedly, in one event loop. Attaches, and attaches again when needed.
 
     Parameters
     ----------
     address
-        The scheduler's, such as ``tcp://10.1.2.3:8786``; without a scheme, ``tcp://``.
+        Of the scheduler, such as ``tcp://10.1.2.3:8786``; without a scheme, ``tcp://``.
     tls
         Certificates; what is ``None`` is left to dask's configuration.
     probe
-        Whether to install handlers in scheduler and workers. Without, only what ``identity`` tells is known.
+        Whether to install handlers in scheduler and workers. Without them, only ``identity`` is read.
     timeout_seconds
-        For each of: to connect, to get the scheduler's answer, and to get the workers' (all together).
+        For each of: connecting, the scheduler's answer, and the answers of all workers.
     """
 
     def __init__(
         self, address: str, *, tls: TlsFiles | None = None, probe: bool = True, timeout_seconds: float = 5.0
     ) -> None:
         self.address = address
-        self.refusal: str | None = None if probe else "not asked to run functions"
-        """Why our handlers are not in the scheduler; ``None`` as long as nothing stands against them."""
+        self.refusal: str | None = None if probe else "probing is off (--no-probe)"
+        """Why our handlers are not in the scheduler; ``None`` while nothing is known to prevent them."""
         self._tls = tls
         self._probe = probe
         self._timeout_seconds = timeout_seconds
@@ -64,10 +64,10 @@ class DaskCollector:
         self._was_refused = False
         """Whether the scheduler has just refused, and its id is still to be read."""
         self._events = WorkerEvents()
-        self._desk = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
+        self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
-        """Return the dask half as it is now.
+        """Return the current state of the dask half.
 
         Parameters
         ----------
@@ -77,9 +77,9 @@ class DaskCollector:
         Raises
         ------
         NoSchedulerError
-            There is no scheduler at the address, or it can't be attached to.
+            There is no scheduler at the address, or attaching failed.
         SourceError
-            It didn't answer, or not sensibly.
+            It did not answer, or sent an invalid answer.
         """
         try:
             connection, reading = await self._read_scheduler()
@@ -89,7 +89,7 @@ class DaskCollector:
         taken_at = datetime.now(UTC)
         worker_events = self._events.after(reading, taken_at)
         if self.refusal is None:
-            workers = await self._desk.complete(connection, reading, threads_of)
+            workers = await self._worker_probe.complete(connection, reading, threads_of)
         else:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
         return DaskReading(
@@ -108,17 +108,17 @@ class DaskCollector:
         Raises
         ------
         SourceError
-            It can't be told, and why.
+            It is unavailable; the text says why.
         """
         connection = self._connection
         if self.refusal is not None:
-            raise SourceError(f"the workers can't be asked: {self.refusal}")
+            raise SourceError(f"cannot query the workers: {self.refusal}")
         if connection is None or connection.closed:
             raise SourceError("the scheduler is not connected")
         return await read_call_stack(connection, worker, native_id, self._timeout_seconds)
 
     async def close(self) -> None:
-        """Hang up. The handlers stay: they cost nothing while nobody calls them."""
+        """Close the connection. The handlers stay: they cost nothing while not called."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
@@ -129,7 +129,7 @@ class DaskCollector:
             try:
                 return connection, await self._read_over(connection)
             except HungUpError:
-                pass  # only now it shows that the scheduler has ended, perhaps to be started anew
+                pass  # the scheduler has ended, and may have been restarted
         connection = await Connection.open(parse_address(self.address), self._tls, self._timeout_seconds)
         self._connection = connection
         return connection, await self._read_over(connection)
@@ -147,18 +147,18 @@ class DaskCollector:
             note_refusal(scheduler_id, self.refusal)
         self._was_refused = False
         if self._probe and self._refused_by not in (None, scheduler_id):
-            self.refusal = self._refused_by = None  # this is another one; the next reading asks it
+            self.refusal = self._refused_by = None  # this is another scheduler; the next reading tries again
         elif self._probe:
             self._refused_by = scheduler_id
         return reading
 
     async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
-        """Return what our handler in the scheduler tells; ``None`` if it can't be there, and remember why."""
+        """Return the answer of our handler in the scheduler; ``None`` if it cannot be installed, and remember why."""
         try:
             answer = None
             if self._installed_over is connection:
                 answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
-            if answer is None:  # not there yet, or gone: another scheduler behind the same connection
+            if answer is None:  # not installed yet, or gone: another scheduler behind the same connection
                 await self._install(connection)
                 answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
         except FarSideError as error:
@@ -166,38 +166,38 @@ class DaskCollector:
             return None
         if isinstance(answer, dict) and "error" not in answer:
             return decode(answer)
-        self.refusal = word(mapping(answer).get("error")) or "our handler doesn't stay there"
+        self.refusal = word(mapping(answer).get("error")) or "the installed handler is gone"
         return None
 
     async def _install(self, connection: Connection) -> None:
-        """Add our handlers to the scheduler. This writes a line into its log; calling them writes none.
+        """Add our handlers to the scheduler. This writes one line to its log; calling them writes none.
 
         Raises
         ------
         FarSideError
-            It doesn't run functions, or it is no scheduler.
+            It does not run functions, or is not a scheduler.
         """
         answer = await connection.call("run_function", self._timeout_seconds, function=packed("shipped_scheduler"))
         if mapping(answer).get("status") != "OK":
-            raise FarSideError(word(mapping(answer).get("exception_text")) or "it doesn't run functions")
+            raise FarSideError(word(mapping(answer).get("exception_text")) or "it does not run functions")
         self._installed_over = connection
 
 
 class Identity(NamedTuple):
-    """Who a scheduler is, and how large."""
+    """A scheduler's id and size."""
 
     scheduler_id: str
-    """Tells whether two addresses lead to the same one."""
+    """Equal for two addresses of the same scheduler."""
     workers: int
 
 
 async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> Identity:
-    """Return who the scheduler at the address is.
+    """Return the identity of the scheduler at the address.
 
     Raises
     ------
     NoSchedulerError
-        Nobody listens there, it is no scheduler, TLS is on one side only, or it doesn't answer in time.
+        Nothing listens there, it is not a scheduler, only one side uses TLS, or it does not answer in time.
     """
     loop = asyncio.get_running_loop()
     started_at = loop.time()
@@ -213,5 +213,5 @@ async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> I
         await connection.close()
     scheduler_id = word(answer.get("id"))
     if scheduler_id is None:
-        raise NoSchedulerError(f"{address} doesn't say who it is")
+        raise NoSchedulerError(f"{address} does not send its scheduler id")
     return Identity(scheduler_id, workers_told(answer))

@@ -1,11 +1,11 @@
-"""Speaks dask's protocol with one peer, over TCP or TLS, and takes nothing but plain data from it.
+"""Dask's protocol with one peer, over TCP or TLS; accepts nothing but plain data.
 
 A message is its length, the number of its frames, their lengths, and the frames. The first frame is msgpack; the
 others hold what the sender pickled, serialized or compressed, and the first one refers to them. Only the first one is
-decoded here, within bounds, and a reference stays what it is: a dictionary. So nothing that a peer sends is unpickled,
-imported, decompressed or run.
+decoded here, within bounds, and a reference stays a dictionary. So nothing that a peer sends is unpickled, imported,
+decompressed or run.
 
-distributed's own `connect` can't be used for this: it unpickles whatever the peer marks as ``__Pickled__``, in the
+distributed's own `connect` cannot be used for this: it unpickles whatever the peer marks as ``__Pickled__``, in the
 handshake too, and imports what it marks as ``__Enum__``, whatever ``deserialize=False`` says (2022.2 to 2026.8).
 """
 
@@ -19,29 +19,29 @@ from typing import Any
 import msgpack
 
 MOST_BYTES = 64 << 20
-"""Of a message. A reading takes about 0.1 KB a worker, its identity 1 KB, and its threads some KB."""
+"""Per message. A reading takes about 0.1 KB per worker, its identity 1 KB, and its threads a few KB."""
 MOST_FRAMES = 100_000
 MOST_ITEMS = 20_000
-"""In one list or dictionary, and so of workers, jobs and threads."""
+"""Per list or dictionary, and so of workers, jobs and threads."""
 MOST_VALUES = 4_000_000
 """In all lists and dictionaries of a message together."""
 _MOST_HANDSHAKE_BYTES = 64 << 10
 _CHUNK_BYTES = 1 << 20
 
-_NUMBER = struct.Struct("=Q")  # dask, too, writes in the machine's own order
+_NUMBER = struct.Struct("=Q")  # dask also writes in native byte order
 _HANDSHAKE: dict[str, Any] = {
-    "compression": None,  # the peer compresses only in a way that both sides name
+    "compression": None,  # a peer compresses only with a method that both sides name
     "python": tuple(sys.version_info[:3]),
     "pickle-protocol": 4,
 }
 
 
 class ProtocolError(Exception):
-    """The peer said something that is not dask's protocol, not plain data, or beyond the bounds. Not cleaned."""
+    """The peer sent something that is not dask's protocol, not plain data, or beyond the bounds. Text not cleaned."""
 
 
 class Comm:
-    """A connection on which messages are exchanged; made by `open`. For one task at a time."""
+    """A connection for messages; created by `open`. For one task at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -49,14 +49,14 @@ class Comm:
 
     @classmethod
     async def open(cls, host: str, port: int, context: ssl.SSLContext | None) -> "Comm":
-        """Connect and shake hands. Takes as long as the peer likes.
+        """Connect and do the handshake. Has no timeout of its own.
 
         Raises
         ------
         OSError
-            Nobody listens there, it hung up, or TLS failed (`ssl.SSLError`).
+            Nothing listens there, it closed the connection, or TLS failed (`ssl.SSLError`).
         ProtocolError
-            It speaks something else.
+            It uses another protocol.
         """
         reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=_CHUNK_BYTES)
         comm = cls(reader, writer)
@@ -71,11 +71,11 @@ class Comm:
         await self.write(_HANDSHAKE)
         answer = await self.read(_MOST_HANDSHAKE_BYTES)
         if not isinstance(answer, dict) or "pickle-protocol" not in answer:
-            raise ProtocolError("it doesn't greet as dask does")
+            raise ProtocolError("it does not send dask's handshake")
 
     @property
     def closed(self) -> bool:
-        """Whether one side has hung up, as far as it was noticed."""
+        """Whether one side has closed the connection, as far as known."""
         return self._writer.is_closing() or self._reader.at_eof()
 
     async def write(self, message: Mapping[str, Any]) -> None:
@@ -90,7 +90,7 @@ class Comm:
         await self._writer.drain()
 
     async def read(self, most_bytes: int = MOST_BYTES) -> Any:
-        """Return the next message. If it isn't read to its end, for whatever reason, the connection is of no use.
+        """Return the next message. If it is not read to its end, for any reason, the connection is unusable.
 
         Raises
         ------
@@ -104,21 +104,21 @@ class Comm:
             while rest_bytes:
                 rest_bytes -= len(await self._reader.readexactly(min(rest_bytes, _CHUNK_BYTES)))
         except asyncio.IncompleteReadError:
-            raise ConnectionResetError("it hung up") from None
+            raise ConnectionResetError("it closed the connection") from None
         return decode(frame)
 
     async def _first_frame(self, most_bytes: int) -> tuple[bytes, int]:
         """Return the first frame, and how many bytes of others follow."""
-        # The length that comes first leaves out the last frames where these are large, in newer versions.
-        told_bytes, frames = await self._number(), await self._number()
+        # In newer versions, the first length excludes the last frames if these are large.
+        stated_bytes, frames = await self._number(), await self._number()
         if not 1 <= frames <= MOST_FRAMES:
-            raise ProtocolError(f"a message of {frames:,} frames")
+            raise ProtocolError(f"a message with {frames:,} frames")
         lengths = [number for (number,) in _NUMBER.iter_unpack(await self._reader.readexactly(_NUMBER.size * frames))]
         whole_bytes = _NUMBER.size * (1 + frames) + sum(lengths)
         if whole_bytes > most_bytes:
             raise ProtocolError(f"a message of {whole_bytes:,} bytes, more than {most_bytes:,}")
-        if told_bytes > whole_bytes:
-            raise ProtocolError("a message whose lengths don't fit together")
+        if stated_bytes > whole_bytes:
+            raise ProtocolError("a message with inconsistent lengths")
         return await self._reader.readexactly(lengths[0]), sum(lengths[1:])
 
     async def _number(self) -> int:
@@ -126,29 +126,29 @@ class Comm:
         return int(number)
 
     async def close(self) -> None:
-        """Say goodbye and hang up; without it, a scheduler may log that the connection was lost."""
+        """Send a close message and close; without it, a scheduler may log that the connection was lost."""
         await self.write({"op": "close", "reply": False})
         self._writer.close()
         await self._writer.wait_closed()
 
     def abort(self) -> None:
-        """Hang up at once."""
+        """Close the connection at once."""
         self._writer.transport.abort()
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """Return a message of plain data as it goes over the line, in one frame."""
+    """Encode a message of plain data, in one frame."""
     frame: bytes = msgpack.packb(message)
     return struct.pack("=QQQ", 2 * _NUMBER.size + len(frame), 1, len(frame)) + frame
 
 
 def decode(frame: bytes) -> Any:
-    """Return what the msgpack of a message's first frame says; lists are tuples.
+    """Decode the msgpack of a message's first frame; lists become tuples.
 
     Raises
     ------
     ProtocolError
-        It is no msgpack, something else than plain data, nested too deep (msgpack's bound is 1,024), or too much.
+        It is not msgpack, not plain data, nested too deep (msgpack's bound is 1,024), or too large.
     """
     values = 0
 
@@ -171,10 +171,10 @@ def decode(frame: bytes) -> Any:
             max_map_len=MOST_ITEMS,
             max_ext_len=0,
         )
-    # A key may be a dictionary, which is a TypeError; all else that msgpack complains of is one of the others.
+    # A dictionary as a key is a TypeError; every other error of msgpack is one of the others.
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise ProtocolError(f"it is not plain data: {error}") from None
 
 
 def _refuse(code: int, _data: bytes) -> Any:
-    raise ProtocolError(f"an extension of msgpack, number {code}")
+    raise ProtocolError(f"msgpack extension type {code}")

@@ -29,15 +29,15 @@ _SECONDS_FOR_GOODBYE = 0.1
 
 
 class HungUpError(SourceError):
-    """The other side closed the connection: the scheduler has ended, or was started anew."""
+    """The peer closed the connection: the scheduler has ended, or was restarted."""
 
 
 class FarSideError(SourceError):
-    """The other side answered that it can't, or won't."""
+    """The peer answered with an error."""
 
 
 class Connection:
-    """An open connection; made by `open`. Calls of several tasks wait for each other."""
+    """An open connection; created by `open`. Calls of several tasks run one after the other."""
 
     def __init__(self, address: Address, comm: Comm) -> None:
         self.address = address
@@ -53,26 +53,26 @@ class Connection:
         tls
             What is ``None`` of it is left to dask's configuration (``distributed.comm.tls.*``).
         seconds
-            To give up after; telling why may take a third longer.
+            The timeout; the diagnosis may take a third longer.
 
         Raises
         ------
         NoSchedulerError
-            Nobody listens there, or something that doesn't speak dask's protocol, or with other certificates;
+            Nothing listens there, or a server that does not speak dask's protocol, or the certificates do not match;
             `SilentSchedulerError` for what may be a scheduler that hangs.
         """
         if address.scheme not in ("tcp", "tls"):
-            raise NoSchedulerError(f"dasktop speaks tcp:// and tls://, but not {address.scheme}://, as in {address}")
+            raise NoSchedulerError(f"dasktop supports tcp:// and tls://, but not {address.scheme}:// ({address})")
         context = tls_context(address, tls)
         return cls(address, await _dial(address, context if address.encrypted else None, seconds))
 
     @property
     def closed(self) -> bool:
-        """Whether one side has hung up, as far as it was noticed."""
+        """Whether one side has closed the connection, as far as known."""
         return self._comm.closed
 
     async def call(self, op: str, seconds: float, **arguments: Any) -> Any:
-        """Return the other side's answer; ``None`` also where it knows no such handler.
+        """Return the peer's answer; ``None`` also if it has no such handler.
 
         Raises
         ------
@@ -81,8 +81,8 @@ class Connection:
         FarSideError
             It answered with an error.
         SourceError
-            It didn't answer in time, or not sensibly. The connection is closed then: a late answer would be taken for
-            that to the next call.
+            It did not answer in time, or sent an invalid answer. The connection is closed then: a late answer would be
+            taken for that to the next call.
         """
         async with self._turn:
             try:
@@ -91,23 +91,23 @@ class Connection:
                     answer = await self._comm.read()
             except TimeoutError:
                 self._comm.abort()
-                raise SourceError(f"{self.address} didn't answer within {seconds:g} s") from None
+                raise SourceError(f"{self.address} did not answer within {seconds:g} s") from None
             except OSError as error:
                 self._comm.abort()
                 raise HungUpError(f"{self.address} closed the connection") from error
             except ProtocolError as error:
                 self._comm.abort()
-                raise SourceError(f"{self.address} gave an answer that makes no sense: {clean(str(error))}") from None
+                raise SourceError(f"{self.address} sent an invalid answer: {clean(str(error))}") from None
             except BaseException:  # cancelled, mostly
                 self._comm.abort()
                 raise
         told = mapping(answer)
         if told.get("status") == "uncaught-error":
-            raise FarSideError(word(told.get("exception_text")) or "it failed, and doesn't say why")
+            raise FarSideError(word(told.get("exception_text")) or "it failed without a message")
         return answer
 
     async def close(self) -> None:
-        """Say goodbye and hang up."""
+        """Send a close message, and close the connection."""
         if self.closed:
             return
         with contextlib.suppress(OSError):  # a TimeoutError is one
@@ -133,28 +133,30 @@ def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None
         unreadable = [file for name in given if (file := getattr(security, name)) and not _is_readable(file)]
         context = None if unreadable else security.get_connection_args("client").get("ssl_context")
     except (OSError, ValueError, ImportError) as error:  # ssl.SSLError is an OSError
-        raise NoSchedulerError(f"can't use the certificates for {address}: {clean(str(error))}") from error
+        raise NoSchedulerError(f"cannot use the certificates for {address}: {clean(str(error))}") from error
     if unreadable:
-        raise NoSchedulerError(f"can't read {clean(unreadable[0])}, a certificate or key for {address}")
+        raise NoSchedulerError(f"cannot read {clean(unreadable[0])}, a certificate or key for {address}")
     if address.encrypted and context is None:
         raise NoSchedulerError(
-            f"{address} needs certificates: give --tls-ca-file, --tls-cert and --tls-key, "
+            f"{address} needs certificates: pass --tls-ca-file, --tls-cert and --tls-key, "
             "or set distributed.comm.tls in dask's configuration"
         )
     if required and not address.encrypted:
-        raise NoSchedulerError(f"{address} is not encrypted, and dask's configuration requires encryption: say tls://…")
+        raise NoSchedulerError(
+            f"{address} is not encrypted, but dask's configuration requires encryption: write tls://…"
+        )
     return context if isinstance(context, ssl.SSLContext) else None
 
 
 def _is_readable(file: str) -> bool:
-    """Return whether it is a file that can be read, or the text of one, which dask's configuration may hold as well."""
+    """Return whether it is a readable file, or PEM text, which dask's configuration allows, too."""
     return "\n" in file or (os.access(file, os.R_OK) and Path(file).is_file())
 
 
 async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:
     """Return a connection, or raise `NoSchedulerError`.
 
-    What listens there may be something that waits for us to go on, so something else has a look meanwhile.
+    What listens there may wait for the client to speak first, so a diagnosis runs at the same time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -184,36 +186,36 @@ async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float
 
 
 _CERTIFICATE_FAULTS = {
-    9: "its certificate is not valid yet: is a clock wrong?",
-    10: "its certificate, or that of its authority, has expired",
+    9: "its certificate is not valid yet: check the clocks",
+    10: "its certificate, or that of its CA, has expired",
     23: "its certificate was revoked",
-    62: "its certificate is another host's",
-    64: "its certificate is another host's",
-    **dict.fromkeys((2, 18, 19, 20, 21), "its certificate is not from the authority that we trust (--tls-ca-file)"),
+    62: "its certificate is for another host",
+    64: "its certificate is for another host",
+    **dict.fromkeys((2, 18, 19, 20, 21), "its certificate is not signed by the trusted CA (--tls-ca-file)"),
 }
 """By OpenSSL's X509_V_ERR_*."""
 
 
 def in_words(error: BaseException) -> str:
-    """Return what went wrong while connecting, in a few words."""
+    """Return a short description of a connection error."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        other = f"its certificate is no good: {clean(error.verify_message)}"
+        other = f"its certificate is not valid: {clean(error.verify_message)}"
         return _CERTIFICATE_FAULTS.get(error.verify_code, other)
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         if "CERTIFICATE_EXPIRED" in (error.reason or ""):
-            return "it says that our certificate (--tls-cert), or that of its authority, has expired"
-        return f"it doesn't accept our certificate (--tls-cert): {clean(str(error))}"
+            return "it rejects our certificate (--tls-cert): that, or that of its CA, has expired"
+        return f"it rejects our certificate (--tls-cert): {clean(str(error))}"
     return clean(str(error)) or type(error).__name__
 
 
 async def _look_if_slow(address: Address, dialling: "asyncio.Task[Comm]", seconds: float) -> Diagnosis:
-    """Find out what listens there, if connecting has failed or takes longer than it mostly does."""
+    """Diagnose what listens there, if connecting failed or takes longer than usual."""
     await asyncio.wait({dialling}, timeout=_SECONDS_BEFORE_A_LOOK)
     return await diagnose(address, seconds)
 
 
 def _is_hopeless(address: Address, diagnosis: Diagnosis) -> bool:
-    """Return whether trying on can't help. What is silent may be a scheduler that is busy, or a slow network."""
+    """Return whether waiting longer is useless. A silent peer may be a busy scheduler, or a slow network."""
     match diagnosis.listener:
         case Listener.SILENT | Listener.NO_ANSWER:
             return False
@@ -229,15 +231,15 @@ _REASONS: dict[str, str] = {}
 
 
 def note_refusal(scheduler_id: str, why: str) -> None:
-    """Remember that the scheduler refuses: what it refuses is set when it starts, and its id is no other one's."""
+    """Remember that a scheduler refuses to run functions: that is configured at its start, and its id is unique."""
     _REASONS[scheduler_id] = why
 
 
 def refusal_of(scheduler_id: str | None) -> str | None:
-    """Return why the scheduler refuses; ``None``: it doesn't, or was not asked yet."""
+    """Return why the scheduler refuses; ``None``: it does not, or was not asked yet."""
     return _REASONS.get(scheduler_id or "")
 
 
 def knows_any() -> bool:
-    """Whether any scheduler is known to refuse; if none is, there is no need to find out which one this is."""
+    """Return whether any scheduler is known to refuse; if none is, its id need not be read."""
     return bool(_REASONS)

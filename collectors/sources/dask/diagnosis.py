@@ -1,6 +1,6 @@
-"""Finds out what listens at an address where dask's own connecting failed, and says it in one line.
+"""Diagnose what listens at an address when connecting to a scheduler failed, in one line.
 
-Never sends anything that a scheduler would trip over.
+Never sends anything that would disturb a scheduler.
 """
 
 import asyncio
@@ -19,37 +19,37 @@ from dasktop.collectors.text.clean import clean
 _MOST_BYTES = 256
 _SPEAKS_FIRST_SECONDS = 0.3
 _TLS_ALERT = b"\x15\x03"
-_WAY_OUT = "dasktop without an address looks for your schedulers"
+_WAY_OUT = "run dasktop without an address to find your schedulers"
 
 
 class Listener(Enum):
     """What listens at an address."""
 
     NOBODY = "nobody"
-    NO_ANSWER = "perhaps nobody: the host doesn't answer"
+    NO_ANSWER = "no answer from the host"
     DASK = "dask, not encrypted"
-    TLS = "something that speaks TLS"
+    TLS = "a TLS server"
     WEB = "a web server"
-    SILENT = "something that says nothing"
-    HANGS_UP = "something that hangs up"
+    SILENT = "a server that sends nothing"
+    HANGS_UP = "a server that closes the connection"
     STRANGER = "something else"
 
 
 class Diagnosis(NamedTuple):
-    """What was found, and for nobody and a stranger some words on it."""
+    """What listens there, with details for `NOBODY`, `NO_ANSWER` and `STRANGER`."""
 
     listener: Listener
     words: str = ""
 
 
 async def diagnose(address: Address, seconds: float) -> Diagnosis:
-    """Return what listens at the address. Takes at most ``seconds`` for each of up to three tries; raises nothing."""
+    """Return what listens at the address. Takes at most ``seconds`` for each of up to three attempts; never raises."""
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(address.host, address.port)
     except TimeoutError:
-        return Diagnosis(Listener.NO_ANSWER, "the host doesn't answer")
-    except (OSError, ValueError) as error:  # ValueError: a host that IDNA can't encode
+        return Diagnosis(Listener.NO_ANSWER, "the host does not answer")
+    except (OSError, ValueError) as error:  # ValueError: a host name that IDNA cannot encode
         return Diagnosis(Listener.NOBODY, _why_unreachable(address, error))
     try:
         async with asyncio.timeout(seconds):
@@ -66,15 +66,15 @@ async def diagnose(address: Address, seconds: float) -> Diagnosis:
 
 
 async def _speaks_tls(address: Address, seconds: float) -> bool:
-    """Return whether it answers a TLS greeting; many hang up on any other without a word."""
+    """Return whether it answers a TLS handshake; many TLS servers close any other connection silently."""
     context = ssl.create_default_context()
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing is said to it, nor believed
+    context.verify_mode = ssl.CERT_NONE  # no data is sent or trusted
     try:
         async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
     except ssl.SSLError as error:
-        return "ALERT" in (error.reason or "")  # it wants a certificate of ours, say; and it says so in TLS
+        return "ALERT" in (error.reason or "")  # a TLS alert, such as a missing client certificate
     except OSError:
         return False
     writer.transport.abort()
@@ -82,7 +82,7 @@ async def _speaks_tls(address: Address, seconds: float) -> bool:
 
 
 async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience_seconds: float) -> bytes:
-    """Return the first bytes the other side says: by itself, as dask and ssh do, or to a greeting."""
+    """Return the first bytes that the server sends: by itself, as dask and ssh do, or after a greeting."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience_seconds):
             return await reader.read(_MOST_BYTES)
@@ -91,7 +91,7 @@ async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pati
 
 
 def _greeting() -> bytes:
-    """Return a handshake that a scheduler understands, and that also ends a web request and is no TLS."""
+    """Return a handshake that a scheduler understands; it also ends an HTTP request, and is not TLS."""
     return encode({"compression": None, "pickle-protocol": 4, "": "\r\n\r\n"})
 
 
@@ -109,46 +109,46 @@ def _judge(said: bytes) -> Diagnosis:
 
 def _why_unreachable(address: Address, error: Exception) -> str:
     if isinstance(error, socket.gaierror | ValueError):
-        return f"no host is called {address.host}"
+        return f"host not found: {address.host}"
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused: has the scheduler ended?"
+        return "connection refused; the scheduler may have ended"
     number = error.errno if isinstance(error, OSError) else None
     return os.strerror(number) if number in errno.errorcode and number is not None else clean(str(error))
 
 
 def sentence(address: Address, diagnosis: Diagnosis, failure: str, seconds: float) -> str:
-    """Return one line that says what is wrong with the address and the way out.
+    """Return one line that says what is wrong with the address and what to do.
 
     Parameters
     ----------
     failure
-        What dask's own connecting said; told where the diagnosis explains nothing.
+        The error of the connection attempt; used if the diagnosis explains nothing.
     seconds
-        How long was waited.
+        The timeout that passed.
     """
     match diagnosis.listener:
         case Listener.NOBODY | Listener.NO_ANSWER:
-            return f"nobody answers at {address} ({diagnosis.words}); {_WAY_OUT}"
+            return f"no scheduler at {address} ({diagnosis.words}); {_WAY_OUT}"
         case Listener.WEB:
             return (
-                f"{address} is a web page, perhaps the dashboard; "
+                f"{address} is a web server, perhaps the dashboard; "
                 f"the scheduler listens on another port, usually {USUAL_PORT}"
             )
         case Listener.TLS if not address.encrypted:
             return (
-                f"{address} speaks TLS: say {address._replace(scheme='tls')} and give its certificates "
+                f"{address} uses TLS: write {address._replace(scheme='tls')} and pass the certificates "
                 "(--tls-ca-file, --tls-cert, --tls-key)"
             )
         case Listener.DASK if address.encrypted:
-            return f"{address} is not encrypted: say {address._replace(scheme='tcp')}"
+            return f"{address} is not encrypted: write {address._replace(scheme='tcp')}"
         case Listener.STRANGER if not address.encrypted:
-            return f"{address} is no dask scheduler: it says “{diagnosis.words}”"
+            return f"{address} is not a dask scheduler: it sends “{diagnosis.words}”"
         case Listener.HANGS_UP if not address.encrypted:
-            return f"{address} hangs up when it is spoken to: it is no dask scheduler, or one that is just ending"
+            return f"{address} closes the connection: it is not a dask scheduler, or one that is shutting down"
         case Listener.SILENT if not failure:
             return (
-                f"{address} takes connections but has said nothing for {seconds:g} s: "
-                "the scheduler hangs or is busy, or it is no scheduler"
+                f"{address} accepts connections but has sent nothing for {seconds:g} s: "
+                "the scheduler hangs or is busy, or it is not a scheduler"
             )
         case _:
-            return f"can't talk to {address}: {failure or f'no answer for {seconds:g} s'}"
+            return f"cannot connect to {address}: {failure or f'no answer within {seconds:g} s'}"

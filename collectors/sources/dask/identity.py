@@ -1,4 +1,4 @@
-"""What a scheduler tells anybody by its ``identity``, for where our own handler isn't wanted. Runs nothing there."""
+"""Read a scheduler through its ``identity`` call, where our own handler is not allowed. Runs nothing there."""
 
 import time
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, 
 
 
 async def read_identity(connection: Connection, timeout_seconds: float) -> SchedulerReading:
-    """Return what ``identity`` tells: no owner, no task counts, no version.
+    """Return what ``identity`` contains: no owner, no task counts, no version.
 
     Raises
     ------
     NoSchedulerError
-        It is no scheduler, but a worker or nanny, say.
+        It is not a scheduler, but a worker or nanny, for example.
     SourceError
-        It didn't answer.
+        It did not answer.
     """
     answer = await identify(connection, timeout_seconds)
     workers = mapping(answer.get("workers"))
-    # Up to 2026.1 five workers are told without it.
+    # Up to 2026.1 the default is five workers.
     if workers_told(answer) > len(workers):
         answer = await identify(connection, timeout_seconds, n_workers=-1)
         workers = mapping(answer.get("workers"))
@@ -48,7 +48,7 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
 
 
 def workers_told(answer: Mapping[str, Any]) -> int:
-    """Return how many workers a scheduler's identity tells it has. Before 2025.4 it tells no count, but all workers."""
+    """Return how many workers a scheduler has. Before 2025.4 its identity has no count, but all workers."""
     count = whole(answer.get("n_workers"))
     return len(mapping(answer.get("workers"))) if count is None else count
 
@@ -59,9 +59,9 @@ async def identify(connection: Connection, timeout_seconds: float, **arguments: 
     Raises
     ------
     NoSchedulerError
-        It is something else; the text says what, and for a worker where its scheduler is.
+        It is not a scheduler; the text says what it is, and for a worker the address of its scheduler.
     SourceError
-        It didn't answer.
+        It did not answer.
     """
     answer = mapping(await connection.call("identity", timeout_seconds, **arguments))
     if isinstance(answer.get("workers"), dict):
@@ -69,7 +69,7 @@ async def identify(connection: Connection, timeout_seconds: float, **arguments: 
     kind = word(answer.get("type")) or "something else"
     its_scheduler = word(answer.get("scheduler"))
     way_out = f"; its scheduler is {its_scheduler}" if its_scheduler else ""
-    raise NoSchedulerError(f"{connection.address} is no scheduler, but a {kind.lower()}{way_out}")
+    raise NoSchedulerError(f"{connection.address} is not a scheduler, but a {kind.lower()}{way_out}")
 
 
 def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
@@ -88,7 +88,7 @@ def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
         host=host_of(address),
         status=word(told.get("status")),
         nthreads=whole(told.get("nthreads")),
-        memory_limit_bytes=whole(told.get("memory_limit")) or None,  # 0 is dask's word for no limit
+        memory_limit_bytes=whole(told.get("memory_limit")) or None,  # 0 means no limit
         memory_bytes=whole(metrics.get("memory")),
         managed_bytes=None if managed is None else max(0, managed - (whole(spilled.get("memory")) or 0)),
         spilled_bytes=whole(spilled.get("disk")),
@@ -103,5 +103,5 @@ def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
 
 
 def _sum(counts: object, states: str) -> int | None:
-    """Return how many tasks are in these states, if the worker has counted at all; it leaves out what is 0."""
+    """Return how many tasks are in these states; ``None`` if the worker sent no counts. It omits those that are 0."""
     return sum(whole(counts.get(state)) or 0 for state in states.split()) if isinstance(counts, dict) else None

@@ -188,9 +188,9 @@ def read_stack(worker: Any, native_id: Any) -> dict[str, Any]:
     """
     thread = next((thread for thread in threading.enumerate() if thread.native_id == native_id), None)
     if thread is None:
-        return {"error": "it is no thread of Python's, or has ended"}
+        return {"error": "it is not a Python thread, or has ended"}
     if thread.ident == threading.get_ident():
-        return {"error": "it is the thread that answers: all it does now is that"}
+        return {"error": "this thread answers the request, so its stack shows only that"}
     with worker.active_threads_lock:  # no task begins or ends meanwhile: the stack is that of this one
         key = worker.active_threads.get(thread.ident)
         frame = sys._current_frames().get(thread.ident or 0)

@@ -1,1 +1,1 @@
-"""Reads the files that jobs write, a part at a time: of any size, and while they grow."""
+"""Reads the log files of jobs, a part at a time: of any size, and while they grow."""

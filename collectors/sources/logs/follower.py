@@ -1,6 +1,6 @@
-"""Reads one log file at a time as it is wished, in a thread of its own, and follows it while that is wished.
+"""Read and follow one log file at a time on request, in a thread of its own.
 
-The thread may hang for as long as a file system does: nobody waits for it, and another file gets another thread.
+The thread may hang as long as a file system does: nothing waits for it, and another file gets another thread.
 """
 
 import queue
@@ -17,37 +17,37 @@ from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.sources.logs.search import search
 
 POLL_SECONDS = 1.0
-"""How often a followed file is looked at."""
+"""How often a followed file is checked."""
 PAGE_BYTES = 128 * 1024
 PAGE_LINES = 2_000
-TELL_SECONDS = 0.25
-"""How often a long search is told of."""
+PROGRESS_SECONDS = 0.25
+"""How often a long search reports its progress."""
 WORK_SECONDS, REST_SECONDS = 0.01, 0.002
-"""How long a search may keep Python to itself, and how long it leaves it to the other threads, of which one draws."""
+"""How long a search may hold the GIL, and how long it then yields to other threads, one of which draws."""
 
 
 class LogFollower:
-    """Carries out wishes. Any thread may call; every call returns at once.
+    """Serves log requests. Any thread may call; every call returns at once.
 
     Parameters
     ----------
     deliver
-        Gets what was read, in the reading thread; a last part of another file may still come after a new wish.
+        Called with each part, in the reading thread; a last part of the previous file may follow a new request.
     """
 
     def __init__(self, deliver: Callable[[LogEvent], None]) -> None:
         self._deliver = deliver
         self._reader: _Reader | None = None
 
-    def wish(self, wish: LogRequest | None) -> None:
-        """Read this now; ``None``: nothing any more. A search that is under way is given up."""
-        if self._reader is not None and (wish is None or wish.path != self._reader.path):
+    def request(self, request: LogRequest | None) -> None:
+        """Serve this request now; ``None``: stop. Cancels a running search."""
+        if self._reader is not None and (request is None or request.path != self._reader.path):
             self._reader.stop()
             self._reader = None
-        if wish is not None:
+        if request is not None:
             if self._reader is None:
-                self._reader = _Reader(wish.path, self._deliver)
-            self._reader.wish(wish)
+                self._reader = _Reader(request.path, self._deliver)
+            self._reader.request(request)
 
 
 class _Reader:
@@ -56,53 +56,53 @@ class _Reader:
     def __init__(self, path: str, deliver: Callable[[LogEvent], None]) -> None:
         self.path = path
         self._deliver_to = deliver
-        self._wishes: queue.SimpleQueue[LogRequest | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[LogRequest | None] = queue.SimpleQueue()
         self._is_stopped = False
         self._file = LogFile(path)
         self._problem: str | None = None
-        # Of a file that is followed: up to where it was told, and where the last line begins if it was unfinished then.
+        # Of a followed file: the end of the last delivered part, and the start of its last line if that was unfinished.
         self._edition, self._end, self._go_on_at = 0, 0, 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
-    def wish(self, wish: LogRequest) -> None:
-        self._wishes.put(wish)
+    def request(self, request: LogRequest) -> None:
+        self._requests.put(request)
 
     def stop(self) -> None:
         self._is_stopped = True
-        self._wishes.put(None)
+        self._requests.put(None)
 
     def _run(self) -> None:
         is_following = False
         while not self._is_stopped:
             try:
-                wish = self._wishes.get(timeout=POLL_SECONDS if is_following else None)
+                request = self._requests.get(timeout=POLL_SECONDS if is_following else None)
             except queue.Empty:
-                self._carry_out(self._follow)
+                self._serve(self._follow)
                 continue
             self._problem = None
-            match wish:
+            match request:
                 case Tail():
-                    self._carry_out(self._tail)
+                    self._serve(self._tail)
                 case Page():
-                    self._carry_out(partial(self._page, wish))
+                    self._serve(partial(self._page, request))
                 case Search():
-                    self._carry_out(partial(self._search, wish))
-            is_following = isinstance(wish, Tail)
+                    self._serve(partial(self._search, request))
+            is_following = isinstance(request, Tail)
         self._file.close()
 
-    def _carry_out(self, read: Callable[[], None]) -> None:
-        """Look at the file and read; why that can't be is told once, until it can or is wished again."""
+    def _serve(self, read: Callable[[], None]) -> None:
+        """Check the file and read; an error is reported once, until reading succeeds or is requested again."""
         try:
             self._file.look()
             read()
             self._problem = None
         except UnreadableError as error:
             self._file.close()
-            self._tell_problem(str(error), is_missing=error.is_missing)
+            self._report_problem(str(error), is_missing=error.is_missing)
         except Exception as error:  # noqa: BLE001 - shown in the file's place; the screen goes on
-            self._tell_problem(describe_own_fault(error))
+            self._report_problem(describe_own_fault(error))
 
-    def _tell_problem(self, problem: str, *, is_missing: bool = False) -> None:
+    def _report_problem(self, problem: str, *, is_missing: bool = False) -> None:
         if self._problem != problem:
             self._problem = problem
             self._deliver(LogPart(path=self.path, problem=problem, is_missing=is_missing))
@@ -113,10 +113,10 @@ class _Reader:
 
     def _tail(self) -> None:
         size_bytes = self._file.size_bytes
-        self._tell_end(self._lines_before(size_bytes), size_bytes)
+        self._deliver_end(self._lines_before(size_bytes), size_bytes)
 
     def _follow(self) -> None:
-        """Tell what was written since; nothing if nothing was."""
+        """Deliver what was written since, if anything was."""
         if self._problem is not None or self._edition != self._file.edition:
             self._tail()
         elif self._file.size_bytes > self._end:
@@ -124,9 +124,9 @@ class _Reader:
                 self._tail()
             else:
                 lines = list(self._file.block_after(self._go_on_at, PAGE_BYTES).lines())[-PAGE_LINES:]
-                self._tell_end(lines, self._go_on_at)
+                self._deliver_end(lines, self._go_on_at)
 
-    def _tell_end(self, lines: list[RawLine], at_byte: int) -> None:
+    def _deliver_end(self, lines: list[RawLine], at_byte: int) -> None:
         part = self._part(lines, at_byte)
         self._edition, self._end = part.edition, part.end
         self._go_on_at = lines[-1].at_byte if lines and not lines[-1].is_whole else part.end
@@ -138,15 +138,15 @@ class _Reader:
         self._deliver(self._part(lines, at_byte))
 
     def _search(self, wanted: Search) -> None:
-        told_at = rested_at = monotonic()
+        reported_at = rested_at = monotonic()
         for step in search(self._file, wanted):
             if step.found_at is not None:
                 lines = [*self._lines_before(step.found_at)[-PAGE_LINES // 2 :], *self._lines_after(step.found_at)]
                 self._deliver(self._part(lines, step.found_at))
-            if step.is_over or monotonic() - told_at > TELL_SECONDS:
-                told_at = monotonic()
+            if step.is_over or monotonic() - reported_at > PROGRESS_SECONDS:
+                reported_at = monotonic()
                 self._deliver(step)
-            if self._is_stopped or not self._wishes.empty():
+            if self._is_stopped or not self._requests.empty():
                 return
             if monotonic() - rested_at > WORK_SECONDS:
                 sleep(REST_SECONDS)
@@ -159,7 +159,7 @@ class _Reader:
         return list(islice(self._file.block_after(start, PAGE_BYTES).lines(), PAGE_LINES))
 
     def _part(self, lines: list[RawLine], at_byte: int) -> LogPart:
-        """Return what to tell: these lines or, where there are none, that there are none at this place."""
+        """Return a part with these lines or, if there are none, an empty part at this position."""
         return LogPart(
             path=self.path,
             size_bytes=self._file.size_bytes,

@@ -1,4 +1,4 @@
-"""Bytes of a log file -> lines to show. Pure."""
+"""Convert bytes of a log file to lines to show. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from dasktop.collectors.model.logs import LogLine
 from dasktop.collectors.text.clean import MAX_CHARACTERS, clean_line
 
 MAX_LINE_BYTES = MAX_CHARACTERS
-"""A longer line is broken, so that no line is ever too long to be kept, nor to be shown whole."""
+"""Longer lines are split, so that every line can be kept and shown whole."""
 
 _LONGEST_CHARACTER = 4
 """Bytes, in UTF-8."""
 
 _TERMINAL_CODES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, and where the cursor goes
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, and cursor movement
     r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and the like: titles, links
     r"|[ -/]*[0-~])"
 )
 
-# What isn't UTF-8 is read as Latin-1, in which most of what isn't was written; C1 controls are nobody's text.
+# Invalid UTF-8 is read as Latin-1, which it usually is; C1 controls are not text.
 _NOT_UTF_8 = {0xDC00 + byte: chr(byte) if byte >= 0xA0 else "\ufffd" for byte in range(0x80, 0x100)}
 
 
 class RawLine(NamedTuple):
-    """A line as it stands in the file, with its end if it has one."""
+    """A line of the file, with its newline if it has one."""
 
     at_byte: int
     raw: bytes
@@ -36,7 +36,7 @@ class RawLine(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing that is written later can belong to it."""
+        """Whether later writes cannot extend it."""
         return self.raw.endswith(b"\n") or len(self.raw) > MAX_LINE_BYTES - _LONGEST_CHARACTER
 
     def line(self) -> LogLine:
@@ -45,7 +45,7 @@ class RawLine(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some bytes of a file, which begin with a line."""
+    """Bytes of a file that begin at the start of a line."""
 
     at_byte: int
     raw: bytes
@@ -64,30 +64,29 @@ class Block(NamedTuple):
             start = end
 
     def with_whole_lines(self) -> "Block":
-        """Return the block without a line at its end that is unfinished, or goes on behind it."""
+        """Return the block without an incomplete line at its end."""
         newline = self.raw.rfind(b"\n") + 1
         rest = Block(self.at_byte + newline, self.raw[newline:])
         end = max((line.end for line in rest.lines() if line.is_whole), default=rest.at_byte)
         return Block(self.at_byte, self.raw[: end - self.at_byte])
 
     def from_first_line(self) -> "Block":
-        """Return what is left of a block that begins anywhere; in a line without end, that begins with a character."""
+        """Return the block from its first line on; in an endless line, from the first whole character on."""
         start = self.raw.find(b"\n", 0, MAX_LINE_BYTES) + 1 or _broken(self.raw, _LONGEST_CHARACTER)
         return Block(self.at_byte + start, self.raw[start:])
 
 
 def _broken(raw: bytes, end: int) -> int:
-    """Return where to break a line: here or a little before, so that no character is broken."""
+    """Return where to split a line: here or just before, at a character boundary."""
     if end >= len(raw):
         return len(raw)
     return next((at for at in range(end, end - _LONGEST_CHARACTER, -1) if raw[at] & 0xC0 != 0x80), end)
 
 
 def shown(raw: bytes) -> str:
-    """Return a line as text: clean, still indented, without a terminal's codes.
+    """Return a line as clean text, with its indentation, without terminal codes.
 
-    UTF-8 and, where it isn't that, Latin-1. Of a progress bar, which returns to the start of its line again and again,
-    the last state.
+    UTF-8, or Latin-1 where it is invalid. Of a progress bar, which uses carriage returns, return the last state.
     """
     text = raw.rstrip(b"\r\n").translate(None, b"\0").decode("utf-8", "surrogateescape")
     if text.isascii() and text.isprintable():

@@ -1,4 +1,4 @@
-"""One log file, read in blocks from any place of it. Blocks on the file system: not for an event loop's thread."""
+"""One log file, read in blocks at any position. Blocking I/O: never use it in an event loop's thread."""
 
 import os
 import stat
@@ -8,14 +8,14 @@ from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.text.clean import clean
 
 _ANCHOR_BYTES = 64
-"""How much of what was last read is compared, to notice that a file was written anew."""
+"""How much of the last read is compared, to notice that a file was rewritten."""
 
 
 _EDITIONS = count(1)
 
 
 class UnreadableError(Exception):
-    """The file can't be read. Its text says why, in one clean line."""
+    """The file cannot be read. The text says why, in one clean line."""
 
     def __init__(self, why: str, *, is_missing: bool = False) -> None:
         super().__init__(why)
@@ -23,21 +23,21 @@ class UnreadableError(Exception):
 
 
 class LogFile:
-    """A file that may not be there yet, may grow, be cut short, or be replaced. `look` tells; nothing else does.
+    """A file that may not exist yet, may grow, be truncated, or be replaced; only `look` detects that.
 
     Parameters
     ----------
     path
-        Absolute. A pipe or a device is never opened: reading could wait for ever, or take away what others wait for.
+        Absolute. A pipe or a device is never opened: reading could block forever, or consume data of other readers.
 
     Attributes
     ----------
     size_bytes
         As of the last look.
     edition
-        Another number, in the whole process, whenever what was read before may not be what stands there now.
+        A new number, unique in the process, whenever what was read before may no longer be the file's content.
     bytes_read
-        In all, so far.
+        In total.
     """
 
     def __init__(self, path: str) -> None:
@@ -50,12 +50,12 @@ class LogFile:
         self._anchor = b""
 
     def look(self) -> None:
-        """See what the file is like now, and open it if need be.
+        """Check the current state of the file, and open it if needed.
 
         Raises
         ------
         UnreadableError
-            It can't be read, now.
+            It cannot be read now.
         """
         try:
             self._look()
@@ -63,11 +63,11 @@ class LogFile:
             raise _unreadable(error) from error
 
     def _look(self) -> None:
-        now = os.stat(self.path)  # noqa: PTH116 - a path of somebody else's, as it is
+        now = os.stat(self.path)  # noqa: PTH116 - a foreign path, unchanged
         _check_kind(self.path, now)
         if self._seen is None or self._descriptor is None or not os.path.samestat(now, self._seen):
             self.close()
-            # Should it have become a pipe since: don't wait for whoever writes to it.
+            # If it has become a pipe since, do not wait for a writer.
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
             now = os.fstat(self._descriptor)
             _check_kind(self.path, now)
@@ -86,11 +86,11 @@ class LogFile:
         return self._read(start, self.size_bytes)
 
     def _read(self, start: int, end: int) -> bytes:
-        """Return these bytes, or as many of them as there are."""
+        """Return these bytes, or fewer at the end of the file."""
         if self._descriptor is None:
-            raise ValueError("a file is looked at before it is read")
+            raise ValueError("look() must be called before reading")
         block = b""
-        while len(block) < end - start:  # some file systems give less at a time
+        while len(block) < end - start:  # some file systems return fewer bytes at a time
             more = os.pread(self._descriptor, end - start - len(block), start + len(block))
             if not more:
                 break
@@ -101,7 +101,7 @@ class LogFile:
     def block_after(self, start: int, most_bytes: int) -> Block:
         """Return the lines of the ``most_bytes`` bytes from ``start`` on, where a line begins.
 
-        A line that goes on beyond these bytes is left out; one that is unfinished at the end of the file is not.
+        Omits a line that continues beyond these bytes, but not an unfinished one at the end of the file.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class LogFile:
             raise _unreadable(error) from error
 
     def close(self) -> None:
-        """Close it, until the next look."""
+        """Close the file, until the next `look`."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -145,17 +145,17 @@ def _check_kind(path: str, status: os.stat_result) -> None:
     if stat.S_ISREG(status.st_mode):
         return
     if path == os.devnull:
-        raise UnreadableError(f"what the job writes is thrown away ({os.devnull})")
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISFIFO, "a pipe"))
+        raise UnreadableError(f"the job's output is discarded ({os.devnull})")
+    kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISCHR, "a device"), (stat.S_ISFIFO, "a pipe"))
     kind = next((words for is_kind, words in kinds if is_kind(status.st_mode)), "something else")
-    raise UnreadableError(f"it is {kind}, not a file")
+    raise UnreadableError(f"it is {kind}, not a regular file")
 
 
 def _unreadable(error: OSError) -> UnreadableError:
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            return UnreadableError("there is no such file on this host", is_missing=True)
+            return UnreadableError("no such file on this host", is_missing=True)
         case PermissionError():
-            return UnreadableError("you have no permission to read it")
+            return UnreadableError("permission denied")
         case _:
-            return UnreadableError(clean(f"it can't be read: {error.strerror or error}"))
+            return UnreadableError(clean(f"cannot read it: {error.strerror or error}"))

@@ -1,4 +1,4 @@
-"""When a source that has failed may be asked again: later each time, up to a bound. Asks nothing itself."""
+"""Exponential backoff for a source that fails, with an upper bound. Queries nothing itself."""
 
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
@@ -9,12 +9,12 @@ MAX_PAUSE_SECONDS = 300.0
 
 
 def pause_seconds(interval_seconds: float, times: int) -> float:
-    """Return how long to wait after something went wrong this many times: double each time."""
+    """Return the pause after this many failures: twice as long after each."""
     return min(interval_seconds * 2.0 ** (min(times, 32) - 1), MAX_PAUSE_SECONDS)
 
 
 class Backoff:
-    """Keeps a source that failed from being asked at every poll."""
+    """Keeps a failing source from being queried at every poll."""
 
     def __init__(self, interval_seconds: float, clock: Clock = monotonic) -> None:
         self._interval_seconds = interval_seconds
@@ -24,16 +24,16 @@ class Backoff:
 
     @property
     def is_over(self) -> bool:
-        """Whether the source may be asked."""
+        """Whether the source may be queried."""
         return self._clock() >= self._over_at
 
     def after_failure(self) -> None:
-        """Wait, longer than the last time."""
+        """Begin a pause, longer than the last one."""
         self._failures += 1
         self._over_at = self._clock() + pause_seconds(self._interval_seconds, self._failures)
 
     def after_success(self) -> None:
-        """Ask as often as you like again."""
+        """Reset."""
         self._failures, self._over_at = 0, float("-inf")
 
 

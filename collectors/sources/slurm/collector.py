@@ -70,7 +70,7 @@ class SlurmCollector:
         self._queue = QueueReader(self._commands, queue_log, self._user)
         self._scripts = ScriptReader(self._commands, scripts_log, Backoff(interval_seconds))
         self._files = OutputFilesReader(self._commands)
-        self._last_words = FailureCauseReader(self._files)
+        self._causes = FailureCauseReader(self._files)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
         # Jobs that are in the queue and ran, whosever they are: which are the cluster's may turn out later.
@@ -95,8 +95,8 @@ class SlurmCollector:
         return SlurmReading(
             taken_at=self._queue_read_at or datetime.now(UTC),
             jobs=self._jobs,
-            ended=self._last_words.completed(self._fates.ended),
-            requeued=self._last_words.completed(self._fates.requeued),
+            ended=self._causes.completed(self._fates.ended),
+            requeued=self._causes.completed(self._fates.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
             ended_lately=self._ended_lately_with_scripts(),
@@ -149,7 +149,7 @@ class SlurmCollector:
             self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )
         await self._scripts.read(end.job for end in self._ended_lately.ended)
-        await self._last_words.read((*self._fates.ended, *self._fates.requeued))
+        await self._causes.read((*self._fates.ended, *self._fates.requeued))
         return self.reading
 
     async def why_refused(self, script: str) -> str | None:
@@ -188,7 +188,7 @@ class SlurmCollector:
         """Return the jobs that ended lately whose scripts say anything of dask."""
         ended = self._ended_lately.ended
         scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
-        found: tuple[EndedJob, ...] = self._last_words.completed(end for end in ended if end.job.job_id in scripts)
+        found: tuple[EndedJob, ...] = self._causes.completed(end for end in ended if end.job.job_id in scripts)
         return tuple(EndedLately(end=end, script=scripts[end.job.job_id]) for end in found)
 
     def _jobs_with_scripts(self) -> list[QueuedJob]:

@@ -1,9 +1,8 @@
-"""Runs SLURM's commands, each with a time-out and a bound on what it may print, and tells their errors from the rest.
+"""Run SLURM's commands, each with a timeout and a bound on its output, and find their error messages.
 
-Sites put wrappers and login messages around the commands: a banner, a warning or a hint may stand before, between or
-after what a command itself prints, on either stream. Which lines of its output are a command's own, its reader knows
-by their form; which lines are errors is told here. Never through a shell, never the same command twice at the same
-time, and nothing is left running.
+Sites put wrappers and login messages around the commands: a banner, a warning or a hint may come before, between or
+after the command's own output, on either stream. Parsers recognize the command's own lines by their form; this module
+recognizes errors. Never uses a shell, never runs the same command twice at a time, and leaves nothing running.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from dasktop.collectors.text.clean import clean
 MAX_OUTPUT_BYTES = 64 << 20
 MAX_COMPLAINT_BYTES = 64 << 10
 MAX_COMPLAINT_CHARACTERS = 300
-# A killed process is gone at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
+# A killed process ends at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
 _REAP_SECONDS = 2.0
 # ``squeue: error: x``, ``slurm_load_jobs error: x``, ``job script retrieval failed: x``, ``allocation failure: x``.
 _FATAL = re.compile(r"\bfatal: ")
@@ -40,27 +39,27 @@ _LOOK_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class Printed:
-    """What a command printed, and how it ended."""
+    """The output of a command, and its exit status."""
 
     program: str
     text: str
-    """Its standard output, not cleaned yet; what was not UTF-8 is U+FFFD."""
+    """Its standard output, not cleaned yet; invalid UTF-8 is U+FFFD."""
     complaints: tuple[str, ...]
     """The lines of its standard error, cleaned."""
     status: int
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """The lines of its standard error that call themselves errors, without banners, warnings and hints."""
+        """The lines of its standard error that are errors, without banners, warnings and hints."""
         return tuple(line for line in self.complaints if _is_error(line))
 
     @property
     def complaint(self) -> str:
-        """What it said went wrong, in its own words: the line that calls itself fatal, else the first error.
+        """Its error message: the first ``fatal:`` line, else the first ``error:`` line.
 
-        Where no line calls itself an error, the first that reads like one, else the last: banners come first.
+        Without such a line, the first that reads like an error, else the last: banners come first.
         """
-        # Some wrappers put both streams into one.
+        # Some wrappers merge both streams.
         printed = (*self.complaints, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
         candidates = (
             *(line for line in self.errors if _FATAL.search(line)),
@@ -74,14 +73,14 @@ class Printed:
             return candidates[0][:MAX_COMPLAINT_CHARACTERS]
         if self.status < 0:
             return f"{self.program} was killed by signal {-self.status}"
-        return f"{self.program} ended with status {self.status} and said nothing"
+        return f"{self.program} failed with exit status {self.status} and printed no error"
 
     def says(self, pattern: re.Pattern[str]) -> bool:
-        """Whether some line of its standard error is such a message."""
+        """Return whether a line of its standard error matches."""
         return any(pattern.search(line) for line in self.complaints)
 
     def checked(self) -> str:
-        """Return the text; `SourceError` with the command's own words if it failed."""
+        """Return the text; raise `SourceError` with the command's message if it failed."""
         if self.status != 0:
             raise SourceError(self.complaint)
         return self.text
@@ -92,7 +91,7 @@ def _is_error(line: str) -> bool:
 
 
 class _Call:
-    """A command under way, and how many wait for it."""
+    """A running command, and how many callers wait for it."""
 
     def __init__(self, task: "asyncio.Task[Printed]") -> None:
         self.task = task
@@ -105,9 +104,9 @@ class Commands:
     Parameters
     ----------
     environment
-        The whole environment of the programs; its ``PATH`` decides which ones are found.
+        The complete environment of the programs; they are looked up in its ``PATH``.
     timeout_seconds
-        After which a program, and all that it has started in its process group, is killed.
+        After this, the program and its process group are killed.
     """
 
     def __init__(self, environment: Mapping[str, str], timeout_seconds: float) -> None:
@@ -118,14 +117,14 @@ class Commands:
         self._is_closed = False
 
     async def run(self, *command: str) -> Printed:
-        """Run a program with its arguments; if the very same is under way, share what that one prints.
+        """Run a program with its arguments; if the same command is running, share its output.
 
         Raises
         ------
         SourceOffError
             There is no such program.
         SourceError
-            It couldn't be run, took too long or printed too much. (A status other than 0 is for the caller to judge.)
+            It could not be run, took too long or printed too much. (Callers check the exit status.)
         """
         call = self._calls.get(command)
         if call is None or call.task.done():
@@ -138,11 +137,11 @@ class Commands:
             if not call.waiting:
                 if self._calls.get(command) is call:
                     del self._calls[command]
-                if not call.task.cancelling():  # a second time would break into its cleaning up
-                    call.task.cancel()  # nobody waits any more; does nothing to one that is done
+                if not call.task.cancelling():  # a second time would interrupt its cleanup
+                    call.task.cancel()  # nobody waits any more; no effect on a finished task
 
     def close(self) -> None:
-        """Kill what still runs, and start nothing any more. Safe to call from any thread, and more than once."""
+        """Kill running commands, and start no more. Safe to call from any thread, and more than once."""
         self._is_closed = True
         for pid in tuple(self._pids):
             _kill_group(pid)
@@ -150,12 +149,12 @@ class Commands:
     async def _run(self, command: tuple[str, ...]) -> Printed:
         program = command[0]
         if self._is_closed:
-            raise SourceError(f"{program} is not run any more")
+            raise SourceError(f"{program} is not run: dasktop is closing")
         path = shutil.which(program, path=self._environment.get("PATH", os.defpath))
         if path is None:
             raise SourceOffError(f"{program} is not on PATH")
         try:
-            # Not asyncio's own: cancelled while it starts a program, that kills it but nothing of its group.
+            # Not asyncio's: if cancelled while it starts a program, that kills it but not its group.
             process = subprocess.Popen(  # noqa: ASYNC220 - asyncio starts programs in the same way
                 [path, *command[1:]],
                 stdin=DEVNULL,
@@ -164,7 +163,7 @@ class Commands:
                 env=self._environment,
                 start_new_session=True,  # a group of its own, so that all of it can be killed; and no terminal
             )
-        except (OSError, ValueError) as error:  # ValueError: an argument holds a null character
+        except (OSError, ValueError) as error:  # ValueError: an argument contains a null character
             raise SourceError(f"{program} cannot be run: {clean(str(error))}") from None
         self._pids.add(process.pid)
         if self._is_closed:  # in the meantime, from another thread
@@ -188,12 +187,12 @@ class Commands:
         if output.is_too_much:
             raise SourceError(f"{program} printed more than {MAX_OUTPUT_BYTES >> 20} MB")
         if process.returncode is None:
-            raise SourceError(f"{program} ended, and the system does not tell how")
+            raise SourceError(f"{program} ended, but its exit status is unknown")
         return Printed(program, output.text.decode("utf-8", errors="replace"), output.complaints(), process.returncode)
 
 
 class _Output:
-    """Gathers what a program prints, up to the bounds."""
+    """Collects the output of a program, up to the bounds."""
 
     def __init__(self) -> None:
         self.text = bytearray()

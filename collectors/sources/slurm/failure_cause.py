@@ -1,6 +1,6 @@
-"""What the last lines of a job's log say was the matter. Pure; bounded by what it is given.
+"""Find the cause of a job's failure in the last lines of its log.
 
-Only what people would say themselves after a look at it; a log that says nothing plain says ``None``.
+Recognizes only unambiguous causes; otherwise the cause is ``None``. Never guesses.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from dasktop.collectors.text.clean import clean
 LAST_LINES = 60
 LONGEST_CAUSE = 200
 
-GAVE_UP = "its workers gave up: no scheduler answered them within their death timeout"
-LOST_SCHEDULER = "its workers lost the scheduler"
+GAVE_UP = "its workers could not reach the scheduler within their death timeout"
+LOST_SCHEDULER = "its workers lost the connection to the scheduler"
 
 # slurmstepd: with cgroups "Detected 1 oom_kill event in StepId=…" (older: "oom-kill event(s)"), else
 # "Job 89 exceeded memory limit (407072 > 102400), being killed".
@@ -33,7 +33,7 @@ _OUT_OF_MEMORY = re.compile(
 _GAVE_UP = re.compile(
     r"Timed out starting worker|failure-to-start-<class '(?:[\w.]+\.)?TimeoutError'>|Timed out trying to connect to"
 )
-# distributed.worker: how it closes when the scheduler's end of the connection is gone, rather than when it is told to.
+# distributed.worker: how it closes when the connection to the scheduler breaks, rather than on request.
 _LOST_SCHEDULER = re.compile(r"worker-handle-scheduler-connection-broken|Connection to scheduler broken")
 _CLOSED_WELL = re.compile(r"worker-lifetime-reached|Reason: scheduler-(?:close|shutdown)")
 _TRACEBACK = "Traceback (most recent call last):"
@@ -47,15 +47,15 @@ _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \S+ - \S+ - [A-Z]+ - ")
 _SCRIPT = re.compile(r"^\S*slurm_script: (?:line )?\d+: (?:exec: )?(?:\d+: )?")
 
 
-def last_words(tail: str, failed: bool) -> FailureCause:
-    """Read the end of a log.
+def failure_cause(tail: str, failed: bool) -> FailureCause:
+    """Return the cause of failure in the end of a log.
 
     Parameters
     ----------
     tail
         Its last lines.
     failed
-        Whether the job has: in the log of one that hasn't, tracebacks are of dask tasks.
+        Whether the job failed: in the log of one that did not, tracebacks come from dask tasks.
     """
     lines = tail.replace("\r", "\n").split("\n")[-LAST_LINES * 20 :]
     end = [line for line in lines if line.strip()][-LAST_LINES:]
@@ -65,14 +65,14 @@ def last_words(tail: str, failed: bool) -> FailureCause:
         return FailureCause(cause=GAVE_UP)
     if any(_LOST_SCHEDULER.search(line) for line in end) and not any(_CLOSED_WELL.search(line) for line in end):
         return FailureCause(cause=LOST_SCHEDULER)
-    found = (_exception(lines, end) or _shells_words(end)) if failed else None
+    found = (_exception(lines, end) or _shell_error(end)) if failed else None
     return FailureCause(cause=_shortened(found) if found else None)
 
 
 def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:
-    """Return the line behind the last traceback, the first one that isn't indented, if it is near the log's end.
+    """Return the exception line of the last traceback, if it is near the end of the log.
 
-    What was logged long before was survived.
+    The job survived exceptions that were logged long before.
     """
     starts = [number for number, line in enumerate(lines) if line.strip() == _TRACEBACK]
     if not starts:
@@ -82,8 +82,8 @@ def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:
     return found if found in end else None
 
 
-def _shells_words(lines: Sequence[str]) -> str | None:
-    """Return the last thing that a shell could not start, without where in the script that was."""
+def _shell_error(lines: Sequence[str]) -> str | None:
+    """Return the last error of a shell that could not start a program, without its position in the script."""
     found = next(
         (line.strip() for line in reversed(lines) if _SHELL.search(line.strip()) and not _LOGGED.match(line)), None
     )
@@ -98,40 +98,40 @@ def _shortened(text: str) -> str:
 JOBS_A_ROUND = 4
 MAX_BYTES = 64 << 10
 FILE_SECONDS = 2.0
-"""For a file server, or a user database, to answer."""
+"""Timeout for a file server, or a user database."""
 
 T = TypeVar("T")
 
 _Run = tuple[str, datetime | None]
-"""A job's id and when it ended: it may run and end again."""
+"""A job's id and end time: it may run and end again."""
 
-# A job that was killed in another way is explained by that. One whose workers have lost their scheduler "completes".
+# Other states explain themselves. A job whose workers lost the scheduler is COMPLETED.
 _MAY_SAY_MORE = frozenset({"FAILED", "COMPLETED"})
 
 
 class FailureCauseReader:
-    """Knows what the logs of ended jobs say.
+    """Reads and remembers the causes in the logs of ended jobs.
 
     Parameters
     ----------
     files
-        Knows where jobs write.
+        Has the output files of jobs.
     """
 
     def __init__(self, files: OutputFilesReader) -> None:
         self._files = files
-        self._words: dict[_Run, FailureCause] = {}
+        self._causes: dict[_Run, FailureCause] = {}
         self._names: dict[int, str] = {}
 
     async def read(self, ended: Iterable[EndedJob]) -> None:
-        """Find out more about these, as far as it wasn't done yet."""
+        """Read the logs of these jobs, each once and a few per call."""
         ends = tuple(ended)
         runs = set(map(_run, ends))
-        self._words = {run: words for run, words in self._words.items() if run in runs}
-        due = [end for end in ends if _may_say_more(end) and _run(end) not in self._words]
+        self._causes = {run: cause for run, cause in self._causes.items() if run in runs}
+        due = [end for end in ends if _may_say_more(end) and _run(end) not in self._causes]
         for end in due[:JOBS_A_ROUND]:
-            self._words[_run(end)] = FailureCause()  # once, however it goes
-            self._words[_run(end)] = await self._last_words(end)
+            self._causes[_run(end)] = FailureCause()  # once, even if it fails
+            self._causes[_run(end)] = await self._cause_of(end)
         uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
         for uid in uids - self._names.keys():
             self._names[uid] = await _within_bounds(name_of, uid) or str(uid)
@@ -141,7 +141,7 @@ class FailureCauseReader:
         return tuple(
             replace(
                 end,
-                last_words=self._words.get(_run(end), end.last_words),
+                last_words=self._causes.get(_run(end), end.last_words),
                 output_files=self._output_files(end.job.job_id),
                 cancelled_by=self._names.get(end.cancelled_by_uid) if end.cancelled_by_uid is not None else None,
             )
@@ -152,7 +152,7 @@ class FailureCauseReader:
         files = self._files.known(job_id)
         return tuple(dict.fromkeys(path for path in (files.stdout, files.stderr) if path)) if files else ()
 
-    async def _last_words(self, end: EndedJob) -> FailureCause:
+    async def _cause_of(self, end: EndedJob) -> FailureCause:
         job_id = end.job.job_id
         await self._files.learn([job_id])
         files = self._files.known(job_id)
@@ -160,7 +160,7 @@ class FailureCauseReader:
         tail = await _within_bounds(read_tail, path) if path else None
         # What a signal has ended did not end by what it had to say.
         failed = read_state(end.job.state).name == "FAILED" and end.signal is None
-        return last_words(tail, failed) if tail is not None else FailureCause()
+        return failure_cause(tail, failed) if tail is not None else FailureCause()
 
 
 def read_tail(path: str) -> str | None:

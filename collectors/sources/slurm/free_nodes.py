@@ -1,6 +1,6 @@
-"""What is free on the nodes of a partition: asks ``sinfo``, and reads its answer.
+"""Read the free CPUs and memory of a partition's nodes with ``sinfo``.
 
-Only for what a user looks at: sinfo loads all nodes and partitions, whatever it prints.
+Only on request, never at every poll: sinfo loads all nodes and partitions, whatever it prints.
 """
 
 import re
@@ -11,23 +11,23 @@ from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.values import whole_number
 from dasktop.collectors.text.clean import clean_or_none
 
-# ``-O`` cuts at a field's width. With ``-N`` NodeList is one name; NodeHost may be the same host for several nodes.
+# ``-O`` truncates at a field's width. With ``-N`` NodeList is one name; NodeHost may be equal for several nodes.
 _WIDTHS = {"NodeList": 80, "StateCompact": 20, "CPUsState": 40, "Memory": 20, "AllocMem": 20, "Features": 200}
 _PARTITIONS = re.compile(r"[\w.+:][\w.+:,-]*")
-# Jobs can start there; ``~``: it is powered down, and SLURM wakes it. Other marks: not responding, planned, rebooting.
+# Jobs can start there; ``~``: powered down, SLURM resumes it. Other marks: not responding, planned, rebooting.
 _USABLE = re.compile(r"(?:idle|mix)~?")
 _CPUS = re.compile(r"[0-9]+/([0-9]+)/[0-9]+/[0-9]+", re.ASCII)
 _MIB = 1 << 20
 
 
 def free_nodes_command(partition: str) -> tuple[str, ...]:
-    """Return what to run."""
+    """Return the command."""
     form = ",".join(f"{name}:{width}" for name, width in _WIDTHS.items())
     return ("sinfo", "-h", "-N", f"--partition={partition}", "-O", form)
 
 
 def parse_free_nodes(text: str) -> tuple[FreeNode, ...]:
-    """Read sinfo's answer: nodes with free CPUs on which jobs can start, each once. Other lines tell nothing."""
+    """Parse sinfo's output: nodes with free CPUs on which jobs can start, each once. Other lines are skipped."""
     found: dict[str, FreeNode] = {}
     for line in text.split("\n"):
         row, start = {}, 0
@@ -50,8 +50,8 @@ async def read_free_nodes(commands: Commands, partition: str) -> tuple[FreeNode,
     Raises
     ------
     SourceError
-        sinfo failed, or this is no name of a partition.
+        sinfo failed, or this is not a partition name.
     """
     if not _PARTITIONS.fullmatch(partition):
-        raise SourceError(f"'{partition}' is no name of a SLURM partition")
+        raise SourceError(f"'{partition}' is not a SLURM partition name")
     return parse_free_nodes((await commands.run(*free_nodes_command(partition))).checked())

@@ -1,4 +1,4 @@
-"""Asks ``scontrol`` for what a user wants to see of one job: its script, where its output goes. Remembers nothing."""
+"""Read a job's script and output files with ``scontrol``, for a user who opens them. Never polls."""
 
 import contextlib
 import re
@@ -17,12 +17,12 @@ _NO_SCRIPT = re.compile(r"job script not", re.IGNORECASE)  # 22.05: "Job script 
 
 
 async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
-    """Return a job's script, clean, line by line. The raw id of an array's element will do.
+    """Return the cleaned lines of a job's script. Accepts the raw id of an array task, too.
 
     Raises
     ------
     SourceError
-        There is none, SLURM doesn't keep it any more, it is another user's, or scontrol failed.
+        There is none, SLURM no longer has it, it belongs to another user, or scontrol failed.
     """
     printed = await commands.run(*script_command(_checked(job_id)))
     if (script := batch_script(printed.text)) is not None:
@@ -33,12 +33,12 @@ async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
 
 
 async def read_output_files(commands: Commands, job_id: str) -> OutputFiles:
-    """Return where a job's output goes.
+    """Return a job's output files.
 
     Raises
     ------
     SourceError
-        SLURM doesn't know the job any more, or scontrol failed.
+        SLURM no longer knows the job, or scontrol failed.
     """
     printed = await commands.run(*output_files_command(_checked(job_id)))
     files = parse_output_files(printed.text, job_id)
@@ -48,15 +48,17 @@ async def read_output_files(commands: Commands, job_id: str) -> OutputFiles:
 
 
 def _checked(job_id: str) -> str:
-    """Return the id; some come from outside, and what is none must not stand in a command."""
+    """Return the job id, checked: ids from outside must not put anything else into a command."""
     if not is_job_id(job_id):
-        raise SourceError(f"'{job_id}' is no id of a SLURM job")
+        raise SourceError(f"'{job_id}' is not a SLURM job id")
     return job_id
 
 
 def _failure(printed: Printed, job_id: str) -> SourceError:
     if printed.says(_UNKNOWN_JOB):
-        return SourceError(f"SLURM has forgotten job {job_id}: it keeps an ended job for some minutes only")
+        return SourceError(
+            f"SLURM no longer knows job {job_id}: it keeps ended jobs for a few minutes only (MinJobAge)"
+        )
     return SourceError(printed.complaint)
 
 
@@ -64,12 +66,12 @@ JOBS_A_ROUND = 4
 
 
 class OutputFilesReader:
-    """Knows the files of the jobs that it was asked for, or told to learn of in time.
+    """Reads and remembers the output files of jobs.
 
     Parameters
     ----------
     commands
-        To run ``scontrol`` with.
+        Runs ``scontrol``.
     """
 
     def __init__(self, commands: Commands) -> None:
@@ -78,12 +80,12 @@ class OutputFilesReader:
         self._tried: set[str] = set()
 
     async def read(self, job_id: str) -> OutputFiles:
-        """Return where a job's output goes or, if SLURM doesn't tell now, where it went when it did.
+        """Return a job's output files; the remembered ones if SLURM no longer knows the job.
 
         Raises
         ------
         SourceError
-            It was never told.
+            They were never known.
         """
         self._tried.add(job_id)
         try:
@@ -94,11 +96,11 @@ class OutputFilesReader:
         return self._known[job_id]
 
     def known(self, job_id: str) -> OutputFiles | None:
-        """Return what was learnt of this job, without asking."""
+        """Return the remembered output files of this job, without a query."""
         return self._known.get(job_id)
 
     async def learn(self, job_ids: Iterable[str]) -> None:
-        """Ask for a few of these, each once; what can't be told is told to whoever asks for it later."""
+        """Read the output files of a few of these jobs, each once; errors are raised at a later `read`."""
         due = sorted(set(job_ids) - self._tried, key=int)
         for job_id in due[:JOBS_A_ROUND]:
             with contextlib.suppress(SourceError):

@@ -1,6 +1,6 @@
-"""Finds out how the cluster's jobs ended: asks ``sacct``, then ``scontrol`` for what accounting doesn't know.
+"""Read how the cluster's jobs ended: from ``sacct``, then ``scontrol`` for what accounting does not know.
 
-Guesses nothing. Accounting lags: a job that has just ended may be missing or still RUNNING for seconds. So it is asked
+Never guesses. Accounting lags: a job that has just ended may be missing or still RUNNING for seconds. So it is queried
 again, at growing intervals, a bounded number of times; what is unknown then stays unknown.
 """
 
@@ -186,7 +186,7 @@ class OutcomeReader:
             raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
         told = parse_accounting(printed.text, self._separator, only_ended=last_run)
         if not told and not last_run and names_any(job_ids, printed.text):
-            raise SourceError("sacct printed what dasktop does not understand")
+            raise SourceError("dasktop does not understand the output of sacct")
         return told
 
     def _to_be_shown(self, due: Iterable[str]) -> list[str]:

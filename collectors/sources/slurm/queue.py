@@ -27,6 +27,7 @@ from dasktop.collectors.sources.slurm.values import (
     whole_number,
 )
 from dasktop.collectors.text.clean import clean, clean_or_none, without_controls
+from dasktop.collectors.text.format import counted
 
 SEPARATOR = "\x1f"
 _INNER_SEPARATOR = "\x1d"
@@ -95,7 +96,7 @@ def parse_queue(text: str, mark: str, granted: Mapping[str, Resources] | None = 
     jobs = tuple(job for job in understood if job is not None)
     not_understood = len(rows) - len(jobs)
     if not jobs and (not_understood or (text.strip() and not entries)):
-        raise SourceError(f"squeue printed what dasktop does not understand: '{clean(text)[:60]}'")
+        raise SourceError(f"dasktop does not understand the output of squeue: '{clean(text)[:60]}'")
     return Queue(jobs=jobs, not_understood=not_understood)
 
 
@@ -247,8 +248,7 @@ class QueueReader:
             queue = _parse(printed, self._mark, self._granted)
         if queue.not_understood:
             # The others were, so this is no failure; yet it is to be seen.
-            lines = "1 line" if queue.not_understood == 1 else f"{queue.not_understood} lines"
-            self._log.remark(f"{lines} of squeue not understood")
+            self._log.remark(f"{counted(queue.not_understood, 'line')} of squeue's output not understood")
         return queue.jobs
 
     async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:

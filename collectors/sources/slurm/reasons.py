@@ -1,7 +1,7 @@
-"""Why a job waits, in words: SLURM's reason codes, what each means, and what one can do about it. Pure.
+"""SLURM's reason codes for pending jobs: what each means, and what to do about it. Pure.
 
-The set of codes is open (some 200, and growing) and a reason may also be free text; what isn't known here is ``None``,
-and is to be shown as it is. Spellings are those of SLURM 22.05; meanings follow
+The set of codes is open (about 200, and growing) and a reason may also be free text; for an unknown reason there is
+``None``, and callers show it unchanged. Spellings are those of SLURM 22.05; meanings follow
 https://slurm.schedmd.com/job_reason_codes.html and https://slurm.schedmd.com/resource_limits.html.
 """
 
@@ -11,76 +11,92 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """What a reason code says."""
+    """The meaning of a reason code."""
 
     code: str
-    """As SLURM spells it, without what may stand behind it; for free text, a code of the same meaning."""
+    """As SLURM spells it, without details; for free text, a code of the same meaning."""
     meaning: str
-    """Half a sentence, to be read after "the job waits:"."""
+    """A clause that follows "the job is pending:"."""
     advice: str
-    """What one can do, as half a sentence; ``""`` where there is nothing to be done but to wait.
+    """What to do, as a clause; ``""`` if there is nothing to do but wait.
 
     ``JOBID`` in it stands for the job's id.
     """
     cures_by_waiting: bool | None
-    """Whether the job starts by itself some day, if nobody changes anything about it.
+    """Whether the job will start without any change to it.
 
-    ``False`` also for a job that is held: see `HELD`. ``None``: the code alone doesn't tell.
+    ``False`` also for a job that is held: see `HELD`. ``None``: the code alone does not say.
     """
 
 
-_RELEASE = "scontrol release JOBID lets it go"
+_RELEASE = "release it: scontrol release JOBID"
 _ADMIN = "ask the administrators"
-_SHORTER = "ask for less time: scontrol update JobId=JOBID TimeLimit=…, or walltime= of the cluster"
-_SMALLER = "ask for less: cancel it, and submit a smaller one"
+_SHORTER = "request less time: scontrol update JobId=JOBID TimeLimit=…, or a shorter walltime= in the cluster"
+_SMALLER = "request less: cancel it, and submit a smaller job"
 
 _CODES = (
-    Reason("Priority", "other jobs have a higher priority", "a smaller or shorter job may fit in between", True),
+    Reason(
+        "Priority", "other jobs have a higher priority", "a smaller or shorter job may start sooner (backfill)", True
+    ),
     Reason(
         "Resources",
-        "it is next, as soon as what it asks for is free",
+        "it is waiting for free resources",
         "a smaller or shorter job may start sooner",
         True,
     ),
-    Reason("Dependency", "a job that it depends on has not ended yet, or not as it has to", "", True),
+    Reason("Dependency", "a job that it depends on has not met the dependency yet", "", True),
     Reason(
         "DependencyNeverSatisfied",
-        "a job that it depends on ended in another way than it has to",
-        "cancel it, or take its dependency away: scontrol update JobId=JOBID Dependency=",
+        "its dependency can no longer be met",
+        "cancel it, or remove the dependency: scontrol update JobId=JOBID Dependency=",
         False,
     ),
-    Reason("BeginTime", "its earliest start has not come yet", "scontrol update JobId=JOBID StartTime=now", True),
-    Reason("JobHeldUser", "it is held by its user", _RELEASE, False),
-    Reason("JobHeldAdmin", "it is held by an administrator", "only an administrator can release it", False),
-    Reason("JobHoldMaxRequeue", "it is held: it was requeued too often", f"find out why it fails; {_RELEASE}", False),
     Reason(
-        "ReqNodeNotAvail",
-        "nodes that it needs are down, drained or reserved",
-        "name no nodes; before a maintenance only a job can start that ends in time",
+        "BeginTime",
+        "its earliest start time (--begin) has not been reached",
+        "scontrol update JobId=JOBID StartTime=now",
         True,
     ),
-    Reason("Reservation", "its reservation has not begun, or has no room", "", True),
-    Reason("ReservationDeleted", "the reservation that it asks for was deleted", "submit it without", False),
+    Reason("JobHeldUser", "it is held by its user", _RELEASE, False),
+    Reason("JobHeldAdmin", "it is held by an administrator", "only an administrator can release it", False),
+    Reason(
+        "JobHoldMaxRequeue",
+        "it is held: it was requeued too many times",
+        f"find out why it fails, then {_RELEASE}",
+        False,
+    ),
+    Reason(
+        "ReqNodeNotAvail",
+        "nodes that it requires are down, drained or reserved",
+        "do not request specific nodes; before a maintenance, only jobs that end before it can start",
+        True,
+    ),
+    Reason("Reservation", "its reservation has not started, or has no free resources", "", True),
+    Reason(
+        "ReservationDeleted", "the reservation that it requests was deleted", "submit it without a reservation", False
+    ),
     Reason("PartitionDown", "its partition is down", "use another partition, or wait", True),
     Reason("PartitionInactive", "its partition is inactive", "use another partition, or wait", True),
-    Reason("PartitionTimeLimit", "it asks for more time than its partition allows", _SHORTER, False),
+    Reason("PartitionTimeLimit", "it requests more time than its partition allows", _SHORTER, False),
     Reason(
         "PartitionNodeLimit",
-        "it asks for more nodes than its partition allows, or has left",
-        "ask for fewer nodes, or use another partition",
+        "it requests more nodes than its partition allows, or than are available there",
+        "request fewer nodes, or use another partition",
         None,
     ),
-    Reason("PartitionConfig", "its partition is set up so that it can't run", "use another partition", False),
-    Reason("BadConstraints", "no node is what it asks for (-C, --mem, --gres, -w …)", _SMALLER, False),
-    Reason("MaxMemPerLimit", "it asks for more memory a CPU or node than is allowed", _SMALLER, False),
-    Reason("Licenses", "the licences that it needs are in use", "", True),
-    Reason("JobArrayTaskLimit", "as many of its array run as its %N allows", "", True),
-    Reason("NodeDown", "a node that it needs is down", "", True),
+    Reason(
+        "PartitionConfig", "the configuration of its partition does not allow it to run", "use another partition", False
+    ),
+    Reason("BadConstraints", "no node meets its constraints (-C, --mem, --gres, -w …)", _SMALLER, False),
+    Reason("MaxMemPerLimit", "it requests more memory per CPU or node than is allowed", _SMALLER, False),
+    Reason("Licenses", "the licenses that it requests are in use", "", True),
+    Reason("JobArrayTaskLimit", "its job array has reached its limit of running jobs (%N)", "", True),
+    Reason("NodeDown", "a node that it requires is down", "", True),
     Reason("FrontEndDown", "no front end is up", "", True),
     Reason("Prolog", "its prolog is still running", "", True),
-    Reason("Cleaning", "what its last run left is being cleaned up", "", True),
+    Reason("Cleaning", "its previous run is being cleaned up", "", True),
     Reason("BurstBufferResources", "burst buffers are in use", "", True),
-    Reason("BurstBufferStageIn", "its files are being copied to a burst buffer", "", True),
+    Reason("BurstBufferStageIn", "its files are being staged in to a burst buffer", "", True),
     Reason("InvalidAccount", "its account is not valid", "submit it with another account", False),
     Reason("InvalidQOS", "its QOS is not valid", "submit it with another QOS", False),
     Reason("AccountNotAllowed", "its account may not use this partition", "use another account or partition", False),
@@ -88,29 +104,34 @@ _CODES = (
     Reason(
         "JobLaunchFailure", "it could not be started on its nodes", f"{_RELEASE}; if it fails again, {_ADMIN}", False
     ),
-    Reason("DeadLine", "it can't end before its deadline any more", "cancel it", False),
-    Reason("AssocMaxJobsLimit", "as many jobs of yours run as your account allows", "", True),
-    Reason("QOSMaxJobsPerUserLimit", "as many jobs of yours run as the QOS allows", "", True),
-    Reason("MaxJobsPerAccount", "as many jobs of your account run as the QOS allows", "", True),
-    Reason("AssocMaxWallDurationPerJobLimit", "it asks for more time than your account allows", _SHORTER, False),
-    Reason("QOSMaxWallDurationPerJobLimit", "it asks for more time than its QOS allows", _SHORTER, False),
-    Reason("AssocGrpJobsLimit", "as many jobs of your account run as are allowed", "", True),
-    Reason("QOSGrpJobsLimit", "as many jobs run in its QOS as are allowed", "", True),
-    Reason("QOSUsageThreshold", "the QOS has fallen below its share", "", True),
-    Reason("QOSMinCpuNotSatisfied", "it asks for fewer CPUs than its QOS wants", "ask for more, or another QOS", False),
+    Reason("DeadLine", "it can no longer end before its deadline", "cancel it", False),
+    Reason("AssocMaxJobsLimit", "you have reached your account's limit of running jobs", "", True),
+    Reason("QOSMaxJobsPerUserLimit", "you have reached the QOS's limit of running jobs", "", True),
+    Reason("MaxJobsPerAccount", "your account has reached the QOS's limit of running jobs", "", True),
+    Reason("AssocMaxWallDurationPerJobLimit", "it requests more time than your account allows", _SHORTER, False),
+    Reason("QOSMaxWallDurationPerJobLimit", "it requests more time than its QOS allows", _SHORTER, False),
+    Reason("AssocGrpJobsLimit", "your account has reached its limit of running jobs", "", True),
+    Reason("QOSGrpJobsLimit", "its QOS has reached its limit of running jobs", "", True),
+    Reason("QOSUsageThreshold", "its QOS is below its usage threshold", "", True),
+    Reason(
+        "QOSMinCpuNotSatisfied",
+        "it requests fewer CPUs than its QOS requires",
+        "request more, or use another QOS",
+        False,
+    ),
 )
 
 HELD: frozenset[str] = frozenset({"JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue", "JobLaunchFailure"})
-"""The codes of jobs that are held: they start once somebody releases them."""
+"""The codes of held jobs: they can start only after they are released."""
 
 WAITS_FOR_NODES: frozenset[str] = frozenset({"Priority", "Resources", "ReqNodeNotAvail"})
-"""The codes of jobs that start once nodes are free; one that insists on certain nodes may wait longer than others."""
+"""The codes of jobs that start once nodes are free; a job that requires certain nodes may wait longer."""
 _MOST_NODES = 4
 
 REASONS: dict[str, Reason] = {reason.code: reason for reason in _CODES}
-"""Those that are known one by one; `reason_of` knows the limits of account and QOS as well."""
+"""Reasons by code; `reason_of` also parses the codes of account and QOS limits."""
 
-# Reasons that SLURM tells in words (slurmctld's job_mgr.c and node_scheduler.c), by a part that stays the same.
+# Reasons that SLURM gives as text (slurmctld's job_mgr.c and node_scheduler.c), by a constant part.
 _IN_WORDS = (
     ("nodes required for job are down", "ReqNodeNotAvail"),
     ("launch failed requeued held", "JobLaunchFailure"),
@@ -131,7 +152,7 @@ _WHAT = {
     "memory": "memory",
     "node": "nodes",
     "gres": "GPUs or other devices",
-    "license": "licences",
+    "license": "licenses",
     "bb": "burst buffers",
     "billing": "billing units",
     "energy": "energy",
@@ -142,12 +163,12 @@ _OF = {"Assoc": "your account", "QOS": "its QOS", "": "its QOS"}
 
 
 def reason_of(reason: str | None) -> Reason | None:
-    """Return what a job's reason means; ``None`` where it has none, or one that isn't known here.
+    """Return what a job's reason means; ``None`` if it has none, or an unknown one.
 
     Parameters
     ----------
     reason
-        As ``squeue`` tells it (``%r``): a code, a code with details behind it (``ReqNodeNotAvail,
+        As ``squeue`` prints it (``%r``): a code, a code followed by details (``ReqNodeNotAvail,
         UnavailableNodes:n1``), or free text, with spaces or underscores.
     """
     if not reason:
@@ -162,7 +183,7 @@ def reason_of(reason: str | None) -> Reason | None:
 
 
 def requirement(nodes: Sequence[str] | None, features: str | None) -> str | None:
-    """Return which nodes a job insists on, such as ``node n1 (--nodelist)``; ``None`` where it takes any."""
+    """Return which nodes a job requires, such as ``node n1 (--nodelist)``; ``None`` if it can use any."""
     parts = []
     if nodes:
         more = len(nodes) - _MOST_NODES
@@ -174,37 +195,37 @@ def requirement(nodes: Sequence[str] | None, features: str | None) -> str | None
 
 
 def advice_for(reason: Reason, job_id: str, nodes: Sequence[str] | None, features: str | None) -> str:
-    """Return what one can do about a job; ``""`` where there is nothing to be done but to wait.
+    """Return what to do about a pending job; ``""`` if there is nothing to do but wait.
 
     Parameters
     ----------
     reason
-        Why it waits.
+        Why it is pending.
     job_id
         Its id, as SLURM shows it.
     nodes, features
-        What it insists on; ``None`` where that is unknown.
+        What it requires; ``None`` if unknown.
     """
     if reason.code in WAITS_FOR_NODES and (nodes or features):
         cleared = [word for word, is_asked in (("ReqNodeList=", nodes), ("Features=", features)) if is_asked]
-        return f"let it run on other nodes: scontrol update JobId={job_id} {' '.join(cleared)}"
+        return f"allow other nodes: scontrol update JobId={job_id} {' '.join(cleared)}"
     return reason.advice.replace("JOBID", job_id)
 
 
 def _of_limit(code: str, limit: re.Match[str]) -> Reason:
-    """Return what one of the limits of an account or a QOS means, by how its name is made up."""
+    """Return the meaning of an account or QOS limit, from the parts of its name."""
     what, of = _WHAT[limit["what"].casefold()], _OF[limit["of"]]
     if limit["kind"] == "Min":
-        return Reason(code, f"it asks for less than {of} wants: {what}", "ask for more, or another QOS", False)
+        return Reason(code, f"it requests less than {of} requires: {what}", "request more, or use another QOS", False)
     if limit["per"] in ("PerJob", "PerNode"):
-        scope = "for one job" if limit["per"] == "PerJob" else "for one node"
+        scope = "per job" if limit["per"] == "PerJob" else "per node"
         much = f"{what} × time" if limit["time"] else what
-        return Reason(code, f"it asks for more than {of} allows {scope}: {much}", _SMALLER, False)
-    if limit["run"]:  # what runs now, times what is left of its time: it shrinks by itself
-        return Reason(code, f"running jobs hold all that {of} allows: {what} × time", "", True)
+        return Reason(code, f"it requests more than {of} allows {scope}: {much}", _SMALLER, False)
+    if limit["run"]:  # allocated amount × remaining time of running jobs: it shrinks by itself
+        return Reason(code, f"running jobs have reached the limit of {of}: {what} × time", "", True)
     if limit["time"] or limit["what"] == "Wall":
-        # What was used counts less as it gets older, unless the site has switched that off.
+        # Usage decays over time, unless the site has disabled that.
         used = "time" if limit["what"] == "Wall" else f"{what} × time"
-        return Reason(code, f"{of} has used up what it is allowed: {used}", _ADMIN, None)
-    whose = {"PerUser": "your jobs use", "PerAccount": "your account's jobs use"}.get(limit["per"] or "", "jobs use")
-    return Reason(code, f"{whose} as much as {of} allows: {what}", "it starts when others have ended", True)
+        return Reason(code, f"{of} has reached its usage limit: {used}", _ADMIN, None)
+    whose = {"PerUser": "your jobs", "PerAccount": "your account's jobs"}.get(limit["per"] or "", "running jobs")
+    return Reason(code, f"{whose} have reached the limit of {of}: {what}", "it starts when other jobs end", True)

@@ -143,7 +143,7 @@ def _processes(started: Sequence[WorkerCommand], count: int | None) -> Figure | 
     each = []
     for command in started:
         told = _last(command.words, "--nworkers", "--nprocs")
-        default = "one a GPU" if command.kind == "cuda" else "1, by default"
+        default = "one per GPU" if command.kind == "cuda" else "1 by default"
         words = told.words if told is not None else default
         each.append(words if command.tasks == 1 else f"{command.tasks or '?'} tasks × {words}")
     return Figure(words=_joined(each), value=count) if started else None

@@ -163,7 +163,7 @@ class StepReader:
         if not found and complaint is not None:
             raise SourceOffError(complaint) if is_not_yours(complaint) else SourceError(complaint)
         if not found and names_any(job_ids, printed.text):
-            raise SourceError("sstat printed what dasktop does not understand")
+            raise SourceError("dasktop does not understand the output of sstat")
         if printed.status != 0 and not found and not printed.errors:
             raise SourceError(printed.complaint)
         for job_id in job_ids:

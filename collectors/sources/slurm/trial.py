@@ -1,4 +1,4 @@
-"""Asks sbatch what it says to a script, without submitting it. Remembers nothing."""
+"""Test with ``sbatch --test-only`` whether sbatch accepts a script. Submits nothing."""
 
 import os
 import tempfile
@@ -8,12 +8,12 @@ from dasktop.collectors.sources.slurm.commands import Commands
 
 
 async def why_refused(commands: Commands, script: str) -> str | None:
-    """Return sbatch's own words on why it doesn't take a script; ``None`` if it would take it.
+    """Return sbatch's message if it would refuse a script; ``None`` if it would accept it.
 
     Raises
     ------
     SourceError
-        sbatch can't be run here, or doesn't answer.
+        sbatch cannot be run here, or does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="dasktop-") as folder:
         file = Path(folder) / "job.sh"

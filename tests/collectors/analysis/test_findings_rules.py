@@ -680,7 +680,7 @@ def test_array_job_is_named_as_slurm_names_it():
     (failed, held) = watch(seen([rest, dead]))
     assert (failed.job_id, failed.message) == ("55", "job 54_1 ended at 11:55: failed")
     assert held.message.startswith("job 54_[5-10] does not start")
-    assert held.advice == "scontrol release 54_[5-10] lets it go"
+    assert held.advice == "release it: scontrol release 54_[5-10]"
 
 
 def test_job_with_a_dependency_is_not_held():

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.usage import FIELDS
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
-from dasktop.collectors.recording.delta import Base, change, changed
+from dasktop.collectors.recording.delta import DeltaEncoder, change, changed
 from dasktop.collectors.recording.records import Keyframe
 from tests.support.recordings import life
 from tests.support.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
@@ -25,7 +25,7 @@ def document(shown: Snapshot) -> dict:
 
 
 def there_and_back(was: Snapshot, now: Snapshot) -> Snapshot:
-    told = msgspec.json.encode(Base(document(was)).difference(document(now)))
+    told = msgspec.json.encode(DeltaEncoder(document(was)).delta(document(now)))
     return Keyframe(was, document(was)).patched(msgspec.json.decode(told))
 
 
@@ -106,13 +106,13 @@ def test_any_snapshot_comes_back_from_any_other(was, now):
 def test_what_is_asked_for_comes_back(was, now):
     """The fields that a report reads, and what workers hold."""
     was, now = from_json(to_json(was)), from_json(to_json(now))
-    told = Base(document(was)).difference(document(now))
+    told = DeltaEncoder(document(was)).delta(document(now))
     whole = Keyframe(was, document(was))
     back = whole.patched(told, FIELDS)
     assert [asked_for("jobs", one) for one in back.jobs] == [asked_for("jobs", one) for one in now.jobs]
     for one, other in zip(workers_with_jobs(back), workers_with_jobs(now), strict=True):
         assert asked_for("workers", one[1]) == asked_for("workers", other[1])
-    assert whole.held(told) == tuple(
+    assert whole.memory_of_workers(told) == tuple(
         (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes)
         for one, each in workers_with_jobs(now)
     )
@@ -129,13 +129,13 @@ def test_a_busy_cluster_comes_back():
 
 def test_what_does_not_change_is_not_told():
     shown = everyday()
-    told = Base(document(shown)).difference(document(replace(shown, taken_at=pending().submitted_at)))
+    told = DeltaEncoder(document(shown)).delta(document(replace(shown, taken_at=pending().submitted_at)))
     assert set(told) == {"taken_at", "since"}
 
 
 def test_a_job_s_use_is_not_told_twice():
     first, second = life(jobs=5, count=2)
-    told = Base(document(first)).difference(document(second))["jobs"]
+    told = DeltaEncoder(document(first)).delta(document(second))["jobs"]
     assert told["summed"] == ["used.cpu_percent", "used.memory_bytes"]
     assert not told["columns"].keys() & set(told["summed"])
 
@@ -165,7 +165,7 @@ def test_what_has_not_changed_is_not_made_anew():
     """A difference is a few numbers; so much may it cost."""
     shown = everyday()
     [first, *others] = shown.jobs
-    told = Base(document(shown)).difference(
+    told = DeltaEncoder(document(shown)).delta(
         document(replace(shown, jobs=(replace(first, state="COMPLETING"), *others)))
     )
     back = Keyframe(shown, document(shown)).patched(told)

@@ -121,7 +121,7 @@ def test_marks_are_where_findings_begin(recorded):
 
 def test_a_file_that_is_there_is_not_overwritten(path):
     path.write_text("precious")
-    with pytest.raises(RecordingError, match="is there already"):
+    with pytest.raises(RecordingError, match="already exists"):
         RecordingWriter(str(path))
     assert path.read_text() == "precious"
 
@@ -139,11 +139,11 @@ def test_what_dasktop_snapshot_watch_printed_is_a_recording_too(tmp_path):
 
 KILLED = """
 import sys
-from dasktop.collectors.recording.recorder import Scribe
+from dasktop.collectors.recording.recorder import RecordingWriter
 from tests.support.recordings import life
-scribe = Scribe(sys.argv[1])
+writer = RecordingWriter(sys.argv[1])
 for number, shown in enumerate(life(jobs=20, count=100_000, processes=4)):
-    scribe.write(shown)
+    writer.write(shown)
     print(number, flush=True)
 """
 
@@ -174,7 +174,7 @@ def test_cut_anywhere_all_whole_lines_are_read(recorded, tmp_path):
         cut.write_bytes(content[:end])
         snapshots, remark = read(cut)
         assert snapshots == LIFE[: len(snapshots)]
-        assert "cut short" in (remark or ""), "as none of these ends behind a line"
+        assert "truncated" in (remark or ""), "as none of these ends behind a line"
         counts.append(len(snapshots))
     assert counts == sorted(counts)
     assert counts[-1] > 370
@@ -185,7 +185,7 @@ def test_a_cut_plain_file_has_every_line_but_the_last(plain):
     snapshots, remark = read(plain)
     assert snapshots == LIFE[:-1]
     assert remark is not None
-    assert "cut short" in remark
+    assert "truncated" in remark
 
 
 @pytest.mark.parametrize("edited", ["{}", "rubbish", "\x00\x01", '{"taken_at": 5}', "[]", '"', "[" * 100_000, ""])
@@ -197,7 +197,7 @@ def test_a_line_that_was_edited_takes_no_other_with_it(edited, plain):
     assert snapshots == LIFE[:9] + LIFE[10:]
     if edited:
         assert remark is not None
-        assert "1 line left out, the first: line 11:" in remark
+        assert "1 line skipped, the first: line 11:" in remark
         assert "\n" not in remark
 
 
@@ -218,7 +218,7 @@ def test_a_difference_that_makes_no_snapshot_is_left_out(workers, plain):
     snapshots, remark = read(plain)
     assert snapshots == LIFE[:9] + LIFE[10:]
     assert remark is not None
-    assert "1 line left out" in remark
+    assert "1 line skipped" in remark
 
 
 def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
@@ -228,16 +228,16 @@ def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
     snapshots, remark = read(plain)
     assert snapshots == LIFE[:151] + LIFE[302:]
     assert remark is not None
-    assert "150 lines left out" in remark
+    assert "150 lines skipped" in remark
 
 
 def test_one_that_was_never_ended_is_cut_short_or_still_being_written(path):
-    scribe = RecordingWriter(str(path))
+    writer = RecordingWriter(str(path))
     for shown in LIFE[:5]:
-        scribe.write(shown)
+        writer.write(shown)
     is_gzip = path.suffix == ".gz"  # the end of a plain one can't be told from that of any line
-    assert read(path) == (LIFE[:5], f"{path}: cut short, or still being written" if is_gzip else None)
-    scribe.close()
+    assert read(path) == (LIFE[:5], f"{path}: truncated, or still being written" if is_gzip else None)
+    writer.close()
     assert read(path) == (LIFE[:5], None)
 
 
@@ -293,7 +293,7 @@ def test_packed_by_somebody_else(plain):
 def test_a_foreign_file_is_told_in_one_line(content, tmp_path):
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"foreign (is no recording|holds no snapshot)") as told:
+    with pytest.raises(RecordingError, match=r"foreign (is not a dasktop recording|has no snapshot)") as told:
         read(path)
     assert "\n" not in str(told.value)
 
@@ -305,7 +305,7 @@ def test_what_can_t_be_read_is_told_in_one_line(which, tmp_path):
         path.mkdir()
     if which == "pipe":
         os.mkfifo(path)
-    with pytest.raises(RecordingError, match=f"{which} can't be read: "):
+    with pytest.raises(RecordingError, match=f"cannot read .*{which}: "):
         read(path)
 
 
@@ -319,7 +319,7 @@ def test_a_newer_recording_is_shown_as_far_as_it_is_understood(tmp_path):
     snapshots, remark = read(path)
     assert snapshots == LIFE[:3]
     assert remark is not None
-    assert "written by a newer dasktop (a recording of version 2 (dasktop 9.0), this one reads 1)" in remark
+    assert "written by a newer dasktop (a recording of version 2 (dasktop 9.0), this dasktop reads 1)" in remark
 
 
 def test_newer_snapshots_that_can_t_be_read(tmp_path):
@@ -343,17 +343,17 @@ class TestAllowance:
     """Small recordings hold everything; large ones at least all that people look for."""
 
     def test_a_short_one_holds_everything(self, path):
-        scribe = RecordingWriter(str(path), allowance=TokenBucket())
+        writer = RecordingWriter(str(path), rate_limit=TokenBucket())
         for shown in LIFE:
-            scribe.write(shown)
-        scribe.close()
+            writer.write(shown)
+        writer.close()
         assert read(path) == (LIFE, None)
 
     def test_a_large_one_is_bounded_and_says_what_is_left_out(self, path):
-        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=20, saved=5000))
+        writer = RecordingWriter(str(path), rate_limit=TokenBucket(bytes_a_second=20, saved=5000))
         for shown in LIFE:
-            scribe.write(shown)
-        scribe.close()
+            writer.write(shown)
+        writer.close()
         kept, remark = read(path)
         assert remark is None
         assert [LIFE.index(shown) for shown in kept] == sorted(LIFE.index(shown) for shown in kept)
@@ -368,10 +368,10 @@ class TestAllowance:
             replace(snapshot([pending(reason=f"Reason{number // 7}")]), taken_at=shown.taken_at)
             for number, shown in enumerate(LIFE)
         ]
-        scribe = RecordingWriter(str(path), allowance=TokenBucket(bytes_a_second=0, saved=0))
+        writer = RecordingWriter(str(path), rate_limit=TokenBucket(bytes_a_second=0, saved=0))
         for shown in changing:
-            scribe.write(shown)
-        scribe.close()
+            writer.write(shown)
+        writer.close()
         kept, _ = read(path)
         assert [shown.jobs[0].reason for shown in kept] == [f"Reason{number}" for number in range(58)]
 
@@ -393,21 +393,21 @@ class TestTrouble:
         return state
 
     def test_a_full_disk(self, path, full_disk):
-        scribe = RecordingWriter(str(path))
+        writer = RecordingWriter(str(path))
         for number, shown in enumerate(LIFE):
             full_disk["full"] = 100 <= number < 110
             if full_disk["full"]:
                 with pytest.raises(OSError, match="No space left"):
-                    scribe.write(shown)
+                    writer.write(shown)
             else:
-                scribe.write(shown)
-        scribe.close()
+                writer.write(shown)
+        writer.close()
         assert read(path) == (LIFE[:100] + LIFE[110:], None)
         assert any(b'"left_out":10' in line for line in text_of(path).splitlines())
 
     def test_what_could_not_be_begun_is_not_there_the_next_time(self, path, full_disk):
         full_disk["full"] = True
-        with pytest.raises(RecordingError, match="can't be written: No space left on device"):
+        with pytest.raises(RecordingError, match=r"cannot write .*: No space left on device"):
             RecordingWriter(str(path))
         assert not path.exists()
         full_disk["full"] = False
@@ -425,7 +425,7 @@ class TestTrouble:
         recorder.flush()
         assert recorder.fault is None
         recorder.close()
-        assert told == [f"{path} can't be written: No space left on device"]
+        assert told == [f"cannot write {path}: No space left on device"]
         assert read(path)[0] == [LIFE[5]]
 
     @pytest.fixture
@@ -446,7 +446,7 @@ class TestTrouble:
             recorder.take(shown)
         recorder.close()
         assert recorder.fault is not None
-        assert "does not keep up" in recorder.fault
+        assert "is too slow" in recorder.fault
 
     def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch, hang):
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.1)
@@ -455,7 +455,7 @@ class TestTrouble:
         hang()
         recorder.take(LIFE[0])
         recorder.close()
-        assert told == [recorder.fault] == [f"{path}: the disk does not keep up; the end is not recorded"]
+        assert told == [recorder.fault] == [f"{path}: the disk is too slow; the last snapshots are not recorded"]
 
 
 def test_a_redacted_recording_replays(path):

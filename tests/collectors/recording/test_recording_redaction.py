@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Finding, Snapshot, to_json
+from dasktop.collectors.recording.public_words import PUBLIC_WORDS
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.redaction import Redactor
 from dasktop.tui.cli.recording import replay
 from dasktop.tui.config.config import config_from
+from tests import public_words
 from tests.support.recordings import life
 from tests.support.snapshots import (
     NO_CLUSTER,
@@ -219,7 +221,7 @@ def test_the_cluster_s_name_is_the_same_in_its_workers_names():
         ("/home/ada/x.err, then /home/ada/x.err and ~/y", "/path1, then /path1 and /path2"),
         ("ada's job on n012: n012", "user1's job on host1: host1"),
         ("nobody at tcp://10.9.8.7:1: refused, …: it's", "nobody at tcp://198.18.0.1:1: refused, …: it's"),
-        ("'utf-8' codec can't decode byte 0xff", "'utf-8' word1 can't decode byte word2"),
+        ("'utf-8' codec can't decode byte 0xff", "'utf-8' codec can't decode byte word1"),
         ("QOSMinCpuNotSatisfied", "QOSMinCpuNotSatisfied"),
     ],
 )
@@ -285,6 +287,31 @@ def test_awkward_texts(text, secret):
         assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
 
 
+def test_the_list_of_public_words_is_complete():
+    missing = public_words.words() - PUBLIC_WORDS
+    assert not missing, "write the list again: python -m tests.public_words"
+
+
+def test_the_list_has_no_other_words():
+    assert not PUBLIC_WORDS - public_words.words(), "write the list again: python -m tests.public_words"
+
+
+def test_our_own_messages_stay_readable():
+    redactor = Redactor()
+    for template in public_words.templates():
+        # Addresses and paths are replaced in our messages, too.
+        text = " ".join(word for word in template.text.split() if not set(word) & set("/\\~@:[]") and word.isascii())
+        unnamed = with_text(text, name=None, account=None, partition=None, qos=None)
+        redacted = redactor.redacted(unnamed).findings[0].message
+        redacted = re.sub(r"\buser\d+", "", redacted)  # in the place of a user's number
+        assert re.findall("[A-Za-z]+", redacted) == re.findall("[A-Za-z]+", text), template.place
+
+
+@pytest.mark.parametrize("word", ["kelvin_lab", "kelvin", "Kelvin", "KelvinLab", "textual", "hypothesis"])
+def test_words_that_only_the_source_has_are_replaced(word):
+    assert word not in Redactor().redacted(with_text(f"no access for {word} here")).findings[0].message
+
+
 def test_what_is_no_name_is_replaced_nowhere():
     redactor = Redactor()
     for text in ("see tcp://n012:", "UnavailableNodes:…", "'/:'", "a.b", "..."):
@@ -318,9 +345,9 @@ def test_names_that_are_empty():
 
 
 def test_who_watches_from_where_is_no_secret_to_it():
-    shown = snapshot([], sources=(source("slurm.queue", error="page of home: no right, on login.home"),))
+    shown = snapshot([], sources=(source("slurm.queue", error="page: no permission, on login.home"),))
     redacted = Redactor("page", "login.home").redacted(shown)
-    assert redacted.sources[0].error == "user1 of home: no right, on host1.example"
+    assert redacted.sources[0].error == "user1: no permission, on host1.example"
 
 
 def test_names_that_are_numbers():

@@ -312,7 +312,7 @@ def test_lines_that_are_no_good_are_passed_by(tmp_path):
     assert played.shown() == 1, "back, past two"
     played.feed.step(100)
     assert played.shown() == 18, "there is none behind it"
-    assert "3 lines left out" in played.position.remark
+    assert "3 lines skipped" in played.position.remark
     played.feed.stop()
 
 

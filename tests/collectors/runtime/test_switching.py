@@ -143,7 +143,7 @@ async def test_a_scheduler_file_of_the_same_name_in_another_folder_is_another_on
 
 async def test_what_there_is_is_found_whatever_was_named(clusters, slurm, poller, monkeypatch) -> None:
     one, other = clusters
-    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
     (only,) = await poller.look_for_schedulers()
     assert (only.address, only.origin, only.jobs, only.workers) == (one.scheduler_address, "script of job 7", 2, 1)
     await poller.switch_to(other.scheduler_address)

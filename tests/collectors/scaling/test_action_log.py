@@ -36,7 +36,7 @@ def test_a_disk_that_takes_a_part_only_is_told(environment, monkeypatch):
 
     monkeypatch.setattr("dasktop.collectors.scaling.action_log.os.write", write)
     log = begun(environment)
-    assert log.trouble == f"{path(environment)} can't be written: No space left on device"
+    assert log.trouble == f"cannot write {path(environment)}: No space left on device"
 
 
 def test_a_disk_that_takes_it_piece_by_piece_has_all_of_it(environment, monkeypatch):

@@ -84,7 +84,7 @@ def test_what_was_left_in_the_middle_is_told_once_and_noted(
 ) -> None:
     begun(environment)
     (words,) = settle(environment, seen(*jobs))
-    assert words == f"a dasktop ended in the middle of '1 job' (ada@{HERE}, process {NOBODY}): {says}"
+    assert words == f"dasktop ended during '1 job' (ada@{HERE}, process {NOBODY}): {says}"
     assert events(environment) == ["begun", "left in the middle"]
     last = json.loads(path(environment).read_text().splitlines()[-1])
     assert (last["message"], last["release"]) == (words, ["4701"])
@@ -117,7 +117,7 @@ def test_what_was_to_be_submitted_is_not_known(environment: dict[str, str]) -> N
     log = ActionLog(environment, f"ada@{HERE}, process {NOBODY}", plan(BEFORE, Jobs(count=4)), "tcp://a:1")
     log.begun()
     (words,) = settle(environment, seen())
-    assert words.endswith(": whether 2 jobs had been submitted is unknown: squeue shows which there are")
+    assert words.endswith(": whether 2 jobs were submitted is unknown: check with squeue")
 
 
 def test_hostile_words_of_the_log_are_clean(environment: dict[str, str]) -> None:

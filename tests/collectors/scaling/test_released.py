@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, Released, SlurmReading
 from dasktop.collectors.model.snapshot import Adaptive, Fate
-from dasktop.collectors.scaling.action_log import let_go
+from dasktop.collectors.scaling.action_log import released_by_owner
 from tests.support.snapshots import cluster
 
 THEN = datetime(2025, 11, 22, 12, 0, tzinfo=UTC)
@@ -35,19 +35,19 @@ class TestLettingGo:
     BEFORE = looked({"a": "4700", "b": "4701"}, ("a", "b"))
 
     def test_what_the_owner_does_not_want_any_more(self) -> None:
-        released = let_go(self.BEFORE, looked({"b": "4701"}, ("b",)))
+        released = released_by_owner(self.BEFORE, looked({"b": "4701"}, ("b",)))
         assert released == {"4700": Released(by="cluster object", not_before=THEN)}
 
     def test_adaptive_scaling_is_named(self) -> None:
         now = looked({"b": "4701"}, ("b",), Adaptive(minimum=1, maximum=4))
-        assert let_go(self.BEFORE, now)["4700"].detail == "adaptive scaling"
+        assert released_by_owner(self.BEFORE, now)["4700"].detail == "adaptive scaling"
 
     def test_a_job_that_somebody_else_ended_is_still_wanted(self) -> None:
-        assert let_go(self.BEFORE, looked({"b": "4701"}, ("a", "b"))) == {}
-        assert let_go(self.BEFORE, looked({"a": "4702", "b": "4701"}, ("a", "b"))) == {}
+        assert released_by_owner(self.BEFORE, looked({"b": "4701"}, ("a", "b"))) == {}
+        assert released_by_owner(self.BEFORE, looked({"a": "4702", "b": "4701"}, ("a", "b"))) == {}
 
     def test_what_is_not_told(self) -> None:
-        assert let_go(self.BEFORE, looked({"b": "4701"}, None)) == {}
+        assert released_by_owner(self.BEFORE, looked({"b": "4701"}, None)) == {}
 
 
 class TestFate:

@@ -77,7 +77,7 @@ async def test_results_that_were_let_go_of_since_the_plan(make):
     assert "4 results" in chosen.refusal
     refused = await cluster.execute(chosen)
     assert not refused.done
-    assert "no other worker can take them; nothing was touched" in refused.message
+    assert "no other worker can take them; nothing was changed" in refused.message
     cluster.release_results()
     assert (await cluster.execute(chosen)).done
     assert not cluster.slurm.queued()
@@ -107,7 +107,7 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
     await gone.take(snapshot.cluster.scheduler_id, "somebody", "1 job")
     await gone.stop(tuple(worker.address for job in snapshot.jobs[:1] for task in job.tasks for worker in task.workers))
     assert cluster.statuses.count("closing_gracefully") == PROCESSES
-    with pytest.raises(RefusedError, match="somebody is scaling"):
+    with pytest.raises(RefusedError, match="somebody has been scaling"):
         await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")
     await gone.close()
     # Its time is over: let the scheduler's clock for it say so.
@@ -119,7 +119,7 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
                 await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")
                 break
             await asyncio.sleep(0.1)
-    with pytest.raises(RefusedError, match="lock was given up"):
+    with pytest.raises(RefusedError, match="the lock expired"):
         await gone.ask("unfinished")
     await other.ask("end", outcome="done")
     await other.close()

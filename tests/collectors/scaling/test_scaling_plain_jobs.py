@@ -66,7 +66,7 @@ async def test_letting_go_is_finished_even_if_interrupted(plain):
         futures = await plain.compute(client)
 
         def interrupt(progress: Progress) -> None:
-            if progress.step == "hand back":
+            if progress.step == "release":
                 carrying.cancel()
 
         carrying = asyncio.create_task(plain.scale(Jobs(count=1), interrupt))
@@ -89,13 +89,13 @@ async def test_sbatch_and_squeue_that_fail(plain):
     outcome = await carried_out(down, plain.instead_of("squeue", "sleep 60"), 1.0)
     assert (outcome.done, outcome.message) == (
         False,
-        "SLURM doesn't tell which jobs there are: squeue did not answer within 1 s; nothing was changed",
+        "squeue does not show which jobs there are: squeue did not answer within 1 s; nothing was changed",
     )
     # SLURM's other commands do answer, but may have to wait for a core.
     outcome = await carried_out(up, plain.instead_of("sbatch", "sleep 60"), 10.0)
     assert (outcome.done, outcome.message) == (
         False,
-        "sbatch did not answer within 10 s; squeue will tell whether the job was submitted",
+        "sbatch did not answer within 10 s; check with squeue whether the job was submitted",
     )
     assert plain.slurm.queued() == [job_id]
 
@@ -137,4 +137,4 @@ async def test_a_log_that_cannot_be_written_is_told(plain, tmp_path):
         (tmp_path / "state").write_text("not a folder")
         outcome = await plain.scale(Jobs(count=2))
         assert outcome.done
-        assert "actions.log can't be written: Not a directory" in outcome.message
+        assert "actions.log: Not a directory" in outcome.message

@@ -12,15 +12,15 @@ from distributed import Client, Event, LocalCluster, Status, secede, wait
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.plan import Progress
 from dasktop.collectors.scaling.lease import RefusedError
-from dasktop.collectors.scaling.shipped_results import alone
-from dasktop.collectors.scaling.shipped_scaling import Desk
+from dasktop.collectors.scaling.shipped_results import unreplicated_results
+from dasktop.collectors.scaling.shipped_scaling import ScaleHandler
 from tests.support import snapshots
 from tests.support.dask_processes import Scheduler, Workers
 from tests.support.giving_back import Giving
 from tests.support.own_environment import IMPORTS_ONCE
 from tests.support.waiting import until
 
-BACK = "the workers go back to work"
+BACK = "the workers resume"
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ async def test_results_that_two_of_its_workers_hold_are_copied(
     waiting = [client.submit(len, result, workers=[one], pure=False) for result in results for one in going]
     scheduler = cluster.scheduler
     await until(lambda: all(len(scheduler.workers[one].processing) > len(results) for one in going))
-    await Desk(scheduler, {}).move(going)
-    assert alone(scheduler, going)["results"] == 0
+    await ScaleHandler(scheduler, {}).move(going)
+    assert unreplicated_results(scheduler, going)["results"] == 0
     await go_on.set()
     await wait(blocking)
     del waiting
@@ -103,7 +103,7 @@ async def test_results_that_two_of_its_workers_hold_are_copied(
 async def test_a_shuffle_would_start_over(cluster: LocalCluster, giving: Giving, going: list[str]) -> None:
     shuffles: dict[str, Any] = cluster.scheduler.extensions["shuffle"].active_shuffles
     shuffles["one"] = SimpleNamespace(participating_workers={going[0]})
-    await refused(giving, cluster, "1 shuffle under way on job 7 would start over: .*; nothing was touched")
+    await refused(giving, cluster, "1 shuffle running on job 7 would restart: .*; nothing was changed")
     shuffles["one"] = SimpleNamespace(participating_workers=set(cluster.scheduler.workers) - set(going))
     await giving.back()
     assert giving.slurm.cancelled == ["7"]
@@ -111,7 +111,7 @@ async def test_a_shuffle_would_start_over(cluster: LocalCluster, giving: Giving,
 
 async def test_an_actor_cannot_move(cluster: LocalCluster, client: Client, giving: Giving, going: list[str]) -> None:
     actor = await client.submit(list, actor=True, workers=going)
-    await refused(giving, cluster, "1 actor on job 7 would be lost: they can't move; nothing was touched")
+    await refused(giving, cluster, "1 actor on job 7 would be lost: actors cannot be moved; nothing was changed")
     del actor
 
 
@@ -122,7 +122,7 @@ async def test_tasks_that_may_run_nowhere_else(
     first = client.submit(wait_for, started, go_on, key="first", workers=going[:1])
     await started.wait()
     bound = client.submit(str, first, key="bound", workers=going)
-    refusing = asyncio.create_task(refused(giving, cluster, rf"1 task may only run on job 7 \(bound\); {BACK}"))
+    refusing = asyncio.create_task(refused(giving, cluster, rf"1 task can only run on job 7 \(bound\); {BACK}"))
     await once_draining(giving, refusing)
     await go_on.set()
     await refusing
@@ -153,7 +153,7 @@ async def test_a_worker_that_comes_meanwhile(cluster: LocalCluster, giving: Givi
     """As when a nanny starts one anew: no owner tells whose it is, only the worker itself."""
     old = [snapshots.worker(str(number), address=address) for number, address in enumerate(going)]
     giving.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task([*old, snapshots.worker("late")])])])
-    await refused(giving, cluster, f"worker late has come to job 7 meanwhile; {BACK}")
+    await refused(giving, cluster, f"worker late has joined job 7 meanwhile; {BACK}")
     giving.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task(old)])])
     await giving.back()
 
@@ -162,10 +162,10 @@ async def test_a_worker_that_is_started_anew_at_the_same_address(
     cluster: LocalCluster, giving: Giving, going: list[str]
 ) -> None:
     def start_anew(progress: Progress) -> None:
-        if progress.step == "hand back":
+        if progress.step == "release":
             cluster.scheduler.workers[going[0]].status = Status.running
 
-    with pytest.raises(RefusedError, match=f"the worker at {going[0]} was started anew meanwhile"):
+    with pytest.raises(RefusedError, match=f"the worker at {going[0]} was restarted meanwhile"):
         await giving.back(start_anew)
     assert len(cluster.scheduler.workers) == 4
     assert giving.slurm.cancelled == []

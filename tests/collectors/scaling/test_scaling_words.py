@@ -60,7 +60,7 @@ def test_growing():
     assert plan_lines(plan) == [
         "100 cores: submit 7 jobs",
         "100 cores take 9 jobs of 12",
-        "              now     then",
+        "              now    after",
         "  jobs          2        9",
         "  workers       8       36",
         "  threads      24      108",
@@ -73,12 +73,12 @@ def test_growing():
 
 def test_giving_back():
     lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), warnings=("one", "two")))
-    assert lines[0] == "0 jobs: give back 2 jobs"
+    assert lines[0] == "0 jobs: release 2 jobs"
     assert lines[7:] == [
         "",
-        "gives back                  why         runs  stores  left",
-        "  4715      SLURMCluster-3  pending",
-        "  54_1                      least busy     1   1,200  41 min",
+        "release                  why         runs  stores  left",
+        "  4715   SLURMCluster-3  pending",
+        "  54_1                   least busy     1   1,200  41 min",
         "",
         "! one",
         "! two",
@@ -87,31 +87,33 @@ def test_giving_back():
 
 def test_why_a_job_goes_is_told_in_one_way_and_never_by_its_state():
     lines = plan_lines(made(release=(replace(VICTIMS[0], why="chosen"),), after=size(1)))
-    assert lines[-2:] == ["gives back                  why", "  4715      SLURMCluster-3  chosen"]
+    assert lines[-2:] == ["release                  why", "  4715   SLURMCluster-3  chosen"]
 
 
 @pytest.mark.parametrize(
     ("submit", "replaced", "words"),
     [
-        (1, 1, "submit 1 job for the lost one"),
-        (2, 2, "submit 2 jobs for the lost ones"),
-        (3, 1, "submit 3 jobs, 1 of them for a lost one"),
-        (3, 2, "submit 3 jobs, 2 of them for lost ones"),
+        (1, 1, "submit 1 job to replace the lost one"),
+        (2, 2, "submit 2 jobs to replace the lost ones"),
+        (3, 1, "submit 3 jobs, 1 of them to replace a lost one"),
+        (3, 2, "submit 3 jobs, 2 of them to replace lost ones"),
     ],
 )
 def test_replacing(submit, replaced, words):
     lines = plan_lines(made(submit=submit, replace=(LOST,) * replaced, after=size(2 + submit)))
     assert lines[0] == f"2 jobs: {words}"
-    assert lines[-1] == "  4701    SLURMCluster-0  killed: reached its time limit of 1 h"
+    assert lines[-1] == "  4701   SLURMCluster-0  killed: reached its time limit of 1 h"
 
 
 def test_without_an_owner_a_script_is_submitted_again():
-    assert plan_lines(made(through_owner=False, submit=1))[0] == "2 jobs: submit 1 job like those that are there"
+    assert (
+        plan_lines(made(through_owner=False, submit=1))[0] == "2 jobs: submit 1 job with the script of an existing job"
+    )
 
 
 def test_what_can_not_be_done_is_said_first():
-    lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), refusal="no worker stays"))
-    assert lines[:2] == ["! can't be done: no worker stays", "0 jobs: give back 2 jobs"]
+    lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), refusal="no worker remains"))
+    assert lines[:2] == ["! cannot be done: no worker remains", "0 jobs: release 2 jobs"]
 
 
 def test_nothing_to_do_and_why():
@@ -123,13 +125,13 @@ def test_nothing_to_do_and_why():
 @pytest.mark.parametrize(
     ("step", "says"),
     [
-        (None, "before anything was done"),
-        ("stop new tasks", "goes back to work, and no job was given back"),
-        ("drain", "goes back to work"),
-        ("replicate", "goes back to work"),
-        ("hand back", "let go already"),
-        ("seen gone", "let go already"),
-        ("submit", "look at which jobs there are"),
+        (None, "before any change was made"),
+        ("stop new tasks", "stopped workers resume, and no job was released"),
+        ("drain", "resume"),
+        ("replicate", "resume"),
+        ("release", "the jobs were released"),
+        ("wait for SLURM", "the jobs were released"),
+        ("submit", "check with squeue which jobs"),
     ],
 )
 def test_how_it_is_after_an_interruption(step, says):
@@ -140,7 +142,7 @@ def test_adapting():
     on = made(target="adapt", adapt=Adaptive(minimum=1, maximum=2))
     assert plan_lines(on)[0] == "adapt: turn adaptive scaling on"
     fewer, *_ = plan_lines(replace(on, after=size(1)))
-    assert fewer == "adapt: turn adaptive scaling on, which gives back 1 job at once"
+    assert fewer == "adapt: turn adaptive scaling on, which releases 1 job at once"
     more, *_ = plan_lines(replace(on, after=size(4)))
     assert more == "adapt: turn adaptive scaling on, which submits 2 jobs at once"
     assert plan_lines(made(target="stop", stop_adapting=True))[0] == "stop: turn adaptive scaling off"

@@ -13,11 +13,11 @@ from tests.support.fake_programs import CAT, FakePrograms
 def release_of(programs: FakePrograms, clusters: str, name: str | None) -> Release:
     """The giving back of job 7, in which no worker is."""
     environment = programs.environment | {"SLURM_CLUSTERS": clusters}
-    victim = JobToRelease(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
-    return Release((victim,), NoHold(), SlurmActions(environment, "ada", 5.0), None, lambda _: None, 1.0)
+    job = JobToRelease(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
+    return Release((job,), NoLease(), SlurmActions(environment, "ada", 5.0), None, lambda _: None, 1.0)
 
 
-class NoHold:
+class NoLease:
     async def run_operation(self, *_: object, **__: object) -> dict[str, object]:
         return {}
 
@@ -33,7 +33,11 @@ def programs(tmp_path) -> FakePrograms:
 @pytest.mark.parametrize("clusters", ["one,other", "all", " all"])
 async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, clusters):
     """22.05, with SLURM_CLUSTERS=one,other: ``scancel -v 2`` says "Terminating job 2" twice, and does so."""
+<<<<<<< HEAD
     with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was touched"):
+=======
+    with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was changed"):
+>>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
         await release_of(programs, clusters, None).execute()
     assert programs.calls("scancel") == []
 
@@ -69,7 +73,7 @@ class TestSubmittingAgain:
 
     async def test_the_id_stands_among_other_words(self, programs, actions):
         programs.prints("sbatch", f"{SAID_BY_WRAPPER}\n4711\n")
-        assert await actions.submit_again(snapshots.job("7")) == "4711"
+        assert await actions.resubmit(snapshots.job("7")) == "4711"
 
     async def test_an_id_that_is_not_told_is_looked_up(self, programs, actions):
         """By the script's path, which no other job has: sbatch has ended with status 0, so there is one."""
@@ -77,23 +81,23 @@ class TestSubmittingAgain:
             "sbatch", f"for file; do :; done; echo \"$file\" > {programs.folder}/path; echo '{SAID_BY_WRAPPER}'"
         )
         self.queue(programs, f'"$(read -r path < {programs.folder}/path; echo "$path")"')
-        assert await actions.submit_again(snapshots.job("7")) == "4711"
+        assert await actions.resubmit(snapshots.job("7")) == "4711"
         assert len(programs.calls("sbatch")) == 1
 
     async def test_one_that_squeue_does_not_show_either(self, programs, actions):
         programs.prints("sbatch", SAID_BY_WRAPPER)
         self.queue(programs, "/home/ada/other.sh")
-        with pytest.raises(RefusedError, match=r"has submitted a job.*before another is submitted.*Welcome"):
-            await actions.submit_again(snapshots.job("7"))
+        with pytest.raises(RefusedError, match=r"submitted a job.*before you submit another.*Welcome"):
+            await actions.resubmit(snapshots.job("7"))
 
     async def test_what_sbatch_complains_of_stands_among_other_words(self, programs, actions):
         error = "sbatch: error: Batch job submission failed: Invalid partition name specified"
         programs.prints("sbatch", "4711", f"Welcome to the cluster\n{error}\n", status=1)
         with pytest.raises(RefusedError) as refused:
-            await actions.submit_again(snapshots.job("7"))
+            await actions.resubmit(snapshots.job("7"))
         assert str(refused.value) == error
 
     async def test_what_scontrol_prints_gets_into_no_script(self, programs, actions):
         programs.program("sbatch", f'for file; do :; done; {CAT} "$file" > {programs.folder}/script; echo 4711')
-        await actions.submit_again(snapshots.job("7"))
+        await actions.resubmit(snapshots.job("7"))
         assert (programs.folder / "script").read_text() == SCRIPT

@@ -19,7 +19,7 @@ from dasktop.collectors.model.options import TlsFiles, completed_tls
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources import discover as discovery
 from dasktop.collectors.sources import own_addresses
-from dasktop.collectors.sources.discover import AddressHint, discover, leads_from_processes, leads_from_scripts
+from dasktop.collectors.sources.discover import AddressHint, discover, hints_from_processes, hints_from_scripts
 from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
 from dasktop.collectors.sources.program import program_words
 from tests.support.waiting import PATIENCE_SECONDS
@@ -36,7 +36,7 @@ def scheduler():
 @pytest.fixture
 def no_processes(monkeypatch):
     monkeypatch.setattr(discovery, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS)  # what is looked for here answers
-    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr(discovery, "hints_from_processes", lambda _: iter(()))
 
 
 def script(job_id="7", addresses=(), files=()):
@@ -97,7 +97,7 @@ class TestDiscover:
                 AddressHint(address=scheduler.address, origin="process 812", program="notebook in ~/a"),
                 AddressHint(address=other.scheduler_address, origin="process 813", program="train.py in ~/b"),
             ]
-            monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(processes))
+            monkeypatch.setattr(discovery, "hints_from_processes", lambda _: iter(processes))
             found = await discover(scripts, TlsFiles())
         assert [(candidate.origin, candidate.about) for candidate in found] == [
             ("script of job 7", "notebook in ~/a (process 812), train, sweep"),
@@ -106,10 +106,10 @@ class TestDiscover:
 
     async def test_the_one_that_is_watched_need_not_be_found_otherwise(self, scheduler):
         (found,) = await discover((), TlsFiles(), watched=scheduler.address)
-        assert (found.address, found.origin) == (scheduler.address, "watched until now")
+        assert (found.address, found.origin) == (scheduler.address, "current scheduler")
         (found,) = await discover([script("7", [scheduler.address])], TlsFiles(), watched=scheduler.address)
         assert found.origin == "script of job 7"
-        with pytest.raises(NoSchedulerError, match=r"processes on \S+; name one"):
+        with pytest.raises(NoSchedulerError, match=r"processes on \S+; pass one"):
             await discover((), TlsFiles(), watched="tcp://127.0.0.1:1")
 
     async def test_one_that_has_gone_is_named(self):
@@ -117,15 +117,15 @@ class TestDiscover:
         with pytest.raises(NoSchedulerError) as raised:
             await discover([script(addresses=[gone])], TlsFiles())
         message = str(raised.value)
-        assert message.startswith("no dask scheduler found: looked in dask's configuration")
+        assert message.startswith("no dask scheduler found: searched dask's configuration")
         assert "script of job 7" in message
         assert gone in message
         assert "dasktop tcp://HOST:PORT" in message
 
 
 async def test_it_is_told_where_it_could_not_look(monkeypatch):
-    monkeypatch.setattr(discovery, "leads_from_processes", lambda _: iter(()))
-    with pytest.raises(NoSchedulerError, match="not in job scripts: squeue is not on PATH"):
+    monkeypatch.setattr(discovery, "hints_from_processes", lambda _: iter(()))
+    with pytest.raises(NoSchedulerError, match="job scripts not read: squeue is not on PATH"):
         await discover((), TlsFiles(), "squeue is not on PATH")
 
 
@@ -137,12 +137,12 @@ def test_who_has_certificates_is_looked_for_with_tls():
 
 
 def test_each_address_is_checked_once():
-    leads = [AddressHint(address="tcp://a:1", origin="x"), AddressHint(address="tcp://a:1", origin="y")]
-    assert discovery._once_each(leads) == leads[:1]
+    hints = [AddressHint(address="tcp://a:1", origin="x"), AddressHint(address="tcp://a:1", origin="y")]
+    assert discovery._once_each(hints) == hints[:1]
 
 
 def test_scripts_that_name_no_scheduler_lead_nowhere():
-    assert list(leads_from_scripts([script()], OwnAddresses([]))) == []
+    assert list(hints_from_scripts([script()], OwnAddresses([]))) == []
 
 
 @pytest.fixture
@@ -164,15 +164,13 @@ class TestWhoIsDialled:
         address, called = callers
         monkeypatch.setattr(own_addresses, "own_listeners", frozenset)
         running = [QueuedJob(job_id="7", state="RUNNING", nodes=("n1",))]
-        with pytest.raises(
-            NoSchedulerError, match=f"script of job 7 names {address}, where no process of yours listens"
-        ):
+        with pytest.raises(NoSchedulerError, match=f"script of job 7: no process of yours listens at {address}"):
             await discover([script(addresses=[address])], TlsFiles(), jobs=running)
         assert called == []
 
     async def test_a_port_of_ones_own_on_this_host(self, callers):
         address, called = callers
-        with pytest.raises(NoSchedulerError, match="script of job 7 names"):
+        with pytest.raises(NoSchedulerError, match="script of job 7: "):
             await discover([script(addresses=[address])], TlsFiles())
         assert called
 
@@ -180,7 +178,7 @@ class TestWhoIsDialled:
         address, called = callers
         file = tmp_path / "s.json"
         file.write_text(json.dumps({"address": address}))
-        with pytest.raises(NoSchedulerError, match=f"{address}, which is not asked unless you name it: .* alice's"):
+        with pytest.raises(NoSchedulerError, match=f"{address} is not tried unless you pass it: .* to alice"):
             await discover([script(addresses=[address], files=[file])], TlsFiles(), user="alice")
         assert called == []
 
@@ -189,7 +187,7 @@ class TestWhoIsDialled:
         file = tmp_path / "s.json"
         file.write_text(json.dumps({"address": address}))
         file.chmod(0o666)
-        with pytest.raises(NoSchedulerError, match="it is not yours alone"):
+        with pytest.raises(NoSchedulerError, match="another user can write to it"):
             await discover([script(files=[file])], TlsFiles())
         assert called == []
 
@@ -203,7 +201,7 @@ class TestWhoIsDialled:
             assert own.doubt(address, script("7")) == ""
         assert own.doubt("tcp://n1:1", script("8")) == own.doubt("tcp://192.0.2.7:1", script("8")) == ""
         for address in ("tcp://login1:8786", "tcp://n2:1"):
-            assert "no running job of yours speaks to it" in own.doubt(address, script("8"))
+            assert "no running job of yours uses it" in own.doubt(address, script("8"))
 
 
 def test_whose_a_listening_port_is():
@@ -234,7 +232,7 @@ def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
     scripts = [AddressHint(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
     processes = [AddressHint(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
     found = discovery._as_scripts_say(processes, scripts)
-    assert [(lead.address, lead.tls) for lead in found] == [
+    assert [(hint.address, hint.tls) for hint in found] == [
         ("tls://127.0.0.1:5", files),
         ("tcp://127.0.0.1:6", TlsFiles()),
     ]
@@ -272,13 +270,13 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
     )
     try:
         address = process.stdout.readline().strip()
-        leads = [lead for lead in leads_from_processes() if lead.origin == f"process {process.pid}"]
+        hints = [hint for hint in hints_from_processes() if hint.origin == f"process {process.pid}"]
         children = {f"process {child}" for child in children_of(process.pid)}
-        others = {lead.origin for lead in leads_from_processes()}
+        others = {hint.origin for hint in hints_from_processes()}
     finally:
         process.communicate("\n", timeout=PATIENCE_SECONDS)
-    assert address in [lead.address for lead in leads]
-    assert {lead.program for lead in leads} == {f"analysis.py in …/{tmp_path.parent.name}/{tmp_path.name}"}
+    assert address in [hint.address for hint in hints]
+    assert {hint.program for hint in hints} == {f"analysis.py in …/{tmp_path.parent.name}/{tmp_path.name}"}
     assert children
     assert children.isdisjoint(others)
 
@@ -294,7 +292,7 @@ def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
 
     hidden.cache_activate, hidden.cache_deactivate = told.cache_activate, told.cache_deactivate
     monkeypatch.setattr(_pslinux.Process, "_read_status_file", hidden)
-    assert "process 1" not in {lead.origin for lead in leads_from_processes()}
+    assert "process 1" not in {hint.origin for hint in hints_from_processes()}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from dasktop.collectors.sources.dask.threads import ThreadMeter
 from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.sources.slurm import accounting, queue
-from dasktop.collectors.sources.slurm.failure_cause import last_words
+from dasktop.collectors.sources.slurm.failure_cause import failure_cause
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.sources.slurm.reasons import reason_of
@@ -114,7 +114,7 @@ def read_files(raw: bytes) -> object:
 
 
 def read_log(raw: bytes) -> object:
-    return [raw_line.line() for raw_line in Block(0, raw).lines()], last_words(text_of(raw), failed=True)
+    return [raw_line.line() for raw_line in Block(0, raw).lines()], failure_cause(text_of(raw), failed=True)
 
 
 class Answering:
@@ -398,5 +398,5 @@ def test_a_byte_that_is_no_utf8_costs_no_snapshot(where: bytes, tmp_path: Path) 
     assert list(recording.scan())[-1] == 4
     assert len(list(recording.snapshots())) == 4
     assert [mark.message for mark in recording.marks] == ["471\ufffd5 is held" if where[:1] == b"4" else "4715 is held"]
-    assert "bytes that are not UTF-8" in (recording.remark or "")
+    assert "invalid UTF-8" in (recording.remark or "")
     recording.close()

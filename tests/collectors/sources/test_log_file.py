@@ -257,14 +257,14 @@ class TestUnreadable:
 
     def test_no_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
-        assert str(self.problem(tmp_path)) == "it is a folder, not a file"
-        assert str(self.problem(tmp_path / "pipe")) == "it is a pipe, not a file"
-        assert str(self.problem("/dev/tty")) == "it is a device, not a file"
-        assert str(self.problem("/dev/null")) == "what the job writes is thrown away (/dev/null)"
+        assert str(self.problem(tmp_path)) == "it is a directory, not a regular file"
+        assert str(self.problem(tmp_path / "pipe")) == "it is a pipe, not a regular file"
+        assert str(self.problem("/dev/tty")) == "it is a device, not a regular file"
+        assert str(self.problem("/dev/null")) == "the job's output is discarded (/dev/null)"
 
     def test_loop(self, tmp_path):
         (tmp_path / "loop").symlink_to("loop")
-        assert str(self.problem(tmp_path / "loop")) == "it can't be read: Too many levels of symbolic links"
+        assert str(self.problem(tmp_path / "loop")) == "cannot read it: Too many levels of symbolic links"
 
     def test_no_permission(self, tmp_path, monkeypatch):
         (tmp_path / "log").touch()
@@ -273,7 +273,7 @@ class TestUnreadable:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(log_file.os, "open", refuse)
-        assert str(self.problem(tmp_path / "log")) == "you have no permission to read it"
+        assert str(self.problem(tmp_path / "log")) == "permission denied"
 
     def test_appears_later(self, tmp_path):
         file = LogFile(str(tmp_path / "late"))

@@ -23,16 +23,16 @@ class Following:
         self.looks = 0
 
     def tail(self) -> LogPart:
-        self.follower.wish(Tail(path=str(self.path)))
+        self.follower.request(Tail(path=str(self.path)))
         return self.next()
 
     def page(self, at_byte: int, *, is_backwards: bool = False) -> LogPart:
-        self.follower.wish(Page(path=str(self.path), at_byte=at_byte, is_backwards=is_backwards))
+        self.follower.request(Page(path=str(self.path), at_byte=at_byte, is_backwards=is_backwards))
         return self.next()
 
     def search(self, pattern: str, at_byte: int = 0, *, is_backwards: bool = False) -> None:
         wish = Search(path=str(self.path), pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
-        self.follower.wish(wish)
+        self.follower.request(wish)
 
     def next(self):
         return self.events.get(timeout=PATIENCE_SECONDS)
@@ -66,7 +66,7 @@ def log(tmp_path, monkeypatch):
 
     monkeypatch.setattr(LogFile, "look", note_and_look)
     yield following
-    following.follower.wish(None)
+    following.follower.request(None)
 
 
 def texts(part: LogPart) -> list[str]:
@@ -101,7 +101,7 @@ def test_an_unfinished_line_is_told_again_when_it_goes_on(log):
 def test_a_file_that_appears_late(log):
     part = log.tail()
     assert (part.is_missing, part.lines) == (True, ())
-    assert part.problem == "there is no such file on this host"
+    assert part.problem == "no such file on this host"
     assert log.is_quiet()  # told once
     log.appear("here\n")
     assert texts(log.next()) == ["here"]
@@ -162,9 +162,9 @@ def test_pages_meet(log):
     assert texts(log.page(10**9)) == []
     log.write("more\n")
     other = LogFollower(lambda _: None)
-    other.wish(Tail(path=str(log.path)))
+    other.request(Tail(path=str(log.path)))
     assert log.is_quiet()  # pages aren't followed, while the other follows
-    other.wish(None)
+    other.request(None)
 
 
 def test_a_search_tells_where_and_brings_the_lines_around(log):
@@ -205,13 +205,13 @@ def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
 
     monkeypatch.setattr(follower.LogFile, "_look", wait_and_look)
     log.write("hangs\n")
-    log.follower.wish(Tail(path=str(log.path)))
+    log.follower.request(Tail(path=str(log.path)))
     assert hangs.wait(PATIENCE_SECONDS)
     (hanging,) = set(threading.enumerate()) - others
     assert log.events.empty()
     other = tmp_path / "other"
     other.write_text("other\n")
-    log.follower.wish(Tail(path=str(other)))
+    log.follower.request(Tail(path=str(other)))
     assert texts(log.next()) == ["other"], "while the one before still hangs"
     is_over.set()
     hanging.join(PATIENCE_SECONDS)
@@ -232,6 +232,6 @@ def test_threads_end(log):
     log.tail()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "log" and thread not in others]
     assert thread.daemon
-    log.follower.wish(None)
+    log.follower.request(None)
     thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()

@@ -54,7 +54,7 @@ def test_after_a_good_answer_a_failure_makes_it_stale_until_the_next(log):
 
 def test_an_old_answer_is_stale_even_if_nothing_has_failed(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("dasktop.collectors.sources.health.seconds_awake_or_asleep", lambda: now[0])
+    monkeypatch.setattr("dasktop.collectors.sources.health.boottime_seconds", lambda: now[0])
     log = SourceLog("dask", stale_after_seconds=6)
     ask(log)
     now[0] += 6.5

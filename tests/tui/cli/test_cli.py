@@ -33,7 +33,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (["snapshto"], "snapshto is no scheduler's address; one looks like tcp://HOST:8786"),
+        (["snapshto"], "snapshto is not a scheduler's address, such as tcp://HOST:8786"),
         (["snapshot", "tcp://host:99999"], "tcp://host:99999"),
         (["snapshot", "tcp://host"], "tcp://host"),
         (["snapshot", "http://host:8787"], "the address of a web page, perhaps the dashboard"),
@@ -133,7 +133,7 @@ def test_a_missing_scheduler_file_is_reported(tmp_path):
 
 def test_no_scheduler_anywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
     result = CliRunner().invoke(command, ["snapshot"])
     assert result.exit_code == 3
     assert "no dask scheduler found" in one_line(result.stderr)

@@ -52,7 +52,7 @@ def test_an_existing_recording_is_refused_first(command, tmp_path):
     path.write_text("precious")
     result = dasktop(*command, "--record", str(path))
     assert result.returncode == 2
-    assert f"{path} is there already" in one_line(result.stderr)
+    assert f"{path} already exists" in one_line(result.stderr)
     assert path.read_text() == "precious"
 
 
@@ -153,7 +153,7 @@ def test_a_full_disk_does_not_stop_printing(scheduler, tmp_path):
     process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
-    assert one_line(complaints) == f"dasktop: {path} can't be written: File too large"
+    assert one_line(complaints) == f"dasktop: cannot write {path}: File too large"
     assert 1 <= len(read(path)) < 14
 
 
@@ -171,7 +171,7 @@ def test_a_truncated_recording_is_printed_with_a_remark(recorded, tmp_path):
     result = dasktop("replay", str(plain))
     assert result.returncode == 0
     assert "4000" in result.stdout
-    assert f"{plain}: cut short in its last line" in one_line(result.stderr)
+    assert f"{plain}: truncated in its last line" in one_line(result.stderr)
 
 
 def test_an_edited_recording_is_printed_with_a_remark(recorded, tmp_path):
@@ -183,7 +183,7 @@ def test_an_edited_recording_is_printed_with_a_remark(recorded, tmp_path):
     result = dasktop("replay", str(plain))
     assert result.returncode == 0
     assert "4709" in result.stdout
-    assert f"{plain}: 1 line left out, the first: line 21: " in one_line(result.stderr)
+    assert f"{plain}: 1 line skipped, the first: line 21: " in one_line(result.stderr)
 
 
 def test_a_newer_recording_is_printed_with_a_remark(recorded, tmp_path):

@@ -138,7 +138,7 @@ def test_an_existing_page_is_not_overwritten(plain, tmp_path):
     page.write_text("precious")
     result = report(str(plain), "--html", str(page))
     assert (result.returncode, result.stdout) == (2, "")
-    assert f"--html: {page} is there already" in one_line(result.stderr)
+    assert f"--html: {page} already exists" in one_line(result.stderr)
     assert page.read_text() == "precious"
 
 
@@ -161,14 +161,14 @@ def test_a_foreign_file_is_reported_in_one_line(content, tmp_path):
 def test_a_folder_is_reported_in_one_line(tmp_path):
     result = report(str(tmp_path))
     assert result.returncode == 2
-    assert "can't be read: Is a directory" in one_line(result.stderr)
+    assert ": Is a directory" in one_line(result.stderr)
 
 
 def test_good_lines_of_a_truncated_file_count(plain):
     plain.write_bytes(plain.read_bytes()[:-10])
     result = report(str(plain), "--json")
     assert result.returncode == 0
-    assert f"{plain}: cut short in its last line" in one_line(result.stderr)
+    assert f"{plain}: truncated in its last line" in one_line(result.stderr)
     assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "the running job has one snapshot less"
 
 
@@ -243,13 +243,13 @@ def test_a_foreign_gzip_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["runn"], 2, "there is no file runn, and runn is no scheduler's address"),
-        (["./runn"], 2, "./runn can't be read: No such file or directory"),
-        (["run.ndjson"], 2, "run.ndjson can't be read: No such file or directory"),
+        (["runn"], 2, "there is no file runn, and runn is not a scheduler's address"),
+        (["./runn"], 2, "cannot read ./runn: No such file or directory"),
+        (["run.ndjson"], 2, "cannot read run.ndjson: No such file or directory"),
         (["http://host:8787"], 2, "the address of a web page"),
-        (["tcp://127.0.0.1:1", "--no-slurm"], 3, "nobody answers at tcp://127.0.0.1:1"),
+        (["tcp://127.0.0.1:1", "--no-slurm"], 3, "no scheduler at tcp://127.0.0.1:1"),
         (["tcp://127.0.0.1:1", "--scheduler-file", "f"], 2, "--scheduler-file"),
-        (["x" * 300], 2, "is no scheduler's address"),
+        (["x" * 300], 2, "is not a scheduler's address"),
     ],
 )
 def test_neither_a_recording_nor_an_address(arguments, status, words, tmp_path):

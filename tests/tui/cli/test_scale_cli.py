@@ -112,7 +112,7 @@ def test_wrong_usage(cluster, arguments, names):
 def test_dry_run_changes_nothing(cluster):
     text = cluster.scale("--jobs", "1", "--dry-run")
     assert (text.returncode, text.stderr) == (0, "")
-    assert "give back 2 jobs" in text.stdout
+    assert "release 2 jobs" in text.stdout
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
 
 
@@ -243,7 +243,7 @@ def test_scaling_from_another_process_loses_nothing(cluster):
     )
     down = cluster.scale_by_program("--jobs", "1", "--yes")
     assert down.returncode == 0, down.stderr
-    assert "gave back jobs" in down.stdout
+    assert "released jobs" in down.stdout
     assert cluster.notebook.value("len(cluster.workers)") == 1
     assert cluster.notebook.value("sum(client.gather(futures)) == sum(range(120))")
     assert cluster.notebook.value("len(client.get_events('ran'))") == 120, "some were computed again"

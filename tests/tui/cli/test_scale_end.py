@@ -15,8 +15,8 @@ from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import Refusal
 from tests.support.plans import PLAN
 
-DONE = Outcome(done=True, message="gave back job 7", released=("7",))
-REFUSED = Outcome(done=False, message="after 60 s 1 task still running on job 7; nothing was given back")
+DONE = Outcome(done=True, message="released job 7", released=("7",))
+REFUSED = Outcome(done=False, message="after 60 s 1 task still running on job 7; no job was released")
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def test_the_outcome_is_printed_if_recording_fails(scaled, capsys, fault, why):
     (asked,) = scaled(DONE, fault)
     assert (asked.address, asked.scheduler_file) == ("tcp://a:1", None)
     printed = capsys.readouterr()
-    assert printed.out.endswith("\ngave back job 7\n")
+    assert printed.out.endswith("\nreleased job 7\n")
     assert f"the final snapshot was not recorded: {why}" in printed.err
 
 
 def test_a_refused_plan_raises_its_reason(scaled):
-    with pytest.raises(Refusal, match="nothing was given back") as raised:
+    with pytest.raises(Refusal, match="no job was released") as raised:
         scaled(REFUSED, Refusal("nobody answers", 3))
     assert raised.value.exit_code == 5
 
@@ -75,7 +75,7 @@ def test_a_second_interrupt_still_restores_workers(monkeypatch):
         return DONE
 
     monkeypatch.setattr(execute_module, "execute", execute)
-    with pytest.raises(Refusal, match="what had been stopped goes back to work"):
+    with pytest.raises(Refusal, match="stopped workers resume"):
         asyncio.run(scale._execute(PLAN, None, "tcp://a:1", Options()))
     assert given_back == [True]
 
@@ -85,8 +85,13 @@ def test_unwritable_progress_does_not_stop_the_operation(monkeypatch, error):
     def echo(*_: object, **__: object) -> None:
         raise error
 
+<<<<<<< HEAD
     async def execute(_plan, _address, _options, report, *, agreed) -> Outcome:
         for step in ("stop new tasks", "hand back", "done"):
+=======
+    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
+        for step in ("stop new tasks", "release", "done"):
+>>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
             report(Progress(step=step, message="job 7"))
         return DONE
 

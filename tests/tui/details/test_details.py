@@ -71,7 +71,7 @@ class TestJob:
         waiting = pending("4715", "PartitionTimeLimit")
         lines = words(snapshot([waiting]))
         assert lines[0] == "PENDING"
-        assert fact(lines, "reason") == "it asks for more time than its partition allows (PartitionTimeLimit)"
+        assert fact(lines, "reason") == "it requests more time than its partition allows (PartitionTimeLimit)"
         assert lines[2].strip() == "Waiting does not resolve this."
         assert "scontrol update JobId=4715 TimeLimit=" in fact(lines, "advice")
         assert "no estimate" in fact(lines, "starts")
@@ -113,12 +113,12 @@ class TestJob:
 
     def test_held_by_its_user(self) -> None:
         lines = words(snapshot([pending("4715", "JobHeldUser")]))
-        assert fact(lines, "advice") == "scontrol release 4715 lets it go"
+        assert fact(lines, "advice") == "release it: scontrol release 4715"
         assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
 
     def test_of_an_array_the_advice_names_its_part(self) -> None:
         lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
-        assert fact(lines, "advice") == "scontrol release 4716_[5-10] lets it go"
+        assert fact(lines, "advice") == "release it: scontrol release 4716_[5-10]"
         assert fact(lines, "array") == "4716_[5-10], of array 4716"
 
     def test_details_behind_a_code_are_told_too(self) -> None:

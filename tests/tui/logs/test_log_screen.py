@@ -272,8 +272,8 @@ async def test_a_failed_job_without_a_traceback_opens_at_its_end(path):
     ("shown", "words"),
     [
         (job(state="PENDING", nodes=()), "the job has not started; the file is created when it starts"),
-        (job(), "there is no such file on this host yet; local disks of n012 cannot be read from here"),
-        (job(state="COMPLETED"), "there is no such file on this host any more; local disks of n012 cannot be read"),
+        (job(), "no such file on this host yet; local disks of n012 cannot be read from here"),
+        (job(state="COMPLETED"), "no such file on this host any more; local disks of n012 cannot be read"),
     ],
 )
 async def test_a_file_that_appears_late(path, shown, words):
@@ -304,7 +304,7 @@ async def test_an_empty_file(path):
 
 async def test_no_file(tmp_path):
     async with log_of(tmp_path) as log:
-        await log.until(lambda: log.shown[1].strip() == "it is a folder, not a file")
+        await log.until(lambda: log.shown[1].strip() == "it is a directory, not a regular file")
     async with log_of(Path("/dev/null")) as log:
         await log.until(lambda: log.shown[1].strip() == "what the job writes is thrown away (/dev/null)")
 

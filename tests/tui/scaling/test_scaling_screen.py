@@ -175,7 +175,7 @@ class TestFewer:
             await screen.show(of(3))
             await screen.press("-")
             assert isinstance(screen.app.screen, PlanBox)
-            assert "1 job fewer: give back 1 job" in text_of(screen)
+            assert "1 job fewer: release 1 job" in text_of(screen)
             assert screen.feed.plans == []
             await screen.press("y")
             (plan,) = screen.feed.plans
@@ -201,7 +201,7 @@ class TestFewer:
         async with running() as screen:
             await screen.show(of_jobs())
             await screen.press("-")
-            assert told(screen) == "1 job fewer: there is no job to give back"
+            assert told(screen) == "1 job fewer: there is no job to release"
 
     async def test_what_was_shown_is_what_is_done(self) -> None:
         async with running() as screen:
@@ -288,7 +288,7 @@ class TestFewer:
             await screen.show(of(1))
             await screen.press("-")
             await screen.show(of_jobs())
-            assert "there is no job to give back" in text_of(screen)
+            assert "there is no job to release" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans == []
             await screen.press("n")
@@ -340,7 +340,7 @@ class TestRelease:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press(*["down"] * downs, "x")
-            assert "release 4700: give back 1 job" in text_of(screen)
+            assert "release 4700: release 1 job" in text_of(screen)
             await screen.press("y")
             assert [victim.why for victim in screen.feed.plans[0].release] == ["chosen"]
 
@@ -553,7 +553,7 @@ class TestAdapt:
             await screen.press("a", "2", "tab", "4", "enter")
             assert isinstance(screen.app.screen, PlanBox)
             assert screen.feed.plans == []
-            assert "which gives back 2 jobs at once" in text_of(screen)
+            assert "which releases 2 jobs at once" in text_of(screen)
             assert "then" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=4)

@@ -78,8 +78,8 @@ def free_address() -> Iterator[str]:
 
 async def test_nobody_listens(free_address: str) -> None:
     assert await complaint(free_address) == (
-        f"nobody answers at {free_address} (connection refused: has the scheduler ended?); "
-        "dasktop without an address looks for your schedulers"
+        f"no scheduler at {free_address} (connection refused; the scheduler may have ended); "
+        "run dasktop without an address to find your schedulers"
     )
 
 
@@ -89,7 +89,7 @@ async def test_no_such_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)  # a name server may take longer than we wait
     line = await complaint("tcp://no-such-host.invalid:8786")
-    assert "nobody answers at tcp://no-such-host.invalid:8786 (no host is called no-such-host.invalid)" in line
+    assert "no scheduler at tcp://no-such-host.invalid:8786 (host not found: no-such-host.invalid)" in line
 
 
 async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,36 +119,39 @@ async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 async def test_listens_and_never_answers() -> None:
     async with listening(say_nothing) as address:
         assert await complaint(address, TIMEOUT_SECONDS) == (
-            f"{address} takes connections but has said nothing for 1 s: "
-            "the scheduler hangs or is busy, or it is no scheduler"
+            f"{address} accepts connections but has sent nothing for 1 s: "
+            "the scheduler hangs or is busy, or it is not a scheduler"
         )
 
 
 async def test_ssh() -> None:
     async with listening(greet_as_ssh) as address:
         assert (
-            await complaint(address) == f"{address} is no dask scheduler: it says “SSH-2.0-OpenSSH_9.2p1  [31mDebian-2”"
+            await complaint(address)
+            == f"{address} is not a dask scheduler: it sends “SSH-2.0-OpenSSH_9.2p1  [31mDebian-2”"
         )
 
 
 async def test_web_server() -> None:
     async with listening(answer_as_web) as address:
         line = await complaint(address)
-        assert line.startswith(f"{address} is a web page, perhaps the dashboard; the scheduler listens on another port")
+        assert line.startswith(
+            f"{address} is a web server, perhaps the dashboard; the scheduler listens on another port"
+        )
 
 
 async def test_dashboard_of_a_real_scheduler() -> None:
     with Scheduler() as scheduler:
         (dashboard,) = [line.split()[-1] for line in scheduler.log if "dashboard at:" in line]
-        assert "is the address of a web page" in await complaint(dashboard)
+        assert "is a web address" in await complaint(dashboard)
         page = dashboard.removeprefix("http://").removesuffix("/status")
-        assert "is a web page" in await complaint(page)
+        assert "is a web server" in await complaint(page)
 
 
 async def test_hangs_up() -> None:
     async with listening(hang_up) as address:
         assert await complaint(address) == (
-            f"{address} hangs up when it is spoken to: it is no dask scheduler, or one that is just ending"
+            f"{address} closes the connection: it is not a dask scheduler, or one that is shutting down"
         )
 
 
@@ -156,7 +159,7 @@ async def test_talks_nonsense() -> None:
     async with listening(talk_nonsense) as address:
         assert (
             await complaint(address)
-            == f"{address} is no dask scheduler: it says “b'\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00'”"
+            == f"{address} is not a dask scheduler: it sends “b'\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00'”"
         )
 
 
@@ -167,7 +170,7 @@ async def test_worker_names_its_scheduler() -> None:
     ):
         assert (
             await complaint(worker.address)
-            == f"{worker.address} is no scheduler, but a worker; its scheduler is {scheduler.address}"
+            == f"{worker.address} is not a scheduler, but a worker; its scheduler is {scheduler.address}"
         )
 
 
@@ -176,7 +179,7 @@ async def test_nanny() -> None:
         SchedulerInProcess(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Nanny(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0") as nanny,
     ):
-        assert f"{nanny.address} is no scheduler, but a nanny" in await complaint(nanny.address)
+        assert f"{nanny.address} is not a scheduler, but a nanny" in await complaint(nanny.address)
 
 
 class Hanging(Server):
@@ -192,7 +195,7 @@ class Hanging(Server):
 async def test_speaks_dask_and_never_answers() -> None:
     async with Hanging() as server:
         await server.listen("tcp://127.0.0.1:0")
-        with pytest.raises(NoSchedulerError, match="didn't answer within"):
+        with pytest.raises(NoSchedulerError, match="did not answer within"):
             await check(server.address, None, TIMEOUT_SECONDS)
 
 
@@ -247,7 +250,7 @@ def test_what_is_no_address(written: str) -> None:
 
 async def test_unknown_scheme() -> None:
     line = await complaint("gopher://127.0.0.1:1")
-    assert line == "dasktop speaks tcp:// and tls://, but not gopher://, as in gopher://127.0.0.1:1"
+    assert line == "dasktop supports tcp:// and tls://, but not gopher:// (gopher://127.0.0.1:1)"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     assert any(line.startswith("inner_one  ") for line in answer.lines)
 
     (event_loop,) = [thread for thread in threads if thread.role == "event loop"]
-    with pytest.raises(SourceError, match="it is the thread that answers"):
+    with pytest.raises(SourceError, match="this thread answers"):
         await collector.call_stack(address, event_loop.native_id)
     with pytest.raises(SourceError, match="no thread of Python's, or has ended"):
         await collector.call_stack(address, 2**30)
@@ -94,7 +94,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
 async def test_not_without_running_functions(client: Client) -> None:
     collector = DaskCollector(client.scheduler_info()["address"], probe=False)
     (worker,) = (await collector.read()).workers
-    with pytest.raises(SourceError, match="the workers can't be asked: not asked to run functions"):
+    with pytest.raises(SourceError, match="cannot query the workers: probing is off"):
         await collector.call_stack(worker.worker.address, 1)
     await collector.close()
 
@@ -127,13 +127,13 @@ async def test_whatever_is_answered_is_taken() -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ({"w": ["silent", None]}, "didn't answer within 1 s: it hangs, or a task holds the GIL"),
+        ({"w": ["silent", None]}, "did not answer within 1 s: it hangs, or a task holds the GIL"),
         ({"w": ["refused", "no\x1bsuch"]}, "^no such$"),
         ({"w": ["answered", {"error": "it ended"}]}, "^it ended$"),
-        ({"w": ["answered", None]}, "the worker doesn't tell its call stacks"),
-        ({"w": ["answered", {}]}, "the worker doesn't tell its call stacks"),
-        ({}, "the worker doesn't tell its call stacks"),
-        (None, "the worker doesn't tell its call stacks"),
+        ({"w": ["answered", None]}, "the worker does not return call stacks"),
+        ({"w": ["answered", {}]}, "the worker does not return call stacks"),
+        ({}, "the worker does not return call stacks"),
+        (None, "the worker does not return call stacks"),
     ],
 )
 async def test_why_there_is_none(answer: object, error: str) -> None:

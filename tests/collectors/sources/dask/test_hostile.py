@@ -201,6 +201,6 @@ async def test_nothing_runs(message: str, answer: Answer, tmp_path: Path) -> Non
 async def test_a_message_that_never_ends_is_given_up() -> None:
     async with hostile("identity", struct.pack("=3Q", 16 + 1000, 1, 1000) + b"\xc0" * 999) as address:
         connection = await Connection.open(parse_address(address), None, SECONDS)
-        with pytest.raises(SourceError, match=r"didn't answer within 0.1 s"):
+        with pytest.raises(SourceError, match=r"did not answer within 0.1 s"):
             await connection.call("identity", 0.1)
         assert connection.closed

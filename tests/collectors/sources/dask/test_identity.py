@@ -163,7 +163,7 @@ async def test_probing_can_be_forbidden() -> None:
         before = len(scheduler.log), len(workers.log)
         collector = DaskCollector(scheduler.address, probe=False)
         reading = await read_until(collector, lambda seen: seen.workers[0].worker.memory_bytes is not None)
-        assert collector.refusal == "not asked to run functions"
+        assert collector.refusal == "probing is off (--no-probe)"
         (seen,) = reading.workers
         assert (seen.worker.name, seen.worker.nthreads, seen.worker.executing) == ("it", 3, 0)
         assert not seen.place_was_read
@@ -187,7 +187,7 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
             assert (await another.read()).workers
             assert another.refusal == collector.refusal
             await another.close()
-            with pytest.raises(RefusedError, match=r"doesn't run functions: .*explicitly disallowed"):
+            with pytest.raises(RefusedError, match=r"does not run functions: .*explicitly disallowed"):
                 await hold.take((await check(scheduler.address, None, 5)).scheduler_id, "me", "scale")
             await hold.close()
             assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
@@ -202,5 +202,5 @@ async def test_a_server_without_our_kind_of_functions_is_read_by_identity() -> N
     async with fake_scheduler({"tcp://10.0.0.7:4001": NEW_WORKER}) as scheduler:
         collector = DaskCollector(scheduler.address)
         assert len((await collector.read()).workers) == 1
-        assert collector.refusal == "it doesn't run functions"
+        assert collector.refusal == "it does not run functions"
         await collector.close()

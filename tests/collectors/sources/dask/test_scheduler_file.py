@@ -22,16 +22,16 @@ def test_file_of_a_real_scheduler(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "is not JSON: is it being written just now?"),
-        (b'{"address": "tcp://10.', "is not JSON: is it being written just now?"),
-        (b"\xff\xfe\x00", "is not JSON"),
-        (b'{"workers": ' + b"[" * 100_000, "is not JSON"),
-        (b"[" * 100_000, "holds no address"),
-        (b"[]", "holds no address"),
-        (b"{}", "holds no address"),
-        (b'{"address": null}', "holds no address"),
-        (b'{"address": 8786}', "holds no address"),
-        (b'{"address": "\\u001b\\u0007"}', "holds no address"),
+        (b"", "is not valid JSON; it may be incomplete"),
+        (b'{"address": "tcp://10.', "is not valid JSON; it may be incomplete"),
+        (b"\xff\xfe\x00", "is not valid JSON"),
+        (b'{"workers": ' + b"[" * 100_000, "is not valid JSON"),
+        (b"[" * 100_000, "has no address"),
+        (b"[]", "has no address"),
+        (b"{}", "has no address"),
+        (b'{"address": null}', "has no address"),
+        (b'{"address": 8786}', "has no address"),
+        (b'{"address": "\\u001b\\u0007"}', "has no address"),
     ],
 )
 def test_files_that_hold_no_address(tmp_path: Path, content: bytes, complaint: str) -> None:
@@ -50,7 +50,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (str(tmp_path / "a\nb\x1b[2J"), "No such file or directory"),
         ("nul\0", "null"),
     ]:
-        with pytest.raises(NoSchedulerError, match="can't read the scheduler file") as failure:
+        with pytest.raises(NoSchedulerError, match="cannot read the scheduler file") as failure:
             address_from_scheduler_file(path)
         assert complaint in str(failure.value)
         assert str(failure.value).isprintable()

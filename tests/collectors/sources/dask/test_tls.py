@@ -92,7 +92,7 @@ async def test_reads_with_certificates_from_dasks_configuration(scheduler: Sched
 async def test_found_and_attached_with_the_certificates_that_the_jobs_script_names(
     scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dasktop.collectors.sources.discover.leads_from_processes", lambda _: iter(()))
+    monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
     script = JobScript(
         job_id="7",
         scheduler_addresses=(scheduler.address,),
@@ -121,7 +121,7 @@ async def test_found_and_attached_with_the_certificates_that_the_jobs_script_nam
 
 async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:
     assert await complaint(scheduler.address, None) == (
-        f"{scheduler.address} needs certificates: give --tls-ca-file, --tls-cert and --tls-key, "
+        f"{scheduler.address} needs certificates: pass --tls-ca-file, --tls-cert and --tls-key, "
         "or set distributed.comm.tls in dask's configuration"
     )
 
@@ -130,13 +130,13 @@ async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:
 async def test_plain_address_of_a_tls_scheduler(scheduler: Scheduler, ours: TlsFiles, with_certificates: bool) -> None:
     address = scheduler.address.replace("tls://", "tcp://")
     line = await complaint(address, ours if with_certificates else None)
-    assert line.startswith(f"{address} speaks TLS: say {scheduler.address}")
+    assert line.startswith(f"{address} uses TLS: write {scheduler.address}")
 
 
 async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as plain:
         address = plain.address.replace("tcp://", "tls://")
-        assert await complaint(address, ours) == f"{address} is not encrypted: say {plain.address}"
+        assert await complaint(address, ours) == f"{address} is not encrypted: write {plain.address}"
         assert (await check(plain.address, ours, TIMEOUT_SECONDS)).scheduler_id == plain.id, (
             "certificates that aren't needed do no harm"
         )
@@ -145,7 +145,7 @@ async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
 async def test_certificates_of_another_authority(scheduler: Scheduler, theirs: TlsFiles) -> None:
     line = await complaint(scheduler.address, theirs)
     assert line == (
-        f"can't talk to {scheduler.address}: its certificate is not from the authority that we trust (--tls-ca-file)"
+        f"cannot connect to {scheduler.address}: its certificate is not signed by the trusted CA (--tls-ca-file)"
     )
 
 
@@ -153,7 +153,7 @@ async def test_certificate_that_the_scheduler_does_not_trust(
     scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles
 ) -> None:
     line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=theirs.cert, key=theirs.key))
-    assert line.startswith(f"can't talk to {scheduler.address}: it doesn't accept our certificate (--tls-cert): ")
+    assert line.startswith(f"cannot connect to {scheduler.address}: it rejects our certificate (--tls-cert): ")
 
 
 @asynccontextmanager
@@ -174,15 +174,15 @@ async def listening(certificate: Path) -> AsyncIterator[str]:
 @pytest.mark.parametrize(
     ("certificate", "words"),
     [
-        ("expired", "its certificate, or that of its authority, has expired"),
-        ("not_yet", "its certificate is not valid yet: is a clock wrong?"),
+        ("expired", "its certificate, or that of its CA, has expired"),
+        ("not_yet", "its certificate is not valid yet: check the clocks"),
     ],
 )
 async def test_certificate_out_of_its_time(ours: TlsFiles, certificate: str, words: str) -> None:
     file = FIXTURES / f"{certificate}.pem"
     async with listening(file) as address:
         line = await complaint(address, TlsFiles(ca_file=str(file), cert=ours.cert, key=ours.key))
-    assert line == f"can't talk to {address}: {words}"
+    assert line == f"cannot connect to {address}: {words}"
 
 
 async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
@@ -196,7 +196,7 @@ async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
     async with Scheduler(host="tls://127.0.0.1", port=0, dashboard_address=":0", security=trusting) as scheduler:
         line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=str(expired), key=str(KEY)))
     assert line == (
-        f"can't talk to {scheduler.address}: it says that our certificate (--tls-cert), or that of its authority, "
+        f"cannot connect to {scheduler.address}: it rejects our certificate (--tls-cert): that, or that of its CA, "
         "has expired"
     )
 
@@ -204,10 +204,10 @@ async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (20, "its certificate is not from the authority that we trust (--tls-ca-file)"),
-        (62, "its certificate is another host's"),
+        (20, "its certificate is not signed by the trusted CA (--tls-ca-file)"),
+        (62, "its certificate is for another host"),
         (23, "its certificate was revoked"),
-        (26, "its certificate is no good: unsupported certificate purpose"),
+        (26, "its certificate is not valid: unsupported certificate purpose"),
     ],
 )
 def test_what_openssl_says(code: int, words: str) -> None:
@@ -220,14 +220,14 @@ async def test_certificates_that_cannot_be_used(ours: TlsFiles, tmp_path: Path) 
     address = "tls://127.0.0.1:1"
     missing = str(tmp_path / "missing.pem")
     line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=missing, key=ours.key))
-    assert line == f"can't read {missing}, a certificate or key for {address}"
+    assert line == f"cannot read {missing}, a certificate or key for {address}"
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("no certificate")
     line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=str(nonsense), key=ours.key))
-    assert line.startswith(f"can't use the certificates for {address}: ")
+    assert line.startswith(f"cannot use the certificates for {address}: ")
 
 
 async def test_encryption_required_by_dasks_configuration() -> None:
     with dask.config.set({"distributed.comm.require-encryption": True}):
         line = await complaint("tcp://127.0.0.1:1", None)
-    assert line == "tcp://127.0.0.1:1 is not encrypted, and dask's configuration requires encryption: say tls://…"
+    assert line == "tcp://127.0.0.1:1 is not encrypted, but dask's configuration requires encryption: write tls://…"

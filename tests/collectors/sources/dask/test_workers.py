@@ -101,9 +101,9 @@ async def test_who_was_not_asked_in_time_is_asked_the_next_time() -> None:
         Worker(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0"),
     ):
         collector = DaskCollector(scheduler.address)
-        collector._desk._seconds = 0.0
+        collector._worker_probe._seconds = 0.0
         assert not (await collector.read()).workers[0].place_was_read
-        collector._desk = WorkerProbe(2.0)
+        collector._worker_probe = WorkerProbe(2.0)
         assert (await collector.read()).workers[0].place_was_read
         await collector.close()
 

@@ -114,7 +114,7 @@ async def test_when_squeue_fails_what_was_known_stays(slurm):
 @pytest.mark.parametrize("rubbish", ["<html>not found</html>\n", "7 job RUNNING\n"])
 async def test_rubbish_is_told_as_such(slurm, rubbish):
     slurm.prints("squeue", rubbish)
-    with pytest.raises(SourceError, match=r"^squeue printed what dasktop does not understand: '"):
+    with pytest.raises(SourceError, match=r"^dasktop does not understand the output of squeue: '"):
         await collector(slurm).read_queue()
 
 
@@ -224,5 +224,5 @@ async def test_closing_ends_what_runs(slurm):
     slurm_collector.close()
     with pytest.raises(SourceError):
         await reading
-    with pytest.raises(SourceError, match="not run any more"):
+    with pytest.raises(SourceError, match="dasktop is closing"):
         await slurm_collector.read_queue()

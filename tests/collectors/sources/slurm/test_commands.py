@@ -66,7 +66,7 @@ async def test_what_a_program_prints(fake):
         ("", ["Welcome", "oops"], "oops"),
         ("Hello\nslurm_load_jobs error: no\n", ["Welcome"], "slurm_load_jobs error: no"),
         ("", ["squeue: warning: x"], "squeue: warning: x"),
-        ("", [], "squeue ended with status 1 and said nothing"),
+        ("", [], "squeue failed with exit status 1 and printed no error"),
     ],
 )
 def test_the_error_is_told_from_what_stands_around_it(text, lines, complaint):
@@ -120,7 +120,7 @@ async def test_an_argument_that_cannot_be_passed(fake):
         ("squeue: error: no such thing\nmore\n", 1, "squeue: error: no such thing"),
         ("\n  \nsqueue: error: a\x1b[31mb\n", 1, "squeue: error: a [31mb"),
         ("squeue: error: DNS\nsqueue: fatal: no configuration\n", 1, "squeue: fatal: no configuration"),
-        ("", 7, "squeue ended with status 7 and said nothing"),
+        ("", 7, "squeue failed with exit status 7 and printed no error"),
         ("x" * 5000, 1, "x" * 300),
     ],
 )
@@ -239,7 +239,7 @@ async def test_closing_kills_what_runs_and_starts_nothing_more(fake):
     await asyncio.to_thread(runner.close)
     assert (await task).status == -9
     await gone(*both)
-    with pytest.raises(SourceError, match="not run any more"):
+    with pytest.raises(SourceError, match="dasktop is closing"):
         await runner.run("squeue")
     assert len(fake.calls("squeue")) == 1
 

@@ -51,7 +51,7 @@ async def test_sinfo_is_asked_for_the_partition():
 @pytest.mark.parametrize("partition", ["", "-p", "a b", "a;b", "a\nb"])
 async def test_what_is_no_partition_is_not_asked_for(partition):
     commands = Commands(lambda *_: row())
-    with pytest.raises(SourceError, match="is no name of a SLURM partition"):
+    with pytest.raises(SourceError, match="is not a SLURM partition name"):
         await read_free_nodes(commands, partition)
     assert commands.asked == []
 

@@ -21,7 +21,7 @@ from dasktop.collectors.sources.slurm.failure_cause import (
     LONGEST_CAUSE,
     LOST_SCHEDULER,
     FailureCauseReader,
-    last_words,
+    failure_cause,
     read_tail,
 )
 from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
@@ -100,7 +100,7 @@ RuntimeError: no way
     ],
 )
 def test_causes(tail, failed, cause):
-    assert last_words(tail, failed) == FailureCause(cause=cause)
+    assert failure_cause(tail, failed) == FailureCause(cause=cause)
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_causes(tail, failed, cause):
     ],
 )
 def test_memory_kills(line):
-    assert last_words(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
-    assert last_words(f"a user's {line}\n", failed=True) == FailureCause()
+    assert failure_cause(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
+    assert failure_cause(f"a user's {line}\n", failed=True) == FailureCause()
 
 
 def test_what_a_log_says_is_cleaned_and_not_endless():
-    cause = last_words("Traceback (most recent call last):\n  x\nE: \x1b[31mred" + "x" * 999, failed=True).cause
+    cause = failure_cause("Traceback (most recent call last):\n  x\nE: \x1b[31mred" + "x" * 999, failed=True).cause
     assert cause is not None
     assert cause.startswith("E:  [31mred")
     assert len(cause) == LONGEST_CAUSE
@@ -125,7 +125,7 @@ def test_what_a_log_says_is_cleaned_and_not_endless():
 
 @given(st.text(), st.booleans())
 def test_any_log_can_be_read(tail, failed):
-    words = last_words(tail, failed)
+    words = failure_cause(tail, failed)
     assert words.cause is None or words.cause.isprintable()
 
 

@@ -27,7 +27,7 @@ async def test_remembered_when_forgotten(programs, reader):
     assert (told.stdout, told.stderr) == ("/w/7.out", "/w/7.err")
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)
     assert await reader.read("7") == told
-    with pytest.raises(SourceError, match="SLURM has forgotten job 8"):
+    with pytest.raises(SourceError, match="SLURM no longer knows job 8"):
         await reader.read("8")
 
 

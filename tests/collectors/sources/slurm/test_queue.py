@@ -199,7 +199,7 @@ def test_a_squeue_that_takes_no_format_is_not_understood():
 
 
 def test_nothing_but_rubbish_is_a_failure():
-    with pytest.raises(SourceError, match=r"^squeue printed what dasktop does not understand: '<html> oops \[0m'$"):
+    with pytest.raises(SourceError, match=r"^dasktop does not understand the output of squeue: '<html> oops \[0m'$"):
         queue.parse_queue("<html>\n\x1boops\x1b[0m", MARK)
 
 

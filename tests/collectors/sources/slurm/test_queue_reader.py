@@ -66,7 +66,7 @@ async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
 async def test_lines_that_are_not_understood_are_to_be_seen():
     reader, _, source = new_reader(lambda: [entry("7"), ["what?"], ["this?"]], str)
     assert [job.job_id for job in await reader.read()] == ["7"]
-    assert source.error == "2 lines of squeue not understood"
+    assert source.error == "2 lines of squeue's output not understood"
     assert source.failures_in_a_row == 0
 
 

@@ -104,6 +104,6 @@ def test_what_is_not_known_is_not_guessed(reason: str | None) -> None:
 
 
 def test_limits_name_what_is_limited() -> None:
-    assert known("QOSMaxCpuPerUserLimit").meaning == "your jobs use as much as its QOS allows: CPUs"
-    assert known("AssocGrpMemLimit").meaning == "jobs use as much as your account allows: memory"
-    assert known("AssocMaxGRESPerJob").meaning.endswith("for one job: GPUs or other devices")
+    assert known("QOSMaxCpuPerUserLimit").meaning == "your jobs have reached the limit of its QOS: CPUs"
+    assert known("AssocGrpMemLimit").meaning == "running jobs have reached the limit of your account: memory"
+    assert known("AssocMaxGRESPerJob").meaning.endswith("per job: GPUs or other devices")

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.sources.slurm import values
 from dasktop.collectors.sources.slurm.values import Resources
+from dasktop.collectors.text import format as text_format
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -167,14 +169,14 @@ def test_gpus_of_a_node(text, expected):
     [(3600, "1 h"), (5400, "1 h 30 min"), (60, "1 min"), (172800, "2 d"), (93784, "1 d 2 h"), (0, "0 s")],
 )
 def test_durations_for_people(seconds, expected):
-    assert values.plain_duration(seconds) == expected
+    assert text_format.plain_duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
     ("size", "expected"), [(512, "512 B"), (100 * MIB, "100 MiB"), (1536, "1.5 KiB"), (5000 << 40, "5000 TiB")]
 )
 def test_sizes_for_people(size, expected):
-    assert values.plain_size(size) == expected
+    assert text_format.plain_size(size) == expected
 
 
 READERS = [
@@ -209,8 +211,8 @@ def test_no_text_makes_a_reader_raise(text):
     ],
 )
 def test_two_sizes_to_be_compared(size, other, expected):
-    assert values.plain_sizes(size, other) == expected
-    assert values.plain_sizes(other, size) == expected[::-1]
+    assert text_format.plain_sizes(size, other) == expected
+    assert text_format.plain_sizes(other, size) == expected[::-1]
 
 
 @pytest.mark.parametrize(
@@ -231,4 +233,4 @@ def test_two_sizes_to_be_compared(size, other, expected):
     ],
 )
 def test_steps_known_by_number_get_their_names(text, name):
-    assert values.step_name(text) == name
+    assert step_name(text) == name
