@@ -65,15 +65,9 @@ class RecordedFeed:
         """Poll dask more often, or less often."""
         self._feed.change_interval(direction)
 
-<<<<<<< HEAD
     def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
-        """Carry out a plan."""
-        self._feed.execute(plan, agreed)
-=======
-    def carry_out(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Execute a plan."""
-        self._feed.carry_out(plan, agreed)
->>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
+        self._feed.execute(plan, agreed)
 
     def give_up(self) -> None:
         """Interrupt the running operation."""

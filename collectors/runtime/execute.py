@@ -177,11 +177,7 @@ class _PlanExecution:
                 await self._resubmit(snapshot)
         if plan.release:
             seconds = self._poller.options.drain_seconds
-<<<<<<< HEAD
-            release = Release(plan.release, hold, self._slurm, self._look_at_workers, self._note_release, seconds)
-=======
             release = Release(plan.release, lease, self._slurm, self._look_at_workers, self._note_release, seconds)
->>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
             await release.execute()
         if plan.adapt is not None:
             bounds = plan.adapt

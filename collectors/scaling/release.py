@@ -63,11 +63,7 @@ class Release:
         self._names = _job_names(jobs)
 
     async def execute(self) -> None:
-<<<<<<< HEAD
-        """Give the jobs back, and return when squeue doesn't show them any more.
-=======
         """Release the jobs, and return when squeue no longer shows them.
->>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
 
         Raises
         ------

@@ -33,11 +33,7 @@ def programs(tmp_path) -> FakePrograms:
 @pytest.mark.parametrize("clusters", ["one,other", "all", " all"])
 async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, clusters):
     """22.05, with SLURM_CLUSTERS=one,other: ``scancel -v 2`` says "Terminating job 2" twice, and does so."""
-<<<<<<< HEAD
-    with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was touched"):
-=======
     with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was changed"):
->>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
         await release_of(programs, clusters, None).execute()
     assert programs.calls("scancel") == []
 

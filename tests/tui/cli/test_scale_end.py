@@ -85,13 +85,8 @@ def test_unwritable_progress_does_not_stop_the_operation(monkeypatch, error):
     def echo(*_: object, **__: object) -> None:
         raise error
 
-<<<<<<< HEAD
     async def execute(_plan, _address, _options, report, *, agreed) -> Outcome:
-        for step in ("stop new tasks", "hand back", "done"):
-=======
-    async def carry_out(_plan, _address, _options, report, *, agreed) -> Outcome:
         for step in ("stop new tasks", "release", "done"):
->>>>>>> d3fe8c9 (Rewrite messages of scaling, recording and sources; check in redaction's words)
             report(Progress(step=step, message="job 7"))
         return DONE
 
