@@ -18,7 +18,7 @@ CLOCKS_DIFFER_SECONDS = 120.0
 """How far clocks may differ: a process that seems to start up to so long after its job's end may belong to the job."""
 
 
-class Placement(Record, frozen=True, kw_only=True):
+class VerifiedPlace(Record, frozen=True, kw_only=True):
     """Where a process runs, as far as the process and SLURM agree."""
 
     place: SlurmPlace | None = None
@@ -54,7 +54,7 @@ class PlaceVerifier:
             if job.het_job_id is not None:
                 self._components[job.het_job_id].append(job)
 
-    def verify(self, place: SlurmPlace | None, started_at: datetime | None = None) -> Placement:
+    def verify(self, place: SlurmPlace | None, started_at: datetime | None = None) -> VerifiedPlace:
         """Return where a process runs that reports this place.
 
         Parameters
@@ -65,9 +65,9 @@ class PlaceVerifier:
             When the process started.
         """
         if place is None:
-            return Placement(outside_slurm=True)
+            return VerifiedPlace(outside_slurm=True)
         if place.proof == "kernel":
-            return Placement(place=place)
+            return VerifiedPlace(place=place)
         if place.proof == "inherited":
             return _rejected(
                 place, True, f"its environment names job {place.job_id}, but no step of that job started it"
@@ -77,24 +77,24 @@ class PlaceVerifier:
             return self._in_unqueued_job(place, started_at)
         if place.node is not None and job.nodes and place.node not in job.nodes:
             return self._on_another_node(place, job)
-        return Placement(place=self._in_step(place))
+        return VerifiedPlace(place=self._in_step(place))
 
-    def _in_unqueued_job(self, place: SlurmPlace, started_at: datetime | None) -> Placement:
+    def _in_unqueued_job(self, place: SlurmPlace, started_at: datetime | None) -> VerifiedPlace:
         end = self._ended.get(place.job_id)
         ended_at = end.ended_at if end is not None else None
         if ended_at is None or started_at is None:
-            return Placement(place=place)  # not yet known to SLURM, or the process may have outlived its job
+            return VerifiedPlace(place=place)  # not yet known to SLURM, or the process may have outlived its job
         if started_at <= ended_at + timedelta(seconds=CLOCKS_DIFFER_SECONDS):
-            return Placement(place=place)
+            return VerifiedPlace(place=place)
         return _rejected(
             place, True, f"its environment names job {place.job_id}, which had ended before the process started"
         )
 
-    def _on_another_node(self, place: SlurmPlace, job: QueuedJob) -> Placement:
+    def _on_another_node(self, place: SlurmPlace, job: QueuedJob) -> VerifiedPlace:
         # srun --het-group=1 leaves the id of the first component in SLURM_JOB_ID (22.05).
         others = [other for other in self._components[job.het_job_id or job.job_id] if place.node in other.nodes]
         if len(others) == 1:
-            return Placement(place=self._in_step(replace(place, job_id=others[0].job_id)))
+            return VerifiedPlace(place=self._in_step(replace(place, job_id=others[0].job_id)))
         return _rejected(
             place,
             None,
@@ -114,8 +114,8 @@ class PlaceVerifier:
         return replace(place, step_id=candidates[0].step_id)
 
 
-def _rejected(place: SlurmPlace, outside: bool | None, note: str) -> Placement:
-    return Placement(outside_slurm=outside, inherited_job_id=place.job_id, note=note)
+def _rejected(place: SlurmPlace, outside: bool | None, note: str) -> VerifiedPlace:
+    return VerifiedPlace(outside_slurm=outside, inherited_job_id=place.job_id, note=note)
 
 
 def _is_on(step: Step, node: str | None) -> bool:

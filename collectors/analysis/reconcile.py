@@ -8,13 +8,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import OtherUse
 from dasktop.collectors.analysis.outcome import explain
-from dasktop.collectors.analysis.placement import Placement, PlaceVerifier
+from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -46,13 +45,12 @@ from dasktop.collectors.model.snapshot import (
     Worker,
     WorkerEvent,
 )
+from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
 
 CLOCKS_DIFFER = timedelta(seconds=2)
 """SLURM gives whole seconds, by a clock that may differ a little."""
-
-Number = TypeVar("Number", int, float)
 
 # dask-jobqueue up to 0.6 named workers dask-worker--<JOBID>---<i>.
 _NAME_WITH_JOB_ID = re.compile(r"dask-worker--(\d+)---\d+")
@@ -109,10 +107,10 @@ def reconcile(
     unplaced: list[Worker] = []
     for reading in _once_each(dask.workers if dask else ()):
         was_asked = reading.place_was_read or reading.place is not None
-        placement = verifier.verify(reading.place, reading.started_at) if was_asked else Placement()
-        placed_worker = placer.place(reading, placement)
+        verified = verifier.verify(reading.place, reading.started_at) if was_asked else VerifiedPlace()
+        placed_worker = placer.place(reading, verified)
         if placed_worker is None:
-            unplaced.append(_unplaced(reading.worker, placement))
+            unplaced.append(_unplaced(reading.worker, verified))
         else:
             placed[placed_worker.job_id].append(placed_worker)
 
@@ -206,13 +204,13 @@ class _PlacedWorker(Record, frozen=True, kw_only=True):
     evidence: Evidence
 
 
-def _unplaced(worker: Worker, placement: Placement) -> Worker:
+def _unplaced(worker: Worker, verified: VerifiedPlace) -> Worker:
     return replace(
         worker,
         evidence=None,
-        outside_slurm=placement.outside_slurm,
-        inherited_job_id=placement.inherited_job_id,
-        place_note=placement.note,
+        outside_slurm=verified.outside_slurm,
+        inherited_job_id=verified.inherited_job_id,
+        place_note=verified.note,
     )
 
 
@@ -233,14 +231,14 @@ class _WorkerPlacer:
             (_short(node), job_id) for job_id in self._running for node in queued[job_id].nodes
         )
 
-    def place(self, reading: WorkerReading, placement: Placement) -> _PlacedWorker | None:
+    def place(self, reading: WorkerReading, verified: VerifiedPlace) -> _PlacedWorker | None:
         """Return the worker with its job, or ``None`` if nothing links it to a job.
 
         What the process reports and SLURM confirms decides where the worker is. The evidence is ``owner`` if the
         owner's map agrees. For workers that report nothing, such as those in a container with a clean environment, the
         owner's map alone decides.
         """
-        name, place = reading.worker.name, placement.place
+        name, place = reading.worker.name, verified.place
         job_of_owner = _by_worker_name(self._job_of_owner, name)
         if place is not None:
             return self._placed(
@@ -456,8 +454,8 @@ def _job(
         time_left_seconds=None if left_seconds is None else max(0, left_seconds),
         allocated=Allocated(cpus=job.cpus, memory_bytes=job.memory_bytes, gpus=job.gpus),
         used=Used(
-            cpu_percent=_round(_sum_of_known(worker.cpu_percent for worker in workers)),
-            memory_bytes=_sum_of_known(worker.memory_bytes for worker in workers),
+            cpu_percent=_round(sum_of_known(worker.cpu_percent for worker in workers)),
+            memory_bytes=sum_of_known(worker.memory_bytes for worker in workers),
             threads_busy=_threads_busy(workers) if dask_answered else None,
         ),
         workers_expected=workers_expected,
@@ -488,14 +486,14 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
         jobs_running=len(running) if jobs_are_known else None,
         jobs_pending=sum(read_state(job.state).is_waiting for job in cluster_jobs) if jobs_are_known else None,
         workers=len(workers) if dask_answered else None,
-        threads=_sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
+        threads=sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
         threads_busy=_threads_busy(workers) if dask_answered else None,
-        cpus_allocated=_sum_if_all_known(job.allocated.cpus for job in running) if jobs_are_known else None,
-        cpu_percent=_round(_sum_of_known(used_cpu)),
-        memory_allocated_bytes=_sum_if_all_known(job.allocated.memory_bytes for job in running)
+        cpus_allocated=sum_if_all_known(job.allocated.cpus for job in running) if jobs_are_known else None,
+        cpu_percent=_round(sum_of_known(used_cpu)),
+        memory_allocated_bytes=sum_if_all_known(job.allocated.memory_bytes for job in running)
         if jobs_are_known
         else None,
-        memory_bytes=_sum_of_known(used_memory),
+        memory_bytes=sum_of_known(used_memory),
     )
 
 
@@ -503,22 +501,6 @@ def _threads_busy(workers: list[Worker]) -> int | None:
     """Return how many worker threads run a task, as far as known; a task that has seceded occupies no worker thread."""
     busy = [min(worker.executing, worker.nthreads or 0) for worker in workers if worker.executing is not None]
     return sum(busy) if busy or not workers else None
-
-
-def _sum_of_known(values: Iterable[Number | None]) -> Number | None:
-    """Return the sum of the known values; ``None`` if none is known."""
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known else None
-
-
-def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
-    """Return the sum; ``None`` if any value is unknown."""
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
 
 
 def _round(percent: float | None) -> float | None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, workers_of
 from dasktop.collectors.model.snapshot import Job, Owner, Record, Snapshot, Worker
+from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_request import Figure, ScriptRequest, parse_request
 from dasktop.collectors.text.format import memory_words
 
@@ -127,8 +128,7 @@ def times(workers: Sequence[Worker] | None, read: Read, each_text: Text, sum_tex
 
 def sum_of(values: Sequence[int | None]) -> int | None:
     """Return the sum; ``None`` if there are no values, or one is unknown."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None
+    return sum_if_all_known(values) if values else None
 
 
 def size(amount_bytes: float, *, binary: bool = False) -> str:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
-from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import (
+from dasktop.collectors.analysis.findings.phrases import (
     allocation_words,
     job_name,
     remaining_time,
     rounded_duration,
     tasks_of,
 )
+from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
+from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted
 
 _IDLE = "idle-allocation"
@@ -46,11 +47,9 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
     idle = [job for job in running if _is_idle(context, job)]
     after_seconds = context.thresholds.idle_seconds
     if len(idle) > 1 and len(idle) == len(running):
-        cpus = [job.allocated.cpus for job in idle]
-        memory = [job.allocated.memory_bytes for job in idle]
         granted = Allocated(
-            cpus=None if None in cpus else sum(filter(None, cpus)),
-            memory_bytes=None if None in memory else sum(filter(None, memory)),
+            cpus=sum_if_all_known(job.allocated.cpus for job in idle),
+            memory_bytes=sum_if_all_known(job.allocated.memory_bytes for job in idle),
             gpus=None,
         )
         yield PendingFinding(

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from dasktop.collectors.analysis.findings.phrases import job_name, lost_workers_words, workers_words
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import job_name, lost_workers_words, workers_words
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Fate, Job, Severity, Worker

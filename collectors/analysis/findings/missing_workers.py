@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from dasktop.collectors.analysis.findings.phrases import allocation_words, job_name, rounded_duration, workers_words
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import allocation_words, job_name, rounded_duration, workers_words
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Job
 

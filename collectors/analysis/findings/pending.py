@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from dasktop.collectors.analysis.findings.phrases import job_name, rounded_duration
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import job_name, rounded_duration
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import is_pending, shown_id
 from dasktop.collectors.model.snapshot import Job

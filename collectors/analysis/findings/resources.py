@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from dasktop.collectors.analysis.findings.phrases import job_name, rounded_percent
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import job_name, rounded_percent
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES, other_memory_bytes, workers_of
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.text.format import counted, plain_size

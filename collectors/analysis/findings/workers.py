@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.findings.words import (
+from dasktop.collectors.analysis.findings.phrases import (
     allocation_words,
     job_name,
     rounded_duration,
     rounded_percent,
     workers_words,
 )
+from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, shown_id, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent

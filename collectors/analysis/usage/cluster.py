@@ -7,12 +7,13 @@ from itertools import pairwise
 from statistics import median
 
 from dasktop.collectors.analysis.usage.job import JobUsage
-from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of, sum_of_known
+from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of
 from dasktop.collectors.analysis.usage.recommend import advise
 from dasktop.collectors.analysis.usage.series import Grid
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.report import REPORT_VERSION, JobReport, Report, Series, Totals
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.sums import sum_of_known
 
 _OF_JOBS = """
 job_id array_job_id array_task_id name user partition state submitted_at started_at ends_at time_limit_seconds allocated

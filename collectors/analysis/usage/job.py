@@ -12,7 +12,6 @@ from dasktop.collectors.analysis.usage.load import (
     moment,
     sane,
     sum_of,
-    sum_of_known,
     use_of,
 )
 from dasktop.collectors.analysis.usage.series import Pieces, Track
@@ -20,6 +19,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import ended_badly, has_ended, is_pending
 from dasktop.collectors.model.report import JobReport, JobTimeline, SeveralTasks
 from dasktop.collectors.model.snapshot import Fate, Job
+from dasktop.collectors.model.sums import sum_of_known
 
 _SAME_START_SECONDS = 2.0
 """A start time that is at most this much later than the one before is a correction, not another run."""

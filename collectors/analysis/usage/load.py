@@ -6,12 +6,11 @@ A recording may have been edited, so that its figures are any number: negative o
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from dasktop.collectors.model.report import Hours, Peaks
-from dasktop.collectors.model.snapshot import Worker
-
-Number = TypeVar("Number", int, float)
+from dasktop.collectors.model.snapshot import UseSource, Worker
+from dasktop.collectors.model.sums import Number, sum_of_known
 
 _TOO_LARGE = 1e18
 _LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
@@ -265,8 +264,6 @@ class Run:
         )
 
 
-Source = Literal["dask", "slurm"]
-
 _SECONDS_AN_HOUR = 3600
 _FIELDS = Hours.__struct_fields__
 _DIGITS = 6
@@ -280,7 +277,7 @@ class Use(NamedTuple):
 
     total: float | None
     """Core-seconds or GiB-seconds."""
-    source: Source | None
+    source: UseSource | None
     watched_seconds: float
     """Observed time with workers: only for this time is idleness known."""
     only_slurm: float = 0.0
@@ -334,12 +331,6 @@ def sum_of(parts: Iterable[Hours]) -> Hours:
     """Return the sums of the known values; ``None`` where none is known."""
     parts = tuple(parts)
     return _hours({field: sum_of_known(getattr(part, field) for part in parts) for field in _FIELDS}, 1.0)
-
-
-def sum_of_known(values: Iterable[float | None]) -> float | None:
-    """Return the sum of the known values; ``None`` if none is known."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
 
 
 def _hours(values: Mapping[str, float | None], per_hour: float = _SECONDS_AN_HOUR) -> Hours:
