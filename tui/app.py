@@ -44,7 +44,7 @@ from dasktop.tui.widgets.messages import (
     SnapshotArrived,
     StepArrived,
 )
-from dasktop.tui.widgets.queries import LookUps
+from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
@@ -108,13 +108,13 @@ class DasktopApp(TerminalApp):
         self._read_only = read_only
         self.first_looks = looks
         self._keys = keymap
-        self._activity = StatusLine(self._glyphs)
-        self._scaling = ScalingController(self, feed, self._activity, user, self._glyphs, keymap)
-        self._look_ups = LookUps(feed)
-        self._logs = LogController(self, feed, self._look_ups, self._glyphs, keymap)
-        self._saving = SavingController(self, self._activity, lambda: self._unmodified, self._deliver)
+        self._status = StatusLine(self._glyphs)
+        self._scaling = ScalingController(self, feed, self._status, user, self._glyphs, keymap)
+        self._queries = Queries(feed)
+        self._logs = LogController(self, feed, self._queries, self._glyphs, keymap)
+        self._saving = SavingController(self, self._status, lambda: self._unmodified, self._deliver)
         self._switching = SwitchingController(
-            self, feed, self._activity, self._glyphs, why_not=self._scaling.why_not_leave, leave=self._leave
+            self, feed, self._status, self._glyphs, why_not=self._scaling.why_not_leave, leave=self._leave
         )
         self._quits_when_cancelled = False
         self._latest: Snapshot | None = None
@@ -129,7 +129,7 @@ class DasktopApp(TerminalApp):
         self._tree = TreeController(
             self,
             self._feed,
-            self._activity,
+            self._status,
             self._glyphs,
             view,
             self._show_details,
@@ -142,14 +142,14 @@ class DasktopApp(TerminalApp):
         self._details = DetailsBody(
             *(self._tree.heads, self._tree.table),
             glyphs=self._glyphs,
-            look_ups=self._look_ups,
+            queries=self._queries,
             history=self._history,
             is_wanted=self.first_looks.shows_details,
             keymap=self._keys,
         )
         yield self._details
         yield self._tree.filter_line
-        yield self._activity
+        yield self._status
         yield KeyLine(self._glyphs)
 
     @property
@@ -229,7 +229,7 @@ class DasktopApp(TerminalApp):
 
     def action_copy(self) -> None:
         """Copy the id, address or task key of the selected row."""
-        copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._activity)
+        copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._status)
 
     def on_step_arrived(self, message: StepArrived) -> None:
         """Show progress or the outcome of an operation; quit if the user asked for it."""
@@ -243,7 +243,7 @@ class DasktopApp(TerminalApp):
 
     def on_answer_arrived(self, message: AnswerArrived) -> None:
         """Pass an answer to the widget that asked."""
-        self._look_ups.hand_over(message.answer)
+        self._queries.hand_over(message.answer)
 
     def on_saving_ended(self, message: SavingEnded) -> None:
         """Show the path of the saved file, or the error."""
@@ -279,15 +279,15 @@ class DasktopApp(TerminalApp):
             self.screen.dismiss(None)
         self._snapshot = self._unmodified = self._latest = None
         self._is_paused = False
-        for part in (self._tree, self._look_ups, self._scaling):
+        for part in (self._tree, self._queries, self._scaling):
             part.forget()
-        for widget in (self._header, self._banner, self._details, self._activity):
+        for widget in (self._header, self._banner, self._details, self._status):
             widget.clear()
 
     def before_key(self) -> None:
         """Clear the result of the previous key."""
-        for activity in {self._activity, *self.screen.query(StatusLine)}:
-            activity.next_key()
+        for status in {self._status, *self.screen.query(StatusLine)}:
+            status.next_key()
 
     def action_change_interval(self, direction: int) -> None:
         """Poll dask more often (1) or less often (-1)."""
@@ -297,12 +297,12 @@ class DasktopApp(TerminalApp):
         """Show the new poll interval; in the header, too, if it is not the initial one."""
         words = f"every {message.interval.seconds:g} s"
         self._header.show_interval("" if message.interval.is_usual else words)
-        self._activity.remark(f"polling dask {words}; SLURM interval unchanged")
+        self._status.show_result(f"polling dask {words}; SLURM interval unchanged")
 
     def on_notice_arrived(self, message: NoticeArrived) -> None:
         """Show a notice, unless an operation is running."""
         if not self._scaling.is_at_work:
-            self._activity.announce(message.notice.message, "waiting")
+            self._status.announce(message.notice.message, "waiting")
 
     def on_failure_arrived(self, message: FailureArrived) -> None:
         """End with an error."""
@@ -377,7 +377,7 @@ class DasktopApp(TerminalApp):
     def action_call_stack(self) -> None:
         """Request the call stack of the selected thread."""
         if not self._details.ask_for_call_stack():
-            self._activity.remark("no thread selected: unfold a worker and select one of its threads", "waiting")
+            self._status.show_result("no thread selected: unfold a worker and select one of its threads", "waiting")
 
     def action_fold_all(self) -> None:
         """Unfold all jobs or, if all are unfolded, fold them."""
@@ -427,7 +427,7 @@ class DasktopApp(TerminalApp):
         from dasktop.tui.dialogs.anatomy_page import AnatomyPage
 
         if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
-            self.push_screen(AnatomyPage(self._snapshot, job_id, self._look_ups, self._glyphs))
+            self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
 
     def action_findings(self) -> None:
         """Show all findings in full."""
@@ -441,7 +441,7 @@ class DasktopApp(TerminalApp):
         from dasktop.tui.dialogs.job_script import JobScriptPage
 
         if (job_id := self._tree.table.selected_job_id) is not None:
-            self.push_screen(JobScriptPage(job_id, self._look_ups, self._glyphs))
+            self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))
 
     def action_give_up(self) -> None:
         """Cancel the running operation; else clear the message, and the filter or else the marks."""

@@ -20,7 +20,7 @@ from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import Key, Row
-from dasktop.tui.widgets.queries import Answered, LookUps
+from dasktop.tui.widgets.queries import Answered, Queries
 
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
@@ -51,7 +51,7 @@ class DetailsBody(Container):
     ----------
     tree
         The column heads and the tree, from top to bottom.
-    look_ups
+    queries
         For call stacks and free nodes.
     history
         The recent values of all rows; fed by the app.
@@ -74,7 +74,7 @@ class DetailsBody(Container):
         self,
         *tree: Widget,
         glyphs: Glyphs,
-        look_ups: LookUps,
+        queries: Queries,
         history: History,
         is_wanted: bool,
         keymap: Keymap = NO_KEYMAP,
@@ -82,7 +82,7 @@ class DetailsBody(Container):
         super().__init__()
         self._tree = tree
         self._glyphs = glyphs
-        self._look_ups = look_ups
+        self._queries = queries
         self._pane = DetailsPane(glyphs)
         self._history = history
         self._stack_key = first_key("call_stack", keymap)
@@ -153,7 +153,7 @@ class DetailsBody(Container):
             if 0 <= age_seconds < _ASK_AGAIN_SECONDS:
                 return
         self._asked = question, row.key, now
-        self._look_ups.ask(question, self)
+        self._queries.ask(question, self)
 
     def toggle(self) -> None:
         """Show or hide the pane beside the tree; without room for it, show the details in place of the tree."""
@@ -221,7 +221,7 @@ class DetailsBody(Container):
             self.toggle_full()
         self._update()
         question = CallStack(worker_address=str(address), thread_native_id=int(native_id or 0))
-        self._look_ups.ask(question, self)
+        self._queries.ask(question, self)
         return True
 
     def on_answered(self, message: Answered) -> None:

@@ -100,23 +100,23 @@ def sections(
         case "job":
             job = cast("Job", row.shows)
             names = {worker.name for worker in workers_of(job)}
-            told = [
+            related = [
                 found
                 for found in snapshot.findings
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
-            return [_findings(told, snapshot.taken_at), *job_sections(job, snapshot, past, free)]
+            return [_findings(related, snapshot.taken_at), *job_sections(job, snapshot, past, free)]
         case "task":
             task = cast("Task", row.shows)
             names = {worker.name for worker in task.workers}
-            told = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
-            return [_findings(told, snapshot.taken_at), *_task_sections(task, past)]
+            related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
+            return [_findings(related, snapshot.taken_at), *_task_sections(task, past)]
         case "worker":
             worker = cast("Worker", row.shows)
-            told = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
+            related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
-                _findings(told, snapshot.taken_at),
+                _findings(related, snapshot.taken_at),
                 *worker_sections(worker, within.job_id if within is not None else None, past),
             ]
         case "thread":

@@ -12,7 +12,7 @@ from dasktop.tui.dialogs.page import Line, Page
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.view.anatomy_lines import anatomy_lines
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.queries import Answered, LookUps
+from dasktop.tui.widgets.queries import Answered, Queries
 
 
 class AnatomyPage(Page):
@@ -24,16 +24,16 @@ class AnatomyPage(Page):
         A snapshot that contains the job.
     job_id
         Id of the job.
-    look_ups
+    queries
         For the job script.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bound(job_script=("script", "job script"))
 
-    def __init__(self, snapshot: Snapshot, job_id: str, look_ups: LookUps, glyphs: Glyphs) -> None:
+    def __init__(self, snapshot: Snapshot, job_id: str, queries: Queries, glyphs: Glyphs) -> None:
         super().__init__(f"anatomy of job {job_id}")
         self._job_id = job_id
-        self._look_ups = look_ups
+        self._queries = queries
         self._glyphs = glyphs
         self._script: tuple[str, ...] | None = None
         self._remark = "asking SLURM for the script…"
@@ -41,7 +41,7 @@ class AnatomyPage(Page):
 
     def on_mount(self) -> None:
         """Request the script; show what is known without it."""
-        self._look_ups.ask(BatchScript(job_id=self._job_id), self)
+        self._queries.ask(BatchScript(job_id=self._job_id), self)
         self.show(self._snapshot)
 
     def on_answered(self, message: Answered) -> None:
@@ -65,4 +65,4 @@ class AnatomyPage(Page):
 
     def action_script(self) -> None:
         """Show the job script."""
-        self.app.push_screen(JobScriptPage(self._job_id, self._look_ups, self._glyphs))
+        self.app.push_screen(JobScriptPage(self._job_id, self._queries, self._glyphs))

@@ -24,27 +24,31 @@ _CELLS_AROUND = 5
 class Command(NamedTuple):
     """A command of the palette."""
 
-    words: str
+    description: str
     run: Callable[[], Any]
     key: str = ""
     is_enabled: bool = True
 
     def prompt(self, cells: int) -> Content:
         """Return the key and beside it the description, wrapped."""
-        first, *others = wrap(self.words, cells - _KEY_CELLS)
-        words = "\n".join([first, *(" " * _KEY_CELLS + line for line in others)])
-        return Content.assemble((fit(self.key, _KEY_CELLS), "bold"), words).stylize("" if self.is_enabled else "dim")
+        first, *others = wrap(self.description, cells - _KEY_CELLS)
+        description = "\n".join([first, *(" " * _KEY_CELLS + line for line in others)])
+        return Content.assemble((fit(self.key, _KEY_CELLS), "bold"), description).stylize(
+            "" if self.is_enabled else "dim"
+        )
 
 
 def commands_on(screen: Screen[Any]) -> Iterator[Command]:
     """Yield the commands of a screen: those with a key, in order of the bindings, then those without."""
     app: App[Any] = screen.app
     for one in bound_now(screen):
-        words = KEYS[one.key_id].words
-        if words and one.key_id not in ANYWHERE:
+        description = KEYS[one.key_id].description
+        if description and one.key_id not in ANYWHERE:
             run = partial(app.run_action, one.active.binding.action, one.node)
             is_enabled = one.active.enabled
-            yield Command(words, run if is_enabled else app.bell, app.get_key_display(one.active.binding), is_enabled)
+            yield Command(
+                description, run if is_enabled else app.bell, app.get_key_display(one.active.binding), is_enabled
+            )
     for other in app.get_system_commands(screen):
         yield Command(other.title, other.callback)
 
@@ -55,15 +59,15 @@ class Commands(Provider):
     async def discover(self) -> Hits:
         """Yield all commands."""
         for command in commands_on(self.screen):
-            yield DiscoveryHit(command.prompt(self._cells), command.run, command.words)
+            yield DiscoveryHit(command.prompt(self._cells), command.run, command.description)
 
     async def search(self, query: str) -> Hits:
         """Yield the commands whose description matches, or whose key was typed."""
         matcher = self.matcher(query)
         for command in commands_on(self.screen):
-            score = inf if query == command.key else matcher.match(command.words)
+            score = inf if query == command.key else matcher.match(command.description)
             if score > 0:
-                yield Hit(score, command.prompt(self._cells), command.run, command.words)
+                yield Hit(score, command.prompt(self._cells), command.run, command.description)
 
     @property
     def _cells(self) -> int:

@@ -32,20 +32,20 @@ class Dialog(ModalScreen[ScreenResultType]):
         self._show_keys(self)
 
     def _show_keys(self, screen: Screen[Any]) -> None:
-        listed = [entry._replace(words=self.words_of(entry)) for entry in entries(screen)]
+        listed = [entry._replace(label=self.label_of(entry)) for entry in entries(screen)]
         listed.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
         room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - _GAP
         fit = fitting(listed, room, but_for=_WAYS_OUT)
-        words = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.shown} {entry.words}" for entry in fit)]))
+        keys = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.key_text} {entry.label}" for entry in fit)]))
         box = self.query_one(".box")
-        box.border_subtitle = Content(words)
-        box.styles.min_width = width(words) + _CELLS_AROUND
+        box.border_subtitle = Content(keys)
+        box.styles.min_width = width(keys) + _CELLS_AROUND
 
     @property
     def field_keys(self) -> str:
         """The keys of the text field to list now."""
         return self.FIELD_KEYS
 
-    def words_of(self, entry: Entry) -> str:
+    def label_of(self, entry: Entry) -> str:
         """Return the label of a key in this dialog."""
-        return entry.words
+        return entry.label

@@ -89,7 +89,7 @@ def _tables_of(node: DOMNode, found: Sequence[Bound]) -> Iterator[Table]:
     keys = {one.key_id: one.keys for one in found}
     groups: HelpGroups = getattr(node, "HELP_ROWS", ())
     for group in groups:
-        rows = [(row.words, [keys[key_id] for key_id in row.ids if key_id in keys]) for row in group]
+        rows = [(row.description, [keys[key_id] for key_id in row.ids if key_id in keys]) for row in group]
         if any(keys_of_row for _, keys_of_row in rows):
             yield tuple((keys_words(of_row, _KEYS_CELLS), words) for words, of_row in rows if of_row)
 

@@ -15,7 +15,7 @@ from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.queries import Answered, LookUps
+from dasktop.tui.widgets.queries import Answered, Queries
 
 _HANGING = 4
 
@@ -27,7 +27,7 @@ class JobScriptPage(Page):
     ----------
     job_id
         Id of the job.
-    look_ups
+    queries
         For the job script.
     """
 
@@ -38,10 +38,10 @@ class JobScriptPage(Page):
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.SCRIPT
 
-    def __init__(self, job_id: str, look_ups: LookUps, glyphs: Glyphs) -> None:
+    def __init__(self, job_id: str, queries: Queries, glyphs: Glyphs) -> None:
         super().__init__(f"script of job {job_id}")
         self._job_id = job_id
-        self._look_ups = look_ups
+        self._queries = queries
         self._glyphs = glyphs
         self._script: Sequence[str] = ()
         self._match = -1
@@ -56,7 +56,7 @@ class JobScriptPage(Page):
     def on_mount(self) -> None:
         """Request the script."""
         self._show_message("asking SLURM…", "quiet")
-        self._look_ups.ask(BatchScript(job_id=self._job_id), self)
+        self._queries.ask(BatchScript(job_id=self._job_id), self)
         self.text.focus()
 
     def on_answered(self, message: Answered) -> None:

@@ -119,13 +119,13 @@ class Picker(Dialog[str | None]):
         super().__init__()
         self._choice = choice
         self._glyphs = glyphs
-        self._words = Static()
+        self._heading = Static()
         self._candidates = Candidates(glyphs)
 
     def compose(self) -> ComposeResult:
         """Create the list."""
         with Vertical(classes="box"):
-            yield self._words
+            yield self._heading
             yield self._candidates
 
     def on_mount(self) -> None:
@@ -135,15 +135,15 @@ class Picker(Dialog[str | None]):
     def show(self, choice: Choice | None) -> None:
         """Show the schedulers found; ``None``: the search is running."""
         self._choice = choice
-        self._words.update(Content(self._glyphs.encode(heading(choice))))
+        self._heading.update(Content(self._glyphs.encode(heading(choice))))
         self._candidates.show(choice or Choice(candidates=()))
         self._candidates.focus()
         self.refresh_bindings()
 
-    def words_of(self, entry: Entry) -> str:
+    def label_of(self, entry: Entry) -> str:
         """Return the label of a key: at the start, going back quits."""
         is_needed = self._choice is not None and self._choice.is_needed
-        return "quit" if entry.key_id == "back" and is_needed else entry.words
+        return "quit" if entry.key_id == "back" and is_needed else entry.label
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable a new search while one is running."""

@@ -46,6 +46,6 @@ class Question(Dialog[bool]):
         with Vertical(classes="box"):
             yield Static(Content(self._question))
 
-    def words_of(self, entry: Entry) -> str:
+    def label_of(self, entry: Entry) -> str:
         """Return the label of an answer."""
-        return self._labels.get(entry.key_id, entry.words)
+        return self._labels.get(entry.key_id, entry.label)

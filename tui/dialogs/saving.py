@@ -60,7 +60,7 @@ class SavingController:
     ----------
     app
         The app to take a screenshot of.
-    activity
+    status
         Shows the path of the file.
     snapshot
         Returns the snapshot that is shown, or ``None`` before the first one.
@@ -71,12 +71,12 @@ class SavingController:
     def __init__(
         self,
         app: App[Any],
-        activity: StatusLine,
+        status: StatusLine,
         snapshot: Callable[[], Snapshot | None],
         deliver: Callable[[Saved], None],
     ) -> None:
         self._app = app
-        self._activity = activity
+        self._status = status
         self._snapshot = snapshot
         self._saver = Saver(deliver)
 
@@ -100,16 +100,16 @@ class SavingController:
         """Save the snapshot that is shown, in the format of ``dasktop snapshot``."""
         snapshot = self._snapshot()
         if snapshot is None:
-            self._activity.remark("no snapshot yet", "waiting")
+            self._status.show_result("no snapshot yet", "waiting")
             return
         self._saver.save("json", lambda: to_json(snapshot) + b"\n")
 
     def show_result(self, saved: Saved) -> None:
         """Show the path, or the error."""
         if saved.error is None:
-            self._activity.remark(f"saved {saved.path}", "good")
+            self._status.show_result(f"saved {saved.path}", "good")
         else:
-            self._activity.announce(saved.error, "bad")
+            self._status.announce(saved.error, "bad")
 
     def close(self) -> None:
         """Wait briefly for files that are still being written."""

@@ -20,7 +20,7 @@ class SwitchingController:
         Shows the picker.
     feed
         Searches for schedulers, and switches to another.
-    activity
+    status
         Shows messages.
     why_not
         Returns why switching is not possible now; empty: it is.
@@ -32,7 +32,7 @@ class SwitchingController:
         self,
         app: App[Any],
         feed: Feed,
-        activity: StatusLine,
+        status: StatusLine,
         glyphs: Glyphs,
         *,
         why_not: Callable[[], str],
@@ -40,7 +40,7 @@ class SwitchingController:
     ) -> None:
         self._app = app
         self._feed = feed
-        self._activity = activity
+        self._status = status
         self._glyphs = glyphs
         self._why_not = why_not
         self._leave = leave
@@ -81,7 +81,7 @@ class SwitchingController:
         if needed is None:
             if self._is_refused():
                 return
-            self._activity.tell(f"switching to {address}…")
+            self._status.show(f"switching to {address}…")
         self._feed.choose(address)
 
     def _is_refused(self) -> bool:
@@ -89,5 +89,5 @@ class SwitchingController:
         why_not = self._why_not()
         if why_not:
             self._app.bell()
-            self._activity.remark(why_not, "waiting")
+            self._status.show_result(why_not, "waiting")
         return bool(why_not)

@@ -9,7 +9,7 @@ from dasktop.collectors.model.logs import LogEvent
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.view.keys import Keymap
-from dasktop.tui.widgets.queries import LookUps
+from dasktop.tui.widgets.queries import Queries
 
 if TYPE_CHECKING:
     from dasktop.tui.logs.screen import LogScreen
@@ -24,16 +24,16 @@ class LogController:
         Pushes the log screen.
     feed
         Reads the files.
-    look_ups
+    queries
         For the paths of a job's files.
     keymap
         Keys that replace those of the key table.
     """
 
-    def __init__(self, app: App[Any], feed: Feed, look_ups: LookUps, glyphs: Glyphs, keymap: Keymap) -> None:
+    def __init__(self, app: App[Any], feed: Feed, queries: Queries, glyphs: Glyphs, keymap: Keymap) -> None:
         self._app = app
         self._feed = feed
-        self._look_ups = look_ups
+        self._queries = queries
         self._glyphs = glyphs
         self._keymap = keymap
         self._screen: LogScreen | None = None
@@ -46,7 +46,7 @@ class LogController:
             return
         from dasktop.tui.logs.screen import LogScreen  # imported here so that the start is faster
 
-        self._screen = LogScreen(job, self._feed.read_log, self._look_ups, self._glyphs, self._keymap)
+        self._screen = LogScreen(job, self._feed.read_log, self._queries, self._glyphs, self._keymap)
         self._app.push_screen(self._screen, self._forget)
 
     def take(self, event: LogEvent) -> None:

@@ -25,7 +25,7 @@ from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.queries import Answered, LookUps
+from dasktop.tui.widgets.queries import Answered, Queries
 from dasktop.tui.widgets.status_line import StatusLine
 
 _LINES_AHEAD = 200
@@ -41,7 +41,7 @@ class LogScreen(ModalScreen[None]):
         The job as of the moment the screen opened.
     request
         Requests lines of a file, or a search; the results are passed to `take`.
-    look_ups
+    queries
         For the paths of the job's files.
     keymap
         Keys that replace those of the key table.
@@ -62,7 +62,7 @@ class LogScreen(ModalScreen[None]):
         self,
         job: Job,
         request: Callable[[LogRequest | None], None],
-        look_ups: LookUps,
+        queries: Queries,
         glyphs: Glyphs,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
@@ -70,11 +70,11 @@ class LogScreen(ModalScreen[None]):
         self._job = job
         self._request = request
         self._keymap = keymap
-        self._look_ups = look_ups
+        self._queries = queries
         self._files: list[tuple[str, str]] = []
         self._at_file = 0
         self._to_try: list[int] = []
-        self._held = LogWindow()
+        self._window = LogWindow()
         self._is_following = False
         self._seeks_traceback = False
         self._awaited: Literal["page", "start"] | None = None
@@ -82,11 +82,11 @@ class LogScreen(ModalScreen[None]):
         self._followed_before_search = False
         self._found_part: LogPart | None = None
         self._has_problem = False
-        self._words = "asking SLURM for the output files…"
+        self._message = "asking SLURM for the output files…"
         self._log_title = LogTitle(glyphs)
         self._view = LogView(glyphs)
         self._search_line = SearchLine()
-        self._activity = StatusLine(glyphs)
+        self._status = StatusLine(glyphs)
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
@@ -94,15 +94,15 @@ class LogScreen(ModalScreen[None]):
         yield self._log_title
         yield self._view
         yield self._search_line
-        yield self._activity
+        yield self._status
         yield KeyLine(self._glyphs)
 
     def on_mount(self) -> None:
         """Request the paths of the job's files."""
         self._view.focus()
-        self._view.show(self._held, message=self._words)
-        self._tell_title()
-        self._look_ups.ask(JobFiles(job_id=self._job.job_id), self)
+        self._view.show(self._window, message=self._message)
+        self._show_title()
+        self._queries.ask(JobFiles(job_id=self._job.job_id), self)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Redraw; ignore changed regions of the tree below, which this screen covers completely.
@@ -120,7 +120,7 @@ class LogScreen(ModalScreen[None]):
         answer = message.answer
         self._files = files_of(answer.files)
         if not self._files:
-            self._say(
+            self._show_message(
                 answer.error or "SLURM reports no output file: it may not exist yet, or the output goes to a terminal"
             )
             return
@@ -133,11 +133,11 @@ class LogScreen(ModalScreen[None]):
 
     def _open(self, at_file: int) -> None:
         self._at_file = at_file
-        self._held = LogWindow()
+        self._window = LogWindow()
         self._searching = None
-        self._activity.clear()
+        self._status.clear()
         self._view.forget()
-        self._say("reading…")
+        self._show_message("reading…")
         self._follow()
 
     @property
@@ -152,7 +152,7 @@ class LogScreen(ModalScreen[None]):
             case LogPart(path=self._path):
                 self._take_part(event)
             case Searched(search=self._searching):
-                self._take_searched(event)
+                self._take_result(event)
 
     def _take_part(self, part: LogPart) -> None:
         awaited, self._awaited = self._awaited, None
@@ -164,73 +164,73 @@ class LogScreen(ModalScreen[None]):
         if part.problem is not None:
             self._has_problem = True
             self._searching = self._found_part = None
-            self._say(problem_words(part, self._job))
+            self._show_message(problem_words(part, self._job))
             return
         if self._searching is not None:  # shown together with the search result
             self._found_part = part
             return
         if self._has_problem:
             self._has_problem = False
-            self._activity.clear()
+            self._status.clear()
         self._hold(part)
         if awaited == "start":
             self._view.to_start()
         if self._seeks_traceback and part.lines:
             self._go_to_traceback()
-        self._tell_title()
+        self._show_title()
 
     def _hold(self, part: LogPart) -> None:
-        self._held = self._held.joined(part)
-        self._words = "" if part.size_bytes else "the file is empty"
-        self._view.show(self._held, at_end=self._is_following, message=self._words)
+        self._window = self._window.joined(part)
+        self._message = "" if part.size_bytes else "the file is empty"
+        self._view.show(self._window, at_end=self._is_following, message=self._message)
 
     def _go_to_traceback(self) -> None:
         """Highlight the last traceback of a failed job; scroll to it if it is not in view."""
         self._seeks_traceback = False
-        found = last_traceback(self._held.lines)
+        found = last_traceback(self._window.lines)
         if found is None:
             return
-        begin, end = (self._held.lines[line].at_byte for line in found)
+        begin, end = (self._window.lines[line].at_byte for line in found)
         if not self._view.is_in_view(end):
             self._stay()
-            self._activity.remark(f"last traceback; {first_key('last', self._keymap)} goes to the end", "quiet")
+            self._status.show_result(f"last traceback; {first_key('last', self._keymap)} goes to the end", "quiet")
         self._view.go_to(end, top_at=begin)
 
-    def _take_searched(self, told: Searched) -> None:
-        pattern = told.search.pattern
-        if not told.is_over:
-            share = figures.percent_text(figures.share(told.bytes_searched, told.bytes_in_all))
-            self._activity.tell(f"searching for {pattern}: {share}", hint=f"{first_key('leave', self._keymap)} cancels")
+    def _take_result(self, result: Searched) -> None:
+        pattern = result.search.pattern
+        if not result.is_over:
+            share = figures.percent_text(figures.share(result.bytes_searched, result.bytes_in_all))
+            self._status.show(f"searching for {pattern}: {share}", hint=f"{first_key('leave', self._keymap)} cancels")
             return
         self._searching = None
         part, self._found_part = self._found_part, None
-        if told.found_at is None:
-            self._activity.remark(f"{pattern} not found in this file{remark(pattern)}", "waiting")
+        if result.found_at is None:
+            self._status.show_result(f"{pattern} not found in this file{remark(pattern)}", "waiting")
             if self._followed_before_search:
                 self._follow()
             return
-        if part is not None and (part.edition != self._held.edition or not self._held.has_line(told.found_at)):
+        if part is not None and (part.edition != self._window.edition or not self._window.has_line(result.found_at)):
             self._hold(part)
-        self._view.go_to(told.found_at)
-        if told.went_round:
-            self._activity.remark(
-                f"search wrapped around at the {'start' if told.search.is_backwards else 'end'}", "quiet"
+        self._view.go_to(result.found_at)
+        if result.went_round:
+            self._status.show_result(
+                f"search wrapped around at the {'start' if result.search.is_backwards else 'end'}", "quiet"
             )
         else:
-            self._activity.clear()
-        self._tell_title()
+            self._status.clear()
+        self._show_title()
         self._fetch()
 
-    def _say(self, words: str) -> None:
+    def _show_message(self, message: str) -> None:
         """Show a message in place of the lines or, if there are lines, below them."""
-        self._words = words
-        if self._held.lines:
-            self._activity.tell(words, "waiting")
+        self._message = message
+        if self._window.lines:
+            self._status.show(message, "waiting")
         else:
-            self._view.show(self._held, message=words)
-        self._tell_title()
+            self._view.show(self._window, message=message)
+        self._show_title()
 
-    def _tell_title(self) -> None:
+    def _show_title(self) -> None:
         name = f"job {self._job.job_id}"
         path = ""
         if self._job.name:
@@ -241,13 +241,13 @@ class LogScreen(ModalScreen[None]):
             key = first_key("other_file", self._keymap)
             name += f" · {kind}"
             name += "".join(f" ({key}: {other})" for other, _ in self._files if other != kind)
-        self._log_title.tell(name, path, self._state_words())
+        self._log_title.show(name, path, self._state_words())
 
     def _state_words(self) -> str:
-        size_bytes = self._held.size_bytes
+        size_bytes = self._window.size_bytes
         if self._is_following:
-            return f"following · {figures.bytes_text(size_bytes)}" if self._held.lines else "following"
-        if not self._held.lines:
+            return f"following · {figures.bytes_text(size_bytes)}" if self._window.lines else "following"
+        if not self._window.lines:
             return ""
         share = figures.share(self._view.bottom_at, size_bytes)
         return f"{figures.percent_text(share)} of {figures.bytes_text(size_bytes)}"
@@ -282,7 +282,7 @@ class LogScreen(ModalScreen[None]):
         """Cancel the running search, if any."""
         if self._searching is not None:
             self._searching = self._found_part = None
-            self._activity.clear()
+            self._status.clear()
             self._request(Idle(path=self._path))
 
     def action_back(self) -> None:
@@ -296,12 +296,12 @@ class LogScreen(ModalScreen[None]):
 
     def action_copy_path(self) -> None:
         """Copy the path of the file to the clipboard of the user's terminal (OSC 52)."""
-        copy(self._path or None, self.app, self._activity)
+        copy(self._path or None, self.app, self._status)
 
     def action_wrap(self) -> None:
         """Wrap or cut long lines."""
         self._view.toggle_wrap()
-        self._tell_title()
+        self._show_title()
 
     def action_follow(self) -> None:
         """Follow new lines, or stop following."""
@@ -319,42 +319,42 @@ class LogScreen(ModalScreen[None]):
         """Go to the start."""
         self._cancel_search()
         self._stay()
-        if self._held.start > 0:
+        if self._window.start > 0:
             self._awaited = "start"
             self._request(Page(path=self._path, at_byte=0))
         self._view.to_start()
-        self._tell_title()
+        self._show_title()
 
     def _follow(self) -> None:
         self._cancel_search()
         self._is_following = True
         self._request(Tail(path=self._path))
-        self._tell_title()
+        self._show_title()
 
     def _stay(self) -> None:
         """Stop following."""
         if self._is_following:
             self._is_following = False
             self._request(Idle(path=self._path))
-            self._tell_title()
+            self._show_title()
 
     def on_log_view_moved(self, message: LogView.Moved) -> None:
         """Stop following when the user scrolls up; request more lines where they run out."""
         if message.is_up:
             self._stay()
         if self._searching is None and not self._has_problem:
-            self._activity.clear()
+            self._status.clear()
         self._fetch()
-        self._tell_title()
+        self._show_title()
 
     def on_log_view_resized(self) -> None:
         """Stay at the end."""
-        self._view.show(self._held, at_end=self._is_following, message=self._words)
-        self._tell_title()
+        self._view.show(self._window, at_end=self._is_following, message=self._message)
+        self._show_title()
 
     def _fetch(self) -> None:
         """Request lines above or below, where few are left."""
-        held = self._held
+        held = self._window
         if self._is_following or self._awaited or self._searching or not held.lines:
             return
         if held.start > 0 and self._view.lines_above < _LINES_AHEAD:
@@ -390,11 +390,11 @@ class LogScreen(ModalScreen[None]):
         self.refresh_bindings()
         if self._search_line.pattern:
             is_following = self._is_following
-            self._search(self._held.end if is_following else self._view.top_at, is_backwards=is_following)
+            self._search(self._window.end if is_following else self._view.top_at, is_backwards=is_following)
 
     def action_next(self, direction: int) -> None:
         """Go to the next match, or the previous one (-1)."""
-        held, hit = self._held, self._view.hit
+        held, hit = self._window, self._view.hit
         if hit is None or not self._view.is_in_view(hit):
             at_byte = self._view.top_at
         else:
@@ -402,11 +402,11 @@ class LogScreen(ModalScreen[None]):
         self._search(at_byte, is_backwards=direction < 0)
 
     def _search(self, at_byte: int, *, is_backwards: bool) -> None:
-        if not self._held.lines:
+        if not self._window.lines:
             return
         self._followed_before_search, self._is_following = self._is_following, False
         self._found_part = None
         pattern = self._search_line.pattern
         self._searching = Search(path=self._path, pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
         self._request(self._searching)
-        self._tell_title()
+        self._show_title()

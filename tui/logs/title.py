@@ -21,7 +21,7 @@ class LogTitle(Lines):
         self._glyphs = glyphs
         self._texts = ("", "", "")
 
-    def tell(self, name: str, path: str, state: str) -> None:
+    def show(self, name: str, path: str, state: str) -> None:
         """Set the texts."""
         self._texts = (name, path, state)
         self.update()

@@ -60,7 +60,7 @@ class ReplayApp(DasktopApp):
         self._position = message.position
         self._time_line.show(message.position)
         if message.position.remark is not None and message.position.remark != shown_remark:
-            self._activity.announce(message.position.remark, "waiting")
+            self._status.announce(message.position.remark, "waiting")
 
     def on_time_line_chosen(self, message: TimeLine.Chosen) -> None:
         """Go to the time that was clicked."""

@@ -40,7 +40,7 @@ class ScalingController:
         Shows dialogs.
     feed
         Carries out plans.
-    activity
+    status
         Shows progress and results.
     user
         User whose jobs may be changed; ``None``: not checked.
@@ -52,14 +52,14 @@ class ScalingController:
         self,
         app: App[Any],
         feed: Feed,
-        activity: StatusLine,
+        status: StatusLine,
         user: str | None,
         glyphs: Glyphs,
         keymap: Keymap,
     ) -> None:
         self._app = app
         self._feed = feed
-        self._activity = activity
+        self._status = status
         self._user = user
         self._glyphs = glyphs
         self._cancel_hint = f"{first_key('give_up', keymap)} cancels"
@@ -98,14 +98,14 @@ class ScalingController:
     def note(self, progress: Progress) -> None:
         """Show a step of the running operation."""
         if progress.step != "done":
-            self._activity.tell(f"{self._queued_text()}{progress.step}: {progress.message}", hint=self._cancel_hint)
+            self._status.show(f"{self._queued_text()}{progress.step}: {progress.message}", hint=self._cancel_hint)
 
     def end(self, outcome: Outcome) -> None:
         """Show how the operation ended; replan if the plan was outdated."""
         target, self._running = self._running, None
         self._ended_at = datetime.now(UTC)
         warnings, self._unseen_warnings = self._unseen_warnings if outcome.done else (), ()
-        self._activity.announce(" ! ".join([outcome.message, *warnings]), "good" if outcome.done else "bad")
+        self._status.announce(" ! ".join([outcome.message, *warnings]), "good" if outcome.done else "bad")
         if not outcome.done:
             self._jobs_to_add = 0
         if outcome.is_outdated and target is not None:
@@ -148,7 +148,7 @@ class ScalingController:
         self._jobs_to_add += 1
         self._continue()
         if self._jobs_to_add:
-            self._activity.tell(f"then add {counted(self._jobs_to_add, 'job')}", hint=self._cancel_hint)
+            self._status.show(f"then add {counted(self._jobs_to_add, 'job')}", hint=self._cancel_hint)
 
     def remove_one(self) -> None:
         """Ask whether to remove a job."""
@@ -185,9 +185,9 @@ class ScalingController:
         was_queued, self._jobs_to_add, self._replan = bool(self._jobs_to_add or self._replan), 0, None
         if self.is_at_work:
             self._feed.give_up()
-            self._activity.tell("cancelling…")
+            self._status.show("cancelling…")
         else:
-            self._activity.clear()
+            self._status.clear()
         return was_queued or self.is_at_work
 
     def ask(self, target: Target, remark: str = "") -> None:
@@ -235,7 +235,7 @@ class ScalingController:
 
     def _carry_out(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
         self._running = target
-        self._activity.tell(f"{plan.target}…", hint=self._cancel_hint)
+        self._status.show(f"{plan.target}…", hint=self._cancel_hint)
         self._feed.execute(plan, agreed)
 
     def _planned(self, target: Target) -> ScalePlan | None:
@@ -245,10 +245,10 @@ class ScalingController:
         try:
             plan = make_plan(self._snapshot, target, self._user)
         except PlanError as error:
-            self._activity.remark(str(error), "bad")
+            self._status.show_result(str(error), "bad")
             return None
         if plan.changes_nothing:
-            self._activity.remark(plan.reckoning or f"{plan.target}: nothing to do")
+            self._status.show_result(plan.reckoning or f"{plan.target}: nothing to do")
             return None
         return plan
 
@@ -256,7 +256,7 @@ class ScalingController:
         """Return whether an operation is running, and if so, show a message."""
         if self.is_at_work:
             self._app.bell()
-            self._activity.tell("another scaling operation is running: wait for it to finish", hint=self._cancel_hint)
+            self._status.show("another scaling operation is running: wait for it to finish", hint=self._cancel_hint)
         return self.is_at_work
 
     def _queued_text(self) -> str:

@@ -36,7 +36,7 @@ class TreeController:
         Shows the column dialog.
     feed
         Polls the threads of unfolded workers.
-    activity
+    status
         Shows why something cannot be shown.
     view
         The initial view.
@@ -59,7 +59,7 @@ class TreeController:
         self,
         app: App[Any],
         feed: Feed,
-        activity: StatusLine,
+        status: StatusLine,
         glyphs: Glyphs,
         view: View,
         follow: Callable[[], None],
@@ -67,7 +67,7 @@ class TreeController:
     ) -> None:
         self._app = app
         self._feed = feed
-        self._activity = activity
+        self._status = status
         self._glyphs = glyphs
         self._follow = follow
         self._looked_at = looked_at
@@ -103,7 +103,7 @@ class TreeController:
         filtered = apply_view(self._snapshot, self.view)
         rows = self._rows(filtered)
         if len(_unfolded_workers(rows)) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():
-            self._activity.announce("too many workers to read all threads; threads are folded", "waiting")
+            self._status.announce("too many workers to read all threads; threads are folded", "waiting")
             rows = self._rows(filtered)
         pattern = self.view.pattern
         message = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
@@ -205,7 +205,7 @@ class TreeController:
         workers = self._snapshot.totals.workers if self._snapshot is not None else None
         if level == THREADS and (workers or 0) > _MAX_UNFOLDED_WORKERS:
             self._app.bell()
-            self._activity.remark(
+            self._status.show_result(
                 f"{workers:,} workers are too many to read all threads; unfold single ones", "waiting"
             )
             return
@@ -223,7 +223,9 @@ class TreeController:
         places = places_of(findings, self._rows_of(apply_view(self._snapshot, self.view), lambda _: True))
         if not places:
             self._app.bell()
-            self._activity.remark("no finding refers to a row in this view" if findings else "no findings", "waiting")
+            self._status.show_result(
+                "no finding refers to a row in this view" if findings else "no findings", "waiting"
+            )
             return
         self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(places)
         *parents, place = places[self._finding]

@@ -9,34 +9,34 @@ class HelpRow(NamedTuple):
     """A line of the help: key ids, and what they do."""
 
     ids: tuple[str, ...]
-    words: str
+    description: str
 
 
 HelpGroups = tuple[tuple[HelpRow, ...], ...]
 """Groups of rows; the help prints an empty line between groups."""
 
 
-def _row(*ids: str, words: str = "") -> HelpRow:
-    """Return a row; without `words`, with the descriptions from the key table."""
-    return HelpRow(ids, words or "; ".join(KEYS[key_id].words for key_id in ids))
+def _row(*ids: str, description: str = "") -> HelpRow:
+    """Return a row; without `description`, with the descriptions from the key table."""
+    return HelpRow(ids, description or "; ".join(KEYS[key_id].description for key_id in ids))
 
 
 def meaning(key_id: str) -> str:
     """Return the description of a key id, from the key table or else from the help of a page."""
-    if KEYS[key_id].words:
-        return KEYS[key_id].words
+    if KEYS[key_id].description:
+        return KEYS[key_id].description
     places = (TREE, DETAILS, READING, LOG_VIEW, LOG, SCRIPT, CHOICE, PLAN, FORM, COLUMNS, SAVING)
     rows = (row for groups in places for group in groups for row in group)
-    return next((row.words for row in rows if key_id in row.ids), KEYS[key_id].short)
+    return next((row.description for row in rows if key_id in row.ids), KEYS[key_id].short)
 
 
 TREE: HelpGroups = (
     (
-        _row("up", "down", words="move"),
-        _row("page_up", "page_down", words="one page up or down"),
-        _row("first", "last", words="first row, last row"),
-        _row("right", words="unfold; if unfolded, go to the first child row"),
-        _row("left", words="fold; if folded, go to the parent row"),
+        _row("up", "down", description="move"),
+        _row("page_up", "page_down", description="one page up or down"),
+        _row("first", "last", description="first row, last row"),
+        _row("right", description="unfold; if unfolded, go to the first child row"),
+        _row("left", description="fold; if folded, go to the parent row"),
         _row("fold"),
         _row("parent"),
     ),
@@ -44,7 +44,7 @@ TREE: HelpGroups = (
 
 SCREEN: HelpGroups = (
     (
-        _row("next_finding", "previous_finding", words="go to the next or previous finding"),
+        _row("next_finding", "previous_finding", description="go to the next or previous finding"),
         _row("findings"),
         _row("details"),
         _row("toggle_details"),
@@ -55,7 +55,7 @@ SCREEN: HelpGroups = (
     ),
     (
         _row("filter"),
-        _row("sort", "reverse", words="sort by the next column; reverse the sort order"),
+        _row("sort", "reverse", description="sort by the next column; reverse the sort order"),
         _row("columns"),
         _row("flat"),
         _row("fold_all"),
@@ -64,13 +64,13 @@ SCREEN: HelpGroups = (
             "to_tasks",
             "to_workers",
             "to_threads",
-            words="show the tree down to jobs, tasks, workers or threads",
+            description="show the tree down to jobs, tasks, workers or threads",
         ),
     ),
     (
-        _row("add_job", "remove_job", words="add a job (no confirmation); remove a job (asks first)"),
+        _row("add_job", "remove_job", description="add a job (no confirmation); remove a job (asks first)"),
         _row("scale"),
-        _row("release", "mark", words="release the selected or marked jobs; mark a job"),
+        _row("release", "mark", description="release the selected or marked jobs; mark a job"),
         _row("replace_lost"),
         _row("adapt"),
         _row("give_up"),
@@ -80,7 +80,7 @@ SCREEN: HelpGroups = (
         _row("copy"),
         _row("save"),
         _row("refresh"),
-        _row("faster", "slower", words="poll dask more often, less often"),
+        _row("faster", "slower", description="poll dask more often, less often"),
         _row("switch"),
         _row("palette"),
         _row("quit"),
@@ -90,40 +90,40 @@ SCREEN: HelpGroups = (
 REPLAY: HelpGroups = (
     (
         _row("replay_pause"),
-        _row("replay_step", "replay_step_back", words="next snapshot, previous snapshot"),
-        _row("replay_seek", "replay_seek_back", words="forward 10 seconds, back 10 seconds"),
-        _row("replay_seek_far", "replay_seek_far_back", words="forward 10 minutes, back 10 minutes"),
+        _row("replay_step", "replay_step_back", description="next snapshot, previous snapshot"),
+        _row("replay_seek", "replay_seek_back", description="forward 10 seconds, back 10 seconds"),
+        _row("replay_seek_far", "replay_seek_far_back", description="forward 10 minutes, back 10 minutes"),
         _row(
             *("replay_next_mark", "replay_previous_mark"),
-            words="go to the next or previous finding (marked on the line)",
+            description="go to the next or previous finding (marked on the line)",
         ),
         _row("replay_go_to"),
-        _row("replay_faster", "replay_slower", words="play faster, play slower"),
+        _row("replay_faster", "replay_slower", description="play faster, play slower"),
     ),
     *SCREEN,
 )
 
 _SCROLLS = (
-    _row("up", "down", words="scroll"),
-    _row("page_up", "page_down", words="one page up or down"),
-    _row("read_on", words="one page down"),
+    _row("up", "down", description="scroll"),
+    _row("page_up", "page_down", description="one page up or down"),
+    _row("read_on", description="one page down"),
 )
-_TO_THE_ENDS = _row("first", "last", words="go to the start, go to the end")
+_TO_THE_ENDS = _row("first", "last", description="go to the start, go to the end")
 
 READING: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS),)
 
-DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", words="return to the tree")),)
+DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", description="return to the tree")),)
 
-_BACK = _row("back", "leave", words="go back")
+_BACK = _row("back", "leave", description="go back")
 
 PAGE: HelpGroups = ((_row("job_script"), _BACK),)
 
 SCRIPT: HelpGroups = (
     (
         _row("search"),
-        _row("search_typed", words="keep the search, and return to the text"),
-        _row("next_hit", "previous_hit", words="go to the next or previous match"),
-        _row("leave", words="close the search; go back"),
+        _row("search_typed", description="keep the search, and return to the text"),
+        _row("next_hit", "previous_hit", description="go to the next or previous match"),
+        _row("leave", description="close the search; go back"),
         _row("back"),
     ),
 )
@@ -131,8 +131,8 @@ SCRIPT: HelpGroups = (
 LOG_VIEW: HelpGroups = (
     (
         *_SCROLLS,
-        _row("read_back", words="one page up"),
-        _row("left", "right", words="scroll sideways, if lines are not wrapped"),
+        _row("read_back", description="one page up"),
+        _row("left", "right", description="scroll sideways, if lines are not wrapped"),
     ),
 )
 
@@ -145,18 +145,18 @@ LOG: HelpGroups = (
         _row("copy_path"),
     ),
     (
-        _row("search", words="search for text or a regex (backwards while following)"),
-        _row("search_typed", words="start the search"),
-        _row("next_hit", "previous_hit", words="go to the next or previous match"),
-        _row("leave", words="close the search line; cancel the search; go back"),
+        _row("search", description="search for text or a regex (backwards while following)"),
+        _row("search_typed", description="start the search"),
+        _row("next_hit", "previous_hit", description="go to the next or previous match"),
+        _row("leave", description="close the search line; cancel the search; go back"),
         _row("back"),
     ),
 )
 
 CHOICE: HelpGroups = (
     (
-        _row("up", "down", words="move"),
-        _row("choose", words="watch the selected scheduler"),
+        _row("up", "down", description="move"),
+        _row("choose", description="watch the selected scheduler"),
     ),
 )
 
@@ -164,35 +164,35 @@ PICKER: HelpGroups = ((_row("look_again"), _BACK),)
 
 PLAN: HelpGroups = (
     (
-        _row("yes", words="carry out the plan"),
-        _row("no", "leave", "back", words="cancel; nothing is changed"),
+        _row("yes", description="carry out the plan"),
+        _row("no", "leave", "back", description="cancel; nothing is changed"),
     ),
 )
 
-QUESTION: HelpGroups = ((_row("yes", words="yes"), _row("no", "leave", words="no")),)
+QUESTION: HelpGroups = ((_row("yes", description="yes"), _row("no", "leave", description="no")),)
 
 FORM: HelpGroups = (
     (
-        _row("next_field", "previous_field", words="next field, previous field"),
+        _row("next_field", "previous_field", description="next field, previous field"),
         _row("adapt_off"),
-        _row("leave", words="cancel; nothing is changed"),
+        _row("leave", description="cancel; nothing is changed"),
     ),
 )
 
 COLUMNS: HelpGroups = (
     (
-        _row("up", "down", words="move"),
-        _row("first", "last", words="first column, last column"),
+        _row("up", "down", description="move"),
+        _row("first", "last", description="first column, last column"),
         _row("tick"),
-        _row("shift_on", "shift_back", words="move the column down (to the right) or up (to the left)"),
-        _row("done", "leave", "back", words="close"),
+        _row("shift_on", "shift_back", description="move the column down (to the right) or up (to the left)"),
+        _row("done", "leave", "back", description="close"),
     ),
 )
 
 SAVING: HelpGroups = (
     (
-        _row("save_picture", words="save a screenshot as SVG"),
-        _row("save_snapshot", words="save the snapshot as JSON, as dasktop snapshot prints it"),
-        _row("leave", "back", words="cancel; nothing is saved"),
+        _row("save_picture", description="save a screenshot as SVG"),
+        _row("save_snapshot", description="save the snapshot as JSON, as dasktop snapshot prints it"),
+        _row("leave", "back", description="cancel; nothing is saved"),
     ),
 )

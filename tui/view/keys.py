@@ -62,7 +62,7 @@ def is_typed(key: str) -> bool:
     return key == "space" or (key not in _ARROWS and len(shown(key)) == 1)
 
 
-def named(words: str) -> str:
+def named(text: str) -> str:
     """Return Textual's name of a key from its name, its character or its displayed text.
 
     Raises
@@ -70,13 +70,13 @@ def named(words: str) -> str:
     ValueError
         If there is no such key.
     """
-    head, plus, base = words.rpartition("+")
-    if words == "+" or words.endswith("++"):  # the plus key itself
-        head, plus, base = words[:-2], words[:-1], "+"
+    head, plus, base = text.rpartition("+")
+    if text == "+" or text.endswith("++"):  # the plus key itself
+        head, plus, base = text[:-2], text[:-1], "+"
     modifiers = {modifier.strip().lower() for modifier in head.split("+")} if plus else set()
     key = _base_named(base.strip())
     if key is None or not modifiers.issubset(_MODIFIERS):
-        raise ValueError(f"there is no key {words}")
+        raise ValueError(f"there is no key {text}")
     if len(key) == 1 and modifiers == {"shift"}:
         return key.upper()
     if len(key) == 1 and modifiers:
@@ -87,12 +87,12 @@ def named(words: str) -> str:
     return _NAMED.get(written, written)
 
 
-def _base_named(words: str) -> str | None:
+def _base_named(text: str) -> str | None:
     """Return the name of a key without modifiers, or ``None`` if there is no such key."""
-    name = words.lower()
+    name = text.lower()
     if name in NAMES or name in _NAMED:
         return _NAMED.get(name, name)
-    character = words if len(words) == 1 else shown(name)
+    character = text if len(text) == 1 else shown(name)
     if len(character) != 1 or not character.isprintable():
         return None
     if character.isalnum():
@@ -109,7 +109,7 @@ class Key(NamedTuple):
     """Textual action; empty if each widget binds the id to an action of its own."""
     short: str = ""
     """Label for the key line; empty: not shown there."""
-    words: str = ""
+    description: str = ""
     """Description for the help and the palette; empty: not listed in the palette."""
 
 
@@ -130,7 +130,7 @@ MOVES: dict[str, Key] = {
 """Keys of every widget with lines to move through."""
 
 TREE: dict[str, Key] = {
-    "parent": Key("backspace", "parent", words="go to the parent row"),
+    "parent": Key("backspace", "parent", description="go to the parent row"),
     "fold": Key("space", "toggle_fold", "fold", "fold or unfold (or click the marker)"),
 }
 
@@ -139,42 +139,42 @@ SCREEN: dict[str, Key] = {
     "remove_job": Key("minus", "remove_job", "remove", "remove a job (asks first)"),
     "scale": Key("s", "scale", "scale…", "scale to a number of jobs or cores, or an amount of memory"),
     "release": Key("x", "release", "release", "release the selected job, or the marked jobs"),
-    "mark": Key("m", "mark", words="mark a job for release, and go to the next row"),
+    "mark": Key("m", "mark", description="mark a job for release, and go to the next row"),
     "adapt": Key("a", "adapt", "adapt…", "turn adaptive scaling on or off"),
-    "replace_lost": Key("L", "replace_lost", words="replace lost jobs"),
-    "anatomy": Key("A", "anatomy", words="compare what the job requested, was granted and runs"),
-    "job_script": Key("J", "job_script", words="show the job script"),
-    "give_up": Key("escape", "give_up", words="cancel the running operation; clear filter and marks"),
+    "replace_lost": Key("L", "replace_lost", description="replace lost jobs"),
+    "anatomy": Key("A", "anatomy", description="compare what the job requested, was granted and runs"),
+    "job_script": Key("J", "job_script", description="show the job script"),
+    "give_up": Key("escape", "give_up", description="cancel the running operation; clear filter and marks"),
     "details": Key("enter", "details", "details", "show details of the selected row, or return to the tree"),
     "log": Key("T", "log", "log", "follow the job's log: output and errors"),
     "filter": Key("slash", "filter", "filter", "filter: text, regex, !exclude, state:pending, finding:lost"),
     "sort": Key("o", "sort(1)", "sort", "sort by the next column"),
-    "reverse": Key("O", "reverse", words="reverse the sort order"),
-    "columns": Key("c", "columns", words="choose columns and their order"),
-    "flat": Key("w", "flat", words="switch between the tree and a flat list of workers"),
-    "next_finding": Key("n", "next_finding(1)", words="go to the next finding"),
-    "previous_finding": Key("N", "next_finding(-1)", words="go to the previous finding"),
-    "findings": Key("F", "findings", words="show all findings and source errors in full"),
-    "toggle_details": Key("d", "toggle_details", words="show or hide the details pane (tab moves into it)"),
-    "call_stack": Key("t", "call_stack", words="show the call stack of the selected thread"),
+    "reverse": Key("O", "reverse", description="reverse the sort order"),
+    "columns": Key("c", "columns", description="choose columns and their order"),
+    "flat": Key("w", "flat", description="switch between the tree and a flat list of workers"),
+    "next_finding": Key("n", "next_finding(1)", description="go to the next finding"),
+    "previous_finding": Key("N", "next_finding(-1)", description="go to the previous finding"),
+    "findings": Key("F", "findings", description="show all findings and source errors in full"),
+    "toggle_details": Key("d", "toggle_details", description="show or hide the details pane (tab moves into it)"),
+    "call_stack": Key("t", "call_stack", description="show the call stack of the selected thread"),
     "fold_all": Key("asterisk", "fold_all", "all", "fold all jobs, or unfold them down to workers"),
-    "to_jobs": Key("1", "fold_to(1)", words="show the tree down to jobs"),
-    "to_tasks": Key("2", "fold_to(2)", words="show the tree down to SLURM tasks"),
-    "to_workers": Key("3", "fold_to(3)", words="show the tree down to workers"),
-    "to_threads": Key("4", "fold_to(4)", words="show the tree down to threads"),
+    "to_jobs": Key("1", "fold_to(1)", description="show the tree down to jobs"),
+    "to_tasks": Key("2", "fold_to(2)", description="show the tree down to SLURM tasks"),
+    "to_workers": Key("3", "fold_to(3)", description="show the tree down to workers"),
+    "to_threads": Key("4", "fold_to(4)", description="show the tree down to threads"),
     "pause": Key("p", "pause", "pause", "pause or resume updates"),
-    "copy": Key("y", "copy", words="copy the row's id, address or task key (OSC 52)"),
-    "save": Key("S", "save", words="save a screenshot (SVG) or the snapshot (JSON)"),
+    "copy": Key("y", "copy", description="copy the row's id, address or task key (OSC 52)"),
+    "save": Key("S", "save", description="save a screenshot (SVG) or the snapshot (JSON)"),
     "refresh": Key("r", "refresh_now", "refresh", "poll dask and SLURM now"),
-    "slower": Key("less_than_sign", "change_interval(-1)", words="poll dask less often"),
-    "faster": Key("greater_than_sign", "change_interval(1)", words="poll dask more often"),
-    "switch": Key("C", "switch", words="switch to another scheduler"),
+    "slower": Key("less_than_sign", "change_interval(-1)", description="poll dask less often"),
+    "faster": Key("greater_than_sign", "change_interval(1)", description="poll dask more often"),
+    "switch": Key("C", "switch", description="switch to another scheduler"),
     "help": Key("question_mark", "help", "help", "show this help"),
     "quit": Key("q", "quit", "quit", "quit (ctrl+c works everywhere)"),
 }
 
 ANYWHERE: dict[str, Key] = {
-    "palette": Key("ctrl+p", "command_palette", words="open the command palette"),
+    "palette": Key("ctrl+p", "command_palette", description="open the command palette"),
 }
 """Keys that work on every page."""
 
@@ -186,52 +186,54 @@ REPLAY: dict[str, Key] = {
     "replay_step": Key("full_stop", "step(1)", "step", "next snapshot"),
     "replay_step_back": Key("comma", "step(-1)", "back", "previous snapshot"),
     "replay_seek": Key("right_square_bracket", f"seek({SHORT_SECONDS})", "10 s", "forward 10 seconds"),
-    "replay_seek_back": Key("left_square_bracket", f"seek(-{SHORT_SECONDS})", words="back 10 seconds"),
-    "replay_seek_far": Key("right_curly_bracket", f"seek({LONG_SECONDS})", words="forward 10 minutes"),
-    "replay_seek_far_back": Key("left_curly_bracket", f"seek(-{LONG_SECONDS})", words="back 10 minutes"),
+    "replay_seek_back": Key("left_square_bracket", f"seek(-{SHORT_SECONDS})", description="back 10 seconds"),
+    "replay_seek_far": Key("right_curly_bracket", f"seek({LONG_SECONDS})", description="forward 10 minutes"),
+    "replay_seek_far_back": Key("left_curly_bracket", f"seek(-{LONG_SECONDS})", description="back 10 minutes"),
     "replay_next_mark": Key(
         "right_parenthesis", "seek_mark(1)", "next finding", "go to where the next finding begins (marked on the line)"
     ),
-    "replay_previous_mark": Key("left_parenthesis", "seek_mark(-1)", words="go to where the previous finding begins"),
+    "replay_previous_mark": Key(
+        "left_parenthesis", "seek_mark(-1)", description="go to where the previous finding begins"
+    ),
     "replay_go_to": Key("colon", "go_to", "go to", "go to a time: 14:05, +10m, 50% (or click the time line)"),
     "replay_faster": Key("greater_than_sign", "speed(1)", "faster", "play faster"),
-    "replay_slower": Key("less_than_sign", "speed(-1)", words="play slower"),
+    "replay_slower": Key("less_than_sign", "speed(-1)", description="play slower"),
 }
 
 TEXT: dict[str, Key] = {
     "read_on": Key("space"),
     "read_back": Key("b"),
-    "search": Key("slash", short="search", words="search as you type"),
+    "search": Key("slash", short="search", description="search as you type"),
     "search_typed": Key("enter"),
-    "next_hit": Key("n", short="next", words="go to the next match"),
-    "previous_hit": Key("N", words="go to the previous match"),
+    "next_hit": Key("n", short="next", description="go to the next match"),
+    "previous_hit": Key("N", description="go to the previous match"),
 }
 """Keys of text pages."""
 
 LOG: dict[str, Key] = {
-    "other_file": Key("tab,shift+tab", words="switch between output and errors"),
-    "follow": Key("f", short="follow", words="follow new lines, or stop following"),
-    "wrap": Key("w", short="wrap", words="wrap or cut long lines"),
-    "copy_path": Key("y", words="copy the path of the file (OSC 52)"),
+    "other_file": Key("tab,shift+tab", description="switch between output and errors"),
+    "follow": Key("f", short="follow", description="follow new lines, or stop following"),
+    "wrap": Key("w", short="wrap", description="wrap or cut long lines"),
+    "copy_path": Key("y", description="copy the path of the file (OSC 52)"),
 }
 
 BOXES: dict[str, Key] = {
     "leave": Key("escape"),
-    "back": Key("q", short="back", words="go back"),
-    "close_help": Key("question_mark,enter,space", words="close the help"),
+    "back": Key("q", short="back", description="go back"),
+    "close_help": Key("question_mark,enter,space", description="close the help"),
     "yes": Key("y"),
     "no": Key("n"),
     "choose": Key("enter,space"),
-    "look_again": Key("r", short="refresh", words="search for schedulers again"),
+    "look_again": Key("r", short="refresh", description="search for schedulers again"),
     "save_picture": Key("p", short="screenshot (SVG)"),
     "save_snapshot": Key("s", short="snapshot (JSON)"),
     "next_field": Key("tab,down", short="next field"),
     "previous_field": Key("shift+tab,up"),
-    "adapt_off": Key("o", short="turn off", words="turn adaptive scaling off"),
+    "adapt_off": Key("o", short="turn off", description="turn adaptive scaling off"),
     "keep_filter": Key("enter,down", short="keep"),
-    "tick": Key("space", short="show or hide", words="show or hide the column"),
-    "shift_on": Key("J,plus,shift+down", short="down", words="move the column down (to the right)"),
-    "shift_back": Key("K,minus,shift+up", short="up", words="move the column up (to the left)"),
+    "tick": Key("space", short="show or hide", description="show or hide the column"),
+    "shift_on": Key("J,plus,shift+down", short="down", description="move the column down (to the right)"),
+    "shift_back": Key("K,minus,shift+up", short="up", description="move the column up (to the left)"),
     "done": Key("enter,c"),
 }
 """Keys of dialogs, pages and the filter line."""

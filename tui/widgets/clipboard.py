@@ -9,10 +9,10 @@ from dasktop.tui.draw.text_width import printable
 from dasktop.tui.widgets.status_line import StatusLine
 
 
-def copy(text: str | None, app: App[Any], activity: StatusLine) -> None:
+def copy(text: str | None, app: App[Any], status: StatusLine) -> None:
     """Copy a text and show it; ring the bell if there is none."""
     if text is None:
         app.bell()
         return
     app.copy_to_clipboard(text)
-    activity.remark(f"copied, if the terminal allows OSC 52: {printable(clean(text))}")
+    status.show_result(f"copied, if the terminal allows OSC 52: {printable(clean(text))}")

@@ -25,14 +25,14 @@ class Entry(NamedTuple):
 
     key_id: str
     key: str
-    shown: str
-    words: str
+    key_text: str
+    label: str
     enabled: bool
 
     @property
     def cells(self) -> int:
         """Width in cells, with spaces before, between and after."""
-        return width(self.shown) + width(self.words) + 3
+        return width(self.key_text) + width(self.label) + 3
 
 
 def entries(screen: Screen[Any]) -> list[Entry]:
@@ -90,8 +90,8 @@ class KeyLine(Lines):
         self._ends = []
         end = 0
         for entry in fitting(entries(self.screen), cells, but_for=_NEVER_LEFT_OUT):
-            pieces.append(Piece(self._glyphs.encode(f" {entry.shown}"), "key" if entry.enabled else "quiet"))
-            pieces.append(Piece(self._glyphs.encode(f" {entry.words} "), "quiet"))
+            pieces.append(Piece(self._glyphs.encode(f" {entry.key_text}"), "key" if entry.enabled else "quiet"))
+            pieces.append(Piece(self._glyphs.encode(f" {entry.label} "), "quiet"))
             end += entry.cells
             self._ends.append((end, entry.key))
         return [pieces]

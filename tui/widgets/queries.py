@@ -15,7 +15,7 @@ class Answered(Message, bubble=False):
         self.answer = answer
 
 
-class LookUps:
+class Queries:
     """Passes queries to a feed, and answers back.
 
     Parameters

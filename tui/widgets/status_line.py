@@ -33,7 +33,7 @@ class StatusLine(Lines):
         self._hint = ""
         self._expires_at: float | None = None  # the first key from then on clears it
 
-    def tell(self, text: str, role: Role = "text", hint: str = "") -> None:
+    def show(self, text: str, role: Role = "text", hint: str = "") -> None:
         """Show a message until the next one or `clear`.
 
         With a hint (a key to press), it takes one line, so that progress messages do not move the tree.
@@ -41,14 +41,14 @@ class StatusLine(Lines):
         self._text, self._role, self._hint, self._expires_at = text, role, hint, None
         self.update()
 
-    def remark(self, text: str, role: Role = "text") -> None:
+    def show_result(self, text: str, role: Role = "text") -> None:
         """Show the result of a key, until the next key."""
-        self.tell(text, role)
+        self.show(text, role)
         self._expires_at = self._clock()
 
     def announce(self, text: str, role: Role = "text") -> None:
         """Show a message that no key caused, until a key pressed after `READING_SECONDS`."""
-        self.tell(text, role)
+        self.show(text, role)
         self._expires_at = self._clock() + READING_SECONDS
 
     def next_key(self) -> None:
@@ -58,7 +58,7 @@ class StatusLine(Lines):
 
     def clear(self) -> None:
         """Show nothing."""
-        self.tell("")
+        self.show("")
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the wrapped message."""

@@ -39,15 +39,15 @@ async def test_it_lists_what_all_keys_do_and_nothing_else() -> None:
     async with running() as screen:
         await screen.show(everyday())
         listed = words_in(await open_palette(screen))
-        assert sorted(listed) == sorted([*(key.words for key in (TREE | SCREEN).values()), *WITHOUT_KEY])
+        assert sorted(listed) == sorted([*(key.description for key in (TREE | SCREEN).values()), *WITHOUT_KEY])
         assert len(set(listed)) == len(listed)
 
 
 def test_each_command_has_words_of_its_own() -> None:
-    words = [key.words for key in KEYS.values() if key.words]
+    words = [key.description for key in KEYS.values() if key.description]
     assert len(set(words)) == len(words)
     assert not any("[" in text for text in words), "Textual's matcher takes them for markup"
-    assert not any(KEYS[key_id].words for key_id in MOVES)
+    assert not any(KEYS[key_id].description for key_id in MOVES)
 
 
 async def test_what_is_chosen_runs() -> None:
@@ -73,16 +73,16 @@ async def test_a_widgets_own_action_runs_on_that_widget() -> None:
 async def test_a_key_finds_what_it_does() -> None:
     async with running() as screen:
         await screen.show(everyday())
-        assert words_in(await open_palette(screen, "C"))[0] == KEYS["switch"].words
+        assert words_in(await open_palette(screen, "C"))[0] == KEYS["switch"].description
 
 
 async def test_read_only_offers_no_changes() -> None:
     async with running(read_only=True) as screen:
         await screen.show(everyday())
         listed = words_in(await open_palette(screen))
-        assert KEYS["copy"].words in listed
+        assert KEYS["copy"].description in listed
         for key_id in ("add_job", "scale", "release", "mark", "adapt", "replace_lost"):
-            assert KEYS[key_id].words not in listed
+            assert KEYS[key_id].description not in listed
 
 
 async def test_a_page_offers_its_own_and_greys_what_can_not_be_done() -> None:
@@ -92,12 +92,12 @@ async def test_a_page_offers_its_own_and_greys_what_can_not_be_done() -> None:
         page = screen.app.screen
         assert isinstance(page, LogScreen)
         listed = words_in(await open_palette(screen))
-        assert KEYS["follow"].words in listed
-        assert KEYS["scale"].words not in listed
+        assert KEYS["follow"].description in listed
+        assert KEYS["scale"].description not in listed
         assert set(WITHOUT_KEY) <= set(listed)
         await screen.press("escape")
         assert screen.app.screen is page
-        [next_hit] = [command for command in commands_on(page) if command.words == KEYS["next_hit"].words]
+        [next_hit] = [command for command in commands_on(page) if command.description == KEYS["next_hit"].description]
         assert not next_hit.is_enabled
         spans = next_hit.prompt(60).spans
         assert any("dim" in str(span.style) for span in spans)
@@ -155,7 +155,7 @@ async def test_a_remapped_key_is_shown_and_opens_it() -> None:
         await screen.show(everyday())
         await screen.press("f2")
         assert isinstance(screen.app.screen, CommandBox)
-        [sort] = [command for command in commands_on(screen.base) if command.words == KEYS["sort"].words]
+        [sort] = [command for command in commands_on(screen.base) if command.description == KEYS["sort"].description]
         assert sort.key == "f6"
 
 

@@ -64,7 +64,7 @@ def test_the_help_tells_of_every_key() -> None:
 
 
 def test_no_line_of_the_help_is_too_long_or_empty() -> None:
-    words = [row.words for row in help_of_all_places()]
+    words = [row.description for row in help_of_all_places()]
     assert len(words) > 50
     assert {row for row in words if not 0 < len(row) <= HELP_CELLS} == set()
 

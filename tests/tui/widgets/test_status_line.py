@@ -1,0 +1,48 @@
+"""The line that tells what came of a key, and of what one waits for: until when each kind of words stays."""
+
+import pytest
+
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.widgets.status_line import READING_SECONDS, StatusLine
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def status(clock: Clock) -> StatusLine:
+    return StatusLine(UNICODE, clock)
+
+
+def test_what_a_key_did_goes_with_the_next(status: StatusLine) -> None:
+    status.show_result("nothing to do")
+    assert status.lines(80)
+    status.next_key()
+    assert status.lines(80) == []
+
+
+def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(status: StatusLine, clock: Clock) -> None:
+    status.announce("2 jobs are gone")
+    status.next_key()
+    clock.now += READING_SECONDS - 0.1
+    status.next_key()
+    assert status.lines(80)
+    clock.now += 0.1
+    status.next_key()
+    assert status.lines(80) == []
+
+
+def test_what_is_under_way_stays(status: StatusLine, clock: Clock) -> None:
+    status.show("draining", hint="esc cancels")
+    clock.now += 1000
+    status.next_key()
+    assert status.lines(80)
