@@ -127,7 +127,7 @@ def page_of(screen: Screen) -> type[object]:
 def hit_in(screen: Screen) -> int:
     page = screen.app.screen
     assert isinstance(page, JobScriptPage)
-    return page._hit
+    return page._match
 
 
 # -- the walks

@@ -66,7 +66,7 @@ class TestWhatIsShown:
             (60, "+ add  - remove  s scale…  enter details  ? help  q quit"),
         ],
     )
-    async def test_where_it_is_narrow_keys_to_look_with_stay(self, columns: int, keys: str) -> None:
+    async def test_narrow_key_line_keeps_viewing_keys(self, columns: int, keys: str) -> None:
         async with running((columns, 24)) as screen:
             await screen.show(everyday())
             assert screen.lines_of(KeyLine)[0].strip() == keys
@@ -86,7 +86,7 @@ class TestWhatIsShown:
             await screen.show(snapshot([]))
             assert screen.tree == ["   No workers, and no jobs of yours in SLURM.".ljust(119)]
 
-    async def test_jobs_fold_when_not_all_fits_until_the_user_is_at_home(self) -> None:
+    async def test_jobs_fold_automatically_until_the_user_navigates(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(snapshot([busy_job("1", 0)]))
             assert len(screen.tree) == 6
@@ -101,7 +101,7 @@ class TestWhatIsShown:
             await screen.pilot.pause()
             assert len(screen.tree) == 20
 
-    async def test_a_problem_is_told_in_one_line_and_goes_again(self) -> None:
+    async def test_problem_line_appears_and_disappears(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
             rows = len(screen.tree)
@@ -113,7 +113,7 @@ class TestWhatIsShown:
             await screen.show(everyday())
             assert len(screen.header) == 2
 
-    async def test_workers_of_a_silent_scheduler_do_not_look_alive(self) -> None:
+    async def test_workers_of_a_silent_scheduler_are_stale(self) -> None:
         silent = (source("dask", state="stale", error="timed out"), source("slurm.queue"))
         async with running() as screen:
             await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
@@ -232,7 +232,7 @@ class TestKeys:
             await screen.show(shown)
             assert screen.feed.watched[-1] == set()
 
-    async def test_hundreds_of_workers_are_not_asked_for_their_threads_at_once(self) -> None:
+    async def test_threads_of_hundreds_of_workers_are_not_read(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))
             await screen.press("4")
@@ -252,7 +252,7 @@ class TestKeys:
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
             assert screen.base.query_one(StatusLine).size.height == 0, "told once"
 
-    async def test_a_click_on_a_column_sorts_by_it_and_another_the_other_way_round(self) -> None:
+    async def test_clicks_on_column_heads_sort_and_reverse(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job(str(number + 1), number, 2) for number in range(3)]))
             await screen.press("1")
@@ -307,7 +307,7 @@ class TestKeys:
             await screen.pilot.pause()
             assert screen.feed.refreshes == 1
 
-    async def test_help_and_quit_are_told_where_there_is_no_room(self) -> None:
+    async def test_help_and_quit_are_never_left_out(self) -> None:
         async with running((20, 15)) as screen:
             assert screen.lines_of(KeyLine) == [" ? help  q quit".ljust(20)]
 
@@ -423,7 +423,7 @@ class TestCopy:
                 await screen.press(*keys, "y")
                 assert screen.app.clipboard == copied
 
-    async def test_what_came_of_a_key_is_said_until_the_next_one(self) -> None:
+    async def test_key_result_stays_until_the_next_key(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
             for key, said in (("y", "copied, if the terminal allows"), ("t", "no thread selected")):
@@ -542,7 +542,7 @@ def _count_refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]
     return marked
 
 
-async def test_a_letter_that_opens_a_form_is_only_a_letter_where_one_types() -> None:
+async def test_form_key_types_in_a_text_field() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("slash", "a", "s")

@@ -89,7 +89,7 @@ async def test_the_key_looks_for_schedulers_and_lists_them(size: tuple[int, int]
         assert {len(line) for line in (first, second)} == {picker.query_one(Candidates).size.width}
 
 
-async def test_choosing_another_goes_over_to_it_and_nothing_of_the_old_one_stays() -> None:
+async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
     async with running((170, 40)) as screen:
         for number in range(3):
             taken_at = TAKEN_AT + timedelta(seconds=5 * number)
@@ -167,7 +167,7 @@ async def test_one_can_look_again() -> None:
         assert len(lines_of(picker)) == 2
 
 
-async def test_what_comes_when_nobody_waits_any_more_opens_nothing() -> None:
+async def test_late_choice_opens_nothing() -> None:
     async with running() as screen:
         await screen.show(of_old())
         await screen.press("C", "escape")
@@ -189,7 +189,7 @@ async def test_not_while_a_plan_is_carried_out() -> None:
         assert screen.feed.looks == 1
 
 
-async def test_a_plan_that_began_meanwhile_is_not_left_alone() -> None:
+async def test_started_operation_blocks_switching() -> None:
     """Of two jobs more the second waits for news of the first; they may come while one chooses."""
     async with running() as screen:
         await screen.show(of_old())
@@ -199,7 +199,7 @@ async def test_a_plan_that_began_meanwhile_is_not_left_alone() -> None:
         assert screen.feed.chosen == []
 
 
-async def test_what_is_open_when_the_old_one_goes_is_closed() -> None:
+async def test_switching_closes_open_pages() -> None:
     async with running() as screen:
         await screen.show(of_old())
         await ask(screen)
@@ -212,7 +212,7 @@ async def test_what_is_open_when_the_old_one_goes_is_closed() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_when_the_scheduler_is_gone_the_key_is_named(size: tuple[int, int]) -> None:
+async def test_lost_scheduler_shows_the_switch_key(size: tuple[int, int]) -> None:
     gone = replace(FINDING, code="source-stale", severity="error", message="the scheduler does not answer " * 9)
     async with running(size) as screen:
         await screen.show(of_old(findings=(gone,)))
@@ -220,7 +220,7 @@ async def test_when_the_scheduler_is_gone_the_key_is_named(size: tuple[int, int]
         assert "· C searches for other schedulers" in line
 
 
-async def test_a_replay_of_two_schedulers_begins_anew_where_the_other_begins(tmp_path) -> None:
+async def test_replay_resets_at_the_second_scheduler(tmp_path) -> None:
     from dasktop.collectors.recording.reader import Recording
     from dasktop.collectors.recording.recorder import write_all
     from dasktop.collectors.recording.replay import ReplayFeed
@@ -250,7 +250,7 @@ async def test_a_replay_of_two_schedulers_begins_anew_where_the_other_begins(tmp
 
 
 class TestInterval:
-    async def test_the_keys_ask_for_it_and_it_is_told(self) -> None:
+    async def test_interval_keys_change_and_show_the_interval(self) -> None:
         async with running() as screen:
             await screen.show(of_old())
             await screen.press("greater_than_sign", "less_than_sign", "less_than_sign")

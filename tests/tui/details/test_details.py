@@ -67,7 +67,7 @@ class TestJob:
         assert fact(lines, "known as") == "SLURMCluster-0"
         assert "the cluster object's map of workers to jobs; the environment of the workers" in "\n".join(lines)
 
-    def test_one_that_waits_says_why_in_words(self) -> None:
+    def test_pending_job_explains_its_reason(self) -> None:
         waiting = pending("4715", "PartitionTimeLimit")
         lines = words(snapshot([waiting]))
         assert lines[0] == "PENDING"
@@ -79,7 +79,7 @@ class TestJob:
         assert "REQUESTED" in lines
         assert fact(lines, "waits for") == "1 h"
 
-    def test_what_it_insists_on_and_what_is_free_elsewhere(self) -> None:
+    def test_requirements_and_free_nodes_are_shown(self) -> None:
         waiting = pending("4715", "Resources", required_nodes=("n1",))
         question = FreeNodes(partition="cpu")
         assert question_of(waiting) == question
@@ -121,7 +121,7 @@ class TestJob:
         assert fact(lines, "advice") == "release it: scontrol release 4716_[5-10]"
         assert fact(lines, "array") == "4716_[5-10], of array 4716"
 
-    def test_details_behind_a_code_are_told_too(self) -> None:
+    def test_text_after_a_reason_code_is_shown(self) -> None:
         lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
         assert fact(lines, "reason").endswith("(ReqNodeNotAvail)")
         assert "SLURM: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
@@ -153,7 +153,7 @@ class TestJob:
         lines = words(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
         assert fact(lines, "how") == "FAILED; no details from accounting yet"
 
-    def test_findings_come_first_and_whole(self) -> None:
+    def test_findings_come_first_and_in_full(self) -> None:
         found = Finding(
             code="walltime-ending",
             severity="warning",
@@ -175,10 +175,10 @@ class TestJob:
         assert words(shown, "worker")[0] == "! a is paused"
         assert words(shown, "task")[0] == "! a is paused"
 
-    def test_nothing_ties_it_to_the_cluster(self) -> None:
+    def test_unmatched_job_says_so(self) -> None:
         assert "This job could not be matched to the cluster." in words(snapshot([job("1", evidence=())]))
 
-    def test_of_a_filtered_tree_it_tells_all_the_same_of_all(self) -> None:
+    def test_details_of_a_filtered_row_are_complete(self) -> None:
         whole = snapshot([job("1", [task([worker("a"), worker("b")])])])
         part = snapshot([job("1", [task([worker("a")])])])
         assert subject(row_of(part, "job"), whole).shows == whole.jobs[0]
@@ -277,7 +277,7 @@ class TestThread:
         other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
         assert words(self.shown, "thread", stack=other)[-1] == "t reads it from the worker"
 
-    def test_a_call_stack_has_one_heading_with_the_task_of_the_same_moment(self) -> None:
+    def test_call_stack_names_the_task_of_that_moment(self) -> None:
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
         assert not any(line.startswith("runs ") for line in lines), "that of the snapshot may be another task"
         assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
@@ -413,7 +413,7 @@ def lay_out_label(label: str) -> list[object]:
     return [lay_out([Section("", [Fact(label, "x")])], 60, UNICODE)[0][0]]
 
 
-def test_a_worker_that_is_gone_keeps_its_last_details() -> None:
+def test_departed_worker_keeps_its_details() -> None:
     whole = snapshot([job("1", [task([worker("a")])])])
     row = row_of(whole, "worker")
     assert isinstance(subject(row, snapshot([])).shows, Worker)

@@ -72,7 +72,7 @@ class TestPlace:
             assert details(screen)[0].startswith(" job 4709 dask-worker")
 
     @pytest.mark.parametrize("size", [(60, 15), (80, 24)])
-    async def test_instead_of_the_tree_where_there_is_no_room(self, size: tuple[int, int]) -> None:
+    async def test_details_replace_the_tree_without_room(self, size: tuple[int, int]) -> None:
         async with running(size) as screen:
             await screen.show(everyday())
             await screen.press("d")
@@ -172,7 +172,7 @@ class TestInsteadOfTheTree:
             await screen.press("g")
             assert details(screen) == first
 
-    async def test_the_wheel_scrolls_and_the_place_is_kept_while_ticking(self) -> None:
+    async def test_wheel_scrolls_and_snapshots_keep_position(self) -> None:
         async with running((60, 15)) as screen:
             await screen.show(everyday())
             await screen.press("enter", "j", "j")
@@ -180,7 +180,7 @@ class TestInsteadOfTheTree:
             await screen.show(everyday())
             assert details(screen) == before
 
-    async def test_keys_of_the_tree_do_nothing_there_and_those_of_jobs_go_on(self) -> None:
+    async def test_tree_keys_are_disabled_and_job_keys_work(self) -> None:
         async with running((120, 40)) as screen:
             await screen.show(everyday())
             before = screen.everything
@@ -262,7 +262,7 @@ class TestBesideTheTree:
             await screen.show(snapshot([pending("1", "JobHeldUser")]))
             assert "scontrol release 1" in "\n".join(details(screen))
 
-    async def test_the_past_is_kept_also_while_it_is_not_shown(self) -> None:
+    async def test_history_grows_while_hidden(self) -> None:
         async with running((120, 40)) as screen:
             for number in range(12):
                 await screen.show(snapshot([busy_job("1", 0)], taken_at=TAKEN_AT + timedelta(seconds=5 * number)))
@@ -272,7 +272,7 @@ class TestBesideTheTree:
 
 
 class TestFreeElsewhere:
-    async def test_asked_while_details_of_a_job_that_insists_are_open(self) -> None:
+    async def test_free_nodes_are_queried_while_details_are_open(self) -> None:
         question = FreeNodes(partition="cpu")
         waiting = snapshot([pending("1", "Resources", required_nodes=("n1",))])
         async with running((80, 40)) as screen:
@@ -320,7 +320,7 @@ class TestCallStack:
             await screen.show(Answer(question=question, error="it hangs"))
             assert "it hangs" in "\n".join(details(screen))
 
-    async def test_an_answer_that_comes_late_does_not_take_the_place_of_another(self) -> None:
+    async def test_late_answer_does_not_replace_another(self) -> None:
         async with running((80, 24)) as screen:
             first = await self.at_thread(screen)
             await screen.press("escape", "down", "enter", "t")
@@ -333,7 +333,7 @@ class TestCallStack:
             await screen.press("down", "down", "right", "down", "t")
             assert "asking the worker…" in "\n".join(details(screen))
 
-    async def test_what_is_no_thread_is_not_asked_and_that_is_told(self) -> None:
+    async def test_call_stack_needs_a_selected_thread(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(self.shown())
             await screen.press("t", "down", "t")
@@ -343,7 +343,7 @@ class TestCallStack:
 
 
 class TestGoingBack:
-    async def test_q_goes_back_from_all_of_it_and_else_ends_the_screen(self) -> None:
+    async def test_q_closes_full_details_and_otherwise_quits(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(everyday())
             await screen.press("enter")
@@ -356,7 +356,7 @@ class TestGoingBack:
             await screen.press("q")
             assert screen.app.return_code == 0
 
-    async def test_beside_the_tree_q_ends_the_screen_from_there_too(self) -> None:
+    async def test_q_quits_from_the_docked_pane(self) -> None:
         async with running((200, 60)) as screen:
             await screen.show(everyday())
             await screen.press("d", "tab")

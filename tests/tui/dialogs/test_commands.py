@@ -35,7 +35,7 @@ def words_in(commands: CommandList) -> list[str]:
     return [option.hit.text for option in commands.options]
 
 
-async def test_it_lists_what_all_keys_do_and_nothing_else() -> None:
+async def test_palette_lists_all_key_commands() -> None:
     async with running() as screen:
         await screen.show(everyday())
         listed = words_in(await open_palette(screen))
@@ -50,7 +50,7 @@ def test_each_command_has_words_of_its_own() -> None:
     assert not any(KEYS[key_id].description for key_id in MOVES)
 
 
-async def test_what_is_chosen_runs() -> None:
+async def test_chosen_command_runs() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await open_palette(screen, *"poll dask and slurm")
@@ -70,7 +70,7 @@ async def test_a_widgets_own_action_runs_on_that_widget() -> None:
         assert screen.tree != folded
 
 
-async def test_a_key_finds_what_it_does() -> None:
+async def test_typed_key_finds_its_command() -> None:
     async with running() as screen:
         await screen.show(everyday())
         assert words_in(await open_palette(screen, "C"))[0] == KEYS["switch"].description
@@ -85,7 +85,7 @@ async def test_read_only_offers_no_changes() -> None:
             assert KEYS[key_id].description not in listed
 
 
-async def test_a_page_offers_its_own_and_greys_what_can_not_be_done() -> None:
+async def test_page_lists_own_commands_and_dims_disabled_ones() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("T")
@@ -103,7 +103,7 @@ async def test_a_page_offers_its_own_and_greys_what_can_not_be_done() -> None:
         assert any("dim" in str(span.style) for span in spans)
 
 
-async def test_themes_of_ours_can_be_chosen() -> None:
+async def test_theme_can_be_chosen() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await open_palette(screen)
@@ -116,7 +116,7 @@ async def test_themes_of_ours_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("unicode", [True, False])
-async def test_it_fits_and_is_ascii_where_it_has_to_be(size: tuple[int, int], unicode: bool) -> None:
+async def test_palette_fits_and_can_be_ascii(size: tuple[int, int], unicode: bool) -> None:
     async with running(size, unicode=unicode) as screen:
         await screen.show(everyday())
         commands = await open_palette(screen)
@@ -131,7 +131,7 @@ async def test_it_fits_and_is_ascii_where_it_has_to_be(size: tuple[int, int], un
 
 
 @pytest.mark.parametrize("cells", [1, 5, 12])
-async def test_a_terminal_too_narrow_for_words_holds_nothing_up(cells: int) -> None:
+async def test_very_narrow_terminal_works(cells: int) -> None:
     async with running((cells, 24)) as screen:
         await screen.show(everyday())
         assert len(words_in(await open_palette(screen))) > 10
@@ -140,7 +140,7 @@ async def test_a_terminal_too_narrow_for_words_holds_nothing_up(cells: int) -> N
 
 
 @pytest.mark.parametrize("key", ["pageup", "pagedown", "up", "down", "home", "end"])
-async def test_where_the_list_has_no_room_its_keys_do_nothing(key: str) -> None:
+async def test_list_without_room_ignores_keys(key: str) -> None:
     async with running((5, 10)) as screen:
         await screen.show(everyday())
         await open_palette(screen)

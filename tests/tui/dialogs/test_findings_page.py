@@ -38,7 +38,7 @@ def troubled() -> Snapshot:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_what_the_screen_cuts_is_read_here_in_full(size):
+async def test_cut_findings_are_shown_in_full(size):
     async with running(size) as screen:
         await screen.show(troubled())
         shown = "".join(screen.lines_of(FindingsBanner) + screen.header)
@@ -62,7 +62,7 @@ async def test_before_anything_is_known_there_is_no_page():
         assert screen.app.screen is screen.base
 
 
-async def test_what_a_finding_tells_of_a_source_is_not_told_twice():
+async def test_source_error_in_a_finding_is_not_repeated():
     words = f"SLURM's queue does not answer ({ERROR}); what is shown is as of 12:00"
     stale = found(message=words, code="source-stale", severity="warning")
     async with running() as screen:
@@ -73,7 +73,7 @@ async def test_what_a_finding_tells_of_a_source_is_not_told_twice():
         assert "Unable to contact" in screen.lines_of(FindingsBanner)[0]
 
 
-async def test_from_a_finding_about_a_worker_to_that_worker():
+async def test_finding_about_a_worker_selects_it():
     whole = snapshot([busy_job("4709", 0)], [worker("laptop")])
     names = ["SLURMCluster-0-3", "laptop"]
     async with running((80, 24)) as screen:
@@ -91,7 +91,7 @@ def test_hostile_texts_stay_in_their_lines(text):
             assert width("".join(piece.text for piece in line.pieces)) <= cells
 
 
-async def test_no_page_is_laid_out_before_its_width_is_known(monkeypatch):
+async def test_page_waits_for_its_width(monkeypatch):
     widths: list[int] = []
     show = TextView.show
 

@@ -123,7 +123,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
-async def test_each_page_tells_its_own_keys(reach, kind, told) -> None:
+async def test_help_of_each_page_lists_its_keys(reach, kind, told) -> None:
     async with running() as screen:
         await screen.show(everyday())
         await reach(screen)
@@ -139,7 +139,7 @@ async def test_each_page_tells_its_own_keys(reach, kind, told) -> None:
 
 @pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
 @pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)
-async def test_the_border_tells_keys_that_fit(reach, kind, told, size) -> None:
+async def test_border_lists_keys_that_fit(reach, kind, told, size) -> None:
     async with running(size) as screen:
         await screen.show(everyday())
         await reach(screen)
@@ -153,7 +153,7 @@ async def test_the_border_tells_keys_that_fit(reach, kind, told, size) -> None:
             assert "? help" in page.query_one(KeyLine).render_line(0).text
 
 
-async def test_the_tree_tells_everything_the_tree_first() -> None:
+async def test_help_of_the_tree_starts_with_tree_keys() -> None:
     async with running() as screen:
         await screen.show(everyday())
         found = await help_of(screen)
@@ -163,7 +163,7 @@ async def test_the_tree_tells_everything_the_tree_first() -> None:
         assert found["add a job (no confirmation); remove a job (asks first)"] == "+ -  ="
 
 
-async def test_in_the_details_their_keys_come_first() -> None:
+async def test_help_of_details_starts_with_their_keys() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("enter")
@@ -175,7 +175,7 @@ async def test_in_the_details_their_keys_come_first() -> None:
         assert "sort by the next column; reverse the sort order" not in found, "not where the tree isn't"
 
 
-async def test_read_only_tells_of_no_changes() -> None:
+async def test_read_only_help_lists_no_changes() -> None:
     async with running(read_only=True) as screen:
         await screen.show(everyday())
         found = await help_of(screen)
@@ -184,7 +184,7 @@ async def test_read_only_tells_of_no_changes() -> None:
 
 
 @pytest.mark.parametrize("key", ["slash", "T"])
-async def test_where_one_types_it_is_a_character(key: str) -> None:
+async def test_help_key_types_in_a_text_field(key: str) -> None:
     async with running() as screen:
         await screen.show(everyday())
         if key == "T":
@@ -196,7 +196,7 @@ async def test_where_one_types_it_is_a_character(key: str) -> None:
         assert field.value == "?"
 
 
-async def test_where_only_digits_are_taken_it_is_none() -> None:
+async def test_help_key_works_in_digit_fields() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await open_form(screen)
@@ -205,7 +205,7 @@ async def test_where_only_digits_are_taken_it_is_none() -> None:
 
 
 class TestRemapped:
-    async def test_help_and_borders_tell_the_keys_as_they_are(self) -> None:
+    async def test_help_and_borders_show_rebound_keys(self) -> None:
         async with running() as screen:
             screen.app.set_keymap({"down": "e,down", "sort": "f6", "back": "f10", "search": "f3", "job_script": "f4"})
             await screen.show(everyday())
@@ -224,7 +224,7 @@ class TestRemapped:
             await screen.press("f10")
             assert screen.app.screen is screen.base
 
-    async def test_a_key_that_would_be_markup_is_shown_as_it_is(self) -> None:
+    async def test_key_that_looks_like_markup_is_shown(self) -> None:
         async with running() as screen:
             screen.app.set_keymap({"back": "left_square_bracket"})
             await screen.show(everyday())
@@ -233,7 +233,7 @@ class TestRemapped:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_in_ascii_it_is_ascii(size: tuple[int, int]) -> None:
+async def test_help_can_be_ascii(size: tuple[int, int]) -> None:
     async with running(size, unicode=False) as screen:
         await screen.show(everyday())
         for keys in ((), ("enter",), ("escape", "J")):
@@ -242,7 +242,7 @@ async def test_in_ascii_it_is_ascii(size: tuple[int, int]) -> None:
             await screen.press("q")
 
 
-async def test_at_the_start_the_picker_says_that_leaving_it_quits() -> None:
+async def test_leaving_the_first_picker_quits() -> None:
     async with running() as screen:
         screen.feed.hand_over(Choice(candidates=BOTH.candidates, is_needed=True))
         await screen.pilot.pause()
@@ -251,7 +251,7 @@ async def test_at_the_start_the_picker_says_that_leaving_it_quits() -> None:
         assert isinstance(screen.app.screen, Picker)
 
 
-async def test_what_needs_a_second_line_stays_in_its_column() -> None:
+async def test_wrapped_help_stays_in_its_column() -> None:
     async with running((60, 15)) as screen:
         await screen.show(everyday())
         await screen.press("question_mark")

@@ -119,7 +119,7 @@ class TestAnatomy:
             await screen.press("A")
             assert screen.feed.questions == [QUESTION, QUESTION], "asked again, since the first was answered"
 
-    async def test_two_who_ask_the_same_are_answered_at_once(self):
+    async def test_same_query_answers_both_widgets(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A", "J")
@@ -181,7 +181,7 @@ class TestScript:
         await screen.press("J")
         await answer(screen, lines, error)
 
-    async def test_the_text_as_it_stands_with_long_lines_broken(self):
+    async def test_script_is_shown_with_long_lines_wrapped(self):
         async with running((60, 24)) as screen:
             await self.opened(screen, ("#!/bin/sh", "", "if true; then", "    dask worker  " + "--option " * 8, "fi"))
             assert page(screen)[:6] == [

@@ -23,7 +23,7 @@ def test_lines(text, cells, lines):
 
 
 @given(st.text(max_size=80), st.integers(2, 30))
-def test_no_line_is_too_wide_and_nothing_but_spaces_is_lost(text, cells):
+def test_wrapping_loses_only_spaces(text, cells):
     lines = wrap(text, cells)
     assert all(width(line) <= cells for line in lines)
     assert "".join(lines).replace(" ", "") == printable(text).replace(" ", "")

@@ -93,19 +93,19 @@ class TestPalettes:
     def test_colour_blind_eyes_tell_them_apart(self, one: str, other: str, eye: str) -> None:
         assert distance(color_of("colour-blind", one), color_of("colour-blind", other), eye) > 0.12
 
-    def test_by_the_same_measure_green_and_red_would_be_one(self) -> None:
+    def test_colour_distance_confuses_green_and_red(self) -> None:
         green, red = Color.parse("#00aa00"), Color.parse("#cc0000")
         assert distance(green, red, "all cones") > 0.3
         assert distance(green, red, "deuteranopia") < 0.1
 
     @pytest.mark.parametrize("ground", ["#000000", "#ffffff"])
     @pytest.mark.parametrize("role", ["good", "waiting", "bad", "cpu", "memory", "full", "soon"])
-    def test_where_the_ground_is_the_terminals_it_can_be_read_on_any(self, role: str, ground: str) -> None:
+    def test_terminal_theme_is_readable_on_any_background(self, role: str, ground: str) -> None:
         assert contrast(color_of("colour-blind", role), Color.parse(ground)) > 3
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
     @pytest.mark.parametrize("role", ROLES)
-    def test_what_has_a_ground_of_its_own_can_be_read_on_it(self, theme: str, role: str) -> None:
+    def test_themes_with_background_have_enough_contrast(self, theme: str, role: str) -> None:
         assert contrast(color_of(theme, role), Color.parse(PALETTES[theme].background)) > 4.5
 
     @pytest.mark.parametrize("system", [ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
@@ -122,12 +122,12 @@ def sent(theme: str, role: str, system: ColorSystem) -> str:
 
 class TestStrips:
     @pytest.mark.parametrize("theme", PALETTES)
-    def test_the_selected_line_is_reversed_and_so_needs_no_colour(self, theme: str) -> None:
+    def test_selected_line_is_reversed(self, theme: str) -> None:
         [segment] = list(selected_strip([Piece("a", "good"), Piece("b")], 2, theme))
         assert segment.style is not None
         assert segment.style.reverse
 
-    def test_a_theme_that_is_not_ours_is_drawn_as_by_default(self) -> None:
+    def test_unknown_theme_uses_default_styles(self) -> None:
         pieces = [Piece("a", "good")]
         assert strip(pieces, 1, "nord") == strip(pieces, 1, DEFAULT_PALETTE)
 

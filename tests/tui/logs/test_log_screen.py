@@ -49,7 +49,7 @@ async def test_the_end_is_shown_and_followed(path, size):
         await log.until(lambda: log.shown[-1] == "one more")
 
 
-async def test_scrolling_up_stops_following_and_the_end_begins_it_again(path):
+async def test_scrolling_up_stops_following_until_the_end(path):
     write(path, numbered(1000))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[-1] == "line 999")
@@ -70,7 +70,7 @@ async def test_scrolling_up_stops_following_and_the_end_begins_it_again(path):
         assert log.shown[-1] == "one more"
 
 
-async def test_what_is_written_below_is_read_when_one_goes_there(path):
+async def test_scrolling_down_reads_new_lines(path):
     write(path, numbered(10))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[9] == "line 9")
@@ -100,7 +100,7 @@ async def test_through_a_long_file_page_by_page(path):
         assert log.shown[0] == "line 99"
 
 
-async def test_search_from_the_end_upwards_then_down_and_up(path):
+async def test_search_from_the_end_in_both_directions(path):
     write(path, numbered(30_000))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[-1] == "line 29999")
@@ -125,7 +125,7 @@ async def test_search_from_the_end_upwards_then_down_and_up(path):
         assert not isinstance(log.app.screen, LogScreen)
 
 
-async def test_what_is_typed_right_behind_the_key_is_searched_for(path):
+async def test_keys_after_the_search_key_are_the_pattern(path):
     write(path, "with a word\n")
     async with log_of(path) as log:
         await log.until(lambda: log.shown[0] == "with a word")
@@ -143,7 +143,7 @@ async def test_a_path_can_be_searched_for(path):
         assert log.base.query_one("SearchLine").is_open, "outside the line, the key opens it"
 
 
-async def test_what_was_found_is_not_pointed_out_in_another_file_of_that_name(path):
+async def test_replaced_file_has_no_highlighted_match(path):
     write(path, "a needle\n" + numbered(10))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[0] == "a needle")
@@ -156,7 +156,7 @@ async def test_what_was_found_is_not_pointed_out_in_another_file_of_that_name(pa
         assert log.base.query_one(LogView).hit is None
 
 
-async def test_a_search_in_a_file_that_goes_away_is_over(path):
+async def test_search_ends_when_the_file_disappears(path):
     write(path, numbered(30_000))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[-1] == "line 29999")
@@ -173,7 +173,7 @@ async def test_a_search_in_a_file_that_goes_away_is_over(path):
         assert not isinstance(log.app.screen, LogScreen), "nothing is left to be given up"
 
 
-async def test_a_long_search_tells_how_it_goes_and_is_given_up(path):
+async def test_long_search_shows_progress_and_can_be_cancelled(path):
     with path.open("wb") as huge:
         huge.truncate(50 * 1024**3)
     async with log_of(path) as log:
@@ -240,7 +240,7 @@ async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
         await log.until(lambda: "later" in log.shown)
 
 
-async def test_a_path_with_control_characters_is_opened_as_it_is(tmp_path):
+async def test_path_with_control_characters_is_opened_unchanged(tmp_path):
     odd = tmp_path / "a\x1b[2J\tb.out"
     write(odd, numbered(0, 3))
     async with log_of(odd) as log:
@@ -262,7 +262,7 @@ async def test_a_failed_job_opens_at_its_last_traceback(path, tmp_path):
         assert log.words == "last traceback; G goes to the end"
 
 
-async def test_a_failed_job_without_a_traceback_opens_at_its_end(path):
+async def test_failed_job_without_traceback_opens_at_end(path):
     write(path, numbered(100))
     async with log_of(path, shown=job(state="FAILED")) as log:
         await log.until(lambda: log.shown[-1] == "line 99")
@@ -357,7 +357,7 @@ async def test_hostile_lines(path, size, unicode):
             assert unicode or drawn.isascii()
 
 
-async def test_nothing_is_drawn_while_nothing_changes_whatever_the_tree_below_does(path, monkeypatch):
+async def test_log_is_not_redrawn_when_the_tree_changes(path, monkeypatch):
     write(path, numbered(100))
     async with log_of(path) as log:
         await log.until(lambda: log.shown[-1] == "line 99")
@@ -380,7 +380,7 @@ async def test_nothing_is_drawn_while_nothing_changes_whatever_the_tree_below_do
         assert "COMPLETING" in log.app.screen.query_one(TreeTable).render_line(0).text
 
 
-async def test_leaving_stops_the_reading_and_coming_back_begins_anew(path):
+async def test_leaving_stops_reading_and_reopening_restarts(path):
     write(path, "one\n")
     async with log_of(path) as log:
         await log.until(lambda: log.shown[0] == "one")

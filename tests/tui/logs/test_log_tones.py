@@ -30,7 +30,7 @@ def test_tone(text, role):
     assert tone(text) == role
 
 
-async def test_they_stand_out_also_where_they_go_on_and_not_where_one_is_pointed_at(tmp_path):
+async def test_wrapped_rows_have_the_tone_unless_highlighted(tmp_path):
     path = tmp_path / "out"
     path.write_text(f"fine\nerror: {'long ' * 20}\nWARNING\n")
     async with log_of(path, size=(80, 24)) as log:

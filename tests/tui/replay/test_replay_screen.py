@@ -47,7 +47,7 @@ def _in_utc(monkeypatch):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_it_says_that_it_is_a_replay_and_of_when(path, size):
+async def test_header_shows_replay_and_its_time(path, size):
     async with replaying(path, size) as screen:
         assert "replay of 2025-11-22 12:00:0" in screen.lines(Header)[0]
         assert "live" not in screen.lines(Header)[0]
@@ -84,7 +84,7 @@ async def test_graphs_are_complete_after_a_jump(path):
         await screen.until(lambda: screen.known_points == POINTS - 1)
 
 
-async def test_the_tree_s_keys_are_the_tree_s_still(path):
+async def test_tree_keys_work_in_a_replay(path):
     async with replaying(path) as screen:
         before = screen.time_line
         await screen.pilot.press("down", "left", "space", "home", "end", "j", "k", "l")
@@ -174,7 +174,7 @@ class TestMoments:
         with pytest.raises(ValueError, match="not a time"):
             moment_from(text, POSITION)
 
-    def test_a_time_of_day_behind_the_night_in_which_clocks_change(self, monkeypatch):
+    def test_time_of_day_after_daylight_saving_change(self, monkeypatch):
         monkeypatch.setenv("TZ", "Europe/Zurich")
         time.tzset()
         evening = datetime(2026, 10, 24, 20, tzinfo=UTC)

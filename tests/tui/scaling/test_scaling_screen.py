@@ -98,7 +98,7 @@ class TestOneMore:
             await screen.press("=")
             assert len(screen.feed.plans) == 1
 
-    async def test_more_presses_wait_for_news_and_become_one_plan(self) -> None:
+    async def test_further_presses_become_one_plan(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+", "+", "+")
@@ -217,7 +217,7 @@ class TestFewer:
             assert [victim.job_id for victim in plan.release] == ["4715"]
             assert screen.feed.agreed == [plan.identity]
 
-    async def test_a_key_from_before_the_drawing_agrees_to_nothing(self) -> None:
+    async def test_key_before_drawing_confirms_nothing(self) -> None:
         """However late it is read: a slow line brings it when the plan has been on the screen for long."""
         async with running() as screen:
             await screen.show(of(3))
@@ -227,7 +227,7 @@ class TestFewer:
             await screen.press("y")
             assert len(screen.feed.plans) == 1
 
-    async def test_a_plan_that_is_not_drawn_yet_can_not_be_agreed_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_invisible_plan_cannot_be_confirmed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         drawn: list[Seen] = []
         async with running() as screen:
             await screen.show(of(3))
@@ -263,7 +263,7 @@ class TestFewer:
             await screen.press("y")
             assert len(screen.feed.plans) == 1
 
-    async def test_what_was_shown_stays_while_others_are_as_busy(self) -> None:
+    async def test_plan_keeps_jobs_while_others_are_equal(self) -> None:
         """What jobs run changes by the second: a plan that did too could neither be read nor agreed to."""
 
         def seen(*executing: int) -> Snapshot:
@@ -370,7 +370,7 @@ class TestRelease:
             await screen.press("m", "escape")
             assert not any(line.startswith("*") for line in screen.tree)
 
-    async def test_what_is_told_of_the_past_does_not_keep_escape_from_it(self) -> None:
+    async def test_escape_clears_message_and_marks(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("m", "y")
@@ -426,7 +426,7 @@ class TestReplaceLost:
             await screen.press("L")
             assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
 
-    async def test_one_that_may_only_fail_again_is_asked_for(self) -> None:
+    async def test_job_that_failed_soon_needs_confirmation(self) -> None:
         dead = ended("4700", "FAILED", "failed with exit code 127")
         assert dead.fate is not None
         dead = replace(dead, started_at=dead.fate.ended_at, fate=replace(dead.fate, exit_code=127))
@@ -515,7 +515,7 @@ class TestForm:
             await screen.press("s", "2", "enter")
             assert told(screen) == "2 jobs: nothing to do"
 
-    async def test_keys_that_come_in_one_burst_are_not_lost(self) -> None:
+    async def test_burst_of_keys_is_not_lost(self) -> None:
         """As over a slow line: Textual's `press` waits between keys, this doesn't."""
         from textual import events
 
@@ -545,7 +545,7 @@ class TestAdapt:
             await screen.press("2", "tab", "5", "enter")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=5)
 
-    async def test_a_lower_bound_below_what_there_is_is_asked_for(self) -> None:
+    async def test_lower_minimum_needs_confirmation(self) -> None:
         """The owner gives back what has nothing to do, at once or later."""
         async with running() as screen:
             shown = of_jobs(*(job(f"{4700 + number}", [task([idle(number)])]) for number in range(4)))
@@ -623,7 +623,7 @@ class TestWhileAtWork:
                 assert told(screen).startswith("another scaling operation is running")
             assert len(screen.feed.plans) == 1
 
-    async def test_progress_takes_one_line_and_the_end_as_many_as_it_needs(self) -> None:
+    async def test_progress_takes_one_line_and_outcome_several(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(of(3))
             await screen.press("-", "y")
@@ -706,7 +706,7 @@ class TestWhatAnEarlierDasktopLeft:
 
 
 class TestPaused:
-    async def test_plans_go_by_what_is_not_by_what_is_shown(self) -> None:
+    async def test_plans_use_current_data_while_paused(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("p")

@@ -30,7 +30,7 @@ def test_answers_come_in_the_order_of_questions() -> None:
     assert (first, second) == ([1.0], [2.0])
 
 
-def test_a_terminal_that_never_answers_is_not_waited_for() -> None:
+def test_silent_terminal_is_not_waited_for() -> None:
     sync = DisplaySync()
     told = asked(sync)
     sync.give_up(7.0)
@@ -48,7 +48,7 @@ def test_a_late_answer_belongs_to_its_own_question() -> None:
     assert second == [9.0]
 
 
-def test_a_terminal_that_answers_is_waited_for_however_long() -> None:
+def test_replying_terminal_is_waited_for() -> None:
     """A line that stalls: what is typed meanwhile was not typed for what can't be seen yet."""
     sync = DisplaySync()
     asked(sync)
@@ -58,7 +58,7 @@ def test_a_terminal_that_answers_is_waited_for_however_long() -> None:
     assert told == []
 
 
-def test_after_another_program_had_the_terminal_all_is_asked_again() -> None:
+def test_queries_restart_after_another_program() -> None:
     sync = DisplaySync()
     told = asked(sync)
     sync.forget()

@@ -34,12 +34,12 @@ def keys(sent: str) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("character", TYPED)
-def test_a_character_right_behind_escape_is_a_key_of_its_own(character: str) -> None:
+def test_character_after_escape_is_a_separate_key(character: str) -> None:
     assert keys(f"\x1b{character}w") == [("escape", "\x1b"), *keys(character), ("w", "w")]
 
 
 @pytest.mark.parametrize("character", ["[", "O"])
-def test_what_may_be_an_arrow_is_two_keys_when_nothing_follows(character: str) -> None:
+def test_incomplete_sequence_is_two_keys(character: str) -> None:
     assert keys(f"\x1b{character}") == [("escape", "\x1b"), *keys(character)]
 
 

@@ -25,7 +25,7 @@ def terminal() -> Iterator[tuple[int, TextIO]]:
         os.close(ours)
 
 
-def test_nobody_waits_for_it(terminal: tuple[int, TextIO]) -> None:
+def test_callers_never_wait(terminal: tuple[int, TextIO]) -> None:
     writer = NonBlockingWriter(terminal[1])
     writer.start()
     for _ in range(100):
@@ -35,7 +35,7 @@ def test_nobody_waits_for_it(terminal: tuple[int, TextIO]) -> None:
     writer.stop()  # which returns, though nothing was read
 
 
-def test_what_was_left_out_is_told_when_all_is_read(terminal: tuple[int, TextIO]) -> None:
+def test_skipped_update_is_reported_when_caught_up(terminal: tuple[int, TextIO]) -> None:
     ours, file = terminal
     writer = NonBlockingWriter(file)
     has_caught_up = threading.Event()
@@ -86,7 +86,7 @@ run._run(app, Config(path + ".toml"))
 """
 
 
-def test_a_signal_ends_the_screen_on_it(tmp_path: Path) -> None:
+def test_signal_ends_the_screen_on_unread_terminal(tmp_path: Path) -> None:
     """The program is behind when it says so; it is then told to end, and has ended its recording in order."""
     path = tmp_path / "run.ndjson.gz"
     ours, theirs = os.openpty()

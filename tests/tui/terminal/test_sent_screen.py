@@ -66,14 +66,14 @@ def test_nothing_is_sent_of_what_is_there():
     assert screen.changes(same) == ""
 
 
-def test_where_the_cursor_is_wanted_elsewhere_it_is_moved():
+def test_cursor_is_moved_without_changed_cells():
     screen = SentScreen()
     screen.changes(move(2, 5) + "text" + move(1, 2))
     assert screen.changes(move(2, 5) + "text" + move(3, 3)) == move(3, 3)
 
 
 @pytest.mark.parametrize("text", ["\x1b[?2026h", "\a", "\x1b]52;c;NDcwOQ==\a"])
-def test_what_is_no_update_passes_and_nothing_is_forgotten(text):
+def test_other_output_passes_and_keeps_the_state(text):
     screen = SentScreen()
     same = update(move(1, 1) + "words")
     screen.changes(same)
@@ -82,7 +82,7 @@ def test_what_is_no_update_passes_and_nothing_is_forgotten(text):
 
 
 @pytest.mark.parametrize("text", ["\x1b[?1049h", move(1, 1) + "erased\x1b[2J"])
-def test_what_may_change_the_rest_of_the_screen_passes_and_all_is_forgotten(text):
+def test_other_sequences_pass_and_reset_the_state(text):
     screen = SentScreen()
     same = update(move(1, 1) + "words")
     screen.changes(same)
@@ -98,7 +98,7 @@ def test_all_is_forgotten_on_request():
     assert screen.changes(same) == same
 
 
-def test_lines_whose_width_terminals_do_not_agree_on_are_sent_whole_each_part_at_its_place():
+def test_lines_of_ambiguous_width_are_sent_whole():
     screen = SentScreen()
     before, after = (update(move(1, 3) + "ab " + styled("1", "日本e\u0301") + f" {number}%") for number in (1, 2))
     screen.changes(before)
@@ -148,7 +148,7 @@ def test_the_screen_is_the_same_in_the_end(seed):
     assert sum(map(len, thinned)) < sum(map(len, updates))
 
 
-def test_a_real_terminal_shows_the_same(tmp_path):
+def test_real_terminal_shows_the_same(tmp_path):
     """Written whole to one terminal, and thinned out to another: also signs that take two cells, or none."""
     draw, screen = random.Random(1), SentScreen()
     words = (*WORDS * 4, *(printable(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))

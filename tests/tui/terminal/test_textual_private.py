@@ -45,13 +45,13 @@ async def test_the_palette_has_its_container() -> None:
 
 
 @pytest.mark.parametrize("name", ["XTermParser", "WriterThread"])
-def test_without_a_name_the_driver_stays_textuals(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_name_the_driver_is_unchanged(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(linux_driver, name)
     extend_driver()
     assert not hasattr(linux_driver, name)
 
 
-def test_a_parser_with_another_signature_is_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parser_with_other_signature_is_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parser:
         def _sequence_to_key_events(self, sequence: str) -> None:
             """Take no ``alt``."""
@@ -60,7 +60,7 @@ def test_a_parser_with_another_signature_is_not_extended(monkeypatch: pytest.Mon
     assert escape_parser() is None
 
 
-def test_a_writer_that_can_do_more_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writer_with_more_methods_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     class Writer(NonBlockingWriter):
         def write_later(self) -> None:
             """Do what `NonBlockingWriter` does not."""
@@ -70,7 +70,7 @@ def test_a_writer_that_can_do_more_is_kept(monkeypatch: pytest.MonkeyPatch) -> N
     assert linux_driver.WriterThread is Writer
 
 
-def test_the_screen_runs_on_textuals_own_parser_and_writer(tmp_path: Path) -> None:
+def test_screen_runs_on_textuals_parser_and_writer(tmp_path: Path) -> None:
     recording = tmp_path / "everyday.ndjson"
     write_all(str(recording), [everyday()], redact=False)
     with Terminal([sys.executable, "-c", WITHOUT, str(recording)], tmp_path, os.environ, 100, 30) as terminal:

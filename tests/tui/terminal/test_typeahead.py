@@ -118,7 +118,7 @@ async def test_a_burst_of_any_keys(seed: int) -> None:
     ],
     ids=" ".join,
 )
-async def test_what_is_typed_behind_a_key_that_opens_or_closes_something(keys: tuple[str, ...]) -> None:
+async def test_keys_after_dialog_key_reach_right_screen(keys: tuple[str, ...]) -> None:
     expected = await one_by_one(*keys)
     async with running() as screen:
         await screen.show(everyday())

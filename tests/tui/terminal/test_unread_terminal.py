@@ -72,7 +72,7 @@ def test_what_is_asked_of_a_cluster(command, scheduler):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_why_there_was_nothing_to_print_is_told_all_the_same():
+def test_reason_for_missing_output_is_printed():
     result = run_unread("snapshot", "tcp://127.0.0.1:9", "--no-slurm")
     assert result.returncode == 3
     assert "no scheduler at" in result.stderr

@@ -30,7 +30,7 @@ def ids(screen: Screen) -> list[str]:
     return [line.split()[0] for line in screen.tree if line.split()[0].isdigit()]
 
 
-async def test_nothing_that_is_typed_behind_the_key_does_anything_else() -> None:
+async def test_keys_after_the_filter_key_only_type() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await type_at_once(screen, "slash", *CHANGES_THINGS)
@@ -41,7 +41,7 @@ async def test_nothing_that_is_typed_behind_the_key_does_anything_else() -> None
 
 
 @pytest.mark.parametrize("key", ["enter", "down"])
-async def test_all_at_once_is_the_same_as_one_after_the_other(key: str) -> None:
+async def test_burst_of_keys_filters_like_single_keys(key: str) -> None:
     async with running() as screen:
         await screen.show(everyday())
         await type_at_once(screen, "slash", *"state:pending", key)
@@ -53,7 +53,7 @@ async def test_all_at_once_is_the_same_as_one_after_the_other(key: str) -> None:
         assert line_of(screen).query_one(Input).value == "4710"
 
 
-async def test_a_slash_can_be_typed_and_searched_for_elsewhere() -> None:
+async def test_slash_can_be_typed_in_the_filter() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("slash", *"a/b")
@@ -71,7 +71,7 @@ async def test_left_empty_it_goes() -> None:
         assert isinstance(screen.app.focused, TreeTable)
 
 
-async def test_while_one_types_the_key_line_tells_what_ends_it() -> None:
+async def test_key_line_lists_keys_of_the_filter_line() -> None:
     async with running() as screen:
         await screen.show(everyday())
         before = screen.lines_of(KeyLine)
@@ -85,7 +85,7 @@ async def test_while_one_types_the_key_line_tells_what_ends_it() -> None:
 
 
 @pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)
-async def test_no_key_is_told_that_would_be_typed(size) -> None:
+async def test_key_line_lists_no_typed_characters(size) -> None:
     async with running(size) as screen:
         await screen.show(everyday())
         await screen.press("slash")
@@ -104,7 +104,7 @@ async def test_whatever_is_typed_is_looked_for(typed: str) -> None:
         assert screen.tree[0].strip().startswith(f"nothing matches {typed}"[:60])
 
 
-async def test_figures_of_a_job_and_its_task_stay_whole():
+async def test_filtered_job_and_task_keep_whole_figures():
     """With a job of four workers, one of which is looked for; also in the order of a column."""
     shown = snapshot([busy_job("4709", 0), busy_job("4710", 1)])
     async with running((120, 40)) as screen:

@@ -187,7 +187,7 @@ class TestSelection:
         index = before.index(selected) if selected else 0
         assert after[reselect(rows(before), index, rows(after))] == expected
 
-    def test_of_a_worker_that_left_first_a_sibling_then_the_parent(self) -> None:
+    def test_departed_worker_selects_sibling_then_parent(self) -> None:
         def rows(*names: str) -> list[Row]:
             jobs = [job("1", [task([worker(name) for name in names])]), busy_job("2", 2)]
             return visible_rows(snapshot(jobs), lambda key: key[0] != "worker")
@@ -210,7 +210,7 @@ class TestSelection:
             assert selected_key(app) == ("job", "1000")
             assert app.selected_lines == [0]
 
-    async def test_in_view_also_where_rows_have_just_become_more_than_fit(self) -> None:
+    async def test_selection_stays_visible_when_rows_stop_fitting(self) -> None:
         app = TableApp(many_jobs(5))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             app.show(many_jobs(50))
@@ -287,7 +287,7 @@ class TestDrawing:
             await pilot.pause()
             assert app.table.rendered == 2
 
-    async def test_a_new_row_draws_only_what_is_below_it(self) -> None:
+    async def test_new_row_redraws_only_rows_below(self) -> None:
         app = TableApp(many_jobs(10))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await pilot.pause()
@@ -296,7 +296,7 @@ class TestDrawing:
             await pilot.pause()
             assert app.table.rendered == 1
 
-    async def test_of_41000_rows_only_those_on_the_screen_are_worked_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_only_visible_rows_of_41000_are_computed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from dasktop.tui.tree import table as tree_table
 
         worked_out = 0

@@ -48,7 +48,7 @@ def test_the_key_is_never_cut():
     assert width(line) == 40 - 1
 
 
-def test_where_to_read_what_was_cut_stands_in_the_last_line():
+def test_last_line_names_the_key_for_all_findings():
     shown = lines(finding("long " * 40), finding("short", code="other", advice=None))
     assert shown[0].endswith("… · L replaces it")
     assert shown[1] == " ! short  (F: all)"
@@ -85,11 +85,11 @@ def test_ascii():
 
 
 @pytest.mark.parametrize("cells", range(30))
-def test_never_wider_than_the_screen_by_more_than_the_key(cells):
+def test_banner_fits_except_for_the_key(cells):
     assert width(lines(finding("x" * 50), cells=cells)[0]) <= max(cells, len(" · L replaces it"))
 
 
-def test_a_scheduler_that_is_gone_and_not_slurm_leads_to_others():
+def test_lost_scheduler_names_the_switch_key():
     gone = finding("the scheduler does not answer", code="source-stale", advice=None)
     assert lines(gone) == [" ! the scheduler does not answer · C searches for other schedulers"]
     assert lines(gone, read_only=True) == [" ! the scheduler does not answer · C searches for other schedulers"]

@@ -33,7 +33,7 @@ def texts_of(kind: str, shown, *columns: ColumnName) -> list[str]:
 
 class TestLayout:
     @given(CHOICES, st.integers(1, 320))
-    def test_every_line_is_as_wide_as_the_heads_and_fits(self, chosen: tuple[ColumnName, ...], room: int) -> None:
+    def test_lines_are_as_wide_as_the_heads(self, chosen: tuple[ColumnName, ...], room: int) -> None:
         layout = fit_layout(room, chosen)
         [head] = heads(layout)
         assert width(head.text) == layout.cells <= max(room, 2)
@@ -56,12 +56,12 @@ class TestLayout:
             assert f"{COLUMNS[name].head}↑" in head.text
             assert room > len(COLUMNS[name].head)
 
-    def test_what_is_not_chosen_leaves_its_room_to_the_others(self) -> None:
+    def test_hidden_columns_leave_room_to_others(self) -> None:
         assert "node" not in fit_layout(79).columns
         assert "node" in fit_layout(79, ("state", "node", "cpu")).columns
         assert fit_layout(79, ("cpu",)).label > fit_layout(79).label
 
-    def test_those_of_fixed_width_give_way_first_and_the_last_of_them_before_the_others(self) -> None:
+    def test_fixed_width_columns_are_left_out_first(self) -> None:
         chosen = (*FIXED, *DEFAULT_COLUMNS)
         left = [[name for name in FIXED if name in fit_layout(room, chosen).columns] for room in range(200, 40, -1)]
         assert [names for number, names in enumerate(left) if names != left[number - 1]][-len(FIXED) :] == [
@@ -69,7 +69,7 @@ class TestLayout:
         ]
         assert set(fit_layout(67, chosen).columns) == {"state", "cpu", "memory", "busy", "left"}
 
-    def test_a_note_takes_the_widest_run_of_columns_that_have_nothing_to_say(self) -> None:
+    def test_note_takes_the_widest_run_of_empty_columns(self) -> None:
         [row] = rows(snapshot([pending("9", "Priority")]))
         chosen: tuple[ColumnName, ...] = ("cpu", "state", "memory", "busy", "partition")
         layout = fit_layout(120, chosen)
@@ -80,7 +80,7 @@ class TestLayout:
         assert text.index("PENDING") == head.text.index("STATE")
         assert text.index("cpu") == head.text.index("PARTITION")
 
-    def test_where_the_node_was_chosen_and_has_no_room_a_task_tells_it_and_else_not(self) -> None:
+    def test_task_label_names_a_hidden_node(self) -> None:
         [row] = [row for row in rows(snapshot([busy_job("1", 0)])) if row.kind == "task"]
         held = cells(row, TAKEN_AT)
         assert "n000" in line(row, held, fit_layout(79), UNICODE)[0].text
@@ -110,7 +110,7 @@ class TestMoreCells:
     def test_a_job_sums_up_its_workers(self) -> None:
         assert texts_of("job", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "long", "physics"]
 
-    def test_a_task_does_too_and_a_worker_tells_of_itself(self) -> None:
+    def test_task_sums_up_and_worker_shows_its_own(self) -> None:
         assert texts_of("task", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "", ""]
         assert texts_of("worker", self.SHOWN, *self.COLUMNS) == ["4", "7", "1.0G", "<5s", "", ""]
 
@@ -119,12 +119,12 @@ class TestMoreCells:
         shown = snapshot([job("1", [task([unknown])], partition=None, account=None)])
         assert texts_of("job", shown, *self.COLUMNS) == ["–"] * 6
 
-    def test_who_has_no_workers_has_nothing_to_say_of_them(self) -> None:
+    def test_rows_without_workers_have_empty_worker_cells(self) -> None:
         assert texts_of("job", snapshot([pending("1", partition="cpu", account="a")]), *self.COLUMNS)[:4] == [""] * 4
         with_thread = snapshot([job("1", [task([worker("a", threads=(thread(),))])])])
         assert texts_of("thread", with_thread, *self.COLUMNS) == [""] * 6
 
-    def test_an_array_tells_what_its_jobs_have_in_common(self) -> None:
+    def test_array_row_shows_common_values(self) -> None:
         pair = [pending(str(number), array_job_id="7", partition="p", account=f"a{number}") for number in (1, 2)]
         assert texts_of("array", snapshot(pair), "partition", "account") == ["p", ""]
 
@@ -175,7 +175,7 @@ def shown_in(box: ColumnList) -> list[str]:
 
 
 class TestBox:
-    async def test_all_columns_are_in_it_with_those_that_show_ticked(self) -> None:
+    async def test_dialog_lists_all_columns_and_ticks_shown_ones(self) -> None:
         async with running() as screen:
             box = await opened(screen)
             ticked = [line for line in shown_in(box) if line.startswith("[x]")]
@@ -216,7 +216,7 @@ class TestBox:
             assert screen.app.looks.view.columns == DEFAULT_COLUMNS
 
     @pytest.mark.parametrize("size", [(60, 15), (80, 24), (300, 100)])
-    async def test_half_of_the_screen_stays_the_trees_and_all_can_be_reached(self, size) -> None:
+    async def test_dialog_leaves_half_of_the_screen_and_scrolls(self, size) -> None:
         async with running(size) as screen:
             box = await opened(screen)
             assert screen.app.screen.query_one(".box").region.height <= max(size[1] // 2, 5)

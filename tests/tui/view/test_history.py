@@ -30,7 +30,7 @@ def fed(*snapshots: Snapshot) -> History:
     return past
 
 
-def test_a_point_is_the_mean_of_its_time_and_told_once_that_is_over() -> None:
+def test_point_is_the_mean_of_five_seconds() -> None:
     past = fed(at(0, 10), at(2, 30))
     assert past.of(WORKER) == Past()
     past.feed(at(SECONDS_PER_POINT, 99))
@@ -53,7 +53,7 @@ def test_unknown_is_no_zero() -> None:
     assert past.of(WORKER).cpu_percent == (None, 10.0)
 
 
-def test_what_a_silent_scheduler_told_last_is_not_told_again() -> None:
+def test_stale_values_are_not_added_to_history() -> None:
     silent = (source("dask", state="stale"),)
     past = fed(at(0, 10), at(5, 10, sources=silent), at(10))
     assert past.of(WORKER).cpu_percent == (10.0, None)
@@ -106,7 +106,7 @@ def test_a_picture() -> None:
     st.none() | st.floats(0, 1e15),
 )
 @example([1.0], 1, UNICODE, 2.2250738585072014e-308)
-def test_a_picture_is_as_wide_as_it_has_to_be(
+def test_sparkline_has_the_requested_width(
     points: list[float | None], cells: int, glyphs: object, top: float | None
 ) -> None:
     assert isinstance(glyphs, type(UNICODE))

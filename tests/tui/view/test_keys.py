@@ -63,7 +63,7 @@ def test_the_help_tells_of_every_key() -> None:
     assert told == set(KEYS) - {"help", "close_help", "keep_filter"}
 
 
-def test_no_line_of_the_help_is_too_long_or_empty() -> None:
+def test_help_lines_are_neither_long_nor_empty() -> None:
     words = [row.description for row in help_of_all_places()]
     assert len(words) > 50
     assert {row for row in words if not 0 < len(row) <= HELP_CELLS} == set()
@@ -80,7 +80,7 @@ def test_every_key_can_be_pressed_somewhere() -> None:
     assert set(chain.from_iterable(TOGETHER.values())) == set(KEYS) - {"close_help", "keep_filter"}
 
 
-def test_a_replay_takes_over_only_the_keys_that_pause_and_set_the_pace() -> None:
+def test_replay_reuses_only_pause_and_speed_keys() -> None:
     live = MOVES | TREE | SCREEN | ANYWHERE
     taken = {(one, other) for one in REPLAY for other in live if set(keys_of(one, {})) & set(keys_of(other, {}))}
     assert taken == {("replay_pause", "pause"), ("replay_faster", "faster"), ("replay_slower", "slower")}
@@ -91,7 +91,7 @@ def test_what_a_replay_lacks_exists_live() -> None:
     assert set(SCREEN) >= LIVE_ONLY
 
 
-def test_first_keys_come_first_and_others_where_there_is_room() -> None:
+def test_alternative_keys_are_listed_if_they_fit() -> None:
     assert keys_words([["up", "k"], ["down", "j"]], 9) == "↑ ↓  k j"
     pages = [["pageup", "ctrl+u"], ["pagedown", "ctrl+d"]]
     assert keys_words(pages, 9) == "PgUp PgDn"

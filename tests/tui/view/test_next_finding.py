@@ -16,7 +16,7 @@ def selected(screen: Screen) -> tuple[object, ...]:
     return table.selected.key
 
 
-async def test_a_finding_about_several_jobs_leads_to_each_of_them():
+async def test_finding_about_several_jobs_selects_each():
     jobs = [busy_job(str(number), number) for number in range(1, 6)]
     idle = found(code="idle-allocation", message="all 3 jobs are idle", job_ids=("2", "3", "5"))
     async with running() as screen:

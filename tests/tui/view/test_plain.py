@@ -66,7 +66,7 @@ class TestPlainTree:
         assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1-02:03" in tree
         assert "4651 train PENDING Priority" in tree
 
-    def test_workers_of_a_silent_scheduler_do_not_look_alive(self) -> None:
+    def test_workers_of_a_silent_scheduler_are_stale(self) -> None:
         silent = plain_tree(replace(everyday(), sources=(source("dask", state="error"),)))
         assert (silent.count(" stale "), silent.count(" running ")) == (11, 0)
 
@@ -193,7 +193,7 @@ class TestHeader:
         assert "18 processing" in text
 
     @pytest.mark.parametrize("columns", [60, 80, 100, 120, 160])
-    def test_pictures_do_not_come_and_go_with_what_is_said_of_tasks(self, columns: int) -> None:
+    def test_graphs_do_not_move_when_task_text_changes(self, columns: int) -> None:
         def pictures(*counts: int) -> list[int]:
             told = cluster(task_counts=dict(zip(("processing", "queued"), counts, strict=False)))
             shown = snapshot([busy_job("1", 0)], cluster=told)
@@ -207,7 +207,7 @@ class TestHeader:
         assert columns < 120 or pictures(9) == pictures(1_000, 1_000)
 
     @pytest.mark.parametrize("columns", [80, 110, 140])
-    def test_what_is_said_of_tasks_takes_the_room_that_is_left(self, columns: int) -> None:
+    def test_task_text_uses_the_remaining_room(self, columns: int) -> None:
         shown = snapshot(
             [busy_job("1", 0)], cluster=cluster(task_counts={"processing": 24, "queued": 145, "waiting": 7, "erred": 1})
         )
@@ -216,7 +216,7 @@ class TestHeader:
         words = {80: "7 waiting", 110: "24 processing  145 queued", 140: "24 processing  145 queued  7 waiting"}
         assert text.endswith(f"TASKS {words[columns]}  1 erred")
 
-    def test_the_first_look_has_the_pictures_of_the_others(self) -> None:
+    def test_first_snapshot_has_graphs(self) -> None:
         shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts={"processing": 24}))
         first, later = (
             "".join(piece.text for piece in summary_lines(shown, 120, UNICODE, read_only=False, pasts=pasts)[1])
@@ -228,12 +228,12 @@ class TestHeader:
         ]
 
     @pytest.mark.parametrize("columns", [60, 70])
-    def test_of_the_tasks_at_least_one_state_is_told(self, columns: int) -> None:
+    def test_at_least_one_task_state_is_shown(self, columns: int) -> None:
         counts = {"processing": 1018, "queued": 23_042, "waiting": 1}
         shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts=counts))
         assert "TASKS 1,018 processing" in header(shown, columns)[1]
 
-    def test_that_tasks_erred_is_told_where_there_is_little_room(self) -> None:
+    def test_erred_tasks_are_shown_with_little_room(self) -> None:
         shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts={"processing": 104_801, "erred": 3}))
         assert header(shown, 50)[1].endswith("TASKS 3 erred")
 
@@ -289,13 +289,13 @@ class TestLayout:
     def test_room_is_used(self, columns: int) -> None:
         assert columns - 1 <= fit_layout(columns).cells <= columns
 
-    def test_a_terminal_of_80_shows_all_but_the_node(self) -> None:
+    def test_terminal_of_80_cells_hides_only_the_node(self) -> None:
         layout = fit_layout(79)
         assert tuple(layout.columns) == ("state", "cpu", "memory", "busy", "left")
         assert layout.cpu_bar
         assert layout.memory_bar
 
-    def test_a_state_longer_than_its_column_is_read_in_full(self) -> None:
+    def test_long_state_is_shown_in_full(self) -> None:
         [row] = [row for row in visible_rows(everyday(), lambda key: True) if row.key == ("job", "4701")]
         text = "".join(piece.text for piece in line(row, cells(row, TAKEN_AT), fit_layout(79), UNICODE))
         assert "OUT_OF_MEMORY  killed: used 402M" in text
@@ -306,7 +306,7 @@ class TestLayout:
         layout = fit_layout(columns)
         return ["".join(piece.text for piece in line(row, cells(row, TAKEN_AT), layout, UNICODE)) for row in rows]
 
-    def test_a_tasks_key_that_would_be_cut_takes_the_room_of_that_its_thread_computes(self) -> None:
+    def test_long_task_key_uses_the_state_column(self) -> None:
         assert any("Dask-1  inc-8a7f0d5e2c…  99%" in text for text in self.drawn("thread", 59))
         assert any("Dask-1  inc-8a7f0d5e2c41          compute" in text for text in self.drawn("thread", 119))
 

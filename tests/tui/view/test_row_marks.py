@@ -28,14 +28,14 @@ def test_where_nothing_is_wrong_nothing_is_marked():
     assert marked([]) == {}
 
 
-def test_a_worker_is_marked_and_all_that_it_is_in():
+def test_worker_and_its_parents_are_marked():
     at = worker("SLURMCluster-0-2").address
     expected = {"job/1": "!", "task/1/batch/0": "!", f"worker/{at}": "!"}
     assert marked([found(job_id="1", worker="SLURMCluster-0-2")]) == expected
     assert marked([found(job_id="1", worker="SLURMCluster-0-2")], unfolded=False) == {"job/1": "!"}
 
 
-def test_a_group_is_marked_for_what_is_in_it_with_the_worst():
+def test_group_has_the_mark_of_its_worst_finding():
     assert marked([found("error", job_id="8"), found("info", job_id="7")]) == {
         "array/7": "!",
         "job/7": "·",

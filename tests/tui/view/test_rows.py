@@ -95,16 +95,16 @@ class TestRows:
         shown = snapshot([pending("1"), job("2", [task()])])
         assert [row.unfolded for row in visible_rows(shown, all_unfolded)] == [True, None, None]
 
-    def test_tasks_nobody_can_tell_apart_have_keys_of_their_own(self) -> None:
+    def test_indistinguishable_tasks_have_unique_keys(self) -> None:
         unknown = [task([worker(name)], step_id=None, task_id=None) for name in "ab"]
         rows = visible_rows(snapshot([job("1", unknown)]), all_unfolded)
         assert len({row.key for row in rows}) == len(rows)
 
-    def test_before_the_scheduler_answers_all_jobs_stand_at_the_top(self) -> None:
+    def test_all_jobs_are_top_level_before_scheduler_answers(self) -> None:
         shown = snapshot([job("1", evidence=()), pending("2", evidence=())], cluster=NO_CLUSTER)
         assert [row.key for row in visible_rows(shown, all_folded)] == [("job", "1"), ("job", "2")]
 
-    def test_a_worker_whose_threads_are_not_read_yet_says_so(self) -> None:
+    def test_row_for_threads_not_read_yet(self) -> None:
         rows = visible_rows(snapshot([], [worker("a")]), all_unfolded)
         assert rows[-1].kind == "asking"
         assert cells(rows[-1], TAKEN_AT).label == "threads not read yet"
@@ -168,14 +168,14 @@ class TestIdleThreads:
         rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
         assert [row.kind for row in rows][2:] == ["thread", "thread"]
 
-    def test_one_whose_cpu_is_not_known_counts_as_idle(self) -> None:
+    def test_thread_with_unknown_cpu_counts_as_idle(self) -> None:
         threads = tuple(thread(number, task_key=None, cpu_percent=None) for number in (1, 2))
         rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
         assert cells(rows[2], TAKEN_AT).cpu == figures.UNKNOWN
 
 
 class TestFlat:
-    def test_all_workers_in_one_list_each_with_its_job(self) -> None:
+    def test_flat_list_shows_workers_with_jobs(self) -> None:
         shown = snapshot([job("1", [task([worker("a"), worker("b")])]), job("2")], [worker("stray")])
         rows = visible_rows(shown, all_folded, is_flat=True)
         assert [(row.key[1], row.parent, row.depth, row.job_id) for row in rows] == [
@@ -186,7 +186,7 @@ class TestFlat:
         assert [cells(row, TAKEN_AT).label for row in rows] == ["1 a", "1 b", "stray"]
         assert [cells(row, TAKEN_AT).node for row in rows] == ["n012", "n012", "n012"]
 
-    def test_each_with_its_node_by_the_name_that_slurm_has_for_it(self) -> None:
+    def test_flat_rows_show_the_node_name_of_slurm(self) -> None:
         shown = snapshot(
             [job("1", [task([worker("a", host="192.168.0.7")], node="n7"), task([worker("b")], node=None)])]
         )
@@ -239,7 +239,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 
 @given(snapshots())
-def test_everything_in_a_snapshot_is_in_exactly_one_row(shown: Snapshot) -> None:
+def test_each_object_has_exactly_one_row(shown: Snapshot) -> None:
     rows = visible_rows(shown, all_unfolded)
     assert len({row.key for row in rows}) == len(rows)
 
@@ -314,10 +314,10 @@ class TestJobCells:
             ({"state": "COMPLETING"}, "processes are being ended"),
         ],
     )
-    def test_a_job_that_starts_or_ends_needs_no_worker(self, values: dict[str, object], words: str) -> None:
+    def test_starting_or_ending_job_has_a_note(self, values: dict[str, object], words: str) -> None:
         assert cells_of(snapshot([job("1", **values)]), "job", "1").note == words
 
-    def test_without_dask_a_job_tells_what_it_was_granted(self) -> None:
+    def test_job_without_dask_shows_its_allocation(self) -> None:
         unmeasured = Used(cpu_percent=None, memory_bytes=None, threads_busy=None)
         shown = snapshot([job("1", used=unmeasured)], cluster=NO_CLUSTER)
         assert cells_of(shown, "job", "1").note == "12 CPUs, 16G"
@@ -392,7 +392,7 @@ class TestOtherCells:
         held = cells_of(snapshot([], [worker("a")]), "worker", worker("a").address)
         assert (held.cpu_percent, held.memory_percent, held.busy, held.node) == (92, 27, "3/3", "n012")
 
-    def test_worker_outside_slurm_keeps_its_whole_address_as_host(self) -> None:
+    def test_worker_outside_slurm_shows_whole_address(self) -> None:
         held = cells_of(snapshot([], [worker("a", host="10.1.2.3")]), "worker", worker("a").address)
         assert held.node == "10.1.2.3"
 
@@ -447,13 +447,13 @@ class TestFolds:
         folds.adapt(everyday(), 3)
         assert folds.is_unfolded(("job", "4709"))
 
-    def test_a_job_of_an_unknown_scheduler_stands_among_the_clusters(self) -> None:
+    def test_job_of_unknown_scheduler_is_top_level(self) -> None:
         shown = snapshot([pending("1", evidence=(), scheduler_unknown=True), pending("2", evidence=())])
         rows = visible_rows(shown, lambda _: False)
         assert [row.key for row in rows] == [("job", "1"), OTHERS]
         assert cells(rows[0], TAKEN_AT).note == "scheduler unknown, Priority"
 
-    def test_threads_and_other_jobs_wait_to_be_asked_for(self) -> None:
+    def test_threads_and_other_jobs_are_folded_by_default(self) -> None:
         folds = Folds()
         assert not folds.is_unfolded(("worker", "tcp://x"))
         assert not folds.is_unfolded(OTHERS)
@@ -474,7 +474,7 @@ class TestFolds:
         assert shown - {"task"} == unfolded - {"task"}
         assert ("task" in shown) == (level != 2)
 
-    def test_of_a_single_job_that_is_unfolded_the_workers_show(self) -> None:
+    def test_unfolding_one_job_shows_its_workers(self) -> None:
         folds = Folds()
         folds.choose_level(1)
         folds.choose(("job", "1"), True)
@@ -606,7 +606,7 @@ class TestJobsThatEndedEarlier:
         inside = [row for row in visible_rows(shown, lambda key: key == EARLIER) if row.parent == EARLIER]
         assert [row.key for row in inside] == [("job", "1"), ("job", "2"), ("job", "4")]
 
-    def test_but_one_alone_and_what_a_finding_names_and_what_is_not_known(self) -> None:
+    def test_exceptions_to_the_group_of_earlier_jobs(self) -> None:
         assert [row.key for row in rows_of(snapshot([self.ended_before("1", 16)]))] == [("job", "1")]
         unknown = replace(self.ended_before("4", 16), fate=None)
         jobs = [*(self.ended_before(job_id, 16) for job_id in "123"), unknown]

@@ -105,7 +105,7 @@ class TestFilter:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
         assert workers_in(apply_view(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
 
-    def test_of_an_ended_job_its_fate_is_looked_at(self) -> None:
+    def test_filter_matches_how_a_job_ended(self) -> None:
         shown = snapshot([ended("1", "TIMEOUT", "reached its time limit of 1 h"), ended("2", "FAILED", "exit code 1")])
         assert jobs_of(shown, pattern="time limit") == ["1"]
 
@@ -189,7 +189,7 @@ class TestPlaceOfAFinding:
         whole = (("job", "10"), ("task", "10", "batch", 0), ("worker", at))
         assert places(two_jobs(), worker="ann", job_id="10") == whole
 
-    def test_a_worker_that_is_gone_leads_to_its_job(self) -> None:
+    def test_departed_worker_leads_to_its_job(self) -> None:
         assert places(two_jobs(), worker="eve", job_id="10") == (("job", "10"),)
 
     def test_in_an_array_and_among_others(self) -> None:
@@ -210,13 +210,13 @@ class TestPlaceOfAFinding:
         assert places(two_jobs(), is_flat=True, job_id="10") == (("worker", worker("ann").address),)
         assert places(two_jobs(), is_flat=True, job_id="11") == ()
 
-    def test_one_that_is_about_several_jobs_leads_to_each(self) -> None:
+    def test_finding_about_several_jobs_leads_to_each(self) -> None:
         idle = finding(job_ids=("9", "10", "12"))
         assert all_places(two_jobs(), idle) == [(("job", "9"),), (("job", "10"),)]
         first_workers = [(("worker", worker(name).address),) for name in ("cid", "ann")]
         assert all_places(two_jobs(), idle, is_flat=True) == first_workers
 
-    def test_one_that_is_about_several_workers_leads_to_each(self) -> None:
+    def test_finding_about_several_workers_leads_to_each(self) -> None:
         old = finding(worker="cid", workers=("cid", "eve", "dan"))
         assert [place[-1] for place in all_places(two_jobs(), old)] == [
             ("worker", worker(name).address) for name in ("cid", "dan")

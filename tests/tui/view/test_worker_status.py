@@ -24,14 +24,14 @@ def test_in_the_tree_and_its_text():
     assert not any(name in text for name in NAMES_OF_DASK)
 
 
-def test_in_the_details_of_a_worker_and_of_its_job():
+def test_status_in_details_of_worker_and_job():
     shown = retiring()
     told = repr([sections(row, shown, History(), Stack()) for row in visible_rows(shown, lambda _: True)])
     assert told.count("retiring") >= 2
     assert not any(name in told for name in NAMES_OF_DASK)
 
 
-def test_in_a_filter_and_in_the_order_of_rows():
+def test_status_in_filter_and_sort_order():
     found = apply_view(retiring(), View(pattern="state:retiring")).snapshot
     assert [one.name for one in found.jobs[0].tasks[0].workers] == ["ann"]
     ordered = apply_view(retiring(), View(sort="state")).snapshot.jobs[0].tasks[0].workers

@@ -30,7 +30,7 @@ def test_what_a_key_did_goes_with_the_next(status: StatusLine) -> None:
     assert status.lines(80) == []
 
 
-def test_what_came_by_itself_goes_with_a_key_when_it_could_be_read(status: StatusLine, clock: Clock) -> None:
+def test_announcement_stays_until_it_could_be_read(status: StatusLine, clock: Clock) -> None:
     status.announce("2 jobs are gone")
     status.next_key()
     clock.now += READING_SECONDS - 0.1
