@@ -165,10 +165,10 @@ async def test_search_ends_when_the_file_disappears(path):
         await log.press("slash", *"nowhere", "enter")
         await log.until(lambda: "there is no such file" in log.words)
         write(path, numbered(30_000))
-        held_from = log.base._held.start
+        held_from = log.base._window.start
         for _ in range(100):
             await log.press("pageup")
-        await log.until(lambda: log.base._held.start < held_from)
+        await log.until(lambda: log.base._window.start < held_from)
         await log.press("escape")
         assert not isinstance(log.app.screen, LogScreen), "nothing is left to be given up"
 
