@@ -113,7 +113,7 @@ class TestOwnersJob:
         job_of_one = running(1, nthreads=12, limit=int(14.9 * GIB))
         _, parts = anatomy(script, job_of_one, owner(processes=1))
         assert verdicts(parts) == AGREES | {"memory": "rounded", "limit": "rounded"}
-        assert (parts["processes"].script, parts["processes"].running) == ("1, by default", "1 worker")
+        assert (parts["processes"].script, parts["processes"].running) == ("1 by default", "1 worker")
         assert parts["cores"].running == "12 threads"
 
     def test_pending_job_has_no_workers(self):
@@ -218,7 +218,7 @@ class TestImplied:
             "tasks": "--ntasks=4",
             "memory": "--mem-per-cpu=1G",
             "walltime": "--time=1-0",
-            "processes": "4 tasks × 1, by default",
+            "processes": "4 tasks × 1 by default",
             "threads": "--nthreads 3",
             "limit": "--memory-limit 2GiB",
         }
@@ -241,7 +241,7 @@ class TestImplied:
         """``sbatch -n 2`` goes before ``#SBATCH --ntasks=4``."""
         tasks = [task([worker(f"w{n}")], step_id="0", task_id=n) for n in range(2)]
         _, parts = anatomy(BY_HAND, job("4709", tasks))
-        assert parts["processes"].script == "2 tasks × 1, by default"
+        assert parts["processes"].script == "2 tasks × 1 by default"
         assert parts["processes"].notes == ()
 
     def test_script_without_dask(self):

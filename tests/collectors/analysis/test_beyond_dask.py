@@ -204,4 +204,6 @@ def test_advice_warns_of_other_programs():
 def test_plan_warns_of_other_programs():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
     warnings = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
-    assert warnings == ["other programs run in 7 beside the dask workers: they end too, and nothing waits for them"]
+    assert warnings == [
+        "other programs run in 7 beside the dask workers: they end with the job, and dasktop does not wait for them"
+    ]

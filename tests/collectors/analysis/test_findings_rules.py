@@ -660,10 +660,10 @@ def test_pending_job_shows_its_required_nodes(reason):
     waits = pending("4715", reason, submitted_at=TAKEN_AT - timedelta(hours=1), required_nodes=("n1", "n2"))
     (found,) = watch(seen([waits]))
     assert found.message.endswith("; it requires nodes n1, n2 (--nodelist)")
-    assert found.advice == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+    assert found.advice == "allow other nodes: scontrol update JobId=4715 ReqNodeList="
     (found,) = watch(seen([replace(waits, required_nodes=(), required_features="a100&rome")]))
     assert found.message.endswith("; it requires nodes with feature a100&rome (--constraint)")
-    assert found.advice == "let it run on other nodes: scontrol update JobId=4715 Features="
+    assert found.advice == "allow other nodes: scontrol update JobId=4715 Features="
 
 
 @pytest.mark.parametrize("reason", ["JobHeldUser", "JobHeldAdmin", "launch failed requeued held"])
