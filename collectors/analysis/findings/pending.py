@@ -52,7 +52,7 @@ def job_held(context: RuleContext) -> Iterator[PendingFinding]:
                 severity="warning",
                 job_id=job.job_id,
                 message=f"{job_name(job)} does not start: {reason.meaning if reason else f'it is held ({job.state})'}",
-                advice=_advice(job, reason) or f"scontrol release {shown_id(job)}",
+                advice=_advice(job, reason) or f"release it: scontrol release {shown_id(job)}",
                 after_seconds=context.thresholds.held_seconds,
             )
 
