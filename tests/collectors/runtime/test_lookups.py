@@ -61,7 +61,7 @@ class TestAskingSlurm:
         ("complaint", "error"),
         [
             ("job script retrieval failed: Job script not specified", "job 7 has no script"),
-            ("job script retrieval failed: Invalid job id specified", "SLURM has forgotten job 7"),
+            ("job script retrieval failed: Invalid job id specified", "SLURM no longer knows job 7"),
             ("job script retrieval failed: Invalid user id", "job script retrieval failed: Invalid user id"),
         ],
     )
@@ -72,14 +72,14 @@ class TestAskingSlurm:
 
     async def test_a_job_that_slurm_has_forgotten_has_no_files(self):
         commands = Commands(lambda *_: complains("scontrol", "slurm_load_jobs error: Invalid job id specified"))
-        with pytest.raises(SourceError, match="SLURM has forgotten job 7: it keeps an ended job for some minutes only"):
+        with pytest.raises(SourceError, match="SLURM no longer knows job 7: it keeps ended jobs for a few minutes"):
             await read_output_files(commands, "7")
 
     @pytest.mark.parametrize("read", [read_batch_script, read_output_files])
     @pytest.mark.parametrize("job_id", ["", "-o", "7 8", "7_1"])
     async def test_what_is_no_id_is_not_asked_for(self, read, job_id):
         commands = Commands(lambda *_: "text")
-        with pytest.raises(SourceError, match="is no id of a SLURM job"):
+        with pytest.raises(SourceError, match="is not a SLURM job id"):
             await read(commands, job_id)
         assert commands.asked == []
 
