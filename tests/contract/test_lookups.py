@@ -78,5 +78,5 @@ async def test_what_a_job_insists_on_and_what_is_free_elsewhere(
 
 async def test_no_such_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     for read in (collector.batch_script, collector.output_files):
-        with pytest.raises(SourceError, match="SLURM has forgotten job 99999999"):
+        with pytest.raises(SourceError, match="SLURM no longer knows job 99999999"):
             await read("99999999")

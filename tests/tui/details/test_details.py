@@ -92,7 +92,7 @@ class TestJob:
         at = next(number for number, line in enumerate(lines) if line.startswith("other nodes"))
         assert lines[at].split(maxsplit=2)[2] == "n2, n3: 16 CPUs, 64G free each"
         assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
-        assert fact(lines, "advice") == "let it run on other nodes: scontrol update JobId=4715 ReqNodeList="
+        assert fact(lines, "advice") == "allow other nodes: scontrol update JobId=4715 ReqNodeList="
         assert "smaller or shorter" not in " ".join(lines)
         full = words(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
         assert fact(full, "other nodes") == "no free CPUs on other nodes of cpu"
