@@ -6,15 +6,15 @@ administrator administrators after again age ago agrees all allocated allocation
 although amm amount an and another answer answered answering answers any appear are args arguments array as ask asked
 assigned assumed at automatically available b backfill based batch bb be because been before begin begins begun being
 belong belongs below beside billing boot bound bounds buffer buffers builds burst busy but by bytes c ca call called can
-cancel cancelled cancels cannot carried cert certificate certificates cgroup change changed changes check children
-chosen class cleaned client clocks close closed closes closing cluster clusters cmdline code collector column columns
-comm compile completed compress compression compute configuration confirm confirmation confirmed connect connected
-connection connections constrained constraint constraints continued converted copied copy core cores correct could
-counted counts cp cpu cpus create cuda current d damaged dashboard dask daskcollector dasktop data deadline death
-decimals default deleted denied dependency depends device devices did died dies differ differed different differs
-directory disabled disappeared discarded disk distributed do does done down drain drained during each earliest else
-empty encrypted encryption end ended ending ends energy enough env environment errand error event events every
-everything evidence exceeds excess exec executing existing exists exit expected expects expired explicitly expression
+cancel cancelled cancels cannot cert certificate certificates cgroup change changed changes check children chosen class
+cleaned client clocks close closed closes closing cluster clusters cmdline code collector column columns comm compile
+completed compress compression compute configuration confirm confirmation confirmed connect connected connection
+connections constrained constraint constraints continued converted copied copy core cores correct could counted counts
+cp cpu cpus create cuda current d damaged dashboard dask daskcollector dasktop data deadline death decimals default
+deleted denied dependency depends device devices did died dies differ differed different differs directory disabled
+disappeared discarded disk distributed do does done down drain drained during each earliest else empty encrypted
+encryption end ended ending ends energy enough env environment errand error event events every everything evidence
+exceeds excess exec executed executing exist existing exists exit expected expects expired explicitly expression
 extension extern extra fail failed fails failure fate feature few fewer file files find finish first fit fix folder for
 forgets forgotten forkserver found frames free from front function functions futures g gb get gets gi gib gil give given
 gives gone gp gpu gpus granted gres group grouped grow gzip h had handler handshake hangs has have heartbeat held

@@ -1,1 +1,1 @@
-"""When sources are polled, and what is asked besides."""
+"""Polls the sources, answers queries, and executes plans."""

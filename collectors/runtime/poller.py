@@ -1,6 +1,6 @@
-"""One watched cluster: polls its two halves once, remembers the last readings, and reconciles them on request.
+"""One watched cluster: poll its dask and SLURM halves once, keep the last readings, and reconcile them on request.
 
-Decides nothing about when; that is the sampler's. Imports distributed only when it has to attach.
+Never decides when to poll (the sampler does). Imports distributed only to attach.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 STALE_AFTER_INTERVALS = 3
 SECONDS_BETWEEN_THREAD_READINGS = 0.5
 MOST_SCRIPTS_TRIED = 5
-"""Of one scheduler, which may tell of another script at each poll; each costs a call of ``sbatch --test-only``."""
+"""Per scheduler, which may return another script at each poll; each costs one call of ``sbatch --test-only``."""
 SECONDS_FOR_A_FILE = 1.0
-"""For a file server to answer; what it tells later is taken in the next time."""
+"""Timeout for a file server; a later answer is used at the next poll."""
 
 
 class Poller:
@@ -51,11 +51,11 @@ class Poller:
     Parameters
     ----------
     options
-        The run's choices.
+        The run's options.
     environment
-        What SLURM's commands are run with; ``None``: this process's own.
+        The environment of SLURM's commands; ``None``: this process's own.
     ended_lately
-        Whether to look for jobs that ended before, too: a call of ``scontrol`` for each.
+        Whether to read jobs that ended before, too: one call of ``scontrol`` for each.
     """
 
     def __init__(
@@ -78,28 +78,28 @@ class Poller:
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
         self._evidence: dict[str, tuple[Evidence, ...]] = {}
-        # By job, the addresses of workers that were only guessed to be in it, by their host.
+        # Job id → addresses of workers that were only inferred to be in it, by their host.
         self._guessed: dict[str, set[str]] = {}
         self._addresses_in_files: dict[str, str] = {}
         self._files_being_read: dict[str, asyncio.Future[str]] = {}
         self._history = History()
         self._ledger = UseLedger()
-        # The script of a job that couldn't be submitted, and what sbatch says to it.
+        # The script of a job that could not be submitted, and sbatch's message.
         self._refused: tuple[str, str | None] | None = None
         self._scripts_tried = 0
         self._environment = os.environ if environment is None else environment
-        # By job, what gave it back: the cluster object, which doesn't want it any more; and dasktop, by its log.
+        # Job id → its release: by the cluster object, which no longer wants it; and by dasktop, from its log.
         self._released_by_owner: dict[str, Released] = {}
         self._released_by_dasktop: dict[str, Released] = {}
         self._looked_up: frozenset[str] = frozenset()
 
     async def locate(self) -> tuple[Candidate, ...]:
-        """Return the scheduler that was named or, if none was, those that are found.
+        """Return the given scheduler or, if none was given, those that are found.
 
         Raises
         ------
         NoSchedulerError
-            None was found, or the scheduler file is no good.
+            None was found, or the scheduler file is invalid.
         """
         named = self.options.address
         if named is None and self.options.scheduler_file is not None:
@@ -117,7 +117,7 @@ class Poller:
             There is none.
         """
         scripts: tuple[JobScript, ...] = ()
-        with contextlib.suppress(SourceError):  # it stands in the source's log, and there are other places to look
+        with contextlib.suppress(SourceError):  # recorded in the source's log; there are other places to search
             age_seconds = self.queue_log.source().age_seconds
             if age_seconds is None or age_seconds > SLURM_INTERVAL_FLOOR_SECONDS:
                 await self.poll_queue()
@@ -136,7 +136,7 @@ class Poller:
 
     @property
     def address(self) -> str | None:
-        """Which scheduler is polled."""
+        """The address of the scheduler that is polled."""
         return self._address
 
     @property
@@ -145,7 +145,7 @@ class Poller:
         return self._dask_reading.cluster.scheduler_id if self._dask_reading else None
 
     def attach_to(self, address: str) -> None:
-        """Say which scheduler to poll; the first poll attaches."""
+        """Set the scheduler to poll; the first poll attaches."""
         self._address = address
 
     async def switch_to(self, address: str) -> None:
@@ -184,12 +184,12 @@ class Poller:
         return STALE_AFTER_INTERVALS * max(self._interval_seconds, 1.0)
 
     async def poll_dask(self, threads_of: Collection[str] = ()) -> None:
-        """Read the dask half once, and the threads of these workers (addresses).
+        """Poll the dask half once, with the threads of these workers (addresses).
 
         Raises
         ------
         SourceError
-            It didn't answer; the last reading stays.
+            It did not answer; the last reading stays.
         """
         if self._dask is None:
             if self._address is None:
@@ -205,22 +205,22 @@ class Poller:
         with self.dask_log.attempt():
             reading = await collector.read(threads_of)
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
-            self._forget_jobs()  # a new scheduler at the old address has jobs of its own
+            self._forget_jobs()  # a new scheduler at the old address has other jobs
         elif self._dask_reading:
             self._released_by_owner |= released_by_owner(self._dask_reading, reading)
         self._dask_reading = reading
 
     async def certificates(self) -> TlsFiles:
-        """Return the certificates for the scheduler that is polled: those given, or those that its jobs name.
+        """Return the certificates for the scheduler: the given ones, or those in the scripts of its jobs.
 
-        Scripts of another user's jobs (``--user``) don't count: their author decides what they name.
+        Ignores scripts of another user's jobs (``--user``), whose author decides what they name.
         """
         given = self.options.tls
         if not self._looks_for_certificates:
             return given
         scripts = self._slurm.reading.scripts
         if not any(map(self._is_scheduler_of, scripts)):
-            with contextlib.suppress(SourceError):  # it stands in the source's log, and what was given may do
+            with contextlib.suppress(SourceError):  # recorded in the source's log; the given certificates may suffice
                 if not self.queue_log.has_answered:
                     await self.poll_queue()
                 scripts = await self._slurm.read_scripts()
@@ -233,14 +233,14 @@ class Poller:
 
     @property
     def _looks_for_certificates(self) -> bool:
-        """Whether the scheduler speaks TLS, and not all that is needed for it was given."""
+        """Whether the scheduler uses TLS, and not all certificates were given."""
         given = self.options.tls
         is_given = bool(given.ca_file and given.cert and given.key)
         is_own = self.options.user is None or self.options.user == own_name()
         return self.options.slurm and is_own and not is_given and (self._address or "").startswith("tls://")
 
     def _is_scheduler_of(self, script: JobScript) -> bool:
-        """Whether a script means the scheduler that is polled. A host may have several names: the port tells."""
+        """Return whether a script names this scheduler. A host may have several names: compare the port."""
         names = self._names_of_scheduler()
         port = (self._address or "").rpartition(":")[2]
         means = {address.rpartition(":")[2] for address in script.scheduler_addresses if address.startswith("tls://")}
@@ -258,7 +258,7 @@ class Poller:
             await self._slurm.read_queue()
 
     async def poll_slurm_details(self) -> None:
-        """Read what is due of scripts, steps and accounting. Their failing is noted, not raised."""
+        """Poll scripts, steps and accounting as due. Errors are recorded, not raised."""
         if self.options.slurm:
             reading = await self._slurm.read_details(self.cluster_jobs, self._ledger.with_other_programs)
             lately = (found.script for found in reading.ended_lately)
@@ -267,7 +267,7 @@ class Poller:
             await self._look_who_released()
 
     async def _look_who_released(self) -> None:
-        """Look into the log of actions where jobs have been cancelled since."""
+        """Read the action log if more jobs have been cancelled."""
         ended = (end.job for end in self._slurm.reading.ended)
         cancelled = frozenset(job.job_id for job in ended if read_state(job.state).name == "CANCELLED")
         if cancelled <= self._looked_up or self.scheduler_id is None:
@@ -280,7 +280,7 @@ class Poller:
             self._released_by_dasktop = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
 
     async def _ask_why_refused(self) -> None:
-        """Find out, once for each script, why the owner's jobs couldn't be submitted: nobody keeps what sbatch said."""
+        """Find out, once per script, why the owner could not submit jobs: nothing keeps sbatch's message."""
         script = self._dask_reading.refused_script if self._dask_reading else None
         if script is None or (self._refused is not None and self._refused[0] == script):
             return
@@ -291,8 +291,8 @@ class Poller:
         with contextlib.suppress(SourceError):  # then it stays unknown
             self._refused = script, await self._slurm.why_refused(script)
 
-    def _with_words_of_sbatch(self) -> DaskReading | None:
-        """Return the last reading, its owner with what sbatch says to the jobs that it doesn't take."""
+    def _with_sbatch_message(self) -> DaskReading | None:
+        """Return the last reading, with sbatch's message for jobs that the owner could not submit."""
         reading = self._dask_reading
         if reading is None or self._refused is None or reading.refused_script != self._refused[0]:
             return reading
@@ -302,7 +302,7 @@ class Poller:
         return replace(reading, cluster=replace(reading.cluster, owner=replace(owner, submit_error=self._refused[1])))
 
     async def poll_slurm(self) -> None:
-        """Read the SLURM half once: the queue, then what is due of the rest.
+        """Poll the SLURM half once: the queue, then the rest as due.
 
         Raises
         ------
@@ -313,7 +313,7 @@ class Poller:
         await self.poll_slurm_details()
 
     async def poll_everything(self, with_threads: bool = False) -> None:
-        """Ask all sources once, as many as possible at the same time.
+        """Poll all sources once, concurrently where possible.
 
         Raises
         ------
@@ -321,7 +321,7 @@ class Poller:
             The scheduler has never answered.
         """
         if self._looks_for_certificates:  # scripts name them
-            with contextlib.suppress(SourceError):  # it stands in the source's log
+            with contextlib.suppress(SourceError):  # recorded in the source's log
                 await self.poll_queue()
                 await self._slurm.read_scripts()
         slurm, dask = await asyncio.gather(self._poll_slurm_first(), self.poll_dask(), return_exceptions=True)
@@ -334,7 +334,7 @@ class Poller:
         await asyncio.gather(self.poll_slurm_details(), self._poll_threads() if with_threads else asyncio.sleep(0))
 
     async def _poll_slurm_first(self) -> None:
-        """Read all of the SLURM half that can be read before dask has answered: scripts tell whose most jobs are."""
+        """Read the part of the SLURM half that does not need dask: scripts show which cluster most jobs belong to."""
         await self.poll_queue()
         if self.options.slurm:
             await self._read_scheduler_files(await self._slurm.read_scripts())
@@ -343,7 +343,7 @@ class Poller:
 
     async def _poll_threads(self) -> None:
         """Read all threads twice, since CPU per cent needs two readings."""
-        with contextlib.suppress(SourceError):  # it stands in the source's log
+        with contextlib.suppress(SourceError):  # recorded in the source's log
             await self.poll_dask(self.workers)
             await asyncio.sleep(SECONDS_BETWEEN_THREAD_READINGS)
             await self.poll_dask(self.workers)
@@ -356,24 +356,24 @@ class Poller:
 
     @property
     def cluster_jobs(self) -> frozenset[str]:
-        """The ids of the jobs that some snapshot so far has shown to be this cluster's."""
+        """The ids of the jobs that belong to this cluster, by any snapshot so far."""
         return frozenset(self._evidence)
 
     @property
     def queued(self) -> frozenset[tuple[str, str | None]]:
-        """Which jobs of the user SLURM has told of, and in which state each was."""
+        """The user's jobs in squeue, each with its state."""
         return frozenset((job.job_id, job.state) for job in self._slurm.reading.jobs)
 
     @property
     def jobs_missing_from_queue(self) -> frozenset[str]:
-        """The ids of jobs that the owner counts and no answer of SLURM has told of yet."""
+        """The ids of jobs that the owner counts but SLURM has not shown yet."""
         owner = self._dask_reading.cluster.owner if self._dask_reading else None
         reading = self._slurm.reading
         told = {job.job_id for job in reading.jobs} | {end.job.job_id for end in reading.ended}
         return frozenset(owner.job_ids.values() if owner else ()) - told
 
     def snapshot(self) -> Snapshot:
-        """Reconcile the last readings, as of now, and tell what is wrong."""
+        """Reconcile the last readings at the current time, and add findings."""
         snapshot = self._recognize_jobs()
         if self.options.slurm:
             self._ledger.note(snapshot, self._slurm.reading.steps)
@@ -382,10 +382,10 @@ class Poller:
         return replace(snapshot, findings=findings)
 
     def _recognize_jobs(self) -> Snapshot:
-        """Reconcile the last readings, and remember which jobs they show to be the cluster's.
+        """Reconcile the last readings, and remember which jobs belong to the cluster.
 
-        While sources are still being asked this is no snapshot for the rules: one that fails a moment later would seem
-        to have been good.
+        While sources are still being polled, the result is not for the findings: a source that fails a moment later
+        would seem to be fine.
         """
         snapshot = self._reconciled()
         if wrong := self._wrongly_guessed(snapshot) | self._wrongly_believed(snapshot):
@@ -402,7 +402,7 @@ class Poller:
     def _reconciled(self) -> Snapshot:
         slurm_answered = self.options.slurm and self.queue_log.has_answered
         return reconcile(
-            self._with_words_of_sbatch(),
+            self._with_sbatch_message(),
             self._slurm.reading if slurm_answered else None,
             tuple(log.source() for log in (self.dask_log, *self._slurm.sources)),
             datetime.now(UTC),
@@ -445,30 +445,30 @@ class Poller:
         self._looked_up = frozenset()
 
     async def look_up(self, question: Question) -> Answer:
-        """Find the answer to one question.
+        """Answer one query.
 
         Raises
         ------
         SourceError
-            It can't be told, and why.
+            It is unavailable; the text says why.
         """
         return await look_up(question, self._slurm if self.options.slurm else None, self._dask)
 
     async def close(self) -> None:
-        """End what still runs and hang up."""
+        """Kill running commands, and close the connection."""
         self._slurm.close()
         if self._dask is not None:
             await self._dask.close()
 
     def _address_in(self, file: Path) -> str:
-        """Read a scheduler file, and remember what it says as scripts call it: by its whole path."""
+        """Read a scheduler file, and remember its address by its absolute path, as scripts name it."""
         address = self._addresses_in_files[str(file.absolute())] = address_from_scheduler_file(file)
         return address
 
     async def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
-        """Read the scheduler files that the scripts name; one that isn't there yet is tried again next time.
+        """Read the scheduler files that the scripts name; retry missing ones at the next poll.
 
-        In threads, and none twice at once: a file server may hang, and holds up nothing else then.
+        In threads, each file once at a time: a file server may hang, and must not block anything else.
         """
         loop = asyncio.get_running_loop()
         for file in {file for script in scripts for file in script.scheduler_files} - self._addresses_in_files.keys():
@@ -483,7 +483,7 @@ class Poller:
                         self._addresses_in_files[file] = reading.result()
 
     def _names_of_scheduler(self) -> frozenset[str]:
-        """Return the addresses and files by which job scripts may call the scheduler that is watched."""
+        """Return the addresses and files by which job scripts may name the watched scheduler."""
         addresses = {self._address} if self._address else set()
         if self._dask_reading and self._dask_reading.cluster.scheduler_address:
             addresses.add(self._dask_reading.cluster.scheduler_address)

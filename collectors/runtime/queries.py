@@ -1,4 +1,4 @@
-"""Answers what a screen asks beside the snapshots. Decides nothing about polling, and never holds it up."""
+"""Answer queries of the screen beside the snapshots. Never controls or delays polling."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
     from dasktop.collectors.sources.dask.collector import DaskCollector
 
 LOOK_UP_SECONDS = 25.0
-"""How long one question may take in all: a little longer than one command of SLURM's may."""
+"""The timeout of one query: a little longer than that of one SLURM command."""
 AT_ONCE = 4
 
 
 class QueryService:
-    """Looks things up in the caller's event loop, a few at once.
+    """Answers queries in the caller's event loop, a few at a time.
 
     Parameters
     ----------
     look_up
-        Finds the answer; what it raises becomes the answer's error.
+        Returns the answer; an exception becomes the answer's error.
     hand_over
-        Gets each answer.
+        Called with each answer.
     """
 
     def __init__(self, look_up: Callable[[Question], Awaitable[Answer]], hand_over: Callable[[Answer], None]) -> None:
         self._look_up = look_up
         self._hand_over = hand_over
-        self._under_way: dict[Question, asyncio.Task[None]] = {}
+        self._running: dict[Question, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     def begin(self, question: Question) -> None:
-        """Look something up; what is being looked up already is answered once."""
-        if question not in self._under_way:
-            self._under_way[question] = asyncio.create_task(self._answer(question))
+        """Start a query; an identical running query is not started twice."""
+        if question not in self._running:
+            self._running[question] = asyncio.create_task(self._answer(question))
 
     async def close(self) -> None:
-        """Give up what is under way."""
-        tasks = tuple(self._under_way.values())
+        """Cancel running queries."""
+        tasks = tuple(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._under_way.clear()  # one that was given up before it began has not done so itself
+        self._running.clear()  # a task cancelled before it started has not removed itself
 
     async def _answer(self, question: Question) -> None:
         try:
@@ -56,29 +56,29 @@ class QueryService:
             answer = Answer(question=question, error=f"no answer within {LOOK_UP_SECONDS:g} s")
         except SourceError as error:
             answer = Answer(question=question, error=str(error))
-        except Exception as error:  # noqa: BLE001 - told to who asked
+        except Exception as error:  # noqa: BLE001 - reported in the answer
             answer = Answer(question=question, error=describe_own_fault(error))
         finally:
-            self._under_way.pop(question, None)
+            self._running.pop(question, None)
         self._hand_over(answer)
 
 
 async def look_up(question: Question, slurm: SlurmCollector | None, dask: "DaskCollector | None") -> Answer:
-    """Find the answer to one question.
+    """Answer one query.
 
     Parameters
     ----------
     question
-        What is asked.
+        The query.
     slurm
-        ``None``: SLURM isn't to be asked.
+        ``None``: SLURM is disabled.
     dask
         ``None``: no scheduler has been chosen yet.
 
     Raises
     ------
     SourceError
-        It can't be told, and why.
+        It is unavailable; the text says why.
     """
     answer = Answer(question=question)
     match question:
@@ -88,7 +88,7 @@ async def look_up(question: Question, slurm: SlurmCollector | None, dask: "DaskC
             stack = await dask.call_stack(question.worker_address, question.thread_native_id)
             return replace(answer, lines=stack.lines, running=stack.running)
         case _ if slurm is None:
-            raise SourceError("SLURM is not asked (--no-slurm)")
+            raise SourceError("SLURM is disabled by --no-slurm")
         case BatchScript():
             return replace(answer, lines=await slurm.batch_script(question.job_id))
         case FreeNodes():

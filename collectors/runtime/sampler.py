@@ -1,6 +1,6 @@
-"""When to poll what: a thread with its own event loop, which hands over whole snapshots.
+"""Poll the sources in a thread with its own event loop, and deliver whole snapshots.
 
-Never draws, and never waits for who draws.
+Decides when to poll. Never draws, and never waits for the screen.
 """
 
 import asyncio
@@ -27,24 +27,24 @@ from dasktop.collectors.system import event_loop
 
 LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 0.2
-GIVE_BACK_SECONDS = 5.0
-"""How long an end waits for workers to be given back to work. After it, they go back by themselves."""
+RESUME_SECONDS = 5.0
+"""How long `stop` waits for stopped workers to resume. After that, they resume by themselves."""
 INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds; between them one goes in steps, by way of what one has begun with."""
+"""Seconds; the steps of `change_interval`, in addition to the configured interval."""
 
 
 class PollTimer:
-    """How long to pause between two polls of one source.
+    """Decides when to poll one source next.
 
     Parameters
     ----------
     interval_seconds
-        Between two polls that went well. Each failure in a row doubles it, up to a minute, with jitter: a hundred
-        screens that lost their SLURM at one moment must not all come back at one moment.
+        Between two successful polls. Each failure in a row doubles it, up to a minute, with jitter: a hundred screens
+        that lost SLURM at the same moment must not all return at the same moment.
     floor_seconds
-        No two polls start closer together than this, whoever asks.
+        The minimum time between the starts of two polls.
     calm_seconds
-        While nothing changes, each pause is an interval longer than the one before, up to this.
+        While nothing changes, each pause is one interval longer than the last, up to this.
     """
 
     def __init__(
@@ -54,30 +54,30 @@ class PollTimer:
         self._interval_seconds = max(interval_seconds, floor_seconds)
         self._floor_seconds = floor_seconds
         self._calm_seconds = calm_seconds
-        self._told: object = None
+        self._last_answer: object = None
         self._same_in_a_row = 0
-        self._is_hurried = False
+        self._is_due = False
         self._woken = asyncio.Event()
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Poll again as soon as the floor allows."""
-        self._is_hurried = True
+        self._is_due = True
         self._woken.set()
 
-    def stir(self) -> None:
+    def poll_soon(self) -> None:
         """Poll again as soon as the interval allows: something may have changed."""
         self._same_in_a_row = 0
         self._woken.set()
 
-    def note(self, told: object) -> None:
-        """Take in what the latest poll has told."""
-        self._same_in_a_row = self._same_in_a_row + 1 if told == self._told else 0
-        self._told = told
+    def note(self, answer: object) -> None:
+        """Record the latest answer, to detect that nothing changes."""
+        self._same_in_a_row = self._same_in_a_row + 1 if answer == self._last_answer else 0
+        self._last_answer = answer
 
     def change(self, interval_seconds: float) -> None:
-        """Keep another interval from now on, beginning with a poll."""
+        """Change the interval, and poll at once."""
         self._interval_seconds = max(interval_seconds, self._floor_seconds)
-        self.hurry()
+        self.poll_now()
 
     def pause_seconds(self) -> float:
         """Return how long to pause after the latest poll."""
@@ -90,20 +90,20 @@ class PollTimer:
         return min(backed_off, longest) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
 
     async def keep(self, poll: Callable[[], Awaitable[None]], after_each: Callable[[], None]) -> None:
-        """Poll for ever. A fault of the source stands in its log; one of our own is put there too, to be shown."""
+        """Poll forever. Errors of the source are in its log; unexpected exceptions are added there, to be shown."""
         now = asyncio.get_running_loop().time
         while True:
             started_at = now()
-            self._is_hurried = False
+            self._is_due = False
             try:
                 await poll()
             except SourceError:
-                pass  # its log has it, and `after_each` shows it
-            except Exception as error:  # noqa: BLE001 - shown as the source's error; the screen goes on
+                pass  # recorded in its log, and shown by `after_each`
+            except Exception as error:  # noqa: BLE001 - shown as the source's error; polling continues
                 self._log.fail(describe_own_fault(error))
             after_each()
             await asyncio.sleep(max(0.0, started_at + self._floor_seconds - now()))
-            while not self._is_hurried and (left := started_at + self.pause_seconds() - now()) > 0:
+            while not self._is_due and (left := started_at + self.pause_seconds() - now()) > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), left)
                 self._woken.clear()
@@ -115,9 +115,9 @@ class Sampler:
     Parameters
     ----------
     options
-        The run's choices.
+        The run's options.
     environment
-        What SLURM's commands are run with; ``None``: this process's own.
+        The environment of SLURM's commands; ``None``: this process's own.
     """
 
     def __init__(self, options: Options, environment: Mapping[str, str] | None = None) -> None:
@@ -135,19 +135,19 @@ class Sampler:
         self._threads_of: frozenset[str] = frozenset()
         self._workers: frozenset[str] = frozenset()
         self._missed: frozenset[str] = frozenset()
-        self._deed: asyncio.Task[None] | None = None
+        self._execution: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._settling: asyncio.Task[None] | None = None
+        self._reporting_unfinished: asyncio.Task[None] | None = None
         self._logs = LogFollower(lambda event: self._call(lambda: self._hand_over(event)))
 
     # -- Feed: called from the screen's thread
 
     def begin(self) -> None:
-        """Ask squeue already, while there is nobody yet to hand over to; all else is asked after `start`."""
+        """Start to poll squeue, before `start`; all other sources are polled after it."""
         self._thread.start()
 
     def start(self, deliver: Callable[[Event], None]) -> None:
-        """Begin to poll, if `begin` has not, and to hand over events. Returns at once."""
+        """Start to poll, if `begin` has not, and to deliver events. Returns at once."""
         with self._delivering:
             for event in self._early:
                 deliver(event)
@@ -158,25 +158,25 @@ class Sampler:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the polling, within `STOP_SECONDS`, whatever hangs; `GIVE_BACK_SECONDS` if a plan is under way."""
+        """Stop polling, within `STOP_SECONDS` even if a source hangs; `RESUME_SECONDS` if a plan is being executed."""
         self._stopped = True
         self._logs.request(None)
         if self._main_task is not None:
             self._call(self._main_task.cancel)
         if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS if self._deed is None else GIVE_BACK_SECONDS)
+            self._thread.join(STOP_SECONDS if self._execution is None else RESUME_SECONDS)
 
     @property
     def hangs(self) -> bool:
-        """Whether something could not be ended in time."""
+        """Whether something did not stop in time."""
         return self._thread.is_alive()
 
     def look_for_schedulers(self) -> None:
-        """Find out what schedulers there are now, beside the polling."""
+        """Search for schedulers, while polling continues."""
         self._call(self._begin_looking)
 
     def choose(self, address: str) -> None:
-        """Attach to this one of the schedulers that were found."""
+        """Attach to one of the schedulers that were found."""
 
         def answer() -> None:
             if not self._choice.done():
@@ -187,12 +187,12 @@ class Sampler:
     def watch_threads(self, workers: Collection[str]) -> None:
         """Read the threads of these workers (addresses) from now on, and of no others."""
         self._threads_of = frozenset(workers)
-        self._call(lambda: self._dask_rhythm.hurry())
+        self._call(lambda: self._dask_timer.poll_now())
 
     def refresh(self) -> None:
         """Poll everything as soon as the floors allow."""
-        self._call(lambda: self._dask_rhythm.hurry())
-        self._call(lambda: self._slurm_rhythm.hurry())
+        self._call(lambda: self._dask_timer.poll_now())
+        self._call(lambda: self._slurm_timer.poll_now())
 
     def change_interval(self, direction: int) -> None:
         """Poll dask more often (1) or less often (-1), from now on."""
@@ -203,24 +203,24 @@ class Sampler:
         self._call(lambda: self._begin(plan, agreed))
 
     def give_up(self) -> None:
-        """Interrupt what is being carried out."""
+        """Interrupt the running operation."""
 
         def interrupt() -> None:
-            if self._deed is not None:
-                self._interrupt(self._deed)
+            if self._execution is not None:
+                self._interrupt(self._execution)
 
         self._call(interrupt)
 
     def look_up(self, question: Question) -> None:
-        """Look something up, beside the polling."""
-        self._call(lambda: self._look_ups.begin(question))
+        """Start a query, while polling continues."""
+        self._call(lambda: self._queries.begin(question))
 
     def read_log(self, wish: LogRequest | None) -> None:
-        """Read this of a log file, in a thread of its own."""
+        """Read a part of a log file, in a thread of its own."""
         self._logs.request(wish)
 
     def _call(self, function: Callable[[], object]) -> None:
-        """Run ``function`` in the sampler's loop, if that runs (yet, or still)."""
+        """Run ``function`` in the sampler's event loop, if that is running."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(function)
@@ -234,7 +234,7 @@ class Sampler:
             return  # stopped
         except SourceError as error:
             self._hand_over(Failure(message=str(error)))
-        except Exception as error:  # noqa: BLE001 - told to the user; the screen ends with it
+        except Exception as error:  # noqa: BLE001 - reported to the user; the screen ends
             self._hand_over(Failure(message=describe_own_fault(error), exit_status=1))
 
     def _hand_over(self, event: Event) -> None:
@@ -245,18 +245,18 @@ class Sampler:
     async def _main(self) -> None:
         poller = Poller(self._options, self._environment)
         self._choice: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._begin_rhythm(poller)
-        self._slurm_rhythm = PollTimer(
+        self._reset_dask_timer(poller)
+        self._slurm_timer = PollTimer(
             poller.queue_log, self._options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS, SLURM_CALM_SECONDS
         )
-        self._look_ups = QueryService(poller.look_up, self._hand_over)
+        self._queries = QueryService(poller.look_up, self._hand_over)
         self._main_task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._taken = asyncio.Event()
         if self._has_taker:
             self._taken.set()
         polling_slurm = asyncio.create_task(
-            self._slurm_rhythm.keep(lambda: self._poll_slurm(poller), lambda: self._publish(poller))
+            self._slurm_timer.keep(lambda: self._poll_slurm(poller), lambda: self._publish(poller))
         )
         self._poller = poller
         try:
@@ -265,30 +265,30 @@ class Sampler:
                 await self._keep_until_another_is_chosen(poller)
         finally:
             polling_slurm.cancel()
-            for task in (self._looking, self._settling):
+            for task in (self._looking, self._reporting_unfinished):
                 if task is not None:
                     task.cancel()
-            await self._look_ups.close()
+            await self._queries.close()
             await poller.close()
-            if self._deed is not None:
-                self._interrupt(self._deed)
-                await asyncio.wait([self._deed])
+            if self._execution is not None:
+                self._interrupt(self._execution)
+                await asyncio.wait([self._execution])
 
     @staticmethod
-    def _interrupt(deed: asyncio.Task[None]) -> None:
-        """Interrupt it, once: a second time would interrupt the giving back."""
-        if not deed.cancelling():
-            deed.cancel()
+    def _interrupt(execution: asyncio.Task[None]) -> None:
+        """Interrupt it once: a second time would interrupt the resuming of workers."""
+        if not execution.cancelling():
+            execution.cancel()
 
     def _begin(self, plan: ScalePlan, agreed: str | None) -> None:
         if self._options.read_only:
             self._hand_over(Outcome(done=False, message="read-only: nothing is changed"))
-        elif self._deed is not None:
-            self._hand_over(Outcome(done=False, message="one plan at a time: another is being carried out"))
+        elif self._execution is not None:
+            self._hand_over(Outcome(done=False, message="another plan is being executed: only one at a time"))
         elif self._poller.address is None:
             self._hand_over(Outcome(done=False, message="no scheduler was chosen yet"))
         else:
-            self._deed = asyncio.create_task(self._carry_out(plan, agreed, self._poller.address))
+            self._execution = asyncio.create_task(self._carry_out(plan, agreed, self._poller.address))
 
     async def _carry_out(self, plan: ScalePlan, agreed: str | None, address: str) -> None:
         module = await event_loop.import_in_background("dasktop.collectors.runtime.execute")
@@ -305,14 +305,14 @@ class Sampler:
             )
         except asyncio.CancelledError:  # asked for, by `give_up` or by `stop`
             outcome = Outcome(done=False, message=interrupted_words(step))
-        except Exception as error:  # noqa: BLE001 - told to the user
+        except Exception as error:  # noqa: BLE001 - reported to the user
             outcome = Outcome(done=False, message=describe_own_fault(error))
-        self._deed = None
+        self._execution = None
         self._hand_over(outcome)
         self.refresh()
 
     async def _attach(self, poller: Poller) -> None:
-        await self._taken.wait()  # importing distributed would hold up the screen for longer than it takes to appear
+        await self._taken.wait()  # importing distributed would delay the first screen
         candidates = await poller.locate()
         if len(candidates) > 1:
             self._hand_over(Choice(candidates=candidates, is_needed=True))
@@ -323,44 +323,44 @@ class Sampler:
         try:
             await poller.poll_dask()
         except SourceError as error:
-            # One that hangs or is busy is shown as that and asked again; where nobody is, there is nothing to wait for.
+            # A scheduler that hangs or is busy is shown so and polled again; otherwise there is nothing to wait for.
             if isinstance(error, NoSchedulerError) and not isinstance(error, SilentSchedulerError):
                 raise
         self._publish(poller)
-        self._slurm_rhythm.hurry()  # now it is known which jobs are the cluster's
+        self._slurm_timer.poll_now()  # now the cluster's jobs are known
 
     async def _keep_until_another_is_chosen(self, poller: Poller) -> None:
-        """Poll dask until the user chooses another scheduler; then go over to that one."""
+        """Poll dask until the user chooses another scheduler; then switch to that one."""
         keeping = asyncio.create_task(
-            self._dask_rhythm.keep(lambda: self._poll_dask(poller), lambda: self._publish(poller))
+            self._dask_timer.keep(lambda: self._poll_dask(poller), lambda: self._publish(poller))
         )
         try:
             either: set[asyncio.Future[Any]] = {keeping, self._choice}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
-                keeping.result()  # it never ends but by a fault of ours, which is told as such
+                keeping.result()  # it ends only by a bug, which is raised here
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})
-        if self._deed is not None:
-            await asyncio.wait({self._deed})
-        await self._look_ups.close()
+        if self._execution is not None:
+            await asyncio.wait({self._execution})
+        await self._queries.close()
         address = self._take_choice()
         await poller.switch_to(address)
-        self._begin_rhythm(poller)
+        self._reset_dask_timer(poller)
         self._threads_of = self._workers = self._missed = frozenset()
         self._hand_over(Switched(address=address))
         self._publish(poller)
-        self._slurm_rhythm.hurry()
+        self._slurm_timer.poll_now()
 
     def _take_choice(self) -> str:
-        """Return what was chosen; the next choice is another one."""
+        """Return the chosen address, and reset the choice."""
         address = self._choice.result()
         self._choice = asyncio.get_running_loop().create_future()
         return address
 
-    def _begin_rhythm(self, poller: Poller) -> None:
-        self._dask_rhythm = PollTimer(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
+    def _reset_dask_timer(self, poller: Poller) -> None:
+        self._dask_timer = PollTimer(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
 
     def _begin_looking(self) -> None:
         if self._looking is None or self._looking.done():
@@ -373,7 +373,7 @@ class Sampler:
             candidates = await poller.look_for_schedulers()
         except SourceError as error:
             remark = str(error)
-        except Exception as error:  # noqa: BLE001 - told to who asked
+        except Exception as error:  # noqa: BLE001 - reported in the answer
             remark = describe_own_fault(error)
         self._hand_over(Choice(candidates=candidates, watched=poller.scheduler_id, remark=remark))
 
@@ -383,22 +383,22 @@ class Sampler:
         place = steps.index(self._interval_seconds) - direction
         self._interval_seconds = seconds = steps[min(max(place, 0), len(steps) - 1)]
         self._poller.expect_polls_every(seconds)
-        self._dask_rhythm.change(seconds)
+        self._dask_timer.change(seconds)
         self._hand_over(Interval(seconds=seconds, is_usual=seconds == usual))
 
     async def _poll_dask(self, poller: Poller) -> None:
         await poller.poll_dask(self._threads_of)
-        if poller.workers != self._workers:  # jobs start and end where workers come and go
+        if poller.workers != self._workers:  # jobs start and end when workers come and go
             self._workers = poller.workers
-            self._slurm_rhythm.stir()
+            self._slurm_timer.poll_soon()
         missing = poller.jobs_missing_from_queue
-        if missing - self._missed:  # once for each job: SLURM may never tell of one that has ended
-            self._slurm_rhythm.hurry()
+        if missing - self._missed:  # once per job: SLURM may never show one that has ended
+            self._slurm_timer.poll_now()
         self._missed = missing
 
     async def _poll_slurm(self, poller: Poller) -> None:
         await poller.poll_queue()
-        self._slurm_rhythm.note(poller.queued)
+        self._slurm_timer.note(poller.queued)
         self._publish(poller)  # accounting may take much longer than the queue
         await self._taken.wait()
         await poller.poll_slurm_details()
@@ -408,14 +408,14 @@ class Sampler:
         self._hand_over(snapshot)
         states = {source.name: source.state for source in snapshot.sources}
         if (
-            self._settling is None
+            self._reporting_unfinished is None
             and self._has_taker
             and (states.get("dask"), states.get("slurm.queue")) == ("ok", "ok")
         ):
-            self._settling = asyncio.create_task(self._settle(snapshot))
+            self._reporting_unfinished = asyncio.create_task(self._report_unfinished(snapshot))
 
-    async def _settle(self, snapshot: Snapshot) -> None:
-        """Tell what became of what an earlier dasktop left in the middle; once."""
+    async def _report_unfinished(self, snapshot: Snapshot) -> None:
+        """Report actions that an earlier dasktop left unfinished; once."""
         module = await event_loop.import_in_background("dasktop.collectors.scaling.action_log")
         environment = os.environ if self._environment is None else self._environment
         for message in await asyncio.to_thread(module.settle, environment, snapshot):

@@ -1,4 +1,4 @@
-"""Saves something to a new file, in a thread of its own: a disk that hangs holds up nobody. Overwrites nothing."""
+"""Save data to a new file in a thread of its own, so that a slow disk blocks nothing. Never overwrites a file."""
 
 import threading
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from dasktop.collectors.system.folders import private_opener
 from dasktop.collectors.text.clean import clean
 
 MOST_NAMES = 100
-"""So many files of one second are told apart by a number."""
+"""At most this many files of one second get distinct names, by a number."""
 CLOSE_SECONDS = 2.0
-"""How long an end waits for what is still to be written. It is little, but the disk may be slow."""
+"""How long `close` waits for pending writes. These are small, but the disk may be slow."""
 
 
 class Saved(Record, frozen=True, kw_only=True):
-    """What became of saving something."""
+    """The result of saving a file."""
 
     path: str | None
     """Absolute, and clean."""
@@ -32,7 +32,7 @@ class Saver:
     Parameters
     ----------
     tell
-        Called from that thread with what became of it.
+        Called from that thread with the result.
     """
 
     def __init__(self, tell: Callable[[Saved], None]) -> None:
@@ -40,15 +40,15 @@ class Saver:
         self._threads: list[threading.Thread] = []
 
     def save(self, ending: str, made: Callable[[], bytes]) -> None:
-        """Save what is made in the thread to ``dasktop-TIME.ENDING`` in the current directory. Returns at once."""
+        """Save the result of ``made`` to ``dasktop-TIME.ENDING`` in the current directory. Returns at once."""
         name = f"dasktop-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
         def run() -> None:
             try:
                 saved = Saved(path=clean(str(_write_new(name, ending, made()))))
             except OSError as error:
-                saved = Saved(path=None, error=clean(f"{name}.{ending} can't be written: {error.strerror or error}"))
-            except Exception as error:  # noqa: BLE001 - told to the user; what is watched goes on being watched
+                saved = Saved(path=None, error=clean(f"cannot write {name}.{ending}: {error.strerror or error}"))
+            except Exception as error:  # noqa: BLE001 - reported to the user; watching continues
                 saved = Saved(path=None, error=describe_own_fault(error))
             self._tell(saved)
 
@@ -57,7 +57,7 @@ class Saver:
         self._threads[-1].start()
 
     def close(self) -> None:
-        """Wait for what is still being written, for `CLOSE_SECONDS` at most."""
+        """Wait for pending writes, for at most `CLOSE_SECONDS`."""
         for thread in self._threads:
             thread.join(CLOSE_SECONDS / len(self._threads))
 
@@ -74,7 +74,7 @@ def _write_new(name: str, ending: str, content: bytes) -> Path:
             with file:
                 file.write(content)
         except OSError:
-            path.unlink(missing_ok=True)  # a part of it is of no use to anybody
+            path.unlink(missing_ok=True)  # a partial file is useless
             raise
         return path
-    raise FileExistsError(f"there are {MOST_NAMES} files of that name")
+    raise FileExistsError(f"{MOST_NAMES} files of that name exist")

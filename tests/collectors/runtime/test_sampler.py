@@ -371,7 +371,7 @@ class TestInterval:
         assert told == [10, 5, 2, 1, 0.5]
         assert poller.expected_every == 0.5
         wait_until(lambda: len(poller.polls_of) >= polls + 3)
-        assert run.sampler._slurm_rhythm.pause_seconds() == Options().slurm_interval_seconds
+        assert run.sampler._slurm_timer.pause_seconds() == Options().slurm_interval_seconds
 
     def test_it_stops_at_both_ends_and_comes_by_what_it_was_at_first(self, start):
         run = start(interval_seconds=3)
@@ -389,7 +389,7 @@ class TestInterval:
         run.sampler.change_interval(-1)
         run.sampler.choose("tcp://b:2")
         run.next(Switched)
-        assert run.sampler._dask_rhythm.pause_seconds() == 5
+        assert run.sampler._dask_timer.pause_seconds() == 5
 
 
 def test_none_found_ends_it(start):
@@ -507,7 +507,7 @@ class TestCarryingOut:
             return Outcome(done=True, message="submitted job 7")
 
         monkeypatch.setattr(execute_module, "execute", execute)
-        monkeypatch.setattr(sampler_module, "GIVE_BACK_SECONDS", PATIENCE_SECONDS)
+        monkeypatch.setattr(sampler_module, "RESUME_SECONDS", PATIENCE_SECONDS)
         yield asked
         asked.may_end.set()
 
@@ -531,7 +531,7 @@ class TestCarryingOut:
         run = self.attached(start)
         run.sampler.execute(PLAN)
         run.sampler.execute(PLAN)
-        assert "one plan at a time" in run.next(Outcome).message
+        assert "only one at a time" in run.next(Outcome).message
         executed.may_end.set()
         assert run.next(Outcome).done
         run.sampler.execute(PLAN)
@@ -615,8 +615,8 @@ class TestRhythm:
 
     @pytest.mark.parametrize(("failures", "seconds"), [(1, 20), (2, 40), (3, 60), (9, 60), (500, 60)])
     def test_failures_back_off_up_to_a_minute_and_not_in_step(self, failures, seconds):
-        rhythm = PollTimer(self.failing(failures), 10)
-        pauses = [rhythm.pause_seconds() for _ in range(50)]
+        timer = PollTimer(self.failing(failures), 10)
+        pauses = [timer.pause_seconds() for _ in range(50)]
         assert all(0.75 * seconds <= pause <= 1.25 * seconds for pause in pauses)
         assert len(set(pauses)) > 1
 
@@ -624,27 +624,27 @@ class TestRhythm:
         assert PollTimer(self.failing(5), 300).pause_seconds() >= 0.75 * 300
 
     def test_while_nothing_changes_pauses_get_longer_up_to_a_bound(self):
-        rhythm = PollTimer(SourceLog("x", 1), 10, calm_seconds=30)
+        timer = PollTimer(SourceLog("x", 1), 10, calm_seconds=30)
         pauses = []
         for told in ("one", "one", "one", "one", "other", "other"):
-            rhythm.note(told)
-            pauses.append(rhythm.pause_seconds())
+            timer.note(told)
+            pauses.append(timer.pause_seconds())
         assert pauses == [10, 20, 30, 30, 10, 20]
-        rhythm.stir()
-        assert rhythm.pause_seconds() == 10
+        timer.poll_soon()
+        assert timer.pause_seconds() == 10
         assert PollTimer(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
 
     def polls(self, make, meanwhile):
-        """Return when a rhythm polled, in seconds, until what is done meanwhile was done."""
+        """Return when a timer polled, in seconds, until what is done meanwhile was done."""
 
         async def polled():
-            polls, rhythm = [], make()
+            polls, timer = [], make()
 
             async def poll():
                 polls.append(asyncio.get_running_loop().time())
 
-            keeping = asyncio.create_task(rhythm.keep(poll, lambda: None))
-            await meanwhile(rhythm)
+            keeping = asyncio.create_task(timer.keep(poll, lambda: None))
+            await meanwhile(timer)
             keeping.cancel()
             return polls
 
@@ -652,39 +652,39 @@ class TestRhythm:
 
     def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
         def calm():
-            rhythm = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
+            timer = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
             for _ in range(100):
-                rhythm.note("the same")
-            return rhythm
+                timer.note("the same")
+            return timer
 
-        async def stir(rhythm):
+        async def stir(timer):
             await asyncio.sleep(0.25)
-            rhythm.stir()
+            timer.poll_soon()
             await asyncio.sleep(0.5)
 
         assert self.polls(calm, stir) == [0, 0.5]
 
     def test_stirred_behind_the_interval_it_polls_at_once(self):
         def calm():
-            rhythm = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
+            timer = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
             for _ in range(100):
-                rhythm.note("the same")
-            return rhythm
+                timer.note("the same")
+            return timer
 
-        async def stir(rhythm):
+        async def stir(timer):
             await asyncio.sleep(8)
-            rhythm.stir()
+            timer.poll_soon()
             await asyncio.sleep(0.25)
 
         assert self.polls(calm, stir) == [0, 8]
 
-    def test_hurry_does_not_break_the_floor(self):
-        async def hurry(rhythm):
+    def test_polling_now_respects_the_floor(self):
+        async def poll_at_once(timer):
             for _ in range(5):
                 await asyncio.sleep(0.125)
-                rhythm.hurry()
+                timer.poll_now()
 
-        assert self.polls(lambda: PollTimer(SourceLog("x", 1), 60, floor_seconds=0.25), hurry) == [0, 0.25, 0.5]
+        assert self.polls(lambda: PollTimer(SourceLog("x", 1), 60, floor_seconds=0.25), poll_at_once) == [0, 0.25, 0.5]
 
 
 def test_the_executor_is_not_waited_for():

@@ -64,14 +64,14 @@ class TestSaver:
         monkeypatch.setattr(saving, "open", refuse, raising=False)
         outcome = saved()
         assert outcome.path is None
-        assert re.fullmatch(r"dasktop-\S+\.json can't be written: Permission denied", outcome.error)
+        assert re.fullmatch(r"cannot write dasktop-\S+\.json: Permission denied", outcome.error)
 
     def test_a_folder_that_is_gone_is_told(self, folder, monkeypatch):
         gone = folder / "gone"
         gone.mkdir()
         monkeypatch.chdir(gone)
         gone.rmdir()
-        assert "can't be written: No such file or directory" in saved().error
+        assert ": No such file or directory" in saved().error
         monkeypatch.chdir(folder)
 
     def test_of_a_full_disk_nothing_is_left(self, folder, monkeypatch):
@@ -89,7 +89,7 @@ class TestSaver:
                 raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(saving, "open", lambda *how, **more: Full(open(*how, **more)), raising=False)  # noqa: PTH123, SIM115
-        assert "can't be written: No space left on device" in saved().error
+        assert ": No space left on device" in saved().error
         assert list(folder.iterdir()) == []
 
     def test_a_fault_of_our_own_is_told(self):
@@ -187,7 +187,7 @@ class TestOnTheScreen:
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S", "p")
-            await wait_for_words(screen, "can't be written: Permission denied")
+            await wait_for_words(screen, ": Permission denied")
             assert screen.app.is_running
 
     async def test_what_is_asked_for_last_is_written_before_the_end(self, folder, monkeypatch) -> None:
