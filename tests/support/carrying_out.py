@@ -120,7 +120,7 @@ async def test_what_dask_itself_loses(make):
 async def test_no_running_task_is_started_twice(make, tmp_path, settings):
     cluster = make(3, settings)
     with Terminal([*PROGRAM, cluster.address, "--jobs", "1"], tmp_path, cluster.environment) as terminal:
-        terminal.wait_for("Do it?")
+        terminal.wait_for("Apply this plan?")
         cluster.compute(300, seconds=2, wait=False)
         await until(lambda: cluster.started > 10)
         terminal.press("y", "Enter")

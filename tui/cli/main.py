@@ -118,7 +118,7 @@ def _errors_as_refusals() -> Iterator[None]:
             why = "stdout is closed or not writable"
         else:
             raise
-        raise Refusal(f"can't write the output: {why}", REFUSED) from None
+        raise Refusal(f"cannot write the output: {why}", REFUSED) from None
 
 
 # The name as a subcommand of dask's command line: ``dask top``.
@@ -144,7 +144,7 @@ def screen(address: str | None, **common: Any) -> None:
     if not can_show_screen():
         if sys.stdout.isatty():
             click.echo(
-                "dasktop: this terminal can't show the screen (check TERM, stdin and stderr); printing the tree once:",
+                "dasktop: this terminal cannot show the screen (check TERM, stdin and stderr); printing the tree once:",
                 err=True,
             )
         headless.print_snapshot(options, as_text=True)

@@ -202,7 +202,7 @@ def options_from(
         The options conflict.
     """
     if address is not None and scheduler_file is not None:
-        raise Refusal("ADDRESS and --scheduler-file can't be used together", USAGE)
+        raise Refusal("ADDRESS and --scheduler-file cannot be used together", USAGE)
     if (tls_cert is None) != (tls_key is None):
         raise Refusal("--tls-cert and --tls-key must be used together", USAGE)
     if user is not None and is_known(user) is False:
@@ -232,7 +232,7 @@ def check_recording(record: str | None, *, redact: bool) -> None:
     Raises
     ------
     Refusal
-        The file exists or can't be created, or ``--redact`` has no file.
+        The file exists or cannot be created, or ``--redact`` has no file.
     """
     why_not = refuse_to_overwrite(record) if record is not None else None
     if why_not is not None:

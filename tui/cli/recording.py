@@ -27,7 +27,7 @@ def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
     Raises
     ------
     Refusal
-        The file can't be created.
+        The file cannot be created.
     SystemExit
         A signal ended the program.
     """
@@ -53,7 +53,7 @@ def replay(path: str, config: Config, *, record: str | None, redact: bool) -> No
     Raises
     ------
     Refusal
-        The recording can't be read, or the other file can't be written.
+        The recording cannot be read, or the other file cannot be written.
     """
     from dasktop.collectors.recording.reader import Recording
 

@@ -48,7 +48,7 @@ def report(source: str | None, common: Mapping[str, Any], *, as_json: bool, html
     Raises
     ------
     Refusal
-        The recording can't be read, there is no scheduler, or the page can't be written.
+        The recording cannot be read, there is no scheduler, or the page cannot be written.
     """
     if html is not None and (why_not := refuse_to_overwrite(html, "a page")) is not None:
         raise Refusal(f"--html: {why_not}", USAGE)
@@ -83,7 +83,7 @@ def recording_report(path: str) -> Report:
     Raises
     ------
     Refusal
-        It can't be read or is not a recording.
+        It cannot be read or is not a recording.
     """
     try:
         opened = Recording(path)
@@ -159,10 +159,10 @@ def _write_page(path: str, page: str) -> None:
     except FileExistsError:
         raise Refusal(f"--html: {path} already exists; dasktop does not overwrite files", USAGE) from None
     except OSError as error:
-        raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None
+        raise Refusal(f"--html: {path} cannot be written: {error.strerror or error}", USAGE) from None
     try:
         with file:
             file.write(page)
     except OSError as error:
         Path(path).unlink(missing_ok=True)  # an incomplete page is useless and would block the next attempt
-        raise Refusal(f"--html: {path} can't be written: {error.strerror or error}", USAGE) from None
+        raise Refusal(f"--html: {path} cannot be written: {error.strerror or error}", USAGE) from None

@@ -136,7 +136,7 @@ def _scale(
             raise Refusal("the plan could not be printed; nothing was changed", REFUSED) from None
         # With --yes, the plan is checked on the scheduler instead: results may have been released since.
         if plan.refusal is not None and (dry_run or not yes):
-            raise Refusal(f"can't be done: {plan.refusal}; nothing was changed", REFUSED)
+            raise Refusal(f"cannot be done: {plan.refusal}; nothing was changed", REFUSED)
         if is_only_shown:
             return
         if not yes:
@@ -191,7 +191,7 @@ def _ask() -> None:
     with contextlib.suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
-        is_confirmed = click.confirm("Do it?")
+        is_confirmed = click.confirm("Apply this plan?")
     except click.Abort:  # Ctrl-C or end of input
         click.echo()
         is_confirmed = False

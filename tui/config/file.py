@@ -29,7 +29,7 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError:
         fault = "is not UTF-8"
     except OSError as error:
-        fault = f"can't be read: {error.strerror}"
+        fault = f"cannot be read: {error.strerror}"
     except (ValueError, RecursionError) as error:
         fault = f"is not valid TOML: {error}"
     else:
@@ -63,7 +63,7 @@ def remember(path: Path, values: Mapping[Setting[Any], Any]) -> str | None:
         if new != old:
             _replace(file, new.encode())
     except OSError as error:
-        return clean(f"view settings not saved: {path} can't be written: {error.strerror}")
+        return clean(f"view settings not saved: {path} cannot be written: {error.strerror}")
     except ValueError as error:
         return clean(f"view settings not saved: {path} was changed by another program: {error}")
     return None
@@ -97,7 +97,7 @@ def _rewritten(text: str, values: Mapping[Setting[Any], Any]) -> str:
     except (tomlkit.exceptions.TOMLKitError, TypeError):  # for example, a section that is no longer a table
         raise ValueError("it is no longer a valid configuration") from None
     if tomllib.loads(text) != wanted:
-        raise ValueError("its TOML style can't be preserved")
+        raise ValueError("its TOML style cannot be preserved")
     return text
 
 

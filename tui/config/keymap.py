@@ -39,7 +39,7 @@ def _read_key(text: str, taken: Collection[str]) -> str:
     except ValueError:
         raise WrongValueError(f"unknown key {value_text(text.strip())}; examples: a, A, /, f5, ctrl+r, PgUp") from None
     if key in taken:
-        raise WrongValueError(f"{key} can't be rebound")
+        raise WrongValueError(f"{key} cannot be rebound")
     return key
 
 

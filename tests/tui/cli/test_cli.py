@@ -36,7 +36,7 @@ from tests.support.waiting import PATIENCE_SECONDS
         (["snapshto"], "snapshto is not a scheduler's address, such as tcp://HOST:8786"),
         (["snapshot", "tcp://host:99999"], "tcp://host:99999"),
         (["snapshot", "tcp://host"], "tcp://host"),
-        (["snapshot", "http://host:8787"], "the address of a web page, perhaps the dashboard"),
+        (["snapshot", "http://host:8787"], "is a web address, perhaps of the dashboard"),
         (["snapshot", "--watch", "0"], "--watch"),
         (["snapshot", "--watch", "soon"], "soon"),
         (["snapshot", "--watch", "nan"], "must be a number from 0.5 to 86400, not nan"),

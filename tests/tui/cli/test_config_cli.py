@@ -168,4 +168,4 @@ def test_thresholds_from_the_file_reach_the_rules(path: Path) -> None:
         finally:
             os.kill(workers.pid, signal.SIGCONT)
     assert result.returncode == 4
-    assert "has been silent" in one_line(result.stderr)
+    assert "has sent no heartbeat" in one_line(result.stderr)

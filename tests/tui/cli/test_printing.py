@@ -37,7 +37,7 @@ def test_a_full_disk_is_reported_in_one_line(command, recorded):
         )
     assert (result.returncode, result.stderr) == (
         5,
-        "dasktop: can't write the output: No space left on device\n",
+        "dasktop: cannot write the output: No space left on device\n",
     )
 
 
@@ -78,7 +78,7 @@ def test_a_snapshot_is_utf_8_in_any_locale(recorded):
     assert json.loads(printed.decode("utf-8"))["jobs"][0]["name"] == NAME
 
 
-STDOUT_NOT_WRITABLE = "can't write the output: stdout is closed or not writable"
+STDOUT_NOT_WRITABLE = "cannot write the output: stdout is closed or not writable"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_redact_without_record():
 def test_a_missing_folder_is_reported(tmp_path):
     result = dasktop("snapshot", "--record", str(tmp_path / "none" / "file"))
     assert result.returncode == 2
-    assert "there is no folder" in one_line(result.stderr)
+    assert "no such directory" in one_line(result.stderr)
 
 
 @pytest.mark.parametrize("name", ["one", "one.gz"])
@@ -234,7 +234,7 @@ def test_replay_on_a_terminal(recorded, tmp_path):
     damaged.write_bytes(damaged.read_bytes() + b"rubbish\n")
     with Terminal([*PROGRAM, "replay", str(damaged)], tmp_path, os.environ | {"TZ": "UTC"}) as terminal:
         terminal.wait_for("replay of 2025-11-22 12:0")
-        terminal.wait_for("1 line left out")
+        terminal.wait_for("1 line skipped")
         terminal.press("p")
         terminal.wait_for("paused")
         terminal.press("}")
@@ -243,12 +243,12 @@ def test_replay_on_a_terminal(recorded, tmp_path):
         terminal.press("{")
         terminal.wait_for(" 1/61")
         terminal.press("?")
-        terminal.wait_for("10 seconds on")
+        terminal.wait_for("forward 10 seconds")
         terminal.press("q")
         terminal.press("q")
         assert terminal.wait_for_end() == 0
         # Printed again after the screen has closed.
-        terminal.wait_for(lambda screen: "1 line left out" in screen and "replay of" not in screen)
+        terminal.wait_for(lambda screen: "1 line skipped" in screen and "replay of" not in screen)
 
 
 def test_a_recorded_screen(scheduler, tmp_path):

@@ -145,7 +145,7 @@ def test_an_existing_page_is_not_overwritten(plain, tmp_path):
 def test_an_unwritable_page_is_reported(plain, tmp_path):
     result = report(str(plain), "--html", str(tmp_path / "none" / "page.html"))
     assert result.returncode == 2
-    assert "there is no folder" in one_line(result.stderr)
+    assert "no such directory" in one_line(result.stderr)
 
 
 @pytest.mark.parametrize("content", ["", "hello\n", "{}\n", "\x00\x01\n", None], ids=repr)
@@ -191,7 +191,7 @@ def test_good_lines_of_an_edited_file_count(edited, plain):
     plain.write_text("\n".join(lines))
     result = report(str(plain), "--json")
     assert result.returncode == 0
-    assert "1 line left out" in one_line(result.stderr)
+    assert "1 line skipped" in one_line(result.stderr)
     assert granted(result.stdout) == pytest.approx(GRANTED)
     assert json.loads(result.stdout)["snapshots"] == len(SNAPSHOTS) - 1
 
@@ -246,7 +246,7 @@ def test_a_foreign_gzip_is_refused(tmp_path):
         (["runn"], 2, "there is no file runn, and runn is not a scheduler's address"),
         (["./runn"], 2, "cannot read ./runn: No such file or directory"),
         (["run.ndjson"], 2, "cannot read run.ndjson: No such file or directory"),
-        (["http://host:8787"], 2, "the address of a web page"),
+        (["http://host:8787"], 2, "is a web address"),
         (["tcp://127.0.0.1:1", "--no-slurm"], 3, "no scheduler at tcp://127.0.0.1:1"),
         (["tcp://127.0.0.1:1", "--scheduler-file", "f"], 2, "--scheduler-file"),
         (["x" * 300], 2, "is not a scheduler's address"),

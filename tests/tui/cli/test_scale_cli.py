@@ -91,13 +91,13 @@ def _patient(monkeypatch):
     [
         ([], "--jobs, --cores, --memory"),
         (["--jobs", "1", "--cores", "4"], "one of --jobs"),
-        (["--jobs", "-1"], "--jobs: '-1' is no whole number from 0 to 999,999,999, such as 12"),
-        (["--jobs", "x"], "--jobs: 'x' is no whole number from 0"),
+        (["--jobs", "-1"], "--jobs: '-1' is not a whole number from 0 to 999,999,999, such as 12"),
+        (["--jobs", "x"], "--jobs: 'x' is not a whole number from 0"),
         (["--jobs", ""], "--jobs: a number is missing"),
-        (["--cores", "1.5"], "--cores: '1.5' is no whole number from 0"),
+        (["--cores", "1.5"], "--cores: '1.5' is not a whole number from 0"),
         (["--memory", "lots"], "'lots'"),
         (["--memory", "-1GB"], "'-1GB'"),
-        (["--memory", "200", "--yes"], "--memory: '200': a unit is missing; an amount looks like 200GB or 64GiB"),
+        (["--memory", "200", "--yes"], "--memory: '200' has no unit; write an amount such as 200GB or 64GiB"),
         (["--adapt", "5"], "'5' is not MIN:MAX"),
         (["--adapt", "5:2"], "--adapt: the minimum, 5, exceeds the maximum, 2"),
     ],
@@ -128,8 +128,8 @@ def test_the_snapshot_of_a_plan_is_recorded(cluster, tmp_path):
 @pytest.mark.parametrize(
     ("option", "amount", "stock", "error", "reckoning"),
     [
-        ("--cores", "7", "cores=7", "unreachable", "7 cores take 4 jobs of 2"),
-        ("--memory", "7GB", "memory='7GB'", "must include a memory_limit", "7 GB take 4 jobs of 2 GB"),
+        ("--cores", "7", "cores=7", "unreachable", "7 cores need 4 jobs of 2"),
+        ("--memory", "7GB", "memory='7GB'", "must include a memory_limit", "7 GB need 4 jobs of 2 GB"),
     ],
 )
 def test_settings_from_yaml_alone_are_used(cluster, option, amount, stock, error, reckoning):
@@ -146,19 +146,19 @@ def test_stranded_results_refuse_the_plan(cluster, tmp_path):
     cluster.notebook.run(
         "from distributed import wait\nfutures = client.map(lambda i: i, range(40), pure=False)\nwait(futures)"
     )
-    why = "can't be done: no worker stays to take over the 40 results of the jobs that go"
+    why = "cannot be done: no worker remains to take the 40 results of the jobs to release"
     shown = cluster.scale("--jobs", "0", "--dry-run")
     assert (shown.returncode, shown.stdout.startswith(f"! {why}")) == (5, True)
     assert shown.stderr.startswith(f"dasktop: {why}")
     assert len(shown.stderr.splitlines()) == 1
     as_json = cluster.scale("--jobs", "0", "--dry-run", "--json")
-    assert (as_json.returncode, json.loads(as_json.stdout)["refusal"][:15]) == (5, "no worker stays")
+    assert (as_json.returncode, json.loads(as_json.stdout)["refusal"][:17]) == (5, "no worker remains")
     with Terminal([*PROGRAM, cluster.address, "--jobs", "0"], tmp_path, cluster.environment) as terminal:
         assert terminal.wait_for_end() == 5
-        assert "Do it?" not in terminal.wait_for("nothing was changed")
+        assert "Apply this plan?" not in terminal.wait_for("nothing was changed")
     tried = cluster.scale("--jobs", "0", "--yes")
     assert tried.returncode == 5
-    assert " have would be lost: no other worker can take them; nothing was touched" in tried.stderr
+    assert " would be lost: no other worker can take them; nothing was changed" in tried.stderr
     assert cluster.notebook.value("sum(client.gather(futures)) == sum(range(40))")
     assert cluster.notebook.value("len(cluster.scheduler.workers)") == 6
     cluster.notebook.run("del futures")
@@ -178,7 +178,7 @@ def test_an_outdated_plan_is_shown_again(cluster, tmp_path):
         cluster.notebook.run("cluster.scale(jobs=4)")
         cluster.notebook.wait_until("len(cluster.scheduler.workers) == 8")
         terminal.press("y", "Enter")
-        terminal.wait_for("the cluster has 4 jobs now, and had 3 when the plan was made; nothing was changed")
+        terminal.wait_for("the cluster has 4 jobs now, but had 3 when the plan was made; nothing was changed")
         terminal.wait_for("5 jobs: submit 1 job")
         terminal.press("n", "Enter")
         assert terminal.wait_for_end() == 5
@@ -222,7 +222,7 @@ def test_scaling_without_owner_and_jobs_is_refused(cluster):
 @pytest.mark.parametrize("keys", [("Enter",), ("C-c",)])  # "n" is tested above
 def test_nothing_changes_without_confirmation(cluster, tmp_path, keys):
     with Terminal([*PROGRAM, cluster.address, "--jobs", "2"], tmp_path, cluster.environment) as terminal:
-        terminal.wait_for("Do it?")
+        terminal.wait_for("Apply this plan?")
         terminal.press(*keys)
         assert terminal.wait_for_end() == 5
         terminal.wait_for("cancelled; nothing was changed")

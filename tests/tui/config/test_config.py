@@ -219,8 +219,8 @@ class TestKeys:
             ("pgupp", 'unknown key "pgupp"; examples: a, A, /, f5, ctrl+r, PgUp'),
             ("hyper+a", 'unknown key "hyper+a"; examples: a, A, /, f5, ctrl+r, PgUp'),
             ("ctrl+", 'unknown key "ctrl+"; examples: a, A, /, f5, ctrl+r, PgUp'),
-            ("ctrl+c", "ctrl+c can't be rebound"),
-            ("ctrl+i", "tab can't be rebound"),
+            ("ctrl+c", "ctrl+c cannot be rebound"),
+            ("ctrl+i", "tab cannot be rebound"),
         ],
     )
     def test_invalid_keys_are_reported(self, words: str, told: str) -> None:
@@ -352,7 +352,7 @@ class TestFile:
 
     def test_a_folder(self, tmp_path: Path) -> None:
         (tmp_path / "config.toml").mkdir()
-        assert file.load(tmp_path / "config.toml").faults == (f"{tmp_path}/config.toml can't be read: Is a directory",)
+        assert file.load(tmp_path / "config.toml").faults == (f"{tmp_path}/config.toml cannot be read: Is a directory",)
 
     def test_the_path_of_the_file(self) -> None:
         assert file.path({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/dasktop/config.toml")

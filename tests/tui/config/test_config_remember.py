@@ -159,7 +159,7 @@ class TestFile:
     def test_a_folder_that_cannot_be_created(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "dasktop" / "config.toml"
-        assert remember(path, VALUES) == (f"view settings not saved: {path} can't be written: Not a directory")
+        assert remember(path, VALUES) == (f"view settings not saved: {path} cannot be written: Not a directory")
 
     def test_an_unwritable_folder_is_reported(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         written(path, "# mine\n")
@@ -172,7 +172,7 @@ class TestFile:
                 patch.setattr(name, refuse)
                 told = remember(path, VALUES)
             assert told is not None
-            assert told.endswith(f"{path} can't be written: Permission denied")
+            assert told.endswith(f"{path} cannot be written: Permission denied")
             assert path.read_text() == "# mine\n"
             assert names_beside(path) == ["config.toml"]
 
