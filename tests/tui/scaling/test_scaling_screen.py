@@ -305,7 +305,7 @@ class TestWhatCanNotBeDone:
         async with running() as screen:
             await screen.show(self.seen(5))
             await screen.press("-")
-            assert "! can't be done: no worker stays to take over the 5 results" in text_of(screen)
+            assert "! cannot be done: no worker remains to take the 5 results" in text_of(screen)
             box = screen.app.screen.query_one(".box")
             assert box.border_title == "Not possible"
             assert "apply" not in str(box.border_subtitle)
@@ -324,7 +324,7 @@ class TestWhatCanNotBeDone:
             box = screen.app.screen.query_one(".box")
             assert "enter apply" in str(box.border_subtitle)
             await screen.press("0")
-            assert "! can't be done: no worker stays" in text_of(screen)
+            assert "! cannot be done: no worker remains" in text_of(screen)
             assert "apply" not in str(box.border_subtitle)
             await screen.press("enter")
             assert isinstance(screen.app.screen, ScaleForm)
