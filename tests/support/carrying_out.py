@@ -271,7 +271,7 @@ async def test_one_at_a_time_also_across_two_dasktops(make):
     await cluster.once("drain", first)
     second = await cluster.scale(Jobs(count=3))
     assert not second.done
-    assert "is scaling this cluster" in second.message
+    assert "has been scaling this cluster" in second.message
     cluster.end_tasks()
     assert (await first).done
     assert len(cluster.slurm.queued()) == 1
