@@ -81,7 +81,7 @@ def job_of_another(plain, tmp_path):
     ("user", "why"),
     [
         (None, "is not in the queue any more"),  # of root's jobs, which is all that is asked for
-        (OTHER_USER, "is not root's"),
+        (OTHER_USER, "does not belong to root"),
     ],
 )
 async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, why):
@@ -93,7 +93,7 @@ async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, 
     if user is not None:
         for target in (release, Jobs(count=0), Jobs(count=2)):
             with pytest.raises(
-                PlanError, match=f"job {job_of_another} is {OTHER_USER}'s: only jobs of root are changed"
+                PlanError, match=f"job {job_of_another} belongs to {OTHER_USER}: dasktop changes only jobs of root"
             ):
                 plan(seen, target, "root")
     outcome = await execute(plan(seen, release), plain.address, options, lambda _: None, environment=plain.environment)
