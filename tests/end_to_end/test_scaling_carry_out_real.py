@@ -80,7 +80,7 @@ def job_of_another(plain, tmp_path):
 @pytest.mark.parametrize(
     ("user", "why"),
     [
-        (None, "is not in the queue any more"),  # of root's jobs, which is all that is asked for
+        (None, "is no longer in the queue"),  # of root's jobs, which is all that is asked for
         (OTHER_USER, "does not belong to root"),
     ],
 )
