@@ -31,7 +31,7 @@ class FileFeed(FakeFeed):
 
     def read_log(self, wish: LogRequest | None) -> None:
         super().read_log(wish)
-        self._logs.wish(wish)
+        self._logs.request(wish)
 
 
 class LogUnderTest(Screen):

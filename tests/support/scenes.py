@@ -96,7 +96,7 @@ class SceneFeed(FakeFeed):
 
     def stop(self) -> None:
         super().stop()
-        self._logs.wish(None)
+        self._logs.request(None)
 
     def look_for_schedulers(self) -> None:
         super().look_for_schedulers()
@@ -122,7 +122,7 @@ class SceneFeed(FakeFeed):
         if wish is not None:
             self._log_as_told = wish.path
             wish = replace(wish, path=str(LOG))
-        self._logs.wish(wish)
+        self._logs.request(wish)
 
     def _hand_over_log(self, event: LogEvent) -> None:
         match event:

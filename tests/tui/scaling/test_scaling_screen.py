@@ -386,8 +386,7 @@ class TestRelease:
             await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
             await screen.press("end", "x")
             assert (
-                told(screen)
-                == "job 4700 has ended already (reached its time limit of 1 h): --replace-lost submits it anew"
+                told(screen) == "job 4700 has ended already (reached its time limit of 1 h): --replace-lost replaces it"
             )
 
     async def test_outside_of_jobs_there_is_nothing_to_release(self) -> None:
@@ -401,13 +400,13 @@ class TestRelease:
         async with running() as screen:
             await screen.show(of_jobs(busy_job("4700", 0), job("4650", name="jupyter", evidence=(), tasks=())))
             await screen.press("end", "right", "down", "x")
-            assert "isn't known to be one of this cluster's" in told(screen)
+            assert "is not known to belong to this cluster" in told(screen)
 
     async def test_a_job_of_another_user_is_refused(self) -> None:
         async with running(user="alice") as screen:
             await screen.show(of_jobs(busy_job("4700", 0, user="bob")))
             await screen.press("x")
-            assert told(screen) == "job 4700 is bob's: only jobs of alice are changed"
+            assert told(screen) == "job 4700 belongs to bob: dasktop changes only jobs of alice"
 
 
 class TestReplaceLost:
@@ -442,7 +441,7 @@ class TestReplaceLost:
         async with running() as screen:
             await screen.show(of_jobs(ended("4700"), ended("4701"), busy_job("4702", 2)))
             await screen.press("L")
-            assert "submit 2 jobs for the lost ones" in text_of(screen)
+            assert "submit 2 jobs to replace the lost ones" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans[0].submit == 2
 
@@ -466,7 +465,7 @@ class TestForm:
             assert "4 jobs: submit 2 jobs" in text_of(screen)
             assert await self.values(screen) == {"jobs": "4", "cores": "48", "memory": "64 GiB"}
             await screen.press("tab", "3", "0")
-            assert "30 cores take 3 jobs of 12" in text_of(screen)
+            assert "30 cores need 3 jobs of 12" in text_of(screen)
             assert await self.values(screen) == {"jobs": "3", "cores": "30", "memory": "48 GiB"}
             await screen.press("tab", *"70GiB")
             assert "70 GiB take 5 jobs of 16 GiB" in text_of(screen)
@@ -487,10 +486,10 @@ class TestForm:
     @pytest.mark.parametrize(
         ("keys", "says"),
         [
-            (("backspace",), "a number is missing; one looks like 12"),
-            (("tab", "tab", *"lots"), "'lots' is no amount of memory"),
-            (("tab", "tab", *"0GB"), "'0GB' is no amount of memory"),
-            (("tab", "tab", *"200"), "'200': a unit is missing; an amount looks like 200GB or 64GiB"),
+            (("backspace",), "a number is missing, such as 12"),
+            (("tab", "tab", *"lots"), "'lots' is not an amount of memory"),
+            (("tab", "tab", *"0GB"), "'0GB' is not an amount of memory"),
+            (("tab", "tab", *"200"), "'200' has no unit; write an amount such as 200GB or 64GiB"),
         ],
     )
     async def test_what_can_not_be_read(self, keys: tuple[str, ...], says: str) -> None:
@@ -570,7 +569,7 @@ class TestAdapt:
         async with running() as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=sys.maxsize)))
             await screen.press("a")
-            assert "is no whole number" in text_of(screen)
+            assert "is not a whole number" in text_of(screen)
             await screen.show(news(2))
             await screen.press("enter")
             assert isinstance(screen.app.screen, AdaptForm)
@@ -588,7 +587,7 @@ class TestAdapt:
             await screen.show(of(3))
             await screen.press("a", "tab", "1", "enter")
             assert isinstance(screen.app.screen, PlanBox)
-            assert "doesn't wait for the tasks they run" in text_of(screen)
+            assert "without waiting for running tasks" in text_of(screen)
 
     async def test_off(self) -> None:
         async with running() as screen:
@@ -609,7 +608,7 @@ class TestAdapt:
             shown = of(2)
             await screen.show(replace(shown, cluster=replace(shown.cluster, owner=None)))
             await screen.press("a")
-            assert "nobody could adapt it" in text_of(screen)
+            assert "it cannot scale adaptively" in text_of(screen)
 
 
 class TestWhileAtWork:
