@@ -163,7 +163,7 @@ async def test_search_ends_when_the_file_disappears(path):
         await log.press("k")
         path.unlink()
         await log.press("slash", *"nowhere", "enter")
-        await log.until(lambda: "there is no such file" in log.words)
+        await log.until(lambda: "no such file" in log.words)
         write(path, numbered(30_000))
         held_from = log.base._window.start
         for _ in range(100):
@@ -283,7 +283,7 @@ async def test_a_file_that_appears_late(path, shown, words):
         await log.until(lambda: log.shown[0] == "here it is")
         assert words not in "".join(log.shown)
         path.unlink()
-        await log.until(lambda: "there is no such file" in log.words or "not started" in log.words)
+        await log.until(lambda: "no such file" in log.words or "not started" in log.words)
         assert log.shown[0] == "here it is"  # what was read stays
         write(path, "again\n")
         await log.until(lambda: log.shown[0] == "again")

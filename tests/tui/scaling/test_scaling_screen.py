@@ -468,7 +468,7 @@ class TestForm:
             assert "30 cores need 3 jobs of 12" in text_of(screen)
             assert await self.values(screen) == {"jobs": "3", "cores": "30", "memory": "48 GiB"}
             await screen.press("tab", *"70GiB")
-            assert "70 GiB take 5 jobs of 16 GiB" in text_of(screen)
+            assert "70 GiB need 5 jobs of 16 GiB" in text_of(screen)
             assert (await self.values(screen))["jobs"] == "5"
             await screen.press("enter")
             assert screen.app.screen is screen.base
