@@ -306,7 +306,7 @@ async def test_no_file(tmp_path):
     async with log_of(tmp_path) as log:
         await log.until(lambda: log.shown[1].strip() == "it is a directory, not a regular file")
     async with log_of(Path("/dev/null")) as log:
-        await log.until(lambda: log.shown[1].strip() == "what the job writes is thrown away (/dev/null)")
+        await log.until(lambda: log.shown[1].strip() == "the job's output is discarded (/dev/null)")
 
 
 async def test_nothing_that_could_be_opened(path):
