@@ -159,7 +159,7 @@ class UsageAccumulator:
             if job.evidence:
                 usage.schedulers.add(scheduler)
             if usage.is_suspended:
-                usage.suspend(seconds, is_observed=is_observed and scheduler in usage.schedulers)
+                usage.suspend(since, seconds, is_observed=is_observed and scheduler in usage.schedulers)
                 continue
             if is_observed:
                 load = load_of(workers_of(job))

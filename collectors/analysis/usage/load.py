@@ -206,6 +206,9 @@ class Run:
     _latest: tuple[Load, float, float] | None = None
     """The latest load, when it began, and its seconds."""
 
+    _latest_suspension: tuple[float, float, bool] | None = None
+    """When the latest suspended interval began, its seconds, and whether dask answered in it."""
+
     @property
     def granted_gib(self) -> float | None:
         """Allocated memory in GiB."""
@@ -225,8 +228,12 @@ class Run:
         self.cores.add(None if load.cpu_percent is None else load.cpu_percent / 100, seconds)
         self.gib.add(None if load.memory_bytes is None else load.memory_bytes / GIB, seconds)
 
-    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+    def suspend(self, begin: float, seconds: float, *, is_observed: bool) -> None:
         """Add suspended time."""
+        self._latest_suspension = begin, seconds, is_observed
+        self._add_suspension(seconds, is_observed=is_observed)
+
+    def _add_suspension(self, seconds: float, *, is_observed: bool) -> None:
         self.suspended_seconds += seconds
         if is_observed:
             self.suspended_observed_seconds += seconds
@@ -240,6 +247,12 @@ class Run:
             if excess > 0:
                 self._latest = load, begin, seconds - excess
                 self._add(load, -excess)
+        if self._latest_suspension is not None:
+            begin, seconds, is_observed = self._latest_suspension
+            excess = min(seconds, begin + seconds - moment)
+            if excess > 0:
+                self._latest_suspension = begin, seconds - excess, is_observed
+                self._add_suspension(-excess, is_observed=is_observed)
 
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
         """Return how the time of the run was spent, as far as it was observed."""
