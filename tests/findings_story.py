@@ -20,7 +20,7 @@ from dasktop.collectors.recording.recorded_feed import RecordedFeed
 from dasktop.collectors.recording.recorder import Recorder
 from dasktop.collectors.sampler import Sampler
 from tests.dask_processes import Scheduler
-from tests.dasktop_program import Ended, dasktop_program
+from tests.dasktop_program import Ended, dasktop
 from tests.slurm.commands import SlurmCommands
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -119,7 +119,7 @@ class Story(Told):
         looks: list[Ended] = []
 
         def all_are_heard_of() -> bool:
-            looks[:] = [dasktop_program(*arguments, **self.slurm.environment)]
+            looks[:] = [dasktop(*arguments, **self.slurm.environment)]
             codes = {found["code"] for found in json.loads(looks[0].stdout or "{}").get("findings", ())}
             silent = {"source-stale"} if fail_on == "error" else OF_SLOWNESS
             return looks[0].returncode != 3 and not codes & silent

@@ -20,7 +20,7 @@ def until(read: Callable[[], Read], good: Callable[[Read], bool]) -> Read:
         latest[:] = [read()]
         return good(latest[0])
 
-    wait_until(is_good, lambda: latest[0], every=0.2)
+    wait_until(is_good, lambda: latest[0], every=0.35)
     return latest[0]
 
 

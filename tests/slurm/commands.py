@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.waiting import PATIENCE_SECONDS
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.35
 FINAL_STATES = frozenset(
     {
         "BOOT_FAIL",
