@@ -62,13 +62,15 @@ class Held:
     pids: tuple[int, ...]
 
     def left(self) -> list[str]:
-        """Return what is left of it: processes, by what we know of them and by their mark, and its folder."""
-        marked = [process for group in ProcessTable(self.token).scan({}).values() for process in group]
-        known = {pid for pid in self.pids if psutil.pid_exists(pid) and is_alive(pid)} | {p.pid for p in marked}
-        return [*(str(pid) for pid in known), *([str(self.folder)] if self.folder.exists() else [])]
+        """Return what is left of it: processes, or else its folder."""
+        return self.processes_left() or ([str(self.folder)] if self.folder.exists() else [])
 
     def processes_left(self, *but: int) -> list[str]:
-        return [name for name in self.left() if name != str(self.folder) and name not in {str(pid) for pid in but}]
+        """Return those left that we know of or else, as that means to read all environments, by their mark."""
+        if known := [pid for pid in self.pids if pid not in but and psutil.pid_exists(pid) and is_alive(pid)]:
+            return [str(pid) for pid in known]
+        marked = [process for group in ProcessTable(self.token).scan({}).values() for process in group]
+        return [str(process.pid) for process in marked if process.pid not in but]
 
 
 def is_alive(pid: int) -> bool:

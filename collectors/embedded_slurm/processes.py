@@ -149,7 +149,11 @@ def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) ->
     """
     deadline = time.monotonic() + patience_seconds
     asked: set[int] = set()
-    while (left := _everything(token, ancestors)) and time.monotonic() < deadline + _GIVEN_UP_SECONDS:
+    table = ProcessTable(token)
+    # Those that were strangers are looked at again only when nothing else is left: it means to read all environments.
+    while (
+        left := _everything(table, ancestors) or _everything(table, ancestors, thorough=True)
+    ) and time.monotonic() < deadline + _GIVEN_UP_SECONDS:
         if time.monotonic() >= deadline:
             send(left, signal.SIGKILL)
         else:
@@ -161,8 +165,8 @@ def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) ->
         reap()
 
 
-def _everything(token: str, ancestors: Iterable[int]) -> list[psutil.Process]:
-    found = {process.pid: process for group in ProcessTable(token).scan({}).values() for process in group}
+def _everything(table: ProcessTable, ancestors: Iterable[int], *, thorough: bool = False) -> list[psutil.Process]:
+    found = {process.pid: process for group in table.scan({}, thorough=thorough).values() for process in group}
     for pid in ancestors:
         try:
             descendants = psutil.Process(pid).children(recursive=True)
