@@ -9,6 +9,7 @@ from dasktop.collectors.model import Adaptive
 from dasktop.collectors.scaling.model import Adapt
 from tests.contract.embedded import EmbeddedCommands
 from tests.notebook import Notebook
+from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import IMPORTS, PROCESSES, Cluster
 from tests.waiting import until
 
@@ -17,7 +18,10 @@ TICKS = 8  # of a second each; dask closes what it has wanted to for three
 
 @pytest.fixture
 def cluster(tmp_path):
-    with EmbeddedCommands(kill_wait_seconds=5) as slurm, Notebook(slurm.environment, tmp_path) as notebook:
+    with (
+        EmbeddedCommands(kill_wait_seconds=5) as slurm,
+        Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook,
+    ):
         notebook.run(IMPORTS)
         cluster = Cluster(slurm, notebook, tmp_path, 2, f"processes={PROCESSES}")
         yield cluster
@@ -39,5 +43,5 @@ async def test_a_job_goes_only_as_a_whole(cluster):
     while time.monotonic() < deadline:
         assert cluster.job_ids == dict([kept])
         assert len(cluster.statuses) == PROCESSES
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
     assert cluster.started_twice() == 0

@@ -17,6 +17,7 @@ from dasktop.collectors.scaling.shipped_scaling import Desk
 from tests import snapshots
 from tests.dask_processes import Scheduler, Workers
 from tests.giving_back import Giving
+from tests.own_environment import IMPORTS_ONCE
 from tests.waiting import until
 
 BACK = "the workers go back to work"
@@ -192,7 +193,7 @@ async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
         ctypes.PyDLL(None).sleep(4)
         return "all of it"
 
-    with Scheduler() as scheduler, Workers(scheduler.address, "--nthreads", "1", count=2):
+    with Scheduler() as scheduler, Workers(scheduler.address, "--nthreads", "1", count=2, environment=IMPORTS_ONCE):
         async with Client(scheduler.address, asynchronous=True) as client:
             told = await client.scheduler.identity(n_workers=-1)
             busy, _ = told["workers"]
