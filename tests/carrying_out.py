@@ -37,8 +37,13 @@ def shared(slurm: SlurmCommands) -> Iterator[Shared]:
     """The cluster that the last test used, by what it was made with: the next one may use it, too."""
     shared: Shared = {}
     yield shared
-    for cluster in shared.values():
-        cluster.close()
+    close_all(shared)
+
+
+def close_all(shared: Shared) -> None:
+    """Close it for a test that wants SLURM to have no other jobs than its own."""
+    while shared:
+        shared.popitem()[1].close()
 
 
 @pytest.fixture
@@ -50,8 +55,7 @@ def make(slurm: SlurmCommands, notebook: Notebook, shared: Shared, tmp_path: Pat
         settings = f"processes={processes}" if settings is None else settings
         key = (settings, processes, kind)
         cluster = shared.pop(key, None)
-        while shared:  # in its notebook there is one cluster, and whatever is in SLURM's queue belongs to it
-            shared.popitem()[1].close()
+        close_all(shared)  # in the notebook there is one cluster, and whatever is in SLURM's queue belongs to it
         if cluster is None:
             made[key] = Cluster(slurm, notebook, tmp_path, jobs, settings, processes, kind)
         else:
@@ -200,8 +204,7 @@ async def test_growing_through_the_owner(make):
 
 
 async def test_the_scheduler_goes_away_in_the_middle(shared, slurm, tmp_path):
-    while shared:  # whose jobs are cancelled here
-        shared.popitem()[1].close()
+    close_all(shared)
     with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
         notebook.run(IMPORTS)
         cluster = Cluster(slurm, notebook, tmp_path, 2, **LONE)

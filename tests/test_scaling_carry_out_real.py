@@ -51,7 +51,8 @@ async def test_a_limit_stops_the_plan(make):
 
 
 @pytest.fixture
-def plain(slurm, tmp_path):
+def plain(slurm, shared, tmp_path):
+    close_all(shared)  # noqa: F405
     with Scheduler() as scheduler:
         yield Plain(slurm, scheduler.address, tmp_path)
         slurm.cancel_all()
