@@ -9,6 +9,7 @@ from tests import ssh_server
 from tests.contract.embedded import EmbeddedCommands
 from tests.dasktop_program import PATIENT
 from tests.notebook import Notebook
+from tests.own_environment import IMPORTS_ONCE
 from tests.scaling_clusters import DASHBOARD, IMPORTS
 from tests.slurm.missing import leave_out_or_fail
 from tests.ssh_server import SshServer, script_for
@@ -24,7 +25,7 @@ def terminal(tmp_path):
     leave_out_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
     with (
         EmbeddedCommands(nodes=1, cpus_per_node=4, memory_per_node_mb=4000, kill_wait_seconds=5) as slurm,
-        Notebook(slurm.environment, tmp_path) as notebook,
+        Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook,
         SshServer(tmp_path) as server,
     ):
         notebook.run(

@@ -30,9 +30,9 @@ def scheduler():
         yield running.address
 
 
-@pytest.fixture
-def recorded(tmp_path) -> Path:
-    path = tmp_path / "recorded.gz"
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "recorded.gz"
     write_all(str(path), [*life(jobs=2, count=60), everyday()], redact=False)
     return path
 
