@@ -308,7 +308,9 @@ ADAPTIVE = """
 import time
 from dask_jobqueue import SLURMCluster
 from distributed import Client
-cluster = SLURMCluster(cores=1, processes=1, memory="500MB", interface="lo", walltime="00:10:00")
+cluster = SLURMCluster(
+    cores=1, processes=1, memory="500MB", interface="lo", walltime="00:10:00", nanny=False
+)
 client = Client(cluster)
 cluster.adapt(minimum=0, maximum=1, interval="200ms", wait_count=1)
 """
