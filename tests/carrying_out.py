@@ -33,8 +33,12 @@ Shared = dict[tuple[str, str, int], Cluster]
 
 
 @pytest.fixture(scope="module")
-def shared(slurm: SlurmCommands) -> Iterator[Shared]:
-    """The cluster that the last test used, by what it was made with: the next one may use it, too."""
+def shared(notebook: Notebook) -> Iterator[Shared]:
+    """The cluster that the last test used, by what it was made with: the next one may use it, too.
+
+    It lives in the notebook, which has to end after it.
+    """
+    del notebook
     shared: Shared = {}
     yield shared
     close_all(shared)

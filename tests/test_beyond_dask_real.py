@@ -32,7 +32,14 @@ from tests.waiting import PATIENCE_SECONDS
 MIB = 1024**2
 HELD_BYTES = 480 * MIB
 HOLD = f"held = bytearray(b'x') * {HELD_BYTES}; __import__('time').sleep(600)"
-BURN = "import time; end = time.process_time() + 600\nwhile time.process_time() < end: pass"
+BURN = """
+import os, sys, time
+begin, end = sys.argv[1:]
+while not os.path.exists(begin):
+    time.sleep(0.1)
+while not os.path.exists(end):
+    sum(range(100_000))
+"""
 # It must be seen to run, to be known to belong to the job: so the script ends when there is a file.
 OUTLIVES = "setsid {worker} --name outlives &\nuntil [ -e {go} ]; do sleep 0.2; done; exit 3\n"
 
@@ -40,10 +47,11 @@ OUTLIVES = "setsid {worker} --name outlives &\nuntil [ -e {go} ]; do sleep 0.2; 
 class Scene:
     """The jobs, by what happens in them, and who looks at them."""
 
-    def __init__(self, scheduler: Scheduler, jobs: dict[str, str], go: Path, slurm: SlurmCommands) -> None:
+    def __init__(self, scheduler: Scheduler, jobs: dict[str, str], folder: Path, slurm: SlurmCommands) -> None:
         self.scheduler = scheduler
         self.jobs = jobs
-        self.go = go
+        self.go = folder / "go"
+        self.burn, self.burnt = folder / "burn", folder / "burnt"
         self._slurm = slurm
 
     @asynccontextmanager
@@ -66,19 +74,18 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("beyond")
-    go = folder / "go"
     with Scheduler() as scheduler:
         worker = f"{sys.executable} -m dask worker {scheduler.address} --no-nanny --no-dashboard --nthreads 1"
         burn = folder / "burn.py"
         burn.write_text(BURN)
         scripts = {
             "holds": f"exec {worker} --name holds --memory-limit 0\n",
-            "burns": f"{sys.executable} {burn} &\nexec {worker} --name burns\n",
-            "outlives": OUTLIVES.format(worker=worker, go=go),
+            "burns": f"{sys.executable} {burn} {folder}/burn {folder}/burnt &\nexec {worker} --name burns\n",
+            "outlives": OUTLIVES.format(worker=worker, go=folder / "go"),
         }
         jobs = {name: real_slurm.submit(script, "--mem=700M") for name, script in scripts.items()}
         try:
-            yield Scene(scheduler, jobs, go, real_slurm)
+            yield Scene(scheduler, jobs, folder, real_slurm)
         finally:
             scheduler.stop()  # it takes its workers along, also the one without a job
             real_slurm.cancel_all()
@@ -133,12 +140,14 @@ async def test_a_job_in_which_another_program_burns_a_core_is_not_idle(scene: Sc
         job = scene.job(snapshot, "burns")
         return job is not None and job.used.cpu_source == "slurm"
 
+    scene.burn.touch()
     async with scene.looked_at(idle_seconds=0, idle_cpu_percent=0.5) as poller:
         told = await look_until(poller, lambda snapshot: has_worker(snapshot, "burns") and counts(snapshot))
         assert "idle-allocation" not in scene.codes(told, "burns")
         job = scene.job(told, "burns")
         assert job is not None
         assert any("other programs run in" in one for one in when_releasing(standing_of(told), [job]))
+    scene.burnt.touch()
 
 
 async def test_a_worker_that_outlives_its_job_is_told_as_such(scene: Scene) -> None:

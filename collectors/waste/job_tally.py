@@ -100,6 +100,7 @@ class JobTally:
 
     def use(self, load: Load, begin: float, seconds: float, pieces: Pieces) -> None:
         """Add what the job's workers did for so long, from ``begin`` on."""
+        begin, seconds = self._since_start(begin, seconds)
         self._runs[-1].use(load, begin, seconds)
         self.highest.raise_to(load)
         self._track.add(pieces, load.cpu_percent or 0.0, 0.0 if load.threads_busy == 0 else 100.0)
@@ -107,9 +108,15 @@ class JobTally:
         self._several_tasks += load.several_tasks * seconds
         self._several_cpu_percent += load.several_cpu_percent * seconds
 
-    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+    def suspend(self, begin: float, seconds: float, *, is_observed: bool) -> None:
         """Note that it was suspended for so long: what its workers say is what they did before."""
-        self._runs[-1].suspend(seconds, is_observed=is_observed)
+        self._runs[-1].suspend(*self._since_start(begin, seconds), is_observed=is_observed)
+
+    def _since_start(self, begin: float, seconds: float) -> tuple[float, float]:
+        """Return the part of an interval after the start of the run: a snapshot counts from before it was taken."""
+        started_at = self._runs[-1].started_at
+        early = min(seconds, started_at - begin) if started_at is not None and started_at > begin else 0.0
+        return begin + early, seconds - early
 
     def report(self, coverage: Coverage, longest_gap_seconds: float, now: float) -> JobReport:
         """Return what there is to tell, where ``now`` is when the last snapshot was taken."""

@@ -63,6 +63,9 @@ class Run:
     _latest: tuple[Load, float, float] | None = None
     """What its workers did last, from when on, and for how long."""
 
+    _latest_suspension: tuple[float, float, bool] | None = None
+    """When the latest suspended interval began, its seconds, and whether dask answered in it."""
+
     @property
     def granted_gib(self) -> float | None:
         """How much memory was granted."""
@@ -82,8 +85,12 @@ class Run:
         self.cores.add(None if load.cpu_percent is None else load.cpu_percent / 100, seconds)
         self.gib.add(None if load.memory_bytes is None else load.memory_bytes / GIB, seconds)
 
-    def suspend(self, seconds: float, *, is_observed: bool) -> None:
+    def suspend(self, begin: float, seconds: float, *, is_observed: bool) -> None:
         """Note that it was suspended for so long."""
+        self._latest_suspension = begin, seconds, is_observed
+        self._add_suspension(seconds, is_observed=is_observed)
+
+    def _add_suspension(self, seconds: float, *, is_observed: bool) -> None:
         self.suspended_seconds += seconds
         if is_observed:
             self.suspended_observed_seconds += seconds
@@ -97,6 +104,12 @@ class Run:
             if too_long > 0:
                 self._latest = load, begin, seconds - too_long
                 self._add(load, -too_long)
+        if self._latest_suspension is not None:
+            begin, seconds, is_observed = self._latest_suspension
+            excess = min(seconds, begin + seconds - moment)
+            if excess > 0:
+                self._latest_suspension = begin, seconds - excess, is_observed
+                self._add_suspension(-excess, is_observed=is_observed)
 
     def seconds(self, coverage: Coverage, longest_gap_seconds: float) -> Seconds:
         """Return how its time was spent, as far as it was observed."""

@@ -160,7 +160,7 @@ class Tally:
             if job.evidence:
                 tally.schedulers.add(scheduler)
             if tally.is_suspended:
-                tally.suspend(seconds, is_observed=is_observed and scheduler in tally.schedulers)
+                tally.suspend(since, seconds, is_observed=is_observed and scheduler in tally.schedulers)
                 continue
             if is_observed:
                 load = load_of(workers_of(job))

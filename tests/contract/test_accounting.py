@@ -3,6 +3,7 @@
 import getpass
 import re
 import sys
+from pathlib import Path
 
 from tests.contract.embedded import EmbeddedCommands
 from tests.contract.reading import Row, accounts, kilobytes, printed, queue, until
@@ -70,9 +71,23 @@ def test_a_completed_job_and_its_steps(slurm: SlurmCommands) -> None:
     }
 
 
-def test_times_and_use(slurm: SlurmCommands) -> None:
-    burn = f"{sys.executable} -c 'import time; x = bytearray(60_000_000)\nwhile time.process_time() < 1.5: pass'"
-    job_id = slurm.submit(burn, "--mem=500M")
+BURN = """
+import os, sys, time
+held = bytearray(60_000_000)
+while time.process_time() < 1.5:
+    pass
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.1)
+"""
+
+
+def test_times_and_use(slurm: SlurmCommands, tmp_path: Path) -> None:
+    sampled = tmp_path / "sampled"
+    job_id = slurm.submit(f"exec {sys.executable} -c '{BURN}' {sampled}", "--mem=500M")
+    # What ends before SLURM has sampled it is accounted for without its memory.
+    step = ("sstat", "-n", "-P", "-a", "-j", f"{job_id}.batch", "--format=MaxRSS")
+    until(lambda: slurm.attempt(*step).stdout.strip(), lambda size: size and kilobytes(size) > 60_000)
+    sampled.touch()
     rows = ended(slurm, job_id, "COMPLETED", "Submit,Start,End,Elapsed,MaxRSS,TotalCPU")
     job, batch = rows[job_id], rows[f"{job_id}.batch"]
     assert job["Submit"] <= job["Start"] < job["End"]
