@@ -18,7 +18,7 @@ LEAST_MEMORY_SHARE = 0.1
 """Of the job's memory, by which SLURM's figure has to exceed the workers'. Shells and nannies hold 100 to 200 MiB, and
 a heartbeat and SLURM's sample may be some seconds apart (up to ``JobAcctGatherFrequency``, 30 s by default)."""
 LEAST_CPU_PERCENT = 20.0
-"""Of one core. SLURM reports whole seconds, and nannies use a few per cent."""
+"""In percent of one core. SLURM reports whole seconds, and nannies use a few percent."""
 LEAST_CPU_SHARE = 0.3
 """Of the workers' own use. Their CPU time is estimated from one heartbeat a second, and SLURM's two samples may begin
 and end up to 30 s before its answers: of a span of two minutes, that is a quarter."""
@@ -32,7 +32,7 @@ class Beyond(Record, frozen=True, kw_only=True):
     cpu_percent: float | None = None
     """On average over the last two minutes or more; ``None``: too little to count, or unknown."""
     memory_bytes: int | None = None
-    """Of the whole job, by SLURM's last answer; ``None`` where it is not clearly more than the workers use."""
+    """SLURM's latest value for the job; ``None`` if it is not clearly higher than the sum of its workers."""
 
 
 class _Span(Record, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ class UseLedger:
 
     @property
     def with_other_programs(self) -> frozenset[str]:
-        """The jobs in which SLURM counts more than the workers, or a worker was seen to have child processes."""
+        """Jobs for which SLURM reports more than the workers do, or whose workers have child processes."""
         return frozenset(self.beyond) | self._with_children
 
     def note(self, snapshot: Snapshot, steps: Iterable[Step]) -> None:

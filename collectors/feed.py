@@ -65,7 +65,7 @@ class Notice(Record, frozen=True, kw_only=True):
 
 
 PAST_SECONDS = 600
-"""Graphs show the values of so long a time at most."""
+"""Graphs show at most this many seconds."""
 
 
 class Earlier(Record, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
 
 MOST_NANNY_BYTES = 256 * 1024**2
-"""What the shell, ``dask worker`` itself and its nannies hold in a job: 100 to 200 MiB of shared and own memory."""
+"""Memory of the shell, of ``dask worker`` and of its nannies in a job: 100 to 200 MiB, shared and private."""
 
 
 def has_ended(job: Job) -> bool:

@@ -33,7 +33,7 @@ Question = BatchScript | JobFiles | CallStack | FreeNodes
 
 
 class FreeNode(Record, frozen=True, kw_only=True):
-    """A node on which jobs can start, and what no job holds of it."""
+    """A node on which jobs can start, with its free CPUs and memory."""
 
     name: str
     cpus: int
@@ -62,7 +62,7 @@ class Answer(Record, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     """Clean, without tabs, each as it stood: indented, and none left out."""
     running: str | None = None
-    """Of a call stack: the dask task that the thread ran at that moment, in words; ``None``: not told."""
+    """For a call stack: a description of the dask task that the thread was running; ``None`` if unknown."""
     files: OutputFiles | None = None
     nodes: tuple[FreeNode, ...] = ()
     """Only those with free CPUs."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 STALE_AFTER_INTERVALS = 3
 SECONDS_BETWEEN_THREAD_READINGS = 0.5
 MOST_SCRIPTS_TRIED = 5
-"""Of one scheduler, which may tell of another script at each poll; each costs a call of ``sbatch --test-only``."""
+"""Limit per scheduler: it may report another script at each poll, and each costs one ``sbatch --test-only``."""
 SECONDS_FOR_A_FILE = 1.0
 """For a file server to answer; what it tells later is taken in the next time."""
 

@@ -130,7 +130,7 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
     ended_lately: tuple[EndedLately, ...] = ()
-    """Jobs that may be the cluster's or another's: only their scripts can show it."""
+    """Jobs that may belong to this cluster or to another; only their scripts can show which."""
 
 
 PlaceProof = Literal["kernel", "environment", "inherited"]

@@ -102,7 +102,7 @@ def _once_let_go(stranded: int) -> str:
 
 
 def _others_end_too(jobs: Iterable[Job]) -> str:
-    """Warn of programs beside the dask workers: they may hold memory without using CPU time."""
+    """Mention programs other than dask workers: they may use memory without using CPU time."""
     return "; the other programs in it end too" if any(map(runs_other_programs, jobs)) else ""
 
 

@@ -322,7 +322,7 @@ class ReplayFeed:
 
 
 def _thinned(indices: range, most: int) -> range:
-    """Return so many of them at most, evenly apart; the last one is among them."""
+    """Return at most this many of them, evenly spaced, including the last."""
     return indices[:: -max(1, ceil(len(indices) / most))][::-1]
 
 

@@ -181,14 +181,14 @@ class SlurmCollector:
         self._commands.close()
 
     async def _read_accounting(self, ours: Collection[str], queued: Collection[str]) -> None:
-        """Ask one after the other: the first answer tells whether there is accounting."""
+        """Run the `sacct` calls in sequence: the first one shows whether accounting is available."""
         fates = self._fates
         if self._queue_read_at is not None:  # else there may be no SLURM here
             await self._ended_lately.read()
         await fates.read(ours, queued, self._seen)
 
     def _ended_lately_with_scripts(self) -> tuple[EndedLately, ...]:
-        """Return the jobs that ended lately whose scripts say anything of dask."""
+        """Return recently ended jobs whose scripts mention dask."""
         ended = self._ended_lately.ended
         scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
         found: tuple[EndedJob, ...] = self._last_words.completed(end for end in ended if end.job.job_id in scripts)

@@ -1,6 +1,6 @@
 """What is free on the nodes of a partition: asks ``sinfo``, and reads its answer.
 
-Only for what a user looks at: sinfo loads all nodes and partitions, whatever it prints.
+Called only while the user looks at the page: sinfo loads all nodes and partitions, whatever it prints.
 """
 
 import re

@@ -24,7 +24,7 @@ from dasktop.tui.tree.rows import Key, Row
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
 _ASK_AGAIN_SECONDS = 60.0
-"""sinfo loads all nodes of the site."""
+"""Seconds between calls: sinfo loads all nodes of the site."""
 
 
 class Place(NamedTuple):

@@ -78,7 +78,7 @@ def question_of(job: Job) -> FreeNodes | None:
 
 
 def _elsewhere(job: Job, free: Answer | None) -> Iterator[Entry]:
-    """Yield what is free on the other nodes of a job's partition."""
+    """Yield the free resources on the other nodes of a job's partition."""
     if free is None or free.question != question_of(job):
         return
     if free.error is not None:

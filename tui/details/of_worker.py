@@ -79,7 +79,7 @@ def _memory(worker: Worker, past: Past) -> Iterator[Entry]:
 
 
 def _children(worker: Worker) -> Iterator[Entry]:
-    """Yield what the worker's tasks have started, the largest first: dask's figures leave it out."""
+    """Yield the processes started by the worker's tasks, largest first: dask's figures exclude them."""
     children = sorted(worker.children or (), key=lambda child: child.memory_bytes or 0, reverse=True)
     for child in children[:_MOST_CHILDREN]:
         used = f"{figures.bytes_text(child.memory_bytes):>4} resident, {figures.duration(child.cpu_seconds)} CPU time"

@@ -145,7 +145,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
 
 
 def _with_source(percent: str, source: UseSource | None) -> str:
-    """Put ``S`` before a figure of SLURM's, which is another one than the sum of what the rows below show."""
+    """Put ``S`` before a value from SLURM: it differs from the sum of the rows below."""
     if source != "slurm":
         return percent
     marked = f"S{percent}"
@@ -294,7 +294,7 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
 
 
 def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
-    """Show what jobs use of what they were granted, where SLURM counts more for one of them than its workers use."""
+    """Show use against allocation if SLURM reports more for one of the jobs than its workers do."""
     if any(job.used.cpu_source == "slurm" for job in jobs):
         cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
         cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)

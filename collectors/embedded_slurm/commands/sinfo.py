@@ -156,7 +156,7 @@ def _columns(text: str) -> list[_Column]:
 
 
 def _named(text: str) -> _Column:
-    """Read ``Name`` or ``Name:width``."""
+    """Parse one output field: ``Name`` or ``Name:width``."""
     match = re.fullmatch(r"\s*(\w+)(?::(\d+))?\s*", text)
     if match is None or match[1].lower() not in _NAMED:
         raise Refused(f"Invalid node format specification: {text.strip()}")
