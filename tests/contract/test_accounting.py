@@ -149,7 +149,12 @@ def test_a_cancelled_job(slurm: SlurmCommands) -> None:
     rows = ended(slurm, job_id, "CANCELLED")
     uid = slurm.run("id", "-u").strip()
     assert rows[job_id] == {"State": f"CANCELLED by {uid}", "ExitCode": "0:0"}
-    assert rows[f"{job_id}.batch"] == {"State": "CANCELLED", "ExitCode": "0:15"}
+    # Now and then SLURM (seen on 22.05) takes the number of the signal for the step's exit status.
+    seldom = {"State": "FAILED", "ExitCode": "15:0"}
+    batch = rows[f"{job_id}.batch"]
+    assert batch == {"State": "CANCELLED", "ExitCode": "0:15"} or (
+        not isinstance(slurm, EmbeddedCommands) and batch == seldom
+    )
     until(lambda: printed(slurm, job_id), lambda text: f"*** JOB {job_id} ON n1 CANCELLED AT" in text)
 
 
