@@ -139,11 +139,11 @@ async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
         collector,
         lambda seen: (
             {t.task_key for t in compute_threads(seen)} == {"spin", *(f"('sleep', {i})" for i in range(3))}
-            and any((t.cpu_percent or 0) > 20 for t in compute_threads(seen))
+            and any((t.cpu_percent or 0) > 1 for t in compute_threads(seen))  # little on a loaded machine
         ),
         addresses,
     )
-    assert [t.task_key for t in compute_threads(reading) if (t.cpu_percent or 0) > 20] == ["spin"]
+    assert max(compute_threads(reading), key=lambda thread: thread.cpu_percent or 0).task_key == "spin"
     await collector.close()
 
 
