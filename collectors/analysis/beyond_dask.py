@@ -48,7 +48,7 @@ class _Span(Record, frozen=True, kw_only=True):
     beyond: OtherUse = OtherUse()
 
 
-class UseLedger:
+class OtherUseTracker:
     """Computes the use of other programs, snapshot by snapshot."""
 
     def __init__(self) -> None:

@@ -50,7 +50,7 @@ def explain(ended: EndedJob) -> Fate:
         cpu_seconds=ended.cpu_seconds,
         explanation=_memory_kill(ended) if out_of_memory else _explanation(ended) + _cause(ended),
         cancelled_by=_canceller(ended),
-        cause=ended.last_words.cause,
+        cause=ended.failure_cause.cause,
     )
 
 
@@ -66,7 +66,7 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     signals = {ended.signal, *ended.step_signals}
     if read_state(ended.job.state).name != "FAILED":
         return False
-    if OUT_OF_MEMORY_SIGNAL in signals or ended.last_words.out_of_memory:
+    if OUT_OF_MEMORY_SIGNAL in signals or ended.failure_cause.out_of_memory:
         return True
     memory_bytes, max_rss_bytes = ended.job.memory_bytes, ended.max_rss_bytes
     if signal.SIGKILL not in signals or memory_bytes is None or max_rss_bytes is None:
@@ -119,7 +119,7 @@ def _canceller(ended: EndedJob) -> str | None:
 
 
 def _cause(ended: EndedJob) -> str:
-    return f": {ended.last_words.cause}" if ended.last_words.cause is not None else ""
+    return f": {ended.failure_cause.cause}" if ended.failure_cause.cause is not None else ""
 
 
 def _signal_name(number: int) -> str:

@@ -19,9 +19,9 @@ from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
     DaskReading,
     EndedJob,
-    EndedLately,
     JobScript,
     QueuedJob,
+    RecentlyEnded,
     Released,
     SlurmPlace,
     SlurmReading,
@@ -89,7 +89,7 @@ def reconcile(
     queued, ended = _jobs_by_id(slurm)
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
     scripts = _scripts_of_this_cluster(slurm.scripts if slurm else (), addresses)
-    for found in _ended_lately_of_this_cluster(dask, slurm, addresses):
+    for found in _recently_ended_of_this_cluster(dask, slurm, addresses):
         job_id = found.end.job.job_id
         if job_id not in queued:
             ended.setdefault(job_id, found.end)
@@ -299,15 +299,15 @@ def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
     return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
 
 
-def _ended_lately_of_this_cluster(
+def _recently_ended_of_this_cluster(
     dask: DaskReading | None, slurm: SlurmReading | None, addresses: frozenset[str]
-) -> Iterable[EndedLately]:
+) -> Iterable[RecentlyEnded]:
     """Return the jobs whose scripts start workers for this scheduler and that ended after it started.
 
     A job that ended earlier belonged to another scheduler with the same address or file.
     """
     started_at = dask.scheduler_started_at if dask else None
-    lately = slurm.ended_lately if slurm else ()
+    lately = slurm.recently_ended if slurm else ()
     matching = _scripts_of_this_cluster((found.script for found in lately), addresses)
     return tuple(
         found

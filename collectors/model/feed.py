@@ -127,13 +127,13 @@ class Feed(Protocol):
         Only one plan runs at a time: until it has ended, another one is refused with its own `Outcome`.
         """
 
-    def give_up(self) -> None:
+    def cancel_execution(self) -> None:
         """Cancel the running plan as far as possible; its `Outcome` is still delivered."""
 
-    def look_up(self, question: Question) -> None:
+    def ask(self, question: Question) -> None:
         """Answer a question; delivers one `Answer` within 30 s. A question asked twice may be answered once."""
 
-    def read_log(self, wish: LogRequest | None) -> None:
+    def request_log(self, request: LogRequest | None) -> None:
         """Start this request for a log file and cancel the one before; ``None``: only cancel.
 
         Delivers each `LogPart` and `Searched`. A hanging file system blocks nothing else.

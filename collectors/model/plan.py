@@ -175,7 +175,7 @@ class Progress(Record, frozen=True, kw_only=True):
     message: str
 
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 """Called with each step; must return immediately."""
 
 

@@ -67,7 +67,7 @@ class EndedJob(Record, frozen=True, kw_only=True):
     """The name of that user, if known."""
     step_signals: tuple[int, ...] = ()
     """Signals that ended its steps: without cgroups, only these show a memory kill."""
-    last_words: FailureCause = FailureCause()
+    failure_cause: FailureCause = FailureCause()
     """What the end of its log says, if it was read."""
     output_files: tuple[str, ...] = ()
     """Its output files, as far as SLURM still reported them."""
@@ -119,7 +119,7 @@ class JobScript(Record, frozen=True, kw_only=True):
     tls_key: str | None = None
 
 
-class EndedLately(Record, frozen=True, kw_only=True):
+class RecentlyEnded(Record, frozen=True, kw_only=True):
     """A job of the user that ended before SLURM was first read for this cluster, and its batch script."""
 
     end: EndedJob
@@ -137,7 +137,7 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     """How the previous run of requeued jobs ended."""
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
-    ended_lately: tuple[EndedLately, ...] = ()
+    recently_ended: tuple[RecentlyEnded, ...] = ()
     """Jobs of any cluster: only their scripts show of which one."""
 
 

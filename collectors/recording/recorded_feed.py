@@ -69,17 +69,17 @@ class RecordedFeed:
         """Execute a plan."""
         self._feed.execute(plan, agreed)
 
-    def give_up(self) -> None:
+    def cancel_execution(self) -> None:
         """Interrupt the running operation."""
-        self._feed.give_up()
+        self._feed.cancel_execution()
 
-    def look_up(self, question: Question) -> None:
+    def ask(self, question: Question) -> None:
         """Look something up; answers are not recorded."""
-        self._feed.look_up(question)
+        self._feed.ask(question)
 
-    def read_log(self, wish: LogRequest | None) -> None:
+    def request_log(self, request: LogRequest | None) -> None:
         """Read a log file; that is not recorded."""
-        self._feed.read_log(wish)
+        self._feed.request_log(request)
 
 
 def with_fault(snapshot: Snapshot, fault: str | None) -> Snapshot:

@@ -95,17 +95,17 @@ class ReplayFeed:
         del plan, agreed
         self._enqueue(lambda: self._deliver(Outcome(done=False, message="this is a recording: it cannot be scaled")))
 
-    def give_up(self) -> None:
+    def cancel_execution(self) -> None:
         """Do nothing."""
 
-    def look_up(self, question: Question) -> None:
+    def ask(self, question: Question) -> None:
         """Answer that it is not in the recording."""
         self._enqueue(lambda: self._deliver(Answer(question=question, error=NOT_RECORDED)))
 
-    def read_log(self, wish: LogRequest | None) -> None:
+    def request_log(self, request: LogRequest | None) -> None:
         """Report that it is not in the recording."""
-        if wish is not None:
-            self._enqueue(lambda: self._deliver(LogPart(path=wish.path, problem=NOT_RECORDED)))
+        if request is not None:
+            self._enqueue(lambda: self._deliver(LogPart(path=request.path, problem=NOT_RECORDED)))
 
     # -- replay controls
 

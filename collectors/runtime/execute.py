@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import Options, TlsFiles
-from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan
+from dasktop.collectors.model.plan import Outcome, Progress, ReportProgress, ScalePlan
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.action_log import ActionLog
@@ -38,7 +38,7 @@ async def execute(
     plan: ScalePlan,
     address: str,
     options: Options,
-    report: Report,
+    report: ReportProgress,
     *,
     agreed: str | None = None,
     environment: Mapping[str, str] | None = None,
@@ -108,7 +108,7 @@ class _PlanExecution:
         plan: ScalePlan,
         address: str,
         options: Options,
-        report: Report,
+        report: ReportProgress,
         environment: Mapping[str, str],
         user: str,
     ) -> None:
@@ -116,7 +116,7 @@ class _PlanExecution:
         self._report = report
         self._user = user
         self._slurm = SlurmActions(environment, user, options.slurm_timeout_seconds)
-        self._poller = Poller(options, environment, ended_lately=False)
+        self._poller = Poller(options, environment, recently_ended=False)
         self._poller.attach_to(address)
         self._submitted: list[str] = []
         self._released: list[str] = []

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import UseLedger
-from dasktop.collectors.analysis.findings import History, find
+from dasktop.collectors.analysis.beyond_dask import OtherUseTracker
+from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
@@ -24,7 +24,7 @@ from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Optio
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript, Released
 from dasktop.collectors.model.snapshot import Evidence, Snapshot
-from dasktop.collectors.runtime.queries import look_up
+from dasktop.collectors.runtime.queries import answer_question
 from dasktop.collectors.scaling import action_log as past_actions
 from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
@@ -54,12 +54,12 @@ class Poller:
         The run's options.
     environment
         The environment of SLURM's commands; ``None``: this process's own.
-    ended_lately
+    recently_ended
         Whether to read jobs that ended before, too: one call of ``scontrol`` for each.
     """
 
     def __init__(
-        self, options: Options, environment: Mapping[str, str] | None = None, *, ended_lately: bool = True
+        self, options: Options, environment: Mapping[str, str] | None = None, *, recently_ended: bool = True
     ) -> None:
         self.options = options
         self._interval_seconds = options.interval_seconds
@@ -69,7 +69,7 @@ class Poller:
             environment=environment,
             timeout_seconds=options.slurm_timeout_seconds,
             interval_seconds=options.slurm_interval_seconds,
-            ended_lately_seconds=options.thresholds.ended_recently_seconds if ended_lately else 0,
+            recently_ended_seconds=options.thresholds.ended_recently_seconds if recently_ended else 0,
         )
         self.queue_log = self._slurm.sources[0]
         if not options.slurm:
@@ -82,8 +82,8 @@ class Poller:
         self._guessed: dict[str, set[str]] = {}
         self._addresses_in_files: dict[str, str] = {}
         self._files_being_read: dict[str, asyncio.Future[str]] = {}
-        self._history = History()
-        self._ledger = UseLedger()
+        self._history = FindingHistory()
+        self._other_use = OtherUseTracker()
         # The script of a job that could not be submitted, and sbatch's message.
         self._refused: tuple[str, str | None] | None = None
         self._scripts_tried = 0
@@ -156,8 +156,8 @@ class Poller:
         collector, self._dask = self._dask, None
         self._dask_reading = None
         self._forget_jobs()
-        self._history = History()
-        self._ledger = UseLedger()
+        self._history = FindingHistory()
+        self._other_use = OtherUseTracker()
         self.dask_log = self._new_dask_log()
         self._slurm.begin_cluster()
         self._address = address
@@ -260,9 +260,9 @@ class Poller:
     async def poll_slurm_details(self) -> None:
         """Poll scripts, steps and accounting as due. Errors are recorded, not raised."""
         if self.options.slurm:
-            reading = await self._slurm.read_details(self.cluster_jobs, self._ledger.with_other_programs)
-            lately = (found.script for found in reading.ended_lately)
-            await self._read_scheduler_files((*reading.scripts, *lately))
+            reading = await self._slurm.read_details(self.cluster_jobs, self._other_use.with_other_programs)
+            recent = (found.script for found in reading.recently_ended)
+            await self._read_scheduler_files((*reading.scripts, *recent))
             await self._ask_why_refused()
             await self._look_who_released()
 
@@ -376,7 +376,7 @@ class Poller:
         """Reconcile the last readings at the current time, and add findings."""
         snapshot = self._recognize_jobs()
         if self.options.slurm:
-            self._ledger.note(snapshot, self._slurm.reading.steps)
+            self._other_use.note(snapshot, self._slurm.reading.steps)
             snapshot = self._reconciled()
         findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
         return replace(snapshot, findings=findings)
@@ -408,7 +408,7 @@ class Poller:
             datetime.now(UTC),
             also_known_as=self._names_of_scheduler(),
             remembered=self._evidence,
-            beyond=self._ledger.beyond,
+            beyond=self._other_use.beyond,
             released=self._released_by_owner | self._released_by_dasktop,
         )
 
@@ -444,7 +444,7 @@ class Poller:
         self._released_by_dasktop.clear()
         self._looked_up = frozenset()
 
-    async def look_up(self, question: Question) -> Answer:
+    async def answer(self, question: Question) -> Answer:
         """Answer one query.
 
         Raises
@@ -452,7 +452,7 @@ class Poller:
         SourceError
             It is unavailable; the text says why.
         """
-        return await look_up(question, self._slurm if self.options.slurm else None, self._dask)
+        return await answer_question(question, self._slurm if self.options.slurm else None, self._dask)
 
     async def close(self) -> None:
         """Kill running commands, and close the connection."""

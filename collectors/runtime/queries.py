@@ -13,7 +13,7 @@ from dasktop.collectors.sources.slurm.collector import SlurmCollector
 if TYPE_CHECKING:
     from dasktop.collectors.sources.dask.collector import DaskCollector
 
-LOOK_UP_SECONDS = 25.0
+QUERY_SECONDS = 25.0
 """The timeout of one query: a little longer than that of one SLURM command."""
 AT_ONCE = 4
 
@@ -23,14 +23,14 @@ class QueryService:
 
     Parameters
     ----------
-    look_up
+    answer
         Returns the answer; an exception becomes the answer's error.
     hand_over
         Called with each answer.
     """
 
-    def __init__(self, look_up: Callable[[Question], Awaitable[Answer]], hand_over: Callable[[Answer], None]) -> None:
-        self._look_up = look_up
+    def __init__(self, answer: Callable[[Question], Awaitable[Answer]], hand_over: Callable[[Answer], None]) -> None:
+        self._answer_question = answer
         self._hand_over = hand_over
         self._running: dict[Question, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -50,10 +50,10 @@ class QueryService:
 
     async def _answer(self, question: Question) -> None:
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS), self._turns:
-                answer = await self._look_up(question)
+            async with asyncio.timeout(QUERY_SECONDS), self._turns:
+                answer = await self._answer_question(question)
         except TimeoutError:
-            answer = Answer(question=question, error=f"no answer within {LOOK_UP_SECONDS:g} s")
+            answer = Answer(question=question, error=f"no answer within {QUERY_SECONDS:g} s")
         except SourceError as error:
             answer = Answer(question=question, error=str(error))
         except Exception as error:  # noqa: BLE001 - reported in the answer
@@ -63,7 +63,7 @@ class QueryService:
         self._hand_over(answer)
 
 
-async def look_up(question: Question, slurm: SlurmCollector | None, dask: "DaskCollector | None") -> Answer:
+async def answer_question(question: Question, slurm: SlurmCollector | None, dask: "DaskCollector | None") -> Answer:
     """Answer one query.
 
     Parameters

@@ -202,7 +202,7 @@ class Sampler:
         """Carry out a plan, beside the polling."""
         self._call(lambda: self._begin(plan, agreed))
 
-    def give_up(self) -> None:
+    def cancel_execution(self) -> None:
         """Interrupt the running operation."""
 
         def interrupt() -> None:
@@ -211,13 +211,13 @@ class Sampler:
 
         self._call(interrupt)
 
-    def look_up(self, question: Question) -> None:
+    def ask(self, question: Question) -> None:
         """Start a query, while polling continues."""
         self._call(lambda: self._queries.begin(question))
 
-    def read_log(self, wish: LogRequest | None) -> None:
+    def request_log(self, request: LogRequest | None) -> None:
         """Read a part of a log file, in a thread of its own."""
-        self._logs.request(wish)
+        self._logs.request(request)
 
     def _call(self, function: Callable[[], object]) -> None:
         """Run ``function`` in the sampler's event loop, if that is running."""
@@ -249,7 +249,7 @@ class Sampler:
         self._slurm_timer = PollTimer(
             poller.queue_log, self._options.slurm_interval_seconds, SLURM_INTERVAL_FLOOR_SECONDS, SLURM_CALM_SECONDS
         )
-        self._queries = QueryService(poller.look_up, self._hand_over)
+        self._queries = QueryService(poller.answer, self._hand_over)
         self._main_task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._taken = asyncio.Event()
@@ -303,7 +303,7 @@ class Sampler:
             outcome = await module.execute(
                 plan, address, self._options, report, agreed=agreed, environment=self._environment
             )
-        except asyncio.CancelledError:  # asked for, by `give_up` or by `stop`
+        except asyncio.CancelledError:  # asked for, by `cancel_execution` or by `stop`
             outcome = Outcome(done=False, message=interrupted_words(step))
         except Exception as error:  # noqa: BLE001 - reported to the user
             outcome = Outcome(done=False, message=describe_own_fault(error))
@@ -418,5 +418,5 @@ class Sampler:
         """Report actions that an earlier dasktop left unfinished; once."""
         module = await event_loop.import_in_background("dasktop.collectors.scaling.action_log")
         environment = os.environ if self._environment is None else self._environment
-        for message in await asyncio.to_thread(module.settle, environment, snapshot):
+        for message in await asyncio.to_thread(module.conclude_unfinished, environment, snapshot):
             self._hand_over(Notice(message=message))

@@ -220,7 +220,7 @@ ELSEWHERE = timedelta(hours=24)
 """A process on another host cannot be checked from here; after this long it is assumed to have ended."""
 
 
-def settle(environment: Mapping[str, str], snapshot: Snapshot) -> tuple[str, ...]:
+def conclude_unfinished(environment: Mapping[str, str], snapshot: Snapshot) -> tuple[str, ...]:
     """Log the result of unfinished actions; return one sentence for each.
 
     Reads and writes a file: do not call it in an event loop.

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.jobs import workers_of
-from dasktop.collectors.model.plan import JobToRelease, Progress, Report
+from dasktop.collectors.model.plan import JobToRelease, Progress, ReportProgress
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.lease import LOOK_SECONDS, RefusedError, SchedulerLease
 from dasktop.collectors.scaling.slurm import SlurmActions
@@ -50,7 +50,7 @@ class Release:
         lease: SchedulerLease,
         slurm: SlurmActions,
         look: Callable[[], Awaitable[Snapshot]],
-        report: Report,
+        report: ReportProgress,
         drain_seconds: float,
     ) -> None:
         self._jobs = jobs

@@ -12,9 +12,9 @@ from dasktop.collectors.model.plan import Progress
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.model.snapshot import Thread
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
-from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 from tests.support.dasktop_program import PATIENT
-from tests.support.giving_back import Giving
+from tests.support.job_release import JobRelease
 from tests.support.old_environment import old_environment
 from tests.support.terminal import Terminal
 
@@ -105,7 +105,7 @@ async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
     before = len(old_scheduler.log)
     collector = DaskCollector(old_scheduler.address)
     reading = await read_until(
-        collector, lambda seen: know_their_place(seen) and all(w.worker.memory_bytes for w in seen.workers)
+        collector, lambda seen: places_are_read(seen) and all(w.worker.memory_bytes for w in seen.workers)
     )
     assert collector.refusal is None
     assert reading.cluster.dask_version == VERSION
@@ -180,15 +180,15 @@ async def test_a_job_is_given_back_without_a_loss(
     await collector.close()
     assert reading.cluster.scheduler_id is not None
     victims = [seen.worker.address for seen in reading.workers if seen.worker.name == "going-0"]
-    giving = Giving(old_scheduler.address, reading.cluster.scheduler_id, victims)
+    release = JobRelease(old_scheduler.address, reading.cluster.scheduler_id, victims)
 
     def go_on(progress: Progress) -> None:
         if progress.step == "drain":
             (tmp_path / "go on").touch()
 
-    await giving.back(go_on)
-    assert giving.slurm.cancelled == ["7"]
-    assert {"drain", "replicate"} <= set(giving.steps)
+    await release.run(go_on)
+    assert release.slurm.cancelled == ["7"]
+    assert {"drain", "replicate"} <= set(release.steps)
     told, _ = client_at_work.communicate("gather\n")
     assert told == f"{sum(range(21))}\n"
     assert sorted(map(int, (tmp_path / "started").read_text().split())) == list(range(21))

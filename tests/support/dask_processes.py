@@ -199,7 +199,7 @@ def is_whole(scheduler_file: Path) -> bool:
     return True
 
 
-def know_their_place(reading: DaskReading) -> bool:
+def places_are_read(reading: DaskReading) -> bool:
     """Return whether all workers have told who they are: one that has just started may take its time."""
     return all(worker.place_was_read for worker in reading.workers)
 

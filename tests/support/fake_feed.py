@@ -22,9 +22,9 @@ class FakeFeed:
         self.stops = 0
         self.plans: list[ScalePlan] = []
         self.agreed: list[str | None] = []
-        self.given_up = 0
+        self.cancellations = 0
         self.questions: list[Question] = []
-        self.log_wishes: list[LogRequest | None] = []
+        self.log_requests: list[LogRequest | None] = []
 
     def start(self, deliver: Callable[[Event], None]) -> None:
         self.deliver = deliver
@@ -51,14 +51,14 @@ class FakeFeed:
         self.plans.append(plan)
         self.agreed.append(agreed)
 
-    def give_up(self) -> None:
-        self.given_up += 1
+    def cancel_execution(self) -> None:
+        self.cancellations += 1
 
-    def look_up(self, question: Question) -> None:
+    def ask(self, question: Question) -> None:
         self.questions.append(question)
 
-    def read_log(self, wish: LogRequest | None) -> None:
-        self.log_wishes.append(wish)
+    def request_log(self, request: LogRequest | None) -> None:
+        self.log_requests.append(request)
 
     def hand_over(self, *events: Event) -> None:
         """Deliver from another thread, as a sampler does; returns when all are in the screen's queue."""

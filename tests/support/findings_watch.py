@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.findings import History, Thresholds, find
+from dasktop.collectors.analysis.findings import FindingHistory, Thresholds, find
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from tests.support.snapshots import GIB, TAKEN_AT, cluster, job, snapshot, task, worker
 
@@ -46,7 +46,7 @@ def after(seconds: float, one: Snapshot) -> Snapshot:
 
 def watch(*snapshots: Snapshot, **thresholds: float) -> tuple[Finding, ...]:
     """Return what is found in the last of these, which were seen one after the other."""
-    history, found = History(), ()
+    history, found = FindingHistory(), ()
     for one in snapshots:
         found, history = find(one, Thresholds(**thresholds), history)
     return found

@@ -25,13 +25,13 @@ class FileFeed(FakeFeed):
         self.error: str | None = None
         self._logs = LogFollower(lambda event: self.deliver(event))
 
-    def look_up(self, question: Question) -> None:
-        super().look_up(question)
+    def ask(self, question: Question) -> None:
+        super().ask(question)
         self.hand_over(Answer(question=question, files=self.files, error=self.error))
 
-    def read_log(self, wish: LogRequest | None) -> None:
-        super().read_log(wish)
-        self._logs.request(wish)
+    def request_log(self, request: LogRequest | None) -> None:
+        super().request_log(request)
+        self._logs.request(request)
 
 
 class LogUnderTest(Screen):

@@ -15,7 +15,7 @@ from distributed import Client, Future, wait
 from msgspec.structs import replace
 
 from dasktop.collectors.model.options import Options
-from dasktop.collectors.model.plan import Outcome, Progress, Report, ScalePlan, Target
+from dasktop.collectors.model.plan import Outcome, Progress, ReportProgress, ScalePlan, Target
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.runtime.poller import Poller
@@ -186,7 +186,7 @@ class Cluster:
         return sorted(self.notebook.value("cluster.sync(statuses)"))
 
     async def snapshot(self) -> Snapshot:
-        poller = Poller(self.options, self.environment, ended_lately=False)
+        poller = Poller(self.options, self.environment, recently_ended=False)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()
@@ -248,7 +248,7 @@ class Plain:
 
     async def snapshot(self, options: Options | None = None) -> Snapshot:
         """Return how things are, once all workers have told where: one that has just started may take its time."""
-        poller = Poller(options or self.options(), self.environment, ended_lately=False)
+        poller = Poller(options or self.options(), self.environment, recently_ended=False)
         poller.attach_to(self.address)
         try:
             await poller.poll_everything()
@@ -276,7 +276,7 @@ class Plain:
     async def plan(self, target: Target) -> ScalePlan:
         return plan(await self.snapshot(), target)
 
-    async def scale(self, target: Target, report: Report = lambda _: None) -> Outcome:
+    async def scale(self, target: Target, report: ReportProgress = lambda _: None) -> Outcome:
         chosen = await self.plan(target)
         return await execute(chosen, self.address, self.options(), report, environment=self.environment)
 

@@ -92,7 +92,7 @@ class SceneFeed(FakeFeed):
     def __init__(self) -> None:
         super().__init__()
         self._logs = LogFollower(lambda event: self._hand_over_log(event))
-        self._log_as_told = ""
+        self._shown_log = ""
 
     def stop(self) -> None:
         super().stop()
@@ -102,8 +102,8 @@ class SceneFeed(FakeFeed):
         super().look_for_schedulers()
         self.hand_over(found())
 
-    def look_up(self, question: Question) -> None:
-        super().look_up(question)
+    def ask(self, question: Question) -> None:
+        super().ask(question)
         match question:
             case BatchScript():
                 answer = Answer(question=question, lines=tuple(SCRIPT.read_text().splitlines()))
@@ -117,19 +117,19 @@ class SceneFeed(FakeFeed):
                 answer = Answer(question=question, error="not kept")
         self.hand_over(answer)
 
-    def read_log(self, wish: LogRequest | None) -> None:
-        super().read_log(wish)
-        if wish is not None:
-            self._log_as_told = wish.path
-            wish = replace(wish, path=str(LOG))
-        self._logs.request(wish)
+    def request_log(self, request: LogRequest | None) -> None:
+        super().request_log(request)
+        if request is not None:
+            self._shown_log = request.path
+            request = replace(request, path=str(LOG))
+        self._logs.request(request)
 
     def _hand_over_log(self, event: LogEvent) -> None:
         match event:
             case LogPart():
-                event = replace(event, path=self._log_as_told)
+                event = replace(event, path=self._shown_log)
             case Searched():
-                event = replace(event, search=replace(event.search, path=self._log_as_told))
+                event = replace(event, search=replace(event.search, path=self._shown_log))
         if self.deliver is not None:
             self.deliver(event)
 

@@ -286,7 +286,7 @@ async def _(screen: Screen, key: str) -> None:
 @walk("give_up")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("plus", key)
-    assert screen.feed.given_up == 1
+    assert screen.feed.cancellations == 1
 
 
 @walk("anatomy")
@@ -467,7 +467,7 @@ async def _(screen: Screen, key: str) -> None:
     await screen.press("q")
     assert page_of(screen) is Question
     await screen.press(key)
-    assert screen.feed.given_up == 1
+    assert screen.feed.cancellations == 1
 
 
 @walk("no")

@@ -29,7 +29,7 @@ from dasktop.collectors.model.plan import (
     Target,
 )
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.action_log import settle
+from dasktop.collectors.scaling.action_log import conclude_unfinished
 from dasktop.collectors.scaling.plan import plan as make_plan
 from dasktop.collectors.scaling.targets import bounds_from, count_from, memory_from
 from dasktop.collectors.scaling.words import interrupted_words, plan_lines
@@ -177,7 +177,7 @@ def _planned(options: Options, target: Target, record: Callable[[Snapshot], None
 async def _plan(options: Options, target: Target, record: Callable[[Snapshot], None]) -> tuple[ScalePlan, str]:
     snapshot, address = await headless.take_snapshot_and_address(options)
     record(snapshot)
-    for message in await asyncio.to_thread(settle, os.environ, snapshot):
+    for message in await asyncio.to_thread(conclude_unfinished, os.environ, snapshot):
         click.echo(f"dasktop: {message}", err=True)
     return make_plan(snapshot, target, own_name()), address
 

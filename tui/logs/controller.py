@@ -46,7 +46,7 @@ class LogController:
             return
         from dasktop.tui.logs.screen import LogScreen  # imported here so that the start is faster
 
-        self._screen = LogScreen(job, self._feed.read_log, self._queries, self._glyphs, self._keymap)
+        self._screen = LogScreen(job, self._feed.request_log, self._queries, self._glyphs, self._keymap)
         self._app.push_screen(self._screen, self._forget)
 
     def take(self, event: LogEvent) -> None:

@@ -184,7 +184,7 @@ class ScalingController:
         """
         was_queued, self._jobs_to_add, self._replan = bool(self._jobs_to_add or self._replan), 0, None
         if self.is_at_work:
-            self._feed.give_up()
+            self._feed.cancel_execution()
             self._status.show("cancelling…")
         else:
             self._status.clear()

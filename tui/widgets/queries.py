@@ -34,7 +34,7 @@ class Queries:
             self._askers[question].append(asker)
         else:
             self._askers[question] = [asker]
-            self._feed.look_up(question)
+            self._feed.ask(question)
 
     def forget(self) -> None:
         """Drop the answers to all pending queries."""

@@ -13,11 +13,11 @@ from dasktop.collectors.analysis.findings import (
     workers,
 )
 from dasktop.collectors.analysis.findings.evaluate import find
-from dasktop.collectors.analysis.findings.history import History
+from dasktop.collectors.analysis.findings.history import FindingHistory
 from dasktop.collectors.analysis.findings.rule import PendingFinding, Rule, RuleContext, registered_rules
 from dasktop.collectors.model.thresholds import Thresholds
 
 FAMILIES = (allocation, cluster, ended, missing_workers, pending, resources, workers)
 RULES: tuple[Rule, ...] = registered_rules()
 
-__all__ = ["FAMILIES", "RULES", "History", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]
+__all__ = ["FAMILIES", "RULES", "FindingHistory", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.findings.history import History, Key
+from dasktop.collectors.analysis.findings.history import FindingHistory, Key
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, registered_rules
 from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -20,9 +20,9 @@ Value = TypeVar("Value")
 def find(
     snapshot: Snapshot,
     thresholds: Thresholds = DEFAULTS,
-    history: History | None = None,
+    history: FindingHistory | None = None,
     zone: tzinfo | None = UTC,
-) -> tuple[tuple[Finding, ...], History]:
+) -> tuple[tuple[Finding, ...], FindingHistory]:
     """Return the findings of all rules, and the history to pass in with the next snapshot.
 
     Parameters
@@ -41,7 +41,7 @@ def find(
     -------
     The findings, most severe first, then in the order of the rules; and the history.
     """
-    history = (history or History()).after(snapshot)
+    history = (history or FindingHistory()).after(snapshot)
     context = RuleContext(snapshot, history, thresholds, zone)
     first_seen: dict[Key, datetime] = {}
     active: dict[Key, Finding] = {}

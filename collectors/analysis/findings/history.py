@@ -36,7 +36,7 @@ class DepartedWorker(Record, frozen=True, kw_only=True):
     at: datetime
 
 
-class History(Record, frozen=True, kw_only=True):
+class FindingHistory(Record, frozen=True, kw_only=True):
     """What is kept from earlier snapshots. Its dictionaries are replaced, never changed."""
 
     taken_at: datetime | None = None

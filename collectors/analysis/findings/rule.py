@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from operator import attrgetter
 from typing import NamedTuple
 
-from dasktop.collectors.analysis.findings.history import History, dask_read_at
+from dasktop.collectors.analysis.findings.history import FindingHistory, dask_read_at
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.snapshot import Job, Severity, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -22,7 +22,7 @@ class RuleContext(NamedTuple):
     """What a rule may look at."""
 
     snapshot: Snapshot
-    history: History = History()
+    history: FindingHistory = FindingHistory()
     """Includes this snapshot, except for what the rules find in it."""
     thresholds: Thresholds = DEFAULTS
     zone: tzinfo | None = UTC

@@ -15,7 +15,7 @@ BLOCK_BYTES = 256 * 1024
 """Read at a time: some milliseconds' work."""
 
 
-def search(file: LogFile, wish: Search) -> Iterator[Searched]:
+def search(file: LogFile, request: Search) -> Iterator[Searched]:
     """Yield how it goes after each block; the last one `is_over`. What is written meanwhile is not looked at.
 
     Raises
@@ -23,21 +23,21 @@ def search(file: LogFile, wish: Search) -> Iterator[Searched]:
     UnreadableError
         Reading failed.
     """
-    pattern = compiled(wish.pattern)
-    needle = _needle(wish.pattern, pattern)
-    told = Searched(search=wish, bytes_searched=0, bytes_in_all=file.size_bytes)
-    at_byte = min(wish.at_byte, file.size_bytes)
+    pattern = compiled(request.pattern)
+    needle = _needle(request.pattern, pattern)
+    told = Searched(search=request, bytes_searched=0, bytes_in_all=file.size_bytes)
+    at_byte = min(request.at_byte, file.size_bytes)
     above, below = (0, at_byte), (at_byte, file.size_bytes)
-    spans = (above, below) if wish.is_backwards else (below, above)
+    spans = (above, below) if request.is_backwards else (below, above)
     for went_round, (start, end) in enumerate(spans):
-        for block in _blocks(file, start, end, is_backwards=wish.is_backwards):
+        for block in _blocks(file, start, end, is_backwards=request.is_backwards):
             # A line may begin before the span's end and go on behind it, but what begins there has been looked at.
             lines = (line for line in block.lines() if line.at_byte < end)
             hits = (line.at_byte for line in lines if pattern.search(shown(line.raw)))
             if needle is not None and not needle.may_be_in(block.raw):
                 found_at = None
             else:
-                found_at = max(hits, default=None) if wish.is_backwards else next(hits, None)
+                found_at = max(hits, default=None) if request.is_backwards else next(hits, None)
             if found_at is not None:
                 yield replace(told, is_over=True, found_at=found_at, went_round=bool(went_round))
                 return

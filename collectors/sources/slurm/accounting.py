@@ -74,7 +74,7 @@ def accounting_command(job_ids: Iterable[str], separator: str, all_runs: bool = 
     return (*command, "-D") if all_runs else command
 
 
-def ended_lately_command(user: str, window_seconds: float, separator: str) -> tuple[str, ...]:
+def recently_ended_command(user: str, window_seconds: float, separator: str) -> tuple[str, ...]:
     """Return what to run for a user's jobs that have ended within so many seconds, and their steps."""
     return (
         "sacct",

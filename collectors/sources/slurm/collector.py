@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles
-from dasktop.collectors.model.readings import EndedJob, EndedLately, JobScript, QueuedJob, SlurmReading
+from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, RecentlyEnded, SlurmReading
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm import commands as slurm_environment
 from dasktop.collectors.sources.slurm.backoff import Backoff
@@ -19,7 +19,7 @@ from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
 from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader, read_batch_script
-from dasktop.collectors.sources.slurm.outcome_reader import EndedLatelyReader, OutcomeReader
+from dasktop.collectors.sources.slurm.outcome_reader import OutcomeReader, RecentlyEndedReader
 from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
@@ -42,7 +42,7 @@ class SlurmCollector:
         For each command.
     interval_seconds
         How often the queue is going to be read: what is old, and how soon to ask again, follow from it.
-    ended_lately_seconds
+    recently_ended_seconds
         Jobs that ended so long before they could be seen in the queue are looked for in accounting; 0: none.
     """
 
@@ -53,7 +53,7 @@ class SlurmCollector:
         environment: Mapping[str, str] | None = None,
         timeout_seconds: float = 20.0,
         interval_seconds: float = 10.0,
-        ended_lately_seconds: float = 0.0,
+        recently_ended_seconds: float = 0.0,
     ) -> None:
         # Only the queue is asked regularly: what the others told once stays true.
         queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * max(interval_seconds, SLURM_CALM_SECONDS))
@@ -62,7 +62,7 @@ class SlurmCollector:
         )
         self.sources: tuple[SourceLog, ...] = (queue_log, self._accounting_log, self._steps_log, scripts_log)
         self._interval_seconds = interval_seconds
-        self._ended_lately_seconds = ended_lately_seconds
+        self._recently_ended_seconds = recently_ended_seconds
         self._user = user or own_name()
         self._commands = Commands(
             slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
@@ -82,8 +82,8 @@ class SlurmCollector:
         pause_seconds = self._interval_seconds
         of_accounting = Backoff(pause_seconds)
         self._fates = OutcomeReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
-        self._ended_lately = EndedLatelyReader(
-            self._commands, self._accounting_log, of_accounting, self._user, self._ended_lately_seconds
+        self._recently_ended = RecentlyEndedReader(
+            self._commands, self._accounting_log, of_accounting, self._user, self._recently_ended_seconds
         )
         self._steps = StepReader(self._commands, self._steps_log, Backoff(pause_seconds))
         # The cluster's jobs as they were when they were last in the queue or, if they never were, in accounting.
@@ -99,7 +99,7 @@ class SlurmCollector:
             requeued=self._causes.completed(self._fates.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
-            ended_lately=self._ended_lately_with_scripts(),
+            recently_ended=self._recently_ended_with_scripts(),
         )
 
     async def read_queue(self) -> SlurmReading:
@@ -136,7 +136,7 @@ class SlurmCollector:
             self._ran.discard(job_id)
             self._fates.note_requeued(job_id)
         self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
-        lately = {end.job.job_id: end.job for end in self._ended_lately.ended}
+        lately = {end.job.job_id: end.job for end in self._recently_ended.ended}
         self._seen |= {job_id: lately[job_id] for job_id in (ours & lately.keys()) - self._seen.keys()}
         self._scripts.forget_all_but([*self._jobs_with_scripts(), *lately.values()])
         await asyncio.gather(
@@ -148,7 +148,7 @@ class SlurmCollector:
             self._read_accounting(ours, queued),
             self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )
-        await self._scripts.read(end.job for end in self._ended_lately.ended)
+        await self._scripts.read(end.job for end in self._recently_ended.ended)
         await self._causes.read((*self._fates.ended, *self._fates.requeued))
         return self.reading
 
@@ -181,15 +181,15 @@ class SlurmCollector:
         """Ask one after the other: the first answer tells whether there is accounting."""
         fates = self._fates
         if self._queue_read_at is not None:  # else there may be no SLURM here
-            await self._ended_lately.read()
+            await self._recently_ended.read()
         await fates.read(ours, queued, self._seen)
 
-    def _ended_lately_with_scripts(self) -> tuple[EndedLately, ...]:
+    def _recently_ended_with_scripts(self) -> tuple[RecentlyEnded, ...]:
         """Return the jobs that ended lately whose scripts say anything of dask."""
-        ended = self._ended_lately.ended
+        ended = self._recently_ended.ended
         scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
         found: tuple[EndedJob, ...] = self._causes.completed(end for end in ended if end.job.job_id in scripts)
-        return tuple(EndedLately(end=end, script=scripts[end.job.job_id]) for end in found)
+        return tuple(RecentlyEnded(end=end, script=scripts[end.job.job_id]) for end in found)
 
     def _jobs_with_scripts(self) -> list[QueuedJob]:
         """Return the queued jobs, and those of the cluster that have left the queue."""

@@ -141,7 +141,7 @@ class FailureCauseReader:
         return tuple(
             replace(
                 end,
-                last_words=self._causes.get(_run(end), end.last_words),
+                failure_cause=self._causes.get(_run(end), end.failure_cause),
                 output_files=self._output_files(end.job.job_id),
                 cancelled_by=self._names.get(end.cancelled_by_uid) if end.cancelled_by_uid is not None else None,
             )

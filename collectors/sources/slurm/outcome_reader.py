@@ -22,10 +22,10 @@ from dasktop.collectors.sources.slurm.accounting import (
     OFF,
     accounting_command,
     completed_by,
-    ended_lately_command,
     is_half_known,
     parse_accounting,
     parse_shown_job,
+    recently_ended_command,
     show_job_command,
 )
 from dasktop.collectors.sources.slurm.backoff import Backoff, Clock, batches, pause_seconds
@@ -229,7 +229,7 @@ MOST_JOBS = 48
 TRIES = 3
 
 
-class EndedLatelyReader:
+class RecentlyEndedReader:
     """Knows the jobs that have ended within a window before the first answer of accounting.
 
     Parameters
@@ -265,7 +265,7 @@ class EndedLatelyReader:
         separator = f"\x1f{secrets.token_hex(4)}\x1f"
         with contextlib.suppress(SourceError), self._log.attempt():
             try:
-                printed = await self._commands.run(*ended_lately_command(self._user, self._window_seconds, separator))
+                printed = await self._commands.run(*recently_ended_command(self._user, self._window_seconds, separator))
                 if printed.status != 0:
                     raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
             except SourceError:

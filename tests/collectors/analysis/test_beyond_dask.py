@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import OtherUse, UseLedger
+from dasktop.collectors.analysis.beyond_dask import OtherUse, OtherUseTracker
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES
 from dasktop.collectors.model.readings import Step
@@ -44,14 +44,14 @@ def step(seconds, cpu_seconds, rss_bytes=None, ntasks=1):
 
 def followed(percents, cpu_seconds_later, ntasks=1):
     """Return the use of other programs after one SLURM interval, with this CPU use of the workers at each poll."""
-    ledger = UseLedger()
-    ledger.note(busy(0.0), [step(0, 10, ntasks=ntasks)])
+    tracker = OtherUseTracker()
+    tracker.note(busy(0.0), [step(0, 10, ntasks=ntasks)])
     for number, percent in enumerate(percents, start=1):
         seconds = ROUND_SECONDS * number / len(percents)
         is_read = number == len(percents)
         read = step(ROUND_SECONDS, 10 + cpu_seconds_later, ntasks=ntasks) if is_read else step(0, 10, ntasks=ntasks)
-        ledger.note(after(seconds, busy(percent)), [read])
-    return ledger.beyond
+        tracker.note(after(seconds, busy(percent)), [read])
+    return tracker.beyond
 
 
 def test_other_program_uses_a_core_while_dask_idles():
@@ -70,43 +70,43 @@ def test_unknown_use_of_a_worker():
 
 
 def test_use_ends_with_slurms_figure():
-    ledger = UseLedger()
+    tracker = OtherUseTracker()
     for number, cpu_seconds in enumerate((0, 300, 300)):
         seconds = ROUND_SECONDS * number
-        ledger.note(after(seconds, busy(0.0)), [step(seconds, cpu_seconds)])
-        assert bool(ledger.beyond) == (number == 1)
-    ledger.note(busy(0.0), [])
-    assert ledger.beyond == {}
+        tracker.note(after(seconds, busy(0.0)), [step(seconds, cpu_seconds)])
+        assert bool(tracker.beyond) == (number == 1)
+    tracker.note(busy(0.0), [])
+    assert tracker.beyond == {}
 
 
 def test_memory_at_once_cpu_over_two_minutes():
-    ledger = UseLedger()
+    tracker = OtherUseTracker()
     uses = []
     for minute, cpu_seconds in enumerate((0, 60, 120, 120, 120)):
         seconds = 60 * minute
-        ledger.note(after(seconds, busy(0.0)), [step(seconds, 10 + cpu_seconds, rss_bytes=2 * GIB)])
-        uses.append(ledger.beyond["7"])
+        tracker.note(after(seconds, busy(0.0)), [step(seconds, 10 + cpu_seconds, rss_bytes=2 * GIB)])
+        uses.append(tracker.beyond["7"])
     assert [one.cpu_percent for one in uses] == [None, None, 100.0, 100.0, None]
     assert {one.memory_bytes for one in uses} == {2 * GIB}
 
 
 def test_workers_with_child_processes_are_other_programs():
     child = ChildProcess(pid=1, name="tool", memory_bytes=1, cpu_seconds=1.0)
-    ledger = UseLedger()
+    tracker = OtherUseTracker()
     for children, expected in (((child,), {"7"}), ((), set()), (None, set())):
         one = worker("w", children=children)
-        ledger.note(seen([with_workers(job("7", allocated=GRANTED), [one])]), [])
-        assert ledger.with_other_programs == expected
-    ledger.note(busy(0.0), [step(0, 1, rss_bytes=2 * GIB)])
-    assert ledger.with_other_programs == {"7"}
+        tracker.note(seen([with_workers(job("7", allocated=GRANTED), [one])]), [])
+        assert tracker.with_other_programs == expected
+    tracker.note(busy(0.0), [step(0, 1, rss_bytes=2 * GIB)])
+    assert tracker.with_other_programs == {"7"}
 
 
 def test_memory_that_only_slurm_counts():
-    ledger = UseLedger()
-    ledger.note(busy(0.0), [step(0, 1, rss_bytes=int(1.92 * GIB))])
-    assert ledger.beyond == {"7": OtherUse(memory_bytes=int(1.92 * GIB))}
-    ledger.note(busy(0.0), [step(1, 1, rss_bytes=GIB // 8)])
-    assert ledger.beyond == {}, "a nanny and a shell use a little too"
+    tracker = OtherUseTracker()
+    tracker.note(busy(0.0), [step(0, 1, rss_bytes=int(1.92 * GIB))])
+    assert tracker.beyond == {"7": OtherUse(memory_bytes=int(1.92 * GIB))}
+    tracker.note(busy(0.0), [step(1, 1, rss_bytes=GIB // 8)])
+    assert tracker.beyond == {}, "a nanny and a shell use a little too"
 
 
 def test_job_has_the_larger_figure_with_its_source():

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.findings import History, PendingFinding, Rule, evaluate, find
+from dasktop.collectors.analysis.findings import FindingHistory, PendingFinding, Rule, evaluate, find
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import DaskReading, EndedJob, QueuedJob, SlurmReading
 from dasktop.collectors.model.snapshot import Source
@@ -165,7 +165,7 @@ def test_new_scheduler_has_none_of_the_old_workers():
 
 
 def test_history_is_bounded():
-    history = History()
+    history = FindingHistory()
     for second in range(0, 4000, 10):
         job = healthy_job(str(second), second)
         _, history = find(after(second, seen([job, pending(f"9{second}")])), history=history)

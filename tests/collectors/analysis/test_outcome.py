@@ -23,7 +23,7 @@ def ended(
     by=None,
     cancelled_by=None,
     step_signals=(),
-    last_words=FailureCause(),  # noqa: B008 - frozen
+    failure_cause=FailureCause(),  # noqa: B008 - frozen
     **job,
 ) -> EndedJob:
     return EndedJob(
@@ -34,7 +34,7 @@ def ended(
         max_rss_bytes=max_rss_bytes,
         cancelled_by_uid=by,
         cancelled_by=cancelled_by,
-        last_words=last_words,
+        failure_cause=failure_cause,
         step_signals=step_signals,
     )
 
@@ -59,8 +59,8 @@ OUTPUT = ("/no/such/dir/x.log",)
         (ended("CANCELLED", by=1001), "cancelled by user 1001"),
         (ended("CANCELLED"), "cancelled"),
         (ended("CANCELLED", by=1001, cancelled_by="ada"), "cancelled by user ada"),
-        (ended("FAILED", exit_code=1, last_words=FailureCause(cause="E: x")), "failed with exit code 1: E: x"),
-        (ended("COMPLETED", last_words=FailureCause(cause="its workers left")), "completed: its workers left"),
+        (ended("FAILED", exit_code=1, failure_cause=FailureCause(cause="E: x")), "failed with exit code 1: E: x"),
+        (ended("COMPLETED", failure_cause=FailureCause(cause="its workers left")), "completed: its workers left"),
         (ended("CANCELLED", by=1001, started_at=None), "cancelled by user 1001 before it started"),
         (ended("NODE_FAIL"), "terminated: a node failed"),
         (ended("PREEMPTED"), "stopped: preempted by another job"),
@@ -88,7 +88,7 @@ def test_explanations(end, explanation):
         # A step under cgroups, its status passed on.
         ended("FAILED", exit_code=1, step_signals=(125,)),
         # The log says so, where the samples of the memory missed it.
-        ended("FAILED", exit_code=9, last_words=FailureCause(out_of_memory=True)),
+        ended("FAILED", exit_code=9, failure_cause=FailureCause(out_of_memory=True)),
     ],
 )
 def test_every_memory_kill_is_out_of_memory(end):

@@ -13,9 +13,9 @@ from dasktop.collectors.analysis.reconcile import NO_CLUSTER, reconcile
 from dasktop.collectors.model import snapshot as model
 from dasktop.collectors.model.readings import (
     EndedJob,
-    EndedLately,
     JobScript,
     QueuedJob,
+    RecentlyEnded,
     SlurmPlace,
     SlurmReading,
     Step,
@@ -374,15 +374,15 @@ class TestJobsEndedBeforeTheStart:
 
     STARTED_AT = NOW - timedelta(hours=1)
 
-    def lately(self, job_id="7", ended_at=NOW - timedelta(minutes=3), address=ADDRESS, **script) -> EndedLately:
+    def lately(self, job_id="7", ended_at=NOW - timedelta(minutes=3), address=ADDRESS, **script) -> RecentlyEnded:
         script = {"scheduler_addresses": (address,), "workers_expected": 4} | script
         job = QueuedJob(job_id=job_id, state="FAILED")
         end = EndedJob(job=job, exit_code=3, ended_at=ended_at)
-        return EndedLately(end=end, script=JobScript(job_id=job_id, **script))
+        return RecentlyEnded(end=end, script=JobScript(job_id=job_id, **script))
 
     def jobs(self, *lately, queued=(), ended=(), started_at=STARTED_AT, **more) -> tuple[model.Job, ...]:
         reading = replace(dask(), scheduler_started_at=started_at)
-        return snapshot_of(reading, slurm(*queued, ended=ended, ended_lately=lately), **more).jobs
+        return snapshot_of(reading, slurm(*queued, ended=ended, recently_ended=lately), **more).jobs
 
     def test_job_with_the_schedulers_address_is_included(self):
         (job,) = self.jobs(self.lately())
@@ -405,7 +405,7 @@ class TestJobsEndedBeforeTheStart:
         assert self.jobs(self.lately(), started_at=started_at) == ()
 
     def test_nothing_is_included_before_the_scheduler_answers(self):
-        reading = slurm(ended_lately=(self.lately(),))
+        reading = slurm(recently_ended=(self.lately(),))
         assert snapshot_of(None, reading, also_known_as=frozenset({ADDRESS})).jobs == ()
 
     def test_requeued_job_has_not_ended(self):

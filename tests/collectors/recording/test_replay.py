@@ -95,7 +95,7 @@ def played(path) -> Iterator[Played]:
 def later(played, clock, seconds: float) -> None:
     """Let so much time go by, and wake what waits for it."""
     clock.now += seconds
-    played.feed.look_up(QUESTION)
+    played.feed.ask(QUESTION)
 
 
 def test_it_begins_with_the_first_and_plays_on_by_itself(played, clock):
@@ -289,11 +289,11 @@ def test_at_the_end_it_begins_again(played):
 
 
 def test_what_is_not_in_it_is_told(played):
-    played.feed.look_up(QUESTION)
+    played.feed.ask(QUESTION)
     answer = played.next(Answer)
     assert answer.question == QUESTION
     assert "recording" in answer.error
-    played.feed.read_log(Tail(path="/x"))
+    played.feed.request_log(Tail(path="/x"))
     assert "recording" in played.next(LogPart).problem
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles, OutputFiles
-from dasktop.collectors.runtime import queries as looking_up
+from dasktop.collectors.runtime import queries as query_module
 from dasktop.collectors.runtime.queries import AT_ONCE, QueryService
 from dasktop.collectors.sources.slurm.job_lookups import read_batch_script, read_output_files
 from dasktop.collectors.sources.slurm.output_files import parse_output_files
@@ -86,24 +86,24 @@ class TestAskingSlurm:
     async def test_not_asked_without_slurm(self):
         for question in (BatchScript(job_id="7"), JobFiles(job_id="7")):
             with pytest.raises(SourceError, match="--no-slurm"):
-                await looking_up.look_up(question, None, None)
+                await query_module.answer_question(question, None, None)
 
     async def test_no_call_stack_before_there_is_a_scheduler(self):
         with pytest.raises(SourceError, match="no scheduler has answered yet"):
-            await looking_up.look_up(CallStack(worker_address="tcp://w:1", thread_native_id=4), None, None)
+            await query_module.answer_question(CallStack(worker_address="tcp://w:1", thread_native_id=4), None, None)
 
 
-class Desk:
-    """A desk whose answers a test lets come."""
+class Queries:
+    """A query service whose answers wait for the test."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.asked: list[object] = []
         self.release = asyncio.Event()
         self.at_once = self.most_at_once = 0
-        self.desk = QueryService(self.look_up, self.answers.append)
+        self.service = QueryService(self.answer, self.answers.append)
 
-    async def look_up(self, question) -> Answer:
+    async def answer(self, question) -> Answer:
         self.asked.append(question)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -123,23 +123,23 @@ SOON_SECONDS = 1.0
 """Of virtual time: all that is ready is done by then."""
 
 
-class TestDesk:
-    async def answered(self, *questions) -> Desk:
-        desk = Desk()
+class TestQueryService:
+    async def answered(self, *questions) -> Queries:
+        queries = Queries()
         for question in questions:
-            desk.desk.begin(question)
-        desk.release.set()
+            queries.service.begin(question)
+        queries.release.set()
         await asyncio.sleep(SOON_SECONDS)
-        return desk
+        return queries
 
     def test_an_answer(self):
         question = CallStack(worker_address="tcp://w:1", thread_native_id=4)
-        desk = run_in_virtual_time(self.answered(question))
-        assert desk.answers == [Answer(question=question, lines=("x",))]
+        queries = run_in_virtual_time(self.answered(question))
+        assert queries.answers == [Answer(question=question, lines=("x",))]
 
     def test_faults_are_answers(self):
-        desk = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
-        errors = [answer.error for answer in desk.answers]
+        queries = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
+        errors = [answer.error for answer in queries.answers]
         assert errors[0] == "no such job"
         assert errors[1].startswith("internal error in dasktop: KeyError: 'lines' (test_lookups.py:")
 
@@ -147,59 +147,59 @@ class TestDesk:
         question = JobFiles(job_id="7")
 
         async def asked() -> None:
-            desk = await self.answered(question, question)
-            assert (len(desk.asked), len(desk.answers)) == (1, 1)
-            desk.desk.begin(question)
+            queries = await self.answered(question, question)
+            assert (len(queries.asked), len(queries.answers)) == (1, 1)
+            queries.service.begin(question)
             await asyncio.sleep(SOON_SECONDS)
-            assert (len(desk.asked), len(desk.answers)) == (2, 2)
+            assert (len(queries.asked), len(queries.answers)) == (2, 2)
 
         run_in_virtual_time(asked())
 
     def test_a_few_at_once(self):
         async def asked() -> None:
-            desk = Desk()
+            queries = Queries()
             for number in range(20):
-                desk.desk.begin(JobFiles(job_id=str(number)))
+                queries.service.begin(JobFiles(job_id=str(number)))
             await asyncio.sleep(SOON_SECONDS)
-            assert desk.at_once == AT_ONCE
-            desk.release.set()
+            assert queries.at_once == AT_ONCE
+            queries.release.set()
             await asyncio.sleep(SOON_SECONDS)
-            assert (len(desk.answers), desk.most_at_once) == (20, AT_ONCE)
+            assert (len(queries.answers), queries.most_at_once) == (20, AT_ONCE)
 
         run_in_virtual_time(asked())
 
     def test_bounded_in_time(self):
         async def asked() -> None:
-            desk = Desk()
+            queries = Queries()
             for number in range(AT_ONCE + 1):  # the last one waits for its turn in vain
-                desk.desk.begin(JobFiles(job_id=str(number)))
-            await asyncio.sleep(looking_up.LOOK_UP_SECONDS - 1)
-            assert desk.answers == []
+                queries.service.begin(JobFiles(job_id=str(number)))
+            await asyncio.sleep(query_module.QUERY_SECONDS - 1)
+            assert queries.answers == []
             await asyncio.sleep(2)
-            assert {answer.error for answer in desk.answers} == {"no answer within 25 s"}
-            assert len(desk.answers) == AT_ONCE + 1
+            assert {answer.error for answer in queries.answers} == {"no answer within 25 s"}
+            assert len(queries.answers) == AT_ONCE + 1
 
         run_in_virtual_time(asked())
 
     def test_what_was_given_up_before_it_began_can_be_asked_again(self):
         async def asked() -> None:
-            desk, question = Desk(), JobFiles(job_id="7")
-            desk.desk.begin(question)
-            await desk.desk.close()
-            desk.release.set()
-            desk.desk.begin(question)
+            queries, question = Queries(), JobFiles(job_id="7")
+            queries.service.begin(question)
+            await queries.service.close()
+            queries.release.set()
+            queries.service.begin(question)
             await asyncio.sleep(SOON_SECONDS)
-            assert [answer.question for answer in desk.answers] == [question]
+            assert [answer.question for answer in queries.answers] == [question]
 
         run_in_virtual_time(asked())
 
     def test_nothing_is_left_after_the_end(self):
         async def asked() -> None:
-            desk = Desk()
-            desk.desk.begin(JobFiles(job_id="7"))
+            queries = Queries()
+            queries.service.begin(JobFiles(job_id="7"))
             await asyncio.sleep(SOON_SECONDS)
-            assert desk.at_once == 1
-            await desk.desk.close()
-            assert (desk.answers, desk.at_once) == ([], 0)
+            assert queries.at_once == 1
+            await queries.service.close()
+            assert (queries.answers, queries.at_once) == ([], 0)
 
         run_in_virtual_time(asked())

@@ -85,7 +85,7 @@ class FakePoller:
     async def poll_slurm_details(self):
         pass
 
-    async def look_up(self, question):
+    async def answer(self, question):
         if question.job_id == "hangs":
             await hang_for_ever()
         return Answer(question=question, lines=("found",))
@@ -336,10 +336,10 @@ class TestSwitching:
 
     def test_what_is_looked_up_of_the_old_one_is_given_up_and_the_new_one_is_asked(self, start):
         run = self.attached(start)
-        run.sampler.look_up(JobFiles(job_id="hangs"))
+        run.sampler.ask(JobFiles(job_id="hangs"))
         run.sampler.choose("tcp://b:2")
         run.next(Switched)
-        run.sampler.look_up(JobFiles(job_id="7"))
+        run.sampler.ask(JobFiles(job_id="7"))
         assert run.next(Answer).question == JobFiles(job_id="7")
 
     def test_a_choice_made_before_the_first_answer_counts(self, start):
@@ -411,8 +411,8 @@ def test_threads_of_a_worker_are_read_at_once(start):
 def test_what_is_looked_up_is_handed_over_while_another_look_up_hangs_and_polling_goes_on(start):
     run = start(interval_seconds=0.2)
     run.next(Snapshot)
-    run.sampler.look_up(JobFiles(job_id="hangs"))
-    run.sampler.look_up(JobFiles(job_id="7"))
+    run.sampler.ask(JobFiles(job_id="hangs"))
+    run.sampler.ask(JobFiles(job_id="7"))
     assert run.next(Answer) == Answer(question=JobFiles(job_id="7"), lines=("found",))
     for _ in range(3):
         run.next(Snapshot)
@@ -425,7 +425,7 @@ def test_a_log_on_a_file_system_that_hangs_holds_up_neither_the_polls_nor_the_en
     run = start(interval_seconds=0.2)
     try:
         run.next(Snapshot)
-        run.sampler.read_log(Tail(path=str(tmp_path / "log")))
+        run.sampler.request_log(Tail(path=str(tmp_path / "log")))
         for _ in range(3):
             run.next(Snapshot)
         see_it_stop(run)
@@ -438,7 +438,7 @@ def test_a_log_is_handed_over_by_the_samplers_thread_until_it_is_stopped(start, 
     log.write_text("one\n")
     run = start(interval_seconds=60)
     run.next(Snapshot)
-    run.sampler.read_log(Tail(path=str(log)))
+    run.sampler.request_log(Tail(path=str(log)))
     assert [line.text for line in run.next(LogPart).lines] == ["one"]
     log.write_text("one\ntwo\n")
     assert [line.text for line in run.next(LogPart).lines][-1] == "two"
@@ -552,11 +552,11 @@ class TestCarryingOut:
 
     def test_it_is_given_up(self, start, executed):
         run = self.attached(start)
-        run.sampler.give_up()  # nothing to give up
+        run.sampler.cancel_execution()  # nothing to give up
         run.sampler.execute(replace(PLAN, target="for ever"))
         run.next(Progress)
-        run.sampler.give_up()
-        run.sampler.give_up()
+        run.sampler.cancel_execution()
+        run.sampler.cancel_execution()
         outcome = run.next(Outcome)
         assert (outcome.done, outcome.message) == (False, interrupted_words("drain"))
 
@@ -584,7 +584,7 @@ class TestCarryingOut:
         run = self.attached(start)
         run.sampler.execute(replace(PLAN, target="slow to give back"))
         run.next(Progress)
-        run.sampler.give_up()
+        run.sampler.cancel_execution()
         assert run.next(Progress).step == "giving back"
         run.sampler._thread.join = tell_first(run.sampler._thread.join, executed.is_stopped)
         run.sampler.stop()

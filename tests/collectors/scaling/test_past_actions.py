@@ -16,11 +16,11 @@ from dasktop.collectors.scaling.action_log import (
     ActionLog,
     became,
     became_words,
+    conclude_unfinished,
     parse,
     path,
     read,
     releases,
-    settle,
     unfinished,
 )
 from dasktop.collectors.scaling.plan import plan
@@ -73,7 +73,7 @@ def test_lines_that_are_none_tell_nothing() -> None:
 
 def test_there_is_no_log(environment: dict[str, str]) -> None:
     assert read(environment) == ()
-    assert settle(environment, seen()) == ()
+    assert conclude_unfinished(environment, seen()) == ()
 
 
 @pytest.mark.parametrize(
@@ -83,25 +83,25 @@ def test_what_was_left_in_the_middle_is_told_once_and_noted(
     environment: dict[str, str], jobs: list[object], says: str
 ) -> None:
     begun(environment)
-    (words,) = settle(environment, seen(*jobs))
+    (words,) = conclude_unfinished(environment, seen(*jobs))
     assert words == f"dasktop ended during '1 job' (ada@{HERE}, process {NOBODY}): {says}"
     assert events(environment) == ["begun", "left in the middle"]
     last = json.loads(path(environment).read_text().splitlines()[-1])
     assert (last["message"], last["release"]) == (words, ["4701"])
-    assert settle(environment, seen(*jobs)) == ()
+    assert conclude_unfinished(environment, seen(*jobs)) == ()
 
 
 def test_what_is_under_way_is_left_alone(environment: dict[str, str]) -> None:
     begun(environment, f"ada@{HERE}, process {os.getpid()}")
     begun(environment, "ada@another, process 7")
-    assert settle(environment, seen()) == ()
+    assert conclude_unfinished(environment, seen()) == ()
 
 
 def test_another_process_of_the_same_number(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     begun(environment, f"ada@{HERE}, process {os.getpid()}")
     later = datetime.now(UTC) + timedelta(minutes=1)
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: later.timestamp())
-    assert len(settle(environment, seen())) == 1
+    assert len(conclude_unfinished(environment, seen())) == 1
 
 
 def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
@@ -116,7 +116,7 @@ def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
 def test_what_was_to_be_submitted_is_not_known(environment: dict[str, str]) -> None:
     log = ActionLog(environment, f"ada@{HERE}, process {NOBODY}", plan(BEFORE, Jobs(count=4)), "tcp://a:1")
     log.begun()
-    (words,) = settle(environment, seen())
+    (words,) = conclude_unfinished(environment, seen())
     assert words.endswith(": whether 2 jobs were submitted is unknown: check with squeue")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dasktop.collectors.model.plan import Jobs, Release
 from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
-from dasktop.collectors.sources.slurm import outcome_reader as ended_lately_reader
+from dasktop.collectors.sources.slurm import outcome_reader as recently_ended_reader
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.missing import missing_programs
 from tests.support import carrying_out
@@ -130,7 +130,7 @@ async def test_a_plan_that_no_longer_fits(make, monkeypatch):
     def ask(*_: object) -> None:
         raise AssertionError("jobs that ended lately change no plan, and each costs slurmctld a call")
 
-    monkeypatch.setattr(ended_lately_reader, "ended_lately_command", ask)
+    monkeypatch.setattr(recently_ended_reader, "recently_ended_command", ask)
     cluster = make(2, **LONE)
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")

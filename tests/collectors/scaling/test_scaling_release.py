@@ -1,4 +1,4 @@
-"""Giving jobs back, on a cluster in this process and without a SLURM: what it waits for, and what makes it refuse."""
+"""Release jobs, on a cluster in this process and without a SLURM: what it waits for, and what makes it refuse."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -16,7 +16,7 @@ from dasktop.collectors.scaling.shipped_results import unreplicated_results
 from dasktop.collectors.scaling.shipped_scaling import ScaleHandler
 from tests.support import snapshots
 from tests.support.dask_processes import Scheduler, Workers
-from tests.support.giving_back import Giving
+from tests.support.job_release import JobRelease
 from tests.support.own_environment import IMPORTS_ONCE
 from tests.support.waiting import until
 
@@ -49,8 +49,8 @@ def going(cluster: LocalCluster) -> list[str]:
 
 
 @pytest.fixture
-def giving(cluster: LocalCluster, going: list[str]) -> Giving:
-    return Giving(cluster.scheduler_address, cluster.scheduler.id, going)
+def release(cluster: LocalCluster, going: list[str]) -> JobRelease:
+    return JobRelease(cluster.scheduler_address, cluster.scheduler.id, going)
 
 
 def statuses(cluster: LocalCluster) -> set[str]:
@@ -63,22 +63,22 @@ def wait_for(started: Event, go_on: Event) -> bool:
     return bool(go_on.wait())
 
 
-async def once_draining(giving: Giving, giving_back: asyncio.Task[None]) -> None:
+async def once_draining(release: JobRelease, running: asyncio.Task[None]) -> None:
     """Wait until it waits for what runs; or raise what made it end before."""
-    while "drain" not in giving.steps:
-        if giving_back.done():
-            await giving_back
-            raise AssertionError(f"nothing was waited for: {giving.steps}")
+    while "drain" not in release.steps:
+        if running.done():
+            await running
+            raise AssertionError(f"nothing was waited for: {release.steps}")
         await asyncio.sleep(0.01)
 
 
-async def refused(giving: Giving, cluster: LocalCluster, words: str) -> None:
+async def refused(release: JobRelease, cluster: LocalCluster, words: str) -> None:
     """See it refused in these words, with all as it was."""
     with pytest.raises(RefusedError, match=words):
-        await giving.back()
+        await release.run()
     await until(lambda: statuses(cluster) == {"running"})  # each says so when it comes to it
     assert len(cluster.scheduler.workers) == 4
-    assert giving.slurm.cancelled == []
+    assert release.slurm.cancelled == []
 
 
 async def test_results_that_two_of_its_workers_hold_are_copied(
@@ -100,37 +100,39 @@ async def test_results_that_two_of_its_workers_hold_are_copied(
     del waiting
 
 
-async def test_a_shuffle_would_start_over(cluster: LocalCluster, giving: Giving, going: list[str]) -> None:
+async def test_a_shuffle_would_start_over(cluster: LocalCluster, release: JobRelease, going: list[str]) -> None:
     shuffles: dict[str, Any] = cluster.scheduler.extensions["shuffle"].active_shuffles
     shuffles["one"] = SimpleNamespace(participating_workers={going[0]})
-    await refused(giving, cluster, "1 shuffle running on job 7 would restart: .*; nothing was changed")
+    await refused(release, cluster, "1 shuffle running on job 7 would restart: .*; nothing was changed")
     shuffles["one"] = SimpleNamespace(participating_workers=set(cluster.scheduler.workers) - set(going))
-    await giving.back()
-    assert giving.slurm.cancelled == ["7"]
+    await release.run()
+    assert release.slurm.cancelled == ["7"]
 
 
-async def test_an_actor_cannot_move(cluster: LocalCluster, client: Client, giving: Giving, going: list[str]) -> None:
+async def test_an_actor_cannot_move(
+    cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
+) -> None:
     actor = await client.submit(list, actor=True, workers=going)
-    await refused(giving, cluster, "1 actor on job 7 would be lost: actors cannot be moved; nothing was changed")
+    await refused(release, cluster, "1 actor on job 7 would be lost: actors cannot be moved; nothing was changed")
     del actor
 
 
 async def test_tasks_that_may_run_nowhere_else(
-    cluster: LocalCluster, client: Client, giving: Giving, going: list[str]
+    cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
 ) -> None:
     started, go_on = Event(client=client), Event(client=client)
     first = client.submit(wait_for, started, go_on, key="first", workers=going[:1])
     await started.wait()
     bound = client.submit(str, first, key="bound", workers=going)
-    refusing = asyncio.create_task(refused(giving, cluster, rf"1 task can only run on job 7 \(bound\); {BACK}"))
-    await once_draining(giving, refusing)
+    refusing = asyncio.create_task(refused(release, cluster, rf"1 task can only run on job 7 \(bound\); {BACK}"))
+    await once_draining(release, refusing)
     await go_on.set()
     await refusing
     assert await bound == "True"
 
 
 async def test_a_task_that_has_seceded_is_waited_for(
-    cluster: LocalCluster, client: Client, giving: Giving, going: list[str]
+    cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
 ) -> None:
     go_on = Event(client=client)
 
@@ -141,45 +143,45 @@ async def test_a_task_that_has_seceded_is_waited_for(
 
     future = client.submit(leave_the_pool, go_on, workers=going[:1], allow_other_workers=True)
     await until(lambda: cluster.scheduler.workers[going[0]].long_running)
-    giving_back = asyncio.create_task(giving.back())
-    await once_draining(giving, giving_back)
+    running = asyncio.create_task(release.run())
+    await once_draining(release, running)
     await go_on.set()
-    await giving_back
+    await running
     assert await future == "all of it"
-    assert giving.slurm.cancelled == ["7"]
+    assert release.slurm.cancelled == ["7"]
 
 
-async def test_a_worker_that_comes_meanwhile(cluster: LocalCluster, giving: Giving, going: list[str]) -> None:
+async def test_a_worker_that_comes_meanwhile(cluster: LocalCluster, release: JobRelease, going: list[str]) -> None:
     """As when a nanny starts one anew: no owner tells whose it is, only the worker itself."""
     old = [snapshots.worker(str(number), address=address) for number, address in enumerate(going)]
-    giving.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task([*old, snapshots.worker("late")])])])
-    await refused(giving, cluster, f"worker late has joined job 7 meanwhile; {BACK}")
-    giving.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task(old)])])
-    await giving.back()
+    release.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task([*old, snapshots.worker("late")])])])
+    await refused(release, cluster, f"worker late has joined job 7 meanwhile; {BACK}")
+    release.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task(old)])])
+    await release.run()
 
 
 async def test_a_worker_that_is_started_anew_at_the_same_address(
-    cluster: LocalCluster, giving: Giving, going: list[str]
+    cluster: LocalCluster, release: JobRelease, going: list[str]
 ) -> None:
     def start_anew(progress: Progress) -> None:
         if progress.step == "release":
             cluster.scheduler.workers[going[0]].status = Status.running
 
     with pytest.raises(RefusedError, match=f"the worker at {going[0]} was restarted meanwhile"):
-        await giving.back(start_anew)
+        await release.run(start_anew)
     assert len(cluster.scheduler.workers) == 4
-    assert giving.slurm.cancelled == []
+    assert release.slurm.cancelled == []
 
 
-async def test_slurm_fails_when_the_workers_have_left(giving: Giving, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slurm_fails_when_the_workers_have_left(release: JobRelease, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancel(job_ids: Iterable[str]) -> None:
         raise SourceError("scancel: error: Kill job error on job id 7: Access denied")
 
-    monkeypatch.setattr(giving.slurm, "cancel", cancel)
+    monkeypatch.setattr(release.slurm, "cancel", cancel)
     with pytest.raises(
         RefusedError, match="the workers of job 7 have left, but not every job was cancelled: scancel: error: Kill"
     ):
-        await giving.back()
+        await release.run()
 
 
 async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
@@ -199,5 +201,5 @@ async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
             busy, _ = told["workers"]
             future = client.submit(hold_the_lock, begun, workers=[busy], allow_other_workers=True)
             await until(begun.exists)
-            await Giving(scheduler.address, told["id"], [busy]).back()
+            await JobRelease(scheduler.address, told["id"], [busy]).run()
             assert await future == "all of it"

@@ -319,7 +319,7 @@ async def test_nothing_that_could_be_opened(path):
         async with test as log:
             await log.until(lambda words=words: words in log.shown[1])
             await log.press("g", "G", "k", "tab", "slash", "x", "enter", "n", "f", "w")
-            assert log.feed.log_wishes == []
+            assert log.feed.log_requests == []
             assert log.feed.questions == [JobFiles(job_id="4709")]
 
 
@@ -385,7 +385,7 @@ async def test_leaving_stops_reading_and_reopening_restarts(path):
     async with log_of(path) as log:
         await log.until(lambda: log.shown[0] == "one")
         await log.press("q")
-        assert log.feed.log_wishes[-1] is None
+        assert log.feed.log_requests[-1] is None
         write(path, "two\n")
         await log.press("T")
         again = LogUnderTest(log.pilot, log.feed)

@@ -149,7 +149,7 @@ class TestOneMore:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+", "+", "escape")
-            assert screen.feed.given_up == 1
+            assert screen.feed.cancellations == 1
             await deliver(screen, done())
             await screen.show(news(3))
             assert len(screen.feed.plans) == 1
@@ -641,7 +641,7 @@ class TestWhileAtWork:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "y", "escape")
-            assert screen.feed.given_up == 1
+            assert screen.feed.cancellations == 1
             assert told(screen) == "cancelling…"
 
     async def test_a_plan_that_no_longer_fits_is_shown_anew(self) -> None:
@@ -663,9 +663,9 @@ class TestWhileAtWork:
             await screen.press("-", "y", "q")
             assert isinstance(screen.app.screen, Question)
             await screen.press("n")
-            assert screen.feed.given_up == 0
+            assert screen.feed.cancellations == 0
             await screen.press("ctrl+c", "y")
-            assert screen.feed.given_up == 1
+            assert screen.feed.cancellations == 1
             assert screen.app.is_running
             await deliver(screen, Outcome(done=False, message="interrupted"))
             assert not screen.app.is_running
@@ -684,7 +684,7 @@ class TestWhileAtWork:
             assert screen.app.is_running
             await screen.press("y")
             assert not screen.app.is_running
-            assert screen.feed.given_up == 0
+            assert screen.feed.cancellations == 0
 
 
 class TestWhatAnEarlierDasktopLeft:

@@ -57,7 +57,7 @@ class Seen(NamedTuple):
     tree: list[str]
     heads: list[str]
     plans: int
-    log_wishes: int
+    log_requests: int
 
 
 def seen(screen: Screen) -> Seen:
@@ -68,7 +68,7 @@ def seen(screen: Screen) -> Seen:
         tree=screen.tree,
         heads=screen.everything,
         plans=len(screen.feed.plans),
-        log_wishes=len(screen.feed.log_wishes),
+        log_requests=len(screen.feed.log_requests),
     )
 
 

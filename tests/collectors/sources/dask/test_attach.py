@@ -14,7 +14,7 @@ from distributed import Scheduler as SchedulerInProcess
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
-from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 from tests.support.own_ports import own_ports
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -30,7 +30,7 @@ async def test_reading_tells_what_runs() -> None:
     ):
         collector = DaskCollector(scheduler.address)
         reading = await read_until(
-            collector, lambda seen: know_their_place(seen) and all(w.worker.memory_bytes for w in seen.workers)
+            collector, lambda seen: places_are_read(seen) and all(w.worker.memory_bytes for w in seen.workers)
         )
         await collector.close()
 
@@ -135,7 +135,7 @@ async def test_two_collectors_do_not_disturb_each_other() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
         one, other = DaskCollector(scheduler.address), DaskCollector(scheduler.address)
         await one.read()
-        await read_until(other, know_their_place)
+        await read_until(other, places_are_read)
         readings = await asyncio.gather(one.read(), other.read())
         assert {reading.cluster.scheduler_id for reading in readings} == {readings[0].cluster.scheduler_id}
         await one.close()

@@ -10,7 +10,7 @@ from distributed import Client, Event
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import CallStack
-from dasktop.collectors.runtime.queries import look_up
+from dasktop.collectors.runtime.queries import answer_question
 from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests.support.dask_processes import Scheduler, Workers, read_until
@@ -71,7 +71,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     assert all(line.isprintable() for line in lines)
 
     question = CallStack(worker_address=address, thread_native_id=at_work.native_id)
-    answer = await look_up(question, None, collector)
+    answer = await answer_question(question, None, collector)
     assert (answer.error, answer.running) == (None, "waits")
     assert any(line.startswith("inner_one  ") for line in answer.lines)
 

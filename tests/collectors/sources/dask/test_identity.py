@@ -12,7 +12,7 @@ from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
-from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 from tests.support.own_ports import own_ports
 
 # A worker as identity() of distributed 2026.8 and 2022.6 has it, without what isn't used.
@@ -193,7 +193,7 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
             assert sum("Exception while handling op run_function" in line for line in scheduler.log) == 1
         with Scheduler(port=port) as willing, Workers(willing.address, "--no-nanny"):
             await collector.read()
-            await read_until(collector, know_their_place)  # another scheduler may be asked again
+            await read_until(collector, places_are_read)  # another scheduler may be asked again
             assert collector.refusal is None
         await collector.close()
 

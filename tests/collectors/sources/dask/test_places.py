@@ -11,7 +11,7 @@ from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.places import place_from
 from dasktop.collectors.sources.dask.worker_probe import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WorkerRegistry
-from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 
 # As `env` showed it inside jobs of SLURM 22.05.
 IN_BATCH_STEP = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0", "SLURMD_NODENAME": "n1", "SLURM_TASK_PID": "812"}
@@ -138,7 +138,7 @@ async def test_scheduler_and_workers_tell_their_place() -> None:
         Workers(scheduler.address, count=2, environment=IN_SRUN_STEP) as workers,
     ):
         collector = DaskCollector(scheduler.address)
-        reading = await read_until(collector, know_their_place)
+        reading = await read_until(collector, places_are_read)
         await collector.close()
         assert reading.scheduler_place == SlurmPlace(job_id="4709", step_id="batch", proof="inherited")
         assert len(reading.workers) == 2

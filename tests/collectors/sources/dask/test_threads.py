@@ -11,7 +11,7 @@ from dasktop.collectors.model.snapshot import Thread
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.shipped_worker import THREAD_FIELDS
 from dasktop.collectors.sources.dask.threads import SHORTEST_SPAN_SECONDS, ThreadMeter
-from tests.support.dask_processes import Scheduler, Workers, know_their_place, read_until
+from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     stop = tmp_path / "stop"
     spinning, waiting = client.submit(spin, str(stop), key="spin-1"), client.submit(wait, "stop", key=("wait", 2))
     collector = DaskCollector(client.scheduler_info()["address"])
-    reading = await read_until(collector, lambda seen: know_their_place(seen) and seen.workers[0].worker.executing == 2)
+    reading = await read_until(collector, lambda seen: places_are_read(seen) and seen.workers[0].worker.executing == 2)
     worker = reading.workers[0].worker
     assert worker.threads == (), "threads are read only for whom it was asked"
     assert worker.children is None, "and so are child processes"

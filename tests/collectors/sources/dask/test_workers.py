@@ -10,7 +10,7 @@ from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 from tests.support.dask_processes import Scheduler as SchedulerProcess
-from tests.support.dask_processes import Workers, know_their_place, read_until
+from tests.support.dask_processes import Workers, places_are_read, read_until
 
 BLOCKED = {"DASK_DISTRIBUTED__WORKER__BLOCKED_HANDLERS": '["run"]'}
 
@@ -50,7 +50,7 @@ async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pyte
 async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
     with SchedulerProcess() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "it") as worker:
         collector = DaskCollector(scheduler.address)
-        reading = await read_until(collector, know_their_place)
+        reading = await read_until(collector, places_are_read)
         address = reading.workers[0].worker.address
         os.kill(worker.pid, signal.SIGSTOP)
         try:
@@ -83,11 +83,11 @@ async def test_a_worker_that_its_nanny_started_anew_is_asked_anew() -> None:
         Client(scheduler.address, asynchronous=True) as client,
     ):
         collector = DaskCollector(scheduler.address)
-        first = (await read_until(collector, know_their_place)).workers[0]
+        first = (await read_until(collector, places_are_read)).workers[0]
         await client.restart()
 
         def is_another(seen: DaskReading) -> bool:
-            return [w.worker.pid for w in seen.workers] not in ([], [first.worker.pid]) and know_their_place(seen)
+            return [w.worker.pid for w in seen.workers] not in ([], [first.worker.pid]) and places_are_read(seen)
 
         second = (await read_until(collector, is_another)).workers[0]
         assert second.worker.pid == nanny.pid

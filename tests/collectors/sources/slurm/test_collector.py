@@ -89,7 +89,7 @@ async def test_the_sources_in_their_order(slurm):
 
 async def test_without_slurm_it_is_off(slurm):
     (slurm.folder / "squeue").unlink()
-    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     with pytest.raises(SourceOffError, match=r"^squeue is not on PATH$"):
         await slurm_collector.read_queue()
     assert states(slurm_collector)["slurm.queue"] == "off"
@@ -164,15 +164,15 @@ async def test_a_job_that_is_known_to_be_ours_only_after_it_was_put_back(slurm):
     assert all(" -j 7 --format" in call for call in last_runs)
 
 
-async def test_jobs_that_ended_lately_are_asked_for_once_a_cluster(slurm):
+async def test_jobs_that_recently_ended_are_asked_for_once_a_cluster(slurm):
     slurm.queue({"6": "RUNNING"})
     slurm.accounting({"5": "FAILED", "6": "RUNNING"})
-    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     for clusters in (1, 2):
         await slurm_collector.read_details({"6"})
         reading = await slurm_collector.read_details({"6"})
-        (found,) = reading.ended_lately
+        (found,) = reading.recently_ended
         assert (found.end.job.job_id, found.end.job.state, found.script.job_id) == ("5", "FAILED", "5")
         assert found.script.scheduler_addresses == ("tcp://h:8786",)
         assert (reading.ended, [script.job_id for script in reading.scripts]) == ((), ["6"]), "not known to be ours"
@@ -182,9 +182,9 @@ async def test_jobs_that_ended_lately_are_asked_for_once_a_cluster(slurm):
     assert sum(" batch_script 5 " in f"{call} " for call in slurm.calls("scontrol")) == 2
 
 
-async def test_a_job_that_ended_lately_and_proves_ours_is_one_of_the_ended(slurm):
+async def test_a_job_that_recently_ended_and_proves_ours_is_one_of_the_ended(slurm):
     slurm.accounting({"5": "FAILED"})
-    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     await slurm_collector.read_details(set())
     reading = await slurm_collector.read_details({"5"})
@@ -192,23 +192,23 @@ async def test_a_job_that_ended_lately_and_proves_ours_is_one_of_the_ended(slurm
     assert [script.job_id for script in reading.scripts] == ["5"]
 
 
-async def test_a_job_that_ended_lately_whose_script_slurm_has_forgotten_is_nobodys(slurm):
+async def test_a_job_that_recently_ended_whose_script_slurm_has_forgotten_is_nobodys(slurm):
     slurm.accounting({"5": "FAILED"})
     slurm.prints("scontrol", complaint="scontrol: error: Invalid job id specified\n", status=1)
-    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     for _ in range(2):
-        assert (await slurm_collector.read_details(set())).ended_lately == ()
+        assert (await slurm_collector.read_details(set())).recently_ended == ()
     assert len([call for call in slurm.calls("scontrol") if call.startswith("write batch_script 5")]) == 1
     assert states(slurm_collector)["slurm.scripts"] == "ok"
 
 
-async def test_without_accounting_jobs_that_ended_lately_are_asked_for_no_more(slurm):
+async def test_without_accounting_jobs_that_recently_ended_are_asked_for_no_more(slurm):
     slurm.prints("sacct", complaint="Slurm accounting storage is disabled\n", status=1)
-    slurm_collector = collector(slurm, ended_lately_seconds=900.0)
+    slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     for _ in range(3):
-        assert (await slurm_collector.read_details({"7"})).ended_lately == ()
+        assert (await slurm_collector.read_details({"7"})).recently_ended == ()
         slurm_collector.begin_cluster()
     assert len(slurm.calls("sacct")) == 1
     assert slurm_collector.sources[1].source().state == "off"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
-from dasktop.collectors.sources.slurm import failure_cause as last_words_reader
+from dasktop.collectors.sources.slurm import failure_cause as failure_cause_reader
 from dasktop.collectors.sources.slurm.failure_cause import (
     GAVE_UP,
     JOBS_A_ROUND,
@@ -178,7 +178,7 @@ async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypat
         looks += 1
         return ended.job.job_id, ended.ended_at
 
-    monkeypatch.setattr(last_words_reader, "_run", run)
+    monkeypatch.setattr(failure_cause_reader, "_run", run)
     await reader.read(ends)
     assert looks <= 3 * len(ends)
 
@@ -190,21 +190,21 @@ async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
     for _ in range(3):
         await reader.read([end()])
     (known,) = reader.completed([end()])
-    assert known.last_words.cause == "ModuleNotFoundError: No module named 'no_such_module_x'"
+    assert known.failure_cause.cause == "ModuleNotFoundError: No module named 'no_such_module_x'"
     assert len(commands.new()) == 1
     (tmp_path / "log").write_text(CHAINED)
     again = end(ended_at=THEN.replace(hour=13))
     await reader.read([again])
-    assert reader.completed([again])[0].last_words.cause == "RuntimeError: no way"
+    assert reader.completed([again])[0].failure_cause.cause == "RuntimeError: no way"
     assert commands.new() == []
-    assert reader.completed([end()])[0].last_words == FailureCause()  # forgotten
+    assert reader.completed([end()])[0].failure_cause == FailureCause()  # forgotten
 
 
 async def test_what_a_signal_ended_is_not_explained_by_a_traceback(tmp_path):
     (tmp_path / "log").write_text(NO_MODULE)
     reader, _ = reader_of(lambda *command: shown(str(tmp_path / "log")))
     await reader.read([end(signal=9)])
-    assert reader.completed([end(signal=9)])[0].last_words == FailureCause()
+    assert reader.completed([end(signal=9)])[0].failure_cause == FailureCause()
 
 
 async def test_only_of_ends_that_a_log_may_explain():
@@ -242,9 +242,9 @@ async def test_what_hangs_is_left_alone(monkeypatch, tmp_path):
     def hang(path):
         asyncio.run_coroutine_threadsafe(released.wait(), loop).result()
 
-    monkeypatch.setattr(last_words_reader, "read_tail", hang)
-    monkeypatch.setattr(last_words_reader, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(failure_cause_reader, "read_tail", hang)
+    monkeypatch.setattr(failure_cause_reader, "FILE_SECONDS", 0.05)
     reader, _ = reader_of(lambda *command: shown("/a/err"))
     await reader.read([end()])
-    assert [done.last_words for done in reader.completed([end()])] == [FailureCause()]
+    assert [done.failure_cause for done in reader.completed([end()])] == [FailureCause()]
     released.set()

@@ -1,8 +1,8 @@
-"""A job to be given back on a cluster without a SLURM: what is inside dask is real, and cancelling is only noted."""
+"""Release a job on a cluster without SLURM: dask is real, and cancellations are only recorded."""
 
 from collections.abc import Collection, Iterable
 
-from dasktop.collectors.model.plan import JobToRelease, Progress, Report
+from dasktop.collectors.model.plan import JobToRelease, Progress, ReportProgress
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.lease import SchedulerLease
 from dasktop.collectors.scaling.release import Release
@@ -10,7 +10,7 @@ from tests.support import snapshots
 
 
 class NoSlurm:
-    """Cancels what it is told to."""
+    """Records which jobs are cancelled."""
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
@@ -25,8 +25,8 @@ class NoSlurm:
         return tuple(set(job_ids) - set(self.cancelled))
 
 
-class Giving:
-    """Job 7, which some of a cluster's workers are in, to be given back."""
+class JobRelease:
+    """Releases job 7, which some of the cluster's workers belong to."""
 
     def __init__(self, address: str, scheduler_id: str, workers: Iterable[str]) -> None:
         self.slurm = NoSlurm()
@@ -38,7 +38,7 @@ class Giving:
             job_id="7", name=None, state="RUNNING", workers=tuple(workers), executing=0, stored=0, why="chosen"
         )
 
-    async def back(self, report: Report = lambda _: None, drain_seconds: float = 30.0) -> None:
+    async def run(self, report: ReportProgress = lambda _: None, drain_seconds: float = 30.0) -> None:
         def note(progress: Progress) -> None:
             self.steps.append(progress.step)
             report(progress)

@@ -2,7 +2,7 @@
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
-from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, EndedLatelyReader
+from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, RecentlyEndedReader
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
 from tests.support.fake_slurm import ACCOUNTED
 
@@ -10,7 +10,12 @@ from tests.support.fake_slurm import ACCOUNTED
 def new_reader(answer, window_seconds=900.0):
     clock, source = Clock(), log()
     commands = Commands(lambda *command: answer(command[3].removeprefix("--delimiter=")))
-    return EndedLatelyReader(commands, source, Backoff(INTERVAL, clock), "ada", window_seconds), commands, source, clock
+    return (
+        RecentlyEndedReader(commands, source, Backoff(INTERVAL, clock), "ada", window_seconds),
+        commands,
+        source,
+        clock,
+    )
 
 
 def rows(*jobs):
