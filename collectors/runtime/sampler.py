@@ -6,7 +6,6 @@ Decides when to poll. Never draws, and never waits for the screen.
 import asyncio
 import contextlib
 import os
-import random
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
@@ -24,6 +23,7 @@ from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.collectors.system import event_loop
+from dasktop.collectors.system.backoff import Backoff
 
 LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 0.2
@@ -85,9 +85,8 @@ class PollTimer:
         if not failures:
             calm_seconds = self._interval_seconds * (1 + self._same_in_a_row)
             return max(self._interval_seconds, min(calm_seconds, self._calm_seconds))
-        backed_off = self._interval_seconds * (1 << min(failures, 10))
-        longest = max(self._interval_seconds, LONGEST_PAUSE_SECONDS)
-        return min(backed_off, longest) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+        longest_seconds = max(self._interval_seconds, LONGEST_PAUSE_SECONDS)
+        return Backoff(2 * self._interval_seconds, longest_seconds, jitter=0.25).pause_seconds(failures)
 
     async def keep(self, poll: Callable[[], Awaitable[None]], after_each: Callable[[], None]) -> None:
         """Poll forever. Errors of the source are in its log; unexpected exceptions are added there, to be shown."""

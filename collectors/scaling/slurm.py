@@ -21,6 +21,7 @@ from dasktop.collectors.sources.slurm import commands as slurm_environment
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.queue import QueueReader, command_command, parse_commands
 from dasktop.collectors.sources.slurm.scripts import parse_script, script_command
+from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.text.clean import clean
 
 # The suffix that an earlier resubmission added, so that names do not grow.
@@ -102,7 +103,7 @@ def sbatch_options(job: Job, shown: str) -> tuple[str, ...]:
 
 
 # squeue's manual asks not to run it in a loop; each call makes slurmctld look up one user's jobs.
-_FIRST_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 4.0
 
 
 class SlurmActions:
@@ -152,14 +153,15 @@ class SlurmActions:
             squeue failed.
         """
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + seconds, _FIRST_LOOK_SECONDS
+        deadline = loop.time() + seconds
+        pauses, times = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS), 0
         while True:
             queued = await self.queued()
             left = [job_id for job_id in job_ids if job_id in queued]
             if not left or loop.time() >= deadline:
                 return tuple(job_id for job_id in left if not read_state(queued[job_id].state).is_ending)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            times += 1
+            await asyncio.sleep(pauses.pause_seconds(times))
 
     def check_one_cluster(self) -> None:
         """Refuse if a job id alone does not identify a job.

@@ -3,7 +3,6 @@
 Never connects to a worker itself: often only the scheduler can reach them. One that hangs costs its own answer alone.
 """
 
-import math
 import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -22,9 +21,9 @@ from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREADS
 from dasktop.collectors.sources.dask.shipping import packed
 from dasktop.collectors.sources.dask.threads import ThreadMeter, children_told
+from dasktop.collectors.system.backoff import Backoff, Clock
 
 FIRST_PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 300.0
 
 
 class RegisteredWorker(Record, frozen=True, kw_only=True):
@@ -37,13 +36,6 @@ class RegisteredWorker(Record, frozen=True, kw_only=True):
     started_at: datetime | None = None
 
 
-class _Silence(Record, frozen=True, kw_only=True):
-    """How often in a row a worker has not answered, and until when it is left alone (``inf``: it won't answer)."""
-
-    times: int
-    until: float
-
-
 Process = tuple[str, int | None]
 """A worker's address and pid: a nanny may start a new worker at the address of the old one."""
 
@@ -54,24 +46,31 @@ def process_of(worker: Worker) -> Process:
 
 
 class WorkerRegistry:
-    """The workers that are known, and those that don't answer. ``now`` is any clock that only goes forward."""
+    """The workers that are known, and those that do not answer.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock
+        Returns seconds that only grow.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._known: dict[Process, RegisteredWorker] = {}
-        self._silent: dict[Process, _Silence] = {}
+        self._silent: dict[Process, Backoff] = {}
 
     def of(self, worker: Worker) -> RegisteredWorker | None:
         """Return what the worker told, or ``None`` as long as it hasn't."""
         return self._known.get(process_of(worker))
 
-    def due(self, workers: Iterable[Worker], now: float) -> list[Worker]:
+    def due(self, workers: Iterable[Worker]) -> list[Worker]:
         """Return the workers to be asked who they are."""
-        return [worker for worker in workers if process_of(worker) not in self._known and self.may_ask(worker, now)]
+        return [worker for worker in workers if process_of(worker) not in self._known and self.may_ask(worker)]
 
-    def may_ask(self, worker: Worker, now: float) -> bool:
+    def may_ask(self, worker: Worker) -> bool:
         """Return whether the worker may be asked anything: a silent one is left alone for a while."""
-        silence = self._silent.get(process_of(worker))
-        return silence is None or silence.until <= now
+        pause = self._silent.get(process_of(worker))
+        return pause is None or pause.is_over
 
     def introduce(self, worker: Worker, answer: object) -> None:
         """Note what the worker told; see `shipped_worker` for its form."""
@@ -89,22 +88,22 @@ class WorkerRegistry:
         """Note that the worker is not silent any more."""
         self._silent.pop(process_of(worker), None)
 
-    def note_silent(self, worker: Worker, now: float) -> None:
-        """Note that the worker didn't answer; it is left alone for twice as long as the last time."""
-        silence = self._silent.get(process_of(worker))
-        times = silence.times + 1 if silence else 1
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (times - 1), LONGEST_PAUSE_SECONDS)
-        self._silent[process_of(worker)] = _Silence(times=times, until=now + pause)
+    def note_silent(self, worker: Worker) -> None:
+        """Record that the worker did not answer; leave it alone for twice as long as the last time."""
+        self._pause_of(worker).after_failure()
 
     def note_refused(self, worker: Worker) -> None:
         """Note that the worker won't run what we send; each asking would be an error in its log, so never again."""
-        self._silent[process_of(worker)] = _Silence(times=1, until=math.inf)
+        self._pause_of(worker).pause_forever()
 
     def forget_all_but(self, workers: Iterable[Worker]) -> None:
         """Drop the workers that have gone."""
         here = {process_of(worker) for worker in workers}
         self._known = {process: told for process, told in self._known.items() if process in here}
-        self._silent = {process: silence for process, silence in self._silent.items() if process in here}
+        self._silent = {process: pause for process, pause in self._silent.items() if process in here}
+
+    def _pause_of(self, worker: Worker) -> Backoff:
+        return self._silent.setdefault(process_of(worker), Backoff(FIRST_PAUSE_SECONDS, clock=self._clock))
 
 
 _AT_ONCE = 64
@@ -144,7 +143,7 @@ class WorkerProbe:
         workers = reading.workers
         self._introductions.forget_all_but(workers)
         self._meter.forget_all_but({worker.address for worker in workers})
-        await self._get_to_know(connection, self._introductions.due(workers, time.monotonic()))
+        await self._get_to_know(connection, self._introductions.due(workers))
         inside = await self._look_inside(connection, [worker for worker in workers if worker.address in threads_of])
         return tuple(
             self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, NOT_READ))
@@ -177,9 +176,8 @@ class WorkerProbe:
             self._introductions.introduce(worker, answer)
 
     async def _look_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
-        now = time.monotonic()
         askable = [
-            worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker, now)
+            worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker)
         ]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
         return {
@@ -218,7 +216,7 @@ class WorkerProbe:
                 self._introductions.note_answered(worker)
                 answered.append((worker, answer))
             elif how == "silent":
-                self._introductions.note_silent(worker, time.monotonic())
+                self._introductions.note_silent(worker)
             elif how in ("refused", "answered"):
                 self._introductions.note_refused(worker)
         return answered

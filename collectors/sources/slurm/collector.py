@@ -14,7 +14,6 @@ from dasktop.collectors.model.queries import FreeNode, OutputFiles
 from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, RecentlyEnded, SlurmReading
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm import commands as slurm_environment
-from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
 from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
@@ -24,6 +23,7 @@ from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
 from dasktop.collectors.sources.slurm.trial import why_refused
+from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.system.user import own_name
 
 STALE_AFTER_INTERVALS = 3

@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from subprocess import DEVNULL, PIPE
 
@@ -84,6 +84,13 @@ class Printed:
         if self.status != 0:
             raise SourceError(self.complaint)
         return self.text
+
+
+def batches(items: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    """Yield the items, at most `size` at a time: command lines have a maximum length."""
+    kept = tuple(items)
+    for start in range(0, len(kept), size):
+        yield kept[start : start + size]
 
 
 def _is_error(line: str) -> bool:

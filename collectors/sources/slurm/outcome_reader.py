@@ -28,9 +28,9 @@ from dasktop.collectors.sources.slurm.accounting import (
     recently_ended_command,
     show_job_command,
 )
-from dasktop.collectors.sources.slurm.backoff import Backoff, Clock, batches, pause_seconds
-from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.commands import Commands, batches
 from dasktop.collectors.sources.slurm.queue import names_any
+from dasktop.collectors.system.backoff import Backoff, Clock
 
 ATTEMPTS = 8
 JOBS_A_CALL = 200
@@ -74,7 +74,7 @@ class OutcomeReader:
         self._commands = commands
         self._log = log
         self._pause = pause
-        self._interval_seconds = interval_seconds
+        self._between_attempts = Backoff(interval_seconds)
         self._clock = clock
         self._ended: dict[str, EndedJob] = {}
         self._searches: dict[str, _Search] = {}
@@ -152,7 +152,7 @@ class OutcomeReader:
         for job_id in sorted(gone, key=int):
             search = self._searches.setdefault(job_id, _Search())
             if job_id not in self._found and search.attempts < ATTEMPTS and now >= search.due_at:
-                search.due_at = now + pause_seconds(self._interval_seconds, search.attempts + 1)
+                search.due_at = now + self._between_attempts.pause_seconds(search.attempts + 1)
                 due.append(job_id)
         return due
 

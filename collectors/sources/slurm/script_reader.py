@@ -17,7 +17,6 @@ import msgspec
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
 from dasktop.collectors.sources.slurm.scripts import (
@@ -30,6 +29,7 @@ from dasktop.collectors.sources.slurm.scripts import (
     parse_shown_job,
     script_command,
 )
+from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.system.user import home_of
 
 SCRIPTS_A_ROUND = 16

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import Step, step_name
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.backoff import Backoff, Clock, batches
-from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.commands import Commands, batches
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.queue import is_job_id, names_any
 from dasktop.collectors.sources.slurm.values import duration_seconds, size_bytes, whole_number
+from dasktop.collectors.system.backoff import Backoff, Clock
 from dasktop.collectors.text.clean import clean
 
 _FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids", "AveRSS")

@@ -26,7 +26,7 @@ def pipe(tmp_path: Path) -> Path:
 
 
 def test_pipe_as_configuration_is_reported(pipe: Path) -> None:
-    assert file.load(pipe).faults == (f"{pipe} can't be read: it is a pipe, not a file",)
+    assert file.load(pipe).faults == (f"{pipe} cannot be read: it is a pipe, not a file",)
     assert "it is a pipe, not a file" in (remember(pipe, {THEME: "dark"}) or "")
 
 

@@ -10,7 +10,8 @@ from dasktop.collectors.model.readings import SlurmPlace
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.places import place_from
-from dasktop.collectors.sources.dask.worker_probe import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, WorkerRegistry
+from dasktop.collectors.sources.dask.worker_probe import FIRST_PAUSE_SECONDS, WorkerRegistry
+from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 
 # As `env` showed it inside jobs of SLURM 22.05.
@@ -173,11 +174,11 @@ def a_worker(number: int = 1, pid: int | None = 1) -> Worker:
 def test_a_worker_is_asked_once() -> None:
     introductions = WorkerRegistry()
     one, other = a_worker(1), a_worker(2)
-    assert introductions.due([one, other], 0.0) == [one, other]
+    assert introductions.due([one, other]) == [one, other]
     introductions.introduce(
         one, {"pid": 5, "parent_pid": 4, "host": "n1", "environment": IN_BATCH_STEP, "cgroup": None}
     )
-    assert introductions.due([one, other], 0.0) == [other]
+    assert introductions.due([one, other]) == [other]
     told = introductions.of(one)
     assert told is not None
     assert (told.pid, told.parent_pid, told.host) == (5, 4, "n1")
@@ -187,32 +188,37 @@ def test_a_worker_is_asked_once() -> None:
 def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
     introductions = WorkerRegistry()
     introductions.introduce(a_worker(pid=1), {})
-    assert introductions.due([a_worker(pid=2)], 0.0) == [a_worker(pid=2)]
+    assert introductions.due([a_worker(pid=2)]) == [a_worker(pid=2)]
     introductions.forget_all_but([a_worker(pid=2)])
     assert introductions.of(a_worker(pid=1)) is None
 
 
 def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
-    introductions = WorkerRegistry()
-    worker, now = a_worker(), 100.0
+    now = 100.0
+    introductions = WorkerRegistry(clock=lambda: now)
+    worker = a_worker()
     pauses = []
     for _ in range(9):
-        introductions.note_silent(worker, now)
-        pause = next(seconds for seconds in range(1000) if introductions.due([worker], now + seconds))
-        pauses.append(pause)
-        now += pause
+        introductions.note_silent(worker)
+        began_at = now
+        while not introductions.due([worker]):
+            now += 1
+        pauses.append(now - began_at)
     assert pauses[:3] == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
     introductions.note_answered(worker)
-    assert introductions.due([worker], now)
+    assert introductions.due([worker])
 
 
 def test_a_worker_that_refuses_is_left_alone() -> None:
-    introductions = WorkerRegistry()
+    now = 0.0
+    introductions = WorkerRegistry(clock=lambda: now)
     introductions.note_refused(a_worker())
-    assert not introductions.due([a_worker()], 1e9)
-    assert introductions.due([a_worker(pid=2)], 0.0), "a new process may not refuse"
-    assert not introductions.may_ask(a_worker(), math.nextafter(math.inf, 0))
+    now = 1e9
+    assert not introductions.due([a_worker()])
+    assert introductions.due([a_worker(pid=2)]), "a new process may not refuse"
+    now = math.nextafter(math.inf, 0)
+    assert not introductions.may_ask(a_worker())
 
 
 @settings(deadline=None)

@@ -10,7 +10,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm import commands as commands_module
-from dasktop.collectors.sources.slurm.commands import Commands, Printed, for_commands
+from dasktop.collectors.sources.slurm.commands import Commands, Printed, batches, for_commands
 from tests.support.fake_programs import CAT, SLEEP, YES, FakePrograms
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -306,3 +306,8 @@ def test_the_environment_keeps_the_way_and_drops_what_changes_output():
         "LC_ALL": "C",
         "TZ": "Europe/Zurich",
     }
+
+
+def test_batches_hold_at_most_size_items():
+    assert list(batches("abcde", 2)) == [("a", "b"), ("c", "d"), ("e",)]
+    assert list(batches("", 2)) == []

@@ -4,7 +4,6 @@ import pytest
 
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.model.errors import SourceError, SourceOffError
-from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
 from dasktop.collectors.sources.slurm.outcome_reader import (
     ATTEMPTS,
     LAST_RUN_ATTEMPTS,
@@ -12,6 +11,7 @@ from dasktop.collectors.sources.slurm.outcome_reader import (
     SHOWN_AT_ONCE,
     OutcomeReader,
 )
+from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
 from tests.support.fake_commands import INTERVAL, MIB, Clock, Commands, complains, job, log
 
 
@@ -35,7 +35,7 @@ def new_reader(clock, accounted, shown=None):
 
     commands = Commands(answer)
     source = log()
-    return OutcomeReader(commands, source, Backoff(INTERVAL, clock), INTERVAL, clock), commands, source
+    return OutcomeReader(commands, source, Backoff(INTERVAL, clock=clock), INTERVAL, clock), commands, source
 
 
 def programs(asked):
@@ -70,7 +70,7 @@ async def test_what_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
     reader, commands, source = new_reader(clock, dict)
     for _ in range(100):
         await reader.read({"7"}, {}, {})
-        clock.now += MAX_PAUSE_SECONDS
+        clock.now += LONGEST_PAUSE_SECONDS
     assert programs(commands.asked).count("sacct") == ATTEMPTS
     assert programs(commands.asked).count("scontrol") == 1  # it has forgotten, and won't remember
     assert reader.ended == ()
@@ -94,7 +94,7 @@ async def test_with_accounting_that_takes_as_long_as_it_is_asked(clock):
     for _ in range(ATTEMPTS):
         assert reader.ended == ()
         await reader.read({"7"}, {}, {"7": job(7)})
-        clock.now += MAX_PAUSE_SECONDS
+        clock.now += LONGEST_PAUSE_SECONDS
     assert [ended.job.state for ended in reader.ended] == [None]
 
 
@@ -142,7 +142,7 @@ async def test_a_failure_of_accounting_says_nothing_of_the_jobs(clock):
     reader, commands, source = new_reader(clock, lambda: answers["now"])
     for _ in range(50):
         await reader.read({"7"}, {}, {})
-        clock.now += MAX_PAUSE_SECONDS
+        clock.now += LONGEST_PAUSE_SECONDS
     assert source.source().state == "error"
     assert programs(commands.asked).count("sacct") == 50
     answers["now"] = {"7": ("COMPLETED", "job")}

@@ -1,8 +1,8 @@
 """Asking accounting once for the jobs that ended before dasktop was started: which are kept, and when it fails."""
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
 from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, RecentlyEndedReader
+from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
 from tests.support.fake_slurm import ACCOUNTED
 
@@ -10,12 +10,8 @@ from tests.support.fake_slurm import ACCOUNTED
 def new_reader(answer, window_seconds=900.0):
     clock, source = Clock(), log()
     commands = Commands(lambda *command: answer(command[3].removeprefix("--delimiter=")))
-    return (
-        RecentlyEndedReader(commands, source, Backoff(INTERVAL, clock), "ada", window_seconds),
-        commands,
-        source,
-        clock,
-    )
+    pause = Backoff(INTERVAL, clock=clock)
+    return RecentlyEndedReader(commands, source, pause, "ada", window_seconds), commands, source, clock
 
 
 def rows(*jobs):
@@ -53,7 +49,7 @@ async def test_a_failure_is_shown_and_asked_after_again_a_few_times_after_pauses
     await reader.read()
     assert len(commands.asked) == 1, "too soon"
     for _ in range(TRIES + 3):
-        clock.now += MAX_PAUSE_SECONDS
+        clock.now += LONGEST_PAUSE_SECONDS
         await reader.read()
     assert len(commands.asked) == TRIES
     assert reader.ended == ()
@@ -64,7 +60,7 @@ async def test_a_command_that_does_not_answer_is_a_failure_too():
     await reader.read()
     assert source.error == "sacct did not answer within 20 s"
     commands.answer = lambda *command: rows((2, "FAILED", "x", 300))(command[3].removeprefix("--delimiter="))
-    clock.now += MAX_PAUSE_SECONDS
+    clock.now += LONGEST_PAUSE_SECONDS
     for _ in range(2):
         await reader.read()
     assert [end.job.job_id for end in reader.ended] == ["2"]

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.sources.slurm import script_reader
-from dasktop.collectors.sources.slurm.backoff import MAX_PAUSE_SECONDS, Backoff
 from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
 from dasktop.collectors.sources.slurm.scripts import parse_script
+from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, job, log
 
 WORKER = "dask worker tcp://h:8786 --name w\n"
@@ -23,7 +23,7 @@ def clock() -> Clock:
 def new_reader(clock, answer=lambda *_: WORKER):
     commands = Commands(answer)
     source = log()
-    return ScriptReader(commands, source, Backoff(INTERVAL, clock)), commands, source
+    return ScriptReader(commands, source, Backoff(INTERVAL, clock=clock)), commands, source
 
 
 def ids(asked):
@@ -209,7 +209,7 @@ async def test_one_job_that_always_fails_neither_stands_in_the_way_nor_is_asked_
     jobs = [job(number) for number in range(90, 100)]
     for _ in range(20):
         await reader.read(jobs)
-        clock.now += MAX_PAUSE_SECONDS
+        clock.now += LONGEST_PAUSE_SECONDS
     assert ids(commands.asked).count("99") == TRIES
     assert len(reader.known(jobs)) == 9
 

@@ -3,7 +3,6 @@
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.backoff import Backoff
 from dasktop.collectors.sources.slurm.commands import Printed
 from dasktop.collectors.sources.slurm.steps import (
     ASKED_WHILE_NEW,
@@ -12,6 +11,7 @@ from dasktop.collectors.sources.slurm.steps import (
     StepReader,
     round_seconds,
 )
+from dasktop.collectors.system.backoff import Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
 
 
@@ -26,7 +26,7 @@ def new_reader(clock, answer=None):
 
     commands = Commands(answer or of_each)
     source = log()
-    return StepReader(commands, source, Backoff(INTERVAL, clock), clock), commands, source
+    return StepReader(commands, source, Backoff(INTERVAL, clock=clock), clock), commands, source
 
 
 def ids(asked):
