@@ -61,10 +61,10 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     ``9:0`` if its script returns the status of ``srun``; the step is ``CANCELLED by 0``, ``0:9``; and one task used
     more memory than a node's share of the request.
     """
-    if read_state(ended.job.state).name == "OUT_OF_MEMORY":
+    if read_state(ended.job.state).is_out_of_memory:
         return True
     signals = {ended.signal, *ended.step_signals}
-    if read_state(ended.job.state).name != "FAILED":
+    if not read_state(ended.job.state).is_failed:
         return False
     if OUT_OF_MEMORY_SIGNAL in signals or ended.failure_cause.out_of_memory:
         return True
@@ -77,7 +77,7 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
 def _why_not_started(ended: EndedJob) -> str | None:
     """Return why the node could not start the job; ``None`` if it was started."""
     meaning = _NOT_STARTED.get(ended.signal or 0)
-    if meaning is None or read_state(ended.job.state).name != "FAILED" or ended.exit_code:
+    if meaning is None or not read_state(ended.job.state).is_failed or ended.exit_code:
         return None
     start, end = ended.job.started_at, ended.ended_at
     if start is not None and end is not None and (end - start).total_seconds() > _START_SECONDS:
@@ -96,13 +96,13 @@ def _memory_kill(ended: EndedJob) -> str:
 
 
 def _explanation(ended: EndedJob) -> str:
-    state, limit_seconds = read_state(ended.job.state).name or "", ended.job.time_limit_seconds
-    if state == "TIMEOUT":
+    state, limit_seconds = read_state(ended.job.state), ended.job.time_limit_seconds
+    if state.is_timeout:
         return "killed: reached its time limit" + (f" of {plain_duration(limit_seconds)}" if limit_seconds else "")
-    if state == "CANCELLED":
+    if state.is_cancelled:
         by = _canceller(ended)
         return f"cancelled{f' by user {by}' if by else ''}" + ("" if ended.job.started_at else " before it started")
-    if state == "FAILED":
+    if state.is_failed:
         if why := _why_not_started(ended):
             return why
         if ended.signal:
@@ -111,7 +111,9 @@ def _explanation(ended: EndedJob) -> str:
         # If the script returns the status of ``srun``, only the step shows the signal.
         steps = " and ".join(map(_signal_name, ended.step_signals))
         return f"{how}; a step was killed by signal {steps}" if steps else how
-    return _EXPLANATIONS.get(state, f"ended as {state}" if state else "ended; SLURM does not report how")
+    if state.name is None:
+        return "ended; SLURM does not report how"
+    return _EXPLANATIONS.get(state.name, f"ended as {state.name}")
 
 
 def _canceller(ended: EndedJob) -> str | None:

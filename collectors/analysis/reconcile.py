@@ -173,7 +173,7 @@ def _with_other_programs(job: Job, beyond: OtherUse | None) -> Job:
 def _with_releaser(job: Job, released: Released | None) -> Job:
     """Set what released a job, if SLURM only knows that its user cancelled it."""
     fate = job.fate
-    if released is None or fate is None or read_state(fate.state).name != "CANCELLED":
+    if released is None or fate is None or not read_state(fate.state).is_cancelled:
         return job
     if fate.cancelled_by not in (None, job.user):
         return job

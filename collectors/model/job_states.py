@@ -100,6 +100,31 @@ class JobState(Record, frozen=True, kw_only=True):
         return self.phase == "ended"
 
     @property
+    def is_completed(self) -> bool:
+        """Whether its base state is ``COMPLETED``."""
+        return self.name == "COMPLETED"
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its base state is ``FAILED``."""
+        return self.name == "FAILED"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether its base state is ``CANCELLED``."""
+        return self.name == "CANCELLED"
+
+    @property
+    def is_timeout(self) -> bool:
+        """Whether its base state is ``TIMEOUT``: it reached its time limit."""
+        return self.name == "TIMEOUT"
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """Whether its base state is ``OUT_OF_MEMORY``."""
+        return self.name == "OUT_OF_MEMORY"
+
+    @property
     def is_bad_end(self) -> bool:
         """Whether it ended unsuccessfully. ``CANCELLED`` does not count, as it may be intended."""
         return self.has_ended and self.name in _BAD_ENDS

@@ -24,11 +24,11 @@ def ended_badly(job: Job) -> bool:
     if fate is None:
         return False
     state = read_state(fate.state)
-    if state.name == "CANCELLED":
+    if state.is_cancelled:
         by = fate.cancelled_by
         return by is not None and job.user is not None and by != job.user
     # A job whose workers lost their scheduler, or never found it, may end with exit code 0.
-    return state.is_bad_end or (state.name == "COMPLETED" and fate.cause is not None)
+    return state.is_bad_end or (state.is_completed and fate.cause is not None)
 
 
 def is_pending(job: Job) -> bool:

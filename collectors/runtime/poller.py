@@ -269,7 +269,7 @@ class Poller:
     async def _look_who_released(self) -> None:
         """Read the action log if more jobs have been cancelled."""
         ended = (end.job for end in self._slurm.reading.ended)
-        cancelled = frozenset(job.job_id for job in ended if read_state(job.state).name == "CANCELLED")
+        cancelled = frozenset(job.job_id for job in ended if read_state(job.state).is_cancelled)
         if cancelled <= self._looked_up or self.scheduler_id is None:
             return
         looking = asyncio.get_running_loop().run_in_executor(None, past_actions.read, self._environment)

@@ -202,7 +202,7 @@ def _failed_soon(job: Job) -> bool:
     A snapshot does not show whether an ended job ever had a worker; one that ran for long is assumed to have had.
     """
     fate = job.fate
-    if fate is None or read_state(fate.state).name != "FAILED" or not fate.exit_code or any(workers_of(job)):
+    if fate is None or not read_state(fate.state).is_failed or not fate.exit_code or any(workers_of(job)):
         return False
     if fate.ended_at is None or job.started_at is None:
         return True

@@ -119,7 +119,7 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     if fate is None:
         yield Fact("how", f"{job.state}; no details from accounting yet")
         return
-    is_plain = read_state(fate.state).name in ("COMPLETED", "CANCELLED")
+    is_plain = read_state(fate.state).is_completed or read_state(fate.state).is_cancelled
     yield Fact("how", fate.explanation, "text" if is_plain else "bad")
     yield Fact("state", fate.state)
     yield Fact("when", moment(fate.ended_at, now))

@@ -47,7 +47,8 @@ def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:
 
 def has_failed(job: Job) -> bool:
     """Return whether the job has ended in a state other than COMPLETED."""
-    return has_ended(job) and read_state(job.fate.state if job.fate else job.state).name not in ("COMPLETED", None)
+    state = read_state(job.fate.state if job.fate else job.state)
+    return has_ended(job) and state.name is not None and not state.is_completed
 
 
 def problem_words(part: LogPart, job: Job) -> str:

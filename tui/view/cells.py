@@ -187,7 +187,8 @@ def _is_starting(job: Job, taken_at: datetime) -> bool:
 def _ended(label: str, job: Job) -> Cells:
     """Return the cells of an ended job; accounting takes precedence over the queue."""
     state = _end_state(job)
-    tone: Tone = "quiet" if read_state(state).name in ("COMPLETED", "CANCELLED") else "bad"
+    is_plain = read_state(state).is_completed or read_state(state).is_cancelled
+    tone: Tone = "quiet" if is_plain else "bad"
     return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
 
 

@@ -124,7 +124,7 @@ class _ShortLivedJob(NamedTuple):
 def _short_lived(context: RuleContext, job: Job) -> _ShortLivedJob | None:
     """Return a job that was cancelled soon after its submission, within the window; else ``None``."""
     fate = job.fate
-    if fate is None or read_state(fate.state).name != "CANCELLED" or fate.ended_at is None or job.submitted_at is None:
+    if fate is None or not read_state(fate.state).is_cancelled or fate.ended_at is None or job.submitted_at is None:
         return None
     lived_seconds = (fate.ended_at - job.submitted_at).total_seconds()
     ended_ago = (context.now - fate.ended_at).total_seconds()

@@ -50,7 +50,7 @@ def lost_job(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"{job_name(job)} is lost ({how}{_at(context, job.fate)}); "
             f"the cluster object still counts it as {name}"
             + _workers_of_ended(context, job, job.fate.ended_at if job.fate else None),
-            advice=("see its log; " if job.fate is not None and read_state(job.fate.state).name == "FAILED" else "")
+            advice=("see its log; " if job.fate is not None and read_state(job.fate.state).is_failed else "")
             + "dasktop scale --replace-lost resubmits it",
             since=job.fate.ended_at if job.fate is not None else None,
         )
@@ -71,7 +71,7 @@ def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
         name = read_state(state).name or state
         has_run = all(fate.exit_code is not None or fate.signal is not None for _, fate, _ in ends)
         severity, advice = _SEVERITIES.get(name, "warning"), _ADVICE.get(name)
-        if name == "FAILED" and not has_run:
+        if read_state(state).is_failed and not has_run:
             advice = None  # it has no log
         if len(ends) > MAX_SINGLE_FINDINGS:
             last, job_id = max((ended_at, job.job_id) for job, _, ended_at in ends)

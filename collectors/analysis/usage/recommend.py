@@ -140,9 +140,6 @@ def processes(group: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     )
 
 
-OUT_OF_MEMORY = "OUT_OF_MEMORY"
-
-
 def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator[Advice]:
     """Recommend more memory if it ran out or was short, less if much of it was never used."""
     asked = _asked(group, owner)
@@ -151,7 +148,7 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
     peaks, number = group.peaks, group.processes or 1
     used, spilled = peaks.worker_memory_bytes or 0, peaks.worker_spilled_bytes or 0
     fitting = max(number * (used + spilled), peaks.max_rss_bytes or 0) / headroom.memory_share
-    killed = sum(read_state(job.state).name == OUT_OF_MEMORY for job in group.jobs)
+    killed = sum(read_state(job.state).is_out_of_memory for job in group.jobs)
     reason = (
         f"a process then uses at most {headroom.memory_share:.0%} of its limit; above that, dask spills results to disk"
     )
@@ -218,16 +215,13 @@ def _used_at_most(group: JobGroup, asked: int, headroom: Headroom) -> str:
     return f"at most {part_of(seen, asked)} were used, as sampled by SLURM"
 
 
-TIMEOUT = "TIMEOUT"
-
-
 def walltime(group: JobGroup, headroom: Headroom) -> Iterator[Advice]:
     """Recommend more walltime if jobs reached their limit, less if all ended long before it."""
     limit = group.time_limit_seconds
     ended = [job for job in group.jobs if job.ended_at is not None]
     if not limit or not ended:
         return
-    reached = sum(read_state(job.state).name == TIMEOUT for job in ended)
+    reached = sum(read_state(job.state).is_timeout for job in ended)
     longest = max((job.elapsed_seconds or 0.0) / max(1, job.runs) for job in ended)
     step = headroom.walltime_step_seconds
     if reached:

@@ -105,9 +105,6 @@ T = TypeVar("T")
 _Run = tuple[str, datetime | None]
 """A job's id and end time: it may run and end again."""
 
-# Other states explain themselves. A job whose workers lost the scheduler is COMPLETED.
-_MAY_SAY_MORE = frozenset({"FAILED", "COMPLETED"})
-
 
 class FailureCauseReader:
     """Reads and remembers the causes in the logs of ended jobs.
@@ -159,7 +156,7 @@ class FailureCauseReader:
         path = files and (files.stderr or files.stdout)
         tail = await _within_bounds(read_tail, path) if path else None
         # What a signal has ended did not end by what it had to say.
-        failed = read_state(end.job.state).name == "FAILED" and end.signal is None
+        failed = read_state(end.job.state).is_failed and end.signal is None
         return failure_cause(tail, failed) if tail is not None else FailureCause()
 
 
@@ -180,7 +177,9 @@ def _run(end: EndedJob) -> _Run:
 
 
 def _may_say_more(end: EndedJob) -> bool:
-    return read_state(end.job.state).name in _MAY_SAY_MORE and end.job.started_at is not None
+    state = read_state(end.job.state)
+    # Other states explain themselves. A job whose workers lost the scheduler is COMPLETED.
+    return (state.is_failed or state.is_completed) and end.job.started_at is not None
 
 
 async def _within_bounds(call: Callable[..., T], *arguments: object) -> T | None:

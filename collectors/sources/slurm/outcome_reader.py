@@ -280,4 +280,4 @@ class RecentlyEndedReader:
 
 def _rank(end: EndedJob) -> tuple[bool, bool, float]:
     ended_at = end.ended_at or datetime.fromtimestamp(0, UTC)
-    return read_state(end.job.state).name == "COMPLETED", "dask" not in (end.job.name or ""), -ended_at.timestamp()
+    return read_state(end.job.state).is_completed, "dask" not in (end.job.name or ""), -ended_at.timestamp()
