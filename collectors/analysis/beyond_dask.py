@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import Step
 from dasktop.collectors.model.snapshot import Job, Record, Snapshot
+from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 
 LEAST_MEMORY_SHARE = 0.1
 """SLURM's figure has to exceed the workers' by this share of the job's memory. Shells and nannies use 100 to 200 MiB,
@@ -86,14 +87,14 @@ class OtherUseTracker:
             return None
         before = self._spans.get(job.job_id)
         workers = list(workers_of(job))
-        known_cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
+        cpu_percent = sum_if_all_known(worker.cpu_percent for worker in workers)
         used = None
-        if before is not None and before.workers_cpu_seconds is not None and len(known_cpu) == len(workers):
+        if before is not None and before.workers_cpu_seconds is not None and cpu_percent is not None:
             seconds = max(0.0, (now - before.noted_at).total_seconds())
-            used = before.workers_cpu_seconds + sum(known_cpu) / 100 * seconds
+            used = before.workers_cpu_seconds + cpu_percent / 100 * seconds
         if before is not None and read_at == before.read_at:
             return replace(before, workers_cpu_seconds=used, noted_at=now)
-        memory_bytes = _memory(job, steps, sum(worker.memory_bytes or 0 for worker in workers))
+        memory_bytes = _memory(job, steps, sum_of_known(worker.memory_bytes for worker in workers) or 0)
         total = _total_cpu_seconds(steps)
         percent = None
         if before is not None and before.cpu_seconds is not None and total is not None and used is not None:
@@ -112,8 +113,9 @@ class OtherUseTracker:
 
 
 def _total_cpu_seconds(steps: Iterable[Step]) -> float | None:
-    known = [step.cpu_seconds * (step.ntasks or 1) for step in steps if step.cpu_seconds is not None]
-    return float(sum(known)) if known else None
+    return sum_of_known(
+        None if step.cpu_seconds is None else float(step.cpu_seconds * (step.ntasks or 1)) for step in steps
+    )
 
 
 def _percent(slurm_seconds: float, workers_seconds: float, span_seconds: float) -> float | None:
@@ -126,8 +128,8 @@ def _percent(slurm_seconds: float, workers_seconds: float, span_seconds: float) 
 
 
 def _memory(job: Job, steps: Iterable[Step], workers_bytes: int) -> int | None:
-    known = [step.rss_bytes * (step.ntasks or 1) for step in steps if step.rss_bytes is not None]
+    total = sum_of_known(None if step.rss_bytes is None else step.rss_bytes * (step.ntasks or 1) for step in steps)
     granted = job.allocated.memory_bytes
-    if not known or granted is None or sum(known) - workers_bytes < LEAST_MEMORY_SHARE * granted:
+    if total is None or granted is None or total - workers_bytes < LEAST_MEMORY_SHARE * granted:
         return None
-    return sum(known)
+    return total

@@ -15,7 +15,7 @@ from dasktop.collectors.analysis.beyond_dask import OtherUse
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.jobs import threads_busy, workers_of
 from dasktop.collectors.model.readings import (
     DaskReading,
     EndedJob,
@@ -498,9 +498,8 @@ def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_
 
 
 def _threads_busy(workers: list[Worker]) -> int | None:
-    """Return how many worker threads run a task, as far as known; a task that has seceded occupies no worker thread."""
-    busy = [min(worker.executing, worker.nthreads or 0) for worker in workers if worker.executing is not None]
-    return sum(busy) if busy or not workers else None
+    """Return how many threads of these workers run a task, as far as known; 0 without workers."""
+    return sum_of_known(threads_busy(worker.executing, worker.nthreads) for worker in workers) if workers else 0
 
 
 def _round(percent: float | None) -> float | None:

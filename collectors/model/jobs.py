@@ -42,6 +42,13 @@ def workers_of(job: Job) -> Iterator[Worker]:
         yield from task.workers
 
 
+def threads_busy(executing: int | None, nthreads: int | None) -> int | None:
+    """Return how many threads of a worker run a task; a task that has seceded occupies none. ``None``: unknown."""
+    if not executing:
+        return executing
+    return None if nthreads is None else min(executing, nthreads)
+
+
 def other_memory_bytes(job: Job) -> int:
     """Return the memory that SLURM counts beyond the job's dask workers; 0 if dask's figure is used."""
     if job.used.memory_source != "slurm":

@@ -12,9 +12,9 @@ def sum_of_known(values: Iterable[Number | None]) -> Number | None:
     return sum(known[1:], known[0]) if known else None
 
 
-def sum_if_all_known(values: Iterable[int | None]) -> int | None:
+def sum_if_all_known(values: Iterable[Number | None]) -> Number | None:
     """Return the sum, 0 without values; ``None`` if any value is unknown, as the sum would be too small."""
-    total = 0
+    total: Number = 0
     for value in values:
         if value is None:
             return None

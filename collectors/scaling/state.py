@@ -18,6 +18,7 @@ from dasktop.collectors.model.jobs import (
 )
 from dasktop.collectors.model.plan import JobToRelease, LostJob, Size
 from dasktop.collectors.model.snapshot import Job, Owner, Snapshot
+from dasktop.collectors.model.sums import sum_if_all_known
 
 NOTHING = Size(jobs=0, workers=0, threads=0, cores=0, memory_bytes=0)
 _UNKNOWN = Size(jobs=1, workers=None, threads=None, cores=None, memory_bytes=None)
@@ -25,16 +26,12 @@ _UNKNOWN = Size(jobs=1, workers=None, threads=None, cores=None, memory_bytes=Non
 
 def add(one: Size, other: Size) -> Size:
     """Return the sum of two sizes; a part that is unknown in one is unknown in the sum."""
-
-    def both(part: int | None, counterpart: int | None) -> int | None:
-        return None if part is None or counterpart is None else part + counterpart
-
     return Size(
         jobs=one.jobs + other.jobs,
-        workers=both(one.workers, other.workers),
-        threads=both(one.threads, other.threads),
-        cores=both(one.cores, other.cores),
-        memory_bytes=both(one.memory_bytes, other.memory_bytes),
+        workers=sum_if_all_known((one.workers, other.workers)),
+        threads=sum_if_all_known((one.threads, other.threads)),
+        cores=sum_if_all_known((one.cores, other.cores)),
+        memory_bytes=sum_if_all_known((one.memory_bytes, other.memory_bytes)),
     )
 
 
@@ -117,7 +114,7 @@ def _workers(job: Job) -> int | None:
 def _threads(job: Job, workers: int | None) -> int | None:
     """Return the number of compute threads of a job, if all its workers are known."""
     nthreads = [worker.nthreads for worker in workers_of(job)]
-    return sum(filter(None, nthreads)) if None not in nthreads and len(nthreads) == workers else None
+    return sum_if_all_known(nthreads) if len(nthreads) == workers else None
 
 
 def _most_common(values: Iterable[int | None]) -> int | None:
@@ -273,8 +270,8 @@ def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
         array_task=array_task_of(job),
         state=job.state,
         workers=tuple(worker.address for worker in workers),
-        executing=_sum_if_known(worker.executing for worker in workers),
-        stored=_sum_if_known(worker.stored for worker in workers),
+        executing=sum_if_all_known(worker.executing for worker in workers),
+        stored=sum_if_all_known(worker.stored for worker in workers),
         why="chosen" if is_chosen else _group(job),
         time_left_seconds=job.time_left_seconds,
     )
@@ -315,14 +312,5 @@ def _group(job: Job) -> Group:
 
 def _sum(values: Iterable[int | None]) -> float:
     """Return the sum; infinity if a part is unknown: such a job may be as busy as any."""
-    total = 0
-    for value in values:
-        if value is None:
-            return math.inf
-        total += value
-    return total
-
-
-def _sum_if_known(values: Iterable[int | None]) -> int | None:
-    total = _sum(values)
-    return None if math.isinf(total) else int(total)
+    total = sum_if_all_known(values)
+    return math.inf if total is None else total

@@ -7,6 +7,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
 from dasktop.collectors.model.queries import Answer, FreeNodes
 from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, UseSource
+from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.sources.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT
@@ -165,16 +166,14 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
     is_short = job.workers_expected is not None and len(workers) < job.workers_expected
     yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
-    nthreads = [worker.nthreads for worker in workers]
-    threads = sum(number for number in nthreads if number is not None) if None not in nthreads else None
+    threads = sum_if_all_known(worker.nthreads for worker in workers)
     yield Fact("threads", f"{figures.count(job.used.threads_busy)} busy of {figures.count(threads)}")
     for label, values in (
         ("executing", [worker.executing for worker in workers]),
         ("queued", [worker.queued for worker in workers]),
         ("results", [worker.stored for worker in workers]),
     ):
-        known = [value for value in values if value is not None]
-        yield Fact(label, figures.count(sum(known) if known else None))
+        yield Fact(label, figures.count(sum_of_known(values)))
 
 
 def _source(source: UseSource | None) -> str:

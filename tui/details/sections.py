@@ -15,6 +15,7 @@ from dasktop.collectors.model.jobs import (
 )
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
+from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
@@ -145,12 +146,11 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
     """Return the usage of several workers as a share of all their threads and memory limits."""
     if not workers:
         return [Section("", [Words("no worker", "waiting")])]
-    threads = _sum_if_all_known([worker.nthreads for worker in workers])
-    limit = _sum_if_all_known([worker.memory_limit_bytes for worker in workers])
-    cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
-    memory = [worker.memory_bytes for worker in workers if worker.memory_bytes is not None]
-    cpu_share = figures.share(sum(cpu) if cpu else None, None if threads is None else 100 * threads)
-    memory_share = figures.share(sum(memory) if memory else None, limit)
+    threads = sum_if_all_known(worker.nthreads for worker in workers)
+    limit = sum_if_all_known(worker.memory_limit_bytes for worker in workers)
+    cpu_percent = sum_of_known(worker.cpu_percent for worker in workers)
+    cpu_share = figures.share(cpu_percent, None if threads is None else 100 * threads)
+    memory_share = figures.share(sum_of_known(worker.memory_bytes for worker in workers), limit)
     role: Role = "full" if (memory_share or 0) >= FULL_PERCENT else "memory"
     of_threads = f"{figures.percent_text(cpu_share):>4} of {figures.count(threads)} threads"
     of_limit = f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(limit)}"
@@ -212,8 +212,3 @@ def _states(jobs: Sequence[Job]) -> Iterator[Entry]:
 
 def _by_number(words: Iterator[str]) -> str:
     return ", ".join(f"{figures.count(number)} {word}" for word, number in Counter(words).most_common())
-
-
-def _sum_if_all_known(values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from dasktop.collectors.model.report import Hours, JobReport, Report
+from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.numbers import UNKNOWN, percent, percent_text
 from dasktop.tui.draw.times import local, span
@@ -123,8 +124,7 @@ def memory_share(job: JobReport) -> str:
 
 def empty(hours: Hours) -> float | None:
     """Return the hours without workers, before the first one or later."""
-    known = [value for value in (hours.waiting_for_first_worker, hours.without_workers) if value is not None]
-    return sum(known) if known else None
+    return sum_of_known((hours.waiting_for_first_worker, hours.without_workers))
 
 
 def _is_much(value: float | None, hours: Hours) -> bool:

@@ -4,7 +4,6 @@ CPU and memory are shares: of a job's allocation (``S``: SLURM's figures), of a 
 the sum of these for a task, of one core for a thread. Values are rounded here: equal cells need no redraw.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
 from dasktop.collectors.model.job_states import Phase, read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, workers_of
+from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, threads_busy, workers_of
 from dasktop.collectors.model.snapshot import Evidence, Job, Task, Thread, UseSource, Worker
+from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
@@ -139,7 +139,7 @@ def _job(job: Job, taken_at: datetime) -> Cells:
         memory_percent=memory_percent,
         memory=_with_source(figures.percent_text(memory_percent), job.used.memory_source),
         memory_bytes=figures.bytes_text(job.used.memory_bytes),
-        busy=figures.ratio(job.used.threads_busy, _sum(worker.nthreads for worker in workers)),
+        busy=figures.ratio(job.used.threads_busy, sum_of_known(worker.nthreads for worker in workers)),
     )
 
 
@@ -227,17 +227,17 @@ def _task(task: Task, job: Job) -> Cells:
 
 def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
     """Return the cells with the usage of several workers, as a share of all their threads and memory limits."""
-    nthreads = _sum_if_all_known(worker.nthreads for worker in workers)
-    cpu_percent = figures.share(_sum(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
-    memory_bytes = _sum(worker.memory_bytes for worker in workers)
-    memory_percent = figures.share(memory_bytes, _sum_if_all_known(worker.memory_limit_bytes for worker in workers))
+    nthreads = sum_if_all_known(worker.nthreads for worker in workers)
+    cpu_percent = figures.share(sum_of_known(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
+    memory_bytes = sum_of_known(worker.memory_bytes for worker in workers)
+    memory_percent = figures.share(memory_bytes, sum_if_all_known(worker.memory_limit_bytes for worker in workers))
     return cells._replace(
         cpu_percent=cpu_percent,
         cpu=figures.percent_text(cpu_percent),
         memory_percent=memory_percent,
         memory=figures.percent_text(memory_percent),
         memory_bytes=figures.bytes_text(memory_bytes),
-        busy=figures.ratio(_sum(map(_busy, workers)), nthreads),
+        busy=figures.ratio(sum_of_known(map(_busy, workers)), nthreads),
     )
 
 
@@ -253,10 +253,7 @@ def _worker(worker: Worker, task: Task | None) -> Cells:
 
 
 def _busy(worker: Worker) -> int | None:
-    """Return the number of threads that run a dask task; a task that has seceded occupies no thread."""
-    if worker.executing is None or worker.nthreads is None:
-        return worker.executing
-    return min(worker.executing, worker.nthreads)
+    return threads_busy(worker.executing, worker.nthreads)
 
 
 def _thread(thread: Thread) -> Cells:
@@ -274,7 +271,7 @@ def _thread(thread: Thread) -> Cells:
 
 
 def _idle(threads: tuple[Thread, ...]) -> Cells:
-    cpu_percent = figures.percent(_sum(thread.cpu_percent for thread in threads))
+    cpu_percent = figures.percent(sum_of_known(thread.cpu_percent for thread in threads))
     label = f"{figures.count(len(threads))} idle threads"
     return Cells(label, tone="quiet", cpu_percent=cpu_percent, cpu=figures.percent_text(cpu_percent))
 
@@ -296,12 +293,12 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
 def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
     """Return the cells with SLURM's usage, as a share of the allocations, if one of the jobs has it from SLURM."""
     if any(job.used.cpu_source == "slurm" for job in jobs):
-        cpus = _sum_if_all_known(job.allocated.cpus for job in jobs)
-        cpu_percent = figures.share(_sum(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)
+        cpus = sum_if_all_known(job.allocated.cpus for job in jobs)
+        cpu_percent = figures.share(sum_of_known(job.used.cpu_percent for job in jobs), cpus and 100 * cpus)
         cells = cells._replace(cpu_percent=cpu_percent, cpu=_with_source(figures.percent_text(cpu_percent), "slurm"))
     if any(job.used.memory_source == "slurm" for job in jobs):
-        memory_bytes = _sum(job.used.memory_bytes for job in jobs)
-        percent = figures.share(memory_bytes, _sum_if_all_known(job.allocated.memory_bytes for job in jobs))
+        memory_bytes = sum_of_known(job.used.memory_bytes for job in jobs)
+        percent = figures.share(memory_bytes, sum_if_all_known(job.allocated.memory_bytes for job in jobs))
         cells = cells._replace(
             memory_percent=percent,
             memory=_with_source(figures.percent_text(percent), "slurm"),
@@ -331,14 +328,3 @@ def _others(jobs: tuple[Job, ...]) -> Cells:
 def _mark(best: tuple[Evidence, ...]) -> str:
     """Return ``~`` if the best evidence is an inference."""
     return "~" if best and best[0] in _INFERRED else ""
-
-
-def _sum(values: Iterable[float | None]) -> int | None:
-    """Return the sum of the known values, or ``None`` if none is known or the sum is not finite."""
-    known = [value for value in values if value is not None]
-    return round(total) if known and math.isfinite(total := sum(known)) else None
-
-
-def _sum_if_all_known(values: Iterable[int | None]) -> int | None:
-    known = list(values)
-    return None if None in known else sum(value for value in known if value is not None)

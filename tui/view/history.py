@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.feed import PAST_SECONDS
 from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.sums import sum_of_known
 from dasktop.tui.view.rows import Key, keyed_tasks
 
 CLUSTER: Key = ("cluster",)
@@ -145,6 +146,5 @@ def _of_worker(worker: Worker) -> Iterator[_Values]:
 
 
 def _sums(workers: tuple[Worker, ...]) -> tuple[float | None, float | None]:
-    cpu = [worker.cpu_percent for worker in workers if worker.cpu_percent is not None]
-    memory = [worker.memory_bytes for worker in workers if worker.memory_bytes is not None]
-    return sum(cpu) if cpu else None, sum(memory) if memory else None
+    cpu_percent = sum_of_known(worker.cpu_percent for worker in workers)
+    return cpu_percent, sum_of_known(worker.memory_bytes for worker in workers)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from dasktop.collectors.model.jobs import threads_busy
 from dasktop.collectors.model.report import Hours, Peaks
 from dasktop.collectors.model.snapshot import UseSource, Worker
-from dasktop.collectors.model.sums import Number, sum_of_known
+from dasktop.collectors.model.sums import Number, sum_if_all_known, sum_of_known
 
 _TOO_LARGE = 1e18
 _LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
@@ -93,20 +94,17 @@ def load_of(workers: Iterable[Worker]) -> Load:
     load = Load()
     for worker in workers:
         load.workers += 1
-        nthreads = worker.nthreads if worker.nthreads is not None and 0 <= worker.nthreads < _TOO_LARGE else 0
-        load.threads += nthreads
-        executing = worker.executing if worker.executing is not None and 0 <= worker.executing < _TOO_LARGE else None
-        if executing is None:
-            load.threads_busy = None
-        elif load.threads_busy is not None:
-            load.threads_busy += min(executing, nthreads)  # a task that has seceded occupies no worker thread
+        nthreads = sane(worker.nthreads)
+        load.threads += nthreads or 0
+        busy = threads_busy(sane(worker.executing), nthreads)
+        load.threads_busy = sum_if_all_known((load.threads_busy, busy))
         load.add_memory(worker.memory_bytes, worker.memory_limit_bytes, worker.spilled_bytes)
         cpu = worker.cpu_percent
         if cpu is not None and 0 <= cpu < _TOO_LARGE:
             load.cpu_percent = (load.cpu_percent or 0.0) + cpu
-            if executing is not None and min(executing, nthreads) >= 2:
+            if busy is not None and busy >= 2:
                 load.several_workers += 1
-                load.several_tasks += min(executing, nthreads)
+                load.several_tasks += busy
                 load.several_cpu_percent += cpu
     return load
 

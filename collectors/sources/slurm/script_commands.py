@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm import shell
 from dasktop.collectors.sources.slurm.shell import Assignment, Part, ShellError, Word, parse_shell
 
@@ -120,13 +121,13 @@ class ScriptRun:
                     if self._has_ended:
                         break
                     counts.append(self._run(command))
-                return total(counts)
+                return sum_if_all_known(counts)
             case shell.Simple():
                 return self._simple(node)
             case shell.Background(command):
                 return self._apart(command)
             case shell.Pipeline(commands):
-                return total([self._apart(command) for command in commands])
+                return sum_if_all_known([self._apart(command) for command in commands])
             case shell.Compound(body, has_own_shell):
                 return self._apart(body) if has_own_shell else self._run(body)
             case shell.AndOr(first, rest):
@@ -176,14 +177,14 @@ class ScriptRun:
                 counts.append(0 if count == 0 else None)
                 self._merge([after])
             before = node
-        return total(counts)
+        return sum_if_all_known(counts)
 
     def _branches(self, node: shell.Branches) -> int | None:
         conditions = [self._run(condition) for condition in node.conditions]
         ran = [self._maybe(body) for body in node.bodies]
         self._merge([state for _, state in ran])
         counts = {count for count, _ in ran} | (set() if node.is_exhaustive else {0})
-        return total([*conditions, counts.pop() if len(counts) == 1 else None])
+        return sum_if_all_known([*conditions, counts.pop() if len(counts) == 1 else None])
 
     def _loop(self, node: shell.Loop) -> int | None:
         changed = _assigned(node.body) | ({node.variable} if node.variable else set())
@@ -394,16 +395,6 @@ class ScriptRun:
                 if here != there:
                     self._variables[name] = None
             self._folder = self._folder if self._folder == other.folder else None
-
-
-def total(counts: Iterable[int | None]) -> int | None:
-    """Return the sum, if all are known."""
-    found = 0
-    for count in counts:
-        if count is None:
-            return None
-        found += count
-    return found
 
 
 def in_folder(folder: str | None, path: str) -> str | None:

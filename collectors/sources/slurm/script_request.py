@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_text import Option, directives, options
 from dasktop.collectors.sources.slurm.script_workers import JobFacts, WorkerCommand, started_by
 from dasktop.collectors.sources.slurm.values import duration_seconds, size_bytes, whole_number
@@ -74,7 +75,7 @@ def parse_request(text: str, step_tasks: int | None = None) -> ScriptRequest:
         memory=_memory(asked, node_count, cpus.value if cpus else None),
         time_limit=_time_limit(asked),
         starts_workers=bool(started),
-        tasks_started=None if None in counts or not started else sum(filter(None, counts)),
+        tasks_started=sum_if_all_known(counts) if started else None,
         processes=_processes(started, start.count),
         nthreads=_of_each(started, _plain_number, "--nthreads"),
         memory_limit=_of_each(started, limit_figure, "--memory-limit"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.clean import without_controls
 
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([KMGTPE]?)", re.ASCII)
@@ -114,7 +115,7 @@ def resources(tres: str) -> Resources:
     gpus = count(amounts.get("gres/gpu", ""))
     if gpus is None:
         typed = [count(amount) for name, amount in amounts.items() if name.startswith("gres/gpu:")]
-        gpus = sum(known for known in typed if known is not None) if any(typed) else None
+        gpus = sum_of_known(typed) or None
     # A job with resources but no GPU among them has none; without any resources we know nothing.
     if gpus is None and "cpu" in amounts:
         gpus = 0
