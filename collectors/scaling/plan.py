@@ -32,7 +32,7 @@ from dasktop.collectors.scaling.state import (
     times,
 )
 from dasktop.collectors.scaling.words import bounds_words
-from dasktop.collectors.text.format import counted, listed, memory_words
+from dasktop.collectors.text.format import counted, listed, requested_size
 
 
 def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred: Collection[str] = ()) -> ScalePlan:
@@ -91,7 +91,7 @@ def _by(state: ClusterState, by: int) -> ScalePlan:
 
 def _to_amount(state: ClusterState, amount: int, of_what: str) -> ScalePlan:
     """Plan for a number of cores, or bytes of memory, rounded up to whole jobs as in dask-jobqueue."""
-    say: Callable[[int], str] = memory_words if of_what == "memory" else lambda cores: counted(cores, "core")
+    say: Callable[[int], str] = requested_size if of_what == "memory" else lambda cores: counted(cores, "core")
     one_job = state.one_job.memory_bytes if of_what == "memory" else state.one_job.cores
     target = say(_whole(amount, f"{amount:,} {'bytes' if of_what == 'memory' else of_what}"))
     if amount == 0:
@@ -101,7 +101,7 @@ def _to_amount(state: ClusterState, amount: int, of_what: str) -> ScalePlan:
             f"the size of one job ({of_what}) is unknown, so {target} cannot be converted to jobs: use --jobs N"
         )
     jobs = -(-amount // one_job)
-    each = memory_words(one_job) if of_what == "memory" else f"{one_job:,}"
+    each = requested_size(one_job) if of_what == "memory" else f"{one_job:,}"
     is_exact = jobs * one_job == amount
     reckoning = f"{target} {'=' if is_exact else 'need'} {counted(jobs, 'job')} of {each}"
     remarks = [] if is_exact else [f"rounded up to whole jobs: {say(jobs * one_job)}"]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from dasktop.collectors.model.plan import JobToRelease, LostJob, ScalePlan, Size
 from dasktop.collectors.model.snapshot import Adaptive
-from dasktop.collectors.text.format import counted, memory_words, plain_duration, plain_size
+from dasktop.collectors.text.format import counted, plain_duration, plain_size, requested_size
 
 UNKNOWN = "–"
 
@@ -125,7 +125,7 @@ def _cells(size: Size) -> dict[str, str]:
 def _memories(*sizes: Size) -> list[str]:
     """Return amounts in the same kind of unit: decimal if all are round in decimal units, else binary."""
     amounts = [size.memory_bytes for size in sizes]
-    exact = [UNKNOWN if amount is None else memory_words(amount) for amount in amounts]
+    exact = [UNKNOWN if amount is None else requested_size(amount) for amount in amounts]
     if not any(words.endswith("iB") for words in exact):
         return exact
     return [UNKNOWN if amount is None else plain_size(amount) for amount in amounts]

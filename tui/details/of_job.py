@@ -9,11 +9,12 @@ from dasktop.collectors.model.queries import Answer, FreeNodes
 from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.sources.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
+from dasktop.collectors.text.format import counted, whole_minutes
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
-from dasktop.tui.draw.times import moment, span, zone
+from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.history import Past
 
 _MOST_NODES = 24
@@ -65,7 +66,7 @@ def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iter
             yield Fact("advice", advice)
     start = job.expected_start_at
     if start is not None and start > now:
-        yield Fact("starts", f"about {moment(start, now)}, in {span((start - now).total_seconds())}")
+        yield Fact("starts", f"about {moment(start, now)}, in {whole_minutes((start - now).total_seconds())}")
     elif is_pending(job):
         yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has no estimate)")
 
@@ -102,7 +103,7 @@ def _other_nodes(job: Job, free: Answer | None) -> Iterator[Entry]:
         shown = ", ".join(names[:_MOST_FREE]) + (f" and {figures.count(more)} more" if more > 0 else "")
         about = f", features {features}" if features else ""
         each = " each" if len(names) > 1 else ""
-        yield Fact(label, f"{shown}: {figures.plural(cpus, 'CPU')}, {figures.bytes_text(memory)} free{each}{about}")
+        yield Fact(label, f"{shown}: {counted(cpus, 'CPU')}, {figures.bytes_text(memory)} free{each}{about}")
     if not groups:
         yield Fact("other nodes", f"no free CPUs on other nodes of {job.partition}")
 
@@ -142,7 +143,7 @@ def _use(job: Job, past: Past) -> Iterator[Entry]:
         "CPU",
         past.cpu_percent,
         None if cpus is None else 100 * cpus,
-        f"{figures.percent_text(cpu_share):>4} of {figures.UNKNOWN if cpus is None else figures.plural(cpus, 'CPU')}"
+        f"{figures.percent_text(cpu_share):>4} of {figures.UNKNOWN if cpus is None else counted(cpus, 'CPU')}"
         + _source(job.used.cpu_source),
         "cpu",
     )
@@ -184,11 +185,11 @@ def _times(job: Job, now: datetime) -> Iterator[Entry]:
     yield Fact("submitted", moment(job.submitted_at, now))
     if is_pending(job):
         if job.submitted_at is not None:
-            yield Fact("waits for", span((now - job.submitted_at).total_seconds()))
+            yield Fact("waits for", whole_minutes((now - job.submitted_at).total_seconds()))
     else:
         waited = ""
         if job.submitted_at is not None and job.started_at is not None:
-            waited = f", after waiting {span((job.started_at - job.submitted_at).total_seconds())}"
+            waited = f", after waiting {whole_minutes((job.started_at - job.submitted_at).total_seconds())}"
         yield Fact("started", moment(job.started_at, now) + waited)
     if not has_ended(job) and not is_pending(job):
         yield Fact("ends", f"{moment(job.ends_at, now)} at the latest" if job.ends_at else figures.UNKNOWN)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Evidence, Thread, Transfers, Worker
+from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT, UNKNOWN
 from dasktop.tui.draw.piece import Role
@@ -62,7 +63,7 @@ def _use(worker: Worker, past: Past) -> Iterator[Entry]:
     status = status_words(worker)
     yield Fact("status", status, "text" if status == "running" else "waiting")
     share = figures.share(worker.cpu_percent, None if worker.nthreads is None else 100 * worker.nthreads)
-    of = UNKNOWN if worker.nthreads is None else figures.plural(worker.nthreads, "thread")
+    of = UNKNOWN if worker.nthreads is None else counted(worker.nthreads, "thread")
     top = None if worker.nthreads is None else 100 * worker.nthreads
     yield Trend("CPU", past.cpu_percent, top, f"{figures.percent_text(share):>4} of {of}", "cpu")
     yield Fact("executing", figures.count(worker.executing))

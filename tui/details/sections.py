@@ -16,6 +16,7 @@ from dasktop.collectors.model.jobs import (
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
+from dasktop.collectors.text.format import counted
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
@@ -191,7 +192,7 @@ def _group_sections(row: Row) -> list[Section]:
             return [Section("", list(_states(jobs))), *(_together(workers) if workers else [])]
         case "idle":
             threads = cast("tuple[Thread, ...]", row.shows)
-            words = f"{figures.plural(len(threads), 'thread')} that run no dask task and use no CPU:"
+            words = f"{counted(len(threads), 'thread')} that run no dask task and use no CPU:"
             names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in threads]
             return [Section("", [Words(words), *names])]
         case _:

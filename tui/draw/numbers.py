@@ -5,10 +5,9 @@ Unknown is ``–`` everywhere, never 0.
 
 import math
 
-UNKNOWN = "–"
+from dasktop.collectors.text.format import cell_size, slurm_duration
 
-_KIB = 1024
-_UNITS = "BKMGTPE"
+UNKNOWN = "–"
 
 
 def percent(value: float | None) -> int | None:
@@ -27,24 +26,13 @@ def percent_text(value: int | None) -> str:
 
 
 def bytes_text(value: float | None) -> str:
-    """Return ``6.6G``, ``12G``, ``940M``: powers of 1024, two or three digits, at most four cells."""
-    if value is None:
-        return UNKNOWN
-    power = 0
-    while value >= 999.5 and power < len(_UNITS) - 1:
-        value, power = value / _KIB, power + 1
-    small = power > 0 and value < 9.95
-    return f"{value:.1f}{_UNITS[power]}" if small else f"{value:.0f}{_UNITS[power]}"
+    """Return ``6.6G``, ``12G``, ``940M`` (`cell_size`)."""
+    return UNKNOWN if value is None else cell_size(value)
 
 
 def duration(seconds: float | None) -> str:
     """Return ``0:04:10`` or ``1-02:00:00``, as SLURM writes it."""
-    if seconds is None:
-        return UNKNOWN
-    minutes, second = divmod(max(0, int(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    return f"{days}-{hour:02}:{minute:02}:{second:02}" if days else f"{hour}:{minute:02}:{second:02}"
+    return UNKNOWN if seconds is None else slurm_duration(seconds)
 
 
 def time_left(seconds: float | None) -> str:
@@ -108,11 +96,6 @@ def latency(seconds: float | None) -> str:
         if seconds <= step:
             return f"{step}s"
     return ">50s"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return ``1 worker``, ``24 workers``."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
 
 
 FULL_PERCENT = 90

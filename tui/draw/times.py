@@ -5,9 +5,8 @@ In coarse steps: texts change at most once a minute, except for ages below a min
 
 from datetime import datetime
 
-from dasktop.tui.draw.numbers import UNKNOWN, plural
-
-_DAY_SECONDS = 86400
+from dasktop.collectors.text.format import whole_minutes
+from dasktop.tui.draw.numbers import UNKNOWN
 
 
 def local(moment: datetime) -> datetime:
@@ -34,18 +33,6 @@ def moment(at: datetime | None, now: datetime) -> str:
     return f"{then:%H:%M} {day or f'on {then:%a} {then.day} {then:%b}{year}'}"
 
 
-def span(seconds: float) -> str:
-    """Return ``less than a minute``, ``50 min``, ``2 h 5 min``, ``3 days 4 h``, rounded down."""
-    minutes = int(max(0.0, seconds) // 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    if days:
-        return plural(days, "day") + (f" {hour} h" if hour else "")
-    if hours:
-        return f"{hours} h" + (f" {minute} min" if minute else "")
-    return f"{minutes} min" if minutes else "less than a minute"
-
-
 def ago(seconds: float | None) -> str:
     """Return an age, rounded up to the next step below a minute: ``less than 5 s ago``."""
     if seconds is None:
@@ -53,4 +40,4 @@ def ago(seconds: float | None) -> str:
     for step in (5, 10, 20, 30, 60):
         if seconds < step:
             return f"less than {step} s ago"
-    return f"{span(seconds)} ago"
+    return f"{whole_minutes(seconds)} ago"

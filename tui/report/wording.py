@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.report import Hours, JobReport, Report
 from dasktop.collectors.model.sums import sum_of_known
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.format import counted, whole_minutes
 from dasktop.tui.draw.numbers import UNKNOWN, percent, percent_text
-from dasktop.tui.draw.times import local, span
+from dasktop.tui.draw.times import local
 
 _SHOWN_FROM = 0.005
 
@@ -44,7 +44,7 @@ def period(report: Report) -> str:
     if report.snapshots == 1:
         return f"one snapshot, {end:%Y-%m-%d %H:%M %Z}"
     last = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
-    length = span((end - begin).total_seconds())
+    length = whole_minutes((end - begin).total_seconds())
     whole = report.snapshots + report.snapshots_skipped
     number = f"{report.snapshots:,} of {whole:,}" if report.snapshots_skipped else f"{whole:,}"
     return f"{begin:%Y-%m-%d %H:%M} to {last} {end:%Z} ({length}), {number} snapshots"
@@ -74,7 +74,7 @@ def remarks(report: Report) -> list[str]:
     if _is_much(hours.without_tasks, hours):
         notes.append(f"No task ran in {share_text(hours.without_tasks, hours.granted)} of the core-hours.")
     if totals.queue_seconds and totals.jobs:
-        notes.append(f"Jobs were pending for {span(totals.queue_seconds / totals.jobs)} on average.")
+        notes.append(f"Jobs were pending for {whole_minutes(totals.queue_seconds / totals.jobs)} on average.")
     if totals.jobs_unknown:
         unknown = counted(totals.jobs_unknown, "job")
         notes.append(f"The granted hours do not include {unknown} for which SLURM reports too little.")

@@ -16,7 +16,7 @@ from dasktop.collectors.model.plan import Adapt, Cores, Jobs, Memory, ScalePlan,
 from dasktop.collectors.model.snapshot import Adaptive, Snapshot
 from dasktop.collectors.scaling.state import ClusterState, cluster_state
 from dasktop.collectors.scaling.targets import count_from, memory_from
-from dasktop.collectors.text.format import memory_words
+from dasktop.collectors.text.format import requested_size
 from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.plan_box import plan_content
@@ -226,7 +226,7 @@ def _values(size: Size) -> dict[str, str]:
     return {
         "jobs": str(size.jobs),
         "cores": "" if size.cores is None else str(size.cores),
-        "memory": "" if size.memory_bytes is None else memory_words(size.memory_bytes),
+        "memory": "" if size.memory_bytes is None else requested_size(size.memory_bytes),
     }
 
 

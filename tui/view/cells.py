@@ -15,6 +15,7 @@ from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs,
 from dasktop.collectors.model.snapshot import Evidence, Job, Task, Thread, UseSource, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS
+from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.times import local
@@ -169,9 +170,9 @@ def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
             note = "no worker yet" if in_short else "starting, no worker yet"
         return f"{note} ({job.workers_expected} expected)" if job.workers_expected and not in_short else note
     granted = job.allocated
-    words = [] if granted.cpus is None else [figures.plural(granted.cpus, "CPU")]
+    words = [] if granted.cpus is None else [counted(granted.cpus, "CPU")]
     words += [] if granted.memory_bytes is None else [figures.bytes_text(granted.memory_bytes)]
-    words += [figures.plural(granted.gpus, "GPU")] if granted.gpus else []
+    words += [counted(granted.gpus, "GPU")] if granted.gpus else []
     if job.scheduler_unknown:
         words = [_SCHEDULER_UNKNOWN, *(() if in_short else words)]
     return ", ".join(words)
@@ -286,7 +287,7 @@ def _array(jobs: tuple[Job, ...]) -> Cells:
     workers = tuple(worker for job in jobs for worker in workers_of(job))
     if not workers:
         return Cells(label, "ARRAY", "quiet", note=words)
-    cells = _together(Cells(label, "ARRAY", "quiet", node=figures.plural(len(jobs), "job")), workers)
+    cells = _together(Cells(label, "ARRAY", "quiet", node=counted(len(jobs), "job")), workers)
     return _by_slurm(cells, [job for job in jobs if read_state(job.state).is_running])
 
 
@@ -308,7 +309,7 @@ def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
 
 
 def _group(label: str, workers: tuple[Worker, ...]) -> Cells:
-    return _together(Cells(label, figures.plural(len(workers), "worker")), workers)
+    return _together(Cells(label, counted(len(workers), "worker")), workers)
 
 
 def _earlier(jobs: tuple[Job, ...]) -> Cells:

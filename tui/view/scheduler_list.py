@@ -1,7 +1,7 @@
 """The list of schedulers, one line each, for the screen and for stderr. Pure."""
 
 from dasktop.collectors.model.feed import Candidate, Choice
-from dasktop.tui.draw import numbers as figures
+from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.text_width import fit, printable, width
 
 
@@ -15,8 +15,8 @@ def texts_of(choice: Choice) -> list[str]:
     rows = [
         (
             printable(one.address),
-            "" if one.workers is None else figures.plural(one.workers, "worker"),
-            "" if one.jobs is None else figures.plural(one.jobs, "job"),
+            "" if one.workers is None else counted(one.workers, "worker"),
+            "" if one.jobs is None else counted(one.jobs, "job"),
             "current" if is_watched(one, choice) else "",
             printable(one.about),
             printable(one.origin),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Snapshot, Source, SourceState, Totals
+from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.bars import bar, sparkline
 from dasktop.tui.draw.glyphs import Glyphs
@@ -97,7 +98,7 @@ def title_words(snapshot: Snapshot | None) -> dict[str, str]:
         not_submitted = len(owner.not_submitted) if owner is not None else 0
         words["jobs"] = _jobs(totals.jobs_running, (totals.jobs_pending or 0) + not_submitted)
     if totals.workers is not None:
-        words["workers"] = figures.plural(totals.workers, "worker")
+        words["workers"] = counted(totals.workers, "worker")
     return {name: printable(text) for name, text in words.items()}
 
 
@@ -110,7 +111,7 @@ def _replay_words(snapshot: Snapshot | None) -> dict[str, str]:
 
 def _jobs(running: int, pending: int) -> str:
     """Return ``6 of 8 jobs``: running jobs, of running and pending ones."""
-    jobs = figures.plural(running + pending, "job")
+    jobs = counted(running + pending, "job")
     return f"{figures.count(running)} of {jobs}" if pending else jobs
 
 

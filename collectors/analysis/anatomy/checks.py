@@ -11,20 +11,25 @@ from dasktop.collectors.analysis.anatomy.facts import (
     Read,
     Text,
     Verdict,
-    compact,
     each,
     facts_of,
     memory_limit,
     nthreads,
     rounded_up,
-    size,
     sum_of,
     times,
     value_of,
 )
 from dasktop.collectors.model.snapshot import Job, Snapshot, Worker
 from dasktop.collectors.sources.slurm.script_request import Figure
-from dasktop.collectors.text.format import clock_duration, counted, plain_duration
+from dasktop.collectors.text.format import (
+    argument_size,
+    clock_duration,
+    counted,
+    plain_duration,
+    plain_size,
+    requested_size,
+)
 
 
 class Check(NamedTuple):
@@ -103,29 +108,35 @@ def limit(facts: Facts) -> Part:
     asked = memory / processes if memory and processes else None
     checks = [
         _limit_in_script(asked, script),
-        same_of_each(value_of(script), facts.workers, memory_limit, size),
+        same_of_each(value_of(script), facts.workers, memory_limit, requested_size),
     ]
     return part(
         "limit",
         checks,
-        asked=None if asked is None or memory is None else f"{size(memory)} ÷ {processes} = {size(asked)}",
+        asked=None
+        if asked is None or memory is None
+        else f"{requested_size(memory)} ÷ {processes} = {requested_size(asked)}",
         script=script,
-        running=each(facts.workers, memory_limit, size),
+        running=each(facts.workers, memory_limit, requested_size),
     )
 
 
 def _limit_in_script(asked: float | None, script: Figure | None) -> Check:
     """Compare a limit, which dask-jobqueue writes with two decimals: ``3.73GiB``, or ``4.00GB`` in 2021."""
     if script is not None and script.is_none:
-        return Check("differs", "the script sets no limit" + ("" if asked is None else f" instead of {size(asked)}"))
+        return Check(
+            "differs", "the script sets no limit" + ("" if asked is None else f" instead of {requested_size(asked)}")
+        )
     if asked is None or script is None or script.value is None:
         return UNKNOWN
     difference = abs(script.value - asked)
     if difference < 1:
         return AGREES
     if difference <= script.step / 2 + 1:
-        return Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, rounded to two decimals")
-    return Check("differs", f"the script limits each worker to {size(script.value)}, not {size(asked)}")
+        return Check("rounded", f"{requested_size(asked)} = {plain_size(asked, digits=2)}, rounded to two decimals")
+    return Check(
+        "differs", f"the script limits each worker to {requested_size(script.value)}, not {requested_size(asked)}"
+    )
 
 
 _GIB = 1 << 30
@@ -197,21 +208,24 @@ def memory(facts: Facts) -> Part:
     asked, script, granted = facts.asked.memory_bytes, value_of(facts.script.memory), facts.job.allocated.memory_bytes
     rounded = None if asked is None else rounded_up(asked)
     if asked is not None and script is not None and script == rounded != asked:
-        in_script = Check("rounded", f"{size(asked)} = {size(asked, binary=True)}, rounded up to {size(script)}")
+        in_script = Check(
+            "rounded",
+            f"{requested_size(asked)} = {plain_size(asked, digits=2)}, rounded up to {requested_size(script)}",
+        )
     else:
-        in_script = same(asked, script, "the script requests {1}, not {0}", size)
+        in_script = same(asked, script, "the script requests {1}, not {0}", requested_size)
     checks = [
         in_script,
-        same(script if script is not None else rounded, granted, "SLURM allocated {1}, not {0}", size),
+        same(script if script is not None else rounded, granted, "SLURM allocated {1}, not {0}", requested_size),
         _limits_in_memory(facts),
     ]
     return part(
         "memory",
         checks,
-        asked=None if asked is None else f'memory="{compact(asked)}"',
+        asked=None if asked is None else f'memory="{argument_size(asked)}"',
         script=facts.script.memory,
-        granted=None if granted is None else size(granted),
-        running=times(facts.workers, memory_limit, size, size),
+        granted=None if granted is None else requested_size(granted),
+        running=times(facts.workers, memory_limit, requested_size, requested_size),
     )
 
 
@@ -221,14 +235,16 @@ def _limits_in_memory(facts: Facts) -> Check:
     if granted is None or limits is None:
         return UNKNOWN
     if limits > granted:
-        return Check("differs", f"the workers' limits add up to {size(limits - granted)} more than SLURM allocated")
+        return Check(
+            "differs", f"the workers' limits add up to {requested_size(limits - granted)} more than SLURM allocated"
+        )
     if not facts.is_complete:
         return UNKNOWN
     limit, request = facts.script.memory_limit, facts.script.memory
     by_rounding = (request.step if request else _GIB) + len(facts.workers or ()) * (limit.step if limit else 0)
     if granted - limits <= by_rounding:
         return AGREES
-    return Check("differs", f"the workers' limits leave {size(granted - limits)} unused")
+    return Check("differs", f"the workers' limits leave {requested_size(granted - limits)} unused")
 
 
 def walltime(facts: Facts) -> Part:

@@ -10,7 +10,7 @@ from dasktop.collectors.model.jobs import has_ended, workers_of
 from dasktop.collectors.model.snapshot import Job, Owner, Record, Snapshot, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_request import Figure, ScriptRequest, parse_request
-from dasktop.collectors.text.format import memory_words
+from dasktop.collectors.text.format import argument_size
 
 _GB = 10**9
 _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
@@ -131,21 +131,6 @@ def sum_of(values: Sequence[int | None]) -> int | None:
     return sum_if_all_known(values) if values else None
 
 
-def size(amount_bytes: float, *, binary: bool = False) -> str:
-    """Return an amount in its probable unit, else in a binary unit with two decimals, as dask does."""
-    words = memory_words(round(amount_bytes))
-    if not binary and not words.endswith("iB"):
-        return words
-    power = next((power for power in (4, 3, 2, 1) if amount_bytes >= 1024**power), 0)
-    number = f"{amount_bytes / 1024**power:,.2f}".removesuffix("0").removesuffix(".0")
-    return f"{number} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
-
-
-def compact(amount_bytes: int) -> str:
-    """Return an amount as in a call: ``16GB``."""
-    return size(amount_bytes).replace(" ", "").replace(",", "")
-
-
 class Asked(NamedTuple):
     """The arguments of the call: the owner's, or without an owner those that the script implies."""
 
@@ -182,7 +167,7 @@ class Facts(NamedTuple):
         """The call that results in such a job; ``None`` if none of its arguments is known."""
         arguments = {
             "cores": self.asked.cores,
-            "memory": None if self.asked.memory_bytes is None else f'"{compact(self.asked.memory_bytes)}"',
+            "memory": None if self.asked.memory_bytes is None else f'"{argument_size(self.asked.memory_bytes)}"',
             "processes": self.asked.processes,
         }
         known = [f"{name}={value}" for name, value in arguments.items() if value is not None]

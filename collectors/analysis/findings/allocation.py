@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dasktop.collectors.analysis.findings.phrases import (
     allocation_words,
     job_name,
-    remaining_time,
     rounded_duration,
     tasks_of,
 )
@@ -14,7 +13,7 @@ from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.format import counted, whole_minutes
 
 _IDLE = "idle-allocation"
 
@@ -35,7 +34,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
         yield PendingFinding(
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
-            message=f"{job_name(job)} ends in {remaining_time(left)} with {what}",
+            message=f"{job_name(job)} ends in {whole_minutes(left)} with {what}",
             advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))),
         )
 

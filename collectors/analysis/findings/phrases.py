@@ -16,11 +16,6 @@ def rounded_duration(seconds: float) -> str:
     return plain_duration(max(step, int(seconds) // step * step))
 
 
-def remaining_time(seconds: float) -> str:
-    """Return the time left, in whole minutes: ``4 min``, ``less than a minute``."""
-    return plain_duration(int(seconds) // 60 * 60) if seconds >= 60 else "less than a minute"
-
-
 def rounded_percent(part: float, whole: float) -> int:
     """Return a share in steps of 5 per cent, rounded down."""
     return int(100 * part / whole) // 5 * 5

@@ -12,7 +12,7 @@ from dasktop.collectors.analysis.usage.load import sane
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import Advice, JobReport, Totals
 from dasktop.collectors.model.snapshot import Owner, Record
-from dasktop.collectors.text.format import clock_duration, counted, plain_duration
+from dasktop.collectors.text.format import argument_size, clock_duration, counted, decimal_size, plain_duration
 
 _GB, _MB = 10**9, 10**6
 _STEPS = ((4 * _GB, _GB), (_GB, _GB // 2), (0, 100 * _MB))
@@ -25,24 +25,11 @@ def rounded_memory(amount_bytes: float) -> int:
     return max(step, ceil(amount_bytes / step) * step)
 
 
-def memory_request(amount_bytes: float) -> str:
-    """Return ``8GB``, ``1.5GB``, ``600MB``."""
-    amount = round(amount_bytes / _MB)
-    return f"{amount}MB" if amount < 1000 else f"{amount / 1000:.1f}".removesuffix(".0") + "GB"
-
-
-def size(amount_bytes: float) -> str:
-    """Return ``1.1 GB``, ``12 GB``, ``640 MB``."""
-    if amount_bytes < _GB:
-        return f"{amount_bytes / _MB:.0f} MB"
-    return f"{amount_bytes / _GB:.1f} GB" if amount_bytes < 10 * _GB else f"{amount_bytes / _GB:.0f} GB"
-
-
 def part_of(amount_bytes: float, whole_bytes: float | None) -> str:
     """Return ``1.1 of 4.0 GB``."""
     if whole_bytes is None:
-        return size(amount_bytes)
-    amount, whole = size(amount_bytes), size(whole_bytes)
+        return decimal_size(amount_bytes)
+    amount, whole = decimal_size(amount_bytes), decimal_size(whole_bytes)
     unit = whole[-3:]
     return f"{amount.removesuffix(unit)} of {whole}"
 
@@ -153,12 +140,12 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
         f"a process then uses at most {headroom.memory_share:.0%} of its limit; above that, dask spills results to disk"
     )
     if killed:
-        used_words = f"; one SLURM task used {size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""
+        used_words = f"; one SLURM task used {decimal_size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""
         evidence = f"{share_of(killed, group)} ran out of memory{used_words}"
         fitting = max(fitting, headroom.memory_after_kill * asked)
         reason = f"{headroom.memory_after_kill:g} times the old request, or more if more was used"
     elif _was_short(group, headroom) and fitting > asked:
-        disk = f" and had spilled {size(spilled)} to disk" if spilled else ""
+        disk = f" and had spilled {decimal_size(spilled)} to disk" if spilled else ""
         evidence = f"{in_each(group)}, a process used up to {part_of(used, peaks.worker_memory_limit_bytes)}{disk}"
     elif (
         spilled == 0
@@ -170,8 +157,8 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
         return
     yield Advice(
         parameter="memory",
-        request=f'memory="{memory_request(rounded_memory(fitting))}"',
-        instead_of=memory_request(asked),
+        request=f'memory="{argument_size(rounded_memory(fitting))}"',
+        instead_of=argument_size(asked),
         evidence=evidence,
         reason=reason,
         job_ids=group.job_ids,

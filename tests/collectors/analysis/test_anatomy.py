@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.anatomy.checks import anatomy_of
-from dasktop.collectors.analysis.anatomy.facts import Anatomy, Part, size
+from dasktop.collectors.analysis.anatomy.facts import Anatomy, Part
 from dasktop.collectors.model.snapshot import Allocated, Job, Owner
 from dasktop.collectors.sources.slurm.script_request import limit_figure, parse_request
 from dasktop.collectors.sources.slurm.script_text import Option
@@ -376,19 +376,3 @@ def test_legend_explains_every_mark():
     assert len(marks) == len(found.parts)
     legend = lines[-1]
     assert all(f"{mark} " in legend for mark in marks.values()), marks
-
-
-@pytest.mark.parametrize(
-    ("amount_bytes", "words"),
-    [
-        (16 * 10**9, "16 GB"),
-        (15 * GIB, "15 GiB"),
-        (25 * GIB, "25 GiB"),
-        (int(3.73 * GIB), "3.73 GiB"),
-        (14.98 * GIB, "14.98 GiB"),
-        (1500 * GIB, "1.46 TiB"),
-        (700, "700 B"),
-    ],
-)
-def test_sizes(amount_bytes, words):
-    assert size(amount_bytes) == words

@@ -92,7 +92,7 @@ class TestMemory:
         owned = cluster()
         assert owned.owner is not None
         advised = advice(life(memory_bytes=16 * GIB, memory_share=lambda seconds: 0.2), cluster=owned)["memory"]
-        assert advised.instead_of == "17.2GB"
+        assert advised.instead_of == "16GiB"
 
     def test_one_snapshot_suffices_with_samples_by_slurm(self):
         shown = look([life(started=-HOUR, memory_share=lambda seconds: 0.1)], 0.0, cluster=NO_OWNER)

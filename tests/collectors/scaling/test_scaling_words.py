@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from dasktop.collectors.model.plan import JobToRelease, LostJob, ScalePlan, Size
 from dasktop.collectors.model.snapshot import Adaptive
 from dasktop.collectors.scaling.words import bounds_words, interrupted_words, plan_lines
-from dasktop.collectors.text.format import counted, listed, memory_words
 
 GIB = 1024**3
 
@@ -153,28 +152,6 @@ def test_unknown_is_a_dash():
     assert [line.split() for line in lines if "–" in line] == [["workers", "–", "12"], ["memory", "32", "GiB", "–"]]
 
 
-@pytest.mark.parametrize(
-    ("amount_bytes", "words"),
-    [
-        (200 * 10**9, "200 GB"),
-        (15_500_000_000, "15.5 GB"),
-        (2 * 10**12, "2 TB"),
-        (1_500 * 10**12, "1,500 TB"),
-        (500 * 10**6, "500 MB"),
-        (16 * GIB, "16 GiB"),
-        (GIB * 3 // 2, "1.5 GiB"),
-        (25 * GIB, "25 GiB"),
-        (123_456_789, "117.7 MiB"),
-        (0, "0 B"),
-    ],
-)
-def test_memory_is_said_as_it_was_given(amount_bytes, words):
-    assert memory_words(amount_bytes) == words
-
-
-def test_small_words():
-    assert [counted(number, "job") for number in (0, 1, 1200)] == ["0 jobs", "1 job", "1,200 jobs"]
+def test_bounds_of_adaptive_scaling():
     assert bounds_words(Adaptive(minimum=1, maximum=8), "job") == "1 to 8 jobs"
     assert bounds_words(Adaptive(minimum=1, maximum=None), "worker") == "1 worker or more"
-    assert listed(["1", "2", "3"]) == "1, 2, 3"
-    assert listed(["1", "2", "3", "4", "5"]) == "1, 2, 3 and 2 more"

@@ -136,7 +136,7 @@ class TestJob:
 
     def test_expected_start(self) -> None:
         lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
-        assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 day 2 h"
+        assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 d 2 h"
         passed = words(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
         assert "no estimate" in fact(passed, "starts")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dasktop.tui.draw.times import ago, moment, span, zone
+from dasktop.tui.draw.times import ago, moment, zone
 from tests.support.snapshots import TAKEN_AT
 
 
@@ -40,23 +40,6 @@ def test_an_unknown_moment() -> None:
 
 def test_the_zone() -> None:
     assert zone(TAKEN_AT) == "CET"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-5, "less than a minute"),
-        (59.9, "less than a minute"),
-        (60, "1 min"),
-        (3599, "59 min"),
-        (3600, "1 h"),
-        (7500, "2 h 5 min"),
-        (86_400, "1 day"),
-        (2 * 86_400 + 3 * 3600 + 60, "2 days 3 h"),
-    ],
-)
-def test_spans(seconds: float, words: str) -> None:
-    assert span(seconds) == words
 
 
 @pytest.mark.parametrize(

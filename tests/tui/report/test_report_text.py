@@ -54,7 +54,7 @@ memory, of the allocation
 ! 4710: out_of_memory
 
 Recommendations
-  memory="31GB" instead of 17.2GB
+  memory="31GB" instead of 16GiB
       1 of 2 jobs ran out of memory; one SLURM task used 18 GB
       1.5 times the old request, or more if more was used"""
     )

@@ -551,7 +551,6 @@ class TestFigures:
 
     def test_count(self) -> None:
         assert figures.count(1204) == "1,204"
-        assert figures.plural(1, "worker") == "1 worker"
 
 
 class TestBars:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.sources.slurm import values
 from dasktop.collectors.sources.slurm.values import Resources
-from dasktop.collectors.text import format as text_format
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -164,21 +163,6 @@ def test_gpus_of_a_node(text, expected):
     assert values.gpus_per_node(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(3600, "1 h"), (5400, "1 h 30 min"), (60, "1 min"), (172800, "2 d"), (93784, "1 d 2 h"), (0, "0 s")],
-)
-def test_durations_for_people(seconds, expected):
-    assert text_format.plain_duration(seconds) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [(512, "512 B"), (100 * MIB, "100 MiB"), (1536, "1.5 KiB"), (5000 << 40, "5000 TiB")]
-)
-def test_sizes_for_people(size, expected):
-    assert text_format.plain_size(size) == expected
-
-
 READERS = [
     values.size_bytes,
     values.count,
@@ -196,23 +180,6 @@ ALMOST_VALUES = st.text(alphabet="0123456789KMGTPE.:-,=/()gpumres cpuT", max_siz
 def test_no_text_makes_a_reader_raise(text):
     for reader in READERS:
         reader(text)
-
-
-@pytest.mark.parametrize(
-    ("size", "other", "expected"),
-    [
-        (1057348 << 10, 954 << 20, ("1,033 MiB", "954 MiB")),
-        (int(6.3 * (1 << 30)), 6 << 30, ("6,451 MiB", "6,144 MiB")),
-        (200 << 30, 188 << 30, ("200 GiB", "188 GiB")),
-        ((188 << 30) + (100 << 20), 188 << 30, ("192,612 MiB", "192,512 MiB")),
-        (188 << 30, 188 << 30, ("188 GiB", "188 GiB")),
-        (5, 0, ("5 B", "0 B")),
-        (0, 0, ("0 B", "0 B")),
-    ],
-)
-def test_two_sizes_to_be_compared(size, other, expected):
-    assert text_format.plain_sizes(size, other) == expected
-    assert text_format.plain_sizes(other, size) == expected[::-1]
 
 
 @pytest.mark.parametrize(
