@@ -12,7 +12,8 @@ LIST = COLLECTORS / "recording" / "public_words.py"
 
 _NO_MESSAGES = ("embedded_slurm/", "recording/public_words.py", "recording/redaction.py", "recording/pseudonyms.py")
 _NO_MESSAGES += tuple(
-    f"sources/slurm/{name}.py" for name in ("launchers", "shell", "script_commands", "script_text", "script_workers")
+    f"sources/slurm/{name}"
+    for name in ("launchers.py", "shell_", "script_commands.py", "script_text.py", "script_workers.py")
 )
 """These hold programs, options and patterns; their strings are not shown to users."""
 _PLACEHOLDER = "\0"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dasktop.collectors.sources.slurm.script_commands import Argument
+from dasktop.collectors.sources.slurm.shell_state import Argument
 from dasktop.collectors.sources.slurm.values import whole_number
 
 

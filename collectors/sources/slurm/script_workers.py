@@ -12,9 +12,10 @@ from typing import NamedTuple
 from dasktop.collectors.model.errors import NoSchedulerError
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.slurm.launchers import launched, program_of
-from dasktop.collectors.sources.slurm.script_commands import Argument, Command, ScriptRun, in_folder
+from dasktop.collectors.sources.slurm.script_commands import Command, ScriptRun
 from dasktop.collectors.sources.slurm.script_text import options
-from dasktop.collectors.sources.slurm.shell import ShellError
+from dasktop.collectors.sources.slurm.shell_state import Argument, absolute_path
+from dasktop.collectors.sources.slurm.shell_syntax import ShellError
 from dasktop.collectors.sources.slurm.values import whole_number
 
 _PROGRAMS = {
@@ -195,7 +196,7 @@ def started_by(text: str, facts: JobFacts) -> Started:
     except ShellError:
         collector.started.count = None
         collector.started.is_understood = False
-    collector.mention_variable(collector.run.variable("DASK_SCHEDULER_ADDRESS"))
+    collector.mention_variable(collector.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
     return collector.started
 
 
@@ -350,7 +351,7 @@ def _scheduler_of(
     """Return the scheduler that a command's arguments name, or else its environment."""
     files = [value for value in _known_values(arguments, "--scheduler-file") if value is not None]
     if files:
-        return Scheduler(file=in_folder(folder, files[-1]))
+        return Scheduler(file=absolute_path(folder, files[-1]))
     if not has_address or any(True for _ in _known_values(arguments, "--scheduler-file")):
         return Scheduler()
     operands = [word for at, word in enumerate(arguments) if not _is_option(arguments, at)]

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.slurm.output_files import parse_work_dir
-from dasktop.collectors.sources.slurm.script_commands import in_folder
 from dasktop.collectors.sources.slurm.script_text import directives, values
 from dasktop.collectors.sources.slurm.script_workers import JobFacts, Scheduler, WorkerCommand, started_by
+from dasktop.collectors.sources.slurm.shell_state import absolute_path
 from dasktop.collectors.sources.slurm.values import whole_number
 from dasktop.collectors.text.clean import clean, clean_or_none
 
@@ -161,7 +161,7 @@ def _named(schedulers: Iterable[Scheduler]) -> tuple[tuple[str, ...], tuple[str,
 
 def _file_of_all(workers: Sequence[WorkerCommand], option: str) -> str | None:
     """Return the whole path of a file that all workers are given."""
-    told = {in_folder(worker.folder, files[-1]) if (files := worker.known(option)) else None for worker in workers}
+    told = {absolute_path(worker.folder, files[-1]) if (files := worker.known(option)) else None for worker in workers}
     file = told.pop() if len(told) == 1 else None
     return file if file and clean(file) == file else None
 
