@@ -4,22 +4,19 @@ Decides nothing. `shipped_scaling` serves the requests inside the scheduler, so 
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.options import TlsFiles
+from dasktop.collectors.scaling import shipped_scaling, shipped_unfinished
 from dasktop.collectors.scaling.shipped_scaling import LEASE_SECONDS, SCALE
 from dasktop.collectors.sources.address import parse_address
-from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.connection import Connection, FarSideError, note_refusal, refusal_of
 from dasktop.collectors.sources.dask.plain import mapping, word
-from dasktop.collectors.sources.dask.shipping import pack_source
+from dasktop.collectors.sources.dask.shipping import packed
 
 LOOK_SECONDS = 0.25
 _CONNECT_SECONDS = 5.0
@@ -58,7 +55,7 @@ class SchedulerLease:
         why = refusal_of(scheduler_id)
         if why is None:
             try:
-                answer = mapping(await self._call("run_function", function=_for_the_scheduler()))
+                answer = mapping(await self._call("run_function", function=packed(shipped_scaling.__name__)))
             except FarSideError as error:
                 why = str(error)
                 note_refusal(scheduler_id, why)
@@ -94,7 +91,7 @@ class SchedulerLease:
 
     async def stop(self, addresses: tuple[str, ...]) -> None:
         """Stop these workers from starting tasks."""
-        await self.ask("stop", addresses=addresses, function=_for_the_workers())
+        await self.ask("stop", addresses=addresses, function=packed(shipped_unfinished.__name__))
 
     async def run_operation(self, verb: str, seconds: float, **arguments: Any) -> dict[str, Any]:
         """Start a long operation, wait for it, and return its result.
@@ -137,22 +134,3 @@ class SchedulerLease:
             connection, self._connection = self._connection, None
             await connection.close()
             raise
-
-
-@cache
-def _for_the_scheduler() -> bytes:
-    """Return the packed source of `shipped_scaling`, after those of the modules it uses."""
-    ours = [(__package__, module) for module in ("shipped_owner", "shipped_results", "shipped_scaling")]
-    texts = [_source(*module) for module in [(shipped_scheduler.__package__, "shipped_scheduler"), *ours]]
-    # Each is compiled separately, since each begins with `from __future__`. The scheduler cannot import dasktop.
-    texts = [re.sub(r"^from dasktop\.[^\n(]*(\([^)]*\))?\n", "", text, flags=re.MULTILINE) for text in texts]
-    return pack_source("\n".join(f"exec(compile({text!r}, '<dasktop_shipped>', 'exec'))" for text in texts))
-
-
-@cache
-def _for_the_workers() -> bytes:
-    return pack_source(_source(__package__, "shipped_unfinished"))
-
-
-def _source(package: str, module: str) -> str:
-    return files(package).joinpath(f"{module}.py").read_text(encoding="utf-8")

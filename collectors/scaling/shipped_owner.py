@@ -10,8 +10,17 @@ import asyncio
 import time
 from typing import Any
 
-# Precedes this text when it is shipped, see `lease.py`.
-from dasktop.collectors.sources.dask.shipped_scheduler import describe_adaptive, text
+from dasktop.collectors.sources.dask.shipped_distributed_private import (
+    adaptive_of,
+    created_jobs,
+    forget_created,
+    is_adapting,
+    skip_names,
+    submit_now,
+)
+from dasktop.collectors.sources.dask.shipped_jobqueue_private import sample_job
+from dasktop.collectors.sources.dask.shipped_owner_finder import describe_adaptive
+from dasktop.collectors.sources.dask.shipped_values import text
 
 ADAPTING_SECONDS = 10.0
 
@@ -69,7 +78,7 @@ async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[
     failure = None
     try:
         # At once: this task itself submits, so it raises sbatch's message, which `scale` would only log.
-        await asyncio.shield(owner._correct_state())
+        await asyncio.shield(submit_now(owner))
     except Exception as error:  # noqa: BLE001 - a RuntimeError with sbatch's message, or anything from a site's own class
         failure = text(str(error))
         forget_failed(owner, set(owner.worker_spec) - before)
@@ -79,12 +88,11 @@ async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[
 
 def forget_failed(owner: Any, names: set[Any]) -> None:
     """After sbatch refused some of these jobs, make the owner count exactly those that were submitted."""
-    created = {job.name: job for job in owner._created}
+    created = created_jobs(owner)
     for name in names:
         job: Any = owner.workers.get(name) or created.get(name)
         if job is not None:
-            # `close` expects every job in there to have ended or been collected; the traceback keeps a reference.
-            owner._created.discard(job)
+            forget_created(owner, job)  # it is not collected, since the traceback keeps a reference
         if getattr(job, "job_id", None):
             owner.workers[name] = job  # older versions leave it out, and would submit it again
         else:
@@ -92,32 +100,21 @@ def forget_failed(owner: Any, names: set[Any]) -> None:
             owner.workers.pop(name, None)
 
 
-def skip_names(owner: Any, jobs: int, taken: set[Any]) -> None:
-    """Advance the owner's counter, so that the next names are not taken: the scheduler refuses duplicate names."""
-    taken = taken | {str(name).rpartition("-")[0] for name in taken}
-    number = free = owner._i
-    while free < number + jobs:
-        if text(owner._new_worker_name(free)) in taken:
-            number = free + 1
-        free += 1
-    owner._i = number
-
-
 async def stop_adapting(owner: Any) -> None:
     """Turn adaptive scaling off, and wait until a running adaptation has finished."""
-    adaptive: Any = getattr(owner, "_adaptive", None)
+    adaptive = adaptive_of(owner)
     if describe_adaptive(adaptive) is None:
         return
     adaptive.stop()
     deadline = time.monotonic() + ADAPTING_SECONDS
-    while getattr(adaptive, "_adapting", False) and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event to wait for
+    while is_adapting(adaptive) and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.05)
 
 
 def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
     """Turn adaptive scaling on with these bounds, in jobs; return whether worker groups had to be set."""
-    adaptive: Any = getattr(owner, "_adaptive", None)
-    processes = owner._dummy_job.worker_processes
+    adaptive = adaptive_of(owner)
+    processes = sample_job(owner).worker_processes
     grouped = group_workers(owner, processes)
     if describe_adaptive(adaptive) is None:
         owner.adapt(minimum_jobs=minimum, maximum_jobs=maximum)
@@ -125,7 +122,7 @@ def adapt(owner: Any, minimum: int, maximum: Any) -> bool:
         adaptive.minimum = minimum * processes
         adaptive.maximum = float("inf") if maximum is None else maximum * processes
     if processes > 1:
-        keep_jobs_whole(owner._adaptive, processes)
+        keep_jobs_whole(adaptive_of(owner), processes)
     return grouped
 
 

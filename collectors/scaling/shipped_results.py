@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Precedes this text when it is shipped, see `lease.py`.
-from dasktop.collectors.sources.dask.shipped_scheduler import text
+from dasktop.collectors.sources.dask.shipped_values import text
 
 MOST_KINDS = 3
 YET_TO_RUN = ("waiting", "queued", "processing", "no-worker")

@@ -20,9 +20,9 @@ from dasktop.collectors.scaling.shipped_owner import (
     stop_adapting,
 )
 from dasktop.collectors.scaling.shipped_results import pinned_tasks, unreplicated_results
-
-# Precede this text when it is shipped, see `lease.py`.
-from dasktop.collectors.sources.dask.shipped_scheduler import OwnerFinder, talk, text
+from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
+from dasktop.collectors.sources.dask.shipped_scheduler import talk
+from dasktop.collectors.sources.dask.shipped_values import text
 
 # Two dasktops may share a scheduler: change the number when the form of a request, an answer or `held` changes. The
 # verbs and the keys of `held` are part of that form.

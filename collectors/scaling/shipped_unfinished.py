@@ -34,7 +34,7 @@ def read_unfinished(worker: Any, keys: Any) -> dict[str, Any]:
     The scheduler has yet to hear of the latter: they run, or have ended here.
     """
     state = worker.state
-    running = {task.key for tasks in (state.executing, state.long_running) for task in tasks} | set(worker.active_keys)
+    running = {task.key for tasks in (state.executing, state.long_running) for task in tasks}.union(worker.active_keys)
     tasks = (state.tasks.get(key) for key in keys)
     return {
         "status": worker.status.name,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
 from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.sources.dask.connection import (
     Connection,
@@ -177,7 +178,9 @@ class DaskCollector:
         FarSideError
             It does not run functions, or is not a scheduler.
         """
-        answer = await connection.call("run_function", self._timeout_seconds, function=packed("shipped_scheduler"))
+        answer = await connection.call(
+            "run_function", self._timeout_seconds, function=packed(shipped_scheduler.__name__)
+        )
         if mapping(answer).get("status") != "OK":
             raise FarSideError(word(mapping(answer).get("exception_text")) or "it does not run functions")
         self._installed_over = connection

@@ -1,7 +1,7 @@
-"""Runs inside the user's workers, shipped there as source text: adds handlers that tell its place, threads and calls.
+"""Runs inside the user's workers, shipped there as source text: adds handlers for place, threads and call stacks.
 
-Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing of ours, changes nothing but ``handlers``, and
-never raises into the worker's log.
+Must run on Python 3.8 and distributed 2022.6 onwards. Imports only modules that are shipped with it (see `shipping`),
+changes only ``handlers``, and never raises into the worker's log.
 """
 
 from __future__ import annotations
@@ -15,54 +15,46 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Two dasktops may share a worker: where the form of an answer changes, so must the number.
+from dasktop.collectors.sources.dask.shipped_distributed_private import executor_threads
+from dasktop.collectors.sources.dask.shipped_place import read_file, read_place, read_stat
+from dasktop.collectors.sources.dask.shipped_values import text
+
+# Two dasktops may share a worker: change the number when the form of an answer changes.
 PLACE = "dasktop_v2_place"
 THREADS = "dasktop_v2_threads"
 STACK = "dasktop_v1_stack"
 
-# A thread travels as a list in this order.
+# A thread is sent as a list in this order.
 THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key")
-# A child process, which it or another child started, as a list in this order.
+# A child process, or a child of one, as a list in this order.
 CHILD_FIELDS = ("pid", "name", "memory_bytes", "cpu_seconds")
-# And one of its calls as a list in this order.
+# A frame of a call stack as a list in this order.
 FRAME_FIELDS = ("name", "file", "line", "source")
-SLURM_VARIABLES = (
-    "SLURM_JOB_ID",
-    "SLURM_JOBID",
-    "SLURM_STEP_ID",
-    "SLURM_STEPID",
-    "SLURM_PROCID",
-    "SLURMD_NODENAME",
-    "SLURM_TASK_PID",
-)
-LONGEST_TEXT = 1000
-LONGEST_CGROUP = 8000
 MOST_THREADS = 2000
 MOST_CHILDREN = 50
 MOST_FRAMES = 100
-MOST_ANCESTORS = 64
 
 
 def dasktop_install(dask_worker: Any) -> None:
-    """Add the handlers, or replace those of an earlier dasktop. Its name appears in the worker's log."""
+    """Add the handlers, or replace those of an earlier dasktop. The worker logs this function's name."""
 
-    # Old and new versions hand a handler its connection if its first parameter is called `comm`.
+    # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
     def place(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return read_place()
-        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+            return describe_process()
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
     def threads(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
             return {"at": time.monotonic(), "threads": read_threads(dask_worker), **read_children()}
-        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
     def stack(comm: Any = None, native_id: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
             return read_stack(dask_worker, native_id)
-        except Exception as error:  # noqa: BLE001 - what is raised here lands in the user's log
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
     dask_worker.handlers[PLACE] = place
@@ -70,17 +62,14 @@ def dasktop_install(dask_worker: Any) -> None:
     dask_worker.handlers[STACK] = stack
 
 
-def read_place() -> dict[str, Any]:
-    """Return who and where this process is; what it means is found out on dasktop's side."""
-    environment = {name: text(os.environ[name]) for name in SLURM_VARIABLES if name in os.environ}
+def describe_process() -> dict[str, Any]:
+    """Return the identity of this process, and its place in SLURM."""
     return {
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
         "host": text(socket.gethostname()),
         "started_at": read_start(),
-        "environment": environment,
-        "cgroup": read_file("/proc/self/cgroup", LONGEST_CGROUP),
-        "stepds": read_stepds(),
+        **read_place(),
     }
 
 
@@ -90,33 +79,12 @@ def read_start() -> Any:
         import psutil
 
         return psutil.Process().create_time()
-    except Exception:  # noqa: BLE001 - psutil raises its own kinds, and more where /proc is hidden
+    except Exception:  # noqa: BLE001 - psutil has its own exceptions, and others occur if /proc is hidden
         return None
 
 
-def read_stepds() -> list[Any]:
-    """Return the titles of the slurmstepd among this process's ancestors, the nearest first.
-
-    Each starts the tasks of one step on one node, and calls itself ``slurmstepd: [JOB.STEP]``.
-    """
-    titles = []
-    pid = os.getppid()
-    for _ in range(MOST_ANCESTORS):
-        status = read_file(f"/proc/{pid}/stat", 1000)
-        if not status:
-            break
-        name, _, rest = status.partition("(")[2].rpartition(")")  # a name may hold parentheses
-        if name == "slurmstepd":
-            titles.append(text(read_file(f"/proc/{pid}/cmdline", 200)))
-        fields = rest.split()
-        pid = int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
-        if pid <= 0:
-            break
-    return titles
-
-
 def read_threads(worker: Any) -> list[list[Any]]:
-    """Return this process's threads in the order of THREAD_FIELDS. To be called in the event loop's thread."""
+    """Return this process's threads in the order of THREAD_FIELDS. Must be called in the event loop's thread."""
     import psutil
 
     with worker.active_threads_lock:
@@ -126,7 +94,7 @@ def read_threads(worker: Any) -> list[list[Any]]:
     rows = []
     for native_id, user_seconds, system_seconds in psutil.Process().threads()[:MOST_THREADS]:
         thread = python_threads.get(native_id)
-        if thread is None:  # a library's own, such as BLAS's
+        if thread is None:  # started by a library, such as BLAS
             name, role, key = read_file(f"/proc/self/task/{native_id}/comm", 100), "other", None
         else:
             name, key = thread.name, keys.get(thread.ident)
@@ -138,10 +106,10 @@ def read_threads(worker: Any) -> list[list[Any]]:
 
 
 def read_children() -> dict[str, Any]:
-    """Return the processes below this one in the order of CHILD_FIELDS, its own children first.
+    """Return the descendants of this process in the order of CHILD_FIELDS, its own children first.
 
-    ``more_children`` is true where there are more than MOST_CHILDREN. Nothing is told where the kernel doesn't list
-    children (CONFIG_PROC_CHILDREN): psutil would read all processes of the node instead, in the event loop.
+    ``more_children`` is true if there are more than MOST_CHILDREN. Empty if the kernel does not list children
+    (CONFIG_PROC_CHILDREN): psutil would read all processes of the node instead, in the event loop.
     """
     page_bytes, ticks_a_second = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
     pids = child_pids(os.getpid())
@@ -151,13 +119,9 @@ def read_children() -> dict[str, Any]:
     more = False
     while pids:
         pid = pids.pop(0)
-        status = read_file(f"/proc/{pid}/stat", 1000)
-        if not status:
-            continue  # it has ended meanwhile
-        name, _, rest = status.partition("(")[2].rpartition(")")  # a name may hold parentheses
-        fields = rest.split()
+        name, fields = read_stat(pid)
         if len(fields) < 22 or fields[0] == "Z":
-            continue  # a zombie holds nothing
+            continue  # it has ended, or is a zombie, which uses nothing
         if len(rows) == MOST_CHILDREN:
             more = True
             break
@@ -168,30 +132,30 @@ def read_children() -> dict[str, Any]:
 
 
 def child_pids(pid: int) -> Any:
-    """Return the children of a process, which the kernel lists by the thread that started each; None: it doesn't."""
+    """Return the children of a process, which the kernel lists per thread; None if it does not list them."""
     found = None
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())[:MOST_THREADS]
     except OSError:
         return None
     for thread in threads:
-        told = read_file(str(thread / "children"), 10000)
-        if told is not None:
-            found = (found or []) + [int(child) for child in told.split()]
+        children = read_file(str(thread / "children"), 10000)
+        if children is not None:
+            found = (found or []) + [int(child) for child in children.split()]
     return found
 
 
 def read_stack(worker: Any, native_id: Any) -> dict[str, Any]:
-    """Return the innermost calls of a thread in the order of FRAME_FIELDS and the task that it runs, or why not.
+    """Return the innermost frames of a thread in the order of FRAME_FIELDS and the task that it runs, or an error.
 
-    Worker.get_call_stack tells of threads that run a task only, and by the key of that.
+    Worker.get_call_stack covers only threads that run a task, and identifies them by its key.
     """
     thread = next((thread for thread in threading.enumerate() if thread.native_id == native_id), None)
     if thread is None:
         return {"error": "it is not a Python thread, or has ended"}
     if thread.ident == threading.get_ident():
         return {"error": "this thread answers the request, so its stack shows only that"}
-    with worker.active_threads_lock:  # no task begins or ends meanwhile: the stack is that of this one
+    with worker.active_threads_lock:  # the task cannot change between reading its key and its stack
         key = worker.active_threads.get(thread.ident)
         frame = sys._current_frames().get(thread.ident or 0)
     frames: list[list[Any]] = []
@@ -204,31 +168,11 @@ def read_stack(worker: Any, native_id: Any) -> dict[str, Any]:
 
 
 def compute_threads(worker: Any) -> set[Any]:
-    """Return the idents of the threads in which tasks and actors run, busy or idle."""
-    # The name alone would take in other workers of this process, where there are several.
+    """Return the idents of the threads that run tasks and actors, busy or idle."""
+    # By executor, not by name: the process may have several workers.
     return {
         thread.ident
         for role, executor in list(worker.executors.items())
         if role != "offload"
-        for thread in list(getattr(executor, "_threads", ()))
+        for thread in executor_threads(executor)
     }
-
-
-def read_file(path: str, most: int) -> Any:
-    """Return the start of a file as text, or None where there is none."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(most).decode("utf-8", "replace").strip()
-    except OSError:
-        return None
-
-
-def text(value: Any) -> Any:
-    """Return it as text that msgpack can say, and not endlessly long; None stays None."""
-    if value is None:
-        return None
-    try:
-        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    except Exception:  # noqa: BLE001 - it is the user's own object, of any class
-        value = type(value).__name__
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -1,19 +1,21 @@
 """Packs our source text so that a scheduler or worker compiles and runs it. Never packs bytecode: versions may differ.
 
-What is packed this way is a call of ``eval``, as every pickle is a little program; so is all that dask's clients send.
+A packed module is a pickle that calls ``eval``. dask's own clients also send code as pickles.
 """
 
 import pickle
+import re
 from functools import cache
 from importlib.resources import files
 
 ENTRY = "dasktop_install"
 _OLDEST_COMMON_PROTOCOL = 4
 _MODULE = "dasktop_shipped"
+_OUR_IMPORT = re.compile(r"^from (?P<module>dasktop\.[\w.]+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 
 
 class _Shipped:
-    """Unpickles, wherever that happens, as the function that the source text defines."""
+    """Unpickles, anywhere, as the function that the source text defines."""
 
     def __init__(self, source: str, entry: str) -> None:
         self.source = source
@@ -32,5 +34,22 @@ def pack_source(source: str, entry: str = ENTRY) -> bytes:
 
 @cache
 def packed(module: str) -> bytes:
-    """Return the installing function of ``shipped_scheduler`` or ``shipped_worker``, packed."""
-    return pack_source(files(__package__).joinpath(f"{module}.py").read_text(encoding="utf-8"))
+    """Return `ENTRY` of one of our modules, packed together with the modules of ours that it imports.
+
+    All run in one namespace, without these imports: the other side cannot import dasktop. So these modules must use
+    ``from dasktop… import NAME`` at the top level only, without renaming, and must not define the same name twice.
+    """
+    # Each is compiled separately, since each begins with `from __future__`.
+    sources = _sources(module, {}).values()
+    return pack_source("\n".join(f"exec(compile({source!r}, '<{_MODULE}>', 'exec'))" for source in sources))
+
+
+def _sources(module: str, found: dict[str, str]) -> dict[str, str]:
+    """Add the source text of a module, after those of the modules that it imports, each without its imports of ours."""
+    if module not in found:
+        package, _, name = module.rpartition(".")
+        source = files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
+        for match in _OUR_IMPORT.finditer(source):
+            _sources(match["module"], found)
+        found[module] = _OUR_IMPORT.sub("", source)
+    return found

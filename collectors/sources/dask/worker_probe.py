@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
 from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, Worker
+from dasktop.collectors.sources.dask import shipped_worker
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.places import place_told
 from dasktop.collectors.sources.dask.plain import mapping, moment, sequence, whole, word
@@ -168,7 +169,7 @@ class WorkerProbe:
 
     async def _get_to_know(self, connection: Connection, workers: Sequence[Worker]) -> None:
         messages: list[dict[str, Any]] = [
-            {"op": "run", "function": packed("shipped_worker")},
+            {"op": "run", "function": packed(shipped_worker.__name__)},
             # Else the scheduler would keep a connection to each worker open.
             {"op": PLACE, "close": True},
         ]

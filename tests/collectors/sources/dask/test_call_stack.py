@@ -78,7 +78,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
     (event_loop,) = [thread for thread in threads if thread.role == "event loop"]
     with pytest.raises(SourceError, match="this thread answers"):
         await collector.call_stack(address, event_loop.native_id)
-    with pytest.raises(SourceError, match="no thread of Python's, or has ended"):
+    with pytest.raises(SourceError, match="not a Python thread, or has ended"):
         await collector.call_stack(address, 2**30)
     with pytest.raises(SourceError):
         await collector.call_stack("tcp://127.0.0.1:9", at_work.native_id)

@@ -1,4 +1,4 @@
-"""The source that runs inside scheduler and workers: old Pythons read it, odd objects don't break it."""
+"""Source shipped to scheduler and workers: it runs on old Pythons and survives unusual objects."""
 
 import ast
 import os
@@ -18,14 +18,42 @@ from distributed.protocol.core import dumps, loads
 from distributed.utils import has_arg
 
 from dasktop.collectors.model.snapshot import Transfers
-from dasktop.collectors.sources.dask import shipped_scheduler, shipped_worker
+from dasktop.collectors.scaling import (
+    shipped_owner,
+    shipped_results,
+    shipped_scaling,
+    shipped_unfinished,
+)
+from dasktop.collectors.sources.dask import (
+    shipped_distributed_private,
+    shipped_jobqueue_private,
+    shipped_owner_finder,
+    shipped_place,
+    shipped_scheduler,
+    shipped_values,
+    shipped_worker,
+)
 from dasktop.collectors.sources.dask.scheduler_reading import decode
-from dasktop.collectors.sources.dask.shipping import pack_source, packed
+from dasktop.collectors.sources.dask.shipping import ENTRY, pack_source, packed
 from dasktop.collectors.sources.dask.threads import children_told
 from dasktop.collectors.text.clean import MAX_CHARACTERS
 from tests.support.waiting import wait_until
 
-SHIPPED = [shipped_scheduler, shipped_worker]
+SHIPPED = [
+    shipped_distributed_private,
+    shipped_jobqueue_private,
+    shipped_owner,
+    shipped_owner_finder,
+    shipped_place,
+    shipped_results,
+    shipped_scaling,
+    shipped_scheduler,
+    shipped_unfinished,
+    shipped_values,
+    shipped_worker,
+]
+INSTALLED = [shipped_scaling, shipped_scheduler, shipped_unfinished, shipped_worker]
+"""The modules that are packed, each with those that it imports."""
 OLDEST_PYTHON = (3, 8)
 OLDEST_PROTOCOL_OF_THE_OLDEST_PYTHON = 5
 
@@ -40,14 +68,14 @@ def test_grammar_is_that_of_the_oldest_python(module: Any) -> None:
 
 
 @pytest.mark.parametrize("module", SHIPPED)
-def test_imports_only_what_is_there_anyhow(module: Any) -> None:
+def test_imports_only_stdlib_dask_and_shipped_modules(module: Any) -> None:
     imported = {
-        name.partition(".")[0]
+        name if name.startswith("dasktop.") else name.partition(".")[0]
         for node in ast.walk(ast.parse(source(module)))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
-    assert imported <= sys.stdlib_module_names | {"distributed", "psutil"}
+    assert imported <= sys.stdlib_module_names | {"distributed", "psutil"} | {other.__name__ for other in SHIPPED}
 
 
 @pytest.mark.parametrize("module", SHIPPED)
@@ -67,27 +95,55 @@ def test_annotations_are_never_evaluated(module: Any) -> None:
     assert all(id(union) in in_annotations for union in unions)
 
 
-@pytest.mark.parametrize("module", ["shipped_scheduler", "shipped_worker"])
-def test_travels_as_text_in_a_pickle_that_old_pythons_read(module: str) -> None:
-    pickled = packed(module)
+@pytest.mark.parametrize("module", INSTALLED)
+def test_modules_packed_together_define_distinct_names(module: Any) -> None:
+    names = [
+        name
+        for each in modules_with(module)
+        for node in ast.parse(source(each)).body
+        for name in defined_by(node)
+        if name != ENTRY
+    ]
+    assert sorted(names) == sorted(set(names))
+
+
+def modules_with(module: Any) -> set[Any]:
+    """Return a shipped module and those that it imports, directly or not."""
+    imported = [each for each in SHIPPED if f"from {each.__name__} import" in source(module)]
+    return {module}.union(*map(modules_with, imported))
+
+
+def defined_by(node: ast.stmt) -> list[str]:
+    """Return the names that a statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+@pytest.mark.parametrize("module", INSTALLED)
+def test_packed_as_text_that_old_pythons_unpickle(module: Any) -> None:
+    pickled = packed(module.__name__)
     operations = list(pickletools.genops(pickled))
     assert max(operation.proto for operation, _, _ in operations) < OLDEST_PROTOCOL_OF_THE_OLDEST_PYTHON
-    assert not [value for _, value, _ in operations if isinstance(value, bytes)], "bytecode is of one version only"
+    assert not [value for _, value, _ in operations if isinstance(value, bytes)], (
+        "bytecode depends on the version of Python"
+    )
     names = [value for _, value, _ in operations if isinstance(value, str) and len(value) < 100]
     assert names == ["builtins", "eval"]
 
 
-def test_packed_source_needs_nothing_of_ours() -> None:
+def test_packed_source_does_not_need_dasktop() -> None:
     function = pickle.loads(pack_source("def dasktop_install(dask_worker):\n    return dask_worker + 1"))
     assert function(1) == 2
     assert function.__module__ == "dasktop_shipped"
-    installing = pickle.loads(packed("shipped_scheduler"))
-    assert has_arg(installing, "dask_scheduler"), "else distributed doesn't hand it the scheduler"
+    installing = pickle.loads(packed(shipped_scheduler.__name__))
+    assert has_arg(installing, "dask_scheduler"), "otherwise distributed does not pass the scheduler"
     assert installing.__globals__ is not shipped_scheduler.__dict__
 
 
 class Odd:
-    """Says something else than text of itself, or nothing."""
+    """Raises when it is converted to text."""
 
     def __repr__(self) -> str:
         raise ValueError("\ud800")
@@ -126,7 +182,7 @@ def fake_scheduler(*workers: Any, **changes: Any) -> SimpleNamespace:
 
 
 def travel(answer: Any) -> Any:
-    """Send an answer the way it goes, strictly: what msgpack can't say is an error."""
+    """Encode and decode an answer; what msgpack cannot encode is an error."""
     msgpack.packb(answer, default=None)
     return loads(dumps(answer))
 
@@ -136,7 +192,7 @@ def read(scheduler: SimpleNamespace) -> Any:
     return travel(scheduler.handlers[shipped_scheduler.READING]())
 
 
-def test_names_of_any_kind_become_clean_text() -> None:
+def test_names_of_any_type_become_clean_text() -> None:
     names = [
         Odd(),
         7,
@@ -163,14 +219,14 @@ def test_names_of_any_kind_become_clean_text() -> None:
     ("nbytes", "managed"),
     [(4, 3), (0, 0), (2**63, 2**63 - 1), (10**30, 10**30), (float("nan"), None), (float("inf"), None)],
 )
-def test_sizes_that_the_users_types_claim(nbytes: Any, managed: int | None) -> None:
+def test_sizes_from_users_types_are_checked(nbytes: Any, managed: int | None) -> None:
     (worker,) = decode(read(fake_scheduler(fake_worker(nbytes=nbytes)))).workers
     assert worker.managed_bytes == (managed if managed is None else pytest.approx(managed))
 
 
 def test_transfers() -> None:
     counts = dict(zip(shipped_scheduler.TRANSFER_FIELDS, (7, 1, 9, -1, 0, 3), strict=True))
-    assert transfers_told(counts) == Transfers(
+    assert transfers_of(counts) == Transfers(
         incoming_bytes=7,
         incoming_count=1,
         incoming_count_total=9,
@@ -178,12 +234,12 @@ def test_transfers() -> None:
         outgoing_count=0,
         outgoing_count_total=3,
     )
-    assert transfers_told({"incoming_bytes": 7}) is None
-    assert transfers_told(None) is None
-    assert transfers_told("of the user's own making") is None
+    assert transfers_of({"incoming_bytes": 7}) is None
+    assert transfers_of(None) is None
+    assert transfers_of("of the user's own making") is None
 
 
-def transfers_told(metric: object) -> Transfers | None:
+def transfers_of(metric: object) -> Transfers | None:
     (worker,) = decode(read(fake_scheduler(fake_worker(metrics={"transfer": metric})))).workers
     return worker.transfers
 
@@ -196,7 +252,7 @@ def transfers_told(metric: object) -> Transfers | None:
         ({}, 0),  # before the first heartbeat
     ],
 )
-def test_old_and_new_names_of_metrics(metrics: dict[str, Any], spilled: int) -> None:
+def test_metrics_under_old_and_new_names(metrics: dict[str, Any], spilled: int) -> None:
     (worker,) = decode(read(fake_scheduler(fake_worker(metrics=metrics)))).workers
     assert worker.spilled_bytes == spilled
     assert worker.memory_bytes is None
@@ -206,11 +262,11 @@ def test_old_and_new_names_of_metrics(metrics: dict[str, Any], spilled: int) -> 
 VERSIONS = {"packages": {"dask": "2026.8.0"}, "host": {"python": "3.11.7.final.0"}}
 
 
-def test_versions_travel_once_for_all_workers_that_share_them() -> None:
+def test_workers_share_entries_of_versions() -> None:
     old = {"packages": {"dask": "2023.5.0"}, "host": {"python": "3.9.1.final.0"}}
     odd: list[Any] = [old, {}, {"packages": {"dask": []}, "host": {"python": "3"}}, None]
-    told = [VERSIONS, VERSIONS, *odd]
-    workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", versions=one) for i, one in enumerate(told)]
+    versions = [VERSIONS, VERSIONS, *odd]
+    workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", versions=one) for i, one in enumerate(versions)]
     answer = read(fake_scheduler(*workers))
     assert len(answer["versions"]) == 3
     reading = decode(answer)
@@ -219,13 +275,13 @@ def test_versions_travel_once_for_all_workers_that_share_them() -> None:
     assert reading.cluster.python_version == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_scheduler_that_is_not_as_expected_says_so_and_raises_nothing() -> None:
+def test_unexpected_scheduler_is_reported_not_raised() -> None:
     answer = read(fake_scheduler(SimpleNamespace(address="tcp://10.0.0.1:1")))
     assert "AttributeError" in answer["error"]
 
 
 @pytest.mark.parametrize("holder", ["task_prefixes", "task_groups"])
-def test_tasks_are_counted_by_prefix_or_in_old_versions_by_group(holder: str) -> None:
+def test_tasks_counted_by_prefix_or_group(holder: str) -> None:
     class New:
         states = None
 
@@ -235,7 +291,7 @@ def test_tasks_are_counted_by_prefix_or_in_old_versions_by_group(holder: str) ->
     class Old:
         @property
         def states(self) -> dict[str, int]:
-            raise AssertionError("it would ask all its groups")
+            raise AssertionError("this sums over all groups")
 
     prefixes = {"a": New(), "b": New()} if holder == "task_prefixes" else {"a": Old()}
     groups = {"a": New(), "b": New()} if holder == "task_groups" else {}
@@ -243,11 +299,11 @@ def test_tasks_are_counted_by_prefix_or_in_old_versions_by_group(holder: str) ->
     assert counts == {"memory": 4, "queued": 2}
 
 
-def test_so_many_kinds_of_tasks_that_counting_would_take_long() -> None:
+def test_too_many_prefixes_are_not_counted() -> None:
     class Uncountable:
         @property
         def items(self) -> Callable[[], Any]:
-            raise AssertionError("it would take long")
+            raise AssertionError("this would take long")
 
     kinds = {str(i): SimpleNamespace(states=Uncountable()) for i in range(shipped_scheduler.MOST_COLLECTIONS + 1)}
     scheduler = fake_scheduler(
@@ -256,7 +312,7 @@ def test_so_many_kinds_of_tasks_that_counting_would_take_long() -> None:
     assert shipped_scheduler.count_tasks(scheduler) == {"processing": 2, "no-worker": 1, "queued": 3}
 
 
-def test_cost_in_bytes_is_a_small_part_of_identity() -> None:
+def test_reading_is_much_smaller_than_identity() -> None:
     """Measured: 92 bytes a worker, against 1,060 of ``identity``; see ``benchmarks/bench_dask_reading.py``."""
     workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", name=f"SLURMCluster-{i}") for i in range(1000)]
     answer = read(fake_scheduler(*workers))
@@ -264,7 +320,7 @@ def test_cost_in_bytes_is_a_small_part_of_identity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (None, None),
         (1, 1),
@@ -280,13 +336,13 @@ def test_cost_in_bytes_is_a_small_part_of_identity() -> None:
         (float("inf"), None),
     ],
 )
-def test_plain_makes_something_of_anything(value: Any, told: Any) -> None:
-    assert travel(shipped_scheduler.plain(value)) == told
+def test_plain_accepts_any_value(value: Any, expected: Any) -> None:
+    assert travel(shipped_values.plain(value)) == expected
 
 
 @pytest.fixture
 def below() -> Iterator[subprocess.Popen[bytes]]:
-    """Processes below this one: a shell, and a program that it has started."""
+    """A shell started by this process, and a program started by the shell."""
     with subprocess.Popen(["sh", "-c", "sleep 600 & wait"], start_new_session=True) as shell:
         try:
             wait_until(lambda: "sleep" in {name for _, name, *_ in shipped_worker.read_children()["children"]})
@@ -296,17 +352,17 @@ def below() -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestChildren:
-    def test_children_and_theirs_are_told(self, below: subprocess.Popen[bytes]) -> None:
+    def test_descendants_are_reported(self, below: subprocess.Popen[bytes]) -> None:
         answer = shipped_worker.read_children()
         assert answer["more_children"] is False
-        told = children_told(answer)
-        assert told is not None
-        by_pid = {child.pid: child for child in told}
+        children = children_told(answer)
+        assert children is not None
+        by_pid = {child.pid: child for child in children}
         shell = by_pid[below.pid]
         assert shell.name == Path(f"/proc/{below.pid}/comm").read_text().strip()
         assert (shell.memory_bytes or 0) > 0
         assert shell.cpu_seconds is not None
-        names = [child.name for child in told]
+        names = [child.name for child in children]
         assert names.index("sleep") > names.index(shell.name)
 
     def test_their_number_is_bounded(self, below: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,23 +371,25 @@ class TestChildren:
         assert (len(answer["children"]), answer["more_children"]) == (1, True)
         assert below.returncode is None
 
-    def test_one_that_has_ended_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ended_child_is_omitted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with subprocess.Popen(["true"]) as ended:
             os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # now it is a zombie
             monkeypatch.setattr(shipped_worker, "child_pids", lambda pid: [ended.pid] if pid == os.getpid() else [])
             assert shipped_worker.read_children() == {"children": [], "more_children": False}
 
-    def test_unknown_where_the_kernel_does_not_list_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unknown_if_kernel_does_not_list_children(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shipped_worker, "read_file", lambda *_: None)
         assert shipped_worker.read_children() == {}
         assert children_told({}) is None
 
-    @pytest.mark.parametrize("told", [7, [7, None, [], ["x"], [True, "x", 1, 1]], [[1, "n\x1b[1m", -1, float("nan")]]])
-    def test_whatever_a_worker_tells_is_taken(self, told: object) -> None:
-        for child in children_told({"children": told}) or ():
+    @pytest.mark.parametrize(
+        "children", [7, [7, None, [], ["x"], [True, "x", 1, 1]], [[1, "n\x1b[1m", -1, float("nan")]]]
+    )
+    def test_invalid_answers_are_tolerated(self, children: object) -> None:
+        for child in children_told({"children": children}) or ():
             assert (child.pid, child.name) == (1, "n [1m")
             assert (child.memory_bytes, child.cpu_seconds) == (None, None)
 
-    def test_no_more_are_taken_than_are_asked_for(self) -> None:
+    def test_surplus_children_are_dropped(self) -> None:
         rows = [[pid, "x", 1, 1.0] for pid in range(1000)]
         assert len(children_told({"children": rows}) or ()) == shipped_worker.MOST_CHILDREN

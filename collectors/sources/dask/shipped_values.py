@@ -1,0 +1,33 @@
+"""Conversion of any object to plain values that msgpack can encode. Precedes the other shipped modules.
+
+Must run on Python 3.8 onwards. Never raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+LONGEST_TEXT = 1000
+LARGEST_INTEGER = 2**63 - 1
+
+
+def plain(value: Any) -> Any:
+    """Return the value as a number or text that msgpack can encode; None for infinity and not-a-number."""
+    if value is None or isinstance(value, (str, bytes)):
+        return text(value)
+    try:
+        number = int(value) if int(value) == value else float(value)
+    except (TypeError, ValueError, OverflowError):  # not a number; or infinity, for which int() raises OverflowError
+        return None if isinstance(value, float) else text(value)
+    return number if abs(number) <= LARGEST_INTEGER else float(number)
+
+
+def text(value: Any) -> Any:
+    """Return the value as text that msgpack can encode, truncated to LONGEST_TEXT; None stays None."""
+    if value is None:
+        return None
+    try:
+        value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    except Exception:  # noqa: BLE001 - the object may be of any class of the user's
+        value = type(value).__name__
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
