@@ -159,7 +159,7 @@ class Poller:
         self._history = FindingHistory()
         self._other_use = OtherUseTracker()
         self.dask_log = self._new_dask_log()
-        self._slurm.begin_cluster()
+        self._slurm.reset_cluster()
         self._address = address
         if collector is not None:
             await collector.close()
@@ -289,7 +289,7 @@ class Poller:
         self._scripts_tried += 1
         self._refused = script, None
         with contextlib.suppress(SourceError):  # then it stays unknown
-            self._refused = script, await self._slurm.why_refused(script)
+            self._refused = script, await self._slurm.sbatch_error(script)
 
     def _with_sbatch_message(self) -> DaskReading | None:
         """Return the last reading, with sbatch's message for jobs that the owner could not submit."""

@@ -19,7 +19,7 @@ from dasktop.collectors.scaling.lease import RefusedError
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm import commands as slurm_environment
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.queue import QueueReader, command_command, parse_commands
+from dasktop.collectors.sources.slurm.queue import QueueReader, parse_script_paths, script_path_command
 from dasktop.collectors.sources.slurm.scripts import parse_script, script_command
 from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.text.clean import clean
@@ -120,7 +120,7 @@ class SlurmActions:
     """
 
     def __init__(self, environment: Mapping[str, str], user: str, timeout_seconds: float) -> None:
-        self._commands = Commands(slurm_environment.for_commands(environment), timeout_seconds)
+        self._commands = Commands(slurm_environment.command_environment(environment), timeout_seconds)
         # A job inherits sbatch's environment; so drop our settings, and those of a job that dasktop may run in.
         own = {
             name: value
@@ -217,7 +217,7 @@ class SlurmActions:
         printed = await self._commands.run(*command, os.fspath(file))
         script = _read(file)
         if not script.strip():
-            raise RefusedError(f"the script of job {job.job_id} is not available: {printed.complaint}")
+            raise RefusedError(f"the script of job {job.job_id} is not available: {printed.error_message}")
         return script
 
     async def _submit(self, file: Path, options: Iterable[str]) -> str:
@@ -228,7 +228,7 @@ class SlurmActions:
                 return job_id
             raise RefusedError(f"{error}; check with squeue whether the job was submitted") from error
         if submitted.status != 0:
-            raise RefusedError(" ".join(submitted.errors) or submitted.complaint)
+            raise RefusedError(" ".join(submitted.errors) or submitted.error_message)
         job_id = submitted_id(submitted.text) or await self._submitted_from(file)
         if job_id is None:
             raise RefusedError(
@@ -241,10 +241,10 @@ class SlurmActions:
         """Return the id of the job submitted from this file, if squeue shows it."""
         mark = secrets.token_hex(4)
         try:
-            printed = (await self._commands.run(*command_command(self._user, mark))).checked()
+            printed = (await self._commands.run(*script_path_command(self._user, mark))).checked()
         except SourceError:
             return None
-        found = {job_id for job_id, command in parse_commands(printed, mark) if file.name in command}
+        found = {job_id for job_id, command in parse_script_paths(printed, mark) if file.name in command}
         return found.pop() if len(found) == 1 else None
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import QueuedJob
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.commands import Printed
+from dasktop.collectors.sources.slurm.commands import CommandOutput
 
 INTERVAL = 10.0
 MIB = 1 << 20
@@ -23,12 +23,12 @@ class Clock:
 class Commands:
     """Answers as the test says, and remembers what was asked."""
 
-    def __init__(self, answer: Callable[..., Printed | str | SourceError]) -> None:
+    def __init__(self, answer: Callable[..., CommandOutput | str | SourceError]) -> None:
         self.answer = answer
         self.asked: list[tuple[str, ...]] = []
         self.at_once = self.most_at_once = 0
 
-    async def run(self, *command: str) -> Printed:
+    async def run(self, *command: str) -> CommandOutput:
         self.asked.append(command)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -37,7 +37,7 @@ class Commands:
         answer = self.answer(*command)
         if isinstance(answer, SourceError):
             raise answer
-        return Printed(command[0], answer, (), 0) if isinstance(answer, str) else answer
+        return CommandOutput(command[0], answer, (), 0) if isinstance(answer, str) else answer
 
     def new(self) -> list[tuple[str, ...]]:
         """Return what was asked since the last time."""
@@ -45,8 +45,8 @@ class Commands:
         return asked
 
 
-def complains(program: str, *lines: str, status: int = 1) -> Printed:
-    return Printed(program, "", lines, status)
+def complains(program: str, *lines: str, status: int = 1) -> CommandOutput:
+    return CommandOutput(program, "", lines, status)
 
 
 def log() -> SourceLog:

@@ -8,7 +8,7 @@ from dasktop.collectors.model.jobs import array_task_of, has_ended, is_pending, 
 from dasktop.collectors.model.queries import Answer, FreeNodes
 from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
-from dasktop.collectors.sources.slurm.reasons import HELD, WAITS_FOR_NODES, advice_for, reason_of, requirement
+from dasktop.collectors.sources.slurm.reasons import HELD, WAITING_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.collectors.text.format import counted, whole_minutes
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT
@@ -55,7 +55,7 @@ def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iter
     if reason is not None:
         if job.reason != reason.code:
             yield Fact("", f"SLURM: {job.reason}", "quiet")
-        if reason.code not in HELD and reason.cures_by_waiting is False:
+        if reason.code not in HELD and reason.resolves_by_waiting is False:
             yield Fact("", "Waiting does not resolve this.", "bad")
     if required := requirement(job.required_nodes, job.required_features):
         yield Fact("requires", required)
@@ -79,7 +79,7 @@ def question_of(job: Job) -> FreeNodes | None:
         not is_pending(job)
         or not is_restricted
         or job.partition is None
-        or (reason and reason.code not in WAITS_FOR_NODES)
+        or (reason and reason.code not in WAITING_FOR_NODES)
     ):
         return None
     return FreeNodes(partition=job.partition)

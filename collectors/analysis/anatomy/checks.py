@@ -21,7 +21,7 @@ from dasktop.collectors.analysis.anatomy.facts import (
     value_of,
 )
 from dasktop.collectors.model.snapshot import Job, Snapshot, Worker
-from dasktop.collectors.sources.slurm.script_request import Figure
+from dasktop.collectors.sources.slurm.script_request import Quantity
 from dasktop.collectors.text.format import (
     argument_size,
     clock_duration,
@@ -48,7 +48,7 @@ def part(
     checks: Sequence[Check],
     *,
     asked: str | None = None,
-    script: Figure | None = None,
+    script: Quantity | None = None,
     granted: str | None = None,
     running: str | None = None,
 ) -> Part:
@@ -121,7 +121,7 @@ def limit(facts: Facts) -> Part:
     )
 
 
-def _limit_in_script(asked: float | None, script: Figure | None) -> Check:
+def _limit_in_script(asked: float | None, script: Quantity | None) -> Check:
     """Compare a limit, which dask-jobqueue writes with two decimals: ``3.73GiB``, or ``4.00GB`` in 2021."""
     if script is not None and script.is_none:
         return Check(

@@ -9,7 +9,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, workers_of
 from dasktop.collectors.model.snapshot import Job, Owner, Record, Snapshot, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
-from dasktop.collectors.sources.slurm.script_request import Figure, ScriptRequest, parse_request
+from dasktop.collectors.sources.slurm.script_request import Quantity, ScriptRequest, parse_request
 from dasktop.collectors.text.format import argument_size
 
 _GB = 10**9
@@ -189,7 +189,7 @@ def _step_tasks(job: Job) -> int | None:
     return next(iter(counts.values())) if len(counts) == 1 else None
 
 
-def value_of(figure: Figure | None) -> int | None:
+def value_of(figure: Quantity | None) -> int | None:
     """Return the value of a figure of the script, if it is known."""
     return figure.value if figure is not None else None
 

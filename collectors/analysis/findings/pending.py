@@ -88,7 +88,7 @@ def _is_held(job: Job, reason: Reason | None) -> bool:
 
 
 def _never_starts(job: Job, reason: Reason | None) -> bool:
-    return reason is not None and reason.cures_by_waiting is False and not _is_held(job, reason)
+    return reason is not None and reason.resolves_by_waiting is False and not _is_held(job, reason)
 
 
 def _advice(job: Job, reason: Reason | None) -> str | None:

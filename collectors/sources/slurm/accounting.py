@@ -51,7 +51,7 @@ _FIELDS = (
 _ENDED_STATES = "BF,CA,CD,DL,F,NF,OOM,PR,TO"
 
 # slurmdbd gives a job this name when it hears of the end before the start; the rest follows within seconds (22.05).
-_HALF_KNOWN_NAME = "allocation"
+_INCOMPLETE_NAME = "allocation"
 
 OFF = re.compile(r"accounting storage is disabled", re.IGNORECASE)
 """What sacct complains of where there is no accounting."""
@@ -115,9 +115,9 @@ def parse_accounting(text: str, separator: str, only_ended: bool = False) -> tup
     return tuple(_ended(job_id, row, steps.get(job_id, [])) for job_id, row in jobs.items())
 
 
-def is_half_known(ended: EndedJob) -> bool:
+def is_incomplete(ended: EndedJob) -> bool:
     """Whether accounting may not have heard all of a job yet."""
-    return ended.job.name in (None, _HALF_KNOWN_NAME)
+    return ended.job.name in (None, _INCOMPLETE_NAME)
 
 
 def show_job_command(job_id: str) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def show_job_command(job_id: str) -> tuple[str, ...]:
     return ("scontrol", "show", "job", "-o", job_id)
 
 
-def parse_shown_job(text: str, job_id: str) -> EndedJob | None:
+def parse_show_job(text: str, job_id: str) -> EndedJob | None:
     """Read this job's line of scontrol's answer (an array's id shows all its elements); ``None`` if it isn't there."""
     line = next((line for line in text.split("\n") if line.startswith(f"JobId={job_id} ")), None)
     if line is None:
@@ -172,7 +172,7 @@ def _tres(values: Mapping[str, str]) -> str:
     return next((tres for tres in told if "=" in tres), "")
 
 
-def completed_by(ended: EndedJob, seen: QueuedJob | None) -> EndedJob:
+def completed_from_queue(ended: EndedJob, seen: QueuedJob | None) -> EndedJob:
     """Return `ended` with what the queue told of the job while it was there, where this source doesn't tell it.
 
     The name is the queue's in any case: accounting stores it altered where it isn't ASCII.

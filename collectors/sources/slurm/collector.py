@@ -20,9 +20,9 @@ from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader, read_batch_script
 from dasktop.collectors.sources.slurm.outcome_reader import OutcomeReader, RecentlyEndedReader
 from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
+from dasktop.collectors.sources.slurm.sbatch_check import sbatch_error
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
-from dasktop.collectors.sources.slurm.trial import why_refused
 from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.system.user import own_name
 
@@ -65,7 +65,7 @@ class SlurmCollector:
         self._recently_ended_seconds = recently_ended_seconds
         self._user = user or own_name()
         self._commands = Commands(
-            slurm_environment.for_commands(os.environ if environment is None else environment), timeout_seconds
+            slurm_environment.command_environment(os.environ if environment is None else environment), timeout_seconds
         )
         self._queue = QueueReader(self._commands, queue_log, self._user)
         self._scripts = ScriptReader(self._commands, scripts_log, Backoff(interval_seconds))
@@ -75,13 +75,13 @@ class SlurmCollector:
         self._jobs: tuple[QueuedJob, ...] = ()
         # Jobs that are in the queue and ran, whosever they are: which are the cluster's may turn out later.
         self._ran: set[str] = set()
-        self.begin_cluster()
+        self.reset_cluster()
 
-    def begin_cluster(self) -> None:
+    def reset_cluster(self) -> None:
         """Forget what is known of a cluster's jobs beside the queue and the scripts: it is about another one now."""
         pause_seconds = self._interval_seconds
         of_accounting = Backoff(pause_seconds)
-        self._fates = OutcomeReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
+        self._outcomes = OutcomeReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
         self._recently_ended = RecentlyEndedReader(
             self._commands, self._accounting_log, of_accounting, self._user, self._recently_ended_seconds
         )
@@ -95,8 +95,8 @@ class SlurmCollector:
         return SlurmReading(
             taken_at=self._queue_read_at or datetime.now(UTC),
             jobs=self._jobs,
-            ended=self._causes.completed(self._fates.ended),
-            requeued=self._causes.completed(self._fates.requeued),
+            ended=self._causes.completed(self._outcomes.ended),
+            requeued=self._causes.completed(self._outcomes.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
             recently_ended=self._recently_ended_with_scripts(),
@@ -134,7 +134,7 @@ class SlurmCollector:
         self._ran = (self._ran | queued.keys() - waiting) & queued.keys()
         for job_id in ours & waiting & self._ran:
             self._ran.discard(job_id)
-            self._fates.note_requeued(job_id)
+            self._outcomes.record_requeue(job_id)
         self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
         lately = {end.job.job_id: end.job for end in self._recently_ended.ended}
         self._seen |= {job_id: lately[job_id] for job_id in (ours & lately.keys()) - self._seen.keys()}
@@ -146,15 +146,15 @@ class SlurmCollector:
                 with_other_programs,
             ),
             self._read_accounting(ours, queued),
-            self._files.learn(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
+            self._files.prefetch(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
         )
         await self._scripts.read(end.job for end in self._recently_ended.ended)
-        await self._causes.read((*self._fates.ended, *self._fates.requeued))
+        await self._causes.read((*self._outcomes.ended, *self._outcomes.requeued))
         return self.reading
 
-    async def why_refused(self, script: str) -> str | None:
-        """Return what sbatch says to a script that it doesn't take, without submitting it; see `trial.why_refused`."""
-        return await why_refused(self._commands, script)
+    async def sbatch_error(self, script: str) -> str | None:
+        """Return what sbatch says to a script that it doesn't take, without submitting it; see `trial.sbatch_error`."""
+        return await sbatch_error(self._commands, script)
 
     async def read_scripts(self) -> tuple[JobScript, ...]:
         """Read scripts of queued jobs that were not read yet, some at a time; return all that say something of dask."""
@@ -179,7 +179,7 @@ class SlurmCollector:
 
     async def _read_accounting(self, ours: Collection[str], queued: Collection[str]) -> None:
         """Ask one after the other: the first answer tells whether there is accounting."""
-        fates = self._fates
+        fates = self._outcomes
         if self._queue_read_at is not None:  # else there may be no SLURM here
             await self._recently_ended.read()
         await fates.read(ours, queued, self._seen)

@@ -20,69 +20,69 @@ from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.text.clean import clean
 
 MAX_OUTPUT_BYTES = 64 << 20
-MAX_COMPLAINT_BYTES = 64 << 10
-MAX_COMPLAINT_CHARACTERS = 300
+MAX_STDERR_BYTES = 64 << 10
+MAX_MESSAGE_CHARACTERS = 300
 # A killed process ends at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
 _REAP_SECONDS = 2.0
 # ``squeue: error: x``, ``slurm_load_jobs error: x``, ``job script retrieval failed: x``, ``allocation failure: x``.
 _FATAL = re.compile(r"\bfatal: ")
 _ERROR = re.compile(r"\b(?:error|failed|failure): ")
 # Such as ``Slurm accounting storage is disabled``: an error in a command that fails, else perhaps part of a banner.
-_TROUBLE = re.compile(
+_LIKE_AN_ERROR = re.compile(
     r"\b(?:invalid|unable|denied|disabled|refused|unknown|cannot|couldn't|no such|not (?:found|allowed))\b",
     re.IGNORECASE,
 )
-_NO_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
+_NOT_AN_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
 _MAX_LINES_SEARCHED = 200
 _LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
-class Printed:
+class CommandOutput:
     """The output of a command, and its exit status."""
 
     program: str
     text: str
     """Its standard output, not cleaned yet; invalid UTF-8 is U+FFFD."""
-    complaints: tuple[str, ...]
+    stderr_lines: tuple[str, ...]
     """The lines of its standard error, cleaned."""
     status: int
 
     @property
     def errors(self) -> tuple[str, ...]:
         """The lines of its standard error that are errors, without banners, warnings and hints."""
-        return tuple(line for line in self.complaints if _is_error(line))
+        return tuple(line for line in self.stderr_lines if _is_error(line))
 
     @property
-    def complaint(self) -> str:
+    def error_message(self) -> str:
         """Its error message: the first ``fatal:`` line, else the first ``error:`` line.
 
         Without such a line, the first that reads like an error, else the last: banners come first.
         """
         # Some wrappers merge both streams.
-        printed = (*self.complaints, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
+        printed = (*self.stderr_lines, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
         candidates = (
             *(line for line in self.errors if _FATAL.search(line)),
             *self.errors,
             *(line for line in printed if self.status and _is_error(line)),
-            *(line for line in self.complaints if _TROUBLE.search(line) and not _NO_ERROR.search(line)),
-            *(line for line in reversed(self.complaints) if not _NO_ERROR.search(line)),
-            *self.complaints,
+            *(line for line in self.stderr_lines if _LIKE_AN_ERROR.search(line) and not _NOT_AN_ERROR.search(line)),
+            *(line for line in reversed(self.stderr_lines) if not _NOT_AN_ERROR.search(line)),
+            *self.stderr_lines,
         )
         if candidates:
-            return candidates[0][:MAX_COMPLAINT_CHARACTERS]
+            return candidates[0][:MAX_MESSAGE_CHARACTERS]
         if self.status < 0:
             return f"{self.program} was killed by signal {-self.status}"
         return f"{self.program} failed with exit status {self.status} and printed no error"
 
-    def says(self, pattern: re.Pattern[str]) -> bool:
+    def stderr_matches(self, pattern: re.Pattern[str]) -> bool:
         """Return whether a line of its standard error matches."""
-        return any(pattern.search(line) for line in self.complaints)
+        return any(pattern.search(line) for line in self.stderr_lines)
 
     def checked(self) -> str:
         """Return the text; raise `SourceError` with the command's message if it failed."""
         if self.status != 0:
-            raise SourceError(self.complaint)
+            raise SourceError(self.error_message)
         return self.text
 
 
@@ -94,13 +94,13 @@ def batches(items: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
 
 
 def _is_error(line: str) -> bool:
-    return (_FATAL.search(line) or _ERROR.search(line)) is not None and _NO_ERROR.search(line) is None
+    return (_FATAL.search(line) or _ERROR.search(line)) is not None and _NOT_AN_ERROR.search(line) is None
 
 
-class _Call:
+class _RunningCommand:
     """A running command, and how many callers wait for it."""
 
-    def __init__(self, task: "asyncio.Task[Printed]") -> None:
+    def __init__(self, task: "asyncio.Task[CommandOutput]") -> None:
         self.task = task
         self.waiting = 0
 
@@ -119,11 +119,11 @@ class Commands:
     def __init__(self, environment: Mapping[str, str], timeout_seconds: float) -> None:
         self._environment = dict(environment)
         self._timeout_seconds = timeout_seconds
-        self._calls: dict[tuple[str, ...], _Call] = {}
+        self._calls: dict[tuple[str, ...], _RunningCommand] = {}
         self._pids: set[int] = set()
         self._is_closed = False
 
-    async def run(self, *command: str) -> Printed:
+    async def run(self, *command: str) -> CommandOutput:
         """Run a program with its arguments; if the same command is running, share its output.
 
         Raises
@@ -135,7 +135,9 @@ class Commands:
         """
         call = self._calls.get(command)
         if call is None or call.task.done():
-            call = self._calls[command] = _Call(asyncio.create_task(self._run(command), name=" ".join(command[:3])))
+            call = self._calls[command] = _RunningCommand(
+                asyncio.create_task(self._run(command), name=" ".join(command[:3]))
+            )
         call.waiting += 1
         try:
             return await asyncio.shield(call.task)
@@ -153,7 +155,7 @@ class Commands:
         for pid in tuple(self._pids):
             _kill_group(pid)
 
-    async def _run(self, command: tuple[str, ...]) -> Printed:
+    async def _run(self, command: tuple[str, ...]) -> CommandOutput:
         program = command[0]
         if self._is_closed:
             raise SourceError(f"{program} is not run: dasktop is closing")
@@ -195,7 +197,9 @@ class Commands:
             raise SourceError(f"{program} printed more than {MAX_OUTPUT_BYTES >> 20} MB")
         if process.returncode is None:
             raise SourceError(f"{program} ended, but its exit status is unknown")
-        return Printed(program, output.text.decode("utf-8", errors="replace"), output.complaints(), process.returncode)
+        return CommandOutput(
+            program, output.text.decode("utf-8", errors="replace"), output.stderr_lines(), process.returncode
+        )
 
 
 class _Output:
@@ -204,17 +208,17 @@ class _Output:
     def __init__(self) -> None:
         self.text = bytearray()
         self.is_too_much = False
-        self._complaints = bytearray()
+        self._stderr = bytearray()
         self._pipes: list[_Pipe] = []
 
-    def complaints(self) -> tuple[str, ...]:
+    def stderr_lines(self) -> tuple[str, ...]:
         """Return the lines of the standard error, cleaned."""
-        return tuple(line for line in map(clean, bytes(self._complaints).split(b"\n")) if line)
+        return tuple(line for line in map(clean, bytes(self._stderr).split(b"\n")) if line)
 
     async def gather(self, process: "subprocess.Popen[bytes]") -> None:
         """Read until the program has ended and its pipes are closed, or until it has printed too much."""
         loop = asyncio.get_running_loop()
-        for file, take in ((process.stdout, self._take_text), (process.stderr, self._take_complaint)):
+        for file, take in ((process.stdout, self._take_stdout), (process.stderr, self._take_stderr)):
             pipe = _Pipe(take)
             self._pipes.append(pipe)
             await loop.connect_read_pipe(lambda pipe=pipe: pipe, file)  # type: ignore[misc]
@@ -228,16 +232,16 @@ class _Output:
         for pipe in self._pipes:
             pipe.close()
 
-    def _take_text(self, data: bytes) -> None:
+    def _take_stdout(self, data: bytes) -> None:
         if len(self.text) + len(data) > MAX_OUTPUT_BYTES:
             self.is_too_much = True
             self.close()
         else:
             self.text += data
 
-    def _take_complaint(self, data: bytes) -> None:
+    def _take_stderr(self, data: bytes) -> None:
         """Keep the beginning, and let the rest pass."""
-        self._complaints += data[: MAX_COMPLAINT_BYTES - len(self._complaints)]
+        self._stderr += data[: MAX_STDERR_BYTES - len(self._stderr)]
 
 
 class _Pipe(asyncio.Protocol):
@@ -279,7 +283,7 @@ def _kill_group(pid: int) -> None:
 
 # Users set these in their profiles, and sites for everyone; each changes what a command prints or asks for, or to which
 # jobs it does something: with SCANCEL_STATE=PENDING, scancel leaves a running job alone and says nothing (22.05).
-_COMMANDS_OWN = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
+_SLURM_PREFIXES = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
 
 KEPT = frozenset(
     {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_JWKS", "SLURM_SACK_KEY"}
@@ -296,7 +300,7 @@ _SETTINGS = {
 }
 
 
-def for_commands(environment: Mapping[str, str]) -> dict[str, str]:
+def command_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return a copy of `environment` in which SLURM's commands print what our parsers read."""
-    kept = {name: value for name, value in environment.items() if name in KEPT or not name.startswith(_COMMANDS_OWN)}
+    kept = {name: value for name, value in environment.items() if name in KEPT or not name.startswith(_SLURM_PREFIXES)}
     return kept | _SETTINGS

@@ -95,7 +95,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_CAUSE else text[: LONGEST_CAUSE - 1] + "…"
 
 
-JOBS_A_ROUND = 4
+JOBS_PER_POLL = 4
 MAX_BYTES = 64 << 10
 FILE_SECONDS = 2.0
 """Timeout for a file server, or a user database."""
@@ -126,7 +126,7 @@ class FailureCauseReader:
         runs = set(map(_run, ends))
         self._causes = {run: cause for run, cause in self._causes.items() if run in runs}
         due = [end for end in ends if _may_say_more(end) and _run(end) not in self._causes]
-        for end in due[:JOBS_A_ROUND]:
+        for end in due[:JOBS_PER_POLL]:
             self._causes[_run(end)] = FailureCause()  # once, even if it fails
             self._causes[_run(end)] = await self._cause_of(end)
         uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
@@ -151,7 +151,7 @@ class FailureCauseReader:
 
     async def _cause_of(self, end: EndedJob) -> FailureCause:
         job_id = end.job.job_id
-        await self._files.learn([job_id])
+        await self._files.prefetch([job_id])
         files = self._files.known(job_id)
         path = files and (files.stderr or files.stdout)
         tail = await _within_bounds(read_tail, path) if path else None

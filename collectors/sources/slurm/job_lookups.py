@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import OutputFiles
-from dasktop.collectors.sources.slurm.commands import Commands, Printed
+from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command, parse_output_files
 from dasktop.collectors.sources.slurm.queue import is_job_id
 from dasktop.collectors.sources.slurm.scripts import batch_script, script_command
@@ -27,7 +27,7 @@ async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
     printed = await commands.run(*script_command(_checked(job_id)))
     if (script := batch_script(printed.text)) is not None:
         return clean_lines(script)
-    if printed.says(_NO_SCRIPT) or (printed.status == 0 and not printed.errors):
+    if printed.stderr_matches(_NO_SCRIPT) or (printed.status == 0 and not printed.errors):
         raise SourceError(f"job {job_id} has no script: it was started by srun or salloc")
     raise _failure(printed, job_id)
 
@@ -54,15 +54,15 @@ def _checked(job_id: str) -> str:
     return job_id
 
 
-def _failure(printed: Printed, job_id: str) -> SourceError:
-    if printed.says(_UNKNOWN_JOB):
+def _failure(printed: CommandOutput, job_id: str) -> SourceError:
+    if printed.stderr_matches(_UNKNOWN_JOB):
         return SourceError(
             f"SLURM no longer knows job {job_id}: it keeps ended jobs for a few minutes only (MinJobAge)"
         )
-    return SourceError(printed.complaint)
+    return SourceError(printed.error_message)
 
 
-JOBS_A_ROUND = 4
+JOBS_PER_POLL = 4
 
 
 class OutputFilesReader:
@@ -99,9 +99,9 @@ class OutputFilesReader:
         """Return the remembered output files of this job, without a query."""
         return self._known.get(job_id)
 
-    async def learn(self, job_ids: Iterable[str]) -> None:
+    async def prefetch(self, job_ids: Iterable[str]) -> None:
         """Read the output files of a few of these jobs, each once; errors are raised at a later `read`."""
         due = sorted(set(job_ids) - self._tried, key=int)
-        for job_id in due[:JOBS_A_ROUND]:
+        for job_id in due[:JOBS_PER_POLL]:
             with contextlib.suppress(SourceError):
                 await self.read(job_id)

@@ -23,7 +23,7 @@ class Launcher(NamedTuple):
     """Whether ``NAME=value`` may stand in front of the program."""
 
 
-class Launched(NamedTuple):
+class LaunchedProgram(NamedTuple):
     """A program, without what launches it."""
 
     words: tuple[Argument, ...]
@@ -97,7 +97,7 @@ _NAME_AND_VALUE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOT
 _MAX_LAUNCHERS = 16
 
 
-def launched(words: Sequence[Argument], job_tasks: int | None) -> Launched:
+def strip_launchers(words: Sequence[Argument], job_tasks: int | None) -> LaunchedProgram:
     """Return the program that a command starts in the end.
 
     Parameters
@@ -114,13 +114,13 @@ def launched(words: Sequence[Argument], job_tasks: int | None) -> Launched:
             break
         program = program_of(words[0])
         if program == "srun":
-            words, times = _behind_srun(words[1:], job_tasks)
+            words, times = _after_srun(words[1:], job_tasks)
             tasks = tasks * times if tasks is not None and times is not None else None
         elif (launcher := LAUNCHERS.get(program)) is not None:
-            words = _behind(launcher, program, words[1:], variables)
+            words = _after_launcher(launcher, program, words[1:], variables)
         else:
-            return Launched(tuple(words), tasks, variables)
-    return Launched((), None, variables)
+            return LaunchedProgram(tuple(words), tasks, variables)
+    return LaunchedProgram((), None, variables)
 
 
 def program_of(word: Argument) -> str:
@@ -128,7 +128,7 @@ def program_of(word: Argument) -> str:
     return word.text.rsplit("/", 1)[-1]
 
 
-def _behind(
+def _after_launcher(
     launcher: Launcher, program: str, words: Sequence[Argument], variables: dict[str, Argument]
 ) -> Sequence[Argument]:
     at = 0
@@ -167,7 +167,7 @@ def _behind(
     return words[at:]
 
 
-def _behind_srun(words: Sequence[Argument], job_tasks: int | None) -> tuple[Sequence[Argument], int | None]:
+def _after_srun(words: Sequence[Argument], job_tasks: int | None) -> tuple[Sequence[Argument], int | None]:
     """Return the program that srun starts, and how often."""
     at, told, others = 0, None, False
     while at < len(words) and words[at].text.startswith("-") and len(words[at].text) > 1:

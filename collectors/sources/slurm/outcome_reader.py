@@ -21,20 +21,20 @@ from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.accounting import (
     OFF,
     accounting_command,
-    completed_by,
-    is_half_known,
+    completed_from_queue,
+    is_incomplete,
     parse_accounting,
-    parse_shown_job,
+    parse_show_job,
     recently_ended_command,
     show_job_command,
 )
 from dasktop.collectors.sources.slurm.commands import Commands, batches
-from dasktop.collectors.sources.slurm.queue import names_any
+from dasktop.collectors.sources.slurm.queue import mentions_any_job
 from dasktop.collectors.system.backoff import Backoff, Clock
 
 ATTEMPTS = 8
-JOBS_A_CALL = 200
-SHOWN_A_ROUND = 16
+JOBS_PER_CALL = 200
+SHOWN_PER_POLL = 16
 SHOWN_AT_ONCE = 2
 LAST_RUN_ATTEMPTS = 3
 
@@ -96,7 +96,7 @@ class OutcomeReader:
         """How the last run ended of jobs that are in the queue again, as far as it is known."""
         return tuple(self._requeued.values())
 
-    def note_requeued(self, job_id: str) -> None:
+    def record_requeue(self, job_id: str) -> None:
         """Note that a job that ran waits again: accounting knows how that run ended."""
         self._requeued.pop(job_id, None)
         self._came_back[job_id] = 0
@@ -117,7 +117,7 @@ class OutcomeReader:
             self._forget(job_id)
         due = self._due(set(jobs).difference(queued))
         # The first time, ask for all: it shows at once whether there is accounting here.
-        first = [] if self._was_asked else sorted(jobs, key=int)[:JOBS_A_CALL]
+        first = [] if self._was_asked else sorted(jobs, key=int)[:JOBS_PER_CALL]
         wanted = sorted({*due, *first}, key=int)
         answered = False
         if wanted and not self._log.is_off and self._pause.is_over:
@@ -158,10 +158,10 @@ class OutcomeReader:
 
     async def _ask_accounting(self, wanted: list[str], due: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
         try:
-            for job_ids in batches(wanted, JOBS_A_CALL):
+            for job_ids in batches(wanted, JOBS_PER_CALL):
                 for ended in await self._accounted(job_ids):
                     if ended.job.job_id in due:
-                        self._note(ended, seen, is_final=not is_half_known(ended))
+                        self._note(ended, seen, is_final=not is_incomplete(ended))
         except SourceError:
             self._pause.after_failure()
             raise
@@ -174,7 +174,7 @@ class OutcomeReader:
             return
         self._came_back |= {job_id: self._came_back[job_id] + 1 for job_id in due}
         with contextlib.suppress(SourceError), self._log.attempt():
-            for job_ids in batches(due, JOBS_A_CALL):
+            for job_ids in batches(due, JOBS_PER_CALL):
                 for ended in await self._accounted(job_ids, last_run=True):
                     self._requeued[ended.job.job_id] = ended
                     self._came_back.pop(ended.job.job_id, None)
@@ -183,9 +183,9 @@ class OutcomeReader:
         """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
         printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
         if printed.status != 0:
-            raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
+            raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
         told = parse_accounting(printed.text, self._separator, only_ended=last_run)
-        if not told and not last_run and names_any(job_ids, printed.text):
+        if not told and not last_run and mentions_any_job(job_ids, printed.text):
             raise SourceError("dasktop does not understand the output of sacct")
         return told
 
@@ -195,7 +195,7 @@ class OutcomeReader:
         unknown = (job_id for job_id in due if job_id not in self._ended)
         searches = ((job_id, self._searches[job_id]) for job_id in unknown)
         return [job_id for job_id, search in searches if not search.was_forgotten and search.attempts >= late_after][
-            :SHOWN_A_ROUND
+            :SHOWN_PER_POLL
         ]
 
     async def _ask_controller(self, job_ids: list[str], seen: Mapping[str, QueuedJob]) -> None:
@@ -207,8 +207,8 @@ class OutcomeReader:
                     printed = await self._commands.run(*show_job_command(job_id))
                 except SourceError:  # what it would have told stays unknown; slurmctld's trouble shows in the queue
                     return
-                ended = parse_shown_job(printed.text, job_id)
-                self._searches[job_id].was_forgotten = ended is None and printed.says(_FORGOTTEN)
+                ended = parse_show_job(printed.text, job_id)
+                self._searches[job_id].was_forgotten = ended is None and printed.stderr_matches(_FORGOTTEN)
                 if ended is not None:
                     self._note(ended, seen, is_final=self._log.is_off)
 
@@ -219,7 +219,7 @@ class OutcomeReader:
         job_id = ended.job.job_id
         if not read_state(ended.job.state).has_ended:
             return
-        self._ended[job_id] = completed_by(ended, seen.get(job_id))
+        self._ended[job_id] = completed_from_queue(ended, seen.get(job_id))
         if is_final:
             self._found.add(job_id)
 
@@ -267,7 +267,7 @@ class RecentlyEndedReader:
             try:
                 printed = await self._commands.run(*recently_ended_command(self._user, self._window_seconds, separator))
                 if printed.status != 0:
-                    raise (SourceOffError if printed.says(OFF) else SourceError)(printed.complaint)
+                    raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
             except SourceError:
                 self._pause.after_failure()
                 raise

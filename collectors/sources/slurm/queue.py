@@ -13,7 +13,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import QueuedJob
 from dasktop.collectors.model.snapshot import Record
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.commands import Commands, Printed
+from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.values import (
     Resources,
@@ -121,13 +121,13 @@ def parse_resources(text: str) -> dict[str, Resources]:
     return found
 
 
-def command_command(user: str, mark: str) -> tuple[str, ...]:
+def script_path_command(user: str, mark: str) -> tuple[str, ...]:
     """Return what to run for the path of the script that each job was submitted from."""
     return ("squeue", "-h", "-u", user, "-o", f"{mark}%A{SEPARATOR}%o{mark}")
 
 
-def parse_commands(text: str, mark: str) -> list[tuple[str, str]]:
-    """Read the answer to `command_command`: ids and paths."""
+def parse_script_paths(text: str, mark: str) -> list[tuple[str, str]]:
+    """Read the answer to `script_path_command`: ids and paths."""
     entries = (entry.partition(SEPARATOR) for entry in text.split(mark)[1::2])
     return [(job_id, command) for job_id, _, command in entries if is_job_id(job_id)]
 
@@ -137,7 +137,7 @@ def is_job_id(text: str) -> bool:
     return whole_number(text) is not None
 
 
-def names_any(job_ids: Iterable[str], text: str) -> bool:
+def mentions_any_job(job_ids: Iterable[str], text: str) -> bool:
     """Whether a text names one of these jobs (raw ids).
 
     Rows about them that nobody understands do; a banner around an answer without rows does not.
@@ -273,10 +273,10 @@ class QueueReader:
         return bool(found)
 
 
-def _parse(printed: Printed, mark: str, granted: dict[str, Resources]) -> Queue:
+def _parse(printed: CommandOutput, mark: str, granted: dict[str, Resources]) -> Queue:
     text = printed.checked()
     queue = parse_queue(text, mark, granted) if mark in text or not printed.errors else Queue(jobs=())
     if not queue.jobs and printed.errors:
         # Of an unknown user, 22.05 to 26.05 print the header line, complain, and end with status 0.
-        raise SourceError(printed.complaint)
+        raise SourceError(printed.error_message)
     return queue

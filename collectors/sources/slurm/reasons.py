@@ -22,7 +22,7 @@ class Reason(NamedTuple):
 
     ``JOBID`` in it stands for the job's id.
     """
-    cures_by_waiting: bool | None
+    resolves_by_waiting: bool | None
     """Whether the job will start without any change to it.
 
     ``False`` also for a job that is held: see `HELD`. ``None``: the code alone does not say.
@@ -124,7 +124,7 @@ _CODES = (
 HELD: frozenset[str] = frozenset({"JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue", "JobLaunchFailure"})
 """The codes of held jobs: they can start only after they are released."""
 
-WAITS_FOR_NODES: frozenset[str] = frozenset({"Priority", "Resources", "ReqNodeNotAvail"})
+WAITING_FOR_NODES: frozenset[str] = frozenset({"Priority", "Resources", "ReqNodeNotAvail"})
 """The codes of jobs that start once nodes are free; a job that requires certain nodes may wait longer."""
 _MOST_NODES = 4
 
@@ -206,7 +206,7 @@ def advice_for(reason: Reason, job_id: str, nodes: Sequence[str] | None, feature
     nodes, features
         What it requires; ``None`` if unknown.
     """
-    if reason.code in WAITS_FOR_NODES and (nodes or features):
+    if reason.code in WAITING_FOR_NODES and (nodes or features):
         cleared = [word for word, is_asked in (("ReqNodeList=", nodes), ("Features=", features)) if is_asked]
         return f"allow other nodes: scontrol update JobId={job_id} {' '.join(cleared)}"
     return reason.advice.replace("JOBID", job_id)

@@ -20,33 +20,33 @@ from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
 from dasktop.collectors.sources.slurm.scripts import (
-    ShownJob,
+    JobDetails,
     batch_script,
-    facts_of,
-    is_of_each_job,
-    needs_shown_job,
+    depends_on_array_task,
+    job_environment,
+    needs_job_details,
+    parse_job_details,
     parse_script,
-    parse_shown_job,
     script_command,
 )
 from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.system.user import home_of
 
-SCRIPTS_A_ROUND = 16
-ELEMENTS_A_ROUND = 64
+SCRIPTS_PER_POLL = 16
+ARRAY_TASKS_PER_POLL = 64
 AT_ONCE = 3
 TRIES = 3
 
 # What scontrol says of one job, rather than of its way to slurmctld. ("Job script not specified": started by srun.)
 _ABOUT_ONE_JOB = re.compile(r"invalid job id|job script not|no such|not found", re.IGNORECASE)
-_NOT_YOURS = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
+_PERMISSION_ERROR = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 class _ArrayScript(NamedTuple):
     """The script of an array, and what SLURM tells of the array."""
 
     text: str
-    shown: ShownJob | None
+    shown: JobDetails | None
 
 
 class ScriptReader:
@@ -124,7 +124,7 @@ class ScriptReader:
         )
         scripts = dict.fromkeys(script for *_, script in ranked)
         due = [script for script in scripts if script not in self._read]
-        return due[:SCRIPTS_A_ROUND]
+        return due[:SCRIPTS_PER_POLL]
 
     def _said_of(self, job: QueuedJob) -> JobScript | None:
         script = _script_of(job)
@@ -135,16 +135,16 @@ class ScriptReader:
         if not self._of_arrays:
             return
         new = (job for job in jobs if _script_of(job) in self._of_arrays and job.job_id not in self._of_elements)
-        for job in islice(new, ELEMENTS_A_ROUND):
+        for job in islice(new, ARRAY_TASKS_PER_POLL):
             text, shown = self._of_arrays[_script_of(job)]
             self._of_elements[job.job_id] = await asyncio.to_thread(self._parse, job, text, shown)
 
-    def _parse(self, job: QueuedJob, text: str, shown: ShownJob | None) -> JobScript | None:
+    def _parse(self, job: QueuedJob, text: str, shown: JobDetails | None) -> JobScript | None:
         """Parse in a thread: a long script takes some time, and so may a database of users."""
-        return parse_script(job.job_id, text, facts_of(job, self._home(job.user), text, shown))
+        return parse_script(job.job_id, text, job_environment(job, self._home(job.user), text, shown))
 
     def _needs_shown_job(self, job: QueuedJob, text: str) -> bool:
-        return needs_shown_job(text, facts_of(job, self._home(job.user), text))
+        return needs_job_details(text, job_environment(job, self._home(job.user), text))
 
     def _home(self, user: str | None) -> str | None:
         if user is not None and user not in self._homes:
@@ -183,25 +183,25 @@ class ScriptReader:
             shown = None
             if await asyncio.to_thread(self._needs_shown_job, job, text):
                 shown = await self._shown_job(job_id)
-            if job.array_job_id is not None and is_of_each_job(text):
+            if job.array_job_id is not None and depends_on_array_task(text):
                 self._of_arrays[job_id] = _ArrayScript(text, shown)
                 return None
             return await asyncio.to_thread(self._parse, job, text, shown)
         if not printed.errors and printed.status == 0:
             return None  # an empty script
-        if printed.says(_NOT_YOURS) and not self._log.has_answered:
-            raise SourceOffError(printed.complaint)
-        if printed.says(_ABOUT_ONE_JOB) or printed.says(_NOT_YOURS):
+        if printed.stderr_matches(_PERMISSION_ERROR) and not self._log.has_answered:
+            raise SourceOffError(printed.error_message)
+        if printed.stderr_matches(_ABOUT_ONE_JOB) or printed.stderr_matches(_PERMISSION_ERROR):
             return None
-        raise SourceError(printed.complaint)
+        raise SourceError(printed.error_message)
 
-    async def _shown_job(self, job_id: str) -> ShownJob | None:
+    async def _shown_job(self, job_id: str) -> JobDetails | None:
         printed = await self._commands.run(*output_files_command(job_id))
         if printed.text.strip() and not printed.errors:
-            return parse_shown_job(printed.text)
-        if printed.says(_ABOUT_ONE_JOB):
+            return parse_job_details(printed.text)
+        if printed.stderr_matches(_ABOUT_ONE_JOB):
             return None
-        raise SourceError(printed.complaint)
+        raise SourceError(printed.error_message)
 
 
 def _script_of(job: QueuedJob) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.errors import NoSchedulerError
 from dasktop.collectors.sources.address import parse_address
-from dasktop.collectors.sources.slurm.launchers import launched, program_of
+from dasktop.collectors.sources.slurm.launchers import program_of, strip_launchers
 from dasktop.collectors.sources.slurm.script_commands import Command, ScriptRun
 from dasktop.collectors.sources.slurm.script_text import options
 from dasktop.collectors.sources.slurm.shell_state import Argument, absolute_path
@@ -51,7 +51,7 @@ _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*", re.ASCII)
 _PYTHON_WITH_VALUE = frozenset({"-X", "-W"})
 # Programs for which words are only words.
-_MENTIONS = frozenset(
+_NOT_LAUNCHERS = frozenset(
     {":", ".", "[", "alias", "awk", "cat", "chmod", "chown", "conda", "cp", "curl", "cut", "date", "df", "du", "echo"}
     | {
         "egrep",
@@ -164,7 +164,7 @@ class WorkerCommand:
 
 
 @dataclass
-class Started:
+class DaskCommands:
     """What a script starts."""
 
     workers: list[WorkerCommand] = field(default_factory=list)
@@ -178,7 +178,7 @@ class Started:
 
 
 @dataclass(frozen=True)
-class JobFacts:
+class JobEnvironment:
     """What SLURM tells of the job that a script is of."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -188,48 +188,48 @@ class JobFacts:
     tasks: int | None = None
 
 
-def started_by(text: str, facts: JobFacts) -> Started:
+def dask_commands(text: str, facts: JobEnvironment) -> DaskCommands:
     """Read a script."""
-    collector = _Collector(facts)
+    collector = _Finder(facts)
     try:
         collector.started.count = collector.run.run(text)
     except ShellError:
         collector.started.count = None
         collector.started.is_understood = False
-    collector.mention_variable(collector.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
+    collector.add_mentioned_variable(collector.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
     return collector.started
 
 
-class _Collector:
-    def __init__(self, facts: JobFacts) -> None:
-        self.started = Started()
-        self.run = ScriptRun(self._take, facts.variables, facts.folder)
-        self._facts = facts
-        self._times: int | None = 1
+class _Finder:
+    def __init__(self, facts: JobEnvironment) -> None:
+        self.started = DaskCommands()
+        self.run = ScriptRun(self._count_workers, facts.variables, facts.folder)
+        self._environment = facts
+        self._repetitions: int | None = 1
 
-    def _take(self, command: Command) -> int | None:
+    def _count_workers(self, command: Command) -> int | None:
         """Look at a command; return how many workers it starts."""
         if not any(
             "dask" in word.text or "://" in word.text or "scheduler" in word.text for word in command.words
         ) and (command.stdin is None or "dask" not in command.stdin):
             return 0
-        tasks = self._facts.tasks if not {"SLURM_NTASKS", "SLURM_NPROCS"} & command.variables.keys() else None
-        found = launched(command.words, tasks)
+        tasks = self._environment.tasks if not {"SLURM_NTASKS", "SLURM_NPROCS"} & command.variables.keys() else None
+        found = strip_launchers(command.words, tasks)
         if not found.words:
-            return self._elsewhere(command, command.words) if not _is_mention(command.words) else 0
+            return self._in_other_program(command, command.words) if not _is_not_launcher(command.words) else 0
         program = program_of(found.words[0])
         variables = {**command.variables, **found.variables}
-        if (dask := _dask(found.words)) is not None:
+        if (dask := _dask_command(found.words)) is not None:
             kind, arguments = dask
-            return self._add(command, kind, arguments, found.tasks, variables)
+            return self._add_dask_command(command, kind, arguments, found.tasks, variables)
         if program in _SHELLS:
-            return self._shell(command, found.words[1:], found.tasks)
-        if _PYTHON.fullmatch(program) or program in _MENTIONS:
-            self._mention(command, found.words[1:] if program not in _MENTIONS else ())
+            return self._in_shell(command, found.words[1:], found.tasks)
+        if _PYTHON.fullmatch(program) or program in _NOT_LAUNCHERS:
+            self._add_mentioned(command, found.words[1:] if program not in _NOT_LAUNCHERS else ())
             return 0
-        return self._elsewhere(command, found.words[1:] if found.words[0].is_known else found.words)
+        return self._in_other_program(command, found.words[1:] if found.words[0].is_known else found.words)
 
-    def _shell(self, command: Command, arguments: Sequence[Argument], tasks: int | None) -> int | None:
+    def _in_shell(self, command: Command, arguments: Sequence[Argument], tasks: int | None) -> int | None:
         """Look into ``bash -c '…'`` and ``bash <<EOF``."""
         at = next((at for at, word in enumerate(arguments) if re.fullmatch(r"-[a-z]*c", word.text)), None)
         if at is None:
@@ -242,19 +242,19 @@ class _Collector:
             command = command._replace(is_certain=command.is_certain and bool(behind) and behind[0].is_known)
         if text is None:
             return 0
-        before, self._times = self._times, _product(self._times, tasks)
+        before, self._repetitions = self._repetitions, _product(self._repetitions, tasks)
         try:
             count = self.run.run_text(text, command)
         finally:
-            self._times = before
+            self._repetitions = before
         return _product(count, tasks) if count and command.is_certain else 0 if count == 0 else None
 
-    def _elsewhere(self, command: Command, words: Sequence[Argument]) -> int | None:
+    def _in_other_program(self, command: Command, words: Sequence[Argument]) -> int | None:
         """Look for workers that some other program starts, nobody knows how often."""
         for at in range(len(words)):
-            if (dask := _dask(words[at:])) is not None:
+            if (dask := _dask_command(words[at:])) is not None:
                 kind, arguments = dask
-                count = self._add(command, kind, arguments, None, command.variables)
+                count = self._add_dask_command(command, kind, arguments, None, command.variables)
                 return 0 if count == 0 else None
         count = 0
         for word in words:
@@ -264,10 +264,10 @@ class _Collector:
                 except ShellError:
                     continue
                 count = 0 if inner == count == 0 else 1
-        self._mention(command, words)
+        self._add_mentioned(command, words)
         return 0 if count == 0 else None
 
-    def _add(
+    def _add_dask_command(
         self,
         command: Command,
         kind: str,
@@ -282,12 +282,12 @@ class _Collector:
             return 0
         if len(self.started.workers) >= MAX_COMMANDS:
             raise ShellError("it starts too many workers")
-        times = _product(self._times, tasks)
+        times = _product(self._repetitions, tasks)
         worker = WorkerCommand(kind, tuple(arguments), times if command.is_certain else None, command.folder, scheduler)
         self.started.workers.append(worker)
         return _product(worker.processes, tasks)
 
-    def _mention(self, command: Command, words: Sequence[Argument]) -> None:
+    def _add_mentioned(self, command: Command, words: Sequence[Argument]) -> None:
         """Note the schedulers that some other program is told of."""
         for address in (match for word in words if word.is_known for match in _ADDRESS.findall(word.text)):
             self.started.mentioned.append(Scheduler(address=address))
@@ -295,7 +295,7 @@ class _Collector:
         if scheduler != Scheduler():
             self.started.mentioned.append(scheduler)
 
-    def mention_variable(self, value: Argument | None) -> None:
+    def add_mentioned_variable(self, value: Argument | None) -> None:
         """Note the scheduler that dask's own variable names."""
         if value is not None and value.is_known and (address := _address(value.text)) is not None:
             self.started.mentioned.append(Scheduler(address=address))
@@ -305,11 +305,11 @@ def _product(one: int | None, other: int | None) -> int | None:
     return one * other if one is not None and other is not None else None
 
 
-def _is_mention(words: Sequence[Argument]) -> bool:
-    return bool(words) and program_of(words[0]) in _MENTIONS | {"command"}
+def _is_not_launcher(words: Sequence[Argument]) -> bool:
+    return bool(words) and program_of(words[0]) in _NOT_LAUNCHERS | {"command"}
 
 
-def _dask(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
+def _dask_command(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
     """Return which of dask's programs this is, and its arguments."""
     if not words or not words[0].is_known:
         return None
@@ -330,7 +330,7 @@ def _dask(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
             return (kind, tuple(words[at + 2 :])) if (kind := _MODULES.get(module)) else None
         at += 2 if text in _PYTHON_WITH_VALUE else 1
     # ``python $(which dask-worker)`` and the like
-    return _dask(words[at:]) if at < len(words) and program_of(words[at]) in {*_PROGRAMS, "dask"} else None
+    return _dask_command(words[at:]) if at < len(words) and program_of(words[at]) in {*_PROGRAMS, "dask"} else None
 
 
 def _dask_subcommand(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:

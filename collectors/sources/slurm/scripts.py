@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.slurm.output_files import parse_work_dir
 from dasktop.collectors.sources.slurm.script_text import directives, values
-from dasktop.collectors.sources.slurm.script_workers import JobFacts, Scheduler, WorkerCommand, started_by
+from dasktop.collectors.sources.slurm.script_workers import JobEnvironment, Scheduler, WorkerCommand, dask_commands
 from dasktop.collectors.sources.slurm.shell_state import absolute_path
 from dasktop.collectors.sources.slurm.values import whole_number
 from dasktop.collectors.text.clean import clean, clean_or_none
@@ -24,7 +24,7 @@ _TASKS_PER_NODE = re.compile(r"\bNtasksPerN:B:S:C=([0-9]+):|\b(NtasksPerTRES)\b"
 _MENTIONS_WORKERS = re.compile(r"\bdask[\s-]+worker\b|\bdask_worker\b|\bdask[\s-]+cuda[\s-]+worker\b")
 
 
-class ShownJob(NamedTuple):
+class JobDetails(NamedTuple):
     """What ``scontrol show job`` tells of a job beside the queue."""
 
     folder: str | None
@@ -47,11 +47,11 @@ def batch_script(text: str) -> str | None:
     return text[found.start() :] if found else text if text.strip() else None
 
 
-def parse_script(job_id: str, text: str, facts: JobFacts | None = None) -> JobScript | None:
+def parse_script(job_id: str, text: str, facts: JobEnvironment | None = None) -> JobScript | None:
     """Return what a script says of dask; ``None`` if it starts no worker and names no scheduler beside "dask"."""
     if "dask" not in text.lower():
         return None
-    started = started_by(text, facts or JobFacts())
+    started = dask_commands(text, facts or JobEnvironment())
     if not started.is_understood:
         # Nothing in it is sure then. Where it speaks of workers, it is told as one of an unknown scheduler.
         if _MENTIONS_WORKERS.search(text) is None:
@@ -77,7 +77,7 @@ def parse_script(job_id: str, text: str, facts: JobFacts | None = None) -> JobSc
     return None if script == JobScript(job_id=job_id) else script
 
 
-def facts_of(job: QueuedJob, home: str | None, text: str, shown: ShownJob | None = None) -> JobFacts:
+def job_environment(job: QueuedJob, home: str | None, text: str, shown: JobDetails | None = None) -> JobEnvironment:
     """Return what is known of the environment that SLURM gives a job.
 
     Parameters
@@ -113,24 +113,26 @@ def facts_of(job: QueuedJob, home: str | None, text: str, shown: ShownJob | None
         "SLURM_NTASKS": tasks,
         "SLURM_NPROCS": tasks,
     }
-    return JobFacts({name: value for name, value in known.items() if value}, folder, shown.tasks if shown else None)
+    return JobEnvironment(
+        {name: value for name, value in known.items() if value}, folder, shown.tasks if shown else None
+    )
 
 
-def needs_shown_job(text: str, facts: JobFacts) -> bool:
+def needs_job_details(text: str, facts: JobEnvironment) -> bool:
     """Whether the script has to be read with what only ``scontrol show job`` tells: the folder, the number of tasks."""
     variables = {**facts.variables, "SLURM_SUBMIT_DIR": "/folder", "SLURM_NTASKS": "89", "SLURM_NPROCS": "89"}
-    made_up = JobFacts(variables, "/folder", 89)
+    made_up = JobEnvironment(variables, "/folder", 89)
     return parse_script("0", text, facts) != parse_script("0", text, made_up)
 
 
-def is_of_each_job(text: str) -> bool:
+def depends_on_array_task(text: str) -> bool:
     """Whether the script may say something else in each element of an array."""
     return _OF_EACH_JOB.search(text) is not None
 
 
-def parse_shown_job(text: str) -> ShownJob:
+def parse_job_details(text: str) -> JobDetails:
     """Read from the answer to ``scontrol show job`` in which folder a job begins, and how many tasks it has."""
-    return ShownJob(parse_work_dir(text), _tasks(text))
+    return JobDetails(parse_work_dir(text), _tasks(text))
 
 
 def _tasks(text: str) -> int | None:

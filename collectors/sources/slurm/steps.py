@@ -17,7 +17,7 @@ from dasktop.collectors.model.readings import Step, step_name
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands, batches
 from dasktop.collectors.sources.slurm.nodelist import expand
-from dasktop.collectors.sources.slurm.queue import is_job_id, names_any
+from dasktop.collectors.sources.slurm.queue import is_job_id, mentions_any_job
 from dasktop.collectors.sources.slurm.values import duration_seconds, size_bytes, whole_number
 from dasktop.collectors.system.backoff import Backoff, Clock
 from dasktop.collectors.text.clean import clean
@@ -27,7 +27,7 @@ _FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids", "AveRSS")
 # What sstat says, with status 0, of a job that ended in between, waits, or has nothing running at the moment.
 # In 24.11 "job 4", in 26.05 "JobId=4".
 _ABOUT_ONE_JOB = re.compile(r"no steps running for|couldn't get steps for|StepId=\S+ not found", re.IGNORECASE)
-_NOT_YOURS = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
+_PERMISSION_ERROR = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 def steps_command(job_ids: Iterable[str]) -> tuple[str, ...]:
@@ -40,14 +40,14 @@ def parse_steps(text: str) -> tuple[Step, ...]:
     return tuple(step for line in text.split("\n") if (step := _step(line)) is not None)
 
 
-def real_complaint(complaints: Iterable[str]) -> str | None:
+def first_error(complaints: Iterable[str]) -> str | None:
     """Return the first complaint that isn't merely about one of the jobs asked for."""
     return next((line for line in complaints if not _ABOUT_ONE_JOB.search(line)), None)
 
 
-def is_not_yours(complaint: str) -> bool:
+def is_permission_error(complaint: str) -> bool:
     """Whether sstat refused because the jobs are another user's."""
-    return _NOT_YOURS.search(complaint) is not None
+    return _PERMISSION_ERROR.search(complaint) is not None
 
 
 def _step(line: str) -> Step | None:
@@ -74,21 +74,21 @@ def _step(line: str) -> Step | None:
     )
 
 
-SECONDS_A_JOB = 6.0
+SECONDS_PER_JOB = 6.0
 """Each job costs slurmctld three calls (22.05), and its nodes some too. So the more jobs run, the longer a round waits:
 up to 50 jobs, no more than ten are asked for in a minute."""
 SHORTEST_ROUND_SECONDS = 60.0
 LONGEST_ROUND_SECONDS = 300.0
-MOST_SOONER = 10
+MOST_PRIORITY_JOBS = 10
 """Jobs that are asked for after the shortest time, however many run: one look at what changes in them."""
-JOBS_A_CALL = 100
+JOBS_PER_CALL = 100
 # A job that has just started may show no step yet, or one without processes.
-ASKED_WHILE_NEW = 3
+READS_WHILE_NEW = 3
 
 
 def round_seconds(running: int) -> float:
     """Return how long to wait between two rounds, with so many jobs running."""
-    return min(max(SHORTEST_ROUND_SECONDS, SECONDS_A_JOB * running), LONGEST_ROUND_SECONDS)
+    return min(max(SHORTEST_ROUND_SECONDS, SECONDS_PER_JOB * running), LONGEST_ROUND_SECONDS)
 
 
 class StepReader:
@@ -138,13 +138,13 @@ class StepReader:
         now = self._clock()
         is_round = now - self._last_round_at >= round_seconds(len(running))
         is_sooner = is_round or now - self._sooner_asked_at >= SHORTEST_ROUND_SECONDS
-        looked_at = sorted(set(running) & set(sooner), key=int)[:MOST_SOONER] if is_sooner else []
+        looked_at = sorted(set(running) & set(sooner), key=int)[:MOST_PRIORITY_JOBS] if is_sooner else []
         due = sorted(set(running) if is_round else set(running) - self._settled | set(looked_at), key=int)
         if not due:
             return
         with contextlib.suppress(SourceError), self._log.attempt():
             try:
-                for job_ids in batches(due, JOBS_A_CALL):
+                for job_ids in batches(due, JOBS_PER_CALL):
                     await self._ask(job_ids)
             except SourceError:
                 self._pause.after_failure()
@@ -159,16 +159,16 @@ class StepReader:
         printed = await self._commands.run(*steps_command(job_ids))
         found, read_at = parse_steps(printed.text), datetime.now(UTC)
         # A failure shows in what is said, not in the status: 22.05 ends with 0 in any case.
-        complaint = real_complaint(printed.errors)
+        complaint = first_error(printed.errors)
         if not found and complaint is not None:
-            raise SourceOffError(complaint) if is_not_yours(complaint) else SourceError(complaint)
-        if not found and names_any(job_ids, printed.text):
+            raise SourceOffError(complaint) if is_permission_error(complaint) else SourceError(complaint)
+        if not found and mentions_any_job(job_ids, printed.text):
             raise SourceError("dasktop does not understand the output of sstat")
         if printed.status != 0 and not found and not printed.errors:
-            raise SourceError(printed.complaint)
+            raise SourceError(printed.error_message)
         for job_id in job_ids:
             self._steps[job_id] = tuple(replace(step, read_at=read_at) for step in found if step.job_id == job_id)
             self._asked[job_id] += 1
             is_whole = bool(self._steps[job_id]) and all(step.pids for step in self._steps[job_id])
-            if is_whole or self._asked[job_id] >= ASKED_WHILE_NEW:
+            if is_whole or self._asked[job_id] >= READS_WHILE_NEW:
                 self._settled.add(job_id)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.anatomy.checks import anatomy_of
 from dasktop.collectors.analysis.anatomy.facts import Anatomy, Part
 from dasktop.collectors.model.snapshot import Allocated, Job, Owner
-from dasktop.collectors.sources.slurm.script_request import limit_figure, parse_request
+from dasktop.collectors.sources.slurm.script_request import parse_request, read_memory_limit
 from dasktop.collectors.sources.slurm.script_text import Option
 from dasktop.tui.draw.glyphs import glyphs
 from dasktop.tui.view.anatomy_lines import anatomy_lines
@@ -341,14 +341,14 @@ class TestRequest:
         "text", ["auto", "0", "0.5", "$MEM", "", "4XB", "1e9", "-1GB", "9" * 400 + "GB", "0." + "1" * 400 + "GB"]
     )
     def test_limits_without_a_value(self, text):
-        assert limit_figure(Option(text, text)).value is None
+        assert read_memory_limit(Option(text, text)).value is None
 
     @given(
         st.integers(1, 10**15), st.sampled_from(["{}", "{}B", "{}kB", "{} MB", "{}GB", "{}GiB", "{}MiB", "{}G", "{}Gi"])
     )
     def test_limits_are_read_as_by_dask(self, amount, form):
         text = form.format(amount)
-        assert limit_figure(Option(text, text)).value == parse_bytes(text)
+        assert read_memory_limit(Option(text, text)).value == parse_bytes(text)
 
     @given(st.floats(1e6, 1e15), st.integers(1, 64))
     def test_scripts_of_dask_jobqueue_never_differ(self, memory, processes):

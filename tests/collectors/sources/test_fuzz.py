@@ -43,8 +43,13 @@ from dasktop.collectors.sources.slurm.failure_cause import failure_cause
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.sources.slurm.reasons import reason_of
-from dasktop.collectors.sources.slurm.script_workers import JobFacts
-from dasktop.collectors.sources.slurm.scripts import is_of_each_job, needs_shown_job, parse_script, parse_shown_job
+from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
+from dasktop.collectors.sources.slurm.scripts import (
+    depends_on_array_task,
+    needs_job_details,
+    parse_job_details,
+    parse_script,
+)
 from dasktop.collectors.sources.slurm.steps import parse_steps
 from dasktop.collectors.text.clean import clean_lines
 from dasktop.tui.config import file as config_file
@@ -84,7 +89,7 @@ def read_accounting(raw: bytes) -> object:
 
 
 def read_shown_job(raw: bytes) -> object:
-    shown = accounting.parse_shown_job(text_of(raw), "109")
+    shown = accounting.parse_show_job(text_of(raw), "109")
     return ended_jobs((shown,) if shown else ())
 
 
@@ -99,9 +104,9 @@ def read_steps(raw: bytes) -> object:
 
 def read_script(raw: bytes) -> object:
     text = text_of(raw)
-    facts = JobFacts({"HOME": "/home/ada", "USER": "ada", "SLURM_NTASKS": "4"}, "/home/ada", 4)
+    facts = JobEnvironment({"HOME": "/home/ada", "USER": "ada", "SLURM_NTASKS": "4"}, "/home/ada", 4)
     found = parse_script("7", text), parse_script("7", text, facts)
-    return found, needs_shown_job(text, facts), is_of_each_job(text)
+    return found, needs_job_details(text, facts), depends_on_array_task(text)
 
 
 def read_anatomy(raw: bytes) -> object:
@@ -110,7 +115,7 @@ def read_anatomy(raw: bytes) -> object:
 
 
 def read_files(raw: bytes) -> object:
-    return parse_output_files(text_of(raw), "100"), parse_work_dir(text_of(raw)), parse_shown_job(text_of(raw))
+    return parse_output_files(text_of(raw), "100"), parse_work_dir(text_of(raw)), parse_job_details(text_of(raw))
 
 
 def read_log(raw: bytes) -> object:

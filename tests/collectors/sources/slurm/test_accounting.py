@@ -104,7 +104,7 @@ def test_the_moment_of_its_cancelling_is_not_a_jobs_start():
     told = only(row(c6="CANCELLED by 1001", c7="0:0", c9="300", c17="None assigned"))
     assert (told.job.started_at, told.exit_code) == (None, None)
     text = "JobId=7 JobName=x UserId=a(1) JobState=CANCELLED ExitCode=0:0 StartTime=300 EndTime=300 NodeList=(null)"
-    shown = accounting.parse_shown_job(text, "7")
+    shown = accounting.parse_show_job(text, "7")
     assert shown is not None
     assert (shown.job.started_at, shown.exit_code) == (None, None)
 
@@ -159,12 +159,12 @@ def test_rows_that_do_not_fit_tell_nothing(text):
 
 
 def test_a_row_that_slurmdbd_has_not_completed():
-    assert accounting.is_half_known(only(row(c19="allocation")))
-    assert not accounting.is_half_known(only(row()))
+    assert accounting.is_incomplete(only(row(c19="allocation")))
+    assert not accounting.is_incomplete(only(row()))
 
 
 def test_shown_job():
-    ended = accounting.parse_shown_job(printed("scontrol_show_job.txt"), "112")
+    ended = accounting.parse_show_job(printed("scontrol_show_job.txt"), "112")
     assert ended is not None
     assert (ended.job.state, ended.exit_code, ended.signal) == ("FAILED", None, 9)
     assert (ended.job.user, ended.job.account, ended.job.partition, ended.job.qos) == ("root", "lab", "debug", "normal")
@@ -177,24 +177,24 @@ def test_shown_job():
 def test_a_shown_name_that_pretends_to_be_a_field():
     text = printed("scontrol_show_job_array.txt")
     for job_id, task in (("111", "1"), ("113", "0")):
-        ended = accounting.parse_shown_job(text, job_id)
+        ended = accounting.parse_show_job(text, job_id)
         assert ended is not None
         assert (ended.job.state, ended.exit_code) == ("FAILED", 3)
         assert (ended.job.array_job_id, ended.job.array_task_id) == ("111", task)
 
 
 def test_another_job_is_not_taken_for_this_one():
-    assert accounting.parse_shown_job(printed("scontrol_show_job.txt"), "11") is None
-    assert accounting.parse_shown_job("", "112") is None
+    assert accounting.parse_show_job(printed("scontrol_show_job.txt"), "11") is None
+    assert accounting.parse_show_job("", "112") is None
 
 
 def test_the_queue_completes_what_accounting_does_not_tell():
     seen = QueuedJob(job_id="7", name="jöb", qos="fast", nodes=("n9",), reason="Priority", cpus=8, state="RUNNING")
     told = only(row(c5="", c17="None assigned", c19="j?b"))
-    job = accounting.completed_by(told, seen).job
+    job = accounting.completed_from_queue(told, seen).job
     assert (job.name, job.qos, job.nodes) == ("jöb", "fast", ("n9",))
     assert (job.state, job.cpus, job.reason) == ("FAILED", 4, None)
-    assert accounting.completed_by(told, None) == told
+    assert accounting.completed_from_queue(told, None) == told
 
 
 PIECES = st.lists(st.text() | st.sampled_from([SEPARATOR, "\n", "7", row(), "JobId=7 ", " UserId=", " JobState="]))
@@ -205,8 +205,8 @@ def test_no_text_makes_it_raise(pieces):
     text = "".join(pieces)
     for ended in accounting.parse_accounting(text, SEPARATOR):
         msgspec.json.encode(ended)
-    accounting.parse_shown_job(text, "7")
-    accounting.parse_shown_job(f"JobId=7 {text}", "7")
+    accounting.parse_show_job(text, "7")
+    accounting.parse_show_job(f"JobId=7 {text}", "7")
 
 
 def test_of_several_runs_the_last_counts_or_the_last_that_is_over():

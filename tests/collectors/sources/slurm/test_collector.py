@@ -66,7 +66,7 @@ async def test_another_cluster_has_the_same_queue_and_no_ends_and_steps_yet(slur
     await slurm_collector.read_queue()
     before = await slurm_collector.read_details({"7", "8"})
     assert (len(before.ended), len(before.steps)) == (1, 1)
-    slurm_collector.begin_cluster()
+    slurm_collector.reset_cluster()
     after = slurm_collector.reading
     assert (after.jobs, after.scripts) == (before.jobs, before.scripts[:1])
     assert (after.ended, after.requeued, after.steps) == ((), (), ())
@@ -178,7 +178,7 @@ async def test_jobs_that_recently_ended_are_asked_for_once_a_cluster(slurm):
         assert (reading.ended, [script.job_id for script in reading.scripts]) == ((), ["6"]), "not known to be ours"
         asked = [call for call in slurm.calls("sacct") if " -u ada -S now-900seconds -E now -s " in call]
         assert len(asked) == clusters
-        slurm_collector.begin_cluster()
+        slurm_collector.reset_cluster()
     assert sum(" batch_script 5 " in f"{call} " for call in slurm.calls("scontrol")) == 2
 
 
@@ -209,7 +209,7 @@ async def test_without_accounting_jobs_that_recently_ended_are_asked_for_no_more
     await slurm_collector.read_queue()
     for _ in range(3):
         assert (await slurm_collector.read_details({"7"})).recently_ended == ()
-        slurm_collector.begin_cluster()
+        slurm_collector.reset_cluster()
     assert len(slurm.calls("sacct")) == 1
     assert slurm_collector.sources[1].source().state == "off"
     assert slurm_collector.sources[1].error == "Slurm accounting storage is disabled"

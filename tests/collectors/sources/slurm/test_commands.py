@@ -10,7 +10,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm import commands as commands_module
-from dasktop.collectors.sources.slurm.commands import Commands, Printed, batches, for_commands
+from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands, batches, command_environment
 from tests.support.fake_programs import CAT, SLEEP, YES, FakePrograms
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -52,7 +52,7 @@ def hanging(fake: FakePrograms, name: str = "squeue") -> Path:
 async def test_what_a_program_prints(fake):
     fake.prints("squeue", "one\ntwö \x1f\n", complaint="squeue: warning: x\n", status=3)
     printed = await commands(fake).run("squeue", "-h")
-    assert (printed.text, printed.complaints, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
+    assert (printed.text, printed.stderr_lines, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_what_a_program_prints(fake):
     ],
 )
 def test_the_error_is_told_from_what_stands_around_it(text, lines, complaint):
-    assert Printed("squeue", text, tuple(lines), 1).complaint == complaint
+    assert CommandOutput("squeue", text, tuple(lines), 1).error_message == complaint
 
 
 def test_greetings_and_warnings_are_no_errors():
@@ -80,7 +80,7 @@ def test_greetings_and_warnings_are_no_errors():
         "squeue: error: y",
         "job script retrieval failed: z",
     )
-    assert Printed("squeue", "", lines, 0).errors == lines[2:]
+    assert CommandOutput("squeue", "", lines, 0).errors == lines[2:]
 
 
 async def test_what_is_not_utf8_is_replaced(fake):
@@ -134,7 +134,7 @@ async def test_a_failure_is_told_in_slurms_own_words(fake, complaint, status, te
 
 async def test_a_program_that_is_killed(fake):
     fake.program("squeue", "kill -9 $$")
-    assert (await commands(fake).run("squeue")).complaint == "squeue was killed by signal 9"
+    assert (await commands(fake).run("squeue")).error_message == "squeue was killed by signal 9"
 
 
 async def killed_for_hanging(fake: FakePrograms, file: Path) -> list[int]:
@@ -170,7 +170,7 @@ async def test_endless_complaints_do_not_hold_a_program_up(fake):
     fake.program("squeue", f"{CAT} '{fake.folder}/big' >&2; echo done")
     printed = await commands(fake).run("squeue")
     assert printed.text == "done\n"
-    assert sum(map(len, printed.complaints)) <= commands_module.MAX_COMPLAINT_BYTES
+    assert sum(map(len, printed.stderr_lines)) <= commands_module.MAX_STDERR_BYTES
 
 
 async def test_nothing_is_read_from_the_terminal(fake):
@@ -275,7 +275,7 @@ async def test_a_loop_that_ends_in_the_middle_leaves_nothing(fake):
 
 
 def test_the_environment_keeps_the_way_and_drops_what_changes_output():
-    environment = for_commands(
+    environment = command_environment(
         {
             "PATH": "/bin",
             "HOME": "/home/ada",

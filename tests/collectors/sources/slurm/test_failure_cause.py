@@ -17,7 +17,7 @@ from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
 from dasktop.collectors.sources.slurm import failure_cause as failure_cause_reader
 from dasktop.collectors.sources.slurm.failure_cause import (
     GAVE_UP,
-    JOBS_A_ROUND,
+    JOBS_PER_POLL,
     LONGEST_CAUSE,
     LOST_SCHEDULER,
     FailureCauseReader,
@@ -169,7 +169,7 @@ def end(job_id: str = "7", state: str = "FAILED", ended_at: datetime = THEN, **v
 async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypatch):
     reader, _ = reader_of(lambda *_: shown("/dev/null"))
     ends = [end(str(number), "COMPLETED") for number in range(300)]
-    for _ in range(len(ends) // JOBS_A_ROUND):
+    for _ in range(len(ends) // JOBS_PER_POLL):
         await reader.read(ends)
     looks = 0
 
@@ -214,7 +214,7 @@ async def test_only_of_ends_that_a_log_may_explain():
     await reader.read([*others, never_ran])
     assert commands.new() == []
     await reader.read([end(str(number)) for number in range(30)])
-    assert len(commands.new()) == JOBS_A_ROUND
+    assert len(commands.new()) == JOBS_PER_POLL
 
 
 async def test_slurmctld_in_trouble_is_not_asked_again():

@@ -4,7 +4,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.commands import Commands
-from dasktop.collectors.sources.slurm.job_lookups import JOBS_A_ROUND, OutputFilesReader
+from dasktop.collectors.sources.slurm.job_lookups import JOBS_PER_POLL, OutputFilesReader
 from tests.support.fake_programs import FakePrograms
 
 SHOWN = "JobId={0} JobName=x\n   BatchHost=n1\n   WorkDir=/w\n   StdErr=/w/{0}.err\n   StdOut=/w/{0}.out\n\n"
@@ -33,16 +33,16 @@ async def test_remembered_when_forgotten(programs, reader):
 
 async def test_what_is_learnt_is_asked_once_and_a_few_at_a_time(programs, reader):
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)
-    jobs = [str(number) for number in range(1, JOBS_A_ROUND + 3)]
-    await reader.learn(jobs)
-    assert len(programs.calls("scontrol")) == JOBS_A_ROUND
-    await reader.learn(jobs)
-    await reader.learn(jobs)
+    jobs = [str(number) for number in range(1, JOBS_PER_POLL + 3)]
+    await reader.prefetch(jobs)
+    assert len(programs.calls("scontrol")) == JOBS_PER_POLL
+    await reader.prefetch(jobs)
+    await reader.prefetch(jobs)
     assert len(programs.calls("scontrol")) == len(jobs)
 
 
 async def test_learnt_in_time(programs, reader):
     programs.prints("scontrol", SHOWN.format(7))
-    await reader.learn({"7"})
+    await reader.prefetch({"7"})
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)
     assert (await reader.read("7")).stdout == "/w/7.out"

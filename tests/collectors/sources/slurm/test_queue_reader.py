@@ -3,7 +3,7 @@
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.commands import Printed
+from dasktop.collectors.sources.slurm.commands import CommandOutput
 from dasktop.collectors.sources.slurm.queue import MAX_REFUSALS, QueueReader
 from tests.support.fake_commands import MIB, Commands, complains, log
 
@@ -51,7 +51,9 @@ REFUSAL = "squeue: error: Invalid job format specification: tres-alloc"
 
 
 @pytest.mark.parametrize(
-    "refused", [complains("squeue", REFUSAL), Printed("squeue", f"{'7':<30}\n", (REFUSAL,), 0)], ids=["fails", "omits"]
+    "refused",
+    [complains("squeue", REFUSAL), CommandOutput("squeue", f"{'7':<30}\n", (REFUSAL,), 0)],
+    ids=["fails", "omits"],
 )
 async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
     jobs: list[list[str]] = []
@@ -75,7 +77,9 @@ async def test_a_greeting_is_no_error_of_an_empty_queue():
 
     def answer(*command):
         mark, _, _ = command[-1].partition("%A")
-        return Printed("squeue", f"Welcome to Big Iron\n{mark}JOBID\x1fJOBID{mark}\n", ("Last failed login: Mon",), 0)
+        return CommandOutput(
+            "squeue", f"Welcome to Big Iron\n{mark}JOBID\x1fJOBID{mark}\n", ("Last failed login: Mon",), 0
+        )
 
     source = log()
     assert await QueueReader(Commands(answer), source, "ada").read() == ()
@@ -84,7 +88,9 @@ async def test_a_greeting_is_no_error_of_an_empty_queue():
 
 async def test_the_error_behind_a_greeting_is_told():
     refused = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
-    answer = Printed("squeue", "Welcome to Big Iron\n", ("Welcome to Big Iron", "squeue: warning: old", refused), 1)
+    answer = CommandOutput(
+        "squeue", "Welcome to Big Iron\n", ("Welcome to Big Iron", "squeue: warning: old", refused), 1
+    )
     source = log()
     with pytest.raises(SourceError, match="connect failure"):
         await QueueReader(Commands(lambda *_: answer), source, "ada").read()
@@ -96,7 +102,7 @@ async def test_a_complaint_with_status_0_and_no_jobs_is_a_failure():
 
     def answer(*command):
         mark, _, _ = command[-1].partition("%A")
-        return Printed("squeue", f"{mark}JOBID\x1fJOBID{mark}\n", ("squeue: error: Invalid user: nobody",), 0)
+        return CommandOutput("squeue", f"{mark}JOBID\x1fJOBID{mark}\n", ("squeue: error: Invalid user: nobody",), 0)
 
     source = log()
     with pytest.raises(SourceError, match="Invalid user: nobody"):

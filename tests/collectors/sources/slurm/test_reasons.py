@@ -42,7 +42,7 @@ def test_each_has_words(code: str) -> None:
     assert 10 < len(told.meaning) < 100
     assert told.meaning[0].islower() or told.meaning.startswith("QOS")
     assert not told.meaning.endswith(".")
-    assert told.advice or told.cures_by_waiting, "what waiting doesn't cure needs a way out"
+    assert told.advice or told.resolves_by_waiting, "what waiting doesn't cure needs a way out"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_each_has_words(code: str) -> None:
     ],
 )
 def test_waiting_cures_these(code: str) -> None:
-    assert known(code).cures_by_waiting is True
+    assert known(code).resolves_by_waiting is True
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_waiting_cures_these(code: str) -> None:
     ],
 )
 def test_and_these_it_does_not(code: str) -> None:
-    assert known(code).cures_by_waiting is False
+    assert known(code).resolves_by_waiting is False
 
 
 @pytest.mark.parametrize("code", ["PartitionNodeLimit", "AssocGrpCPUMinutesLimit", "QOSGrpWallLimit"])
 def test_and_of_these_the_code_alone_does_not_tell(code: str) -> None:
-    assert known(code).cures_by_waiting is None
+    assert known(code).resolves_by_waiting is None
 
 
 @pytest.mark.parametrize(

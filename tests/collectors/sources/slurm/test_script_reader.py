@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.sources.slurm import script_reader
-from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_A_ROUND, TRIES, ScriptReader
+from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_PER_POLL, TRIES, ScriptReader
 from dasktop.collectors.sources.slurm.scripts import parse_script
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, job, log
@@ -66,7 +66,7 @@ async def test_a_bounded_number_a_round_few_at_once_and_the_likeliest_first(cloc
     jobs = [job(number, name="dask-worker" if number == 3 else "other") for number in range(100)]
     await reader.read(jobs, first={"5"})
     asked = ids(commands.new())
-    assert len(asked) == SCRIPTS_A_ROUND
+    assert len(asked) == SCRIPTS_PER_POLL
     assert asked[:4] == ["5", "3", "99", "98"]
     assert commands.most_at_once == AT_ONCE
     await reader.read(jobs)
@@ -199,7 +199,7 @@ async def test_trouble_of_slurmctlds_stops_the_round_and_pauses(clock):
     clock.now += INTERVAL
     answers["now"] = WORKER
     await reader.read(jobs)
-    assert len(commands.new()) == SCRIPTS_A_ROUND
+    assert len(commands.new()) == SCRIPTS_PER_POLL
     assert source.source().state == "ok"
 
 

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.collectors.model.readings import JobScript, QueuedJob
-from dasktop.collectors.sources.slurm.script_workers import JobFacts
+from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
 from dasktop.collectors.sources.slurm.scripts import (
     MAX_FOUND,
-    ShownJob,
-    facts_of,
-    needs_shown_job,
+    JobDetails,
+    job_environment,
+    needs_job_details,
+    parse_job_details,
     parse_script,
-    parse_shown_job,
 )
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "slurm"
@@ -31,7 +31,7 @@ python -m distributed.cli.dask_worker tcp://10.1.2.3:41525 --nthreads 3 --nprocs
 """
 
 
-def said(text: str, facts: JobFacts | None = None) -> JobScript:
+def said(text: str, facts: JobEnvironment | None = None) -> JobScript:
     script = parse_script("7", text, facts)
     assert script is not None
     return script
@@ -220,7 +220,7 @@ def test_scheduler_files(form):
     )
 
 
-FACTS = JobFacts(
+FACTS = JobEnvironment(
     variables={
         "HOME": "/home/ada",
         "USER": "ada",
@@ -351,11 +351,11 @@ def test_certificates():
 def test_what_slurm_tells_of_the_job():
     job = QueuedJob(job_id="42", user="ada", array_job_id="40", array_task_id="2", name="train")
     text = "#SBATCH -n 4\nsrun dask worker --scheduler-file $SLURM_SUBMIT_DIR/s.json"
-    facts = facts_of(job, "/home/ada", text, ShownJob("/work/ada", 2))
+    facts = job_environment(job, "/home/ada", text, JobDetails("/work/ada", 2))
     assert said(text, facts).scheduler_files == ("/work/ada/s.json",)
     assert said(text, facts).workers_expected == 2
     elsewhere = f"#SBATCH --chdir=/other\n{text}"
-    assert said(elsewhere, facts_of(job, "/home/ada", elsewhere, ShownJob("/other", 2))).has_unknown_scheduler
+    assert said(elsewhere, job_environment(job, "/home/ada", elsewhere, JobDetails("/other", 2))).has_unknown_scheduler
 
 
 @pytest.mark.parametrize(
@@ -370,14 +370,14 @@ def test_what_slurm_tells_of_the_job():
     ],
 )
 def test_when_slurm_has_to_be_asked_for_more(text, needs):
-    assert needs_shown_job(text, JobFacts()) == needs
+    assert needs_job_details(text, JobEnvironment()) == needs
 
 
 def test_what_scontrol_shows():
     name = "JobId=7 JobName=a\n   NumNodes=1 NumCPUs=9 NumTasks=9 CPUs/Task=1\n   WorkDir=/evil"
     shown = f"{name}\n   NumNodes=1 NumCPUs=2 NumTasks=2 CPUs/Task=1 ReqB:S:C:T=0:0:*:*\n   WorkDir=/home/ada\n"
-    assert parse_shown_job(shown) == ShownJob("/home/ada", 2)
-    assert parse_shown_job(shown.replace("NumNodes=1", "NumNodes=1-4")) == ShownJob("/home/ada", None)
+    assert parse_job_details(shown) == JobDetails("/home/ada", 2)
+    assert parse_job_details(shown.replace("NumNodes=1", "NumNodes=1-4")) == JobDetails("/home/ada", None)
 
 
 @pytest.mark.parametrize(
@@ -398,13 +398,13 @@ def test_tasks_of_a_job_that_has_no_nodes_yet(nodes: str, shown: int, on_each_no
         f"   NumNodes={nodes} NumCPUs={shown} NumTasks={shown} CPUs/Task=1 ReqB:S:C:T=0:0:*:*\n   AllocTRES=(null)\n"
         f"   Socks/Node=* NtasksPerN:B:S:C={on_each_node}:0:*:* CoreSpec=*\n"
     )
-    assert parse_shown_job(f"JobId=7 JobName=a\n{lines}").tasks == tasks
+    assert parse_job_details(f"JobId=7 JobName=a\n{lines}").tasks == tasks
 
 
 def test_scheduler_and_workers_in_one_job():
     script = said(
         "dask scheduler --scheduler-file s.json &\nsrun -n 3 dask worker --scheduler-file s.json --name w --nworkers 2",
-        JobFacts(folder="/a"),
+        JobEnvironment(folder="/a"),
     )
     assert script == JobScript(
         job_id="7", scheduler_files=("/a/s.json",), worker_names=("w",), workers_expected=6, starts_workers=True

@@ -3,11 +3,11 @@
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.commands import Printed
+from dasktop.collectors.sources.slurm.commands import CommandOutput
 from dasktop.collectors.sources.slurm.steps import (
-    ASKED_WHILE_NEW,
-    JOBS_A_CALL,
-    MOST_SOONER,
+    JOBS_PER_CALL,
+    MOST_PRIORITY_JOBS,
+    READS_WHILE_NEW,
     StepReader,
     round_seconds,
 )
@@ -72,7 +72,7 @@ async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
     assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a round has all of them"
     clock.now += round_seconds(1)
     await reader.read(running, running)
-    assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_SOONER]
+    assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_PRIORITY_JOBS]
 
 
 async def test_steps_of_jobs_that_ended_are_forgotten(clock):
@@ -107,7 +107,7 @@ async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(cl
     reader, commands, _ = new_reader(clock, lambda *_: "7.batch|1||||\n")
     for _ in range(10):
         await reader.read({"7"})
-    assert len(commands.new()) == ASKED_WHILE_NEW
+    assert len(commands.new()) == READS_WHILE_NEW
     clock.now += round_seconds(1)
     for _ in range(10):
         await reader.read({"7"})
@@ -117,12 +117,12 @@ async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(cl
 async def test_many_jobs_in_several_calls(clock):
     reader, commands, _ = new_reader(clock)
     await reader.read({str(number) for number in range(1, 251)})
-    assert [len(asked.split(",")) for asked in ids(commands.asked)] == [JOBS_A_CALL] * 2 + [50]
+    assert [len(asked.split(",")) for asked in ids(commands.asked)] == [JOBS_PER_CALL] * 2 + [50]
 
 
 async def test_one_job_that_is_unknown_does_not_hide_the_others(clock):
     complaint = "sstat: error: couldn't get steps for job 8"
-    answer = Printed("sstat", "7.batch|1|00:00:05|5M|n1|42\n", (complaint,), 0)
+    answer = CommandOutput("sstat", "7.batch|1|00:00:05|5M|n1|42\n", (complaint,), 0)
     reader, _, source = new_reader(clock, lambda *_: answer)
     await reader.read({"7", "8"})
     assert [step.job_id for step in reader.steps] == ["7"]

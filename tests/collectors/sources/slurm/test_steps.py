@@ -47,10 +47,10 @@ def test_rows_that_do_not_fit_tell_nothing(line):
 
 def test_what_is_said_of_one_job_is_no_failure():
     about_jobs = ["sstat: error: No steps running for job 98", "sstat: error: couldn't get steps for job 999"]
-    assert steps.real_complaint(about_jobs) is None
+    assert steps.first_error(about_jobs) is None
     refused = "sstat: error: problem getting step_layout for StepId=77.0: Invalid user id"
-    assert steps.real_complaint([*about_jobs, refused]) == refused
-    assert steps.is_not_yours(refused)
+    assert steps.first_error([*about_jobs, refused]) == refused
+    assert steps.is_permission_error(refused)
 
 
 @given(text=st.text() | st.text(alphabet="70.|batchKn[1-2],\n", max_size=80))

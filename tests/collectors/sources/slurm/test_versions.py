@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dasktop.collectors.sources.slurm.accounting import parse_accounting, parse_shown_job
+from dasktop.collectors.sources.slurm.accounting import parse_accounting, parse_show_job
 from dasktop.collectors.sources.slurm.output_files import parse_output_files
 from dasktop.collectors.sources.slurm.queue import parse_queue, parse_resources
 from dasktop.collectors.sources.slurm.steps import parse_steps
@@ -32,13 +32,13 @@ class TestForms:
         assert (waiting.started_at, waiting.expected_start_at) == (None, None)
 
     def test_shown_job(self, version):
-        end = parse_shown_job(printed(version, "scontrol_show_job.txt"), "4711")
+        end = parse_show_job(printed(version, "scontrol_show_job.txt"), "4711")
         job = end.job
         assert (job.state, end.exit_code, end.signal) == ("FAILED", 3, None)
         assert (job.cpus, job.memory_bytes, job.gpus, job.nodes) == (8, 16 * GIB, 2, ("cn1", "cn2"))
 
     def test_a_job_that_waits_asks_for_as_much(self, version):
-        job = parse_shown_job(printed(version, "scontrol_show_job_held.txt"), "4711").job
+        job = parse_show_job(printed(version, "scontrol_show_job_held.txt"), "4711").job
         assert (job.state, job.cpus, job.memory_bytes, job.gpus, job.nodes) == ("PENDING", 8, 16 * GIB, 2, ())
 
     def test_accounting(self, version):
@@ -69,12 +69,12 @@ class TestRecorded:
         assert {job.array_task_id for job in found.jobs if job.array_job_id == "2"} == {"0", "1", "2-5%2"}
 
     def test_shown_job(self, version):
-        end = parse_shown_job(printed(version, "scontrol_show_job.txt"), "11")
+        end = parse_show_job(printed(version, "scontrol_show_job.txt"), "11")
         assert (end.job.state, end.exit_code, end.signal) == ("FAILED", None, 9)
         assert (end.job.cpus, end.job.memory_bytes, end.job.gpus) == (1, 1000 * MIB, 0)
 
     def test_a_job_that_waits_asks_for_as_much(self, version):
-        job = parse_shown_job(printed(version, "scontrol_show_job_held.txt"), "3").job
+        job = parse_show_job(printed(version, "scontrol_show_job_held.txt"), "3").job
         assert (job.state, job.cpus, job.memory_bytes, job.gpus) == ("PENDING", 1, 1000 * MIB, 0)
 
     def test_accounting(self, version):
@@ -102,4 +102,4 @@ class TestRecorded:
 def test_a_banner_before_what_scontrol_shows_changes_nothing(version):
     text = printed(version, "scontrol_show_job.txt")
     job_id = text.partition(" ")[0].removeprefix("JobId=")
-    assert parse_shown_job(f"Welcome to Big Iron\n{text}", job_id) == parse_shown_job(text, job_id)
+    assert parse_show_job(f"Welcome to Big Iron\n{text}", job_id) == parse_show_job(text, job_id)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.commands import Commands, for_commands
-from dasktop.collectors.sources.slurm.trial import why_refused
+from dasktop.collectors.sources.slurm.commands import Commands, command_environment
+from dasktop.collectors.sources.slurm.sbatch_check import sbatch_error
 from tests.slurm.commands import SlurmCommands
 from tests.support.fake_programs import FakePrograms
 
@@ -26,23 +26,23 @@ def commands(programs: FakePrograms) -> Commands:
 
 async def test_it_says_why(programs: FakePrograms) -> None:
     programs.prints("sbatch", "Welcome", f"Welcome to the cluster\n{ERROR}\n", status=255)
-    assert await why_refused(commands(programs), SCRIPT.format(name="two words")) == ERROR
+    assert await sbatch_error(commands(programs), SCRIPT.format(name="two words")) == ERROR
     (call,) = programs.calls("sbatch")
     assert call.startswith("--test-only ")
 
 
 async def test_it_would_take_it(programs: FakePrograms) -> None:
     programs.prints("sbatch", "", "sbatch: Job 5 to start at 2025-11-22T12:00:00 using 1 processors on nodes n1\n")
-    assert await why_refused(commands(programs), SCRIPT) is None
+    assert await sbatch_error(commands(programs), SCRIPT) is None
 
 
 async def test_there_is_no_sbatch_here(programs: FakePrograms) -> None:
     with pytest.raises(SourceError, match="sbatch is not on PATH"):
-        await why_refused(commands(programs), SCRIPT)
+        await sbatch_error(commands(programs), SCRIPT)
 
 
 async def test_the_real_one(real_slurm: SlurmCommands) -> None:
-    real = Commands(for_commands(os.environ), 20.0)
-    assert await why_refused(real, SCRIPT.format(name="two words")) == ERROR
-    assert await why_refused(real, SCRIPT.format(name="word")) is None
+    real = Commands(command_environment(os.environ), 20.0)
+    assert await sbatch_error(real, SCRIPT.format(name="two words")) == ERROR
+    assert await sbatch_error(real, SCRIPT.format(name="word")) is None
     assert real_slurm.queued() == []

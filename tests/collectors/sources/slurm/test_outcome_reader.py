@@ -7,8 +7,8 @@ from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm.outcome_reader import (
     ATTEMPTS,
     LAST_RUN_ATTEMPTS,
-    SHOWN_A_ROUND,
     SHOWN_AT_ONCE,
+    SHOWN_PER_POLL,
     OutcomeReader,
 )
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
@@ -193,7 +193,7 @@ async def test_how_the_last_run_of_a_requeued_job_ended(clock):
     await reader.read({"7"}, {"7": job(7)}, {})
     commands.new()
     states["7"] = ("NODE_FAIL", "job")
-    reader.note_requeued("7")
+    reader.record_requeue("7")
     await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
     ((*_, last),) = commands.new()
     assert last == "-D"
@@ -205,7 +205,7 @@ async def test_how_the_last_run_of_a_requeued_job_ended(clock):
 
 async def test_a_last_run_that_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
     reader, commands, _ = new_reader(clock, dict)
-    reader.note_requeued("7")
+    reader.record_requeue("7")
     for _ in range(10):
         await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
     assert sum("-D" in command for command in commands.asked) == LAST_RUN_ATTEMPTS
@@ -224,7 +224,7 @@ async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
     jobs = {str(number) for number in range(1, 101)}
     reader, commands, _ = new_reader(clock, lambda: off)
     await reader.read(jobs, {}, {})
-    assert programs(commands.asked).count("scontrol") == SHOWN_A_ROUND
+    assert programs(commands.asked).count("scontrol") == SHOWN_PER_POLL
     assert commands.most_at_once <= SHOWN_AT_ONCE
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dasktop.collectors.sources.slurm.commands import Commands
 
 
-async def why_refused(commands: Commands, script: str) -> str | None:
+async def sbatch_error(commands: Commands, script: str) -> str | None:
     """Return sbatch's message if it would refuse a script; ``None`` if it would accept it.
 
     Raises
@@ -22,4 +22,4 @@ async def why_refused(commands: Commands, script: str) -> str | None:
         printed = await commands.run("sbatch", "--test-only", os.fspath(file))
     if printed.status == 0:
         return None
-    return " ".join(printed.errors) or printed.complaint
+    return " ".join(printed.errors) or printed.error_message
