@@ -23,7 +23,7 @@ from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm import SlurmActions
 from dasktop.collectors.scaling.state import cluster_state
 from dasktop.collectors.scaling.words import bounds_words
-from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.system.user import own_name
 from dasktop.collectors.text.format import counted
 
@@ -205,7 +205,7 @@ class _PlanExecution:
     async def _submit_through_owner(self, lease: SchedulerLease) -> None:
         lost = {job.name: job.job_id for job in self._plan.replace}
         answer = await lease.run_operation("grow", SUBMIT_SECONDS, jobs=self._plan.submit, lost=lost)
-        ids = map(word, mapping(answer.get("submitted")).values())
+        ids = map(as_text, as_dict(answer.get("submitted")).values())
         self._submitted += sorted((job_id for job_id in ids if job_id), key=lambda job_id: (len(job_id), job_id))
         if answer.get("failure") is not None:
             raise RefusedError(_sbatch_message(str(answer["failure"])))

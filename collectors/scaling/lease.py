@@ -14,8 +14,8 @@ from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.scaling import shipped_scaling, shipped_unfinished
 from dasktop.collectors.scaling.shipped_scaling import LEASE_SECONDS, SCALE
 from dasktop.collectors.sources.address import parse_address
-from dasktop.collectors.sources.dask.connection import Connection, FarSideError, note_refusal, refusal_of
-from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.connection import Connection, RemoteError, note_refusal, refusal_of
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.shipping import packed
 
 LOOK_SECONDS = 0.25
@@ -55,15 +55,15 @@ class SchedulerLease:
         why = refusal_of(scheduler_id)
         if why is None:
             try:
-                answer = mapping(await self._call("run_function", function=packed(shipped_scaling.__name__)))
-            except FarSideError as error:
+                answer = as_dict(await self._call("run_function", function=packed(shipped_scaling.__name__)))
+            except RemoteError as error:
                 why = str(error)
                 note_refusal(scheduler_id, why)
             else:
                 why = (
                     None
                     if answer.get("status") == "OK"
-                    else word(answer.get("exception_text")) or "it does not say why"
+                    else as_text(answer.get("exception_text")) or "it does not say why"
                 )
         if why is not None:
             raise RefusedError(f"the scheduler does not run functions: {why}")
@@ -82,11 +82,11 @@ class SchedulerLease:
         answer = await self._call(SCALE, verb=verb, token=self._token, **arguments)
         if answer is None:
             raise RefusedError("the scheduler was restarted")
-        reply = mapping(answer)
+        reply = as_dict(answer)
         if "refused" in reply:
-            raise RefusedError(word(reply["refused"]) or "the scheduler refused the request")
+            raise RefusedError(as_text(reply["refused"]) or "the scheduler refused the request")
         if "error" in reply:
-            raise SourceError(f"error in the scheduler: {word(reply['error'])}")
+            raise SourceError(f"error in the scheduler: {as_text(reply['error'])}")
         return reply
 
     async def stop(self, addresses: tuple[str, ...]) -> None:
@@ -116,7 +116,7 @@ class SchedulerLease:
         while "done" not in (reply := await self.ask("look")):
             yield None
             await asyncio.sleep(LOOK_SECONDS)
-        yield mapping(reply["done"])
+        yield as_dict(reply["done"])
 
     async def close(self) -> None:
         """Close the connection. The lock stays until it is ended, or expires."""

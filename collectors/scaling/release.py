@@ -13,7 +13,7 @@ from dasktop.collectors.model.plan import JobToRelease, Progress, ReportProgress
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.lease import LOOK_SECONDS, RefusedError, SchedulerLease
 from dasktop.collectors.scaling.slurm import SlurmActions
-from dasktop.collectors.sources.dask.plain import sequence, whole, word
+from dasktop.collectors.sources.dask.plain_values import as_int, as_text, as_tuple
 from dasktop.collectors.text.clean import clean
 from dasktop.collectors.text.format import counted, plain_size
 
@@ -107,8 +107,8 @@ class Release:
     async def _check_pinned_tasks(self) -> None:
         """Refuse if there are tasks whose worker restrictions no remaining worker meets."""
         pinned = await self._lease.ask("bound", addresses=self._addresses)
-        if tasks := whole(pinned.get("tasks")):
-            which = _named(tasks, map(word, sequence(pinned.get("some"))))
+        if tasks := as_int(pinned.get("tasks")):
+            which = _named(tasks, map(as_text, as_tuple(pinned.get("some"))))
             raise RefusedError(f"{counted(tasks, 'task')} can only run on {self._names}{which}; {_RESUME}")
 
     async def _copy(self) -> None:
@@ -124,13 +124,13 @@ class Release:
                 if result is not None:
                     break
                 self._report_copying(left)
-                left = whole((await self._unreplicated()).get("results")) or 0
+                left = as_int((await self._unreplicated()).get("results")) or 0
                 if left < fewest:
                     fewest, since = left, loop.time()
                 elif loop.time() - since > STALL_SECONDS:
                     break
         unreplicated = await self._unreplicated()
-        if whole(unreplicated.get("results")):
+        if as_int(unreplicated.get("results")):
             raise RefusedError(f"{self._held(unreplicated)} cannot be copied; {_RESUME}")
 
     async def _check_joined(self) -> None:
@@ -148,14 +148,14 @@ class Release:
         ``after_refusal`` ends the refusal: the state in which it leaves the cluster.
         """
         unreplicated = await self._unreplicated()
-        results, others = whole(unreplicated.get("results")) or 0, whole(unreplicated.get("others"))
-        size, room = whole(unreplicated.get("bytes")) or 0, whole(unreplicated.get("room"))
-        largest, largest_room = whole(unreplicated.get("largest")) or 0, whole(unreplicated.get("largest_room"))
-        if actors := whole(unreplicated.get("actors")):
+        results, others = as_int(unreplicated.get("results")) or 0, as_int(unreplicated.get("others"))
+        size, room = as_int(unreplicated.get("bytes")) or 0, as_int(unreplicated.get("room"))
+        largest, largest_room = as_int(unreplicated.get("largest")) or 0, as_int(unreplicated.get("largest_room"))
+        if actors := as_int(unreplicated.get("actors")):
             raise RefusedError(
                 f"{counted(actors, 'actor')} on {self._names} would be lost: actors cannot be moved; {after_refusal}"
             )
-        if shuffles := whole(unreplicated.get("shuffles")):
+        if shuffles := as_int(unreplicated.get("shuffles")):
             raise RefusedError(
                 f"{counted(shuffles, 'shuffle')} running on {self._names} would restart: "
                 f"wait until {'it ends' if shuffles == 1 else 'they end'}; {after_refusal}"
@@ -176,10 +176,10 @@ class Release:
 
     def _held(self, unreplicated: Mapping[str, object]) -> str:
         """Return a phrase for the results that only the jobs to release hold."""
-        results, size = whole(unreplicated.get("results")) or 0, whole(unreplicated.get("bytes")) or 0
+        results, size = as_int(unreplicated.get("results")) or 0, as_int(unreplicated.get("bytes")) or 0
         kinds = [
             f"{number} of {clean(str(kind))[:40]}"
-            for kind, number in map(sequence, sequence(unreplicated.get("kinds")))
+            for kind, number in map(as_tuple, as_tuple(unreplicated.get("kinds")))
         ]
         verb = "holds" if len(self._jobs) == 1 else "hold"
         held = "; ".join([plain_size(size), ", ".join(kinds)])
@@ -249,11 +249,11 @@ async def _to_the_end(coroutine: Coroutine[None, None, None]) -> None:
 def _busy(unfinished: Mapping[str, object]) -> tuple[str, str]:
     """Return a phrase for the tasks that still run, empty if none does, and the names of some."""
     tasks, silent, names = 0, 0, []
-    for answer in map(sequence, unfinished.values()):
-        executing, some = (whole(answer[0]), sequence(answer[1])) if len(answer) == 2 else (None, ())
+    for answer in map(as_tuple, unfinished.values()):
+        executing, some = (as_int(answer[0]), as_tuple(answer[1])) if len(answer) == 2 else (None, ())
         silent += executing is None
         tasks += executing or 0
-        names += [name for name in map(word, some) if name]
+        names += [name for name in map(as_text, some) if name]
     if not tasks:
         return (f"{counted(silent, 'worker')} not answering yet" if silent else ""), ""
     return f"{counted(tasks, 'task')} still running", _named(tasks, names)

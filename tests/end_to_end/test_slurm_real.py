@@ -9,7 +9,7 @@ import pytest
 from dasktop.collectors.analysis.outcome import explain
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import QueuedJob, SlurmReading
-from dasktop.collectors.sources.dask.places import place_from
+from dasktop.collectors.sources.dask.slurm_place import slurm_place
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from dasktop.collectors.sources.slurm.failure_cause import GAVE_UP
 from dasktop.collectors.system.user import own_name
@@ -140,7 +140,7 @@ async def test_the_batch_step_is_named_as_sstat_names_it(real_slurm, collector):
     job_id = real_slurm.submit("env > environment.new; mv environment.new environment; sleep 300")
     reading = await poll_until(collector, lambda reading: reading.steps and told.exists(), {job_id})
     variables = dict(line.split("=", 1) for line in told.read_text().splitlines() if line.startswith("SLURM"))
-    place = place_from(variables, "")
+    place = slurm_place(variables, "")
     assert place is not None
     assert [(place.job_id, place.step_id)] == [(step.job_id, step.step_id) for step in reading.steps]
     assert place.step_id == "batch"

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.plain import mapping, sequence, whole, word
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_text, as_tuple
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import FRAME_FIELDS, STACK
 
@@ -38,7 +38,7 @@ async def read_call_stack(connection: Connection, address: str, native_id: int, 
     SourceError
         It is unavailable; the text says why.
     """
-    answers = mapping(
+    answers = as_dict(
         await connection.call(
             ASK_WORKERS,
             _WORKER_SECONDS + timeout_seconds,
@@ -49,18 +49,18 @@ async def read_call_stack(connection: Connection, address: str, native_id: int, 
             at_once=1,
         )
     )
-    how, answer = (*sequence(answers.get(address)), None, None)[:2]
+    how, answer = (*as_tuple(answers.get(address)), None, None)[:2]
     if how == "answered":
-        told = mapping(answer)
-        if error := word(told.get("error")):
+        told = as_dict(answer)
+        if error := as_text(told.get("error")):
             raise SourceError(error)
         if isinstance(told.get("frames"), list | tuple):
-            lines = tuple(line for frame in sequence(told["frames"]) for line in _lines(sequence(frame)))
+            lines = tuple(line for frame in as_tuple(told["frames"]) for line in _lines(as_tuple(frame)))
             # The thread may run another task than at its last reading: this is the one whose calls these are.
-            return Calls(lines, word(told["key"]) or "no dask task" if "key" in told else None)
+            return Calls(lines, as_text(told["key"]) or "no dask task" if "key" in told else None)
     if how == "silent":
         raise SourceError(f"the worker did not answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
-    raise SourceError(word(answer) or "the worker does not return call stacks")
+    raise SourceError(as_text(answer) or "the worker does not return call stacks")
 
 
 def _lines(frame: tuple[object, ...]) -> list[str]:
@@ -68,6 +68,6 @@ def _lines(frame: tuple[object, ...]) -> list[str]:
     if len(frame) != len(FRAME_FIELDS):
         return []
     told = dict(zip(FRAME_FIELDS, frame, strict=True))
-    where = f"{word(told['name']) or '?'}  {word(told['file']) or '?'}"
-    number, source = whole(told["line"]), word(told["source"])
+    where = f"{as_text(told['name']) or '?'}  {as_text(told['file']) or '?'}"
+    number, source = as_int(told["line"]), as_text(told["source"])
     return [where if number is None else f"{where}:{number}", *([f"    {source}"] if source else [])]

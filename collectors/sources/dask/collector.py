@@ -15,15 +15,15 @@ from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.sources.dask.connection import (
     Connection,
-    FarSideError,
-    HungUpError,
+    ConnectionClosedError,
+    RemoteError,
     TlsFiles,
-    knows_any,
+    any_refusal_known,
     note_refusal,
     refusal_of,
 )
-from dasktop.collectors.sources.dask.identity import identify, read_identity, workers_told
-from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.identity import identify, read_identity, worker_count
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
@@ -129,15 +129,15 @@ class DaskCollector:
         if connection is not None and not connection.closed:
             try:
                 return connection, await self._read_over(connection)
-            except HungUpError:
+            except ConnectionClosedError:
                 pass  # the scheduler has ended, and may have been restarted
         connection = await Connection.open(parse_address(self.address), self._tls, self._timeout_seconds)
         self._connection = connection
         return connection, await self._read_over(connection)
 
     async def _read_over(self, connection: Connection) -> SchedulerReading:
-        if self.refusal is None and self._installed_over is not connection and knows_any():
-            scheduler_id = word((await identify(connection, self._timeout_seconds)).get("id"))
+        if self.refusal is None and self._installed_over is not connection and any_refusal_known():
+            scheduler_id = as_text((await identify(connection, self._timeout_seconds)).get("id"))
             self.refusal = refusal_of(scheduler_id)
             self._refused_by = scheduler_id if self.refusal else None
         if self.refusal is None and (reading := await self._read_by_handler(connection)):
@@ -162,12 +162,12 @@ class DaskCollector:
             if answer is None:  # not installed yet, or gone: another scheduler behind the same connection
                 await self._install(connection)
                 answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
-        except FarSideError as error:
+        except RemoteError as error:
             self.refusal, self._was_refused = str(error), True
             return None
         if isinstance(answer, dict) and "error" not in answer:
             return decode(answer)
-        self.refusal = word(mapping(answer).get("error")) or "the installed handler is gone"
+        self.refusal = as_text(as_dict(answer).get("error")) or "the installed handler is gone"
         return None
 
     async def _install(self, connection: Connection) -> None:
@@ -175,14 +175,14 @@ class DaskCollector:
 
         Raises
         ------
-        FarSideError
+        RemoteError
             It does not run functions, or is not a scheduler.
         """
         answer = await connection.call(
             "run_function", self._timeout_seconds, function=packed(shipped_scheduler.__name__)
         )
-        if mapping(answer).get("status") != "OK":
-            raise FarSideError(word(mapping(answer).get("exception_text")) or "it does not run functions")
+        if as_dict(answer).get("status") != "OK":
+            raise RemoteError(as_text(as_dict(answer).get("exception_text")) or "it does not run functions")
         self._installed_over = connection
 
 
@@ -214,7 +214,7 @@ async def check(address: str, tls: TlsFiles | None, timeout_seconds: float) -> I
         raise NoSchedulerError(str(error)) from error
     finally:
         await connection.close()
-    scheduler_id = word(answer.get("id"))
+    scheduler_id = as_text(answer.get("id"))
     if scheduler_id is None:
         raise NoSchedulerError(f"{address} does not send its scheduler id")
-    return Identity(scheduler_id, workers_told(answer))
+    return Identity(scheduler_id, worker_count(answer))

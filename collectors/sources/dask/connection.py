@@ -18,21 +18,21 @@ from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.comm import Comm, ProtocolError
 from dasktop.collectors.sources.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
-from dasktop.collectors.sources.dask.plain import mapping, word
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.text.clean import clean
 
-__all__ = ["Connection", "FarSideError", "HungUpError", "TlsFiles"]
+__all__ = ["Connection", "ConnectionClosedError", "RemoteError", "TlsFiles"]
 
 _SECONDS_BEFORE_A_LOOK = 0.25
 _SECONDS_FOR_A_LOOK = 1.5
 _SECONDS_FOR_GOODBYE = 0.1
 
 
-class HungUpError(SourceError):
+class ConnectionClosedError(SourceError):
     """The peer closed the connection: the scheduler has ended, or was restarted."""
 
 
-class FarSideError(SourceError):
+class RemoteError(SourceError):
     """The peer answered with an error."""
 
 
@@ -76,9 +76,9 @@ class Connection:
 
         Raises
         ------
-        HungUpError
+        ConnectionClosedError
             It closed the connection.
-        FarSideError
+        RemoteError
             It answered with an error.
         SourceError
             It did not answer in time, or sent an invalid answer. The connection is closed then: a late answer would be
@@ -94,16 +94,16 @@ class Connection:
                 raise SourceError(f"{self.address} did not answer within {seconds:g} s") from None
             except OSError as error:
                 self._comm.abort()
-                raise HungUpError(f"{self.address} closed the connection") from error
+                raise ConnectionClosedError(f"{self.address} closed the connection") from error
             except ProtocolError as error:
                 self._comm.abort()
                 raise SourceError(f"{self.address} sent an invalid answer: {clean(str(error))}") from None
             except BaseException:  # cancelled, mostly
                 self._comm.abort()
                 raise
-        told = mapping(answer)
+        told = as_dict(answer)
         if told.get("status") == "uncaught-error":
-            raise FarSideError(word(told.get("exception_text")) or "it failed without a message")
+            raise RemoteError(as_text(told.get("exception_text")) or "it failed without a message")
         return answer
 
     async def close(self) -> None:
@@ -240,6 +240,6 @@ def refusal_of(scheduler_id: str | None) -> str | None:
     return _REASONS.get(scheduler_id or "")
 
 
-def knows_any() -> bool:
+def any_refusal_known() -> bool:
     """Return whether any scheduler is known to refuse; if none is, its id need not be read."""
     return bool(_REASONS)

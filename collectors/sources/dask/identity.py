@@ -8,8 +8,8 @@ from dasktop.collectors.model.errors import NoSchedulerError
 from dasktop.collectors.model.snapshot import Cluster, Worker
 from dasktop.collectors.sources.address import host_of
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.plain import mapping, moment, real, seconds, whole, word
-from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, transfers_from
+from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_number, as_seconds, as_text
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, decode_transfers
 
 
 async def read_identity(connection: Connection, timeout_seconds: float) -> SchedulerReading:
@@ -23,34 +23,36 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
         It did not answer.
     """
     answer = await identify(connection, timeout_seconds)
-    workers = mapping(answer.get("workers"))
+    workers = as_dict(answer.get("workers"))
     # Up to 2026.1 the default is five workers.
-    if workers_told(answer) > len(workers):
+    if worker_count(answer) > len(workers):
         answer = await identify(connection, timeout_seconds, n_workers=-1)
-        workers = mapping(answer.get("workers"))
+        workers = as_dict(answer.get("workers"))
     now = time.time()
     return SchedulerReading(
         cluster=Cluster(
-            scheduler_address=word(answer.get("address")),
-            scheduler_id=word(answer.get("id")),
+            scheduler_address=as_text(answer.get("address")),
+            scheduler_id=as_text(answer.get("id")),
             dask_version=None,
             task_counts=None,
             owner=None,
         ),
         workers=tuple(
-            _worker(address, mapping(told), now) for key, told in workers.items() if (address := word(key)) is not None
+            _worker(address, as_dict(told), now)
+            for key, told in workers.items()
+            if (address := as_text(key)) is not None
         ),
-        started_at=moment(answer.get("started")),
+        started_at=as_datetime(answer.get("started")),
         with_nanny=frozenset(
-            address for key, told in workers.items() if mapping(told).get("nanny") and (address := word(key))
+            address for key, told in workers.items() if as_dict(told).get("nanny") and (address := as_text(key))
         ),
     )
 
 
-def workers_told(answer: Mapping[str, Any]) -> int:
+def worker_count(answer: Mapping[str, Any]) -> int:
     """Return how many workers a scheduler has. Before 2025.4 its identity has no count, but all workers."""
-    count = whole(answer.get("n_workers"))
-    return len(mapping(answer.get("workers"))) if count is None else count
+    count = as_int(answer.get("n_workers"))
+    return len(as_dict(answer.get("workers"))) if count is None else count
 
 
 async def identify(connection: Connection, timeout_seconds: float, **arguments: int) -> dict[str, Any]:
@@ -63,45 +65,45 @@ async def identify(connection: Connection, timeout_seconds: float, **arguments: 
     SourceError
         It did not answer.
     """
-    answer = mapping(await connection.call("identity", timeout_seconds, **arguments))
+    answer = as_dict(await connection.call("identity", timeout_seconds, **arguments))
     if isinstance(answer.get("workers"), dict):
         return answer
-    kind = word(answer.get("type")) or "something else"
-    its_scheduler = word(answer.get("scheduler"))
+    kind = as_text(answer.get("type")) or "something else"
+    its_scheduler = as_text(answer.get("scheduler"))
     way_out = f"; its scheduler is {its_scheduler}" if its_scheduler else ""
     raise NoSchedulerError(f"{connection.address} is not a scheduler, but a {kind.lower()}{way_out}")
 
 
 def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
-    metrics = mapping(told.get("metrics"))
+    metrics = as_dict(told.get("metrics"))
     # Renamed between 2022.6 and 2022.12.
     counts = metrics.get("task_counts")
-    spilled = mapping(metrics.get("spilled_bytes") or metrics.get("spilled_nbytes"))
-    managed = whole(metrics.get("managed_bytes"))
-    last_seen = real(told.get("last_seen"))
+    spilled = as_dict(metrics.get("spilled_bytes") or metrics.get("spilled_nbytes"))
+    managed = as_int(metrics.get("managed_bytes"))
+    last_seen = as_number(told.get("last_seen"))
     old_names = "executing" in metrics
     return Worker(
-        name=word(told.get("name")) or address,
+        name=as_text(told.get("name")) or address,
         address=address,
         pid=None,
         nanny_pid=None,
         host=host_of(address),
-        status=word(told.get("status")),
-        nthreads=whole(told.get("nthreads")),
-        memory_limit_bytes=whole(told.get("memory_limit")) or None,  # 0 means no limit
-        memory_bytes=whole(metrics.get("memory")),
-        managed_bytes=None if managed is None else max(0, managed - (whole(spilled.get("memory")) or 0)),
-        spilled_bytes=whole(spilled.get("disk")),
-        cpu_percent=real(metrics.get("cpu")),
-        executing=whole(metrics.get("executing")) if old_names else _sum(counts, "executing long-running"),
-        queued=whole(metrics.get("ready")) if old_names else _sum(counts, "ready constrained waiting"),
-        stored=whole(metrics.get("in_memory")) if old_names else _sum(counts, "memory disk"),
-        last_seen_seconds=None if last_seen is None else seconds(now - last_seen),
+        status=as_text(told.get("status")),
+        nthreads=as_int(told.get("nthreads")),
+        memory_limit_bytes=as_int(told.get("memory_limit")) or None,  # 0 means no limit
+        memory_bytes=as_int(metrics.get("memory")),
+        managed_bytes=None if managed is None else max(0, managed - (as_int(spilled.get("memory")) or 0)),
+        spilled_bytes=as_int(spilled.get("disk")),
+        cpu_percent=as_number(metrics.get("cpu")),
+        executing=as_int(metrics.get("executing")) if old_names else _sum(counts, "executing long-running"),
+        queued=as_int(metrics.get("ready")) if old_names else _sum(counts, "ready constrained waiting"),
+        stored=as_int(metrics.get("in_memory")) if old_names else _sum(counts, "memory disk"),
+        last_seen_seconds=None if last_seen is None else as_seconds(now - last_seen),
         evidence=None,
-        transfers=transfers_from(mapping(metrics.get("transfer"))),
+        transfers=decode_transfers(as_dict(metrics.get("transfer"))),
     )
 
 
 def _sum(counts: object, states: str) -> int | None:
     """Return how many tasks are in these states; ``None`` if the worker sent no counts. It omits those that are 0."""
-    return sum(whole(counts.get(state)) or 0 for state in states.split()) if isinstance(counts, dict) else None
+    return sum(as_int(counts.get(state)) or 0 for state in states.split()) if isinstance(counts, dict) else None

@@ -17,9 +17,17 @@ from dasktop.collectors.model.snapshot import (
     WorkerEventKind,
 )
 from dasktop.collectors.sources.address import host_of
-from dasktop.collectors.sources.dask.places import place_told
-from dasktop.collectors.sources.dask.plain import mapping, moment, real, seconds, sequence, whole, word
+from dasktop.collectors.sources.dask.plain_values import (
+    as_datetime,
+    as_dict,
+    as_int,
+    as_number,
+    as_seconds,
+    as_text,
+    as_tuple,
+)
 from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
+from dasktop.collectors.sources.dask.slurm_place import decode_place
 
 # A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
@@ -64,28 +72,28 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
     """Return the records; a worker without an address can't be told from others and is left out."""
     rows = [
         dict(zip(WORKER_FIELDS, row, strict=True))
-        for row in map(sequence, sequence(answer.get("workers")))
+        for row in map(as_tuple, as_tuple(answer.get("workers")))
         if len(row) == len(WORKER_FIELDS)
     ]
-    versions = [_versions(sequence(pair)) for pair in sequence(answer.get("versions"))]
+    versions = [_versions(as_tuple(pair)) for pair in as_tuple(answer.get("versions"))]
     late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(rows))
     workers = tuple(worker for row in rows if (worker := _worker(row, versions, late_seconds)))
     return SchedulerReading(
         cluster=Cluster(
-            scheduler_address=word(answer.get("address")),
-            scheduler_id=word(answer.get("id")),
-            dask_version=word(answer.get("dask_version")),
-            python_version=word(answer.get("python_version")),
+            scheduler_address=as_text(answer.get("address")),
+            scheduler_id=as_text(answer.get("id")),
+            dask_version=as_text(answer.get("dask_version")),
+            python_version=as_text(answer.get("python_version")),
             task_counts=_task_counts(answer.get("task_counts")),
             owner=_owner(answer.get("owner")),
         ),
         workers=workers,
-        place=place_told(answer.get("place")),
-        started_at=moment(answer.get("started")),
-        refused_script=_script(mapping(answer.get("owner")).get("script")),
-        now=real(answer.get("now")),
+        place=decode_place(answer.get("place")),
+        started_at=as_datetime(answer.get("started")),
+        refused_script=_script(as_dict(answer.get("owner")).get("script")),
+        now=as_number(answer.get("now")),
         events=_events(answer.get("events")),
-        with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := word(row["address"]))),
+        with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := as_text(row["address"]))),
     )
 
 
@@ -101,35 +109,35 @@ def _heartbeat_seconds(workers: int) -> float:
 def _worker(
     row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]], late_seconds: float
 ) -> Worker | None:
-    address = word(row["address"])
+    address = as_text(row["address"])
     if address is None:
         return None
-    executing, processing = whole(row["executing"]), whole(row["processing"])
-    last_seen_seconds = seconds(row["last_seen_seconds"])
+    executing, processing = as_int(row["executing"]), as_int(row["processing"])
+    last_seen_seconds = as_seconds(row["last_seen_seconds"])
     if executing == 0 and processing != 0 and (last_seen_seconds is None or last_seen_seconds > late_seconds):
         # The latest heartbeat is from before it got tasks, perhaps; these may hold the GIL, and it sends no other.
         executing = None
-    number = whole(row["versions"])
+    number = as_int(row["versions"])
     dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
     return Worker(
-        name=word(row["name"]) or address,
+        name=as_text(row["name"]) or address,
         address=address,
-        pid=whole(row["pid"]),
+        pid=as_int(row["pid"]),
         nanny_pid=None,
         host=host_of(address),
-        status=word(row["status"]),
-        nthreads=whole(row["nthreads"]),
-        memory_limit_bytes=whole(row["memory_limit"]) or None,  # 0 is dask's word for no limit
-        memory_bytes=whole(row["memory"]),
-        managed_bytes=whole(row["managed"]),
-        spilled_bytes=whole(row["spilled"]),
-        cpu_percent=real(row["cpu"]),
+        status=as_text(row["status"]),
+        nthreads=as_int(row["nthreads"]),
+        memory_limit_bytes=as_int(row["memory_limit"]) or None,  # 0 is dask's word for no limit
+        memory_bytes=as_int(row["memory"]),
+        managed_bytes=as_int(row["managed"]),
+        spilled_bytes=as_int(row["spilled"]),
+        cpu_percent=as_number(row["cpu"]),
         executing=executing,
         queued=None if executing is None or processing is None else max(0, processing - executing),
-        stored=whole(row["stored"]),
+        stored=as_int(row["stored"]),
         last_seen_seconds=last_seen_seconds,
         evidence=None,
-        transfers=_transfers(sequence(row["transfers"])),
+        transfers=_transfers(as_tuple(row["transfers"])),
         dask_version=dask,
         python_version=python,
     )
@@ -138,37 +146,37 @@ def _worker(
 def _events(answer: object) -> tuple[Event, ...] | None:
     if not isinstance(answer, list | tuple):
         return None
-    return tuple(event for row in answer if (event := _event(sequence(row))) is not None)
+    return tuple(event for row in answer if (event := _event(as_tuple(row))) is not None)
 
 
 def _event(row: tuple[Any, ...]) -> Event | None:
     if len(row) != len(EVENT_FIELDS):
         return None
     told = dict(zip(EVENT_FIELDS, row, strict=True))
-    at, kind = real(told["at"]), next((kind for kind in get_args(WorkerEventKind) if kind == told["kind"]), None)
+    at, kind = as_number(told["at"]), next((kind for kind in get_args(WorkerEventKind) if kind == told["kind"]), None)
     if at is None or kind is None:
         return None
     return Event(
         at=at,
         kind=kind,
-        address=word(told["worker"]),
-        pid=whole(told["pid"]),
-        memory_bytes=whole(told["memory_bytes"]),
-        reason=word(told["reason"]),
-        tasks_interrupted=whole(told["tasks_interrupted"]),
-        results_lost=whole(told["results_lost"]),
+        address=as_text(told["worker"]),
+        pid=as_int(told["pid"]),
+        memory_bytes=as_int(told["memory_bytes"]),
+        reason=as_text(told["reason"]),
+        tasks_interrupted=as_int(told["tasks_interrupted"]),
+        results_lost=as_int(told["results_lost"]),
     )
 
 
 def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
-    dask, python, *_ = (*map(word, pair), None, None)
+    dask, python, *_ = (*map(as_text, pair), None, None)
     return dask, ".".join(python.split(".")[:3]) if python else None  # as told: ``3.11.7.final.0``
 
 
 def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
     if len(counts) != len(TRANSFER_FIELDS):
         return None
-    incoming_bytes, incoming, incoming_total, outgoing_bytes, outgoing, outgoing_total = map(whole, counts)
+    incoming_bytes, incoming, incoming_total, outgoing_bytes, outgoing, outgoing_total = map(as_int, counts)
     return Transfers(
         incoming_bytes=incoming_bytes,
         incoming_count=incoming,
@@ -179,7 +187,7 @@ def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
     )
 
 
-def transfers_from(told: dict[Any, Any]) -> Transfers | None:
+def decode_transfers(told: dict[Any, Any]) -> Transfers | None:
     """Return what a worker's metric ``transfer`` tells; ``None`` where it tells nothing."""
     return _transfers(tuple(told.get(field) for field in TRANSFER_FIELDS)) if told else None
 
@@ -187,32 +195,32 @@ def transfers_from(told: dict[Any, Any]) -> Transfers | None:
 def _task_counts(counts: object) -> dict[str, int] | None:
     if not isinstance(counts, dict):
         return None
-    return {state: number for key, value in counts.items() if (state := word(key)) and (number := whole(value))}
+    return {state: number for key, value in counts.items() if (state := as_text(key)) and (number := as_int(value))}
 
 
 def _owner(answer: object) -> Owner | None:
-    owner = mapping(answer)
-    class_name = word(owner.get("class"))
+    owner = as_dict(answer)
+    class_name = as_text(owner.get("class"))
     if class_name is None:
         return None
-    jobs = mapping(owner.get("job_ids"))
+    jobs = as_dict(owner.get("job_ids"))
     return Owner(
         class_name=class_name,
-        name=word(owner.get("name")),
-        host=word(owner.get("host")),
-        pid=whole(owner.get("pid")),
-        cores_per_job=whole(owner.get("cores")),
-        memory_per_job_bytes=whole(owner.get("memory")),
-        processes_per_job=whole(owner.get("processes")),
+        name=as_text(owner.get("name")),
+        host=as_text(owner.get("host")),
+        pid=as_int(owner.get("pid")),
+        cores_per_job=as_int(owner.get("cores")),
+        memory_per_job_bytes=as_int(owner.get("memory")),
+        processes_per_job=as_int(owner.get("processes")),
         adaptive=_adaptive(owner.get("adaptive")),
-        job_ids={name: job_id for key, value in jobs.items() if (name := word(key)) and (job_id := word(value))},
+        job_ids={name: job_id for key, value in jobs.items() if (name := as_text(key)) and (job_id := as_text(value))},
         wanted=_names(owner["wanted"]) if "wanted" in owner else None,
         not_submitted=_names(owner.get("not_submitted")),
     )
 
 
 def _names(told: object) -> tuple[str, ...]:
-    return tuple(name for name in map(word, sequence(told)) if name)
+    return tuple(name for name in map(as_text, as_tuple(told)) if name)
 
 
 def _script(told: object) -> str | None:
@@ -222,9 +230,9 @@ def _script(told: object) -> str | None:
 
 
 def _adaptive(answer: object) -> Adaptive | None:
-    bounds = mapping(answer)
-    minimum = whole(bounds.get("minimum"))
-    return None if minimum is None else Adaptive(minimum=minimum, maximum=whole(bounds.get("maximum")))
+    bounds = as_dict(answer)
+    minimum = as_int(bounds.get("minimum"))
+    return None if minimum is None else Adaptive(minimum=minimum, maximum=as_int(bounds.get("maximum")))
 
 
 KEPT_SECONDS = 1800.0

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, ThreadRole
-from dasktop.collectors.sources.dask.plain import real, sequence, whole, word
+from dasktop.collectors.sources.dask.plain_values import as_int, as_number, as_text, as_tuple
 from dasktop.collectors.sources.dask.shipped_worker import CHILD_FIELDS, MOST_CHILDREN, THREAD_FIELDS
 
 SHORTEST_SPAN_SECONDS = 0.4
@@ -31,10 +31,10 @@ class ThreadMeter:
         """Return the threads of the worker at this address, from its answer; see `shipped_worker` for its form."""
         rows = [
             dict(zip(THREAD_FIELDS, row, strict=True))
-            for row in map(sequence, sequence(answer.get("threads")))
+            for row in map(as_tuple, as_tuple(answer.get("threads")))
             if len(row) == len(THREAD_FIELDS)
         ]
-        at = real(answer.get("at"))
+        at = as_number(answer.get("at"))
         basis = None if at is None else self._remember(address, pid, _sample(at, rows))
         return tuple(thread for row in rows if (thread := _thread(row, basis, at)))
 
@@ -55,7 +55,7 @@ class ThreadMeter:
 
 
 def _sample(at: float, rows: list[dict[str, Any]]) -> _Sample:
-    times = {(whole(row["native_id"]), word(row["name"])): real(row["cpu_seconds"]) for row in rows}
+    times = {(as_int(row["native_id"]), as_text(row["name"])): as_number(row["cpu_seconds"]) for row in rows}
     return _Sample(
         at=at,
         cpu_seconds={
@@ -67,7 +67,7 @@ def _sample(at: float, rows: list[dict[str, Any]]) -> _Sample:
 
 
 def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thread | None:
-    native_id, name, cpu_seconds = whole(row["native_id"]), word(row["name"]), real(row["cpu_seconds"])
+    native_id, name, cpu_seconds = as_int(row["native_id"]), as_text(row["name"]), as_number(row["cpu_seconds"])
     if native_id is None:
         return None
     percent = None
@@ -78,26 +78,26 @@ def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thr
     return Thread(
         native_id=native_id,
         name=name,
-        role=_ROLES.get(word(row["role"]), "other"),
+        role=_ROLES.get(as_text(row["role"]), "other"),
         cpu_percent=percent,
         cpu_seconds=cpu_seconds,
-        task_key=word(row["task_key"]),
+        task_key=as_text(row["task_key"]),
     )
 
 
-def children_told(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | None:
+def decode_children(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | None:
     """Return the child processes; ``None`` where the worker can't tell. See `shipped_worker` for the answer's form."""
     rows = answer.get("children")
     if not isinstance(rows, list | tuple):
         return None
-    told = [dict(zip(CHILD_FIELDS, row, strict=False)) for row in map(sequence, rows[:MOST_CHILDREN])]
+    told = [dict(zip(CHILD_FIELDS, row, strict=False)) for row in map(as_tuple, rows[:MOST_CHILDREN])]
     return tuple(
         ChildProcess(
             pid=pid,
-            name=word(row.get("name")),
-            memory_bytes=whole(row.get("memory_bytes")),
-            cpu_seconds=real(row.get("cpu_seconds")),
+            name=as_text(row.get("name")),
+            memory_bytes=as_int(row.get("memory_bytes")),
+            cpu_seconds=as_number(row.get("cpu_seconds")),
         )
         for row in told
-        if (pid := whole(row.get("pid"))) is not None
+        if (pid := as_int(row.get("pid"))) is not None
     )

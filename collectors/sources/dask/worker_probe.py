@@ -15,13 +15,13 @@ from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
 from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, Worker
 from dasktop.collectors.sources.dask import shipped_worker
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.places import place_told
-from dasktop.collectors.sources.dask.plain import mapping, moment, sequence, whole, word
+from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_text, as_tuple
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREADS
 from dasktop.collectors.sources.dask.shipping import packed
-from dasktop.collectors.sources.dask.threads import ThreadMeter, children_told
+from dasktop.collectors.sources.dask.slurm_place import decode_place
+from dasktop.collectors.sources.dask.threads import ThreadMeter, decode_children
 from dasktop.collectors.system.backoff import Backoff, Clock
 
 FIRST_PAUSE_SECONDS = 5.0
@@ -73,15 +73,15 @@ class WorkerRegistry:
         pause = self._silent.get(process_of(worker))
         return pause is None or pause.is_over
 
-    def introduce(self, worker: Worker, answer: object) -> None:
+    def register(self, worker: Worker, answer: object) -> None:
         """Note what the worker told; see `shipped_worker` for its form."""
-        told = mapping(answer)
+        told = as_dict(answer)
         self._known[process_of(worker)] = RegisteredWorker(
-            pid=whole(told.get("pid")),
-            parent_pid=whole(told.get("parent_pid")),
-            host=word(told.get("host")),
-            place=place_told(told),
-            started_at=moment(told.get("started_at")),
+            pid=as_int(told.get("pid")),
+            parent_pid=as_int(told.get("parent_pid")),
+            host=as_text(told.get("host")),
+            place=decode_place(told),
+            started_at=as_datetime(told.get("started_at")),
         )
         self._silent.pop(process_of(worker), None)
 
@@ -120,7 +120,7 @@ class _Inside(NamedTuple):
     has_more_children: bool = False
 
 
-NOT_READ = _Inside()
+_NOT_READ = _Inside()
 
 
 class WorkerProbe:
@@ -134,7 +134,7 @@ class WorkerProbe:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._introductions = WorkerRegistry()
+        self._registry = WorkerRegistry()
         self._meter = ThreadMeter()
 
     async def complete(
@@ -142,17 +142,17 @@ class WorkerProbe:
     ) -> tuple[WorkerReading, ...]:
         """Ask the workers that are new who they are, and those at ``threads_of`` for their threads."""
         workers = reading.workers
-        self._introductions.forget_all_but(workers)
+        self._registry.forget_all_but(workers)
         self._meter.forget_all_but({worker.address for worker in workers})
-        await self._get_to_know(connection, self._introductions.due(workers))
-        inside = await self._look_inside(connection, [worker for worker in workers if worker.address in threads_of])
+        await self._register_new(connection, self._registry.due(workers))
+        inside = await self._read_inside(connection, [worker for worker in workers if worker.address in threads_of])
         return tuple(
-            self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, NOT_READ))
+            self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, _NOT_READ))
             for worker in workers
         )
 
     def _complete(self, worker: Worker, has_nanny: bool, inside: _Inside) -> WorkerReading:
-        told = self._introductions.of(worker)
+        told = self._registry.of(worker)
         if told is None:
             return WorkerReading(worker=worker)
         nanny_pid = told.parent_pid if has_nanny else None
@@ -167,24 +167,22 @@ class WorkerProbe:
         )
         return WorkerReading(worker=worker, place=told.place, place_was_read=True, started_at=told.started_at)
 
-    async def _get_to_know(self, connection: Connection, workers: Sequence[Worker]) -> None:
+    async def _register_new(self, connection: Connection, workers: Sequence[Worker]) -> None:
         messages: list[dict[str, Any]] = [
             {"op": "run", "function": packed(shipped_worker.__name__)},
             # Else the scheduler would keep a connection to each worker open.
             {"op": PLACE, "close": True},
         ]
         for worker, answer in await self._ask(connection, workers, messages):
-            self._introductions.introduce(worker, answer)
+            self._registry.register(worker, answer)
 
-    async def _look_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
-        askable = [
-            worker for worker in workers if self._introductions.of(worker) and self._introductions.may_ask(worker)
-        ]
+    async def _read_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
+        askable = [worker for worker in workers if self._registry.of(worker) and self._registry.may_ask(worker)]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
         return {
             worker.address: _Inside(
                 self._meter.measure(worker.address, worker.pid, answer),
-                children_told(answer),
+                decode_children(answer),
                 answer.get("more_children") is True,
             )
             for worker, answer in answers
@@ -197,7 +195,7 @@ class WorkerProbe:
         if not workers or connection.closed:
             return []
         try:
-            answers = mapping(
+            answers = as_dict(
                 await connection.call(
                     ASK_WORKERS,
                     self._seconds + 2 * _WORKER_SECONDS,  # the last to be asked has its time, and the scheduler some
@@ -212,12 +210,12 @@ class WorkerProbe:
             return []  # the scheduler's own reading is good; the next one tells if it is in trouble
         answered = []
         for worker in workers:
-            how, answer = (*sequence(answers.get(worker.address)), None, None)[:2]
+            how, answer = (*as_tuple(answers.get(worker.address)), None, None)[:2]
             if how == "answered" and isinstance(answer, dict) and "error" not in answer:
-                self._introductions.note_answered(worker)
+                self._registry.note_answered(worker)
                 answered.append((worker, answer))
             elif how == "silent":
-                self._introductions.note_silent(worker)
+                self._registry.note_silent(worker)
             elif how in ("refused", "answered"):
-                self._introductions.note_refused(worker)
+                self._registry.note_refused(worker)
         return answered

@@ -30,7 +30,7 @@ from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.call_stack import read_call_stack
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
-from dasktop.collectors.sources.dask.plain import mapping
+from dasktop.collectors.sources.dask.plain_values import as_dict
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents
 from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
@@ -140,7 +140,7 @@ def dask_snapshot(reading: SchedulerReading) -> object:
 
 
 def read_reading(raw: bytes) -> object:
-    reading = decode_reading(mapping(decode(raw)))
+    reading = decode_reading(as_dict(decode(raw)))
     events = WorkerEvents().after(reading, snapshots.TAKEN_AT)
     # The script is for sbatch, and shown to nobody.
     return events, dask_snapshot(replace(reading, refused_script=None))
@@ -151,13 +151,13 @@ def read_identity_answer(raw: bytes) -> object:
 
 
 def read_threads(raw: bytes) -> object:
-    meter, answer = ThreadMeter(), mapping(decode(raw))
+    meter, answer = ThreadMeter(), as_dict(decode(raw))
     return [meter.measure(ADDRESS, 1, answer) for _ in range(2)]
 
 
 def read_introduction(raw: bytes) -> object:
     known, worker = WorkerRegistry(), snapshots.worker()
-    known.introduce(worker, decode(raw))
+    known.register(worker, decode(raw))
     return known.of(worker)
 
 

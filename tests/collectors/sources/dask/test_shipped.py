@@ -35,7 +35,7 @@ from dasktop.collectors.sources.dask import (
 )
 from dasktop.collectors.sources.dask.scheduler_reading import decode
 from dasktop.collectors.sources.dask.shipping import ENTRY, pack_source, packed
-from dasktop.collectors.sources.dask.threads import children_told
+from dasktop.collectors.sources.dask.threads import decode_children
 from dasktop.collectors.text.clean import MAX_CHARACTERS
 from tests.support.waiting import wait_until
 
@@ -355,7 +355,7 @@ class TestChildren:
     def test_descendants_are_reported(self, below: subprocess.Popen[bytes]) -> None:
         answer = shipped_worker.read_children()
         assert answer["more_children"] is False
-        children = children_told(answer)
+        children = decode_children(answer)
         assert children is not None
         by_pid = {child.pid: child for child in children}
         shell = by_pid[below.pid]
@@ -380,16 +380,16 @@ class TestChildren:
     def test_unknown_if_kernel_does_not_list_children(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shipped_worker, "read_file", lambda *_: None)
         assert shipped_worker.read_children() == {}
-        assert children_told({}) is None
+        assert decode_children({}) is None
 
     @pytest.mark.parametrize(
         "children", [7, [7, None, [], ["x"], [True, "x", 1, 1]], [[1, "n\x1b[1m", -1, float("nan")]]]
     )
     def test_invalid_answers_are_tolerated(self, children: object) -> None:
-        for child in children_told({"children": children}) or ():
+        for child in decode_children({"children": children}) or ():
             assert (child.pid, child.name) == (1, "n [1m")
             assert (child.memory_bytes, child.cpu_seconds) == (None, None)
 
     def test_surplus_children_are_dropped(self) -> None:
         rows = [[pid, "x", 1, 1.0] for pid in range(1000)]
-        assert len(children_told({"children": rows}) or ()) == shipped_worker.MOST_CHILDREN
+        assert len(decode_children({"children": rows}) or ()) == shipped_worker.MOST_CHILDREN

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from dasktop.collectors.model.readings import SlurmPlace, step_name
-from dasktop.collectors.sources.dask.plain import mapping, sequence, word
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_text, as_tuple
 from dasktop.collectors.text.clean import clean_or_none
 
 # cgroup v2: …/job_J/step_S/user/task_T; v1: …/slurm/uid_U/job_J/step_S/task_T, on some sites for the freezer only.
@@ -27,15 +27,17 @@ _SET_FOR_EACH_TASK = ("SLURMD_NODENAME", "SLURM_TASK_PID", "SLURM_PROCID")
 """What slurmstepd sets in every task that it starts, and salloc in no shell on the submit host."""
 
 
-def place_told(answer: object) -> SlurmPlace | None:
+def decode_place(answer: object) -> SlurmPlace | None:
     """Return the place of a process that told its ``environment``, ``cgroup`` and ``stepds``, as what we ship does."""
-    told = mapping(answer)
-    environment = {str(name): text for name, value in mapping(told.get("environment")).items() if (text := word(value))}
-    titles = [title for value in sequence(told.get("stepds")) if (title := word(value))]
-    return place_from(environment, str(told.get("cgroup") or ""), titles)
+    told = as_dict(answer)
+    environment = {
+        str(name): text for name, value in as_dict(told.get("environment")).items() if (text := as_text(value))
+    }
+    titles = [title for value in as_tuple(told.get("stepds")) if (title := as_text(value))]
+    return slurm_place(environment, str(told.get("cgroup") or ""), titles)
 
 
-def place_from(environment: Mapping[str, str], cgroup: str, stepds: Iterable[str] = ()) -> SlurmPlace | None:
+def slurm_place(environment: Mapping[str, str], cgroup: str, stepds: Iterable[str] = ()) -> SlurmPlace | None:
     """Return the place, or ``None`` for a process that nothing ties to SLURM.
 
     Parameters

@@ -9,35 +9,35 @@ from dasktop.collectors.text.clean import MAX_CHARACTERS, clean
 _LATEST_EPOCH_SECONDS = 1e11  # the year 5138, which a datetime can hold
 
 
-def whole(value: object) -> int | None:
+def as_int(value: object) -> int | None:
     """Return a whole number of at least 0."""
     if type(value) is int:  # most are, and there may be thousands of workers
         return value if value >= 0 else None
-    number = real(value)
+    number = as_number(value)
     return None if number is None else int(number)
 
 
-def real(value: object) -> float | int | None:
+def as_number(value: object) -> float | int | None:
     """Return a finite number of at least 0."""
     # By type, not isinstance: True is no number here.
     return value if (type(value) is int or type(value) is float) and 0 <= value < math.inf else None
 
 
-def seconds(value: object) -> float | None:
+def as_seconds(value: object) -> float | None:
     """Return a time span; what is just below 0, as two clocks may differ, is 0."""
-    span = real(value if not isinstance(value, int | float) else max(0.0, value))
+    span = as_number(value if not isinstance(value, int | float) else max(0.0, value))
     return None if span is None else round(span, 3)
 
 
-def moment(value: object) -> datetime | None:
+def as_datetime(value: object) -> datetime | None:
     """Return seconds since 1970 as a moment."""
-    epoch_seconds = real(value)
+    epoch_seconds = as_number(value)
     if epoch_seconds is None or epoch_seconds > _LATEST_EPOCH_SECONDS:
         return None
     return datetime.fromtimestamp(epoch_seconds, UTC)
 
 
-def word(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     """Return clean text; numbers, as dask's names may be, in digits."""
     if isinstance(value, int | float):
         value = str(value)
@@ -48,11 +48,11 @@ def word(value: object) -> str | None:
     return clean(value) or None
 
 
-def mapping(value: object) -> dict[Any, Any]:
+def as_dict(value: object) -> dict[Any, Any]:
     """Return a dictionary, empty where it is none."""
     return value if isinstance(value, dict) else {}
 
 
-def sequence(value: object) -> tuple[Any, ...]:
+def as_tuple(value: object) -> tuple[Any, ...]:
     """Return a tuple, empty where it is no list."""
     return tuple(value) if isinstance(value, list | tuple) else ()

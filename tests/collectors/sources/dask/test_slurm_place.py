@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dasktop.collectors.model.readings import SlurmPlace
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.collector import DaskCollector
-from dasktop.collectors.sources.dask.places import place_from
+from dasktop.collectors.sources.dask.slurm_place import slurm_place
 from dasktop.collectors.sources.dask.worker_probe import FIRST_PAUSE_SECONDS, WorkerRegistry
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
@@ -27,8 +27,8 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
         (IN_BATCH_STEP, SlurmPlace(job_id="4711", step_id="batch", task_id=0, node="n1", task_pid=812)),
         (IN_SRUN_STEP, SlurmPlace(job_id="4711", step_id="0", task_id=3, node="n2", task_pid=812)),
         ({"SLURM_JOBID": "12", "SLURM_STEPID": "1"}, SlurmPlace(job_id="12", step_id="1", proof="inherited")),
-        ({**IN_BATCH_STEP, "SLURM_STEP_ID": "4294967291"}, place_from(IN_BATCH_STEP, "")),
-        ({**IN_BATCH_STEP, "SLURM_STEP_ID": "-5"}, place_from(IN_BATCH_STEP, "")),  # 26.05
+        ({**IN_BATCH_STEP, "SLURM_STEP_ID": "4294967291"}, slurm_place(IN_BATCH_STEP, "")),
+        ({**IN_BATCH_STEP, "SLURM_STEP_ID": "-5"}, slurm_place(IN_BATCH_STEP, "")),  # 26.05
         ({"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "-4"}, SlurmPlace(job_id="5", step_id="extern", proof="inherited")),
         (
             {"SLURM_JOB_ID": "5", "SLURM_STEP_ID": "4294967292"},
@@ -51,7 +51,7 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
     ],
 )
 def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | None) -> None:
-    assert place_from(environment, OUTSIDE) == place
+    assert slurm_place(environment, OUTSIDE) == place
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | N
 )
 def test_place_by_control_group(cgroup: str, job_id: str, step_id: str, task_id: int | None) -> None:
     place = SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id, proof="kernel")
-    assert place_from({}, cgroup) == place
+    assert slurm_place({}, cgroup) == place
 
 
 @pytest.mark.parametrize("cgroup", ["", OUTSIDE, "0::/docker/job_/x", "0::/a/job_12x/step_0", "0::/my_job_7/step_1"])
 def test_other_control_groups_are_no_place(cgroup: str) -> None:
-    assert place_from({}, cgroup) is None
+    assert slurm_place({}, cgroup) is None
 
 
 def test_control_group_goes_before_environment() -> None:
-    place = place_from(IN_SRUN_STEP, "0::/system.slice/slurmstepd.scope/job_9/step_9/user/task_9")
+    place = slurm_place(IN_SRUN_STEP, "0::/system.slice/slurmstepd.scope/job_9/step_9/user/task_9")
     assert place == SlurmPlace(job_id="9", step_id="9", task_id=9, node="n2", task_pid=812, proof="kernel")
 
 
@@ -119,17 +119,17 @@ def test_control_group_goes_before_environment() -> None:
     ],
 )
 def test_place_by_ancestors(environment: dict[str, str], stepds: list[str], place: SlurmPlace | None) -> None:
-    assert place_from(environment, OUTSIDE, stepds) == place
+    assert slurm_place(environment, OUTSIDE, stepds) == place
 
 
 def test_variables_of_a_salloc_shell_are_only_inherited() -> None:
-    assert place_from({"SLURM_JOB_ID": "23"}, OUTSIDE) == SlurmPlace(job_id="23", step_id="batch", proof="inherited")
+    assert slurm_place({"SLURM_JOB_ID": "23"}, OUTSIDE) == SlurmPlace(job_id="23", step_id="batch", proof="inherited")
 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(IN_SRUN_STEP)), st.text()), st.text())
 def test_no_text_breaks_it(environment: dict[str, str], cgroup: str) -> None:
-    place = place_from(environment, cgroup)
+    place = slurm_place(environment, cgroup)
     assert place is None or place.job_id.isdigit()
 
 
@@ -144,7 +144,7 @@ async def test_scheduler_and_workers_tell_their_place() -> None:
         assert reading.scheduler_place == SlurmPlace(job_id="4709", step_id="batch", proof="inherited")
         assert len(reading.workers) == 2
         for worker in reading.workers:
-            assert worker.place == place_from(IN_SRUN_STEP, "")
+            assert worker.place == slurm_place(IN_SRUN_STEP, "")
             assert worker.started_at is not None
             assert worker.worker.nanny_pid == workers.pid
 
@@ -172,53 +172,51 @@ def a_worker(number: int = 1, pid: int | None = 1) -> Worker:
 
 
 def test_a_worker_is_asked_once() -> None:
-    introductions = WorkerRegistry()
+    registry = WorkerRegistry()
     one, other = a_worker(1), a_worker(2)
-    assert introductions.due([one, other]) == [one, other]
-    introductions.introduce(
-        one, {"pid": 5, "parent_pid": 4, "host": "n1", "environment": IN_BATCH_STEP, "cgroup": None}
-    )
-    assert introductions.due([one, other]) == [other]
-    told = introductions.of(one)
+    assert registry.due([one, other]) == [one, other]
+    registry.register(one, {"pid": 5, "parent_pid": 4, "host": "n1", "environment": IN_BATCH_STEP, "cgroup": None})
+    assert registry.due([one, other]) == [other]
+    told = registry.of(one)
     assert told is not None
     assert (told.pid, told.parent_pid, told.host) == (5, 4, "n1")
-    assert told.place == place_from(IN_BATCH_STEP, "")
+    assert told.place == slurm_place(IN_BATCH_STEP, "")
 
 
 def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
-    introductions = WorkerRegistry()
-    introductions.introduce(a_worker(pid=1), {})
-    assert introductions.due([a_worker(pid=2)]) == [a_worker(pid=2)]
-    introductions.forget_all_but([a_worker(pid=2)])
-    assert introductions.of(a_worker(pid=1)) is None
+    registry = WorkerRegistry()
+    registry.register(a_worker(pid=1), {})
+    assert registry.due([a_worker(pid=2)]) == [a_worker(pid=2)]
+    registry.forget_all_but([a_worker(pid=2)])
+    assert registry.of(a_worker(pid=1)) is None
 
 
 def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
     now = 100.0
-    introductions = WorkerRegistry(clock=lambda: now)
+    registry = WorkerRegistry(clock=lambda: now)
     worker = a_worker()
     pauses = []
     for _ in range(9):
-        introductions.note_silent(worker)
+        registry.note_silent(worker)
         began_at = now
-        while not introductions.due([worker]):
+        while not registry.due([worker]):
             now += 1
         pauses.append(now - began_at)
     assert pauses[:3] == [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, 4 * FIRST_PAUSE_SECONDS]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
-    introductions.note_answered(worker)
-    assert introductions.due([worker])
+    registry.note_answered(worker)
+    assert registry.due([worker])
 
 
 def test_a_worker_that_refuses_is_left_alone() -> None:
     now = 0.0
-    introductions = WorkerRegistry(clock=lambda: now)
-    introductions.note_refused(a_worker())
+    registry = WorkerRegistry(clock=lambda: now)
+    registry.note_refused(a_worker())
     now = 1e9
-    assert not introductions.due([a_worker()])
-    assert introductions.due([a_worker(pid=2)]), "a new process may not refuse"
+    assert not registry.due([a_worker()])
+    assert registry.due([a_worker(pid=2)]), "a new process may not refuse"
     now = math.nextafter(math.inf, 0)
-    assert not introductions.may_ask(a_worker())
+    assert not registry.may_ask(a_worker())
 
 
 @settings(deadline=None)
@@ -226,7 +224,7 @@ def test_a_worker_that_refuses_is_left_alone() -> None:
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.dictionaries(st.text(), part))
 )
 def test_whatever_a_worker_tells_is_taken(told: object) -> None:
-    introductions = WorkerRegistry()
-    introductions.introduce(a_worker(), told)
-    introductions.introduce(a_worker(), {"environment": told, "cgroup": told, "host": told, "pid": told})
-    assert introductions.of(a_worker())
+    registry = WorkerRegistry()
+    registry.register(a_worker(), told)
+    registry.register(a_worker(), {"environment": told, "cgroup": told, "host": told, "pid": told})
+    assert registry.of(a_worker())
