@@ -173,7 +173,7 @@ class Job:
         return self.state.ended and not self.completing
 
     @property
-    def shown_id(self) -> str:
+    def command_id(self) -> str:
         """The id as squeue's ``%i`` and sacct write it: ``12``, ``12_3``, ``12_[4-9%2]``."""
         if self.array_job_id is None:
             return str(self.id)

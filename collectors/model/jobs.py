@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.report import JobReport
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
@@ -98,12 +99,23 @@ def array_task_of(job: Job) -> str | None:
     tasks, dots, _ = job.array_task_id.partition("%")[0].partition("...")
     if dots:
         tasks = tasks.rpartition(",")[0]  # the number before the dots may be truncated too
-    return f"{job.array_job_id}_{tasks if tasks.isdecimal() else f'[{tasks}]'}"
+    return _array_task(job.array_job_id, tasks)
 
 
-def shown_id(job: Job) -> str:
-    """Return a job's id as SLURM's commands show it; for an array job, not the raw id."""
+def command_id(job: Job) -> str:
+    """Return a job's id as SLURM's commands and ``--release`` take it: ``4711``, ``54_1``, ``54_[5-10]``."""
     return array_task_of(job) or job.job_id
+
+
+def squeue_id(job: Job | JobReport) -> str:
+    """Return a job's id as ``squeue`` writes it, to show it: ``4711``, ``54_1``, ``54_[5-10%2]``."""
+    if job.array_job_id is None or job.array_task_id is None:
+        return job.job_id
+    return _array_task(job.array_job_id, job.array_task_id)
+
+
+def _array_task(array_job_id: str, tasks: str) -> str:
+    return f"{array_job_id}_{tasks if tasks.isdecimal() else f'[{tasks}]'}"
 
 
 def number_of_jobs(jobs: Iterable[Job]) -> int:

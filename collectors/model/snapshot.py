@@ -19,6 +19,7 @@ Evidence = Literal["owner", "environment", "job_script", "name", "host"]
 
 EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "name", "host")
 """Strongest first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
+EXACT_EVIDENCE: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 
 SourceState = Literal["ok", "stale", "error", "off"]
 """``ok``: it answers · ``stale``: its last answer is old, or its first one is pending · ``error``: it failed and has

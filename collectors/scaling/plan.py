@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import array_task_of, has_ended, number_of_jobs, shown_id, workers_of
+from dasktop.collectors.model.jobs import command_id, has_ended, number_of_jobs, squeue_id, workers_of
 from dasktop.collectors.model.plan import (
     Adapt,
     Change,
@@ -197,14 +197,14 @@ def _release(state: ClusterState, job_ids: Iterable[str], user: str | None) -> S
         raise PlanError("no job to release was given")
     _refuse_jobs_of_others(going.values(), user)
     _refuse_without_sources(state)
-    target = f"release {listed([shown_id(job) for job in going.values()])}"
+    target = f"release {listed([command_id(job) for job in going.values()])}"
     return _shrink(state, tuple(going.values()), target, None, (), are_chosen=True)
 
 
 def _chosen(state: ClusterState, job_id: str) -> Job:
     """Return the job with this id; refuse one that cannot be released."""
     jobs = state.snapshot.jobs
-    job = next((job for job in jobs if job_id in (job.job_id, array_task_of(job))), None)
+    job = next((job for job in jobs if job_id in (job.job_id, command_id(job), squeue_id(job))), None)
     if job is None or not job.evidence:
         raise PlanError(
             f"job {job_id} is not known to belong to this cluster, so dasktop does not release it: use scancel"

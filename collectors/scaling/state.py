@@ -9,11 +9,11 @@ from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import (
     array_task_of,
+    command_id,
     has_ended,
     is_pending,
     lost_jobs,
     number_of_jobs,
-    shown_id,
     workers_of,
 )
 from dasktop.collectors.model.plan import JobToRelease, LostJob, Size
@@ -243,7 +243,7 @@ def choose(jobs: Iterable[Job], number: int, preferred: Collection[str] = ()) ->
         else:
             too_many.append(job)
     if missing > 0 and too_many:
-        array = shown_id(too_many[0])
+        array = command_id(too_many[0])
         raise PlanError(
             f"{array} is one pending array of {number_of_jobs(too_many[:1])} jobs, of which only {missing} would be "
             f"released: release all of it (--release {array}), or cancel some with scancel"

@@ -8,16 +8,14 @@ from dasktop.collectors.model.jobs import (
     is_pending,
     number_of_jobs,
     runs_other_programs,
-    shown_id,
+    squeue_id,
     workers_of,
 )
 from dasktop.collectors.model.plan import LostJob
-from dasktop.collectors.model.snapshot import EVIDENCE_LADDER, Adaptive, Evidence, Job, Source, Worker
+from dasktop.collectors.model.snapshot import EXACT_EVIDENCE, Adaptive, Job, Source, Worker
 from dasktop.collectors.scaling.state import SOON_SECONDS, ClusterState
 from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
-
-_EXACT: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
 
 
 def source_doubts(sources: Iterable[Source]) -> list[str]:
@@ -203,7 +201,7 @@ def _room(kept: Iterable[Worker]) -> int | None:
 
 def _other_programs(released: Iterable[Job]) -> Iterator[str]:
     """Warn about programs other than dask workers in the jobs to release."""
-    names = [shown_id(job) for job in released if runs_other_programs(job)]
+    names = [squeue_id(job) for job in released if runs_other_programs(job)]
     if names:
         yield (
             f"other programs run in {listed(names)} beside the dask workers: "
@@ -212,7 +210,7 @@ def _other_programs(released: Iterable[Job]) -> Iterator[str]:
 
 
 def _guesses(released: Iterable[Job]) -> Iterator[str]:
-    inferred = [job.job_id for job in released if _EXACT.isdisjoint(job.evidence)]
+    inferred = [job.job_id for job in released if EXACT_EVIDENCE.isdisjoint(job.evidence)]
     if inferred:
         verb = "is" if len(inferred) == 1 else "are"
         yield f"{listed(inferred)} {verb} only inferred to belong to this cluster: check before you confirm"

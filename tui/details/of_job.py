@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import array_task_of, has_ended, is_pending, shown_id, workers_of
+from dasktop.collectors.model.jobs import command_id, has_ended, is_pending, squeue_id, workers_of
 from dasktop.collectors.model.queries import Answer, FreeNodes
-from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, UseSource
+from dasktop.collectors.model.snapshot import Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.sources.slurm.reasons import HELD, WAITING_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.collectors.text.format import counted, whole_minutes
+from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Role
@@ -20,14 +21,6 @@ from dasktop.tui.view.history import Past
 _MOST_NODES = 24
 _MOST_FREE = 6
 _MOST_GROUPS = 3
-
-EVIDENCE_WORDS: dict[Evidence, str] = {
-    "owner": "the cluster object's map of workers to jobs",
-    "environment": "the environment of the workers",
-    "job_script": "the job script names this scheduler",
-    "name": "inferred: a worker name contains the job id",
-    "host": "inferred: your only job on a worker's host",
-}
 
 
 def job_sections(job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None) -> list[Section]:
@@ -61,7 +54,7 @@ def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iter
         yield Fact("requires", required)
     yield from _other_nodes(job, free)
     if reason is not None:
-        advice = advice_for(reason, shown_id(job), job.required_nodes, job.required_features)
+        advice = advice_for(reason, command_id(job), job.required_nodes, job.required_features)
         if advice:
             yield Fact("advice", advice)
     start = job.expected_start_at
@@ -214,8 +207,8 @@ def _allocation(job: Job) -> Iterator[Entry]:
 def _owner(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
     yield Fact("user", job.user or figures.UNKNOWN)
     yield Fact("account", job.account or figures.UNKNOWN)
-    if (array_task := array_task_of(job)) is not None:
-        yield Fact("array", f"{array_task}, of array {job.array_job_id}")
+    if job.array_job_id is not None:
+        yield Fact("array", f"{squeue_id(job)}, of array {job.array_job_id}")
     if job.het_job_id is not None:
         yield Fact("het job", f"component of {job.het_job_id}")
     cluster_object = snapshot.cluster.owner
@@ -225,6 +218,6 @@ def _owner(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
     if job.scheduler_unknown:
         yield Fact("scheduler", "unknown: the script starts dask workers but does not name a scheduler")
     if job.evidence:
-        yield Fact("matched by", "; ".join(EVIDENCE_WORDS[kind] for kind in job.evidence))
+        yield Fact("matched by", "; ".join(EVIDENCE_WORDS[kind].of_job for kind in job.evidence))
     elif snapshot.cluster.scheduler_id is not None:
         yield Words("This job could not be matched to the cluster.")

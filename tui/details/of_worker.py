@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dasktop.collectors.model.snapshot import Evidence, Thread, Transfers, Worker
+from dasktop.collectors.model.snapshot import Thread, Transfers, Worker
 from dasktop.collectors.text.format import counted
+from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import FULL_PERCENT, UNKNOWN
 from dasktop.tui.draw.piece import Role
@@ -27,13 +28,6 @@ class Stack(NamedTuple):
     error: str | None = None
 
 
-_EVIDENCE_WORDS: dict[Evidence, str] = {
-    "owner": "the cluster object's map of workers to jobs",
-    "environment": "the environment of the worker",
-    "job_script": "the job script contains its name",
-    "name": "inferred: its name contains the job id",
-    "host": "inferred: your only job on its host",
-}
 _ROLE_WORDS = {
     "compute": "runs dask tasks",
     "event loop": "the worker's event loop",
@@ -123,7 +117,7 @@ def _location(worker: Worker, job_id: str | None) -> Iterator[Entry]:
     yield Fact("pid", UNKNOWN if worker.pid is None else f"{worker.pid}{nanny}")
     yield Fact("job", job_id or ("none: outside SLURM" if worker.outside_slurm else UNKNOWN))
     if worker.evidence is not None:
-        yield Fact("matched by", _EVIDENCE_WORDS[worker.evidence])
+        yield Fact("matched by", EVIDENCE_WORDS[worker.evidence].of_worker)
 
 
 def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, stack_key: str) -> list[Section]:

@@ -5,17 +5,16 @@ from datetime import datetime, timedelta
 from textual import events
 from textual.message import Message
 
-from dasktop.collectors.model.replay import Mark, ReplayPosition
+from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.snapshot import SEVERITIES
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.draw.times import local
+from dasktop.tui.view.finding_words import MARKS, ROLES
 from dasktop.tui.widgets.lines import Lines
 
 _MIN_CELLS = 10
-_ROLES: dict[str, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}
-_SIGNS = {"error": "!", "warning": "!", "info": "·"}
-_WORSE_FIRST = ("error", "warning", "info")
 _HERE = "█"
 _LINE = "─"
 
@@ -88,10 +87,10 @@ def place_of(moment: datetime, position: ReplayPosition, cells: int) -> int:
 
 def _drawn(position: ReplayPosition, cells: int) -> list[Piece]:
     signs = dict.fromkeys(range(cells), Piece(_LINE, "quiet"))
-    for severity in reversed(_WORSE_FIRST):
+    for severity in SEVERITIES:
         for mark in position.marks:
             if mark.severity == severity:
-                signs[place_of(mark.at, position, cells)] = _sign(mark)
+                signs[place_of(mark.at, position, cells)] = Piece(MARKS[severity], ROLES[severity])
     here = place_of(position.at, position, cells)
     signs[here] = Piece(_HERE, signs[here].role if signs[here].text != _LINE else "strong")
     joined: list[Piece] = []
@@ -101,10 +100,6 @@ def _drawn(position: ReplayPosition, cells: int) -> list[Piece]:
         else:
             joined.append(piece)
     return joined
-
-
-def _sign(mark: Mark) -> Piece:
-    return Piece(_SIGNS[mark.severity], _ROLES[mark.severity])
 
 
 def _ends(position: ReplayPosition) -> tuple[str, str]:

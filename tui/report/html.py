@@ -6,6 +6,7 @@ All text from outside is escaped where it is inserted.
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, count, duration
 from dasktop.tui.report import svg
@@ -17,7 +18,6 @@ from dasktop.tui.report.wording import (
     Part,
     amount,
     is_worth_a_line,
-    job_label,
     jobs_words,
     memory_share,
     part_of,
@@ -267,7 +267,7 @@ def _job(job: JobReport) -> str:
     state = escape((job.state or UNKNOWN).replace("_", " ").lower())
     if job.ended_badly:
         state = f'<span class="ended-badly" title="{escape(job.explanation or "")}">✕ {state}</span>'
-    bar = hours_bar(hours, f"Job {job_label(job)}", "core-hours", 150.0, 14.0) if hours.granted else ""
+    bar = hours_bar(hours, f"Job {squeue_id(job)}", "core-hours", 150.0, 14.0) if hours.granted else ""
     right = (
         duration(job.queue_seconds),
         duration(job.elapsed_seconds) if job.runs else UNKNOWN,
@@ -277,7 +277,7 @@ def _job(job: JobReport) -> str:
     )
     last = (share_text(hours.used, hours.granted), memory_share(job))
     return (
-        f'<tr><td>{escape(job_label(job))}</td><td class="name">{escape(job.name or "")}</td><td>{state}</td>'
+        f'<tr><td>{escape(squeue_id(job))}</td><td class="name">{escape(job.name or "")}</td><td>{state}</td>'
         f"{_right(right)}<td>{bar}</td>{_right(last)}</tr>"
     )
 

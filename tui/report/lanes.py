@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import JobReport, Report, Series
 from dasktop.tui.draw.numbers import duration
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import WIDTH, TimeAxis, area, filled, runs, time_ticks
-from dasktop.tui.report.wording import PARTS, amount, job_label, part_of, share_text
+from dasktop.tui.report.wording import PARTS, amount, part_of, share_text
 
 MAX_LANES = 100
 _LEFT, _RIGHT, _UPPER, _BELOW = 112.0, 118.0, 6.0, 26.0
@@ -58,7 +59,7 @@ def _lane(job: JobReport, report: Report, time: TimeAxis, top: float, height: fl
     small = " small" if height < _HEIGHTS[0][1] else ""
     shapes = [
         svg.tip(_description(job)),
-        svg.text(_LEFT - 8, top + height / 2 + 4, cut(job_label(job), _LABEL_CHARACTERS), class_=f"label end{small}"),
+        svg.text(_LEFT - 8, top + height / 2 + 4, cut(squeue_id(job), _LABEL_CHARACTERS), class_=f"label end{small}"),
         *_pending(job, report, time, y + filling / 2),
     ]
     if job.started_at is not None:
@@ -148,7 +149,7 @@ def _end(job: JobReport, x: float, y: float, height: float, small: str) -> Itera
 
 def _description(job: JobReport) -> str:
     hours = job.core_hours
-    facts = [f"job {job_label(job)}, {(job.state or 'unknown').replace('_', ' ').lower()}"]
+    facts = [f"job {squeue_id(job)}, {(job.state or 'unknown').replace('_', ' ').lower()}"]
     if job.runs:
         facts.append(f"ran {duration(job.elapsed_seconds)} with {job.cpus} CPUs: {amount(hours.granted)} core-hours")
         facts += [

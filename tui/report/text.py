@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
+from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
 from dasktop.collectors.text.format import listed, plain_size
 from dasktop.tui.draw.bars import bar
@@ -15,7 +16,6 @@ from dasktop.tui.report.wording import (
     amount,
     empty,
     is_worth_a_line,
-    job_label,
     jobs_words,
     memory_share,
     part_of,
@@ -95,7 +95,7 @@ def _jobs(jobs: Sequence[JobReport]) -> Iterator[str]:
     bad: dict[str, list[str]] = {}
     for job in jobs:
         if job.ended_badly:
-            bad.setdefault(job.explanation or job.state or UNKNOWN, []).append(job_label(job))
+            bad.setdefault(job.explanation or job.state or UNKNOWN, []).append(squeue_id(job))
     if bad:
         yield ""
     for reason, labels in tuple(bad.items())[:MAX_LINES]:
@@ -118,7 +118,7 @@ def _group(group: JobGroup) -> Iterator[str]:
 def _job(job: JobReport, indent: str = "") -> str:
     return _line(
         [
-            indent + job_label(job),
+            indent + squeue_id(job),
             job.state or UNKNOWN,
             duration(job.elapsed_seconds) if job.runs else UNKNOWN,
             count(job.cpus),

@@ -81,13 +81,6 @@ def remarks(report: Report) -> list[str]:
     return notes
 
 
-def job_label(job: JobReport) -> str:
-    """Return the job's id, of an array's job with its place: ``54_1``."""
-    if job.array_job_id is not None and job.array_task_id is not None:
-        return f"{job.array_job_id}_{job.array_task_id}"
-    return job.job_id
-
-
 def amount(hours: float | None, beside: float | None = None) -> str:
     """Return a number of hours, with as many digits as a larger one in the same column."""
     if hours is None:

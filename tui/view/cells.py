@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, cast
 
 from dasktop.collectors.model.job_states import Phase, read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, threads_busy, workers_of
-from dasktop.collectors.model.snapshot import Evidence, Job, Task, Thread, UseSource, Worker
+from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, squeue_id, threads_busy, workers_of
+from dasktop.collectors.model.snapshot import EXACT_EVIDENCE, Evidence, Job, Task, Thread, UseSource, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS
 from dasktop.collectors.text.format import counted
@@ -25,7 +25,6 @@ from dasktop.tui.view.workers import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
-_INFERRED: frozenset[Evidence] = frozenset({"name", "host"})
 _SOON_SECONDS = 600
 _SCHEDULER_UNKNOWN = "scheduler unknown"
 """For a job whose script starts dask workers without naming the scheduler."""
@@ -114,7 +113,7 @@ def short_node(name: str) -> str:
 
 
 def _job(job: Job, taken_at: datetime) -> Cells:
-    label = _mark(job.evidence[:1]) + " ".join(filter(None, (_job_id(job), job.name)))
+    label = _mark(job.evidence[:1]) + " ".join(filter(None, (squeue_id(job), job.name)))
     if has_ended(job):
         return _ended(label, job)
     state = job.state or UNKNOWN
@@ -150,14 +149,6 @@ def _with_source(percent: str, source: UseSource | None) -> str:
         return percent
     marked = f"S{percent}"
     return marked if len(marked) <= 4 else marked.rstrip("%")[:4]
-
-
-def _job_id(job: Job) -> str:
-    """Return the id as ``squeue`` writes it."""
-    if job.array_job_id is not None and job.array_task_id is not None:
-        task = job.array_task_id
-        return f"{job.array_job_id}_{task if task.isdecimal() else f'[{task}]'}"
-    return job.job_id
 
 
 def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
@@ -328,4 +319,4 @@ def _others(jobs: tuple[Job, ...]) -> Cells:
 
 def _mark(best: tuple[Evidence, ...]) -> str:
     """Return ``~`` if the best evidence is an inference."""
-    return "~" if best and best[0] in _INFERRED else ""
+    return "~" if best and best[0] not in EXACT_EVIDENCE else ""

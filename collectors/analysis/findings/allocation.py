@@ -10,7 +10,7 @@ from dasktop.collectors.analysis.findings.phrases import (
 )
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.results import stranded_results
-from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
+from dasktop.collectors.model.jobs import command_id, runs_other_programs, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, whole_minutes
@@ -65,7 +65,7 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
             job_id=job.job_id,
             message=f"{job_name(job)} has been idle{_for(context, job.job_id)} "
             f"({allocation_words(job.allocated)} unused)",
-            advice=f"dasktop scale --release {shown_id(job)} releases it"
+            advice=f"dasktop scale --release {command_id(job)} releases it"
             + _once_released(stranded_results(context.snapshot, _workers([job])))
             + _other_programs_end([job]),
             after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
@@ -85,7 +85,7 @@ def _workers(jobs: Iterable[Job]) -> Iterator[Worker]:
 
 def _keep_results(job: Job, stranded: int) -> str:
     """Return how to keep a job's results. If no other worker can take them, a job has to be added first."""
-    move = f"dasktop scale --release {shown_id(job)} moves"
+    move = f"dasktop scale --release {command_id(job)} moves"
     if not stranded:
         return f"{move} its results to other workers before the job is released"
     return f"no other worker can take its {counted(stranded, 'result')}: add a job, then {move} them there"

@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from dasktop.collectors.analysis.findings.phrases import job_name, lost_workers_words, workers_words
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import ended_badly, has_ended, is_pending, lost_jobs, shown_id, workers_of
+from dasktop.collectors.model.jobs import (
+    command_id,
+    ended_badly,
+    has_ended,
+    is_pending,
+    lost_jobs,
+    squeue_id,
+    workers_of,
+)
 from dasktop.collectors.model.snapshot import Fate, Job, Severity, Worker
 from dasktop.collectors.text.format import counted, listed
 
@@ -78,7 +86,7 @@ def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
             yield PendingFinding(
                 severity=severity,
                 message=f"{counted(len(ends), 'job')} ended the same way, the last at {context.clock(last)}: "
-                f"{explanation} ({listed([shown_id(job) for job, *_ in ends])})",
+                f"{explanation} ({listed([squeue_id(job) for job, *_ in ends])})",
                 advice=advice,
                 job_id=job_id,
                 job_ids=tuple(job.job_id for job, *_ in ends),
@@ -114,7 +122,7 @@ def job_requeued(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"{job_name(job)} was requeued at {context.clock(at)}{how}"
             + ("" if is_pending(job) else " and is running again")
             + _lost_at_requeue(context, job, at),
-            advice=f"it restarts automatically; if you no longer need it: scancel {shown_id(job)}"
+            advice=f"it restarts automatically; if you no longer need it: scancel {command_id(job)}"
             if is_pending(job)
             else None,
             since=at,

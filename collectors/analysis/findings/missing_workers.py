@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dasktop.collectors.analysis.findings.phrases import allocation_words, job_name, rounded_duration, workers_words
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.model.jobs import runs_other_programs, shown_id, workers_of
+from dasktop.collectors.model.jobs import command_id, runs_other_programs, workers_of
 from dasktop.collectors.model.snapshot import Job
 
 _WITHOUT_WORKERS = "job-without-workers"
@@ -30,7 +30,7 @@ def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"{job_name(job)} has had no worker for {rounded_duration(seconds)} "
             + ("(other programs run in it)" if is_used else f"({allocation_words(job.allocated)} unused)")
             + (f": {workers_words([departed.worker for departed in left])} left" if left else ""),
-            advice="see its log" + ("" if is_used else f"; dasktop scale --release {shown_id(job)} releases it"),
+            advice="see its log" + ("" if is_used else f"; dasktop scale --release {command_id(job)} releases it"),
             since=None if had_some else _started_at(context, job),
             after_seconds=context.thresholds.worker_missing_seconds
             if had_some

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dasktop.collectors.analysis.findings.phrases import job_name, rounded_duration
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import is_pending, shown_id
+from dasktop.collectors.model.jobs import command_id, is_pending
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.sources.slurm.reasons import HELD, Reason, advice_for, reason_of, requirement
 from dasktop.collectors.text.format import counted
@@ -52,7 +52,7 @@ def job_held(context: RuleContext) -> Iterator[PendingFinding]:
                 severity="warning",
                 job_id=job.job_id,
                 message=f"{job_name(job)} does not start: {reason.meaning if reason else f'it is held ({job.state})'}",
-                advice=_advice(job, reason) or f"release it: scontrol release {shown_id(job)}",
+                advice=_advice(job, reason) or f"release it: scontrol release {command_id(job)}",
                 after_seconds=context.thresholds.held_seconds,
             )
 
@@ -94,4 +94,4 @@ def _never_starts(job: Job, reason: Reason | None) -> bool:
 def _advice(job: Job, reason: Reason | None) -> str | None:
     if reason is None:
         return None
-    return advice_for(reason, shown_id(job), job.required_nodes, job.required_features) or None
+    return advice_for(reason, command_id(job), job.required_nodes, job.required_features) or None

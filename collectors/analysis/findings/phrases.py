@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dasktop.collectors.model.jobs import shown_id, workers_of
+from dasktop.collectors.model.jobs import squeue_id, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
@@ -23,7 +23,7 @@ def rounded_percent(part: float, whole: float) -> int:
 
 def job_name(job: Job) -> str:
     """Return ``job 4711``, ``job 54_1``."""
-    return f"job {shown_id(job)}"
+    return f"job {squeue_id(job)}"
 
 
 def allocation_words(allocated: Allocated) -> str:

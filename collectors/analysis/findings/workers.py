@@ -12,7 +12,7 @@ from dasktop.collectors.analysis.findings.phrases import (
 )
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, shown_id, workers_of, workers_with_jobs
+from dasktop.collectors.model.jobs import command_id, has_ended, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
@@ -85,7 +85,7 @@ def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"worker {worker.name} has sent no heartbeat for {rounded_duration(seconds)}{tasks}"
             + (": its job is suspended" if suspended else ""),
             advice=(
-                f"scontrol resume {shown_id(job)} resumes its job"
+                f"scontrol resume {command_id(job)} resumes its job"
                 if job is not None and suspended
                 else "it hangs, was stopped, or a task holds the GIL"
             )

@@ -10,6 +10,7 @@ from math import ceil
 from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
 from dasktop.collectors.analysis.usage.load import sane
 from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import Advice, JobReport, Totals
 from dasktop.collectors.model.snapshot import Owner, Record
 from dasktop.collectors.text.format import argument_size, clock_duration, counted, decimal_size, plain_duration
@@ -36,12 +37,14 @@ def part_of(amount_bytes: float, whole_bytes: float | None) -> str:
 
 def in_each(group: JobGroup) -> str:
     """Return ``in each of 8 jobs``, or ``in job 4709`` for one."""
-    return f"in each of {len(group.jobs):,} jobs" if len(group.jobs) > 1 else f"in job {group.jobs[0].job_id}"
+    first, *others = group.jobs
+    return f"in each of {len(group.jobs):,} jobs" if others else f"in job {squeue_id(first)}"
 
 
 def share_of(number: int, group: JobGroup) -> str:
     """Return ``2 of 8 jobs``, or ``job 4709`` for one."""
-    return f"{number:,} of {counted(len(group.jobs), 'job')}" if len(group.jobs) > 1 else f"job {group.jobs[0].job_id}"
+    first, *others = group.jobs
+    return f"{number:,} of {counted(len(group.jobs), 'job')}" if others else f"job {squeue_id(first)}"
 
 
 def process_words(number: int) -> str:

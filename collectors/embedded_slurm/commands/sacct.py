@@ -129,7 +129,7 @@ _COLUMNS = (
     Column[_Row]("ElapsedRaw", 10, lambda row: str(int(_elapsed(row)))),
     Column[_Row]("End", 19, lambda row: _time(row, (row.step or row.job).ended_at, "Unknown")),
     Column[_Row]("ExitCode", 8, _exit_code),
-    Column[_Row]("JobID", -12, lambda row: row.job.shown_id + _step_id(row)),
+    Column[_Row]("JobID", -12, lambda row: row.job.command_id + _step_id(row)),
     Column[_Row]("JobIDRaw", -12, lambda row: f"{row.job.id}{_step_id(row)}"),
     Column[_Row]("JobName", 10, lambda row: row.step.name if row.step else row.job.request.name),
     Column[_Row]("MaxRSS", 10, _peak),

@@ -674,12 +674,12 @@ def test_job_held(reason):
     assert "JOBID" not in found.advice
 
 
-def test_array_job_is_named_as_slurm_names_it():
+def test_array_job_is_named_as_squeue_writes_it():
     rest = pending("54", "JobHeldUser", array_job_id="54", array_task_id="5-10%2", submitted_at=JUST_NOW)
     dead = replace(ended("55", "FAILED", "failed"), array_job_id="54", array_task_id="1")
     (failed, held) = watch(seen([rest, dead]))
     assert (failed.job_id, failed.message) == ("55", "job 54_1 ended at 11:55: failed")
-    assert held.message.startswith("job 54_[5-10] does not start")
+    assert held.message.startswith("job 54_[5-10%2] does not start")
     assert held.advice == "release it: scontrol release 54_[5-10]"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.model.jobs import array_task_of, number_of_jobs
+from dasktop.collectors.model.jobs import array_task_of, command_id, number_of_jobs, squeue_id
 from tests.support.snapshots import pending
 
 
@@ -22,3 +22,12 @@ def test_pending_rest_of_an_array(tasks: str, named: str, number: int) -> None:
     job = pending("39", array_job_id="39", array_task_id=tasks)
     assert array_task_of(job) == named
     assert number_of_jobs([job]) == number
+
+
+@pytest.mark.parametrize(("tasks", "shown"), [("1", "39_1"), ("5-10%2", "39_[5-10%2]"), ("2,4,...", "39_[2,4,...]")])
+def test_shown_ids_are_spelled_as_in_squeue(tasks: str, shown: str) -> None:
+    assert squeue_id(pending("39", array_job_id="39", array_task_id=tasks)) == shown
+
+
+def test_a_job_outside_arrays_has_one_id() -> None:
+    assert (squeue_id(pending("39")), command_id(pending("39"))) == ("39", "39")

@@ -122,7 +122,7 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
         widget = app.query_one(StatusLine)
         told = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
         assert "truncated in its last line" in told
-        assert "1 line left out" in told
+        assert "1 line skipped" in told
 
 
 async def test_in_ascii(path):
