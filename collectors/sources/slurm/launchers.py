@@ -1,6 +1,6 @@
-"""How job scripts start programs through other programs: ``srun -n 4 conda run -n env dask worker``. Pure.
+"""Find the program that a command starts through launchers: ``srun -n 4 conda run -n env dask worker``. Pure.
 
-A launcher counts only with options that are known here, since only then it is known which word is the program.
+The options of each launcher must be known, since only then is it known which word is the program.
 """
 
 import re
@@ -12,24 +12,24 @@ from dasktop.collectors.sources.slurm.values import whole_number
 
 
 class Launcher(NamedTuple):
-    """What stands between a launcher's name and the program that it starts."""
+    """The arguments between a launcher's name and the program that it starts."""
 
     with_value: frozenset[str] = frozenset()
-    """Options whose value is the next word."""
+    """The options whose value is the next word."""
     operands: int = 0
-    """Words in front of the program: a container's image, a timeout's seconds."""
+    """The number of operands before the program: the image of a container, the seconds of ``timeout``."""
     subcommand: str = ""
     sets_variables: bool = False
-    """Whether ``NAME=value`` may stand in front of the program."""
+    """Whether ``NAME=value`` may come before the program."""
 
 
 class LaunchedProgram(NamedTuple):
-    """A program, without what launches it."""
+    """A program without its launchers."""
 
     words: tuple[Argument, ...]
-    """From the program on; empty: it can't be told which word that is, or there is none."""
+    """The words from the program on; empty: unknown, or there is none."""
     tasks: int | None
-    """How often each run of the whole command starts it."""
+    """How often the whole command starts it; ``None``: unknown."""
     variables: dict[str, Argument]
     """Set by ``env NAME=value``."""
 
@@ -88,7 +88,7 @@ _SRUN_FLAGS = _values(
     "--oversubscribe --preserve-env --propagate --pty --quiet --quit-on-interrupt --reboot --send-libs --share",
     "--spread-job --test-only --unbuffered --usage --use-min-nodes --verbose --version --whole",
 )
-# They tell how many tasks there are in a way that needs more than the number of the job's tasks.
+# With these, the number of tasks does not follow from the job's number of tasks alone.
 _SRUN_COUNTS = _values(
     "-N --nodes --ntasks-per-node --ntasks-per-core --ntasks-per-gpu --ntasks-per-socket --multi-prog --relative -r",
     "--het-group --pack-group -w --nodelist -x --exclude --test-only --no-kill -k",
@@ -98,14 +98,14 @@ _MAX_LAUNCHERS = 16
 
 
 def strip_launchers(words: Sequence[Argument], job_tasks: int | None) -> LaunchedProgram:
-    """Return the program that a command starts in the end.
+    """Return the program that a command starts in the end, without its launchers.
 
     Parameters
     ----------
     words
         The whole command.
     job_tasks
-        How many tasks SLURM gives the job: that often ``srun`` starts a program, unless told otherwise.
+        The job's number of tasks: ``srun`` starts a program that often by default.
     """
     tasks: int | None = 1
     variables: dict[str, Argument] = {}
@@ -124,7 +124,7 @@ def strip_launchers(words: Sequence[Argument], job_tasks: int | None) -> Launche
 
 
 def program_of(word: Argument) -> str:
-    """Return the name of a program without its folder."""
+    """Return the file name of a program."""
     return word.text.rsplit("/", 1)[-1]
 
 
@@ -168,8 +168,8 @@ def _after_launcher(
 
 
 def _after_srun(words: Sequence[Argument], job_tasks: int | None) -> tuple[Sequence[Argument], int | None]:
-    """Return the program that srun starts, and how often."""
-    at, told, others = 0, None, False
+    """Return the program that srun starts with its arguments, and how often."""
+    at, ntasks, has_other_counts = 0, None, False
     while at < len(words) and words[at].text.startswith("-") and len(words[at].text) > 1:
         text = words[at].text
         if not words[at].is_one:
@@ -187,10 +187,10 @@ def _after_srun(words: Sequence[Argument], job_tasks: int | None) -> tuple[Seque
             if not value and name[1] in _SRUN_SHORT_WITH_VALUE and at < len(words):
                 value, known, at = words[at].text, words[at].is_known, at + 1
         if name in ("-n", "--ntasks"):
-            told = (whole_number(value.removeprefix("=")) or 0) if known else 0
-        others = others or name in _SRUN_COUNTS
+            ntasks = (whole_number(value.removeprefix("=")) or 0) if known else 0
+        has_other_counts = has_other_counts or name in _SRUN_COUNTS
     if at < len(words) and not words[at].is_known and not words[at].is_one:
         return (), None
-    times = told if told is not None else job_tasks
-    # ``-n`` counts, unless what else is told may ask for more.
-    return words[at:], None if others and told is None else (times or None)
+    times = ntasks if ntasks is not None else job_tasks
+    # ``-n`` takes precedence over options that set the number in other ways.
+    return words[at:], None if has_other_counts and ntasks is None else (times or None)

@@ -1,4 +1,4 @@
-"""The options that stand in a batch script's ``#SBATCH`` lines, and reading options in general. Pure, and bounded."""
+"""Read the options in a batch script's ``#SBATCH`` lines, and options of commands in general. Pure, and bounded."""
 
 import re
 import shlex
@@ -10,15 +10,15 @@ _MAX_DIRECTIVES = 256
 
 
 class Option(NamedTuple):
-    """An option as it stands in a script."""
+    """An option in a script."""
 
     words: str
-    """``--mem=15G``, ``-n 1``."""
+    """The option with its value, as written: ``--mem=15G``, ``-n 1``."""
     value: str
 
 
 def directives(text: str) -> list[str]:
-    """Return the words of all ``#SBATCH`` lines; sbatch reads none behind the first command."""
+    """Return the words of all ``#SBATCH`` lines; sbatch ignores those after the first command."""
     words: list[str] = []
     found = 0
     for line in map(str.strip, text.splitlines()):
@@ -31,7 +31,7 @@ def directives(text: str) -> list[str]:
 
 
 def options(words: Sequence[str], *names: str) -> list[Option]:
-    """Return these options, in their order: ``--name X`` and ``--name=X``, ``-n X`` and ``-nX``."""
+    """Return these options, in order: ``--name X`` and ``--name=X``, ``-n X`` and ``-nX``."""
     found = []
     for at, word in enumerate(words):
         name, equals, value = word.partition("=")
@@ -45,15 +45,15 @@ def options(words: Sequence[str], *names: str) -> list[Option]:
 
 
 def values(words: Sequence[str], *names: str) -> list[str]:
-    """Return what stands behind these options."""
+    """Return the values of these options."""
     return [option.value for option in options(words, *names)]
 
 
 def _words(line: str) -> list[str]:
-    """Return a line's words up to a comment."""
+    """Return the words of a line, without its comment."""
     try:
         words = shlex.split(line)
-    except ValueError:  # a quotation that doesn't end
+    except ValueError:  # unclosed quote
         words = line.replace('"', " ").replace("'", " ").split()
     comment = next((at for at, word in enumerate(words[1:], 1) if word.startswith("#")), len(words))
     return words[:comment]

@@ -1,7 +1,7 @@
-"""Which commands of a batch script start dask workers, how often, and for which scheduler. Pure.
+"""Find the commands of a batch script that start dask workers: how many, and for which scheduler. Pure.
 
-A worker counts only where the shell would start it, behind launchers that are known. Where the text leaves a doubt
-about the number (branches, loops, ``mpirun``, one worker a GPU, what only running the script tells), it is unknown.
+Counts a worker only if the shell starts it, directly or through a known launcher. If the number depends on what happens
+at run time (branches, loops, ``mpirun``, one worker per GPU), it is unknown.
 """
 
 import re
@@ -50,59 +50,14 @@ _FLAGS = frozenset(
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
 _PYTHON = re.compile(r"(python|pypy)[0-9.]*", re.ASCII)
 _PYTHON_WITH_VALUE = frozenset({"-X", "-W"})
-# Programs for which words are only words.
-_NOT_LAUNCHERS = frozenset(
-    {":", ".", "[", "alias", "awk", "cat", "chmod", "chown", "conda", "cp", "curl", "cut", "date", "df", "du", "echo"}
-    | {
-        "egrep",
-        "export",
-        "false",
-        "fgrep",
-        "find",
-        "git",
-        "grep",
-        "hash",
-        "head",
-        "hostname",
-        "kill",
-        "killall",
-        "less",
-    }
-    | {
-        "ln",
-        "ls",
-        "lsof",
-        "mail",
-        "mamba",
-        "micromamba",
-        "mkdir",
-        "ml",
-        "module",
-        "mv",
-        "pgrep",
-        "pip",
-        "pip3",
-        "pkill",
-    }
-    | {"printenv", "printf", "ps", "rm", "rmdir", "rsync", "sacct", "sattach", "sbatch", "scancel", "scontrol", "scp"}
-    | {
-        "sed",
-        "seq",
-        "sinfo",
-        "sleep",
-        "sort",
-        "source",
-        "squeue",
-        "sstat",
-        "stat",
-        "tail",
-        "tee",
-        "test",
-        "touch",
-        "tr",
-    }
-    | {"trap", "true", "type", "uniq", "uv", "wait", "wc", "wget", "which"}
-)
+# Programs that do not start the programs in their arguments.
+_NAMES = """
+. : [ alias awk cat chmod chown conda cp curl cut date df du echo egrep export false fgrep find git grep
+hash head hostname kill killall less ln ls lsof mail mamba micromamba mkdir ml module mv pgrep pip pip3
+pkill printenv printf ps rm rmdir rsync sacct sattach sbatch scancel scontrol scp sed seq sinfo sleep sort
+source squeue sstat stat tail tee test touch tr trap true type uniq uv wait wc wget which
+"""
+_NOT_LAUNCHERS = frozenset(_NAMES.split())
 _ADDRESS = re.compile(
     r"\b(?:tcp|tls|ucx|wss?)://(?:\[[0-9A-Fa-f:.%\w]{2,64}\]|[\w.-]{1,255}):[0-9]{1,5}(?![0-9])", re.ASCII
 )
@@ -110,7 +65,7 @@ MAX_COMMANDS = 4096
 
 
 class Scheduler(NamedTuple):
-    """Where a command looks for its scheduler."""
+    """How a command finds its scheduler: by its address or by a scheduler file."""
 
     address: str | None = None
     file: str | None = None
@@ -123,7 +78,7 @@ class WorkerCommand:
     kind: str
     arguments: tuple[Argument, ...]
     tasks: int | None
-    """How often it is started; ``None`` where the script doesn't tell plainly."""
+    """How often it is started; ``None``: unknown."""
     folder: str | None
     scheduler: Scheduler
 
@@ -134,18 +89,18 @@ class WorkerCommand:
 
     @property
     def processes(self) -> int | None:
-        """Workers each time it is started."""
+        """The number of workers per start; ``None``: unknown."""
         if self.kind in ("cuda", "mpi"):
-            return None  # one a GPU; all tasks but one or two
-        told = options(self.words, "--nworkers", "--nprocs")
-        may_be_more = [at for at, argument in enumerate(self.arguments) if not argument.is_one and self._is_loose(at)]
-        if not told:
+            return None  # cuda: one per GPU; mpi: all tasks but one or two
+        given = options(self.words, "--nworkers", "--nprocs")
+        may_be_more = [at for at, argument in enumerate(self.arguments) if not argument.is_one and self._is_operand(at)]
+        if not given:
             return None if may_be_more else 1
         last = max(at for at, word in enumerate(self.words) if word.startswith(("--nworkers", "--nprocs")))
-        return None if may_be_more and may_be_more[-1] > last else whole_number(told[-1].value) or None
+        return None if may_be_more and may_be_more[-1] > last else whole_number(given[-1].value) or None
 
     def known(self, *names: str) -> list[str]:
-        """Return the values of these options that are known."""
+        """Return the known values of these options."""
         found = []
         for at, argument in enumerate(self.arguments):
             name, equals, value = argument.text.partition("=")
@@ -157,89 +112,92 @@ class WorkerCommand:
                 found.append(self.arguments[at + 1].text)
         return found
 
-    def _is_loose(self, at: int) -> bool:
-        """Whether an argument isn't the value of the option before it."""
+    def _is_operand(self, at: int) -> bool:
+        """Return whether an argument is not the value of the option before it."""
         before = self.arguments[at - 1] if at else None
         return before is None or not _takes_value(before)
 
 
 @dataclass
 class DaskCommands:
-    """What a script starts."""
+    """The dask commands of a script."""
 
     workers: list[WorkerCommand] = field(default_factory=list)
     count: int | None = 0
-    """Of workers in all; ``None``: not known."""
+    """The total number of workers; ``None``: unknown."""
     schedulers: list[Scheduler] = field(default_factory=list)
-    """Those that it starts."""
+    """The schedulers that it starts."""
     mentioned: list[Scheduler] = field(default_factory=list)
-    """Those that other programs are told of."""
+    """The schedulers in the arguments of other programs."""
     is_understood: bool = True
 
 
 @dataclass(frozen=True)
 class JobEnvironment:
-    """What SLURM tells of the job that a script is of."""
+    """What is known of the environment of the job that runs a script."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Of its environment, those that are known for sure."""
+    """The environment variables whose values are certain."""
     folder: str | None = None
-    """In which it begins."""
+    """The working directory; ``None``: unknown."""
     tasks: int | None = None
+    """The job's number of tasks; ``None``: unknown."""
 
 
-def dask_commands(text: str, facts: JobEnvironment) -> DaskCommands:
-    """Read a script."""
-    collector = _Finder(facts)
+def dask_commands(text: str, environment: JobEnvironment) -> DaskCommands:
+    """Return the dask commands of a script."""
+    finder = _Finder(environment)
     try:
-        collector.started.count = collector.run.run(text)
+        finder.found.count = finder.run.run(text)
     except ShellError:
-        collector.started.count = None
-        collector.started.is_understood = False
-    collector.add_mentioned_variable(collector.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
-    return collector.started
+        finder.found.count = None
+        finder.found.is_understood = False
+    finder.add_mentioned_variable(finder.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
+    return finder.found
 
 
 class _Finder:
-    def __init__(self, facts: JobEnvironment) -> None:
-        self.started = DaskCommands()
-        self.run = ScriptRun(self._count_workers, facts.variables, facts.folder)
-        self._environment = facts
+    """Collects the dask commands while a script is walked through."""
+
+    def __init__(self, environment: JobEnvironment) -> None:
+        self.found = DaskCommands()
+        self.run = ScriptRun(self._count_workers, environment.variables, environment.folder)
+        self._environment = environment
         self._repetitions: int | None = 1
 
     def _count_workers(self, command: Command) -> int | None:
-        """Look at a command; return how many workers it starts."""
+        """Return how many workers a command starts; ``None``: unknown."""
         if not any(
             "dask" in word.text or "://" in word.text or "scheduler" in word.text for word in command.words
         ) and (command.stdin is None or "dask" not in command.stdin):
             return 0
         tasks = self._environment.tasks if not {"SLURM_NTASKS", "SLURM_NPROCS"} & command.variables.keys() else None
-        found = strip_launchers(command.words, tasks)
-        if not found.words:
+        launched = strip_launchers(command.words, tasks)
+        if not launched.words:
             return self._in_other_program(command, command.words) if not _is_not_launcher(command.words) else 0
-        program = program_of(found.words[0])
-        variables = {**command.variables, **found.variables}
-        if (dask := _dask_command(found.words)) is not None:
+        program = program_of(launched.words[0])
+        variables = {**command.variables, **launched.variables}
+        if (dask := _dask_command(launched.words)) is not None:
             kind, arguments = dask
-            return self._add_dask_command(command, kind, arguments, found.tasks, variables)
+            return self._add_dask_command(command, kind, arguments, launched.tasks, variables)
         if program in _SHELLS:
-            return self._in_shell(command, found.words[1:], found.tasks)
+            return self._in_shell(command, launched.words[1:], launched.tasks)
         if _PYTHON.fullmatch(program) or program in _NOT_LAUNCHERS:
-            self._add_mentioned(command, found.words[1:] if program not in _NOT_LAUNCHERS else ())
+            self._add_mentioned(command, launched.words[1:] if program not in _NOT_LAUNCHERS else ())
             return 0
-        return self._in_other_program(command, found.words[1:] if found.words[0].is_known else found.words)
+        return self._in_other_program(command, launched.words[1:] if launched.words[0].is_known else launched.words)
 
     def _in_shell(self, command: Command, arguments: Sequence[Argument], tasks: int | None) -> int | None:
-        """Look into ``bash -c '…'`` and ``bash <<EOF``."""
+        """Return how many workers ``bash -c '…'`` or ``bash <<EOF`` starts."""
         at = next((at for at, word in enumerate(arguments) if re.fullmatch(r"-[a-z]*c", word.text)), None)
         if at is None:
             is_script = any(not word.text.startswith(("-", "+")) for word in arguments)
             text = None if is_script else command.stdin
             command = command._replace(is_certain=False)
         else:
-            behind = arguments[at + 1 : at + 2]
-            text = behind[0].text if behind and not behind[0].text.startswith("-") else None
-            command = command._replace(is_certain=command.is_certain and bool(behind) and behind[0].is_known)
+            after = arguments[at + 1 : at + 2]
+            text = after[0].text if after and not after[0].text.startswith("-") else None
+            command = command._replace(is_certain=command.is_certain and bool(after) and after[0].is_known)
         if text is None:
             return 0
         before, self._repetitions = self._repetitions, _product(self._repetitions, tasks)
@@ -250,7 +208,7 @@ class _Finder:
         return _product(count, tasks) if count and command.is_certain else 0 if count == 0 else None
 
     def _in_other_program(self, command: Command, words: Sequence[Argument]) -> int | None:
-        """Look for workers that some other program starts, nobody knows how often."""
+        """Find workers that an unknown program may start, an unknown number of times."""
         for at in range(len(words)):
             if (dask := _dask_command(words[at:])) is not None:
                 kind, arguments = dask
@@ -275,30 +233,30 @@ class _Finder:
         tasks: int | None,
         variables: Mapping[str, Argument],
     ) -> int | None:
-        """Note a command of dask's; return how many workers it starts."""
+        """Record a dask command; return how many workers it starts."""
         scheduler = _scheduler_of(arguments, command.folder, variables, has_address=kind not in ("scheduler", "mpi"))
         if kind == "scheduler":
-            self.started.schedulers.append(scheduler)
+            self.found.schedulers.append(scheduler)
             return 0
-        if len(self.started.workers) >= MAX_COMMANDS:
-            raise ShellError("it starts too many workers")
+        if len(self.found.workers) >= MAX_COMMANDS:
+            raise ShellError("the script starts too many workers")
         times = _product(self._repetitions, tasks)
         worker = WorkerCommand(kind, tuple(arguments), times if command.is_certain else None, command.folder, scheduler)
-        self.started.workers.append(worker)
+        self.found.workers.append(worker)
         return _product(worker.processes, tasks)
 
     def _add_mentioned(self, command: Command, words: Sequence[Argument]) -> None:
-        """Note the schedulers that some other program is told of."""
+        """Record the schedulers in the arguments of another program."""
         for address in (match for word in words if word.is_known for match in _ADDRESS.findall(word.text)):
-            self.started.mentioned.append(Scheduler(address=address))
+            self.found.mentioned.append(Scheduler(address=address))
         scheduler = _scheduler_of(words, command.folder, command.variables, has_address=False)
         if scheduler != Scheduler():
-            self.started.mentioned.append(scheduler)
+            self.found.mentioned.append(scheduler)
 
     def add_mentioned_variable(self, value: Argument | None) -> None:
-        """Note the scheduler that dask's own variable names."""
+        """Record the scheduler in ``DASK_SCHEDULER_ADDRESS``."""
         if value is not None and value.is_known and (address := _address(value.text)) is not None:
-            self.started.mentioned.append(Scheduler(address=address))
+            self.found.mentioned.append(Scheduler(address=address))
 
 
 def _product(one: int | None, other: int | None) -> int | None:
@@ -310,7 +268,7 @@ def _is_not_launcher(words: Sequence[Argument]) -> bool:
 
 
 def _dask_command(words: Sequence[Argument]) -> tuple[str, tuple[Argument, ...]] | None:
-    """Return which of dask's programs this is, and its arguments."""
+    """Return the kind of a dask command and its arguments; ``None`` for other commands."""
     if not words or not words[0].is_known:
         return None
     program = program_of(words[0])
@@ -348,7 +306,7 @@ def _takes_value(word: Argument) -> bool:
 def _scheduler_of(
     arguments: Sequence[Argument], folder: str | None, variables: Mapping[str, Argument], *, has_address: bool
 ) -> Scheduler:
-    """Return the scheduler that a command's arguments name, or else its environment."""
+    """Return the scheduler in a command's arguments, or else in its environment."""
     files = [value for value in _known_values(arguments, "--scheduler-file") if value is not None]
     if files:
         return Scheduler(file=absolute_path(folder, files[-1]))
@@ -365,12 +323,12 @@ def _scheduler_of(
 
 
 def _is_option(arguments: Sequence[Argument], at: int) -> bool:
-    """Whether this is an option, or the value of one."""
+    """Return whether this word is an option, or the value of one."""
     return arguments[at].text.startswith("-") or (at > 0 and _takes_value(arguments[at - 1]))
 
 
 def _known_values(arguments: Sequence[Argument], name: str) -> Iterator[str | None]:
-    """Yield the values of an option; ``None`` for one that isn't known."""
+    """Yield the values of an option; ``None`` for an unknown value."""
     for at, word in enumerate(arguments):
         if word.text == name and at + 1 < len(arguments):
             yield arguments[at + 1].text if arguments[at + 1].is_known else None
@@ -379,7 +337,7 @@ def _known_values(arguments: Sequence[Argument], name: str) -> Iterator[str | No
 
 
 def _address(text: str) -> str | None:
-    """Return an address with its scheme; ``None`` for what is none."""
+    """Return an address with its scheme; ``None`` if the text is not an address."""
     if text.startswith("inproc://"):
         return text
     try:
