@@ -76,7 +76,7 @@ class Searched(Record, frozen=True, kw_only=True):
     is_over: bool = False
     found_at: int | None = None
     """Position of the matching line."""
-    went_round: bool = False
+    wrapped: bool = False
     """Whether the search continued at the other end of the file before it found the line."""
 
 

@@ -212,7 +212,7 @@ class LogScreen(ModalScreen[None]):
         if part is not None and (part.edition != self._window.edition or not self._window.has_line(result.found_at)):
             self._hold(part)
         self._view.go_to(result.found_at)
-        if result.went_round:
+        if result.wrapped:
             self._status.show_result(
                 f"search wrapped around at the {'start' if result.search.is_backwards else 'end'}", "quiet"
             )

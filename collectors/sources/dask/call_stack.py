@@ -49,16 +49,16 @@ async def read_call_stack(connection: Connection, address: str, native_id: int, 
             at_once=1,
         )
     )
-    how, answer = (*as_tuple(answers.get(address)), None, None)[:2]
-    if how == "answered":
-        told = as_dict(answer)
-        if error := as_text(told.get("error")):
+    outcome, answer = (*as_tuple(answers.get(address)), None, None)[:2]
+    if outcome == "answered":
+        stack = as_dict(answer)
+        if error := as_text(stack.get("error")):
             raise SourceError(error)
-        if isinstance(told.get("frames"), list | tuple):
-            lines = tuple(line for frame in as_tuple(told["frames"]) for line in _lines(as_tuple(frame)))
-            # The thread may run another task than at its last reading: this is the one whose calls these are.
-            return Calls(lines, as_text(told["key"]) or "no dask task" if "key" in told else None)
-    if how == "silent":
+        if isinstance(stack.get("frames"), list | tuple):
+            lines = tuple(line for frame in as_tuple(stack["frames"]) for line in _lines(as_tuple(frame)))
+            # The thread may run another task than at its last reading: this is the one of these calls.
+            return Calls(lines, as_text(stack["key"]) or "no dask task" if "key" in stack else None)
+    if outcome == "silent":
         raise SourceError(f"the worker did not answer within {_WORKER_SECONDS:g} s: it hangs, or a task holds the GIL")
     raise SourceError(as_text(answer) or "the worker does not return call stacks")
 
@@ -67,7 +67,7 @@ def _lines(frame: tuple[object, ...]) -> list[str]:
     """Return one or two lines for a call."""
     if len(frame) != len(FRAME_FIELDS):
         return []
-    told = dict(zip(FRAME_FIELDS, frame, strict=True))
-    where = f"{as_text(told['name']) or '?'}  {as_text(told['file']) or '?'}"
-    number, source = as_int(told["line"]), as_text(told["source"])
+    call = dict(zip(FRAME_FIELDS, frame, strict=True))
+    where = f"{as_text(call['name']) or '?'}  {as_text(call['file']) or '?'}"
+    number, source = as_int(call["line"]), as_text(call["source"])
     return [where if number is None else f"{where}:{number}", *([f"    {source}"] if source else [])]

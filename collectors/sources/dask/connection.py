@@ -1,6 +1,6 @@
-"""One connection to a scheduler: opens it, asks one thing at a time, hangs up.
+"""A connection to a scheduler: one call at a time.
 
-Never a ``Client``, which would register itself and poll by itself. What the other side says is plain data, see `comm`.
+Never uses a ``Client``, which would register itself and poll. Accepts only plain data, see `comm`.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from dasktop.collectors.text.clean import clean
 
 __all__ = ["Connection", "ConnectionClosedError", "RemoteError", "TlsFiles"]
 
-_SECONDS_BEFORE_A_LOOK = 0.25
-_SECONDS_FOR_A_LOOK = 1.5
-_SECONDS_FOR_GOODBYE = 0.1
+_DIAGNOSE_AFTER_SECONDS = 0.25
+_DIAGNOSE_SECONDS = 1.5
+_CLOSE_SECONDS = 0.1
 
 
 class ConnectionClosedError(SourceError):
@@ -51,7 +51,7 @@ class Connection:
         Parameters
         ----------
         tls
-            What is ``None`` of it is left to dask's configuration (``distributed.comm.tls.*``).
+            Fields that are ``None`` are taken from dask's configuration (``distributed.comm.tls.*``).
         seconds
             The timeout; the diagnosis may take a third longer.
 
@@ -64,7 +64,7 @@ class Connection:
         if address.scheme not in ("tcp", "tls"):
             raise NoSchedulerError(f"dasktop supports tcp:// and tls://, but not {address.scheme}:// ({address})")
         context = tls_context(address, tls)
-        return cls(address, await _dial(address, context if address.encrypted else None, seconds))
+        return cls(address, await _connect(address, context if address.encrypted else None, seconds))
 
     @property
     def closed(self) -> bool:
@@ -101,9 +101,9 @@ class Connection:
             except BaseException:  # cancelled, mostly
                 self._comm.abort()
                 raise
-        told = as_dict(answer)
-        if told.get("status") == "uncaught-error":
-            raise RemoteError(as_text(told.get("exception_text")) or "it failed without a message")
+        reply = as_dict(answer)
+        if reply.get("status") == "uncaught-error":
+            raise RemoteError(as_text(reply.get("exception_text")) or "it failed without a message")
         return answer
 
     async def close(self) -> None:
@@ -111,24 +111,24 @@ class Connection:
         if self.closed:
             return
         with contextlib.suppress(OSError):  # a TimeoutError is one
-            async with asyncio.timeout(_SECONDS_FOR_GOODBYE), self._turn:
+            async with asyncio.timeout(_CLOSE_SECONDS), self._turn:
                 await self._comm.close()
         self._comm.abort()
 
 
 def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None:
-    """Return the certificates in the form that connecting wants; ``None`` where there are none.
+    """Return the certificates as an SSL context; ``None`` if there are none.
 
     Raises
     ------
     NoSchedulerError
-        The certificates are missing or no good, or dask's configuration forbids to connect without.
+        The certificates are missing or invalid, or dask's configuration requires them.
     """
     tls = tls or TlsFiles()
     given = {"tls_ca_file": tls.ca_file, "tls_client_cert": tls.cert, "tls_client_key": tls.key}
     required = bool(dask.config.get("distributed.comm.require-encryption"))
     try:
-        # `require_encryption` is said, since else giving any file would forbid tcp://, where the files are not needed.
+        # Without `require_encryption`, passing any file would forbid tcp://, which does not need the files.
         security = Security(require_encryption=required, **{name: file for name, file in given.items() if file})
         unreadable = [file for name in given if (file := getattr(security, name)) and not _is_readable(file)]
         context = None if unreadable else security.get_connection_args("client").get("ssl_context")
@@ -153,36 +153,36 @@ def _is_readable(file: str) -> bool:
     return "\n" in file or (os.access(file, os.R_OK) and Path(file).is_file())
 
 
-async def _dial(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:
+async def _connect(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:
     """Return a connection, or raise `NoSchedulerError`.
 
     What listens there may wait for the client to speak first, so a diagnosis runs at the same time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    dialling = asyncio.create_task(Comm.open(address.host, address.port, context))
-    looking = asyncio.create_task(_look_if_slow(address, dialling, min(_SECONDS_FOR_A_LOOK, seconds / 4)))
+    connecting = asyncio.create_task(Comm.open(address.host, address.port, context))
+    diagnosing = asyncio.create_task(_diagnose_if_slow(address, connecting, min(_DIAGNOSE_SECONDS, seconds / 4)))
     comm: Comm | None = None
     try:
-        await asyncio.wait({dialling, looking}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if looking.done() and not _is_hopeless(address, looking.result()):
-            await asyncio.wait({dialling}, timeout=deadline - loop.time())
+        await asyncio.wait({connecting, diagnosing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if diagnosing.done() and not _is_hopeless(address, diagnosing.result()):
+            await asyncio.wait({connecting}, timeout=deadline - loop.time())
         failure = ""
-        if dialling.done():
-            error = dialling.exception()
+        if connecting.done():
+            error = connecting.exception()
             if error is None:
-                comm = dialling.result()
+                comm = connecting.result()
                 return comm
-            failure = in_words(error)
-        diagnosis = await looking
+            failure = error_words(error)
+        diagnosis = await diagnosing
         words = sentence(address, diagnosis, failure, seconds)
         raise SilentSchedulerError(words) if diagnosis.listener is Listener.SILENT else NoSchedulerError(words)
     finally:
-        looking.cancel()
-        dialling.cancel()
-        await asyncio.wait({looking, dialling})
-        if comm is None and not dialling.cancelled() and dialling.exception() is None:
-            dialling.result().abort()
+        diagnosing.cancel()
+        connecting.cancel()
+        await asyncio.wait({diagnosing, connecting})
+        if comm is None and not connecting.cancelled() and connecting.exception() is None:
+            connecting.result().abort()
 
 
 _CERTIFICATE_FAULTS = {
@@ -196,7 +196,7 @@ _CERTIFICATE_FAULTS = {
 """By OpenSSL's X509_V_ERR_*."""
 
 
-def in_words(error: BaseException) -> str:
+def error_words(error: BaseException) -> str:
     """Return a short description of a connection error."""
     if isinstance(error, ssl.SSLCertVerificationError):
         other = f"its certificate is not valid: {clean(error.verify_message)}"
@@ -208,9 +208,9 @@ def in_words(error: BaseException) -> str:
     return clean(str(error)) or type(error).__name__
 
 
-async def _look_if_slow(address: Address, dialling: "asyncio.Task[Comm]", seconds: float) -> Diagnosis:
+async def _diagnose_if_slow(address: Address, connecting: "asyncio.Task[Comm]", seconds: float) -> Diagnosis:
     """Diagnose what listens there, if connecting failed or takes longer than usual."""
-    await asyncio.wait({dialling}, timeout=_SECONDS_BEFORE_A_LOOK)
+    await asyncio.wait({connecting}, timeout=_DIAGNOSE_AFTER_SECONDS)
     return await diagnose(address, seconds)
 
 
@@ -227,19 +227,19 @@ def _is_hopeless(address: Address, diagnosis: Diagnosis) -> bool:
             return True
 
 
-_REASONS: dict[str, str] = {}
+_REFUSALS: dict[str, str] = {}
 
 
 def note_refusal(scheduler_id: str, why: str) -> None:
     """Remember that a scheduler refuses to run functions: that is configured at its start, and its id is unique."""
-    _REASONS[scheduler_id] = why
+    _REFUSALS[scheduler_id] = why
 
 
 def refusal_of(scheduler_id: str | None) -> str | None:
     """Return why the scheduler refuses; ``None``: it does not, or was not asked yet."""
-    return _REASONS.get(scheduler_id or "")
+    return _REFUSALS.get(scheduler_id or "")
 
 
 def any_refusal_known() -> bool:
     """Return whether any scheduler is known to refuse; if none is, its id need not be read."""
-    return bool(_REASONS)
+    return bool(_REFUSALS)

@@ -19,24 +19,24 @@ from dasktop.collectors.text.clean import clean
 _MOST_BYTES = 256
 _SPEAKS_FIRST_SECONDS = 0.3
 _TLS_ALERT = b"\x15\x03"
-_WAY_OUT = "run dasktop without an address to find your schedulers"
+_ADVICE = "run dasktop without an address to find your schedulers"
 
 
 class Listener(Enum):
     """What listens at an address."""
 
-    NOBODY = "nobody"
+    NOTHING = "nothing"
     NO_ANSWER = "no answer from the host"
     DASK = "dask, not encrypted"
     TLS = "a TLS server"
     WEB = "a web server"
     SILENT = "a server that sends nothing"
-    HANGS_UP = "a server that closes the connection"
-    STRANGER = "something else"
+    CLOSES = "a server that closes the connection"
+    OTHER = "something else"
 
 
 class Diagnosis(NamedTuple):
-    """What listens there, with details for `NOBODY`, `NO_ANSWER` and `STRANGER`."""
+    """What listens there, with details for `NOTHING`, `NO_ANSWER` and `OTHER`."""
 
     listener: Listener
     words: str = ""
@@ -50,19 +50,19 @@ async def diagnose(address: Address, seconds: float) -> Diagnosis:
     except TimeoutError:
         return Diagnosis(Listener.NO_ANSWER, "the host does not answer")
     except (OSError, ValueError) as error:  # ValueError: a host name that IDNA cannot encode
-        return Diagnosis(Listener.NOBODY, _why_unreachable(address, error))
+        return Diagnosis(Listener.NOTHING, _why_unreachable(address, error))
     try:
         async with asyncio.timeout(seconds):
-            said = await _hear(reader, writer, min(_SPEAKS_FIRST_SECONDS, seconds / 2))
+            received = await _first_bytes(reader, writer, min(_SPEAKS_FIRST_SECONDS, seconds / 2))
     except TimeoutError:
         return Diagnosis(Listener.SILENT)
     except OSError:
-        said = b""
+        received = b""
     finally:
         writer.transport.abort()
-    if not said and await _speaks_tls(address, seconds):
+    if not received and await _speaks_tls(address, seconds):
         return Diagnosis(Listener.TLS)
-    return _judge(said)
+    return _classify(received)
 
 
 async def _speaks_tls(address: Address, seconds: float) -> bool:
@@ -81,10 +81,10 @@ async def _speaks_tls(address: Address, seconds: float) -> bool:
     return True
 
 
-async def _hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience_seconds: float) -> bytes:
+async def _first_bytes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wait_seconds: float) -> bytes:
     """Return the first bytes that the server sends: by itself, as dask and ssh do, or after a greeting."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(patience_seconds):
+        async with asyncio.timeout(wait_seconds):
             return await reader.read(_MOST_BYTES)
     writer.write(_greeting())
     return await reader.read(_MOST_BYTES)
@@ -95,16 +95,16 @@ def _greeting() -> bytes:
     return encode({"compression": None, "pickle-protocol": 4, "": "\r\n\r\n"})
 
 
-def _judge(said: bytes) -> Diagnosis:
-    if not said:
-        return Diagnosis(Listener.HANGS_UP)
-    if b"pickle-protocol" in said:
+def _classify(received: bytes) -> Diagnosis:
+    if not received:
+        return Diagnosis(Listener.CLOSES)
+    if b"pickle-protocol" in received:
         return Diagnosis(Listener.DASK)
-    if said.startswith(_TLS_ALERT):
+    if received.startswith(_TLS_ALERT):
         return Diagnosis(Listener.TLS)
-    if said.startswith(b"HTTP/"):
+    if received.startswith(b"HTTP/"):
         return Diagnosis(Listener.WEB)
-    return Diagnosis(Listener.STRANGER, clean(said.split(b"\n")[0][:40]) or repr(said[:8]))
+    return Diagnosis(Listener.OTHER, clean(received.split(b"\n")[0][:40]) or repr(received[:8]))
 
 
 def _why_unreachable(address: Address, error: Exception) -> str:
@@ -127,8 +127,8 @@ def sentence(address: Address, diagnosis: Diagnosis, failure: str, seconds: floa
         The timeout that passed.
     """
     match diagnosis.listener:
-        case Listener.NOBODY | Listener.NO_ANSWER:
-            return f"no scheduler at {address} ({diagnosis.words}); {_WAY_OUT}"
+        case Listener.NOTHING | Listener.NO_ANSWER:
+            return f"no scheduler at {address} ({diagnosis.words}); {_ADVICE}"
         case Listener.WEB:
             return (
                 f"{address} is a web server, perhaps the dashboard; "
@@ -141,9 +141,9 @@ def sentence(address: Address, diagnosis: Diagnosis, failure: str, seconds: floa
             )
         case Listener.DASK if address.encrypted:
             return f"{address} is not encrypted: write {address._replace(scheme='tcp')}"
-        case Listener.STRANGER if not address.encrypted:
+        case Listener.OTHER if not address.encrypted:
             return f"{address} is not a dask scheduler: it sends “{diagnosis.words}”"
-        case Listener.HANGS_UP if not address.encrypted:
+        case Listener.CLOSES if not address.encrypted:
             return f"{address} closes the connection: it is not a dask scheduler, or one that is shutting down"
         case Listener.SILENT if not failure:
             return (

@@ -38,13 +38,13 @@ async def read_identity(connection: Connection, timeout_seconds: float) -> Sched
             owner=None,
         ),
         workers=tuple(
-            _worker(address, as_dict(told), now)
-            for key, told in workers.items()
+            _worker(address, as_dict(fields), now)
+            for key, fields in workers.items()
             if (address := as_text(key)) is not None
         ),
         started_at=as_datetime(answer.get("started")),
         with_nanny=frozenset(
-            address for key, told in workers.items() if as_dict(told).get("nanny") and (address := as_text(key))
+            address for key, fields in workers.items() if as_dict(fields).get("nanny") and (address := as_text(key))
         ),
     )
 
@@ -74,23 +74,23 @@ async def identify(connection: Connection, timeout_seconds: float, **arguments: 
     raise NoSchedulerError(f"{connection.address} is not a scheduler, but a {kind.lower()}{way_out}")
 
 
-def _worker(address: str, told: dict[Any, Any], now: float) -> Worker:
-    metrics = as_dict(told.get("metrics"))
+def _worker(address: str, fields: dict[Any, Any], now: float) -> Worker:
+    metrics = as_dict(fields.get("metrics"))
     # Renamed between 2022.6 and 2022.12.
     counts = metrics.get("task_counts")
     spilled = as_dict(metrics.get("spilled_bytes") or metrics.get("spilled_nbytes"))
     managed = as_int(metrics.get("managed_bytes"))
-    last_seen = as_number(told.get("last_seen"))
+    last_seen = as_number(fields.get("last_seen"))
     old_names = "executing" in metrics
     return Worker(
-        name=as_text(told.get("name")) or address,
+        name=as_text(fields.get("name")) or address,
         address=address,
         pid=None,
         nanny_pid=None,
         host=host_of(address),
-        status=as_text(told.get("status")),
-        nthreads=as_int(told.get("nthreads")),
-        memory_limit_bytes=as_int(told.get("memory_limit")) or None,  # 0 means no limit
+        status=as_text(fields.get("status")),
+        nthreads=as_int(fields.get("nthreads")),
+        memory_limit_bytes=as_int(fields.get("memory_limit")) or None,  # 0 means no limit
         memory_bytes=as_int(metrics.get("memory")),
         managed_bytes=None if managed is None else max(0, managed - (as_int(spilled.get("memory")) or 0)),
         spilled_bytes=as_int(spilled.get("disk")),

@@ -1,4 +1,4 @@
-"""Reads plain values out of answers, which may hold anything. What isn't of the kind that is asked for is ``None``."""
+"""Convert values of answers, which may be of any type. A value of another type becomes ``None``, or empty."""
 
 import math
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ _LATEST_EPOCH_SECONDS = 1e11  # the year 5138, which a datetime can hold
 
 
 def as_int(value: object) -> int | None:
-    """Return a whole number of at least 0."""
-    if type(value) is int:  # most are, and there may be thousands of workers
+    """Return an integer of at least 0; fractions are cut off."""
+    if type(value) is int:  # a shortcut that matters with thousands of workers
         return value if value >= 0 else None
     number = as_number(value)
     return None if number is None else int(number)
@@ -19,18 +19,18 @@ def as_int(value: object) -> int | None:
 
 def as_number(value: object) -> float | int | None:
     """Return a finite number of at least 0."""
-    # By type, not isinstance: True is no number here.
+    # By type, not isinstance: True is not a number here.
     return value if (type(value) is int or type(value) is float) and 0 <= value < math.inf else None
 
 
 def as_seconds(value: object) -> float | None:
-    """Return a time span; what is just below 0, as two clocks may differ, is 0."""
+    """Return a duration in seconds; negative ones, from clocks that differ, become 0."""
     span = as_number(value if not isinstance(value, int | float) else max(0.0, value))
     return None if span is None else round(span, 3)
 
 
 def as_datetime(value: object) -> datetime | None:
-    """Return seconds since 1970 as a moment."""
+    """Return seconds since 1970 as a datetime."""
     epoch_seconds = as_number(value)
     if epoch_seconds is None or epoch_seconds > _LATEST_EPOCH_SECONDS:
         return None
@@ -38,7 +38,7 @@ def as_datetime(value: object) -> datetime | None:
 
 
 def as_text(value: object) -> str | None:
-    """Return clean text; numbers, as dask's names may be, in digits."""
+    """Return clean, non-empty text; numbers, which are valid worker names in dask, as digits."""
     if isinstance(value, int | float):
         value = str(value)
     if not isinstance(value, str | bytes):
@@ -49,10 +49,10 @@ def as_text(value: object) -> str | None:
 
 
 def as_dict(value: object) -> dict[Any, Any]:
-    """Return a dictionary, empty where it is none."""
+    """Return a dictionary; an empty one for other types."""
     return value if isinstance(value, dict) else {}
 
 
 def as_tuple(value: object) -> tuple[Any, ...]:
-    """Return a tuple, empty where it is no list."""
+    """Return a list as a tuple; an empty one for other types."""
     return tuple(value) if isinstance(value, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""Turns the answer of our handler in the scheduler into records. Asks nothing; see `shipped_scheduler` for its form."""
+"""Decode the answer of our handler in the scheduler to records; see `shipped_scheduler` for its form. Does no I/O."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -29,15 +29,14 @@ from dasktop.collectors.sources.dask.plain_values import (
 from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
 from dasktop.collectors.sources.dask.slurm_place import decode_place
 
-# A heartbeat that is later than this many intervals isn't on its way any more: the worker is too busy to send one.
+# A heartbeat that is later than this many intervals will not come: the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
-
 
 _LONGEST_SCRIPT = 64 << 10
 
 
 class Event(Record, frozen=True, kw_only=True):
-    """What became of a worker, by the scheduler's clock and the worker's address; see `shipped_scheduler`."""
+    """An event of a worker, with the scheduler's time and the worker's address; see `shipped_scheduler`."""
 
     at: float
     kind: WorkerEventKind
@@ -50,14 +49,14 @@ class Event(Record, frozen=True, kw_only=True):
 
 
 class SchedulerReading(Record, frozen=True, kw_only=True):
-    """What the scheduler itself told, at one moment."""
+    """What the scheduler reported at one moment."""
 
     cluster: Cluster
     workers: tuple[Worker, ...]
     with_nanny: frozenset[str]
-    """The addresses of workers that a nanny watches."""
+    """The addresses of workers that have a nanny."""
     place: SlurmPlace | None = None
-    """Where the scheduler's own process says it runs."""
+    """Where in SLURM the scheduler's process runs, as it reports itself."""
     started_at: datetime | None = None
     """When the scheduler started, by the clock of its host."""
     refused_script: str | None = None
@@ -65,11 +64,11 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     now: float | None = None
     """Seconds since 1970 by the scheduler's clock."""
     events: tuple[Event, ...] | None = None
-    """What became of workers since it was asked before; ``None`` where it doesn't tell."""
+    """Events of workers since the last poll; ``None`` if this scheduler does not report them."""
 
 
 def decode(answer: dict[str, Any]) -> SchedulerReading:
-    """Return the records; a worker without an address can't be told from others and is left out."""
+    """Return the records. A worker without an address cannot be identified and is omitted."""
     rows = [
         dict(zip(WORKER_FIELDS, row, strict=True))
         for row in map(as_tuple, as_tuple(answer.get("workers")))
@@ -98,7 +97,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
 
 
 def _heartbeat_seconds(workers: int) -> float:
-    """Return how often each of so many workers sends a heartbeat: distributed's ``scheduler.heartbeat_interval``."""
+    """Return the interval of heartbeats for so many workers, as distributed's ``scheduler.heartbeat_interval``."""
     if workers <= 10:
         return 0.5
     if workers < 200:
@@ -115,7 +114,7 @@ def _worker(
     executing, processing = as_int(row["executing"]), as_int(row["processing"])
     last_seen_seconds = as_seconds(row["last_seen_seconds"])
     if executing == 0 and processing != 0 and (last_seen_seconds is None or last_seen_seconds > late_seconds):
-        # The latest heartbeat is from before it got tasks, perhaps; these may hold the GIL, and it sends no other.
+        # The last heartbeat may be older than its tasks; if these hold the GIL, it sends no other.
         executing = None
     number = as_int(row["versions"])
     dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
@@ -127,7 +126,7 @@ def _worker(
         host=host_of(address),
         status=as_text(row["status"]),
         nthreads=as_int(row["nthreads"]),
-        memory_limit_bytes=as_int(row["memory_limit"]) or None,  # 0 is dask's word for no limit
+        memory_limit_bytes=as_int(row["memory_limit"]) or None,  # 0 means no limit
         memory_bytes=as_int(row["memory"]),
         managed_bytes=as_int(row["managed"]),
         spilled_bytes=as_int(row["spilled"]),
@@ -152,25 +151,28 @@ def _events(answer: object) -> tuple[Event, ...] | None:
 def _event(row: tuple[Any, ...]) -> Event | None:
     if len(row) != len(EVENT_FIELDS):
         return None
-    told = dict(zip(EVENT_FIELDS, row, strict=True))
-    at, kind = as_number(told["at"]), next((kind for kind in get_args(WorkerEventKind) if kind == told["kind"]), None)
+    fields = dict(zip(EVENT_FIELDS, row, strict=True))
+    at, kind = (
+        as_number(fields["at"]),
+        next((kind for kind in get_args(WorkerEventKind) if kind == fields["kind"]), None),
+    )
     if at is None or kind is None:
         return None
     return Event(
         at=at,
         kind=kind,
-        address=as_text(told["worker"]),
-        pid=as_int(told["pid"]),
-        memory_bytes=as_int(told["memory_bytes"]),
-        reason=as_text(told["reason"]),
-        tasks_interrupted=as_int(told["tasks_interrupted"]),
-        results_lost=as_int(told["results_lost"]),
+        address=as_text(fields["worker"]),
+        pid=as_int(fields["pid"]),
+        memory_bytes=as_int(fields["memory_bytes"]),
+        reason=as_text(fields["reason"]),
+        tasks_interrupted=as_int(fields["tasks_interrupted"]),
+        results_lost=as_int(fields["results_lost"]),
     )
 
 
 def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
     dask, python, *_ = (*map(as_text, pair), None, None)
-    return dask, ".".join(python.split(".")[:3]) if python else None  # as told: ``3.11.7.final.0``
+    return dask, ".".join(python.split(".")[:3]) if python else None  # sent as ``3.11.7.final.0``
 
 
 def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
@@ -187,9 +189,9 @@ def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
     )
 
 
-def decode_transfers(told: dict[Any, Any]) -> Transfers | None:
-    """Return what a worker's metric ``transfer`` tells; ``None`` where it tells nothing."""
-    return _transfers(tuple(told.get(field) for field in TRANSFER_FIELDS)) if told else None
+def decode_transfers(metric: dict[Any, Any]) -> Transfers | None:
+    """Return the content of a worker's metric ``transfer``; ``None`` if it is empty."""
+    return _transfers(tuple(metric.get(field) for field in TRANSFER_FIELDS)) if metric else None
 
 
 def _task_counts(counts: object) -> dict[str, int] | None:
@@ -219,14 +221,14 @@ def _owner(answer: object) -> Owner | None:
     )
 
 
-def _names(told: object) -> tuple[str, ...]:
-    return tuple(name for name in map(as_text, as_tuple(told)) if name)
+def _names(answer: object) -> tuple[str, ...]:
+    return tuple(name for name in map(as_text, as_tuple(answer)) if name)
 
 
-def _script(told: object) -> str | None:
-    """Return a script as it is, line ends and all: it is handed to sbatch, and shown to nobody."""
-    is_script = isinstance(told, str) and told.startswith("#!") and len(told) <= _LONGEST_SCRIPT
-    return str(told) if is_script else None
+def _script(answer: object) -> str | None:
+    """Return a script unchanged, not cleaned: it is passed to sbatch and never shown."""
+    is_script = isinstance(answer, str) and answer.startswith("#!") and len(answer) <= _LONGEST_SCRIPT
+    return str(answer) if is_script else None
 
 
 def _adaptive(answer: object) -> Adaptive | None:
@@ -241,35 +243,35 @@ MOST_ADDRESSES = 20_000
 
 
 class WorkerEvents:
-    """What became of the workers of one scheduler."""
+    """Keeps the events of the workers of one scheduler."""
 
     def __init__(self) -> None:
         self._scheduler_id: str | None = None
         self._workers: dict[str, tuple[str | None, int | None]] = {}
-        # By the scheduler's clock, which is the one that the next question counts by.
+        # With the scheduler's time, which the next request refers to.
         self._events: deque[tuple[float, WorkerEvent]] = deque(maxlen=MOST_KEPT)
 
     @property
     def since(self) -> float | None:
-        """The time of the last event that is known; ``None``: all are wanted that the scheduler tells."""
+        """The scheduler's time of the last known event; ``None``: request all events."""
         return self._events[-1][0] if self._events else None
 
     def after(self, reading: SchedulerReading, taken_at: datetime) -> tuple[WorkerEvent, ...] | None:
-        """Return the events of the last half hour, those of this reading among them; ``None`` where it tells none."""
+        """Add the events of this reading; return those of the last half hour. ``None``: it does not report events."""
         if reading.cluster.scheduler_id != self._scheduler_id:
             self._events.clear()
             self._workers.clear()
             self._scheduler_id = reading.cluster.scheduler_id
-        self._learn(reading.workers)
+        self._remember(reading.workers)
         if reading.events is None or reading.now is None:
             return None
         known_until = self.since  # one event may be about several workers
         for event in reading.events:
             if known_until is not None and event.at <= known_until:
-                continue  # asked twice, as the first answer did not arrive
+                continue  # requested twice, since the first answer did not arrive
             name, limit_bytes = self._workers.get(event.address or "", (None, None))
-            told = WorkerEvent(
-                # Both clocks may differ; how long ago it was doesn't.
+            worker_event = WorkerEvent(
+                # The clocks may differ, so the age of the event is used.
                 at=taken_at - timedelta(seconds=min(max(0.0, reading.now - event.at), KEPT_SECONDS)),
                 worker=name,
                 address=event.address,
@@ -281,14 +283,14 @@ class WorkerEvents:
                 tasks_interrupted=event.tasks_interrupted,
                 results_lost=event.results_lost,
             )
-            self._events.append((event.at, told))
+            self._events.append((event.at, worker_event))
         while self._events and reading.now - self._events[0][0] > KEPT_SECONDS:
             self._events.popleft()
-        return tuple(told for _, told in self._events)
+        return tuple(worker_event for _, worker_event in self._events)
 
-    def _learn(self, workers: Iterable[Worker]) -> None:
+    def _remember(self, workers: Iterable[Worker]) -> None:
         for worker in workers:
-            self._workers.pop(worker.address, None)  # so that the dictionary forgets the longest unseen first
+            self._workers.pop(worker.address, None)  # so that the oldest entries are first in the dictionary
             self._workers[worker.address] = (worker.name, worker.memory_limit_bytes)
         while len(self._workers) > MOST_ADDRESSES:
             del self._workers[next(iter(self._workers))]

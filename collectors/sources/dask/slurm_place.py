@@ -1,7 +1,7 @@
-"""Where in SLURM a process runs: what its control group, its ancestors and its environment tell. Reads nothing itself.
+"""Determine where in SLURM a process runs, from its cgroup, its ancestors and its environment. Does no I/O.
 
-The first two are the kernel's word. Variables are inherited by everything that a job's processes start: reconciling
-compares what they say with what SLURM says.
+The first two come from the kernel. Variables are inherited by all processes that a job's processes start, so
+`reconcile` compares them with what SLURM reports.
 """
 
 import re
@@ -19,26 +19,26 @@ _CGROUP = re.compile(
 )
 
 
-# The title that slurmstepd gives itself: ``slurmstepd: [4711.batch]``; of a het job's component the raw id (22.05).
+# The title of slurmstepd: ``slurmstepd: [4711.batch]``; for a component of a het job, with the raw id (22.05).
 _STEPD = re.compile(r"slurmstepd: \[(?P<job>\d+)\.(?P<step>\w+)\]")
 
 
 _SET_FOR_EACH_TASK = ("SLURMD_NODENAME", "SLURM_TASK_PID", "SLURM_PROCID")
-"""What slurmstepd sets in every task that it starts, and salloc in no shell on the submit host."""
+"""Variables that slurmstepd sets in every task, and salloc does not set in its shell on the submit host."""
 
 
 def decode_place(answer: object) -> SlurmPlace | None:
-    """Return the place of a process that told its ``environment``, ``cgroup`` and ``stepds``, as what we ship does."""
-    told = as_dict(answer)
+    """Return the place of a process from its ``environment``, ``cgroup`` and ``stepds``; see `shipped_place`."""
+    process = as_dict(answer)
     environment = {
-        str(name): text for name, value in as_dict(told.get("environment")).items() if (text := as_text(value))
+        str(name): text for name, value in as_dict(process.get("environment")).items() if (text := as_text(value))
     }
-    titles = [title for value in as_tuple(told.get("stepds")) if (title := as_text(value))]
-    return slurm_place(environment, str(told.get("cgroup") or ""), titles)
+    titles = [title for value in as_tuple(process.get("stepds")) if (title := as_text(value))]
+    return slurm_place(environment, str(process.get("cgroup") or ""), titles)
 
 
 def slurm_place(environment: Mapping[str, str], cgroup: str, stepds: Iterable[str] = ()) -> SlurmPlace | None:
-    """Return the place, or ``None`` for a process that nothing ties to SLURM.
+    """Return the place; ``None`` if nothing connects the process to SLURM.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def slurm_place(environment: Mapping[str, str], cgroup: str, stepds: Iterable[st
     cgroup
         The text of its ``/proc/self/cgroup``.
     stepds
-        The titles of the slurmstepd among its ancestors, the nearest first.
+        The titles of the slurmstepd processes among its ancestors, nearest first.
     """
     by_environment = _from_environment(environment)
     by_kernel = _from_cgroup(cgroup) or _from_stepds(stepds)
@@ -55,8 +55,8 @@ def slurm_place(environment: Mapping[str, str], cgroup: str, stepds: Iterable[st
         return by_kernel or by_environment
     if by_environment.proof == "inherited":
         return by_kernel
-    # SLURM sets the variables of a task for every task, so these are this one's even where the job's or the step's are
-    # another's: an sbatch within a step passes SLURM_STEP_ID on, srun --het-group=1 tells the job of group 0.
+    # SLURM sets the variables of a task for every task, so these are correct even if those of the job or the step are
+    # not: sbatch within a step passes SLURM_STEP_ID on, and srun --het-group=1 sets the job id of group 0.
     return replace(
         by_kernel,
         task_id=by_environment.task_id if by_kernel.task_id is None else by_kernel.task_id,
@@ -83,7 +83,9 @@ def _from_environment(environment: Mapping[str, str]) -> SlurmPlace | None:
 
 
 def _from_cgroup(cgroup: str) -> SlurmPlace | None:
-    found = max(_CGROUP.finditer(cgroup), key=lambda match: len(match[0]), default=None)  # the deepest tells most
+    found = max(
+        _CGROUP.finditer(cgroup), key=lambda match: len(match[0]), default=None
+    )  # the deepest is the most specific
     if found is None:
         return None
     step_id = step_name(found["step"] or "batch")

@@ -1,4 +1,4 @@
-"""Per-thread CPU per cent, from one reading of a worker's threads to a later one. Asks nobody."""
+"""Compute CPU per cent of threads from two readings of a worker's threads. Does no I/O."""
 
 from collections import deque
 from collections.abc import Collection, Mapping
@@ -9,26 +9,26 @@ from dasktop.collectors.sources.dask.plain_values import as_int, as_number, as_t
 from dasktop.collectors.sources.dask.shipped_worker import CHILD_FIELDS, MOST_CHILDREN, THREAD_FIELDS
 
 SHORTEST_SPAN_SECONDS = 0.4
-"""The kernel counts in ticks of 10 ms: over 0.4 s, one tick is 2.5 %. Over less, per cent is not told."""
+"""Shortest time between two readings: the kernel counts in ticks of 10 ms, and over 0.4 s one tick is 2.5 %."""
 
 _ROLES: dict[str | None, ThreadRole] = {"compute": "compute", "event loop": "event loop"}
 
 
 class _Sample(Record, frozen=True, kw_only=True):
     at: float
-    """On the worker's own monotonic clock, so that the way to us counts for nothing."""
+    """On the worker's own monotonic clock, so that the time of transmission has no effect."""
     cpu_seconds: dict[tuple[int, str | None], float]
-    """By native id and name: a native id is soon given to another thread."""
+    """By native id and name: a native id may soon belong to another thread."""
 
 
 class ThreadMeter:
-    """Remembers, for each worker process, as many samples as it takes to tell per cent."""
+    """Keeps the samples of each worker process that are needed to compute per cent."""
 
     def __init__(self) -> None:
         self._samples: dict[str, tuple[int | None, deque[_Sample]]] = {}
 
     def measure(self, address: str, pid: int | None, answer: dict[str, Any]) -> tuple[Thread, ...]:
-        """Return the threads of the worker at this address, from its answer; see `shipped_worker` for its form."""
+        """Return the threads of the worker at this address, from its answer; see `shipped_worker` for the form."""
         rows = [
             dict(zip(THREAD_FIELDS, row, strict=True))
             for row in map(as_tuple, as_tuple(answer.get("threads")))
@@ -39,11 +39,11 @@ class ThreadMeter:
         return tuple(thread for row in rows if (thread := _thread(row, basis, at)))
 
     def forget_all_but(self, addresses: Collection[str]) -> None:
-        """Drop the samples of workers that have gone."""
+        """Drop the samples of workers that have left."""
         self._samples = {address: kept for address, kept in self._samples.items() if address in addresses}
 
     def _remember(self, address: str, pid: int | None, sample: _Sample) -> _Sample | None:
-        """Keep this sample, and return the latest earlier one that is old enough, if there is one."""
+        """Keep this sample; return the latest earlier one that is old enough, if any."""
         known_pid, samples = self._samples.get(address, (pid, deque()))
         if known_pid != pid or (samples and sample.at <= samples[-1].at):
             samples = deque()
@@ -86,11 +86,11 @@ def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thr
 
 
 def decode_children(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | None:
-    """Return the child processes; ``None`` where the worker can't tell. See `shipped_worker` for the answer's form."""
+    """Return the child processes; ``None`` if the worker cannot list them. See `shipped_worker` for the form."""
     rows = answer.get("children")
     if not isinstance(rows, list | tuple):
         return None
-    told = [dict(zip(CHILD_FIELDS, row, strict=False)) for row in map(as_tuple, rows[:MOST_CHILDREN])]
+    children = [dict(zip(CHILD_FIELDS, row, strict=False)) for row in map(as_tuple, rows[:MOST_CHILDREN])]
     return tuple(
         ChildProcess(
             pid=pid,
@@ -98,6 +98,6 @@ def decode_children(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | Non
             memory_bytes=as_int(row.get("memory_bytes")),
             cpu_seconds=as_number(row.get("cpu_seconds")),
         )
-        for row in told
+        for row in children
         if (pid := as_int(row.get("pid"))) is not None
     )

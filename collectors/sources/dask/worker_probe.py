@@ -1,6 +1,6 @@
-"""Asks the workers, through the scheduler, who they are and what their threads do.
+"""Read process, place and threads of the workers, through the scheduler.
 
-Never connects to a worker itself: often only the scheduler can reach them. One that hangs costs its own answer alone.
+Never connects to a worker: often only the scheduler can reach them. A worker that hangs delays no other answer.
 """
 
 import time
@@ -28,7 +28,7 @@ FIRST_PAUSE_SECONDS = 5.0
 
 
 class RegisteredWorker(Record, frozen=True, kw_only=True):
-    """What a worker told of itself."""
+    """What a worker reported about its process."""
 
     pid: int | None
     parent_pid: int | None
@@ -42,7 +42,7 @@ Process = tuple[str, int | None]
 
 
 def process_of(worker: Worker) -> Process:
-    """Return what tells this worker's process from others, also later ones."""
+    """Return what identifies this worker's process among all, earlier and later ones included."""
     return worker.address, worker.pid
 
 
@@ -61,46 +61,46 @@ class WorkerRegistry:
         self._silent: dict[Process, Backoff] = {}
 
     def of(self, worker: Worker) -> RegisteredWorker | None:
-        """Return what the worker told, or ``None`` as long as it hasn't."""
+        """Return what the worker reported; ``None`` if it has not yet."""
         return self._known.get(process_of(worker))
 
     def due(self, workers: Iterable[Worker]) -> list[Worker]:
-        """Return the workers to be asked who they are."""
+        """Return the workers that are not registered and may be asked now."""
         return [worker for worker in workers if process_of(worker) not in self._known and self.may_ask(worker)]
 
     def may_ask(self, worker: Worker) -> bool:
-        """Return whether the worker may be asked anything: a silent one is left alone for a while."""
+        """Return whether the worker may be asked now: one that did not answer is not asked for a while."""
         pause = self._silent.get(process_of(worker))
         return pause is None or pause.is_over
 
     def register(self, worker: Worker, answer: object) -> None:
-        """Note what the worker told; see `shipped_worker` for its form."""
-        told = as_dict(answer)
+        """Record what the worker reported; see `shipped_worker` for the form."""
+        fields = as_dict(answer)
         self._known[process_of(worker)] = RegisteredWorker(
-            pid=as_int(told.get("pid")),
-            parent_pid=as_int(told.get("parent_pid")),
-            host=as_text(told.get("host")),
-            place=decode_place(told),
-            started_at=as_datetime(told.get("started_at")),
+            pid=as_int(fields.get("pid")),
+            parent_pid=as_int(fields.get("parent_pid")),
+            host=as_text(fields.get("host")),
+            place=decode_place(fields),
+            started_at=as_datetime(fields.get("started_at")),
         )
         self._silent.pop(process_of(worker), None)
 
     def note_answered(self, worker: Worker) -> None:
-        """Note that the worker is not silent any more."""
+        """Record that the worker answered."""
         self._silent.pop(process_of(worker), None)
 
     def note_silent(self, worker: Worker) -> None:
-        """Record that the worker did not answer; leave it alone for twice as long as the last time."""
+        """Record that the worker did not answer; the next pause is twice as long."""
         self._pause_of(worker).after_failure()
 
     def note_refused(self, worker: Worker) -> None:
-        """Note that the worker won't run what we send; each asking would be an error in its log, so never again."""
+        """Record that the worker refuses to run our code. It is never asked again: each call is an error in its log."""
         self._pause_of(worker).pause_forever()
 
     def forget_all_but(self, workers: Iterable[Worker]) -> None:
-        """Drop the workers that have gone."""
+        """Drop the workers that have left."""
         here = {process_of(worker) for worker in workers}
-        self._known = {process: told for process, told in self._known.items() if process in here}
+        self._known = {process: known for process, known in self._known.items() if process in here}
         self._silent = {process: pause for process, pause in self._silent.items() if process in here}
 
     def _pause_of(self, worker: Worker) -> Backoff:
@@ -109,27 +109,27 @@ class WorkerRegistry:
 
 _AT_ONCE = 64
 _WORKER_SECONDS = 1.0
-"""For one worker to answer. A healthy one takes milliseconds, unless a task holds the GIL."""
+"""Timeout for one worker. A healthy one takes milliseconds, unless a task holds the GIL."""
 
 
-class _Inside(NamedTuple):
-    """What was read of the inside of a worker."""
+class _Processes(NamedTuple):
+    """The threads and child processes of a worker."""
 
     threads: tuple[Thread, ...] = ()
     children: tuple[ChildProcess, ...] | None = None
     has_more_children: bool = False
 
 
-_NOT_READ = _Inside()
+_NOT_READ = _Processes()
 
 
 class WorkerProbe:
-    """Completes the scheduler's view of the workers by what they tell themselves.
+    """Completes what the scheduler reports about the workers with what they report themselves.
 
     Parameters
     ----------
     seconds
-        For all that is asked in one go. Who wasn't asked by then is asked the next time.
+        Timeout for all workers together. Those not asked by then are asked at the next poll.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -140,47 +140,49 @@ class WorkerProbe:
     async def complete(
         self, connection: Connection, reading: SchedulerReading, threads_of: Collection[str]
     ) -> tuple[WorkerReading, ...]:
-        """Ask the workers that are new who they are, and those at ``threads_of`` for their threads."""
+        """Register new workers, and read the threads of those at the addresses ``threads_of``."""
         workers = reading.workers
         self._registry.forget_all_but(workers)
         self._meter.forget_all_but({worker.address for worker in workers})
         await self._register_new(connection, self._registry.due(workers))
-        inside = await self._read_inside(connection, [worker for worker in workers if worker.address in threads_of])
+        processes = await self._read_processes(
+            connection, [worker for worker in workers if worker.address in threads_of]
+        )
         return tuple(
-            self._complete(worker, worker.address in reading.with_nanny, inside.get(worker.address, _NOT_READ))
+            self._complete(worker, worker.address in reading.with_nanny, processes.get(worker.address, _NOT_READ))
             for worker in workers
         )
 
-    def _complete(self, worker: Worker, has_nanny: bool, inside: _Inside) -> WorkerReading:
-        told = self._registry.of(worker)
-        if told is None:
+    def _complete(self, worker: Worker, has_nanny: bool, processes: _Processes) -> WorkerReading:
+        known = self._registry.of(worker)
+        if known is None:
             return WorkerReading(worker=worker)
-        nanny_pid = told.parent_pid if has_nanny else None
+        nanny_pid = known.parent_pid if has_nanny else None
         worker = replace(
             worker,
-            pid=told.pid or worker.pid,
+            pid=known.pid or worker.pid,
             nanny_pid=nanny_pid,
-            host=told.host or worker.host,
-            threads=inside.threads,
-            children=inside.children,
-            has_more_children=inside.has_more_children,
+            host=known.host or worker.host,
+            threads=processes.threads,
+            children=processes.children,
+            has_more_children=processes.has_more_children,
         )
-        return WorkerReading(worker=worker, place=told.place, place_was_read=True, started_at=told.started_at)
+        return WorkerReading(worker=worker, place=known.place, place_was_read=True, started_at=known.started_at)
 
     async def _register_new(self, connection: Connection, workers: Sequence[Worker]) -> None:
         messages: list[dict[str, Any]] = [
             {"op": "run", "function": packed(shipped_worker.__name__)},
-            # Else the scheduler would keep a connection to each worker open.
+            # Otherwise the scheduler would keep a connection to each worker open.
             {"op": PLACE, "close": True},
         ]
         for worker, answer in await self._ask(connection, workers, messages):
             self._registry.register(worker, answer)
 
-    async def _read_inside(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Inside]:
+    async def _read_processes(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Processes]:
         askable = [worker for worker in workers if self._registry.of(worker) and self._registry.may_ask(worker)]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
         return {
-            worker.address: _Inside(
+            worker.address: _Processes(
                 self._meter.measure(worker.address, worker.pid, answer),
                 decode_children(answer),
                 answer.get("more_children") is True,
@@ -191,14 +193,14 @@ class WorkerProbe:
     async def _ask(
         self, connection: Connection, workers: Sequence[Worker], messages: list[dict[str, Any]]
     ) -> list[tuple[Worker, dict[Any, Any]]]:
-        """Return the workers that answered, each with its answer; note who was silent and who refused."""
+        """Return the workers that answered, each with its answer; record those that were silent or refused."""
         if not workers or connection.closed:
             return []
         try:
             answers = as_dict(
                 await connection.call(
                     ASK_WORKERS,
-                    self._seconds + 2 * _WORKER_SECONDS,  # the last to be asked has its time, and the scheduler some
+                    self._seconds + 2 * _WORKER_SECONDS,  # time for the last worker, and for the scheduler
                     addresses=[worker.address for worker in workers],
                     messages=messages,
                     worker_seconds=_WORKER_SECONDS,
@@ -207,15 +209,15 @@ class WorkerProbe:
                 )
             )
         except SourceError:
-            return []  # the scheduler's own reading is good; the next one tells if it is in trouble
+            return []  # the scheduler's own reading is valid; the next one shows whether it has a problem
         answered = []
         for worker in workers:
-            how, answer = (*as_tuple(answers.get(worker.address)), None, None)[:2]
-            if how == "answered" and isinstance(answer, dict) and "error" not in answer:
+            outcome, answer = (*as_tuple(answers.get(worker.address)), None, None)[:2]
+            if outcome == "answered" and isinstance(answer, dict) and "error" not in answer:
                 self._registry.note_answered(worker)
                 answered.append((worker, answer))
-            elif how == "silent":
+            elif outcome == "silent":
                 self._registry.note_silent(worker)
-            elif how in ("refused", "answered"):
+            elif outcome in ("refused", "answered"):
                 self._registry.note_refused(worker)
         return answered

@@ -1,1 +1,1 @@
-"""Reads the log files of jobs, a part at a time: of any size, and while they grow."""
+"""Read log files of jobs part by part, of any size and while they grow."""

@@ -61,7 +61,7 @@ class _Reader:
         self._file = LogFile(path)
         self._problem: str | None = None
         # Of a followed file: the end of the last delivered part, and the start of its last line if that was unfinished.
-        self._edition, self._end, self._go_on_at = 0, 0, 0
+        self._edition, self._end, self._continue_at = 0, 0, 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def request(self, request: LogRequest) -> None:
@@ -120,16 +120,16 @@ class _Reader:
         if self._problem is not None or self._edition != self._file.edition:
             self._tail()
         elif self._file.size_bytes > self._end:
-            if self._file.size_bytes - self._go_on_at > PAGE_BYTES:
+            if self._file.size_bytes - self._continue_at > PAGE_BYTES:
                 self._tail()
             else:
-                lines = list(self._file.block_after(self._go_on_at, PAGE_BYTES).lines())[-PAGE_LINES:]
-                self._deliver_end(lines, self._go_on_at)
+                lines = list(self._file.block_after(self._continue_at, PAGE_BYTES).lines())[-PAGE_LINES:]
+                self._deliver_end(lines, self._continue_at)
 
     def _deliver_end(self, lines: list[RawLine], at_byte: int) -> None:
         part = self._part(lines, at_byte)
         self._edition, self._end = part.edition, part.end
-        self._go_on_at = lines[-1].at_byte if lines and not lines[-1].is_whole else part.end
+        self._continue_at = lines[-1].at_byte if lines and not lines[-1].is_whole else part.end
         self._deliver(part)
 
     def _page(self, page: Page) -> None:

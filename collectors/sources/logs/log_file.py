@@ -10,7 +10,6 @@ from dasktop.collectors.text.clean import clean
 _ANCHOR_BYTES = 64
 """How much of the last read is compared, to notice that a file was rewritten."""
 
-
 _EDITIONS = count(1)
 
 

@@ -1,4 +1,4 @@
-"""Looks through a log file for a pattern, block by block, so that it can be given up at any time."""
+"""Search a log file for a pattern, block by block, so that the search can be cancelled at any time."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from dasktop.collectors.sources.logs.log_file import LogFile
 from dasktop.collectors.text.patterns import Pattern, compiled
 
 BLOCK_BYTES = 256 * 1024
-"""Read at a time: some milliseconds' work."""
+"""Read at a time; takes some milliseconds."""
 
 
 def search(file: LogFile, request: Search) -> Iterator[Searched]:
-    """Yield how it goes after each block; the last one `is_over`. What is written meanwhile is not looked at.
+    """Yield the progress after each block; the last one `is_over`. Text written meanwhile is not searched.
 
     Raises
     ------
@@ -24,30 +24,31 @@ def search(file: LogFile, request: Search) -> Iterator[Searched]:
         Reading failed.
     """
     pattern = compiled(request.pattern)
-    needle = _needle(request.pattern, pattern)
-    told = Searched(search=request, bytes_searched=0, bytes_in_all=file.size_bytes)
+    required = _required_word(request.pattern, pattern)
+    progress = Searched(search=request, bytes_searched=0, bytes_in_all=file.size_bytes)
     at_byte = min(request.at_byte, file.size_bytes)
     above, below = (0, at_byte), (at_byte, file.size_bytes)
     spans = (above, below) if request.is_backwards else (below, above)
-    for went_round, (start, end) in enumerate(spans):
+    for wrapped, (start, end) in enumerate(spans):
         for block in _blocks(file, start, end, is_backwards=request.is_backwards):
-            # A line may begin before the span's end and go on behind it, but what begins there has been looked at.
+            # A line that begins before the end of the span may continue beyond it; lines that begin there are not
+            # searched again.
             lines = (line for line in block.lines() if line.at_byte < end)
             hits = (line.at_byte for line in lines if pattern.search(shown(line.raw)))
-            if needle is not None and not needle.may_be_in(block.raw):
+            if required is not None and not required.may_be_in(block.raw):
                 found_at = None
             else:
                 found_at = max(hits, default=None) if request.is_backwards else next(hits, None)
             if found_at is not None:
-                yield replace(told, is_over=True, found_at=found_at, went_round=bool(went_round))
+                yield replace(progress, is_over=True, found_at=found_at, wrapped=bool(wrapped))
                 return
-            told = replace(told, bytes_searched=min(told.bytes_searched + len(block.raw), file.size_bytes))
-            yield told
-    yield replace(told, is_over=True)
+            progress = replace(progress, bytes_searched=min(progress.bytes_searched + len(block.raw), file.size_bytes))
+            yield progress
+    yield replace(progress, is_over=True)
 
 
 def _blocks(file: LogFile, start: int, end: int, *, is_backwards: bool) -> Iterator[Block]:
-    """Yield a span of the file, some lines at a time."""
+    """Yield a span of the file, block by block."""
     while start < end:
         if is_backwards:
             block = file.block_before(end, BLOCK_BYTES, start)
@@ -55,32 +56,32 @@ def _blocks(file: LogFile, start: int, end: int, *, is_backwards: bool) -> Itera
         else:
             block = file.block_after(start, BLOCK_BYTES)
             start = block.end
-        if not block.raw:  # cut short meanwhile
+        if not block.raw:  # truncated meanwhile
             return
         yield block
 
 
-class _Needle(NamedTuple):
-    """A word that every hit holds: most blocks don't hold it, and need not be taken apart."""
+class _RequiredWord(NamedTuple):
+    """A word that every match contains: blocks without it, most of them, need not be split into lines."""
 
     word: bytes
     is_any_case: bool
 
     def may_be_in(self, raw: bytes) -> bool:
-        """Tell whether a line of these, once it is clean, could hold the word: cleaning may join what stood apart."""
+        """Return whether a line of these, after cleaning, may contain the word: cleaning may join separate parts."""
         if b"\x1b" in raw:
             return True
         raw = raw.translate(None, b"\0")
-        # The Kelvin sign and the long s are a K and an s too, where capitals don't matter.
+        # Without case, the Kelvin sign matches k, and the long s matches s.
         return self.word in raw.lower() or not raw.isascii() if self.is_any_case else self.word in raw
 
 
-_MEANS_ITSELF = re.compile(r"[\w \-_:;,/='\"@#%&<>!~]+", re.ASCII)
+_LITERAL = re.compile(r"[\w \-_:;,/='\"@#%&<>!~]+", re.ASCII)
 
 
-def _needle(typed: str, pattern: Pattern) -> _Needle | None:
-    """Return the longest word of what was typed; ``None`` if that isn't just words but a pattern."""
-    if not _MEANS_ITSELF.fullmatch(typed):
+def _required_word(typed: str, pattern: Pattern) -> _RequiredWord | None:
+    """Return the longest word of a literal text; ``None`` if it is a regular expression, or has no word."""
+    if not _LITERAL.fullmatch(typed):
         return None
     word = max(re.findall(r"\w+", typed, re.ASCII), key=len, default="")
-    return _Needle(word.encode(), pattern.is_any_case) if word else None
+    return _RequiredWord(word.encode(), pattern.is_any_case) if word else None

@@ -14,7 +14,7 @@ from dasktop.collectors.model.logs import Search
 from dasktop.collectors.sources.logs import log_file
 from dasktop.collectors.sources.logs.lines import MAX_LINE_BYTES, Block, shown
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
-from dasktop.collectors.sources.logs.search import _needle, search
+from dasktop.collectors.sources.logs.search import _required_word, search
 from dasktop.collectors.text.patterns import compiled
 
 KIB = 1024
@@ -153,7 +153,7 @@ class TestSearch:
         assert all(step.bytes_searched <= step.bytes_in_all == file.size_bytes for step in steps)
         at_byte = steps[-1].found_at
         line = None if at_byte is None else texts(file.block_after(at_byte, 8 * KIB))[0]
-        return line, steps[-1].went_round
+        return line, steps[-1].wrapped
 
     def test_down_and_up_and_round(self, file):
         half = file.size_bytes // 2
@@ -178,9 +178,9 @@ class TestSearch:
     @example("\u017f", "s")
     @given(st.text("aAkKsS\u212a\u017f \x1b\0[m\r\n", max_size=30), st.text("aAkKsS :-", min_size=1, max_size=4))
     def test_words_are_found_wherever_they_show(self, text, word):
-        needle = _needle(word, compiled(word))
+        required = _required_word(word, compiled(word))
         shows = [line for line in texts(Block(0, text.encode())) if compiled(word).search(line)]
-        assert not shows or needle is None or needle.may_be_in(text.encode())
+        assert not shows or required is None or required.may_be_in(text.encode())
 
     def test_what_is_shown_is_what_is_found(self, tmp_path):
         path = tmp_path / "log"

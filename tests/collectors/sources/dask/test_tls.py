@@ -19,7 +19,7 @@ from dasktop.collectors.model.readings import JobScript
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from dasktop.collectors.sources.dask.comm import encode
-from dasktop.collectors.sources.dask.connection import in_words
+from dasktop.collectors.sources.dask.connection import error_words
 from dasktop.collectors.sources.discover import discover
 from tests.support.tls import make_certificates
 from tests.support.waiting import PATIENCE_SECONDS
@@ -213,7 +213,7 @@ async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
 def test_what_openssl_says(code: int, words: str) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "unsupported certificate\npurpose"
-    assert in_words(error) == words
+    assert error_words(error) == words
 
 
 async def test_certificates_that_cannot_be_used(ours: TlsFiles, tmp_path: Path) -> None:
