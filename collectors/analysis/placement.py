@@ -15,7 +15,8 @@ from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, S
 from dasktop.collectors.model.snapshot import Record
 
 CLOCKS_DIFFER_SECONDS = 120.0
-"""How far clocks may differ: a process that seems to start up to so long after its job's end may belong to the job."""
+"""How far SLURM's clock and those of hosts may differ: a process that seems to start up to so long after its job's
+end may belong to the job, and a worker that left at most so long before its job's end was lost with the job."""
 
 
 class VerifiedPlace(Record, frozen=True, kw_only=True):

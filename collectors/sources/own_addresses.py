@@ -20,6 +20,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.text.clean import clean
+from dasktop.collectors.text.format import short_host
 
 _SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
 _LISTENING = "0A"
@@ -51,7 +52,7 @@ class OwnAddresses:
         self._running = {job.job_id: job for job in jobs if read_state(job.state).is_running}
         self._listeners = own_listeners()
         self._own_ips = _ips_of_this_host()
-        self._nodes = {_short(node) for job in self._running.values() for node in job.nodes}
+        self._nodes = {short_host(node) for job in self._running.values() for node in job.nodes}
         self._ips: dict[str, frozenset[IpAddress]] = {}
 
     def doubt(self, address: str, script: JobScript) -> str:
@@ -68,7 +69,7 @@ class OwnAddresses:
             if all(self._is_held(ip, port) for ip in here):
                 return ""
             return f"no process of yours listens at {address}"
-        if script.job_id in self._running or _short(host) in self._nodes or self._is_on_a_node(ips):
+        if script.job_id in self._running or short_host(host) in self._nodes or self._is_on_a_node(ips):
             return ""
         return f"{address} is not tried unless you pass it: no running job of yours uses it"
 
@@ -160,8 +161,3 @@ def _resolve(host: str) -> frozenset[IpAddress]:
         return frozenset(_plain(str(found[4][0])) for found in socket.getaddrinfo(host, None))
     except (OSError, UnicodeError, ValueError):
         return frozenset()
-
-
-def _short(host: str) -> str:
-    """Return a host name without its domain."""
-    return host if ":" in host or host.replace(".", "").isdecimal() else host.partition(".")[0]

@@ -36,6 +36,11 @@ def listed(words: Sequence[str], most: int = 3) -> str:
     return f"{shown} and {len(words) - most:,} more" if len(words) > most else shown
 
 
+def short_host(name: str) -> str:
+    """Return a host name without its domain; an IP address unchanged."""
+    return name if ":" in name or name.replace(".", "").isdecimal() else name.partition(".")[0]
+
+
 def cell_size(amount_bytes: float) -> str:
     """Return ``6.6G``, ``12G``, ``940M``: powers of 1024, two or three digits, at most four cells."""
     amount, power = amount_bytes, 0

@@ -15,7 +15,7 @@ from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs,
 from dasktop.collectors.model.snapshot import EXACT_EVIDENCE, Evidence, Job, Task, Thread, UseSource, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.format import counted, short_host
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.times import local
@@ -35,7 +35,6 @@ _PHASE_NOTES: dict[Phase | None, str] = {
 """Notes for a job without a worker, in the phases before and after it runs."""
 # distributed names compute threads Dask-Default-Threads-PID-I, prefixed with the worker's name.
 _POOL_THREAD = re.compile(r"(?:.*-)?Dask-(?P<pool>[\w-]+?)-Threads?-\d+-(?P<number>\d+)")
-_LONGEST_DIGITS = re.compile(r"[0-9.]+|.*:.*")
 
 
 class Cells(NamedTuple):
@@ -84,7 +83,7 @@ def cells(row: Row, taken_at: datetime) -> Cells:
                 return cells
             node = task.node or worker.host
             # A flat list of workers: there is no job or task row above.
-            return cells._replace(label=f"{row.job_id} {cells.label}", node=short_node(node) if node else UNKNOWN)
+            return cells._replace(label=f"{row.job_id} {cells.label}", node=short_host(node) if node else UNKNOWN)
         case "thread":
             return _thread(cast("Thread", row.shows))
         case "idle":
@@ -105,11 +104,6 @@ def cells(row: Row, taken_at: datetime) -> Cells:
 def place_words(workers: Iterable[Worker]) -> str:
     """Return the label of workers without a job: outside SLURM only if that is known of all of them."""
     return "outside SLURM" if all(worker.outside_slurm for worker in workers) else "without a known job"
-
-
-def short_node(name: str) -> str:
-    """Return a node's name without its domain; keep addresses unchanged."""
-    return name if _LONGEST_DIGITS.fullmatch(name) else name.partition(".")[0]
 
 
 def _job(job: Job, taken_at: datetime) -> Cells:
@@ -203,14 +197,14 @@ def _clock(moment: datetime, now: datetime) -> str:
 
 
 def _nodes(nodes: tuple[str, ...]) -> str:
-    return short_node(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
+    return short_host(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
 
 
 def _task(task: Task, job: Job) -> Cells:
     known = (task.step_id, task.task_id) != (None, None)
     step = UNKNOWN if task.step_id is None else task.step_id
     label = f"{step}.{UNKNOWN if task.task_id is None else task.task_id}" if known else UNKNOWN
-    node = short_node(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
+    node = short_host(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
     if not task.workers:
         workers_elsewhere = any(other.workers and other.step_id is None for other in job.tasks)
         return Cells(label, node=node, note="" if workers_elsewhere else "no worker")
@@ -239,7 +233,7 @@ def _worker(worker: Worker, task: Task | None) -> Cells:
         _mark((worker.evidence,) if worker.evidence else ()) + worker.name,
         status,
         "plain" if status == "running" else "waiting",
-        node="" if task is not None else short_node(worker.host) if worker.host else UNKNOWN,
+        node="" if task is not None else short_host(worker.host) if worker.host else UNKNOWN,
     )
     return _together(cells, (worker,))
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from dasktop.collectors.analysis.findings.phrases import job_name, lost_workers_words, workers_words
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
+from dasktop.collectors.analysis.placement import CLOCKS_DIFFER_SECONDS
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import (
     command_id,
@@ -20,9 +21,6 @@ from dasktop.collectors.text.format import counted, listed
 
 MAX_SINGLE_FINDINGS = 3
 """If more jobs than this ended the same way, they are one finding."""
-CLOCKS_DIFFER_SECONDS = 120.0
-"""How far SLURM's clock and this host's may differ: a worker that left at most so long before its job's end, as SLURM
-gives it, was lost with the job."""
 
 _SEVERITIES: dict[str, Severity] = {
     "BOOT_FAIL": "error",

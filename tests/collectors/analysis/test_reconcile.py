@@ -502,3 +502,8 @@ def test_every_worker_and_job_occurs_once(worker_readings, job_ids, slurm_readin
         keys = [(task.step_id, task.task_id) for task in job.tasks]
         assert len(keys) == len(set(keys))
     assert model.from_json(model.to_json(snapshot)) == snapshot
+
+
+def test_every_field_of_the_queue_reaches_the_job():
+    elsewhere = set(model.Allocated.__struct_fields__)
+    assert set(QueuedJob.__struct_fields__) - elsewhere <= set(model.Job.__struct_fields__)
