@@ -52,7 +52,7 @@ OLD_WORKER: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test know of another one's schedulers, which may have the same ids."""
-    monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REASONS", {})
+    monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REFUSALS", {})
 
 
 class FakeScheduler(Server):
