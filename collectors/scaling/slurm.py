@@ -17,8 +17,7 @@ from dasktop.collectors.model.readings import QueuedJob
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.scaling.lease import RefusedError
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm import commands as slurm_environment
-from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.commands import KEPT_VARIABLES, Commands, command_environment
 from dasktop.collectors.sources.slurm.queue import QueueReader, parse_script_paths, script_path_command
 from dasktop.collectors.sources.slurm.scripts import parse_script, script_command
 from dasktop.collectors.system.backoff import Backoff
@@ -120,12 +119,12 @@ class SlurmActions:
     """
 
     def __init__(self, environment: Mapping[str, str], user: str, timeout_seconds: float) -> None:
-        self._commands = Commands(slurm_environment.command_environment(environment), timeout_seconds)
+        self._commands = Commands(command_environment(environment), timeout_seconds)
         # A job inherits sbatch's environment; so drop our settings, and those of a job that dasktop may run in.
         own = {
             name: value
             for name, value in environment.items()
-            if name in slurm_environment.KEPT or not name.startswith(("SLURM_", "SLURMD_"))
+            if name in KEPT_VARIABLES or not name.startswith(("SLURM_", "SLURMD_"))
         }
         self._submission = Commands(own, timeout_seconds)
         self._clusters = [name.strip() for name in environment.get("SLURM_CLUSTERS", "").split(",") if name.strip()]

@@ -1,1 +1,1 @@
-"""What is asked: SLURM, dask, log files."""
+"""The sources of a snapshot: SLURM, dask, log files."""

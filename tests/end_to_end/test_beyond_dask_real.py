@@ -94,7 +94,7 @@ def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(autouse=True)
 def _sstat_at_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask SLURM as often as the test looks, and take what it tells over any span."""
-    monkeypatch.setattr(step_reader, "SHORTEST_ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(step_reader, "SHORTEST_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(step_reader, "SECONDS_PER_JOB", 0.0)
     monkeypatch.setattr(beyond_dask, "SHORTEST_SPAN_SECONDS", 3.0)
     monkeypatch.setattr(beyond_dask, "LEAST_CPU_PERCENT", 1.0)  # all that a busy machine may leave to the program

@@ -1,1 +1,1 @@
-"""The SLURM half: run SLURM's commands, parse what they print, hand over readings."""
+"""The SLURM source: run SLURM's commands, parse their output, return readings."""

@@ -1,6 +1,6 @@
-"""The SLURM half of the picture: asks SLURM's commands what is due, and remembers what they told.
+"""Read the SLURM part of a snapshot: run the SLURM commands that are due, and remember the results.
 
-It decides what is asked and how often, kindly; it never changes anything in SLURM.
+Decides what to query and how often, with little load on slurmctld. Never changes anything in SLURM.
 """
 
 import asyncio
@@ -13,8 +13,7 @@ from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles
 from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, RecentlyEnded, SlurmReading
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm import commands as slurm_environment
-from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.commands import Commands, command_environment
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
 from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
 from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader, read_batch_script
@@ -30,18 +29,18 @@ STALE_AFTER_INTERVALS = 3
 
 
 class SlurmCollector:
-    """Reads one user's half of SLURM, in the caller's event loop.
+    """Reads the SLURM data of one user, in the caller's event loop.
 
     Parameters
     ----------
     user
-        Whose jobs; ``None``: this process's user.
+        The owner of the jobs; ``None``: this process's user.
     environment
-        What SLURM's commands are run with, cleaned of what changes their output; ``None``: this process's own.
+        The environment of SLURM's commands, without variables that change their output; ``None``: this process's own.
     timeout_seconds
-        For each command.
+        The timeout of each command.
     interval_seconds
-        How often the queue is going to be read: what is old, and how soon to ask again, follow from it.
+        How often the queue is read; it determines when an answer is stale, and the back-off.
     recently_ended_seconds
         Jobs that ended so long before they could be seen in the queue are looked for in accounting; 0: none.
     """
@@ -55,7 +54,7 @@ class SlurmCollector:
         interval_seconds: float = 10.0,
         recently_ended_seconds: float = 0.0,
     ) -> None:
-        # Only the queue is asked regularly: what the others told once stays true.
+        # Only the queue is queried regularly; the answers of the others stay valid.
         queue_log = SourceLog("slurm.queue", STALE_AFTER_INTERVALS * max(interval_seconds, SLURM_CALM_SECONDS))
         self._accounting_log, self._steps_log, scripts_log = (
             SourceLog(f"slurm.{name}", float("inf")) for name in ("accounting", "steps", "scripts")
@@ -65,7 +64,7 @@ class SlurmCollector:
         self._recently_ended_seconds = recently_ended_seconds
         self._user = user or own_name()
         self._commands = Commands(
-            slurm_environment.command_environment(os.environ if environment is None else environment), timeout_seconds
+            command_environment(os.environ if environment is None else environment), timeout_seconds
         )
         self._queue = QueueReader(self._commands, queue_log, self._user)
         self._scripts = ScriptReader(self._commands, scripts_log, Backoff(interval_seconds))
@@ -73,25 +72,24 @@ class SlurmCollector:
         self._causes = FailureCauseReader(self._files)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
-        # Jobs that are in the queue and ran, whosever they are: which are the cluster's may turn out later.
-        self._ran: set[str] = set()
+        # All jobs in the queue that have run: it may be known only later which are the cluster's.
+        self._have_run: set[str] = set()
         self.reset_cluster()
 
     def reset_cluster(self) -> None:
-        """Forget what is known of a cluster's jobs beside the queue and the scripts: it is about another one now."""
-        pause_seconds = self._interval_seconds
-        of_accounting = Backoff(pause_seconds)
-        self._outcomes = OutcomeReader(self._commands, self._accounting_log, of_accounting, pause_seconds)
+        """Forget the data of the cluster's jobs, except queue and scripts, when another cluster is watched."""
+        accounting_backoff = Backoff(self._interval_seconds)
+        self._outcomes = OutcomeReader(self._commands, self._accounting_log, accounting_backoff, self._interval_seconds)
         self._recently_ended = RecentlyEndedReader(
-            self._commands, self._accounting_log, of_accounting, self._user, self._recently_ended_seconds
+            self._commands, self._accounting_log, accounting_backoff, self._user, self._recently_ended_seconds
         )
-        self._steps = StepReader(self._commands, self._steps_log, Backoff(pause_seconds))
-        # The cluster's jobs as they were when they were last in the queue or, if they never were, in accounting.
+        self._steps = StepReader(self._commands, self._steps_log, Backoff(self._interval_seconds))
+        # The last queue entries of the cluster's jobs or, if they were never in the queue, those of accounting.
         self._seen: dict[str, QueuedJob] = {}
 
     @property
     def reading(self) -> SlurmReading:
-        """What is known, without asking. It is as old as the last answer of ``squeue``."""
+        """The data so far, without a query. It is as old as the last answer of ``squeue``."""
         return SlurmReading(
             taken_at=self._queue_read_at or datetime.now(UTC),
             jobs=self._jobs,
@@ -103,12 +101,12 @@ class SlurmCollector:
         )
 
     async def read_queue(self) -> SlurmReading:
-        """Ask ``squeue`` for the user's jobs.
+        """Read the user's jobs with ``squeue``.
 
         Raises
         ------
         SourceError
-            It failed (`SourceOffError`: there is none); what was known before stays known.
+            It failed (`SourceOffError`: there is no squeue). The previous data stays.
         """
         self._jobs = await self._queue.read()
         self._queue_read_at = datetime.now(UTC)
@@ -117,47 +115,47 @@ class SlurmCollector:
     async def read_details(
         self, cluster_jobs: Collection[str], with_other_programs: Collection[str] = ()
     ) -> SlurmReading:
-        """Ask for what is due of scripts, steps and fates.
+        """Read the scripts, steps and outcomes that are due.
 
-        That one of these sources fails is noted in its log, and never raised.
+        A failure of one of these sources is recorded in its log, and never raised.
 
         Parameters
         ----------
         cluster_jobs
-            Ids of jobs that are known to be the watched cluster's. They come from outside: what is no id is ignored.
+            The ids of the watched cluster's jobs. They come from outside: texts that are not job ids are ignored.
         with_other_programs
-            Those of them in which more than dask workers runs.
+            Those of them in which other programs run beside the dask workers.
         """
-        ours = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
+        cluster_ids = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
         queued = {job.job_id: job for job in self._jobs}
         waiting = {job_id for job_id, job in queued.items() if read_state(job.state).is_waiting}
-        self._ran = (self._ran | queued.keys() - waiting) & queued.keys()
-        for job_id in ours & waiting & self._ran:
-            self._ran.discard(job_id)
+        self._have_run = (self._have_run | queued.keys() - waiting) & queued.keys()
+        for job_id in cluster_ids & waiting & self._have_run:
+            self._have_run.discard(job_id)
             self._outcomes.record_requeue(job_id)
-        self._seen |= {job_id: job for job_id, job in queued.items() if job_id in ours}
-        lately = {end.job.job_id: end.job for end in self._recently_ended.ended}
-        self._seen |= {job_id: lately[job_id] for job_id in (ours & lately.keys()) - self._seen.keys()}
-        self._scripts.forget_all_but([*self._jobs_with_scripts(), *lately.values()])
+        self._seen |= {job_id: job for job_id, job in queued.items() if job_id in cluster_ids}
+        recent = {end.job.job_id: end.job for end in self._recently_ended.ended}
+        self._seen |= {job_id: recent[job_id] for job_id in (cluster_ids & recent.keys()) - self._seen.keys()}
+        self._scripts.forget_all_but([*self._jobs_with_scripts(), *recent.values()])
         await asyncio.gather(
-            self._scripts.read(self._jobs, first=ours),
+            self._scripts.read(self._jobs, first=cluster_ids),
             self._steps.read(
-                {job_id for job_id in ours if job_id in queued and read_state(queued[job_id].state).is_running},
+                {job_id for job_id in cluster_ids if job_id in queued and read_state(queued[job_id].state).is_running},
                 with_other_programs,
             ),
-            self._read_accounting(ours, queued),
-            self._files.prefetch(self._seen.keys() - queued.keys()),  # in time: SLURM forgets
+            self._read_accounting(cluster_ids, queued),
+            self._files.prefetch(self._seen.keys() - queued.keys()),  # in time: SLURM forgets ended jobs
         )
         await self._scripts.read(end.job for end in self._recently_ended.ended)
         await self._causes.read((*self._outcomes.ended, *self._outcomes.requeued))
         return self.reading
 
     async def sbatch_error(self, script: str) -> str | None:
-        """Return what sbatch says to a script that it doesn't take, without submitting it; see `trial.sbatch_error`."""
+        """Return why sbatch would reject a script, without submitting it; see `sbatch_check.sbatch_error`."""
         return await sbatch_error(self._commands, script)
 
     async def read_scripts(self) -> tuple[JobScript, ...]:
-        """Read scripts of queued jobs that were not read yet, some at a time; return all that say something of dask."""
+        """Read some scripts of queued jobs that have not been read; return all results."""
         await self._scripts.read(self._jobs)
         return self.reading.scripts
 
@@ -166,7 +164,7 @@ class SlurmCollector:
         return await read_batch_script(self._commands, job_id)
 
     async def output_files(self, job_id: str) -> OutputFiles:
-        """Return where a job's output goes, or went; see `OutputFilesReader.read`."""
+        """Return a job's output files; see `OutputFilesReader.read`."""
         return await self._files.read(job_id)
 
     async def free_nodes(self, partition: str) -> tuple[FreeNode, ...]:
@@ -174,18 +172,17 @@ class SlurmCollector:
         return await read_free_nodes(self._commands, partition)
 
     def close(self) -> None:
-        """Kill what still runs, and ask nothing any more."""
+        """Kill running commands, and start no more."""
         self._commands.close()
 
-    async def _read_accounting(self, ours: Collection[str], queued: Collection[str]) -> None:
-        """Ask one after the other: the first answer tells whether there is accounting."""
-        fates = self._outcomes
-        if self._queue_read_at is not None:  # else there may be no SLURM here
+    async def _read_accounting(self, cluster_ids: Collection[str], queued: Collection[str]) -> None:
+        """Query accounting one after another: the first answer shows whether there is accounting."""
+        if self._queue_read_at is not None:  # otherwise there may be no SLURM
             await self._recently_ended.read()
-        await fates.read(ours, queued, self._seen)
+        await self._outcomes.read(cluster_ids, queued, self._seen)
 
     def _recently_ended_with_scripts(self) -> tuple[RecentlyEnded, ...]:
-        """Return the jobs that ended lately whose scripts say anything of dask."""
+        """Return the recently ended jobs whose scripts have a dask scheduler or worker."""
         ended = self._recently_ended.ended
         scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
         found: tuple[EndedJob, ...] = self._causes.completed(end for end in ended if end.job.job_id in scripts)

@@ -34,7 +34,7 @@ _LIKE_AN_ERROR = re.compile(
 )
 _NOT_AN_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
 _MAX_LINES_SEARCHED = 200
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class _Pipe(asyncio.Protocol):
         self._transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what it is read by."""
+        """Remember the transport."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -261,7 +261,7 @@ class _Pipe(asyncio.Protocol):
         self._take(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """All that held the other end have ended, or closed it."""
+        """Record that no process has the other end open any more."""
         self.closed.set()
 
     def close(self) -> None:
@@ -271,9 +271,9 @@ class _Pipe(asyncio.Protocol):
 
 
 async def _reaped(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a program has ended: at once, mostly, since its pipes are closed."""
-    while process.poll() is None:  # noqa: ASYNC110 - the system has no event for it that every Python knows
-        await asyncio.sleep(_LOOK_SECONDS)
+    """Wait until a program has ended; usually at once, since its pipes are closed."""
+    while process.poll() is None:  # noqa: ASYNC110 - no portable event for it
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _kill_group(pid: int) -> None:
@@ -281,26 +281,30 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-# Users set these in their profiles, and sites for everyone; each changes what a command prints or asks for, or to which
-# jobs it does something: with SCANCEL_STATE=PENDING, scancel leaves a running job alone and says nothing (22.05).
+# Users and sites set these in profiles. Each changes what a command prints, requests or affects: with
+# SCANCEL_STATE=PENDING, scancel ignores a running job without an error (22.05).
 _SLURM_PREFIXES = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEUE_", "SSTAT_")
 
-KEPT = frozenset(
+KEPT_VARIABLES = frozenset(
     {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_JWKS", "SLURM_SACK_KEY"}
 )
-"""How to reach SLURM, and which: without SLURM_CLUSTERS a user whose jobs go to another cluster would see none."""
+"""They select SLURM and how to reach it: without SLURM_CLUSTERS, a user of another cluster would see no jobs."""
 
 _SETTINGS = {
     "LC_ALL": "C",
-    # Local times have no zone, and are ambiguous for an hour each year. TZ stays as it is: where a wrapper loses this
-    # variable, local times come back, in the zone that we read them in.
+    # Local times have no time zone, and are ambiguous for an hour each year. TZ is kept: if a wrapper removes this
+    # variable, SLURM prints local times, and they are parsed in the same time zone.
     "SLURM_TIME_FORMAT": "%s",
-    # Which tasks an array's line stands for: else cut after 64 characters, with ``...`` (squeue's manual, 22.05).
+    # The task ids of an array's line; otherwise truncated after 64 characters, with ``...`` (squeue's manual, 22.05).
     "SLURM_BITSTR_LEN": "0",
 }
 
 
 def command_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of `environment` in which SLURM's commands print what our parsers read."""
-    kept = {name: value for name, value in environment.items() if name in KEPT or not name.startswith(_SLURM_PREFIXES)}
+    """Return a copy of `environment` in which SLURM's commands print what dasktop parses."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name in KEPT_VARIABLES or not name.startswith(_SLURM_PREFIXES)
+    }
     return kept | _SETTINGS

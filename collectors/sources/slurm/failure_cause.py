@@ -77,8 +77,8 @@ def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:
     starts = [number for number, line in enumerate(lines) if line.strip() == _TRACEBACK]
     if not starts:
         return None
-    behind = (line for line in lines[starts[-1] + 1 :] if line[:1].strip() and _EXCEPTION.fullmatch(line.rstrip()))
-    found = next(behind, None)
+    after = (line for line in lines[starts[-1] + 1 :] if line[:1].strip() and _EXCEPTION.fullmatch(line.rstrip()))
+    found = next(after, None)
     return found if found in end else None
 
 
@@ -125,13 +125,13 @@ class FailureCauseReader:
         ends = tuple(ended)
         runs = set(map(_run, ends))
         self._causes = {run: cause for run, cause in self._causes.items() if run in runs}
-        due = [end for end in ends if _may_say_more(end) and _run(end) not in self._causes]
+        due = [end for end in ends if _log_may_explain(end) and _run(end) not in self._causes]
         for end in due[:JOBS_PER_POLL]:
             self._causes[_run(end)] = FailureCause()  # once, even if it fails
             self._causes[_run(end)] = await self._cause_of(end)
         uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
         for uid in uids - self._names.keys():
-            self._names[uid] = await _within_bounds(name_of, uid) or str(uid)
+            self._names[uid] = await _with_timeout(name_of, uid) or str(uid)
 
     def completed(self, ended: Iterable[EndedJob]) -> tuple[EndedJob, ...]:
         """Return these jobs with what was found out about them."""
@@ -154,14 +154,14 @@ class FailureCauseReader:
         await self._files.prefetch([job_id])
         files = self._files.known(job_id)
         path = files and (files.stderr or files.stdout)
-        tail = await _within_bounds(read_tail, path) if path else None
-        # What a signal has ended did not end by what it had to say.
+        tail = await _with_timeout(read_tail, path) if path else None
+        # A log does not explain a job that was killed by a signal.
         failed = read_state(end.job.state).is_failed and end.signal is None
         return failure_cause(tail, failed) if tail is not None else FailureCause()
 
 
 def read_tail(path: str) -> str | None:
-    """Return the last lines of a file, clean; ``None`` where it can't be read. May hang with its file server."""
+    """Return the last lines of a file, cleaned; ``None`` if it cannot be read. May hang with its file server."""
     log = LogFile(path)
     try:
         log.look()
@@ -176,14 +176,14 @@ def _run(end: EndedJob) -> _Run:
     return end.job.job_id, end.ended_at
 
 
-def _may_say_more(end: EndedJob) -> bool:
+def _log_may_explain(end: EndedJob) -> bool:
     state = read_state(end.job.state)
     # Other states explain themselves. A job whose workers lost the scheduler is COMPLETED.
     return (state.is_failed or state.is_completed) and end.job.started_at is not None
 
 
-async def _within_bounds(call: Callable[..., T], *arguments: object) -> T | None:
-    """Make a call that may hang, in a thread; ``None`` if it takes too long. The thread is left to itself then."""
+async def _with_timeout(call: Callable[..., T], *arguments: object) -> T | None:
+    """Make a call that may hang, in a thread; return ``None`` if it takes too long. The thread is then abandoned."""
     try:
         return await asyncio.wait_for(
             asyncio.get_running_loop().run_in_executor(None, call, *arguments), timeout=FILE_SECONDS

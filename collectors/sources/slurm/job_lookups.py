@@ -1,4 +1,4 @@
-"""Read a job's script and output files with ``scontrol``, for a user who opens them. Never polls."""
+"""Read a job's script and output files with ``scontrol``, on request. Never polls."""
 
 import contextlib
 import re

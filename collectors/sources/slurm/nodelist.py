@@ -1,6 +1,6 @@
-"""Expands SLURM's node lists, such as ``nid0[0099,0156-0157]``, as ``scontrol show hostnames`` does.
+"""Expand SLURM's node lists, such as ``nid0[0099,0156-0157]``, as ``scontrol show hostnames`` does.
 
-Pure, and bounded: what is malformed or absurdly large stays as it is written, and nothing is ever asked of SLURM.
+Pure, and bounded: a malformed or too large list stays as it is. Never queries SLURM.
 """
 
 import itertools
@@ -11,10 +11,10 @@ from functools import lru_cache
 from dasktop.collectors.text.clean import clean
 
 MAX_NODES = 65_536
-"""SLURM's own bound for one range (``MAX_RANGE``); here for all that a list makes."""
+"""SLURM's own limit for one range (``MAX_RANGE``); here for a whole list."""
 MAX_CHARACTERS = 1 << 20
 _KEPT_CHARACTERS = 4096
-"""Lists no longer than this are remembered from one poll to the next."""
+"""Lists up to this length are cached between polls."""
 
 _NO_NODES = frozenset({"", "(null)", "None", "None assigned", "N/A"})
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -22,12 +22,12 @@ _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", re.ASCII)
 
 
 def expand(text: str) -> tuple[str, ...]:
-    """Return the names of the nodes, in SLURM's order; none for ``None assigned`` and the like."""
-    return _expand_and_keep(text) if len(text) <= _KEPT_CHARACTERS else _expand(text)
+    """Return the node names in SLURM's order; empty for ``None assigned`` and the like."""
+    return _expand_cached(text) if len(text) <= _KEPT_CHARACTERS else _expand(text)
 
 
 @lru_cache(maxsize=256)
-def _expand_and_keep(text: str) -> tuple[str, ...]:
+def _expand_cached(text: str) -> tuple[str, ...]:
     return _expand(text)
 
 
@@ -44,7 +44,7 @@ def _expand(text: str) -> tuple[str, ...]:
 
 
 def _items(text: str) -> Iterator[str]:
-    """Split at the commas that stand outside brackets."""
+    """Split at the commas outside brackets."""
     start, depth = 0, 0
     for at, character in enumerate(text):
         depth += {"[": 1, "]": -1}.get(character, 0)
@@ -55,12 +55,12 @@ def _items(text: str) -> Iterator[str]:
 
 
 def _expand_item(item: str, room: int) -> list[str] | None:
-    """Return an item's names, or ``None`` if it is malformed or makes more names than there is room for."""
+    """Return an item's names; ``None`` if it is malformed or expands to more than `room` names."""
     literals_and_ranges = _BRACKETS.split(item)
     literals, brackets = literals_and_ranges[::2], literals_and_ranges[1::2]
     if any("[" in literal or "]" in literal for literal in literals):
         return None
-    # How many names it makes is counted before any is made.
+    # Count the names before any is made.
     parts, size = [], 1
     for bracket in brackets:
         parts.append(_parts(bracket))
@@ -70,7 +70,7 @@ def _expand_item(item: str, room: int) -> list[str] | None:
     ranges = [_numbers(bracket) for bracket in parts]
     if not ranges:
         return [item]
-    # SLURM's own order (seen with 22.05): the last bracket runs fastest, then the first, the second, …
+    # SLURM's own order (seen with 22.05): the last bracket varies fastest, then the first, the second, …
     slowest_first = [*reversed(range(len(ranges) - 1)), len(ranges) - 1]
     names = []
     for numbers in itertools.product(*(ranges[place] for place in slowest_first)):
@@ -81,7 +81,7 @@ def _expand_item(item: str, room: int) -> list[str] | None:
 
 
 def _parts(bracket: str) -> list[tuple[int, int, int]]:
-    """Return first, last and width of each part of ``0099,0156-0157``; none at all if one is malformed."""
+    """Return first, last and width of each part of ``0099,0156-0157``; empty if one is malformed."""
     parts = []
     for part in bracket.split(","):
         match = _RANGE.fullmatch(part)
@@ -92,5 +92,5 @@ def _parts(bracket: str) -> list[tuple[int, int, int]]:
 
 
 def _numbers(parts: list[tuple[int, int, int]]) -> list[str]:
-    """Return the numbers of a bracket, as wide as each range's first."""
+    """Return the numbers of a bracket, padded to the width of each range's first number."""
     return [str(number).zfill(width) for first, last, width in parts for number in range(first, last + 1)]

@@ -1,7 +1,7 @@
 """Read how the cluster's jobs ended: from ``sacct``, then ``scontrol`` for what accounting does not know.
 
-Never guesses. Accounting lags: a job that has just ended may be missing or still RUNNING for seconds. So it is queried
-again, at growing intervals, a bounded number of times; what is unknown then stays unknown.
+Never guesses. Accounting lags: for seconds, a job that has just ended may be missing or still RUNNING. So it is queried
+again, at growing intervals, a bounded number of times; after that, the outcome stays unknown.
 """
 
 import asyncio
@@ -34,109 +34,109 @@ from dasktop.collectors.system.backoff import Backoff, Clock
 
 ATTEMPTS = 8
 JOBS_PER_CALL = 200
-SHOWN_PER_POLL = 16
-SHOWN_AT_ONCE = 2
+LOOKUPS_PER_POLL = 16
+LOOKUPS_AT_ONCE = 2
 LAST_RUN_ATTEMPTS = 3
 
 _FORGOTTEN = re.compile(r"Invalid job id", re.IGNORECASE)
 
 
 class _Search:
-    """How often a job was asked for, and when it is asked for next."""
+    """How often a job has been queried, and when to query it next."""
 
     def __init__(self) -> None:
         self.attempts = 0
         self.due_at = float("-inf")
         self.was_forgotten = False
-        """Whether slurmctld doesn't know it any more (or never did)."""
+        """Whether slurmctld no longer knows it, or never did."""
 
 
 class OutcomeReader:
-    """Knows how the cluster's jobs ended.
+    """Reads and remembers how the cluster's jobs ended.
 
     Parameters
     ----------
     commands
-        To run ``sacct`` and ``scontrol`` with.
+        Runs ``sacct`` and ``scontrol``.
     log
-        Where accounting's answers and failures are noted.
-    pause
-        Kept after failures of accounting.
+        Records accounting's answers and failures.
+    backoff
+        The back-off after failures of accounting.
     interval_seconds
-        After which a job that accounting doesn't know yet is asked for again, at first.
+        The first pause before a job that accounting does not know yet is queried again.
     clock
-        Seconds that only grow.
+        Returns seconds that only grow.
     """
 
     def __init__(
-        self, commands: Commands, log: SourceLog, pause: Backoff, interval_seconds: float, clock: Clock = monotonic
+        self, commands: Commands, log: SourceLog, backoff: Backoff, interval_seconds: float, clock: Clock = monotonic
     ) -> None:
         self._commands = commands
         self._log = log
-        self._pause = pause
+        self._backoff = backoff
         self._between_attempts = Backoff(interval_seconds)
         self._clock = clock
         self._ended: dict[str, EndedJob] = {}
         self._searches: dict[str, _Search] = {}
         self._found: set[str] = set()
         self._requeued: dict[str, EndedJob] = {}
-        # Jobs that are in the queue again, and how often accounting was asked for their last run.
-        self._came_back: dict[str, int] = {}
-        self._was_asked = False
-        # Unknown beforehand, so that no job's name can hold it.
+        # Requeued jobs, and how often accounting was queried for their last run.
+        self._last_run_attempts: dict[str, int] = {}
+        self._has_answered = False
+        # Random, so that no job name can contain it.
         self._separator = f"\x1f{secrets.token_hex(4)}\x1f"
 
     @property
     def ended(self) -> tuple[EndedJob, ...]:
-        """All that are known."""
+        """The known outcomes."""
         return tuple(self._ended.values())
 
     @property
     def requeued(self) -> tuple[EndedJob, ...]:
-        """How the last run ended of jobs that are in the queue again, as far as it is known."""
+        """The known outcomes of the last runs of requeued jobs."""
         return tuple(self._requeued.values())
 
     def record_requeue(self, job_id: str) -> None:
-        """Note that a job that ran waits again: accounting knows how that run ended."""
+        """Record that a job was requeued after it ran: accounting knows how that run ended."""
         self._requeued.pop(job_id, None)
-        self._came_back[job_id] = 0
+        self._last_run_attempts[job_id] = 0
 
     async def read(self, jobs: Collection[str], queued: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
-        """Look for the fates of those of these jobs that are not in the queue.
+        """Read the outcomes of those of these jobs that are not in the queue.
 
         Parameters
         ----------
         jobs
             The cluster's (raw ids).
         queued
-            All that are in the queue now. A job that came back (requeued) has no fate any more.
+            All jobs in the queue. A requeued job has no outcome any more.
         seen
-            Jobs as the queue told of them when they were in it last.
+            The last queue entries of jobs.
         """
         for job_id in queued:
             self._forget(job_id)
         due = self._due(set(jobs).difference(queued))
-        # The first time, ask for all: it shows at once whether there is accounting here.
-        first = [] if self._was_asked else sorted(jobs, key=int)[:JOBS_PER_CALL]
+        # The first time, query all jobs: this shows at once whether there is accounting.
+        first = [] if self._has_answered else sorted(jobs, key=int)[:JOBS_PER_CALL]
         wanted = sorted({*due, *first}, key=int)
         answered = False
-        if wanted and not self._log.is_off and self._pause.is_over:
+        if wanted and not self._log.is_off and self._backoff.is_over:
             with contextlib.suppress(SourceError), self._log.attempt():
-                await self._ask_accounting(wanted, frozenset(due), seen)
+                await self._read_accounting(wanted, frozenset(due), seen)
                 answered = True
-        if answered or self._log.is_off:  # a failure of accounting's says nothing of the jobs
+        if answered or self._log.is_off:  # a failure of accounting is not an attempt
             for job_id in due:
                 self._searches[job_id].attempts += 1
-        await self._ask_controller(self._to_be_shown(due), seen)
-        self._give_up_on(due, seen)
-        await self._ask_for_last_runs()
+        await self._read_from_slurmctld(self._due_at_slurmctld(due), seen)
+        self._give_up(due, seen)
+        await self._read_last_runs()
 
-    def _give_up_on(self, due: Iterable[str], seen: Mapping[str, QueuedJob]) -> None:
-        """Note of jobs that were in the queue, and of which nobody knows any more, that they have ended somehow."""
+    def _give_up(self, due: Iterable[str], seen: Mapping[str, QueuedJob]) -> None:
+        """Record an end without details for jobs that were in the queue and that SLURM no longer knows."""
         for job_id in due:
             search = self._searches[job_id]
-            is_hopeless = search.attempts >= ATTEMPTS or (search.was_forgotten and self._log.is_off)
-            if job_id not in self._ended and job_id in seen and is_hopeless:
+            is_final_attempt = search.attempts >= ATTEMPTS or (search.was_forgotten and self._log.is_off)
+            if job_id not in self._ended and job_id in seen and is_final_attempt:
                 job = msgspec.structs.replace(seen[job_id], state=None, reason=None, ends_at=None)
                 self._ended[job_id] = EndedJob(job=job)
 
@@ -146,7 +146,7 @@ class OutcomeReader:
         self._found.discard(job_id)
 
     def _due(self, gone: Iterable[str]) -> list[str]:
-        """Return the jobs to ask for now, and note when to ask for them next."""
+        """Return the jobs to query now, and set when to query them next."""
         now = self._clock()
         due = []
         for job_id in sorted(gone, key=int):
@@ -156,66 +156,66 @@ class OutcomeReader:
                 due.append(job_id)
         return due
 
-    async def _ask_accounting(self, wanted: list[str], due: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
+    async def _read_accounting(self, wanted: list[str], due: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
         try:
             for job_ids in batches(wanted, JOBS_PER_CALL):
                 for ended in await self._accounted(job_ids):
                     if ended.job.job_id in due:
-                        self._note(ended, seen, is_final=not is_incomplete(ended))
+                        self._record(ended, seen, is_final=not is_incomplete(ended))
         except SourceError:
-            self._pause.after_failure()
+            self._backoff.after_failure()
             raise
-        self._was_asked = True
-        self._pause.after_success()
+        self._has_answered = True
+        self._backoff.after_success()
 
-    async def _ask_for_last_runs(self) -> None:
-        due = [job_id for job_id, attempts in self._came_back.items() if attempts < LAST_RUN_ATTEMPTS]
-        if not due or self._log.is_off or not self._pause.is_over:
+    async def _read_last_runs(self) -> None:
+        due = [job_id for job_id, attempts in self._last_run_attempts.items() if attempts < LAST_RUN_ATTEMPTS]
+        if not due or self._log.is_off or not self._backoff.is_over:
             return
-        self._came_back |= {job_id: self._came_back[job_id] + 1 for job_id in due}
+        self._last_run_attempts |= {job_id: self._last_run_attempts[job_id] + 1 for job_id in due}
         with contextlib.suppress(SourceError), self._log.attempt():
             for job_ids in batches(due, JOBS_PER_CALL):
                 for ended in await self._accounted(job_ids, last_run=True):
                     self._requeued[ended.job.job_id] = ended
-                    self._came_back.pop(ended.job.job_id, None)
+                    self._last_run_attempts.pop(ended.job.job_id, None)
 
     async def _accounted(self, job_ids: tuple[str, ...], last_run: bool = False) -> tuple[EndedJob, ...]:
-        """Return what accounting tells of these jobs, whether they have ended or not; or of their last run that has."""
+        """Return accounting's records of these jobs in any state, or of their last runs that have ended."""
         printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
         if printed.status != 0:
             raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
-        told = parse_accounting(printed.text, self._separator, only_ended=last_run)
-        if not told and not last_run and mentions_any_job(job_ids, printed.text):
+        found = parse_accounting(printed.text, self._separator, only_ended=last_run)
+        if not found and not last_run and mentions_any_job(job_ids, printed.text):
             raise SourceError("dasktop does not understand the output of sacct")
-        return told
+        return found
 
-    def _to_be_shown(self, due: Iterable[str]) -> list[str]:
-        """Return the jobs to ask slurmctld for: at once if accounting is off or fails, else when it is late."""
+    def _due_at_slurmctld(self, due: Iterable[str]) -> list[str]:
+        """Return the jobs to look up with scontrol: at once if accounting is off or fails, else if it is late."""
         late_after = 2 if self._log.error is None else 0
         unknown = (job_id for job_id in due if job_id not in self._ended)
         searches = ((job_id, self._searches[job_id]) for job_id in unknown)
         return [job_id for job_id, search in searches if not search.was_forgotten and search.attempts >= late_after][
-            :SHOWN_PER_POLL
+            :LOOKUPS_PER_POLL
         ]
 
-    async def _ask_controller(self, job_ids: list[str], seen: Mapping[str, QueuedJob]) -> None:
+    async def _read_from_slurmctld(self, job_ids: list[str], seen: Mapping[str, QueuedJob]) -> None:
         remaining = iter(job_ids)
 
-        async def show_some() -> None:
+        async def read_some() -> None:
             for job_id in remaining:
                 try:
                     printed = await self._commands.run(*show_job_command(job_id))
-                except SourceError:  # what it would have told stays unknown; slurmctld's trouble shows in the queue
+                except SourceError:  # the outcome stays unknown; slurmctld's error is shown for the queue
                     return
                 ended = parse_show_job(printed.text, job_id)
                 self._searches[job_id].was_forgotten = ended is None and printed.stderr_matches(_FORGOTTEN)
                 if ended is not None:
-                    self._note(ended, seen, is_final=self._log.is_off)
+                    self._record(ended, seen, is_final=self._log.is_off)
 
-        await asyncio.gather(*(show_some() for _ in range(SHOWN_AT_ONCE)))
+        await asyncio.gather(*(read_some() for _ in range(LOOKUPS_AT_ONCE)))
 
-    def _note(self, ended: EndedJob, seen: Mapping[str, QueuedJob], is_final: bool) -> None:
-        """Keep how a job ended, if it has."""
+    def _record(self, ended: EndedJob, seen: Mapping[str, QueuedJob], is_final: bool) -> None:
+        """Record how a job ended, if it has ended."""
         job_id = ended.job.job_id
         if not read_state(ended.job.state).has_ended:
             return
@@ -225,43 +225,43 @@ class OutcomeReader:
 
 
 MOST_JOBS = 48
-"""That are kept: for each whose script isn't known, ``scontrol`` is run once."""
+"""The number of jobs to keep: for each whose script is not known, ``scontrol`` is run once."""
 TRIES = 3
 
 
 class RecentlyEndedReader:
-    """Knows the jobs that have ended within a window before the first answer of accounting.
+    """Reads once the jobs that ended within a window before the first answer of accounting.
 
     Parameters
     ----------
     commands
-        To run ``sacct`` with.
+        Runs ``sacct``.
     log
-        Where accounting's answers and failures are noted.
-    pause
-        Kept after failures of accounting.
+        Records accounting's answers and failures.
+    backoff
+        The back-off after failures of accounting.
     user
-        Whose jobs.
+        The owner of the jobs.
     window_seconds
-        How long ago a job may have ended; 0: nothing is asked.
+        How long ago a job may have ended; 0: accounting is not queried.
     """
 
-    def __init__(self, commands: Commands, log: SourceLog, pause: Backoff, user: str, window_seconds: float) -> None:
+    def __init__(self, commands: Commands, log: SourceLog, backoff: Backoff, user: str, window_seconds: float) -> None:
         self._commands = commands
         self._log = log
-        self._pause = pause
+        self._backoff = backoff
         self._user = user
         self._window_seconds = window_seconds
         self._tries_left = TRIES if window_seconds >= 1 else 0
         self.ended: tuple[EndedJob, ...] = ()
-        """At most `MOST_JOBS`: first those that failed, then those with dask in their names, then the latest."""
+        """At most `MOST_JOBS`: first jobs that are not ``COMPLETED``, then jobs named after dask, then the latest."""
 
     async def read(self) -> None:
-        """Ask accounting, unless it has answered before. Its failing is noted, not raised."""
-        if not self._tries_left or self._log.is_off or not self._pause.is_over:
+        """Query accounting, unless it has answered before. A failure is recorded, not raised."""
+        if not self._tries_left or self._log.is_off or not self._backoff.is_over:
             return
         self._tries_left -= 1
-        # Unknown beforehand, so that no job's name can hold it.
+        # Random, so that no job name can contain it.
         separator = f"\x1f{secrets.token_hex(4)}\x1f"
         with contextlib.suppress(SourceError), self._log.attempt():
             try:
@@ -269,12 +269,12 @@ class RecentlyEndedReader:
                 if printed.status != 0:
                     raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
             except SourceError:
-                self._pause.after_failure()
+                self._backoff.after_failure()
                 raise
-            self._pause.after_success()
+            self._backoff.after_success()
             self._tries_left = 0
-            told = parse_accounting(printed.text, separator)
-            have_ended = (end for end in told if read_state(end.job.state).has_ended and end.ended_at is not None)
+            found = parse_accounting(printed.text, separator)
+            have_ended = (end for end in found if read_state(end.job.state).has_ended and end.ended_at is not None)
             self.ended = tuple(sorted(have_ended, key=_rank)[:MOST_JOBS])
 
 

@@ -1,7 +1,7 @@
-"""The user's jobs in the queue: what to ask ``squeue``, and how to read its answer. Pure; runs nothing.
+"""Read a user's jobs in the queue with ``squeue``. Changes nothing in SLURM.
 
-``-o`` with letters, since they work from SLURM 19.05 on. Nothing that SLURM prints is quoted and a job's name may hold
-anything, so each job stands between two marks that nobody can know beforehand, with its name last.
+Uses the format letters of ``-o``, which work from SLURM 19.05 on. SLURM quotes nothing and a job name may contain
+anything, so each job is between two random delimiters, with its name last.
 """
 
 import re
@@ -33,7 +33,7 @@ SEPARATOR = "\x1f"
 _INNER_SEPARATOR = "\x1d"
 
 _LETTERS = {
-    # The raw id, then the nodes and features that the job requires; both are read as unknown where they don't stand.
+    # The raw id, then the nodes and features that the job requires; both are unknown if they are missing.
     "job_id": _INNER_SEPARATOR.join(("%A", "%n", "%f")),
     "shown_id": "%i",
     "array_job_id": "%F",
@@ -52,7 +52,7 @@ _LETTERS = {
     "account": "%a",
     "partition": "%P",
     "qos": "%q",
-    # Free text last, where a stray separator does least harm. Reasons are an open set, some with spaces and commas.
+    # Free text last, where a separator in it does least harm. Reasons are an open set, some with spaces and commas.
     "reason": "%r",
     "name": "%j",
 }
@@ -60,87 +60,87 @@ _JOB_ID_WIDTH, _TRES_WIDTH = 30, 400
 
 
 class Queue(Record, frozen=True, kw_only=True):
-    """The jobs that were understood, and how many entries were not."""
+    """The parsed jobs, and the number of entries that could not be parsed."""
 
     jobs: tuple[QueuedJob, ...]
-    not_understood: int = 0
+    not_parsed: int = 0
 
 
-def queue_command(user: str, mark: str) -> tuple[str, ...]:
-    """Return what to run. One user's jobs are a narrow RPC (``--me`` needs 20.02; ``-u`` works everywhere)."""
-    # With its header line: where that stands, squeue has understood the format, however few jobs there are.
-    return ("squeue", "-u", user, "-o", mark + SEPARATOR.join(_LETTERS.values()) + mark)
+def queue_command(user: str, delimiter: str) -> tuple[str, ...]:
+    """Return the command. Asking for one user's jobs is a small RPC (``--me`` needs 20.02; ``-u`` works everywhere)."""
+    # With its header line: if it is there, squeue has accepted the format, even if there are no jobs.
+    return ("squeue", "-u", user, "-o", delimiter + SEPARATOR.join(_LETTERS.values()) + delimiter)
 
 
-def parse_queue(text: str, mark: str, granted: Mapping[str, Resources] | None = None) -> Queue:
-    """Read squeue's answer.
+def parse_queue(text: str, delimiter: str, granted: Mapping[str, Resources] | None = None) -> Queue:
+    """Parse squeue's output.
 
     Parameters
     ----------
     text
         As printed, not cleaned yet.
-    mark
-        The one of `queue_command`.
+    delimiter
+        The delimiter in `queue_command`.
     granted
-        Resources by job id, as `parse_resources` reads them; they are better than what squeue's letters tell.
+        Resources by job id, from `parse_resources`; they are more accurate than squeue's format letters.
 
     Raises
     ------
     SourceError
-        Something was printed, and none of it was understood.
+        There is output, and none of it could be parsed.
     """
-    # Between the marks stand, by turns, what lies around the jobs (newlines, ``CLUSTER: x``, banners) and the jobs.
-    entries = text.split(mark)[1::2]
+    # The delimiters separate, alternately, text around the jobs (newlines, ``CLUSTER: x``, banners) and the jobs.
+    entries = text.split(delimiter)[1::2]
     rows = [entry for entry in entries if not _is_header(entry)]
-    understood = [_job(row, granted or {}) for row in rows]
-    jobs = tuple(job for job in understood if job is not None)
-    not_understood = len(rows) - len(jobs)
-    if not jobs and (not_understood or (text.strip() and not entries)):
+    parsed = [_job(row, granted or {}) for row in rows]
+    jobs = tuple(job for job in parsed if job is not None)
+    not_parsed = len(rows) - len(jobs)
+    if not jobs and (not_parsed or (text.strip() and not entries)):
         raise SourceError(f"dasktop does not understand the output of squeue: '{clean(text)[:60]}'")
-    return Queue(jobs=jobs, not_understood=not_understood)
+    return Queue(jobs=jobs, not_parsed=not_parsed)
 
 
 def resources_command(user: str) -> tuple[str, ...]:
-    """Return what to run for what each job was granted, or asks for while it waits.
+    """Return the command for the resources that each job was allocated, or requests while it is pending.
 
-    ``%m`` is a node's or a CPU's minimum, and newer versions don't say which: 22.05 prints ``300M`` for 4 CPUs on 2
-    nodes with ``--mem-per-cpu=300M``, where ``tres-alloc`` says ``mem=1200M``. ``-O`` cuts at a field's width.
+    ``%m`` is the minimum per node or per CPU, and newer versions do not show which: 22.05 prints ``300M`` for 4 CPUs
+    on 2 nodes with ``--mem-per-cpu=300M``, but ``mem=1200M`` for ``tres-alloc``. ``-O`` truncates at a field's width.
     """
     return ("squeue", "-h", "-u", user, "-O", f"JobID:{_JOB_ID_WIDTH},tres-alloc:{_TRES_WIDTH}")
 
 
 def parse_resources(text: str) -> dict[str, Resources]:
-    """Read the answer to `resources_command`: resources by job id. Lines that don't fit tell nothing."""
+    """Parse the output of `resources_command`: resources by job id. Other lines are skipped."""
     found: dict[str, Resources] = {}
     for line in text.split("\n"):
         job_id, tres = line[:_JOB_ID_WIDTH].strip(), line[_JOB_ID_WIDTH:].rstrip()
-        if len(tres) >= _TRES_WIDTH:  # cut: its last part may not be whole
+        if len(tres) >= _TRES_WIDTH:  # truncated: the last part may be incomplete
             tres = tres.rpartition(",")[0]
         if is_job_id(job_id) and "=" in tres:
             found[job_id] = resources(tres)
     return found
 
 
-def script_path_command(user: str, mark: str) -> tuple[str, ...]:
-    """Return what to run for the path of the script that each job was submitted from."""
-    return ("squeue", "-h", "-u", user, "-o", f"{mark}%A{SEPARATOR}%o{mark}")
+def script_path_command(user: str, delimiter: str) -> tuple[str, ...]:
+    """Return the command for the path of each job's script."""
+    return ("squeue", "-h", "-u", user, "-o", f"{delimiter}%A{SEPARATOR}%o{delimiter}")
 
 
-def parse_script_paths(text: str, mark: str) -> list[tuple[str, str]]:
-    """Read the answer to `script_path_command`: ids and paths."""
-    entries = (entry.partition(SEPARATOR) for entry in text.split(mark)[1::2])
+def parse_script_paths(text: str, delimiter: str) -> list[tuple[str, str]]:
+    """Parse the output of `script_path_command`: job ids and paths."""
+    entries = (entry.partition(SEPARATOR) for entry in text.split(delimiter)[1::2])
     return [(job_id, command) for job_id, _, command in entries if is_job_id(job_id)]
 
 
 def is_job_id(text: str) -> bool:
-    """Whether this is a raw job id, and so fit to stand in a command."""
+    """Return whether this is a raw job id, and so may be part of a command."""
     return whole_number(text) is not None
 
 
 def mentions_any_job(job_ids: Iterable[str], text: str) -> bool:
-    """Whether a text names one of these jobs (raw ids).
+    """Return whether a text contains the id of one of these jobs (raw ids).
 
-    Rows about them that nobody understands do; a banner around an answer without rows does not.
+    This distinguishes rows that cannot be parsed from a banner without rows.
     """
     return not set(job_ids).isdisjoint(re.findall(r"[0-9]+", text))
 
@@ -170,18 +170,18 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
         het_job_id=het_job_id if plus and is_job_id(het_job_id) else None,
         name=text["name"],
         user=text["user"],
-        account=_told(text["account"]),
+        account=_value_or_none(text["account"]),
         partition=text["partition"],
-        qos=_told(text["qos"]),
+        qos=_value_or_none(text["qos"]),
         state=state,
         reason=None if text["reason"] == "None" else text["reason"],
         nodes=expand(raw["nodes"]),
         required_nodes=None if required_nodes is None else expand(without_controls(required_nodes)),
-        required_features=_told(clean_or_none(required_features)),
+        required_features=_value_or_none(clean_or_none(required_features)),
         submitted_at=moment(raw["submitted"]),
         started_at=None if is_waiting else start,
         expected_start_at=start if is_waiting else None,
-        # A job that waits has no end yet, and for one without a limit SLURM makes one up: a year after its start.
+        # A pending job has no end time; for a job without a limit, SLURM prints a year after its start.
         ends_at=None if is_waiting or raw["time_limit"] == "UNLIMITED" else end,
         time_limit_seconds=duration_seconds(raw["time_limit"]),
         cpus=count(raw["cpus"]),
@@ -191,92 +191,92 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
 
 
 def _from_letters(raw: Mapping[str, str]) -> Resources:
-    """Return what the letters alone tell of memory and GPUs; right where memory was not asked for by the CPU."""
+    """Return the resources from squeue's format letters; correct unless memory was requested per CPU."""
     cpus, nodes = count(raw["cpus"]), count(raw["node_count"])
-    each = gpus_per_node(raw["gres"])
+    per_node = gpus_per_node(raw["gres"])
     return Resources(
         cpus=cpus,
         memory_bytes=requested_memory_bytes(raw["memory"], nodes, cpus),
-        gpus=each * nodes if each is not None and nodes is not None else None,
+        gpus=per_node * nodes if per_node is not None and nodes is not None else None,
     )
 
 
-def _told(text: str | None) -> str | None:
+def _value_or_none(text: str | None) -> str | None:
     return None if text in ("(null)", "N/A") else text
 
 
-# After so many refusals in a row, of which an old squeue's "Invalid job format" is one, the letters have to do.
-MAX_REFUSALS = 3
+# After this many errors in a row, such as an old squeue's "Invalid job format", only the format letters are used.
+MAX_FAILURES = 3
 
 
 class QueueReader:
-    """Knows the user's jobs in the queue.
+    """Reads a user's jobs in the queue.
 
     Parameters
     ----------
     commands
-        To run ``squeue`` with.
+        Runs ``squeue``.
     log
-        Where its answers and failures are noted.
+        Records its answers and failures.
     user
-        Whose jobs.
+        The owner of the jobs.
     """
 
     def __init__(self, commands: Commands, log: SourceLog, user: str) -> None:
         self._commands = commands
         self._log = log
         self._user = user
-        # Unknown beforehand, so that no job's name can hold it.
-        self._mark = f"\x1e{secrets.token_hex(4)}"
+        # Random, so that no job name can contain it.
+        self._delimiter = f"\x1e{secrets.token_hex(4)}"
         self._granted: dict[str, Resources] = {}
-        # By job, whether it had started when its resources were read.
+        # By job: whether it had started when its resources were read.
         self._had_started: dict[str, bool] = {}
-        self._refusals = 0
+        self._failures = 0
 
     async def read(self) -> tuple[QueuedJob, ...]:
-        """Ask, and return the jobs.
+        """Query and return the jobs.
 
         Raises
         ------
         SourceError
-            squeue failed, or printed nothing but rubbish.
+            squeue failed, or its output could not be parsed.
         """
         with self._log.attempt():
-            printed = await self._commands.run(*queue_command(self._user, self._mark))
-            queue = _parse(printed, self._mark, self._granted)
-        if await self._learn_resources(queue.jobs):
-            queue = _parse(printed, self._mark, self._granted)
-        if queue.not_understood:
-            # The others were, so this is no failure; yet it is to be seen.
-            self._log.remark(f"{counted(queue.not_understood, 'line')} of squeue's output not understood")
+            printed = await self._commands.run(*queue_command(self._user, self._delimiter))
+            queue = _parse(printed, self._delimiter, self._granted)
+        if await self._read_resources(queue.jobs):
+            queue = _parse(printed, self._delimiter, self._granted)
+        if queue.not_parsed:
+            # The others were parsed, so this is not a failure; but it is shown.
+            self._log.remark(f"{counted(queue.not_parsed, 'line')} of squeue's output not understood")
         return queue.jobs
 
-    async def _learn_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
-        """Read the resources of new jobs; return whether any were learnt. Failing that, squeue's letters have to do."""
+    async def _read_resources(self, jobs: tuple[QueuedJob, ...]) -> bool:
+        """Read the resources of new jobs; return whether any were found. On failure, the format letters are used."""
         started = {
             job.job_id: not (read_state(job.state).is_waiting or read_state(job.state).is_starting) for job in jobs
         }
         self._granted = {job_id: granted for job_id, granted in self._granted.items() if job_id in started}
         self._had_started = {job_id: had for job_id, had in self._had_started.items() if job_id in started}
         new = {job_id for job_id, has in started.items() if self._had_started.get(job_id) != has}
-        if not new or self._refusals >= MAX_REFUSALS:
+        if not new or self._failures >= MAX_FAILURES:
             return False
         try:
             found = parse_resources((await self._commands.run(*resources_command(self._user))).checked())
         except SourceError:
-            self._refusals += 1
+            self._failures += 1
             return False
-        # Of a field that it doesn't know, squeue only complains, and prints the others.
-        self._refusals = 0 if found else self._refusals + 1
+        # For an unknown field, squeue prints an error and all other fields.
+        self._failures = 0 if found else self._failures + 1
         self._granted |= {job_id: found[job_id] for job_id in new if job_id in found}
         self._had_started |= {job_id: started[job_id] for job_id in new}
         return bool(found)
 
 
-def _parse(printed: CommandOutput, mark: str, granted: dict[str, Resources]) -> Queue:
+def _parse(printed: CommandOutput, delimiter: str, granted: dict[str, Resources]) -> Queue:
     text = printed.checked()
-    queue = parse_queue(text, mark, granted) if mark in text or not printed.errors else Queue(jobs=())
+    queue = parse_queue(text, delimiter, granted) if delimiter in text or not printed.errors else Queue(jobs=())
     if not queue.jobs and printed.errors:
-        # Of an unknown user, 22.05 to 26.05 print the header line, complain, and end with status 0.
+        # For an unknown user, 22.05 to 26.05 print the header line and an error, and exit with status 0.
         raise SourceError(printed.error_message)
     return queue

@@ -8,7 +8,7 @@ from dasktop.collectors.sources.slurm.commands import Commands
 
 
 async def sbatch_error(commands: Commands, script: str) -> str | None:
-    """Return sbatch's message if it would refuse a script; ``None`` if it would accept it.
+    """Return sbatch's error message if it would reject a script; ``None`` if it would accept it.
 
     Raises
     ------

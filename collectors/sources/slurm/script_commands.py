@@ -17,7 +17,7 @@ RELEVANT_VARIABLES = ("DASK_SCHEDULER_ADDRESS", "SLURM_NTASKS", "SLURM_NPROCS")
 """The variables that determine the workers that a command starts."""
 _MAX_CALLS = 16
 
-# If one of these is before ``&&``, what is after it is meant to run.
+# After one of these and ``&&``, the next command is assumed to run.
 _PROBABLY_SUCCEED = frozenset(
     {".", ":", "cd", "conda", "echo", "export", "mamba", "mkdir", "ml", "module", "pushd", "set", "sleep", "source"}
     | {"micromamba", "true", "ulimit", "umask", "eval", "declare", "rm", "touch", "hostname", "date", "pwd"}

@@ -1,6 +1,6 @@
-"""Reads the values that SLURM prints: counts, sizes, durations, times, trackable resources.
+"""Parse the values that SLURM prints: counts, sizes, durations, times, trackable resources (TRES).
 
-Pure. What is not told, or cannot be read, is ``None``; nothing here ever raises for any text.
+Pure. Missing and invalid values are ``None``; no text makes a function here raise.
 """
 
 import re
@@ -22,7 +22,7 @@ MIB = 1 << 20
 
 
 class Resources(Record, frozen=True, kw_only=True):
-    """What a job was granted, or asks for while it waits, over all its nodes."""
+    """The resources that a job was allocated, or requests while it is pending, over all its nodes."""
 
     cpus: int | None = None
     memory_bytes: int | None = None
@@ -30,9 +30,9 @@ class Resources(Record, frozen=True, kw_only=True):
 
 
 def fields(names: Sequence[str], row: str, separator: str) -> dict[str, str] | None:
-    """Return a row's fields by name, none with control characters in it; ``None`` if it has too few.
+    """Return a row's fields by name, without control characters; ``None`` if it has too few.
 
-    The last one may hold the separator. None is cut: a list of nodes may be long.
+    The last field may contain the separator. No field is truncated: a node list may be long.
     """
     values = row.split(separator, len(names) - 1)
     if len(values) != len(names):
@@ -41,9 +41,9 @@ def fields(names: Sequence[str], row: str, separator: str) -> dict[str, str] | N
 
 
 def size_bytes(text: str, default_unit: str = "") -> int | None:
-    """Read ``402256K``, ``62.50G``, ``0``, … in bytes: SLURM's units are powers of 1024.
+    """Parse ``402256K``, ``62.50G``, ``0``, … in bytes: SLURM's units are powers of 1024.
 
-    A bare number counts in `default_unit` (``""``: bytes, ``"M"``: MiB).
+    A bare number is in `default_unit` (``""``: bytes, ``"M"``: MiB).
     """
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
@@ -52,19 +52,19 @@ def size_bytes(text: str, default_unit: str = "") -> int | None:
 
 
 def count(text: str) -> int | None:
-    """Read a number of CPUs or nodes: SLURM shortens 1024 to ``1K``."""
+    """Parse a number of CPUs or nodes: SLURM abbreviates 1024 to ``1K``."""
     return size_bytes(text)
 
 
 def whole_number(text: str) -> int | None:
-    """Read a plain, unsigned decimal number."""
+    """Parse a plain, unsigned decimal number."""
     return int(text) if _EPOCH.fullmatch(text) else None
 
 
 def requested_memory_bytes(text: str, nodes: int | None, cpus: int | None) -> int | None:
-    """Read a request for memory (``%m`` of squeue, ``ReqMem`` of sacct up to 20.11) as the whole job's.
+    """Parse a memory request (``%m`` of squeue, ``ReqMem`` of sacct up to 20.11) into bytes for the whole job.
 
-    It is a node's (``4000M``, ``4000Mn``) or a CPU's (``2Gc``). 0 asks for all that a node has: unknown here.
+    It is per node (``4000M``, ``4000Mn``) or per CPU (``2Gc``). 0 requests all memory of a node: unknown here.
     """
     text = text.strip()
     times = cpus if text.endswith("c") else nodes
@@ -73,7 +73,7 @@ def requested_memory_bytes(text: str, nodes: int | None, cpus: int | None) -> in
 
 
 def duration_seconds(text: str) -> int | None:
-    """Read ``1-02:03:04``, ``02:03:04`` or ``03:04`` (minutes and seconds). No limit (``UNLIMITED``) is ``None``."""
+    """Parse ``1-02:03:04``, ``02:03:04`` or ``03:04`` (minutes and seconds). ``UNLIMITED`` is ``None``."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or (match[1] is None and match[3] is None):
         return None
@@ -84,10 +84,10 @@ def duration_seconds(text: str) -> int | None:
 
 
 def moment(text: str) -> datetime | None:
-    """Read a time: seconds since 1970 or, of a command that lost ``SLURM_TIME_FORMAT``, ``2026-03-04T12:00:00``.
+    """Parse a time: seconds since 1970 or, if a wrapper removed ``SLURM_TIME_FORMAT``, ``2026-03-04T12:00:00``.
 
-    The latter is local time; where the clocks are put back, what may be two times is none. ``N/A``, ``Unknown``,
-    ``None`` and 0 are no time.
+    The latter is local time; an ambiguous or skipped time at a clock change is ``None``, and so are ``N/A``,
+    ``Unknown``, ``None`` and 0.
     """
     text = text.strip()
     try:
@@ -104,9 +104,9 @@ def _local(time: datetime) -> datetime | None:
 
 
 def resources(tres: str) -> Resources:
-    """Read trackable resources, such as ``cpu=4,mem=62.50G,node=2,gres/gpu=2,gres/gpu:a100=2``.
+    """Parse trackable resources, such as ``cpu=4,mem=62.50G,node=2,gres/gpu=2,gres/gpu:a100=2``.
 
-    GPUs stand there once in all and, at some sites, once a type: the types are summed only where the sum is missing.
+    GPUs are listed as a total and, at some sites, also by type: the types are summed only if the total is missing.
     """
     amounts: dict[str, str] = {}
     for part in tres.strip().split(","):
@@ -116,7 +116,7 @@ def resources(tres: str) -> Resources:
     if gpus is None:
         typed = [count(amount) for name, amount in amounts.items() if name.startswith("gres/gpu:")]
         gpus = sum_of_known(typed) or None
-    # A job with resources but no GPU among them has none; without any resources we know nothing.
+    # A job whose resources include no GPU has none; without any resources, the number is unknown.
     if gpus is None and "cpu" in amounts:
         gpus = 0
     return Resources(
@@ -125,6 +125,6 @@ def resources(tres: str) -> Resources:
 
 
 def gpus_per_node(gres: str) -> int | None:
-    """Read the GPUs of ``%b``: ``gpu:2``, ``gres:gpu:a100:2(S:0)``, ``gres/gpu=1``. Where none is named, ``None``."""
+    """Parse the GPUs in ``%b``: ``gpu:2``, ``gres:gpu:a100:2(S:0)``, ``gres/gpu=1``. ``None`` if there are none."""
     found = [int(match[1]) for part in gres.split(",") if (match := _GRES_GPUS.fullmatch(part.strip()))]
     return sum(found) if found else None

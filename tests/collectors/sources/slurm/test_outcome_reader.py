@@ -7,8 +7,8 @@ from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm.outcome_reader import (
     ATTEMPTS,
     LAST_RUN_ATTEMPTS,
-    SHOWN_AT_ONCE,
-    SHOWN_PER_POLL,
+    LOOKUPS_AT_ONCE,
+    LOOKUPS_PER_POLL,
     OutcomeReader,
 )
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
@@ -224,8 +224,8 @@ async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
     jobs = {str(number) for number in range(1, 101)}
     reader, commands, _ = new_reader(clock, lambda: off)
     await reader.read(jobs, {}, {})
-    assert programs(commands.asked).count("scontrol") == SHOWN_PER_POLL
-    assert commands.most_at_once <= SHOWN_AT_ONCE
+    assert programs(commands.asked).count("scontrol") == LOOKUPS_PER_POLL
+    assert commands.most_at_once <= LOOKUPS_AT_ONCE
 
 
 async def test_rubbish_is_a_failure(clock):

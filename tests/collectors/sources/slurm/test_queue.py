@@ -54,7 +54,7 @@ def job(**changes):
 @pytest.fixture(scope="module")
 def jobs():
     found = queue.parse_queue(printed("squeue.txt"), MARK, queue.parse_resources(printed("squeue_resources.txt")))
-    assert found.not_understood == 0
+    assert found.not_parsed == 0
     return {job.job_id: job for job in found.jobs}
 
 
@@ -153,7 +153,7 @@ def test_gpus_are_counted_over_all_nodes():
 def test_no_name_disturbs_another_field_or_job(name):
     found = queue.parse_queue(entry(name=name) + entry(job_id="8"), MARK)
     assert [job.job_id for job in found.jobs] == ["7", "8"]
-    assert found.not_understood == 0
+    assert found.not_parsed == 0
     assert found.jobs[1].name == "job"
 
 
@@ -175,7 +175,7 @@ def test_an_empty_queue():
 def test_what_does_not_fit_is_counted(strange):
     found = queue.parse_queue(entry() + strange, MARK)
     assert [job.job_id for job in found.jobs] == ["7"]
-    assert found.not_understood == 1
+    assert found.not_parsed == 1
 
 
 HEADER = MARK + "\x1f".join(["JOBID", "JOBID", "ARRAY_JOB_ID", *VALUES][: len(VALUES)]) + MARK + "\n"
@@ -190,7 +190,7 @@ def test_an_empty_queue_behind_a_banner_is_empty(text):
 def test_a_banner_around_jobs_is_passed_over():
     found = queue.parse_queue(BANNER + HEADER + entry() + BANNER + entry(job_id="8") + BANNER, MARK)
     assert [job.job_id for job in found.jobs] == ["7", "8"]
-    assert found.not_understood == 0
+    assert found.not_parsed == 0
 
 
 def test_a_squeue_that_takes_no_format_is_not_understood():

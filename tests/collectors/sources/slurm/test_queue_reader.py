@@ -4,7 +4,7 @@ import pytest
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.commands import CommandOutput
-from dasktop.collectors.sources.slurm.queue import MAX_REFUSALS, QueueReader
+from dasktop.collectors.sources.slurm.queue import MAX_FAILURES, QueueReader
 from tests.support.fake_commands import MIB, Commands, complains, log
 
 
@@ -58,10 +58,10 @@ REFUSAL = "squeue: error: Invalid job format specification: tres-alloc"
 async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
     jobs: list[list[str]] = []
     reader, commands, source = new_reader(lambda: jobs, lambda: refused)
-    for job_id in range(MAX_REFUSALS + 1):
+    for job_id in range(MAX_FAILURES + 1):
         jobs[:] = [entry(str(job_id))]
         assert [job.memory_bytes for job in await reader.read()] == [600 * MIB]
-        assert len(commands.new()) == (2 if job_id < MAX_REFUSALS else 1)
+        assert len(commands.new()) == (2 if job_id < MAX_FAILURES else 1)
     assert source.source().state == "ok"
 
 

@@ -9,7 +9,7 @@ from dasktop.collectors.sources.slurm.steps import (
     MOST_PRIORITY_JOBS,
     READS_WHILE_NEW,
     StepReader,
-    round_seconds,
+    interval_seconds,
 )
 from dasktop.collectors.system.backoff import Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
@@ -37,12 +37,12 @@ async def test_new_jobs_at_once_and_all_now_and_then(clock):
     reader, commands, source = new_reader(clock)
     await reader.read({"7", "8"})
     assert ids(commands.new()) == ["7,8"]
-    clock.now += round_seconds(3) / 2
+    clock.now += interval_seconds(3) / 2
     await reader.read({"7", "8"})
     assert commands.new() == []
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["9"]
-    clock.now += round_seconds(3) / 2
+    clock.now += interval_seconds(3) / 2
     await reader.read({"7", "8", "9"})
     assert ids(commands.new()) == ["7,8,9"]
     assert sorted(step.job_id for step in reader.steps) == ["7", "8", "9"]
@@ -51,7 +51,7 @@ async def test_new_jobs_at_once_and_all_now_and_then(clock):
 
 @pytest.mark.parametrize(("running", "seconds"), [(1, 60), (10, 60), (20, 120), (50, 300), (1000, 300)])
 def test_the_more_jobs_the_more_rarely(running, seconds):
-    assert round_seconds(running) == seconds
+    assert interval_seconds(running) == seconds
 
 
 async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
@@ -60,17 +60,17 @@ async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
     await reader.read(running, {"7"})
     commands.new()
     for _ in range(4):
-        clock.now += round_seconds(1) - 1
+        clock.now += interval_seconds(1) - 1
         await reader.read(running, {"7", "99"})
         assert commands.new() == []
         clock.now += 1
         await reader.read(running, {"7", "99"})
         await reader.read(running, {"7", "99"})
         assert ids(commands.new()) == ["7"]
-    clock.now += round_seconds(1)
+    clock.now += interval_seconds(1)
     await reader.read(running, running)
     assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a round has all of them"
-    clock.now += round_seconds(1)
+    clock.now += interval_seconds(1)
     await reader.read(running, running)
     assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_PRIORITY_JOBS]
 
@@ -108,7 +108,7 @@ async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(cl
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == READS_WHILE_NEW
-    clock.now += round_seconds(1)
+    clock.now += interval_seconds(1)
     for _ in range(10):
         await reader.read({"7"})
     assert len(commands.new()) == 1
@@ -157,7 +157,7 @@ async def test_another_users_steps_are_not_asked_for_again(clock):
     reader, commands, source = new_reader(clock, lambda *_: refused)
     for _ in range(3):
         await reader.read({"7"})
-        clock.now += round_seconds(1)
+        clock.now += interval_seconds(1)
     assert len(commands.asked) == 1
     assert source.source().state == "off"
 
@@ -167,7 +167,7 @@ async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
     answers["now"] = SourceError("sstat did not answer within 20 s")
-    clock.now += round_seconds(1)
+    clock.now += interval_seconds(1)
     for _ in range(3):
         await reader.read({"7"})
     assert len(commands.asked) == 2

@@ -26,7 +26,7 @@ class TestForms:
     def test_queue(self, version):
         found = parse_queue(printed(version, "squeue.txt"), MARK)
         running, waiting = found.jobs
-        assert found.not_understood == 0
+        assert found.not_parsed == 0
         assert (running.cpus, running.memory_bytes, running.gpus, running.nodes) == (8, 16 * GIB, 2, ("cn1", "cn2"))
         assert (waiting.array_task_id, waiting.time_limit_seconds) == ("5-10%2", None)
         assert (waiting.started_at, waiting.expected_start_at) == (None, None)
@@ -60,7 +60,7 @@ class TestRecorded:
         resources = parse_resources(printed(version, "squeue_resources.txt"))
         found = parse_queue(printed(version, "squeue.txt"), MARK, resources)
         jobs = {job.job_id: job for job in found.jobs}
-        assert found.not_understood == 0
+        assert found.not_parsed == 0
         assert (jobs["1"].cpus, jobs["1"].memory_bytes, jobs["1"].gpus) == (4, 1200 * MIB, 0)
         assert (jobs["1"].nodes, jobs["1"].time_limit_seconds) == (("n1", "n2"), 3600)
         assert (jobs["2"].array_task_id, jobs["2"].reason) == ("2-5%2", "JobArrayTaskLimit")
