@@ -18,16 +18,15 @@ from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
-from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles, completed_tls
 from dasktop.collectors.model.queries import Answer, Question
-from dasktop.collectors.model.readings import DaskReading, JobScript, Released
-from dasktop.collectors.model.snapshot import Evidence, Snapshot
+from dasktop.collectors.model.readings import DaskReading, JobScript
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime.cluster_jobs import ClusterJobs
 from dasktop.collectors.runtime.queries import answer_question
-from dasktop.collectors.scaling import action_log as past_actions
-from dasktop.collectors.scaling.action_log import released_by_owner
-from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.runtime.releases import Releases
+from dasktop.collectors.runtime.scheduler_files import SchedulerFiles
+from dasktop.collectors.runtime.submit_error import SubmitError
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.script_certificates import certificates_of
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
@@ -39,10 +38,6 @@ if TYPE_CHECKING:
 
 STALE_AFTER_INTERVALS = 3
 SECONDS_BETWEEN_THREAD_READINGS = 0.5
-MOST_SCRIPTS_TRIED = 5
-"""Per scheduler, which may return another script at each poll; each costs one call of ``sbatch --test-only``."""
-SECONDS_FOR_A_FILE = 1.0
-"""Timeout for a file server; a later answer is used at the next poll."""
 
 
 class Poller:
@@ -77,21 +72,12 @@ class Poller:
         self._address: str | None = None
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
-        self._evidence: dict[str, tuple[Evidence, ...]] = {}
-        # Job id → addresses of workers that were only inferred to be in it, by their host.
-        self._guessed: dict[str, set[str]] = {}
-        self._addresses_in_files: dict[str, str] = {}
-        self._files_being_read: dict[str, asyncio.Future[str]] = {}
+        self._cluster_jobs = ClusterJobs()
+        self._scheduler_files = SchedulerFiles()
         self._history = FindingHistory()
         self._other_use = OtherUseTracker()
-        # The script of a job that could not be submitted, and sbatch's message.
-        self._refused: tuple[str, str | None] | None = None
-        self._scripts_tried = 0
-        self._environment = os.environ if environment is None else environment
-        # Job id → its release: by the cluster object, which no longer wants it; and by dasktop, from its log.
-        self._released_by_owner: dict[str, Released] = {}
-        self._released_by_dasktop: dict[str, Released] = {}
-        self._looked_up: frozenset[str] = frozenset()
+        self._submit_error = SubmitError()
+        self._releases = Releases(os.environ if environment is None else environment)
 
     async def locate(self) -> tuple[Candidate, ...]:
         """Return the given scheduler or, if none was given, those that are found.
@@ -103,7 +89,7 @@ class Poller:
         """
         named = self.options.address
         if named is None and self.options.scheduler_file is not None:
-            named = self._address_in(Path(self.options.scheduler_file))
+            named = self._scheduler_files.read_now(Path(self.options.scheduler_file))
         if named is not None:
             return (Candidate(address=named, origin="named", scheduler_id=""),)
         return await self.look_for_schedulers()
@@ -149,9 +135,9 @@ class Poller:
         self._address = address
 
     async def switch_to(self, address: str) -> None:
-        """Poll another scheduler from now on: hang up, and forget all that is known of the one before.
+        """Poll another scheduler from now on: close the connection, and forget everything about the previous one.
 
-        No poll of dask may be under way.
+        No poll of dask may be running.
         """
         collector, self._dask = self._dask, None
         self._dask_reading = None
@@ -165,14 +151,14 @@ class Poller:
             await collector.close()
 
     def expect_polls_every(self, interval_seconds: float) -> None:
-        """Say how often dask is going to be polled, which tells when its last answer is called stale."""
+        """Set the interval at which dask is polled: its last answer is stale after several intervals."""
         self._interval_seconds = interval_seconds
         self.dask_log.stale_after_seconds = self._stale_after_seconds
 
     def expect_snapshots_after_polls(self) -> None:
-        """Say that snapshots are taken once dask's poll has ended: then its answer is never called stale for its age.
+        """Never report dask's last answer as stale: snapshots are taken when a poll has ended.
 
-        It may have waited for a slower source; that dask itself hangs shows as a failure.
+        The snapshot may have waited for a slower source; if dask hangs, that is an error anyway.
         """
         self.expect_polls_every(float("inf"))
 
@@ -207,7 +193,7 @@ class Poller:
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
             self._forget_jobs()  # a new scheduler at the old address has other jobs
         elif self._dask_reading:
-            self._released_by_owner |= released_by_owner(self._dask_reading, reading)
+            self._releases.compare(self._dask_reading, reading)
         self._dask_reading = reading
 
     async def certificates(self) -> TlsFiles:
@@ -224,7 +210,7 @@ class Poller:
                 if not self.queue_log.has_answered:
                     await self.poll_queue()
                 scripts = await self._slurm.read_scripts()
-                await self._read_scheduler_files(scripts)
+                await self._scheduler_files.read(scripts)
         for script in filter(self._is_scheduler_of, scripts):
             found = await asyncio.to_thread(certificates_of, script)
             if found != TlsFiles():
@@ -262,44 +248,9 @@ class Poller:
         if self.options.slurm:
             reading = await self._slurm.read_details(self.cluster_jobs, self._other_use.with_other_programs)
             recent = (found.script for found in reading.recently_ended)
-            await self._read_scheduler_files((*reading.scripts, *recent))
-            await self._ask_why_refused()
-            await self._look_who_released()
-
-    async def _look_who_released(self) -> None:
-        """Read the action log if more jobs have been cancelled."""
-        ended = (end.job for end in self._slurm.reading.ended)
-        cancelled = frozenset(job.job_id for job in ended if read_state(job.state).is_cancelled)
-        if cancelled <= self._looked_up or self.scheduler_id is None:
-            return
-        looking = asyncio.get_running_loop().run_in_executor(None, past_actions.read, self._environment)
-        done, _ = await asyncio.wait([looking], timeout=SECONDS_FOR_A_FILE)
-        if done:
-            self._looked_up = cancelled
-            by = past_actions.releases(looking.result(), self.scheduler_id)
-            self._released_by_dasktop = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
-
-    async def _ask_why_refused(self) -> None:
-        """Find out, once per script, why the owner could not submit jobs: nothing keeps sbatch's message."""
-        script = self._dask_reading.refused_script if self._dask_reading else None
-        if script is None or (self._refused is not None and self._refused[0] == script):
-            return
-        if self._scripts_tried == MOST_SCRIPTS_TRIED:
-            return
-        self._scripts_tried += 1
-        self._refused = script, None
-        with contextlib.suppress(SourceError):  # then it stays unknown
-            self._refused = script, await self._slurm.sbatch_error(script)
-
-    def _with_sbatch_message(self) -> DaskReading | None:
-        """Return the last reading, with sbatch's message for jobs that the owner could not submit."""
-        reading = self._dask_reading
-        if reading is None or self._refused is None or reading.refused_script != self._refused[0]:
-            return reading
-        owner = reading.cluster.owner
-        if owner is None:
-            return reading
-        return replace(reading, cluster=replace(reading.cluster, owner=replace(owner, submit_error=self._refused[1])))
+            await self._scheduler_files.read((*reading.scripts, *recent))
+            await self._submit_error.find(self._dask_reading, self._slurm)
+            await self._releases.read_log(self._slurm.reading.ended, self.scheduler_id)
 
     async def poll_slurm(self) -> None:
         """Poll the SLURM half once: the queue, then the rest as due.
@@ -337,7 +288,7 @@ class Poller:
         """Read the part of the SLURM half that does not need dask: scripts show which cluster most jobs belong to."""
         await self.poll_queue()
         if self.options.slurm:
-            await self._read_scheduler_files(await self._slurm.read_scripts())
+            await self._scheduler_files.read(await self._slurm.read_scripts())
             self._recognize_jobs()
             await self.poll_slurm_details()
 
@@ -357,7 +308,7 @@ class Poller:
     @property
     def cluster_jobs(self) -> frozenset[str]:
         """The ids of the jobs that belong to this cluster, by any snapshot so far."""
-        return frozenset(self._evidence)
+        return frozenset(self._cluster_jobs.evidence)
 
     @property
     def queued(self) -> frozenset[tuple[str, str | None]]:
@@ -369,8 +320,8 @@ class Poller:
         """The ids of jobs that the owner counts but SLURM has not shown yet."""
         owner = self._dask_reading.cluster.owner if self._dask_reading else None
         reading = self._slurm.reading
-        told = {job.job_id for job in reading.jobs} | {end.job.job_id for end in reading.ended}
-        return frozenset(owner.job_ids.values() if owner else ()) - told
+        shown = {job.job_id for job in reading.jobs} | {end.job.job_id for end in reading.ended}
+        return frozenset(owner.job_ids.values() if owner else ()) - shown
 
     def snapshot(self) -> Snapshot:
         """Reconcile the last readings at the current time, and add findings."""
@@ -388,61 +339,28 @@ class Poller:
         would seem to be fine.
         """
         snapshot = self._reconciled()
-        if wrong := self._wrongly_guessed(snapshot) | self._wrongly_believed(snapshot):
-            for job_id in wrong:
-                del self._evidence[job_id]
-                self._guessed.pop(job_id, None)
+        if self._cluster_jobs.forget_wrong(snapshot):
             snapshot = self._reconciled()
-        self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
-        for job, worker in workers_with_jobs(snapshot):
-            if job is not None and worker.evidence == "host":
-                self._guessed.setdefault(job.job_id, set()).add(worker.address)
+        self._cluster_jobs.remember(snapshot)
         return snapshot
 
     def _reconciled(self) -> Snapshot:
         slurm_answered = self.options.slurm and self.queue_log.has_answered
         return reconcile(
-            self._with_sbatch_message(),
+            self._submit_error.added_to(self._dask_reading),
             self._slurm.reading if slurm_answered else None,
             tuple(log.source() for log in (self.dask_log, *self._slurm.sources)),
             datetime.now(UTC),
             also_known_as=self._names_of_scheduler(),
-            remembered=self._evidence,
+            remembered=self._cluster_jobs.evidence,
             beyond=self._other_use.beyond,
-            released=self._released_by_owner | self._released_by_dasktop,
+            released=self._releases.by_job,
         )
 
-    def _wrongly_guessed(self, snapshot: Snapshot) -> set[str]:
-        """Return the jobs that are the cluster's by a guess alone, about a worker that is known to be elsewhere now."""
-        if not self._guessed:
-            return set()
-        known = {
-            worker.address: job.job_id if job is not None else None
-            for job, worker in workers_with_jobs(snapshot)
-            if worker.evidence not in (None, "host") or worker.outside_slurm
-        }
-        only_guessed = {job.job_id for job in snapshot.jobs if job.evidence == ("host",)}
-        return {
-            job_id
-            for job_id, addresses in self._guessed.items()
-            if job_id in only_guessed & self._evidence.keys()
-            and any(known[address] != job_id for address in addresses & known.keys())
-        }
-
-    def _wrongly_believed(self, snapshot: Snapshot) -> set[str]:
-        """Return the jobs that are the cluster's by what workers said of themselves, and SLURM contradicts them now."""
-        named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
-        seated = {job.job_id for job in snapshot.jobs if any(workers_of(job))}
-        return {job_id for job_id in named - seated if self._evidence.get(job_id) == ("environment",)}
-
     def _forget_jobs(self) -> None:
-        self._refused = None
-        self._scripts_tried = 0
-        self._evidence.clear()
-        self._guessed.clear()
-        self._released_by_owner.clear()
-        self._released_by_dasktop.clear()
-        self._looked_up = frozenset()
+        self._submit_error = SubmitError()
+        self._cluster_jobs.clear()
+        self._releases.clear()
 
     async def answer(self, question: Question) -> Answer:
         """Answer one query.
@@ -460,32 +378,9 @@ class Poller:
         if self._dask is not None:
             await self._dask.close()
 
-    def _address_in(self, file: Path) -> str:
-        """Read a scheduler file, and remember its address by its absolute path, as scripts name it."""
-        address = self._addresses_in_files[str(file.absolute())] = address_from_scheduler_file(file)
-        return address
-
-    async def _read_scheduler_files(self, scripts: Collection[JobScript]) -> None:
-        """Read the scheduler files that the scripts name; retry missing ones at the next poll.
-
-        In threads, each file once at a time: a file server may hang, and must not block anything else.
-        """
-        loop = asyncio.get_running_loop()
-        for file in {file for script in scripts for file in script.scheduler_files} - self._addresses_in_files.keys():
-            if file not in self._files_being_read:
-                self._files_being_read[file] = loop.run_in_executor(None, address_from_scheduler_file, file)
-        if self._files_being_read:
-            done, _ = await asyncio.wait(self._files_being_read.values(), timeout=SECONDS_FOR_A_FILE)
-            for file, reading in tuple(self._files_being_read.items()):
-                if reading in done:
-                    del self._files_being_read[file]
-                    with contextlib.suppress(NoSchedulerError):
-                        self._addresses_in_files[file] = reading.result()
-
     def _names_of_scheduler(self) -> frozenset[str]:
         """Return the addresses and files by which job scripts may name the watched scheduler."""
-        addresses = {self._address} if self._address else set()
+        addresses = frozenset({self._address} if self._address else ())
         if self._dask_reading and self._dask_reading.cluster.scheduler_address:
-            addresses.add(self._dask_reading.cluster.scheduler_address)
-        files = {file for file, address in self._addresses_in_files.items() if address in addresses}
-        return frozenset(addresses | files)
+            addresses |= {self._dask_reading.cluster.scheduler_address}
+        return addresses | self._scheduler_files.with_address(addresses)

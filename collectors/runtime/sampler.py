@@ -4,10 +4,9 @@ Decides when to poll. Never draws, and never waits for the screen.
 """
 
 import asyncio
-import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerError, SourceError, describe_own_fault
@@ -17,95 +16,18 @@ from dasktop.collectors.model.options import SLURM_CALM_SECONDS, SLURM_INTERVAL_
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Question
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.runtime.poll_timer import PollTimer
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.runtime.queries import QueryService
 from dasktop.collectors.scaling.words import interrupted_words
-from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.collectors.system import event_loop
-from dasktop.collectors.system.backoff import Backoff
 
-LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 0.2
 RESUME_SECONDS = 5.0
 """How long `stop` waits for stopped workers to resume. After that, they resume by themselves."""
 INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds; the steps of `change_interval`, in addition to the configured interval."""
-
-
-class PollTimer:
-    """Decides when to poll one source next.
-
-    Parameters
-    ----------
-    interval_seconds
-        Between two successful polls. Each failure in a row doubles it, up to a minute, with jitter: a hundred screens
-        that lost SLURM at the same moment must not all return at the same moment.
-    floor_seconds
-        The minimum time between the starts of two polls.
-    calm_seconds
-        While nothing changes, each pause is one interval longer than the last, up to this.
-    """
-
-    def __init__(
-        self, log: SourceLog, interval_seconds: float, floor_seconds: float = 0.0, calm_seconds: float = 0.0
-    ) -> None:
-        self._log = log
-        self._interval_seconds = max(interval_seconds, floor_seconds)
-        self._floor_seconds = floor_seconds
-        self._calm_seconds = calm_seconds
-        self._last_answer: object = None
-        self._same_in_a_row = 0
-        self._is_due = False
-        self._woken = asyncio.Event()
-
-    def poll_now(self) -> None:
-        """Poll again as soon as the floor allows."""
-        self._is_due = True
-        self._woken.set()
-
-    def poll_soon(self) -> None:
-        """Poll again as soon as the interval allows: something may have changed."""
-        self._same_in_a_row = 0
-        self._woken.set()
-
-    def note(self, answer: object) -> None:
-        """Record the latest answer, to detect that nothing changes."""
-        self._same_in_a_row = self._same_in_a_row + 1 if answer == self._last_answer else 0
-        self._last_answer = answer
-
-    def change(self, interval_seconds: float) -> None:
-        """Change the interval, and poll at once."""
-        self._interval_seconds = max(interval_seconds, self._floor_seconds)
-        self.poll_now()
-
-    def pause_seconds(self) -> float:
-        """Return how long to pause after the latest poll."""
-        failures = self._log.failures_in_a_row
-        if not failures:
-            calm_seconds = self._interval_seconds * (1 + self._same_in_a_row)
-            return max(self._interval_seconds, min(calm_seconds, self._calm_seconds))
-        longest_seconds = max(self._interval_seconds, LONGEST_PAUSE_SECONDS)
-        return Backoff(2 * self._interval_seconds, longest_seconds, jitter=0.25).pause_seconds(failures)
-
-    async def keep(self, poll: Callable[[], Awaitable[None]], after_each: Callable[[], None]) -> None:
-        """Poll forever. Errors of the source are in its log; unexpected exceptions are added there, to be shown."""
-        now = asyncio.get_running_loop().time
-        while True:
-            started_at = now()
-            self._is_due = False
-            try:
-                await poll()
-            except SourceError:
-                pass  # recorded in its log, and shown by `after_each`
-            except Exception as error:  # noqa: BLE001 - shown as the source's error; polling continues
-                self._log.fail(describe_own_fault(error))
-            after_each()
-            await asyncio.sleep(max(0.0, started_at + self._floor_seconds - now()))
-            while not self._is_due and (left := started_at + self.pause_seconds() - now()) > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), left)
-                self._woken.clear()
 
 
 class Sampler:
@@ -135,7 +57,7 @@ class Sampler:
         self._workers: frozenset[str] = frozenset()
         self._missed: frozenset[str] = frozenset()
         self._execution: asyncio.Task[None] | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._search: asyncio.Task[None] | None = None
         self._reporting_unfinished: asyncio.Task[None] | None = None
         self._logs = LogFollower(lambda event: self._call(lambda: self._hand_over(event)))
 
@@ -172,7 +94,7 @@ class Sampler:
 
     def look_for_schedulers(self) -> None:
         """Search for schedulers, while polling continues."""
-        self._call(self._begin_looking)
+        self._call(self._begin_search)
 
     def choose(self, address: str) -> None:
         """Attach to one of the schedulers that were found."""
@@ -198,7 +120,7 @@ class Sampler:
         self._call(lambda: self._change_interval(direction))
 
     def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
-        """Carry out a plan, beside the polling."""
+        """Execute a plan, while polling continues."""
         self._call(lambda: self._begin(plan, agreed))
 
     def cancel_execution(self) -> None:
@@ -264,7 +186,7 @@ class Sampler:
                 await self._keep_until_another_is_chosen(poller)
         finally:
             polling_slurm.cancel()
-            for task in (self._looking, self._reporting_unfinished):
+            for task in (self._search, self._reporting_unfinished):
                 if task is not None:
                     task.cancel()
             await self._queries.close()
@@ -287,9 +209,9 @@ class Sampler:
         elif self._poller.address is None:
             self._hand_over(Outcome(done=False, message="no scheduler was chosen yet"))
         else:
-            self._execution = asyncio.create_task(self._carry_out(plan, agreed, self._poller.address))
+            self._execution = asyncio.create_task(self._execute(plan, agreed, self._poller.address))
 
-    async def _carry_out(self, plan: ScalePlan, agreed: str | None, address: str) -> None:
+    async def _execute(self, plan: ScalePlan, agreed: str | None, address: str) -> None:
         module = await event_loop.import_in_background("dasktop.collectors.runtime.execute")
         step: str | None = None
 
@@ -302,7 +224,7 @@ class Sampler:
             outcome = await module.execute(
                 plan, address, self._options, report, agreed=agreed, environment=self._environment
             )
-        except asyncio.CancelledError:  # asked for, by `cancel_execution` or by `stop`
+        except asyncio.CancelledError:  # by `cancel_execution` or `stop`
             outcome = Outcome(done=False, message=interrupted_words(step))
         except Exception as error:  # noqa: BLE001 - reported to the user
             outcome = Outcome(done=False, message=describe_own_fault(error))
@@ -361,9 +283,9 @@ class Sampler:
     def _reset_dask_timer(self, poller: Poller) -> None:
         self._dask_timer = PollTimer(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
 
-    def _begin_looking(self) -> None:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(self._poller))
+    def _begin_search(self) -> None:
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._look(self._poller))
 
     async def _look(self, poller: Poller) -> None:
         candidates: tuple[Candidate, ...] = ()

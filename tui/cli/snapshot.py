@@ -14,8 +14,8 @@ from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
 from dasktop.collectors.model.snapshot import Severity, Snapshot, json_schema
+from dasktop.collectors.runtime.poll_timer import PollTimer
 from dasktop.collectors.runtime.poller import Poller
-from dasktop.collectors.runtime.sampler import PollTimer
 from dasktop.collectors.system import event_loop
 from dasktop.tui.cli.options import NO_SCHEDULER, SCREEN, USAGE, Refusal, check
 from dasktop.tui.cli.output import print_json, print_one

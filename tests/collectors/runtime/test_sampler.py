@@ -1,4 +1,4 @@
-"""When what is polled, and that nothing which hangs or fails ends the sampler or holds it up."""
+"""What the sampler polls when; sources that hang or fail neither end nor delay it."""
 
 import asyncio
 import queue
@@ -18,28 +18,27 @@ from dasktop.collectors.model.queries import Answer, JobFiles
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime import execute as execute_module
 from dasktop.collectors.runtime import sampler as sampler_module
-from dasktop.collectors.runtime.sampler import PollTimer, Sampler
+from dasktop.collectors.runtime.sampler import Sampler
 from dasktop.collectors.scaling.words import interrupted_words
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.logs.log_file import LogFile
 from dasktop.collectors.system.event_loop import DaemonExecutor
 from tests.support.plans import PLAN
-from tests.support.virtual_time import run_in_virtual_time
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = 20
-"""Of a loop: more than anything that is ready takes to be done."""
+"""Of an event loop: more than any ready callback needs."""
 ONE = (Candidate(address="tcp://a:1", origin="named", scheduler_id="a"),)
 TWO = (*ONE, Candidate(address="tcp://b:2", origin="script of job 7", scheduler_id="b"))
 
 
-async def hang_for_ever():
+async def hang_forever():
     """Hang until cancelled."""
     await asyncio.Event().wait()
 
 
 class FakePoller:
-    """Stands in for the poller; tests replace what its polls do."""
+    """Replaces the poller; tests override its polls."""
 
     def __init__(self, options, environment) -> None:
         self.options = options
@@ -87,7 +86,7 @@ class FakePoller:
 
     async def answer(self, question):
         if question.job_id == "hangs":
-            await hang_for_ever()
+            await hang_forever()
         return Answer(question=question, lines=("found",))
 
     def snapshot(self) -> Snapshot:
@@ -99,7 +98,7 @@ class FakePoller:
 
 
 class Run:
-    """A sampler on a fake poller, and the events that it hands over."""
+    """A sampler with a fake poller, and the events that it delivers."""
 
     def __init__(self, monkeypatch, poller_class=FakePoller, **options) -> None:
         self.pollers = []
@@ -133,14 +132,14 @@ def start(monkeypatch):
         run.sampler.stop()
 
 
-def see_it_stop(run):
-    """See a sampler end, whatever hangs: what does so here hangs for ever, or until after this."""
+def expect_stop(run):
+    """Stop a sampler and wait for its end, although something hangs."""
     run.sampler.stop()
     wait_until(lambda: not run.sampler.hangs, "the sampler's end")
 
 
-def let_it_run(sampler):
-    """Wait until a sampler's loop has done all that is ready."""
+def run_ready_callbacks(sampler):
+    """Wait until a sampler's loop has run all ready callbacks."""
     for _ in range(ROUNDS):
         done = threading.Event()
         sampler._call(done.set)
@@ -151,7 +150,7 @@ def state_of(snapshot, name):
     return next(source for source in snapshot.sources if source.name == name)
 
 
-def test_both_halves_come(start):
+def test_both_sources_are_delivered(start):
     run = start()
     run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok" and state_of(s, "slurm.queue").state == "ok")
 
@@ -159,24 +158,24 @@ def test_both_halves_come(start):
 def test_slurm_is_shown_before_dask_answers(start):
     class NoDaskYet(FakePoller):
         async def poll_dask(self, threads_of=()):
-            await hang_for_ever()
+            await hang_forever()
 
     snapshot = start(NoDaskYet).next(Snapshot)
     assert state_of(snapshot, "slurm.queue").state == "ok"
     assert state_of(snapshot, "dask").age_seconds is None
 
 
-def test_a_scheduler_that_never_answered_ends_it(start):
-    class Nobody(FakePoller):
+def test_scheduler_that_never_answers_is_a_failure(start):
+    class Nothing(FakePoller):
         async def poll_dask(self, threads_of=()):
             with self.dask_log.attempt():
-                raise NoSchedulerError("nobody listens at tcp://a:1")
+                raise NoSchedulerError("nothing listens at tcp://a:1")
 
-    assert start(Nobody).next(Failure) == Failure(message="nobody listens at tcp://a:1", exit_status=3)
+    assert start(Nothing).next(Failure) == Failure(message="nothing listens at tcp://a:1", exit_status=3)
 
 
 @pytest.mark.parametrize("error", [SilentSchedulerError("it takes connections"), SourceError("it didn't answer")])
-def test_one_that_hangs_from_the_start_is_shown_as_that_and_waited_for(start, error):
+def test_scheduler_hanging_at_start_is_shown_and_retried(start, error):
     class Hangs(FakePoller):
         calls = 0
 
@@ -192,34 +191,34 @@ def test_one_that_hangs_from_the_start_is_shown_as_that_and_waited_for(start, er
     run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
 
 
-def test_slurm_is_asked_before_there_is_a_screen_and_dask_after(monkeypatch):
-    asked = []
+def test_slurm_is_polled_before_start_dask_after(monkeypatch):
+    polled = []
 
-    class Noting(FakePoller):
+    class Recording(FakePoller):
         async def poll_dask(self, threads_of=()):
-            asked.append("dask")
+            polled.append("dask")
             await super().poll_dask(threads_of)
 
         async def poll_queue(self):
-            asked.append("slurm")
+            polled.append("slurm")
             await super().poll_queue()
 
-    monkeypatch.setattr(sampler_module, "Poller", Noting)
+    monkeypatch.setattr(sampler_module, "Poller", Recording)
     sampler, events = Sampler(Options()), queue.Queue()
     sampler.begin()
     try:
-        wait_until(lambda: asked)
-        let_it_run(sampler)
-        assert asked == ["slurm"]
+        wait_until(lambda: polled)
+        run_ready_callbacks(sampler)
+        assert polled == ["slurm"]
         sampler.start(events.put)
-        assert state_of(events.get(timeout=PATIENCE_SECONDS), "slurm.queue").state == "ok", "what came early is kept"
+        assert state_of(events.get(timeout=PATIENCE_SECONDS), "slurm.queue").state == "ok", "earlier events are kept"
         while state_of(events.get(timeout=PATIENCE_SECONDS), "dask").state != "ok":
             pass
     finally:
         sampler.stop()
 
 
-def test_a_scheduler_that_goes_away_is_shown_stale_and_waited_for(start):
+def test_lost_scheduler_is_stale_and_retried(start):
     class Flaky(FakePoller):
         answers = 2
         calls = 0
@@ -236,7 +235,7 @@ def test_a_scheduler_that_goes_away_is_shown_stale_and_waited_for(start):
     run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
 
 
-def test_a_fault_of_our_own_is_shown_and_does_not_end_it(start):
+def test_internal_error_is_shown_and_polling_continues(start):
     class Buggy(FakePoller):
         async def poll_queue(self):
             raise KeyError("nodes")
@@ -263,7 +262,7 @@ class TestSwitching:
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
         return run
 
-    def test_what_there_is_is_told_and_polling_goes_on(self, start):
+    def test_found_schedulers_are_delivered_while_polling_continues(self, start):
         run = self.attached(start)
         run.pollers[0].scheduler_id = "a"
         run.sampler.look_for_schedulers()
@@ -271,7 +270,7 @@ class TestSwitching:
         run.next(Snapshot)
         assert set(run.pollers[0].polls_of) == {"tcp://a:1"}
 
-    def test_that_there_is_none_is_told_and_nothing_ends(self, start):
+    def test_finding_no_scheduler_is_reported(self, start):
         class NoneFound(FakePoller):
             async def look_for_schedulers(self):
                 raise NoSchedulerError("no dask scheduler found")
@@ -281,18 +280,18 @@ class TestSwitching:
         assert run.next(Choice) == Choice(candidates=(), remark="no dask scheduler found")
         run.next(Snapshot)
 
-    def test_looking_that_hangs_holds_up_neither_the_polls_nor_the_end(self, start):
+    def test_hanging_search_delays_neither_polls_nor_stop(self, start):
         class Hanging(FakePoller):
             async def look_for_schedulers(self):
-                await hang_for_ever()
+                await hang_forever()
 
         run = self.attached(start, Hanging)
         run.sampler.look_for_schedulers()
         for _ in range(3):
             run.next(Snapshot)
-        see_it_stop(run)
+        expect_stop(run)
 
-    def test_another_scheduler_is_polled_from_then_on_and_nothing_of_the_old_comes_behind(self, start):
+    def test_only_the_chosen_scheduler_is_polled_afterwards(self, start):
         run = self.attached(start)
         run.sampler.watch_threads({"tcp://w:1"})
         run.next(Snapshot)
@@ -307,34 +306,34 @@ class TestSwitching:
         assert set(poller.polls_of[at:]) == {"tcp://b:2"}
         assert set(poller.threads_of[at:]) == {frozenset()}
 
-    def test_a_poll_that_hangs_is_given_up(self, start):
+    def test_switching_cancels_a_hanging_poll(self, start):
         class Hanging(FakePoller):
             async def poll_dask(self, threads_of=()):
                 await super().poll_dask(threads_of)
                 if self.address == "tcp://a:1" and len(self.polls_of) > 1:
-                    await hang_for_ever()
+                    await hang_forever()
 
         run = self.attached(start, Hanging)
         run.sampler.choose("tcp://b:2")
         run.next(Switched)
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
 
-    def test_one_that_does_not_answer_any_more_is_waited_for_and_can_be_left_again(self, start):
+    def test_can_switch_away_from_a_silent_scheduler(self, start):
         class OnlyTheFirst(FakePoller):
             async def poll_dask(self, threads_of=()):
                 with self.dask_log.attempt():
                     if self.address == "tcp://b:2":
-                        raise NoSchedulerError("nobody listens at tcp://b:2")
+                        raise NoSchedulerError("nothing listens at tcp://b:2")
 
         run = self.attached(start, OnlyTheFirst)
         run.sampler.choose("tcp://b:2")
         run.next(Switched)
-        run.next(Snapshot, lambda s: state_of(s, "dask").error == "nobody listens at tcp://b:2")
+        run.next(Snapshot, lambda s: state_of(s, "dask").error == "nothing listens at tcp://b:2")
         run.sampler.choose("tcp://a:1")
         assert run.next(Switched).address == "tcp://a:1"
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
 
-    def test_what_is_looked_up_of_the_old_one_is_given_up_and_the_new_one_is_asked(self, start):
+    def test_switching_cancels_queries(self, start):
         run = self.attached(start)
         run.sampler.ask(JobFiles(job_id="hangs"))
         run.sampler.choose("tcp://b:2")
@@ -342,7 +341,7 @@ class TestSwitching:
         run.sampler.ask(JobFiles(job_id="7"))
         assert run.next(Answer).question == JobFiles(job_id="7")
 
-    def test_a_choice_made_before_the_first_answer_counts(self, start):
+    def test_choice_before_the_first_answer_counts(self, start):
         answers = threading.Event()
 
         class Slow(FakePoller):
@@ -358,7 +357,7 @@ class TestSwitching:
 
 
 class TestInterval:
-    def test_it_changes_at_once_in_steps_and_slurm_is_asked_as_before(self, start):
+    def test_interval_changes_at_once_for_dask_only(self, start):
         run = start(interval_seconds=60)
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
         [poller] = run.pollers
@@ -367,23 +366,23 @@ class TestInterval:
         assert run.next(Interval) == Interval(seconds=30, is_usual=False)
         for _ in range(5):
             run.sampler.change_interval(1)
-        told = [run.next(Interval).seconds for _ in range(5)]
-        assert told == [10, 5, 2, 1, 0.5]
+        intervals = [run.next(Interval).seconds for _ in range(5)]
+        assert intervals == [10, 5, 2, 1, 0.5]
         assert poller.expected_every == 0.5
         wait_until(lambda: len(poller.polls_of) >= polls + 3)
         assert run.sampler._slurm_timer.pause_seconds() == Options().slurm_interval_seconds
 
-    def test_it_stops_at_both_ends_and_comes_by_what_it_was_at_first(self, start):
+    def test_steps_end_and_include_the_initial_interval(self, start):
         run = start(interval_seconds=3)
         run.next(Snapshot)
-        told = []
+        intervals = []
         for direction in (-1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 1, 1, 1, 1):
             run.sampler.change_interval(direction)
-            told.append(run.next(Interval))
-        assert [interval.seconds for interval in told] == [5, 10, 30, 60, 60, 30, 10, 5, 3, 2, 1, 0.5, 0.5, 0.5]
-        assert [interval.seconds for interval in told if interval.is_usual] == [3]
+            intervals.append(run.next(Interval))
+        assert [interval.seconds for interval in intervals] == [5, 10, 30, 60, 60, 30, 10, 5, 3, 2, 1, 0.5, 0.5, 0.5]
+        assert [interval.seconds for interval in intervals if interval.is_usual] == [3]
 
-    def test_it_stays_when_another_scheduler_is_watched(self, start):
+    def test_interval_is_kept_when_switching(self, start):
         run = start(interval_seconds=2)
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
         run.sampler.change_interval(-1)
@@ -392,7 +391,7 @@ class TestInterval:
         assert run.sampler._dask_timer.pause_seconds() == 5
 
 
-def test_none_found_ends_it(start):
+def test_no_scheduler_at_start_is_a_failure(start):
     class NoneFound(FakePoller):
         async def locate(self):
             raise NoSchedulerError("no dask scheduler found")
@@ -400,7 +399,7 @@ def test_none_found_ends_it(start):
     assert start(NoneFound).next(Failure).exit_status == 3
 
 
-def test_threads_of_a_worker_are_read_at_once(start):
+def test_watched_threads_are_read_at_once(start):
     run = start(interval_seconds=60)
     run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
     run.sampler.watch_threads({"tcp://w:1"})
@@ -408,7 +407,7 @@ def test_threads_of_a_worker_are_read_at_once(start):
         run.next(Snapshot)
 
 
-def test_what_is_looked_up_is_handed_over_while_another_look_up_hangs_and_polling_goes_on(start):
+def test_hanging_query_delays_nothing(start):
     run = start(interval_seconds=0.2)
     run.next(Snapshot)
     run.sampler.ask(JobFiles(job_id="hangs"))
@@ -416,10 +415,10 @@ def test_what_is_looked_up_is_handed_over_while_another_look_up_hangs_and_pollin
     assert run.next(Answer) == Answer(question=JobFiles(job_id="7"), lines=("found",))
     for _ in range(3):
         run.next(Snapshot)
-    see_it_stop(run)
+    expect_stop(run)
 
 
-def test_a_log_on_a_file_system_that_hangs_holds_up_neither_the_polls_nor_the_end(start, tmp_path, monkeypatch):
+def test_log_on_a_hanging_file_system_delays_nothing(start, tmp_path, monkeypatch):
     is_over = threading.Event()
     monkeypatch.setattr(LogFile, "look", lambda self: is_over.wait(PATIENCE_SECONDS))
     run = start(interval_seconds=0.2)
@@ -428,12 +427,12 @@ def test_a_log_on_a_file_system_that_hangs_holds_up_neither_the_polls_nor_the_en
         run.sampler.request_log(Tail(path=str(tmp_path / "log")))
         for _ in range(3):
             run.next(Snapshot)
-        see_it_stop(run)
+        expect_stop(run)
     finally:
         is_over.set()
 
 
-def test_a_log_is_handed_over_by_the_samplers_thread_until_it_is_stopped(start, tmp_path):
+def test_log_parts_are_delivered(start, tmp_path):
     log = tmp_path / "log"
     log.write_text("one\n")
     run = start(interval_seconds=60)
@@ -446,77 +445,77 @@ def test_a_log_is_handed_over_by_the_samplers_thread_until_it_is_stopped(start, 
 
 
 @pytest.mark.parametrize("hang", ["awaiting", "in a thread"])
-def test_stop_waits_for_nothing_that_hangs(start, hang):
+def test_stop_does_not_wait_for_a_hanging_poll(start, hang):
     is_over = threading.Event()
 
     class Hanging(FakePoller):
         async def poll_dask(self, threads_of=()):
             if hang == "awaiting":
-                await hang_for_ever()
+                await hang_forever()
             await asyncio.to_thread(is_over.wait, PATIENCE_SECONDS)
 
     run = start(Hanging)
     run.next(Snapshot)
-    see_it_stop(run)
+    expect_stop(run)
     is_over.set()
 
 
-def test_nothing_is_handed_over_after_stop(start):
+def test_nothing_is_delivered_after_stop(start):
     run = start(interval_seconds=0.2)
     run.next(Snapshot)
-    see_it_stop(run)
+    expect_stop(run)
     handed_over = run.events.qsize()
     run.sampler._publish(run.pollers[0])
     assert run.events.qsize() == handed_over
     assert run.pollers[0].closed
 
 
-class Asked(list):
-    """What was to be carried out, and whether it may end."""
+class Executed(list):
+    """The executed plans, and events that control the execution."""
 
     def __init__(self) -> None:
         self.may_end = threading.Event()
         self.is_stopped = threading.Event()
 
 
-class TestCarryingOut:
+class TestExecution:
     @pytest.fixture
     def executed(self, monkeypatch):
-        """Stand in for `execute`: tell of one step, then wait to be told how it ends."""
-        asked = Asked()
+        """Replace `execute`: report one step, then end as the plan's target says."""
+        polled = Executed()
 
         async def execute(plan, address, options, report, *, agreed, environment):
-            asked.append((plan, address, agreed))
+            polled.append((plan, address, agreed))
             report(Progress(step="drain", message="1 task"))
             if plan.target == "3 jobs":
-                await asyncio.to_thread(asked.may_end.wait, PATIENCE_SECONDS)
-            elif plan.target == "for ever":
-                await hang_for_ever()
-            elif plan.target == "slow to give back":
+                await asyncio.to_thread(polled.may_end.wait, PATIENCE_SECONDS)
+            elif plan.target == "forever":
+                await hang_forever()
+            elif plan.target == "slow to resume":
                 try:
-                    await hang_for_ever()
+                    await hang_forever()
                 finally:
-                    report(Progress(step="giving back", message=""))
-                    while not asked.is_stopped.is_set():  # noqa: ASYNC110 - it is a thread that stops
+                    report(Progress(step="resuming", message=""))
+                    while not polled.is_stopped.is_set():  # noqa: ASYNC110 - a thread sets it
                         await asyncio.sleep(0.01)
                     for _ in range(ROUNDS):
                         await asyncio.sleep(0)
-                    asked.append("given back")
+                    polled.append("resumed")
             elif plan.target == "fault":
                 raise KeyError("jobs")
             return Outcome(done=True, message="submitted job 7")
 
         monkeypatch.setattr(execute_module, "execute", execute)
         monkeypatch.setattr(sampler_module, "RESUME_SECONDS", PATIENCE_SECONDS)
-        yield asked
-        asked.may_end.set()
+        yield polled
+        polled.may_end.set()
 
     def attached(self, start, **options):
         run = start(interval_seconds=60, **options)
         run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
         return run
 
-    def test_progress_and_outcome_are_handed_over_and_sources_asked_again(self, start, executed):
+    def test_progress_and_outcome_are_delivered_then_sources_polled(self, start, executed):
         run = self.attached(start)
         polls = len(run.pollers[0].threads_of)
         run.sampler.execute(PLAN, PLAN.identity)
@@ -527,7 +526,7 @@ class TestCarryingOut:
         run.next(Snapshot)
         assert len(run.pollers[0].threads_of) > polls
 
-    def test_one_at_a_time_and_then_the_next(self, start, executed):
+    def test_only_one_plan_at_a_time(self, start, executed):
         run = self.attached(start)
         run.sampler.execute(PLAN)
         run.sampler.execute(PLAN)
@@ -538,7 +537,7 @@ class TestCarryingOut:
         assert run.next(Outcome).done
         assert len(executed) == 2
 
-    def test_another_scheduler_is_gone_over_to_only_when_it_has_ended(self, start, executed):
+    def test_switching_waits_for_the_execution(self, start, executed):
         run = self.attached(start)
         run.sampler.execute(PLAN)
         run.next(Progress)
@@ -550,17 +549,17 @@ class TestCarryingOut:
         ]
         assert executed == [(PLAN, "tcp://a:1", None)]
 
-    def test_it_is_given_up(self, start, executed):
+    def test_execution_is_cancelled(self, start, executed):
         run = self.attached(start)
-        run.sampler.cancel_execution()  # nothing to give up
-        run.sampler.execute(replace(PLAN, target="for ever"))
+        run.sampler.cancel_execution()  # there is nothing to cancel
+        run.sampler.execute(replace(PLAN, target="forever"))
         run.next(Progress)
         run.sampler.cancel_execution()
         run.sampler.cancel_execution()
         outcome = run.next(Outcome)
         assert (outcome.done, outcome.message) == (False, interrupted_words("drain"))
 
-    def test_a_fault_of_our_own_is_told(self, start, executed):
+    def test_internal_error_is_the_outcome(self, start, executed):
         run = self.attached(start)
         run.sampler.execute(replace(PLAN, target="fault"))
         outcome = run.next(Outcome)
@@ -573,121 +572,36 @@ class TestCarryingOut:
         assert run.next(Outcome) == Outcome(done=False, message="read-only: nothing is changed")
         assert executed == []
 
-    def test_stop_gives_up_first(self, start, executed):
+    def test_stop_cancels_the_execution(self, start, executed):
         run = self.attached(start)
-        run.sampler.execute(replace(PLAN, target="for ever"))
+        run.sampler.execute(replace(PLAN, target="forever"))
         run.next(Progress)
         run.sampler.stop()
         assert not run.sampler.hangs
 
-    def test_stop_does_not_break_into_the_giving_back(self, start, executed):
+    def test_stop_waits_until_workers_have_resumed(self, start, executed):
         run = self.attached(start)
-        run.sampler.execute(replace(PLAN, target="slow to give back"))
+        run.sampler.execute(replace(PLAN, target="slow to resume"))
         run.next(Progress)
         run.sampler.cancel_execution()
-        assert run.next(Progress).step == "giving back"
-        run.sampler._thread.join = tell_first(run.sampler._thread.join, executed.is_stopped)
+        assert run.next(Progress).step == "resuming"
+        run.sampler._thread.join = set_before(run.sampler._thread.join, executed.is_stopped)
         run.sampler.stop()
         assert not run.sampler.hangs
-        assert executed[-1] == "given back"
+        assert executed[-1] == "resumed"
 
 
-def tell_first(wait, event):
-    """Return a function that tells of its being called before it waits."""
+def set_before(wait, event):
+    """Return a function that sets the event, then waits."""
 
-    def tell_and_wait(*arguments):
+    def set_and_wait(*arguments):
         event.set()
         wait(*arguments)
 
-    return tell_and_wait
+    return set_and_wait
 
 
-class TestRhythm:
-    def failing(self, times):
-        log = SourceLog("x", 1)
-        for _ in range(times):
-            log.fail("no")
-        return log
-
-    def test_regular(self):
-        assert PollTimer(SourceLog("x", 1), 10).pause_seconds() == 10
-        assert PollTimer(SourceLog("x", 1), 2, floor_seconds=5).pause_seconds() == 5
-
-    @pytest.mark.parametrize(("failures", "seconds"), [(1, 20), (2, 40), (3, 60), (9, 60), (500, 60)])
-    def test_failures_back_off_up_to_a_minute_and_not_in_step(self, failures, seconds):
-        timer = PollTimer(self.failing(failures), 10)
-        pauses = [timer.pause_seconds() for _ in range(50)]
-        assert all(0.75 * seconds <= pause <= 1.25 * seconds for pause in pauses)
-        assert len(set(pauses)) > 1
-
-    def test_a_rare_poll_is_not_made_more_often_by_failing(self):
-        assert PollTimer(self.failing(5), 300).pause_seconds() >= 0.75 * 300
-
-    def test_while_nothing_changes_pauses_get_longer_up_to_a_bound(self):
-        timer = PollTimer(SourceLog("x", 1), 10, calm_seconds=30)
-        pauses = []
-        for told in ("one", "one", "one", "one", "other", "other"):
-            timer.note(told)
-            pauses.append(timer.pause_seconds())
-        assert pauses == [10, 20, 30, 30, 10, 20]
-        timer.poll_soon()
-        assert timer.pause_seconds() == 10
-        assert PollTimer(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
-
-    def polls(self, make, meanwhile):
-        """Return when a timer polled, in seconds, until what is done meanwhile was done."""
-
-        async def polled():
-            polls, timer = [], make()
-
-            async def poll():
-                polls.append(asyncio.get_running_loop().time())
-
-            keeping = asyncio.create_task(timer.keep(poll, lambda: None))
-            await meanwhile(timer)
-            keeping.cancel()
-            return polls
-
-        return run_in_virtual_time(polled())
-
-    def test_stirred_in_a_long_pause_it_polls_when_the_interval_is_over(self):
-        def calm():
-            timer = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
-            for _ in range(100):
-                timer.note("the same")
-            return timer
-
-        async def stir(timer):
-            await asyncio.sleep(0.25)
-            timer.poll_soon()
-            await asyncio.sleep(0.5)
-
-        assert self.polls(calm, stir) == [0, 0.5]
-
-    def test_stirred_behind_the_interval_it_polls_at_once(self):
-        def calm():
-            timer = PollTimer(SourceLog("x", 1), 0.5, calm_seconds=60)
-            for _ in range(100):
-                timer.note("the same")
-            return timer
-
-        async def stir(timer):
-            await asyncio.sleep(8)
-            timer.poll_soon()
-            await asyncio.sleep(0.25)
-
-        assert self.polls(calm, stir) == [0, 8]
-
-    def test_polling_now_respects_the_floor(self):
-        async def poll_at_once(timer):
-            for _ in range(5):
-                await asyncio.sleep(0.125)
-                timer.poll_now()
-
-        assert self.polls(lambda: PollTimer(SourceLog("x", 1), 60, floor_seconds=0.25), poll_at_once) == [0, 0.25, 0.5]
-
-
-def test_the_executor_is_not_waited_for():
+def test_executor_is_not_waited_for():
     executor = DaemonExecutor()
     release = threading.Event()
     future = executor.submit(release.wait, PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""Saving what is shown: to a new file, exactly, without waiting for the disk, and saying what became of it."""
+"""Saving to new files: exact content, no waiting for the disk, a report of the result."""
 
 import queue
 import re
@@ -28,14 +28,14 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def saved(ending: str = "json", content: bytes = b"x", made=None) -> Saved:
-    told: queue.SimpleQueue[Saved] = queue.SimpleQueue()
-    saver = Saver(told.put)
+    shown: queue.SimpleQueue[Saved] = queue.SimpleQueue()
+    saver = Saver(shown.put)
     saver.save(ending, made or (lambda: content))
-    return told.get(timeout=PATIENCE_SECONDS)
+    return shown.get(timeout=PATIENCE_SECONDS)
 
 
 class TestSaver:
-    def test_the_name_tells_when(self, folder):
+    def test_name_contains_the_time(self, folder):
         outcome = saved("svg", b"picture")
         assert outcome.error is None
         assert re.fullmatch(r"dasktop-\d{8}T\d{6}Z\.svg", Path(outcome.path).name)
@@ -43,7 +43,7 @@ class TestSaver:
         assert Path(outcome.path).read_bytes() == b"picture"
 
     def test_nothing_is_overwritten(self, folder, monkeypatch):
-        monkeypatch.setattr(saving, "datetime", StandingClock)
+        monkeypatch.setattr(saving, "datetime", FixedClock)
         paths = [Path(saved(content=str(number).encode()).path) for number in range(3)]
         assert [path.name for path in paths] == [
             "dasktop-20251122T120000Z.json",
@@ -52,12 +52,12 @@ class TestSaver:
         ]
         assert [path.read_text() for path in paths] == ["0", "1", "2"]
 
-    def test_not_for_ever(self, monkeypatch):
-        monkeypatch.setattr(saving, "datetime", StandingClock)
+    def test_number_of_names_is_limited(self, monkeypatch):
+        monkeypatch.setattr(saving, "datetime", FixedClock)
         monkeypatch.setattr(saving, "MOST_NAMES", 2)
         assert [saved().error is None for _ in range(3)] == [True, True, False]
 
-    def test_a_folder_that_can_not_be_written_to_is_told(self, monkeypatch):
+    def test_unwritable_folder_is_reported(self, monkeypatch):
         def refuse(path, mode, opener):
             raise PermissionError(13, "Permission denied", str(path))
 
@@ -66,7 +66,7 @@ class TestSaver:
         assert outcome.path is None
         assert re.fullmatch(r"cannot write dasktop-\S+\.json: Permission denied", outcome.error)
 
-    def test_a_folder_that_is_gone_is_told(self, folder, monkeypatch):
+    def test_removed_folder_is_reported(self, folder, monkeypatch):
         gone = folder / "gone"
         gone.mkdir()
         monkeypatch.chdir(gone)
@@ -74,7 +74,7 @@ class TestSaver:
         assert ": No such file or directory" in saved().error
         monkeypatch.chdir(folder)
 
-    def test_of_a_full_disk_nothing_is_left(self, folder, monkeypatch):
+    def test_full_disk_leaves_no_file(self, folder, monkeypatch):
         class Full:
             def __init__(self, file):
                 self.file = file
@@ -92,13 +92,13 @@ class TestSaver:
         assert ": No space left on device" in saved().error
         assert list(folder.iterdir()) == []
 
-    def test_a_fault_of_our_own_is_told(self):
+    def test_internal_error_is_reported(self):
         def fail():
             raise KeyError("jobs")
 
         assert "internal error in dasktop: KeyError" in saved(made=fail).error
 
-    def test_a_disk_that_hangs_holds_up_nobody(self, monkeypatch):
+    def test_hanging_disk_does_not_delay_close(self, monkeypatch):
         is_over = threading.Event()
         ended = threading.Event()
         monkeypatch.setattr(saving, "CLOSE_SECONDS", 0.1)
@@ -107,64 +107,64 @@ class TestSaver:
         saver.close()
         assert not ended.is_set()
         is_over.set()
-        assert ended.wait(PATIENCE_SECONDS), "else it writes into another test's folder"
+        assert ended.wait(PATIENCE_SECONDS), "otherwise it writes into another test's folder"
 
 
-class StandingClock:
+class FixedClock:
     @staticmethod
     def now(zone):
         return everyday().taken_at.astimezone(zone)
 
 
-async def wait_for_words(screen: Screen, words: str) -> str:
+async def wait_for_text(screen: Screen, words: str) -> str:
 
-    def told() -> str:
+    def shown() -> str:
         return " ".join(line.strip() for line in screen.lines_of(StatusLine))
 
-    await waiting.until(lambda: words in told(), told, every=0.01, pause=screen.pilot.pause)
-    return told()
+    await waiting.until(lambda: words in shown(), shown, every=0.01, pause=screen.pilot.pause)
+    return shown()
 
 
-def the_file(folder: Path, ending: str) -> Path:
+def saved_file(folder: Path, ending: str) -> Path:
     [path] = folder.glob(f"dasktop-*.{ending}")
     return path
 
 
 class TestOnTheScreen:
-    async def test_the_snapshot_is_what_the_command_prints(self, folder) -> None:
+    async def test_snapshot_equals_output_of_the_command(self, folder) -> None:
         async with running((200, 40)) as screen:
             await screen.show(everyday())
             await screen.press("S", "s")
-            told = await wait_for_words(screen, "saved ")
-            path = the_file(folder, "json")
-            assert str(path) in told
+            shown = await wait_for_text(screen, "saved ")
+            path = saved_file(folder, "json")
+            assert str(path) in shown
             assert path.read_bytes() == to_json(everyday()) + b"\n"
             assert from_json(path.read_bytes()) == everyday()
 
-    async def test_while_paused_it_is_the_one_that_is_shown(self, folder) -> None:
+    async def test_paused_screen_saves_the_shown_snapshot(self, folder) -> None:
         async with running() as screen:
             await screen.show(snapshot([job("1")]))
             await screen.press("p")
             await screen.show(snapshot([job("2")]))
             await screen.press("S", "s")
-            await wait_for_words(screen, "saved ")
-            assert [job.job_id for job in from_json(the_file(folder, "json").read_bytes()).jobs] == ["1"]
+            await wait_for_text(screen, "saved ")
+            assert [job.job_id for job in from_json(saved_file(folder, "json").read_bytes()).jobs] == ["1"]
 
-    async def test_the_picture_shows_the_screen_and_needs_no_network(self, folder) -> None:
+    async def test_picture_shows_the_screen_without_network(self, folder) -> None:
         async with running((100, 30)) as screen:
             await screen.show(everyday())
             await screen.press("S", "p")
-            await wait_for_words(screen, "saved ")
-            text = the_file(folder, "svg").read_text()
+            await wait_for_text(screen, "saved ")
+            text = saved_file(folder, "svg").read_text()
             tree = ElementTree.fromstring(text)
             words = "".join(node.text or "" for node in tree.iter(f"{SVG}text")).replace("\xa0", " ")
             assert "4709 dask-worker" in words
-            assert "Save what is shown" not in words, "the box isn't in it"
+            assert "Save what is shown" not in words, "the dialog is not part of it"
             assert "url(http" not in text
             assert "@font-face" not in text
 
     @pytest.mark.parametrize("key", ["escape", "q"])
-    async def test_one_can_leave_it(self, folder, key: str) -> None:
+    async def test_dialog_can_be_closed(self, folder, key: str) -> None:
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S")
@@ -173,13 +173,13 @@ class TestOnTheScreen:
             assert screen.app.screen is screen.base
         assert list(folder.iterdir()) == []
 
-    async def test_before_the_first_snapshot_there_is_none(self, folder) -> None:
+    async def test_nothing_to_save_before_the_first_snapshot(self, folder) -> None:
         async with running() as screen:
             await screen.press("S", "s")
-            await wait_for_words(screen, "no snapshot yet")
+            await wait_for_text(screen, "no snapshot yet")
         assert list(folder.iterdir()) == []
 
-    async def test_what_can_not_be_saved_is_told_and_nothing_ends(self, monkeypatch) -> None:
+    async def test_failed_save_is_reported(self, monkeypatch) -> None:
         def refuse(name, ending, content):
             raise PermissionError(13, "Permission denied")
 
@@ -187,12 +187,12 @@ class TestOnTheScreen:
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S", "p")
-            await wait_for_words(screen, ": Permission denied")
+            await wait_for_text(screen, ": Permission denied")
             assert screen.app.is_running
 
-    async def test_what_is_asked_for_last_is_written_before_the_end(self, folder, monkeypatch) -> None:
+    async def test_pending_save_is_written_at_exit(self, folder, monkeypatch) -> None:
         monkeypatch.setattr(saving, "CLOSE_SECONDS", PATIENCE_SECONDS)
         async with running() as screen:
             await screen.show(everyday())
             await screen.press("S", "s", "q")
-        assert from_json(the_file(folder, "json").read_bytes()) == everyday()
+        assert from_json(saved_file(folder, "json").read_bytes()) == everyday()

@@ -1,4 +1,4 @@
-"""Going over from one scheduler to another: what is known of the one before is not told of the other."""
+"""Switching to another scheduler: data of the old one are not shown for the new one."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -45,7 +45,7 @@ async def poller(clusters, slurm) -> AsyncIterator[Poller]:
     await poller.close()
 
 
-async def test_workers_jobs_and_ends_of_the_old_one_are_not_the_new_ones(clusters, slurm, poller) -> None:
+async def test_data_of_the_old_scheduler_are_dropped(clusters, slurm, poller) -> None:
     _, other = clusters
     before = poller.snapshot()
     assert before.totals.workers == 1
@@ -69,9 +69,7 @@ async def test_workers_jobs_and_ends_of_the_old_one_are_not_the_new_ones(cluster
     assert {"job-failed", "lost-job"}.isdisjoint(finding.code for finding in after.findings)
 
 
-async def test_jobs_that_failed_before_dasktop_came_are_told_where_their_scripts_show_whose_they_are(
-    clusters, slurm
-) -> None:
+async def test_earlier_failed_jobs_belong_to_their_scripts_scheduler(clusters, slurm) -> None:
     one, other = clusters
     slurm.queue({})
     slurm.accounting({"5": "FAILED", "6": "FAILED", "7": "FAILED"}, ended_at=int(time.time()) + 1)
@@ -82,7 +80,7 @@ async def test_jobs_that_failed_before_dasktop_came_are_told_where_their_scripts
     for cluster, job_id in ((one, "5"), (other, "6")):
         if cluster is other:
             await poller.switch_to(other.scheduler_address)
-        for _ in range(2):  # what is found by its script at first is found in the usual way from then on
+        for _ in range(2):  # found by its script first, later in the usual way
             await poller.poll_everything()
             snapshot = poller.snapshot()
             (job,) = snapshot.jobs
@@ -94,7 +92,7 @@ async def test_jobs_that_failed_before_dasktop_came_are_told_where_their_scripts
     await poller.close()
 
 
-async def test_the_line_to_the_old_one_is_hung_up(clusters, poller) -> None:
+async def test_connection_to_the_old_scheduler_is_closed(clusters, poller) -> None:
     _, other = clusters
     assert poller._dask is not None
     connection = poller._dask._connection
@@ -104,7 +102,7 @@ async def test_the_line_to_the_old_one_is_hung_up(clusters, poller) -> None:
     assert connection.closed
 
 
-async def test_the_scheduler_file_that_was_named_belongs_to_the_old_one(clusters, slurm) -> None:
+async def test_given_scheduler_file_belongs_to_the_old_scheduler(clusters, slurm) -> None:
     one, other = clusters
     file = slurm.folder / "scheduler.json"
     file.write_text(f'{{"address": "{one.scheduler_address}"}}')
@@ -119,10 +117,8 @@ async def test_the_scheduler_file_that_was_named_belongs_to_the_old_one(clusters
     await poller.close()
 
 
-async def test_a_scheduler_file_of_the_same_name_in_another_folder_is_another_ones(
-    clusters, slurm, tmp_path, monkeypatch
-) -> None:
-    """As with two runs of the same script: only the folder in which each job works tells them apart."""
+async def test_scheduler_files_differ_by_folder(clusters, slurm, tmp_path, monkeypatch) -> None:
+    """As with two runs of the same script, which differ only in the working directory."""
     one, other = clusters
     for name, cluster in (("7", one), ("8", other)):
         folder = tmp_path / name
@@ -141,7 +137,7 @@ async def test_a_scheduler_file_of_the_same_name_in_another_folder_is_another_on
     await poller.close()
 
 
-async def test_what_there_is_is_found_whatever_was_named(clusters, slurm, poller, monkeypatch) -> None:
+async def test_search_finds_other_schedulers(clusters, slurm, poller, monkeypatch) -> None:
     one, other = clusters
     monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
     (only,) = await poller.look_for_schedulers()
@@ -155,14 +151,14 @@ async def test_what_there_is_is_found_whatever_was_named(clusters, slurm, poller
     assert poller.scheduler_id == other.scheduler.id
 
 
-async def test_looking_does_not_ask_squeue_more_often_than_it_may_be(poller, slurm) -> None:
+async def test_search_respects_the_interval_of_squeue(poller, slurm) -> None:
     asked = len(slurm.calls("squeue"))
     await poller.look_for_schedulers()
     await poller.look_for_schedulers()
     assert len(slurm.calls("squeue")) == asked
 
 
-async def test_an_answer_gets_stale_by_the_interval_that_is_kept_now(clusters, poller) -> None:
+async def test_current_interval_decides_when_answers_are_stale(clusters, poller) -> None:
     _, other = clusters
     poller.expect_polls_every(10)
     assert poller.dask_log.stale_after_seconds == 30

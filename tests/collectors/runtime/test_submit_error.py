@@ -1,14 +1,15 @@
-"""How often a poller asks sbatch about the jobs that a cluster object could not submit."""
+"""How often sbatch is run for jobs that the cluster object could not submit."""
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.options import Options
-from dasktop.collectors.runtime.poller import MOST_SCRIPTS_TRIED, Poller
+from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.runtime.submit_error import MOST_SCRIPTS_TRIED
 from tests.support.fake_slurm import FakeSlurm
 from tests.support.readings import dask
 
 
-async def test_each_script_is_tried_once_and_only_a_few_of_one_scheduler(tmp_path):
+async def test_few_scripts_are_tried_once_each(tmp_path):
     programs = FakeSlurm(tmp_path)
     programs.prints("sbatch", complaint="sbatch: error: Invalid partition\n", status=1)
     poller = Poller(Options(user="ada"), programs.environment)

@@ -1,4 +1,4 @@
-"""Jobs that are a cluster's by a guess alone: what is guessed of a worker lasts until it says where it is."""
+"""Jobs inferred from the host of a worker, until the worker reports where it runs."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.readings import batch, dask, job_of, running, worker
 
 @pytest.fixture
 async def poller(tmp_path) -> Poller:
-    """A poller that has not heard yet where a worker on a host runs on which there is another job of the user's."""
+    """A poller that does not know yet where a worker runs; one of the user's jobs is on its host."""
     slurm = FakeSlurm(tmp_path)
     poller = Poller(Options(user="ada"), slurm.environment)
     slurm.queue({})
@@ -22,7 +22,7 @@ async def poller(tmp_path) -> Poller:
 
 
 @pytest.mark.parametrize("place", [batch("8", node="n2"), None], ids=["in another job", "outside SLURM"])
-async def test_a_guess_that_proves_wrong_is_forgotten(poller, place):
+async def test_wrong_inference_is_forgotten(poller, place):
     poller._dask_reading = dask(worker("w", place=place, host="n1"))
     snapshot = poller.snapshot()
     assert job_of(snapshot, "7").evidence == ()
@@ -31,12 +31,12 @@ async def test_a_guess_that_proves_wrong_is_forgotten(poller, place):
     assert job_of(poller.snapshot(), "7").evidence == ()
 
 
-async def test_a_guess_that_proves_right_stays(poller):
+async def test_confirmed_inference_stays(poller):
     poller._dask_reading = dask(worker("w", place=batch("7"), host="n1"))
     assert job_of(poller.snapshot(), "7").evidence == ("environment", "host")
 
 
-async def test_a_guess_that_nothing_speaks_against_stays_when_the_worker_has_gone(poller):
+async def test_inference_stays_when_the_worker_leaves(poller):
     poller._dask_reading = dask()
     assert job_of(poller.snapshot(), "7").evidence == ("host",)
     assert "7" in poller.cluster_jobs
