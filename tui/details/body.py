@@ -1,7 +1,7 @@
 """Lays out the tree and the details pane: beside it, below it or in its place. Reads no data itself."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from textual import events
 from textual.app import ComposeResult
@@ -9,7 +9,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
-from dasktop.collectors.model.snapshot import Job, Snapshot
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.pane import DetailsPane
@@ -19,7 +19,7 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
-from dasktop.tui.view.rows import Key, Row
+from dasktop.tui.view.rows import JobRow, Key, Row, ThreadRow, WorkerRow
 from dasktop.tui.widgets.queries import Answered, Queries
 
 _RIGHT_FROM_CELLS = 150
@@ -107,7 +107,7 @@ class DetailsBody(Container):
     def worker_address(self) -> str | None:
         """Address of the worker whose details are shown; its threads and child processes are read only then."""
         is_shown = self.is_full or self.has_class("-open")
-        return str(self._row.key[1]) if is_shown and self._row is not None and self._row.kind == "worker" else None
+        return self._row.worker.address if is_shown and isinstance(self._row, WorkerRow) else None
 
     def show(self, row: Row | None, snapshot: Snapshot) -> None:
         """Show the details of a row of this snapshot."""
@@ -145,7 +145,7 @@ class DetailsBody(Container):
 
     def _ask_for_free_nodes(self, row: Row, now: datetime) -> None:
         """Query free nodes for a pending job that requires certain nodes; at most every `_ASK_AGAIN_SECONDS`."""
-        question = question_of(cast("Job", row.shows)) if row.kind == "job" else None
+        question = question_of(row.job) if isinstance(row, JobRow) else None
         if question is None:
             return
         if self._asked is not None and self._asked[:2] == (question, row.key):
@@ -213,14 +213,13 @@ class DetailsBody(Container):
             Whether a thread is selected.
         """
         row = self._row
-        if row is None or row.kind != "thread":
+        if not isinstance(row, ThreadRow):
             return False
-        _, address, native_id = row.key
         self._stack = Stack(row.key)
         if not (self.is_full or self.has_class("-open")):
             self.toggle_full()
         self._update()
-        question = CallStack(worker_address=str(address), thread_native_id=int(native_id or 0))
+        question = CallStack(worker_address=row.worker.address, thread_native_id=row.thread.native_id)
         self._queries.ask(question, self)
         return True
 

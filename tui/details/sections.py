@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import cast
+
+from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import (
     is_pending,
@@ -14,7 +15,7 @@ from dasktop.collectors.model.jobs import (
     workers_with_jobs,
 )
 from dasktop.collectors.model.queries import Answer
-from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Thread, Worker
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.text.format import counted
 from dasktop.tui.details.of_job import job_sections, why
@@ -27,7 +28,20 @@ from dasktop.tui.view.cells import place_words
 from dasktop.tui.view.finding_words import finding_entries
 from dasktop.tui.view.history import History, Past
 from dasktop.tui.view.keys import NO_KEYMAP, first_key
-from dasktop.tui.view.rows import Row
+from dasktop.tui.view.rows import (
+    ArrayRow,
+    AskingRow,
+    EarlierRow,
+    IdleRow,
+    JobRow,
+    OthersRow,
+    OutsideRow,
+    Row,
+    TaskRow,
+    ThreadRow,
+    WorkerRow,
+    workers_of_row,
+)
 from dasktop.tui.view.workers import status_words
 
 _MOST_REASONS = 6
@@ -35,43 +49,41 @@ _MOST_REASONS = 6
 
 def subject(row: Row, snapshot: Snapshot) -> Row:
     """Return the row with its whole job or worker from the snapshot: in a filtered tree, a row holds only a part."""
-    match row.kind:
-        case "job":
-            found = (job for job in snapshot.jobs if job.job_id == row.key[1])
-            return row._replace(shows=next(found, row.shows))
-        case "worker":
-            workers = (worker for _, worker in workers_with_jobs(snapshot) if worker.address == row.key[1])
-            return row._replace(shows=next(workers, row.shows))
+    match row:
+        case JobRow():
+            found = (job for job in snapshot.jobs if job.job_id == row.job.job_id)
+            return replace(row, job=next(found, row.job))
+        case WorkerRow():
+            workers = (worker for _, worker in workers_with_jobs(snapshot) if worker.address == row.worker.address)
+            return replace(row, worker=next(workers, row.worker))
         case _:
             return row
 
 
 def title(row: Row) -> str:
     """Return the heading of the details; it may contain unprintable characters."""
-    match row.kind:
-        case "job":
-            job = cast("Job", row.shows)
-            return " ".join(filter(None, ("job", job.job_id, job.name)))
-        case "task":
-            task = cast("Task", row.shows)
-            number = figures.UNKNOWN if task.task_id is None else task.task_id
-            return f"task {figures.UNKNOWN if task.step_id is None else task.step_id}.{number} of job {row.key[1]}"
-        case "worker":
-            return f"worker {cast('Worker', row.shows).name}"
-        case "thread":
-            thread = cast("Thread", row.shows)
-            return f"thread {thread.native_id}"
-        case "array":
-            return f"array {row.key[1]}"
-        case "idle":
+    match row:
+        case JobRow():
+            return " ".join(filter(None, ("job", row.job.job_id, row.job.name)))
+        case TaskRow():
+            step, number = row.task.step_id, row.task.task_id
+            label = f"{figures.UNKNOWN if step is None else step}.{figures.UNKNOWN if number is None else number}"
+            return f"task {label} of job {row.job.job_id}"
+        case WorkerRow():
+            return f"worker {row.worker.name}"
+        case ThreadRow():
+            return f"thread {row.thread.native_id}"
+        case ArrayRow():
+            return f"array {row.jobs[0].array_job_id}"
+        case IdleRow():
             return "idle threads"
-        case "outside":
-            return f"workers {place_words(cast('tuple[Worker, ...]', row.shows))}"
-        case "earlier":
+        case OutsideRow():
+            return f"workers {place_words(row.workers)}"
+        case EarlierRow():
             return "jobs that ended earlier"
-        case "others":
+        case OthersRow():
             return "other jobs of yours"
-        case "asking":
+        case AskingRow():
             return "threads"
 
 
@@ -98,9 +110,8 @@ def sections(
         The key that requests a call stack, as displayed.
     """
     past = history.of(row.key)
-    match row.kind:
-        case "job":
-            job = cast("Job", row.shows)
+    match row:
+        case JobRow(job=job):
             names = {worker.name for worker in workers_of(job)}
             related = [
                 found
@@ -108,22 +119,19 @@ def sections(
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
             return [_findings(related, snapshot.taken_at), *job_sections(job, snapshot, past, free)]
-        case "task":
-            task = cast("Task", row.shows)
+        case TaskRow(task=task):
             names = {worker.name for worker in task.workers}
             related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
             return [_findings(related, snapshot.taken_at), *_task_sections(task, past)]
-        case "worker":
-            worker = cast("Worker", row.shows)
+        case WorkerRow(worker=worker):
             related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
                 _findings(related, snapshot.taken_at),
                 *worker_sections(worker, within.job_id if within is not None else None, past),
             ]
-        case "thread":
-            worker = cast("Worker", row.within)
-            return thread_sections(cast("Thread", row.shows), worker, past, stack, stack_key)
+        case ThreadRow():
+            return thread_sections(row.thread, row.worker, past, stack, stack_key)
         case _:
             return _group_sections(row)
 
@@ -163,39 +171,36 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
     return [Section("USAGE", use)]
 
 
-def _group_sections(row: Row) -> list[Section]:
+def _group_sections(row: ArrayRow | IdleRow | AskingRow | EarlierRow | OthersRow | OutsideRow) -> list[Section]:
     """Return the details of a row that stands for several jobs, workers or threads, or for threads not read yet."""
-    match row.kind:
-        case "outside":
+    match row:
+        case OutsideRow():
             words = (
                 "These workers could not be matched to any of your jobs by the cluster object, their environment or a "
                 "job script. They may run on a login node, or on a machine that SLURM does not manage."
             )
-            unplaced = cast("tuple[Worker, ...]", row.shows)
-            if any(not worker.outside_slurm for worker in unplaced):
+            if any(not worker.outside_slurm for worker in row.workers):
                 words = (
                     "These workers could not be matched to any of your jobs, and some of them could not be asked where "
                     "they run: they may still be in a job."
                 )
-            return [Section("", [Words(words)]), *_together(unplaced)]
-        case "earlier":
+            return [Section("", [Words(words)]), *_together(row.workers)]
+        case EarlierRow():
             words = (
                 "These jobs ended more than 15 minutes ago. Unfold the row to see each job, its log and how it ended."
             )
-            return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
-        case "others":
+            return [Section("", [Words(words), *_states(row.jobs)])]
+        case OthersRow():
             words = "These jobs could not be matched to this cluster; they may be unrelated to dask."
-            return [Section("", [Words(words), *_states(cast("tuple[Job, ...]", row.shows))])]
-        case "array":
-            jobs = cast("tuple[Job, ...]", row.shows)
-            workers = [worker for job in jobs for worker in workers_of(job)]
-            return [Section("", list(_states(jobs))), *(_together(workers) if workers else [])]
-        case "idle":
-            threads = cast("tuple[Thread, ...]", row.shows)
-            words = f"{counted(len(threads), 'thread')} that run no dask task and use no CPU:"
-            names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in threads]
+            return [Section("", [Words(words), *_states(row.jobs)])]
+        case ArrayRow():
+            workers = workers_of_row(row)
+            return [Section("", list(_states(row.jobs))), *(_together(workers) if workers else [])]
+        case IdleRow():
+            words = f"{counted(len(row.threads), 'thread')} that run no dask task and use no CPU:"
+            names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in row.threads]
             return [Section("", [Words(words), *names])]
-        case _:
+        case AskingRow():
             return [Section("", [Words("Reading the threads of the worker…")])]
 
 

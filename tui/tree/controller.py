@@ -17,7 +17,7 @@ from dasktop.tui.view.columns import ColumnName, SortName
 from dasktop.tui.view.filtering import FilteredSnapshot, View, apply_view, flat_order, with_whole_figures
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, JobRow, Key, Row, WorkerRow, visible_rows
 from dasktop.tui.view.selection import places_of
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.widgets.header import ColumnHeads
@@ -197,7 +197,8 @@ class TreeController:
         """Unfold all jobs or, if all are unfolded, fold them."""
         if self._snapshot is not None:
             rows = self._rows(apply_view(self._snapshot, self.view))
-            self._folds.choose_all(any(row.kind == "job" and row.depth == 0 and row.unfolded is False for row in rows))
+            top = (row for row in rows if isinstance(row, JobRow) and row.depth == 0)
+            self._folds.choose_all(any(row.unfolded is False for row in top))
             self.show_rows()
 
     def fold_to(self, level: int) -> None:
@@ -260,4 +261,4 @@ class TreeController:
 
 def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
     """Return the addresses of the workers whose threads are shown."""
-    return frozenset(str(row.key[1]) for row in rows if row.kind == "worker" and row.unfolded)
+    return frozenset(row.worker.address for row in rows if isinstance(row, WorkerRow) and row.unfolded)

@@ -27,7 +27,7 @@ from dasktop.tui.view.keys import TREE
 from dasktop.tui.view.layout import INDENT, MARK, Layout, fit_layout, line
 from dasktop.tui.view.more_cells import more_cells
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import Key, Kind, Row
+from dasktop.tui.view.rows import JobRow, Key, Kind, Row
 from dasktop.tui.view.selection import reselect
 from dasktop.tui.widgets.bindings import bindings, bound
 
@@ -107,7 +107,7 @@ class TreeTable(ScrollView, can_focus=True):
     @property
     def selected_job_id(self) -> str | None:
         """Id of the job of the selected row."""
-        return self.selected.job_id if self.selected is not None else None
+        return self.selected.of_job if self.selected is not None else None
 
     def mark(self, job_ids: frozenset[str]) -> None:
         """Show exactly these jobs as marked."""
@@ -213,7 +213,7 @@ class TreeTable(ScrollView, can_focus=True):
             return self._message if y == 1 and not self._rows else ""
         row = self._rows[index]
         shape = (row.kind, row.depth, row.unfolded)
-        is_marked = row.kind == "job" and row.key[1] in self._marked
+        is_marked = isinstance(row, JobRow) and row.job.job_id in self._marked
         margin = Piece(MARK, "key") if is_marked else self._row_marks.mark(row)
         is_context = row.key in self._context_rows
         row_cells = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.job_states import Phase, read_state
 from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, squeue_id, threads_busy, workers_of
@@ -20,7 +20,19 @@ from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
-from dasktop.tui.view.rows import Row
+from dasktop.tui.view.rows import (
+    ArrayRow,
+    AskingRow,
+    EarlierRow,
+    IdleRow,
+    JobRow,
+    OthersRow,
+    OutsideRow,
+    Row,
+    TaskRow,
+    ThreadRow,
+    WorkerRow,
+)
 from dasktop.tui.view.workers import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
@@ -71,33 +83,31 @@ def cells(row: Row, taken_at: datetime) -> Cells:
     taken_at
         When its snapshot was taken; aware.
     """
-    match row.kind:
-        case "job":
-            return _job(cast("Job", row.shows), taken_at)
-        case "task":
-            return _task(cast("Task", row.shows), cast("Job", row.within))
-        case "worker":
-            worker, task = cast("Worker", row.shows), cast("Task | None", row.within)
-            cells = _worker(worker, task)
-            if row.parent is not None or task is None:
+    match row:
+        case JobRow():
+            return _job(row.job, taken_at)
+        case TaskRow():
+            return _task(row.task, row.job)
+        case WorkerRow():
+            cells = _worker(row.worker, row.task)
+            if row.parent is not None or row.task is None:
                 return cells
-            node = task.node or worker.host
+            node = row.task.node or row.worker.host
             # A flat list of workers: there is no job or task row above.
             return cells._replace(label=f"{row.job_id} {cells.label}", node=short_host(node) if node else UNKNOWN)
-        case "thread":
-            return _thread(cast("Thread", row.shows))
-        case "idle":
-            return _idle(cast("tuple[Thread, ...]", row.shows))
-        case "array":
-            return _array(cast("tuple[Job, ...]", row.shows))
-        case "earlier":
-            return _earlier(cast("tuple[Job, ...]", row.shows))
-        case "outside":
-            workers = cast("tuple[Worker, ...]", row.shows)
-            return _group(place_words(workers), workers)
-        case "others":
-            return _others(cast("tuple[Job, ...]", row.shows))
-        case "asking":
+        case ThreadRow():
+            return _thread(row.thread)
+        case IdleRow():
+            return _idle(row.threads)
+        case ArrayRow():
+            return _array(row.jobs)
+        case EarlierRow():
+            return _earlier(row.jobs)
+        case OutsideRow():
+            return _group(place_words(row.workers), row.workers)
+        case OthersRow():
+            return _others(row.jobs)
+        case AskingRow():
             return Cells("threads not read yet", tone="quiet")
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
 from dasktop.tui.view.more_cells import amount
-from dasktop.tui.view.rows import InJob, Key, Row, keyed_tasks
+from dasktop.tui.view.rows import InJob, JobRow, Key, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")
@@ -69,24 +69,23 @@ def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]
     """
     jobs = {job.job_id: job for job in snapshot.jobs}
     for row in rows:
-        match row.kind:
-            case "job":
-                yield row._replace(shows=jobs[str(row.key[1])])
-            case "task":
-                job = jobs[str(row.key[1])]
-                yield row._replace(shows=_whole_task(row, job), within=job)
+        match row:
+            case JobRow():
+                yield replace(row, job=jobs[row.job.job_id])
+            case TaskRow():
+                job = jobs[row.job.job_id]
+                yield replace(row, task=_whole_task(row, job), job=job)
             case _:
                 yield row
 
 
-def _whole_task(row: Row, job: Job) -> Task:
+def _whole_task(row: TaskRow, job: Job) -> Task:
     """Return the unfiltered task of a row; found by its workers, since keys number the tasks that are shown."""
-    part = cast("Task", row.shows)
-    addresses = {worker.address for worker in part.workers}
+    addresses = {worker.address for worker in row.task.workers}
     for key, task in keyed_tasks(job):
         if (addresses & {worker.address for worker in task.workers}) if addresses else key == row.key:
             return task
-    return part
+    return row.task
 
 
 def flat_order(view: View) -> Callable[[Iterable[InJob]], Iterator[InJob]]:

@@ -4,13 +4,11 @@ As in `cells`: ``""`` if a column does not apply, ``–`` if the value is unknow
 """
 
 from collections.abc import Iterable
-from typing import cast
 
-from dasktop.collectors.model.jobs import workers_of
-from dasktop.collectors.model.snapshot import Job, Task, Worker
+from dasktop.collectors.model.snapshot import Worker
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.view.columns import COLUMNS, ColumnName
-from dasktop.tui.view.rows import Row
+from dasktop.tui.view.rows import Row, jobs_of_row, workers_of_row
 
 
 def amount(column: ColumnName, workers: Iterable[Worker]) -> float | None:
@@ -30,35 +28,9 @@ def more_cells(row: Row, columns: Iterable[ColumnName]) -> dict[ColumnName, str]
 def _text(row: Row, column: ColumnName) -> str:
     definition = COLUMNS[column]
     if definition.of_job is not None:
-        return _same(definition.of_job(job) for job in _jobs(row))
-    workers = _workers(row) if definition.of_worker is not None else ()
+        return _same(definition.of_job(job) for job in jobs_of_row(row))
+    workers = workers_of_row(row) if definition.of_worker is not None else ()
     return definition.text(amount(column, workers)) if workers else ""
-
-
-def _workers(row: Row) -> tuple[Worker, ...]:
-    """Return the workers that a row stands for."""
-    match row.kind:
-        case "job" | "array":
-            return tuple(worker for job in _jobs(row) for worker in workers_of(job))
-        case "task":
-            return cast("Task", row.shows).workers
-        case "worker":
-            return (cast("Worker", row.shows),)
-        case "outside":
-            return cast("tuple[Worker, ...]", row.shows)
-        case _:
-            return ()
-
-
-def _jobs(row: Row) -> tuple[Job, ...]:
-    """Return the jobs that a row stands for."""
-    match row.kind:
-        case "job":
-            return (cast("Job", row.shows),)
-        case "array":
-            return cast("tuple[Job, ...]", row.shows)
-        case _:
-            return ()
 
 
 def _same(texts: Iterable[str | None]) -> str:

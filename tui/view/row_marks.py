@@ -3,10 +3,20 @@
 from collections.abc import Iterable, Iterator
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of
-from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Job, Severity, Task, Worker
+from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Job, Severity
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.finding_words import MARKS, ROLES
-from dasktop.tui.view.rows import Row
+from dasktop.tui.view.rows import (
+    ArrayRow,
+    EarlierRow,
+    JobRow,
+    OthersRow,
+    OutsideRow,
+    Row,
+    TaskRow,
+    WorkerRow,
+    workers_of_row,
+)
 
 
 class RowMarks:
@@ -31,15 +41,21 @@ class RowMarks:
         """Return the mark of the worst finding about a row or anything below it; ``None`` if there is none."""
         if not self._of_jobs and not self._of_workers:
             return None
-        worst = max(self._severities(row.shows), key=SEVERITIES.index, default=None)
+        worst = max(self._severities(row), key=SEVERITIES.index, default=None)
         return Piece(MARKS[worst], ROLES[worst]) if worst is not None else None
 
-    def _severities(self, shown: object) -> Iterator[Severity]:
-        match shown:
-            case Job(job_id=job_id) if job_id in self._of_jobs:
-                yield self._of_jobs[job_id]
-            case Worker(name=name) if name in self._of_workers:
-                yield self._of_workers[name]
-            case Task(workers=members) | (tuple() as members):
-                for member in members:
-                    yield from self._severities(member)
+    def _severities(self, row: Row) -> Iterator[Severity]:
+        match row:
+            case JobRow():
+                yield from self._about_jobs((row.job,))
+            case ArrayRow() | EarlierRow() | OthersRow():
+                yield from self._about_jobs(row.jobs)
+            case TaskRow() | WorkerRow() | OutsideRow():
+                for worker in workers_of_row(row):
+                    if worker.name in self._of_workers:
+                        yield self._of_workers[worker.name]
+            case _:
+                return
+
+    def _about_jobs(self, jobs: Iterable[Job]) -> Iterator[Severity]:
+        return (self._of_jobs[job.job_id] for job in jobs if job.job_id in self._of_jobs)

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal
 
-from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of
+from msgspec import Struct
+
+from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker
 from dasktop.collectors.model.thresholds import DEFAULTS
 
@@ -29,21 +31,121 @@ _EARLIER_SECONDS = DEFAULTS.ended_recently_seconds
 """Jobs that ended longer ago than this are grouped; findings no longer mention them."""
 
 
-class Row(NamedTuple):
-    """One line of the tree."""
+class _RowBase(Struct, frozen=True, kw_only=True):
+    """What all lines of the tree have."""
 
-    kind: Kind
+    kind: ClassVar[Kind]
     key: Key
-    parent: Key | None
-    depth: int
-    unfolded: bool | None
+    parent: Key | None = None
+    """Key of the parent row."""
+    depth: int = 0
+    unfolded: bool | None = None
     """``None`` where there is nothing to unfold."""
-    shows: Job | Task | Worker | Thread | tuple[Job, ...] | tuple[Worker, ...] | tuple[Thread, ...] | None
-    """What the row shows; for a group, all its members."""
-    within: Job | Task | Worker | None = None
-    """What the parent row shows; ``None`` at the top level and in a group."""
+
+    @property
+    def of_job(self) -> str | None:
+        """Id of the job that the row shows or belongs to; ``None`` for groups of jobs and for workers outside jobs."""
+        return None
+
+
+class JobRow(_RowBase, frozen=True, kw_only=True):
+    """A job."""
+
+    kind = "job"
+    job: Job
+
+    @property
+    def of_job(self) -> str | None:
+        """Its id."""
+        return self.job.job_id
+
+
+class TaskRow(_RowBase, frozen=True, kw_only=True):
+    """A SLURM task of a job."""
+
+    kind = "task"
+    task: Task
+    job: Job
+
+    @property
+    def of_job(self) -> str | None:
+        """The id of its job."""
+        return self.job.job_id
+
+
+class _InWorker(_RowBase, frozen=True, kw_only=True):
+    """A worker, or a line below it."""
+
+    worker: Worker
     job_id: str | None = None
-    """Id of the job that the row shows or belongs to."""
+
+    @property
+    def of_job(self) -> str | None:
+        """The id of the worker's job, if it is in one."""
+        return self.job_id
+
+
+class WorkerRow(_InWorker, frozen=True, kw_only=True):
+    """A dask worker."""
+
+    kind = "worker"
+    task: Task | None = None
+    """``None``: it is in no known job."""
+
+
+class ThreadRow(_InWorker, frozen=True, kw_only=True):
+    """A thread of a worker."""
+
+    kind = "thread"
+    thread: Thread
+
+
+class IdleRow(_InWorker, frozen=True, kw_only=True):
+    """The idle threads of a worker."""
+
+    kind = "idle"
+    threads: tuple[Thread, ...]
+
+
+class AskingRow(_InWorker, frozen=True, kw_only=True):
+    """In place of the threads of a worker, until they have been read."""
+
+    kind = "asking"
+
+
+class _JobsRow(_RowBase, frozen=True, kw_only=True):
+    """A group of jobs."""
+
+    jobs: tuple[Job, ...]
+
+
+class ArrayRow(_JobsRow, frozen=True, kw_only=True):
+    """Adjacent jobs of one array."""
+
+    kind = "array"
+
+
+class EarlierRow(_JobsRow, frozen=True, kw_only=True):
+    """The jobs of the cluster that ended long ago."""
+
+    kind = "earlier"
+
+
+class OthersRow(_JobsRow, frozen=True, kw_only=True):
+    """The user's jobs that are not matched to the cluster."""
+
+    kind = "others"
+
+
+class OutsideRow(_RowBase, frozen=True, kw_only=True):
+    """The workers without a known job."""
+
+    kind = "outside"
+    workers: tuple[Worker, ...]
+
+
+Row = JobRow | ArrayRow | TaskRow | WorkerRow | ThreadRow | IdleRow | AskingRow | EarlierRow | OutsideRow | OthersRow
+"""One line of the tree."""
 
 
 def visible_rows(
@@ -84,17 +186,17 @@ def visible_rows(
     _add_jobs(rows, recent, None, 0, is_unfolded)
     if earlier:
         unfolded = is_unfolded(EARLIER)
-        rows.append(Row("earlier", EARLIER, None, 0, unfolded, earlier))
+        rows.append(EarlierRow(key=EARLIER, unfolded=unfolded, jobs=earlier))
         if unfolded:
             _add_jobs(rows, earlier, EARLIER, 1, is_unfolded)
     if snapshot.unplaced_workers:
         unfolded = is_unfolded(OUTSIDE)
-        rows.append(Row("outside", OUTSIDE, None, 0, unfolded, snapshot.unplaced_workers))
+        rows.append(OutsideRow(key=OUTSIDE, unfolded=unfolded, workers=snapshot.unplaced_workers))
         if unfolded:
             _add_workers(rows, snapshot.unplaced_workers, OUTSIDE, None, 1, is_unfolded)
     if others:
         unfolded = is_unfolded(OTHERS)
-        rows.append(Row("others", OTHERS, None, 0, unfolded, others))
+        rows.append(OthersRow(key=OTHERS, unfolded=unfolded, jobs=others))
         if unfolded:
             _add_jobs(rows, others, OTHERS, 1, is_unfolded)
     return rows
@@ -102,17 +204,43 @@ def visible_rows(
 
 def name_of(row: Row) -> str | None:
     """Return the text to copy: a job's id, a worker's address, a thread's task key or else its id."""
-    match row.shows:
-        case Job():
-            return row.shows.job_id
-        case Task():
-            return row.job_id
-        case Worker():
-            return row.shows.address
-        case Thread():
-            return row.shows.task_key or str(row.shows.native_id)
+    match row:
+        case JobRow() | TaskRow():
+            return row.job.job_id
+        case WorkerRow():
+            return row.worker.address
+        case ThreadRow():
+            return row.thread.task_key or str(row.thread.native_id)
+        case ArrayRow():
+            return row.jobs[0].array_job_id
         case _:
-            return str(row.key[1]) if row.kind == "array" else None
+            return None
+
+
+def jobs_of_row(row: Row) -> tuple[Job, ...]:
+    """Return the jobs whose figures a row shows."""
+    match row:
+        case JobRow():
+            return (row.job,)
+        case ArrayRow():
+            return row.jobs
+        case _:
+            return ()
+
+
+def workers_of_row(row: Row) -> tuple[Worker, ...]:
+    """Return the workers whose figures a row shows."""
+    match row:
+        case JobRow() | ArrayRow():
+            return tuple(worker for job in jobs_of_row(row) for worker in workers_of(job))
+        case TaskRow():
+            return row.task.workers
+        case WorkerRow():
+            return (row.worker,)
+        case OutsideRow():
+            return row.workers
+        case _:
+            return ()
 
 
 def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
@@ -164,7 +292,7 @@ def _add_jobs(
         key: Key = ("array", array, seen[array]) if seen[array] else ("array", array)
         seen[array] += 1
         unfolded = is_unfolded(key)
-        rows.append(Row("array", key, parent, depth, unfolded, members))
+        rows.append(ArrayRow(key=key, parent=parent, depth=depth, unfolded=unfolded, jobs=members))
         if unfolded:
             for job in members:
                 _add_job(rows, job, key, depth + 1, is_unfolded)
@@ -173,12 +301,12 @@ def _add_jobs(
 def _add_job(rows: list[Row], job: Job, parent: Key | None, depth: int, is_unfolded: Callable[[Key], bool]) -> None:
     key: Key = ("job", job.job_id)
     unfolded = is_unfolded(key) if job.tasks else None
-    rows.append(Row("job", key, parent, depth, unfolded, job, job_id=job.job_id))
+    rows.append(JobRow(key=key, parent=parent, depth=depth, unfolded=unfolded, job=job))
     if not unfolded:
         return
     for task_key, task in keyed_tasks(job):
         unfolded = is_unfolded(task_key) if task.workers else None
-        rows.append(Row("task", task_key, key, depth + 1, unfolded, task, job, job.job_id))
+        rows.append(TaskRow(key=task_key, parent=key, depth=depth + 1, unfolded=unfolded, task=task, job=job))
         if unfolded:
             _add_workers(rows, task.workers, task_key, task, depth + 2, is_unfolded, job.job_id)
 
@@ -205,31 +333,38 @@ def _add_workers(
     for worker in workers:
         key: Key = ("worker", worker.address)
         unfolded = is_unfolded(key)
-        rows.append(Row("worker", key, parent, depth, unfolded, worker, task, job_id))
+        rows.append(
+            WorkerRow(key=key, parent=parent, depth=depth, unfolded=unfolded, worker=worker, task=task, job_id=job_id)
+        )
         if unfolded:
-            rows.extend(row._replace(job_id=job_id) for row in _thread_rows(worker, key, depth + 1, is_unfolded))
+            rows.extend(_thread_rows(worker, job_id, key, depth + 1, is_unfolded))
 
 
-def _thread_rows(worker: Worker, parent: Key, depth: int, is_unfolded: Callable[[Key], bool]) -> Iterator[Row]:
+def _thread_rows(
+    worker: Worker, job_id: str | None, parent: Key, depth: int, is_unfolded: Callable[[Key], bool]
+) -> Iterator[Row]:
     """Yield the thread rows of a worker; several idle threads share one row."""
     if not worker.threads:
-        yield Row("asking", ("asking", worker.address), parent, depth, None, None, worker)
+        yield AskingRow(key=("asking", worker.address), parent=parent, depth=depth, worker=worker, job_id=job_id)
+
+    def thread_row(thread: Thread, below: Key, depth: int) -> ThreadRow:
+        key: Key = ("thread", worker.address, thread.native_id)
+        return ThreadRow(key=key, parent=below, depth=depth, thread=thread, worker=worker, job_id=job_id)
+
     idle = tuple(thread for thread in worker.threads if _is_idle(thread))
     is_grouped = len(idle) > 1
     for thread in worker.threads:
         if not (is_grouped and _is_idle(thread)):
-            yield _thread_row(worker, thread, parent, depth)
+            yield thread_row(thread, parent, depth)
     if is_grouped:
         key: Key = ("idle", worker.address)
         unfolded = is_unfolded(key)
-        yield Row("idle", key, parent, depth, unfolded, idle, worker)
+        yield IdleRow(
+            key=key, parent=parent, depth=depth, unfolded=unfolded, threads=idle, worker=worker, job_id=job_id
+        )
         if unfolded:
             for thread in idle:
-                yield _thread_row(worker, thread, key, depth + 1)
-
-
-def _thread_row(worker: Worker, thread: Thread, parent: Key, depth: int) -> Row:
-    return Row("thread", ("thread", worker.address, thread.native_id), parent, depth, None, thread, worker)
+                yield thread_row(thread, key, depth + 1)
 
 
 def _is_idle(thread: Thread) -> bool:

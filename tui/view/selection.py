@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of
-from dasktop.collectors.model.snapshot import Finding, Worker
-from dasktop.tui.view.rows import Key, Row
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.view.rows import JobRow, Key, Row, WorkerRow
 
 
 def reselect(old: Sequence[Row], index: int, new: Sequence[Row]) -> int:
@@ -61,12 +61,12 @@ def places_of(findings: Iterable[Finding], rows: Sequence[Row]) -> list[tuple[Ke
     jobs: dict[str, Key] = {}
     in_jobs: dict[str, Key] = {}
     for row in rows:
-        if isinstance(row.shows, Worker):
-            workers.setdefault(row.shows.name, row.key)
-        if row.job_id is not None:
-            in_jobs.setdefault(row.job_id, row.key)
-            if row.kind == "job":
-                jobs.setdefault(row.job_id, row.key)
+        if isinstance(row, WorkerRow):
+            workers.setdefault(row.worker.name, row.key)
+        if isinstance(row, JobRow):
+            jobs.setdefault(row.job.job_id, row.key)
+        if row.of_job is not None:
+            in_jobs.setdefault(row.of_job, row.key)
     in_jobs |= jobs
 
     places = []

@@ -15,7 +15,7 @@ from dasktop.collectors.scaling.state import cluster_state
 from dasktop.collectors.scaling.warnings import when_releasing
 from dasktop.tui.view.cells import cells
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.rows import Row
+from dasktop.tui.view.rows import ArrayRow
 from tests.support.findings_watch import after, over, seen, watch, with_workers
 from tests.support.pages import words
 from tests.support.readings import batch, dask, job_of, running, slurm
@@ -151,7 +151,7 @@ def test_slurms_figure_is_marked_in_the_tree():
 
 def test_array_sums_the_figures_of_its_jobs():
     one, other = by_slurm(array_job_id="7", array_task_id="1").jobs[0], job("8", array_job_id="7", array_task_id="2")
-    held = cells(Row("array", ("array", "7"), None, 0, False, (one, other)), TAKEN_AT)
+    held = cells(ArrayRow(key=("array", "7"), unfolded=False, jobs=(one, other)), TAKEN_AT)
     assert (held.memory, held.memory_bytes[-1], held.cpu[0]) == (f"S{held.memory_percent}%", "G", "S")
 
 

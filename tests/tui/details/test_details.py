@@ -16,7 +16,6 @@ from dasktop.collectors.model.snapshot import (
     Job,
     Transfers,
     Used,
-    Worker,
 )
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
@@ -25,7 +24,7 @@ from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.history import History
-from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.rows import WorkerRow, visible_rows
 from tests.support.pages import row_of, words
 from tests.support.screen import HOSTILE
 from tests.support.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
@@ -181,7 +180,7 @@ class TestJob:
     def test_details_of_a_filtered_row_are_complete(self) -> None:
         whole = snapshot([job("1", [task([worker("a"), worker("b")])])])
         part = snapshot([job("1", [task([worker("a")])])])
-        assert subject(row_of(part, "job"), whole).shows == whole.jobs[0]
+        assert subject(row_of(part, "job"), whole).job == whole.jobs[0]
 
 
 class TestWorker:
@@ -416,4 +415,4 @@ def lay_out_label(label: str) -> list[object]:
 def test_departed_worker_keeps_its_details() -> None:
     whole = snapshot([job("1", [task([worker("a")])])])
     row = row_of(whole, "worker")
-    assert isinstance(subject(row, snapshot([])).shows, Worker)
+    assert isinstance(subject(row, snapshot([])), WorkerRow)

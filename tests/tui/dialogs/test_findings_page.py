@@ -80,7 +80,7 @@ async def test_finding_about_a_worker_selects_it():
         await screen.show(replace(whole, findings=tuple(found(worker=name, job_id=None) for name in names)))
         for name in names:
             await screen.press("n")
-            assert screen.app._tree.table.selected.shows.name == name
+            assert screen.app._tree.table.selected.worker.name == name
 
 
 @pytest.mark.parametrize("text", HOSTILE)

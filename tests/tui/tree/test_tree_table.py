@@ -13,7 +13,7 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.terminal.theme import styles_of
 from dasktop.tui.tree.table import TreeTable
-from dasktop.tui.view.rows import Key, Row, visible_rows
+from dasktop.tui.view.rows import JobRow, Key, Row, visible_rows
 from dasktop.tui.view.selection import reselect
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, task, worker
 
@@ -182,7 +182,7 @@ class TestSelection:
     )
     def test_nearest_neighbour(self, before: str, selected: str | None, after: str, expected: str) -> None:
         def rows(names: str) -> list[Row]:
-            return [Row("job", ("job", name), None, 0, None, None) for name in names]
+            return [JobRow(key=("job", name), job=job(name)) for name in names]
 
         index = before.index(selected) if selected else 0
         assert after[reselect(rows(before), index, rows(after))] == expected

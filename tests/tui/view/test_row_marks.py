@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Finding, Severity
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.view.rows import AskingRow, visible_rows
 from dasktop.tui.widgets.header import FindingsBanner
 from tests.support.screen import running
 from tests.support.snapshots import busy_job, job, snapshot, worker
@@ -51,7 +51,7 @@ def test_all_that_a_finding_is_about_are_marked():
 
 
 def test_a_thread_is_nothing_s_trouble():
-    assert RowMarks([found(job_id="1")]).mark(Row("asking", ("asking", "a"), None, 0, None, None)) is None
+    assert RowMarks([found(job_id="1")]).mark(AskingRow(key=("asking", "a"), worker=worker("a"))) is None
 
 
 async def test_on_the_screen_and_in_the_plain_text():

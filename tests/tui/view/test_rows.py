@@ -248,7 +248,7 @@ def test_each_object_has_exactly_one_row(shown: Snapshot) -> None:
     threads = [thread for worker in workers for thread in worker.threads]
     expected = Counter(map(id, [*shown.jobs, *tasks, *workers, *threads]))
     kinds = ("job", "task", "worker", "thread")
-    assert Counter(id(row.shows) for row in rows if row.kind in kinds) == expected
+    assert Counter(id(getattr(row, row.kind)) for row in rows if row.kind in kinds) == expected
 
     places = {row.key: place for place, row in enumerate(rows)}
     for place, row in enumerate(rows):
