@@ -1,4 +1,4 @@
-"""Finding schedulers without being told, and what is said when there is none."""
+"""Finding schedulers, and the message if there is none."""
 
 import asyncio
 import errno
@@ -35,7 +35,7 @@ def scheduler():
 
 @pytest.fixture
 def no_processes(monkeypatch):
-    monkeypatch.setattr(discovery, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS)  # what is looked for here answers
+    monkeypatch.setattr(discovery, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS)  # the schedulers here answer
     monkeypatch.setattr(discovery, "hints_from_processes", lambda _: iter(()))
 
 
@@ -45,34 +45,34 @@ def script(job_id="7", addresses=(), files=()):
 
 @pytest.mark.usefixtures("no_processes")
 class TestDiscover:
-    async def test_from_configuration(self, scheduler):
+    async def test_scheduler_in_configuration_is_found(self, scheduler):
         with dask.config.set({"scheduler-address": scheduler.address}):
             (found,) = await discover((), TlsFiles())
         assert (found.address, found.scheduler_id) == (scheduler.address, scheduler.id)
         assert found.origin == "dask's configuration"
 
-    async def test_from_a_job_script(self, scheduler):
+    async def test_scheduler_in_job_script_is_found(self, scheduler):
         (found,) = await discover([script(addresses=[scheduler.address])], TlsFiles())
         assert (found.address, found.origin) == (scheduler.address, "script of job 7")
 
-    async def test_from_a_scheduler_file_that_a_script_names(self, scheduler, tmp_path):
+    async def test_scheduler_file_in_script_is_read(self, scheduler, tmp_path):
         file = tmp_path / "scheduler.json"
         file.write_text(json.dumps({"address": scheduler.address}))
         (found,) = await discover([script(files=[file, tmp_path / "none.json"])], TlsFiles())
         assert (found.address, found.origin) == (scheduler.address, "scheduler file in the script of job 7")
 
-    async def test_one_scheduler_under_two_addresses_is_one(self, scheduler):
+    async def test_scheduler_with_two_addresses_is_listed_once(self, scheduler):
         other = scheduler.address.replace("127.0.0.1", "localhost")
         found = await discover([script(addresses=[scheduler.address, other])], TlsFiles())
         assert len(found) == 1
 
-    async def test_two_schedulers_are_two(self, scheduler):
+    async def test_two_schedulers_are_listed(self, scheduler):
         with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
             scripts = [script("7", [scheduler.address]), script("8", [other.scheduler_address])]
             found = await discover(scripts, TlsFiles())
         assert [candidate.origin for candidate in found] == ["script of job 7", "script of job 8"]
 
-    async def test_how_large_each_is(self, scheduler):
+    async def test_workers_and_jobs_are_counted(self, scheduler):
         with LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None
         ) as other:
@@ -86,7 +86,7 @@ class TestDiscover:
         assert [(candidate.workers, candidate.jobs) for candidate in found] == [(0, 1), (2, 2)]
         assert [(candidate.workers, candidate.jobs) for candidate in unasked] == [(0, None)]
 
-    async def test_what_tells_each_apart(self, scheduler, monkeypatch):
+    async def test_candidates_are_described(self, scheduler, monkeypatch):
         with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
             scripts = [
                 replace(script("7", [scheduler.address]), job_name="train"),
@@ -104,7 +104,7 @@ class TestDiscover:
             ("process 813", "train.py in ~/b"),
         ]
 
-    async def test_the_one_that_is_watched_need_not_be_found_otherwise(self, scheduler):
+    async def test_watched_scheduler_is_always_a_candidate(self, scheduler):
         (found,) = await discover((), TlsFiles(), watched=scheduler.address)
         assert (found.address, found.origin) == (scheduler.address, "current scheduler")
         (found,) = await discover([script("7", [scheduler.address])], TlsFiles(), watched=scheduler.address)
@@ -112,7 +112,7 @@ class TestDiscover:
         with pytest.raises(NoSchedulerError, match=r"processes on \S+; pass one"):
             await discover((), TlsFiles(), watched="tcp://127.0.0.1:1")
 
-    async def test_one_that_has_gone_is_named(self):
+    async def test_unreachable_scheduler_of_a_script_is_named(self):
         gone = "tcp://127.0.0.1:1"
         with pytest.raises(NoSchedulerError) as raised:
             await discover([script(addresses=[gone])], TlsFiles())
@@ -123,13 +123,13 @@ class TestDiscover:
         assert "dasktop tcp://HOST:PORT" in message
 
 
-async def test_it_is_told_where_it_could_not_look(monkeypatch):
+async def test_unavailable_slurm_is_reported(monkeypatch):
     monkeypatch.setattr(discovery, "hints_from_processes", lambda _: iter(()))
     with pytest.raises(NoSchedulerError, match="job scripts not read: squeue is not on PATH"):
         await discover((), TlsFiles(), "squeue is not on PATH")
 
 
-def test_who_has_certificates_is_looked_for_with_tls():
+def test_tls_is_used_with_certificates():
     assert discovery._protocol(TlsFiles()) == "tcp"
     assert discovery._protocol(TlsFiles(ca_file="ca.pem")) == "tls"
     with dask.config.set({"distributed.comm.tls.ca-file": "ca.pem"}):
@@ -141,13 +141,13 @@ def test_each_address_is_checked_once():
     assert discovery._once_each(hints) == hints[:1]
 
 
-def test_scripts_that_name_no_scheduler_lead_nowhere():
+def test_script_without_scheduler_gives_no_hint():
     assert list(hints_from_scripts([script()], OwnAddresses([]))) == []
 
 
 @pytest.fixture
 async def callers():
-    """A port at which somebody listens, and who has called there."""
+    """A listening port, and the connections to it."""
     called = []
 
     def note(_, writer):
@@ -159,8 +159,8 @@ async def callers():
 
 
 @pytest.mark.usefixtures("no_processes")
-class TestWhoIsDialled:
-    async def test_no_port_of_somebody_else_on_this_host(self, callers, monkeypatch):
+class TestConnections:
+    async def test_foreign_port_on_this_host_is_not_contacted(self, callers, monkeypatch):
         address, called = callers
         monkeypatch.setattr(own_addresses, "own_listeners", frozenset)
         running = [QueuedJob(job_id="7", state="RUNNING", nodes=("n1",))]
@@ -168,13 +168,13 @@ class TestWhoIsDialled:
             await discover([script(addresses=[address])], TlsFiles(), jobs=running)
         assert called == []
 
-    async def test_a_port_of_ones_own_on_this_host(self, callers):
+    async def test_own_port_on_this_host_is_contacted(self, callers):
         address, called = callers
         with pytest.raises(NoSchedulerError, match="script of job 7: "):
             await discover([script(addresses=[address])], TlsFiles())
         assert called
 
-    async def test_nobody_whom_another_users_script_names(self, callers, tmp_path):
+    async def test_address_in_another_users_script_is_not_contacted(self, callers, tmp_path):
         address, called = callers
         file = tmp_path / "s.json"
         file.write_text(json.dumps({"address": address}))
@@ -182,7 +182,7 @@ class TestWhoIsDialled:
             await discover([script(addresses=[address], files=[file])], TlsFiles(), user="alice")
         assert called == []
 
-    async def test_nobody_whom_a_file_names_that_everybody_may_write(self, callers, tmp_path):
+    async def test_world_writable_scheduler_file_is_not_read(self, callers, tmp_path):
         address, called = callers
         file = tmp_path / "s.json"
         file.write_text(json.dumps({"address": address}))
@@ -191,7 +191,7 @@ class TestWhoIsDialled:
             await discover([script(files=[file])], TlsFiles())
         assert called == []
 
-    def test_another_host_while_a_job_speaks_to_it(self, monkeypatch):
+    def test_other_host_needs_a_running_job(self, monkeypatch):
         ips = {"login1": "192.0.2.1", "n1": "192.0.2.7", "n2": "192.0.2.8"}
         monkeypatch.setattr(own_addresses, "_resolve", lambda host: frozenset({ip_address(ips.get(host, host))}))
         own = OwnAddresses(
@@ -204,7 +204,7 @@ class TestWhoIsDialled:
             assert "no running job of yours uses it" in own.doubt(address, script("8"))
 
 
-def test_whose_a_listening_port_is():
+def test_owners_of_listening_ports():
     """From /proc/net/tcp and tcp6 of Linux 6.1."""
     head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
     rest = "00000000:00000000 00:00000000 00000000"
@@ -223,11 +223,11 @@ def test_whose_a_listening_port_is():
     }
 
 
-def test_own_ports_are_seen(scheduler):
+def test_own_listening_ports_are_found(scheduler):
     assert int(scheduler.address.rpartition(":")[2]) in {listener.port for listener in own_listeners()}
 
 
-def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
+def test_tls_in_script_applies_to_process_port():
     files = TlsFiles(ca_file="a", cert="b", key="c")
     scripts = [AddressHint(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
     processes = [AddressHint(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
@@ -247,7 +247,7 @@ def test_a_port_that_a_script_names_with_tls_is_tried_with_it():
         ({"cert": "x"}, ("a", "x", None)),
     ],
 )
-def test_certificates_that_were_given_win(given, files):
+def test_given_certificates_take_precedence(given, files):
     found = completed_tls(TlsFiles(**given), TlsFiles(ca_file="a", cert="b", key="c"))
     assert (found.ca_file, found.cert, found.key) == files
 
@@ -261,8 +261,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
-    """As in a notebook: nothing in the command line speaks of dask."""
+def test_scheduler_inside_a_process_is_found(tmp_path):
+    """As in a notebook: the command line does not mention dask."""
     program = tmp_path / "analysis.py"
     program.write_text(HOLDS_A_CLUSTER)
     process = subprocess.Popen(
@@ -281,8 +281,8 @@ def test_a_scheduler_inside_a_process_is_seen_and_its_workers_are_not(tmp_path):
     assert children.isdisjoint(others)
 
 
-def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
-    """As under ``hidepid=1``, where the folder of each process is seen and nothing in it can be read."""
+def test_hidden_processes_give_no_hints(monkeypatch):
+    """As with ``hidepid=1``: the folder of each process is visible, but its content is not readable."""
     told = _pslinux.Process._read_status_file
 
     def hidden(process):
@@ -311,7 +311,7 @@ def test_processes_that_are_hidden_from_us_lead_nowhere(monkeypatch):
         ("python \x1b[31mx.py", None, "[31mx.py"),
     ],
 )
-def test_a_program_in_words(command, folder, words):
+def test_descriptions_of_programs(command, folder, words):
     assert program_words(command.split(), folder, "/home/me") == words
 
 

@@ -1,6 +1,6 @@
-"""Whatever stands in what comes from outside, its reader returns clean data or raises the errors that it documents.
+"""For any input from outside, a reader returns clean data or raises the errors that it documents.
 
-As many examples as hypothesis takes, by the profile in use; the same ones each time. See `fuzzing`.
+The active hypothesis profile sets the number of examples; they are the same each time. See `fuzzing`.
 """
 
 import asyncio
@@ -64,17 +64,17 @@ ADDRESS = "tcp://10.1.0.7:4000"
 
 
 def fixture(name: str, most: int = 4000) -> bytes:
-    """Return the beginning of a file: small input is changed in more different ways by as many examples."""
+    """Return the beginning of a file: the same number of examples covers more changes of a short input."""
     return (FIXTURES / name).read_bytes()[:most]
 
 
 def text_of(raw: bytes) -> str:
-    """Return what a command printed, as `Commands` hands it on."""
+    """Return a command's output as `Commands` returns it."""
     return raw.decode("utf-8", errors="replace")
 
 
 def snapshot_of(slurm: SlurmReading | None = None, dask: DaskReading | None = None) -> object:
-    """Return the snapshot that a reading makes, and how its jobs ended."""
+    """Return the snapshot of a reading, and how its jobs ended."""
     return reconcile(dask, slurm, (), snapshots.TAKEN_AT), [explain(ended) for ended in (slurm.ended if slurm else ())]
 
 
@@ -123,7 +123,7 @@ def read_log(raw: bytes) -> object:
 
 
 class Answering:
-    """A connection to a scheduler that answers so to whatever it is asked."""
+    """A connection to a scheduler that gives the same answer to every request."""
 
     address: ClassVar[Address] = Address("tcp", "10.1.0.7", 8786)
 
@@ -142,7 +142,7 @@ def dask_snapshot(reading: SchedulerReading) -> object:
 def read_reading(raw: bytes) -> object:
     reading = decode_reading(as_dict(decode(raw)))
     events = WorkerEvents().after(reading, snapshots.TAKEN_AT)
-    # The script is for sbatch, and shown to nobody.
+    # The script is for sbatch, and not shown to users.
     return events, dask_snapshot(replace(reading, refused_script=None))
 
 
@@ -368,11 +368,11 @@ NAMES = [reader.name for reader in readers(Path("/"))]
 
 
 def faults_in_reading(reader: Reader, odd: bytes) -> list[str]:
-    """Return what is wrong with how this is read: it is refused unclearly, or what comes out is not clean."""
+    """Return the faults of a reader for this input: undocumented errors, or data that is not clean."""
     try:
         return faults_of(reader.read(odd))
     except ProtocolError:
-        return []  # `Connection` cleans its words
+        return []  # `Connection` cleans the message
     except reader.errors as error:
         return faults_of(str(error))
     except Exception as error:
@@ -380,7 +380,7 @@ def faults_in_reading(reader: Reader, odd: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_clean_data_and_documented_errors_come_out(name: str, tmp_path: Path) -> None:
+def test_readers_return_clean_data_or_documented_errors(name: str, tmp_path: Path) -> None:
     (reader,) = [reader for reader in readers(tmp_path) if reader.name == name]
     for good in reader.inputs(0):
         if good not in reader.specimens:
@@ -390,13 +390,13 @@ def test_only_clean_data_and_documented_errors_come_out(name: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_input_is_the_same_each_time(name: str, tmp_path: Path) -> None:
+def test_generated_input_is_deterministic(name: str, tmp_path: Path) -> None:
     first, again = ([list(reader.inputs(5)) for reader in readers(tmp_path) if reader.name == name] for _ in range(2))
     assert first == again
 
 
 @pytest.mark.parametrize("where", [b"dasktop 0.1", b"4715 is held", b"n012"])
-def test_a_byte_that_is_no_utf8_costs_no_snapshot(where: bytes, tmp_path: Path) -> None:
+def test_invalid_utf8_does_not_prevent_a_snapshot(where: bytes, tmp_path: Path) -> None:
     path = tmp_path / "recording.ndjson"
     path.write_bytes(recorded().replace(where, where[:3] + b"\xff" + where[3:]))
     recording = Recording(str(path))

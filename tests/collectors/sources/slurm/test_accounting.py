@@ -1,4 +1,4 @@
-"""Reading sacct and ``scontrol show job``: how jobs ended. The fixtures are a real SLURM's."""
+"""Parsing sacct and ``scontrol show job``: how jobs ended. The fixtures are from a real SLURM."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ def printed(name: str) -> str:
 
 
 def row(**changes) -> str:
-    """Return one row of sacct's, the named columns by their number (``c6="FAILED"``) changed."""
+    """Return a row of sacct's output, with some columns changed by number (``c6="FAILED"``)."""
     values = [changes.get(f"c{column}", value) for column, value in enumerate(ROW)]
     return SEPARATOR.join(values) + "\n"
 
@@ -57,12 +57,12 @@ def told():
         ("94", "FAILED", "killed by signal 9 (SIGKILL)"),
     ],
 )
-def test_how_real_jobs_ended(told, job_id, state, explanation):
+def test_explanations_of_real_jobs(told, job_id, state, explanation):
     fate = explain(told[job_id])
     assert (fate.state, fate.explanation) == (state, explanation)
 
 
-def test_a_failed_job_whole(told):
+def test_all_fields_of_a_failed_job(told):
     ended = told["89"]
     then = datetime(2026, 11, 22, 21, 45, 52, tzinfo=UTC)
     assert ended.job == QueuedJob(
@@ -86,8 +86,8 @@ def test_a_failed_job_whole(told):
     assert ended.ended_at == datetime(2026, 11, 22, 21, 45, 54, tzinfo=UTC)
 
 
-def test_what_never_ran_has_no_exit_code(told):
-    """SLURM says ``0:0``."""
+def test_job_that_never_ran_has_no_exit_code(told):
+    """SLURM prints ``0:0``."""
     cancelled = told["79"]
     assert (cancelled.exit_code, cancelled.signal, cancelled.job.started_at, cancelled.job.nodes) == (
         None,
@@ -99,8 +99,8 @@ def test_what_never_ran_has_no_exit_code(told):
     assert cancelled.cancelled_by_uid == 0
 
 
-def test_the_moment_of_its_cancelling_is_not_a_jobs_start():
-    """22.05 says so for some seconds, or for good."""
+def test_cancelled_pending_job_has_no_start_time():
+    """22.05 prints the time of cancellation as start time, for some seconds or permanently."""
     told = only(row(c6="CANCELLED by 1001", c7="0:0", c9="300", c17="None assigned"))
     assert (told.job.started_at, told.exit_code) == (None, None)
     text = "JobId=7 JobName=x UserId=a(1) JobState=CANCELLED ExitCode=0:0 StartTime=300 EndTime=300 NodeList=(null)"
@@ -109,7 +109,7 @@ def test_the_moment_of_its_cancelling_is_not_a_jobs_start():
     assert (shown.job.started_at, shown.exit_code) == (None, None)
 
 
-def test_arrays_and_heterogeneous_jobs(told):
+def test_array_and_heterogeneous_job_ids_are_parsed(told):
     assert [(told[job_id].job.array_job_id, told[job_id].job.array_task_id) for job_id in ("71", "83", "98")] == [
         ("71", "5"),
         ("71", "0"),
@@ -118,26 +118,26 @@ def test_arrays_and_heterogeneous_jobs(told):
     assert [told[job_id].job.het_job_id for job_id in ("75", "76", "77")] == ["75", "75", None]
 
 
-def test_jobs_that_have_not_ended_are_told_too(told):
+def test_jobs_that_have_not_ended_are_returned(told):
     assert told["101"].job.state == "RUNNING"
     assert not read_state(told["98"].job.state).has_ended
     assert told["101"].ended_at is None
 
 
-def test_names_may_hold_anything(told):
+def test_job_names_may_contain_anything(told):
     assert told["72"].job.name == "nasty1? [31mred |x"  # as slurmdbd stores it
     assert told["73"].job.name == "new"
-    assert told["73"].max_rss_bytes == 4886528  # of the row behind the rest of its name
+    assert told["73"].max_rss_bytes == 4886528  # from the row after the rest of its name
 
 
-def test_memory_of_old_versions():
-    """Up to 20.11 ``ReqMem`` tells a node's or a CPU's; where nothing was granted it has to do."""
+def test_requested_memory_of_old_versions_is_parsed():
+    """Up to 20.11 ``ReqMem`` is per node or per CPU; it is used if nothing was allocated."""
     assert only(row(c14="500Mn", c15="")).job.memory_bytes == 1000 * MIB
     assert only(row(c14="500Mc", c15="")).job.memory_bytes == 2000 * MIB
     assert only(row(c14="500M", c15="")).job.memory_bytes == 500 * MIB
 
 
-def test_the_highest_task_of_any_step_counts():
+def test_max_rss_is_the_largest_of_all_steps():
     steps = row(c0="7.batch", c16="5M") + row(c0="7.0", c16="9M", c7="0:15") + row(c0="7.extern", c7="0:9")
     ended = only(row() + steps)
     assert ended.max_rss_bytes == 9 * MIB
@@ -148,22 +148,22 @@ def test_the_highest_task_of_any_step_counts():
 @pytest.mark.parametrize(
     ("text", "seconds"), [("01:40.250", 100), ("1-00:00:01", 86401), ("00:00:00", None), ("", None)]
 )
-def test_cpu_time_where_it_is_gathered(text, seconds):
+def test_cpu_time_is_unknown_if_not_gathered(text, seconds):
     ended = only(row(c18=text) + row(c0="7.batch"))
     assert (ended.cpu_seconds, explain(ended).cpu_seconds) == (seconds, seconds)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "rubbish\n", SEPARATOR, row(c0="x"), row(c0="7.0")])
-def test_rows_that_do_not_fit_tell_nothing(text):
+def test_malformed_rows_are_skipped(text):
     assert accounting.parse_accounting(text, SEPARATOR) == ()
 
 
-def test_a_row_that_slurmdbd_has_not_completed():
+def test_row_with_placeholder_name_is_incomplete():
     assert accounting.is_incomplete(only(row(c19="allocation")))
     assert not accounting.is_incomplete(only(row()))
 
 
-def test_shown_job():
+def test_scontrol_output_is_parsed():
     ended = accounting.parse_show_job(printed("scontrol_show_job.txt"), "112")
     assert ended is not None
     assert (ended.job.state, ended.exit_code, ended.signal) == ("FAILED", None, 9)
@@ -174,7 +174,7 @@ def test_shown_job():
     assert explain(ended).explanation == "killed by signal 9 (SIGKILL)"
 
 
-def test_a_shown_name_that_pretends_to_be_a_field():
+def test_job_name_cannot_imitate_a_field():
     text = printed("scontrol_show_job_array.txt")
     for job_id, task in (("111", "1"), ("113", "0")):
         ended = accounting.parse_show_job(text, job_id)
@@ -183,12 +183,12 @@ def test_a_shown_name_that_pretends_to_be_a_field():
         assert (ended.job.array_job_id, ended.job.array_task_id) == ("111", task)
 
 
-def test_another_job_is_not_taken_for_this_one():
+def test_other_jobs_in_the_output_are_ignored():
     assert accounting.parse_show_job(printed("scontrol_show_job.txt"), "11") is None
     assert accounting.parse_show_job("", "112") is None
 
 
-def test_the_queue_completes_what_accounting_does_not_tell():
+def test_queue_supplies_fields_that_accounting_lacks():
     seen = QueuedJob(job_id="7", name="jöb", qos="fast", nodes=("n9",), reason="Priority", cpus=8, state="RUNNING")
     told = only(row(c5="", c17="None assigned", c19="j?b"))
     job = accounting.completed_from_queue(told, seen).job
@@ -201,7 +201,7 @@ PIECES = st.lists(st.text() | st.sampled_from([SEPARATOR, "\n", "7", row(), "Job
 
 
 @given(pieces=PIECES)
-def test_no_text_makes_it_raise(pieces):
+def test_parsers_accept_any_text(pieces):
     text = "".join(pieces)
     for ended in accounting.parse_accounting(text, SEPARATOR):
         msgspec.json.encode(ended)
@@ -209,8 +209,8 @@ def test_no_text_makes_it_raise(pieces):
     accounting.parse_show_job(f"JobId=7 {text}", "7")
 
 
-def test_of_several_runs_the_last_counts_or_the_last_that_is_over():
-    """As 22.05 tells with ``-D`` of a job whose node was set down: it waits again, under the same id."""
+def test_last_or_last_ended_run_is_returned():
+    """As 22.05 prints with ``-D`` for a job whose node was set down: it is pending again, under the same id."""
     first = row(c6="NODE_FAIL", c10="200")
     last_step = row(c0="7.batch", c6="CANCELLED", c10="200", c16="9M")
     now = row(c6="PENDING", c9="Unknown", c10="Unknown", c17="None assigned")

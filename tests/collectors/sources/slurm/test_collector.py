@@ -1,4 +1,4 @@
-"""The collector whole, with programs that stand in for SLURM's: what it hands over, and what it says when one fails."""
+"""The SLURM collector with fake SLURM programs: its readings, and its errors."""
 
 import asyncio
 import getpass
@@ -27,7 +27,7 @@ def states(collector) -> dict[str, str]:
     return {log.name: log.source().state for log in collector.sources}
 
 
-async def test_a_jobs_life(slurm):
+async def test_job_from_pending_to_ended(slurm):
     slurm_collector = collector(slurm)
     assert slurm_collector.reading.jobs == ()
     slurm.queue({"7": "PENDING"})
@@ -56,7 +56,7 @@ async def test_a_jobs_life(slurm):
     assert set(states(slurm_collector).values()) == {"ok"}
 
 
-async def test_another_cluster_has_the_same_queue_and_no_ends_and_steps_yet(slurm):
+async def test_reset_keeps_queue_and_forgets_outcomes_and_steps(slurm):
     slurm.queue({"7": "RUNNING", "8": "RUNNING"})
     slurm_collector = collector(slurm)
     await slurm_collector.read_queue()
@@ -74,7 +74,7 @@ async def test_another_cluster_has_the_same_queue_and_no_ends_and_steps_yet(slur
     assert [replace(step, read_at=None) for step in again] == [replace(step, read_at=None) for step in before.steps]
 
 
-async def test_whose_jobs(slurm):
+async def test_squeue_is_limited_to_the_user(slurm):
     await collector(slurm, user="-o x; id").read_queue()
     await collector(slurm, user=None).read_queue()
     first, second = slurm.calls("squeue")
@@ -82,12 +82,12 @@ async def test_whose_jobs(slurm):
     assert second.startswith(f"-u {getpass.getuser()} -o ")
 
 
-async def test_the_sources_in_their_order(slurm):
+async def test_order_of_the_sources(slurm):
     names = [log.name for log in collector(slurm).sources]
     assert names == ["slurm.queue", "slurm.accounting", "slurm.steps", "slurm.scripts"]
 
 
-async def test_without_slurm_it_is_off(slurm):
+async def test_source_is_off_without_slurm(slurm):
     (slurm.folder / "squeue").unlink()
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     with pytest.raises(SourceOffError, match=r"^squeue is not on PATH$"):
@@ -99,7 +99,7 @@ async def test_without_slurm_it_is_off(slurm):
     assert await slurm_collector.read_scripts() == ()
 
 
-async def test_when_squeue_fails_what_was_known_stays(slurm):
+async def test_previous_jobs_stay_after_squeue_fails(slurm):
     slurm.queue({"7": "RUNNING"})
     slurm_collector = collector(slurm)
     before = await slurm_collector.read_queue()
@@ -112,13 +112,13 @@ async def test_when_squeue_fails_what_was_known_stays(slurm):
 
 
 @pytest.mark.parametrize("rubbish", ["<html>not found</html>\n", "7 job RUNNING\n"])
-async def test_rubbish_is_told_as_such(slurm, rubbish):
+async def test_unparsable_output_of_squeue_is_an_error(slurm, rubbish):
     slurm.prints("squeue", rubbish)
     with pytest.raises(SourceError, match=r"^dasktop does not understand the output of squeue: '"):
         await collector(slurm).read_queue()
 
 
-async def test_the_details_fail_each_by_itself_and_raise_nothing(slurm):
+async def test_detail_sources_fail_independently_without_raising(slurm):
     slurm.queue({"7": "RUNNING"})
     slurm.prints("sacct", complaint="Slurm accounting storage is disabled\n", status=1)
     slurm.prints("sstat", complaint="sstat: error: oops\n", status=1)
@@ -135,7 +135,7 @@ async def test_the_details_fail_each_by_itself_and_raise_nothing(slurm):
     assert slurm_collector.sources[2].error == "sstat: error: oops"
 
 
-async def test_ids_come_from_outside_and_only_numbers_reach_a_command(slurm):
+async def test_only_numeric_ids_are_passed_to_commands(slurm):
     slurm_collector = collector(slurm)
     await slurm_collector.read_queue()
     await slurm_collector.read_details({"7", "--help", "8; id", "9_1", "", "\x1b", "٧"})
@@ -144,7 +144,7 @@ async def test_ids_come_from_outside_and_only_numbers_reach_a_command(slurm):
     assert not slurm.calls("sstat")
 
 
-async def test_only_the_clusters_jobs_are_asked_for(slurm):
+async def test_only_jobs_of_the_cluster_are_queried(slurm):
     slurm.queue({"7": "RUNNING", "8": "RUNNING", "9": "PENDING"})
     slurm_collector = collector(slurm)
     await slurm_collector.read_queue()
@@ -153,7 +153,7 @@ async def test_only_the_clusters_jobs_are_asked_for(slurm):
     assert " -j 7 --format" in asked
 
 
-async def test_a_job_that_is_known_to_be_ours_only_after_it_was_put_back(slurm):
+async def test_last_run_is_read_after_requeue_before_assignment(slurm):
     slurm_collector = collector(slurm)
     for state, ours in (("RUNNING", set()), ("PENDING", {"7"}), ("PENDING", {"7"})):
         slurm.queue({"7": state, "8": "PENDING"})
@@ -164,7 +164,7 @@ async def test_a_job_that_is_known_to_be_ours_only_after_it_was_put_back(slurm):
     assert all(" -j 7 --format" in call for call in last_runs)
 
 
-async def test_jobs_that_recently_ended_are_asked_for_once_a_cluster(slurm):
+async def test_recently_ended_jobs_are_queried_once_per_cluster(slurm):
     slurm.queue({"6": "RUNNING"})
     slurm.accounting({"5": "FAILED", "6": "RUNNING"})
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
@@ -182,7 +182,7 @@ async def test_jobs_that_recently_ended_are_asked_for_once_a_cluster(slurm):
     assert sum(" batch_script 5 " in f"{call} " for call in slurm.calls("scontrol")) == 2
 
 
-async def test_a_job_that_recently_ended_and_proves_ours_is_one_of_the_ended(slurm):
+async def test_recently_ended_job_of_the_cluster_is_ended(slurm):
     slurm.accounting({"5": "FAILED"})
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
@@ -192,7 +192,7 @@ async def test_a_job_that_recently_ended_and_proves_ours_is_one_of_the_ended(slu
     assert [script.job_id for script in reading.scripts] == ["5"]
 
 
-async def test_a_job_that_recently_ended_whose_script_slurm_has_forgotten_is_nobodys(slurm):
+async def test_recently_ended_job_without_script_is_omitted(slurm):
     slurm.accounting({"5": "FAILED"})
     slurm.prints("scontrol", complaint="scontrol: error: Invalid job id specified\n", status=1)
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
@@ -203,7 +203,7 @@ async def test_a_job_that_recently_ended_whose_script_slurm_has_forgotten_is_nob
     assert states(slurm_collector)["slurm.scripts"] == "ok"
 
 
-async def test_without_accounting_jobs_that_recently_ended_are_asked_for_no_more(slurm):
+async def test_recently_ended_jobs_need_accounting(slurm):
     slurm.prints("sacct", complaint="Slurm accounting storage is disabled\n", status=1)
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
@@ -215,7 +215,7 @@ async def test_without_accounting_jobs_that_recently_ended_are_asked_for_no_more
     assert slurm_collector.sources[1].error == "Slurm accounting storage is disabled"
 
 
-async def test_closing_ends_what_runs(slurm):
+async def test_close_kills_running_commands(slurm):
     pipe = slurm.folder / "started"
     slurm.program("squeue", f": > '{pipe}'; exec {CAT} /dev/zero")
     slurm_collector = collector(slurm)

@@ -1,4 +1,4 @@
-"""Running programs: missing, hanging, failing, chattering; shared, bounded, and killed whole."""
+"""Running commands: missing, hanging, failing and verbose programs; sharing, bounds and killing."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def commands(fake: FakePrograms, timeout_seconds: float = PATIENCE_SECONDS) -> C
 
 
 async def written(file: Path) -> list[int]:
-    """Wait until a program has noted process ids in this file, and return them."""
+    """Wait until a program has written process ids to this file, and return them."""
     await until(lambda: file.exists() and file.read_text().endswith("\n"))
     return [int(word) for word in file.read_text().split()]  # noqa: ASYNC240 - a small file
 
@@ -43,13 +43,13 @@ def _runs(pid: int) -> bool:
 
 
 def hanging(fake: FakePrograms, name: str = "squeue") -> Path:
-    """Make a program that starts a child and waits for it for ever; return where both note their ids."""
+    """Make a program that starts a child and waits for it forever; return the file with the ids of both."""
     pids = fake.folder / f"{name}.pids"
     fake.program(name, f"{SLEEP} 1000 &\necho $$ $! > '{pids}'\nwait")
     return pids
 
 
-async def test_what_a_program_prints(fake):
+async def test_output_and_exit_status_are_returned(fake):
     fake.prints("squeue", "one\ntwö \x1f\n", complaint="squeue: warning: x\n", status=3)
     printed = await commands(fake).run("squeue", "-h")
     assert (printed.text, printed.stderr_lines, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
@@ -69,11 +69,11 @@ async def test_what_a_program_prints(fake):
         ("", [], "squeue failed with exit status 1 and printed no error"),
     ],
 )
-def test_the_error_is_told_from_what_stands_around_it(text, lines, complaint):
+def test_error_message_is_found_among_other_lines(text, lines, complaint):
     assert CommandOutput("squeue", text, tuple(lines), 1).error_message == complaint
 
 
-def test_greetings_and_warnings_are_no_errors():
+def test_banners_and_warnings_are_not_errors():
     lines = (
         "Last failed login: Mon",
         "squeue: warning: error: x",
@@ -83,24 +83,24 @@ def test_greetings_and_warnings_are_no_errors():
     assert CommandOutput("squeue", "", lines, 0).errors == lines[2:]
 
 
-async def test_what_is_not_utf8_is_replaced(fake):
+async def test_invalid_utf8_is_replaced(fake):
     fake.program("squeue", r"printf 'a\377b'")
     assert (await commands(fake).run("squeue")).text == "a\ufffdb"
 
 
-async def test_arguments_never_see_a_shell(fake):
+async def test_arguments_are_not_interpreted_by_a_shell(fake):
     fake.program("squeue", "")
     hostile = "$(touch x); `id` 'a' \"b\" * \x1f"
     await commands(fake).run("squeue", hostile)
     assert fake.calls("squeue") == [hostile]
 
 
-async def test_a_program_that_is_missing(fake):
+async def test_missing_program_is_reported(fake):
     with pytest.raises(SourceOffError, match=r"^squeue is not on PATH$"):
         await commands(fake).run("squeue")
 
 
-async def test_a_program_that_cannot_be_run(fake):
+async def test_program_that_cannot_start_is_reported(fake):
     (fake.folder / "squeue").write_text("#!/no/such/interpreter\n")
     (fake.folder / "squeue").chmod(0o755)
     with pytest.raises(SourceError, match=r"^squeue cannot be run: ") as caught:
@@ -108,7 +108,7 @@ async def test_a_program_that_cannot_be_run(fake):
     assert not isinstance(caught.value, SourceOffError)
 
 
-async def test_an_argument_that_cannot_be_passed(fake):
+async def test_argument_with_null_character_is_reported(fake):
     fake.program("squeue", "")
     with pytest.raises(SourceError, match=r"^squeue cannot be run: "):
         await commands(fake).run("squeue", "a\0b")
@@ -124,7 +124,7 @@ async def test_an_argument_that_cannot_be_passed(fake):
         ("x" * 5000, 1, "x" * 300),
     ],
 )
-async def test_a_failure_is_told_in_slurms_own_words(fake, complaint, status, text):
+async def test_failure_raises_the_message_of_slurm(fake, complaint, status, text):
     fake.prints("squeue", complaint=complaint, status=status)
     printed = await commands(fake).run("squeue")
     with pytest.raises(SourceError) as caught:
@@ -132,13 +132,13 @@ async def test_a_failure_is_told_in_slurms_own_words(fake, complaint, status, te
     assert str(caught.value) == text
 
 
-async def test_a_program_that_is_killed(fake):
+async def test_killed_program_is_reported(fake):
     fake.program("squeue", "kill -9 $$")
     assert (await commands(fake).run("squeue")).error_message == "squeue was killed by signal 9"
 
 
 async def killed_for_hanging(fake: FakePrograms, file: Path) -> list[int]:
-    """Give a program more and more time until it has noted process ids before it is killed, and return them."""
+    """Increase the timeout until the program writes its process ids before it is killed; return the ids."""
     seconds = 0.5
     while not (file.exists() and file.read_text().endswith("\n")):  # noqa: ASYNC240 - a small file
         file.unlink(missing_ok=True)  # noqa: ASYNC240
@@ -148,24 +148,24 @@ async def killed_for_hanging(fake: FakePrograms, file: Path) -> list[int]:
     return await written(file)
 
 
-async def test_a_program_that_hangs_is_killed_with_its_children(fake):
+async def test_hanging_program_is_killed_with_its_children(fake):
     await gone(*await killed_for_hanging(fake, hanging(fake)))
 
 
-async def test_a_child_that_holds_the_pipe_after_its_parent_ended_is_killed_too(fake):
+async def test_child_that_keeps_the_pipe_is_killed(fake):
     pids = fake.folder / "pids"
     fake.program("squeue", f"{SLEEP} 1000 &\necho $! > '{pids}'")
     await gone(*await killed_for_hanging(fake, pids))
 
 
-async def test_endless_output_is_cut_off(fake, monkeypatch):
+async def test_too_much_output_is_an_error(fake, monkeypatch):
     monkeypatch.setattr(commands_module, "MAX_OUTPUT_BYTES", 1 << 20)
     fake.program("squeue", f"exec {YES}")
     with pytest.raises(SourceError, match=r"^squeue printed more than 1 MB$"):
         await commands(fake).run("squeue")
 
 
-async def test_endless_complaints_do_not_hold_a_program_up(fake):
+async def test_endless_stderr_does_not_block_a_program(fake):
     (fake.folder / "big").write_text("squeue: error: oops\n" * 200_000)
     fake.program("squeue", f"{CAT} '{fake.folder}/big' >&2; echo done")
     printed = await commands(fake).run("squeue")
@@ -173,20 +173,20 @@ async def test_endless_complaints_do_not_hold_a_program_up(fake):
     assert sum(map(len, printed.stderr_lines)) <= commands_module.MAX_STDERR_BYTES
 
 
-async def test_nothing_is_read_from_the_terminal(fake):
+async def test_stdin_is_not_the_terminal(fake):
     fake.program("squeue", f"{CAT}; echo end")
     assert (await commands(fake).run("squeue")).text == "end\n"
 
 
 def waits_for(fake: FakePrograms, name: str) -> Path:
-    """Make a program that ends when something is written into the pipe that is returned."""
+    """Make a program that ends when something is written to the returned pipe."""
     pipe = fake.folder / f"{name}.pipe"
     os.mkfifo(pipe)
     fake.program(name, f"{CAT} < '{pipe}'")
     return pipe
 
 
-async def test_the_same_command_at_the_same_time_runs_once(fake):
+async def test_concurrent_equal_commands_run_once(fake):
     pipe = waits_for(fake, "squeue")
     runner = commands(fake)
     waiting = [asyncio.create_task(runner.run("squeue", "-h")) for _ in range(5)]
@@ -195,7 +195,7 @@ async def test_the_same_command_at_the_same_time_runs_once(fake):
     assert fake.calls("squeue") == ["-h"]
 
 
-async def test_afterwards_it_runs_again_and_other_commands_run_at_once(fake):
+async def test_later_and_other_commands_are_not_shared(fake):
     fake.program("squeue", 'echo "$1"')
     runner = commands(fake)
     printed = await asyncio.gather(runner.run("squeue", "a"), runner.run("squeue", "b"))
@@ -204,13 +204,13 @@ async def test_afterwards_it_runs_again_and_other_commands_run_at_once(fake):
     assert sorted(fake.calls("squeue")) == ["a", "a", "b"]
 
 
-async def test_a_failure_is_shared_too(fake):
+async def test_failure_is_shared_by_all_callers(fake):
     runner = commands(fake)
     outcomes = await asyncio.gather(runner.run("squeue"), runner.run("squeue"), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [SourceOffError, SourceOffError]
 
 
-async def test_one_that_gives_up_does_not_spoil_it_for_the_others(fake):
+async def test_cancelled_caller_does_not_affect_other_callers(fake):
     pipe = waits_for(fake, "squeue")
     runner = commands(fake)
     gives_up, stays = (asyncio.create_task(runner.run("squeue")) for _ in range(2))
@@ -221,7 +221,7 @@ async def test_one_that_gives_up_does_not_spoil_it_for_the_others(fake):
     assert gives_up.cancelled()
 
 
-async def test_a_command_that_nobody_waits_for_any_more_is_killed(fake):
+async def test_command_without_callers_is_killed(fake):
     pids = hanging(fake)
     task = asyncio.create_task(commands(fake).run("squeue"))
     both = await written(pids)
@@ -231,7 +231,7 @@ async def test_a_command_that_nobody_waits_for_any_more_is_killed(fake):
     await gone(*both)
 
 
-async def test_closing_kills_what_runs_and_starts_nothing_more(fake):
+async def test_close_kills_commands_and_starts_no_more(fake):
     pids = hanging(fake)
     runner = commands(fake)
     task = asyncio.create_task(runner.run("squeue"))
@@ -244,8 +244,8 @@ async def test_closing_kills_what_runs_and_starts_nothing_more(fake):
     assert len(fake.calls("squeue")) == 1
 
 
-def test_it_works_in_a_loop_of_another_thread_and_in_one_loop_after_another(fake):
-    """The screen samples in a thread of its own, and discovery may have used another loop before."""
+def test_several_event_loops_in_threads_and_sequence(fake):
+    """The sampler has its own thread, and discovery may have used another loop before."""
     fake.prints("squeue", "answer")
     runner = commands(fake)
     answers: list[str] = []
@@ -261,7 +261,7 @@ def test_it_works_in_a_loop_of_another_thread_and_in_one_loop_after_another(fake
     assert answers == ["answer"] * 3
 
 
-async def test_a_loop_that_ends_in_the_middle_leaves_nothing(fake):
+async def test_stopped_event_loop_leaves_no_processes(fake):
     pids = hanging(fake)
     runner = commands(fake)
 
@@ -274,7 +274,7 @@ async def test_a_loop_that_ends_in_the_middle_leaves_nothing(fake):
     await gone(*await asyncio.to_thread(lambda: asyncio.run(start_and_leave())))
 
 
-def test_the_environment_keeps_the_way_and_drops_what_changes_output():
+def test_environment_drops_variables_that_change_output():
     environment = command_environment(
         {
             "PATH": "/bin",

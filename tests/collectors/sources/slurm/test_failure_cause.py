@@ -1,4 +1,4 @@
-"""The ends of jobs' logs: what they say was the matter, how they are read, and when.
+"""Causes of failure in the ends of logs: which are found, how logs are read, and when.
 
 The lines are real: SLURM 22.05, distributed 2026.8, dash and bash.
 """
@@ -75,7 +75,7 @@ RuntimeError: no way
         (SCHEDULER_GONE, True, LOST_SCHEDULER),
         (LIFETIME, False, None),
         (NO_MODULE, True, "ModuleNotFoundError: No module named 'no_such_module_x'"),
-        (NO_MODULE, False, None),  # that of a dask task
+        (NO_MODULE, False, None),  # the traceback of a dask task
         (CHAINED, True, "RuntimeError: no way"),
         (NO_MODULE.splitlines()[0], True, None),
         (
@@ -99,7 +99,7 @@ RuntimeError: no way
         ("", True, None),
     ],
 )
-def test_causes(tail, failed, cause):
+def test_causes_in_logs(tail, failed, cause):
     assert failure_cause(tail, failed) == FailureCause(cause=cause)
 
 
@@ -111,12 +111,12 @@ def test_causes(tail, failed, cause):
         "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch cgroup.",
     ],
 )
-def test_memory_kills(line):
+def test_memory_kills_in_logs(line):
     assert failure_cause(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
     assert failure_cause(f"a user's {line}\n", failed=True) == FailureCause()
 
 
-def test_what_a_log_says_is_cleaned_and_not_endless():
+def test_cause_is_cleaned_and_bounded():
     cause = failure_cause("Traceback (most recent call last):\n  x\nE: \x1b[31mred" + "x" * 999, failed=True).cause
     assert cause is not None
     assert cause.startswith("E:  [31mred")
@@ -124,12 +124,12 @@ def test_what_a_log_says_is_cleaned_and_not_endless():
 
 
 @given(st.text(), st.booleans())
-def test_any_log_can_be_read(tail, failed):
+def test_any_text_can_be_read(tail, failed):
     words = failure_cause(tail, failed)
     assert words.cause is None or words.cause.isprintable()
 
 
-# -- how it is read
+# -- how logs are read
 
 
 def shown(err: str, job_id: str = "7") -> str:
@@ -152,13 +152,13 @@ def test_only_the_end_of_a_log_is_read(tmp_path):
     assert tail.strip() == "the ÿ end"
 
 
-def test_only_a_plain_file_is_read(tmp_path):
+def test_only_regular_files_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "missing", "/dev/zero"):
         assert read_tail(str(path)) is None
 
 
-# -- when
+# -- when logs are read
 
 
 def end(job_id: str = "7", state: str = "FAILED", ended_at: datetime = THEN, **values) -> EndedJob:
@@ -166,7 +166,7 @@ def end(job_id: str = "7", state: str = "FAILED", ended_at: datetime = THEN, **v
     return EndedJob(job=job, ended_at=ended_at, **values)
 
 
-async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypatch):
+async def test_work_per_call_is_linear_in_jobs(monkeypatch):
     reader, _ = reader_of(lambda *_: shown("/dev/null"))
     ends = [end(str(number), "COMPLETED") for number in range(300)]
     for _ in range(len(ends) // JOBS_PER_POLL):
@@ -183,7 +183,7 @@ async def test_thousands_of_ended_jobs_are_each_looked_at_once_a_round(monkeypat
     assert looks <= 3 * len(ends)
 
 
-async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
+async def test_log_is_read_once_per_run(tmp_path):
     (tmp_path / "log").write_text(NO_MODULE)
     reader, commands = reader_of(lambda *command: shown(str(tmp_path / "log")))
     assert reader.completed([end()]) == (end(),)
@@ -200,14 +200,14 @@ async def test_a_log_is_read_once_each_time_a_job_ends(tmp_path):
     assert reader.completed([end()])[0].failure_cause == FailureCause()  # forgotten
 
 
-async def test_what_a_signal_ended_is_not_explained_by_a_traceback(tmp_path):
+async def test_traceback_does_not_explain_a_signal(tmp_path):
     (tmp_path / "log").write_text(NO_MODULE)
     reader, _ = reader_of(lambda *command: shown(str(tmp_path / "log")))
     await reader.read([end(signal=9)])
     assert reader.completed([end(signal=9)])[0].failure_cause == FailureCause()
 
 
-async def test_only_of_ends_that_a_log_may_explain():
+async def test_only_unexplained_ends_are_looked_up():
     reader, commands = reader_of(lambda *command: complains("scontrol", "Invalid job id specified"))
     never_ran = EndedJob(job=QueuedJob(job_id="9", state="FAILED"), ended_at=THEN)
     others = [end(str(number), state) for number, state in enumerate(("TIMEOUT", "CANCELLED", "OUT_OF_MEMORY"))]
@@ -217,7 +217,7 @@ async def test_only_of_ends_that_a_log_may_explain():
     assert len(commands.new()) == JOBS_PER_POLL
 
 
-async def test_slurmctld_in_trouble_is_not_asked_again():
+async def test_failed_lookup_is_not_repeated():
     reader, commands = reader_of(lambda *command: SourceError("scontrol did not answer within 20 s"))
     await reader.read([end()])
     await reader.read([end()])
@@ -225,7 +225,7 @@ async def test_slurmctld_in_trouble_is_not_asked_again():
     assert reader.completed([end()]) == (end(),)
 
 
-async def test_who_cancelled_a_job_is_told_by_name(monkeypatch):
+async def test_canceller_is_shown_by_name(monkeypatch):
     reader, _ = reader_of(lambda *command: "")
     known, unknown = end("7", "CANCELLED", cancelled_by_uid=0), end("8", "CANCELLED", cancelled_by_uid=4242424242)
     await reader.read([known, unknown])
@@ -235,7 +235,7 @@ async def test_who_cancelled_a_job_is_told_by_name(monkeypatch):
     ]
 
 
-async def test_what_hangs_is_left_alone(monkeypatch, tmp_path):
+async def test_hanging_calls_are_abandoned(monkeypatch, tmp_path):
     released = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""Reading sinfo: which nodes have free CPUs."""
+"""Parsing sinfo: nodes with free CPUs."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def row(name="n1", state="idle", cpus="0/16/0/16", memory="64000", allocated="0"
     return "".join(f"{value:<{width}}" for value, width in zip(values, WIDTHS, strict=True)) + "\n"
 
 
-def test_nodes_with_free_cpus():
+def test_nodes_with_free_cpus_are_returned():
     text = "Welcome to Big Iron\n" + row() + row("n2", "mix", "12/4/0/16", allocated="63000", features="a100,rome")
     assert parse_free_nodes(text) == (
         FreeNode(name="n1", cpus=16, memory_bytes=64_000 * MIB),
@@ -23,18 +23,18 @@ def test_nodes_with_free_cpus():
     )
 
 
-def test_a_node_of_two_partitions_counts_once():
+def test_node_in_two_partitions_is_returned_once():
     assert len(parse_free_nodes(row() + row())) == 1
 
 
-def test_one_that_slurm_wakes_is_free():
+def test_powered_down_node_is_free():
     assert [node.name for node in parse_free_nodes(row(state="idle~"))] == ["n1"]
 
 
 @pytest.mark.parametrize(
     "state", ["alloc", "drain", "drng", "down*", "idle*", "mix-", "plnd", "maint", "resv", "idle@"]
 )
-def test_nothing_starts_on_others(state):
+def test_unusable_nodes_are_skipped(state):
     assert parse_free_nodes(row(state=state)) == ()
 
 
@@ -42,21 +42,21 @@ def test_unknown_memory_stays_unknown():
     assert parse_free_nodes(row(allocated="N/A"))[0].memory_bytes is None
 
 
-async def test_sinfo_is_asked_for_the_partition():
+async def test_sinfo_is_limited_to_the_partition():
     commands = Commands(lambda *_: row())
     assert [node.name for node in await read_free_nodes(commands, "debug,long")] == ["n1"]
     assert commands.asked == [free_nodes_command("debug,long")]
 
 
 @pytest.mark.parametrize("partition", ["", "-p", "a b", "a;b", "a\nb"])
-async def test_what_is_no_partition_is_not_asked_for(partition):
+async def test_invalid_partition_name_is_an_error(partition):
     commands = Commands(lambda *_: row())
     with pytest.raises(SourceError, match="is not a SLURM partition name"):
         await read_free_nodes(commands, partition)
     assert commands.asked == []
 
 
-async def test_why_sinfo_failed():
+async def test_failure_of_sinfo_is_reported():
     commands = Commands(lambda *_: complains("sinfo", "sinfo: error: no contact"))
     with pytest.raises(SourceError, match="no contact"):
         await read_free_nodes(commands, "debug")

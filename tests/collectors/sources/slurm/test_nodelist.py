@@ -1,4 +1,4 @@
-"""Expanding node lists: as SLURM does it, in SLURM's order, and bounded."""
+"""Expanding node lists as SLURM does, in SLURM's order, within limits."""
 
 import tracemalloc
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dasktop.collectors.sources.slurm import nodelist
 from dasktop.collectors.sources.slurm.nodelist import MAX_CHARACTERS, MAX_NODES, expand
 
-# What ``scontrol show hostnames`` of 22.05 makes of them.
+# As expanded by ``scontrol show hostnames`` of 22.05.
 AS_SLURM = {
     "n1": "n1",
     "n1,n[2-3],m": "n1 n2 n3 m",
@@ -29,40 +29,40 @@ AS_SLURM = {
 
 
 @pytest.mark.parametrize(("text", "names"), AS_SLURM.items())
-def test_expands_as_slurm_does(text, names):
+def test_lists_expand_like_in_slurm(text, names):
     assert expand(text) == tuple(names.split())
 
 
-def test_the_real_slurm_agrees(real_slurm):
+def test_real_slurm_expands_lists_alike(real_slurm):
     assert {text: real_slurm.run("scontrol", "show", "hostnames", text).split() for text in AS_SLURM} == {
         text: list(expand(text)) for text in AS_SLURM
     }
 
 
 @pytest.mark.parametrize("text", ["", "(null)", "None assigned", "None", "N/A", "  "])
-def test_no_nodes(text):
+def test_missing_nodes_are_empty(text):
     assert expand(text) == ()
 
 
 @pytest.mark.parametrize(
     "text", ["a[1", "a]b", "a[]", "a[x-y]", "a[3-1]", "a[1-2/2]", "a[[1-2]]", "a[1-9999999999999999999]"]
 )
-def test_what_is_malformed_stays_as_it_is(text):
+def test_malformed_list_is_unchanged(text):
     assert expand(text) == (text,)
 
 
-def test_a_name_may_go_on_behind_its_last_bracket():
+def test_name_may_continue_after_last_bracket():
     assert expand("a[1-2]-ib") == ("a1-ib", "a2-ib")
 
 
-def test_an_absurd_range_stays_as_it_is():
+def test_too_large_range_is_unchanged():
     assert len(expand(f"a[1-{MAX_NODES}]")) == MAX_NODES
     assert expand(f"a[0-{MAX_NODES}]") == (f"a[0-{MAX_NODES}]",)
     assert expand("a[1-300]b[1-300]") == ("a[1-300]b[1-300]",)
     assert expand("a[1-99][1-99][1-99][1-99][1-99]") == ("a[1-99][1-99][1-99][1-99][1-99]",)
 
 
-def test_many_ranges_together_are_bounded_too():
+def test_total_of_many_ranges_is_bounded():
     names = expand(",".join(f"a[1-{MAX_NODES}]" for _ in range(5)))
     assert len(names) == MAX_NODES + 4
 
@@ -78,7 +78,7 @@ def test_many_ranges_together_are_bounded_too():
     ],
     ids=["items", "brackets", "parts", "numbers", "long"],
 )
-def test_no_more_numbers_are_made_than_names_are_allowed(monkeypatch, text, made):
+def test_numbers_are_bounded_like_names(monkeypatch, text, made):
     """200 times the largest range, in 1.8 KB, took 3.7 s and 919 MB."""
     numbers = []
     monkeypatch.setattr(
@@ -94,10 +94,10 @@ def test_no_more_numbers_are_made_than_names_are_allowed(monkeypatch, text, made
     assert len(names) <= MAX_NODES + 200
 
 
-def test_control_characters_are_cleaned_away():
+def test_control_characters_are_removed():
     assert expand("a\x1b[1-2],b\x07") == ("a 1", "a 2", "b")
 
 
 @given(text=st.text() | st.text(alphabet="ab0123456789[]-,", max_size=60))
-def test_no_text_makes_it_raise_or_grow_without_bound(text):
+def test_any_text_gives_a_bounded_result(text):
     assert len(expand(text)) <= MAX_NODES + text.count(",") + 1

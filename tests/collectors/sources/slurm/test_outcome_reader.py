@@ -1,4 +1,4 @@
-"""Finding out how jobs ended, with accounting, without it, and while it lags."""
+"""Reading how jobs ended, with accounting, without it, and while it lags."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def clock() -> Clock:
 
 
 def new_reader(clock, accounted, shown=None):
-    """Return a reader to which `accounted` tells (state, name) by job id, and `shown` what scontrol says of one."""
+    """Return a reader; `accounted` gives (state, name) by job id, `shown` scontrol's output for a job."""
 
     def answer(*command):
         if command[0] == "scontrol":
@@ -42,7 +42,7 @@ def programs(asked):
     return [command[0] for command in asked]
 
 
-async def test_a_job_is_asked_for_until_it_has_ended_and_then_no_more(clock):
+async def test_job_is_queried_until_it_has_ended(clock):
     states = {"7": ("RUNNING", "job")}
     reader, commands, source = new_reader(clock, lambda: states)
     await reader.read({"7"}, {"7": job(7)}, {})  # the first time for all: is there accounting?
@@ -66,7 +66,7 @@ async def test_a_job_is_asked_for_until_it_has_ended_and_then_no_more(clock):
     assert source.source().state == "ok"
 
 
-async def test_what_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
+async def test_attempts_for_an_unknown_job_are_bounded(clock):
     reader, commands, source = new_reader(clock, dict)
     for _ in range(100):
         await reader.read({"7"}, {}, {})
@@ -77,7 +77,7 @@ async def test_what_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
     assert source.source().state == "ok"
 
 
-async def test_a_job_of_which_nobody_knows_any_more_has_ended_somehow(clock):
+async def test_forgotten_job_has_ended_without_details(clock):
     off = complains("sacct", "Slurm accounting storage is disabled")
     reader, _, _ = new_reader(clock, lambda: off)
     seen = {"7": job(7, name="seen", reason="None")}
@@ -89,7 +89,7 @@ async def test_a_job_of_which_nobody_knows_any_more_has_ended_somehow(clock):
     assert explain(ended).state == "UNKNOWN"
 
 
-async def test_with_accounting_that_takes_as_long_as_it_is_asked(clock):
+async def test_slow_accounting_is_queried_with_growing_pauses(clock):
     reader, _, _ = new_reader(clock, dict)
     for _ in range(ATTEMPTS):
         assert reader.ended == ()
@@ -98,7 +98,7 @@ async def test_with_accounting_that_takes_as_long_as_it_is_asked(clock):
     assert [ended.job.state for ended in reader.ended] == [None]
 
 
-async def test_where_accounting_lags_slurmctld_is_asked(clock):
+async def test_slurmctld_is_queried_if_accounting_lags(clock):
     states: dict[str, tuple[str, str]] = {}
     reader, commands, _ = new_reader(clock, lambda: states, lambda job_id: shown_job(job_id, "FAILED", "3:0"))
     await reader.read({"7"}, {}, {})
@@ -114,7 +114,7 @@ async def test_where_accounting_lags_slurmctld_is_asked(clock):
     assert [ended.max_rss_bytes for ended in reader.ended] == [9 * MIB]
 
 
-async def test_without_accounting_it_is_off_and_slurmctld_is_asked_at_once(clock):
+async def test_slurmctld_is_queried_at_once_without_accounting(clock):
     off = complains("sacct", "Slurm accounting storage is disabled")
     reader, commands, source = new_reader(clock, lambda: off, lambda job_id: shown_job(job_id, "TIMEOUT", "0:0"))
     await reader.read({"7"}, {"7": job(7)}, {})
@@ -126,7 +126,7 @@ async def test_without_accounting_it_is_off_and_slurmctld_is_asked_at_once(clock
     assert (source.source().state, source.error) == ("off", "Slurm accounting storage is disabled")
 
 
-async def test_without_accounting_a_job_that_still_completes_is_shown_again(clock):
+async def test_completing_job_is_queried_again_without_accounting(clock):
     off = SourceOffError("sacct is not on PATH")
     states = iter(["COMPLETING", "COMPLETED"])
     reader, _, _ = new_reader(clock, lambda: off, lambda job_id: shown_job(job_id, next(states), "0:0"))
@@ -137,7 +137,7 @@ async def test_without_accounting_a_job_that_still_completes_is_shown_again(cloc
     assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
 
 
-async def test_a_failure_of_accounting_says_nothing_of_the_jobs(clock):
+async def test_failure_of_accounting_is_not_an_attempt(clock):
     answers = {"now": complains("sacct", "sacct: error: Problem talking to the database: Connection refused")}
     reader, commands, source = new_reader(clock, lambda: answers["now"])
     for _ in range(50):
@@ -151,7 +151,7 @@ async def test_a_failure_of_accounting_says_nothing_of_the_jobs(clock):
     assert source.source().state == "ok"
 
 
-async def test_after_a_failure_accounting_is_left_alone_for_a_while(clock):
+async def test_accounting_is_paused_after_a_failure(clock):
     reader, commands, _ = new_reader(clock, lambda: SourceError("sacct did not answer within 20 s"))
     for _ in range(10):
         await reader.read({"7"}, {}, {})
@@ -159,7 +159,7 @@ async def test_after_a_failure_accounting_is_left_alone_for_a_while(clock):
     assert programs(commands.asked).count("sacct") == 1
 
 
-async def test_a_row_that_is_half_known_is_shown_and_asked_for_again(clock):
+async def test_incomplete_row_is_used_and_queried_again(clock):
     states = {"7": ("FAILED", "allocation")}
     reader, commands, _ = new_reader(clock, lambda: states)
     await reader.read({"7"}, {}, {})
@@ -174,7 +174,7 @@ async def test_a_row_that_is_half_known_is_shown_and_asked_for_again(clock):
     assert commands.new() == []
 
 
-async def test_a_job_that_came_back_has_no_fate(clock):
+async def test_requeued_job_has_no_outcome(clock):
     states = {"7": ("PREEMPTED", "job")}
     reader, commands, _ = new_reader(clock, lambda: states)
     await reader.read({"7"}, {}, {})
@@ -187,7 +187,7 @@ async def test_a_job_that_came_back_has_no_fate(clock):
     assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
 
 
-async def test_how_the_last_run_of_a_requeued_job_ended(clock):
+async def test_last_run_of_a_requeued_job_is_read(clock):
     states = {"7": ("RUNNING", "job")}
     reader, commands, _ = new_reader(clock, lambda: states)
     await reader.read({"7"}, {"7": job(7)}, {})
@@ -203,7 +203,7 @@ async def test_how_the_last_run_of_a_requeued_job_ended(clock):
     assert reader.ended == ()
 
 
-async def test_a_last_run_that_stays_unknown_is_asked_for_a_bounded_number_of_times(clock):
+async def test_attempts_for_an_unknown_run_are_bounded(clock):
     reader, commands, _ = new_reader(clock, dict)
     reader.record_requeue("7")
     for _ in range(10):
@@ -211,7 +211,7 @@ async def test_a_last_run_that_stays_unknown_is_asked_for_a_bounded_number_of_ti
     assert sum("-D" in command for command in commands.asked) == LAST_RUN_ATTEMPTS
 
 
-async def test_many_jobs_in_several_calls(clock):
+async def test_many_jobs_are_split_into_several_calls(clock):
     jobs = {str(number) for number in range(1, 501)}
     reader, commands, _ = new_reader(clock, lambda: dict.fromkeys(jobs, ("COMPLETED", "job")))
     await reader.read(jobs, {}, {})
@@ -219,7 +219,7 @@ async def test_many_jobs_in_several_calls(clock):
     assert programs(commands.asked) == ["sacct"] * 3
 
 
-async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
+async def test_lookups_at_slurmctld_are_bounded_per_poll(clock):
     off = complains("sacct", "Slurm accounting storage is disabled")
     jobs = {str(number) for number in range(1, 101)}
     reader, commands, _ = new_reader(clock, lambda: off)
@@ -228,20 +228,20 @@ async def test_slurmctld_is_asked_for_a_bounded_number_a_round(clock):
     assert commands.most_at_once <= LOOKUPS_AT_ONCE
 
 
-async def test_rubbish_is_a_failure(clock):
+async def test_unparsable_output_is_a_failure(clock):
     reader, _, source = new_reader(clock, lambda: "job 7 is rubbish\n")
     await reader.read({"7"}, {}, {})
     assert source.source().state == "error"
     assert reader.ended == ()
 
 
-async def test_a_greeting_without_rows_is_no_failure(clock):
+async def test_banner_without_rows_is_not_a_failure(clock):
     reader, _, source = new_reader(clock, lambda: "Welcome to Big Iron\n")
     await reader.read({"7"}, {}, {})
     assert source.source().state == "ok"
 
 
-async def test_accounting_that_is_off_behind_a_greeting_is_off(clock):
+async def test_missing_accounting_is_recognized_after_a_banner(clock):
     off = complains("sacct", "Welcome to Big Iron", "Slurm accounting storage is disabled")
     reader, _, source = new_reader(clock, lambda: off)
     await reader.read({"7"}, {}, {})

@@ -1,4 +1,4 @@
-"""Where jobs' output goes, remembered when SLURM has forgotten it."""
+"""Output files of jobs, remembered after SLURM has forgotten them."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def reader(programs):
     return OutputFilesReader(Commands(programs.environment, 5))
 
 
-async def test_remembered_when_forgotten(programs, reader):
+async def test_known_files_outlive_the_job_record(programs, reader):
     programs.prints("scontrol", SHOWN.format(7))
     told = await reader.read("7")
     assert (told.stdout, told.stderr) == ("/w/7.out", "/w/7.err")
@@ -31,7 +31,7 @@ async def test_remembered_when_forgotten(programs, reader):
         await reader.read("8")
 
 
-async def test_what_is_learnt_is_asked_once_and_a_few_at_a_time(programs, reader):
+async def test_prefetch_reads_each_job_once(programs, reader):
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)
     jobs = [str(number) for number in range(1, JOBS_PER_POLL + 3)]
     await reader.prefetch(jobs)
@@ -41,7 +41,7 @@ async def test_what_is_learnt_is_asked_once_and_a_few_at_a_time(programs, reader
     assert len(programs.calls("scontrol")) == len(jobs)
 
 
-async def test_learnt_in_time(programs, reader):
+async def test_prefetched_files_are_known_later(programs, reader):
     programs.prints("scontrol", SHOWN.format(7))
     await reader.prefetch({"7"})
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)

@@ -1,4 +1,4 @@
-"""Reading squeue: arrays, heterogeneous jobs, hostile names, rubbish. The fixtures are a real squeue's."""
+"""Parsing squeue: arrays, heterogeneous jobs, hostile names, malformed lines. The fixtures are from a real squeue."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_every_job_is_found(jobs):
     assert sorted(jobs, key=int) == [str(job_id) for job_id in range(98, 111) if job_id != 108]
 
 
-def test_a_running_job(jobs):
+def test_fields_of_a_running_job(jobs):
     found = jobs["101"]
     assert (found.name, found.user, found.account, found.partition, found.qos) == (
         "multi",
@@ -79,7 +79,7 @@ def test_a_running_job(jobs):
     assert (found.array_job_id, found.array_task_id, found.het_job_id) == (None, None, None)
 
 
-def test_what_a_job_insists_on():
+def test_required_nodes_and_features_are_parsed():
     asked = job(job_id="7\x1dn[1-2]\x1da100&rome")
     assert (asked.job_id, asked.required_nodes, asked.required_features) == ("7", ("n1", "n2"), "a100&rome")
     anything = job(job_id="7\x1d\x1d(null)")
@@ -88,91 +88,91 @@ def test_what_a_job_insists_on():
     assert (untold.required_nodes, untold.required_features) == (None, None)
 
 
-def test_memory_by_the_cpu_is_right_with_trackable_resources_only(jobs):
-    """squeue prints 300M: of each of 4 CPUs, which it doesn't say."""
+def test_memory_per_cpu_needs_trackable_resources(jobs):
+    """squeue prints 300M, which is per CPU, but does not show that."""
     assert jobs["101"].memory_bytes == 1200 * MIB
     from_letters = {job.job_id: job for job in queue.parse_queue(printed("squeue.txt"), MARK).jobs}
     assert from_letters["101"].memory_bytes == 600 * MIB
     assert from_letters["104"].memory_bytes == jobs["104"].memory_bytes == 2048 * MIB
 
 
-def test_an_array(jobs):
+def test_array_ids_are_parsed(jobs):
     assert (jobs["98"].array_job_id, jobs["98"].array_task_id, jobs["98"].state) == ("98", "2-5%2", "PENDING")
     assert (jobs["109"].array_job_id, jobs["109"].array_task_id, jobs["109"].state) == ("98", "0", "RUNNING")
 
 
-def test_a_heterogeneous_job(jobs):
+def test_heterogeneous_job_ids_are_parsed(jobs):
     assert [jobs[job_id].het_job_id for job_id in ("102", "103")] == ["102", "102"]
     assert [jobs[job_id].memory_bytes for job_id in ("102", "103")] == [1024 * MIB, 1000 * MIB]
 
 
-def test_a_waiting_job_has_neither_begun_nor_an_end(jobs):
+def test_pending_job_has_no_start_or_end(jobs):
     held = jobs["105"]
     assert (held.state, held.reason, held.nodes) == ("PENDING", "JobHeldUser", ())
     assert (held.started_at, held.ends_at, held.expected_start_at) == (None, None, None)
     assert held.memory_bytes == 1000 * MIB
 
 
-def test_names_may_hold_anything(jobs):
+def test_job_names_may_contain_anything(jobs):
     assert jobs["99"].name == "nasty1\ufffd [31mred |x"
     assert jobs["100"].name == "new line pipe|"
 
 
-def test_a_start_that_is_expected():
+def test_expected_start_of_a_pending_job():
     waiting = job(state="PENDING", start="1795470276", end="1795473876", nodes="")
     assert waiting.expected_start_at == datetime(2026, 11, 23, 21, 44, 36, tzinfo=UTC)
     assert (waiting.started_at, waiting.ends_at) == (None, None)
 
 
-def test_a_job_without_a_limit_has_no_end():
+def test_job_without_time_limit_has_no_end():
     endless = job(time_limit="UNLIMITED", end="1826920966")
     assert (endless.ends_at, endless.time_limit_seconds) == (None, None)
 
 
 @pytest.mark.parametrize("reason", ["QOSMaxJobsPerUserLimit", "Nodes required for job are DOWN, DRAINED or reserved"])
-def test_reasons_are_free_text(reason):
+def test_reasons_may_be_free_text(reason):
     assert job(reason=reason).reason == reason
 
 
-def test_a_state_nobody_knows_is_shown_as_it_is():
+def test_unknown_state_is_kept():
     assert job(state="SOMETHING_NEW").state == "SOMETHING_NEW"
 
 
-def test_what_is_not_told_is_unknown():
+def test_missing_values_are_unknown():
     untold = job(account="(null)", qos="", memory="0", gres="N/A", start="N/A", name="")
     assert (untold.account, untold.qos, untold.memory_bytes, untold.gpus, untold.started_at, untold.name) == (None,) * 6
 
 
-def test_gpus_are_counted_over_all_nodes():
+def test_gpus_are_summed_over_all_nodes():
     assert job(gres="gres:gpu:a100:2").gpus == 4
     granted = {"7": Resources(cpus=4, memory_bytes=5, gpus=3)}
     assert queue.parse_queue(entry(gres="gpu:2"), MARK, granted).jobs[0].gpus == 3
 
 
 @pytest.mark.parametrize("name", ["a\x1fb", "\x1f" * 30, "x\ny", "\x1e1234", "CLUSTER: x", "%A", ""])
-def test_no_name_disturbs_another_field_or_job(name):
+def test_names_do_not_affect_other_fields_or_jobs(name):
     found = queue.parse_queue(entry(name=name) + entry(job_id="8"), MARK)
     assert [job.job_id for job in found.jobs] == ["7", "8"]
     assert found.not_parsed == 0
     assert found.jobs[1].name == "job"
 
 
-def test_a_separator_in_the_reason_harms_the_name_only():
+def test_separator_in_reason_affects_only_the_name():
     assert job(reason="a\x1fb").name == "b job"
     assert job(reason="a\x1fb").state == "RUNNING"
 
 
-def test_several_clusters():
+def test_jobs_of_several_clusters_are_parsed():
     assert len(queue.parse_queue(f"CLUSTER: a\n{entry()}\nCLUSTER: b\n{entry(job_id='8')}", MARK).jobs) == 2
 
 
-def test_an_empty_queue():
+def test_empty_queue_has_no_jobs():
     assert queue.parse_queue("", MARK).jobs == ()
     assert queue.parse_queue("\n", MARK).jobs == ()
 
 
 @pytest.mark.parametrize("strange", [MARK + "7\x1f8" + MARK + "\n", entry(job_id="../etc")])
-def test_what_does_not_fit_is_counted(strange):
+def test_unparsable_entries_are_counted(strange):
     found = queue.parse_queue(entry() + strange, MARK)
     assert [job.job_id for job in found.jobs] == ["7"]
     assert found.not_parsed == 1
@@ -183,27 +183,27 @@ BANNER = "*****\nWelcome to Big Iron. 7 jobs were lost last night.\n*****\n"
 
 
 @pytest.mark.parametrize("text", [HEADER, BANNER + HEADER, HEADER + BANNER, "CLUSTER: a\n" + HEADER])
-def test_an_empty_queue_behind_a_banner_is_empty(text):
+def test_empty_queue_after_a_banner_is_empty(text):
     assert queue.parse_queue(text, MARK) == queue.Queue(jobs=())
 
 
-def test_a_banner_around_jobs_is_passed_over():
+def test_banner_around_jobs_is_skipped():
     found = queue.parse_queue(BANNER + HEADER + entry() + BANNER + entry(job_id="8") + BANNER, MARK)
     assert [job.job_id for job in found.jobs] == ["7", "8"]
     assert found.not_parsed == 0
 
 
-def test_a_squeue_that_takes_no_format_is_not_understood():
+def test_output_without_delimiters_is_an_error():
     with pytest.raises(SourceError, match="does not understand"):
         queue.parse_queue("JOBID PARTITION NAME\n7 debug job\n", MARK)
 
 
-def test_nothing_but_rubbish_is_a_failure():
+def test_output_without_any_valid_job_is_an_error():
     with pytest.raises(SourceError, match=r"^dasktop does not understand the output of squeue: '<html> oops \[0m'$"):
         queue.parse_queue("<html>\n\x1boops\x1b[0m", MARK)
 
 
-def test_resources_that_were_cut_are_read_up_to_the_cut():
+def test_truncated_resources_are_parsed_up_to_the_cut():
     tres = "cpu=4,mem=2G," + ",".join(f"license/l{number}=1" for number in range(99)) + ",gres/gpu=2"
     line = f"{'7':<30}{tres[:400]}\n"
     assert queue.parse_resources(line)["7"] == Resources(cpus=4, memory_bytes=2048 * MIB, gpus=0)
@@ -211,7 +211,7 @@ def test_resources_that_were_cut_are_read_up_to_the_cut():
 
 
 @pytest.mark.parametrize("text", ["", "squeue: error: Invalid job format specification: tres-alloc", "7", "x" * 500])
-def test_resources_that_do_not_fit_tell_nothing(text):
+def test_malformed_resources_are_skipped(text):
     assert queue.parse_resources(text) == {}
 
 
@@ -219,7 +219,7 @@ PIECES = st.lists(st.text() | st.sampled_from([MARK, "\x1f", "\n", "7", "N/A", e
 
 
 @given(text=PIECES)
-def test_no_text_makes_it_raise_anything_but_a_source_error(text):
+def test_any_text_parses_or_raises_source_error(text):
     queue.parse_resources(text)
     try:
         found = queue.parse_queue(text, MARK)
@@ -228,7 +228,7 @@ def test_no_text_makes_it_raise_anything_but_a_source_error(text):
     assert all(job.job_id.isdecimal() for job in found.jobs)
 
 
-def test_a_requeued_job_has_a_start_to_come():
+def test_requeued_job_has_an_expected_start():
     found = job(state="REQUEUED", start="1795385966")
     assert (found.state, found.started_at, found.ends_at) == ("REQUEUED", None, None)
     assert found.expected_start_at == datetime(2026, 11, 22, 22, 19, 26, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Asking squeue: the jobs at every poll, what they were granted once."""
+"""Running squeue: jobs at every poll, their resources once."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def granted(*job_ids):
     return "".join(f"{job_id:<30}cpu=4,mem=1200M,node=2\n" for job_id in job_ids)
 
 
-async def test_resources_are_asked_for_once_a_job_and_when_it_starts():
+async def test_resources_are_queried_once_and_at_start():
     now = {"jobs": [entry("7", "PENDING")], "granted": granted("7")}
     reader, commands, _ = new_reader(lambda: now["jobs"], lambda: now["granted"])
     assert [job.memory_bytes for job in await reader.read()] == [1200 * MIB]
@@ -55,7 +55,7 @@ REFUSAL = "squeue: error: Invalid job format specification: tres-alloc"
     [complains("squeue", REFUSAL), CommandOutput("squeue", f"{'7':<30}\n", (REFUSAL,), 0)],
     ids=["fails", "omits"],
 )
-async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
+async def test_format_letters_are_used_if_resources_fail(refused):
     jobs: list[list[str]] = []
     reader, commands, source = new_reader(lambda: jobs, lambda: refused)
     for job_id in range(MAX_FAILURES + 1):
@@ -65,14 +65,14 @@ async def test_where_they_cannot_be_had_the_letters_have_to_do(refused):
     assert source.source().state == "ok"
 
 
-async def test_lines_that_are_not_understood_are_to_be_seen():
+async def test_unparsable_lines_are_reported():
     reader, _, source = new_reader(lambda: [entry("7"), ["what?"], ["this?"]], str)
     assert [job.job_id for job in await reader.read()] == ["7"]
     assert source.error == "2 lines of squeue's output not understood"
     assert source.failures_in_a_row == 0
 
 
-async def test_a_greeting_is_no_error_of_an_empty_queue():
+async def test_banner_with_empty_queue_is_not_an_error():
     """A site's login message, on either stream."""
 
     def answer(*command):
@@ -86,7 +86,7 @@ async def test_a_greeting_is_no_error_of_an_empty_queue():
     assert source.source().error is None
 
 
-async def test_the_error_behind_a_greeting_is_told():
+async def test_error_after_a_banner_is_reported():
     refused = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
     answer = CommandOutput(
         "squeue", "Welcome to Big Iron\n", ("Welcome to Big Iron", "squeue: warning: old", refused), 1
@@ -97,8 +97,8 @@ async def test_the_error_behind_a_greeting_is_told():
     assert source.source().error == refused
 
 
-async def test_a_complaint_with_status_0_and_no_jobs_is_a_failure():
-    """Of an unknown user, 22.05 says so and ends with 0."""
+async def test_error_with_status_0_is_a_failure():
+    """For an unknown user, 22.05 prints an error and exits with status 0."""
 
     def answer(*command):
         mark, _, _ = command[-1].partition("%A")
@@ -110,7 +110,7 @@ async def test_a_complaint_with_status_0_and_no_jobs_is_a_failure():
     assert source.source().state == "error"
 
 
-async def test_the_mark_is_not_to_be_guessed():
+async def test_delimiter_is_random():
     marks = set()
     for _ in range(2):
         reader, commands, _ = new_reader(list, str)

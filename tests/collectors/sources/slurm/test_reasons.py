@@ -1,4 +1,4 @@
-"""Why a job waits: each code that SLURM has, and whatever else a reason may hold."""
+"""Meanings of the reasons of pending jobs: SLURM's codes and free text."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dasktop.collectors.sources.slurm.reasons import HELD, REASONS, Reason, reas
 
 CODES = (Path(__file__).parents[3] / "fixtures" / "slurm" / "reason_codes.txt").read_text().split()
 
-# Ends of a job rather than reasons to wait; refusals at submission; and what is too rare or too vague to explain.
+# Outcomes rather than reasons of pending jobs; errors at submission; codes that are too rare or too vague to explain.
 LEFT_AS_THEY_ARE = {
     *("BlockMaxError", "BlockFreeAction", "PowerNotAvail", "PowerReserved", "FedJobLock"),
     *("SystemFailure", "NonZeroExitCode", "OutOfMemory", "AccountingPolicy", "SchedDefer", "BurstBufferOperation"),
@@ -25,24 +25,24 @@ def known(reason: str) -> Reason:
     return told
 
 
-def test_each_code_is_spelt_as_slurm_spells_it() -> None:
+def test_codes_are_spelled_as_in_slurm() -> None:
     assert len(REASONS) >= 30
     assert set(REASONS) <= set(CODES)
     assert set(REASONS) >= HELD
 
 
-def test_what_is_not_explained_was_left_out_on_purpose() -> None:
+def test_unexplained_codes_are_listed() -> None:
     assert {code for code in CODES if reason_of(code) is None} == LEFT_AS_THEY_ARE
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if code not in LEFT_AS_THEY_ARE])
-def test_each_has_words(code: str) -> None:
+def test_each_code_has_meaning_and_advice(code: str) -> None:
     told = known(code)
     assert told.code == code
     assert 10 < len(told.meaning) < 100
     assert told.meaning[0].islower() or told.meaning.startswith("QOS")
     assert not told.meaning.endswith(".")
-    assert told.advice or told.resolves_by_waiting, "what waiting doesn't cure needs a way out"
+    assert told.advice or told.resolves_by_waiting, "a code that does not resolve by waiting needs advice"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_each_has_words(code: str) -> None:
         *("MaxGRESPerAccount", "AssocMaxJobsLimit"),
     ],
 )
-def test_waiting_cures_these(code: str) -> None:
+def test_codes_that_resolve_by_waiting(code: str) -> None:
     assert known(code).resolves_by_waiting is True
 
 
@@ -65,12 +65,12 @@ def test_waiting_cures_these(code: str) -> None:
         *("QOSMaxGRESPerNode", "AssocMaxCpuMinutesPerJobLimit", "QOSMinGRES", "QOSMinCpuNotSatisfied"),
     ],
 )
-def test_and_these_it_does_not(code: str) -> None:
+def test_codes_that_do_not_resolve_by_waiting(code: str) -> None:
     assert known(code).resolves_by_waiting is False
 
 
 @pytest.mark.parametrize("code", ["PartitionNodeLimit", "AssocGrpCPUMinutesLimit", "QOSGrpWallLimit"])
-def test_and_of_these_the_code_alone_does_not_tell(code: str) -> None:
+def test_codes_that_may_resolve_by_waiting(code: str) -> None:
     assert known(code).resolves_by_waiting is None
 
 
@@ -91,7 +91,7 @@ def test_and_of_these_the_code_alone_does_not_tell(code: str) -> None:
         ("job requeued in held state", "JobHeldUser"),
     ],
 )
-def test_details_and_words(reason: str, code: str) -> None:
+def test_details_and_free_text_are_recognized(reason: str, code: str) -> None:
     assert known(reason).code == code
 
 
@@ -99,11 +99,11 @@ def test_details_and_words(reason: str, code: str) -> None:
     "reason",
     [None, "", "None", "priority", "PriorityX", "QOSMax", "[/]", "(Resources", "a reason of some plugin's own"],
 )
-def test_what_is_not_known_is_not_guessed(reason: str | None) -> None:
+def test_unknown_reason_has_no_meaning(reason: str | None) -> None:
     assert reason_of(reason) is None
 
 
-def test_limits_name_what_is_limited() -> None:
+def test_limits_name_the_limited_resource() -> None:
     assert known("QOSMaxCpuPerUserLimit").meaning == "your jobs have reached the limit of its QOS: CPUs"
     assert known("AssocGrpMemLimit").meaning == "running jobs have reached the limit of your account: memory"
     assert known("AssocMaxGRESPerJob").meaning.endswith("per job: GPUs or other devices")

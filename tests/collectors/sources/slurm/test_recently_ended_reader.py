@@ -1,4 +1,4 @@
-"""Asking accounting once for the jobs that ended before dasktop was started: which are kept, and when it fails."""
+"""Reading from accounting the jobs that ended before dasktop started."""
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, RecentlyEndedReader
@@ -15,7 +15,7 @@ def new_reader(answer, window_seconds=900.0):
 
 
 def rows(*jobs):
-    """Return sacct's answer; of each job its id, its state, its name and when it ended."""
+    """Return sacct's output; each job has id, state, name and end time."""
 
     def answer(separator):
         lines = [
@@ -27,13 +27,13 @@ def rows(*jobs):
     return answer
 
 
-async def test_only_jobs_that_have_ended_count():
+async def test_only_ended_jobs_are_returned():
     reader, *_ = new_reader(rows((1, "RUNNING", "x", "Unknown"), (2, "CANCELLED by 7", "x", 300)))
     await reader.read()
     assert [end.job.job_id for end in reader.ended] == ["2"]
 
 
-async def test_of_very_many_jobs_those_are_kept_that_failed_then_those_named_after_dask_then_the_latest():
+async def test_failed_and_dask_jobs_are_preferred():
     plain = [(number, "COMPLETED", "x", number) for number in range(1, 1000)]
     reader, *_ = new_reader(rows(*plain, (2000, "COMPLETED", "dask-worker", 1), (2001, "TIMEOUT", "x", 1)))
     await reader.read()
@@ -42,7 +42,7 @@ async def test_of_very_many_jobs_those_are_kept_that_failed_then_those_named_aft
     assert kept[:4] == ["2001", "2000", "999", "998"]
 
 
-async def test_a_failure_is_shown_and_asked_after_again_a_few_times_after_pauses():
+async def test_failure_is_shown_and_retried_after_pauses():
     reader, commands, source, clock = new_reader(lambda _: complains("sacct", "sacct: error: oops"))
     await reader.read()
     assert source.error == "sacct: error: oops"
@@ -55,7 +55,7 @@ async def test_a_failure_is_shown_and_asked_after_again_a_few_times_after_pauses
     assert reader.ended == ()
 
 
-async def test_a_command_that_does_not_answer_is_a_failure_too():
+async def test_timeout_is_a_failure():
     reader, commands, source, clock = new_reader(lambda _: SourceError("sacct did not answer within 20 s"))
     await reader.read()
     assert source.error == "sacct did not answer within 20 s"
@@ -67,7 +67,7 @@ async def test_a_command_that_does_not_answer_is_a_failure_too():
     assert (len(commands.asked), source.error) == (2, None)
 
 
-async def test_a_window_of_nothing_asks_nothing():
+async def test_empty_window_makes_no_query():
     reader, commands, source, _ = new_reader(rows((2, "FAILED", "x", 300)), window_seconds=0.0)
     await reader.read()
     assert commands.asked == []

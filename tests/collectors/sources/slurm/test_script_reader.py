@@ -1,4 +1,4 @@
-"""Each job's script is read once, kindly."""
+"""Reading each job's script once, with little load on slurmctld."""
 
 import asyncio
 import threading
@@ -30,7 +30,7 @@ def ids(asked):
     return [command[3] for command in asked]
 
 
-async def test_once_a_job(clock):
+async def test_script_is_read_once_per_job(clock):
     reader, commands, source = new_reader(clock)
     jobs = [job(7), job(8, "PENDING")]
     for _ in range(3):
@@ -40,14 +40,14 @@ async def test_once_a_job(clock):
     assert source.source().state == "ok"
 
 
-async def test_a_job_is_called_what_the_queue_calls_it_now(clock):
+async def test_job_name_is_from_the_queue(clock):
     reader, _, _ = new_reader(clock)
     await reader.read([job(7)])
     for name in ("train", "sweep", None):
         assert [script.job_name for script in reader.known([replace(job(7), name=name)])] == [name]
 
 
-async def test_once_an_array(clock):
+async def test_script_is_read_once_per_array(clock):
     reader, commands, _ = new_reader(clock)
     jobs = [job(7, "PENDING", array_job_id="7"), *(job(number, array_job_id="7") for number in range(10, 30))]
     await reader.read(jobs)
@@ -55,13 +55,13 @@ async def test_once_an_array(clock):
     assert len(reader.known(jobs)) == 21
 
 
-async def test_of_a_heterogeneous_job_the_leaders_only(clock):
+async def test_only_leaders_script_of_heterogeneous_job_is_read(clock):
     reader, commands, _ = new_reader(clock)
     await reader.read([job(7, het_job_id="7"), job(8, het_job_id="7")])
     assert ids(commands.asked) == ["7"]
 
 
-async def test_a_bounded_number_a_round_few_at_once_and_the_likeliest_first(clock):
+async def test_reads_are_bounded_and_ordered_by_likelihood(clock):
     reader, commands, _ = new_reader(clock)
     jobs = [job(number, name="dask-worker" if number == 3 else "other") for number in range(100)]
     await reader.read(jobs, first={"5"})
@@ -76,9 +76,9 @@ async def test_a_bounded_number_a_round_few_at_once_and_the_likeliest_first(cloc
 BY_FOLDER = "dask worker --scheduler-file s.json --name w\n"
 
 
-async def test_a_scheduler_file_is_looked_for_where_the_job_works(clock):
+async def test_scheduler_file_is_relative_to_working_directory(clock):
     def answer(_, verb, *rest):
-        name = "JobId=7 JobName=a\n   WorkDir=/evil"  # a name that holds a line
+        name = "JobId=7 JobName=a\n   WorkDir=/evil"  # a job name with a newline
         return f"{name}\n   WorkDir=/home/u/{rest[-1]}\n" if verb == "show" else BY_FOLDER
 
     reader, commands, _ = new_reader(clock, answer)
@@ -92,7 +92,7 @@ async def test_a_scheduler_file_is_looked_for_where_the_job_works(clock):
     assert len(commands.asked) == 4
 
 
-async def test_of_a_job_that_slurm_has_forgotten_a_scheduler_file_says_nothing(clock):
+async def test_forgotten_job_has_no_scheduler_file(clock):
     gone = complains("scontrol", "slurm_load_jobs error: Invalid job id specified")
     reader, _, source = new_reader(clock, lambda _, verb, *__: gone if verb == "show" else BY_FOLDER)
     await reader.read([job(7)])
@@ -101,7 +101,7 @@ async def test_of_a_job_that_slurm_has_forgotten_a_scheduler_file_says_nothing(c
     assert source.source().state == "ok"
 
 
-async def test_where_a_job_works_is_asked_again_after_a_failure(clock):
+async def test_working_directory_is_queried_again_after_failure(clock):
     silent = complains("scontrol", "Unable to contact slurm controller")
     answers = {"show": silent, "write": BY_FOLDER}
     reader, _, source = new_reader(clock, lambda _, verb, *__: answers[verb])
@@ -114,8 +114,8 @@ async def test_where_a_job_works_is_asked_again_after_a_failure(clock):
     assert [script.scheduler_files for script in reader.known([job(7)])] == [("/home/u/s.json",)]
 
 
-async def test_the_number_of_tasks_is_slurms(clock):
-    """``sbatch -n 2`` goes before ``#SBATCH -n 4``."""
+async def test_number_of_tasks_is_from_slurm(clock):
+    """``sbatch -n 2`` overrides ``#SBATCH -n 4``."""
     shown = "JobId=7 JobName=a\n   NumNodes=1 NumCPUs=2 NumTasks=2 CPUs/Task=1\n   WorkDir=/home/u\n"
     script = "#!/bin/sh\n#SBATCH -n 4\nsrun dask worker tcp://h:8786\n"
     reader, commands, _ = new_reader(clock, lambda _, verb, *__: shown if verb == "show" else script)
@@ -124,7 +124,7 @@ async def test_the_number_of_tasks_is_slurms(clock):
     assert len(commands.asked) == 2
 
 
-async def test_each_element_of_an_array_may_have_a_scheduler_of_its_own(clock):
+async def test_array_tasks_may_have_different_schedulers(clock):
     script = "dask worker --scheduler-file /a/s-$SLURM_ARRAY_TASK_ID.json --name w$SLURM_JOB_ID\n"
     reader, commands, _ = new_reader(clock, lambda *_: script)
     waiting = job(7, "PENDING", array_job_id="7", array_task_id="3-9")
@@ -141,7 +141,7 @@ async def test_each_element_of_an_array_may_have_a_scheduler_of_its_own(clock):
     assert [found.job_id for found in reader.known(jobs)] == ["8"]
 
 
-async def test_scripts_are_parsed_off_the_event_loop(clock, monkeypatch):
+async def test_scripts_are_parsed_in_a_thread(clock, monkeypatch):
     threads = []
 
     def note(*arguments):
@@ -155,7 +155,7 @@ async def test_scripts_are_parsed_off_the_event_loop(clock, monkeypatch):
     assert threading.get_ident() not in threads
 
 
-async def test_scripts_without_dask_are_read_once_too_and_say_nothing(clock):
+async def test_script_without_dask_is_read_once(clock):
     reader, commands, _ = new_reader(clock, lambda *_: "#!/bin/sh\nsleep 1\n")
     for _ in range(2):
         await reader.read([job(7)])
@@ -166,7 +166,7 @@ async def test_scripts_without_dask_are_read_once_too_and_say_nothing(clock):
 @pytest.mark.parametrize(
     "complaint", ["Invalid job id specified", "Job script not specified", "Access/permission denied"]
 )
-async def test_one_that_cannot_be_read_is_not_asked_for_again(clock, complaint):
+async def test_unreadable_script_is_not_read_again(clock, complaint):
     refused = complains("scontrol", f"job script retrieval failed: {complaint}", status=0)
     reader, commands, source = new_reader(clock, lambda *command: refused if command[3] == "7" else WORKER)
     await reader.read([job(8)])
@@ -176,7 +176,7 @@ async def test_one_that_cannot_be_read_is_not_asked_for_again(clock, complaint):
     assert source.source().state == "ok"
 
 
-async def test_another_users_scripts_are_not_asked_for_again(clock):
+async def test_scripts_of_another_user_are_off(clock):
     refused = complains("scontrol", "job script retrieval failed: Invalid user id", status=0)
     reader, commands, source = new_reader(clock, lambda *_: refused)
     for _ in range(3):
@@ -186,7 +186,7 @@ async def test_another_users_scripts_are_not_asked_for_again(clock):
     assert len(commands.asked) <= AT_ONCE
 
 
-async def test_trouble_of_slurmctlds_stops_the_round_and_pauses(clock):
+async def test_error_of_slurmctld_stops_reading_and_pauses(clock):
     trouble = complains("scontrol", "job script retrieval failed: Unable to contact slurm controller", status=0)
     answers = {"now": trouble}
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
@@ -203,7 +203,7 @@ async def test_trouble_of_slurmctlds_stops_the_round_and_pauses(clock):
     assert source.source().state == "ok"
 
 
-async def test_one_job_that_always_fails_neither_stands_in_the_way_nor_is_asked_for_for_ever(clock):
+async def test_failing_job_does_not_block_others(clock):
     odd = complains("scontrol", "scontrol: error: something odd")
     reader, commands, _ = new_reader(clock, lambda *command: odd if command[3] == "99" else WORKER)
     jobs = [job(number) for number in range(90, 100)]
@@ -214,13 +214,13 @@ async def test_one_job_that_always_fails_neither_stands_in_the_way_nor_is_asked_
     assert len(reader.known(jobs)) == 9
 
 
-async def test_two_rounds_at_once_do_not_ask_twice(clock):
+async def test_concurrent_reads_do_not_repeat_queries(clock):
     reader, commands, _ = new_reader(clock)
     await asyncio.gather(reader.read([job(7), job(8)]), reader.read([job(7), job(8)]))
     assert sorted(ids(commands.asked)) == ["7", "8"]
 
 
-async def test_what_is_gone_is_forgotten(clock):
+async def test_scripts_of_gone_jobs_are_forgotten(clock):
     reader, _, _ = new_reader(clock)
     await reader.read([job(7), job(8)])
     reader.forget_all_but([job(8)])

@@ -1,4 +1,4 @@
-"""What batch scripts say of dask: dask-jobqueue's of today and of 2021, and what people write by hand."""
+"""Schedulers and workers in batch scripts: dask-jobqueue's of today and of 2021, and hand-written ones."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def said(text: str, facts: JobEnvironment | None = None) -> JobScript:
     return script
 
 
-def test_dask_jobqueue():
+def test_script_of_dask_jobqueue():
     assert said((FIXTURES / "dask_jobqueue_0.9.sh").read_text()) == JobScript(
         job_id="7",
         scheduler_addresses=("tcp://127.0.0.1:33093",),
@@ -47,7 +47,7 @@ def test_dask_jobqueue():
     )
 
 
-def test_dask_jobqueue_of_2021():
+def test_script_of_dask_jobqueue_of_2021():
     assert said(OF_2021) == JobScript(
         job_id="7",
         scheduler_addresses=("tcp://10.1.2.3:41525",),
@@ -100,7 +100,7 @@ def test_dask_jobqueue_of_2021():
         "singularity exec image.sif dask worker @",
     ],
 )
-def test_one_worker_however_it_is_started(command):
+def test_worker_is_found_behind_launchers(command):
     assert said(command.replace("@", "tcp://h:8786") + "\n") == JobScript(
         job_id="7", scheduler_addresses=("tcp://h:8786",), workers_expected=1, starts_workers=True
     )
@@ -122,7 +122,7 @@ def test_one_worker_however_it_is_started(command):
         ("nice -n 10 srun -n 4 dask worker @", 4),
         ("srun -n $SLURM_NTASKS dask worker @", None),
         ("srun dask worker @", None),
-        # sbatch's command line goes before #SBATCH, so that only SLURM tells the number of tasks.
+        # sbatch's command line overrides #SBATCH, so only SLURM knows the number of tasks.
         ("#SBATCH -n 6\nsrun dask worker @", None),
         ("#SBATCH --ntasks=6\nsrun dask worker @ --nworkers 2", None),
         ("#SBATCH -n 6\nsrun -n 2 dask worker @", 2),
@@ -176,7 +176,7 @@ def test_one_worker_however_it_is_started(command):
         ("for i in 1 2 3; do echo $i; done\ndask worker @", 1),
     ],
 )
-def test_how_many_workers(command, expected):
+def test_number_of_workers(command, expected):
     assert said(command.replace("@", "tcp://h:8786")).workers_expected == expected
 
 
@@ -196,17 +196,17 @@ def test_how_many_workers(command, expected):
 @pytest.mark.parametrize(
     "form", ["dask worker {}", 'dask-worker "{}"', "export DASK_SCHEDULER_ADDRESS='{}'\nsrun -n 1 dask worker"]
 )
-def test_addresses(address, form):
+def test_scheduler_addresses_are_found(address, form):
     assert said(form.format(address)).scheduler_addresses == (address,)
 
 
 @pytest.mark.parametrize("form", ["export DASK_SCHEDULER_ADDRESS='{}'\npython a.py", "python -m dask_a {}"])
-def test_what_only_a_client_is_told_shows_no_job_to_be_the_clusters(form):
+def test_address_of_a_client_is_kept_apart(form):
     script = said(form.format("tcp://h:1"))
     assert (script.scheduler_addresses, script.other_addresses, script.starts_workers) == ((), ("tcp://h:1",), False)
 
 
-def test_a_workers_own_address_is_not_its_schedulers():
+def test_address_of_worker_is_not_the_schedulers():
     script = said(
         "dask worker tcp://h:8786 --contact-address tcp://me:1 --listen-address=tcp://0.0.0.0:2 --nanny-port 9"
     )
@@ -214,7 +214,7 @@ def test_a_workers_own_address_is_not_its_schedulers():
 
 
 @pytest.mark.parametrize("form", ["--scheduler-file {}", "--scheduler-file={}", "--scheduler-file '{}'"])
-def test_scheduler_files(form):
+def test_scheduler_files_are_found(form):
     assert said(f"dask worker {form.format('/scratch/my-scheduler.json')}").scheduler_files == (
         "/scratch/my-scheduler.json",
     )
@@ -254,7 +254,7 @@ JOB_ID=${SLURM_JOB_ID%;*}
  --name dask-worker--${JOB_ID}-- --death-timeout 60
 """
 
-# Job scripts as people write them: what each says of its scheduler, and of its workers.
+# Hand-written job scripts, each with its scheduler and workers.
 SHAPES = {
     "dask-jobqueue with TLS": (JOBQUEUE_TLS, "tls://10.1.2.3:41525", 1),
     "dask-jobqueue of 2019": (JOBQUEUE_2019, "tcp://10.1.2.3:4", 1),
@@ -328,7 +328,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_shapes(name):
+def test_schedulers_and_workers_of_handwritten_scripts(name):
     text, scheduler, workers = SHAPES[name]
     script = said(text, FACTS)
     named = script.scheduler_addresses + script.scheduler_files
@@ -336,7 +336,7 @@ def test_shapes(name):
     assert script.has_unknown_scheduler == (scheduler is None)
 
 
-def test_certificates():
+def test_certificates_are_found():
     script = said(JOBQUEUE_TLS)
     assert (script.tls_ca_file, script.tls_cert, script.tls_key) == (
         "/home/ada/tmpa.pem",
@@ -348,7 +348,7 @@ def test_certificates():
     assert (said(relative, FACTS).tls_cert, said(relative, FACTS).tls_key) == (None, "/home/ada/k.pem")
 
 
-def test_what_slurm_tells_of_the_job():
+def test_job_environment_is_expanded():
     job = QueuedJob(job_id="42", user="ada", array_job_id="40", array_task_id="2", name="train")
     text = "#SBATCH -n 4\nsrun dask worker --scheduler-file $SLURM_SUBMIT_DIR/s.json"
     facts = job_environment(job, "/home/ada", text, JobDetails("/work/ada", 2))
@@ -369,11 +369,11 @@ def test_what_slurm_tells_of_the_job():
         ("srun -n 2 dask worker tcp://h:1", False),
     ],
 )
-def test_when_slurm_has_to_be_asked_for_more(text, needs):
+def test_job_details_are_read_only_if_needed(text, needs):
     assert needs_job_details(text, JobEnvironment()) == needs
 
 
-def test_what_scontrol_shows():
+def test_job_details_are_parsed():
     name = "JobId=7 JobName=a\n   NumNodes=1 NumCPUs=9 NumTasks=9 CPUs/Task=1\n   WorkDir=/evil"
     shown = f"{name}\n   NumNodes=1 NumCPUs=2 NumTasks=2 CPUs/Task=1 ReqB:S:C:T=0:0:*:*\n   WorkDir=/home/ada\n"
     assert parse_job_details(shown) == JobDetails("/home/ada", 2)
@@ -392,8 +392,8 @@ def test_what_scontrol_shows():
         ("2", 2, "0", 2),
     ],
 )
-def test_tasks_of_a_job_that_has_no_nodes_yet(nodes: str, shown: int, on_each_node: str, tasks: int | None) -> None:
-    """As SLURM 26.05 shows them; each was run, too."""
+def test_tasks_of_a_pending_job(nodes: str, shown: int, on_each_node: str, tasks: int | None) -> None:
+    """As SLURM 26.05 prints them; each was also run."""
     lines = (
         f"   NumNodes={nodes} NumCPUs={shown} NumTasks={shown} CPUs/Task=1 ReqB:S:C:T=0:0:*:*\n   AllocTRES=(null)\n"
         f"   Socks/Node=* NtasksPerN:B:S:C={on_each_node}:0:*:* CoreSpec=*\n"
@@ -401,7 +401,7 @@ def test_tasks_of_a_job_that_has_no_nodes_yet(nodes: str, shown: int, on_each_no
     assert parse_job_details(f"JobId=7 JobName=a\n{lines}").tasks == tasks
 
 
-def test_scheduler_and_workers_in_one_job():
+def test_scheduler_and_workers_in_one_script():
     script = said(
         "dask scheduler --scheduler-file s.json &\nsrun -n 3 dask worker --scheduler-file s.json --name w --nworkers 2",
         JobEnvironment(folder="/a"),
@@ -423,12 +423,12 @@ def test_scheduler_and_workers_in_one_job():
     ],
     ids=["parentheses", "pipes", "here-documents", "branches", "recursion", "words"],
 )
-def test_what_goes_beyond_the_bounds_says_nothing_for_sure(text):
+def test_script_beyond_limits_is_uncertain(text):
     script = said(text)
     assert (script.scheduler_addresses, script.workers_expected, script.has_unknown_scheduler) == ((), None, True)
 
 
-def test_values_that_double_are_bounded():
+def test_growing_values_are_bounded():
     assert said("A=xx\n" + "A=$A$A\n" * 2_000 + "dask worker tcp://h:1 --name $A").worker_names == ()
 
 
@@ -462,15 +462,15 @@ def test_values_that_double_are_bounded():
         "python train.py dask worker",
     ],
 )
-def test_scripts_that_say_nothing_of_dask(text):
+def test_scripts_without_dask_have_no_result(text):
     assert parse_script("7", text) is None
 
 
-def test_a_port_that_is_none():
+def test_invalid_port_is_not_an_address():
     assert said("dask worker tcp://h:99999999999 tcp://h:12").scheduler_addresses == ("tcp://h:12",)
 
 
-def test_texts_are_cleaned_and_bounded():
+def test_results_are_cleaned_and_bounded():
     assert said("dask worker --name 'a\x1bb\x07'").worker_names == ("a b",)
     many = "\n".join(f"dask worker tcp://h:{port} --name w{port}" for port in range(1000, 2000))
     script = said(many)
@@ -495,5 +495,5 @@ WORDS = [
 
 
 @given(pieces=st.lists(st.text() | st.sampled_from(WORDS)))
-def test_no_text_makes_it_raise(pieces):
+def test_any_text_can_be_parsed(pieces):
     parse_script("7", "dask " + "".join(pieces))

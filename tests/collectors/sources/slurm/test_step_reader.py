@@ -1,4 +1,4 @@
-"""Steps are asked for of new jobs at once, and of all now and then."""
+"""When steps are read: at once for new jobs, at intervals for all."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def ids(asked):
     return [command[5] for command in asked]
 
 
-async def test_new_jobs_at_once_and_all_now_and_then(clock):
+async def test_new_jobs_at_once_and_all_at_intervals(clock):
     reader, commands, source = new_reader(clock)
     await reader.read({"7", "8"})
     assert ids(commands.new()) == ["7,8"]
@@ -50,11 +50,11 @@ async def test_new_jobs_at_once_and_all_now_and_then(clock):
 
 
 @pytest.mark.parametrize(("running", "seconds"), [(1, 60), (10, 60), (20, 120), (50, 300), (1000, 300)])
-def test_the_more_jobs_the_more_rarely(running, seconds):
+def test_interval_grows_with_the_number_of_jobs(running, seconds):
     assert interval_seconds(running) == seconds
 
 
-async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
+async def test_jobs_with_other_programs_are_read_more_often(clock):
     reader, commands, _ = new_reader(clock)
     running = {str(number) for number in range(1, 51)}
     await reader.read(running, {"7"})
@@ -69,7 +69,7 @@ async def test_jobs_with_other_programs_are_asked_for_sooner(clock):
         assert ids(commands.new()) == ["7"]
     clock.now += interval_seconds(1)
     await reader.read(running, running)
-    assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a round has all of them"
+    assert ids(commands.new()) == [",".join(sorted(running, key=int))], "a full read includes all jobs"
     clock.now += interval_seconds(1)
     await reader.read(running, running)
     assert [len(asked.split(",")) for asked in ids(commands.new())] == [MOST_PRIORITY_JOBS]
@@ -83,14 +83,14 @@ async def test_steps_of_jobs_that_ended_are_forgotten(clock):
     assert len(commands.asked) == 1
 
 
-async def test_without_jobs_nothing_is_asked(clock):
+async def test_no_query_without_jobs(clock):
     reader, commands, source = new_reader(clock)
     await reader.read(set())
     assert commands.asked == []
     assert not source.has_answered
 
 
-async def test_a_job_whose_steps_have_no_processes_yet_counts_as_new_for_a_while(clock):
+async def test_steps_without_processes_are_read_again_soon(clock):
     answers = {"now": ""}
     reader, commands, _ = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
@@ -103,7 +103,7 @@ async def test_a_job_whose_steps_have_no_processes_yet_counts_as_new_for_a_while
     assert [step.pids for step in reader.steps] == [(42,)]
 
 
-async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(clock):
+async def test_job_without_processes_is_read_at_intervals(clock):
     reader, commands, _ = new_reader(clock, lambda *_: "7.batch|1||||\n")
     for _ in range(10):
         await reader.read({"7"})
@@ -114,13 +114,13 @@ async def test_a_job_that_never_shows_a_process_is_asked_for_now_and_then_too(cl
     assert len(commands.new()) == 1
 
 
-async def test_many_jobs_in_several_calls(clock):
+async def test_many_jobs_are_split_into_several_calls(clock):
     reader, commands, _ = new_reader(clock)
     await reader.read({str(number) for number in range(1, 251)})
     assert [len(asked.split(",")) for asked in ids(commands.asked)] == [JOBS_PER_CALL] * 2 + [50]
 
 
-async def test_one_job_that_is_unknown_does_not_hide_the_others(clock):
+async def test_unknown_job_does_not_hide_others(clock):
     complaint = "sstat: error: couldn't get steps for job 8"
     answer = CommandOutput("sstat", "7.batch|1|00:00:05|5M|n1|42\n", (complaint,), 0)
     reader, _, source = new_reader(clock, lambda *_: answer)
@@ -129,7 +129,7 @@ async def test_one_job_that_is_unknown_does_not_hide_the_others(clock):
     assert source.source().state == "ok"
 
 
-async def test_jobs_without_steps_are_no_failure(clock):
+async def test_jobs_without_steps_are_not_a_failure(clock):
     nothing = complains("sstat", "sstat: error: No steps running for job 7", status=0)
     reader, _, source = new_reader(clock, lambda *_: nothing)
     await reader.read({"7"})
@@ -146,13 +146,13 @@ async def test_jobs_without_steps_are_no_failure(clock):
         ["Welcome to Big Iron"],
     ],
 )
-async def test_no_steps_yet_in_any_versions_words(clock, lines):
+async def test_missing_steps_in_messages_of_all_versions(clock, lines):
     reader, _, source = new_reader(clock, lambda *_: complains("sstat", *lines, status=0))
     await reader.read({"7"})
     assert (source.source().state, source.source().error) == ("ok", None)
 
 
-async def test_another_users_steps_are_not_asked_for_again(clock):
+async def test_steps_of_another_user_are_off(clock):
     refused = complains("sstat", "sstat: error: problem getting step_layout: Invalid user id", status=0)
     reader, commands, source = new_reader(clock, lambda *_: refused)
     for _ in range(3):
@@ -162,7 +162,7 @@ async def test_another_users_steps_are_not_asked_for_again(clock):
     assert source.source().state == "off"
 
 
-async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
+async def test_failure_pauses_and_keeps_known_steps(clock):
     answers = {"now": "7.batch|1|00:00:05|5M|n1|42\n"}
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
     await reader.read({"7"})
@@ -182,7 +182,7 @@ async def test_after_a_failure_it_pauses_and_what_is_known_stays(clock):
 
 
 @pytest.mark.parametrize("answer", ["7 is rubbish\n", complains("sstat", status=3)])
-async def test_rubbish_is_a_failure(clock, answer):
+async def test_unparsable_output_is_a_failure(clock, answer):
     reader, _, source = new_reader(clock, lambda *_: answer)
     await reader.read({"7"})
     assert source.source().state == "error"

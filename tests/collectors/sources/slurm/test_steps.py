@@ -1,4 +1,4 @@
-"""Reading sstat: steps and their processes. The fixture is a real sstat's."""
+"""Parsing sstat: steps and their processes. The fixture is from a real sstat."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dasktop.collectors.sources.slurm import steps
 SSTAT = (Path(__file__).parents[3] / "fixtures" / "slurm" / "sstat.txt").read_text()
 
 
-def test_steps_of_several_tasks_on_several_nodes():
+def test_steps_with_several_tasks_and_nodes():
     found = {(step.job_id, step.step_id): step for step in steps.parse_steps(SSTAT)}
     assert len(found) == 10
     assert found["104", "0"] == Step(
@@ -21,7 +21,7 @@ def test_steps_of_several_tasks_on_several_nodes():
     assert found["104", "batch"].pids == (32396, 32390, 32391, 32389)
 
 
-def test_without_accounting_of_processes_the_steps_are_known_nevertheless():
+def test_steps_are_known_without_process_accounting():
     assert steps.parse_steps("7.batch|1||||\n") == (Step(job_id="7", step_id="batch", ntasks=1),)
 
 
@@ -29,23 +29,23 @@ def test_without_accounting_of_processes_the_steps_are_known_nevertheless():
     ("text", "seconds"),
     [("00:00:29", 29), ("1-02:03:04", 93784), ("21:34.567", 1294), ("00:00:00", None), ("", None)],
 )
-def test_cpu_time_of_a_task_where_it_is_gathered(text, seconds):
+def test_cpu_time_is_unknown_if_not_gathered(text, seconds):
     (step,) = steps.parse_steps(f"7.0|2|{text}|1K|n1|9\n")
     assert step.cpu_seconds == seconds
 
 
-def test_no_task_yet_is_no_number():
+def test_zero_tasks_are_unknown():
     assert steps.parse_steps("7.0|0|||n1|\n") == (Step(job_id="7", step_id="0", nodes=("n1",)),)
 
 
 @pytest.mark.parametrize(
     "line", ["", "7|1|0|1K|n1|9", "x.0|1|0|1K|n1|9", "7.|1|0|1K|n1|9", "7.0|1", "7.0|1|0|1K|n1|9|8|7"]
 )
-def test_rows_that_do_not_fit_tell_nothing(line):
+def test_malformed_rows_are_skipped(line):
     assert steps.parse_steps(line) == ()
 
 
-def test_what_is_said_of_one_job_is_no_failure():
+def test_messages_about_one_job_are_not_failures():
     about_jobs = ["sstat: error: No steps running for job 98", "sstat: error: couldn't get steps for job 999"]
     assert steps.first_error(about_jobs) is None
     refused = "sstat: error: problem getting step_layout for StepId=77.0: Invalid user id"
@@ -54,5 +54,5 @@ def test_what_is_said_of_one_job_is_no_failure():
 
 
 @given(text=st.text() | st.text(alphabet="70.|batchKn[1-2],\n", max_size=80))
-def test_no_text_makes_it_raise(text):
+def test_any_text_can_be_parsed(text):
     steps.parse_steps(text)

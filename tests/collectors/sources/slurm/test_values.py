@@ -1,4 +1,4 @@
-"""Reading SLURM's counts, sizes, durations and times; and that no text whatever makes it raise."""
+"""Parsing SLURM's counts, sizes, durations and times; any text is accepted."""
 
 import time
 from datetime import UTC, datetime
@@ -37,12 +37,12 @@ def test_sizes(text, expected):
     assert values.size_bytes(text) == expected
 
 
-def test_a_bare_number_has_the_unit_that_its_field_has():
+def test_bare_number_is_in_the_default_unit():
     assert values.size_bytes("100", default_unit="M") == 100 * MIB
     assert values.size_bytes("100G", default_unit="M") == 100 * GIB
 
 
-def test_slurm_shortens_large_counts():
+def test_abbreviated_counts_are_parsed():
     assert values.count("1K") == 1024
     assert values.count("12") == 12
 
@@ -54,13 +54,13 @@ def test_slurm_shortens_large_counts():
         ("4000Mn", 3, 8, 12000 * MIB),
         ("2Gc", 1, 12, 24 * GIB),
         ("4000", 1, 1, 4000 * MIB),
-        ("0", 2, 8, None),  # all that a node has
+        ("0", 2, 8, None),  # all memory of a node
         ("2Gc", 1, None, None),
         ("2G", None, 12, None),
         ("", 1, 1, None),
     ],
 )
-def test_requested_memory_is_the_whole_jobs(text, nodes, cpus, expected):
+def test_requested_memory_is_for_the_whole_job(text, nodes, cpus, expected):
     assert values.requested_memory_bytes(text, nodes, cpus) == expected
 
 
@@ -119,12 +119,12 @@ def _berlin(monkeypatch):
     [
         ("2026-11-22T22:44:35", datetime(2026, 11, 22, 21, 44, 35, tzinfo=UTC)),
         ("2026-07-22T23:44:35", datetime(2026, 7, 22, 21, 44, 35, tzinfo=UTC)),
-        ("2026-10-25T02:30:00", None),  # the clocks are put back: it comes twice
-        ("2026-03-29T02:30:00", None),  # and forward: it never comes
+        ("2026-10-25T02:30:00", None),  # end of daylight saving time: it exists twice
+        ("2026-03-29T02:30:00", None),  # start of daylight saving time: it does not exist
         ("0001-01-01T00:00:00", None),
     ],
 )
-def test_a_time_without_a_zone_is_local(text, expected):
+def test_time_without_zone_is_local(text, expected):
     assert values.moment(text) == expected
 
 
@@ -159,7 +159,7 @@ def test_trackable_resources(text, expected):
         ("", None),
     ],
 )
-def test_gpus_of_a_node(text, expected):
+def test_gpus_per_node(text, expected):
     assert values.gpus_per_node(text) == expected
 
 
@@ -177,7 +177,7 @@ ALMOST_VALUES = st.text(alphabet="0123456789KMGTPE.:-,=/()gpumres cpuT", max_siz
 
 
 @given(text=st.text() | ALMOST_VALUES)
-def test_no_text_makes_a_reader_raise(text):
+def test_any_text_can_be_parsed(text):
     for reader in READERS:
         reader(text)
 
@@ -193,11 +193,11 @@ def test_no_text_makes_a_reader_raise(text):
         ("4294967290", "interactive"),
         ("0", "0"),
         ("5", "5"),
-        ("-3", "-3"),  # a step that waits for resources
+        ("-3", "-3"),  # a pending step
         ("batch", "batch"),
         ("", ""),
         ("٥", "٥"),
     ],
 )
-def test_steps_known_by_number_get_their_names(text, name):
+def test_special_step_numbers_have_names(text, name):
     assert step_name(text) == name

@@ -1,4 +1,4 @@
-"""The same readers on what five versions of SLURM print. `tests/fixtures/slurm/README.md` tells where each is from."""
+"""The same parsers on the output of five versions of SLURM; see `tests/fixtures/slurm/README.md` for its origin."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def printed(version: str, name: str) -> str:
 
 @pytest.mark.parametrize("version", FORMS)
 class TestForms:
-    """What a job of the made-up user ada looks like in older versions."""
+    """A job of the fictitious user ada in older versions."""
 
     def test_queue(self, version):
         found = parse_queue(printed(version, "squeue.txt"), MARK)
@@ -31,13 +31,13 @@ class TestForms:
         assert (waiting.array_task_id, waiting.time_limit_seconds) == ("5-10%2", None)
         assert (waiting.started_at, waiting.expected_start_at) == (None, None)
 
-    def test_shown_job(self, version):
+    def test_scontrol_show_job(self, version):
         end = parse_show_job(printed(version, "scontrol_show_job.txt"), "4711")
         job = end.job
         assert (job.state, end.exit_code, end.signal) == ("FAILED", 3, None)
         assert (job.cpus, job.memory_bytes, job.gpus, job.nodes) == (8, 16 * GIB, 2, ("cn1", "cn2"))
 
-    def test_a_job_that_waits_asks_for_as_much(self, version):
+    def test_pending_job_requests_the_same_resources(self, version):
         job = parse_show_job(printed(version, "scontrol_show_job_held.txt"), "4711").job
         assert (job.state, job.cpus, job.memory_bytes, job.gpus, job.nodes) == ("PENDING", 8, 16 * GIB, 2, ())
 
@@ -54,7 +54,7 @@ class TestForms:
 
 @pytest.mark.parametrize("version", RECORDED)
 class TestRecorded:
-    """What was recorded of a real SLURM: jobs 1 (2 nodes, a step), 2 (array), 3 (held), 4 (het), 6 to 13 (ends)."""
+    """Recorded from a real SLURM: jobs 1 (2 nodes, a step), 2 (array), 3 (held), 4 (het), 6 to 13 (ends)."""
 
     def test_queue(self, version):
         resources = parse_resources(printed(version, "squeue_resources.txt"))
@@ -68,12 +68,12 @@ class TestRecorded:
         assert [jobs[job_id].het_job_id for job_id in ("4", "5")] == ["4", "4"]
         assert {job.array_task_id for job in found.jobs if job.array_job_id == "2"} == {"0", "1", "2-5%2"}
 
-    def test_shown_job(self, version):
+    def test_scontrol_show_job(self, version):
         end = parse_show_job(printed(version, "scontrol_show_job.txt"), "11")
         assert (end.job.state, end.exit_code, end.signal) == ("FAILED", None, 9)
         assert (end.job.cpus, end.job.memory_bytes, end.job.gpus) == (1, 1000 * MIB, 0)
 
-    def test_a_job_that_waits_asks_for_as_much(self, version):
+    def test_pending_job_requests_the_same_resources(self, version):
         job = parse_show_job(printed(version, "scontrol_show_job_held.txt"), "3").job
         assert (job.state, job.cpus, job.memory_bytes, job.gpus) == ("PENDING", 1, 1000 * MIB, 0)
 
@@ -92,14 +92,14 @@ class TestRecorded:
 
     def test_output_files(self, version):
         files = parse_output_files(printed(version, "scontrol_show_job_files.txt"), "1")
-        # 26.05 leaves StdErr empty where both go into one file.
+        # 26.05 leaves StdErr empty if both streams go to one file.
         assert files.stdout.endswith("/work/slurm-1.out")
         assert files.stderr in (files.stdout, None)
         assert files.work_dir.endswith("/work")
 
 
 @pytest.mark.parametrize("version", [*FORMS, *RECORDED])
-def test_a_banner_before_what_scontrol_shows_changes_nothing(version):
+def test_banner_before_scontrol_output_is_skipped(version):
     text = printed(version, "scontrol_show_job.txt")
     job_id = text.partition(" ")[0].removeprefix("JobId=")
     assert parse_show_job(f"Welcome to Big Iron\n{text}", job_id) == parse_show_job(text, job_id)

@@ -1,4 +1,4 @@
-"""How a source's answers are told: never asked, awaited, good, old, failed, gone."""
+"""The state of a source: not queried, waiting, ok, stale, error, off."""
 
 import pytest
 
@@ -18,18 +18,18 @@ def ask(log, error=None):
                 raise error
 
 
-def test_never_asked_is_off_without_an_error(log):
+def test_source_without_queries_is_off(log):
     assert (log.source().state, log.source().error, log.source().age_seconds) == ("off", None, None)
 
 
-def test_the_first_answer_is_awaited(log):
+def test_state_is_stale_before_the_first_answer(log):
     with log.attempt():
         assert log.source().state == "stale"
         assert not log.has_answered
     assert log.source().state == "ok"
 
 
-def test_a_good_answer_has_an_age_and_a_latency(log):
+def test_answer_has_age_and_latency(log):
     ask(log)
     source = log.source()
     assert (source.state, source.error) == ("ok", None)
@@ -37,12 +37,12 @@ def test_a_good_answer_has_an_age_and_a_latency(log):
     assert source.latency_seconds >= 0
 
 
-def test_it_has_never_answered_and_failed(log):
+def test_failure_before_any_answer_is_an_error(log):
     ask(log, SourceError("squeue: error: no"))
     assert (log.source().state, log.source().error) == ("error", "squeue: error: no")
 
 
-def test_after_a_good_answer_a_failure_makes_it_stale_until_the_next(log):
+def test_failure_after_an_answer_is_stale(log):
     ask(log)
     ask(log, SourceError("timed out"))
     ask(log, SourceError("timed out"))
@@ -52,7 +52,7 @@ def test_after_a_good_answer_a_failure_makes_it_stale_until_the_next(log):
     assert (log.source().state, log.source().error, log.failures_in_a_row) == ("ok", None, 0)
 
 
-def test_an_old_answer_is_stale_even_if_nothing_has_failed(monkeypatch):
+def test_old_answer_is_stale(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("dasktop.collectors.sources.health.boottime_seconds", lambda: now[0])
     log = SourceLog("dask", stale_after_seconds=6)
@@ -61,18 +61,18 @@ def test_an_old_answer_is_stale_even_if_nothing_has_failed(monkeypatch):
     assert (log.source().state, log.source().age_seconds) == ("stale", 6.5)
 
 
-def test_what_is_not_there_is_off_and_says_why(log):
+def test_missing_source_is_off_with_a_reason(log):
     ask(log, SourceOffError("squeue is not on PATH"))
     assert (log.source().state, log.source().error) == ("off", "squeue is not on PATH")
 
 
-def test_a_remark_leaves_it_ok(log):
+def test_remark_keeps_the_state_ok(log):
     ask(log)
     log.remark("2 lines of squeue not understood")
     assert (log.source().state, log.source().error) == ("ok", "2 lines of squeue not understood")
 
 
-def test_a_fault_that_is_no_sources_goes_on_untouched(log):
+def test_other_exceptions_are_not_recorded(log):
     with pytest.raises(ZeroDivisionError), log.attempt():
         raise ZeroDivisionError
     assert log.source().error is None
