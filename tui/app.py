@@ -10,6 +10,7 @@ from textual.screen import Screen
 from dasktop.collectors.model.feed import Earlier, Event, Failure, Feed, Switched
 from dasktop.collectors.model.plan import Outcome, Progress
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
@@ -69,6 +70,8 @@ class DasktopApp(TerminalApp):
         The initial view settings.
     keymap
         Keys that replace those of the key table.
+    thresholds
+        The user's, as for findings.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class DasktopApp(TerminalApp):
         user: str | None = None,
         looks: ViewSettings = DEFAULT,
         keymap: Keymap = NO_KEYMAP,
+        thresholds: Thresholds = DEFAULTS,
     ) -> None:
         super().__init__(looks.theme, unicode=unicode, keymap=keymap)
         self.failure: Failure | None = None
@@ -108,6 +112,7 @@ class DasktopApp(TerminalApp):
         self._read_only = read_only
         self.first_looks = looks
         self._keys = keymap
+        self._thresholds = thresholds
         self._status = StatusLine(self._glyphs)
         self._scaling = ScalingController(self, feed, self._status, user, self._glyphs, keymap)
         self._queries = Queries(feed)
@@ -134,8 +139,9 @@ class DasktopApp(TerminalApp):
             view,
             self._show_details,
             lambda: self._details.worker_address,
+            self._thresholds,
         )
-        self._header = Header(self._glyphs, read_only=self._read_only)
+        self._header = Header(self._glyphs, read_only=self._read_only, thresholds=self._thresholds)
         self._banner = FindingsBanner(self._glyphs, self._keys, read_only=self._read_only)
         yield self._header
         yield self._banner
@@ -146,6 +152,7 @@ class DasktopApp(TerminalApp):
             history=self._history,
             is_wanted=self.first_looks.shows_details,
             keymap=self._keys,
+            thresholds=self._thresholds,
         )
         yield self._details
         yield self._tree.filter_line

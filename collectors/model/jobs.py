@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import JobReport
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
+from dasktop.collectors.model.thresholds import Thresholds
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
@@ -35,6 +36,12 @@ def ended_badly(job: Job) -> bool:
 def is_pending(job: Job) -> bool:
     """Return whether a job is pending."""
     return read_state(job.state).is_waiting
+
+
+def ends_soon(job: Job, thresholds: Thresholds) -> bool:
+    """Return whether a job has less time left than the threshold; for a short job, a quarter of its time limit."""
+    left, limit, soon = job.time_left_seconds, job.time_limit_seconds, thresholds.walltime_ending_seconds
+    return left is not None and left <= min(soon, limit / 4 if limit else soon)
 
 
 def workers_of(job: Job) -> Iterator[Worker]:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from dasktop.collectors.model.snapshot import Snapshot, to_json
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.terminal.abilities import shows_unicode
 from dasktop.tui.view.plain import plain_tree
 
@@ -33,11 +34,12 @@ def stdout_is_writable() -> bool:
     return fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
 
 
-def print_one(snapshot: Snapshot, as_text: bool) -> None:
+def print_one(snapshot: Snapshot, as_text: bool, thresholds: Thresholds = DEFAULTS) -> None:
     """Print a snapshot to stdout as a line of JSON, or as plain text, cut to the width of a terminal."""
     if as_text:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        sys.stdout.write(plain_tree(snapshot, width, unicode=shows_unicode(sys.stdout.encoding or "ascii")) + "\n")
+        unicode = shows_unicode(sys.stdout.encoding or "ascii")
+        sys.stdout.write(plain_tree(snapshot, width, unicode, thresholds) + "\n")
     else:
         print_json(to_json(snapshot))
     sys.stdout.flush()

@@ -67,20 +67,20 @@ def replay(path: str, config: Config, *, record: str | None, redact: bool) -> No
         else:
             for _ in opened.scan():
                 pass
-            _print_last(opened) if record is None else _rewrite(opened, record, redact=redact)
+            _print_last(opened, config) if record is None else _rewrite(opened, record, redact=redact)
     except RecordingError as error:
         raise Refusal(str(error), USAGE) from None
     if opened.remark is not None:
         print_message(opened.remark)
 
 
-def _print_last(opened: "Recording") -> None:
+def _print_last(opened: "Recording", config: Config) -> None:
     from dasktop.tui.cli.output import print_one
 
     found = opened.good_snapshot(len(opened.entries) - 1, -1)
     if found is None:
         raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
-    print_one(found[1], as_text=True)
+    print_one(found[1], as_text=True, thresholds=config.thresholds)
 
 
 def _rewrite(opened: "Recording", path: str, *, redact: bool) -> None:

@@ -65,6 +65,7 @@ def show(
         user=own_name(),
         looks=view_settings_from(config) if keeps_view else ViewSettings(theme=config[THEME]),
         keymap=config.keymap,
+        thresholds=options.thresholds,
     )
     try:
         _run(app, config if keeps_view else None)
@@ -87,7 +88,13 @@ def show_recording(recording: "Recording", config: Config) -> None:
     from dasktop.tui.replay.app import ReplayApp
 
     feed = ReplayFeed(recording)
-    app = ReplayApp(feed, unicode=shows_unicode(), looks=view_settings_from(config), keymap=config.keymap)
+    app = ReplayApp(
+        feed,
+        unicode=shows_unicode(),
+        looks=view_settings_from(config),
+        keymap=config.keymap,
+        thresholds=config.thresholds,
+    )
     _run(app, config)
 
 

@@ -47,7 +47,7 @@ def print_snapshot(
         record(snapshot)
     if options.slurm:
         report_missing_slurm(snapshot)
-    print_one(snapshot, as_text)
+    print_one(snapshot, as_text, options.thresholds)
     check(snapshot, fail_on)
 
 
@@ -122,7 +122,7 @@ async def _watch(
         while True:
             snapshot = poller.snapshot()
             record(snapshot)
-            print_one(snapshot, as_text)
+            print_one(snapshot, as_text, options.thresholds)
             check(snapshot, fail_on)
             next_at = max(monotonic(), next_at + every_seconds)
             await asyncio.sleep(next_at - monotonic())

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.pane import DetailsPane
@@ -59,6 +60,8 @@ class DetailsBody(Container):
         Whether the pane is shown at the start, if there is room.
     keymap
         Keys that replace those of the key table.
+    thresholds
+        The user's, as for findings.
     """
 
     DEFAULT_CSS = """
@@ -78,6 +81,7 @@ class DetailsBody(Container):
         history: History,
         is_wanted: bool,
         keymap: Keymap = NO_KEYMAP,
+        thresholds: Thresholds = DEFAULTS,
     ) -> None:
         super().__init__()
         self._tree = tree
@@ -86,6 +90,7 @@ class DetailsBody(Container):
         self._pane = DetailsPane(glyphs)
         self._history = history
         self._stack_key = first_key("call_stack", keymap)
+        self._thresholds = thresholds
         self._stack = Stack()
         # The last answer about free nodes, and the last query: question, row and time. Asked only while details show.
         self._free: Answer | None = None
@@ -134,7 +139,15 @@ class DetailsBody(Container):
             return
 
         def found() -> list[Section]:
-            return sections(row, snapshot, self._history, self._stack, self._free, stack_key=self._stack_key)
+            return sections(
+                row,
+                snapshot,
+                self._history,
+                self._stack,
+                self._free,
+                stack_key=self._stack_key,
+                thresholds=self._thresholds,
+            )
 
         def lines(cells: int) -> list[Line]:
             return lay_out(found(), cells, self._glyphs)

@@ -8,14 +8,14 @@ from dasktop.collectors.model.jobs import command_id, has_ended, is_pending, squ
 from dasktop.collectors.model.queries import Answer, FreeNodes
 from dasktop.collectors.model.snapshot import Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.sources.slurm.reasons import HELD, WAITING_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.collectors.text.format import counted, whole_minutes
 from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.numbers import FULL_PERCENT
-from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import moment, zone
+from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
 
 _MOST_NODES = 24
@@ -23,7 +23,9 @@ _MOST_FREE = 6
 _MOST_GROUPS = 3
 
 
-def job_sections(job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None) -> list[Section]:
+def job_sections(
+    job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None, thresholds: Thresholds = DEFAULTS
+) -> list[Section]:
     """Return the sections, the most important first; `free` is the answer to `question_of`, if it has arrived."""
     now = snapshot.taken_at
     sections = []
@@ -32,7 +34,7 @@ def job_sections(job: Job, snapshot: Snapshot, past: Past, free: Answer | None =
     elif is_pending(job):
         sections.append(Section("PENDING", list(waiting_entries(job, now, free))))
     else:
-        sections.append(Section("USAGE", list(_use(job, past))))
+        sections.append(Section("USAGE", list(_use(job, past, thresholds))))
     return [
         *sections,
         Section(f"TIMES ({zone(now)})", list(_times(job, now))),
@@ -126,12 +128,12 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     yield Fact("peak memory", f"{figures.bytes_text(fate.max_rss_bytes)} resident, largest task; {allocated} allocated")
 
 
-def _use(job: Job, past: Past) -> Iterator[Entry]:
+def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     cpus, memory = job.allocated.cpus, job.allocated.memory_bytes
     workers = tuple(workers_of(job))
     cpu_share = figures.share(job.used.cpu_percent, None if cpus is None else 100 * cpus)
     memory_share = figures.share(job.used.memory_bytes, memory)
-    role: Role = "full" if (memory_share or 0) >= FULL_PERCENT else "memory"
+    role = memory_role(memory_share, thresholds)
     yield Trend(
         "CPU",
         past.cpu_percent,

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Thread, Transfers, Worker
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted
 from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.numbers import FULL_PERCENT, UNKNOWN
+from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Trend, Words
 from dasktop.tui.draw.times import ago
+from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.rows import Key
 from dasktop.tui.view.workers import status_words
@@ -36,7 +38,7 @@ _ROLE_WORDS = {
 _MOST_CHILDREN = 8
 
 
-def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Section]:
+def worker_sections(worker: Worker, job_id: str | None, past: Past, thresholds: Thresholds = DEFAULTS) -> list[Section]:
     """Return the sections, the most important first.
 
     Parameters
@@ -46,7 +48,7 @@ def worker_sections(worker: Worker, job_id: str | None, past: Past) -> list[Sect
     """
     return [
         Section("USAGE", list(_use(worker, past))),
-        Section("MEMORY", list(_memory(worker, past))),
+        Section("MEMORY", list(_memory(worker, past, thresholds))),
         *([Section("CHILD PROCESSES", list(_children(worker)))] if worker.children else []),
         Section("TRANSFERS", list(_transfers(worker.transfers))),
         Section("LOCATION", list(_location(worker, job_id))),
@@ -66,10 +68,10 @@ def _use(worker: Worker, past: Past) -> Iterator[Entry]:
     yield Fact("last seen", ago(worker.last_seen_seconds))
 
 
-def _memory(worker: Worker, past: Past) -> Iterator[Entry]:
+def _memory(worker: Worker, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     limit, used, managed = worker.memory_limit_bytes, worker.memory_bytes, worker.managed_bytes
     share = figures.share(used, limit)
-    role: Role = "full" if (share or 0) >= FULL_PERCENT else "memory"
+    role = memory_role(share, thresholds)
     of_limit = f"{figures.percent_text(share):>4} of {figures.bytes_text(limit)}"
     used_text = f"{figures.bytes_text(used):>4} resident"
     yield Trend("used", past.memory_bytes, limit, of_limit if limit else used_text, role)

@@ -17,14 +17,13 @@ from dasktop.collectors.model.jobs import (
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.collectors.text.format import counted, plain_duration
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.numbers import FULL_PERCENT
-from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
-from dasktop.tui.view.cells import place_words
+from dasktop.tui.view.cells import memory_role, place_words
 from dasktop.tui.view.finding_words import finding_entries
 from dasktop.tui.view.history import History, Past
 from dasktop.tui.view.keys import NO_KEYMAP, first_key
@@ -95,6 +94,7 @@ def sections(
     free: Answer | None = None,
     *,
     stack_key: str = first_key("call_stack", NO_KEYMAP),
+    thresholds: Thresholds = DEFAULTS,
 ) -> list[Section]:
     """Return the details of a row.
 
@@ -118,29 +118,29 @@ def sections(
                 for found in snapshot.findings
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
-            return [_findings(related, snapshot.taken_at), *job_sections(job, snapshot, past, free)]
+            return [_findings(related, snapshot.taken_at), *job_sections(job, snapshot, past, free, thresholds)]
         case TaskRow(task=task):
             names = {worker.name for worker in task.workers}
             related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
-            return [_findings(related, snapshot.taken_at), *_task_sections(task, past)]
+            return [_findings(related, snapshot.taken_at), *_task_sections(task, past, thresholds)]
         case WorkerRow(worker=worker):
             related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
                 _findings(related, snapshot.taken_at),
-                *worker_sections(worker, within.job_id if within is not None else None, past),
+                *worker_sections(worker, within.job_id if within is not None else None, past, thresholds),
             ]
         case ThreadRow():
             return thread_sections(row.thread, row.worker, past, stack, stack_key)
         case _:
-            return _group_sections(row)
+            return _group_sections(row, thresholds)
 
 
 def _findings(findings: Sequence[Finding], now: datetime) -> Section:
     return Section("", [entry for finding in findings for entry in finding_entries(finding, now)])
 
 
-def _task_sections(task: Task, past: Past) -> list[Section]:
+def _task_sections(task: Task, past: Past, thresholds: Thresholds) -> list[Section]:
     about = [
         Fact("step", figures.UNKNOWN if task.step_id is None else task.step_id),
         Fact("task id", figures.UNKNOWN if task.task_id is None else str(task.task_id)),
@@ -148,10 +148,10 @@ def _task_sections(task: Task, past: Past) -> list[Section]:
         Fact("pid", figures.UNKNOWN if task.pid is None else str(task.pid)),
         Fact("peak memory", f"{figures.bytes_text(task.max_rss_bytes)} resident, largest task of the step"),
     ]
-    return [*_together(task.workers, past), Section("SLURM TASK", about)]
+    return [*_together(task.workers, thresholds, past), Section("SLURM TASK", about)]
 
 
-def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]:  # noqa: B008 - frozen
+def _together(workers: Sequence[Worker], thresholds: Thresholds, past: Past = Past()) -> list[Section]:  # noqa: B008 - frozen
     """Return the usage of several workers as a share of all their threads and memory limits."""
     if not workers:
         return [Section("", [Words("no worker", "waiting")])]
@@ -160,7 +160,7 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
     cpu_percent = sum_of_known(worker.cpu_percent for worker in workers)
     cpu_share = figures.share(cpu_percent, None if threads is None else 100 * threads)
     memory_share = figures.share(sum_of_known(worker.memory_bytes for worker in workers), limit)
-    role: Role = "full" if (memory_share or 0) >= FULL_PERCENT else "memory"
+    role = memory_role(memory_share, thresholds)
     of_threads = f"{figures.percent_text(cpu_share):>4} of {figures.count(threads)} threads"
     of_limit = f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(limit)}"
     use: list[Entry] = [
@@ -171,7 +171,9 @@ def _together(workers: Sequence[Worker], past: Past = Past()) -> list[Section]: 
     return [Section("USAGE", use)]
 
 
-def _group_sections(row: ArrayRow | IdleRow | AskingRow | EarlierRow | OthersRow | OutsideRow) -> list[Section]:
+def _group_sections(
+    row: ArrayRow | IdleRow | AskingRow | EarlierRow | OthersRow | OutsideRow, thresholds: Thresholds
+) -> list[Section]:
     """Return the details of a row that stands for several jobs, workers or threads, or for threads not read yet."""
     match row:
         case OutsideRow():
@@ -184,18 +186,17 @@ def _group_sections(row: ArrayRow | IdleRow | AskingRow | EarlierRow | OthersRow
                     "These workers could not be matched to any of your jobs, and some of them could not be asked where "
                     "they run: they may still be in a job."
                 )
-            return [Section("", [Words(words)]), *_together(row.workers)]
+            return [Section("", [Words(words)]), *_together(row.workers, thresholds)]
         case EarlierRow():
-            words = (
-                "These jobs ended more than 15 minutes ago. Unfold the row to see each job, its log and how it ended."
-            )
+            after = plain_duration(thresholds.ended_recently_seconds)
+            words = f"These jobs ended more than {after} ago. Unfold the row to see each job, its log and how it ended."
             return [Section("", [Words(words), *_states(row.jobs)])]
         case OthersRow():
             words = "These jobs could not be matched to this cluster; they may be unrelated to dask."
             return [Section("", [Words(words), *_states(row.jobs)])]
         case ArrayRow():
             workers = workers_of_row(row)
-            return [Section("", list(_states(row.jobs))), *(_together(workers) if workers else [])]
+            return [Section("", list(_states(row.jobs))), *(_together(workers, thresholds) if workers else [])]
         case IdleRow():
             words = f"{counted(len(row.threads), 'thread')} that run no dask task and use no CPU:"
             names = [Words(thread.name or str(thread.native_id), "quiet", 2) for thread in row.threads]

@@ -96,7 +96,3 @@ def latency(seconds: float | None) -> str:
         if seconds <= step:
             return f"{step}s"
     return ">50s"
-
-
-FULL_PERCENT = 90
-"""From this share on, a memory bar is shown in the warning style."""

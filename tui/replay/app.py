@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, without_filter
@@ -28,7 +29,7 @@ class ReplayApp(DasktopApp):
     ----------
     feed
         Started when the screen is up, stopped when it ends.
-    unicode, looks, keymap
+    unicode, looks, keymap, thresholds
         As for `DasktopApp`.
     """
 
@@ -42,8 +43,11 @@ class ReplayApp(DasktopApp):
         unicode: bool = True,
         looks: ViewSettings = DEFAULT,
         keymap: Keymap = NO_KEYMAP,
+        thresholds: Thresholds = DEFAULTS,
     ) -> None:
-        super().__init__(feed, read_only=True, unicode=unicode, looks=without_filter(looks), keymap=keymap)
+        super().__init__(
+            feed, read_only=True, unicode=unicode, looks=without_filter(looks), keymap=keymap, thresholds=thresholds
+        )
         self._replay = feed
         self._position: ReplayPosition | None = None
         self._time_line = TimeLine(self._glyphs)

@@ -8,6 +8,7 @@ from textual.app import App
 from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.patterns import remark
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
@@ -64,6 +65,7 @@ class TreeController:
         view: View,
         follow: Callable[[], None],
         looked_at: Callable[[], str | None] = lambda: None,
+        thresholds: Thresholds = DEFAULTS,
     ) -> None:
         self._app = app
         self._feed = feed
@@ -72,11 +74,12 @@ class TreeController:
         self._follow = follow
         self._looked_at = looked_at
         self.heads = ColumnHeads(glyphs, view)
-        self.table = TreeTable(glyphs, view.columns)
+        self.table = TreeTable(glyphs, view.columns, thresholds)
         self.filter_line = FilterLine(self.table, view.pattern)
         self.view = view
         self.marked: frozenset[str] = frozenset()
-        self._folds = Folds()
+        self._thresholds = thresholds
+        self._folds = Folds(thresholds)
         self._finding = -1
         self._watched: frozenset[str] = frozenset()
         self._snapshot: Snapshot | None = None
@@ -89,7 +92,7 @@ class TreeController:
     def forget(self) -> None:
         """Reset for another cluster: keep the sort order, clear the filter."""
         self._snapshot = None
-        self._folds, self._finding, self._watched = Folds(), -1, frozenset()
+        self._folds, self._finding, self._watched = Folds(self._thresholds), -1, frozenset()
         self.view = self.view._replace(pattern="")
         self.filter_line.clear()
         self.mark(())
@@ -133,6 +136,7 @@ class TreeController:
             is_flat=self.view.is_flat,
             flat_order=flat_order(self.view),
             keeps_order=self.view.sort is not None,
+            thresholds=self._thresholds,
         )
         if self._snapshot is None or not self.view.pattern:
             return rows

@@ -15,6 +15,7 @@ from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import fit
@@ -85,7 +86,9 @@ class TreeTable(ScrollView, can_focus=True):
     class Resized(Message):
         """The number of visible lines changed."""
 
-    def __init__(self, glyphs: Glyphs, columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS) -> None:
+    def __init__(
+        self, glyphs: Glyphs, columns: tuple[ColumnName, ...] = DEFAULT_COLUMNS, thresholds: Thresholds = DEFAULTS
+    ) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._rows: Sequence[Row] = ()
@@ -96,6 +99,7 @@ class TreeTable(ScrollView, can_focus=True):
         self._row_marks = _NO_MARKS
         self._index = 0
         self._columns = columns
+        self._thresholds = thresholds
         self._layout_of_columns: Layout = fit_layout(0)
         self._drawn: dict[int, _Drawn | str] = {}
 
@@ -216,7 +220,8 @@ class TreeTable(ScrollView, can_focus=True):
         is_marked = isinstance(row, JobRow) and row.job.job_id in self._marked
         margin = Piece(MARK, "key") if is_marked else self._row_marks.mark(row)
         is_context = row.key in self._context_rows
-        row_cells = cells(row, self._taken_at)._replace(more=more_cells(row, self._layout_of_columns.more))
+        more = more_cells(row, self._layout_of_columns.more)
+        row_cells = cells(row, self._taken_at, self._thresholds)._replace(more=more)
         return _Drawn(shape, row_cells, self._layout_of_columns, index == self._index, margin, is_context)
 
     def _refresh_changed(self) -> None:

@@ -11,13 +11,22 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.job_states import Phase, read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending, number_of_jobs, squeue_id, threads_busy, workers_of
+from dasktop.collectors.model.jobs import (
+    ends_soon,
+    has_ended,
+    is_pending,
+    number_of_jobs,
+    squeue_id,
+    threads_busy,
+    workers_of,
+)
 from dasktop.collectors.model.snapshot import EXACT_EVIDENCE, Evidence, Job, Task, Thread, UseSource, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
-from dasktop.collectors.model.thresholds import DEFAULTS
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, short_host
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.rows import (
@@ -37,7 +46,6 @@ from dasktop.tui.view.workers import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
-_SOON_SECONDS = 600
 _SCHEDULER_UNKNOWN = "scheduler unknown"
 """For a job whose script starts dask workers without naming the scheduler."""
 _PHASE_NOTES: dict[Phase | None, str] = {
@@ -61,6 +69,7 @@ class Cells(NamedTuple):
     cpu: str = ""
     memory_percent: int | None = None
     memory: str = ""
+    memory_role: Role = "memory"
     memory_bytes: str = ""
     busy: str = ""
     left: str = ""
@@ -73,7 +82,7 @@ class Cells(NamedTuple):
     """A shorter note, if there is one."""
 
 
-def cells(row: Row, taken_at: datetime) -> Cells:
+def cells(row: Row, taken_at: datetime, thresholds: Thresholds = DEFAULTS) -> Cells:
     """Return the cells of a row.
 
     Parameters
@@ -82,10 +91,23 @@ def cells(row: Row, taken_at: datetime) -> Cells:
         One of `rows.visible_rows`.
     taken_at
         When its snapshot was taken; aware.
+    thresholds
+        The user's, as for findings.
     """
+    found = _cells(row, taken_at, thresholds)
+    role = memory_role(found.memory_percent, thresholds)
+    return found if role == found.memory_role else found._replace(memory_role=role)
+
+
+def memory_role(percent: int | None, thresholds: Thresholds) -> Role:
+    """Return the role of a memory bar: ``full`` from the share on from which findings report it."""
+    return "full" if (percent or 0) >= thresholds.memory_near_limit_percent else "memory"
+
+
+def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
     match row:
         case JobRow():
-            return _job(row.job, taken_at)
+            return _job(row.job, taken_at, thresholds)
         case TaskRow():
             return _task(row.task, row.job)
         case WorkerRow():
@@ -116,7 +138,7 @@ def place_words(workers: Iterable[Worker]) -> str:
     return "outside SLURM" if all(worker.outside_slurm for worker in workers) else "without a known job"
 
 
-def _job(job: Job, taken_at: datetime) -> Cells:
+def _job(job: Job, taken_at: datetime, thresholds: Thresholds) -> Cells:
     label = _mark(job.evidence[:1]) + " ".join(filter(None, (squeue_id(job), job.name)))
     if has_ended(job):
         return _ended(label, job)
@@ -131,10 +153,11 @@ def _job(job: Job, taken_at: datetime) -> Cells:
         "good" if read_state(job.state).is_running else "waiting",
         node=_nodes(job.nodes),
         left=left,
-        ends_soon=job.time_left_seconds is not None and job.time_left_seconds < _SOON_SECONDS,
+        ends_soon=ends_soon(job, thresholds),
     )
     if not workers:
-        return cells._replace(note=_no_worker(job, taken_at), short_note=_no_worker(job, taken_at, in_short=True))
+        is_starting = _is_starting(job, taken_at, thresholds)
+        return cells._replace(note=_no_worker(job, is_starting), short_note=_no_worker(job, is_starting, in_short=True))
     cpu_percent = figures.share(job.used.cpu_percent, job.allocated.cpus and 100 * job.allocated.cpus)
     memory_percent = figures.share(job.used.memory_bytes, job.allocated.memory_bytes)
     return cells._replace(
@@ -155,13 +178,13 @@ def _with_source(percent: str, source: UseSource | None) -> str:
     return marked if len(marked) <= 4 else marked.rstrip("%")[:4]
 
 
-def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
+def _no_worker(job: Job, is_starting: bool, *, in_short: bool = False) -> str:
     """Return the note of a running job without a worker; for a job unrelated to dask, its allocation."""
     if job.evidence and (note := _PHASE_NOTES.get(read_state(job.state).phase)):
         return note
     if job.evidence and job.used.threads_busy is not None:
         note = "no worker"
-        if _is_starting(job, taken_at):
+        if is_starting:
             note = "no worker yet" if in_short else "starting, no worker yet"
         return f"{note} ({job.workers_expected} expected)" if job.workers_expected and not in_short else note
     granted = job.allocated
@@ -173,11 +196,11 @@ def _no_worker(job: Job, taken_at: datetime, *, in_short: bool = False) -> str:
     return ", ".join(words)
 
 
-def _is_starting(job: Job, taken_at: datetime) -> bool:
+def _is_starting(job: Job, taken_at: datetime, thresholds: Thresholds) -> bool:
     """Return whether a job may still be starting its workers."""
     if job.started_at is None:
         return False
-    return (taken_at - job.started_at).total_seconds() < DEFAULTS.worker_start_seconds
+    return (taken_at - job.started_at).total_seconds() < thresholds.worker_start_seconds
 
 
 def _ended(label: str, job: Job) -> Cells:

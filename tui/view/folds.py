@@ -6,6 +6,7 @@ workers, because only then they are read.
 """
 
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.view.rows import EARLIER, OTHERS, Key, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
@@ -18,7 +19,8 @@ _SHOWN_BELOW = {"job": TASKS, "outside": WORKERS, "worker": THREADS}
 class Folds:
     """The state of all folds."""
 
-    def __init__(self) -> None:
+    def __init__(self, thresholds: Thresholds = DEFAULTS) -> None:
+        self._thresholds = thresholds
         self._chosen: dict[Key, bool] = {}
         self._level = WORKERS
         self._is_frozen = False
@@ -60,13 +62,13 @@ class Folds:
     def adapt(self, snapshot: Snapshot, lines: int) -> None:
         """Choose the default for a screen of `lines` lines, unless frozen."""
         if not self._is_frozen:
-            self._level = WORKERS if _fits(lines, snapshot) else JOBS
+            self._level = WORKERS if _fits(lines, snapshot, self._thresholds) else JOBS
 
 
-def _fits(lines: int, snapshot: Snapshot) -> bool:
+def _fits(lines: int, snapshot: Snapshot, thresholds: Thresholds) -> bool:
     """Return whether all jobs, tasks and workers of the cluster fit into `lines` lines."""
     jobs, others = split_jobs(snapshot)
-    recent, earlier = split_earlier(snapshot, jobs)
+    recent, earlier = split_earlier(snapshot, jobs, thresholds)
     needed = bool(earlier) + bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)
     for job in recent:
         needed += 1 + sum(1 + len(task.workers) for task in job.tasks)

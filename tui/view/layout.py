@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import Cells
@@ -225,8 +224,7 @@ def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, l
                 columns[name] = _gauge(cells.cpu_percent, layout.cpu_bar, "cpu", glyphs)
                 columns[name].append(Piece(_figures((cells.cpu, layout.cpu))))
             case "memory":
-                role: Role = "full" if (cells.memory_percent or 0) >= FULL_PERCENT else "memory"
-                columns[name] = _gauge(cells.memory_percent, layout.memory_bar, role, glyphs)
+                columns[name] = _gauge(cells.memory_percent, layout.memory_bar, cells.memory_role, glyphs)
                 figures = _figures((cells.memory, layout.memory), (cells.memory_bytes, layout.memory_bytes))
                 columns[name].append(Piece(figures))
             case "busy":

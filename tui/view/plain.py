@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import printable, wrap
@@ -20,7 +21,9 @@ from dasktop.tui.view.workers import with_stale_workers
 _ENDLESS = 1_000_000
 
 
-def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = True) -> str:
+def plain_tree(
+    snapshot: Snapshot, width: int | None = None, unicode: bool = True, thresholds: Thresholds = DEFAULTS
+) -> str:
     """Return the tree with all its levels, one line for each row, without a final newline.
 
     Parameters
@@ -31,6 +34,8 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
         Width of a line: the header is wrapped and rows are cut. ``None``: unlimited.
     unicode
         Whether characters beyond ASCII may be printed.
+    thresholds
+        The user's, as for findings.
     """
     snapshot = with_stale_workers(snapshot)
     drawn_with = glyphs(unicode=unicode)
@@ -39,7 +44,8 @@ def plain_tree(snapshot: Snapshot, width: int | None = None, unicode: bool = Tru
     def is_unfolded(key: Key) -> bool:
         return key[0] != "worker" or key[1] in with_threads
 
-    rows = [(row, cells(row, snapshot.taken_at)) for row in visible_rows(snapshot, is_unfolded)]
+    shown = visible_rows(snapshot, is_unfolded, thresholds=thresholds)
+    rows = [(row, cells(row, snapshot.taken_at, thresholds)) for row in shown]
     top = [drawn_with.encode(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
     if width is not None:

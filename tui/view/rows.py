@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker
-from dasktop.collectors.model.thresholds import DEFAULTS
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 Kind = Literal["job", "array", "task", "worker", "thread", "idle", "earlier", "outside", "others", "asking"]
 Key = tuple[str | int | None, ...]
@@ -27,8 +27,6 @@ OUTSIDE: Key = ("outside",)
 OTHERS: Key = ("others",)
 
 _IDLE_PERCENT = 0.5
-_EARLIER_SECONDS = DEFAULTS.ended_recently_seconds
-"""Jobs that ended longer ago than this are grouped; findings no longer mention them."""
 
 
 class _RowBase(Struct, frozen=True, kw_only=True):
@@ -155,6 +153,7 @@ def visible_rows(
     is_flat: bool = False,
     flat_order: Callable[[Iterable[InJob]], Iterable[InJob]] = iter,
     keeps_order: bool = False,
+    thresholds: Thresholds = DEFAULTS,
 ) -> list[Row]:
     """Return the rows in display order.
 
@@ -182,7 +181,7 @@ def visible_rows(
         for worker, task, job_id in flat_order([*placed, *unplaced]):
             _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
         return rows
-    recent, earlier = split_earlier(snapshot, ours)
+    recent, earlier = split_earlier(snapshot, ours, thresholds)
     _add_jobs(rows, recent, None, 0, is_unfolded)
     if earlier:
         unfolded = is_unfolded(EARLIER)
@@ -252,13 +251,15 @@ def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[
     return tuple(job for job in jobs if job.job_id in top), tuple(job for job in jobs if job.job_id not in top)
 
 
-def split_earlier(snapshot: Snapshot, jobs: tuple[Job, ...]) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
+def split_earlier(
+    snapshot: Snapshot, jobs: tuple[Job, ...], thresholds: Thresholds = DEFAULTS
+) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
     """Return the recent jobs, and those that ended long ago; a single one stays among the recent ones.
 
-    A job that a finding names, such as a lost job, always counts as recent.
+    A job counts as recent as long as findings report its end, and if one names it, such as a lost job.
     """
     named = {job_id for finding in snapshot.findings for job_id in job_ids_of(finding)}
-    before = snapshot.taken_at - timedelta(seconds=_EARLIER_SECONDS)
+    before = snapshot.taken_at - timedelta(seconds=thresholds.ended_recently_seconds)
     earlier = tuple(job for job in jobs if _ended_before(job, before) and job.job_id not in named)
     if len(earlier) < 2:
         return jobs, ()

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Snapshot, Source, SourceState, Totals
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.bars import bar, sparkline
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.numbers import FULL_PERCENT
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut, printable, width
 from dasktop.tui.draw.times import local
+from dasktop.tui.view.cells import memory_role
 
 NAME = "dasktop"
 
@@ -66,6 +67,7 @@ def summary_lines(
     is_paused: bool = False,
     interval: str = "",
     pasts: Pasts | None = None,
+    thresholds: Thresholds = DEFAULTS,
 ) -> list[list[Piece]]:
     """Return the header for a width of `cells`; before the first snapshot, what is being asked.
 
@@ -77,7 +79,7 @@ def summary_lines(
     modes = {"read-only": read_only and not is_replay, "paused": is_paused, interval: bool(interval)}
     words = title_words(snapshot) | {mode: mode for mode, is_on in modes.items() if is_on}
     title = _title_line(snapshot, cells, words, is_replay=is_replay)
-    lines = [title, gauge_line(snapshot, cells, glyphs, pasts)]
+    lines = [title, gauge_line(snapshot, cells, glyphs, pasts, thresholds)]
     problems = "   ! ".join(problem_words(snapshot)) if snapshot is not None else ""
     if problems:
         lines.append([Piece(" " + cut(f"! {problems}", max(0, cells - 1)), "bad")])
@@ -206,14 +208,20 @@ class _Gauge(NamedTuple):
     """Cells to reserve for each text next to graphs, so that graphs do not move when a text changes."""
 
 
-def gauge_line(snapshot: Snapshot | None, cells: int, glyphs: Glyphs, pasts: Pasts | None = None) -> list[Piece]:
+def gauge_line(
+    snapshot: Snapshot | None,
+    cells: int,
+    glyphs: Glyphs,
+    pasts: Pasts | None = None,
+    thresholds: Thresholds = DEFAULTS,
+) -> list[Piece]:
     """Return the totals, each with a graph as wide as possible; without `pasts`, with bars.
 
     The last text may use all remaining room, since nothing follows it.
     """
     if snapshot is None:
         return [Piece("")]
-    gauges = _gauges(snapshot, pasts)
+    gauges = _gauges(snapshot, pasts, thresholds)
     drawn = _bar_of if pasts is None else _graph_of
     line: list[Piece] = []
     for name in ("", *_LEFT_OUT_FIRST):
@@ -268,11 +276,11 @@ def _gauges_laid_out(
     return line
 
 
-def _gauges(snapshot: Snapshot, pasts: Pasts | None) -> list[_Gauge]:
+def _gauges(snapshot: Snapshot, pasts: Pasts | None, thresholds: Thresholds) -> list[_Gauge]:
     totals, has_pictures, pasts = snapshot.totals, pasts is not None, pasts or Pasts()
     gauges = [
         _cpu(totals)._replace(past=_shares(pasts.cpu_percent, totals.cpus_allocated, 1)),
-        _memory(totals)._replace(past=_shares(pasts.memory_bytes, totals.memory_allocated_bytes, 100)),
+        _memory(totals, thresholds)._replace(past=_shares(pasts.memory_bytes, totals.memory_allocated_bytes, 100)),
     ]
     if totals.threads is not None:
         threads = figures.count(totals.threads)
@@ -299,13 +307,13 @@ def _cpu(totals: Totals) -> _Gauge:
     return _Gauge("CPU", percent, (f"{words} {cores}", words), "cpu")
 
 
-def _memory(totals: Totals) -> _Gauge:
+def _memory(totals: Totals, thresholds: Thresholds) -> _Gauge:
     used = figures.bytes_text(totals.memory_bytes)
     if not totals.memory_allocated_bytes:
         return _Gauge("MEM", None, (f"{used} used", used) if totals.memory_bytes is not None else (used,))
     percent = figures.share(totals.memory_bytes, totals.memory_allocated_bytes)
     words = f"{figures.percent_text(percent):>3} of {figures.bytes_text(totals.memory_allocated_bytes)}"
-    return _Gauge("MEM", percent, (words,), "full" if (percent or 0) >= FULL_PERCENT else "memory")
+    return _Gauge("MEM", percent, (words,), memory_role(percent, thresholds))
 
 
 def _tasks(counts: dict[str, int]) -> _Gauge:

@@ -4,6 +4,7 @@ from textual import events
 from textual.message import Message
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.banner import banner_lines
@@ -23,10 +24,11 @@ class Header(Lines):
 
     DEFAULT_CSS = "Header { height: 2; }"
 
-    def __init__(self, glyphs: Glyphs, *, read_only: bool) -> None:
+    def __init__(self, glyphs: Glyphs, *, read_only: bool, thresholds: Thresholds = DEFAULTS) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._read_only = read_only
+        self._thresholds = thresholds
         self.is_replay = False
         """Whether to label the snapshot as a replay, with its time."""
         self._snapshot: Snapshot | None = None
@@ -67,6 +69,7 @@ class Header(Lines):
             is_paused=self._is_paused,
             interval=self._interval,
             pasts=self._pasts,
+            thresholds=self._thresholds,
         )
 
 

@@ -10,7 +10,7 @@ from dasktop.collectors.analysis.findings.phrases import (
 )
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.results import stranded_results
-from dasktop.collectors.model.jobs import command_id, runs_other_programs, workers_of
+from dasktop.collectors.model.jobs import command_id, ends_soon, runs_other_programs, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, whole_minutes
@@ -22,9 +22,7 @@ _IDLE = "idle-allocation"
 def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that soon reach their time limit, with what runs in them."""
     for job in context.running:
-        left, limit = job.time_left_seconds, job.time_limit_seconds
-        soon = context.thresholds.walltime_ending_seconds
-        if left is None or left > min(soon, limit / 4 if limit else soon) or not any(workers_of(job)):
+        if not ends_soon(job, context.thresholds) or not any(workers_of(job)):
             continue
         running, waiting = tasks_of(job)
         tasks = [counted(running, "task") + " running"] if running else []
@@ -34,7 +32,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
         yield PendingFinding(
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
-            message=f"{job_name(job)} ends in {whole_minutes(left)} with {what}",
+            message=f"{job_name(job)} ends in {whole_minutes(job.time_left_seconds or 0)} with {what}",
             advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))),
         )
 
