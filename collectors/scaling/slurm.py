@@ -228,11 +228,11 @@ class SlurmActions:
             raise RefusedError(f"{error}; check with squeue whether the job was submitted") from error
         if submitted.status != 0:
             raise RefusedError(" ".join(submitted.errors) or submitted.error_message)
-        job_id = submitted_id(submitted.text) or await self._submitted_from(file)
+        job_id = submitted_id(submitted.stdout) or await self._submitted_from(file)
         if job_id is None:
             raise RefusedError(
                 "sbatch submitted a job, but its id is unknown: check with squeue before you submit another "
-                f"(sbatch printed: {clean(submitted.text)[:80] or 'nothing'})"
+                f"(sbatch printed: {clean(submitted.stdout)[:80] or 'nothing'})"
             )
         return job_id
 

@@ -34,6 +34,8 @@ _LIKE_AN_ERROR = re.compile(
 )
 _NOT_AN_ERROR = re.compile(r"\b(?:warning|info|debug\d?): ", re.IGNORECASE)
 _MAX_LINES_SEARCHED = 200
+PERMISSION_ERROR = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
+"""SLURM's error if a job belongs to another user."""
 _POLL_SECONDS = 0.005
 
 
@@ -42,10 +44,10 @@ class CommandOutput:
     """The output of a command, and its exit status."""
 
     program: str
-    text: str
-    """Its standard output, not cleaned yet; invalid UTF-8 is U+FFFD."""
+    stdout: str
+    """Not cleaned; invalid UTF-8 is U+FFFD."""
     stderr_lines: tuple[str, ...]
-    """The lines of its standard error, cleaned."""
+    """Cleaned."""
     status: int
 
     @property
@@ -60,11 +62,11 @@ class CommandOutput:
         Without such a line, the first that reads like an error, else the last: banners come first.
         """
         # Some wrappers merge both streams.
-        printed = (*self.stderr_lines, *map(clean, self.text.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
+        lines = (*self.stderr_lines, *map(clean, self.stdout.split("\n", _MAX_LINES_SEARCHED)[:_MAX_LINES_SEARCHED]))
         candidates = (
             *(line for line in self.errors if _FATAL.search(line)),
             *self.errors,
-            *(line for line in printed if self.status and _is_error(line)),
+            *(line for line in lines if self.status and _is_error(line)),
             *(line for line in self.stderr_lines if _LIKE_AN_ERROR.search(line) and not _NOT_AN_ERROR.search(line)),
             *(line for line in reversed(self.stderr_lines) if not _NOT_AN_ERROR.search(line)),
             *self.stderr_lines,
@@ -80,10 +82,10 @@ class CommandOutput:
         return any(pattern.search(line) for line in self.stderr_lines)
 
     def checked(self) -> str:
-        """Return the text; raise `SourceError` with the command's message if it failed."""
+        """Return the standard output; raise `SourceError` with the command's message if it failed."""
         if self.status != 0:
             raise SourceError(self.error_message)
-        return self.text
+        return self.stdout
 
 
 def batches(items: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
@@ -98,11 +100,11 @@ def _is_error(line: str) -> bool:
 
 
 class _RunningCommand:
-    """A running command, and how many callers wait for it."""
+    """A running command, and the number of callers that wait for it."""
 
     def __init__(self, task: "asyncio.Task[CommandOutput]") -> None:
         self.task = task
-        self.waiting = 0
+        self.callers = 0
 
 
 class Commands:
@@ -119,7 +121,7 @@ class Commands:
     def __init__(self, environment: Mapping[str, str], timeout_seconds: float) -> None:
         self._environment = dict(environment)
         self._timeout_seconds = timeout_seconds
-        self._calls: dict[tuple[str, ...], _RunningCommand] = {}
+        self._running: dict[tuple[str, ...], _RunningCommand] = {}
         self._pids: set[int] = set()
         self._is_closed = False
 
@@ -133,21 +135,21 @@ class Commands:
         SourceError
             It could not be run, took too long or printed too much. (Callers check the exit status.)
         """
-        call = self._calls.get(command)
-        if call is None or call.task.done():
-            call = self._calls[command] = _RunningCommand(
+        running = self._running.get(command)
+        if running is None or running.task.done():
+            running = self._running[command] = _RunningCommand(
                 asyncio.create_task(self._run(command), name=" ".join(command[:3]))
             )
-        call.waiting += 1
+        running.callers += 1
         try:
-            return await asyncio.shield(call.task)
+            return await asyncio.shield(running.task)
         finally:
-            call.waiting -= 1
-            if not call.waiting:
-                if self._calls.get(command) is call:
-                    del self._calls[command]
-                if not call.task.cancelling():  # a second time would interrupt its cleanup
-                    call.task.cancel()  # nobody waits any more; no effect on a finished task
+            running.callers -= 1
+            if not running.callers:
+                if self._running.get(command) is running:
+                    del self._running[command]
+                if not running.task.cancelling():  # a second time would interrupt its cleanup
+                    running.task.cancel()  # nobody waits any more; no effect on a finished task
 
     def close(self) -> None:
         """Kill running commands, and start no more. Safe to call from any thread, and more than once."""
@@ -184,21 +186,21 @@ class Commands:
         except TimeoutError:
             raise SourceError(f"{program} did not answer within {self._timeout_seconds:g} s") from None
         finally:
-            # Its pid stays its own until it is reaped, which is not before its pipes are closed.
+            # The pid is not reused until the process is reaped, which happens after its pipes are closed.
             if process.returncode is None:
-                # The group may outlive its leader: a child that keeps the pipe open is why an ended command can hang.
+                # The group may outlive its leader: a child that keeps the pipe open lets an ended command hang.
                 _kill_group(process.pid)
             self._pids.discard(process.pid)
             output.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REAP_SECONDS):
-                    await _reaped(process)
+                    await _wait_until_ended(process)
         if output.is_too_much:
             raise SourceError(f"{program} printed more than {MAX_OUTPUT_BYTES >> 20} MB")
         if process.returncode is None:
             raise SourceError(f"{program} ended, but its exit status is unknown")
         return CommandOutput(
-            program, output.text.decode("utf-8", errors="replace"), output.stderr_lines(), process.returncode
+            program, output.stdout.decode("utf-8", errors="replace"), output.stderr_lines(), process.returncode
         )
 
 
@@ -206,7 +208,7 @@ class _Output:
     """Collects the output of a program, up to the bounds."""
 
     def __init__(self) -> None:
-        self.text = bytearray()
+        self.stdout = bytearray()
         self.is_too_much = False
         self._stderr = bytearray()
         self._pipes: list[_Pipe] = []
@@ -225,7 +227,7 @@ class _Output:
         for pipe in self._pipes:
             await pipe.closed.wait()
         if not self.is_too_much:
-            await _reaped(process)
+            await _wait_until_ended(process)
 
     def close(self) -> None:
         """Read no more."""
@@ -233,11 +235,11 @@ class _Output:
             pipe.close()
 
     def _take_stdout(self, data: bytes) -> None:
-        if len(self.text) + len(data) > MAX_OUTPUT_BYTES:
+        if len(self.stdout) + len(data) > MAX_OUTPUT_BYTES:
             self.is_too_much = True
             self.close()
         else:
-            self.text += data
+            self.stdout += data
 
     def _take_stderr(self, data: bytes) -> None:
         """Keep the beginning, and let the rest pass."""
@@ -270,7 +272,7 @@ class _Pipe(asyncio.Protocol):
             self._transport.close()
 
 
-async def _reaped(process: "subprocess.Popen[bytes]") -> None:
+async def _wait_until_ended(process: "subprocess.Popen[bytes]") -> None:
     """Wait until a program has ended; usually at once, since its pipes are closed."""
     while process.poll() is None:  # noqa: ASYNC110 - no portable event for it
         await asyncio.sleep(_POLL_SECONDS)

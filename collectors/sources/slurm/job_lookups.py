@@ -24,12 +24,12 @@ async def read_batch_script(commands: Commands, job_id: str) -> tuple[str, ...]:
     SourceError
         There is none, SLURM no longer has it, it belongs to another user, or scontrol failed.
     """
-    printed = await commands.run(*script_command(_checked(job_id)))
-    if (script := batch_script(printed.text)) is not None:
+    output = await commands.run(*script_command(_checked(job_id)))
+    if (script := batch_script(output.stdout)) is not None:
         return clean_lines(script)
-    if printed.stderr_matches(_NO_SCRIPT) or (printed.status == 0 and not printed.errors):
+    if output.stderr_matches(_NO_SCRIPT) or (output.status == 0 and not output.errors):
         raise SourceError(f"job {job_id} has no script: it was started by srun or salloc")
-    raise _failure(printed, job_id)
+    raise _failure(output, job_id)
 
 
 async def read_output_files(commands: Commands, job_id: str) -> OutputFiles:
@@ -40,10 +40,10 @@ async def read_output_files(commands: Commands, job_id: str) -> OutputFiles:
     SourceError
         SLURM no longer knows the job, or scontrol failed.
     """
-    printed = await commands.run(*output_files_command(_checked(job_id)))
-    files = parse_output_files(printed.text, job_id)
+    output = await commands.run(*output_files_command(_checked(job_id)))
+    files = parse_output_files(output.stdout, job_id)
     if files is None:
-        raise _failure(printed, job_id)
+        raise _failure(output, job_id)
     return files
 
 
@@ -54,12 +54,12 @@ def _checked(job_id: str) -> str:
     return job_id
 
 
-def _failure(printed: CommandOutput, job_id: str) -> SourceError:
-    if printed.stderr_matches(_UNKNOWN_JOB):
+def _failure(output: CommandOutput, job_id: str) -> SourceError:
+    if output.stderr_matches(_UNKNOWN_JOB):
         return SourceError(
             f"SLURM no longer knows job {job_id}: it keeps ended jobs for a few minutes only (MinJobAge)"
         )
-    return SourceError(printed.error_message)
+    return SourceError(output.error_message)
 
 
 JOBS_PER_POLL = 4

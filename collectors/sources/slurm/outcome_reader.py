@@ -181,11 +181,11 @@ class OutcomeReader:
 
     async def _accounted(self, job_ids: tuple[str, ...], last_run: bool = False) -> tuple[EndedJob, ...]:
         """Return accounting's records of these jobs in any state, or of their last runs that have ended."""
-        printed = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
-        if printed.status != 0:
-            raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
-        found = parse_accounting(printed.text, self._separator, only_ended=last_run)
-        if not found and not last_run and mentions_any_job(job_ids, printed.text):
+        output = await self._commands.run(*accounting_command(job_ids, self._separator, all_runs=last_run))
+        if output.status != 0:
+            raise (SourceOffError if output.stderr_matches(OFF) else SourceError)(output.error_message)
+        found = parse_accounting(output.stdout, self._separator, only_ended=last_run)
+        if not found and not last_run and mentions_any_job(job_ids, output.stdout):
             raise SourceError("dasktop does not understand the output of sacct")
         return found
 
@@ -204,11 +204,11 @@ class OutcomeReader:
         async def read_some() -> None:
             for job_id in remaining:
                 try:
-                    printed = await self._commands.run(*show_job_command(job_id))
+                    output = await self._commands.run(*show_job_command(job_id))
                 except SourceError:  # the outcome stays unknown; slurmctld's error is shown for the queue
                     return
-                ended = parse_show_job(printed.text, job_id)
-                self._searches[job_id].was_forgotten = ended is None and printed.stderr_matches(_FORGOTTEN)
+                ended = parse_show_job(output.stdout, job_id)
+                self._searches[job_id].was_forgotten = ended is None and output.stderr_matches(_FORGOTTEN)
                 if ended is not None:
                     self._record(ended, seen, is_final=self._log.is_off)
 
@@ -265,15 +265,15 @@ class RecentlyEndedReader:
         separator = f"\x1f{secrets.token_hex(4)}\x1f"
         with contextlib.suppress(SourceError), self._log.attempt():
             try:
-                printed = await self._commands.run(*recently_ended_command(self._user, self._window_seconds, separator))
-                if printed.status != 0:
-                    raise (SourceOffError if printed.stderr_matches(OFF) else SourceError)(printed.error_message)
+                output = await self._commands.run(*recently_ended_command(self._user, self._window_seconds, separator))
+                if output.status != 0:
+                    raise (SourceOffError if output.stderr_matches(OFF) else SourceError)(output.error_message)
             except SourceError:
                 self._backoff.after_failure()
                 raise
             self._backoff.after_success()
             self._tries_left = 0
-            found = parse_accounting(printed.text, separator)
+            found = parse_accounting(output.stdout, separator)
             have_ended = (end for end in found if read_state(end.job.state).has_ended and end.ended_at is not None)
             self.ended = tuple(sorted(have_ended, key=_rank)[:MOST_JOBS])
 

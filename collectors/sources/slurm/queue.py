@@ -78,7 +78,7 @@ def parse_queue(text: str, delimiter: str, granted: Mapping[str, Resources] | No
     Parameters
     ----------
     text
-        As printed, not cleaned yet.
+        As output, not cleaned yet.
     delimiter
         The delimiter in `queue_command`.
     granted
@@ -242,10 +242,10 @@ class QueueReader:
             squeue failed, or its output could not be parsed.
         """
         with self._log.attempt():
-            printed = await self._commands.run(*queue_command(self._user, self._delimiter))
-            queue = _parse(printed, self._delimiter, self._granted)
+            output = await self._commands.run(*queue_command(self._user, self._delimiter))
+            queue = _parse(output, self._delimiter, self._granted)
         if await self._read_resources(queue.jobs):
-            queue = _parse(printed, self._delimiter, self._granted)
+            queue = _parse(output, self._delimiter, self._granted)
         if queue.not_parsed:
             # The others were parsed, so this is not a failure; but it is shown.
             self._log.remark(f"{counted(queue.not_parsed, 'line')} of squeue's output not understood")
@@ -273,10 +273,10 @@ class QueueReader:
         return bool(found)
 
 
-def _parse(printed: CommandOutput, delimiter: str, granted: dict[str, Resources]) -> Queue:
-    text = printed.checked()
-    queue = parse_queue(text, delimiter, granted) if delimiter in text or not printed.errors else Queue(jobs=())
-    if not queue.jobs and printed.errors:
+def _parse(output: CommandOutput, delimiter: str, granted: dict[str, Resources]) -> Queue:
+    text = output.checked()
+    queue = parse_queue(text, delimiter, granted) if delimiter in text or not output.errors else Queue(jobs=())
+    if not queue.jobs and output.errors:
         # For an unknown user, 22.05 to 26.05 print the header line and an error, and exit with status 0.
-        raise SourceError(printed.error_message)
+        raise SourceError(output.error_message)
     return queue

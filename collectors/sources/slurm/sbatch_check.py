@@ -19,7 +19,7 @@ async def sbatch_error(commands: Commands, script: str) -> str | None:
         file = Path(folder) / "job.sh"
         file.touch(mode=0o600)
         file.write_text(script, encoding="utf-8", errors="replace")
-        printed = await commands.run("sbatch", "--test-only", os.fspath(file))
-    if printed.status == 0:
+        output = await commands.run("sbatch", "--test-only", os.fspath(file))
+    if output.status == 0:
         return None
-    return " ".join(printed.errors) or printed.error_message
+    return " ".join(output.errors) or output.error_message

@@ -69,7 +69,7 @@ class ScriptRun:
         ShellError
             The text is not a shell script, or exceeds a limit.
         """
-        return self._run(parse_shell(text))
+        return self._visit(parse_shell(text))
 
     def run_text(self, text: str, command: Command) -> int | None:
         """Do the same for a script that a command runs in a shell of its own, such as ``bash -c '…'``."""
@@ -81,7 +81,7 @@ class ScriptRun:
         finally:
             self._calls -= 1
 
-    def _run(self, node: syntax.Node) -> int | None:
+    def _visit(self, node: syntax.Node) -> int | None:
         self.shell.count_step()
         match node:
             case syntax.Sequence(commands):
@@ -89,7 +89,7 @@ class ScriptRun:
                 for command in commands:
                     if self._has_ended:
                         break
-                    counts.append(self._run(command))
+                    counts.append(self._visit(command))
                 return sum_if_all_known(counts)
             case syntax.Simple():
                 return self._simple(node)
@@ -98,7 +98,7 @@ class ScriptRun:
             case syntax.Pipeline(commands):
                 return sum_if_all_known([self._in_subshell(command) for command in commands])
             case syntax.Compound(body, is_subshell):
-                return self._in_subshell(body) if is_subshell else self._run(body)
+                return self._in_subshell(body) if is_subshell else self._visit(body)
             case syntax.AndOr(first, rest):
                 return self._and_or(first, rest)
             case syntax.Branches():
@@ -113,7 +113,7 @@ class ScriptRun:
         """Run a node in a subshell: it does not change the state of this shell."""
         before, ended = self.shell.save(), self._has_ended
         self._uncertainty += is_uncertain
-        count = self._run(node)
+        count = self._visit(node)
         self._uncertainty -= is_uncertain
         self.shell.restore(before)
         self._has_ended = ended
@@ -123,7 +123,7 @@ class ScriptRun:
         """Run a node that the shell may skip; return the state after it, and restore the state before it."""
         before = self.shell.save()
         self._uncertainty += 1
-        count = self._run(node)
+        count = self._visit(node)
         self._uncertainty -= 1
         after = self.shell.save()
         self.shell.restore(before)
@@ -131,13 +131,13 @@ class ScriptRun:
         return count, after
 
     def _and_or(self, first: syntax.Node, rest: Sequence[tuple[str, syntax.Node]]) -> int | None:
-        counts, before = [self._run(first)], first
+        counts, before = [self._visit(first)], first
         is_certain = True
         for operator, node in rest:
             is_certain = is_certain and operator == "&&" and _probably_succeeds(before)
             if is_certain:
                 state = self.shell.save()
-                counts.append(self._run(node))
+                counts.append(self._visit(node))
                 if self._has_ended and counts[-1] == 0:  # exits early without a worker: assume it is an error path
                     self.shell.restore(state)
                     self._has_ended = False
@@ -149,7 +149,7 @@ class ScriptRun:
         return sum_if_all_known(counts)
 
     def _branches(self, node: syntax.Branches) -> int | None:
-        conditions = [self._run(condition) for condition in node.conditions]
+        conditions = [self._visit(condition) for condition in node.conditions]
         ran = [self._possibly(body) for body in node.bodies]
         self.shell.merge([state for _, state in ran])
         counts = {count for count, _ in ran} | (set() if node.is_exhaustive else {0})
@@ -191,7 +191,7 @@ class ScriptRun:
         if self._calls > _MAX_CALLS:
             raise ShellError("a function calls itself too often")
         before, self.shell.arguments = self.shell.arguments, arguments
-        count = self._run(body)
+        count = self._visit(body)
         self.shell.arguments, self._has_ended = before, False
         self._calls -= 1
         return count

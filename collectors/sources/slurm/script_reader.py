@@ -17,7 +17,7 @@ import msgspec
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.commands import Commands
+from dasktop.collectors.sources.slurm.commands import PERMISSION_ERROR, Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
 from dasktop.collectors.sources.slurm.scripts import (
     JobDetails,
@@ -39,7 +39,6 @@ TRIES = 3
 
 # scontrol's errors about one job, rather than about slurmctld. ("Job script not specified": started by srun.)
 _ABOUT_ONE_JOB = re.compile(r"invalid job id|job script not|no such|not found", re.IGNORECASE)
-_PERMISSION_ERROR = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 class _ArrayScript(NamedTuple):
@@ -177,8 +176,8 @@ class ScriptReader:
         self._backoff.after_success()
 
     async def _script(self, job_id: str, job: QueuedJob) -> JobScript | None:
-        printed = await self._commands.run(*script_command(job_id))
-        text = batch_script(printed.text)
+        output = await self._commands.run(*script_command(job_id))
+        text = batch_script(output.stdout)
         if text is not None:
             if "dask" not in text.lower():
                 return None
@@ -189,21 +188,21 @@ class ScriptReader:
                 self._of_arrays[job_id] = _ArrayScript(text, details)
                 return None
             return await asyncio.to_thread(self._parse, job, text, details)
-        if not printed.errors and printed.status == 0:
+        if not output.errors and output.status == 0:
             return None  # an empty script
-        if printed.stderr_matches(_PERMISSION_ERROR) and not self._log.has_answered:
-            raise SourceOffError(printed.error_message)
-        if printed.stderr_matches(_ABOUT_ONE_JOB) or printed.stderr_matches(_PERMISSION_ERROR):
+        if output.stderr_matches(PERMISSION_ERROR) and not self._log.has_answered:
+            raise SourceOffError(output.error_message)
+        if output.stderr_matches(_ABOUT_ONE_JOB) or output.stderr_matches(PERMISSION_ERROR):
             return None
-        raise SourceError(printed.error_message)
+        raise SourceError(output.error_message)
 
     async def _details(self, job_id: str) -> JobDetails | None:
-        printed = await self._commands.run(*output_files_command(job_id))
-        if printed.text.strip() and not printed.errors:
-            return parse_job_details(printed.text)
-        if printed.stderr_matches(_ABOUT_ONE_JOB):
+        output = await self._commands.run(*output_files_command(job_id))
+        if output.stdout.strip() and not output.errors:
+            return parse_job_details(output.stdout)
+        if output.stderr_matches(_ABOUT_ONE_JOB):
             return None
-        raise SourceError(printed.error_message)
+        raise SourceError(output.error_message)
 
 
 def _script_of(job: QueuedJob) -> str:

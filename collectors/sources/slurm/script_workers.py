@@ -148,11 +148,11 @@ def dask_commands(text: str, environment: JobEnvironment) -> DaskCommands:
     """Return the dask commands of a script."""
     finder = _Finder(environment)
     try:
-        finder.found.count = finder.run.run(text)
+        finder.found.count = finder.script_run.run(text)
     except ShellError:
         finder.found.count = None
         finder.found.is_understood = False
-    finder.add_mentioned_variable(finder.run.shell.variable("DASK_SCHEDULER_ADDRESS"))
+    finder.add_mentioned_variable(finder.script_run.shell.variable("DASK_SCHEDULER_ADDRESS"))
     return finder.found
 
 
@@ -161,7 +161,7 @@ class _Finder:
 
     def __init__(self, environment: JobEnvironment) -> None:
         self.found = DaskCommands()
-        self.run = ScriptRun(self._count_workers, environment.variables, environment.folder)
+        self.script_run = ScriptRun(self._count_workers, environment.variables, environment.folder)
         self._environment = environment
         self._repetitions: int | None = 1
 
@@ -202,7 +202,7 @@ class _Finder:
             return 0
         before, self._repetitions = self._repetitions, _product(self._repetitions, tasks)
         try:
-            count = self.run.run_text(text, command)
+            count = self.script_run.run_text(text, command)
         finally:
             self._repetitions = before
         return _product(count, tasks) if count and command.is_certain else 0 if count == 0 else None
@@ -218,7 +218,7 @@ class _Finder:
         for word in words:
             if "dask" in word.text and any(map(str.isspace, word.text)):
                 try:
-                    inner = self.run.run_text(word.text, command._replace(is_certain=False))
+                    inner = self.script_run.run_text(word.text, command._replace(is_certain=False))
                 except ShellError:
                     continue
                 count = 0 if inner == count == 0 else 1

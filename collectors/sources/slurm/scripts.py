@@ -76,7 +76,7 @@ def parse_script(job_id: str, text: str, environment: JobEnvironment | None = No
     return None if script == JobScript(job_id=job_id) else script
 
 
-def job_environment(job: QueuedJob, home: str | None, text: str, shown: JobDetails | None = None) -> JobEnvironment:
+def job_environment(job: QueuedJob, home: str | None, text: str, details: JobDetails | None = None) -> JobEnvironment:
     """Return the known part of the environment that SLURM gives a job.
 
     Parameters
@@ -87,11 +87,11 @@ def job_environment(job: QueuedJob, home: str | None, text: str, shown: JobDetai
         The home directory of its user; ``None``: unknown.
     text
         Its script: with ``#SBATCH --chdir``, the working directory is not the one that it was submitted from.
-    shown
+    details
         What ``scontrol show job`` reports.
     """
-    folder = shown.folder if shown else None
-    tasks = str(shown.tasks) if shown and shown.tasks else None
+    folder = details.folder if details else None
+    tasks = str(details.tasks) if details and details.tasks else None
     has_chdir = bool(values(directives(text), "--chdir", "-D", "--workdir"))
     known = {
         "USER": job.user,
@@ -113,7 +113,7 @@ def job_environment(job: QueuedJob, home: str | None, text: str, shown: JobDetai
         "SLURM_NPROCS": tasks,
     }
     return JobEnvironment(
-        {name: value for name, value in known.items() if value}, folder, shown.tasks if shown else None
+        {name: value for name, value in known.items() if value}, folder, details.tasks if details else None
     )
 
 

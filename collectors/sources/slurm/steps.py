@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.model.readings import Step, step_name
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.slurm.commands import Commands, batches
+from dasktop.collectors.sources.slurm.commands import PERMISSION_ERROR, Commands, batches
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.queue import is_job_id, mentions_any_job
 from dasktop.collectors.sources.slurm.values import duration_seconds, size_bytes, whole_number
@@ -27,7 +27,6 @@ _FIELDS = ("JobID", "NTasks", "AveCPU", "MaxRSS", "Nodelist", "Pids", "AveRSS")
 # What sstat prints, with status 0, for a job that has just ended, is pending, or has no running step at the moment.
 # In 24.11 "job 4", in 26.05 "JobId=4".
 _ABOUT_ONE_JOB = re.compile(r"no steps running for|couldn't get steps for|StepId=\S+ not found", re.IGNORECASE)
-_PERMISSION_ERROR = re.compile(r"invalid user id|permission denied", re.IGNORECASE)
 
 
 def steps_command(job_ids: Iterable[str]) -> tuple[str, ...]:
@@ -47,7 +46,7 @@ def first_error(lines: Iterable[str]) -> str | None:
 
 def is_permission_error(message: str) -> bool:
     """Return whether sstat failed because the jobs belong to another user."""
-    return _PERMISSION_ERROR.search(message) is not None
+    return PERMISSION_ERROR.search(message) is not None
 
 
 def _step(line: str) -> Step | None:
@@ -156,16 +155,16 @@ class StepReader:
                 self._last_priority_read_at = self._clock()
 
     async def _query(self, job_ids: tuple[str, ...]) -> None:
-        printed = await self._commands.run(*steps_command(job_ids))
-        found, read_at = parse_steps(printed.text), datetime.now(UTC)
+        output = await self._commands.run(*steps_command(job_ids))
+        found, read_at = parse_steps(output.stdout), datetime.now(UTC)
         # Only the error lines show a failure: 22.05 always exits with status 0.
-        error = first_error(printed.errors)
+        error = first_error(output.errors)
         if not found and error is not None:
             raise SourceOffError(error) if is_permission_error(error) else SourceError(error)
-        if not found and mentions_any_job(job_ids, printed.text):
+        if not found and mentions_any_job(job_ids, output.stdout):
             raise SourceError("dasktop does not understand the output of sstat")
-        if printed.status != 0 and not found and not printed.errors:
-            raise SourceError(printed.error_message)
+        if output.status != 0 and not found and not output.errors:
+            raise SourceError(output.error_message)
         for job_id in job_ids:
             self._steps[job_id] = tuple(replace(step, read_at=read_at) for step in found if step.job_id == job_id)
             self._reads[job_id] += 1

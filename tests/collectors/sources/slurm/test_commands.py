@@ -52,7 +52,7 @@ def hanging(fake: FakePrograms, name: str = "squeue") -> Path:
 async def test_output_and_exit_status_are_returned(fake):
     fake.prints("squeue", "one\ntwö \x1f\n", complaint="squeue: warning: x\n", status=3)
     printed = await commands(fake).run("squeue", "-h")
-    assert (printed.text, printed.stderr_lines, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
+    assert (printed.stdout, printed.stderr_lines, printed.status) == ("one\ntwö \x1f\n", ("squeue: warning: x",), 3)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_banners_and_warnings_are_not_errors():
 
 async def test_invalid_utf8_is_replaced(fake):
     fake.program("squeue", r"printf 'a\377b'")
-    assert (await commands(fake).run("squeue")).text == "a\ufffdb"
+    assert (await commands(fake).run("squeue")).stdout == "a\ufffdb"
 
 
 async def test_arguments_are_not_interpreted_by_a_shell(fake):
@@ -169,13 +169,13 @@ async def test_endless_stderr_does_not_block_a_program(fake):
     (fake.folder / "big").write_text("squeue: error: oops\n" * 200_000)
     fake.program("squeue", f"{CAT} '{fake.folder}/big' >&2; echo done")
     printed = await commands(fake).run("squeue")
-    assert printed.text == "done\n"
+    assert printed.stdout == "done\n"
     assert sum(map(len, printed.stderr_lines)) <= commands_module.MAX_STDERR_BYTES
 
 
 async def test_stdin_is_not_the_terminal(fake):
     fake.program("squeue", f"{CAT}; echo end")
-    assert (await commands(fake).run("squeue")).text == "end\n"
+    assert (await commands(fake).run("squeue")).stdout == "end\n"
 
 
 def waits_for(fake: FakePrograms, name: str) -> Path:
@@ -191,7 +191,7 @@ async def test_concurrent_equal_commands_run_once(fake):
     runner = commands(fake)
     waiting = [asyncio.create_task(runner.run("squeue", "-h")) for _ in range(5)]
     await asyncio.to_thread(pipe.write_text, "answer")
-    assert [printed.text for printed in await asyncio.gather(*waiting)] == ["answer"] * 5
+    assert [printed.stdout for printed in await asyncio.gather(*waiting)] == ["answer"] * 5
     assert fake.calls("squeue") == ["-h"]
 
 
@@ -200,7 +200,7 @@ async def test_later_and_other_commands_are_not_shared(fake):
     runner = commands(fake)
     printed = await asyncio.gather(runner.run("squeue", "a"), runner.run("squeue", "b"))
     await runner.run("squeue", "a")
-    assert [one.text for one in printed] == ["a\n", "b\n"]
+    assert [one.stdout for one in printed] == ["a\n", "b\n"]
     assert sorted(fake.calls("squeue")) == ["a", "a", "b"]
 
 
@@ -217,7 +217,7 @@ async def test_cancelled_caller_does_not_affect_other_callers(fake):
     await asyncio.sleep(0)
     gives_up.cancel()
     await asyncio.to_thread(pipe.write_text, "answer")
-    assert (await stays).text == "answer"
+    assert (await stays).stdout == "answer"
     assert gives_up.cancelled()
 
 
@@ -251,7 +251,7 @@ def test_several_event_loops_in_threads_and_sequence(fake):
     answers: list[str] = []
 
     def run() -> None:
-        answers.append(asyncio.run(runner.run("squeue")).text)
+        answers.append(asyncio.run(runner.run("squeue")).stdout)
 
     for _ in range(2):
         thread = threading.Thread(target=run)
