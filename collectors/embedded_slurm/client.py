@@ -1,6 +1,6 @@
-"""The command that a user types (squeue, sbatch, …): tells the controller what was asked, prints what comes back.
+"""The command that a user runs (squeue, sbatch, …): sends its command line to the controller, and prints the answer.
 
-It decides nothing, and imports next to nothing: a command that is asked for every few seconds has to start fast.
+Imports very little: a command that is run every few seconds has to start fast.
 """
 
 import os
@@ -13,12 +13,12 @@ SOCKET_NAME = "controller.socket"
 # A frame is one of these letters, the length of its payload (4 bytes), and the payload.
 FRAME_OUT, FRAME_ERR, FRAME_STATUS, FRAME_READ = b"o", b"e", b"s", b"r"
 HEAD_BYTES = 5
-# Goes ahead of a request; from srun with its three streams, which its tasks take over.
+# Precedes a request; srun sends its three streams with it, for its tasks.
 GREETING = b"dasktop"
 
 
 def pack(parts: "list[bytes]") -> bytes:
-    """Return a request: no part can hold a zero byte, as nothing on a command line or in an environment can."""
+    """Return a request. Parts contain no zero bytes: command lines and environments cannot."""
     body = b"\0".join(parts)
     return len(body).to_bytes(4, "big") + body
 
@@ -39,7 +39,7 @@ def _write(stream: int, data: bytes) -> None:
 
 
 def _connect(folder: str) -> socket:
-    # The path of a socket holds about 100 bytes, a folder's own may be longer: so go there.
+    # The path of a socket is limited to about 100 bytes, so it is relative to the folder.
     connection = socket(AF_UNIX, SOCK_STREAM)
     os.chdir(folder)
     connection.connect(SOCKET_NAME)
@@ -47,7 +47,7 @@ def _connect(folder: str) -> socket:
 
 
 def _streams() -> "list[tuple[int, int, bytes]]":
-    # A stream that the caller closed would make the whole message fail.
+    # With a stream that the caller closed, sending the message would fail.
     nothing = os.open(os.devnull, os.O_RDWR)
     while nothing < 3:
         nothing = os.dup(nothing)
@@ -61,7 +61,7 @@ def _work_dir() -> bytes:
         return b"/"
 
 
-def _converse(connection: socket) -> int:
+def _serve(connection: socket) -> int:
     while True:
         head = _receive(connection, HEAD_BYTES)
         payload = _receive(connection, int.from_bytes(head[1:], "big"))
@@ -85,7 +85,7 @@ def main(folder: str, command: str, arguments: "list[str]") -> int:
         connection = _connect(folder)
         connection.sendmsg([GREETING], streams)
         connection.sendall(request)
-        return _converse(connection)
+        return _serve(connection)
     except KeyboardInterrupt:
         return 130
     except OSError as error:

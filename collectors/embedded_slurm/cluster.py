@@ -1,6 +1,6 @@
-"""Bring up an embedded SLURM beside the program that wants one, and take it down with it.
+"""Start an embedded SLURM for a program, and stop it when the program ends.
 
-The program only holds the lifeline; jobs are the controller's, and nothing outlives the program, however it ends.
+The jobs belong to the controller process. It ends when the program's pipe to it closes, however the program ends.
 """
 
 import logging
@@ -21,7 +21,7 @@ from typing import IO
 from dasktop.collectors.embedded_slurm import client
 from dasktop.collectors.embedded_slurm.settings import COMMANDS, LOG_NAME, Partition, Settings
 
-# Tells a program that it runs on an embedded SLURM, and where.
+# Set for programs that run on an embedded SLURM; the path of its folder.
 FOLDER_VARIABLE = "DASKTOP_EMBEDDED_SLURM"
 _LOGGER = logging.getLogger(__name__)
 _START_SECONDS = 30.0
@@ -30,19 +30,19 @@ _OF_SLURM = ("SLURM", "SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRU
 
 
 class EmbeddedSlurmError(RuntimeError):
-    """An embedded SLURM did not come up; says what its log says."""
+    """An embedded SLURM did not start; the text contains its log."""
 
 
 class EmbeddedSlurm:
-    """A SLURM of one's own: real commands, virtual nodes, real processes.
+    """A private SLURM: real commands, virtual nodes, real processes.
 
     Parameters
     ----------
     nodes, cpus_per_node, memory_per_node_mb, gpus_per_node
-        The virtual nodes. They may have more CPUs than the machine: nothing binds a job to its CPUs.
+        The virtual nodes. They may have more CPUs than the machine: jobs are not bound to CPUs.
     folder
-        Where its own folder is made (default: the system's temporary folder). All its files are in that folder,
-        which goes when it ends. Programs must be allowed to be started from there.
+        Parent of its own folder (default: the system's temporary folder). All its files are in its own folder, which
+        is removed when it ends. The file system must allow executing programs.
     **options
         See `Settings`: partitions, qos, minute_seconds, kill_wait_seconds, min_job_age_seconds, accounting, …
 
@@ -93,25 +93,25 @@ class EmbeddedSlurm:
 
     @property
     def folder(self) -> Path:
-        """Its own folder, while it is up."""
+        """Its own folder, while it runs."""
         if self._folder is None:
-            raise EmbeddedSlurmError("this embedded SLURM is not up")
+            raise EmbeddedSlurmError("this embedded SLURM is not running")
         return self._folder
 
     @property
     def work(self) -> Path:
-        """A folder for what jobs write; it goes when this SLURM ends."""
+        """A folder for output of jobs; removed when this SLURM ends."""
         return self.folder / "work"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables to start programs with: its commands come first, and no other SLURM is in reach."""
+        """The environment for programs: its commands are first on PATH, and no other SLURM can be reached."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_SLURM)}
         return {
             **kept,
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            # Should a real SLURM's command ever be run instead, it must not find its cluster: an empty file makes it
-            # end at once (for a missing one it waits a minute).
+            # If a command of a real SLURM is run instead, it must not find its cluster. With an empty file it ends at
+            # once; with a missing one it waits a minute.
             "SLURM_CONF": os.devnull,
             FOLDER_VARIABLE: str(self.folder),
         }
@@ -126,56 +126,63 @@ class EmbeddedSlurm:
         self.close()
 
     def start(self) -> None:
-        """Bring it up, and return when its commands work.
+        """Start it; return when its commands work.
 
         Raises
         ------
         EmbeddedSlurmError
-            When it does not come up.
+            It did not start.
         """
         folder = Path(tempfile.mkdtemp(prefix="dasktop-slurm-", dir=self._parent)).resolve()
         try:
             (folder / "work").mkdir()
             self.settings.write(folder)
             _write_commands(folder)
-            keeper = _start_keeper(folder)
+            supervisor = _start_supervisor(folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._folder = folder
-        # Runs when it is closed, is forgotten, or the interpreter ends; a fork of this program leaves it alone.
-        self._stop = weakref.finalize(self, _stop, keeper, folder, os.getpid())
-        if keeper.stdout is None or not _is_ready(keeper.stdout):
-            said = (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").strip()
+        # Runs when it is closed or collected, or the interpreter ends; not in a fork of this program.
+        self._stop = weakref.finalize(self, _stop, supervisor, folder, os.getpid())
+        if supervisor.stdout is None or not _is_ready(supervisor.stdout):
+            text = (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").strip()
             (folder / LOG_NAME).write_text("")
             self.close()
-            raise EmbeddedSlurmError(f"the embedded SLURM did not come up: {said[-2000:] or 'no word from it'}")
+            raise EmbeddedSlurmError(f"the embedded SLURM did not start: {text[-2000:] or 'it printed nothing'}")
 
     def close(self) -> None:
-        """End all its jobs, itself, and its folder. Twice is no harm."""
+        """End all its jobs and itself, and remove its folder. May be called twice."""
         if self._stop is not None:
             self._stop()
         self._stop = self._folder = None
 
 
-def _start_keeper(folder: Path) -> "subprocess.Popen[bytes]":
-    # -P: a json.py in the folder where somebody happens to be must not be taken for Python's own.
-    command = [sys.executable, "-P", "-m", "dasktop.collectors.embedded_slurm.keeper", str(folder), str(os.getpid())]
+def _start_supervisor(folder: Path) -> "subprocess.Popen[bytes]":
+    # -P: a json.py in the current folder must not be imported instead of Python's own.
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "dasktop.collectors.embedded_slurm.supervisor",
+        str(folder),
+        str(os.getpid()),
+    ]
     with (folder / LOG_NAME).open("ab") as log:
-        # In a session of its own: Ctrl-C is for the program, which then ends this in its own time.
+        # In a session of its own: Ctrl-C reaches only the program, which then stops this.
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
         )
 
 
 def _write_commands(folder: Path) -> None:
-    """Write each command as two lines of shell: no limit on the length of a path, as ``#!`` has one."""
+    """Write each command as two lines of shell, since ``#!`` limits the length of a path."""
     programs = folder / "bin"
     programs.mkdir()
     for command in COMMANDS:
-        words = [sys.executable, "-I", "-S", client.__file__, str(folder), command]
+        arguments = [sys.executable, "-I", "-S", client.__file__, str(folder), command]
         path = programs / command
-        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(arguments)} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
 
 
@@ -185,15 +192,15 @@ def _is_ready(stream: IO[bytes]) -> bool:
         return bool(readable) and stream.readline() == b"ready\n"
 
 
-def _stop(keeper: "subprocess.Popen[bytes]", folder: Path, owner_pid: int) -> None:
+def _stop(supervisor: "subprocess.Popen[bytes]", folder: Path, owner_pid: int) -> None:
     if os.getpid() != owner_pid:
         return
     log = folder / LOG_NAME
     if log.exists() and (faults := log.read_text(encoding="utf-8", errors="replace").strip()):
         _LOGGER.error("the embedded SLURM had a fault:\n%s", faults[-2000:])
-    if keeper.stdin is not None:
-        keeper.stdin.close()
+    if supervisor.stdin is not None:
+        supervisor.stdin.close()
     try:
-        keeper.wait(_STOP_SECONDS)
+        supervisor.wait(_STOP_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""The controller: one process that owns everything an embedded SLURM has (`python -m …controller FOLDER`).
+"""The controller: the process that owns all jobs and files of an embedded SLURM (`python -m …controller FOLDER`).
 
-It lives as long as its lifeline, its standard input, is held by somebody; then it ends every process and every file.
+It runs until its standard input is closed; then it ends all processes and removes all files.
 """
 
 import asyncio
@@ -14,37 +14,37 @@ from contextlib import suppress
 from pathlib import Path
 
 from dasktop.collectors.embedded_slurm.client import SOCKET_NAME
-from dasktop.collectors.embedded_slurm.conversation import Conversation
-from dasktop.collectors.embedded_slurm.processes import adopt_orphans, reap, sweep
+from dasktop.collectors.embedded_slurm.processes import adopt_orphans, end_processes, reap
+from dasktop.collectors.embedded_slurm.session import CommandSession
 from dasktop.collectors.embedded_slurm.settings import Settings
 from dasktop.collectors.embedded_slurm.workload import Workload
 
 TICK_SECONDS = 0.25
 MEASURE_SECONDS = 1.0
-# From SIGTERM to SIGKILL when the whole of it ends.
-PATIENCE_SECONDS = 2.0
+# From SIGTERM to SIGKILL when the controller ends.
+END_SECONDS = 2.0
 
 
 class Controller:
-    """Listens for commands, keeps the workload going, and says when something changed."""
+    """Serves commands, advances the workload, and notifies sessions of changes."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.workload = Workload(settings, folder)
         self._changed = asyncio.Event()
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._sessions: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve until the lifeline is cut, or a signal says so."""
+        """Serve until standard input is closed, or a signal arrives."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGCHLD, self.look)
+        loop.add_signal_handler(signal.SIGCHLD, self.check_soon)
         loop.add_reader(sys.stdin.fileno(), self._stop.set)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.setblocking(False)
-        # Relative, since the path of a socket holds about 100 bytes: the controller's folder is its work dir.
+        # Relative to the controller's working directory: the path of a socket is limited to about 100 bytes.
         listener.bind(SOCKET_NAME)
         listener.listen(128)
         print("ready", flush=True)
@@ -52,13 +52,13 @@ class Controller:
         stopped = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         listener.close()
-        for task in (*tasks, stopped, *self._conversations):
+        for task in (*tasks, stopped, *self._sessions):
             task.cancel()
         for task in done:
             task.result()
 
-    def look(self) -> None:
-        """See to what is due, soon: a hundred ends at once are one reason to look, not a hundred."""
+    def check_soon(self) -> None:
+        """Advance the workload soon: once, even if many processes end at the same time."""
         self._due.set()
 
     async def changed(self) -> None:
@@ -78,7 +78,7 @@ class Controller:
             self._due.clear()
 
     def _step(self, now: float) -> None:
-        """Collect what ended, do what is due, and wake whoever waits for a change."""
+        """Collect ended processes, advance the workload, and wake all waiting sessions."""
         for pid, (status, cpu_seconds) in reap().items():
             self.workload.runner.ended(pid, status, cpu_seconds, now)
         self.workload.advance(now)
@@ -90,20 +90,20 @@ class Controller:
         while True:
             connection, _ = await loop.sock_accept(listener)
             connection.setblocking(False)
-            task = asyncio.create_task(Conversation(self, connection).hold())
-            self._conversations.add(task)
-            task.add_done_callback(self._conversations.discard)
+            task = asyncio.create_task(CommandSession(self, connection).serve())
+            self._sessions.add(task)
+            task.add_done_callback(self._sessions.discard)
 
 
 def main(folder: Path) -> None:
-    """Run a controller in `folder`, and leave nothing behind."""
+    """Run a controller in `folder`; at the end, remove all its processes and files."""
     os.chdir(folder)
     adopt_orphans()
     settings = Settings.read(folder)
     try:
         asyncio.run(Controller(settings, folder).run())
     finally:
-        sweep(settings.token, PATIENCE_SECONDS, [os.getpid()])
+        end_processes(settings.token, END_SECONDS, [os.getpid()])
         shutil.rmtree(folder, ignore_errors=True)
 
 

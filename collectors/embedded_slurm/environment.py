@@ -1,6 +1,6 @@
-"""The variables that SLURM puts into the processes it starts.
+"""The variables that SLURM sets in the processes that it starts.
 
-Pure; the names and forms follow SLURM 22.05 (read off a real one: ``env`` in a batch script and in an srun step).
+Pure. Names and formats are those of SLURM 22.05 (output of ``env`` in a batch script and in an srun step).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from dasktop.collectors.embedded_slurm.settings import Settings
 
 
 def repeated(counts: Iterable[int]) -> str:
-    """Write one number a node in SLURM's short form: 2, 2, 1 becomes ``2(x2),1``."""
+    """Write one number per node in SLURM's short form: 2, 2, 1 becomes ``2(x2),1``."""
     runs = [(value, len(list(same))) for value, same in groupby(counts)]
     return ",".join(f"{value}(x{times})" if times > 1 else str(value) for value, times in runs)
 
@@ -21,7 +21,7 @@ def repeated(counts: Iterable[int]) -> str:
 def task_environment(
     settings: Settings, job: Job, step: Step, task: Task, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the whole environment of one task: what it inherits, SLURM's variables, and our mark."""
+    """Return the environment of one task: inherited variables, SLURM's variables, and `MARK`."""
     environment = dict(inherited)
     environment.update(_job_variables(settings, job))
     if step.id == "batch":

@@ -1,7 +1,4 @@
-"""What squeue can say about a job or a step, under its letter (``-o %i``) and its name (``-O JobID``).
-
-Pure; the widths and separators are squeue's own.
-"""
+"""The fields of squeue for jobs and steps, by letter (``-o %i``) and by name (``-O JobID``). Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +23,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column: its header, and how its text comes about."""
+    """One column: its header, and the function that returns its text."""
 
     header: str
     text: Callable[[View], str]
@@ -43,7 +40,7 @@ def run_seconds(job: Job, now: float) -> float:
 
 
 def tres(job: Job) -> str:
-    """Return what a job has, or asks for: ``cpu=4,mem=4000M,node=1,billing=4``."""
+    """Return the resources that a job has, or requests: ``cpu=4,mem=4000M,node=1,billing=4``."""
     needs = job.request.needs
     nodes = len(job.nodes) or needs.least_nodes
     if job.allocation:
@@ -58,7 +55,7 @@ def tres(job: Job) -> str:
 
 
 def memory(job: Job) -> str:
-    """Return the memory asked for: a node's, or a CPU's (22.05 writes both alike)."""
+    """Return the requested memory per node or per CPU (22.05 writes both in the same way)."""
     needs = job.request.needs
     return units.size(needs.memory_per_node_mb or needs.memory_per_cpu_mb or 0)
 
@@ -78,7 +75,7 @@ def start(job: Job) -> float | None:
 
 
 def end(job: Job, settings: Settings) -> float | None:
-    """Return when a job ended, has to end, or would have to if it started as expected."""
+    """Return when a job ended, must end, or must end if it starts as expected."""
     if job.ended_at is not None:
         return job.ended_at
     if job.ends_at is not None:
@@ -167,13 +164,13 @@ JOB_LETTERS = {
 
 
 def priority(job: Job) -> int:
-    """Return the number that SLURM's simplest priority plugin would have counted down to; 0 while held."""
+    """Return the priority as SLURM's plugin priority/basic assigns it; 0 while held."""
     return 0 if job.held else 2**32 - 65536 - (job.array_job_id or job.id)
 
 
 def _step(view: View) -> Step:
     if view.step is None:
-        raise ValueError("a step's field was asked of a job")
+        raise ValueError("a field of a step was requested for a job")
     return view.step
 
 

@@ -1,6 +1,6 @@
 """SLURM's short form for lists of nodes: ``n[1-3,5],login2``.
 
-Pure text; never asks whether a node exists.
+Pure; does not check whether a node exists.
 """
 
 import re
@@ -9,17 +9,17 @@ from itertools import pairwise
 
 from dasktop.collectors.embedded_slurm.units import UnreadableError
 
-# A slip of the finger (n[1-99999999999]) must not fill the memory.
+# A typing error (n[1-99999999999]) must not fill the memory.
 _MOST = 100_000
 
 
 def expand(text: str) -> list[str]:
-    """Return the names that a list stands for, in its order, padding kept.
+    """Return the names of a list, in its order, with padding.
 
     Raises
     ------
     UnreadableError
-        For brackets that don't match or a range that isn't one.
+        Brackets do not match, or a range is invalid.
     """
     names: list[str] = []
     for part in re.findall(r"(?:[^,\[\]]|\[[^\[\]]*\])+|[\[\]]", text):

@@ -1,6 +1,6 @@
-"""Start one task as a real process: its files, its folder, its environment.
+"""Start one task as a real process, with its files, folder and environment.
 
-It never waits for what it started, and never ends anything.
+Never waits for a process, and never ends one.
 """
 
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dasktop.collectors.embedded_slurm.records import Job, Request
 
-# The task's own pid is known only once it runs: the shell learns it and becomes the task.
-_BECOME = ("/bin/sh", "-c", 'SLURM_TASK_PID=$$; export SLURM_TASK_PID; exec "$@"', "sh")
+# The task's pid is known only once it runs: the shell exports its own pid and is replaced by the task.
+_WITH_TASK_PID = ("/bin/sh", "-c", 'SLURM_TASK_PID=$$; export SLURM_TASK_PID; exec "$@"', "sh")
 
 # File descriptors: stdin, stdout, stderr.
 Streams = tuple[int, int, int]
@@ -57,7 +57,7 @@ def start_batch(job: Job, node: str, environment: Mapping[str, str], script: Pat
     Raises
     ------
     OSError
-        When a file cannot be written or the script not be started.
+        A file cannot be written, or the script cannot be started.
     """
     request = job.request
     script.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def start_batch(job: Job, node: str, environment: Mapping[str, str], script: Pat
     script.chmod(0o700)
     output, error = output_paths(job, node)
     with ExitStack() as opened:
-        # Both names may be one file, which then must be opened once, or the two would overwrite each other.
+        # If both names are the same file, it is opened once; two descriptors would overwrite each other's text.
         stdin = _open(opened, request, file_name(request.input or os.devnull, job, node=node), os.O_RDONLY)
         stdout = _open(opened, request, output)
         stderr = stdout if error == output else _open(opened, request, error)
@@ -81,20 +81,20 @@ def _open(opened: ExitStack, request: Request, name: str, flags: int | None = No
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str], work_dir: str, streams: Streams) -> int:
-    """Start a process in a session of its own; return its pid. Whoever reaps it, reaps it by pid.
+    """Start a process in a session of its own; return its pid. It must be reaped by pid.
 
     Raises
     ------
     OSError
-        When there is no process to be had.
+        The process cannot be started.
     """
     stdin, stdout, stderr = streams
     process = subprocess.Popen(
-        (*_BECOME, *arguments),
+        (*_WITH_TASK_PID, *arguments),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        cwd=work_dir if Path(work_dir).is_dir() else "/tmp",  # noqa: S108 - where slurmd goes then, too
+        cwd=work_dir if Path(work_dir).is_dir() else "/tmp",  # noqa: S108 - as slurmd does
         env=dict(environment),
         start_new_session=True,
     )
@@ -103,10 +103,10 @@ def start(arguments: Sequence[str], environment: Mapping[str, str], work_dir: st
     return process.pid
 
 
-def tell(path: str, text: str) -> None:
+def append_message(path: str, text: str) -> None:
     """Append a line from SLURM itself to a job's stderr file.
 
-    A file that is gone by then is not made again, and a pipe that nobody reads is not waited for.
+    A removed file is not created again, and a pipe without a reader does not block.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)

@@ -1,6 +1,6 @@
 """Command lines as SLURM's programs read them (GNU getopt_long): ``-n4``, ``-hu me``, ``--form %i``, ``--jobs=1,2``.
 
-A command names its options in a small table; anything else is refused.
+Each command has a table of its options; all others are refused.
 """
 
 import re
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, told to the user and ended with a status
-    """What a command does not do: one line for stderr, and an exit status.
+class Refused(Exception):  # noqa: N818 - it becomes the answer to the user, with an exit status
+    """A refused command line: one line for stderr, and an exit status.
 
     `bare`: SLURM prints this line without ``COMMAND: error:`` before it.
     """
@@ -30,8 +30,8 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a command line said: values by long name ("" for a bare flag; the last one wins), and the rest."""
+class ParsedOptions:
+    """A parsed command line: values by long name ("" for a flag; the last one counts), and the other arguments."""
 
     values: dict[str, str] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Given:
         """Return the option's value, or None when it was not given."""
         return self.values.get(name)
 
-    def several(self, name: str) -> list[str] | None:
+    def list_of(self, name: str) -> list[str] | None:
         """Return the option's comma-separated values, or None when it was not given."""
         text = self.values.get(name)
         return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
@@ -64,13 +64,13 @@ def table(text: str) -> tuple[Option, ...]:
     return tuple(options)
 
 
-def read(options: Sequence[Option], arguments: Sequence[str], *, permute: bool = True) -> Given:
+def read(options: Sequence[Option], arguments: Sequence[str], *, permute: bool = True) -> ParsedOptions:
     """Read a command line.
 
     Parameters
     ----------
     options
-        What the command knows.
+        The options of the command.
     arguments
         Without the command's own name.
     permute
@@ -79,9 +79,9 @@ def read(options: Sequence[Option], arguments: Sequence[str], *, permute: bool =
     Raises
     ------
     Refused
-        For an option that is unknown, ambiguous or lacks its value.
+        An option is unknown, ambiguous or lacks its value.
     """
-    given = Given()
+    given = ParsedOptions()
     left = list(arguments)
     while left:
         argument = left.pop(0)
@@ -100,7 +100,7 @@ def read(options: Sequence[Option], arguments: Sequence[str], *, permute: bool =
     return given
 
 
-def _read_long(options: Sequence[Option], argument: str, left: list[str], given: Given) -> None:
+def _read_long(options: Sequence[Option], argument: str, left: list[str], given: ParsedOptions) -> None:
     name, equals, value = argument[2:].partition("=")
     found = [option for option in options if option.name == name]
     found = found or [option for option in options if option.name.startswith(name)]
@@ -116,7 +116,7 @@ def _read_long(options: Sequence[Option], argument: str, left: list[str], given:
     given.values[option.name] = value
 
 
-def _read_short(options: Sequence[Option], argument: str, left: list[str], given: Given) -> None:
+def _read_short(options: Sequence[Option], argument: str, left: list[str], given: ParsedOptions) -> None:
     letters = argument[1:]
     while letters:
         letter, letters = letters[0], letters[1:]

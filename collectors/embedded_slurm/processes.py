@@ -1,6 +1,6 @@
-"""Which live processes belong to which task of one embedded SLURM, and how they are ended.
+"""Find the live processes of each task of one embedded SLURM, and end them.
 
-Touches nothing but descendants of ours and what carries our own mark.
+Touches only our descendants and processes with our variable in their environment.
 """
 
 import ctypes
@@ -16,13 +16,13 @@ import psutil
 # Every process that a job starts inherits it: TOKEN:JOB:STEP:RANK.
 MARK = "DASKTOP_EMBEDDED_SLURM_TASK"
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied)
-_GIVEN_UP_SECONDS = 3.0
+_KILL_SECONDS = 3.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """Which task: the job's id, the step's, and the task's rank."""
+    """Identifies a task: job id, step id and rank."""
 
     job: int
     step: str
@@ -51,8 +51,8 @@ class _Seen:
 class ProcessTable:
     """The processes of one embedded SLURM.
 
-    A process belongs to a task if it carries the mark, is the task's own process, or has a parent that belongs.
-    What was found once stays found, so a process that drops its environment and its parent is still known.
+    A process belongs to a task if its environment has `MARK`, it is the task's own process, or its parent belongs. A
+    process that was found once stays known, even if it drops its environment and its parent.
     """
 
     def __init__(self, token: str) -> None:
@@ -65,16 +65,16 @@ class ProcessTable:
         Parameters
         ----------
         roots
-            The processes that we started and have not reaped, by pid.
+            By pid, the processes that we started and have not reaped.
         thorough
-            Look again at processes that did not belong last time; else they are taken to stay strangers, which
-            keeps the second-by-second look cheap on a busy machine.
+            Check again the processes that did not belong last time. Otherwise they are skipped, which keeps the scan
+            every second cheap on a busy machine.
         """
         pids = set(psutil.pids())
         for pid in [pid for pid, seen in self._seen.items() if pid not in pids or (thorough and seen.key is None)]:
             del self._seen[pid]
         for pid in sorted(pids - self._seen.keys()):
-            self._look_at(pid, roots)
+            self._identify(pid, roots)
         found: dict[TaskKey, list[psutil.Process]] = {}
         for pid, seen in list(self._seen.items()):
             if seen.key is None:
@@ -85,7 +85,7 @@ class ProcessTable:
                 del self._seen[pid]
         return found
 
-    def _look_at(self, pid: int, roots: Mapping[int, TaskKey]) -> None:
+    def _identify(self, pid: int, roots: Mapping[int, TaskKey]) -> None:
         try:
             process = psutil.Process(pid)
             key = roots.get(pid) or self._key_by_mark(process) or self._key_by_parent(process)
@@ -109,7 +109,7 @@ class ProcessTable:
 
 
 def usage(processes: Iterable[psutil.Process]) -> Usage:
-    """Measure processes: the resident sets' sum (shared pages count again, as in SLURM's own) and CPU time.
+    """Measure processes: the sum of resident sets (shared pages count repeatedly, as in SLURM) and the CPU time.
 
     A process's own figure includes its children that ended, so their time is not lost.
     """
@@ -127,7 +127,7 @@ def usage(processes: Iterable[psutil.Process]) -> Usage:
 
 
 def send(processes: Iterable[psutil.Process], signal_number: int) -> None:
-    """Send a signal; a process that is gone, or whose pid another took over, is left alone (psutil checks that)."""
+    """Send a signal; skip processes that have ended, or whose pid was reused (psutil checks that)."""
     for process in processes:
         try:
             process.send_signal(signal_number)
@@ -135,25 +135,25 @@ def send(processes: Iterable[psutil.Process], signal_number: int) -> None:
             continue
 
 
-def sweep(token: str, patience_seconds: float, ancestors: Iterable[int] = ()) -> None:
-    """End every process of one embedded SLURM: asked to end first, killed when `patience_seconds` are over.
+def end_processes(token: str, term_seconds: float, ancestors: Iterable[int] = ()) -> None:
+    """End all processes of one embedded SLURM: SIGTERM first, SIGKILL after `term_seconds`.
 
-    What cannot even be killed (another user's, by way of sudo) is given up on after some seconds more.
+    Processes that cannot be killed (another user's, through sudo) are ignored after some more seconds.
 
     Parameters
     ----------
     token
         Which embedded SLURM.
     ancestors
-        Pids whose descendants are all ours, too.
+        Pids whose descendants are ended too.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + term_seconds
     asked: set[int] = set()
     table = ProcessTable(token)
-    # Those that were strangers are looked at again only when nothing else is left: it means to read all environments.
+    # Processes that did not belong are checked again only at the end, since that reads all environments.
     while (
         left := _everything(table, ancestors) or _everything(table, ancestors, thorough=True)
-    ) and time.monotonic() < deadline + _GIVEN_UP_SECONDS:
+    ) and time.monotonic() < deadline + _KILL_SECONDS:
         if time.monotonic() >= deadline:
             send(left, signal.SIGKILL)
         else:
@@ -204,6 +204,6 @@ def reap() -> dict[int, tuple[int, float]]:
 
 
 def adopt_orphans() -> None:
-    """Become the new parent of descendants whose parent ends, so that none gets out of sight (Linux only)."""
+    """Become the parent of descendants whose parent ends, so that all stay our descendants (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -1,7 +1,4 @@
-"""What the embedded SLURM remembers: requests, jobs, their steps and tasks.
-
-Plain records with a few derived facts; they start nothing and decide nothing.
-"""
+"""Records of the embedded SLURM: requests, jobs, their steps and tasks. Plain data with a few derived properties."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +20,7 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows this state."""
+        """Whether this is a final state."""
         return self not in {State.PENDING, State.RUNNING}
 
 
@@ -52,7 +49,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a job needs from the nodes. None: not asked for."""
+    """What a job requests from the nodes. None: not requested."""
 
     tasks: int = 1
     tasks_asked: bool = False
@@ -71,13 +68,13 @@ class Needs:
 
     @property
     def least_nodes(self) -> int:
-        """Nodes, as far as the request alone says."""
+        """The minimum number of nodes, from the request alone."""
         return self.nodes or (-(-self.tasks // self.tasks_per_node) if self.tasks_per_node else 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a submission asked for. `time_limit_minutes` None: no limit."""
+    """A submitted request. `time_limit_minutes` None: no limit."""
 
     name: str
     user: str
@@ -169,7 +166,7 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether it ended and its last process is gone."""
+        """Whether it has ended, and its last process too."""
         return self.state.ended and not self.completing
 
     @property
@@ -193,12 +190,12 @@ class Job:
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The nodes it has, or had."""
+        """Its nodes, also after its end."""
         return tuple(self.allocation)
 
     @property
     def cpus(self) -> int:
-        """CPUs that it has, or asks for."""
+        """CPUs that it has, or requests."""
         return sum(share.cpus for share in self.allocation.values()) or self.request.needs.cpus
 
     def step(self, step_id: str) -> Step | None:

@@ -1,6 +1,6 @@
-"""Jobs that run: start their tasks, watch their limits, end them, see the last process gone.
+"""Running jobs: start their tasks, enforce their limits, end them, detect the end of the last process.
 
-It never chooses who runs; that is `scheduler`'s and `workload`'s.
+Does not decide which jobs run; `scheduler` and `workload` do.
 """
 
 import os
@@ -20,7 +20,7 @@ from dasktop.collectors.embedded_slurm.processes import ProcessTable, TaskKey, s
 from dasktop.collectors.embedded_slurm.records import Job, State, Step, Task
 from dasktop.collectors.embedded_slurm.settings import Settings
 
-# What SLURM gives as the signal of a memory kill, and of a job whose files or folder could not be opened.
+# The signals that SLURM reports for a memory kill, and for a job whose files or folder could not be opened.
 OUT_OF_MEMORY_SIGNAL = 125
 LAUNCH_FAILED_SIGNAL = 53
 
@@ -33,7 +33,7 @@ class _Root:
 
 
 class Runner:
-    """The running part of the embedded SLURM: owns every process that a job consists of."""
+    """Owns all processes of running jobs."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class Runner:
         return self._folder / "jobs" / str(job.id) / "slurm_script"
 
     def hold_allocation(self, job: Job) -> None:
-        """Note a job that has no script: an srun from outside any job brings its step."""
+        """Add a job without a script: an srun outside a job starts its step."""
         self._active[job.id] = job
 
     def start_step(
@@ -92,7 +92,7 @@ class Runner:
         Raises
         ------
         OSError
-            When a process could not be started; the tasks started before it are killed.
+            A process could not be started; the tasks started before it are killed.
         """
         for task, own in zip(step.tasks, streams, strict=True):
             environment = task_environment(self._settings, job, step, task, inherited)
@@ -107,13 +107,15 @@ class Runner:
     # Ending
 
     def end(self, job: Job, state: State, reason: str, now: float, message: str = "") -> None:
-        """Ask a running job to end, and kill it when its time to do so is over (KillWait)."""
+        """Send SIGTERM to a running job, and SIGKILL after KillWait."""
         self._end(job, state, reason, now)
         job.kill_at = now + self._settings.kill_wait_seconds
         if message and job.request.script is not None:
             node = job.nodes[0]
             when = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now))
-            launch.tell(launch.output_paths(job, node)[1], f"*** JOB {job.id} ON {node} {message.format(when)} ***")
+            launch.append_message(
+                launch.output_paths(job, node)[1], f"*** JOB {job.id} ON {node} {message.format(when)} ***"
+            )
         self.send(job, (signal.SIGCONT, signal.SIGTERM))
 
     def _end(self, job: Job, state: State, reason: str, now: float) -> None:
@@ -128,11 +130,11 @@ class Runner:
                     send(processes, number)
 
     def kill_step(self, job: Job, step: Step) -> None:
-        """Kill one step, as when its srun is gone."""
+        """Kill one step, for example when its srun has ended."""
         self.send(job, (signal.SIGKILL,), step)
 
     def ended(self, pid: int, status: int, cpu_seconds: float, now: float) -> None:
-        """Take note that one of our children ended (status as of wait(2))."""
+        """Record that one of our children ended (status as of wait(2))."""
         root = self._roots.pop(pid, None)
         if root is None:
             return
@@ -167,7 +169,7 @@ class Runner:
     # Watching
 
     def watch(self, now: float) -> None:
-        """End jobs whose time is over, kill what does not go, and close jobs whose last process is gone."""
+        """End jobs that exceed their time limit, kill what ignored SIGTERM, and close jobs without processes."""
         for job in self.active:
             if not job.completing and job.ends_at is not None and now >= job.ends_at:
                 self.end(job, State.TIMEOUT, "TimeLimit", now, "CANCELLED AT {} DUE TO TIME LIMIT")
@@ -214,7 +216,7 @@ class Runner:
         job.signal = OUT_OF_MEMORY_SIGNAL
         if job.request.script is not None:
             text = f"Detected 1 oom_kill event in StepId={job.id}.batch. Some of the step tasks have been OOM Killed."
-            launch.tell(launch.output_paths(job, job.nodes[0])[1], text)
+            launch.append_message(launch.output_paths(job, job.nodes[0])[1], text)
         self.send(job, (signal.SIGKILL,))
 
     def _find(self, *, thorough: bool = False) -> dict[TaskKey, list[psutil.Process]]:

@@ -1,6 +1,6 @@
-"""Who starts where, and why the others wait: first come first served, with backfill that delays nobody.
+"""Decide which jobs start on which nodes, and why others wait: first in, first out, with backfill.
 
-Pure: jobs, nodes and the time are arguments, a plan comes back.
+Pure: jobs, nodes and the time are arguments. Backfill never delays an earlier job.
 """
 
 import math
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from dasktop.collectors.embedded_slurm.records import Needs, Resources
 
-# SLURM's backfill looks at a bounded number of jobs, too (bf_max_job_test).
-_JOBS_LOOKED_AT = 30
+# SLURM's backfill also considers a limited number of jobs (bf_max_job_test).
+_MOST_JOBS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingJob:
     """A pending job: `seconds` is how long it may run (infinite without a limit)."""
 
     id: int
@@ -25,8 +25,8 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What a job has, or is promised, from `start` (epoch seconds) until `end`."""
+class Reservation:
+    """Resources of a job, used or planned, from `start` (epoch seconds) until `end`."""
 
     start: float
     end: float
@@ -43,41 +43,43 @@ class Placement:
 
 @dataclass(slots=True)
 class Plan:
-    """What should happen: who starts now, why each other job waits, when it is expected to start."""
+    """Which jobs start now, why the others wait, and when these are expected to start."""
 
     starts: dict[int, Placement] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
     expected: dict[int, float] = field(default_factory=dict)
 
 
-def plan(now: float, waiting: Sequence[Waiting], taken: Iterable[Taken], nodes: Mapping[str, Resources]) -> Plan:
+def plan(
+    now: float, waiting: Sequence[PendingJob], taken: Iterable[Reservation], nodes: Mapping[str, Resources]
+) -> Plan:
     """Decide about every pending job.
 
-    Each job in its turn gets the earliest time at which it fits beside all that is taken or promised already, so
-    a small job may overtake a large one only where that delays nobody.
+    Each job in turn gets the earliest time at which it fits beside all reservations so far, so a small job may start
+    before a large one only if that does not delay it.
 
     Parameters
     ----------
     now
         Epoch seconds.
     waiting
-        Jobs that could start, the most important first.
+        Jobs that may start, by descending priority.
     taken
         What running jobs hold.
     nodes
-        Every node's resources, in the order in which they are filled.
+        Resources by node, in the order in which nodes are filled.
     """
     result = Plan()
     timeline = _Timeline(now, nodes)
     for entry in taken:
         timeline.take(entry)
     blocked: set[str] = set()
-    for job in waiting[:_JOBS_LOOKED_AT]:
+    for job in waiting[:_MOST_JOBS]:
         for start in timeline.starts():
             placement = place(job.needs, timeline.free(start, start + job.seconds))
             if placement is None:
                 continue
-            timeline.take(Taken(start, start + job.seconds, placement.shares))
+            timeline.take(Reservation(start, start + job.seconds, placement.shares))
             if start == now:
                 result.starts[job.id] = placement
             else:
@@ -86,19 +88,19 @@ def plan(now: float, waiting: Sequence[Waiting], taken: Iterable[Taken], nodes: 
         if job.id not in result.starts:
             result.reasons[job.id] = "Priority" if job.partition in blocked else "Resources"
             blocked.add(job.partition)
-    result.reasons.update({job.id: "Priority" for job in waiting[_JOBS_LOOKED_AT:]})
+    result.reasons.update({job.id: "Priority" for job in waiting[_MOST_JOBS:]})
     return result
 
 
 class _Timeline:
-    """What is free on each node from now on: a list of moments, each with what is free until the next."""
+    """Free resources of each node from now on: a list of times, each with what is free until the next."""
 
     def __init__(self, now: float, nodes: Mapping[str, Resources]) -> None:
         self._times = [now]
         self._free = [dict(nodes)]
 
     def starts(self) -> list[float]:
-        """Return the moments at which something may begin to fit: now, and when something else ends."""
+        """Return the times at which a job may begin to fit: now, and when a reservation ends."""
         return list(self._times)
 
     def free(self, start: float, end: float) -> dict[str, Resources]:
@@ -109,8 +111,8 @@ class _Timeline:
                 least = {name: least[name].least(share) for name, share in free.items()}
         return least
 
-    def take(self, entry: Taken) -> None:
-        """Note that something is taken for a while."""
+    def take(self, entry: Reservation) -> None:
+        """Add a reservation."""
         self._split(entry.start)
         self._split(entry.end)
         for time, free in zip(self._times, self._free, strict=True):
@@ -126,17 +128,17 @@ class _Timeline:
 
 
 def place(needs: Needs, free: Mapping[str, Resources]) -> Placement | None:
-    """Put a job's tasks on nodes: as few nodes as do, the first ones filled first, one task at least on each.
+    """Place a job's tasks on as few nodes as possible, filled in order, with at least one task on each.
 
     Returns
     -------
     Placement or None
-        None when it does not fit.
+        None if it does not fit.
     """
     room = {name: _tasks_that_fit(needs, share) for name, share in free.items()}
     able = [name for name, tasks in room.items() if tasks > 0]
     if needs.required_nodes:
-        # Simpler than SLURM, which adds others where more nodes are asked for than are named.
+        # Simpler than SLURM, which adds other nodes if more are requested than named.
         able = [name for name in able if name in needs.required_nodes]
     counts = range(needs.least_nodes, (needs.nodes or len(able)) + 1)
     for count in counts:
@@ -168,7 +170,7 @@ def _share_out(needs: Needs, chosen: Sequence[str], room: Mapping[str, int]) -> 
 
 
 def share(needs: Needs, tasks: int) -> Resources:
-    """Return what `tasks` of a job's tasks take from one node."""
+    """Return the resources that this number of tasks needs on one node."""
     cpus = tasks * (needs.cpus_per_task or 1)
     memory = needs.memory_per_node_mb
     if memory is None:

@@ -1,6 +1,6 @@
 """Job and step ids as users write them: ``12``, ``12_3``, ``12_[1-3]``, ``12.batch``, ``12_3.0``.
 
-Pure; says which records are meant, and does nothing with them.
+Pure: returns which jobs and steps are selected.
 """
 
 import re
@@ -21,14 +21,14 @@ class Selector:
     step: str | None = None
 
     def covers(self, job: Job) -> bool:
-        """Whether it means this job, or some of what this record stands for."""
+        """Whether it selects this job, or a part of this record of an array."""
         if self.tasks is None:
             return self.job_id in {job.id, job.array_job_id}
         mine = job.array_rest or (job.array_task_id,)
         return job.array_job_id == self.job_id and any(task in self.tasks for task in mine)
 
     def covers_step(self, job: Job, step: Step) -> bool:
-        """Whether it means this step, or the step's whole job."""
+        """Whether it selects this step, or its whole job."""
         return self.covers(job) and self.step in {None, str(step.id)}
 
 
@@ -38,34 +38,34 @@ def parse(text: str) -> Selector:
     Raises
     ------
     UnreadableError
-        For anything that is none.
+        It is not an id.
     """
     match = re.fullmatch(r"(\d+)(?:_(?:(\d+)|\[([\d,:-]+)(?:%\d+)?\]))?(?:\+0)?(?:\.(\d+|batch|extern))?", text)
     if match is None:
         raise UnreadableError(text)
-    job, task, several, step = match.groups()
-    tasks = None if task is None and several is None else tuple(read_indexes(several or task))
+    job, task, tasks_text, step = match.groups()
+    tasks = None if task is None and tasks_text is None else tuple(read_indexes(tasks_text or task))
     return Selector(int(job), tasks, step)
 
 
 def parse_list(text: str) -> list[Selector]:
-    """Read ids separated by commas, which may also stand inside brackets.
+    """Read ids separated by commas; brackets may contain commas too.
 
     Raises
     ------
     UnreadableError
-        For anything else.
+        One of them is not an id.
     """
     return [parse(part) for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text)]
 
 
 def chosen(jobs: Iterable[Job], selectors: Sequence[Selector] | None) -> list[Job]:
-    """Return the jobs that any of the selectors means; None: all."""
+    """Return the jobs that any of the selectors selects; None: all."""
     return [job for job in jobs if selectors is None or any(selector.covers(job) for selector in selectors)]
 
 
 def parse_states(names: Iterable[str]) -> set[str]:
-    """Read states, long or short, in any case; ``all`` is every one.
+    """Read long or short names of states, in any case; ``all`` means all states.
 
     Returns
     -------
@@ -75,10 +75,10 @@ def parse_states(names: Iterable[str]) -> set[str]:
     Raises
     ------
     UnreadableError
-        For a word that is no state.
+        There is no such state.
     """
     short = {state.value: state.name for state in State} | {"CG": "COMPLETING"}
-    # States that SLURM knows and no job here ever is in.
+    # States of SLURM that no job of the embedded one has.
     short |= {"S": "SUSPENDED", "NF": "NODE_FAIL", "PR": "PREEMPTED", "BF": "BOOT_FAIL", "CF": "CONFIGURING"}
     short |= {"DL": "DEADLINE"}
     states: set[str] = set()

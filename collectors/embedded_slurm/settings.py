@@ -1,7 +1,4 @@
-"""What one embedded SLURM is like: its nodes, partitions, limits and pace, and the file its processes read them from.
-
-Only data; it starts nothing.
-"""
+"""Settings of an embedded SLURM: nodes, partitions, limits and times, and the file its processes read them from."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +11,7 @@ from dasktop.collectors.embedded_slurm.records import Resources
 FILE_NAME = "settings.json"
 LOG_NAME = "controller.log"
 COMMANDS = ("sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sstat")
-# The version whose commands these follow.
+# The version of SLURM whose commands are imitated.
 VERSION = "22.05.8"
 
 
@@ -29,28 +26,28 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be chosen.
+    """All settings.
 
     Parameters
     ----------
     token
-        Marks the processes of this embedded SLURM, and of no other.
+        Identifies the processes of this embedded SLURM.
     nodes, cpus_per_node, memory_per_node_mb, gpus_per_node
-        The virtual nodes, named n1, n2, …; they all are this machine.
+        The virtual nodes, named n1, n2, …; all of them are this machine.
     partitions
         See `Partition`.
     qos
-        Running jobs a user may have at most, by quality of service; None: any number.
+        By quality of service, the maximum number of running jobs per user; None: no limit.
     default_memory_per_cpu_mb
-        For jobs that ask for no memory.
+        For jobs that request no memory.
     minute_seconds
         How long a minute of a job's time limit lasts; tests shorten it.
     kill_wait_seconds
-        From SIGTERM to SIGKILL, for jobs that are cancelled or out of time.
+        From SIGTERM to SIGKILL, for jobs that are cancelled or exceed their time limit.
     min_job_age_seconds
         How long ended jobs stay visible to squeue and scontrol; accounting keeps them all.
     accounting
-        Whether sacct works; if not, it says what SLURM says without slurmdbd.
+        Whether sacct works; if not, it fails as without slurmdbd.
     """
 
     token: str
@@ -70,7 +67,7 @@ class Settings:
 
     @property
     def node_resources(self) -> dict[str, Resources]:
-        """What each node has, by its name."""
+        """Node name → resources of the node."""
         whole = Resources(self.cpus_per_node, self.memory_per_node_mb, self.gpus_per_node)
         return {f"n{number}": whole for number in range(1, self.nodes + 1)}
 
@@ -79,12 +76,12 @@ class Settings:
         return next((partition for partition in self.partitions if partition.name == name), None)
 
     def write(self, folder: Path) -> None:
-        """Write the file that the controller and the keeper read."""
+        """Write the file that the controller and the supervisor read."""
         (folder / FILE_NAME).write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        """Read what `write` wrote."""
+        """Read the file that `write` wrote."""
         values: dict[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
         values["partitions"] = tuple(Partition(**partition) for partition in values["partitions"])
         return cls(**values)

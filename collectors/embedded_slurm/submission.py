@@ -1,6 +1,6 @@
-"""What sbatch and srun ask for: their common options, read into a request.
+"""Turn the options of sbatch and srun into a request.
 
-It checks what SLURM checks at submission; whether there is room now is the scheduler's.
+Checks what SLURM checks at submission; the scheduler checks whether resources are free.
 """
 
 import os
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 
 from dasktop.collectors.embedded_slurm import scheduler
 from dasktop.collectors.embedded_slurm.hostlist import expand, read_indexes
-from dasktop.collectors.embedded_slurm.options import Given, Refused, read, table
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, read, table
 from dasktop.collectors.embedded_slurm.processes import MARK
 from dasktop.collectors.embedded_slurm.records import Needs, Request
 from dasktop.collectors.embedded_slurm.settings import Settings
 from dasktop.collectors.embedded_slurm.units import UnreadableError, parse_megabytes, parse_minutes
 
-# Requests that change nothing here are taken, too: every node is this machine, and nothing is requeued.
+# Options without effect here are accepted too: every node is this machine, and nothing is requeued.
 COMMON_OPTIONS = table("""
     -A --account=NAME
     -D --chdir=FOLDER
@@ -60,13 +60,13 @@ BATCH_OPTIONS = (
 _KEPT_BY_EXPORT_NONE = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER")
 
 
-def script_options(script: str) -> Given:
+def script_options(script: str) -> ParsedOptions:
     """Read a script's ``#SBATCH`` lines: those before its first command.
 
     Raises
     ------
     Refused
-        For an option that sbatch does not know, or quotes that do not match.
+        An option is unknown, or quotes do not match.
     """
     arguments: list[str] = []
     for line in script.split("\n"):
@@ -82,7 +82,7 @@ def script_options(script: str) -> Given:
 
 def build(
     settings: Settings,
-    given: Given,
+    given: ParsedOptions,
     environment: Mapping[str, str],
     work_dir: str,
     *,
@@ -98,7 +98,7 @@ def build(
     Raises
     ------
     Refused
-        As SLURM refuses it: a value that is none, an unknown partition, more than a node has.
+        As in SLURM: an invalid value, an unknown partition, or more than a node has.
     """
     partition = settings.partition(given.get("partition") or settings.partitions[0].name)
     if partition is None:
@@ -131,8 +131,8 @@ def build(
     )
 
 
-def count(given: Given, name: str) -> int | None:
-    """Return an option's number, at least 1; None when it was not given.
+def count(given: ParsedOptions, name: str) -> int | None:
+    """Return an option's number, at least 1; None if it was not given.
 
     Raises
     ------
@@ -147,14 +147,14 @@ def count(given: Given, name: str) -> int | None:
     return int(text)
 
 
-def nodes_and_tasks(given: Given) -> tuple[int | None, int, bool]:
-    """Return how many nodes and tasks are asked for, and whether tasks were; one task a node unless told."""
+def nodes_and_tasks(given: ParsedOptions) -> tuple[int | None, int, bool]:
+    """Return the requested nodes and tasks, and whether tasks were requested; default: one task per node."""
     text = given.get("nodes")
     nodes = None
     if text is not None:
-        # A range (2-4) is served with its least: more nodes would only make others wait.
+        # Of a range (2-4), the minimum is used.
         first = text.partition("-")[0]
-        nodes = count(Given({"nodes": first}), "nodes")
+        nodes = count(ParsedOptions({"nodes": first}), "nodes")
     tasks = count(given, "ntasks")
     per_node = count(given, "ntasks-per-node")
     if tasks is None:
@@ -164,10 +164,10 @@ def nodes_and_tasks(given: Given) -> tuple[int | None, int, bool]:
     return nodes, tasks, True
 
 
-def _needs(settings: Settings, given: Given) -> Needs:
+def _needs(settings: Settings, given: ParsedOptions) -> Needs:
     required_nodes = _required_nodes(settings, given)
     if required_nodes and "nodes" not in given:
-        given = Given({**given.values, "nodes": str(len(required_nodes))}, given.rest)
+        given = ParsedOptions({**given.values, "nodes": str(len(required_nodes))}, given.rest)
     nodes, tasks, tasks_asked = nodes_and_tasks(given)
     per_node, per_cpu = _size(given, "mem"), _size(given, "mem-per-cpu")
     if per_node == 0:
@@ -189,7 +189,7 @@ def _needs(settings: Settings, given: Given) -> Needs:
     return needs
 
 
-def _required_nodes(settings: Settings, given: Given) -> tuple[str, ...]:
+def _required_nodes(settings: Settings, given: ParsedOptions) -> tuple[str, ...]:
     names = tuple(expand(given.get("nodelist") or ""))
     if not set(names) <= settings.node_resources.keys():
         raise Refused("Batch job submission failed: Invalid node name specified")
@@ -209,7 +209,7 @@ def _check_fit(settings: Settings, needs: Needs) -> None:
         raise Refused(f"Batch job submission failed: Requested node configuration is not available ({reason})")
 
 
-def _size(given: Given, name: str) -> int | None:
+def _size(given: ParsedOptions, name: str) -> int | None:
     text = given.get(name)
     try:
         return None if text is None else parse_megabytes(text)
@@ -217,7 +217,7 @@ def _size(given: Given, name: str) -> int | None:
         raise Refused(f"Invalid --{name} specification") from None
 
 
-def _gpus(given: Given) -> int:
+def _gpus(given: ParsedOptions) -> int:
     text = given.get("gpus-per-node") or given.get("gres") or "0"
     kind, _, number = text.rpartition(":")
     if "gres" in given and kind.partition(":")[0] != "gpu" and text != "gpu":
@@ -228,10 +228,10 @@ def _gpus(given: Given) -> int:
     return int(number)
 
 
-def _minutes(given: Given, usual: int | None) -> int | None:
+def _minutes(given: ParsedOptions, usual: int | None) -> int | None:
     text = given.get("time")
     try:
-        # SLURM takes a limit of zero for "whatever is usual here".
+        # In SLURM, a limit of zero means the default.
         return usual if text is None else parse_minutes(text) if text.strip("0") else usual
     except UnreadableError:
         raise Refused("Invalid --time specification") from None
@@ -256,7 +256,7 @@ def _throttle(text: str | None) -> int | None:
 
 
 def inherited(export: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a job inherits: all (SLURM's default), or what ``--export`` names. Never another task's mark."""
+    """Return the inherited variables: all (SLURM's default), or those in ``--export``; never another task's `MARK`."""
     kept = {name: value for name, value in environment.items() if name != MARK}
     if export is None or export == "ALL":
         return kept

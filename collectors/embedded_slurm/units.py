@@ -1,19 +1,16 @@
-"""How SLURM writes times, time limits and memory, and how it reads them.
-
-Pure text and numbers; the clock is always an argument.
-"""
+"""Format and parse times, time limits and memory sizes as SLURM does. Pure; the time is an argument."""
 
 import re
 import time
 
 UNLIMITED = "UNLIMITED"
-# SLURM keeps minutes in 32 bits, and the largest numbers mean something else.
+# SLURM stores minutes in 32 bits; the largest numbers have special meanings.
 _NO_SUCH_MINUTES = 2**32 - 2
 _MEGABYTES = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 
 
 class UnreadableError(ValueError):
-    """A text from a command line that SLURM's rules give no meaning."""
+    """A text that SLURM cannot parse."""
 
 
 def parse_minutes(text: str) -> int | None:
@@ -33,7 +30,7 @@ def parse_minutes(text: str) -> int | None:
     Raises
     ------
     UnreadableError
-        For anything else.
+        The text is invalid.
     """
     if text.upper() in {UNLIMITED, "INFINITE", "-1"}:
         return None
@@ -56,7 +53,7 @@ def parse_minutes(text: str) -> int | None:
 
 
 def duration(seconds: float | None, *, padded: bool = False) -> str:
-    """Write a duration: ``1-02:03:04``, and ``3:04`` for short ones, or ``00:03:04`` where SLURM pads (sacct)."""
+    """Write a duration: ``1-02:03:04``, ``3:04`` below an hour, or ``00:03:04`` if padded (sacct)."""
     if seconds is None:
         return UNLIMITED
     minutes, second = divmod(max(0, int(seconds)), 60)
@@ -78,7 +75,7 @@ def cpu_time(seconds: float) -> str:
 
 
 def timestamp(epoch_seconds: float | None, time_format: str | None, missing: str) -> str:
-    """Write a moment in local time, without a zone, or in SLURM_TIME_FORMAT (``%s``: epoch seconds)."""
+    """Write a time in local time, without a zone, or in SLURM_TIME_FORMAT (``%s``: epoch seconds)."""
     if epoch_seconds is None:
         return missing
     if time_format is None or time_format == "standard":
@@ -87,12 +84,12 @@ def timestamp(epoch_seconds: float | None, time_format: str | None, missing: str
 
 
 def parse_timestamp(text: str, now: float) -> float:
-    """Read a moment as ``-S`` and ``-E`` take it: ISO, a date, ``HH:MM``, ``now-2hours``, ``today``, ``midnight``.
+    """Read a time as ``-S`` and ``-E`` take it: ISO, a date, ``HH:MM``, ``now-2hours``, ``today``, ``midnight``.
 
     Raises
     ------
     UnreadableError
-        For anything else.
+        The text is invalid.
     """
     if match := re.fullmatch(r"now(?:([+-]\d+)(seconds?|minutes?|hours?|days?|weeks?)?)?", text):
         unit = (match[2] or "seconds").rstrip("s")
@@ -119,7 +116,7 @@ def parse_megabytes(text: str) -> int:
     Raises
     ------
     UnreadableError
-        For anything else.
+        The text is invalid.
     """
     match = re.fullmatch(r"(\d+)([KMGT]?)B?", text.upper())
     if match is None:
@@ -128,7 +125,7 @@ def parse_megabytes(text: str) -> int:
 
 
 def size(number: float, units: str = "MGTP") -> str:
-    """Write a memory size as SLURM does: the largest unit that leaves whole or half ones (``8G``, ``62.50G``).
+    """Write a memory size as SLURM does: the largest unit with a whole or half number (``8G``, ``62.50G``).
 
     Quirk: SLURM's ``convert_num_unit2`` divides by 1024 as long as 512 divides the number, so a mean over tasks
     may stay in bytes, and then has no unit (seen in sstat's AveRSS).

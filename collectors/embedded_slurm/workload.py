@@ -1,6 +1,6 @@
-"""The embedded SLURM's jobs: taken in, started when there is room, cancelled, remembered.
+"""The jobs of the embedded SLURM: submitted, started when resources are free, cancelled, kept for accounting.
 
-The heart of the controller. It does no input or output of its own, and is told the time.
+Does no I/O itself; the time is an argument.
 """
 
 import math
@@ -15,7 +15,7 @@ from dasktop.collectors.embedded_slurm.runner import Runner
 from dasktop.collectors.embedded_slurm.settings import Settings
 
 _REPLAN_SECONDS = 5.0
-# So that the controller answers commands, and hears of ends, while a thousand jobs are about to start.
+# Limited, so that the controller answers commands and notices ends while a thousand jobs are to start.
 _STARTS_AT_ONCE = 32
 
 
@@ -29,10 +29,10 @@ class Workload:
         self._next_id = 1
         self._planned_at: float | None = None
 
-    # What is asked of it
+    # Requests
 
     def submit(self, request: Request, now: float, *, held: bool = False) -> Job:
-        """Take in a job, or a whole array as one record."""
+        """Add a job, or a whole array as one record."""
         job = Job(self._take_id(), request, now, request.time_limit_minutes, held=held)
         if request.array:
             job.array_job_id, job.array_rest = job.id, request.array
@@ -41,7 +41,7 @@ class Workload:
         return job
 
     def cancel(self, job: Job, uid: int, now: float) -> None:
-        """End a job; an ended one stays as it is."""
+        """Cancel a job; an ended one is not changed."""
         if job.state is State.PENDING:
             job.state, job.reason, job.ended_at, job.done_at, job.cancelled_by = State.CANCELLED, "None", now, now, uid
             job.expected_start_at = None
@@ -70,20 +70,20 @@ class Workload:
         self.replan()
 
     def replan(self) -> None:
-        """Let the next `advance` look who can start."""
+        """Make the next `advance` check which jobs can start."""
         self._planned_at = None
 
-    # What it remembers
+    # Queries
 
     def visible(self, now: float) -> list[Job]:
-        """Return the jobs that squeue and scontrol still know: those that ended lately, and all that have not."""
+        """Return the jobs that squeue and scontrol show: those that have not ended, or only recently."""
         oldest = now - self.settings.min_job_age_seconds
         return [job for job in self.jobs.values() if job.done_at is None or job.done_at >= oldest]
 
-    # What drives it
+    # Scheduling
 
     def advance(self, now: float) -> None:
-        """Do what is due: end what is out of time, close what is gone, start what has room."""
+        """End jobs that exceed their time limit, close jobs without processes, start jobs that fit."""
         before = len(self.runner.active)
         self.runner.watch(now)
         if len(self.runner.active) != before or self._planned_at is None or now - self._planned_at > _REPLAN_SECONDS:
@@ -98,11 +98,12 @@ class Workload:
     def _start_some(self, now: float) -> int:
         waiting = self._eligible()
         taken = [
-            scheduler.Taken(job.started_at or now, self._busy_until(job, now), job.allocation)
+            scheduler.Reservation(job.started_at or now, self._busy_until(job, now), job.allocation)
             for job in self.runner.active
         ]
         queue = [
-            scheduler.Waiting(job.id, job.request.needs, self._seconds(job), job.request.partition) for job in waiting
+            scheduler.PendingJob(job.id, job.request.needs, self._seconds(job), job.request.partition)
+            for job in waiting
         ]
         plan = scheduler.plan(now, queue, taken, self.settings.node_resources)
         for job in waiting:
@@ -113,7 +114,7 @@ class Workload:
         return len(plan.starts)
 
     def _eligible(self) -> list[Job]:
-        """Return the pending jobs that may start, first come first; the others get the reason why not."""
+        """Return the pending jobs that may start, in order of submission; set the reason of the others."""
         running = self.runner.active
         in_qos = Counter(job.request.qos for job in running)
         in_array = Counter(job.array_job_id for job in running)
@@ -130,7 +131,7 @@ class Workload:
         return eligible
 
     def _obstacle(self, job: Job, in_qos: "Counter[str]", in_array: "Counter[int | None]") -> str | None:
-        """Return why a job may not start, whatever is free; SLURM's own words."""
+        """Return SLURM's reason why a job may not start even if resources are free."""
         request = job.request
         partition = self.settings.partition(request.partition)
         most_minutes = partition.max_minutes if partition else None
@@ -161,7 +162,7 @@ class Workload:
             self.runner.start_batch(job, now)
 
     def _split(self, job: Job, index: int) -> Job:
-        """Make one task of an array a job of its own.
+        """Make one task of an array a separate job.
 
         As in SLURM it gets a new id, and the record of the rest keeps the array's; the last task keeps that too.
         """
@@ -183,11 +184,11 @@ class Workload:
         return math.inf if limit is None else limit * self.settings.minute_seconds
 
     def _busy_until(self, job: Job, now: float) -> float:
-        # A job that outstays its time holds its nodes still, and nobody knows for how long.
+        # A job that exceeds its time limit still holds its nodes, for an unknown time.
         return math.inf if job.ends_at is None else max(job.ends_at, now + 1)
 
     def _forget(self, now: float) -> None:
-        """Drop what nobody can ask for any more: the scripts and environments of jobs that only sacct knows."""
+        """Drop scripts and environments of jobs that only sacct still shows."""
         oldest = now - self.settings.min_job_age_seconds
         for job in self.jobs.values():
             if job.done_at is not None and job.done_at < oldest and job.request.environment:

@@ -1,1 +1,1 @@
-"""SLURM's commands, as functions from a call to a reply. One file a command; none of them touches a process."""
+"""SLURM's commands as functions from a call to a reply; one file per command. They start and end no processes."""

@@ -1,13 +1,10 @@
-"""What a command is given, and what it gives back.
-
-No command prints or reads by itself; the controller does.
-"""
+"""The input and output of a command. Commands do not print or read themselves; the controller does."""
 
 import pwd
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dasktop.collectors.embedded_slurm.options import Given, Option, Refused, read
+from dasktop.collectors.embedded_slurm.options import Option, ParsedOptions, Refused, read
 from dasktop.collectors.embedded_slurm.records import Job
 from dasktop.collectors.embedded_slurm.settings import VERSION
 from dasktop.collectors.embedded_slurm.workload import Workload
@@ -15,7 +12,7 @@ from dasktop.collectors.embedded_slurm.workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of a command: what stood on its command line, and where and when it ran."""
+    """One run of a command: its command line, and where and when it ran."""
 
     command: str
     arguments: tuple[str, ...]
@@ -32,11 +29,11 @@ class Call:
 
     @property
     def time_format(self) -> str | None:
-        """How the caller wants times (``%s``: epoch seconds); None for SLURM's own form."""
+        """The requested format of times (``%s``: epoch seconds); None: SLURM's default."""
         return self.environment.get("SLURM_TIME_FORMAT")
 
-    def read(self, options: Sequence[Option], *, permute: bool = True) -> Given:
-        """Read the command line, and refuse what the command does not know."""
+    def read(self, options: Sequence[Option], *, permute: bool = True) -> ParsedOptions:
+        """Parse the command line; refuse unknown options."""
         return read(options, self.arguments, permute=permute)
 
 
@@ -53,7 +50,7 @@ VERSION_REPLY = Reply(f"slurm-wlm {VERSION}\n")
 
 
 def refusal(command: str, refused: Refused) -> Reply:
-    """Turn a refusal into what the user sees: ``squeue: error: …`` and a status."""
+    """Convert a refusal to a message, ``squeue: error: …``, and a status."""
     return Reply(err=f"{command}: error: {refused}\n" if not refused.bare else f"{refused}\n", status=refused.status)
 
 
@@ -63,7 +60,7 @@ def lines(rows: Sequence[str]) -> str:
 
 
 def user_name(uid: int) -> str:
-    """Return a user's name, or the number where it has none (as in a container)."""
+    """Return a user's name, or the number if it has no name (as in a container)."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -76,7 +73,7 @@ def users(names: Sequence[str]) -> set[int]:
     Raises
     ------
     Refused
-        For a user that does not exist.
+        A user does not exist.
     """
     found = set()
     for name in names:
@@ -88,10 +85,10 @@ def users(names: Sequence[str]) -> set[int]:
 
 
 def matches(value: str, wanted: Sequence[str] | None) -> bool:
-    """Whether a value is among those wanted; nothing wanted means everything."""
+    """Whether a value is one of those wanted; None: any value."""
     return wanted is None or value in wanted
 
 
 def priority_order(job: Job) -> tuple[bool, int, int]:
-    """Sort key: who is served first."""
+    """Sort key: descending priority."""
     return (job.held, job.array_job_id or job.id, job.id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from dasktop.collectors.embedded_slurm.commands.call import lines
-from dasktop.collectors.embedded_slurm.options import Given, Refused
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused
 
 Row = TypeVar("Row")
 
@@ -28,7 +28,7 @@ def parse_columns(known: Iterable[Column[Row]], names: str) -> list[Column[Row]]
     Raises
     ------
     Refused
-        For a field that does not exist.
+        A field does not exist.
     """
     by_name = {column.name.lower(): column for column in known}
     columns = []
@@ -41,7 +41,7 @@ def parse_columns(known: Iterable[Column[Row]], names: str) -> list[Column[Row]]
     return columns
 
 
-def write_table(columns: Sequence[Column[Row]], rows: Iterable[Row], given: Given) -> str:
+def write_table(columns: Sequence[Column[Row]], rows: Iterable[Row], given: ParsedOptions) -> str:
     """Write the table as ``-P`` (separated), ``-p`` (with a separator at the end, too), or in fixed widths."""
     separated, trailing = "parsable2" in given, "parsable" in given
     separator = given.get("delimiter") or "|"

@@ -1,7 +1,4 @@
-"""sacct: what accounting knows of jobs and their steps, ended ones too.
-
-Only reads.
-"""
+"""sacct: jobs and steps in accounting, also ended ones. Only reads."""
 
 from dataclasses import dataclass
 
@@ -9,7 +6,7 @@ from dasktop.collectors.embedded_slurm import fields, units
 from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply, matches, users
 from dasktop.collectors.embedded_slurm.commands.columns import Column, parse_columns, write_table
 from dasktop.collectors.embedded_slurm.hostlist import compress
-from dasktop.collectors.embedded_slurm.options import Given, Refused, table
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, State, Step
 from dasktop.collectors.embedded_slurm.selection import Selector, parse_list, parse_states
 from dasktop.collectors.embedded_slurm.units import UnreadableError
@@ -67,7 +64,7 @@ def _state(row: _Row) -> str:
 
 def _exit_code(row: _Row) -> str:
     if row.step is None and row.job.state in {State.CANCELLED, State.TIMEOUT}:
-        # How the script took it shows in the batch step's own row.
+        # The exit code of the script is in the row of the batch step.
         return "0:0"
     record = row.step or row.job
     return f"{record.exit_code}:{record.signal}"
@@ -102,7 +99,7 @@ def _requested_memory(job: Job) -> str:
 
 
 def _peak(row: _Row) -> str:
-    # One task's, the largest one: not the step's sum. A step is on record only when it ended.
+    # The maximum of one task, not the sum of the step; known only once the step has ended.
     if row.step is None or row.step.ended_at is None:
         return ""
     peak = max(task.peak_rss_bytes for task in row.step.tasks)
@@ -172,11 +169,11 @@ def sacct(call: Call) -> Reply:
     return Reply(write_table(columns, _rows(call, given), given))
 
 
-def _rows(call: Call, given: Given) -> list[_Row]:
+def _rows(call: Call, given: ParsedOptions) -> list[_Row]:
     text = given.get("jobs")
     try:
         selectors = None if text is None else parse_list(text)
-        states = parse_states(given.several("state") or ["all"])
+        states = parse_states(given.list_of("state") or ["all"])
         start, end = _period(call, given, everything=text is not None)
     except UnreadableError as error:
         raise Refused(f"Bad job/step specified: {error}") from None
@@ -189,10 +186,10 @@ def _rows(call: Call, given: Given) -> list[_Row]:
             and job.state.name in states
             and (job.ended_at or call.now) >= start
             and job.submitted_at <= end
-            and matches(request.account, given.several("accounts"))
-            and matches(request.partition, given.several("partition"))
-            and matches(request.qos, given.several("qos"))
-            and matches(request.name, given.several("name"))
+            and matches(request.account, given.list_of("accounts"))
+            and matches(request.partition, given.list_of("partition"))
+            and matches(request.qos, given.list_of("qos"))
+            and matches(request.name, given.list_of("name"))
         )
         if wanted:
             rows += _job_rows(call, job, selectors, steps="allocations" not in given)
@@ -203,8 +200,8 @@ def _order(job: Job) -> tuple[int, bool, int]:
     return (job.array_job_id or job.id, bool(job.array_rest), job.array_task_id or 0)
 
 
-def _period(call: Call, given: Given, *, everything: bool) -> tuple[float, float]:
-    """Return the time span asked for: since midnight unless told, or since ever for jobs asked for by id."""
+def _period(call: Call, given: ParsedOptions, *, everything: bool) -> tuple[float, float]:
+    """Return the requested period; default: since midnight, or unlimited for jobs requested by id."""
     start, end = given.get("starttime"), given.get("endtime")
     usual = 0.0 if everything else units.parse_timestamp("midnight", call.now)
     return (
@@ -213,8 +210,8 @@ def _period(call: Call, given: Given, *, everything: bool) -> tuple[float, float
     )
 
 
-def _wanted_users(call: Call, given: Given, *, everything: bool) -> set[int] | None:
-    names = given.several("user")
+def _wanted_users(call: Call, given: ParsedOptions, *, everything: bool) -> set[int] | None:
+    names = given.list_of("user")
     if names is not None:
         return users(names)
     return None if everything or "allusers" in given or call.uid == 0 else {call.uid}

@@ -1,13 +1,10 @@
-"""sbatch: take in a script.
-
-The script may come from a file, from standard input, or from ``--wrap``.
-"""
+"""sbatch: submit a script from a file, from standard input, or from ``--wrap``."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply
-from dasktop.collectors.embedded_slurm.options import Given, Refused
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused
 from dasktop.collectors.embedded_slurm.submission import BATCH_OPTIONS, build, script_options
 
 _NOT_A_SCRIPT = (
@@ -16,7 +13,7 @@ _NOT_A_SCRIPT = (
 
 
 def reads_stdin(call: Call) -> bool:
-    """Whether the script comes from standard input: none is named, and none is wrapped."""
+    """Whether the script comes from standard input: there is no file and no ``--wrap``."""
     given = call.read(BATCH_OPTIONS, permute=False)
     return not given.rest and "wrap" not in given and "version" not in given
 
@@ -27,8 +24,8 @@ def sbatch(call: Call, stdin: str | None = None) -> Reply:
     if "version" in given:
         return VERSION_REPLY
     script, name, command = _script(call, given, stdin)
-    # What stands on the command line wins over the script's own lines.
-    options = Given({**script_options(script).values, **given.values})
+    # The command line takes precedence over lines of the script.
+    options = ParsedOptions({**script_options(script).values, **given.values})
     settings = call.workload.settings
     request = build(
         settings,
@@ -48,7 +45,7 @@ def sbatch(call: Call, stdin: str | None = None) -> Reply:
     return Reply("" if "quiet" in options else f"Submitted batch job {job.id}\n")
 
 
-def _script(call: Call, given: Given, stdin: str | None) -> tuple[str, str, str]:
+def _script(call: Call, given: ParsedOptions, stdin: str | None) -> tuple[str, str, str]:
     """Return the script, the job's usual name, and the command that squeue shows."""
     wrapped = given.get("wrap")
     if wrapped is not None:
@@ -59,7 +56,7 @@ def _script(call: Call, given: Given, stdin: str | None) -> tuple[str, str, str]
         return _checked(stdin), "sbatch", "(null)"
     path = _find(given.rest[0], call.work_dir, call.environment)
     try:
-        # Nothing but a file: a pipe would keep the controller, and so everybody, waiting.
+        # Only a regular file: reading a pipe would block the controller.
         script = path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else None
     except OSError:
         script = None
@@ -69,7 +66,7 @@ def _script(call: Call, given: Given, stdin: str | None) -> tuple[str, str, str]
 
 
 def _find(name: str, work_dir: str, environment: Mapping[str, str]) -> Path:
-    """Return the script's path; as SLURM does, a bare name that is not here is looked for on PATH."""
+    """Return the script's path. As in SLURM, a bare name that is not in the working directory is searched on PATH."""
     here = Path(work_dir, name)
     if "/" in name or here.is_file():
         return here
@@ -83,6 +80,6 @@ def _checked(script: str) -> str:
     if "\r\n" in script:
         raise Refused("Batch script contains DOS line breaks (\\r\\n) instead of expected UNIX line breaks (\\n).")
     if "\0" in script:
-        # No file name and no variable can hold one; SLURM refuses it, too.
+        # As in SLURM: file names and variables cannot contain NULL.
         raise Refused("The SLURM controller does not allow scripts that contain a NULL character.")
     return script

@@ -1,12 +1,9 @@
-"""scancel: end jobs and steps, or send them a signal.
-
-It only says who is meant; ending is the workload's.
-"""
+"""scancel: cancel jobs and steps, or send them a signal. Selects them; `Workload` and `Runner` do the rest."""
 
 import signal
 
 from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply, matches, users
-from dasktop.collectors.embedded_slurm.options import Given, Refused, table
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, State
 from dasktop.collectors.embedded_slurm.selection import Selector, parse_list, parse_states, shown_states
 from dasktop.collectors.embedded_slurm.units import UnreadableError
@@ -30,7 +27,7 @@ _FILTERS = ("account", "me", "name", "partition", "qos", "state", "user")
 
 
 def scancel(call: Call) -> Reply:
-    """Answer one scancel. An id that nobody knows, or that ended already, is no error (as in 22.05)."""
+    """Answer one scancel. An unknown or ended id is not an error (as in 22.05)."""
     given = call.read(_OPTIONS)
     if "version" in given:
         return VERSION_REPLY
@@ -65,20 +62,20 @@ def _signal(name: str | None) -> int | None:
         raise Refused(f"Unknown job signal: {name}") from None
 
 
-def _passes(call: Call, given: Given, job: Job) -> bool:
-    wanted_users = users([call.user] if "me" in given else given.several("user") or [])
+def _passes(call: Call, given: ParsedOptions, job: Job) -> bool:
+    wanted_users = users([call.user] if "me" in given else given.list_of("user") or [])
     try:
-        states = parse_states(given.several("state") or ["all"])
+        states = parse_states(given.list_of("state") or ["all"])
     except UnreadableError as error:
         raise Refused(f"Invalid job state specified: {error}") from None
     request = job.request
     return bool(
         (not wanted_users or request.uid in wanted_users)
         and shown_states(job) & states
-        and matches(request.account, given.several("account"))
-        and matches(request.name, given.several("name"))
-        and matches(request.partition, given.several("partition"))
-        and matches(request.qos, given.several("qos"))
+        and matches(request.account, given.list_of("account"))
+        and matches(request.name, given.list_of("name"))
+        and matches(request.partition, given.list_of("partition"))
+        and matches(request.qos, given.list_of("qos"))
     )
 
 

@@ -1,6 +1,6 @@
-"""scontrol: show what there is, hold and release jobs, change a time limit, write a job's script.
+"""scontrol: show jobs and nodes, hold and release jobs, change a time limit, write a job's script.
 
-What each subject looks like is in `show.py`.
+`show.py` formats what is shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,12 +38,12 @@ def scontrol(call: Call) -> Reply:
 
 
 def jobs(call: Call, text: str, problem: str) -> list[Job]:
-    """Return the visible jobs that an id means.
+    """Return the visible jobs that an id selects.
 
     Raises
     ------
     Refused
-        When there is none: `problem`, and SLURM's words for it.
+        There is none: `problem`, and SLURM's message.
     """
     try:
         found = chosen(call.workload.visible(call.now), parse_list(text))

@@ -1,6 +1,6 @@
-"""How `scontrol show` describes a job, a node, a partition, a step and the configuration.
+"""The output of `scontrol show` for a job, a node, a partition, a step and the configuration.
 
-Pure text, in the words of 22.05; what the embedded SLURM does not have is left out.
+Pure, as in 22.05; fields that the embedded SLURM does not have are omitted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -140,7 +140,7 @@ def steps(of: Iterable[Job]) -> list[Block]:
 
 
 def configuration(call: Call) -> str:
-    """Describe the configuration, as far as somebody may want to know it."""
+    """Describe the most important parts of the configuration."""
     settings = call.workload.settings
     accounting = "slurmdbd" if settings.accounting else "none"
     values = {

@@ -34,7 +34,7 @@ _SHORT_STATES = {"idle": "idle", "mixed": "mix", "allocated": "alloc"}
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node as it is now: its name, all that it has, and what jobs hold of it."""
+    """A node now: its name, its resources, and those allocated to jobs."""
 
     name: str
     whole: Resources
@@ -56,7 +56,7 @@ class _Group:
 
 
 def nodes(call: Call) -> list[Node]:
-    """Return every node as it is now."""
+    """Return all nodes with their current allocation."""
     used = {name: Resources(0, 0, 0) for name in call.workload.settings.node_resources}
     for job in call.workload.runner.active:
         for name, share in job.allocation.items():
@@ -128,7 +128,7 @@ def sinfo(call: Call) -> Reply:
     wanted = expand(given.get("nodes") or "")
     there = [node for node in nodes(call) if not wanted or node.name in wanted]
     partitions = call.workload.settings.partitions
-    chosen = [partition for partition in partitions if matches(partition.name, given.several("partition"))]
+    chosen = [partition for partition in partitions if matches(partition.name, given.list_of("partition"))]
     groups = [
         _Group(partition, partition is partitions[0], members)
         for partition in chosen

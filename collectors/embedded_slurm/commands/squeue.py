@@ -18,7 +18,7 @@ from dasktop.collectors.embedded_slurm.commands.call import (
 )
 from dasktop.collectors.embedded_slurm.fields import JOB_FIELDS, JOB_LETTERS, STEP_LETTERS, Field, View
 from dasktop.collectors.embedded_slurm.hostlist import expand
-from dasktop.collectors.embedded_slurm.options import Given, Refused, table
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, State
 from dasktop.collectors.embedded_slurm.selection import Selector, chosen, parse_list, parse_states, shown_states
 from dasktop.collectors.embedded_slurm.units import UnreadableError
@@ -66,7 +66,7 @@ class _Column:
             text = text[: self.width]
         return text + self.suffix
 
-    def say(self, view: View) -> str:
+    def cell(self, view: View) -> str:
         return self.fit(self.field.text(view) if self.field else "")
 
     def head(self) -> str:
@@ -86,11 +86,11 @@ def squeue(call: Call) -> Reply:
     rows = [] if "noheader" in given else ["".join(column.head() for column in columns)]
     if "clusters" in given and "noheader" not in given:
         rows.insert(0, f"CLUSTER: {call.workload.settings.cluster}")
-    rows += ["".join(column.say(view) for column in columns) for view in views]
+    rows += ["".join(column.cell(view) for column in columns) for view in views]
     return Reply(lines(rows))
 
 
-def _take_plain_list(given: Given) -> None:
+def _take_plain_list(given: ParsedOptions) -> None:
     # `squeue -j 12` and `squeue -s 12.0`: the list is optional, so getopt leaves it among the plain arguments.
     for name in ("jobs", "steps"):
         if given.rest and given.get(name) == "":
@@ -103,9 +103,9 @@ def _view(call: Call, job: Job) -> View:
     return View(job, call.workload.settings, call.now, call.time_format)
 
 
-def _select(call: Call, given: Given) -> list[Job]:
+def _select(call: Call, given: ParsedOptions) -> list[Job]:
     cluster = call.workload.settings.cluster
-    for name in given.several("clusters") or []:
+    for name in given.list_of("clusters") or []:
         if name not in {cluster, "all"}:
             raise Refused(f"No cluster '{name}' known by database.")
     visible = call.workload.visible(call.now)
@@ -114,7 +114,7 @@ def _select(call: Call, given: Given) -> list[Job]:
     if selectors is not None and len(selectors) == 1 and not jobs:
         raise Refused("slurm_load_jobs error: Invalid job id specified", bare=True)
     states = _states(given)
-    wanted_users = users([call.user] if "me" in given else given.several("user") or [])
+    wanted_users = users([call.user] if "me" in given else given.list_of("user") or [])
     nodes = expand(given.get("nodelist") or "")
     jobs = [
         job
@@ -122,10 +122,10 @@ def _select(call: Call, given: Given) -> list[Job]:
         if shown_states(job) & states
         and (not wanted_users or job.request.uid in wanted_users)
         and (not nodes or set(nodes) & set(job.nodes))
-        and matches(job.request.partition, given.several("partition"))
-        and matches(job.request.account, given.several("account"))
-        and matches(job.request.qos, given.several("qos"))
-        and matches(job.request.name, given.several("name"))
+        and matches(job.request.partition, given.list_of("partition"))
+        and matches(job.request.account, given.list_of("account"))
+        and matches(job.request.qos, given.list_of("qos"))
+        and matches(job.request.name, given.list_of("name"))
     ]
     jobs.sort(key=lambda job: (job.request.partition, _STATE_ORDER.index(job.state), *priority_order(job)))
     return list(_one_a_task(jobs)) if "array" in given else jobs
@@ -140,8 +140,8 @@ def _selectors(text: str | None) -> list[Selector] | None:
         raise Refused(f"Invalid job id: {error}") from None
 
 
-def _states(given: Given) -> set[str]:
-    names = given.several("states")
+def _states(given: ParsedOptions) -> set[str]:
+    names = given.list_of("states")
     try:
         return _USUAL_STATES if names is None else parse_states(names)
     except UnreadableError as error:
@@ -156,7 +156,7 @@ def _one_a_task(jobs: Iterable[Job]) -> Iterable[Job]:
             yield job
 
 
-def _step_views(call: Call, given: Given, jobs: Iterable[Job]) -> list[View]:
+def _step_views(call: Call, given: ParsedOptions, jobs: Iterable[Job]) -> list[View]:
     selectors = _selectors(given.get("steps"))
     return [
         replace(_view(call, job), step=step)
@@ -167,7 +167,7 @@ def _step_views(call: Call, given: Given, jobs: Iterable[Job]) -> list[View]:
     ]
 
 
-def _columns(call: Call, given: Given, steps: bool) -> list[_Column]:
+def _columns(call: Call, given: ParsedOptions, steps: bool) -> list[_Column]:
     names = given.get("Format") or (None if "format" in given else call.environment.get("SQUEUE_FORMAT2"))
     if names is not None and not steps:
         return [_named(part) for part in names.split(",")]
@@ -177,7 +177,7 @@ def _columns(call: Call, given: Given, steps: bool) -> list[_Column]:
 
 
 def _lettered(text: str, steps: bool) -> list[_Column]:
-    """Read ``%[[.]width]letter`` and what stands between; everything else is printed as it is."""
+    """Read ``%[[.]width]letter``; other text is printed unchanged."""
     first, *parts = text.split("%")
     columns = [_Column(None, suffix=first)] if first else []
     for part in parts:

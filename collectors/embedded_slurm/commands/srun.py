@@ -1,6 +1,6 @@
-"""srun: start tasks inside a job, or inside a job made for them.
+"""srun: start tasks in a job, or in a new job for them.
 
-Unlike the other commands it takes its time: the tasks have srun's own three streams, and it ends with them.
+Unlike the other commands it runs as long as its tasks, which use its three streams.
 """
 
 import os
@@ -15,7 +15,7 @@ from dasktop.collectors.embedded_slurm import scheduler
 from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply
 from dasktop.collectors.embedded_slurm.hostlist import write_indexes
 from dasktop.collectors.embedded_slurm.launch import Streams, file_name
-from dasktop.collectors.embedded_slurm.options import Given, Refused, table
+from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, Needs, Request, Resources, State, Step, Task
 from dasktop.collectors.embedded_slurm.submission import COMMON_OPTIONS, build, count, inherited, nodes_and_tasks
 
@@ -34,13 +34,13 @@ _NOT_FOUND = ("/bin/sh", "-c", 'echo "slurmstepd: error: execve(): $1: No such f
 
 
 class Terminal(Protocol):
-    """What srun needs of the one who called it, while it runs."""
+    """What srun needs from its caller while it runs."""
 
     @property
     def streams(self) -> Streams:
         """The caller's stdin, stdout and stderr."""
 
-    async def say(self, text: str) -> None:
+    async def write_line(self, text: str) -> None:
         """Write a line to the caller's stderr."""
 
     async def changed(self) -> float:
@@ -49,7 +49,7 @@ class Terminal(Protocol):
         Raises
         ------
         ConnectionError
-            When the caller is gone.
+            The caller has ended.
         """
 
 
@@ -72,8 +72,8 @@ async def srun(call: Call, terminal: Terminal) -> Reply:
 
 
 @asynccontextmanager
-async def _allocation(call: Call, given: Given, terminal: Terminal) -> AsyncIterator[Job]:
-    """Find the job that srun runs in, or submit one and wait for it; the latter ends with srun."""
+async def _allocation(call: Call, given: ParsedOptions, terminal: Terminal) -> AsyncIterator[Job]:
+    """Find the job that srun runs in; or submit one, wait for it, and cancel it when srun ends."""
     workload = call.workload
     inside = given.get("jobid") or call.environment.get("SLURM_JOB_ID")
     if inside is not None:
@@ -86,10 +86,10 @@ async def _allocation(call: Call, given: Given, terminal: Terminal) -> AsyncIter
     try:
         workload.advance(call.now)
         if job.state is State.PENDING:
-            await terminal.say(f"srun: job {job.id} queued and waiting for resources")
+            await terminal.write_line(f"srun: job {job.id} queued and waiting for resources")
             while job.state is State.PENDING:
                 await terminal.changed()
-            await terminal.say(f"srun: job {job.id} has been allocated resources")
+            await terminal.write_line(f"srun: job {job.id} has been allocated resources")
         if job.state is not State.RUNNING:
             raise Refused(f"Job allocation {job.id} has been revoked")
         yield job
@@ -98,7 +98,7 @@ async def _allocation(call: Call, given: Given, terminal: Terminal) -> AsyncIter
             workload.cancel(job, call.uid, call.now)
 
 
-def _request(call: Call, given: Given) -> Request:
+def _request(call: Call, given: ParsedOptions) -> Request:
     return build(
         call.workload.settings,
         given,
@@ -112,8 +112,8 @@ def _request(call: Call, given: Given) -> Request:
     )
 
 
-def _needs(given: Given, job: Job) -> Needs:
-    """Work out what a step needs; what srun does not say is as the job has it."""
+def _needs(given: ParsedOptions, job: Job) -> Needs:
+    """Return what a step needs; values that srun does not set come from the job."""
     own = job.request.needs
     nodes, tasks, asked = nodes_and_tasks(given)
     if not asked and (nodes is None or own.tasks_asked):
@@ -122,12 +122,12 @@ def _needs(given: Given, job: Job) -> Needs:
         tasks=tasks,
         nodes=min(nodes or len(job.nodes), tasks),
         tasks_per_node=count(given, "ntasks-per-node"),
-        # A batch job's --cpus-per-task is not handed down to its steps from 22.05 on; srun's own is.
+        # From 22.05 on, steps do not inherit --cpus-per-task from the batch job.
         cpus_per_task=count(given, "cpus-per-task"),
     )
 
 
-async def _open_step(call: Call, given: Given, terminal: Terminal, job: Job) -> Step:
+async def _open_step(call: Call, given: ParsedOptions, terminal: Terminal, job: Job) -> Step:
     """Wait until the job has CPUs for the step, and start its tasks."""
     needs = _needs(given, job)
     whole = {name: Resources(share.cpus, 0) for name, share in job.allocation.items()}
@@ -136,7 +136,7 @@ async def _open_step(call: Call, given: Given, terminal: Terminal, job: Job) -> 
     overlaps, now, waited = "overlap" in given, call.now, False
     while (placement := scheduler.place(needs, whole if overlaps else _unused(job, whole))) is None:
         if not waited:
-            await terminal.say(
+            await terminal.write_line(
                 f"srun: Job {job.id} step creation temporarily disabled, retrying (Requested nodes are busy)"
             )
         waited = True
@@ -144,8 +144,8 @@ async def _open_step(call: Call, given: Given, terminal: Terminal, job: Job) -> 
         if job.state is not State.RUNNING:
             raise Refused(f"Unable to create step for job {job.id}: Job/step already completing or completed")
     if waited:
-        await terminal.say(f"srun: Step created for job {job.id}")
-    # A step takes all of the job's CPUs on its nodes, unless it is told to take no more than it needs.
+        await terminal.write_line(f"srun: Step created for job {job.id}")
+    # Without --exact, a step uses all of the job's CPUs on its nodes.
     shares = placement.shares if "exact" in given else whole
     step = Step(
         id=sum(step.id != "batch" for step in job.steps),
@@ -165,7 +165,7 @@ async def _open_step(call: Call, given: Given, terminal: Terminal, job: Job) -> 
 
 
 def _runnable(arguments: Sequence[str], work_dir: str, path: str | None) -> Sequence[str]:
-    """Return what to start: the command, or one that says and ends as slurmstepd does if there is no such command."""
+    """Return the command, or one that fails as slurmstepd does if there is no such command."""
     program = arguments[0]
     found = shutil.which(Path(work_dir, program) if "/" in program else program, path=path)
     return (*_NOT_FOUND, program) if found is None else arguments
@@ -186,7 +186,7 @@ def _tasks(placement: scheduler.Placement) -> list[Task]:
 
 
 @contextmanager
-def _streams(own: Streams, given: Given, job: Job, step: Step, work_dir: str) -> Iterator[Sequence[Streams]]:
+def _streams(own: Streams, given: ParsedOptions, job: Job, step: Step, work_dir: str) -> Iterator[Sequence[Streams]]:
     """Open the files of ``-i``, ``-o`` and ``-e`` for each task; a stream without one is srun's own."""
     opened: dict[str, int] = {}
 
@@ -215,7 +215,7 @@ def _streams(own: Streams, given: Given, job: Job, step: Step, work_dir: str) ->
 
 
 def _outcome(step: Step) -> Reply:
-    """Say what went wrong, as srun does: a line for each node and each way to end."""
+    """Report failures as srun does: a line for each node and each kind of end."""
     worst = 0
     ways: dict[tuple[str, str], list[int]] = {}
     for task in step.tasks:
@@ -227,8 +227,8 @@ def _outcome(step: Step) -> Reply:
         elif code := os.WEXITSTATUS(status):
             worst = max(worst, code)
             ways.setdefault((task.node, f"Exited with exit code {code}"), []).append(task.rank)
-    said = "".join(
+    text = "".join(
         f"srun: error: {node}: task{'s' if len(ranks) > 1 else ''} {write_indexes(ranks)}: {how}\n"
         for (node, how), ranks in ways.items()
     )
-    return Reply(err=said, status=worst)
+    return Reply(err=text, status=worst)

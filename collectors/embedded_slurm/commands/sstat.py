@@ -94,6 +94,6 @@ def _rows(call: Call, ids: str, *, every_step: bool) -> tuple[list[_Row], str]:
             complaints += f"sstat: error: StepId={selector.job_id}.{selector.step} not found running.\n"
         elif not found:
             complaints += f"sstat: error: couldn't get steps for job {selector.job_id}\n"
-        # Without -a the batch step stays out, unless it is asked for by name.
+        # Without -a the batch step is omitted, unless it is requested by name.
         rows += [row for row in found if every_step or selector.step is not None or row.step.id != "batch"]
     return rows, complaints

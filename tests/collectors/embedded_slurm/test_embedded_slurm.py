@@ -1,4 +1,4 @@
-"""The embedded SLURM's own ways: its options, its limits, its manners towards others. `contract/` has the rest."""
+"""Options and limits of the embedded SLURM, and its isolation. Tests in `contract/` compare it with a real one."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def slurm(shared: EmbeddedCommands) -> Iterator[EmbeddedCommands]:
     shared.cancel_all()
 
 
-def test_nodes_and_partitions_are_as_asked_for() -> None:
+def test_nodes_and_partitions_as_configured() -> None:
     partitions = (Partition("long"), Partition("quick", default_minutes=5, max_minutes=10))
     with EmbeddedCommands(nodes=3, cpus_per_node=2, memory_per_node_mb=4096, partitions=partitions) as slurm:
         told = slurm.run("sinfo", "-h", "-o", "%P %l %D %c %m %N")
@@ -37,7 +37,7 @@ def test_nodes_and_partitions_are_as_asked_for() -> None:
         assert [(row["A"], row["l"]) for row in rows] == [(limits[0], "UNLIMITED"), (limits[1], "5:00")]
 
 
-def test_without_accounting() -> None:
+def test_sacct_fails_without_accounting() -> None:
     with EmbeddedCommands(accounting=False) as slurm:
         done = slurm.attempt("sacct", "-n", "-j", "1")
         assert (done.returncode, done.stdout, done.stderr) == (1, "", "Slurm accounting storage is disabled\n")
@@ -46,7 +46,7 @@ def test_without_accounting() -> None:
         assert "ExitCode=4:0" in slurm.run("scontrol", "show", "job", job_id)
 
 
-def test_accounting_outlives_the_queue() -> None:
+def test_accounting_keeps_jobs_that_left_the_queue() -> None:
     with EmbeddedCommands(min_job_age_seconds=0.5) as slurm:
         job_id = slurm.submit("exit 3")
         gone = until(lambda: slurm.attempt("scontrol", "show", "job", job_id), lambda done: done.returncode == 1)
@@ -55,7 +55,7 @@ def test_accounting_outlives_the_queue() -> None:
         assert accounts(slurm, "State", job_id)[job_id] == {"State": "FAILED"}
 
 
-def test_two_at_once_know_nothing_of_each_other(slurm: EmbeddedCommands) -> None:
+def test_two_clusters_are_independent(slurm: EmbeddedCommands) -> None:
     job_id = slurm.submit("sleep 60")
     slurm.wait_for(job_id, "RUNNING")
     with EmbeddedCommands(cluster="other") as other:
@@ -66,14 +66,14 @@ def test_two_at_once_know_nothing_of_each_other(slurm: EmbeddedCommands) -> None
     assert slurm.states(job_id) == {"RUNNING"}
 
 
-def test_the_whole_tree_counts_against_a_jobs_memory(slurm: EmbeddedCommands) -> None:
+def test_descendants_count_against_memory_limit(slurm: EmbeddedCommands) -> None:
     hog = f"{sys.executable} -c 'import time; x = bytearray(60_000_000); time.sleep(60)' &"
     job_id = slurm.submit(f"{hog}\n{hog}\n{hog}\nwait", "--mem=150M")
     slurm.wait_for(job_id, "OUT_OF_MEMORY")
     assert "oom_kill event" in slurm.output(job_id)
 
 
-def test_leftovers_of_an_ended_script_are_killed(slurm: EmbeddedCommands) -> None:
+def test_processes_left_by_a_script_are_killed(slurm: EmbeddedCommands) -> None:
     # A session of its own, no environment, and soon no parent: only what was seen before says whose it is.
     escape = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
     seen = "sstat -n -P -a -j $SLURM_JOB_ID --format=Pids | grep -qw $escaped"
@@ -88,8 +88,8 @@ def test_leftovers_of_an_ended_script_are_killed(slurm: EmbeddedCommands) -> Non
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_stranger_is_left_alone(slurm: EmbeddedCommands) -> None:
-    """Whoever uses the commands carries SLURM's variables, and is still nobody's job."""
+def test_other_processes_are_not_killed(slurm: EmbeddedCommands) -> None:
+    """A program that uses the commands has SLURM's variables, but belongs to no job."""
     job_id = slurm.submit("sleep 60")
     environment = slurm.environment | {"SLURM_JOB_ID": job_id, "SLURM_PROCID": "0"}
     with subprocess.Popen(["sleep", "60"], env=environment) as stranger:
@@ -101,7 +101,7 @@ def test_a_stranger_is_left_alone(slurm: EmbeddedCommands) -> None:
             stranger.kill()
 
 
-def test_a_small_job_overtakes_only_where_it_delays_nobody(slurm: EmbeddedCommands) -> None:
+def test_backfill_never_delays_an_earlier_job(slurm: EmbeddedCommands) -> None:
     runs = slurm.submit("sleep 60", "-n", "4", "-t", "10")
     slurm.wait_for(runs, "RUNNING")
     wide = slurm.submit("sleep 60", "-N", "2", "-n", "8", "-t", "10")
@@ -112,7 +112,7 @@ def test_a_small_job_overtakes_only_where_it_delays_nobody(slurm: EmbeddedComman
     slurm.wait_for_reason(long, "Priority")
 
 
-def test_gpus(slurm: EmbeddedCommands) -> None:
+def test_gpus_are_allocated(slurm: EmbeddedCommands) -> None:
     first = slurm.submit("sleep 60", "--gres=gpu:2")
     second = slurm.submit("sleep 60", "--gpus-per-node=1")
     third = slurm.submit("sleep 60", "--gres=gpu:2")
@@ -124,14 +124,14 @@ def test_gpus(slurm: EmbeddedCommands) -> None:
     assert slurm.attempt("sbatch", "--gres=gpu:3", "--wrap=true").returncode == 1
 
 
-def test_any_bytes_in_a_name(slurm: EmbeddedCommands) -> None:
+def test_names_may_contain_any_bytes(slurm: EmbeddedCommands) -> None:
     name = b"\x1b[31m\xff\xfe a|b\t\xc3\xa9".decode("utf-8", "surrogateescape")
     job_id = slurm.submit("sleep 60", "-J", name)
     assert slurm.run("squeue", "-h", "-j", job_id, "-o", "%j") == f"{name}\n"
     assert accounts(slurm, "JobName", job_id)[job_id] == {"JobName": name}
 
 
-def test_times_in_the_callers_zone(slurm: EmbeddedCommands) -> None:
+def test_times_use_the_callers_time_zone(slurm: EmbeddedCommands) -> None:
     job_id = slurm.submit("sleep 60")
     slurm.wait_for(job_id, "RUNNING")
     form = ("squeue", "-h", "-j", job_id, "-o", "%S")
@@ -142,7 +142,7 @@ def test_times_in_the_callers_zone(slurm: EmbeddedCommands) -> None:
     assert slurm.run("env", "TZ=UTC", *form).strip() == utc
 
 
-def test_export_chooses_what_a_job_inherits(slurm: EmbeddedCommands) -> None:
+def test_export_selects_inherited_variables(slurm: EmbeddedCommands) -> None:
     submit = ("env", "SECRET=1", "KEPT=2", "sbatch", "--parsable", "--wrap=env")
     nothing = slurm.run(*submit, "--export=NONE").strip()
     some = slurm.run(*submit, "--export=KEPT,NEW=3").strip()
@@ -153,14 +153,14 @@ def test_export_chooses_what_a_job_inherits(slurm: EmbeddedCommands) -> None:
     assert "SECRET=1" not in slurm.output(some)
 
 
-def test_a_job_can_submit_and_ask(slurm: EmbeddedCommands) -> None:
+def test_jobs_can_run_slurm_commands(slurm: EmbeddedCommands) -> None:
     job_id = slurm.submit("sbatch --parsable --wrap 'exit 0' > inner.id; squeue -h -j $SLURM_JOB_ID -o %T")
     slurm.wait_for(job_id, "COMPLETED")
     assert slurm.output(job_id) == "RUNNING\n"
     slurm.wait_for((slurm.work / "inner.id").read_text().strip(), "COMPLETED")
 
 
-def test_srun_takes_its_step_with_it(slurm: EmbeddedCommands) -> None:
+def test_killing_srun_ends_its_step(slurm: EmbeddedCommands) -> None:
     arguments = ["srun", "sh", "-c", "echo $$; exec sleep 600"]
     with subprocess.Popen(arguments, env=slurm.environment, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout is not None
@@ -170,11 +170,11 @@ def test_srun_takes_its_step_with_it(slurm: EmbeddedCommands) -> None:
     until(slurm.queued, lambda queued: not queued)
 
 
-def test_srun_reads_its_own_stdin(slurm: EmbeddedCommands) -> None:
+def test_tasks_read_stdin_of_srun(slurm: EmbeddedCommands) -> None:
     assert slurm.run("srun", "sed", "s/a/b/", input="aha\n") == "bha\n"
 
 
-def test_commands_without_their_standard_streams(slurm: EmbeddedCommands) -> None:
+def test_commands_work_without_standard_streams(slurm: EmbeddedCommands) -> None:
     assert slurm.run("sh", "-c", "exec squeue -h <&-") == ""
     assert slurm.run("sh", "-c", "srun echo hi <&- 2>&-") == "hi\n"
 
@@ -183,7 +183,7 @@ def test_commands_without_their_standard_streams(slurm: EmbeddedCommands) -> Non
     "command",
     ["squeue -i 5", "squeue --json", "sacct --json", "sbatch --wrap=true --dependency=afterok:1", "srun --pty sh"],
 )
-def test_what_it_does_not_know_it_refuses_in_one_line(slurm: EmbeddedCommands, command: str) -> None:
+def test_unknown_options_are_refused_in_one_line(slurm: EmbeddedCommands, command: str) -> None:
     done = slurm.attempt(*command.split())
     name = command.split()[0]
     assert (done.returncode, done.stdout) == (1, "")
@@ -191,7 +191,7 @@ def test_what_it_does_not_know_it_refuses_in_one_line(slurm: EmbeddedCommands, c
     assert done.stderr.count("\n") == 1
 
 
-def test_a_folder_with_a_long_name_and_spaces(tmp_path: Path) -> None:
+def test_folder_with_long_name_and_spaces(tmp_path: Path) -> None:
     parent = tmp_path / ("a long name, with 'quotes' and spaces " * 4)
     parent.mkdir()
     with EmbeddedCommands(folder=parent) as slurm:
@@ -202,19 +202,19 @@ def test_a_folder_with_a_long_name_and_spaces(tmp_path: Path) -> None:
     assert list(parent.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         EmbeddedSlurm(folder=tmp_path / "missing").start()
 
 
-def test_it_says_why_it_does_not_come_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_failed_start_reports_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(EmbeddedSlurmError, match="did not come up"):
+    with pytest.raises(EmbeddedSlurmError, match="did not start"):
         EmbeddedSlurm(folder=tmp_path).start()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_its_environment_leads_to_no_other_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_hides_other_slurms(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQUEUE_FORMAT", "%i")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm/slurm.conf")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -222,17 +222,17 @@ def test_its_environment_leads_to_no_other_slurm(monkeypatch: pytest.MonkeyPatch
         assert not {"SQUEUE_FORMAT", "SLURM_JOB_ID"} & slurm.environment.keys()
         assert slurm.environment["SLURM_CONF"] == os.devnull
         assert shutil.which("squeue", path=slurm.environment["PATH"]) == str(slurm.folder / "bin" / "squeue")
-    with pytest.raises(EmbeddedSlurmError, match="not up"):
+    with pytest.raises(EmbeddedSlurmError, match="not running"):
         _ = slurm.environment
 
 
-def test_importing_it_is_cheap() -> None:
+def test_import_is_cheap() -> None:
     script = "import sys, dasktop.collectors.embedded_slurm; print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
     assert not {"distributed", "dask", "textual", "rich", "asyncio", "click"} & set(told.split())
 
 
-def test_output_is_there_when_it_is_named(slurm: EmbeddedCommands) -> None:
+def test_output_file_exists_once_shown(slurm: EmbeddedCommands) -> None:
     pattern = "%x-%j-%5j-%N-%u.txt"
     job_id = slurm.submit("echo out; echo err >&2", "-J", "named", "-o", pattern, "-e", "%j.err")
     slurm.wait_for(job_id, "COMPLETED")
@@ -242,7 +242,7 @@ def test_output_is_there_when_it_is_named(slurm: EmbeddedCommands) -> None:
     assert printed(slurm, job_id) == ""
 
 
-def test_a_fault_of_a_command_is_told_and_ends_nothing_else(
+def test_internal_error_is_reported_and_ends_nothing(
     shared: EmbeddedCommands, caplog: pytest.LogCaptureFixture
 ) -> None:
     with EmbeddedCommands() as slurm:
@@ -267,7 +267,7 @@ def test_a_fault_of_a_command_is_told_and_ends_nothing_else(
         ("#!/bin/sh\n#SBATCH -J 'open\n", "No closing quotation"),
     ],
 )
-def test_scripts_that_are_refused(slurm: EmbeddedCommands, script: str, problem: str) -> None:
+def test_invalid_scripts_are_refused(slurm: EmbeddedCommands, script: str, problem: str) -> None:
     path = slurm.work / "refused.sh"
     path.write_bytes(script.encode())
     for done in (slurm.attempt("sbatch", input=script), slurm.attempt("sbatch", str(path))):
@@ -275,7 +275,7 @@ def test_scripts_that_are_refused(slurm: EmbeddedCommands, script: str, problem:
         assert problem in done.stderr
 
 
-def test_a_pipe_is_no_script(slurm: EmbeddedCommands) -> None:
+def test_pipe_is_not_a_script(slurm: EmbeddedCommands) -> None:
     os.mkfifo(slurm.work / "pipe")
     done = slurm.attempt("sbatch", "pipe")
     assert (done.returncode, done.stderr) == (1, "sbatch: error: Unable to open file pipe\n")

@@ -1,4 +1,4 @@
-"""No command line, however odd, is more to the embedded SLURM's commands than refused."""
+"""Any command line is either answered or refused by the commands of the embedded SLURM."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.embedded_slurm.commands.call import Call, Reply
 from dasktop.collectors.embedded_slurm.commands.sbatch import reads_stdin, sbatch
-from dasktop.collectors.embedded_slurm.conversation import COMMANDS
 from dasktop.collectors.embedded_slurm.options import Refused
+from dasktop.collectors.embedded_slurm.session import COMMANDS
 from dasktop.collectors.embedded_slurm.settings import Settings
 from dasktop.collectors.embedded_slurm.units import UnreadableError
 from dasktop.collectors.embedded_slurm.workload import Workload
@@ -42,7 +42,7 @@ def call(jobs: Workload, command: str, arguments: list[str]) -> Call:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 @given(line=LINES)
-def test_commands(command: str, line: list[str]) -> None:
+def test_any_command_line_is_answered_or_refused(command: str, line: list[str]) -> None:
     try:
         reply = COMMANDS[command](call(workload(), command, line))
     except (Refused, UnreadableError):
@@ -51,7 +51,7 @@ def test_commands(command: str, line: list[str]) -> None:
 
 
 @given(LINES, st.text(max_size=60))
-def test_sbatch(line: list[str], script: str) -> None:
+def test_any_script_is_submitted_or_refused(line: list[str], script: str) -> None:
     asked = call(workload(), "sbatch", line)
     try:
         sbatch(asked, f"#!/bin/sh\n#SBATCH {script}\n" if reads_stdin(asked) else None)
@@ -61,6 +61,6 @@ def test_sbatch(line: list[str], script: str) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_what_it_does_not_know(command: str) -> None:
+def test_unknown_option_is_refused(command: str) -> None:
     with pytest.raises(Refused, match="unrecognized option '--no-such-option'"):
         COMMANDS[command](call(workload(), command, ["--no-such-option"]))

@@ -1,4 +1,4 @@
-"""However the program that holds an embedded SLURM ends, and whatever is killed: no process and no file is left."""
+"""An embedded SLURM leaves no process and no file, however its program ends and whatever is killed."""
 
 import json
 import os
@@ -41,10 +41,10 @@ work = slurm.folder / "work"
 subprocess.run(["sbatch"], input=JOB, text=True, env=slurm.environment, cwd=work, check=True, stdout=subprocess.DEVNULL)
 while not (work / "pids").exists() or len((work / "pids").read_text().split()) < 4:
     time.sleep(0.05)
-(keeper,) = psutil.Process().children()
-(controller,) = (child for child in keeper.children() if "controller" in " ".join(child.cmdline()))
-everyone = [process.pid for process in [keeper, *keeper.children(recursive=True)]]
-print(json.dumps({"token": slurm.settings.token, "folder": str(slurm.folder), "keeper": keeper.pid,
+(supervisor,) = psutil.Process().children()
+(controller,) = (child for child in supervisor.children() if "controller" in " ".join(child.cmdline()))
+everyone = [process.pid for process in [supervisor, *supervisor.children(recursive=True)]]
+print(json.dumps({"token": slurm.settings.token, "folder": str(slurm.folder), "supervisor": supervisor.pid,
                   "controller": controller.pid, "pids": everyone}), flush=True)
 """
 WAIT = "time.sleep(600)"
@@ -52,21 +52,21 @@ WAIT = "time.sleep(600)"
 
 @dataclass(frozen=True)
 class Held:
-    """A program that holds an embedded SLURM, and all the processes of the latter."""
+    """A program with an embedded SLURM, and all processes of the latter."""
 
     program: "subprocess.Popen[str]"
     token: str
     folder: Path
-    keeper: int
+    supervisor: int
     controller: int
     pids: tuple[int, ...]
 
     def left(self) -> list[str]:
-        """Return what is left of it: processes, or else its folder."""
+        """Return the remaining processes, or else its folder if that remains."""
         return self.processes_left() or ([str(self.folder)] if self.folder.exists() else [])
 
     def processes_left(self, *but: int) -> list[str]:
-        """Return those left that we know of or else, as that means to read all environments, by their mark."""
+        """Return the known remaining processes; if there are none, all that have the mark in their environment."""
         if known := [pid for pid in self.pids if pid not in but and psutil.pid_exists(pid) and is_alive(pid)]:
             return [str(pid) for pid in known]
         marked = [process for group in ProcessTable(self.token).scan({}).values() for process in group]
@@ -97,7 +97,9 @@ def hold(tmp_path: Path, then: str) -> Held:
     line = program.stdout.readline()
     assert line, program.stderr.read()
     told = json.loads(line)
-    return Held(program, told["token"], Path(told["folder"]), told["keeper"], told["controller"], tuple(told["pids"]))
+    return Held(
+        program, told["token"], Path(told["folder"]), told["supervisor"], told["controller"], tuple(told["pids"])
+    )
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def nothing_is_left(held: Held) -> None:
     [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL],
     ids=lambda n: n.name,
 )
-def test_when_a_signal_ends_the_program(held: Held, signal_number: signal.Signals) -> None:
+def test_program_ended_by_a_signal(held: Held, signal_number: signal.Signals) -> None:
     assert len(held.pids) >= 8
     # As a terminal does it: to the whole group.
     os.killpg(held.program.pid, signal_number)
@@ -143,7 +145,7 @@ def test_when_a_signal_ends_the_program(held: Held, signal_number: signal.Signal
         "del slurm; time.sleep(600)",
     ],
 )
-def test_when_the_program_ends_by_itself(tmp_path: Path, then: str) -> None:
+def test_program_ends_normally(tmp_path: Path, then: str) -> None:
     held = hold(tmp_path, then)
     try:
         if "600" in then:
@@ -154,8 +156,8 @@ def test_when_the_program_ends_by_itself(tmp_path: Path, then: str) -> None:
         end(held)
 
 
-def test_when_a_fork_of_the_program_outlives_it(tmp_path: Path) -> None:
-    """A fork holds the lifeline's end, too, and must neither keep the SLURM alive nor end it."""
+def test_fork_that_outlives_the_program(tmp_path: Path) -> None:
+    """A fork has the pipe open too, and must neither keep the SLURM running nor end it."""
     held = hold(tmp_path, "fork = os.fork()\nif fork:\n    print(fork, flush=True)\ntime.sleep(600)")
     assert held.program.stdout is not None
     fork = int(held.program.stdout.readline())
@@ -168,7 +170,7 @@ def test_when_a_fork_of_the_program_outlives_it(tmp_path: Path) -> None:
         end(held)
 
 
-def test_a_fork_of_the_program_ends_alone(tmp_path: Path) -> None:
+def test_end_of_a_fork_changes_nothing(tmp_path: Path) -> None:
     held = hold(
         tmp_path,
         "child = os.fork()\nif child == 0: slurm.close(); sys.exit()\nos.wait(); print('', flush=True); " + WAIT,
@@ -185,10 +187,10 @@ def test_a_fork_of_the_program_ends_alone(tmp_path: Path) -> None:
         end(held)
 
 
-def test_when_the_controller_is_killed(held: Held) -> None:
-    """Its jobs go; its commands stay until the program ends, and say what SLURM's say when theirs is down."""
+def test_killed_controller(held: Held) -> None:
+    """Its jobs end. Its commands stay until the program ends, and fail as SLURM's do without slurmctld."""
     os.kill(held.controller, signal.SIGKILL)
-    until(lambda: held.processes_left(held.keeper), lambda left: not left)
+    until(lambda: held.processes_left(held.supervisor), lambda left: not left)
     done = subprocess.run([held.folder / "bin" / "squeue"], capture_output=True, check=False, text=True)
     assert done.returncode == 1
     assert done.stderr == "squeue: error: Unable to contact slurm controller (connect failure)\n"
@@ -196,32 +198,32 @@ def test_when_the_controller_is_killed(held: Held) -> None:
     nothing_is_left(held)
 
 
-def test_when_the_keeper_is_killed(held: Held) -> None:
-    os.kill(held.keeper, signal.SIGKILL)
+def test_killed_supervisor(held: Held) -> None:
+    os.kill(held.supervisor, signal.SIGKILL)
     until(held.left, lambda left: not left)
     assert held.program.poll() is None
 
 
-def test_when_the_program_and_the_controller_are_killed_together(held: Held) -> None:
+def test_killed_program_and_controller(held: Held) -> None:
     os.kill(held.controller, signal.SIGKILL)
     os.kill(held.program.pid, signal.SIGKILL)
     nothing_is_left(held)
 
 
-def test_when_the_program_and_the_keeper_are_killed_together(held: Held) -> None:
-    os.kill(held.keeper, signal.SIGKILL)
+def test_killed_program_and_supervisor(held: Held) -> None:
+    os.kill(held.supervisor, signal.SIGKILL)
     os.kill(held.program.pid, signal.SIGKILL)
     nothing_is_left(held)
 
 
-def test_when_the_controller_hangs(held: Held) -> None:
+def test_hanging_controller(held: Held) -> None:
     os.kill(held.controller, signal.SIGSTOP)
     os.kill(held.program.pid, signal.SIGKILL)
     held.program.wait(PATIENCE_SECONDS)
     until(held.left, lambda left: not left)
 
 
-def test_close_returns_when_all_is_gone(tmp_path: Path) -> None:
+def test_close_waits_for_all_processes(tmp_path: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
     with EmbeddedSlurm(folder=tmp_path) as slurm:
         subprocess.run(["sbatch", "--wrap=sleep 600"], env=slurm.environment, cwd=slurm.work, check=True)

@@ -1,4 +1,4 @@
-"""The embedded SLURM's pure parts: options, sizes and times, host lists, job ids, and who starts where."""
+"""Pure parts of the embedded SLURM: options, sizes, times, host lists, job ids and the scheduler."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dasktop.collectors.embedded_slurm import hostlist, options, selection, units
 from dasktop.collectors.embedded_slurm.options import Refused
 from dasktop.collectors.embedded_slurm.records import Needs, Resources
-from dasktop.collectors.embedded_slurm.scheduler import Plan, Taken, Waiting, place, plan
+from dasktop.collectors.embedded_slurm.scheduler import PendingJob, Plan, Reservation, place, plan
 from dasktop.collectors.embedded_slurm.selection import Selector
 from dasktop.collectors.embedded_slurm.units import UnreadableError
 
@@ -38,12 +38,12 @@ NODES = {f"n{number}": Resources(4, 4000) for number in (1, 2, 3)}
         (["-"], {}, ["-"]),
     ],
 )
-def test_command_lines(line: list[str], values: dict[str, str], rest: list[str]) -> None:
+def test_valid_command_lines(line: list[str], values: dict[str, str], rest: list[str]) -> None:
     read = options.read(TABLE, line)
     assert (read.values, read.rest) == (values, rest)
 
 
-def test_options_may_end_at_the_first_plain_word() -> None:
+def test_options_may_end_at_the_first_argument() -> None:
     assert options.read(TABLE, ["-h", "program", "-x", "--y"], permute=False).rest == ["program", "-x", "--y"]
 
 
@@ -58,7 +58,7 @@ def test_options_may_end_at_the_first_plain_word() -> None:
         (["--me=you"], "option '--me' doesn't allow an argument"),
     ],
 )
-def test_command_lines_that_are_refused(line: list[str], problem: str) -> None:
+def test_invalid_command_lines(line: list[str], problem: str) -> None:
     with pytest.raises(Refused) as refused:
         options.read(TABLE, line)
     assert str(refused.value) == problem
@@ -84,7 +84,7 @@ def test_time_limits(text: str, minutes: int | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "1-", "-5", "1.5", "99999999999"])
-def test_time_limits_that_are_none(text: str) -> None:
+def test_invalid_time_limits(text: str) -> None:
     with pytest.raises(UnreadableError):
         units.parse_minutes(text)
 
@@ -120,11 +120,11 @@ def test_measured_sizes(number: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "megabytes"), [("100", 100), ("2G", 2048), ("512K", 1), ("1t", 2**20), ("3MB", 3)])
-def test_sizes_asked_for(text: str, megabytes: int) -> None:
+def test_requested_sizes(text: str, megabytes: int) -> None:
     assert units.parse_megabytes(text) == megabytes
 
 
-def test_moments() -> None:
+def test_timestamps() -> None:
     now = time.mktime((2026, 3, 4, 5, 6, 7, 0, 0, -1))
     assert units.timestamp(now, None, "") == "2026-03-04T05:06:07"
     assert units.timestamp(now, "%s", "") == str(int(now))
@@ -152,24 +152,24 @@ def test_host_lists(short: str, names: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["n[", "n]", "n[a]", "n[1-", "n[]", "n[1-99999999999]"])
-def test_host_lists_that_are_none(text: str) -> None:
+def test_invalid_host_lists(text: str) -> None:
     with pytest.raises(UnreadableError):
         hostlist.expand(text)
 
 
 @given(st.sets(st.integers(0, 300)), st.sampled_from([0, 3]))
-def test_host_lists_survive_the_way_there_and_back(numbers: set[int], width: int) -> None:
+def test_host_lists_round_trip(numbers: set[int], width: int) -> None:
     names = {f"node-{number:0{width}}" for number in numbers}
     assert set(hostlist.expand(hostlist.compress(names))) == names
 
 
 @given(st.sets(st.integers(0, 1000), min_size=1))
-def test_array_indexes_survive_the_way_there_and_back(numbers: set[int]) -> None:
+def test_array_indexes_round_trip(numbers: set[int]) -> None:
     assert hostlist.read_indexes(hostlist.write_indexes(numbers)) == sorted(numbers)
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("12", Selector(12)),
         ("12_3", Selector(12, (3,))),
@@ -179,38 +179,42 @@ def test_array_indexes_survive_the_way_there_and_back(numbers: set[int]) -> None
         ("12+0", Selector(12)),
     ],
 )
-def test_job_ids(text: str, meant: Selector) -> None:
-    assert selection.parse(text) == meant
+def test_job_ids(text: str, expected: Selector) -> None:
+    assert selection.parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "x", "12_", "12.x", "-1", "12;13"])
-def test_job_ids_that_are_none(text: str) -> None:
+def test_invalid_job_ids(text: str) -> None:
     with pytest.raises(UnreadableError):
         selection.parse(text)
 
 
-def wait(job_id: int, tasks: int = 1, minutes: float = 10, nodes: int | None = None, partition: str = "p") -> Waiting:
-    return Waiting(job_id, Needs(tasks=tasks, nodes=nodes, memory_per_cpu_mb=100), minutes * 60, partition)
+def wait(
+    job_id: int, tasks: int = 1, minutes: float = 10, nodes: int | None = None, partition: str = "p"
+) -> PendingJob:
+    return PendingJob(job_id, Needs(tasks=tasks, nodes=nodes, memory_per_cpu_mb=100), minutes * 60, partition)
 
 
-def taken(tasks: dict[str, int], minutes: float) -> Taken:
-    return Taken(NOW - 60, NOW + minutes * 60, {name: Resources(cpus, 100 * cpus) for name, cpus in tasks.items()})
+def taken(tasks: dict[str, int], minutes: float) -> Reservation:
+    return Reservation(
+        NOW - 60, NOW + minutes * 60, {name: Resources(cpus, 100 * cpus) for name, cpus in tasks.items()}
+    )
 
 
-def test_first_come_first_served() -> None:
+def test_jobs_start_in_order_of_submission() -> None:
     result = plan(NOW, [wait(1, 4), wait(2, 4), wait(3, 4), wait(4, 4)], [], NODES)
     assert [list(placement.tasks) for placement in result.starts.values()] == [["n1"], ["n2"], ["n3"]]
     assert (result.reasons, result.expected) == ({4: "Resources"}, {4: NOW + 600})
 
 
-def test_only_the_first_of_a_partition_waits_for_resources() -> None:
+def test_only_first_job_waits_for_resources() -> None:
     full = [taken({"n1": 4, "n2": 4, "n3": 4}, 5)]
     result = plan(NOW, [wait(1), wait(2), wait(3, partition="q"), wait(4, partition="q")], full, NODES)
     assert result.reasons == {1: "Resources", 2: "Priority", 3: "Resources", 4: "Priority"}
     assert set(result.expected.values()) == {NOW + 300}
 
 
-def test_backfill_delays_nobody() -> None:
+def test_backfill_delays_no_job() -> None:
     half = [taken({"n1": 4, "n2": 4}, 30)]
     result = plan(NOW, [wait(1, 12, nodes=3), wait(2, 2, minutes=30), wait(3, 2, minutes=31)], half, NODES)
     assert set(result.starts) == {2}
@@ -218,7 +222,7 @@ def test_backfill_delays_nobody() -> None:
     assert result.expected[1] == NOW + 1800
 
 
-def test_what_never_ends_gives_no_time_to_expect() -> None:
+def test_no_expected_start_after_unlimited_jobs() -> None:
     result = plan(NOW, [wait(1, 12)], [taken({"n1": 1}, math.inf)], NODES)
     assert (result.reasons, result.expected) == ({1: "Resources"}, {})
 
@@ -243,8 +247,8 @@ needs = st.builds(
 
 
 @given(st.lists(st.tuples(needs, st.sampled_from([1, 5, 60, math.inf])), max_size=12))
-def test_nothing_is_given_twice(jobs: list[tuple[Needs, float]]) -> None:
-    queue = [Waiting(number, need, minutes * 60, "p") for number, (need, minutes) in enumerate(jobs)]
+def test_resources_are_never_allocated_twice(jobs: list[tuple[Needs, float]]) -> None:
+    queue = [PendingJob(number, need, minutes * 60, "p") for number, (need, minutes) in enumerate(jobs)]
     result: Plan = plan(NOW, queue, [], NODES)
     assert result.starts.keys() | result.reasons.keys() == {job.id for job in queue}
     assert not result.starts.keys() & result.reasons.keys()
@@ -261,7 +265,7 @@ def test_nothing_is_given_twice(jobs: list[tuple[Needs, float]]) -> None:
 
 @given(st.lists(st.tuples(needs, st.sampled_from([1, 5, 60])), min_size=1, max_size=8))
 def test_a_later_job_never_delays_an_earlier_one(jobs: list[tuple[Needs, float]]) -> None:
-    queue = [Waiting(number, need, minutes * 60, "p") for number, (need, minutes) in enumerate(jobs)]
+    queue = [PendingJob(number, need, minutes * 60, "p") for number, (need, minutes) in enumerate(jobs)]
     busy = [taken({"n1": 3, "n2": 1}, 7)]
     whole, without_last = plan(NOW, queue, busy, NODES), plan(NOW, queue[:-1], busy, NODES)
     for job in queue[:-1]:

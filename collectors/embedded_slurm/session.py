@@ -1,6 +1,6 @@
-"""One command's conversation with the controller: the request comes in, what it prints goes out.
+"""One command's session with the controller: reads the request, sends what the command prints.
 
-A command's fault is told to the command and logged; it never ends the controller.
+An internal error is sent to the command and logged; it never ends the controller.
 """
 
 import asyncio
@@ -39,18 +39,18 @@ COMMANDS: Mapping[str, Callable[[Call], Reply]] = {
 
 
 class Host(Protocol):
-    """What a conversation needs of the controller."""
+    """What a session needs from the controller."""
 
     workload: Workload
 
-    def look(self) -> None:
-        """See to what is due, soon."""
+    def check_soon(self) -> None:
+        """Advance the workload soon."""
 
     async def changed(self) -> None:
         """Wait until something changed."""
 
 
-class Conversation:
+class CommandSession:
     """One connection, from its first byte to the exit status."""
 
     def __init__(self, host: Host, connection: socket.socket) -> None:
@@ -58,9 +58,9 @@ class Conversation:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._descriptors: list[int] = []
-        self._hung_up: asyncio.Task[bytes] | None = None
+        self._disconnected: asyncio.Task[bytes] | None = None
 
-    async def hold(self) -> None:
+    async def serve(self) -> None:
         """Answer one command, and close the connection."""
         try:
             self._descriptors = await self._greet()
@@ -69,42 +69,42 @@ class Conversation:
             await self._send(client.FRAME_ERR, reply.err)
             await self._send(client.FRAME_STATUS, str(reply.status))
         except ConnectionError:
-            # The command was killed: nobody is left to be told.
+            # The command was killed.
             return
         finally:
-            if self._hung_up is not None:
-                self._hung_up.cancel()
+            if self._disconnected is not None:
+                self._disconnected.cancel()
             for descriptor in self._descriptors:
                 os.close(descriptor)
             self._connection.close()
-            self._host.look()
+            self._host.check_soon()
 
-    # What `srun` needs of its terminal
+    # For `srun`: see `Terminal`
 
     @property
     def streams(self) -> Streams:
         """The command's own stdin, stdout and stderr."""
         if len(self._descriptors) != 3:
-            raise Refused("The command's standard streams did not come along")
+            raise Refused("The command did not send its standard streams")
         stdin, stdout, stderr = self._descriptors
         return stdin, stdout, stderr
 
-    async def say(self, text: str) -> None:
+    async def write_line(self, text: str) -> None:
         """Write a line to the command's stderr."""
         await self._send(client.FRAME_ERR, f"{text}\n")
 
     async def changed(self) -> float:
-        """Wait for a change, and return the time; raise ConnectionError when the command is gone."""
-        if self._hung_up is None:
-            self._hung_up = asyncio.create_task(self._loop.sock_recv(self._connection, 1))
+        """Wait for a change, and return the time; raise ConnectionError if the command has ended."""
+        if self._disconnected is None:
+            self._disconnected = asyncio.create_task(self._loop.sock_recv(self._connection, 1))
         change = asyncio.create_task(self._host.changed())
-        await asyncio.wait([self._hung_up, change], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([self._disconnected, change], return_when=asyncio.FIRST_COMPLETED)
         change.cancel()
-        if self._hung_up.done():
+        if self._disconnected.done():
             raise ConnectionError
         return time.time()
 
-    # The conversation itself
+    # Messages
 
     async def _answer(self, call: Call) -> Reply:
         try:
@@ -120,7 +120,7 @@ class Conversation:
             return refusal(call.command, Refused(f"Invalid value: {error}"))
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - a fault in one command must not take the jobs down
+        except Exception as error:  # noqa: BLE001 - an error in one command must not end the jobs
             traceback.print_exc(file=sys.stderr)
             return Reply(err=f"{call.command}: error: {type(error).__name__}: {error}\n", status=1)
 
@@ -141,12 +141,20 @@ class Conversation:
     async def _request(self) -> Call:
         size = int.from_bytes(await self._receive(4), "big")
         work_dir, number, *rest = (os.fsdecode(part) for part in (await self._receive(size)).split(b"\0"))
-        words = rest[: int(number)]
+        command_line = rest[: int(number)]
         environment = dict(part.split("=", 1) for part in rest[int(number) :])
-        return Call(words[0], tuple(words[1:]), environment, work_dir, os.getuid(), time.time(), self._host.workload)
+        return Call(
+            command_line[0],
+            tuple(command_line[1:]),
+            environment,
+            work_dir,
+            os.getuid(),
+            time.time(),
+            self._host.workload,
+        )
 
     async def _read(self) -> str:
-        """Ask the command for its standard input."""
+        """Request the command's standard input, and return it."""
         await self._send(client.FRAME_READ, "")
         data = b""
         while more := await self._loop.sock_recv(self._connection, 65536):
@@ -170,7 +178,7 @@ class Conversation:
 
 @contextmanager
 def _time_of(zone: str | None) -> Iterator[None]:
-    """Write and read local times as the caller would, for as long as one command takes."""
+    """Use the caller's time zone for one command."""
     own = os.environ.get("TZ")
     _set_zone(zone)
     try:

@@ -1,6 +1,7 @@
-"""Starts the controller of an embedded SLURM and outlives its accidents (`python -m …keeper FOLDER PARENT_PID`).
+"""Starts and watches the controller of an embedded SLURM (`python -m …supervisor FOLDER PARENT_PID`).
 
-Ends with the program that holds its lifeline. The two watch each other: whichever is left ends every job and file.
+Ends with the program that started it. If either of supervisor and controller is killed, the other one ends all jobs
+and removes all files.
 """
 
 import os
@@ -11,18 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dasktop.collectors.embedded_slurm.processes import adopt_orphans, sweep
+from dasktop.collectors.embedded_slurm.processes import adopt_orphans, end_processes
 from dasktop.collectors.embedded_slurm.settings import LOG_NAME, Settings
 
-_LOOK_SECONDS = 0.5
-_PATIENCE_SECONDS = 2.0
-# The controller ends its jobs first, which takes it as long as they take, and no longer than its own patience.
+_CHECK_SECONDS = 0.5
+_END_SECONDS = 2.0
+# The controller ends its jobs first, within its own time limit.
 _CONTROLLER_SECONDS = 8.0
 _SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
 def main(folder: Path, parent_pid: int) -> None:
-    """Keep an embedded SLURM in `folder` for as long as the program `parent_pid` lives and wants it."""
+    """Run an embedded SLURM in `folder` until the program `parent_pid` ends or closes the pipe."""
     for number in _SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
     adopt_orphans()
@@ -33,14 +34,14 @@ def main(folder: Path, parent_pid: int) -> None:
             stdin=subprocess.PIPE,
             stderr=log,
         )
-    # The program waits for the controller's word, and for the end of this stream should it never come.
+    # The program waits until the controller writes to this stream, or all its writers have closed it.
     os.close(1)
     try:
         while _wanted(parent_pid) and controller.poll() is None:
             pass
         if controller.poll() is not None:
-            sweep(settings.token, _PATIENCE_SECONDS, [os.getpid()])
-        # With the controller gone its commands stay, and say what SLURM's say when theirs is down.
+            end_processes(settings.token, _END_SECONDS, [os.getpid()])
+        # Without the controller the commands still exist; they fail as SLURM's do when slurmctld is down.
         while _wanted(parent_pid):
             pass
     finally:
@@ -52,13 +53,13 @@ def main(folder: Path, parent_pid: int) -> None:
             controller.wait(_CONTROLLER_SECONDS)
         except subprocess.TimeoutExpired:
             controller.kill()
-        sweep(settings.token, _PATIENCE_SECONDS, [os.getpid()])
+        end_processes(settings.token, _END_SECONDS, [os.getpid()])
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wanted(parent_pid: int) -> bool:
-    """Wait a little for the lifeline to be cut; a fork of the program may hold it still when the program is gone."""
-    readable, _, _ = select.select([0], [], [], _LOOK_SECONDS)
+    """Return whether the program still runs. After its end, a fork of it may keep the pipe open."""
+    readable, _, _ = select.select([0], [], [], _CHECK_SECONDS)
     return not readable and os.getppid() == parent_pid
 
 
