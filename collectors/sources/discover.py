@@ -93,18 +93,18 @@ async def discover(
     Raises
     ------
     NoSchedulerError
-        There is none; the text says where it searched, and what to do.
+        There is none; the message reports where it searched, and what to do.
     """
     loop = asyncio.get_running_loop()
     from_processes = await loop.run_in_executor(None, lambda: list(hints_from_processes(_protocol(tls))))
-    by_script = await loop.run_in_executor(None, _judged, tuple(scripts), tuple(jobs), user)
+    by_script = await loop.run_in_executor(None, _hints_by_script, tuple(scripts), tuple(jobs), user)
     known = [AddressHint(address=watched, origin=WATCHED)] if watched is not None else []
     from_scripts = list(chain.from_iterable(hints for _, hints in by_script))
     named = [*hints_from_configuration(), *known]
     trusted = {hint.address for hint in (*named, *from_processes, *from_scripts) if not hint.doubt}
     from_scripts = [replace(hint, doubt="") if hint.address in trusted else hint for hint in from_scripts]
-    from_processes = _as_scripts_say(from_processes, from_scripts)
-    hints = _once_each([*hints_from_configuration(), *from_scripts, *from_processes, *known])
+    from_processes = _with_tls_of_scripts(from_processes, from_scripts)
+    hints = _first_per_address([*hints_from_configuration(), *from_scripts, *from_processes, *known])
     answers: dict[AddressHint, Candidate | str] = {hint: hint.doubt for hint in hints}
     answers |= await _check_all([hint for hint in hints if not hint.doubt], tls)
     found: dict[str, list[Candidate]] = {}
@@ -115,21 +115,21 @@ async def discover(
         raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
     candidates = []
     for same in found.values():
-        ways = {candidate.address for candidate in same}
-        naming = [script for script, of_script in by_script if any(hint.address in ways for hint in of_script)]
-        holders = [hint for hint in from_processes if hint.address in ways]
+        addresses = {candidate.address for candidate in same}
+        naming = [script for script, found_hints in by_script if any(hint.address in addresses for hint in found_hints)]
+        processes = [hint for hint in from_processes if hint.address in addresses]
         count = len(naming) if why_no_scripts is None else None
-        # The first of several ways to one scheduler, with the jobs whose scripts know any of them.
-        candidates.append(replace(same[0], jobs=count, about=_about(naming, holders, same[0].origin)))
+        # The first of a scheduler's addresses, and the jobs whose scripts name any of them.
+        candidates.append(replace(same[0], jobs=count, about=_about(naming, processes, same[0].origin)))
     return tuple(candidates)
 
 
-def _about(jobs: Iterable[JobScript], holders: Sequence[AddressHint], origin: str) -> str:
+def _about(jobs: Iterable[JobScript], processes: Sequence[AddressHint], origin: str) -> str:
     """Return the names of its jobs, and the program that runs it: ``train.py in ~/runs (process 812), sweep``."""
     names = tuple(dict.fromkeys(job.job_name for job in jobs if job.job_name))
     program = ""
-    if holders:
-        first = holders[0]
+    if processes:
+        first = processes[0]
         program = first.program if first.origin == origin else f"{first.program} ({first.origin})".lstrip()
     return ", ".join(words for words in (program, listed(names, most=2)) if words)
 
@@ -160,7 +160,7 @@ def hints_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Itera
                 yield replace(hint, tls=tls, doubt=own.doubt(hint.address, script))
 
 
-def _judged(
+def _hints_by_script(
     scripts: Sequence[JobScript], jobs: Sequence[QueuedJob], user: str | None
 ) -> list[tuple[JobScript, list[AddressHint]]]:
     """Return the hints of each script. May block: resolves host names, and reads files."""
@@ -169,7 +169,7 @@ def _judged(
     return [(script, list(hints_from_scripts([script], own))) for script in scripts]
 
 
-def _as_scripts_say(processes: Iterable[AddressHint], scripts: Iterable[AddressHint]) -> list[AddressHint]:
+def _with_tls_of_scripts(processes: Iterable[AddressHint], scripts: Iterable[AddressHint]) -> list[AddressHint]:
     """Return the ports of processes, each with TLS if a script names the same port with TLS.
 
     The wrong protocol makes a TLS scheduler log an error.
@@ -197,7 +197,7 @@ def hints_from_processes(protocol: str = "tcp") -> Iterator[AddressHint]:
             uids = process.info["uids"]  # None: hidden from us, as other users' processes are under hidepid=1
             if uids is None or uids.real != os.getuid() or process.pid == os.getpid():
                 continue
-            if not _may_hold_a_scheduler(process):
+            if not _may_contain_a_scheduler(process):
                 continue
             program = _program_of(process)
             for connection in process.net_connections("tcp"):
@@ -213,7 +213,7 @@ def _program_of(process: psutil.Process) -> str:
     return program_words(process.info["cmdline"] or (), folder, os.path.expanduser("~"))  # noqa: PTH111 - may be none
 
 
-def _may_hold_a_scheduler(process: psutil.Process) -> bool:
+def _may_contain_a_scheduler(process: psutil.Process) -> bool:
     command = " ".join(process.info["cmdline"] or ())
     if "dask" in command and "scheduler" in command:
         return True
@@ -242,7 +242,7 @@ def _hint_from_file(file: str, origin: str) -> Iterator[AddressHint]:
         yield AddressHint(address=address_from_scheduler_file(file), origin=origin)
 
 
-def _once_each(hints: Iterable[AddressHint]) -> list[AddressHint]:
+def _first_per_address(hints: Iterable[AddressHint]) -> list[AddressHint]:
     """Return the first hint of each address."""
     return list({hint.address: hint for hint in reversed(list(hints))}.values())[::-1]
 
@@ -292,11 +292,11 @@ def _nothing_found(answers: Mapping[AddressHint, Candidate | str], scripts: int,
         f"job scripts not read: {why_no_scripts}" if why_no_scripts else f"{counted(scripts, 'job script')} with dask"
     )
     searched = f"searched dask's configuration, SLURM ({jobs}) and your processes on {socket.gethostname()}"
-    # A process's port that is not a scheduler is not worth mentioning; a script's scheduler that is gone is.
-    silent = [
+    # Ports of processes that are not schedulers are not reported; schedulers of scripts that do not answer are.
+    failed = [
         f"{hint.origin}: {answer}"
         for hint, answer in answers.items()
         if hint.origin != WATCHED and not hint.origin.startswith("process ")
     ]
-    seen = "".join(f"; {line}" for line in silent[:2])
+    seen = "".join(f"; {line}" for line in failed[:2])
     return f"no dask scheduler found: {searched}{seen}; pass one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"

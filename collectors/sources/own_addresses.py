@@ -66,7 +66,7 @@ class OwnAddresses:
         ips = self._resolved(host)
         here = {ip for ip in ips if self._is_here(ip)}
         if here:
-            if all(self._is_held(ip, port) for ip in here):
+            if all(self._is_listened_at(ip, port) for ip in here):
                 return ""
             return f"no process of yours listens at {address}"
         if script.job_id in self._running or short_host(host) in self._nodes or self._is_on_a_node(ips):
@@ -95,7 +95,7 @@ class OwnAddresses:
     def _is_here(self, ip: IpAddress) -> bool:
         return ip.is_loopback or ip.is_unspecified or ip in self._own_ips
 
-    def _is_held(self, ip: IpAddress, port: int) -> bool:
+    def _is_listened_at(self, ip: IpAddress, port: int) -> bool:
         return any(
             own.port == port and (own.ip == ip or own.ip.is_unspecified or ip.is_unspecified) for own in self._listeners
         )
@@ -127,7 +127,7 @@ def own_listeners() -> frozenset[Listener]:
             if process.info["uids"] is not None and process.info["uids"].real == os.getuid():
                 for connection in process.net_connections("tcp"):
                     if connection.status == psutil.CONN_LISTEN:
-                        found.add(Listener(_plain(connection.laddr.ip), connection.laddr.port))
+                        found.add(Listener(_unmapped(connection.laddr.ip), connection.laddr.port))
     return frozenset(found)
 
 
@@ -139,10 +139,10 @@ def parse_sockets(text: str, uid: int) -> Iterable[Listener]:
             continue
         address, _, port = fields[1].partition(":")
         words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
-        yield Listener(_plain(str(ipaddress.ip_address(b"".join(words)))), int(port, 16))
+        yield Listener(_unmapped(str(ipaddress.ip_address(b"".join(words)))), int(port, 16))
 
 
-def _plain(ip: str) -> IpAddress:
+def _unmapped(ip: str) -> IpAddress:
     """Return an address; an IPv4-mapped IPv6 address as IPv4."""
     found = ipaddress.ip_address(ip.partition("%")[0])
     return getattr(found, "ipv4_mapped", None) or found
@@ -151,13 +151,13 @@ def _plain(ip: str) -> IpAddress:
 def _ips_of_this_host() -> frozenset[IpAddress]:
     families = (socket.AF_INET, socket.AF_INET6)
     interfaces = psutil.net_if_addrs().values()
-    return frozenset(_plain(own.address) for interface in interfaces for own in interface if own.family in families)
+    return frozenset(_unmapped(own.address) for interface in interfaces for own in interface if own.family in families)
 
 
 def _resolve(host: str) -> frozenset[IpAddress]:
     with contextlib.suppress(ValueError):
-        return frozenset({_plain(host)})
+        return frozenset({_unmapped(host)})
     try:
-        return frozenset(_plain(str(found[4][0])) for found in socket.getaddrinfo(host, None))
+        return frozenset(_unmapped(str(found[4][0])) for found in socket.getaddrinfo(host, None))
     except (OSError, UnicodeError, ValueError):
         return frozenset()

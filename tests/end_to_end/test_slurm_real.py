@@ -92,7 +92,7 @@ async def test_a_heterogeneous_job(real_slurm, collector):
     assert [len(job.nodes) for job in jobs] == [1, 2]
 
 
-async def test_names_that_may_hold_anything(real_slurm, collector):
+async def test_job_names_may_contain_anything(real_slurm, collector):
     hostile = ["a\udcffb\x1b[31mred", "x\x1fy|z", "two\nlines\x1e1", "%A %j", "CLUSTER: x"]
     ids = [real_slurm.submit(WAIT, "--hold", "-J", name) for name in hostile]
     jobs = by_id(await collector.read_queue())

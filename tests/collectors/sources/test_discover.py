@@ -138,7 +138,7 @@ def test_tls_is_used_with_certificates():
 
 def test_each_address_is_checked_once():
     hints = [AddressHint(address="tcp://a:1", origin="x"), AddressHint(address="tcp://a:1", origin="y")]
-    assert discovery._once_each(hints) == hints[:1]
+    assert discovery._first_per_address(hints) == hints[:1]
 
 
 def test_script_without_scheduler_gives_no_hint():
@@ -231,7 +231,7 @@ def test_tls_in_script_applies_to_process_port():
     files = TlsFiles(ca_file="a", cert="b", key="c")
     scripts = [AddressHint(address="tls://10.1.2.3:5", origin="script of job 7", tls=files)]
     processes = [AddressHint(address=f"tcp://127.0.0.1:{port}", origin="process 1") for port in (5, 6)]
-    found = discovery._as_scripts_say(processes, scripts)
+    found = discovery._with_tls_of_scripts(processes, scripts)
     assert [(hint.address, hint.tls) for hint in found] == [
         ("tls://127.0.0.1:5", files),
         ("tcp://127.0.0.1:6", TlsFiles()),
