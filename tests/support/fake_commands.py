@@ -1,4 +1,4 @@
-"""Commands whose answers a test decides, and a clock that it sets."""
+"""Fake `Commands` with answers from a test, and a clock that a test sets."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,15 +21,15 @@ class Clock:
 
 
 class Commands:
-    """Answers as the test says, and remembers what was asked."""
+    """Returns the answers of a test, and records the calls."""
 
     def __init__(self, answer: Callable[..., CommandOutput | str | SourceError]) -> None:
         self.answer = answer
-        self.asked: list[tuple[str, ...]] = []
+        self.calls: list[tuple[str, ...]] = []
         self.at_once = self.most_at_once = 0
 
     async def run(self, *command: str) -> CommandOutput:
-        self.asked.append(command)
+        self.calls.append(command)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
@@ -40,9 +40,9 @@ class Commands:
         return CommandOutput(command[0], answer, (), 0) if isinstance(answer, str) else answer
 
     def new(self) -> list[tuple[str, ...]]:
-        """Return what was asked since the last time."""
-        asked, self.asked = self.asked, []
-        return asked
+        """Return the calls since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
 
 
 def complains(program: str, *lines: str, status: int = 1) -> CommandOutput:

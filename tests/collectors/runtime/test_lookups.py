@@ -55,7 +55,7 @@ class TestAskingSlurm:
     async def test_a_script_is_clean_and_keeps_its_shape(self):
         commands = Commands(lambda *_: "#!/bin/sh\r\n\n\tif true\x1b[2J; then  x\n    y\xa0 \n")
         assert await read_batch_script(commands, "7") == ("#!/bin/sh", "", "    if true [2J; then  x", "    y")
-        assert commands.asked == [("scontrol", "write", "batch_script", "7", "-")]
+        assert commands.calls == [("scontrol", "write", "batch_script", "7", "-")]
 
     @pytest.mark.parametrize(
         ("complaint", "error"),
@@ -81,7 +81,7 @@ class TestAskingSlurm:
         commands = Commands(lambda *_: "text")
         with pytest.raises(SourceError, match="is not a SLURM job id"):
             await read(commands, job_id)
-        assert commands.asked == []
+        assert commands.calls == []
 
     async def test_not_asked_without_slurm(self):
         for question in (BatchScript(job_id="7"), JobFiles(job_id="7")):
@@ -98,13 +98,13 @@ class Queries:
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
-        self.asked: list[object] = []
+        self.calls: list[object] = []
         self.release = asyncio.Event()
         self.at_once = self.most_at_once = 0
         self.service = QueryService(self.answer, self.answers.append)
 
     async def answer(self, question) -> Answer:
-        self.asked.append(question)
+        self.calls.append(question)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -148,10 +148,10 @@ class TestQueryService:
 
         async def asked() -> None:
             queries = await self.answered(question, question)
-            assert (len(queries.asked), len(queries.answers)) == (1, 1)
+            assert (len(queries.calls), len(queries.answers)) == (1, 1)
             queries.service.begin(question)
             await asyncio.sleep(SOON_SECONDS)
-            assert (len(queries.asked), len(queries.answers)) == (2, 2)
+            assert (len(queries.calls), len(queries.answers)) == (2, 2)
 
         run_in_virtual_time(asked())
 

@@ -37,7 +37,7 @@ def only(text: str) -> EndedJob:
 
 
 @pytest.fixture(scope="module")
-def told():
+def ended_jobs():
     return {ended.job.job_id: ended for ended in accounting.parse_accounting(printed("sacct.txt"), SEPARATOR)}
 
 
@@ -57,13 +57,13 @@ def told():
         ("94", "FAILED", "killed by signal 9 (SIGKILL)"),
     ],
 )
-def test_explanations_of_real_jobs(told, job_id, state, explanation):
-    fate = explain(told[job_id])
+def test_explanations_of_real_jobs(ended_jobs, job_id, state, explanation):
+    fate = explain(ended_jobs[job_id])
     assert (fate.state, fate.explanation) == (state, explanation)
 
 
-def test_all_fields_of_a_failed_job(told):
-    ended = told["89"]
+def test_all_fields_of_a_failed_job(ended_jobs):
+    ended = ended_jobs["89"]
     then = datetime(2026, 11, 22, 21, 45, 52, tzinfo=UTC)
     assert ended.job == QueuedJob(
         job_id="89",
@@ -86,9 +86,9 @@ def test_all_fields_of_a_failed_job(told):
     assert ended.ended_at == datetime(2026, 11, 22, 21, 45, 54, tzinfo=UTC)
 
 
-def test_job_that_never_ran_has_no_exit_code(told):
+def test_job_that_never_ran_has_no_exit_code(ended_jobs):
     """SLURM prints ``0:0``."""
-    cancelled = told["79"]
+    cancelled = ended_jobs["79"]
     assert (cancelled.exit_code, cancelled.signal, cancelled.job.started_at, cancelled.job.nodes) == (
         None,
         None,
@@ -101,33 +101,35 @@ def test_job_that_never_ran_has_no_exit_code(told):
 
 def test_cancelled_pending_job_has_no_start_time():
     """22.05 prints the time of cancellation as start time, for some seconds or permanently."""
-    told = only(row(c6="CANCELLED by 1001", c7="0:0", c9="300", c17="None assigned"))
-    assert (told.job.started_at, told.exit_code) == (None, None)
+    ended = only(row(c6="CANCELLED by 1001", c7="0:0", c9="300", c17="None assigned"))
+    assert (ended.job.started_at, ended.exit_code) == (None, None)
     text = "JobId=7 JobName=x UserId=a(1) JobState=CANCELLED ExitCode=0:0 StartTime=300 EndTime=300 NodeList=(null)"
     shown = accounting.parse_show_job(text, "7")
     assert shown is not None
     assert (shown.job.started_at, shown.exit_code) == (None, None)
 
 
-def test_array_and_heterogeneous_job_ids_are_parsed(told):
-    assert [(told[job_id].job.array_job_id, told[job_id].job.array_task_id) for job_id in ("71", "83", "98")] == [
+def test_array_and_heterogeneous_job_ids_are_parsed(ended_jobs):
+    assert [
+        (ended_jobs[job_id].job.array_job_id, ended_jobs[job_id].job.array_task_id) for job_id in ("71", "83", "98")
+    ] == [
         ("71", "5"),
         ("71", "0"),
         ("98", "2-5%2"),
     ]
-    assert [told[job_id].job.het_job_id for job_id in ("75", "76", "77")] == ["75", "75", None]
+    assert [ended_jobs[job_id].job.het_job_id for job_id in ("75", "76", "77")] == ["75", "75", None]
 
 
-def test_jobs_that_have_not_ended_are_returned(told):
-    assert told["101"].job.state == "RUNNING"
-    assert not read_state(told["98"].job.state).has_ended
-    assert told["101"].ended_at is None
+def test_jobs_that_have_not_ended_are_returned(ended_jobs):
+    assert ended_jobs["101"].job.state == "RUNNING"
+    assert not read_state(ended_jobs["98"].job.state).has_ended
+    assert ended_jobs["101"].ended_at is None
 
 
-def test_job_names_may_contain_anything(told):
-    assert told["72"].job.name == "nasty1? [31mred |x"  # as slurmdbd stores it
-    assert told["73"].job.name == "new"
-    assert told["73"].max_rss_bytes == 4886528  # from the row after the rest of its name
+def test_job_names_may_contain_anything(ended_jobs):
+    assert ended_jobs["72"].job.name == "nasty1? [31mred |x"  # as slurmdbd stores it
+    assert ended_jobs["73"].job.name == "new"
+    assert ended_jobs["73"].max_rss_bytes == 4886528  # from the row after the rest of its name
 
 
 def test_requested_memory_of_old_versions_is_parsed():
@@ -190,11 +192,11 @@ def test_other_jobs_in_the_output_are_ignored():
 
 def test_queue_supplies_fields_that_accounting_lacks():
     seen = QueuedJob(job_id="7", name="jöb", qos="fast", nodes=("n9",), reason="Priority", cpus=8, state="RUNNING")
-    told = only(row(c5="", c17="None assigned", c19="j?b"))
-    job = accounting.completed_from_queue(told, seen).job
+    ended = only(row(c5="", c17="None assigned", c19="j?b"))
+    job = accounting.completed_from_queue(ended, seen).job
     assert (job.name, job.qos, job.nodes) == ("jöb", "fast", ("n9",))
     assert (job.state, job.cpus, job.reason) == ("FAILED", 4, None)
-    assert accounting.completed_from_queue(told, None) == told
+    assert accounting.completed_from_queue(ended, None) == ended
 
 
 PIECES = st.lists(st.text() | st.sampled_from([SEPARATOR, "\n", "7", row(), "JobId=7 ", " UserId=", " JobState="]))

@@ -221,7 +221,7 @@ async def test_failed_lookup_is_not_repeated():
     reader, commands = reader_of(lambda *command: SourceError("scontrol did not answer within 20 s"))
     await reader.read([end()])
     await reader.read([end()])
-    assert len(commands.asked) == 1
+    assert len(commands.calls) == 1
     assert reader.completed([end()]) == (end(),)
 
 

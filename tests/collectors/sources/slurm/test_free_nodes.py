@@ -45,7 +45,7 @@ def test_unknown_memory_stays_unknown():
 async def test_sinfo_is_limited_to_the_partition():
     commands = Commands(lambda *_: row())
     assert [node.name for node in await read_free_nodes(commands, "debug,long")] == ["n1"]
-    assert commands.asked == [free_nodes_command("debug,long")]
+    assert commands.calls == [free_nodes_command("debug,long")]
 
 
 @pytest.mark.parametrize("partition", ["", "-p", "a b", "a;b", "a\nb"])
@@ -53,7 +53,7 @@ async def test_invalid_partition_name_is_an_error(partition):
     commands = Commands(lambda *_: row())
     with pytest.raises(SourceError, match="is not a SLURM partition name"):
         await read_free_nodes(commands, partition)
-    assert commands.asked == []
+    assert commands.calls == []
 
 
 async def test_failure_of_sinfo_is_reported():

@@ -71,8 +71,8 @@ async def test_attempts_for_an_unknown_job_are_bounded(clock):
     for _ in range(100):
         await reader.read({"7"}, {}, {})
         clock.now += LONGEST_PAUSE_SECONDS
-    assert programs(commands.asked).count("sacct") == ATTEMPTS
-    assert programs(commands.asked).count("scontrol") == 1  # it has forgotten, and won't remember
+    assert programs(commands.calls).count("sacct") == ATTEMPTS
+    assert programs(commands.calls).count("scontrol") == 1  # it has forgotten, and won't remember
     assert reader.ended == ()
     assert source.source().state == "ok"
 
@@ -121,7 +121,7 @@ async def test_slurmctld_is_queried_at_once_without_accounting(clock):
     for _ in range(3):
         await reader.read({"7"}, {}, {})
         clock.now += INTERVAL
-    assert programs(commands.asked) == ["sacct", "scontrol"]
+    assert programs(commands.calls) == ["sacct", "scontrol"]
     assert [ended.job.state for ended in reader.ended] == ["TIMEOUT"]
     assert (source.source().state, source.error) == ("off", "Slurm accounting storage is disabled")
 
@@ -144,7 +144,7 @@ async def test_failure_of_accounting_is_not_an_attempt(clock):
         await reader.read({"7"}, {}, {})
         clock.now += LONGEST_PAUSE_SECONDS
     assert source.source().state == "error"
-    assert programs(commands.asked).count("sacct") == 50
+    assert programs(commands.calls).count("sacct") == 50
     answers["now"] = {"7": ("COMPLETED", "job")}
     await reader.read({"7"}, {}, {})
     assert [ended.job.state for ended in reader.ended] == ["COMPLETED"]
@@ -156,7 +156,7 @@ async def test_accounting_is_paused_after_a_failure(clock):
     for _ in range(10):
         await reader.read({"7"}, {}, {})
         clock.now += 1
-    assert programs(commands.asked).count("sacct") == 1
+    assert programs(commands.calls).count("sacct") == 1
 
 
 async def test_incomplete_row_is_used_and_queried_again(clock):
@@ -208,7 +208,7 @@ async def test_attempts_for_an_unknown_run_are_bounded(clock):
     reader.record_requeue("7")
     for _ in range(10):
         await reader.read({"7"}, {"7": job(7, "PENDING")}, {})
-    assert sum("-D" in command for command in commands.asked) == LAST_RUN_ATTEMPTS
+    assert sum("-D" in command for command in commands.calls) == LAST_RUN_ATTEMPTS
 
 
 async def test_many_jobs_are_split_into_several_calls(clock):
@@ -216,7 +216,7 @@ async def test_many_jobs_are_split_into_several_calls(clock):
     reader, commands, _ = new_reader(clock, lambda: dict.fromkeys(jobs, ("COMPLETED", "job")))
     await reader.read(jobs, {}, {})
     assert len(reader.ended) == 500
-    assert programs(commands.asked) == ["sacct"] * 3
+    assert programs(commands.calls) == ["sacct"] * 3
 
 
 async def test_lookups_at_slurmctld_are_bounded_per_poll(clock):
@@ -224,7 +224,7 @@ async def test_lookups_at_slurmctld_are_bounded_per_poll(clock):
     jobs = {str(number) for number in range(1, 101)}
     reader, commands, _ = new_reader(clock, lambda: off)
     await reader.read(jobs, {}, {})
-    assert programs(commands.asked).count("scontrol") == LOOKUPS_PER_POLL
+    assert programs(commands.calls).count("scontrol") == LOOKUPS_PER_POLL
     assert commands.most_at_once <= LOOKUPS_AT_ONCE
 
 

@@ -23,10 +23,10 @@ def reader(programs):
 
 async def test_known_files_outlive_the_job_record(programs, reader):
     programs.prints("scontrol", SHOWN.format(7))
-    told = await reader.read("7")
-    assert (told.stdout, told.stderr) == ("/w/7.out", "/w/7.err")
+    files = await reader.read("7")
+    assert (files.stdout, files.stderr) == ("/w/7.out", "/w/7.err")
     programs.prints("scontrol", complaint=FORGOTTEN, status=1)
-    assert await reader.read("7") == told
+    assert await reader.read("7") == files
     with pytest.raises(SourceError, match="SLURM no longer knows job 8"):
         await reader.read("8")
 

@@ -115,5 +115,5 @@ async def test_delimiter_is_random():
     for _ in range(2):
         reader, commands, _ = new_reader(list, str)
         await reader.read()
-        marks.add(commands.asked[0][-1])
+        marks.add(commands.calls[0][-1])
     assert len(marks) == 2

@@ -20,9 +20,9 @@ LEFT_AS_THEY_ARE = {
 
 
 def known(reason: str) -> Reason:
-    told = reason_of(reason)
-    assert told is not None, reason
-    return told
+    found = reason_of(reason)
+    assert found is not None, reason
+    return found
 
 
 def test_codes_are_spelled_as_in_slurm() -> None:
@@ -37,12 +37,12 @@ def test_unexplained_codes_are_listed() -> None:
 
 @pytest.mark.parametrize("code", [code for code in CODES if code not in LEFT_AS_THEY_ARE])
 def test_each_code_has_meaning_and_advice(code: str) -> None:
-    told = known(code)
-    assert told.code == code
-    assert 10 < len(told.meaning) < 100
-    assert told.meaning[0].islower() or told.meaning.startswith("QOS")
-    assert not told.meaning.endswith(".")
-    assert told.advice or told.resolves_by_waiting, "a code that does not resolve by waiting needs advice"
+    found = known(code)
+    assert found.code == code
+    assert 10 < len(found.meaning) < 100
+    assert found.meaning[0].islower() or found.meaning.startswith("QOS")
+    assert not found.meaning.endswith(".")
+    assert found.advice or found.resolves_by_waiting, "a code that does not resolve by waiting needs advice"
 
 
 @pytest.mark.parametrize(

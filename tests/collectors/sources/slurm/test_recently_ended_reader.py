@@ -47,11 +47,11 @@ async def test_failure_is_shown_and_retried_after_pauses():
     await reader.read()
     assert source.error == "sacct: error: oops"
     await reader.read()
-    assert len(commands.asked) == 1, "too soon"
+    assert len(commands.calls) == 1, "too soon"
     for _ in range(TRIES + 3):
         clock.now += LONGEST_PAUSE_SECONDS
         await reader.read()
-    assert len(commands.asked) == TRIES
+    assert len(commands.calls) == TRIES
     assert reader.ended == ()
 
 
@@ -64,11 +64,11 @@ async def test_timeout_is_a_failure():
     for _ in range(2):
         await reader.read()
     assert [end.job.job_id for end in reader.ended] == ["2"]
-    assert (len(commands.asked), source.error) == (2, None)
+    assert (len(commands.calls), source.error) == (2, None)
 
 
 async def test_empty_window_makes_no_query():
     reader, commands, source, _ = new_reader(rows((2, "FAILED", "x", 300)), window_seconds=0.0)
     await reader.read()
-    assert commands.asked == []
+    assert commands.calls == []
     assert source.source().state == "off"

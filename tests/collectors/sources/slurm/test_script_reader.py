@@ -35,7 +35,7 @@ async def test_script_is_read_once_per_job(clock):
     jobs = [job(7), job(8, "PENDING")]
     for _ in range(3):
         await reader.read(jobs)
-    assert sorted(ids(commands.asked)) == ["7", "8"]
+    assert sorted(ids(commands.calls)) == ["7", "8"]
     assert [(script.job_id, script.worker_names) for script in reader.known(jobs)] == [("7", ("w",)), ("8", ("w",))]
     assert source.source().state == "ok"
 
@@ -51,14 +51,14 @@ async def test_script_is_read_once_per_array(clock):
     reader, commands, _ = new_reader(clock)
     jobs = [job(7, "PENDING", array_job_id="7"), *(job(number, array_job_id="7") for number in range(10, 30))]
     await reader.read(jobs)
-    assert ids(commands.asked) == ["7"]
+    assert ids(commands.calls) == ["7"]
     assert len(reader.known(jobs)) == 21
 
 
 async def test_only_leaders_script_of_heterogeneous_job_is_read(clock):
     reader, commands, _ = new_reader(clock)
     await reader.read([job(7, het_job_id="7"), job(8, het_job_id="7")])
-    assert ids(commands.asked) == ["7"]
+    assert ids(commands.calls) == ["7"]
 
 
 async def test_reads_are_bounded_and_ordered_by_likelihood(clock):
@@ -89,7 +89,7 @@ async def test_scheduler_file_is_relative_to_working_directory(clock):
         ("/home/u/7/s.json",),
         ("/home/u/8/s.json",),
     ]
-    assert len(commands.asked) == 4
+    assert len(commands.calls) == 4
 
 
 async def test_forgotten_job_has_no_scheduler_file(clock):
@@ -121,7 +121,7 @@ async def test_number_of_tasks_is_from_slurm(clock):
     reader, commands, _ = new_reader(clock, lambda _, verb, *__: shown if verb == "show" else script)
     await reader.read([job(7)])
     assert [script.workers_expected for script in reader.known([job(7)])] == [2]
-    assert len(commands.asked) == 2
+    assert len(commands.calls) == 2
 
 
 async def test_array_tasks_may_have_different_schedulers(clock):
@@ -136,7 +136,7 @@ async def test_array_tasks_may_have_different_schedulers(clock):
         ("7", (), True),
     ]
     await reader.read([*jobs, job(10, array_job_id="7", array_task_id="3")])
-    assert ids(commands.asked) == ["7"]
+    assert ids(commands.calls) == ["7"]
     reader.forget_all_but([jobs[0]])
     assert [found.job_id for found in reader.known(jobs)] == ["8"]
 
@@ -159,7 +159,7 @@ async def test_script_without_dask_is_read_once(clock):
     reader, commands, _ = new_reader(clock, lambda *_: "#!/bin/sh\nsleep 1\n")
     for _ in range(2):
         await reader.read([job(7)])
-    assert len(commands.asked) == 1
+    assert len(commands.calls) == 1
     assert reader.known([job(7)]) == ()
 
 
@@ -172,7 +172,7 @@ async def test_unreadable_script_is_not_read_again(clock, complaint):
     await reader.read([job(8)])
     for _ in range(3):
         await reader.read([job(7), job(8)])
-    assert sorted(ids(commands.asked)) == ["7", "8"]
+    assert sorted(ids(commands.calls)) == ["7", "8"]
     assert source.source().state == "ok"
 
 
@@ -183,7 +183,7 @@ async def test_scripts_of_another_user_are_off(clock):
         await reader.read([job(number) for number in range(50)])
     assert source.source().state == "off"
     assert source.error == "job script retrieval failed: Invalid user id"
-    assert len(commands.asked) <= AT_ONCE
+    assert len(commands.calls) <= AT_ONCE
 
 
 async def test_error_of_slurmctld_stops_reading_and_pauses(clock):
@@ -210,14 +210,14 @@ async def test_failing_job_does_not_block_others(clock):
     for _ in range(20):
         await reader.read(jobs)
         clock.now += LONGEST_PAUSE_SECONDS
-    assert ids(commands.asked).count("99") == TRIES
+    assert ids(commands.calls).count("99") == TRIES
     assert len(reader.known(jobs)) == 9
 
 
 async def test_concurrent_reads_do_not_repeat_queries(clock):
     reader, commands, _ = new_reader(clock)
     await asyncio.gather(reader.read([job(7), job(8)]), reader.read([job(7), job(8)]))
-    assert sorted(ids(commands.asked)) == ["7", "8"]
+    assert sorted(ids(commands.calls)) == ["7", "8"]
 
 
 async def test_scripts_of_gone_jobs_are_forgotten(clock):

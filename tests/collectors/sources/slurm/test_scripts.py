@@ -31,14 +31,14 @@ python -m distributed.cli.dask_worker tcp://10.1.2.3:41525 --nthreads 3 --nprocs
 """
 
 
-def said(text: str, facts: JobEnvironment | None = None) -> JobScript:
+def parsed(text: str, facts: JobEnvironment | None = None) -> JobScript:
     script = parse_script("7", text, facts)
     assert script is not None
     return script
 
 
 def test_script_of_dask_jobqueue():
-    assert said((FIXTURES / "dask_jobqueue_0.9.sh").read_text()) == JobScript(
+    assert parsed((FIXTURES / "dask_jobqueue_0.9.sh").read_text()) == JobScript(
         job_id="7",
         scheduler_addresses=("tcp://127.0.0.1:33093",),
         worker_names=("dummy-name",),
@@ -48,7 +48,7 @@ def test_script_of_dask_jobqueue():
 
 
 def test_script_of_dask_jobqueue_of_2021():
-    assert said(OF_2021) == JobScript(
+    assert parsed(OF_2021) == JobScript(
         job_id="7",
         scheduler_addresses=("tcp://10.1.2.3:41525",),
         worker_names=("SLURMCluster-1",),
@@ -101,7 +101,7 @@ def test_script_of_dask_jobqueue_of_2021():
     ],
 )
 def test_worker_is_found_behind_launchers(command):
-    assert said(command.replace("@", "tcp://h:8786") + "\n") == JobScript(
+    assert parsed(command.replace("@", "tcp://h:8786") + "\n") == JobScript(
         job_id="7", scheduler_addresses=("tcp://h:8786",), workers_expected=1, starts_workers=True
     )
 
@@ -177,7 +177,7 @@ def test_worker_is_found_behind_launchers(command):
     ],
 )
 def test_number_of_workers(command, expected):
-    assert said(command.replace("@", "tcp://h:8786")).workers_expected == expected
+    assert parsed(command.replace("@", "tcp://h:8786")).workers_expected == expected
 
 
 @pytest.mark.parametrize(
@@ -197,17 +197,17 @@ def test_number_of_workers(command, expected):
     "form", ["dask worker {}", 'dask-worker "{}"', "export DASK_SCHEDULER_ADDRESS='{}'\nsrun -n 1 dask worker"]
 )
 def test_scheduler_addresses_are_found(address, form):
-    assert said(form.format(address)).scheduler_addresses == (address,)
+    assert parsed(form.format(address)).scheduler_addresses == (address,)
 
 
 @pytest.mark.parametrize("form", ["export DASK_SCHEDULER_ADDRESS='{}'\npython a.py", "python -m dask_a {}"])
 def test_address_of_a_client_is_kept_apart(form):
-    script = said(form.format("tcp://h:1"))
+    script = parsed(form.format("tcp://h:1"))
     assert (script.scheduler_addresses, script.other_addresses, script.starts_workers) == ((), ("tcp://h:1",), False)
 
 
 def test_address_of_worker_is_not_the_schedulers():
-    script = said(
+    script = parsed(
         "dask worker tcp://h:8786 --contact-address tcp://me:1 --listen-address=tcp://0.0.0.0:2 --nanny-port 9"
     )
     assert script.scheduler_addresses == ("tcp://h:8786",)
@@ -215,7 +215,7 @@ def test_address_of_worker_is_not_the_schedulers():
 
 @pytest.mark.parametrize("form", ["--scheduler-file {}", "--scheduler-file={}", "--scheduler-file '{}'"])
 def test_scheduler_files_are_found(form):
-    assert said(f"dask worker {form.format('/scratch/my-scheduler.json')}").scheduler_files == (
+    assert parsed(f"dask worker {form.format('/scratch/my-scheduler.json')}").scheduler_files == (
         "/scratch/my-scheduler.json",
     )
 
@@ -330,32 +330,34 @@ SHAPES = {
 @pytest.mark.parametrize("name", SHAPES)
 def test_schedulers_and_workers_of_handwritten_scripts(name):
     text, scheduler, workers = SHAPES[name]
-    script = said(text, FACTS)
+    script = parsed(text, FACTS)
     named = script.scheduler_addresses + script.scheduler_files
     assert (named, script.workers_expected) == ((scheduler,) if scheduler else (), workers)
     assert script.has_unknown_scheduler == (scheduler is None)
 
 
 def test_certificates_are_found():
-    script = said(JOBQUEUE_TLS)
+    script = parsed(JOBQUEUE_TLS)
     assert (script.tls_ca_file, script.tls_cert, script.tls_key) == (
         "/home/ada/tmpa.pem",
         "/home/ada/tmpc.pem",
         "/home/ada/tmpk.pem",
     )
     relative = "cd /a\ndask worker tls://h:1 --tls-ca-file ca.pem --tls-cert $C --tls-key ~/k.pem"
-    assert said(relative, FACTS).tls_ca_file == "/a/ca.pem"
-    assert (said(relative, FACTS).tls_cert, said(relative, FACTS).tls_key) == (None, "/home/ada/k.pem")
+    assert parsed(relative, FACTS).tls_ca_file == "/a/ca.pem"
+    assert (parsed(relative, FACTS).tls_cert, parsed(relative, FACTS).tls_key) == (None, "/home/ada/k.pem")
 
 
 def test_job_environment_is_expanded():
     job = QueuedJob(job_id="42", user="ada", array_job_id="40", array_task_id="2", name="train")
     text = "#SBATCH -n 4\nsrun dask worker --scheduler-file $SLURM_SUBMIT_DIR/s.json"
     facts = job_environment(job, "/home/ada", text, JobDetails("/work/ada", 2))
-    assert said(text, facts).scheduler_files == ("/work/ada/s.json",)
-    assert said(text, facts).workers_expected == 2
+    assert parsed(text, facts).scheduler_files == ("/work/ada/s.json",)
+    assert parsed(text, facts).workers_expected == 2
     elsewhere = f"#SBATCH --chdir=/other\n{text}"
-    assert said(elsewhere, job_environment(job, "/home/ada", elsewhere, JobDetails("/other", 2))).has_unknown_scheduler
+    assert parsed(
+        elsewhere, job_environment(job, "/home/ada", elsewhere, JobDetails("/other", 2))
+    ).has_unknown_scheduler
 
 
 @pytest.mark.parametrize(
@@ -402,7 +404,7 @@ def test_tasks_of_a_pending_job(nodes: str, shown: int, on_each_node: str, tasks
 
 
 def test_scheduler_and_workers_in_one_script():
-    script = said(
+    script = parsed(
         "dask scheduler --scheduler-file s.json &\nsrun -n 3 dask worker --scheduler-file s.json --name w --nworkers 2",
         JobEnvironment(folder="/a"),
     )
@@ -424,12 +426,12 @@ def test_scheduler_and_workers_in_one_script():
     ids=["parentheses", "pipes", "here-documents", "branches", "recursion", "words"],
 )
 def test_script_beyond_limits_is_uncertain(text):
-    script = said(text)
+    script = parsed(text)
     assert (script.scheduler_addresses, script.workers_expected, script.has_unknown_scheduler) == ((), None, True)
 
 
 def test_growing_values_are_bounded():
-    assert said("A=xx\n" + "A=$A$A\n" * 2_000 + "dask worker tcp://h:1 --name $A").worker_names == ()
+    assert parsed("A=xx\n" + "A=$A$A\n" * 2_000 + "dask worker tcp://h:1 --name $A").worker_names == ()
 
 
 @pytest.mark.parametrize(
@@ -467,13 +469,13 @@ def test_scripts_without_dask_have_no_result(text):
 
 
 def test_invalid_port_is_not_an_address():
-    assert said("dask worker tcp://h:99999999999 tcp://h:12").scheduler_addresses == ("tcp://h:12",)
+    assert parsed("dask worker tcp://h:99999999999 tcp://h:12").scheduler_addresses == ("tcp://h:12",)
 
 
 def test_results_are_cleaned_and_bounded():
-    assert said("dask worker --name 'a\x1bb\x07'").worker_names == ("a b",)
+    assert parsed("dask worker --name 'a\x1bb\x07'").worker_names == ("a b",)
     many = "\n".join(f"dask worker tcp://h:{port} --name w{port}" for port in range(1000, 2000))
-    script = said(many)
+    script = parsed(many)
     assert len(script.scheduler_addresses) == len(script.worker_names) == MAX_FOUND
 
 

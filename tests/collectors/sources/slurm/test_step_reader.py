@@ -80,13 +80,13 @@ async def test_steps_of_jobs_that_ended_are_forgotten(clock):
     await reader.read({"7", "8"})
     await reader.read({"8"})
     assert [step.job_id for step in reader.steps] == ["8"]
-    assert len(commands.asked) == 1
+    assert len(commands.calls) == 1
 
 
 async def test_no_query_without_jobs(clock):
     reader, commands, source = new_reader(clock)
     await reader.read(set())
-    assert commands.asked == []
+    assert commands.calls == []
     assert not source.has_answered
 
 
@@ -99,7 +99,7 @@ async def test_steps_without_processes_are_read_again_soon(clock):
     answers["now"] = "7.batch|1|00:00:05|5M|n1|42\n"
     await reader.read({"7"})
     await reader.read({"7"})
-    assert len(commands.asked) == 3
+    assert len(commands.calls) == 3
     assert [step.pids for step in reader.steps] == [(42,)]
 
 
@@ -117,7 +117,7 @@ async def test_job_without_processes_is_read_at_intervals(clock):
 async def test_many_jobs_are_split_into_several_calls(clock):
     reader, commands, _ = new_reader(clock)
     await reader.read({str(number) for number in range(1, 251)})
-    assert [len(asked.split(",")) for asked in ids(commands.asked)] == [JOBS_PER_CALL] * 2 + [50]
+    assert [len(asked.split(",")) for asked in ids(commands.calls)] == [JOBS_PER_CALL] * 2 + [50]
 
 
 async def test_unknown_job_does_not_hide_others(clock):
@@ -158,7 +158,7 @@ async def test_steps_of_another_user_are_off(clock):
     for _ in range(3):
         await reader.read({"7"})
         clock.now += interval_seconds(1)
-    assert len(commands.asked) == 1
+    assert len(commands.calls) == 1
     assert source.source().state == "off"
 
 
@@ -170,7 +170,7 @@ async def test_failure_pauses_and_keeps_known_steps(clock):
     clock.now += interval_seconds(1)
     for _ in range(3):
         await reader.read({"7"})
-    assert len(commands.asked) == 2
+    assert len(commands.calls) == 2
     assert source.source().state == "stale"
     assert source.error == "sstat did not answer within 20 s"
     assert [step.job_id for step in reader.steps] == ["7"]

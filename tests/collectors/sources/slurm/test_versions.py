@@ -78,12 +78,16 @@ class TestRecorded:
         assert (job.state, job.cpus, job.memory_bytes, job.gpus) == ("PENDING", 1, 1000 * MIB, 0)
 
     def test_accounting(self, version):
-        told = {end.job.job_id: end for end in parse_accounting(printed(version, "sacct.txt"), SEPARATOR)}
-        assert (told["10"].job.state, told["10"].exit_code) == ("FAILED", 3)
-        assert (told["11"].job.state, told["11"].signal) == ("FAILED", 9)
-        assert (told["12"].job.state, told["12"].job.time_limit_seconds) == ("TIMEOUT", 60)
-        assert (told["13"].job.state, told["13"].cancelled_by_uid, told["13"].job.started_at) == ("CANCELLED", 0, None)
-        assert (told["1"].job.cpus, told["1"].job.memory_bytes) == (4, 1200 * MIB)
+        ended = {end.job.job_id: end for end in parse_accounting(printed(version, "sacct.txt"), SEPARATOR)}
+        assert (ended["10"].job.state, ended["10"].exit_code) == ("FAILED", 3)
+        assert (ended["11"].job.state, ended["11"].signal) == ("FAILED", 9)
+        assert (ended["12"].job.state, ended["12"].job.time_limit_seconds) == ("TIMEOUT", 60)
+        assert (ended["13"].job.state, ended["13"].cancelled_by_uid, ended["13"].job.started_at) == (
+            "CANCELLED",
+            0,
+            None,
+        )
+        assert (ended["1"].job.cpus, ended["1"].job.memory_bytes) == (4, 1200 * MIB)
 
     def test_steps(self, version):
         steps = [step for step in parse_steps(printed(version, "sstat.txt")) if step.job_id == "1"]
