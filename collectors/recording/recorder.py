@@ -178,7 +178,7 @@ class Recorder:
     ----------
     path, redact
         As for `RecordingWriter`.
-    tell
+    report
         Called from the recorder's thread with one line for the user when writing fails; once, until it works again.
 
     Raises
@@ -187,11 +187,11 @@ class Recorder:
         The recording cannot be created.
     """
 
-    def __init__(self, path: str, *, redact: bool = False, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: str, *, redact: bool = False, report: Callable[[str], None] | None = None) -> None:
         self.fault: str | None = None
         """The current error, in one line."""
         self._path = path
-        self._tell = tell
+        self._report = report
         self._writer = RecordingWriter(path, redact=redact, rate_limit=TokenBucket())
         self._waiting: queue.Queue[tuple[Snapshot, int] | None] = queue.Queue(MOST_WAITING)
         self._unseen = 0
@@ -246,8 +246,8 @@ class Recorder:
             self.fault = None
 
     def _fail(self, words: str) -> None:
-        if self.fault is None and self._tell is not None:
-            self._tell(words)
+        if self.fault is None and self._report is not None:
+            self._report(words)
         self.fault = words
 
 

@@ -31,12 +31,12 @@ class Saver:
 
     Parameters
     ----------
-    tell
+    report
         Called from that thread with the result.
     """
 
-    def __init__(self, tell: Callable[[Saved], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[Saved], None]) -> None:
+        self._report = report
         self._threads: list[threading.Thread] = []
 
     def save(self, ending: str, made: Callable[[], bytes]) -> None:
@@ -50,7 +50,7 @@ class Saver:
                 saved = Saved(path=None, error=clean(f"cannot write {name}.{ending}: {error.strerror or error}"))
             except Exception as error:  # noqa: BLE001 - reported to the user; watching continues
                 saved = Saved(path=None, error=describe_own_fault(error))
-            self._tell(saved)
+            self._report(saved)
 
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(threading.Thread(target=run, name="saver", daemon=True))

@@ -105,7 +105,7 @@ MOST_BYTES = 256 << 10
 
 _WHO = re.compile(r"(?P<user>[^@\s]*)@(?P<host>[^,\s]*), process (?P<pid>[0-9]{1,9})")
 
-Became = Literal["gone", "still there", "unknown"]
+JobCheck = Literal["gone", "still there", "unknown"]
 
 
 class Action(Record, frozen=True, kw_only=True):
@@ -181,7 +181,7 @@ def unfinished(actions: Iterable[Action]) -> tuple[Action, ...]:
     return tuple(action for action in actions if action.event == "begun")
 
 
-def became(action: Action, snapshot: Snapshot) -> dict[str, Became]:
+def check_released(action: Action, snapshot: Snapshot) -> dict[str, JobCheck]:
     """Return the state of each job that was to be released, as the snapshot shows it now."""
     queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
     there = {job.job_id for job in snapshot.jobs if job.state is not None and not has_ended(job)}
@@ -191,7 +191,7 @@ def became(action: Action, snapshot: Snapshot) -> dict[str, Became]:
     }
 
 
-def became_words(action: Action, found: Mapping[str, Became], snapshot: Snapshot) -> str:
+def unfinished_words(action: Action, found: Mapping[str, JobCheck], snapshot: Snapshot) -> str:
     """Return a sentence: dasktop ended during this action, and this is the state now."""
     parts = []
     for state in ("gone", "still there", "unknown"):
@@ -216,7 +216,7 @@ def _adapting_words(action: Action, snapshot: Snapshot) -> str:
     return f"adaptive scaling is {'on' if owner.adaptive is not None else 'off'} now"
 
 
-ELSEWHERE = timedelta(hours=24)
+ASSUMED_ENDED_AFTER = timedelta(hours=24)
 """A process on another host cannot be checked from here; after this long it is assumed to have ended."""
 
 
@@ -229,8 +229,8 @@ def conclude_unfinished(environment: Mapping[str, str], snapshot: Snapshot) -> t
     for action in unfinished(read(environment)):
         if _may_be_running(action, datetime.now(UTC)):
             continue
-        found = became(action, snapshot)
-        words = became_words(action, found, snapshot)
+        found = check_released(action, snapshot)
+        words = unfinished_words(action, found, snapshot)
         note(environment, {"event": "left in the middle", "found": found, "message": words, "action": action})
         sentences.append(words)
     return tuple(sentences)
@@ -238,7 +238,7 @@ def conclude_unfinished(environment: Mapping[str, str], snapshot: Snapshot) -> t
 
 def _may_be_running(action: Action, now: datetime) -> bool:
     if action.host != socket.gethostname() or action.pid is None:
-        return now - action.at < ELSEWHERE
+        return now - action.at < ASSUMED_ENDED_AFTER
     try:
         # A process that started after the action only has the same pid.
         return psutil.Process(action.pid).create_time() <= action.at.timestamp()

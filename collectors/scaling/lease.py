@@ -18,7 +18,7 @@ from dasktop.collectors.sources.dask.connection import Connection, RemoteError, 
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.shipping import packed
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 _CONNECT_SECONDS = 5.0
 _CALL_SECONDS = LEASE_SECONDS / 2
 
@@ -115,7 +115,7 @@ class SchedulerLease:
         await self.ask(verb, **arguments)
         while "done" not in (reply := await self.ask("look")):
             yield None
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         yield as_dict(reply["done"])
 
     async def close(self) -> None:

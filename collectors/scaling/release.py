@@ -11,7 +11,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.plan import JobToRelease, Progress, ReportProgress
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.lease import LOOK_SECONDS, RefusedError, SchedulerLease
+from dasktop.collectors.scaling.lease import POLL_SECONDS, RefusedError, SchedulerLease
 from dasktop.collectors.scaling.slurm import SlurmActions
 from dasktop.collectors.sources.dask.plain_values import as_int, as_text, as_tuple
 from dasktop.collectors.text.clean import clean
@@ -102,7 +102,7 @@ class Release:
                     f"after {seconds:.0f} s {busy} on {self._names}{which}; {_RESUME}, no job was released"
                 )
             self._report_step("drain", f"{busy} on {self._names}, {seconds:.0f} of {self._drain_seconds:.0f} s{which}")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _check_pinned_tasks(self) -> None:
         """Refuse if there are tasks whose worker restrictions no remaining worker meets."""

@@ -14,10 +14,10 @@ def plan_lines(plan: ScalePlan) -> list[str]:
 
     The warnings come last, next to the terminal's confirmation prompt.
     """
-    return [*deed_lines(plan), *below(job_lines(plan)), *below(warning_lines(plan))]
+    return [*summary_lines(plan), *below(job_lines(plan)), *below(warning_lines(plan))]
 
 
-def deed_lines(plan: ScalePlan) -> list[str]:
+def summary_lines(plan: ScalePlan) -> list[str]:
     """Return why the plan is refused, if it is; then what it does, and the cluster size before and after."""
     refusal = [f"! cannot be done: {plan.refusal}"] if plan.refusal else []
     reckoning = [plan.reckoning] if plan.reckoning else []

@@ -38,7 +38,7 @@ def recording(options: Options) -> Iterator[Callable[[Snapshot], None]]:
 
     with clean_exit():
         try:
-            recorder = Recorder(options.record, redact=options.redact, tell=print_message)
+            recorder = Recorder(options.record, redact=options.redact, report=print_message)
         except RecordingError as error:
             raise Refusal(f"--record: {error}", USAGE) from None
         try:

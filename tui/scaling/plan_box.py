@@ -18,7 +18,7 @@ from textual.widgets import Static
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.plan import Agreement, ScalePlan
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.scaling.words import below, deed_lines, job_lines, warning_lines
+from dasktop.collectors.scaling.words import below, job_lines, summary_lines, warning_lines
 from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.text_width import printable
@@ -40,7 +40,7 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
     if isinstance(plan, PlanError):
         lines += [f"! {plan}"]
     else:
-        lines += [*deed_lines(plan), *below(warning_lines(plan)), *below(job_lines(plan))]
+        lines += [*summary_lines(plan), *below(warning_lines(plan)), *below(job_lines(plan))]
     texts = [glyphs.encode(printable(line)) for line in lines]
     return Content("\n").join(
         Content.styled(text, "bold") if text.startswith("! ") else Content(text) for text in texts

@@ -1,4 +1,4 @@
-"""Recordings come from anywhere: in one that was edited, a figure or a moment may be anything that JSON can hold."""
+"""Edited recordings: numbers and times may be any value that JSON allows."""
 
 import time
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def edited(percent: float, at: datetime, taken_at: datetime) -> Snapshot:
 @pytest.mark.usefixtures("_far_from_greenwich")
 @pytest.mark.parametrize("percent", [-500.0, 1.7e308, -1.7e308])
 @pytest.mark.parametrize("at", [FIRST, LAST])
-async def test_it_is_shown(percent: float, at: datetime) -> None:
+async def test_any_values_are_shown(percent: float, at: datetime) -> None:
     now = min(max(at, FIRST + timedelta(days=2)), LAST - timedelta(days=2))
     first, second = (edited(percent, at, now + timedelta(seconds=seconds)) for seconds in (0, 30))
     async with running((170, 50)) as screen:
@@ -67,12 +67,12 @@ async def test_it_is_shown(percent: float, at: datetime) -> None:
 
 
 @pytest.mark.usefixtures("_far_from_greenwich")
-def test_the_ends_of_all_time_are_told_as_they_are() -> None:
+def test_extreme_times_are_formatted() -> None:
     assert moment(LAST, LAST).endswith("today")
     assert moment(FIRST, FIRST).endswith("today")
 
 
-def test_what_is_below_nothing_is_drawn_as_nothing_and_endless_as_all() -> None:
+def test_negative_and_infinite_values_are_drawn() -> None:
     lowest, highest = UNICODE.levels[0], UNICODE.levels[-1]
     assert sparkline([-500.0, 50.0, float("inf")], 3, UNICODE, top=50) == lowest + highest + highest
     assert sparkline([float("inf"), 1.0], 2, UNICODE) == lowest * 2

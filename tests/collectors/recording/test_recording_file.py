@@ -1,4 +1,4 @@
-"""Recordings as files: what was recorded is read again, and of a file that came to harm, all that is good."""
+"""Recording files: recorded snapshots are read back; of a damaged file, all valid lines are."""
 
 import gzip
 import json
@@ -51,7 +51,7 @@ def path(request, tmp_path) -> Path:
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory) -> dict[str, bytes]:
-    """What is in a recording of that life, in each form."""
+    """A recording of these snapshots, in each format."""
     folder = tmp_path_factory.mktemp("recorded")
     for name in NAMES:
         write_all(str(folder / name), LIFE, redact=False)
@@ -78,18 +78,18 @@ def packed(tmp_path, content) -> Path:
     return path
 
 
-def test_what_was_recorded_is_read_again(recorded):
+def test_recorded_snapshots_are_read_back(recorded):
     assert read(recorded) == (LIFE, None)
 
 
-def test_most_lines_are_differences_and_every_whole_one_is_a_snapshot_as_printed(recorded):
+def test_lines_are_keyframes_as_printed_or_deltas(recorded):
     lines = text_of(recorded).splitlines()
     assert json.loads(lines[0])["recording"] == 1
     whole = [line for line in lines[1:] if b'"since":' not in line[:100]]
     assert whole == [to_json(LIFE[number]) for number in (0, 151, 302)]
 
 
-def test_any_snapshot_at_once(recorded):
+def test_any_snapshot_is_read_directly(recorded):
     recording = Recording(str(recorded))
     for _ in recording.scan():
         pass
@@ -99,7 +99,7 @@ def test_any_snapshot_at_once(recorded):
     recording.close()
 
 
-def test_some_of_them_evenly(recorded):
+def test_snapshots_are_sampled_evenly(recorded):
     recording = Recording(str(recorded))
     for _ in recording.scan():
         pass
@@ -111,7 +111,7 @@ def test_some_of_them_evenly(recorded):
     recording.close()
 
 
-def test_marks_are_where_findings_begin(recorded):
+def test_marks_are_starts_of_findings(recorded):
     recording = Recording(str(recorded))
     for _ in recording.scan():
         pass
@@ -119,19 +119,19 @@ def test_marks_are_where_findings_begin(recorded):
     recording.close()
 
 
-def test_a_file_that_is_there_is_not_overwritten(path):
+def test_existing_file_is_not_overwritten(path):
     path.write_text("precious")
     with pytest.raises(RecordingError, match="already exists"):
         RecordingWriter(str(path))
     assert path.read_text() == "precious"
 
 
-def test_nothing_recorded_leaves_no_file(path):
+def test_no_file_without_snapshots(path):
     Recorder(str(path)).close()
     assert not path.exists()
 
 
-def test_what_dasktop_snapshot_watch_printed_is_a_recording_too(tmp_path):
+def test_output_of_snapshot_watch_is_a_recording(tmp_path):
     path = tmp_path / "watched"
     path.write_bytes(b"".join(to_json(shown) + b"\n" for shown in LIFE[:5]))
     assert read(path) == (LIFE[:5], None)
@@ -149,7 +149,7 @@ for number, shown in enumerate(life(jobs=20, count=100_000, processes=4)):
 
 
 @both_forms
-def test_a_kill_loses_the_last_line_at_most(name, tmp_path):
+def test_kill_loses_at_most_the_last_line(name, tmp_path):
     for count in (1, 30, 170):
         path = tmp_path / f"{count}-{name}"
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
@@ -158,15 +158,15 @@ def test_a_kill_loses_the_last_line_at_most(name, tmp_path):
         process.send_signal(signal.SIGKILL)  # wherever it is by now
         rest = process.stdout.read().split("\n")
         process.wait()
-        told = max(int(line) for line in [str(count - 1), *rest[:-1]])
+        complete = max(int(line) for line in [str(count - 1), *rest[:-1]])
         snapshots, _ = read(path)
-        assert len(snapshots) >= told + 1
+        assert len(snapshots) >= complete + 1
         assert snapshots == [
             shown for shown, _ in zip(life(jobs=20, count=100_000, processes=4), snapshots, strict=False)
         ]
 
 
-def test_cut_anywhere_all_whole_lines_are_read(recorded, tmp_path):
+def test_truncated_file_keeps_complete_lines(recorded, tmp_path):
     content = recorded.read_bytes()
     cut = tmp_path / f"cut-{recorded.name}"
     counts = []
@@ -180,7 +180,7 @@ def test_cut_anywhere_all_whole_lines_are_read(recorded, tmp_path):
     assert counts[-1] > 370
 
 
-def test_a_cut_plain_file_has_every_line_but_the_last(plain):
+def test_truncated_plain_file_loses_the_last_line(plain):
     plain.write_bytes(plain.read_bytes()[:-20])
     snapshots, remark = read(plain)
     assert snapshots == LIFE[:-1]
@@ -189,7 +189,7 @@ def test_a_cut_plain_file_has_every_line_but_the_last(plain):
 
 
 @pytest.mark.parametrize("edited", ["{}", "rubbish", "\x00\x01", '{"taken_at": 5}', "[]", '"', "[" * 100_000, ""])
-def test_a_line_that_was_edited_takes_no_other_with_it(edited, plain):
+def test_damaged_line_affects_no_other(edited, plain):
     lines = plain.read_bytes().split(b"\n")
     lines[10] = edited.encode()
     plain.write_bytes(b"\n".join(lines))
@@ -209,11 +209,11 @@ def test_a_line_that_was_edited_takes_no_other_with_it(edited, plain):
         {"columns": {"cpu_percent": {"plus": [1] * 6, "per": 1e308}}},
     ],
 )
-def test_a_difference_that_makes_no_snapshot_is_left_out(workers, plain):
+def test_invalid_delta_is_skipped(workers, plain):
     lines = plain.read_bytes().split(b"\n")
-    told = json.loads(lines[10])
-    told["workers"] = workers
-    lines[10] = json.dumps(told).encode()
+    delta = json.loads(lines[10])
+    delta["workers"] = workers
+    lines[10] = json.dumps(delta).encode()
     plain.write_bytes(b"\n".join(lines))
     snapshots, remark = read(plain)
     assert snapshots == LIFE[:9] + LIFE[10:]
@@ -221,7 +221,7 @@ def test_a_difference_that_makes_no_snapshot_is_left_out(workers, plain):
     assert "1 line skipped" in remark
 
 
-def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
+def test_only_deltas_of_a_damaged_keyframe_are_skipped(plain):
     lines = plain.read_bytes().split(b"\n")
     del lines[1 + 151]
     plain.write_bytes(b"\n".join(lines))
@@ -231,17 +231,17 @@ def test_without_the_whole_one_its_differences_are_left_out_and_no_more(plain):
     assert "150 lines skipped" in remark
 
 
-def test_one_that_was_never_ended_is_cut_short_or_still_being_written(path):
+def test_unfinished_file_is_truncated_or_still_written(path):
     writer = RecordingWriter(str(path))
     for shown in LIFE[:5]:
         writer.write(shown)
-    is_gzip = path.suffix == ".gz"  # the end of a plain one can't be told from that of any line
+    is_gzip = path.suffix == ".gz"  # in a plain file, the end of the file looks like the end of any line
     assert read(path) == (LIFE[:5], f"{path}: truncated, or still being written" if is_gzip else None)
     writer.close()
     assert read(path) == (LIFE[:5], None)
 
 
-def test_what_somebody_put_behind_a_gzip_is_told(tmp_path):
+def test_data_after_gzip_is_reported(tmp_path):
     path = tmp_path / "recording.gz"
     write_all(str(path), LIFE[:5], redact=False)
     path.write_bytes(path.read_bytes() + b"and more\n")
@@ -251,7 +251,7 @@ def test_what_somebody_put_behind_a_gzip_is_told(tmp_path):
     assert "damaged" in remark
 
 
-def test_a_damaged_gzip_member_takes_no_other_with_it(packed):
+def test_damaged_gzip_member_affects_no_other(packed):
     content = bytearray(packed.read_bytes())
     second = content.index(b"\x1f\x8b\x08", content.index(b"\x1f\x8b\x08", 3) + 3)
     content[second + 500 : second + 600] = bytes(100)
@@ -263,12 +263,12 @@ def test_a_damaged_gzip_member_takes_no_other_with_it(packed):
     assert "damaged" in remark
 
 
-def test_zcat_reads_it(packed):
+def test_zcat_reads_a_recording(packed):
     text = subprocess.run(["gzip", "-dc", str(packed)], capture_output=True, check=True).stdout
     assert text.count(b"\n") == 401
 
 
-def test_packed_by_somebody_else(plain):
+def test_file_compressed_by_gzip_is_read(plain):
     packed = plain.with_name("recording.bin")
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert read(packed) == (LIFE, None)
@@ -290,16 +290,16 @@ def test_packed_by_somebody_else(plain):
         b'{"taken_at":"2025-11-22T12:00:02Z","since":"2025-11-22T12:00:00Z"}\n',
     ],
 )
-def test_a_foreign_file_is_told_in_one_line(content, tmp_path):
+def test_other_file_is_rejected_in_one_line(content, tmp_path):
     path = tmp_path / "foreign"
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"foreign (is not a dasktop recording|has no snapshot)") as told:
+    with pytest.raises(RecordingError, match=r"foreign (is not a dasktop recording|has no snapshot)") as raised:
         read(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("which", ["missing", "folder", "pipe", "/dev/zero"])
-def test_what_can_t_be_read_is_told_in_one_line(which, tmp_path):
+def test_unreadable_file_is_rejected_in_one_line(which, tmp_path):
     path = tmp_path / which
     if which == "folder":
         path.mkdir()
@@ -309,7 +309,7 @@ def test_what_can_t_be_read_is_told_in_one_line(which, tmp_path):
         read(path)
 
 
-def test_a_newer_recording_is_shown_as_far_as_it_is_understood(tmp_path):
+def test_newer_recording_is_shown_in_part(tmp_path):
     path = tmp_path / "newer"
     write_all(str(path), LIFE[:3], redact=False)
     head, first, *others = path.read_bytes().split(b"\n")
@@ -322,7 +322,7 @@ def test_a_newer_recording_is_shown_as_far_as_it_is_understood(tmp_path):
     assert "written by a newer dasktop (a recording of version 2 (dasktop 9.0), this dasktop reads 1)" in remark
 
 
-def test_newer_snapshots_that_can_t_be_read(tmp_path):
+def test_newer_snapshots_are_reported(tmp_path):
     path = tmp_path / "newer"
     path.write_text('{"schema_version": 7, "taken_at": "2031-01-01T00:00:00Z", "galaxies": []}\n')
     snapshots, remark = read(path)
@@ -331,7 +331,7 @@ def test_newer_snapshots_that_can_t_be_read(tmp_path):
     assert "snapshots of version 7, this dasktop reads 1" in remark
 
 
-def test_what_an_edited_recording_says_moves_no_cursor(tmp_path):
+def test_control_characters_are_removed(tmp_path):
     path = tmp_path / "recording"
     hostile = replace(snapshot([job(name="\x1b[2Jname\u202e", reason="a\nb")]), taken_at=everyday().taken_at)
     path.write_bytes(to_json(hostile) + b"\n")
@@ -339,17 +339,17 @@ def test_what_an_edited_recording_says_moves_no_cursor(tmp_path):
     assert (shown.jobs[0].name, shown.jobs[0].reason) == ("[2Jname", "a b")
 
 
-class TestAllowance:
-    """Small recordings hold everything; large ones at least all that people look for."""
+class TestSizeLimit:
+    """Small recordings are complete; large ones contain at least all changes that matter."""
 
-    def test_a_short_one_holds_everything(self, path):
+    def test_short_recording_is_complete(self, path):
         writer = RecordingWriter(str(path), rate_limit=TokenBucket())
         for shown in LIFE:
             writer.write(shown)
         writer.close()
         assert read(path) == (LIFE, None)
 
-    def test_a_large_one_is_bounded_and_says_what_is_left_out(self, path):
+    def test_large_recording_is_limited_and_counts_omissions(self, path):
         writer = RecordingWriter(str(path), rate_limit=TokenBucket(bytes_a_second=20, saved=5000))
         for shown in LIFE:
             writer.write(shown)
@@ -363,7 +363,7 @@ class TestAllowance:
         behind_the_last = len(LIFE) - 1 - LIFE.index(kept[-1])
         assert len(kept) + left_out + behind_the_last == len(LIFE)
 
-    def test_no_change_of_state_is_left_out(self, path):
+    def test_every_change_of_state_is_recorded(self, path):
         changing = [
             replace(snapshot([pending(reason=f"Reason{number // 7}")]), taken_at=shown.taken_at)
             for number, shown in enumerate(LIFE)
@@ -376,8 +376,8 @@ class TestAllowance:
         assert [shown.jobs[0].reason for shown in kept] == [f"Reason{number}" for number in range(58)]
 
 
-class TestTrouble:
-    """What goes wrong with the disk is told once; the recorder goes on, and so does what is watched."""
+class TestDiskErrors:
+    """Errors of the disk are reported once; recording and watching continue."""
 
     @pytest.fixture
     def full_disk(self, monkeypatch):
@@ -392,7 +392,7 @@ class TestTrouble:
         monkeypatch.setattr("dasktop.collectors.recording.file.os.write", write)
         return state
 
-    def test_a_full_disk(self, path, full_disk):
+    def test_full_disk_is_reported(self, path, full_disk):
         writer = RecordingWriter(str(path))
         for number, shown in enumerate(LIFE):
             full_disk["full"] = 100 <= number < 110
@@ -405,7 +405,7 @@ class TestTrouble:
         assert read(path) == (LIFE[:100] + LIFE[110:], None)
         assert any(b'"left_out":10' in line for line in text_of(path).splitlines())
 
-    def test_what_could_not_be_begun_is_not_there_the_next_time(self, path, full_disk):
+    def test_failed_file_can_be_created_later(self, path, full_disk):
         full_disk["full"] = True
         with pytest.raises(RecordingError, match=r"cannot write .*: No space left on device"):
             RecordingWriter(str(path))
@@ -413,9 +413,9 @@ class TestTrouble:
         full_disk["full"] = False
         RecordingWriter(str(path)).close()
 
-    def test_it_is_told_once_and_again_when_it_is_over(self, path, full_disk):
-        told: list[str] = []
-        recorder = Recorder(str(path), tell=told.append)
+    def test_error_is_reported_once_and_at_the_end(self, path, full_disk):
+        reports: list[str] = []
+        recorder = Recorder(str(path), report=reports.append)
         full_disk["full"] = True
         for shown in LIFE[:5]:
             recorder.take(shown)
@@ -425,12 +425,12 @@ class TestTrouble:
         recorder.flush()
         assert recorder.fault is None
         recorder.close()
-        assert told == [f"cannot write {path}: No space left on device"]
+        assert reports == [f"cannot write {path}: No space left on device"]
         assert read(path)[0] == [LIFE[5]]
 
     @pytest.fixture
     def hang(self, monkeypatch):
-        """Have the disk hang from now on, until the test is over: who waited for it would do so for ever."""
+        """Let the disk hang until the end of the test."""
         is_over = threading.Event()
         others = set(threading.enumerate())
         yield lambda: monkeypatch.setattr(RecordingFile, "add", lambda *_, **__: is_over.wait(PATIENCE_SECONDS) and 0)
@@ -438,7 +438,7 @@ class TestTrouble:
         for thread in set(threading.enumerate()) - others:
             thread.join(PATIENCE_SECONDS)
 
-    def test_a_disk_that_hangs_holds_up_nobody(self, path, monkeypatch, hang):
+    def test_hanging_disk_delays_nothing(self, path, monkeypatch, hang):
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.2)
         recorder = Recorder(str(path))
         hang()
@@ -448,17 +448,17 @@ class TestTrouble:
         assert recorder.fault is not None
         assert "is too slow" in recorder.fault
 
-    def test_an_end_that_could_not_be_written_in_time_is_told(self, path, monkeypatch, hang):
+    def test_unwritten_end_is_reported(self, path, monkeypatch, hang):
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.1)
-        told: list[str] = []
-        recorder = Recorder(str(path), tell=told.append)
+        reports: list[str] = []
+        recorder = Recorder(str(path), report=reports.append)
         hang()
         recorder.take(LIFE[0])
         recorder.close()
-        assert told == [recorder.fault] == [f"{path}: the disk is too slow; the last snapshots are not recorded"]
+        assert reports == [recorder.fault] == [f"{path}: the disk is too slow; the last snapshots are not recorded"]
 
 
-def test_a_redacted_recording_replays(path):
+def test_redacted_recording_can_be_replayed(path):
     write_all(str(path), LIFE[:20], redact=True)
     snapshots, _ = read(path)
     assert [shown.totals for shown in snapshots] == [shown.totals for shown in LIFE[:20]]

@@ -1,4 +1,4 @@
-"""Redaction: nothing of the names is left, and what belonged together still does."""
+"""Redaction removes all names, and keeps which of them are equal."""
 
 import re
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def told(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
 
 @settings(deadline=None, max_examples=300)
 @given(told())
-def test_no_secret_is_left(given_told):
+def test_no_secret_remains(given_told):
     shown, said = given_told
     redacted = to_json(Redactor().redacted(shown)).decode()
     for secret in said:
@@ -132,7 +132,7 @@ FIELDS_OF_NAMES = ["user", "account", "partition", "qos", "name", "nodes"]
     st.sampled_from(FIELDS_OF_NAMES),
     st.sampled_from(FIELDS_OF_NAMES),
 )
-def test_no_name_is_left_in_a_text_however_it_is_joined(name, joined, field, other):
+def test_no_name_remains_in_text(name, joined, field, other):
     text = " ".join(joined).replace("{title}", name.title()).replace("{upper}", name.upper()).replace("{}", name)
     given_to = {one: (name,) if one == "nodes" else name for one in (field, other)}
     shown = snapshot(
@@ -154,7 +154,7 @@ def everywhere(shown: Snapshot) -> Iterator[tuple[str, ...]]:
                 yield each.job_id, each.user or "", of_job.node or "", of_task.host or "", of_task.address, of_task.name
 
 
-def test_what_was_the_same_still_is_and_what_was_not_is_not():
+def test_equal_names_stay_equal_others_differ():
     redactor = Redactor()
     pairs: dict[tuple[int, str], str] = {}
     for shown in life(jobs=5, count=30, processes=3):
@@ -164,7 +164,7 @@ def test_what_was_the_same_still_is_and_what_was_not_is_not():
     assert len({(place, now) for (place, _), now in pairs.items()}) == len(pairs)
 
 
-def test_figures_states_and_ids_stay():
+def test_numbers_states_and_ids_stay():
     shown = everyday()
     redacted = Redactor().redacted(shown)
     assert redacted.totals == shown.totals
@@ -173,7 +173,7 @@ def test_figures_states_and_ids_stay():
     ]
 
 
-def test_states_and_reasons_stay_whoever_is_called_so():
+def test_states_and_reasons_stay_despite_equal_names():
     names = ("memory", "cancelled", "failed", "pending", "priority", "running", "node")
     workers = [worker(name, status="running") for name in names]
     fate = replace(ended().fate, state="OUT_OF_MEMORY")
@@ -195,14 +195,14 @@ def test_states_and_reasons_stay_whoever_is_called_so():
     assert redacted.cluster.task_counts == shown.cluster.task_counts
 
 
-def test_names_that_everybody_s_cluster_has_stay():
+def test_default_names_stay():
     redacted = Redactor().redacted(snapshot([job(tasks=[task([worker("SLURMCluster-0-0")])])]))
     assert redacted.jobs[0].name == "dask-worker"
     assert redacted.jobs[0].tasks[0].workers[0].name == "SLURMCluster-0-0"
     assert redacted.cluster.owner.class_name == "SLURMCluster"
 
 
-def test_the_cluster_s_name_is_the_same_in_its_workers_names():
+def test_cluster_name_is_equal_in_worker_names():
     owner = replace(cluster().owner, name="genome", job_ids={"genome-3": "4709"})
     redacted = Redactor().redacted(snapshot([job(tasks=[task([worker("genome-3-1")])])], cluster=cluster(owner=owner)))
     name = redacted.cluster.owner.name
@@ -225,7 +225,7 @@ def test_the_cluster_s_name_is_the_same_in_its_workers_names():
         ("QOSMinCpuNotSatisfied", "QOSMinCpuNotSatisfied"),
     ],
 )
-def test_texts(text, becomes):
+def test_free_text(text, becomes):
     shown = snapshot([replace(ended("4701", "FAILED", text), nodes=("n012",))], cluster=NO_CLUSTER)
     explanation = Redactor().redacted(shown).jobs[0].fate.explanation
     assert explanation == becomes
@@ -277,8 +277,8 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize(("text", "secret"), AWKWARD)
-def test_awkward_texts(text, secret):
-    """Names of ordinary words, in any case, joined to others; and hosts and addresses that only a text tells of."""
+def test_unusual_free_text(text, secret):
+    """Names that are ordinary words, in any case or joined to others; hosts and addresses that only a text contains."""
     shown = job("1", [task([worker("n012-0", host="n012.cluster.site")])], user="mark", account="lab", nodes=("n012",))
     found = Finding(code="x", severity="error", job_id="1", worker=None, message=text, since=None)
     redacted = Redactor().redacted(snapshot([shown], findings=(found,), cluster=NO_CLUSTER))
@@ -287,16 +287,16 @@ def test_awkward_texts(text, secret):
         assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
 
 
-def test_the_list_of_public_words_is_complete():
+def test_list_of_public_words_is_complete():
     missing = public_words.words() - PUBLIC_WORDS
     assert not missing, "write the list again: python -m tests.public_words"
 
 
-def test_the_list_has_no_other_words():
+def test_list_has_no_other_words():
     assert not PUBLIC_WORDS - public_words.words(), "write the list again: python -m tests.public_words"
 
 
-def test_our_own_messages_stay_readable():
+def test_messages_of_dasktop_stay_readable():
     redactor = Redactor()
     for template in public_words.templates():
         # Addresses and paths are replaced in our messages, too.
@@ -308,11 +308,11 @@ def test_our_own_messages_stay_readable():
 
 
 @pytest.mark.parametrize("word", ["kelvin_lab", "kelvin", "Kelvin", "KelvinLab", "textual", "hypothesis"])
-def test_words_that_only_the_source_has_are_replaced(word):
+def test_words_only_in_source_code_are_replaced(word):
     assert word not in Redactor().redacted(with_text(f"no access for {word} here")).findings[0].message
 
 
-def test_what_is_no_name_is_replaced_nowhere():
+def test_other_words_are_not_replaced():
     redactor = Redactor()
     for text in ("see tcp://n012:", "UnavailableNodes:…", "'/:'", "a.b", "..."):
         redactor.redacted(with_text(text, account="-"))
@@ -324,41 +324,41 @@ def with_text(text: str, **values: object) -> Snapshot:
     return snapshot([job("1", user="ada", **values)], findings=(found,), cluster=NO_CLUSTER)
 
 
-def test_a_word_that_turns_out_to_be_a_name_is_replaced_from_then_on():
+def test_word_is_replaced_once_known_as_name():
     redactor = Redactor()
     assert redactor.redacted(with_text("will it start")).findings[0].message == "will it start"
     redactor.redacted(with_text("will it start", account="will"))
     assert "will" not in redactor.redacted(with_text("will it start")).findings[0].message
 
 
-def test_names_can_be_learnt_beforehand():
+def test_names_can_be_learned_before():
     redactor = Redactor()
     redactor.learn(with_text("", account="will"))
     assert "will" not in redactor.redacted(with_text("will it start")).findings[0].message
 
 
-def test_names_that_are_empty():
+def test_empty_names():
     shown = snapshot([job("1", [task([worker("", threads=(thread(name=""),))])], name="", nodes=("",))])
     redactor = Redactor()
     redactor.redacted(shown)
     assert redactor.redacted(with_text("ada waits")).findings[0].message == "user1 waits"
 
 
-def test_who_watches_from_where_is_no_secret_to_it():
+def test_user_and_host_of_the_observer():
     shown = snapshot([], sources=(source("slurm.queue", error="page: no permission, on login.home"),))
     redacted = Redactor("page", "login.home").redacted(shown)
     assert redacted.sources[0].error == "user1: no permission, on host1.example"
 
 
-def test_names_that_are_numbers():
-    """A project's number tells as much as its name."""
+def test_numeric_names_are_replaced():
+    """A project number identifies it as its name does."""
     shown = with_text("done", account="31415", partition="1", qos="2", name="20251122")
     redacted = Redactor().redacted(shown).jobs[0]
     assert (redacted.account, redacted.partition, redacted.qos) == ("account1", "partition1", "qos1")
     assert redacted.name == "job-name-1"
 
 
-def test_a_recording_that_is_redacted_later_knows_all_names_from_its_beginning(tmp_path):
+def test_later_redaction_learns_all_names_first(tmp_path):
     path, redacted = tmp_path / "recorded", tmp_path / "redacted"
     early, late = with_text("will it start"), with_text("it will", account="will")
     write_all(str(path), [early, replace(late, taken_at=late.taken_at + timedelta(seconds=2))], redact=False)
@@ -366,7 +366,7 @@ def test_a_recording_that_is_redacted_later_knows_all_names_from_its_beginning(t
     assert "will" not in redacted.read_text()
 
 
-def test_ids_that_are_no_numbers():
+def test_ids_that_are_not_numbers():
     owner = replace(cluster().owner, job_ids={"w-0": "12.batch.site.org"})
     shown = snapshot([job("12.batch.site.org")], cluster=cluster(owner=owner, scheduler_id="mine"))
     redacted = Redactor().redacted(shown)
@@ -375,20 +375,20 @@ def test_ids_that_are_no_numbers():
     assert "site" not in redacted.jobs[0].job_id
 
 
-def test_users_that_are_numbers_stay_apart_and_numbers_stay():
+def test_numeric_users_differ_and_numbers_stay():
     fate = replace(ended().fate, explanation="cancelled by user 1001", cancelled_by="1001")
     redacted = Redactor().redacted(snapshot([job("1001", user="1001", fate=fate), job("7", user="1002")]))
     assert [(each.job_id, each.user) for each in redacted.jobs] == [("1001", "user1"), ("7", "user2")]
     assert redacted.jobs[0].fate.explanation == "cancelled by user user1"
 
 
-def test_times_and_figures_stay():
+def test_times_and_numbers_stay():
     text = "as of 2026-11-25T12:00:00Z and 12:00:05, 1-02:03:04 left, 5.5 GiB of 80 %, dask 2026.8.0"
     shown = snapshot([ended("1", "FAILED", text)], cluster=NO_CLUSTER)
     assert Redactor().redacted(shown).jobs[0].fate.explanation == text
 
 
-def test_what_a_finding_is_about_stays_the_same_thing():
+def test_subject_of_a_finding_stays_consistent():
     shown = snapshot([busy_job("4711", 0), busy_job("4712", 1)])
     names = tuple(worker.name for job in shown.jobs for worker in workers_of(job))
     found = Finding(

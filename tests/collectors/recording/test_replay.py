@@ -1,4 +1,4 @@
-"""A recording as a feed: played at its own pace, faster, step by step, and gone to any moment."""
+"""A recording as a feed: played at recorded or other speed, stepped, and searched."""
 
 import queue
 import threading
@@ -29,7 +29,7 @@ QUESTION = BatchScript(job_id="4000")
 
 
 class Played:
-    """A replay under test: what it hands over, and where it is."""
+    """A replay under test: its events and its position."""
 
     def __init__(self, path: Path) -> None:
         self.feed = ReplayFeed(Recording(str(path)))
@@ -51,7 +51,7 @@ class Played:
         self.next(Snapshot)
 
     def past(self) -> History:
-        """Return the past of a screen once graphs are complete after a jump."""
+        """Return the history of a screen once graphs are complete after a seek."""
         history = History()
         while True:
             match self.next((Snapshot, Earlier, Switched)):
@@ -65,13 +65,13 @@ class Played:
                         return history
 
     def shown(self) -> int:
-        """Return which one is handed over next."""
+        """Return the index of the next delivered snapshot."""
         return LIFE.index(self.next(Snapshot))
 
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch) -> Clock:
-    """The time, which stands still: nothing is played while a busy machine is slow to test."""
+    """A clock that stands still, so that nothing is played while the machine is busy."""
     clock = Clock()
     monkeypatch.setattr(replay, "monotonic", clock)
     return clock
@@ -93,12 +93,12 @@ def played(path) -> Iterator[Played]:
 
 
 def later(played, clock, seconds: float) -> None:
-    """Let so much time go by, and wake what waits for it."""
+    """Advance the clock, and wake the replay."""
     clock.now += seconds
     played.feed.ask(QUESTION)
 
 
-def test_it_begins_with_the_first_and_plays_on_by_itself(played, clock):
+def test_playing_starts_with_the_first_snapshot(played, clock):
     assert played.position.number == 1
     assert played.position.count == 400
     assert played.position.is_playing
@@ -107,7 +107,7 @@ def test_it_begins_with_the_first_and_plays_on_by_itself(played, clock):
         assert played.shown() == index, "every two seconds, as when it was taken"
 
 
-def test_fast(played, clock):
+def test_playing_fast_skips_snapshots(played, clock):
     for _ in SPEEDS:
         played.feed.change_speed(1)
     while played.position.speed != SPEEDS[-1]:
@@ -121,7 +121,7 @@ def test_fast(played, clock):
     assert played.position.number == 400, "it stops at the end"
 
 
-def test_steps_pause(played, clock):
+def test_stepping_pauses(played, clock):
     played.feed.step(1)
     assert played.shown() == 1
     assert not played.position.is_playing
@@ -137,7 +137,7 @@ def test_steps_pause(played, clock):
         assert isinstance(played.next((Answer, Snapshot)), Answer)
 
 
-def test_seeking(played):
+def test_seek(played):
     played.feed.toggle()
     played.shown()
     for seconds, index in (
@@ -161,7 +161,7 @@ def test_seeking(played):
 
 
 def played_to(index: int, life: list[Snapshot] = LIFE) -> History:
-    """Return the past of a screen that was shown all up to there."""
+    """Return the history of a screen that was shown all snapshots up to this one."""
     history = History()
     for snapshot in life[: index + 1]:
         history.feed(snapshot)
@@ -181,7 +181,7 @@ def played_to(index: int, life: list[Snapshot] = LIFE) -> History:
     ],
     ids=["by", "to", "share", "on", "back", "further", "interrupted"],
 )
-def test_graphs_after_a_jump_are_as_if_it_had_been_played(played, jump):
+def test_graphs_after_a_seek_are_complete(played, jump):
     jump(played.feed)
     while played.position.number != 201:
         played.next(ReplayPosition)
@@ -191,7 +191,7 @@ def test_graphs_after_a_jump_are_as_if_it_had_been_played(played, jump):
         assert len(past.of(key).cpu_percent) == 80
 
 
-def test_no_more_is_read_than_a_graph_can_show(played):
+def test_reads_only_what_graphs_show(played):
     played.feed.seek_to(LIFE[-1].taken_at)
     told = [played.next(Earlier)]
     while not told[-1].is_last:
@@ -205,7 +205,7 @@ def test_no_more_is_read_than_a_graph_can_show(played):
     assert len(history.of(CLUSTER).cpu_percent) == POINTS
 
 
-def test_of_many_snapshots_some_are_read_and_the_last(tmp_path):
+def test_many_earlier_snapshots_are_sampled(tmp_path):
     path = tmp_path / "often.ndjson"
     seconds = [number * 3 / 4 for number in range(800)]
     often = [replace(LIFE[0], taken_at=TAKEN_AT + timedelta(seconds=number)) for number in seconds]
@@ -222,7 +222,7 @@ def test_of_many_snapshots_some_are_read_and_the_last(tmp_path):
     played.feed.stop()
 
 
-def test_the_past_of_another_scheduler_is_not_this_one_s(tmp_path):
+def test_graphs_exclude_other_schedulers(tmp_path):
     path = tmp_path / "switched.ndjson"
     life = [
         replace(one, cluster=replace(one.cluster, scheduler_address="tcp://a:1" if number < 30 else "tcp://b:1"))
@@ -238,7 +238,7 @@ def test_the_past_of_another_scheduler_is_not_this_one_s(tmp_path):
     played.feed.stop()
 
 
-def test_what_is_left_out_when_playing_fast_is_in_graphs(played, clock):
+def test_skipped_snapshots_are_in_graphs(played, clock):
     for _ in SPEEDS:
         played.feed.change_speed(1)
     while played.position.speed != SPEEDS[-1]:
@@ -253,7 +253,7 @@ def test_what_is_left_out_when_playing_fast_is_in_graphs(played, clock):
     assert None not in points
 
 
-def test_there_is_nothing_behind_the_end_of_all_time(tmp_path):
+def test_seek_beyond_the_range_of_datetime(tmp_path):
     last = datetime.max.replace(tzinfo=UTC)
     path = tmp_path / "edited.ndjson"
     write_all(
@@ -270,7 +270,7 @@ def test_there_is_nothing_behind_the_end_of_all_time(tmp_path):
     played.feed.stop()
 
 
-def test_to_the_next_finding_and_back(played):
+def test_seek_to_next_and_previous_finding(played):
     played.feed.seek_mark(1)
     assert played.shown() == 300
     assert not played.position.is_playing
@@ -280,7 +280,7 @@ def test_to_the_next_finding_and_back(played):
     assert [played.shown(), played.shown()] == [305, 300]
 
 
-def test_at_the_end_it_begins_again(played):
+def test_playing_at_the_end_restarts(played):
     played.feed.step(10_000)
     assert played.shown() == 399
     played.feed.toggle()
@@ -288,7 +288,7 @@ def test_at_the_end_it_begins_again(played):
     assert played.position.is_playing
 
 
-def test_what_is_not_in_it_is_told(played):
+def test_unrecorded_data_are_reported(played):
     played.feed.ask(QUESTION)
     answer = played.next(Answer)
     assert answer.question == QUESTION
@@ -297,7 +297,7 @@ def test_what_is_not_in_it_is_told(played):
     assert "recording" in played.next(LogPart).problem
 
 
-def test_lines_that_are_no_good_are_passed_by(tmp_path):
+def test_damaged_lines_are_skipped(tmp_path):
     path = tmp_path / "recording"
     write_all(str(path), LIFE[:20], redact=False)
     lines = path.read_bytes().split(b"\n")
@@ -316,7 +316,7 @@ def test_lines_that_are_no_good_are_passed_by(tmp_path):
     played.feed.stop()
 
 
-def test_when_no_line_is_any_good_it_ends_with_the_reason(tmp_path):
+def test_no_valid_line_is_a_failure(tmp_path):
     path = tmp_path / "recording"
     path.write_bytes(to_json(LIFE[0]).replace(b'"jobs":[', b'"jobs":[7,') + b"\n")
     played = Played(path)
@@ -325,7 +325,7 @@ def test_when_no_line_is_any_good_it_ends_with_the_reason(tmp_path):
     assert str(path) in failure.message
 
 
-def test_a_clock_that_was_set_back(tmp_path):
+def test_clock_that_was_set_back(tmp_path):
     path = tmp_path / "recording"
     back = [replace(shown, taken_at=shown.taken_at - timedelta(hours=1)) for shown in LIFE[10:20]]
     write_all(str(path), [*LIFE[:10], *back], redact=False)
@@ -338,7 +338,7 @@ def test_a_clock_that_was_set_back(tmp_path):
     played.feed.stop()
 
 
-def test_it_ends_and_nobody_waits_for_what_hangs(path):
+def test_stop_does_not_wait_for_a_hang(path):
     hangs, is_over = threading.Event(), threading.Event()
 
     def hang(event: Event) -> None:

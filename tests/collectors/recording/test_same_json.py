@@ -30,7 +30,7 @@ def without_added(value: Any, path: str = "") -> Any:
     return value
 
 
-def test_the_json_of_a_recorded_run_is_unchanged() -> None:
+def test_json_of_a_recorded_run_is_unchanged() -> None:
     recording = Recording(str(RUN))
     for _ in recording.scan():
         pass

@@ -14,14 +14,14 @@ from dasktop.collectors.model.plan import Jobs, Outcome
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.action_log import (
     ActionLog,
-    became,
-    became_words,
+    check_released,
     conclude_unfinished,
     parse,
     path,
     read,
     releases,
     unfinished,
+    unfinished_words,
 )
 from dasktop.collectors.scaling.plan import plan
 from tests.support.snapshots import busy_job, cluster, ended, snapshot, source
@@ -108,9 +108,9 @@ def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
     begun(environment)
     (action,) = read(environment)
     blind = snapshot([], sources=(source("dask"), source("slurm.queue", state="error")))
-    found = became(action, blind)
+    found = check_released(action, blind)
     assert found == {"4701": "unknown"}
-    assert became_words(action, found, blind).endswith(": whether job 4701 is gone is unknown")
+    assert unfinished_words(action, found, blind).endswith(": whether job 4701 is gone is unknown")
 
 
 def test_what_was_to_be_submitted_is_not_known(environment: dict[str, str]) -> None:

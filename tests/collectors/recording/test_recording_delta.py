@@ -1,4 +1,4 @@
-"""Differences between snapshots: whatever changes, what is made of them is exactly what was told."""
+"""Deltas between snapshots are lossless, whatever changes."""
 
 import math
 
@@ -34,7 +34,7 @@ def written_alike(one: object, other: object) -> bool:
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=20))
-def test_any_column_comes_back(rows):
+def test_column_changes_round_trip(rows):
     old, new = [was for was, _ in rows], [now for _, now in rows]
     told = change(old, new)
     if told is None:
@@ -44,7 +44,7 @@ def test_any_column_comes_back(rows):
 
 
 @given(st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)), max_size=30), st.integers(0, 4))
-def test_decimal_fractions_come_back(rows, digits):
+def test_decimal_fractions_round_trip(rows, digits):
     old, new = ([value / 10**digits for value in column] for column in zip(*rows, strict=True)) if rows else ([], [])
     told = change(old, new)
     assert written_alike(new if told is None else changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
@@ -53,7 +53,7 @@ def test_decimal_fractions_come_back(rows, digits):
 @pytest.mark.parametrize(
     ("was", "now"), [(0.0, -0.0), (1, 1.0), (1, True), (None, 0), (1e300, 1e-300), (0.1 + 0.2, 0.3)]
 )
-def test_what_is_hardly_another_value_is_one(was, now):
+def test_nearly_equal_values_differ(was, now):
     told = change([was, 5], [now, 5])
     assert told is not None
     assert written_alike(changed([was, 5], told), [now, 5])
@@ -97,14 +97,14 @@ snapshots = st.builds(
 
 @settings(deadline=None, max_examples=200)
 @given(snapshots, snapshots)
-def test_any_snapshot_comes_back_from_any_other(was, now):
+def test_deltas_between_any_snapshots_round_trip(was, now):
     assert to_json(there_and_back(from_json(to_json(was)), now)) == to_json(from_json(to_json(now)))
 
 
 @settings(deadline=None, max_examples=200)
 @given(snapshots, snapshots)
-def test_what_is_asked_for_comes_back(was, now):
-    """The fields that a report reads, and what workers hold."""
+def test_selected_fields_round_trip(was, now):
+    """The fields that a report reads, and results of workers."""
     was, now = from_json(to_json(was)), from_json(to_json(now))
     told = DeltaEncoder(document(was)).delta(document(now))
     whole = Keyframe(was, document(was))
@@ -122,18 +122,18 @@ def asked_for(level: str, record: Job | Worker) -> list[object]:
     return [getattr(record, field) for field in sorted(FIELDS[level])]
 
 
-def test_a_busy_cluster_comes_back():
+def test_busy_cluster_round_trips():
     first, *others = life(jobs=10, count=200, processes=2)
     assert [there_and_back(first, other) for other in others] == others
 
 
-def test_what_does_not_change_is_not_told():
+def test_delta_omits_unchanged_fields():
     shown = everyday()
     told = DeltaEncoder(document(shown)).delta(document(replace(shown, taken_at=pending().submitted_at)))
     assert set(told) == {"taken_at", "since"}
 
 
-def test_a_job_s_use_is_not_told_twice():
+def test_sums_of_workers_are_omitted():
     first, second = life(jobs=5, count=2)
     told = DeltaEncoder(document(first)).delta(document(second))["jobs"]
     assert told["summed"] == ["used.cpu_percent", "used.memory_bytes"]
@@ -156,13 +156,13 @@ def test_a_job_s_use_is_not_told_twice():
         {"cluster": 7},
     ],
 )
-def test_what_is_no_difference_is_refused(told):
+def test_invalid_delta_is_refused(told):
     with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError, msgspec.ValidationError)):
         Keyframe(everyday(), document(everyday())).patched(told)
 
 
-def test_what_has_not_changed_is_not_made_anew():
-    """A difference is a few numbers; so much may it cost."""
+def test_unchanged_rows_are_reused():
+    """Maximum cost of decoding a small delta."""
     shown = everyday()
     [first, *others] = shown.jobs
     told = DeltaEncoder(document(shown)).delta(
