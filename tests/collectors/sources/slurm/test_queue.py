@@ -235,7 +235,7 @@ def test_requeued_job_has_an_expected_start():
 
 
 @pytest.mark.parametrize("state", ["SIGNALING", "RUNNING+SIGNALING", "RESIZING"])
-def test_a_running_job_with_a_flag_keeps_its_start(state):
+def test_running_job_with_a_flag_keeps_its_start(state):
     found = job(state=state)
     assert (found.state, found.expected_start_at) == (state, None)
     assert found.started_at == datetime(2026, 11, 22, 22, 2, 46, tzinfo=UTC)
