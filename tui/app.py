@@ -1,6 +1,6 @@
 """The screen: shows the snapshots that a feed delivers. Does no I/O, and never waits for the feed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult, SystemCommand
@@ -15,14 +15,15 @@ from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.page import Page
+from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.dialogs.question import Question
 from dasktop.tui.dialogs.saving import SavingController
 from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
+from dasktop.tui.scaling.actions import ScalingActions
 from dasktop.tui.scaling.controller import ScalingController
+from dasktop.tui.tree.actions import TreeActions
 from dasktop.tui.tree.controller import TreeController
-from dasktop.tui.tree.filter_line import FilterLine
-from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
@@ -32,7 +33,7 @@ from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.header import ColumnHeads, FindingsBanner, Header
+from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.messages import (
     AnswerArrived,
     ChoiceArrived,
@@ -53,7 +54,7 @@ _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all"
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
-class DasktopApp(TerminalApp):
+class DasktopApp(TreeActions, ScalingActions, PagesApp):
     """The screen of a feed.
 
     Parameters
@@ -160,6 +161,16 @@ class DasktopApp(TerminalApp):
         yield KeyLine(self._glyphs)
 
     @property
+    def selected_job_id(self) -> str | None:
+        """Id of the job of the selected row."""
+        return self._tree.table.selected_job_id
+
+    @property
+    def chosen_jobs(self) -> Sequence[str]:
+        """Ids of the marked jobs or, if there are none, of the selected row's."""
+        return self._tree.chosen_jobs
+
+    @property
     def looks(self) -> ViewSettings:
         """The current view settings."""
         return ViewSettings(self._tree.view, self.theme, self._details.is_wanted)
@@ -221,19 +232,6 @@ class DasktopApp(TerminalApp):
         if not self._is_paused:
             self._show_latest()
 
-    def action_command_palette(self) -> None:
-        """Open the command palette."""
-        from dasktop.tui.dialogs.commands import CommandBox
-
-        if not isinstance(self.screen, CommandBox):
-            self.push_screen(CommandBox())
-
-    def action_help(self) -> None:
-        """Show the help of the current screen."""
-        from dasktop.tui.dialogs.help import Help
-
-        self.push_screen(Help(self.screen, self._glyphs))
-
     def action_copy(self) -> None:
         """Copy the id, address or task key of the selected row."""
         copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._status)
@@ -266,7 +264,7 @@ class DasktopApp(TerminalApp):
 
     def action_log(self) -> None:
         """Show the log of the selected row's job."""
-        self._logs.open(self._tree.table.selected_job_id, self._snapshot)
+        self._logs.open(self.selected_job_id, self._snapshot)
 
     def on_choice_arrived(self, message: ChoiceArrived) -> None:
         """Show the schedulers found."""
@@ -322,50 +320,10 @@ class DasktopApp(TerminalApp):
         self.failure = failure
         self.exit(return_code=failure.exit_status)
 
-    def action_filter(self) -> None:
-        """Open the filter line."""
-        self._tree.filter_line.open()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        """Filter as the user types."""
-        self._tree.filter_by(message.pattern)
-
-    def action_sort(self, step: int) -> None:
-        """Sort by the next column; after the last one, restore the default order."""
-        self._tree.sort_next(step)
-
-    def action_reverse(self) -> None:
-        """Reverse the sort order."""
-        self._tree.reverse()
-
-    def on_column_heads_chosen(self, message: ColumnHeads.Chosen) -> None:
-        """Sort by a column; if it is the sort column already, reverse the order."""
-        self._tree.sort_by(message.column)
-
-    def action_columns(self) -> None:
-        """Open the column dialog."""
-        self._tree.choose_columns()
-
-    def action_flat(self) -> None:
-        """Switch between the tree and a flat list of workers."""
-        self._tree.toggle_flat()
-
-    def action_next_finding(self, step: int) -> None:
-        """Select the next row that a finding refers to, or the previous one (-1)."""
-        self._tree.next_finding(step)
-
-    def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
-        """Fold or unfold one row."""
-        self._tree.fold(message.key, unfolded=message.unfolded)
-
     def on_tree_table_moved(self) -> None:
         """Follow the selection."""
         self._tree.freeze_folds()
         self._show_details()
-
-    def on_tree_table_resized(self) -> None:
-        """Recompute the rows for the new size."""
-        self._tree.show_rows()
 
     def _show_details(self) -> None:
         if self._snapshot is not None:
@@ -386,69 +344,11 @@ class DasktopApp(TerminalApp):
         if not self._details.ask_for_call_stack():
             self._status.show_result("no thread selected: unfold a worker and select one of its threads", "waiting")
 
-    def action_fold_all(self) -> None:
-        """Unfold all jobs or, if all are unfolded, fold them."""
-        self._tree.fold_all()
-
-    def action_fold_to(self, level: int) -> None:
-        """Show the tree down to a level, and nothing below it."""
-        self._tree.fold_to(level)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable changes in read-only mode, and actions of the tree while the details are in its place."""
         del parameters
         is_refused = self._read_only and action in _CHANGES
         return not is_refused and not (self.screen.has_class("-details") and action in _ON_TREE)
-
-    def action_mark(self) -> None:
-        """Mark or unmark the job of the selected row for release."""
-        self._tree.toggle_mark()
-
-    def action_release(self) -> None:
-        """Ask whether to release the marked jobs or, if there are none, the selected row's."""
-        if job_ids := self._tree.chosen_jobs:
-            self._scaling.release(job_ids)
-
-    def action_add_job(self) -> None:
-        """Add a job."""
-        self._scaling.add_one()
-
-    def action_remove_job(self) -> None:
-        """Ask whether to remove a job."""
-        self._scaling.remove_one()
-
-    def action_scale(self) -> None:
-        """Open the scaling form."""
-        self._scaling.scale_by_form()
-
-    def action_adapt(self) -> None:
-        """Open the form for adaptive scaling."""
-        self._scaling.adapt_by_form()
-
-    def action_replace_lost(self) -> None:
-        """Resubmit jobs that have ended in SLURM but that the cluster object still expects."""
-        self._scaling.replace_lost()
-
-    def action_anatomy(self) -> None:
-        """Show the anatomy of the selected row's job."""
-        from dasktop.tui.dialogs.anatomy_page import AnatomyPage
-
-        if self._snapshot is not None and (job_id := self._tree.table.selected_job_id) is not None:
-            self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
-
-    def action_findings(self) -> None:
-        """Show all findings in full."""
-        from dasktop.tui.dialogs.findings_page import FindingsPage
-
-        if self._snapshot is not None:
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs))
-
-    def action_job_script(self) -> None:
-        """Show the script of the selected row's job."""
-        from dasktop.tui.dialogs.job_script import JobScriptPage
-
-        if (job_id := self._tree.table.selected_job_id) is not None:
-            self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))
 
     def action_give_up(self) -> None:
         """Cancel the running operation; else clear the message, and the filter or else the marks."""

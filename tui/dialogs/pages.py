@@ -1,0 +1,51 @@
+"""Opens the pages over the screen: help, findings, anatomy, job script, command palette. Imports each when it opens."""
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.widgets.queries import Queries
+from dasktop.tui.widgets.terminal_app import TerminalApp
+
+
+class PagesApp(TerminalApp):
+    """The part of the app that opens pages."""
+
+    _queries: Queries
+    _snapshot: Snapshot | None
+
+    @property
+    def selected_job_id(self) -> str | None:
+        """The job that pages are about."""
+        raise NotImplementedError
+
+    def action_command_palette(self) -> None:
+        """Open the command palette."""
+        from dasktop.tui.dialogs.commands import CommandBox
+
+        if not isinstance(self.screen, CommandBox):
+            self.push_screen(CommandBox())
+
+    def action_help(self) -> None:
+        """Show the help of the current screen."""
+        from dasktop.tui.dialogs.help import Help
+
+        self.push_screen(Help(self.screen, self._glyphs))
+
+    def action_findings(self) -> None:
+        """Show all findings in full."""
+        from dasktop.tui.dialogs.findings_page import FindingsPage
+
+        if self._snapshot is not None:
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs))
+
+    def action_anatomy(self) -> None:
+        """Show the anatomy of the selected row's job."""
+        from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+
+        if self._snapshot is not None and (job_id := self.selected_job_id) is not None:
+            self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
+
+    def action_job_script(self) -> None:
+        """Show the script of the selected row's job."""
+        from dasktop.tui.dialogs.job_script import JobScriptPage
+
+        if (job_id := self.selected_job_id) is not None:
+            self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))
