@@ -1,4 +1,4 @@
-"""The log of what was done: its lines are whole, or it is told that they aren't."""
+"""The action log: lines are complete, or an error is reported."""
 
 import json
 import os
@@ -20,13 +20,13 @@ def begun(environment) -> ActionLog:
     return log
 
 
-def test_only_the_user_may_read_it(environment):
+def test_only_the_user_may_read_the_log(environment):
     assert begun(environment).trouble is None
     assert path(environment).stat().st_mode & 0o777 == 0o600
     assert json.loads(path(environment).read_text())["event"] == "begun"
 
 
-def test_a_disk_that_takes_a_part_only_is_told(environment, monkeypatch):
+def test_partial_write_is_reported(environment, monkeypatch):
     real, room = os.write, [20]
 
     def write(descriptor: int, text: bytes) -> int:
@@ -39,7 +39,7 @@ def test_a_disk_that_takes_a_part_only_is_told(environment, monkeypatch):
     assert log.trouble == f"cannot write {path(environment)}: No space left on device"
 
 
-def test_a_disk_that_takes_it_piece_by_piece_has_all_of_it(environment, monkeypatch):
+def test_short_writes_are_continued(environment, monkeypatch):
     real = os.write
     monkeypatch.setattr(
         "dasktop.collectors.scaling.action_log.os.write", lambda file, text: real(file, bytes(text)[:7])

@@ -1,4 +1,4 @@
-"""Adaptive scaling that was turned on from outside keeps jobs whole, on the embedded SLURM."""
+"""Adaptive scaling turned on by dasktop keeps jobs whole, on the embedded SLURM."""
 
 import asyncio
 import time
@@ -28,8 +28,8 @@ def cluster(tmp_path):
         cluster.close()
 
 
-async def test_a_job_goes_only_as_a_whole(cluster):
-    """One long task wants one worker: its whole job stays, with all results, and none is submitted anew."""
+async def test_adaptive_scaling_releases_whole_jobs(cluster):
+    """One long task needs one worker: its whole job stays with all results, and none is submitted."""
     cluster.compute(100)
     first = cluster.job_ids
     files = f"log={str(cluster.runs)!r}, end={str(cluster.end)!r}"

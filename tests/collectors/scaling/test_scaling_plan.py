@@ -1,4 +1,4 @@
-"""Planning a change of size: how many jobs, which of them, what it would bring, and when there is no sensible plan."""
+"""Plans for a change of size: how many jobs, which of them, the resulting size, and when there is no valid plan."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ ONE = Size(jobs=1, workers=4, threads=12, cores=12, memory_bytes=16 * GIB)
 
 
 def owned(*jobs: Job, forgotten: tuple[str, ...] = (), **owner: object) -> Snapshot:
-    """Return a snapshot whose owner counts these jobs, and the forgotten ones, which SLURM tells nothing of."""
+    """Return a snapshot whose owner counts these jobs, and forgotten ones that SLURM does not show."""
     stock = cluster().owner
     assert stock is not None
     ids = [job.job_id for job in jobs if job.evidence] + list(forgotten)
@@ -54,7 +54,7 @@ def unseen(job_id: str) -> Job:
 def running(
     job_id: str, executing: int = 0, workers: int = 4, values: dict[str, object] | None = None, **of_job
 ) -> Job:
-    """Return a job that runs; `executing` and `values` are each of its workers'."""
+    """Return a running job; `executing` and `values` apply to each of its workers."""
     values = {"executing": executing, "queued": 0, "stored": 0, "managed_bytes": 0} | (values or {})
     made = [worker(f"{job_id}-{number}", **values) for number in range(workers)]
     return job(job_id, [task(made)], **of_job)
@@ -93,8 +93,8 @@ def refusal(seen: Snapshot, target: Target, **options: str) -> str:
     return text
 
 
-class TestGrowing:
-    def test_what_is_missing_is_submitted(self):
+class TestScalingUp:
+    def test_missing_jobs_are_submitted(self):
         made = plan(owned(running("1"), pending("2")), Jobs(count=5))
         assert (made.submit, made.release, made.replace) == (3, (), ())
         assert (made.before, made.after) == (times(2), times(5))
@@ -103,16 +103,16 @@ class TestGrowing:
         assert (made.target, made.reckoning) == ("5 jobs", None)
         assert not made.takes_away
 
-    def test_from_nothing_with_an_owner(self):
+    def test_scaling_up_from_no_job(self):
         made = plan(owned(), Jobs(count=2))
         assert (made.submit, made.before, made.after) == (2, times(0), times(2))
         assert made.warnings == ()
 
-    def test_a_job_of_nobody_or_that_completes_does_not_count(self):
+    def test_foreign_and_completing_jobs_do_not_count(self):
         made = plan(owned(running("1"), running("2", state="COMPLETING"), job("3", evidence=())), Jobs(count=2))
         assert made.submit == 1
 
-    def test_lost_jobs_do_not_count_and_are_replaced_first(self):
+    def test_lost_jobs_are_replaced_first(self):
         seen = owned(ended("1"), ended("2", "CANCELLED", "cancelled"), running("3"))
         made = plan(seen, Jobs(count=2))
         assert made.submit == 1
@@ -121,7 +121,7 @@ class TestGrowing:
         assert warned(made, "1 lost job not counted", "2 as SLURMCluster-1")
         assert [lost.job_id for lost in plan(seen, Jobs(count=9)).replace] == ["1", "2"]
 
-    def test_pending_jobs_are_told(self):
+    def test_pending_jobs_are_a_warning(self):
         made = plan(owned(running("1"), pending("2"), pending("3", "Resources")), Jobs(count=4))
         assert warned(made, "2 jobs are pending already", "Priority, Resources")
 
@@ -131,19 +131,19 @@ class TestGrowing:
         assert made.submit == 1
         assert warned(made, "squeue", "1 min 15 s", "squeue: timed out")
 
-    def test_a_job_that_slurm_has_not_told_of_yet_counts(self):
+    def test_job_not_yet_known_to_slurm_counts(self):
         made = plan(owned(running("1"), forgotten=("2",)), Jobs(count=3))
         assert (made.submit, made.before.jobs, made.after.jobs) == (1, 2, 3)
         assert warned(made, "SLURM does not show 2")
 
-    def test_without_slurm_what_has_workers_runs(self):
+    def test_without_slurm_jobs_with_workers_run(self):
         sources = (source("dask"), source("slurm.queue", state="off", error="disabled by --no-slurm"))
         seen = replace(owned(running("1", state=None), running("2", state=None)), sources=sources)
         made = plan(seen, Jobs(count=3))
         assert (made.submit, made.before.jobs) == (1, 2)
         assert warned(made, "squeue is not queried (disabled by --no-slurm)")
 
-    def test_without_an_owner_as_most_jobs_are(self):
+    def test_job_size_is_that_of_most_jobs(self):
         small = Allocated(cpus=4, memory_bytes=8 * GIB, gpus=None)
         made = plan(
             plain(running("1"), running("2", 1, 1, allocated=small, workers_expected=1), running("3")), Jobs(count=4)
@@ -153,24 +153,24 @@ class TestGrowing:
         assert made.after.workers == 4 + 1 + 4 + 4
         assert made.after.threads == 12 + 3 + 12 + 12
 
-    def test_what_a_job_brings_may_be_unknown(self):
+    def test_size_of_a_job_may_be_unknown(self):
         bare = running(
             "1", workers=0, allocated=Allocated(cpus=12, memory_bytes=None, gpus=None), workers_expected=None
         )
         made = plan(plain(bare), Jobs(count=2))
         assert made.after == Size(jobs=2, workers=None, threads=None, cores=24, memory_bytes=None)
 
-    def test_threads_are_unknown_where_one_worker_tells_none(self):
+    def test_threads_are_unknown_if_of_one_worker(self):
         seen = running("1", workers=3)
         silent = worker("1-3", nthreads=None)
         seen = replace(seen, tasks=(task((*seen.tasks[0].workers, silent)),))
         assert plan(plain(seen), Jobs(count=1)).before.threads is None
 
-    def test_without_an_owner_there_must_be_a_job_to_submit_again(self):
+    def test_resubmitting_needs_a_job(self):
         assert "submit one with sbatch" in refusal(plain(), Jobs(count=1))
         assert "submit one with sbatch" in refusal(plain(ended("1"), job("2", evidence=())), Jobs(count=1))
 
-    def test_a_local_cluster_is_no_owner_of_jobs(self):
+    def test_local_cluster_has_no_jobs(self):
         stock = cluster().owner
         local = replace(
             stock, class_name="LocalCluster", cores_per_job=None, memory_per_job_bytes=None, processes_per_job=None
@@ -179,19 +179,19 @@ class TestGrowing:
         assert not plan(here, Jobs(count=2)).through_owner
 
 
-class TestReckoning:
+class TestConversion:
     def test_cores_in_whole_jobs(self):
         made = plan(owned(running("1")), Cores(count=48))
         assert (made.submit, made.target, made.reckoning) == (3, "48 cores", "48 cores = 4 jobs of 12")
         assert made.warnings == ()
 
-    def test_rounding_up_is_told(self):
+    def test_rounding_up_is_shown(self):
         made = plan(owned(running("1")), Cores(count=37))
         assert (made.submit, made.reckoning) == (3, "37 cores need 4 jobs of 12")
         assert warned(made, "rounded up", "48 cores")
 
-    def test_memory_as_dask_jobqueue_means_it(self):
-        """SLURM rounds: a job that was asked for with 16GB (decimal) was granted 15 GiB."""
+    def test_memory_as_in_dask_jobqueue(self):
+        """SLURM rounds: a job that requested 16GB (decimal) got 15 GiB."""
         granted = Allocated(cpus=12, memory_bytes=15 * GIB, gpus=None)
         seen = owned(running("1", allocated=granted), memory_per_job_bytes=16 * 10**9)
         made = plan(seen, Memory(amount_bytes=200 * 10**9))
@@ -199,36 +199,36 @@ class TestReckoning:
         assert warned(made, "208 GB")
         assert made.after.memory_bytes == 208 * 10**9
 
-    def test_what_is_there_already_is_no_change(self):
+    def test_reached_target_changes_nothing(self):
         made = plan(owned(running("1"), pending("2")), Cores(count=20))
         assert made.changes_nothing
         assert made.before == made.after == times(2)
 
-    def test_down_in_cores(self):
+    def test_scaling_down_in_cores(self):
         assert released(plan(owned(running("1"), running("2")), Cores(count=12))) == ["2"]
 
-    def test_none_at_all_needs_no_reckoning(self):
+    def test_zero_needs_no_conversion(self):
         assert released(
             plan(plain(running("1", allocated=Allocated(cpus=None, memory_bytes=None, gpus=None))), Cores(count=0))
         )
 
-    def test_jobs_that_differ_are_told(self):
+    def test_differing_jobs_are_a_warning(self):
         small = Allocated(cpus=4, memory_bytes=8 * GIB, gpus=None)
         made = plan(plain(running("1"), running("2"), running("3", allocated=small)), Cores(count=48))
         assert warned(made, "differ in cores", ": 3")
 
     @pytest.mark.parametrize("target", [Cores(count=12), Memory(amount_bytes=GIB)], ids=["cores", "memory"])
-    def test_unknown_jobs_cannot_be_reckoned_with(self, target):
+    def test_jobs_of_unknown_size_are_refused(self, target):
         nothing = Allocated(cpus=None, memory_bytes=None, gpus=None)
         assert "--jobs" in refusal(plain(running("1", allocated=nothing)), target)
 
     @pytest.mark.parametrize("target", [Jobs(count=-1), Cores(count=-1), Memory(amount_bytes=-1)], ids=type)
-    def test_less_than_nothing_is_refused(self, target):
+    def test_negative_target_is_refused(self, target):
         assert "0 or more" in refusal(owned(running("1")), target)
 
 
-class TestShrinking:
-    def test_pending_then_empty_then_idle_then_the_least_busy(self):
+class TestScalingDown:
+    def test_order_of_release(self):
         seen = owned(running("1", 2), running("2"), running("3", 1), running("4", workers=0), pending("5"))
         made = plan(seen, Jobs(count=0))
         assert released(made) == ["5", "4", "2", "3", "1"]
@@ -247,10 +247,10 @@ class TestShrinking:
         ],
         ids=str,
     )
-    def test_what_is_busier_stays(self, more, less):
+    def test_busier_jobs_stay(self, more, less):
         assert released(plan(owned(running("1", values=less), running("2", values=more)), Jobs(count=1))) == ["1"]
 
-    def test_the_shortest_time_left_goes_and_of_equals_the_newest(self):
+    def test_least_time_left_goes_first_then_newest(self):
         seen = owned(
             running("9", time_left_seconds=900),
             running("10", time_left_seconds=900),
@@ -258,33 +258,33 @@ class TestShrinking:
         )
         assert released(plan(seen, Jobs(count=0))) == ["10", "9", "11"]
 
-    def test_a_busy_job_that_ends_soon_goes_before_one_that_could_go_on(self):
+    def test_job_ending_soon_goes_first(self):
         seen = owned(running("1", 3, time_left_seconds=299), running("2", 1, time_left_seconds=300), running("3", 9))
         made = plan(seen, Jobs(count=1))
         assert released(made) == ["1", "2"]
         assert whys(made) == ["ends soon", "least busy"]
         assert released(plan(owned(running("4"), *seen.jobs[:1]), Jobs(count=1))) == ["4"], "an idle one would do"
 
-    def test_a_victim_tells_what_it_runs_and_holds(self):
+    def test_released_job_has_its_tasks_and_results(self):
         (victim,) = plan(owned(running("7", 1, 2, {"stored": 5}), job("8")), Release(job_ids=("7",))).release
         assert (victim.name, victim.state, victim.why) == ("SLURMCluster-0", "RUNNING", "chosen")
         assert victim.workers == ("tcp://10.1.0.7/7-0", "tcp://10.1.0.7/7-1")
         assert (victim.executing, victim.stored) == (2, 10)
         assert victim.array_task is None
 
-    def test_work_and_results_are_told(self):
+    def test_tasks_and_results_are_warnings(self):
         busy = {"executing": 2, "stored": 5, "managed_bytes": GIB}
         made = plan(owned(running("1", values=busy | {"queued": 9}), running("2", values=busy)), Jobs(count=1))
         assert warned(made, "run 8 tasks")
         assert warned(made, "hold 20 results (4 GiB)")
         assert not warned(made, "free")
 
-    def test_results_that_do_not_fit_are_told(self):
+    def test_results_that_do_not_fit(self):
         crowded = {"executing": 9, "memory_bytes": int(3.5 * GIB)}
         seen = owned(running("1", values=crowded), running("2", values={"stored": 5, "managed_bytes": GIB}))
         assert warned(plan(seen, Jobs(count=1)), "2 GiB free")
 
-    def test_nobody_left_to_hold_results(self):
+    def test_no_worker_left_to_hold_results(self):
         seen = owned(running("1", values={"stored": 5}), pending("2"))
         made = plan(seen, Jobs(count=0))
         assert made.refusal is not None
@@ -297,59 +297,59 @@ class TestShrinking:
         assert plan(replace(seen, unplaced_workers=(retiring,)), Jobs(count=0)).refusal == made.refusal
 
     @pytest.mark.parametrize("other", [worker("laptop"), worker("laptop", status=None)], ids=["running", "unknown"])
-    def test_somebody_left_to_hold_results(self, other):
+    def test_another_worker_left_to_hold_results(self, other):
         made = plan(replace(owned(running("1", values={"stored": 5})), unplaced_workers=(other,)), Jobs(count=0))
         assert made.can_be_done
         assert not warned(made, "no worker remains")
 
     @pytest.mark.parametrize("stored", [1, None])
-    def test_nobody_left_to_hold_results_that_may_have_copies(self, stored):
-        """What a paused worker holds may be copies of these: only the scheduler knows."""
+    def test_no_worker_left_but_copies_possible(self, stored):
+        """A paused worker may hold copies of these results; only the scheduler knows."""
         paused = worker("laptop", status="paused", stored=stored)
         made = plan(replace(owned(running("1", values={"stored": 5})), unplaced_workers=(paused,)), Jobs(count=0))
         assert made.can_be_done
         assert warned(made, "no worker remains", "20 results")
 
-    def test_pending_jobs_hold_nothing(self):
+    def test_pending_jobs_hold_no_results(self):
         assert plan(owned(pending("1")), Jobs(count=0)).can_be_done
 
-    def test_nobody_left_to_run_tasks(self):
+    def test_no_worker_left_to_run_tasks(self):
         made = plan(owned(running("1")), Jobs(count=0))
         assert warned(made, "no worker remains")
         assert not warned(made, "result")
 
-    def test_what_is_not_known_is_told(self):
+    def test_unknown_numbers_are_a_warning(self):
         made = plan(owned(running("1", values={"executing": None, "managed_bytes": None, "stored": 1})), Jobs(count=0))
         assert warned(made, "unknown", "4 workers")
 
-    def test_little_time_left_on_what_stays_is_told(self):
+    def test_little_time_left_of_remaining_jobs(self):
         seen = owned(running("1", 1, time_left_seconds=299), running("2", 1, time_left_seconds=300), running("3"))
         made = plan(seen, Jobs(count=2))
         assert released(made) == ["3"]
         assert warned(made, "1, which stays", "4 min 59 s")
         assert not warned(made, "2 stays")
 
-    def test_a_job_that_slurm_does_not_tell_of_is_not_counted(self):
-        """It may have ended and been forgotten: counting it would give back one too many."""
+    def test_job_unknown_to_slurm_is_not_counted(self):
+        """It may have ended and been forgotten: counting it would release one job too many."""
         made = plan(owned(running("1"), running("2"), running("3"), forgotten=("4",)), Jobs(count=2))
         assert (released(made), made.before.jobs, made.after.jobs) == (["3"], 3, 2)
         assert warned(made, "SLURM does not show 4")
         between = plan(owned(running("1"), running("2"), forgotten=("4",)), Jobs(count=3))
         assert between.changes_nothing
 
-    def test_a_job_of_an_unknown_scheduler_is_told_and_neither_counted_nor_released(self):
+    def test_job_of_unknown_scheduler_is_not_counted(self):
         other = running("2", evidence=(), scheduler_unknown=True)
         for made in (plan(plain(running("1"), other), Jobs(count=1)), plan(plain(running("1"), other), Jobs(count=0))):
             assert made.before.jobs == 1
             assert "2" not in released(made)
             assert warned(made, "job 2 starts dask workers", "neither counted nor released")
 
-    def test_an_inferred_job_is_told(self):
+    def test_inferred_job_is_a_warning(self):
         made = plan(plain(running("1", 1), running("2", evidence=("host",))), Jobs(count=1))
         assert released(made) == ["2"]
         assert warned(made, "2", "inferred")
 
-    def test_the_rest_of_an_array_counts_as_what_it_holds_and_goes_whole(self):
+    def test_pending_array_tasks_go_together(self):
         rest = pending("54", array_job_id="54", array_task_id="5-9,11%2")
         seen = plain(running("53"), rest, running("55", array_job_id="54", array_task_id="1"))
         made = plan(seen, Jobs(count=2))
@@ -358,13 +358,13 @@ class TestShrinking:
         assert "--release 54_[5-9,11]" in refusal(seen, Jobs(count=3))
         assert [victim.array_task for victim in plan(seen, Jobs(count=0)).release] == ["54_[5-9,11]", "54_1", None]
 
-    def test_another_pending_job_goes_before_an_array_that_holds_too_many(self):
+    def test_pending_job_before_too_large_array(self):
         rest = pending("54", array_job_id="54", array_task_id="5-9")
         assert released(plan(plain(running("52"), pending("53"), rest), Jobs(count=6))) == ["53"]
 
     @pytest.mark.parametrize("name", ["dask", "slurm.queue"])
     @pytest.mark.parametrize("state", ["stale", "error", "off"])
-    def test_nothing_is_taken_away_by_old_data(self, name, state):
+    def test_old_data_release_nothing(self, name, state):
         seen = owned(running("1"))
         seen = replace(
             seen,
@@ -375,23 +375,23 @@ class TestShrinking:
         assert "no answer" in refusal(seen, Jobs(count=0))
         assert "no answer" in refusal(seen, Release(job_ids=("1",)))
 
-    def test_nothing_is_taken_away_where_a_source_is_missing(self):
+    def test_missing_source_releases_nothing(self):
         assert "squeue" in refusal(replace(owned(running("1")), sources=(source("dask"),)), Jobs(count=0))
 
 
 class TestRelease:
-    def test_the_chosen_go_whatever_they_do(self):
+    def test_chosen_jobs_are_released(self):
         made = plan(owned(running("1", 3), running("2"), running("3", 3)), Release(job_ids=("3", "1", "3")))
         assert released(made) == ["3", "1"]
         assert whys(made) == ["chosen", "chosen"]
         assert (made.before, made.after) == (times(3), times(1))
         assert made.target == "release 3, 1"
 
-    def test_a_task_of_an_array_by_the_name_that_squeue_shows(self):
+    def test_array_task_by_its_id_in_squeue(self):
         seen = plain(running("55", array_job_id="54", array_task_id="1"), running("56"))
         assert released(plan(seen, Release(job_ids=("54_1",)))) == ["55"]
 
-    def test_a_job_of_the_cluster_that_its_owner_does_not_count_has_no_name(self):
+    def test_job_unknown_to_owner_has_no_name(self):
         seen = owned(running("1"), running("2"), job_ids={"SLURMCluster-7": "2"})
         assert [victim.name for victim in plan(seen, Release(job_ids=("1", "2"))).release] == [None, "SLURMCluster-7"]
 
@@ -405,21 +405,21 @@ class TestRelease:
             ("5", "is not yet known to SLURM"),
         ],
     )
-    def test_what_cannot_be_released(self, job_id, words):
+    def test_jobs_that_cannot_be_released(self, job_id, words):
         seen = owned(
             running("1"), ended("2"), running("3", state="COMPLETING"), job("4", evidence=()), forgotten=("5",)
         )
         assert words in refusal(seen, Release(job_ids=("1", job_id)))
 
-    def test_an_end_that_nobody_counts_is_not_lost(self):
+    def test_uncounted_ended_job_is_not_lost(self):
         text = refusal(plain(ended("1")), Release(job_ids=("1",)))
         assert "has ended already" in text
         assert "--replace-lost" not in text
 
-    def test_nothing_named(self):
+    def test_no_job_named(self):
         assert "no job to release was given" in refusal(owned(running("1")), Release(job_ids=()))
 
-    def test_only_jobs_of_the_user(self):
+    def test_only_jobs_of_the_user_are_released(self):
         seen = owned(running("1"), running("2", user="bob"))
         assert released(plan(seen, Release(job_ids=("1",)), user="ada")) == ["1"]
         assert "bob" in refusal(seen, Release(job_ids=("2",)), user="ada")
@@ -427,37 +427,37 @@ class TestRelease:
         assert "bob" in refusal(seen, Jobs(count=9), user="ada")
 
 
-class TestTheJobThatTheSchedulerRunsIn:
+class TestJobOfTheScheduler:
     """A script that starts both, or a runner such as dask-jobqueue's `SLURMRunner`."""
 
     def seen(self, *jobs: Job) -> Snapshot:
         return plain(*jobs, cluster=cluster(owner=None, scheduler_job_id="1"))
 
-    def test_it_stays(self):
+    def test_it_is_not_released(self):
         both = self.seen(running("1"), running("2", executing=3))
         assert released(plan(both, Jobs(count=1))) == ["2"]
         assert refusal(both, Jobs(count=0)) == "0 jobs: job 1 runs the scheduler itself, so it cannot be released"
         assert "job 1 runs the scheduler itself: releasing it" in refusal(both, Release(job_ids=("2", "1")))
 
-    def test_it_is_not_submitted_again(self):
+    def test_it_is_not_resubmitted(self):
         assert plan(self.seen(running("1"), running("2")), Jobs(count=3)).submit == 1
         only = self.seen(running("1"))
         assert "job 1 runs the scheduler itself: submit one with sbatch" in refusal(only, Jobs(count=2))
 
 
 class TestLost:
-    def test_each_is_replaced(self):
+    def test_each_lost_job_is_replaced(self):
         made = plan(owned(ended("1"), running("2"), ended("3")), ReplaceLost())
         assert made.submit == 2
         assert [(lost.job_id, lost.name) for lost in made.replace] == [("1", "SLURMCluster-0"), ("3", "SLURMCluster-2")]
         assert (made.before, made.after) == (times(1), times(3))
         assert not made.takes_away
 
-    def test_all_are_lost(self):
+    def test_all_jobs_are_lost(self):
         made = plan(owned(ended("1")), ReplaceLost())
         assert (made.submit, made.before, made.after) == (1, times(0), times(1))
 
-    def test_a_script_that_failed_at_once_may_fail_again(self):
+    def test_early_failure_is_a_warning(self):
         made = plan(owned(failed("1"), running("2")), ReplaceLost())
         assert made.warnings == (
             "the script of 1 may fail again: it failed soon after its start (failed with exit code 127: python: not "
@@ -479,10 +479,10 @@ class TestLost:
         ],
         ids=["not failed", "without an exit code", "nobody tells how"],
     )
-    def test_another_end_need_not_come_again(self, seen):
+    def test_other_ends_are_no_warning(self, seen):
         assert plan(owned(seen), ReplaceLost()).warnings == ()
 
-    def test_who_has_worked_for_long_is_no_such_script(self):
+    def test_late_failure_is_no_warning(self):
         fate = failed("1").fate
         for ran_seconds, is_warned in ((299, True), (300, False)):
             started_at = fate.ended_at - timedelta(seconds=ran_seconds)
@@ -492,24 +492,24 @@ class TestLost:
         has_a_worker = failed("1", tasks=(task([worker()]),))
         assert plan(owned(has_a_worker), ReplaceLost()).warnings == ()
 
-    def test_none_is_lost(self):
+    def test_no_job_is_lost(self):
         made = plan(owned(running("1"), pending("2"), forgotten=("3",)), ReplaceLost())
         assert made.changes_nothing
         assert made.reckoning == "no job is lost"
 
-    def test_without_an_owner_none_is_known_to_be_lost(self):
+    def test_no_lost_jobs_without_owner(self):
         made = plan(plain(ended("1"), running("2")), ReplaceLost())
         assert made.changes_nothing
         assert "no SLURMCluster" in str(made.reckoning)
 
 
-def test_jobs_that_slurm_did_not_take_are_told():
+def test_jobs_that_slurm_refused_are_a_warning():
     made = plan(owned(running("1"), not_submitted=("b",), submit_error="sbatch: error: no"), Jobs(count=2))
     assert warned(made, "the cluster object could not submit 1 job (sbatch: error: no)")
 
 
-def test_what_a_job_runs_and_holds_may_be_unknown():
-    """Its workers hold the GIL, and send no heartbeat that tells of the tasks they have got."""
+def test_tasks_and_results_may_be_unknown():
+    """Its workers hold the GIL, and send no heartbeat with their tasks."""
     seen = owned(running("1", values={"executing": None, "queued": None, "stored": None}), running("2", executing=1))
     (chosen,) = plan(seen, Jobs(count=1)).release
     assert chosen.job_id == "2"
@@ -522,7 +522,7 @@ def test_what_a_job_runs_and_holds_may_be_unknown():
 class TestAdapting:
     BOUNDS = Adaptive(minimum=8, maximum=40)  # in workers: 2 to 10 jobs
 
-    def test_on(self):
+    def test_turn_on(self):
         made = plan(owned(running("1")), Adapt(bounds=Adaptive(minimum=2, maximum=10)))
         assert made.adapt == Adaptive(minimum=2, maximum=10)
         assert (made.submit, made.release) == (0, ())
@@ -530,7 +530,7 @@ class TestAdapting:
         assert not made.changes_nothing
         assert made.warnings == ()
 
-    def test_bounds_below_what_is_there_take_away(self):
+    def test_bounds_below_current_size_release_jobs(self):
         made = plan(owned(running("1"), running("2")), Adapt(bounds=Adaptive(minimum=0, maximum=1)))
         assert made.after == times(1)
         assert made.takes_away
@@ -540,77 +540,77 @@ class TestAdapting:
         seen = owned(*jobs)
         return replace(seen, cluster=replace(seen.cluster, task_counts={"memory": 3}))
 
-    def test_jobs_with_nothing_to_do_go_at_once_down_to_the_lower_bound(self):
-        """4 idle jobs, 2:4: two of them were gone 15 s later, without a question."""
+    def test_idle_jobs_go_down_to_the_minimum(self):
+        """Measured with 4 idle jobs and 2:4: two were released within 15 s, without confirmation."""
         made = plan(self.at_rest(*map(running, "1234")), Adapt(bounds=Adaptive(minimum=2, maximum=4)))
         assert (made.before, made.after) == (times(4), times(2))
         assert made.takes_away
         assert warned(made, "2 jobs are idle", "at once")
         assert warned(made, "down to 2", "without confirmation")
 
-    def test_jobs_at_work_may_go_later(self):
+    def test_busy_jobs_may_go_later(self):
         seen = self.at_rest(running("1"), running("2", executing=1), running("3", executing=1))
         made = plan(seen, Adapt(bounds=Adaptive(minimum=1, maximum=4)))
         assert made.after == times(2)
         assert plan(replace(seen, jobs=seen.jobs[1:]), Adapt(bounds=Adaptive(minimum=1, maximum=4))).takes_away
 
-    def test_tasks_that_wait_keep_all(self):
+    def test_waiting_tasks_keep_all_jobs(self):
         made = plan(owned(*map(running, "1234")), Adapt(bounds=Adaptive(minimum=2, maximum=4)))
         assert made.after == times(4)
         assert made.takes_away
 
-    def test_what_is_below_the_lower_bound_only_grows(self):
+    def test_fewer_jobs_than_the_minimum_only_grow(self):
         assert not plan(self.at_rest(running("1")), Adapt(bounds=Adaptive(minimum=1, maximum=4))).takes_away
 
-    def test_the_same_plan_while_other_jobs_idle(self):
+    def test_same_identity_while_idle_jobs_change(self):
         bounds = Adapt(bounds=Adaptive(minimum=1, maximum=4))
         idle, busy = self.at_rest(*map(running, "123")), self.at_rest(running("1"), running("2"), running("3", 1))
         assert plan(idle, bounds).identity == plan(busy, bounds).identity
         assert plan(idle, bounds).identity != plan(self.at_rest(*map(running, "12")), bounds).identity
 
-    def test_no_upper_bound(self):
+    def test_no_maximum(self):
         made = plan(owned(running("1")), Adapt(bounds=Adaptive(minimum=0, maximum=None)))
         assert made.before == made.after
         assert warned(made, "without a maximum")
 
-    def test_these_bounds_already(self):
+    def test_same_bounds_change_nothing(self):
         seen = owned(running("1"), adaptive=self.BOUNDS)
         assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=10))).changes_nothing
         assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=11))).adapt == Adaptive(minimum=2, maximum=11)
         assert plan(seen, Adapt(bounds=Adaptive(minimum=2, maximum=None))).adapt is not None
 
-    def test_off(self):
+    def test_turn_off(self):
         made = plan(owned(running("1"), adaptive=self.BOUNDS), Adapt(bounds=None))
         assert made.stop_adapting
         assert made.before == made.after
         assert made.warnings == ()
 
-    def test_off_already(self):
+    def test_off_already_changes_nothing(self):
         for seen in (owned(running("1")), plain(running("1"))):
             assert plan(seen, Adapt(bounds=None)).changes_nothing
 
     @pytest.mark.parametrize("bounds", [(3, 2), (-1, 2), (-2, -1)], ids=str)
-    def test_bounds_that_are_none(self, bounds):
+    def test_invalid_bounds(self, bounds):
         assert "--adapt MIN:MAX" in refusal(owned(), Adapt(bounds=Adaptive(minimum=bounds[0], maximum=bounds[1])))
 
-    def test_nobody_to_adapt(self):
+    def test_adapting_needs_a_cluster_object(self):
         assert "--jobs" in refusal(plain(running("1")), Adapt(bounds=Adaptive(minimum=1, maximum=2)))
 
     @pytest.mark.parametrize("target", [Jobs(count=1), Jobs(count=3), Release(job_ids=("1",))], ids=str)
-    def test_scaling_by_hand_meanwhile_is_told(self, target):
+    def test_manual_scaling_turns_adaptive_scaling_off(self, target):
         made = plan(owned(running("1"), running("2"), adaptive=self.BOUNDS), target)
         assert warned(made, "adaptive scaling is on (8 to 40 workers)", "--no-adapt")
 
 
 @pytest.mark.parametrize("target", [Jobs(count=1), Release(job_ids=("1",)), ReplaceLost(), Adapt(bounds=None)], ids=str)
-def test_without_a_scheduler_there_is_no_plan(target):
+def test_no_plan_without_a_scheduler(target):
     seen = owned(running("1"))
     silent = replace(seen, cluster=replace(seen.cluster, scheduler_id=None))
     assert "the scheduler has not answered" in refusal(silent, target)
 
 
-def test_fewer_of_jobs_that_slurm_has_never_told_of():
-    """As long as squeue hasn't answered: "nothing to do" would be as wrong as to take what may be none of ours."""
+def test_no_release_before_squeue_has_answered():
+    """Before squeue has answered, neither "nothing to do" nor a release would be right."""
     silent = source("slurm.queue", state="error", age_seconds=None, error="squeue: no answer within 10 s")
     seen = replace(owned(forgotten=("1", "2")), sources=(source("dask"), silent))
     assert refusal(seen, Jobs(count=1)) == (
@@ -704,7 +704,7 @@ targets = st.one_of(
 
 
 def plan_or_none(seen: Snapshot, target: Target) -> ScalePlan | None:
-    """Return the plan, or nothing where there is none: only `PlanError` may say so."""
+    """Return the plan; None if there is none, for which only `PlanError` may be raised."""
     try:
         return plan(seen, target)
     except PlanError:
@@ -712,7 +712,7 @@ def plan_or_none(seen: Snapshot, target: Target) -> ScalePlan | None:
 
 
 def is_there(job: Job) -> bool:
-    """Whether a job is the cluster's, and runs or waits as far as SLURM or dask tells."""
+    """Whether a job belongs to the cluster, and runs or is pending according to SLURM or dask."""
     known = job.state is not None or any(workers_of(job))
     return bool(job.evidence) and known and not has_ended(job) and job.state != "COMPLETING"
 
@@ -722,7 +722,7 @@ def is_busy(job: Job) -> bool:
 
 
 @given(clusters, targets)
-def test_nothing_is_negative_and_up_and_down_never_mix(seen, target):
+def test_plans_never_submit_and_release(seen, target):
     made = plan_or_none(seen, target)
     assume(made is not None)
     gone = [job for job in seen.jobs if job.job_id in released(made)]
@@ -740,7 +740,7 @@ def test_nothing_is_negative_and_up_and_down_never_mix(seen, target):
 
 
 @given(clusters, st.integers(0, 9))
-def test_as_many_jobs_as_asked_and_no_busy_one_goes_while_an_idle_one_would_do(seen, wanted):
+def test_idle_jobs_go_before_busy_ones(seen, wanted):
     made = plan_or_none(seen, Jobs(count=wanted))
     assume(made is not None)
     there = [job for job in seen.jobs if is_there(job)]
@@ -759,7 +759,7 @@ def test_as_many_jobs_as_asked_and_no_busy_one_goes_while_an_idle_one_would_do(s
 
 
 @given(clusters, st.integers(0, 9))
-def test_what_was_chosen_is_chosen_again_in_any_order(seen, wanted):
+def test_choice_does_not_depend_on_order(seen, wanted):
     made = plan_or_none(seen, Jobs(count=wanted))
     assume(made is not None)
     again = plan(seen, Jobs(count=wanted), preferred=released(made)[::-1])
@@ -767,7 +767,7 @@ def test_what_was_chosen_is_chosen_again_in_any_order(seen, wanted):
 
 
 @given(clusters, st.integers(-5, 5))
-def test_a_change_is_by_as_many_as_asked(seen, by):
+def test_change_is_by_the_requested_number(seen, by):
     made = plan_or_none(seen, Change(by=by))
     assume(made is not None)
     gone = [job for job in seen.jobs if job.job_id in released(made)]
@@ -776,14 +776,14 @@ def test_a_change_is_by_as_many_as_asked(seen, by):
 
 
 @given(clusters, targets)
-def test_the_order_of_jobs_plays_no_part(seen, target):
+def test_plan_does_not_depend_on_order(seen, target):
     made, other = plan_or_none(seen, target), plan_or_none(replace(seen, jobs=seen.jobs[::-1]), target)
     assert (made is None) == (other is None)
     assume(made is not None)
     assert (made.release, made.submit, made.before) == (other.release, other.submit, other.before)
 
 
-def test_one_job_more_or_fewer():
+def test_one_job_more_or_less():
     there = owned(running("4709"), running("4710", executing=3))
     assert plan(there, Change(by=1)).target == "1 job more"
     assert plan(there, Change(by=1)).after == times(3)
@@ -794,6 +794,6 @@ def test_one_job_more_or_fewer():
         plan(owned(), Change(by=-1))
 
 
-def test_an_everyday_cluster_can_be_scaled_both_ways():
+def test_everyday_cluster_scales_both_ways():
     assert plan(everyday(), Jobs(count=20)).submit == 9
     assert released(plan(everyday(), Jobs(count=4))) == ["4716", "4715"]

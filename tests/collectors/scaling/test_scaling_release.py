@@ -1,4 +1,4 @@
-"""Release jobs, on a cluster in this process and without a SLURM: what it waits for, and what makes it refuse."""
+"""Release jobs of a cluster in this process, without SLURM: what the release waits for, and what refuses it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -58,13 +58,13 @@ def statuses(cluster: LocalCluster) -> set[str]:
 
 
 def wait_for(started: Event, go_on: Event) -> bool:
-    """Run as a task: a worker that has been told of one, but hasn't begun it, begins it no more once it is to go."""
+    """Run as a task: a stopped worker does not start tasks that it has received."""
     started.set()
     return bool(go_on.wait())
 
 
-async def once_draining(release: JobRelease, running: asyncio.Task[None]) -> None:
-    """Wait until it waits for what runs; or raise what made it end before."""
+async def until_draining(release: JobRelease, running: asyncio.Task[None]) -> None:
+    """Wait until the release waits for running tasks; raise its error if it ended before."""
     while "drain" not in release.steps:
         if running.done():
             await running
@@ -73,18 +73,18 @@ async def once_draining(release: JobRelease, running: asyncio.Task[None]) -> Non
 
 
 async def refused(release: JobRelease, cluster: LocalCluster, words: str) -> None:
-    """See it refused in these words, with all as it was."""
+    """Expect that the release is refused with this message, and nothing was changed."""
     with pytest.raises(RefusedError, match=words):
         await release.run()
-    await until(lambda: statuses(cluster) == {"running"})  # each says so when it comes to it
+    await until(lambda: statuses(cluster) == {"running"})  # each confirms after a while
     assert len(cluster.scheduler.workers) == 4
     assert release.slurm.cancelled == []
 
 
-async def test_results_that_two_of_its_workers_hold_are_copied(
+async def test_results_on_two_released_workers_are_copied(
     cluster: LocalCluster, client: Client, going: list[str]
 ) -> None:
-    """To dask what two workers hold is safe, even where both are to go and it may not drop either copy yet."""
+    """dask considers results on two workers safe, even if both workers are to leave."""
     results = client.map(lambda number: bytes(1_000_000), range(20), pure=False, workers=going[:1])
     await wait(results)
     await client.replicate(results, workers=going)
@@ -100,7 +100,9 @@ async def test_results_that_two_of_its_workers_hold_are_copied(
     del waiting
 
 
-async def test_a_shuffle_would_start_over(cluster: LocalCluster, release: JobRelease, going: list[str]) -> None:
+async def test_running_shuffle_refuses_the_release(
+    cluster: LocalCluster, release: JobRelease, going: list[str]
+) -> None:
     shuffles: dict[str, Any] = cluster.scheduler.extensions["shuffle"].active_shuffles
     shuffles["one"] = SimpleNamespace(participating_workers={going[0]})
     await refused(release, cluster, "1 shuffle running on job 7 would restart: .*; nothing was changed")
@@ -109,7 +111,7 @@ async def test_a_shuffle_would_start_over(cluster: LocalCluster, release: JobRel
     assert release.slurm.cancelled == ["7"]
 
 
-async def test_an_actor_cannot_move(
+async def test_actor_refuses_the_release(
     cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
 ) -> None:
     actor = await client.submit(list, actor=True, workers=going)
@@ -117,7 +119,7 @@ async def test_an_actor_cannot_move(
     del actor
 
 
-async def test_tasks_that_may_run_nowhere_else(
+async def test_pinned_tasks_refuse_the_release(
     cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
 ) -> None:
     started, go_on = Event(client=client), Event(client=client)
@@ -125,13 +127,13 @@ async def test_tasks_that_may_run_nowhere_else(
     await started.wait()
     bound = client.submit(str, first, key="bound", workers=going)
     refusing = asyncio.create_task(refused(release, cluster, rf"1 task can only run on job 7 \(bound\); {BACK}"))
-    await once_draining(release, refusing)
+    await until_draining(release, refusing)
     await go_on.set()
     await refusing
     assert await bound == "True"
 
 
-async def test_a_task_that_has_seceded_is_waited_for(
+async def test_seceded_task_is_waited_for(
     cluster: LocalCluster, client: Client, release: JobRelease, going: list[str]
 ) -> None:
     go_on = Event(client=client)
@@ -144,15 +146,15 @@ async def test_a_task_that_has_seceded_is_waited_for(
     future = client.submit(leave_the_pool, go_on, workers=going[:1], allow_other_workers=True)
     await until(lambda: cluster.scheduler.workers[going[0]].long_running)
     running = asyncio.create_task(release.run())
-    await once_draining(release, running)
+    await until_draining(release, running)
     await go_on.set()
     await running
     assert await future == "all of it"
     assert release.slurm.cancelled == ["7"]
 
 
-async def test_a_worker_that_comes_meanwhile(cluster: LocalCluster, release: JobRelease, going: list[str]) -> None:
-    """As when a nanny starts one anew: no owner tells whose it is, only the worker itself."""
+async def test_new_worker_refuses_the_release(cluster: LocalCluster, release: JobRelease, going: list[str]) -> None:
+    """For example restarted by a nanny: only the worker itself reports its job."""
     old = [snapshots.worker(str(number), address=address) for number, address in enumerate(going)]
     release.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task([*old, snapshots.worker("late")])])])
     await refused(release, cluster, f"worker late has joined job 7 meanwhile; {BACK}")
@@ -160,20 +162,20 @@ async def test_a_worker_that_comes_meanwhile(cluster: LocalCluster, release: Job
     await release.run()
 
 
-async def test_a_worker_that_is_started_anew_at_the_same_address(
+async def test_restarted_worker_refuses_the_release(
     cluster: LocalCluster, release: JobRelease, going: list[str]
 ) -> None:
-    def start_anew(progress: Progress) -> None:
+    def restart(progress: Progress) -> None:
         if progress.step == "release":
             cluster.scheduler.workers[going[0]].status = Status.running
 
     with pytest.raises(RefusedError, match=f"the worker at {going[0]} was restarted meanwhile"):
-        await release.run(start_anew)
+        await release.run(restart)
     assert len(cluster.scheduler.workers) == 4
     assert release.slurm.cancelled == []
 
 
-async def test_slurm_fails_when_the_workers_have_left(release: JobRelease, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_scancel_is_reported(release: JobRelease, monkeypatch: pytest.MonkeyPatch) -> None:
     async def cancel(job_ids: Iterable[str]) -> None:
         raise SourceError("scancel: error: Kill job error on job id 7: Access denied")
 
@@ -184,8 +186,8 @@ async def test_slurm_fails_when_the_workers_have_left(release: JobRelease, monke
         await release.run()
 
 
-async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
-    """A task may hold the interpreter's lock for seconds: what it was to learn meanwhile is told once more."""
+async def test_busy_worker_gets_the_handler_later(tmp_path: Path) -> None:
+    """A task may hold the GIL for seconds; then the handler is installed later."""
     begun = tmp_path / "begun"
 
     def hold_the_lock(begun: Path) -> str:
@@ -197,9 +199,9 @@ async def test_a_worker_that_was_too_busy_to_listen(tmp_path: Path) -> None:
 
     with Scheduler() as scheduler, Workers(scheduler.address, "--nthreads", "1", count=2, environment=IMPORTS_ONCE):
         async with Client(scheduler.address, asynchronous=True) as client:
-            told = await client.scheduler.identity(n_workers=-1)
-            busy, _ = told["workers"]
+            identity = await client.scheduler.identity(n_workers=-1)
+            busy, _ = identity["workers"]
             future = client.submit(hold_the_lock, begun, workers=[busy], allow_other_workers=True)
             await until(begun.exists)
-            await JobRelease(scheduler.address, told["id"], [busy]).run()
+            await JobRelease(scheduler.address, identity["id"], [busy]).run()
             assert await future == "all of it"

@@ -1,4 +1,4 @@
-"""Targets out of what people type."""
+"""Parse targets from the command line and the dialog."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_counts(text, count):
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "1e3", "ten", "٣", "²", "9" * 30])
-def test_no_counts(text):
+def test_invalid_counts(text):
     with pytest.raises(PlanError, match="is not a whole number from 0 to"):
         count_from(text)
 
@@ -26,14 +26,14 @@ def test_memory(text, amount):
 
 
 @pytest.mark.parametrize("text", ["GB", "lots", "0", "-1GB", "1 parsec", "1e999GB"])
-def test_no_memory(text):
+def test_invalid_memory(text):
     with pytest.raises(PlanError, match="is not an amount of memory"):
         memory_from(text)
 
 
 @pytest.mark.parametrize("text", ["9", "200", " 200 ", "1.5", "2e9", "1_000"])
-def test_memory_without_a_unit(text):
-    """Dask would take it for bytes, and a forgotten ``GB`` would shrink a cluster to one job."""
+def test_memory_needs_a_unit(text):
+    """dask reads it as bytes; a forgotten ``GB`` would scale a cluster down to one job."""
     with pytest.raises(PlanError, match="has no unit; write an amount such as 200GB"):
         memory_from(text)
 
@@ -44,18 +44,18 @@ def test_bounds():
 
 
 @pytest.mark.parametrize("text", ["", ":", "5", "5:", ":5", "1:2:3", "-1:2", "a:b"])
-def test_no_bounds(text):
+def test_invalid_bounds(text):
     with pytest.raises(PlanError, match="is not MIN:MAX"):
         bounds_from(text)
 
 
-def test_bounds_in_the_wrong_order():
+def test_minimum_above_maximum():
     with pytest.raises(PlanError, match=r"^the minimum, 4, exceeds the maximum, 2$"):
         bounds_from("4:2")
 
 
 @pytest.mark.parametrize("read", [count_from, memory_from])
 @pytest.mark.parametrize("text", ["", " "])
-def test_nothing(read, text):
+def test_empty_text(read, text):
     with pytest.raises(PlanError, match="is missing"):
         read(text)

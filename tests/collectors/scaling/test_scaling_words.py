@@ -1,4 +1,4 @@
-"""A plan in words: complete, calm, and the same wherever it is shown."""
+"""A plan as text: complete, and the same in the terminal and the dialog."""
 
 import pytest
 from msgspec.structs import replace
@@ -52,7 +52,7 @@ def made(**values: object) -> ScalePlan:
     return replace(given, **values)
 
 
-def test_growing():
+def test_scaling_up():
     plan = made(
         target="100 cores", reckoning="100 cores take 9 jobs of 12", submit=7, after=size(9), warnings=("it is late",)
     )
@@ -70,7 +70,7 @@ def test_growing():
     ]
 
 
-def test_giving_back():
+def test_release():
     lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), warnings=("one", "two")))
     assert lines[0] == "0 jobs: release 2 jobs"
     assert lines[7:] == [
@@ -84,7 +84,7 @@ def test_giving_back():
     ]
 
 
-def test_why_a_job_goes_is_told_in_one_way_and_never_by_its_state():
+def test_reason_of_a_release_is_not_the_state():
     lines = plan_lines(made(release=(replace(VICTIMS[0], why="chosen"),), after=size(1)))
     assert lines[-2:] == ["release                  why", "  4715   SLURMCluster-3  chosen"]
 
@@ -98,24 +98,24 @@ def test_why_a_job_goes_is_told_in_one_way_and_never_by_its_state():
         (3, 2, "submit 3 jobs, 2 of them to replace lost ones"),
     ],
 )
-def test_replacing(submit, replaced, words):
+def test_replacing_lost_jobs(submit, replaced, words):
     lines = plan_lines(made(submit=submit, replace=(LOST,) * replaced, after=size(2 + submit)))
     assert lines[0] == f"2 jobs: {words}"
     assert lines[-1] == "  4701   SLURMCluster-0  killed: reached its time limit of 1 h"
 
 
-def test_without_an_owner_a_script_is_submitted_again():
+def test_script_of_an_existing_job():
     assert (
         plan_lines(made(through_owner=False, submit=1))[0] == "2 jobs: submit 1 job with the script of an existing job"
     )
 
 
-def test_what_can_not_be_done_is_said_first():
+def test_refusal_comes_first():
     lines = plan_lines(made(target="0 jobs", release=VICTIMS, after=size(0), refusal="no worker remains"))
     assert lines[:2] == ["! cannot be done: no worker remains", "0 jobs: release 2 jobs"]
 
 
-def test_nothing_to_do_and_why():
+def test_nothing_to_do():
     lines = plan_lines(made(target="replace lost jobs", reckoning="no job is lost"))
     assert lines[:2] == ["replace lost jobs: nothing to do", "no job is lost"]
     assert lines[2:4] == ["              now", "  jobs          2"]
@@ -133,11 +133,11 @@ def test_nothing_to_do_and_why():
         ("submit", "check with squeue which jobs"),
     ],
 )
-def test_how_it_is_after_an_interruption(step, says):
+def test_state_after_an_interruption(step, says):
     assert says in interrupted_words(step)
 
 
-def test_adapting():
+def test_adaptive_scaling():
     on = made(target="adapt", adapt=Adaptive(minimum=1, maximum=2))
     assert plan_lines(on)[0] == "adapt: turn adaptive scaling on"
     fewer, *_ = plan_lines(replace(on, after=size(1)))

@@ -1,4 +1,4 @@
-"""What is asked of SLURM's commands when jobs are given back, and when it isn't asked at all."""
+"""Calls of SLURM's commands when jobs are released or resubmitted."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.fake_programs import CAT, FakePrograms
 
 
 def release_of(programs: FakePrograms, clusters: str, name: str | None) -> Release:
-    """The giving back of job 7, in which no worker is."""
+    """Return the release of job 7, which has no workers."""
     environment = programs.environment | {"SLURM_CLUSTERS": clusters}
     job = JobToRelease(job_id="7", name=name, state="PENDING", workers=(), executing=0, stored=0, why="pending")
     return Release((job,), NoLease(), SlurmActions(environment, "ada", 5.0), None, lambda _: None, 1.0)
@@ -31,7 +31,7 @@ def programs(tmp_path) -> FakePrograms:
 
 
 @pytest.mark.parametrize("clusters", ["one,other", "all", " all"])
-async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, clusters):
+async def test_job_id_in_several_clusters_is_refused(programs, clusters):
     """22.05, with SLURM_CLUSTERS=one,other: ``scancel -v 2`` says "Terminating job 2" twice, and does so."""
     with pytest.raises(RefusedError, match=r"SLURM_CLUSTERS names several clusters .*; nothing was changed"):
         await release_of(programs, clusters, None).execute()
@@ -39,61 +39,61 @@ async def test_a_job_id_that_may_mean_jobs_of_several_clusters(programs, cluster
 
 
 @pytest.mark.parametrize("clusters", ["", "one", "one,"])
-async def test_a_job_id_of_one_cluster(programs, clusters):
+async def test_job_id_in_one_cluster_is_cancelled(programs, clusters):
     await release_of(programs, clusters, None).execute()
     assert programs.calls("scancel") == ["7"]
 
 
-async def test_a_job_that_its_owner_gives_back_needs_no_scancel_of_ours(programs):
+async def test_owner_cancels_its_own_jobs(programs):
     await release_of(programs, "one,other", "SLURMCluster-0").execute()
     assert programs.calls("scancel") == []
 
 
 SCRIPT = "#!/bin/sh\ndask worker tcp://h:1"
-SAID_BY_WRAPPER = "Welcome to the cluster\nqueue: normal"
+OTHER_OUTPUT = "Welcome to the cluster\nqueue: normal"
 
 
-class TestSubmittingAgain:
+class TestResubmit:
     @pytest.fixture
     def actions(self, programs) -> SlurmActions:
-        """A SLURM in which the script can be had, and squeue shows the job that was submitted."""
+        """A SLURM that returns the script, and whose squeue shows the submitted job."""
         # scontrol write batch_script ID FILE
         programs.program("scontrol", f"[ \"$1\" = write ] && printf '%s' '{SCRIPT}' > \"$4\"; echo 'written, or so'")
         return SlurmActions(programs.environment, "ada", 5.0)
 
     def queue(self, programs, path: str) -> None:
-        """Let squeue show a job of somebody else's script, and 4711 of this one; between the marks that it is given."""
+        """Let squeue show a job of another script, and 4711 of this one, between the given marks."""
         mark = 'mark=${5%%"%"*}; '
         rows = f'printf \'%s%s\\037%s%s\\n\' "$mark" 12 /home/ada/job.sh "$mark" "$mark" 4711 {path} "$mark"'
         programs.program("squeue", mark + rows)
 
-    async def test_the_id_stands_among_other_words(self, programs, actions):
-        programs.prints("sbatch", f"{SAID_BY_WRAPPER}\n4711\n")
+    async def test_id_among_other_output(self, programs, actions):
+        programs.prints("sbatch", f"{OTHER_OUTPUT}\n4711\n")
         assert await actions.resubmit(snapshots.job("7")) == "4711"
 
-    async def test_an_id_that_is_not_told_is_looked_up(self, programs, actions):
-        """By the script's path, which no other job has: sbatch has ended with status 0, so there is one."""
+    async def test_missing_id_is_read_from_squeue(self, programs, actions):
+        """By the path of the script, which is unique: sbatch ended with status 0, so there is a job."""
         programs.program(
-            "sbatch", f"for file; do :; done; echo \"$file\" > {programs.folder}/path; echo '{SAID_BY_WRAPPER}'"
+            "sbatch", f"for file; do :; done; echo \"$file\" > {programs.folder}/path; echo '{OTHER_OUTPUT}'"
         )
         self.queue(programs, f'"$(read -r path < {programs.folder}/path; echo "$path")"')
         assert await actions.resubmit(snapshots.job("7")) == "4711"
         assert len(programs.calls("sbatch")) == 1
 
-    async def test_one_that_squeue_does_not_show_either(self, programs, actions):
-        programs.prints("sbatch", SAID_BY_WRAPPER)
+    async def test_id_missing_in_squeue_too(self, programs, actions):
+        programs.prints("sbatch", OTHER_OUTPUT)
         self.queue(programs, "/home/ada/other.sh")
         with pytest.raises(RefusedError, match=r"submitted a job.*before you submit another.*Welcome"):
             await actions.resubmit(snapshots.job("7"))
 
-    async def test_what_sbatch_complains_of_stands_among_other_words(self, programs, actions):
+    async def test_error_among_other_output(self, programs, actions):
         error = "sbatch: error: Batch job submission failed: Invalid partition name specified"
         programs.prints("sbatch", "4711", f"Welcome to the cluster\n{error}\n", status=1)
         with pytest.raises(RefusedError) as refused:
             await actions.resubmit(snapshots.job("7"))
         assert str(refused.value) == error
 
-    async def test_what_scontrol_prints_gets_into_no_script(self, programs, actions):
+    async def test_other_output_is_not_in_the_script(self, programs, actions):
         programs.program("sbatch", f'for file; do :; done; {CAT} "$file" > {programs.folder}/script; echo 4711')
         await actions.resubmit(snapshots.job("7"))
         assert (programs.folder / "script").read_text() == SCRIPT

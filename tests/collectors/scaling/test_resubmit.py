@@ -1,4 +1,4 @@
-"""Job scripts that are submitted once more: fresh names for workers, and the same requests."""
+"""Resubmitted job scripts: new names of workers, the same resources."""
 
 from itertools import count
 
@@ -51,18 +51,18 @@ def line(worker: str) -> str:
         ),
     ],
 )
-def test_names(before: str, after: str) -> None:
+def test_workers_get_new_names(before: str, after: str) -> None:
     assert again(line(before)) == line(after)
 
 
 @pytest.mark.parametrize(
     "script", ["echo no worker", "dask worker tcp://h:1 --name w\ufffd", 'dask worker tcp://h:1 --name "a"b']
 )
-def test_scripts_that_are_left_alone(script: str) -> None:
+def test_other_scripts_are_unchanged(script: str) -> None:
     assert again(line(script)) is None
 
 
-def test_what_sbatch_was_told_beside_the_script() -> None:
+def test_options_of_sbatch_are_repeated() -> None:
     job = snapshots.job("7", name="my job", partition="debug", qos="normal", time_limit_seconds=90)
     options = dict(option.split("=", 1) for option in sbatch_options(job, SHOWN))
     assert options == {
@@ -80,12 +80,12 @@ def test_what_sbatch_was_told_beside_the_script() -> None:
 
 
 @pytest.mark.parametrize("shown", ["gres:gpu:a100:2", "gres/gpu:a100:2"])
-def test_gpus_as_older_and_newer_versions_show_them(shown: str) -> None:
+def test_gpus_in_output_of_all_versions(shown: str) -> None:
     assert "--gres=gpu:a100:2" in sbatch_options(snapshots.job("7"), f"JobId=7\n   TresPerNode={shown}\n")
 
 
 @pytest.mark.parametrize(
-    "told",
+    "printed",
     [
         "4711\n",
         "4711;cluster\n",
@@ -97,10 +97,10 @@ def test_gpus_as_older_and_newer_versions_show_them(shown: str) -> None:
         "  4711  \r\n",
     ],
 )
-def test_the_id_of_what_was_submitted(told: str) -> None:
-    assert submitted_id(told) == "4711"
+def test_id_of_the_submitted_job(printed: str) -> None:
+    assert submitted_id(printed) == "4711"
 
 
-@pytest.mark.parametrize("told", ["", "queue: normal\n", "job 4711 was submitted\n", "12\n4711\n", "0\n", "47²\n"])
-def test_an_id_that_is_not_told_for_certain(told: str) -> None:
-    assert submitted_id(told) is None
+@pytest.mark.parametrize("printed", ["", "queue: normal\n", "job 4711 was submitted\n", "12\n4711\n", "0\n", "47²\n"])
+def test_ambiguous_id_is_unknown(printed: str) -> None:
+    assert submitted_id(printed) is None

@@ -1,4 +1,4 @@
-"""What the log of actions tells of the past, and what is said of an action that was left in the middle."""
+"""Earlier actions in the log, and reports of actions that dasktop did not finish."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from tests.support.snapshots import busy_job, cluster, ended, snapshot, source
 
 HERE = socket.gethostname()
 NOBODY = 2**22 + 1
-"""No process has this number: it is above what Linux gives."""
+"""No process has this pid: it exceeds the maximum of Linux."""
 
 
 def seen(*jobs: object) -> Snapshot:
@@ -44,7 +44,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def begun(environment: dict[str, str], who: str = f"ada@{HERE}, process {NOBODY}") -> ActionLog:
-    """Begin to give 4701 back."""
+    """Begin to release 4701."""
     log = ActionLog(environment, who, plan(BEFORE, Jobs(count=1)), "tcp://a:1")
     log.begun()
     return log
@@ -54,24 +54,24 @@ def events(environment: dict[str, str]) -> list[str]:
     return [json.loads(line)["event"] for line in path(environment).read_text().splitlines()]
 
 
-def test_what_ended_is_not_left(environment: dict[str, str]) -> None:
+def test_ended_action_is_not_unfinished(environment: dict[str, str]) -> None:
     begun(environment).ended(Outcome(done=True, message="gave back job 4701"))
     begun(environment).interrupted()
     assert unfinished(read(environment)) == ()
 
 
-def test_who_gave_a_job_back(environment: dict[str, str]) -> None:
+def test_releases_name_who_released_a_job(environment: dict[str, str]) -> None:
     begun(environment).ended(Outcome(done=True, message="gave back job 4701"))
     scheduler_id = BEFORE.cluster.scheduler_id
     assert releases(read(environment), scheduler_id) == {"4701": f"ada@{HERE}, process {NOBODY}"}
     assert releases(read(environment), "another") == {}
 
 
-def test_lines_that_are_none_tell_nothing() -> None:
+def test_invalid_lines_are_skipped() -> None:
     assert parse(b'{"at": "2025\n\xff\n[]\n{}\nnull\n') == ()
 
 
-def test_there_is_no_log(environment: dict[str, str]) -> None:
+def test_missing_log_is_empty(environment: dict[str, str]) -> None:
     assert read(environment) == ()
     assert conclude_unfinished(environment, seen()) == ()
 
@@ -79,7 +79,7 @@ def test_there_is_no_log(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("jobs", "says"), [([busy_job("4701", 1)], "job 4701 is still there"), ([ended("4701")], "job 4701 is gone")]
 )
-def test_what_was_left_in_the_middle_is_told_once_and_noted(
+def test_unfinished_action_is_reported_once_and_logged(
     environment: dict[str, str], jobs: list[object], says: str
 ) -> None:
     begun(environment)
@@ -91,20 +91,20 @@ def test_what_was_left_in_the_middle_is_told_once_and_noted(
     assert conclude_unfinished(environment, seen(*jobs)) == ()
 
 
-def test_what_is_under_way_is_left_alone(environment: dict[str, str]) -> None:
+def test_running_action_is_not_reported(environment: dict[str, str]) -> None:
     begun(environment, f"ada@{HERE}, process {os.getpid()}")
     begun(environment, "ada@another, process 7")
     assert conclude_unfinished(environment, seen()) == ()
 
 
-def test_another_process_of_the_same_number(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reused_pid_is_detected(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     begun(environment, f"ada@{HERE}, process {os.getpid()}")
     later = datetime.now(UTC) + timedelta(minutes=1)
     monkeypatch.setattr(psutil.Process, "create_time", lambda _: later.timestamp())
     assert len(conclude_unfinished(environment, seen())) == 1
 
 
-def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
+def test_outcome_is_unknown_without_slurm(environment: dict[str, str]) -> None:
     begun(environment)
     (action,) = read(environment)
     blind = snapshot([], sources=(source("dask"), source("slurm.queue", state="error")))
@@ -113,14 +113,14 @@ def test_without_slurm_it_is_not_known(environment: dict[str, str]) -> None:
     assert unfinished_words(action, found, blind).endswith(": whether job 4701 is gone is unknown")
 
 
-def test_what_was_to_be_submitted_is_not_known(environment: dict[str, str]) -> None:
+def test_submitted_jobs_are_unknown(environment: dict[str, str]) -> None:
     log = ActionLog(environment, f"ada@{HERE}, process {NOBODY}", plan(BEFORE, Jobs(count=4)), "tcp://a:1")
     log.begun()
     (words,) = conclude_unfinished(environment, seen())
     assert words.endswith(": whether 2 jobs were submitted is unknown: check with squeue")
 
 
-def test_hostile_words_of_the_log_are_clean(environment: dict[str, str]) -> None:
+def test_text_of_the_log_is_cleaned(environment: dict[str, str]) -> None:
     begun(environment, "\x1b[31mada")
     (action,) = read(environment)
     assert "\x1b" not in action.who

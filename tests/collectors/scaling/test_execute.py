@@ -1,4 +1,4 @@
-"""Plans carried out on the embedded SLURM, on a `SLURMCluster` that lives in another process."""
+"""Plans executed on the embedded SLURM, with a `SLURMCluster` in another process."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def slurm() -> Iterator[EmbeddedCommands]:
         yield embedded
 
 
-async def test_sbatch_refuses_the_second(make, tmp_path):
+async def test_sbatch_refuses_the_second_job(make, tmp_path):
     cluster = make(1, **LONE)
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
@@ -48,7 +48,7 @@ async def test_sbatch_refuses_the_second(make, tmp_path):
     assert len(cluster.job_ids) == cluster.notebook.value("len(cluster.worker_spec)") == 2
 
 
-async def test_results_too_large_for_the_others_are_kept(make):
+async def test_results_too_large_to_copy_are_kept(make):
     cluster = make(2, **LONE)
     holder = min(cluster.job_ids)
     cluster.notebook.run(
@@ -68,8 +68,8 @@ async def test_results_too_large_for_the_others_are_kept(make):
     assert len(cluster.slurm.queued()) == 2
 
 
-async def test_results_that_were_let_go_of_since_the_plan(make):
-    """The plan says what its snapshot told; the scheduler has the last word."""
+async def test_results_deleted_since_the_plan(make):
+    """The plan is based on a snapshot; the scheduler decides."""
     cluster = make(1, **LONE)
     cluster.compute(4)
     chosen = await cluster.plan(Jobs(count=0))
@@ -83,7 +83,7 @@ async def test_results_that_were_let_go_of_since_the_plan(make):
     assert not cluster.slurm.queued()
 
 
-async def test_a_drain_that_takes_too_long(make):
+async def test_drain_exceeds_its_timeout(make):
     cluster = make(2)
     cluster.compute(4, seconds=None, wait=False)
     await until(lambda: cluster.started == 4)
@@ -99,7 +99,7 @@ async def test_a_drain_that_takes_too_long(make):
         assert cluster.notebook.value(f"client.submit(abs, -3, pure=False, workers=[{address!r}]).result(60)") == 3
 
 
-async def test_the_lock_of_one_who_has_gone_runs_out(make):
+async def test_lock_of_a_killed_dasktop_expires(make):
     cluster = make(2)
     snapshot = await cluster.snapshot()
     gone, other = SchedulerLease(cluster.address, None), SchedulerLease(cluster.address, None)
@@ -126,9 +126,9 @@ async def test_the_lock_of_one_who_has_gone_runs_out(make):
     await gone.close()
 
 
-async def test_a_plan_that_no_longer_fits(make, monkeypatch):
+async def test_outdated_plan_is_refused(make, monkeypatch):
     def ask(*_: object) -> None:
-        raise AssertionError("jobs that ended lately change no plan, and each costs slurmctld a call")
+        raise AssertionError("recently ended jobs do not matter for plans, and each needs a call of slurmctld")
 
     monkeypatch.setattr(recently_ended_reader, "recently_ended_command", ask)
     cluster = make(2, **LONE)

@@ -1,4 +1,4 @@
-"""Plans carried out where no owner is: workers from plain ``sbatch`` scripts, and what SLURM's commands refuse."""
+"""Plans executed without a cluster object: workers from plain ``sbatch`` scripts, and errors of SLURM's commands."""
 
 import asyncio
 import shutil
@@ -38,7 +38,7 @@ async def plain(slurm: SlurmCommands, scheduler: Scheduler, tmp_path: Path) -> A
     await plain.cancel_all()
 
 
-async def test_workers_of_plain_jobs_up_and_down(plain):
+async def test_plain_jobs_scale_up_and_down(plain):
     first = plain.submit("mine")
     async with Client(plain.address, asynchronous=True) as client:
         await client.wait_for_workers(1, PATIENCE_SECONDS)
@@ -48,7 +48,7 @@ async def test_workers_of_plain_jobs_up_and_down(plain):
         assert len(outcome.submitted) == 2
         await client.wait_for_workers(3, PATIENCE_SECONDS)
         shown = plain.slurm.run("squeue", "--noheader", "--format=%j %m")
-        assert set(shown.splitlines()) == {"plain 500M"}  # which sbatch was told beside the script
+        assert set(shown.splitlines()) == {"plain 500M"}  # options of sbatch that are not in the script
         futures = await plain.compute(client)
         outcome = await plain.scale(Jobs(count=1))
         assert outcome.done, outcome.message
@@ -58,7 +58,7 @@ async def test_workers_of_plain_jobs_up_and_down(plain):
 
 
 @embedded_only
-async def test_letting_go_is_finished_even_if_interrupted(plain):
+async def test_interrupted_release_is_finished(plain):
     plain.submit("7", "--no-nanny")  # to dask a number, as the names that dask-jobqueue's runners give
     plain.submit("dask-worker--$SLURM_JOB_ID---0")  # as dask-jobqueue named workers up to 0.6
     async with Client(plain.address, asynchronous=True) as client:
@@ -77,7 +77,7 @@ async def test_letting_go_is_finished_even_if_interrupted(plain):
         assert len(plain.runs.read_text().split()) == 50
 
 
-async def test_sbatch_and_squeue_that_fail(plain):
+async def test_failing_sbatch_and_squeue(plain):
     job_id = plain.submit("mine", "--no-nanny")
     await plain.wait_for_workers(1)
     up, down = await plain.plan(Jobs(count=3)), await plain.plan(Jobs(count=0))
@@ -111,8 +111,8 @@ async def test_sbatch_and_squeue_that_fail(plain):
     assert set(plain.slurm.queued()) == {job_id, submitted}
 
 
-async def test_the_job_of_the_scheduler_stays(slurm, tmp_path):
-    """A script that starts a scheduler and its workers: without it all would end, and a second one is no more of it."""
+async def test_job_of_the_scheduler_stays(slurm, tmp_path):
+    """A script that starts a scheduler and its workers: releasing it would end all, a second one is another cluster."""
     file = tmp_path / "scheduler.json"
     dask = f"{sys.executable} -m dask"
     start = f"{dask} scheduler --host 127.0.0.1 --port 0 --no-dashboard --scheduler-file {file} &"
@@ -130,7 +130,7 @@ async def test_the_job_of_the_scheduler_stays(slurm, tmp_path):
 
 
 @embedded_only
-async def test_a_log_that_cannot_be_written_is_told(plain, tmp_path):
+async def test_unwritable_log_is_reported(plain, tmp_path):
     plain.submit("mine", "--no-nanny")
     async with Client(plain.address, asynchronous=True) as client:
         await client.wait_for_workers(1, PATIENCE_SECONDS)
