@@ -1,4 +1,4 @@
-"""Addresses at which there is no scheduler: one clear line each, that names the address and the way out."""
+"""Addresses without a scheduler: one line with the address and what to do."""
 
 import asyncio
 import os
@@ -19,17 +19,17 @@ from tests.support.dask_processes import Scheduler
 from tests.support.waiting import PATIENCE_SECONDS
 
 TIMEOUT_SECONDS = 1.0
-"""For those who never answer."""
+"""Timeout for servers that never answer."""
 PATIENT_SECONDS = PATIENCE_SECONDS
-"""For all others, who may have to wait for a core."""
+"""Timeout for all others, which may have to wait for a core."""
 HANGS_SECONDS = 2 * PATIENCE_SECONDS
-"""A guard against waiting for ever, far beyond the time-out; no measurement."""
+"""Prevents waiting forever; far longer than the timeout."""
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def complaint(address: str, seconds: float = PATIENT_SECONDS) -> str:
-    """Return what is said of an address, after seeing that checking and reading say it alike."""
+    """Return the error of an address; checking and reading must report the same."""
     collector = DaskCollector(address, timeout_seconds=seconds)
     async with asyncio.timeout(HANGS_SECONDS):
         with pytest.raises(NoSchedulerError) as checked:
@@ -46,7 +46,7 @@ async def complaint(address: str, seconds: float = PATIENT_SECONDS) -> str:
 
 @asynccontextmanager
 async def listening(talk: Talk) -> AsyncIterator[str]:
-    """Listen and talk so to everybody who connects."""
+    """Listen, and serve every connection in this way."""
     open_ends: list[asyncio.StreamWriter] = []
 
     async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,20 +70,20 @@ async def listening(talk: Talk) -> AsyncIterator[str]:
 
 @pytest.fixture
 def free_address() -> Iterator[str]:
-    """An address at which nobody listens, and nobody will meanwhile: it is bound."""
+    """An address at which nothing listens, and cannot meanwhile: it is bound."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{bound.getsockname()[1]}"
 
 
-async def test_nobody_listens(free_address: str) -> None:
+async def test_nothing_listens(free_address: str) -> None:
     assert await complaint(free_address) == (
         f"no scheduler at {free_address} (connection refused; the scheduler may have ended); "
         "run dasktop without an address to find your schedulers"
     )
 
 
-async def test_no_such_host(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -116,7 +116,7 @@ async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await say_nothing(reader, writer)
 
 
-async def test_listens_and_never_answers() -> None:
+async def test_server_that_never_answers() -> None:
     async with listening(say_nothing) as address:
         assert await complaint(address, TIMEOUT_SECONDS) == (
             f"{address} accepts connections but has sent nothing for 1 s: "
@@ -124,7 +124,7 @@ async def test_listens_and_never_answers() -> None:
         )
 
 
-async def test_ssh() -> None:
+async def test_ssh_server() -> None:
     async with listening(greet_as_ssh) as address:
         assert (
             await complaint(address)
@@ -148,14 +148,14 @@ async def test_dashboard_of_a_real_scheduler() -> None:
         assert "is a web server" in await complaint(page)
 
 
-async def test_hangs_up() -> None:
+async def test_server_that_closes_the_connection() -> None:
     async with listening(hang_up) as address:
         assert await complaint(address) == (
             f"{address} closes the connection: it is not a dask scheduler, or one that is shutting down"
         )
 
 
-async def test_talks_nonsense() -> None:
+async def test_server_that_sends_garbage() -> None:
     async with listening(talk_nonsense) as address:
         assert (
             await complaint(address)
@@ -163,7 +163,7 @@ async def test_talks_nonsense() -> None:
         )
 
 
-async def test_worker_names_its_scheduler() -> None:
+async def test_address_of_a_worker() -> None:
     async with (
         SchedulerInProcess(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Worker(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0") as worker,
@@ -174,7 +174,7 @@ async def test_worker_names_its_scheduler() -> None:
         )
 
 
-async def test_nanny() -> None:
+async def test_address_of_a_nanny() -> None:
     async with (
         SchedulerInProcess(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Nanny(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0") as nanny,
@@ -183,7 +183,7 @@ async def test_nanny() -> None:
 
 
 class Hanging(Server):
-    """Speaks dask, and never answers who it is."""
+    """A dask server that never answers ``identity``."""
 
     def __init__(self) -> None:
         super().__init__({"identity": self._hang, "run_function": self._hang})
@@ -192,14 +192,14 @@ class Hanging(Server):
         await asyncio.Event().wait()
 
 
-async def test_speaks_dask_and_never_answers() -> None:
+async def test_dask_server_that_never_answers() -> None:
     async with Hanging() as server:
         await server.listen("tcp://127.0.0.1:0")
         with pytest.raises(NoSchedulerError, match="did not answer within"):
             await check(server.address, None, TIMEOUT_SECONDS)
 
 
-async def test_scheduler_that_hangs_is_told_from_no_scheduler() -> None:
+async def test_hanging_scheduler_differs_from_none() -> None:
     with Scheduler() as scheduler:
         os.kill(scheduler.pid, signal.SIGSTOP)
         try:
@@ -213,7 +213,7 @@ async def test_scheduler_that_hangs_is_told_from_no_scheduler() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "parsed"),
     [
         ("10.1.2.3:8786", "tcp://10.1.2.3:8786"),
         ("login1:8786", "tcp://login1:8786"),
@@ -222,8 +222,8 @@ async def test_scheduler_that_hangs_is_told_from_no_scheduler() -> None:
         ("[::1]:8786", "tcp://[::1]:8786"),
     ],
 )
-def test_address_as_users_write_it(written: str, meant: str) -> None:
-    assert str(parse_address(written)) == meant
+def test_addresses_as_users_write_them(written: str, parsed: str) -> None:
+    assert str(parse_address(written)) == parsed
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_address_as_users_write_it(written: str, meant: str) -> None:
         "tcp://login1:8786\x1b]0;x\x07y",
     ],
 )
-def test_what_is_no_address(written: str) -> None:
+def test_invalid_addresses(written: str) -> None:
     with pytest.raises(NoSchedulerError) as failure:
         parse_address(written)
     assert str(failure.value).isprintable()

@@ -1,4 +1,4 @@
-"""Attaching to a scheduler and reading it: what is read, what it leaves behind, and what happens when it goes away."""
+"""Attach to a scheduler and read it; what remains in its log, and what happens when it ends."""
 
 import asyncio
 import gc
@@ -19,10 +19,10 @@ from tests.support.own_ports import own_ports
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, dashboard_address=":0")
-"""A scheduler in the test's own process, to look into."""
+"""A scheduler in the process of the test."""
 
 
-async def test_reading_tells_what_runs() -> None:
+async def test_reading_of_a_running_cluster() -> None:
     with (
         Scheduler() as scheduler,
         Workers(scheduler.address, "--nthreads", "3", "--memory-limit", "300MB", "--name", "jo", count=2) as nannies,
@@ -57,7 +57,7 @@ async def test_reading_tells_what_runs() -> None:
     assert all(worker.place_was_read and worker.place is None for worker in reading.workers)
 
 
-async def test_tasks_are_counted_where_they_are() -> None:
+async def test_tasks_are_counted_by_state() -> None:
     async with (
         LocalCluster(
             n_workers=1,
@@ -96,7 +96,7 @@ def hold(_number: int) -> None:
     Event("let go").wait()
 
 
-async def test_attaching_writes_one_line_and_polling_none() -> None:
+async def test_attaching_logs_one_line_polling_none() -> None:
     with (
         Scheduler() as scheduler,
         Workers(scheduler.address, "--no-nanny") as one,
@@ -114,14 +114,14 @@ async def test_attaching_writes_one_line_and_polling_none() -> None:
         for _ in range(20):
             await collector.read(threads_of=addresses)
         await collector.close()
-        await check(scheduler.address, None, 5)  # one more round over there: what it has to say is said
+        await check(scheduler.address, None, 5)  # one more call, so that its log is complete
 
         assert scheduler.log[attached:] == []
         for worker, length in zip((one, other), workers_before, strict=True):
             assert len([line for line in worker.log[length:] if "dasktop" in line]) == 1, "one line a worker"
 
 
-async def test_nobody_sees_a_client() -> None:
+async def test_no_client_is_registered() -> None:
     with Scheduler() as scheduler:
         collector = DaskCollector(scheduler.address)
         await collector.read()
@@ -131,7 +131,7 @@ async def test_nobody_sees_a_client() -> None:
         assert [name for name in seen if name != "fire-and-forget"] == [client.id]
 
 
-async def test_two_collectors_do_not_disturb_each_other() -> None:
+async def test_two_collectors_are_independent() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
         one, other = DaskCollector(scheduler.address), DaskCollector(scheduler.address)
         await one.read()
@@ -143,7 +143,7 @@ async def test_two_collectors_do_not_disturb_each_other() -> None:
         await other.close()
 
 
-async def test_scheduler_started_anew_at_the_same_address() -> None:
+async def test_scheduler_restarted_at_the_same_address() -> None:
     with own_ports(1) as (port,):
         with Scheduler(port=port) as first:
             collector = DaskCollector(first.address, timeout_seconds=5)
@@ -156,11 +156,13 @@ async def test_scheduler_started_anew_at_the_same_address() -> None:
             after = await collector.read()
             assert after.cluster.scheduler_id not in (None, before.cluster.scheduler_id)
             assert len(after.workers) == 1
-            assert not any("No handler" in line for line in second.log), "it was asked before it was told how to answer"
+            assert not any("No handler" in line for line in second.log), (
+                "it was polled before the handler was installed"
+            )
         await collector.close()
 
 
-async def test_scheduler_started_anew_between_two_polls() -> None:
+async def test_scheduler_restarted_between_two_polls() -> None:
     with own_ports(1) as (port,):
         with Scheduler(port=port) as first:
             collector = DaskCollector(first.address)
@@ -170,7 +172,7 @@ async def test_scheduler_started_anew_between_two_polls() -> None:
         await collector.close()
 
 
-async def test_handler_that_is_gone_is_installed_once_more() -> None:
+async def test_removed_handler_is_installed_again() -> None:
     async with Bare() as bare:
         collector = DaskCollector(bare.address)
         await collector.read()
@@ -181,7 +183,7 @@ async def test_handler_that_is_gone_is_installed_once_more() -> None:
         await collector.close()
 
 
-async def test_scheduler_that_hangs_is_an_error_and_recovers() -> None:
+async def test_hanging_scheduler_is_an_error_then_recovers() -> None:
     with Scheduler() as scheduler:
         collector = DaskCollector(scheduler.address, timeout_seconds=PATIENCE_SECONDS)
         await collector.read()
@@ -209,7 +211,7 @@ async def _read_patiently(collector: DaskCollector) -> None:
             return
 
 
-async def test_closing_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_closing_leaves_no_connection(caplog: pytest.LogCaptureFixture) -> None:
     async with Bare() as bare:
         await asyncio.sleep(0)
         before = asyncio.all_tasks()
@@ -225,7 +227,7 @@ async def test_closing_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -
     assert [record.message for record in caplog.records if "dangling" in record.message] == []
 
 
-async def test_works_in_a_thread_of_its_own() -> None:
+async def test_collector_works_in_a_thread() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
 
         async def read() -> str | None:

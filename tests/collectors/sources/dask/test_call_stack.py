@@ -1,4 +1,4 @@
-"""What a thread of a real worker is doing, asked through the scheduler; and what is said where that can't be told."""
+"""Call stacks of threads of a real worker, read through the scheduler; and errors."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ def inner_one(event: str) -> None:
 
 
 async def stack_with(call: str, collector: DaskCollector, address: str, native_id: int) -> Calls:
-    """Return the thread's call stack once the call is in it: a task has its thread before its function has begun."""
+    """Return the call stack once it contains the call: a task has a thread before its function begins."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             stack = await collector.call_stack(address, native_id)
@@ -82,7 +82,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
         await collector.call_stack(address, 2**30)
     with pytest.raises(SourceError):
         await collector.call_stack("tcp://127.0.0.1:9", at_work.native_id)
-    assert (await collector.read()).workers, "what can't be told doesn't end the connection"
+    assert (await collector.read()).workers, "what can't be stack_from doesn't end the connection"
 
     await Event("stop", client=client).set()
     await waiting
@@ -91,7 +91,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
         await collector.call_stack(address, at_work.native_id)
 
 
-async def test_not_without_running_functions(client: Client) -> None:
+async def test_refused_without_running_functions(client: Client) -> None:
     collector = DaskCollector(client.scheduler_info()["address"], probe=False)
     (worker,) = (await collector.read()).workers
     with pytest.raises(SourceError, match="cannot query the workers: probing is off"):
@@ -99,8 +99,8 @@ async def test_not_without_running_functions(client: Client) -> None:
     await collector.close()
 
 
-class Answering:
-    """Stands for a connection to a scheduler that answers this."""
+class FakeConnection:
+    """A connection to a scheduler that returns this answer."""
 
     def __init__(self, answer: object) -> None:
         self._answer = answer
@@ -109,19 +109,19 @@ class Answering:
         return self._answer
 
 
-async def told(answer: object) -> Calls:
-    connection = Answering(answer)
+async def stack_from(answer: object) -> Calls:
+    connection = FakeConnection(answer)
     return await read_call_stack(connection, "w", 1, 1.0)  # type: ignore[arg-type]
 
 
-async def test_whatever_is_answered_is_taken() -> None:
+async def test_invalid_answers_are_tolerated() -> None:
     frames = [["f", "a.py", 3, "x = 1"], ["<lambda>", None, "x", None], ["too short"], None, ["\x1b[2J", "b\n", 1, ""]]
-    assert await told({"w": ["answered", {"frames": frames}]}) == Calls(
+    assert await stack_from({"w": ["answered", {"frames": frames}]}) == Calls(
         ("f  a.py:3", "    x = 1", "<lambda>  ?", "[2J  b:1")
     )
-    assert await told({"w": ["answered", {"frames": []}]}) == Calls(())
-    assert await told({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == Calls((), "('sum', 1)")
-    assert await told({"w": ["answered", {"frames": [], "key": None}]}) == Calls((), "no dask task")
+    assert await stack_from({"w": ["answered", {"frames": []}]}) == Calls(())
+    assert await stack_from({"w": ["answered", {"frames": [], "key": "('sum', 1)"}]}) == Calls((), "('sum', 1)")
+    assert await stack_from({"w": ["answered", {"frames": [], "key": None}]}) == Calls((), "no dask task")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ async def test_whatever_is_answered_is_taken() -> None:
         (None, "the worker does not return call stacks"),
     ],
 )
-async def test_why_there_is_none(answer: object, error: str) -> None:
+async def test_errors_are_reported(answer: object, error: str) -> None:
     with pytest.raises(SourceError, match=error):
-        await told(answer)
+        await stack_from(answer)

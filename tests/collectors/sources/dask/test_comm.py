@@ -1,4 +1,4 @@
-"""dask's protocol as we read it: all that distributed sends, nothing but plain data, and never too much."""
+"""Our reader of dask's protocol: messages of distributed, plain data only, within bounds."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from tests.support.dask_messages import framed, from_distributed
 
 
 async def read(*sent: bytes, ends: bool = True, **arguments: int) -> Any:
-    """Return the first message of what a peer sent."""
+    """Return the first message in these bytes."""
     reader = asyncio.StreamReader()
     for part in sent:
         reader.feed_data(part)
@@ -36,16 +36,16 @@ async def read(*sent: bytes, ends: bool = True, **arguments: int) -> Any:
     return await Comm(reader, None).read(**arguments)  # type: ignore[arg-type] - it isn't written to
 
 
-class TestWhatDistributedSends:
+class TestMessagesOfDistributed:
     @pytest.mark.parametrize("apart", [0, 1])
-    async def test_what_is_not_plain_stays_a_reference(self, apart: int) -> None:
+    async def test_pickled_data_stay_a_reference(self, apart: int) -> None:
         frames = from_distributed({"status": "OK", "result": Serialize(b"x" * 9), "other": [ToPickle({1}), None]})
         answer = await read(framed(frames, apart))
         assert answer["status"] == "OK"
         assert set(answer["result"]) == {"__Serialized__"}
         assert set(answer["other"][0]) == {"__Pickled__"}
 
-    async def test_compressed_frames_are_passed_over(self) -> None:
+    async def test_compressed_frames_are_skipped(self) -> None:
         bomb = zlib.compress(b"\0" * 10_000_000)
         head = msgpack.packb({"compression": ("zlib",), "num-sub-frames": 1})
         first, second = {"a": {"__Serialized__": 1}}, {"next": True}
@@ -55,63 +55,63 @@ class TestWhatDistributedSends:
         comm = Comm(reader, None)  # type: ignore[arg-type] - it isn't written to
         assert [await comm.read(), await comm.read()] == [first, second]
 
-    def test_lists_as_keys_and_numbers(self) -> None:
+    def test_lists_and_numbers_as_keys(self) -> None:
         message = {("a", 1): [1, -1, 2**63, 1.5, None, True], 7: {"ä": b"\xff"}}
         assert decode(from_distributed(message)[0]) == {("a", 1): (1, -1, 2**63, 1.5, None, True), 7: {"ä": b"\xff"}}
 
-    async def test_what_we_send_is_read_the_same(self) -> None:
+    async def test_distributed_reads_our_messages(self) -> None:
         message = {"op": "run_function", "function": b"\x80\x04.", "addresses": ["a"], "seconds": 1.5}
         assert await read(encode(message)) == {**message, "addresses": ("a",)}
         assert encode(message) == framed(from_distributed(message))
 
 
 class TestBounds:
-    """Each is refused as soon as it is known, without waiting for the rest."""
+    """Each is refused as soon as it is detected, without waiting for more."""
 
-    async def test_a_message_that_is_too_long(self) -> None:
+    async def test_too_long_message(self) -> None:
         with pytest.raises(ProtocolError, match=r"1,099,511,627,\d+ bytes"):
             await read(struct.pack("=3Q", 16, 1, 1 << 40), ends=False)
         await read(encode({"a": "b"}), most_bytes=40)
         with pytest.raises(ProtocolError, match="more than 40"):
             await read(encode({"a": "b" * 40}), ends=False, most_bytes=40)
 
-    async def test_frames_behind_the_first_that_are_too_long(self) -> None:
+    async def test_too_long_later_frames(self) -> None:
         with pytest.raises(ProtocolError, match="bytes, more than"):
             await read(struct.pack("=4Q", 24, 2, 1, MOST_BYTES), ends=False)
 
     @pytest.mark.parametrize("frames", [0, MOST_FRAMES + 1, 2**64 - 1])
-    async def test_a_number_of_frames_that_makes_no_sense(self, frames: int) -> None:
+    async def test_invalid_number_of_frames(self, frames: int) -> None:
         with pytest.raises(ProtocolError, match="frames"):
             await read(struct.pack("=2Q", 8, frames), ends=False)
 
-    async def test_lengths_that_do_not_fit_together(self) -> None:
+    async def test_inconsistent_lengths(self) -> None:
         with pytest.raises(ProtocolError, match="inconsistent lengths"):
             await read(struct.pack("=3Q", 1 << 62, 1, 1), b"\xc0", ends=False)
 
     @pytest.mark.parametrize("cut", [0, 3, 8, 20, 24, 30])
-    async def test_a_message_that_ends_too_early(self, cut: int) -> None:
+    async def test_truncated_message(self, cut: int) -> None:
         with pytest.raises(ConnectionError):
             await read(encode({"op": "identity"})[:cut])
 
     @pytest.mark.parametrize("opened", [b"\x91", b"\x81\xc0"])
-    def test_nesting(self, opened: bytes) -> None:
+    def test_too_deep_nesting(self, opened: bytes) -> None:
         assert decode(opened * 100 + b"\xc0") is not None
         with pytest.raises(ProtocolError):
             decode(opened * 100_000 + b"\xc0")
 
     @pytest.mark.parametrize("many", [[None] * (MOST_ITEMS + 1), dict.fromkeys(range(MOST_ITEMS + 1))])
-    def test_items(self, many: object) -> None:
+    def test_too_many_items(self, many: object) -> None:
         with pytest.raises(ProtocolError, match=str(MOST_ITEMS)):
             decode(encode_plain({"workers": many}))
 
-    def test_values(self) -> None:
+    def test_too_many_values(self) -> None:
         lists = [[None] * MOST_ITEMS] * (MOST_VALUES // MOST_ITEMS)
         with pytest.raises(ProtocolError, match="values"):
             decode(encode_plain(lists))
         with pytest.raises(ProtocolError, match="values"):
             decode(encode_plain([[[]] * MOST_ITEMS] * (MOST_VALUES // MOST_ITEMS)))
 
-    def test_a_list_that_promises_more_than_it_has(self) -> None:
+    def test_list_shorter_than_announced(self) -> None:
         promise = b"\xdc" + struct.pack(">H", MOST_ITEMS)
         tracemalloc.start()
         try:
@@ -134,7 +134,7 @@ class TestBounds:
             b"\xd6\xff\x00\x00\x00\x00",  # and msgpack's own one, a time
         ],
     )
-    def test_what_is_not_plain_data(self, frame: bytes) -> None:
+    def test_data_that_are_not_plain(self, frame: bytes) -> None:
         with pytest.raises(ProtocolError):
             decode(frame)
 
@@ -145,7 +145,7 @@ def encode_plain(message: object) -> bytes:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_else(sent: bytes) -> None:
+def test_any_bytes_raise_only_protocol_errors(sent: bytes) -> None:
     with contextlib.suppress(ProtocolError, ConnectionError):
         asyncio.run(read(sent))
     with contextlib.suppress(ProtocolError):

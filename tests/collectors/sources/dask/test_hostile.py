@@ -1,4 +1,4 @@
-"""Whoever answers at an address that we dial runs nothing here, whatever it says in whichever message."""
+"""A hostile peer cannot run code in our process, with any answer to any message."""
 
 import asyncio
 import os
@@ -43,12 +43,12 @@ PLAIN: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test know of another one's schedulers, which may have the same ids."""
+    """Isolate the tests: schedulers of several tests may have the same ids."""
     monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REFUSALS", {})
 
 
-class Runs:
-    """Makes a folder where it is unpickled."""
+class CreatesFolder:
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,32 +61,37 @@ Answer = Callable[[dict[str, Any], Path], bytes]
 
 
 def pickled(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed(from_distributed({**plain, "more": ToPickle(Runs(folder))}))
+    return framed(from_distributed({**plain, "more": ToPickle(CreatesFolder(folder))}))
 
 
 def pickled_whole(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed(from_distributed(ToPickle(Runs(folder))))
+    return framed(from_distributed(ToPickle(CreatesFolder(folder))))
 
 
 def serialized(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed(from_distributed({**plain, "more": Serialize(Runs(folder))}))
+    return framed(from_distributed({**plain, "more": Serialize(CreatesFolder(folder))}))
 
 
 def pickled_in_its_fields(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed(from_distributed({key: ToPickle(Runs(folder)) for key in plain} or ToPickle(Runs(folder))))
+    return framed(
+        from_distributed({key: ToPickle(CreatesFolder(folder)) for key in plain} or ToPickle(CreatesFolder(folder)))
+    )
 
 
 def pickled_in_compressed_frames(plain: dict[str, Any], folder: Path) -> bytes:
     return framed(
-        [bytes(frame) for frame in dumps({**plain, "more": ToPickle(Runs(folder))}, context={"compression": "zlib"})]
+        [
+            bytes(frame)
+            for frame in dumps({**plain, "more": ToPickle(CreatesFolder(folder))}, context={"compression": "zlib"})
+        ]
     )
 
 
 def error(status: str) -> Answer:
     def answer(plain: dict[str, Any], folder: Path) -> bytes:
-        raised = pickle.dumps(Runs(folder))
-        told = {"exception": Serialize(raised), "traceback": raised, "text": raised, "exception_text": "no \x1b[31m!"}
-        return framed(from_distributed({"status": status, **told}))
+        raised = pickle.dumps(CreatesFolder(folder))
+        fields = {"exception": Serialize(raised), "traceback": raised, "text": raised, "exception_text": "no \x1b[31m!"}
+        return framed(from_distributed({"status": status, **fields}))
 
     return answer
 
@@ -125,7 +130,7 @@ NAMES = [*(answer.__name__ for answer in ANSWERS[:5]), "error", "uncaught", *(a.
 
 @asynccontextmanager
 async def hostile(message: str, answer: bytes) -> AsyncIterator[str]:
-    """Answer so to this message, and to all others as a scheduler does."""
+    """Send this answer to this message; answer all others as a scheduler does."""
     open_ends: list[asyncio.StreamWriter] = []
 
     async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,12 +160,12 @@ async def hostile(message: str, answer: bytes) -> AsyncIterator[str]:
 
 async def heard(reader: asyncio.StreamReader) -> dict[Any, Any]:
     (length,) = struct.unpack("=Q", await reader.readexactly(8))
-    told = msgpack.unpackb((await reader.readexactly(length))[16:])
-    return told if isinstance(told, dict) else {}
+    fields = msgpack.unpackb((await reader.readexactly(length))[16:])
+    return fields if isinstance(fields, dict) else {}
 
 
 async def dial_in_every_way(address: str) -> list[str]:
-    """Read all that we ever read of the address; return what went wrong."""
+    """Make all calls that dasktop makes; return the errors."""
     collectors = [DaskCollector(address, timeout_seconds=SECONDS, probe=probe) for probe in (True, False)]
     hold = SchedulerLease(address, None)
     ways = [
@@ -183,14 +188,14 @@ async def dial_in_every_way(address: str) -> list[str]:
     return failures
 
 
-async def test_all_is_well_with_a_scheduler_that_is_not_hostile() -> None:
+async def test_honest_scheduler_is_read() -> None:
     async with hostile("", b"") as address:
         assert await dial_in_every_way(address) == []
 
 
 @pytest.mark.parametrize("message", PLAIN)
 @pytest.mark.parametrize("answer", ANSWERS, ids=NAMES)
-async def test_nothing_runs(message: str, answer: Answer, tmp_path: Path) -> None:
+async def test_no_code_of_the_peer_runs(message: str, answer: Answer, tmp_path: Path) -> None:
     folder = tmp_path / "it ran"
     async with hostile(message, answer(PLAIN[message], folder)) as address:
         failures = await dial_in_every_way(address)
@@ -198,7 +203,7 @@ async def test_nothing_runs(message: str, answer: Answer, tmp_path: Path) -> Non
     assert all(failure.isprintable() for failure in failures)
 
 
-async def test_a_message_that_never_ends_is_given_up() -> None:
+async def test_endless_message_times_out() -> None:
     async with hostile("identity", struct.pack("=3Q", 16 + 1000, 1, 1000) + b"\xc0" * 999) as address:
         connection = await Connection.open(parse_address(address), None, SECONDS)
         with pytest.raises(SourceError, match=r"did not answer within 0.1 s"):

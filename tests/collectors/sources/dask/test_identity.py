@@ -1,4 +1,4 @@
-"""Without our handlers: what ``identity`` tells, in all the forms that dask has given it."""
+"""Reading ``identity`` without our handlers, in the formats of all versions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -51,17 +51,17 @@ OLD_WORKER: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _nobody_has_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test know of another one's schedulers, which may have the same ids."""
+    """Isolate the tests: schedulers of several tests may have the same ids."""
     monkeypatch.setattr("dasktop.collectors.sources.dask.connection._REFUSALS", {})
 
 
 class FakeScheduler(Server):
-    """Knows ``identity`` only, like a scheduler of some version that refuses all else."""
+    """Answers only ``identity``, like a scheduler of some version that refuses other calls."""
 
-    def __init__(self, workers: dict[Any, Any], told_without_asking: int | None) -> None:
+    def __init__(self, workers: dict[Any, Any], default_number: int | None) -> None:
         self.known_workers = workers
-        self.told_without_asking = told_without_asking
-        takes_a_number = told_without_asking is not None
+        self.default_number = default_number
+        takes_a_number = default_number is not None
         super().__init__({"identity": self._identity_of_some if takes_a_number else self._identity_of_all})
 
     def _identity_of_all(self) -> dict[str, Any]:
@@ -74,17 +74,15 @@ class FakeScheduler(Server):
         }
 
     def _identity_of_some(self, n_workers: int | None = None) -> dict[str, Any]:
-        number = self.told_without_asking if n_workers is None else n_workers
+        number = self.default_number if n_workers is None else n_workers
         number = len(self.known_workers) if number == -1 else number
         some = dict(list(self.known_workers.items())[:number])
         return {**self._identity_of_all(), "n_workers": len(self.known_workers), "workers": some}
 
 
 @asynccontextmanager
-async def fake_scheduler(
-    workers: dict[Any, Any], told_without_asking: int | None = None
-) -> AsyncIterator[FakeScheduler]:
-    async with FakeScheduler(workers, told_without_asking) as server:
+async def fake_scheduler(workers: dict[Any, Any], default_number: int | None = None) -> AsyncIterator[FakeScheduler]:
+    async with FakeScheduler(workers, default_number) as server:
         await server.listen("tcp://127.0.0.1:0")
         yield server
 
@@ -129,16 +127,16 @@ async def test_fields_of_old_and_new_versions(worker: dict[str, Any]) -> None:
     assert seen.worker == expected
 
 
-@pytest.mark.parametrize("told_without_asking", [None, -1, 5, 0])
-async def test_all_workers_are_told_by_whatever_version(told_without_asking: int | None) -> None:
+@pytest.mark.parametrize("default_number", [None, -1, 5, 0])
+async def test_all_workers_in_every_version(default_number: int | None) -> None:
     workers = {f"tcp://10.0.0.{i}:1": NEW_WORKER for i in range(1, 13)}
-    async with fake_scheduler(workers, told_without_asking) as scheduler:
+    async with fake_scheduler(workers, default_number) as scheduler:
         reading = await read(scheduler.address)
         assert await check(scheduler.address, None, 5) == ("Scheduler-1", 12)
     assert [worker.worker.address for worker in reading.workers] == list(workers)
 
 
-async def test_odd_workers() -> None:
+async def test_invalid_workers() -> None:
     workers = {
         "tcp://10.0.0.1:1": {},
         "tcp://10.0.0.2:1": None,
@@ -154,7 +152,7 @@ async def test_odd_workers() -> None:
     assert {worker.worker.executing for worker in reading.workers} == {None}
 
 
-async def test_probing_can_be_forbidden() -> None:
+async def test_no_probe_reads_identity_only() -> None:
     with (
         Scheduler() as scheduler,
         Workers(scheduler.address, "--no-nanny", "--name", "it", "--nthreads", "3") as workers,
@@ -171,7 +169,7 @@ async def test_probing_can_be_forbidden() -> None:
         assert (len(scheduler.log), len(workers.log)) == before
 
 
-async def test_a_scheduler_that_refuses_is_asked_once() -> None:
+async def test_refusing_scheduler_is_asked_once() -> None:
     blocked = {"DASK_DISTRIBUTED__SCHEDULER__BLOCKED_HANDLERS": '["run_function"]'}
     with own_ports(1) as (port,):
         with Scheduler(port=port, environment=blocked) as scheduler, Workers(scheduler.address, "--no-nanny"):
@@ -198,7 +196,7 @@ async def test_a_scheduler_that_refuses_is_asked_once() -> None:
         await collector.close()
 
 
-async def test_a_server_without_our_kind_of_functions_is_read_by_identity() -> None:
+async def test_scheduler_without_run_function_is_read() -> None:
     async with fake_scheduler({"tcp://10.0.0.7:4001": NEW_WORKER}) as scheduler:
         collector = DaskCollector(scheduler.address)
         assert len((await collector.read()).workers) == 1

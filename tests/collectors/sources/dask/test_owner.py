@@ -15,7 +15,7 @@ from tests.support.dask_processes import read_until
 
 
 class SubmittedJob(SLURMJob):
-    """A job that SLURM took, without a SLURM."""
+    """A job that seems to be submitted, without SLURM."""
 
     next_id = 4700
 
@@ -29,13 +29,13 @@ class SubmittedJob(SLURMJob):
 
 
 class SubmittingCluster(SLURMCluster):
-    """A SLURMCluster whose jobs are always taken."""
+    """A SLURMCluster whose jobs are always accepted."""
 
     job_cls = SubmittedJob
 
 
 class RefusedJob(SLURMJob):
-    """A job that SLURM doesn't take, but for those whose number is in `taken`."""
+    """A job that SLURM refuses, unless its number is in `taken`."""
 
     taken: frozenset[str] = frozenset()
 
@@ -50,7 +50,7 @@ class RefusedJob(SLURMJob):
 
 
 class RefusedCluster(SLURMCluster):
-    """A SLURMCluster some of whose jobs are not taken."""
+    """A SLURMCluster with some jobs that are refused."""
 
     job_cls = RefusedJob
 
@@ -67,7 +67,7 @@ async def owner_of(address: str) -> Owner | None:
     return reading.cluster.owner
 
 
-async def test_jobs_and_what_each_has() -> None:
+async def test_jobs_and_their_size() -> None:
     async with slurm_cluster(cores=12, memory="16GB", processes=4) as cluster:
         cluster.scale(jobs=3)
         await cluster
@@ -86,7 +86,7 @@ async def test_jobs_and_what_each_has() -> None:
     assert owner.adaptive is None
 
 
-async def test_jobs_that_slurm_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_jobs_that_slurm_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RefusedJob, "taken", frozenset({"RefusedCluster-1"}))
     options = {"host": "127.0.0.1", "dashboard_address": ":0"}
     cluster = RefusedCluster(cores=1, memory="1GB", asynchronous=True, scheduler_options=options, job_name="two words")
@@ -108,7 +108,7 @@ async def test_jobs_that_slurm_does_not_take(monkeypatch: pytest.MonkeyPatch) ->
     assert "#SBATCH -J two words\n" in reading.refused_script
 
 
-async def test_settings_that_stand_in_yaml_alone_before_any_job_is_submitted() -> None:
+async def test_size_from_yaml_before_the_first_job() -> None:
     with dask.config.set({"jobqueue.slurm.cores": 6, "jobqueue.slurm.memory": "3GiB", "jobqueue.slurm.processes": 2}):
         async with slurm_cluster() as cluster:
             owner = await owner_of(cluster.scheduler_address)
@@ -117,14 +117,14 @@ async def test_settings_that_stand_in_yaml_alone_before_any_job_is_submitted() -
     assert owner.job_ids == {}
 
 
-async def test_processes_that_dask_jobqueue_chose_by_itself() -> None:
+async def test_processes_chosen_by_dask_jobqueue() -> None:
     async with slurm_cluster(cores=12, memory="16GB") as cluster:
         owner = await owner_of(cluster.scheduler_address)
     assert owner is not None
     assert owner.processes_per_job == 4
 
 
-async def test_adaptive_bounds_while_it_runs() -> None:
+async def test_adaptive_bounds_while_running() -> None:
     async with slurm_cluster(cores=2, memory="1GB") as cluster:
         collector = DaskCollector(cluster.scheduler_address)
         cluster.adapt(minimum=0, maximum=7)
@@ -164,7 +164,7 @@ async def local_cluster() -> AsyncIterator[LocalCluster]:
         yield cluster
 
 
-async def test_a_local_cluster_is_an_owner_without_jobs(local_cluster: LocalCluster) -> None:
+async def test_local_cluster_has_no_jobs(local_cluster: LocalCluster) -> None:
     owner = await owner_of(local_cluster.scheduler_address)
     assert owner is not None
     assert (owner.class_name, owner.job_ids) == ("LocalCluster", {})
@@ -172,14 +172,14 @@ async def test_a_local_cluster_is_an_owner_without_jobs(local_cluster: LocalClus
     assert (owner.cores_per_job, owner.memory_per_job_bytes, owner.processes_per_job) == (None, None, None)
 
 
-async def test_a_cluster_is_the_owner_of_its_own_scheduler_only(local_cluster: LocalCluster) -> None:
+async def test_cluster_owns_only_its_scheduler(local_cluster: LocalCluster) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as other:
         assert await owner_of(other.address) is None
         assert (await owner_of(local_cluster.scheduler_address)) is not None
 
 
-class Oddity(ProcessInterface):
-    """Something like a job, with settings that no job should have."""
+class UnusualJob(ProcessInterface):
+    """Similar to a job, with invalid settings."""
 
     worker_processes = "four"
     worker_cores = float("inf")
@@ -187,10 +187,10 @@ class Oddity(ProcessInterface):
     job_id = "47\x1b[31m11"
 
 
-async def test_an_owner_of_an_odd_kind_does_not_harm() -> None:
+async def test_unusual_owner_is_tolerated() -> None:
     async with SpecCluster(
         scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": ":0"}},
-        workers={("odd", "\u202ename"): {"cls": Oddity}},
+        workers={("odd", "\u202ename"): {"cls": UnusualJob}},
         asynchronous=True,
     ) as cluster:
         owner = await owner_of(cluster.scheduler_address)

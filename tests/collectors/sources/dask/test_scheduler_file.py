@@ -34,7 +34,7 @@ def test_file_of_a_real_scheduler(tmp_path: Path) -> None:
         (b'{"address": "\\u001b\\u0007"}', "has no address"),
     ],
 )
-def test_files_that_hold_no_address(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_files_without_an_address(tmp_path: Path, content: bytes, complaint: str) -> None:
     file = tmp_path / "scheduler.json"
     file.write_bytes(content)
     with pytest.raises(NoSchedulerError) as failure:
@@ -43,7 +43,7 @@ def test_files_that_hold_no_address(tmp_path: Path, content: bytes, complaint: s
     assert complaint in str(failure.value)
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     for path, complaint in [
         (str(tmp_path / "missing"), "No such file or directory"),
         (str(tmp_path), "Is a directory"),
@@ -62,7 +62,7 @@ def test_address_is_cleaned(tmp_path: Path) -> None:
     assert address_from_scheduler_file(file) == "tcp://10.0.0.1:8786 [2J"
 
 
-def test_reading_it_does_not_import_distributed() -> None:
-    """It is read before the screen stands, and distributed takes a third of a second."""
+def test_reading_does_not_import_distributed() -> None:
+    """It is read before the screen is shown, and importing distributed takes a third of a second."""
     program = "import sys, dasktop.collectors.sources.dask.scheduler_file; sys.exit('distributed' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

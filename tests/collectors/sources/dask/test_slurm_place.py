@@ -1,4 +1,4 @@
-"""Where in SLURM a worker runs: by its environment, by its control group, and whom to ask again when."""
+"""Where in SLURM a worker runs, from environment and cgroup; and when workers are asked again."""
 
 import math
 
@@ -50,7 +50,7 @@ OUTSIDE = "0::/user.slice/user-1000.slice/session-3.scope\n"
         ({}, None),
     ],
 )
-def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | None) -> None:
+def test_place_from_environment(environment: dict[str, str], place: SlurmPlace | None) -> None:
     assert slurm_place(environment, OUTSIDE) == place
 
 
@@ -78,17 +78,17 @@ def test_place_by_environment(environment: dict[str, str], place: SlurmPlace | N
         ),
     ],
 )
-def test_place_by_control_group(cgroup: str, job_id: str, step_id: str, task_id: int | None) -> None:
+def test_place_from_cgroup(cgroup: str, job_id: str, step_id: str, task_id: int | None) -> None:
     place = SlurmPlace(job_id=job_id, step_id=step_id, task_id=task_id, proof="kernel")
     assert slurm_place({}, cgroup) == place
 
 
 @pytest.mark.parametrize("cgroup", ["", OUTSIDE, "0::/docker/job_/x", "0::/a/job_12x/step_0", "0::/my_job_7/step_1"])
-def test_other_control_groups_are_no_place(cgroup: str) -> None:
+def test_other_cgroups_give_no_place(cgroup: str) -> None:
     assert slurm_place({}, cgroup) is None
 
 
-def test_control_group_goes_before_environment() -> None:
+def test_cgroup_precedes_environment() -> None:
     place = slurm_place(IN_SRUN_STEP, "0::/system.slice/slurmstepd.scope/job_9/step_9/user/task_9")
     assert place == SlurmPlace(job_id="9", step_id="9", task_id=9, node="n2", task_pid=812, proof="kernel")
 
@@ -118,7 +118,7 @@ def test_control_group_goes_before_environment() -> None:
         ({}, ["slurmstepd infinity", "slurmstepd: [x.0]"], None),
     ],
 )
-def test_place_by_ancestors(environment: dict[str, str], stepds: list[str], place: SlurmPlace | None) -> None:
+def test_place_from_ancestors(environment: dict[str, str], stepds: list[str], place: SlurmPlace | None) -> None:
     assert slurm_place(environment, OUTSIDE, stepds) == place
 
 
@@ -128,12 +128,12 @@ def test_variables_of_a_salloc_shell_are_only_inherited() -> None:
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(IN_SRUN_STEP)), st.text()), st.text())
-def test_no_text_breaks_it(environment: dict[str, str], cgroup: str) -> None:
+def test_any_text_is_tolerated(environment: dict[str, str], cgroup: str) -> None:
     place = slurm_place(environment, cgroup)
     assert place is None or place.job_id.isdigit()
 
 
-async def test_scheduler_and_workers_tell_their_place() -> None:
+async def test_scheduler_and_workers_report_their_place() -> None:
     with (
         Scheduler(environment={"SLURM_JOB_ID": "4709"}) as scheduler,
         Workers(scheduler.address, count=2, environment=IN_SRUN_STEP) as workers,
@@ -171,19 +171,19 @@ def a_worker(number: int = 1, pid: int | None = 1) -> Worker:
     )
 
 
-def test_a_worker_is_asked_once() -> None:
+def test_worker_is_asked_once() -> None:
     registry = WorkerRegistry()
     one, other = a_worker(1), a_worker(2)
     assert registry.due([one, other]) == [one, other]
     registry.register(one, {"pid": 5, "parent_pid": 4, "host": "n1", "environment": IN_BATCH_STEP, "cgroup": None})
     assert registry.due([one, other]) == [other]
-    told = registry.of(one)
-    assert told is not None
-    assert (told.pid, told.parent_pid, told.host) == (5, 4, "n1")
-    assert told.place == slurm_place(IN_BATCH_STEP, "")
+    answer = registry.of(one)
+    assert answer is not None
+    assert (answer.pid, answer.parent_pid, answer.host) == (5, 4, "n1")
+    assert answer.place == slurm_place(IN_BATCH_STEP, "")
 
 
-def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
+def test_new_process_at_old_address_is_asked() -> None:
     registry = WorkerRegistry()
     registry.register(a_worker(pid=1), {})
     assert registry.due([a_worker(pid=2)]) == [a_worker(pid=2)]
@@ -191,7 +191,7 @@ def test_a_new_process_at_an_old_address_is_asked_anew() -> None:
     assert registry.of(a_worker(pid=1)) is None
 
 
-def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
+def test_silent_worker_is_asked_less_often() -> None:
     now = 100.0
     registry = WorkerRegistry(clock=lambda: now)
     worker = a_worker()
@@ -208,7 +208,7 @@ def test_a_silent_worker_is_asked_again_ever_more_rarely() -> None:
     assert registry.due([worker])
 
 
-def test_a_worker_that_refuses_is_left_alone() -> None:
+def test_refusing_worker_is_not_asked_again() -> None:
     now = 0.0
     registry = WorkerRegistry(clock=lambda: now)
     registry.note_refused(a_worker())
@@ -223,8 +223,8 @@ def test_a_worker_that_refuses_is_left_alone() -> None:
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda part: st.dictionaries(st.text(), part))
 )
-def test_whatever_a_worker_tells_is_taken(told: object) -> None:
+def test_invalid_answers_are_tolerated(answer: object) -> None:
     registry = WorkerRegistry()
-    registry.register(a_worker(), told)
-    registry.register(a_worker(), {"environment": told, "cgroup": told, "host": told, "pid": told})
+    registry.register(a_worker(), answer)
+    registry.register(a_worker(), {"environment": answer, "cgroup": answer, "host": answer, "pid": answer})
     assert registry.of(a_worker())

@@ -1,4 +1,4 @@
-"""Threads of a worker: which there are, what they run, and how busy each is between two readings."""
+"""Threads of a worker: their roles, their tasks, and their CPU per cent between two readings."""
 
 import os
 from collections.abc import AsyncIterator
@@ -27,13 +27,13 @@ async def client() -> AsyncIterator[Client]:
 
 
 def spin(stop: str) -> None:
-    """Burn CPU until the file exists."""
+    """Use CPU until the file exists."""
     while not Path(stop).exists():
         pass
 
 
 def wait(event: str) -> None:
-    """Hold the thread, idly, until the event is set."""
+    """Block the thread until the event is set."""
     Event(event).wait()
 
 
@@ -85,7 +85,7 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
 
 
 def is_idle(threads: tuple[Thread, ...]) -> bool:
-    """Return whether a worker that has told its threads runs no task."""
+    """Return whether a worker that has answer its threads runs no task."""
     return bool(threads) and not any(thread.task_key for thread in threads)
 
 
@@ -111,14 +111,14 @@ def percents(threads: tuple[Thread, ...]) -> list[float | None]:
     return [thread.cpu_percent for thread in threads]
 
 
-def test_per_cent_between_two_readings() -> None:
+def test_cpu_percent_between_two_readings() -> None:
     meter = ThreadMeter()
     assert percents(meter.measure("a", 1, answer(10.0, (1, "x", 5.0), (2, "y", 0.0)))) == [None, None]
     assert percents(meter.measure("a", 1, answer(12.0, (1, "x", 7.0), (2, "y", 0.5)))) == [100.0, 25.0]
     assert percents(meter.measure("a", 1, answer(13.0, (1, "x", 7.0), (2, "y", 1.5)))) == [0.0, 100.0]
 
 
-def test_readings_in_quick_succession_reach_further_back() -> None:
+def test_frequent_readings_use_an_older_sample() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "x", 0.0)))
     for i in range(1, 200):
@@ -128,7 +128,7 @@ def test_readings_in_quick_succession_reach_further_back() -> None:
         assert percent == (None if i < 10 else pytest.approx(100, abs=3))
 
 
-def test_a_native_id_that_another_thread_got_starts_anew() -> None:
+def test_reused_native_id_starts_again() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "old", 5.0)))
     assert percents(meter.measure("a", 1, answer(11.0, (1, "new", 6.0)))) == [None]
@@ -136,21 +136,21 @@ def test_a_native_id_that_another_thread_got_starts_anew() -> None:
     assert percents(meter.measure("a", 1, answer(13.0, (1, "new", 0.1)))) == [None], "the same name, yet it ran less"
 
 
-def test_another_process_at_the_same_address_starts_anew() -> None:
+def test_new_process_at_same_address_starts_again() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "x", 5.0)))
     assert percents(meter.measure("a", 2, answer(11.0, (1, "x", 6.0)))) == [None]
     assert percents(meter.measure("b", 2, answer(11.0, (1, "x", 6.0)))) == [None]
 
 
-def test_a_clock_that_goes_back_starts_anew() -> None:
+def test_clock_that_goes_back_starts_again() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "x", 5.0)))
     assert percents(meter.measure("a", 1, answer(10.0, (1, "x", 6.0)))) == [None]
     assert percents(meter.measure("a", 1, answer(2.0, (1, "x", 6.0)))) == [None]
 
 
-def test_workers_that_have_gone_are_forgotten() -> None:
+def test_departed_workers_are_forgotten() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "x", 5.0)))
     meter.measure("b", 1, answer(10.0, (1, "x", 5.0)))
@@ -160,7 +160,7 @@ def test_workers_that_have_gone_are_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [
         {},
         {"at": "x", "threads": [[1, "x", "compute", 1.0, None]]},
@@ -168,10 +168,10 @@ def test_workers_that_have_gone_are_forgotten() -> None:
         {"at": 1.0, "threads": [["1", 2, 3, 4, 5], [1, "n\x1b[1m", ["?"], float("nan"), "k\u202ey"]]},
     ],
 )
-def test_whatever_a_worker_tells_is_taken(told: dict[str, object]) -> None:
+def test_invalid_answers_are_tolerated(answer: dict[str, object]) -> None:
     meter = ThreadMeter()
     for _ in range(2):
-        for thread in meter.measure("a", 1, told):
+        for thread in meter.measure("a", 1, answer):
             assert thread.name is None or thread.name.isprintable()
             assert thread.task_key is None or thread.task_key.isprintable()
             assert thread.cpu_percent is None

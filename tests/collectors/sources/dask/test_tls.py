@@ -1,4 +1,4 @@
-"""TLS schedulers: attaching with certificates, and clear words where they are missing, wrong, or on one side only."""
+"""TLS schedulers: attaching with certificates, and messages if they are missing, wrong or on one side only."""
 
 import asyncio
 import ssl
@@ -42,7 +42,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 
 @pytest.fixture
 async def scheduler(ours: TlsFiles) -> AsyncIterator[Scheduler]:
-    """A scheduler that speaks TLS, with one worker."""
+    """A scheduler that uses TLS, with one worker."""
     security = Security(
         require_encryption=True,
         tls_ca_file=ours.ca_file,
@@ -59,7 +59,7 @@ async def scheduler(ours: TlsFiles) -> AsyncIterator[Scheduler]:
 
 
 async def complaint(address: str, tls: TlsFiles | None) -> str:
-    """Return what is said of an address that can't be attached to."""
+    """Return the error for an address without a usable scheduler."""
     collector = DaskCollector(address, tls=tls, timeout_seconds=TIMEOUT_SECONDS)
     async with asyncio.timeout(HANGS_SECONDS):
         with pytest.raises(NoSchedulerError) as checked:
@@ -72,7 +72,7 @@ async def complaint(address: str, tls: TlsFiles | None) -> str:
     return str(read.value)
 
 
-async def test_reads_with_certificates(scheduler: Scheduler, ours: TlsFiles) -> None:
+async def test_certificates_as_arguments(scheduler: Scheduler, ours: TlsFiles) -> None:
     assert scheduler.address.startswith("tls://")
     assert (await check(scheduler.address, ours, TIMEOUT_SECONDS)).scheduler_id == scheduler.id
     collector = DaskCollector(scheduler.address, tls=ours)
@@ -82,14 +82,14 @@ async def test_reads_with_certificates(scheduler: Scheduler, ours: TlsFiles) -> 
     await collector.close()
 
 
-async def test_reads_with_certificates_from_dasks_configuration(scheduler: Scheduler, ours: TlsFiles) -> None:
+async def test_certificates_from_dask_configuration(scheduler: Scheduler, ours: TlsFiles) -> None:
     client = {"ca-file": ours.ca_file, "client": {"cert": ours.cert, "key": ours.key}}
     with dask.config.set({"distributed.comm.tls": {**dask.config.get("distributed.comm.tls"), **client}}):
         assert (await check(scheduler.address, None, TIMEOUT_SECONDS)).scheduler_id == scheduler.id
         assert (await check(scheduler.address, TlsFiles(), TIMEOUT_SECONDS)).scheduler_id == scheduler.id
 
 
-async def test_found_and_attached_with_the_certificates_that_the_jobs_script_names(
+async def test_certificates_from_job_script(
     scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
@@ -127,13 +127,13 @@ async def test_tls_address_without_certificates(scheduler: Scheduler) -> None:
 
 
 @pytest.mark.parametrize("with_certificates", [False, True])
-async def test_plain_address_of_a_tls_scheduler(scheduler: Scheduler, ours: TlsFiles, with_certificates: bool) -> None:
+async def test_tcp_address_of_a_tls_scheduler(scheduler: Scheduler, ours: TlsFiles, with_certificates: bool) -> None:
     address = scheduler.address.replace("tls://", "tcp://")
     line = await complaint(address, ours if with_certificates else None)
     assert line.startswith(f"{address} uses TLS: write {scheduler.address}")
 
 
-async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
+async def test_tls_address_of_a_tcp_scheduler(ours: TlsFiles) -> None:
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as plain:
         address = plain.address.replace("tcp://", "tls://")
         assert await complaint(address, ours) == f"{address} is not encrypted: write {plain.address}"
@@ -142,23 +142,21 @@ async def test_tls_address_of_a_plain_scheduler(ours: TlsFiles) -> None:
         )
 
 
-async def test_certificates_of_another_authority(scheduler: Scheduler, theirs: TlsFiles) -> None:
+async def test_certificates_of_another_ca(scheduler: Scheduler, theirs: TlsFiles) -> None:
     line = await complaint(scheduler.address, theirs)
     assert line == (
         f"cannot connect to {scheduler.address}: its certificate is not signed by the trusted CA (--tls-ca-file)"
     )
 
 
-async def test_certificate_that_the_scheduler_does_not_trust(
-    scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles
-) -> None:
+async def test_untrusted_client_certificate(scheduler: Scheduler, ours: TlsFiles, theirs: TlsFiles) -> None:
     line = await complaint(scheduler.address, TlsFiles(ca_file=ours.ca_file, cert=theirs.cert, key=theirs.key))
     assert line.startswith(f"cannot connect to {scheduler.address}: it rejects our certificate (--tls-cert): ")
 
 
 @asynccontextmanager
 async def listening(certificate: Path) -> AsyncIterator[str]:
-    """Take everybody's TLS connections with this certificate, from those who have one of this authority."""
+    """Accept TLS connections with this certificate, from clients with a certificate of this CA."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
     context.load_cert_chain(certificate, KEY)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -178,14 +176,14 @@ async def listening(certificate: Path) -> AsyncIterator[str]:
         ("not_yet", "its certificate is not valid yet: check the clocks"),
     ],
 )
-async def test_certificate_out_of_its_time(ours: TlsFiles, certificate: str, words: str) -> None:
+async def test_expired_server_certificate(ours: TlsFiles, certificate: str, words: str) -> None:
     file = FIXTURES / f"{certificate}.pem"
     async with listening(file) as address:
         line = await complaint(address, TlsFiles(ca_file=str(file), cert=ours.cert, key=ours.key))
     assert line == f"cannot connect to {address}: {words}"
 
 
-async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
+async def test_expired_client_certificate(ours: TlsFiles) -> None:
     expired = FIXTURES / "expired.pem"
     trusting = Security(
         require_encryption=True,
@@ -210,13 +208,13 @@ async def test_our_own_certificate_has_expired(ours: TlsFiles) -> None:
         (26, "its certificate is not valid: unsupported certificate purpose"),
     ],
 )
-def test_what_openssl_says(code: int, words: str) -> None:
+def test_messages_for_openssl_errors(code: int, words: str) -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "unsupported certificate\npurpose"
     assert error_words(error) == words
 
 
-async def test_certificates_that_cannot_be_used(ours: TlsFiles, tmp_path: Path) -> None:
+async def test_unusable_certificates(ours: TlsFiles, tmp_path: Path) -> None:
     address = "tls://127.0.0.1:1"
     missing = str(tmp_path / "missing.pem")
     line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=missing, key=ours.key))

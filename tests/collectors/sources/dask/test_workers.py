@@ -1,4 +1,4 @@
-"""Asking many workers at once: who hangs, refuses or goes costs its own answer, and nobody else's."""
+"""Asking many workers at once: one that hangs, refuses or leaves does not affect the others."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def known(reading: DaskReading) -> dict[str, bool]:
     return {worker.worker.name: worker.place_was_read for worker in reading.workers}
 
 
-async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_worker_does_not_delay_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dasktop.collectors.sources.dask.worker_probe.FIRST_PAUSE_SECONDS", 1.0)
     with (
         SchedulerProcess() as scheduler,
@@ -47,7 +47,7 @@ async def test_a_worker_that_hangs_does_not_hold_up_the_others(monkeypatch: pyte
         assert not [line for line in scheduler.log[before:] if "ERROR" in line or "WARNING" in line]
 
 
-async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
+async def test_worker_that_hangs_later_loses_its_threads() -> None:
     with SchedulerProcess() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "it") as worker:
         collector = DaskCollector(scheduler.address)
         reading = await read_until(collector, places_are_read)
@@ -56,13 +56,13 @@ async def test_a_worker_that_hangs_later_costs_its_threads_only() -> None:
         try:
             reading = await collector.read([address])
             assert reading.workers[0].worker.threads == ()
-            assert reading.workers[0].place_was_read, "what it told stays true"
+            assert reading.workers[0].place_was_read, "its answer is kept"
         finally:
             os.kill(worker.pid, signal.SIGCONT)
         await collector.close()
 
 
-async def test_workers_that_refuse_are_asked_once() -> None:
+async def test_refusing_workers_are_asked_once() -> None:
     with (
         SchedulerProcess() as scheduler,
         Workers(scheduler.address, "--no-nanny", environment=BLOCKED) as workers,
@@ -76,7 +76,7 @@ async def test_workers_that_refuse_are_asked_once() -> None:
         assert sum("Exception while handling op run" in line for line in workers.log) == 1
 
 
-async def test_a_worker_that_its_nanny_started_anew_is_asked_anew() -> None:
+async def test_restarted_worker_is_asked_again() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Nanny(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0") as nanny,
@@ -95,7 +95,7 @@ async def test_a_worker_that_its_nanny_started_anew_is_asked_anew() -> None:
         await collector.close()
 
 
-async def test_who_was_not_asked_in_time_is_asked_the_next_time() -> None:
+async def test_workers_not_asked_in_time_are_next() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Worker(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0"),
@@ -108,7 +108,7 @@ async def test_who_was_not_asked_in_time_is_asked_the_next_time() -> None:
         await collector.close()
 
 
-async def test_being_asked_leaves_no_connection_to_the_workers_open() -> None:
+async def test_no_connection_to_workers_stays_open() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
         Worker(scheduler.address, host="127.0.0.1", nthreads=1, dashboard_address=":0") as worker,

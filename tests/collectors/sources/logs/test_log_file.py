@@ -1,4 +1,4 @@
-"""Reading log files: lines out of bytes, files of any size, and files that change under the reader's eyes."""
+"""Reading log files: lines of bytes, files of any size, and files that change while they are read."""
 
 import os
 import random
@@ -55,17 +55,17 @@ class TestShown:
             (b"", ""),
         ],
     )
-    def test_what_a_line_looks_like(self, raw, text):
+    def test_lines_are_cleaned(self, raw, text):
         assert shown(raw) == text
 
     @given(st.binary(max_size=300))
-    def test_nothing_that_a_terminal_would_obey(self, raw):
+    def test_terminal_codes_are_removed(self, raw):
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", shown(raw))
 
 
 class TestLines:
     @given(st.lists(st.binary(max_size=3 * MAX_LINE_BYTES), max_size=4))
-    def test_no_byte_is_lost_and_none_comes_twice(self, parts):
+    def test_lines_contain_each_byte_once(self, parts):
         block = b"\n".join(parts)
         lines = list(Block(1000, block).lines())
         assert b"".join(line.raw for line in lines) == block
@@ -74,14 +74,14 @@ class TestLines:
         assert all(line.is_whole for line in lines[:-1])
 
     @given(st.text(alphabet="aü日🚀", min_size=1, max_size=20))
-    def test_an_endless_line_is_broken_between_characters(self, text):
+    def test_long_line_is_split_between_characters(self, text):
         text *= 2 * MAX_LINE_BYTES // len(text)
         assert "".join(shown(line.raw) for line in Block(0, text.encode()).lines()) == text
 
 
 class TestPages:
     @pytest.mark.parametrize("most_bytes", [5 * KIB, 64 * KIB, GIB])
-    def test_pages_join_without_a_gap(self, tmp_path, most_bytes):
+    def test_pages_have_no_gaps(self, tmp_path, most_bytes):
         some = random.Random(4)
         lengths = [0, 1, 10, 80, 200, 4095, 4096, 4097, 20_000]
         content = b"".join(bytes(some.choices(b"abc\xc3\xbc", k=some.choice(lengths))) + b"\n" for _ in range(300))
@@ -102,7 +102,7 @@ class TestPages:
             at_byte = page.at_byte
         assert forwards == backwards == path.read_bytes()
 
-    def test_backwards_begins_with_a_whole_line(self, tmp_path):
+    def test_backward_page_begins_with_a_line(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("".join(f"line {n}\n" for n in range(100_000)))
         file = looked_at(path)
@@ -111,7 +111,7 @@ class TestPages:
             assert lines[-1] == "line 99999"
             assert all(re.fullmatch(r"line \d{5}", line) for line in lines)
 
-    def test_of_gigabytes_only_the_end_is_read(self, tmp_path):
+    def test_only_the_end_of_large_files_is_read(self, tmp_path):
         path = tmp_path / "huge"
         with path.open("wb") as huge:
             huge.truncate(3 * GIB)
@@ -128,7 +128,7 @@ class TestPages:
         next(search(file, Search(path=str(path), pattern="the end", at_byte=0)))  # the rest is given up
         assert file.bytes_read <= 1024 * KIB
 
-    def test_a_line_of_ten_megabytes(self, tmp_path):
+    def test_line_of_ten_megabytes(self, tmp_path):
         path = tmp_path / "log"
         path.write_bytes(b"x" * 10_000_000 + b"\nlast\n")
         file = looked_at(path)
@@ -155,7 +155,7 @@ class TestSearch:
         line = None if at_byte is None else texts(file.block_after(at_byte, 8 * KIB))[0]
         return line, steps[-1].wrapped
 
-    def test_down_and_up_and_round(self, file):
+    def test_search_down_up_and_wrapped(self, file):
         half = file.size_bytes // 2
         half = file.block_before(half, 8 * KIB).at_byte
         assert self.found(file, r"^line 1?9{5}$") == ("line 99999", False)
@@ -166,7 +166,7 @@ class TestSearch:
         assert self.found(file, "nowhere", half) == (None, False)
         assert self.found(file, "nowhere", half, is_backwards=True) == (None, False)
 
-    def test_a_bad_pattern_is_plain_text_and_capitals_matter_if_there_are_any(self, tmp_path):
+    def test_invalid_pattern_and_smart_case(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("f(x\nERROR\nerror\n")
         file = looked_at(path)
@@ -177,12 +177,12 @@ class TestSearch:
 
     @example("\u017f", "s")
     @given(st.text("aAkKsS\u212a\u017f \x1b\0[m\r\n", max_size=30), st.text("aAkKsS :-", min_size=1, max_size=4))
-    def test_words_are_found_wherever_they_show(self, text, word):
+    def test_shown_words_are_found(self, text, word):
         required = _required_word(word, compiled(word))
         shows = [line for line in texts(Block(0, text.encode())) if compiled(word).search(line)]
         assert not shows or required is None or required.may_be_in(text.encode())
 
-    def test_what_is_shown_is_what_is_found(self, tmp_path):
+    def test_search_matches_the_shown_text(self, tmp_path):
         path = tmp_path / "log"
         path.write_bytes(b"\x1b[31mEr\x1b[0mror\n10%\r20%\nGr\xfc\xdfe\n")
         file = looked_at(path)
@@ -192,7 +192,7 @@ class TestSearch:
 
 
 class TestChanges:
-    def test_nothing_changed(self, tmp_path):
+    def test_unchanged_file(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("one\n")
         file = looked_at(path)
@@ -200,7 +200,7 @@ class TestChanges:
         file.look()
         assert (file.edition, file.bytes_read) == (edition, read)
 
-    def test_grows_in_the_same_edition(self, tmp_path):
+    def test_growing_file_keeps_its_edition(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("one\n")
         file = looked_at(path)
@@ -211,7 +211,7 @@ class TestChanges:
         assert (file.edition, file.size_bytes) == (edition, 8)
 
     @pytest.mark.parametrize("text", ["", "new\n", "other, but longer\n", "six 6\n"])
-    def test_cut_short_or_written_anew_is_another_edition(self, tmp_path, text):
+    def test_truncated_or_rewritten_file_is_new_edition(self, tmp_path, text):
         path = tmp_path / "log"
         path.write_text("one 1\n")
         file = looked_at(path)
@@ -222,7 +222,7 @@ class TestChanges:
         assert file.edition != edition
         assert texts(file.block_after(0, KIB)) == text.splitlines()
 
-    def test_replaced_is_another_edition(self, tmp_path):
+    def test_replaced_file_is_new_edition(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("one\n")
         file = looked_at(path)
@@ -233,7 +233,7 @@ class TestChanges:
         assert file.edition != edition
         assert texts(file.block_before(8, KIB)) == ["one", "two"]
 
-    def test_cut_short_while_it_is_read(self, tmp_path):
+    def test_file_truncated_while_reading(self, tmp_path):
         path = tmp_path / "log"
         path.write_text("line\n" * 100_000)
         file = looked_at(path)
@@ -250,19 +250,19 @@ class TestUnreadable:
             LogFile(str(path)).look()
         return caught.value
 
-    def test_not_there(self, tmp_path):
+    def test_missing_file(self, tmp_path):
         assert self.problem(tmp_path / "none").is_missing
         (tmp_path / "file").touch()
         assert self.problem(tmp_path / "file" / "none").is_missing
 
-    def test_no_file(self, tmp_path):
+    def test_not_a_regular_file(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         assert str(self.problem(tmp_path)) == "it is a directory, not a regular file"
         assert str(self.problem(tmp_path / "pipe")) == "it is a pipe, not a regular file"
         assert str(self.problem("/dev/tty")) == "it is a device, not a regular file"
         assert str(self.problem("/dev/null")) == "the job's output is discarded (/dev/null)"
 
-    def test_loop(self, tmp_path):
+    def test_loop_of_symbolic_links(self, tmp_path):
         (tmp_path / "loop").symlink_to("loop")
         assert str(self.problem(tmp_path / "loop")) == "cannot read it: Too many levels of symbolic links"
 
@@ -275,7 +275,7 @@ class TestUnreadable:
         monkeypatch.setattr(log_file.os, "open", refuse)
         assert str(self.problem(tmp_path / "log")) == "permission denied"
 
-    def test_appears_later(self, tmp_path):
+    def test_file_appears_later(self, tmp_path):
         file = LogFile(str(tmp_path / "late"))
         with pytest.raises(UnreadableError):
             file.look()
@@ -285,7 +285,7 @@ class TestUnreadable:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_closes_what_it_opens(tmp_path):
+def test_closes_its_files(tmp_path):
     path = tmp_path / "log"
     path.write_text("one\n")
     file = LogFile(str(path))

@@ -1,4 +1,4 @@
-"""Following a log file in a thread of its own: what is delivered, and when nothing is."""
+"""Following a log file in a thread: what is delivered, and when nothing is."""
 
 import os
 import queue
@@ -14,7 +14,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 class Following:
-    """A follower, and what it delivered."""
+    """A follower, and its deliveries."""
 
     def __init__(self, path) -> None:
         self.path = path
@@ -31,8 +31,8 @@ class Following:
         return self.next()
 
     def search(self, pattern: str, at_byte: int = 0, *, is_backwards: bool = False) -> None:
-        wish = Search(path=str(self.path), pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
-        self.follower.request(wish)
+        request = Search(path=str(self.path), pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
+        self.follower.request(request)
 
     def next(self):
         return self.events.get(timeout=PATIENCE_SECONDS)
@@ -40,7 +40,7 @@ class Following:
     def is_quiet(self) -> bool:
         """Whether nothing is delivered of a file that is followed, though it is looked at."""
         looks = self.looks
-        wait_until(lambda: self.looks >= looks + 3)  # behind the second of these all is told that the first one saw
+        wait_until(lambda: self.looks >= looks + 3)  # behind the second of these all is result that the first one saw
         return self.events.empty()
 
     def write(self, text: str) -> None:
@@ -48,7 +48,7 @@ class Following:
             log.write(text)
 
     def appear(self, text: str) -> None:
-        """Have the file there at once with this in it, and not empty before."""
+        """Create the file with this content in one step."""
         other = self.path.with_name("other")
         other.write_text(text)
         other.replace(self.path)
@@ -73,7 +73,7 @@ def texts(part: LogPart) -> list[str]:
     return [line.text for line in part.lines]
 
 
-def test_the_end_then_what_is_written_and_nothing_while_nothing_is(log):
+def test_tail_then_new_lines(log):
     log.write("one\ntwo\n")
     first = log.tail()
     assert (texts(first), first.start, first.end, first.size_bytes) == (["one", "two"], 0, 8, 8)
@@ -87,7 +87,7 @@ def test_the_end_then_what_is_written_and_nothing_while_nothing_is(log):
     assert log.is_quiet()
 
 
-def test_an_unfinished_line_is_told_again_when_it_goes_on(log):
+def test_unfinished_line_is_delivered_again(log):
     log.write("one\n 10%")
     assert texts(log.tail()) == ["one", " 10%"]
     log.write("\r 20%")
@@ -98,11 +98,11 @@ def test_an_unfinished_line_is_told_again_when_it_goes_on(log):
     assert (part.start, texts(part)) == (4, ["done", "next"])
 
 
-def test_a_file_that_appears_late(log):
+def test_file_that_appears_late(log):
     part = log.tail()
     assert (part.is_missing, part.lines) == (True, ())
     assert part.problem == "no such file on this host"
-    assert log.is_quiet()  # told once
+    assert log.is_quiet()  # result once
     log.appear("here\n")
     assert texts(log.next()) == ["here"]
     log.path.unlink()
@@ -111,7 +111,7 @@ def test_a_file_that_appears_late(log):
     assert texts(log.next()) == ["again"]
 
 
-def test_an_empty_file_is_no_problem(log):
+def test_empty_file(log):
     log.write("")
     part = log.tail()
     assert (part.problem, part.lines, part.size_bytes) == (None, (), 0)
@@ -119,7 +119,7 @@ def test_an_empty_file_is_no_problem(log):
     assert texts(log.next()) == ["first"]
 
 
-def test_cut_short_and_replaced_while_followed(log):
+def test_truncated_and_replaced_while_followed(log):
     log.write("one\ntwo\n")
     first = log.tail()
     log.path.write_text("new\n")
@@ -132,7 +132,7 @@ def test_cut_short_and_replaced_while_followed(log):
     assert texts(log.next()) == ["one", "two", "three"]
 
 
-def test_what_is_written_too_fast_is_left_out(log, monkeypatch):
+def test_too_much_new_text_is_skipped(log, monkeypatch):
     is_writing, look = threading.Lock(), follower.LogFile._look
 
     def look_between(self) -> None:
@@ -150,7 +150,7 @@ def test_what_is_written_too_fast_is_left_out(log, monkeypatch):
     assert set(texts(part)) == {"y" * 99}
 
 
-def test_pages_meet(log):
+def test_pages_are_adjacent(log):
     log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
     last = log.tail()
     assert len(last.lines) == PAGE_LINES
@@ -167,20 +167,20 @@ def test_pages_meet(log):
     other.request(None)
 
 
-def test_a_search_tells_where_and_brings_the_lines_around(log):
+def test_search_delivers_position_and_lines(log):
     log.write("".join(f"line {n}\n" for n in range(3 * PAGE_LINES)))
     log.search("line 3000$")
-    part, told = log.next(), log.next()
-    assert told.is_over
-    (found,) = [n for n, line in enumerate(part.lines) if line.at_byte == told.found_at]
+    part, result = log.next(), log.next()
+    assert result.is_over
+    (found,) = [n for n, line in enumerate(part.lines) if line.at_byte == result.found_at]
     assert part.lines[found].text == "line 3000"
     assert found == PAGE_LINES // 2
     log.search("nowhere")
-    told = log.next()
-    assert (told.is_over, told.found_at) == (True, None)
+    result = log.next()
+    assert (result.is_over, result.found_at) == (True, None)
 
 
-def test_a_search_is_given_up_for_another_wish(log):
+def test_new_request_cancels_a_search(log):
     with log.path.open("wb") as huge:
         huge.truncate(50 * 1024**3)
     log.search("nowhere.*")
@@ -192,7 +192,7 @@ def test_a_search_is_given_up_for_another_wish(log):
     assert page.start == 0
 
 
-def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
+def test_hanging_file_system_delays_nothing(log, monkeypatch, tmp_path):
     hangs, is_over = threading.Event(), threading.Event()
     others = set(threading.enumerate())
     look = follower.LogFile._look
@@ -215,10 +215,10 @@ def test_a_file_system_that_hangs_holds_up_nothing(log, monkeypatch, tmp_path):
     assert texts(log.next()) == ["other"], "while the one before still hangs"
     is_over.set()
     hanging.join(PATIENCE_SECONDS)
-    assert log.is_quiet()  # what was no longer wished is not delivered
+    assert log.is_quiet()  # results of cancelled requests are not delivered
 
 
-def test_a_fault_of_our_own_is_told(log, monkeypatch):
+def test_internal_error_is_reported(log, monkeypatch):
     def fail(self) -> None:
         raise ZeroDivisionError("oops")
 
