@@ -628,7 +628,7 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(follower, "POLL_SECONDS", 0.02)
 
 
-def test_there_is_a_walk_for_every_key():
+def test_every_key_has_a_scene():
     assert set(WALKS) == set(KEYS)
 
 
@@ -636,7 +636,7 @@ def test_there_is_a_walk_for_every_key():
     ("key_id", "key"),
     [pytest.param(key_id, key, id=f"{key_id}-{key}") for key_id in KEYS for key in keys_of(key_id, {})],
 )
-async def test_walk(key_id, key, tmp_path):
+async def test_every_key_works_in_its_scene(key_id, key, tmp_path):
     at, go = WALKS[key_id]
     async with at(tmp_path) as screen:
         await go(screen, key)

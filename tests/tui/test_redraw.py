@@ -47,7 +47,7 @@ async def _assert_drawn(screen: Screen, done: list[str]) -> None:
     assert drawn.shown(size) == afresh.shown(size), " ".join(done)
 
 
-async def test_no_line_of_another_row_s_details_stays() -> None:
+async def test_details_leave_no_lines_of_other_rows() -> None:
     async with running((160, 45)) as screen:
         await screen.show(everyday())
         await screen.press("3")
@@ -61,7 +61,7 @@ async def test_no_line_of_another_row_s_details_stays() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_any_pages_and_sizes(seed: int) -> None:
+async def test_any_pages_and_sizes_redraw_completely(seed: int) -> None:
     chance = random.Random(seed)
     snapshots = _snapshots()
     async with running((80, 24)) as screen:

@@ -44,12 +44,12 @@ CANDIDATES = (
 
 
 class TestWhatIsShown:
-    async def test_before_the_first_snapshot(self) -> None:
+    async def test_first_screen_says_what_is_asked(self) -> None:
         async with running() as screen:
             assert screen.header[0].startswith(" dasktop  asking the scheduler… · asking SLURM…")
             assert screen.tree == []
 
-    async def test_everyday(self) -> None:
+    async def test_screen_shows_header_tree_and_keys(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
             assert screen.header[0].startswith(" dasktop  tcp://10.1.2.3:41525 · SLURMCluster · adaptive · 4 of 6 jobs")
@@ -81,7 +81,7 @@ class TestWhatIsShown:
             await screen.show(snapshot([replace(jobs[0], evidence=("owner",)), jobs[1]]))
             assert screen.tree[1].startswith(" ▸ 1 other job of yours")
 
-    async def test_nothing_there(self) -> None:
+    async def test_empty_cluster_says_so(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([]))
             assert screen.tree == ["   No workers, and no jobs of yours in SLURM.".ljust(119)]
@@ -124,13 +124,13 @@ class TestWhatIsShown:
             await screen.show(snapshot([busy_job("1", 0)], [worker("laptop")]))
             assert sum("running" in line for line in screen.tree) == 5
 
-    async def test_read_only_is_told(self) -> None:
+    async def test_read_only_is_shown(self) -> None:
         async with running((80, 24), read_only=True) as screen:
             await screen.show(everyday())
             assert "read-only" in screen.header[0]
 
     @pytest.mark.parametrize("size", SIZES)
-    async def test_sizes(self, size: tuple[int, int]) -> None:
+    async def test_screen_fits_every_size(self, size: tuple[int, int]) -> None:
         async with running(size) as screen:
             await screen.show(everyday())
             assert len(screen.everything) == size[1]
@@ -144,7 +144,7 @@ class TestWhatIsShown:
                 if "0:41:00" in line:
                     assert cell_len(line.partition("0:41:00")[0]) + 7 == head.index("LEFT") + 4
 
-    async def test_ascii(self) -> None:
+    async def test_screen_can_be_ascii(self) -> None:
         async with running((120, 40), unicode=False) as screen:
             await screen.show(everyday())
             assert "".join(screen.everything).isascii()
@@ -154,7 +154,7 @@ class TestWhatIsShown:
 
 class TestHostileText:
     @pytest.mark.parametrize("size", SIZES)
-    async def test_is_drawn_as_it_is_in_straight_columns(self, size: tuple[int, int]) -> None:
+    async def test_hostile_text_keeps_columns_aligned(self, size: tuple[int, int]) -> None:
         jobs = []
         for number, text in enumerate(HOSTILE):
             threads = (thread(number, name=text, task_key=text),)
@@ -186,7 +186,7 @@ class TestHostileText:
             assert screen.app.is_running
             assert "[@click=app.quit]x[/" in screen.header[2]
 
-    async def test_in_the_picker(self) -> None:
+    async def test_hostile_text_is_harmless_in_the_picker(self) -> None:
         async with running() as screen:
             hostile = tuple(Candidate(address=text, origin=text, scheduler_id=text) for text in HOSTILE)
             screen.feed.hand_over(Choice(candidates=hostile, is_needed=True))
@@ -197,7 +197,7 @@ class TestHostileText:
 
 
 class TestKeys:
-    async def test_fold_all_and_unfold_all(self) -> None:
+    async def test_one_key_folds_and_unfolds_all(self) -> None:
         shown = snapshot([busy_job("1", 0), busy_job("2", 1)])
         async with running() as screen:
             await screen.show(shown)
@@ -207,7 +207,7 @@ class TestKeys:
             await screen.press("asterisk")
             assert len(screen.tree) == 12
 
-    async def test_down_to_a_level(self) -> None:
+    async def test_digit_keys_unfold_to_a_level(self) -> None:
         shown = snapshot([busy_job("1", 0), busy_job("2", 1)])
         async with running() as screen:
             await screen.show(shown)
@@ -218,7 +218,7 @@ class TestKeys:
             await screen.press("3")
             assert screen.feed.watched[-1] == set()
 
-    async def test_a_worker_is_asked_while_its_details_show(self) -> None:
+    async def test_threads_are_read_while_details_show(self) -> None:
         shown = snapshot([busy_job("1", 0)])
         async with running() as screen:
             await screen.show(shown)
@@ -239,7 +239,7 @@ class TestKeys:
             assert screen.feed.watched == []
             assert "104 workers" in screen.lines_of(StatusLine)[0]
 
-    async def test_nor_those_that_come_after_the_key(self) -> None:
+    async def test_workers_that_join_later_fold_threads(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job("1", 0)]))
             await screen.press("4")
@@ -263,7 +263,7 @@ class TestKeys:
                     await screen.pilot.pause()
                     assert [line.split()[1] for line in screen.tree] == list(order), (column, order)
 
-    async def test_unfolding_a_worker_has_its_threads_read(self) -> None:
+    async def test_unfolded_worker_has_its_threads_read(self) -> None:
         here = worker("a")
         async with running() as screen:
             await screen.show(snapshot([job("1", [task([here])])]))
@@ -281,13 +281,13 @@ class TestKeys:
             await screen.show(snapshot([]))
             assert screen.feed.watched[3:] == [set()]
 
-    async def test_refresh(self) -> None:
+    async def test_refresh_key_polls_now(self) -> None:
         async with running() as screen:
             await screen.press("r")
             assert screen.feed.refreshes == 1
 
     @pytest.mark.parametrize("close", ["q", "escape", "question_mark"])
-    async def test_help(self, close: str) -> None:
+    async def test_help_key_opens_the_help(self, close: str) -> None:
         async with running((80, 24)) as screen:
             await screen.show(everyday())
             await screen.press("question_mark")
@@ -312,7 +312,7 @@ class TestKeys:
             assert screen.lines_of(KeyLine) == [" ? help  q quit".ljust(20)]
 
     @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
-    async def test_quit(self, key: str) -> None:
+    async def test_quit_key_quits(self, key: str) -> None:
         app = running()
         async with app as screen:
             await screen.show(everyday())
@@ -321,7 +321,7 @@ class TestKeys:
         assert app.app.return_code == 0
         assert app.app.failure is None
 
-    async def test_quit_from_the_help_and_from_the_picker(self) -> None:
+    async def test_quit_key_works_in_help_and_picker(self) -> None:
         for open_something in (_open_help, _open_picker):
             app = running()
             async with app as screen:
@@ -349,7 +349,7 @@ class TestChoiceAndFailure:
             (["j", "j", "up", "k", "enter"], "tcp://10.1.2.3:41525"),
         ],
     )
-    async def test_choose(self, keys: list[str], address: str) -> None:
+    async def test_chosen_scheduler_is_passed_on(self, keys: list[str], address: str) -> None:
         async with running((80, 24)) as screen:
             await _open_picker(screen)
             assert isinstance(screen.app.screen, Picker)
@@ -359,7 +359,7 @@ class TestChoiceAndFailure:
             assert screen.tree
 
     @pytest.mark.parametrize("key", ["escape", "q"])
-    async def test_choose_none(self, key: str) -> None:
+    async def test_leaving_the_picker_quits(self, key: str) -> None:
         app = running()
         async with app as screen:
             await _open_picker(screen)
@@ -370,7 +370,7 @@ class TestChoiceAndFailure:
         assert app.feed.chosen == []
         assert app.feed.stops == 1
 
-    async def test_more_candidates_than_lines(self) -> None:
+    async def test_long_picker_scrolls(self) -> None:
         many = tuple(
             Candidate(address=f"tcp://10.0.0.1:{number}", origin="", scheduler_id=str(number)) for number in range(50)
         )
@@ -380,7 +380,7 @@ class TestChoiceAndFailure:
             await screen.press(*["down"] * 49, "enter")
             assert screen.feed.chosen == ["tcp://10.0.0.1:49"]
 
-    async def test_failure(self) -> None:
+    async def test_failure_ends_the_screen(self) -> None:
         app = running()
         failure = Failure(message="no scheduler at tcp://x:1", exit_status=3)
         async with app as screen:
@@ -392,7 +392,7 @@ class TestChoiceAndFailure:
 
 
 class TestPause:
-    async def test_what_is_shown_stands_still_and_then_follows(self) -> None:
+    async def test_pause_stops_updates_until_resumed(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([job("1")]))
             await screen.press("p")
@@ -411,7 +411,7 @@ class TestPause:
 
 
 class TestCopy:
-    async def test_the_rows_name_goes_to_the_terminals_clipboard(self) -> None:
+    async def test_copy_key_copies_the_rows_name(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([job("4709", [task([worker("a", threads=(thread(),))])])]))
             for keys, copied in (
@@ -441,7 +441,7 @@ class TestCopy:
 
 
 class TestHistory:
-    async def test_the_totals_show_how_they_came_there(self) -> None:
+    async def test_totals_show_their_history(self) -> None:
         async with running() as screen:
             for number, cpu in enumerate((0, 600, 1200)):
                 shown = snapshot([job("1", [task([worker("a", cpu_percent=float(cpu), nthreads=12)])])])
@@ -452,7 +452,7 @@ class TestHistory:
 
 
 class TestWhateverHappens:
-    async def test_a_fault_of_ours_stops_the_feed_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_crash_stops_the_feed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
 
@@ -464,7 +464,7 @@ class TestWhateverHappens:
         assert app.feed.stops == 1
         assert app.app.return_code == 1
 
-    async def test_after_a_stop_everything_is_drawn_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_resuming_redraws_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with running() as screen:
             asked: list[dict[str, bool]] = []
             monkeypatch.setattr(DasktopApp, "refresh", lambda app, **how: asked.append(how))
@@ -472,7 +472,7 @@ class TestWhateverHappens:
             await screen.pilot.pause()
             assert asked == [{"layout": True}]
 
-    async def test_without_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_screen_works_without_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_COLOR", "1")
         async with running((80, 24)) as screen:
             await screen.show(everyday())
@@ -487,14 +487,14 @@ class TestWhateverHappens:
 
 
 class TestLittleIsDrawn:
-    async def test_nothing_when_an_equal_snapshot_arrives(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_equal_snapshot_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with running() as screen:
             await screen.show(everyday())
             marked = _count_refreshes(monkeypatch)
             await screen.show(everyday())
             assert marked == []
 
-    async def test_one_line_when_one_thing_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_one_changed_value_draws_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with running() as screen:
             shown = everyday()
             await screen.show(shown)
@@ -512,7 +512,7 @@ class TestLittleIsDrawn:
             assert len({(region.y, region.width) for region in regions}) == len(regions)
             assert all(region.height == 1 for region in regions)
 
-    async def test_the_newest_snapshot_replaces_those_not_shown_yet(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_newest_snapshot_replaces_unshown_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown: list[Snapshot] = []
         handler: Callable[[DasktopApp, SnapshotArrived], None] = DasktopApp.on_snapshot_arrived
 

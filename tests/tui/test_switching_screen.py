@@ -60,7 +60,7 @@ def words_of(picker: Picker) -> str:
     return str(picker.query_one(Static).content).strip()
 
 
-async def test_what_tells_schedulers_apart_stands_beside_their_sizes() -> None:
+async def test_schedulers_are_listed_with_what_started_them() -> None:
     async with running((160, 45)) as screen:
         here, other = replace(HERE, about="notebook in ~/a (process 812)"), replace(OTHER, about="train.py in ~/b")
         first, second = lines_of(await ask(screen, Choice(candidates=(here, other), watched="Scheduler-1")))
@@ -69,7 +69,7 @@ async def test_what_tells_schedulers_apart_stands_beside_their_sizes() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_the_key_looks_for_schedulers_and_lists_them(size: tuple[int, int]) -> None:
+async def test_switch_key_finds_and_lists_schedulers(size: tuple[int, int]) -> None:
     async with running(size) as screen:
         await screen.show(of_old())
         await screen.press("C")
@@ -119,7 +119,7 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
 
 
 @pytest.mark.parametrize("keys", [["escape"], ["q"], ["enter"], ["C", "escape"]], ids=str)
-async def test_the_present_one_is_kept(keys: list[str]) -> None:
+async def test_choosing_the_current_scheduler_changes_nothing(keys: list[str]) -> None:
     async with running() as screen:
         await screen.show(of_old())
         before = screen.everything
@@ -143,7 +143,7 @@ async def test_the_present_one_is_kept(keys: list[str]) -> None:
         (Choice(candidates=(OTHER,)), "1 scheduler found: choose one"),
     ],
 )
-async def test_what_was_found_is_told(choice: Choice, words: str) -> None:
+async def test_result_of_the_search_is_shown(choice: Choice, words: str) -> None:
     async with running() as screen:
         await screen.show(of_old())
         picker = await ask(screen, choice)
@@ -154,7 +154,7 @@ async def test_what_was_found_is_told(choice: Choice, words: str) -> None:
             assert screen.app.screen is picker, "there is nothing to choose, and it can be read"
 
 
-async def test_one_can_look_again() -> None:
+async def test_search_can_be_repeated() -> None:
     async with running() as screen:
         await screen.show(of_old())
         picker = await ask(screen, Choice(candidates=(HERE,), watched="Scheduler-1"))
@@ -176,7 +176,7 @@ async def test_late_choice_opens_nothing() -> None:
         assert screen.app.screen is screen.base
 
 
-async def test_not_while_a_plan_is_carried_out() -> None:
+async def test_running_operation_blocks_the_switch_key() -> None:
     async with running() as screen:
         await screen.show(of_old())
         await screen.press("plus", "C")

@@ -49,14 +49,14 @@ def with_refused_jobs(wanted: tuple[str, ...], not_submitted: tuple[str, ...], e
     return replace(one, cluster=replace(one.cluster, owner=owner))
 
 
-def test_jobs_not_submitted():
+def test_failed_submission_is_reported():
     error = "sbatch: error: Invalid directive found in batch script: words"
     (found,) = watch(with_refused_jobs(("a", "b"), ("a", "b"), error))
     assert (found.code, found.severity) == ("jobs-not-submitted", "error")
     assert found.message == f"the 2 jobs that the SLURMCluster requested could not be submitted: {error}"
 
 
-def test_some_jobs_not_submitted_without_an_error():
+def test_missing_jobs_are_reported_without_an_error():
     (found,) = watch(with_refused_jobs(("a", "b", "c"), ("b",)))
     assert found.message == "1 of the 3 jobs that the SLURMCluster requested could not be submitted"
 
@@ -68,7 +68,7 @@ def test_submitted_jobs_are_no_finding():
 # -- jobs that have ended
 
 
-def test_lost_job():
+def test_lost_job_is_reported():
     dead = ended("4709")
     counting = seen([replace(dead, fate=None)]).cluster
     (found,) = watch(replace(seen([dead]), cluster=counting))
@@ -108,7 +108,7 @@ def test_end_counts_from_when_it_was_seen(skew_seconds):
     assert "lost-job" in codes(*watched, after(7.2, still_counted(0.1, dead)))
 
 
-def test_job_failed():
+def test_failed_job_is_reported():
     (found,) = watch(seen([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
     assert (found.code, found.severity, found.job_id) == ("job-failed", "error", "4701")
     assert found.message == "job 4701 ended at 11:55: killed: ran out of memory"
@@ -205,7 +205,7 @@ def test_worker_that_outlives_its_job_still_answers():
     ]
 
 
-def test_job_requeued():
+def test_requeued_job_is_reported():
     running, back = healthy_job("4709"), pending("4709", "BeginTime", submitted_at=JUST_NOW)
     (found,) = watch(seen([running]), after(2, seen([replace(running, state="COMPLETING")])), after(4, seen([back])))
     assert (found.code, found.severity) == ("job-requeued", "warning")
@@ -213,7 +213,7 @@ def test_job_requeued():
     assert found.message.endswith("(4.4 GiB of 16 GiB used, 12 tasks running)")
 
 
-def test_job_requeued_with_its_cause():
+def test_requeue_is_reported_with_its_cause():
     fate = Fate(
         state="NODE_FAIL", exit_code=None, signal=None, ended_at=JUST_NOW, max_rss_bytes=None, explanation="a node"
     )
@@ -238,7 +238,7 @@ def test_first_wait_is_no_requeue():
 # -- jobs and their workers
 
 
-def test_job_without_workers():
+def test_job_without_workers_is_reported():
     empty = seen([job("4711", started_at=TAKEN_AT - timedelta(seconds=120))])
     (found,) = watch(empty)
     assert (found.code, found.severity, found.job_id) == ("job-without-workers", "warning", "4711")
@@ -275,7 +275,7 @@ def test_foreign_or_completing_job_needs_no_worker():
     assert codes(seen([replace(job("4711"), state="COMPLETING")])) == []
 
 
-def test_job_missing_workers():
+def test_missing_workers_are_reported():
     short = seen([with_workers(job("4709"), healthy_workers(count=3))])
     (found,) = watch(short)
     assert (found.code, found.severity, found.job_id) == ("job-missing-workers", "warning", "4709")
@@ -293,7 +293,7 @@ def test_worker_that_left_may_come_back():
 # -- workers
 
 
-def test_worker_outside_slurm():
+def test_worker_outside_slurm_is_reported():
     (found,) = watch(seen([healthy_job()], [worker("laptop", host="login1", outside_slurm=True)]))
     assert (found.code, found.severity, found.worker) == ("worker-outside-slurm", "info", "laptop")
     assert found.message == "worker laptop on login1 runs outside SLURM"
@@ -322,7 +322,7 @@ def test_many_workers_outside_slurm_are_one_finding():
     assert found.workers == ("w0", "w1", "w2", "w3")
 
 
-def test_worker_silent():
+def test_silent_worker_is_reported():
     (found,) = watch(seen([one(name="w", last_seen_seconds=15.0)]))
     assert (found.code, found.severity, found.worker) == ("worker-silent", "warning", "w")
     assert found.message == "worker w has sent no heartbeat for 15 s (3 tasks running)"
@@ -368,7 +368,7 @@ def test_worker_of_an_ended_job_is_not_silent():
     assert found.message.endswith("lost worker SLURMCluster-0-0 (1.1 GiB of 4 GiB used, 3 tasks running)")
 
 
-def test_worker_paused():
+def test_paused_worker_is_reported():
     paused = seen([one(name="w", status="paused", memory_bytes=int(3.3 * GIB))])
     assert codes(paused, after(9, paused)) == []
     (found,) = watch(paused, after(10, paused))
@@ -392,7 +392,7 @@ def restarted(pids, second: float = 0.0):
     ]
 
 
-def test_worker_restarting():
+def test_restarting_worker_is_reported():
     assert "worker-restarting" not in codes(*restarted([10, 11]))
     (found,) = [found for found in watch(*restarted([10, 11, 12])) if found.code == "worker-restarting"]
     assert (found.severity, found.worker, found.job_id) == ("warning", "a", "4709")
@@ -470,7 +470,7 @@ def test_unexplained_restarts_of_all_workers_are_reported():
 # -- limits
 
 
-def test_memory_near_limit():
+def test_memory_near_the_limit_is_reported():
     near = seen([one(name="w", memory_bytes=int(3.6 * GIB) + 1)])
     assert codes(near, after(9, near)) == []
     (found,) = watch(near, after(10, near))
@@ -497,7 +497,7 @@ def test_job_near_its_limit_without_worker_limits():
     assert (found.worker, found.message) == (None, "job 4709 uses 90 % or more of its 4 GiB")
 
 
-def test_memory_overcommitted():
+def test_overcommitted_memory_is_reported():
     big = with_workers(job(), healthy_workers(memory_limit_bytes=5 * GIB))
     (found,) = watch(seen([big]))
     assert (found.code, found.severity, found.job_id) == ("memory-overcommitted", "warning", "4709")
@@ -508,7 +508,7 @@ def test_memory_overcommitted():
     assert codes(seen([unknown])) == []
 
 
-def test_threads_oversubscribed():
+def test_too_many_threads_are_reported():
     crowded = seen([with_workers(job(), healthy_workers(nthreads=4))])
     assert over(59, crowded) == []
     (found,) = watch(crowded, after(60, crowded))
@@ -516,7 +516,7 @@ def test_threads_oversubscribed():
     assert found.message == "job 4709 has 12 CPUs but 16 worker threads"
 
 
-def test_threads_undersubscribed():
+def test_too_few_threads_are_reported():
     few = seen([with_workers(job(), healthy_workers(nthreads=1, cpu_percent=100.0, executing=1))])
     assert over(119, few) == []
     (found,) = watch(few, after(120, few))
@@ -550,7 +550,7 @@ def test_unknown_threads_are_not_too_few():
     assert over(300, seen([with_workers(few, unknown)])) == []
 
 
-def test_walltime_ending():
+def test_approaching_time_limit_is_reported():
     (found,) = watch(seen([healthy_job(time_left_seconds=299)]))
     assert (found.code, found.severity, found.job_id) == ("walltime-ending", "warning", "4709")
     assert found.message == "job 4709 ends in 4 min with 12 tasks running and 16 waiting"
@@ -588,7 +588,7 @@ def test_short_job_ends_in_its_last_quarter():
     assert codes(seen([healthy_job(time_limit_seconds=240, time_left_seconds=60)])) == ["walltime-ending"]
 
 
-def test_idle_allocation():
+def test_idle_job_is_reported():
     idle = with_workers(job("4710"), healthy_workers(1, executing=0, queued=0, cpu_percent=2.0))
     both = seen([healthy_job("4709"), idle])
     assert over(599, both) == []
@@ -646,7 +646,7 @@ def test_job_with_one_task_is_not_idle():
 # -- pending
 
 
-def test_job_pending_long():
+def test_long_pending_job_is_reported():
     start = TAKEN_AT + timedelta(minutes=65)
     waits = pending("4715", "Priority", submitted_at=TAKEN_AT - timedelta(hours=1), expected_start_at=start)
     (found,) = watch(seen([waits]))
@@ -667,7 +667,7 @@ def test_pending_job_shows_its_required_nodes(reason):
 
 
 @pytest.mark.parametrize("reason", ["JobHeldUser", "JobHeldAdmin", "launch failed requeued held"])
-def test_job_held(reason):
+def test_held_job_is_reported(reason):
     (found,) = watch(seen([pending("4715", reason, submitted_at=TAKEN_AT - timedelta(hours=9))]))
     assert (found.code, found.severity, found.job_id) == ("job-held", "warning", "4715")
     assert found.advice is not None
@@ -698,7 +698,7 @@ def test_job_with_a_dependency_is_not_held():
         "InvalidQOS",
     ],
 )
-def test_job_can_never_start(reason):
+def test_job_that_can_never_start_is_reported(reason):
     (found,) = watch(seen([pending("4715", reason, submitted_at=TAKEN_AT - timedelta(hours=9))]))
     assert (found.code, found.severity, found.job_id) == ("job-can-never-start", "error", "4715")
     assert reason in found.message
@@ -746,7 +746,7 @@ def adaptive(jobs):
     return replace(whole, cluster=replace(whole.cluster, owner=owner))
 
 
-def test_adaptive_thrashing():
+def test_adaptive_thrashing_is_reported():
     first, second, third = short_lived(4701, 200), short_lived(4702, 170), short_lived(4703, 100)
     (found,) = watch(adaptive([first, second, third]))
     assert (found.code, found.severity) == ("adaptive-thrashing", "warning")
@@ -765,7 +765,7 @@ def test_scaling_up_and_down_once_is_no_thrashing():
     assert codes(adaptive(many)) == []
 
 
-def test_version_mismatch():
+def test_version_mismatch_is_reported():
     def of(dask, python):
         jobs = [with_workers(job(), healthy_workers(dask_version=dask, python_version=python))]
         return seen(jobs, cluster=replace(seen(jobs).cluster, dask_version="2026.8.0", python_version="3.11.7"))
@@ -782,7 +782,7 @@ def test_version_mismatch():
     assert codes(of(None, None)) == []
 
 
-def test_source_stale():
+def test_stale_source_is_reported():
     def silent(seconds, state="stale", name="dask"):
         others = [source(other) for other in ("dask", "slurm.queue", "slurm.accounting") if other != name]
         trouble = source(name, state=state, age_seconds=seconds, error="Connection refused")

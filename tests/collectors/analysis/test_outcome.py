@@ -68,7 +68,7 @@ OUTPUT = ("/no/such/dir/x.log",)
         (ended(None), "ended; SLURM does not report how"),
     ],
 )
-def test_explanations(end, explanation):
+def test_each_end_has_its_explanation(end, explanation):
     fate = explain(end)
     assert fate.explanation == explanation
     assert fate.state == (end.job.state or "UNKNOWN")

@@ -281,7 +281,7 @@ def test_time_of_node_preparation_does_not_count():
     assert (job.runs, job.elapsed_seconds) == (1, 600)
 
 
-def test_completing_job_does_not_count_on():
+def test_completing_time_does_not_count():
     ending = Life(first_worker=1e9, values={"state": "COMPLETING", "ends_at": at(400)})
     [job] = tally(*watch([Life()], 398), *watch([ending], 500, begin=400)).jobs
     assert job.elapsed_seconds == 400
@@ -320,7 +320,7 @@ def test_totals_are_the_sums_of_jobs():
     assert [job.job_id for job in report.jobs] == ["1", "3", "2"]
 
 
-def test_peaks():
+def test_peaks_are_the_highest_values():
     spike = Life(memory_share=lambda seconds: 0.9 if 100 <= seconds < 103 else 0.2, busy=lambda s: min(1.0, s / 600))
     peaks = job_of(spike, until=1000).peaks
     assert peaks.worker_memory_bytes == int(0.9 * 4 * GIB)
@@ -336,7 +336,7 @@ def test_tasks_at_once_in_a_process():
     assert (job.several_tasks.tasks, job.several_tasks.cpu_percent) == (3, 99)
 
 
-def test_time_series():
+def test_time_series_has_means_by_step():
     report = report_of(Life(started=600, first_worker=600, busy=lambda seconds: 0.5), until=2400)
     series = report.series
     assert series is not None

@@ -63,24 +63,24 @@ REPOSITORY = Path(__file__).parents[3]
         (None, None),
     ],
 )
-def test_phase_of_a_state(text, phase):
+def test_each_state_has_its_phase(text, phase):
     assert read_state(text).phase == phase
 
 
-def test_name_and_flags():
+def test_name_and_flags_are_read_apart():
     state = read_state("RUNNING+SIGNALING+SOMETHING_NEW")
     assert (state.name, state.flags) == ("RUNNING", {"SIGNALING", "SOMETHING_NEW"})
     assert read_state("CANCELLED by 1001").name == "CANCELLED"
     assert (read_state("SOMETHING_NEW").name, read_state(None).name) == ("SOMETHING_NEW", None)
 
 
-def test_which_jobs_are_held():
+def test_hold_flags_are_recognized():
     assert read_state("REQUEUE_HOLD").is_held
     assert read_state("PENDING+SPECIAL_EXIT").is_held
     assert not read_state("PENDING").is_held
 
 
-def test_failed_states():
+def test_only_bad_ends_are_failures():
     assert read_state("FAILED+LAUNCH_FAILED").is_bad_end
     assert not read_state("CANCELLED by 1001").is_bad_end
     assert not read_state("FAILED+COMPLETING").is_bad_end

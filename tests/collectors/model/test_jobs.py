@@ -18,7 +18,7 @@ from tests.support.snapshots import pending
         ("2,4,7,1...", "39_[2,4,7]", 3),
     ],
 )
-def test_pending_rest_of_an_array(tasks: str, named: str, number: int) -> None:
+def test_rest_of_an_array_has_id_and_number(tasks: str, named: str, number: int) -> None:
     job = pending("39", array_job_id="39", array_task_id=tasks)
     assert array_task_of(job) == named
     assert number_of_jobs([job]) == number

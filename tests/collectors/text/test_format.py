@@ -29,7 +29,7 @@ def test_long_lists_are_shortened():
     assert listed(["1", "2", "3", "4", "5"]) == "1, 2, 3 and 2 more"
 
 
-def test_one_amount_in_each_context():
+def test_an_amount_is_written_for_its_context():
     amount = int(6.6 * GIB)
     assert (cell_size(amount), plain_size(amount), decimal_size(amount)) == ("6.6G", "6.6 GiB", "7.1 GB")
     assert (requested_size(7 * 10**9), argument_size(7 * 10**9)) == ("7 GB", "7GB")
@@ -105,10 +105,10 @@ def test_compared_sizes_have_the_same_unit(size, other, expected):
         (2 * 86_400 + 3 * 3600 + 60, "2 d 3 h"),
     ],
 )
-def test_durations_in_whole_minutes(seconds: float, words: str) -> None:
+def test_durations_are_rounded_down_to_minutes(seconds: float, words: str) -> None:
     assert whole_minutes(seconds) == words
 
 
-def test_durations_as_slurm_writes_them():
+def test_durations_are_written_as_in_slurm():
     assert (slurm_duration(250), slurm_duration(93_600)) == ("0:04:10", "1-02:00:00")
     assert (clock_duration(5400), clock_duration(172_800)) == ("01:30:00", "48:00:00")

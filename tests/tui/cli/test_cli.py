@@ -48,7 +48,7 @@ from tests.support.waiting import PATIENCE_SECONDS
         (["snapshot", "tcp://a:1", "tcp://b:1"], "tcp://b:1"),
     ],
 )
-def test_wrong_usage(arguments, names):
+def test_wrong_usage_exits_with_2(arguments, names):
     result = dasktop(*arguments)
     assert result.returncode == 2
     assert names in one_line(result.stderr)
@@ -81,7 +81,7 @@ def free_port():
         yield listener.getsockname()[1]
 
 
-def test_nobody_listens(free_port):
+def test_closed_port_is_reported(free_port):
     result = dasktop("snapshot", f"tcp://127.0.0.1:{free_port}", "--no-slurm")
     assert result.returncode == 3
     assert f"tcp://127.0.0.1:{free_port}" in one_line(result.stderr)
@@ -90,7 +90,7 @@ def test_nobody_listens(free_port):
 @pytest.mark.parametrize(
     "greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff" * 64]
 )
-def test_another_program_listens(greeting):
+def test_port_of_another_program_is_reported(greeting):
     """One that sends nothing, and three that send something else."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -131,7 +131,7 @@ def test_a_missing_scheduler_file_is_reported(tmp_path):
     assert "none.json" in one_line(result.stderr)
 
 
-def test_no_scheduler_anywhere(tmp_path, monkeypatch):
+def test_missing_scheduler_exits_with_3(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
     result = CliRunner().invoke(command, ["snapshot"])
@@ -183,13 +183,13 @@ def test_an_unverifiable_user_is_accepted(monkeypatch):
     assert is_known("nobody-like-it") is None
 
 
-def test_schema_is_a_schema():
+def test_schema_is_a_json_schema():
     result = dasktop("schema")
     assert result.returncode == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(result.stdout))
 
 
-def test_version_and_help():
+def test_version_and_help_are_printed():
     assert dasktop_program("--version").stdout.startswith("dasktop ")
     help_text = dasktop("--help").stdout
     for word in ("snapshot", "demo", "schema", "Exit status"):
@@ -214,7 +214,7 @@ def scheduler():
         yield running.address
 
 
-def test_tls_of_the_client_only(scheduler, tmp_path):
+def test_tls_only_at_the_client_is_reported(scheduler, tmp_path):
     files = make_certificates(tmp_path, "ours")
     tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
     address = scheduler.replace("tcp://", "tls://")
@@ -223,7 +223,7 @@ def test_tls_of_the_client_only(scheduler, tmp_path):
     assert address in one_line(result.stderr)
 
 
-def test_tls_of_the_scheduler_only(tmp_path):
+def test_tls_only_at_the_scheduler_is_reported(tmp_path):
     files = make_certificates(tmp_path, "theirs")
     tls = ["--tls-ca-file", files.ca_file, "--tls-cert", files.cert, "--tls-key", files.key]
     with Scheduler("--protocol", "tls", *tls) as running:
@@ -237,7 +237,7 @@ def test_tls_of_the_scheduler_only(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_q_quits_although_slurm_and_dask_hang(scheduler_process, tmp_path, size):
+def test_q_quits_while_slurm_and_dask_hang(scheduler_process, tmp_path, size):
     """``q`` is pressed while neither squeue nor the scheduler answers."""
     hanging = ["sleep", f"3600.{os.getpid()}"]  # a unique command line
     fake_program(tmp_path, "squeue", f"exec {' '.join(hanging)}")
@@ -281,7 +281,7 @@ class TestSqueueFails:
         ],
         ids=["missing", "hanging", "rubbish", "refusing"],
     )
-    def test_snapshot(self, scheduler, tmp_path, script, says):
+    def test_snapshot_reports_failing_squeue(self, scheduler, tmp_path, script, says):
         if script is not None:
             fake_program(tmp_path, "squeue", script)
         result = dasktop("snapshot", scheduler, path=f"{tmp_path}:/usr/bin:/bin" if script else str(tmp_path))
@@ -292,7 +292,7 @@ class TestSqueueFails:
         assert sources["slurm.queue"]["state"] == ("off" if script is None else "error")
         assert says in sources["slurm.queue"]["error"]
 
-    def test_dask_is_not_called_stale_because_slurm_hangs(self, scheduler, tmp_path, monkeypatch):
+    def test_hanging_slurm_does_not_make_dask_stale(self, scheduler, tmp_path, monkeypatch):
         """However long SLURM takes: here, any age counts as stale."""
         monkeypatch.setattr("dasktop.collectors.runtime.poller.STALE_AFTER_INTERVALS", 1e-9)
         fake_program(tmp_path, "squeue", "exec sleep 3600")
@@ -302,7 +302,7 @@ class TestSqueueFails:
         states = {source.name: source.state for source in snapshot.sources}
         assert (states["dask"], states["slurm.queue"]) == ("ok", "error")
 
-    def test_fail_on(self, scheduler, tmp_path):
+    def test_fail_on_works_while_squeue_fails(self, scheduler, tmp_path):
         """An unreachable SLURM must not pass as healthy."""
         complaint = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
         fake_program(tmp_path, "squeue", f"echo '{complaint}' >&2; exit 1")

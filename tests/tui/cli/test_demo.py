@@ -88,7 +88,7 @@ def wait_until_nothing_is_left(environment) -> None:
     wait_until(lambda: not left(), left)
 
 
-def test_snapshot(environment, tmp_path, tmp_path_factory):
+def test_demo_prints_a_snapshot(environment, tmp_path, tmp_path_factory):
     recorded = tmp_path_factory.mktemp("recorded") / "demo.gz"
     command = [*DEMO, "--snapshot", "--record", str(recorded)]
     result = subprocess.run(
@@ -136,7 +136,7 @@ def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
     assert dasktop("demo") == (0, plain_tree(shown) + "\n", "")
 
 
-def test_it_shows_the_typical_problems(environment, tmp_path):
+def test_demo_shows_the_typical_problems(environment, tmp_path):
     """The log line of a failed job, a worker near its limit, a pending job's reason, and an idle job."""
     with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
         terminal.wait_for("PENDING")

@@ -92,7 +92,7 @@ def test_watching_ends_with_a_matching_finding(monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_on_the_command_line():
+def test_fail_on_is_a_command_line_option():
     with Scheduler() as scheduler:
         done = dasktop("snapshot", scheduler.address, "--no-slurm", "--fail-on", "warning")
         assert (done.returncode, done.stderr) == (0, "")

@@ -56,7 +56,7 @@ def test_an_existing_recording_is_refused_first(command, tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_redact_without_record():
+def test_redact_needs_record():
     result = dasktop("snapshot", "--redact")
     assert result.returncode == 2
     assert "--record FILE" in one_line(result.stderr)
@@ -199,7 +199,7 @@ def test_a_newer_recording_is_printed_with_a_remark(recorded, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "hello\n", "{}\n", None])
-def test_a_foreign_file(content, tmp_path):
+def test_a_foreign_file_is_reported(content, tmp_path):
     path = tmp_path / "foreign"
     if content is not None:
         path.write_text(content)
@@ -208,7 +208,7 @@ def test_a_foreign_file(content, tmp_path):
     assert str(path) in one_line(result.stderr)
 
 
-def test_redacting_an_existing_recording(recorded, tmp_path):
+def test_an_existing_recording_can_be_redacted(recorded, tmp_path):
     path = tmp_path / "redacted.gz"
     assert dasktop("replay", str(recorded), "--record", str(path), "--redact").returncode == 0
     before, after = read(recorded), read(path)
@@ -228,7 +228,7 @@ def test_redacting_an_existing_recording(recorded, tmp_path):
         assert secret not in told
 
 
-def test_replay_on_a_terminal(recorded, tmp_path):
+def test_replay_shows_a_screen_on_a_terminal(recorded, tmp_path):
     damaged = tmp_path / "damaged"
     dasktop("replay", str(recorded), "--record", str(damaged))
     damaged.write_bytes(damaged.read_bytes() + b"rubbish\n")
@@ -251,7 +251,7 @@ def test_replay_on_a_terminal(recorded, tmp_path):
         terminal.wait_for(lambda screen: "1 line skipped" in screen and "replay of" not in screen)
 
 
-def test_a_recorded_screen(scheduler, tmp_path):
+def test_a_screen_can_be_recorded(scheduler, tmp_path):
     path = tmp_path / "screen.gz"
     with Terminal([*PROGRAM, scheduler, "--no-slurm", "--record", str(path)], tmp_path, os.environ) as terminal:
         terminal.wait_for(scheduler)

@@ -62,14 +62,14 @@ def granted(printed: str) -> float:
     return hours
 
 
-def test_a_recording_as_text(recorded):
+def test_report_of_a_recording_is_text(recorded):
     result = dasktop("report", str(recorded))
     assert (result.returncode, result.stderr) == (0, "")
     assert "3 jobs, up to 2 at once, 1 not started" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_a_recording_as_json(recorded):
+def test_report_of_a_recording_can_be_json(recorded):
     result = report(str(recorded), "--json")
     assert (result.returncode, result.stderr) == (0, "")
     assert granted(result.stdout) == pytest.approx(GRANTED)
@@ -252,7 +252,7 @@ def test_a_foreign_gzip_is_refused(tmp_path):
         (["x" * 300], 2, "is not a scheduler's address"),
     ],
 )
-def test_neither_a_recording_nor_an_address(arguments, status, words, tmp_path):
+def test_neither_recording_nor_address_is_reported(arguments, status, words, tmp_path):
     result = report(*arguments)
     assert (result.returncode, result.stdout) == (status, "")
     assert words in one_line(result.stderr)
@@ -265,13 +265,13 @@ def test_cluster_options_are_refused_with_a_recording(option, plain):
     assert f"{option[0]} requires a cluster, but {plain} is a recording" in one_line(result.stderr)
 
 
-def test_a_file_that_is_named_like_an_address(tmp_path, monkeypatch):
+def test_file_named_like_an_address_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_all("localhost:8786", SNAPSHOTS[:10], redact=False)
     assert report("localhost:8786").returncode == 0
 
 
-def test_a_report_of_a_running_scheduler(tmp_path):
+def test_a_running_scheduler_gives_a_report(tmp_path):
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny"):
         result = report(scheduler.address, "--no-slurm", "--record", str(tmp_path / "look"), "--json")
         again = report(str(tmp_path / "look"), "--json")
@@ -282,7 +282,7 @@ def test_a_report_of_a_running_scheduler(tmp_path):
     assert again.stdout == result.stdout
 
 
-def test_schema_of_reports():
+def test_schema_of_reports_is_printed():
     result = CliRunner().invoke(command, ["schema", "--report"])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == report_schema()

@@ -102,7 +102,7 @@ def _patient(monkeypatch):
         (["--adapt", "5:2"], "--adapt: the minimum, 5, exceeds the maximum, 2"),
     ],
 )
-def test_wrong_usage(cluster, arguments, names):
+def test_wrong_usage_exits_with_2(cluster, arguments, names):
     result = cluster.scale(*arguments)
     assert result.returncode == 2
     assert names in result.stderr
@@ -164,7 +164,7 @@ def test_stranded_results_refuse_the_plan(cluster, tmp_path):
     cluster.notebook.run("del futures")
 
 
-def test_read_only(cluster):
+def test_read_only_refuses_to_scale(cluster):
     result = cluster.scale("--jobs", "1", "--yes", "--read-only")
     assert result.returncode == 5
     assert "--read-only" in result.stderr

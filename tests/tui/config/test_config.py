@@ -71,7 +71,7 @@ class TestDefaults:
 
 
 class TestValues:
-    def test_values_of_all_types(self) -> None:
+    def test_values_of_all_types_are_read(self) -> None:
         read = config("""
             interval = 5
             read_only = true
@@ -92,7 +92,7 @@ class TestValues:
         assert read.thresholds == Thresholds(idle_seconds=60.0, worker_restarts=5)
         assert read.faults == ()
 
-    def test_the_origin_of_each_value(self) -> None:
+    def test_each_value_has_its_origin(self) -> None:
         read = config("interval = 5\nslurm_interval = 20").with_options(
             {"slurm_interval": 30.0, "read_only": None, "drain": None, "address": "tcp://a:1"}
         )
@@ -324,11 +324,11 @@ def test_the_example_in_the_readme_is_valid() -> None:
 
 
 class TestFile:
-    def test_a_missing_file(self, tmp_path: Path) -> None:
+    def test_missing_file_gives_defaults(self, tmp_path: Path) -> None:
         read = file.load(tmp_path / "config.toml")
         assert (read.exists, read.faults, read[INTERVAL]) == (False, (), 2.0)
 
-    def test_its_folder_is_a_file(self, tmp_path: Path) -> None:
+    def test_file_in_place_of_folder_is_no_error(self, tmp_path: Path) -> None:
         (tmp_path / "dasktop").write_text("")
         assert file.load(tmp_path / "dasktop" / "config.toml").faults == ()
 
@@ -350,11 +350,11 @@ class TestFile:
         assert told.startswith(f"{path}{words}")
         assert told.isprintable()
 
-    def test_a_folder(self, tmp_path: Path) -> None:
+    def test_a_folder_as_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "config.toml").mkdir()
         assert file.load(tmp_path / "config.toml").faults == (f"{tmp_path}/config.toml cannot be read: Is a directory",)
 
-    def test_the_path_of_the_file(self) -> None:
+    def test_path_follows_the_environment(self) -> None:
         assert file.path({"XDG_CONFIG_HOME": "/x", "HOME": "/h"}) == Path("/x/dasktop/config.toml")
         assert file.path({"XDG_CONFIG_HOME": "x", "HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")
         assert file.path({"HOME": "/h"}) == Path("/h/.config/dasktop/config.toml")

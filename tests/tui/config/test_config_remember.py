@@ -156,7 +156,7 @@ class TestFile:
         assert remember(path, VALUES) is None
         assert names_beside(path) == ["config.toml"]
 
-    def test_a_folder_that_cannot_be_created(self, tmp_path: Path) -> None:
+    def test_uncreatable_folder_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "dasktop" / "config.toml"
         assert remember(path, VALUES) == (f"view settings not saved: {path} cannot be written: Not a directory")

@@ -23,7 +23,7 @@ def looking(**view: object) -> ViewSettings:
 
 
 class TestViewSettings:
-    async def test_the_default_view(self) -> None:
+    async def test_default_view_is_used_without_configuration(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
             assert screen.app.looks == DEFAULT

@@ -48,7 +48,7 @@ def fact(lines: Sequence[str], label: str) -> str:
 
 
 class TestJob:
-    def test_one_that_runs(self) -> None:
+    def test_running_job_shows_usage_and_times(self) -> None:
         workers = [worker("a"), worker("b", executing=1, cpu_percent=24.0)]
         lines = words(snapshot([job("4709", [task(workers)])]))
         assert lines[0] == "USAGE"
@@ -107,15 +107,15 @@ class TestJob:
             job("1", required_nodes=("n1",)),
         ],
     )
-    def test_nobody_asks_what_is_free_for_others(self, other: Job) -> None:
+    def test_free_nodes_are_asked_only_if_useful(self, other: Job) -> None:
         assert question_of(other) is None
 
-    def test_held_by_its_user(self) -> None:
+    def test_job_held_by_its_user_gets_advice(self) -> None:
         lines = words(snapshot([pending("4715", "JobHeldUser")]))
         assert fact(lines, "advice") == "release it: scontrol release 4715"
         assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
 
-    def test_of_an_array_the_advice_names_its_part(self) -> None:
+    def test_advice_names_the_array_tasks(self) -> None:
         lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
         assert fact(lines, "advice") == "release it: scontrol release 4716_[5-10]"
         assert fact(lines, "array") == "4716_[5-10%2], of array 4716"
@@ -130,16 +130,16 @@ class TestJob:
         assert fact(lines, "reason") == "SLURM: Of some site's own making"
         assert not any(line.startswith("advice") for line in lines)
 
-    def test_no_reason_yet(self) -> None:
+    def test_missing_reason_is_not_yet_reported(self) -> None:
         assert fact(words(snapshot([pending("1", None)])), "reason") == "not yet reported by SLURM"
 
-    def test_expected_start(self) -> None:
+    def test_expected_start_is_shown(self) -> None:
         lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
         assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 d 2 h"
         passed = words(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
         assert "no estimate" in fact(passed, "starts")
 
-    def test_one_that_has_ended_tells_its_fate(self) -> None:
+    def test_ended_job_shows_how_it_ended(self) -> None:
         lines = words(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
         assert lines[0] == "ENDED"
         assert fact(lines, "how") == "killed: ran out of memory"
@@ -148,7 +148,7 @@ class TestJob:
         assert fact(lines, "peak memory") == "1.0G resident, largest task; 16G allocated"
         assert not any(line.startswith("left") for line in lines)
 
-    def test_one_that_has_ended_before_accounting_told(self) -> None:
+    def test_ended_job_before_accounting_shows_its_state(self) -> None:
         lines = words(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
         assert fact(lines, "how") == "FAILED; no details from accounting yet"
 
@@ -194,13 +194,13 @@ class TestWorker:
         assert fact(lines, "spilled") == "1.0G  on disk"
         assert fact(lines, "limit") == "4.0G"
 
-    def test_results_that_weigh_more_than_the_process(self) -> None:
+    def test_results_may_exceed_the_process_memory(self) -> None:
         one = worker("a", memory_bytes=GIB, managed_bytes=3 * GIB)
         lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
         assert f"{'':12}{10 * '█'}{30 * '░'}" in lines
         assert fact(lines, "▒ unmanaged").startswith("0B")
 
-    def test_child_processes(self) -> None:
+    def test_child_processes_are_listed(self) -> None:
         children = [
             ChildProcess(pid=pid, name=f"tool{pid}", memory_bytes=pid * GIB, cpu_seconds=61) for pid in range(9)
         ]
@@ -215,18 +215,18 @@ class TestWorker:
             lines = words(snapshot([job("1", [task([worker("a", children=none)])])]), "worker")
             assert "CHILD PROCESSES" not in lines
 
-    def test_no_limit(self) -> None:
+    def test_worker_without_limit_says_so(self) -> None:
         unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)
         lines = words(snapshot([], [unlimited]), "worker", cells=52)
         assert fact(lines, "used") == "1.1G resident"
         assert fact(lines, "limit").startswith("none")
         assert fact(lines, "job") == "none: outside SLURM"
 
-    def test_job_of_a_worker_that_was_not_asked(self) -> None:
+    def test_unasked_worker_has_an_unknown_job(self) -> None:
         lines = words(snapshot([], [worker("a", evidence=None, outside_slurm=None)]), "worker", cells=52)
         assert fact(lines, "job") == "–"
 
-    def test_where_it_is_and_how_that_is_known(self) -> None:
+    def test_location_and_evidence_are_shown(self) -> None:
         lines = words(snapshot([job("4709", [task([worker("a")])])]), "worker")
         assert fact(lines, "address") == "tcp://10.1.0.7/a"
         assert fact(lines, "pid") == "4000 (nanny 3999)"
@@ -234,7 +234,7 @@ class TestWorker:
         assert fact(lines, "matched by") == "the cluster object's map of workers to jobs"
         assert fact(lines, "last seen") == "less than 5 s ago"
 
-    def test_transfers(self) -> None:
+    def test_transfers_are_shown(self) -> None:
         transfers = Transfers(
             incoming_bytes=GIB,
             incoming_count=2,
@@ -247,7 +247,7 @@ class TestWorker:
         assert fact(lines, "incoming") == "2 now, 1.0G; 1,203 so far"
         assert fact(lines, "outgoing") == "0 now, 0B; – so far"
 
-    def test_its_past(self) -> None:
+    def test_history_is_shown(self) -> None:
         shown = snapshot([job("1", [task([worker("a", cpu_percent=150.0)])])])
         history = History()
         for seconds in range(0, 60, 5):
@@ -261,14 +261,14 @@ class TestThread:
     shown = snapshot([job("1", [task([worker("a", threads=(thread(4001),))])])])
     key = ("thread", "tcp://10.1.0.7/a", 4001)
 
-    def test_what_it_runs(self) -> None:
+    def test_thread_shows_its_task(self) -> None:
         lines = words(self.shown, "thread")
         assert fact(lines, "runs") == "inc-8a7f0d5e2c41"
         assert fact(lines, "CPU") == "99% of one core"
         assert fact(lines, "role") == "runs dask tasks"
         assert lines[-2:] == ["CALL STACK", "t reads it from the worker"]
 
-    def test_its_call_stack(self) -> None:
+    def test_call_stack_is_shown(self) -> None:
         assert words(self.shown, "thread", stack=Stack(self.key))[-1] == "asking the worker…"
         assert words(self.shown, "thread", stack=Stack(self.key, error="it hangs"))[-1] == "it hangs"
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  /a/b.py:3", "    x = 1", "g  c.py:4")))
@@ -276,7 +276,7 @@ class TestThread:
         other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
         assert words(self.shown, "thread", stack=other)[-1] == "t reads it from the worker"
 
-    def test_call_stack_names_the_task_of_that_moment(self) -> None:
+    def test_call_stack_names_its_own_task(self) -> None:
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
         assert not any(line.startswith("runs ") for line in lines), "that of the snapshot may be another task"
         assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
@@ -284,27 +284,27 @@ class TestThread:
         lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
         assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker doesn't tell the task of its stacks"
 
-    def test_long_calls_are_cut_and_not_broken(self) -> None:
+    def test_long_calls_are_cut_not_wrapped(self) -> None:
         lines = words(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
         assert lines[-1] == f"f  {'x' * 36}…"
 
-    def test_one_that_is_idle(self) -> None:
+    def test_idle_thread_runs_no_task(self) -> None:
         idle = snapshot([job("1", [task([worker("a", threads=(thread(1, task_key=None, cpu_percent=None),))])])])
         assert fact(words(idle, "thread"), "runs") == "no dask task"
 
 
 class TestGroups:
-    def test_outside(self) -> None:
+    def test_workers_outside_slurm_are_explained(self) -> None:
         lines = words(everyday(), "outside")
         assert lines[0].startswith("These workers could not be matched to any of your jobs")
         assert fact(lines, "workers") == "1 running"
 
-    def test_others(self) -> None:
+    def test_other_jobs_are_explained(self) -> None:
         lines = words(everyday(), "others")
         assert fact(lines, "jobs") == "1 RUNNING, 1 PENDING"
         assert fact(lines, "1 waits") == "other jobs have a higher priority (Priority)"
 
-    def test_an_array(self) -> None:
+    def test_array_shows_states_and_usage(self) -> None:
         jobs = [
             pending("9", "JobArrayTaskLimit", array_job_id="9", array_task_id="3-6%2"),
             pending("10", "JobArrayTaskLimit", array_job_id="9", array_task_id="7"),
@@ -315,15 +315,15 @@ class TestGroups:
         assert fact(lines, "5 wait").endswith("(JobArrayTaskLimit)")
         assert fact(lines, "1 waits").endswith("(Priority)")
 
-    def test_idle_threads(self) -> None:
+    def test_idle_threads_are_listed(self) -> None:
         threads = tuple(thread(number, task_key=None, cpu_percent=0.0, name=f"t{number}") for number in (1, 2))
         lines = words(snapshot([], [worker("a", evidence=None, threads=threads)]), "idle")
         assert lines == ["2 threads that run no dask task and use no CPU:", "  t1", "  t2"]
 
-    def test_a_task_without_workers(self) -> None:
+    def test_task_without_workers_says_so(self) -> None:
         assert words(snapshot([job("1", [task([])])]), "task")[0] == "no worker"
 
-    def test_each_has_a_title(self) -> None:
+    def test_each_row_has_a_title(self) -> None:
         for row in visible_rows(everyday(), lambda _: True):
             assert title(row).strip()
 
@@ -347,7 +347,7 @@ NO_FATE = Fate(state="X", exit_code=None, signal=None, ended_at=None, max_rss_by
 
 @pytest.mark.parametrize("state", [None, "RUNNING", "PENDING", "FAILED"])
 @pytest.mark.parametrize("fate", [None, NO_FATE])
-def test_what_is_not_known_is_no_zero(state: str | None, fate: Fate | None) -> None:
+def test_unknown_is_never_zero(state: str | None, fate: Fate | None) -> None:
     unknown: Job = job("1", [task([UNKNOWN_WORKER], step_id=None, task_id=None, node=None, pid=None)])
     unknown = replace(unknown, state=state, fate=fate, **NOTHING_KNOWN)
     for kind in ("job", "task", "worker"):
@@ -387,11 +387,11 @@ class TestLayOut:
         Section("THREE", [Fact("b", "y")]),
     )
 
-    def test_in_one_column(self) -> None:
+    def test_narrow_pane_has_one_column(self) -> None:
         lines = ["".join(piece.text for piece in line) for line in lay_out(self.narrow, 60, UNICODE)]
         assert lines == ["ONE", *["a           x"] * 3, "", "TWO", "some words", "", "THREE", "b           y"]
 
-    def test_in_two_columns_of_like_height(self) -> None:
+    def test_wide_pane_has_two_balanced_columns(self) -> None:
         wide = Section("WIDE", [Words("w " * 80)], is_wide=True)
         lines = ["".join(piece.text for piece in line) for line in lay_out([wide, *self.narrow], 103, UNICODE)]
         assert lines[0] == f"{'ONE':<53}TWO"
@@ -399,12 +399,12 @@ class TestLayOut:
         assert lines[3].rstrip() == f"{'a           x':<53}THREE"
         assert lines[-2:] == ["WIDE", ("w " * 51) + "…"]
 
-    def test_pictures_begin_at_the_same_place(self) -> None:
+    def test_bars_are_aligned(self) -> None:
         trends = [Trend("a", [1.0] * 9, 1.0, "1%"), Trend("b", [1.0] * 9, 1.0, "100% of it")]
         lines = ["".join(piece.text for piece in line) for line in lay_out([Section("", trends)], 60, UNICODE)]
         assert [line.index("█") for line in lines] == [23, 23]
 
-    def test_a_split_of_nothing(self) -> None:
+    def test_empty_split_draws_only_its_label(self) -> None:
         assert lay_out([Section("", [Split("a", [("█", 0, "text")], 0)])], 60, UNICODE) == [lay_out_label("a")]
 
 

@@ -33,7 +33,7 @@ def region(screen: Screen, kind: type[Widget]) -> Region:
 
 
 class TestPlace:
-    def test_beside_below_or_nowhere(self) -> None:
+    def test_place_depends_on_the_terminal_size(self) -> None:
         assert place(60, 10).where == place(80, 20).where == place(149, 33).where == "nowhere"
         assert place(120, 40) == ("below", 16)
         assert place(80, 200) == ("below", 20)
@@ -41,13 +41,13 @@ class TestPlace:
         assert place(200, 55) == ("right", 84)
         assert place(300, 100) == ("right", 84)
 
-    async def test_not_shown_at_first(self) -> None:
+    async def test_pane_is_hidden_at_first(self) -> None:
         async with running((200, 60)) as screen:
             await screen.show(everyday())
             assert details(screen) == []
             assert region(screen, TreeTable).width == 200
 
-    async def test_at_the_right_where_it_is_wide(self) -> None:
+    async def test_wide_terminal_has_it_at_the_right(self) -> None:
         async with running((200, 60)) as screen:
             await screen.show(everyday())
             await screen.press("d")
@@ -61,7 +61,7 @@ class TestPlace:
             assert details(screen) == []
             assert region(screen, TreeTable).width == 200
 
-    async def test_below_where_it_is_high(self) -> None:
+    async def test_high_terminal_has_it_below(self) -> None:
         async with running((120, 40)) as screen:
             await screen.show(everyday())
             await screen.press("d")
@@ -80,7 +80,7 @@ class TestPlace:
             await screen.press("d")
             assert details(screen) == []
 
-    async def test_it_follows_the_size_of_the_terminal(self) -> None:
+    async def test_pane_follows_the_terminal_size(self) -> None:
         async with running((200, 60)) as screen:
             await screen.show(everyday())
             await screen.press("d")
@@ -97,7 +97,7 @@ class TestPlace:
 
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("unicode", [True, False])
-    async def test_all_rows_at_all_sizes(self, size: tuple[int, int], unicode: bool) -> None:
+    async def test_every_row_fits_at_every_size(self, size: tuple[int, int], unicode: bool) -> None:
         async with running(size, unicode=unicode) as screen:
             await screen.show(everyday())
             await screen.press("d", "asterisk")
@@ -115,7 +115,7 @@ class TestPlace:
 class TestInsteadOfTheTree:
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("back", ["enter", "escape"])
-    async def test_there_and_back(self, size: tuple[int, int], back: str) -> None:
+    async def test_details_open_and_close(self, size: tuple[int, int], back: str) -> None:
         async with running(size) as screen:
             await screen.show(everyday())
             await screen.press("down", "down")
@@ -130,7 +130,7 @@ class TestInsteadOfTheTree:
             assert screen.everything == before
             assert screen.base.query_one(TreeTable).has_focus
 
-    async def test_a_pane_that_was_open_is_open_again(self) -> None:
+    async def test_pane_reopens_after_full_details(self) -> None:
         async with running((200, 60)) as screen:
             await screen.show(everyday())
             await screen.press("d")
@@ -142,7 +142,7 @@ class TestInsteadOfTheTree:
             await screen.press("enter", "d")
             assert details(screen) == []
 
-    async def test_where_one_was_in_a_long_tree_stays(self) -> None:
+    async def test_tree_position_is_kept(self) -> None:
         many = snapshot([busy_job(str(number), number) for number in range(1, 30)])
         async with running((80, 24)) as screen:
             await screen.show(many)
@@ -154,7 +154,7 @@ class TestInsteadOfTheTree:
             await screen.press("escape")
             assert screen.tree == before
 
-    async def test_it_scrolls(self) -> None:
+    async def test_details_scroll(self) -> None:
         async with running((60, 15)) as screen:
             await screen.show(everyday())
             await screen.press("enter")
@@ -196,7 +196,7 @@ class TestInsteadOfTheTree:
             await screen.press("escape")
             assert screen.everything == before
 
-    async def test_from_finding_to_finding(self) -> None:
+    async def test_finding_key_works_in_full_details(self) -> None:
         found = [
             Finding(code="x", severity="error", job_id=job_id, worker=None, message=f"{job_id} is bad", since=None)
             for job_id in ("1", "2")
@@ -209,7 +209,7 @@ class TestInsteadOfTheTree:
                 assert details(screen)[0].startswith(f" job {job_id}")
                 assert details(screen)[1].strip() == f"! {job_id} is bad"
 
-    async def test_what_is_selected_goes_while_one_looks(self) -> None:
+    async def test_details_follow_when_the_row_disappears(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(snapshot([job("1"), job("2")]))
             await screen.press("enter")
@@ -220,7 +220,7 @@ class TestInsteadOfTheTree:
             await screen.press("enter")
             assert details(screen) == []
 
-    async def test_nothing_to_tell_of(self) -> None:
+    async def test_nothing_opens_without_rows(self) -> None:
         async with running((80, 24)) as screen:
             await screen.press("enter")
             assert details(screen) == []
@@ -230,7 +230,7 @@ class TestInsteadOfTheTree:
 
 
 class TestBesideTheTree:
-    async def test_it_follows_the_selection_from_the_top(self) -> None:
+    async def test_pane_follows_the_selection_from_its_top(self) -> None:
         async with running((80, 40)) as screen:
             await screen.show(everyday())
             await screen.press("d", "tab", "end")
@@ -240,7 +240,7 @@ class TestBesideTheTree:
             assert lines[0].startswith(" worker SLURMCluster-0-0")
             assert "more ↑" not in lines[0]
 
-    async def test_tab_goes_there_and_escape_back(self) -> None:
+    async def test_tab_focuses_the_pane_escape_leaves_it(self) -> None:
         async with running((120, 40)) as screen:
             await screen.show(everyday())
             await screen.press("d", "tab")
@@ -254,7 +254,7 @@ class TestBesideTheTree:
             assert details(screen) == []
             assert screen.base.query_one(TreeTable).has_focus
 
-    async def test_it_changes_with_the_snapshot(self) -> None:
+    async def test_pane_changes_with_the_snapshot(self) -> None:
         async with running((120, 40)) as screen:
             await screen.show(snapshot([pending("1", "Priority")]))
             await screen.press("d")
@@ -303,7 +303,7 @@ class TestCallStack:
         (question,) = screen.feed.questions
         return question
 
-    async def test_it_is_asked_for_and_shown(self) -> None:
+    async def test_call_stack_is_requested_and_shown(self) -> None:
         async with running((80, 24)) as screen:
             question = await self.at_thread(screen)
             assert question == CallStack(worker_address="tcp://10.1.0.7/a", thread_native_id=4001)
@@ -314,7 +314,7 @@ class TestCallStack:
             await screen.press("escape", "down", "enter")
             assert "t reads it from the worker" in "\n".join(details(screen))
 
-    async def test_why_there_is_none(self) -> None:
+    async def test_missing_call_stack_shows_the_error(self) -> None:
         async with running((80, 24)) as screen:
             question = await self.at_thread(screen)
             await screen.show(Answer(question=question, error="it hangs"))
@@ -327,7 +327,7 @@ class TestCallStack:
             await screen.show(Answer(question=first, lines=CALLS))
             assert "asking the worker…" in "\n".join(details(screen))
 
-    async def test_from_the_tree_it_opens_the_details(self) -> None:
+    async def test_call_stack_key_opens_the_details(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(self.shown())
             await screen.press("down", "down", "right", "down", "t")
@@ -368,7 +368,7 @@ class TestGoingBack:
 class TestLittleIsSent:
     @pytest.mark.parametrize("keys", [["d"], ["enter"]])
     @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
-    async def test_nothing_when_nothing_changed(
+    async def test_equal_snapshot_draws_nothing(
         self, keys: Sequence[str], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with running(size) as screen:
@@ -379,7 +379,7 @@ class TestLittleIsSent:
             await screen.show(replace(everyday(), taken_at=TAKEN_AT + timedelta(seconds=1)))
             assert marked == []
 
-    async def test_only_the_lines_that_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_only_changed_lines_are_drawn(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def at(cpu_percent: float) -> object:
             return snapshot([job("1", [task([worker("a", cpu_percent=cpu_percent)])])])
 
@@ -408,7 +408,7 @@ def _regions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Widget, tuple[Region
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("size", [(60, 15), (200, 60)])
-async def test_hostile_texts(text: str, size: tuple[int, int]) -> None:
+async def test_hostile_texts_are_shown_harmlessly(text: str, size: tuple[int, int]) -> None:
     bad = worker(text, status=text, host=text, threads=(thread(1, name=text, task_key=text),))
     async with running(size) as screen:
         await screen.show(snapshot([job("1", [task([bad])], name=text), pending("2", text)]))

@@ -43,7 +43,7 @@ async def test_palette_lists_all_key_commands() -> None:
         assert len(set(listed)) == len(listed)
 
 
-def test_each_command_has_words_of_its_own() -> None:
+def test_each_command_has_its_own_description() -> None:
     words = [key.description for key in KEYS.values() if key.description]
     assert len(set(words)) == len(words)
     assert not any("[" in text for text in words), "Textual's matcher takes them for markup"
@@ -70,7 +70,7 @@ async def test_a_widgets_own_action_runs_on_that_widget() -> None:
         assert screen.tree != folded
 
 
-async def test_typed_key_finds_its_command() -> None:
+async def test_typed_key_name_finds_its_command() -> None:
     async with running() as screen:
         await screen.show(everyday())
         assert words_in(await open_palette(screen, "C"))[0] == KEYS["switch"].description
@@ -159,7 +159,7 @@ async def test_a_remapped_key_is_shown_and_opens_it() -> None:
         assert sort.key == "f6"
 
 
-def test_the_screen_starts_without_it() -> None:
+def test_screen_starts_without_importing_the_palette() -> None:
     program = (
         "import sys, dasktop.tui.cli.screen; "
         "print(*(f'dasktop.tui.dialogs.{name}' in sys.modules for name in ('commands', 'help')))"

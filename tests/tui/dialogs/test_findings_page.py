@@ -56,7 +56,7 @@ async def test_cut_findings_are_shown_in_full(size):
         assert screen.app.screen is screen.base
 
 
-async def test_before_anything_is_known_there_is_no_page():
+async def test_no_page_opens_before_the_first_snapshot():
     async with running() as screen:
         await screen.press("F")
         assert screen.app.screen is screen.base

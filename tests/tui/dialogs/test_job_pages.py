@@ -39,7 +39,7 @@ async def answer(screen: Screen, lines=NOW, error=None, question=QUESTION) -> No
 
 
 class TestAnatomy:
-    async def test_what_is_known_at_once_and_then_all(self):
+    async def test_known_parts_show_before_the_script(self):
         async with running((120, 40)) as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -65,7 +65,7 @@ class TestAnatomy:
                 "",
             ]
 
-    async def test_it_follows_the_snapshots_and_outlives_the_job(self):
+    async def test_page_follows_snapshots_and_outlives_the_job(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -77,7 +77,7 @@ class TestAnatomy:
             await screen.show(snapshot([]))
             assert page(screen) == shown
 
-    async def test_what_did_not_change_is_not_drawn_again(self, monkeypatch):
+    async def test_unchanged_page_is_not_redrawn(self, monkeypatch):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -91,7 +91,7 @@ class TestAnatomy:
             assert drawn
             assert {region.height for region in drawn} == {1}
 
-    async def test_a_script_that_cannot_be_had(self):
+    async def test_unreadable_script_shows_the_error(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -99,7 +99,7 @@ class TestAnatomy:
             assert page(screen)[1].startswith("! SLURM has forgotten job 4709: [/] it keeps")
             assert any(line.startswith("✓ cores      cores=12") for line in page(screen))
 
-    async def test_the_script_is_a_key_away_and_back(self):
+    async def test_script_key_opens_script_and_returns(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -111,7 +111,7 @@ class TestAnatomy:
             await screen.press("q")
             assert screen.app.screen is screen.base
 
-    async def test_an_answer_that_comes_too_late_is_dropped(self):
+    async def test_late_answer_is_dropped(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("A", "escape")
@@ -130,7 +130,7 @@ class TestAnatomy:
             assert not any("being asked" in line for line in page(screen))
 
     @pytest.mark.parametrize("size", SIZES)
-    async def test_any_size(self, size):
+    async def test_page_fits_every_size(self, size):
         async with running(size) as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -141,7 +141,7 @@ class TestAnatomy:
             for text in ("cores=12", "12 CPUs", "threads", "--nworkers 4", "--memory-limit 3.73GiB", "✗ differs"):
                 assert any(text in line for line in seen), text
 
-    async def test_without_unicode(self):
+    async def test_page_can_be_ascii(self):
         async with running((80, 24), unicode=False) as screen:
             await screen.show(busy())
             await screen.press("A")
@@ -160,7 +160,7 @@ class TestAnatomy:
             assert isinstance(screen.app.screen, JobScriptPage)
             assert screen.app.is_running
 
-    async def test_nothing_is_selected(self):
+    async def test_without_a_selected_job_nothing_opens(self):
         async with running() as screen:
             await screen.press("A", "J")
             assert screen.app.screen is screen.base
@@ -168,7 +168,7 @@ class TestAnatomy:
             await screen.press("A", "J")
             assert (screen.app.screen, screen.feed.questions) == (screen.base, [])
 
-    async def test_of_a_worker_its_jobs(self):
+    async def test_worker_row_shows_its_jobs_anatomy(self):
         async with running() as screen:
             await screen.show(busy())
             await screen.press("G", "A")
@@ -193,7 +193,7 @@ class TestScript:
                 "fi",
             ]
 
-    async def test_why_there_is_none(self):
+    async def test_missing_script_shows_the_error(self):
         async with running((60, 15)) as screen:
             await screen.show(snapshot([pending("4709")]))
             await screen.press("J")
@@ -201,7 +201,7 @@ class TestScript:
             await answer(screen, (), "job 4709 has no script: it was started by srun or salloc")
             assert page(screen)[0].startswith("! job 4709 has no script")
 
-    async def test_ten_thousand_lines(self):
+    async def test_long_script_scrolls_to_its_end(self):
         async with running((80, 24)) as screen:
             await self.opened(screen, tuple(f"echo {number}" for number in range(10_000)))
             await screen.press("G")
@@ -209,7 +209,7 @@ class TestScript:
             await screen.press("k", "pageup", "g", "j", "space")
             assert page(screen)[0] == "echo 23"
 
-    async def test_search(self):
+    async def test_search_finds_lines(self):
         async with running((80, 24)) as screen:
             await self.opened(screen, tuple(f"echo {number}" for number in range(1000)))
             reading = screen.app.screen.query_one(TextView)
@@ -229,7 +229,7 @@ class TestScript:
             await screen.press("escape")
             assert screen.app.screen is screen.base
 
-    async def test_a_path_can_be_searched_for(self):
+    async def test_slash_can_be_typed_in_the_search(self):
         async with running((80, 24)) as screen:
             await self.opened(screen, ("cd home", "cd /scratch/ada"))
             await screen.press("slash", "slash", *"scratch", "slash", *"ada")
@@ -240,7 +240,7 @@ class TestScript:
             assert screen.app.focused is screen.app.screen.query_one(Input), "outside the line, the key opens it"
 
     @pytest.mark.parametrize("size", SIZES)
-    async def test_any_size(self, size):
+    async def test_page_fits_every_size(self, size):
         async with running(size) as screen:
             await self.opened(screen)
             seen = page(screen)
@@ -249,7 +249,7 @@ class TestScript:
             assert "#SBATCH --mem=15G" in words
             assert "--local-directory /scratch --interface lo" in words or "--interface lo" in words
 
-    async def test_resizing_breaks_lines_anew(self):
+    async def test_resizing_wraps_lines_again(self):
         async with running((120, 24)) as screen:
             await self.opened(screen)
             before = page(screen)

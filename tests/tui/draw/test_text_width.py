@@ -18,7 +18,7 @@ from dasktop.tui.draw.text_width import chop, printable, width, wrap
         ("日本語の名前", 5, ["日本", "語の", "名前"]),
     ],
 )
-def test_lines(text, cells, lines):
+def test_text_is_wrapped_at_words(text, cells, lines):
     assert wrap(text, cells) == lines
 
 
@@ -30,6 +30,6 @@ def test_wrapping_loses_only_spaces(text, cells):
 
 
 @pytest.mark.parametrize("cells", [-5, -1, 0])
-def test_without_room_there_is_an_end_too(cells):
+def test_wrapping_ends_without_room(cells):
     assert "".join(wrap("two words", cells)) == "twowords"
     assert "".join(chop("two words", cells)) == "two words"

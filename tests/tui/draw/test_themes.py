@@ -80,17 +80,17 @@ class TestPalettes:
         assert list(PALETTES[theme].styles) == ROLES
         assert set(styles_of(theme).of) == set(ROLES)
 
-    def test_each_is_a_theme_of_textuals(self) -> None:
+    def test_each_palette_is_a_textual_theme(self) -> None:
         assert [theme.name for theme in THEMES] == list(PALETTES)
 
-    def test_the_default_uses_the_terminals_own_colours_only(self) -> None:
+    def test_default_theme_uses_only_terminal_colours(self) -> None:
         for style in styles_of(DEFAULT_PALETTE).of.values():
             assert style.color is None or style.color.number in range(8)
             assert style.bgcolor is None
 
     @pytest.mark.parametrize("eye", SEEN_AS)
     @pytest.mark.parametrize(("one", "other"), TOLD_APART)
-    def test_colour_blind_eyes_tell_them_apart(self, one: str, other: str, eye: str) -> None:
+    def test_roles_differ_for_colour_blind_eyes(self, one: str, other: str, eye: str) -> None:
         assert distance(color_of("colour-blind", one), color_of("colour-blind", other), eye) > 0.12
 
     def test_colour_distance_confuses_green_and_red(self) -> None:
@@ -110,7 +110,7 @@ class TestPalettes:
 
     @pytest.mark.parametrize("system", [ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
     @pytest.mark.parametrize("theme", PALETTES)
-    def test_with_fewer_colours_they_stay_apart(self, theme: str, system: ColorSystem) -> None:
+    def test_roles_differ_with_fewer_colours(self, theme: str, system: ColorSystem) -> None:
         for one, other in TOLD_APART:
             assert sent(theme, one, system) != sent(theme, other, system)
 
@@ -143,13 +143,13 @@ def colours_of(screen: Screen) -> set[str]:
 
 
 class TestOnTheScreen:
-    async def test_only_ours_can_be_chosen(self) -> None:
+    async def test_only_our_themes_can_be_chosen(self) -> None:
         async with running() as screen:
             assert list(screen.app.available_themes) == list(PALETTES)
             assert screen.app.theme == DEFAULT_PALETTE
 
     @pytest.mark.parametrize("theme", [name for name in PALETTES if name != DEFAULT_PALETTE])
-    async def test_another_one_repaints_all_at_once(self, theme: str) -> None:
+    async def test_changing_the_theme_repaints_everything(self, theme: str) -> None:
         async with running() as screen:
             await screen.show(everyday())
             assert {"green", "yellow", "cyan"} <= colours_of(screen)
@@ -164,7 +164,7 @@ class TestOnTheScreen:
             await screen.pilot.pause()
             assert screenshot(screen) == drawn
 
-    async def test_no_color_leaves_none_in_any_theme(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_no_color_removes_colours_in_every_theme(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("NO_COLOR", "1")
         async with running() as screen:
             await screen.show(everyday())

@@ -30,15 +30,15 @@ def _berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (timedelta(days=60), "13:00 on Wed 21 Jan 2026"),
     ],
 )
-def test_moments_in_local_time(away: timedelta, words: str) -> None:
+def test_moments_are_in_local_time(away: timedelta, words: str) -> None:
     assert moment(TAKEN_AT + away, TAKEN_AT) == words
 
 
-def test_an_unknown_moment() -> None:
+def test_unknown_moment_is_a_dash() -> None:
     assert moment(None, TAKEN_AT) == "–"
 
 
-def test_the_zone() -> None:
+def test_time_zone_has_its_local_name() -> None:
     assert zone(TAKEN_AT) == "CET"
 
 
@@ -52,5 +52,5 @@ def test_the_zone() -> None:
         (60, "1 min ago"),
     ],
 )
-def test_how_long_ago(seconds: float | None, words: str) -> None:
+def test_ages_are_rounded_up_to_steps(seconds: float | None, words: str) -> None:
     assert ago(seconds) == words

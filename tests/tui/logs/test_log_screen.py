@@ -80,7 +80,7 @@ async def test_scrolling_down_reads_new_lines(path):
         await log.until(lambda: log.shown[14] == "line 14")
 
 
-async def test_through_a_long_file_page_by_page(path):
+async def test_long_file_can_be_paged(path):
     write(path, numbered(6000))
     async with log_of(path, size=(80, 103)) as log:
         await log.until(lambda: log.shown[-1] == "line 5999")
@@ -125,7 +125,7 @@ async def test_search_from_the_end_in_both_directions(path):
         assert not isinstance(log.app.screen, LogScreen)
 
 
-async def test_keys_after_the_search_key_are_the_pattern(path):
+async def test_keys_after_search_key_type_the_pattern(path):
     write(path, "with a word\n")
     async with log_of(path) as log:
         await log.until(lambda: log.shown[0] == "with a word")
@@ -133,7 +133,7 @@ async def test_keys_after_the_search_key_are_the_pattern(path):
         assert log.base.query_one("SearchLine").pattern == "word"
 
 
-async def test_a_path_can_be_searched_for(path):
+async def test_slash_can_be_typed_in_the_search(path):
     write(path, "wrote /scratch/ada/out.nc\nline\n")
     async with log_of(path) as log:
         await log.until(lambda: log.shown[1] == "line")
@@ -188,7 +188,7 @@ async def test_long_search_shows_progress_and_can_be_cancelled(path):
 
 
 @pytest.mark.parametrize("key", ["g", "G"])
-async def test_who_goes_elsewhere_gives_up_a_search(path, key):
+async def test_moving_cancels_the_search(path, key):
     with path.open("wb") as huge:
         huge.write(b"the start\n")
         huge.truncate(50 * 1024**3)
@@ -202,7 +202,7 @@ async def test_who_goes_elsewhere_gives_up_a_search(path, key):
             await log.until(lambda: log.shown[0] == "the start")
 
 
-async def test_output_and_errors(path, tmp_path):
+async def test_key_switches_between_output_and_errors(path, tmp_path):
     write(path, "to the output\n")
     errors = tmp_path / "slurm.err"
     write(errors, "to the errors\n")
@@ -216,7 +216,7 @@ async def test_output_and_errors(path, tmp_path):
         await log.until(lambda: log.shown[0] == "to the output")
 
 
-async def test_what_holds_something_is_opened(path, tmp_path):
+async def test_file_with_content_is_opened(path, tmp_path):
     """dask logs to stderr, and leaves the output empty."""
     errors = tmp_path / "errors"
     path.touch()
@@ -228,7 +228,7 @@ async def test_what_holds_something_is_opened(path, tmp_path):
         await log.until(lambda: "the file is empty" in " ".join(log.shown))
 
 
-async def test_where_nothing_was_written_the_output_is_opened(path, tmp_path):
+async def test_output_is_opened_if_both_are_empty(path, tmp_path):
     path.touch()
     errors = tmp_path / "errors"
     errors.touch()
@@ -276,7 +276,7 @@ async def test_failed_job_without_traceback_opens_at_end(path):
         (job(state="COMPLETED"), "no such file on this host any more; local disks of n012 cannot be read"),
     ],
 )
-async def test_a_file_that_appears_late(path, shown, words):
+async def test_late_file_is_shown_when_it_appears(path, shown, words):
     async with log_of(path, shown=shown, size=(120, 24)) as log:
         await log.until(lambda: words in log.shown[1])
         write(path, "here it is\n")
@@ -290,7 +290,7 @@ async def test_a_file_that_appears_late(path, shown, words):
         assert log.words == ""
 
 
-async def test_an_empty_file(path):
+async def test_empty_file_says_so(path):
     write(path, "")
     async with log_of(path) as log:
         await log.until(lambda: log.shown[1].strip() == "the file is empty")
@@ -302,14 +302,14 @@ async def test_an_empty_file(path):
         await log.until(lambda: log.shown[0] == "now")
 
 
-async def test_no_file(tmp_path):
+async def test_irregular_files_are_explained(tmp_path):
     async with log_of(tmp_path) as log:
         await log.until(lambda: log.shown[1].strip() == "it is a directory, not a regular file")
     async with log_of(Path("/dev/null")) as log:
         await log.until(lambda: log.shown[1].strip() == "the job's output is discarded (/dev/null)")
 
 
-async def test_nothing_that_could_be_opened(path):
+async def test_job_without_known_log_says_why(path):
     for files, error, words in (
         (None, "SLURM has forgotten job 4709", "SLURM has forgotten job 4709"),
         (OutputFiles(stdout=None, stderr=None, work_dir="/"), None, "SLURM reports no output file"),
@@ -323,7 +323,7 @@ async def test_nothing_that_could_be_opened(path):
             assert log.feed.questions == [JobFiles(job_id="4709")]
 
 
-async def test_wrapping(path):
+async def test_lines_can_be_wrapped(path):
     write(path, "a" * 100 + "\nshort\n" + "b" * 200 + "needle\n")
     async with log_of(path, size=(60, 15)) as log:
         await log.until(lambda: log.shown[2] == "short")
@@ -340,7 +340,7 @@ async def test_wrapping(path):
 
 @pytest.mark.parametrize("unicode", [True, False])
 @pytest.mark.parametrize("size", SIZES)
-async def test_hostile_lines(path, size, unicode):
+async def test_hostile_lines_are_shown_harmlessly(path, size, unicode):
     with path.open("wb") as log_file:
         for text in (*HOSTILE, "\x1b[2J\x1b]0;owned\x07", "\x07\x08\x9b31m", "10%\r20%"):
             log_file.write(text.encode() + b"\n")
@@ -392,7 +392,7 @@ async def test_leaving_stops_reading_and_reopening_restarts(path):
         await again.until(lambda: again.shown[1] == "two")
 
 
-async def test_no_job_no_log():
+async def test_without_a_selected_job_no_log_opens():
     async with running() as screen:
         await screen.press("T")
         assert not isinstance(screen.app.screen, LogScreen)

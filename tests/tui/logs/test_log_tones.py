@@ -26,7 +26,7 @@ from tests.support.log_pages import log_of
         ("", "text"),
     ],
 )
-def test_tone(text, role):
+def test_each_line_has_its_tone(text, role):
     assert tone(text) == role
 
 

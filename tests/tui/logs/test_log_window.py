@@ -30,7 +30,7 @@ def texts(window: LogWindow) -> list[str]:
 
 class TestJoining:
     @given(st.lists(st.tuples(st.integers(0, 49), st.integers(1, 50)), max_size=8))
-    def test_never_a_gap_and_never_a_line_twice(self, spans):
+    def test_lines_are_neither_missing_nor_repeated(self, spans):
         places = [*starts(), len(CONTENT)]
         window = LogWindow()
         for first, count in spans:
@@ -38,7 +38,7 @@ class TestJoining:
             assert texts(window) == CONTENT[window.start : window.end].decode().splitlines()
             assert [line.at_byte for line in window.lines] == [at for at in places if window.start <= at < window.end]
 
-    def test_below_above_and_elsewhere(self):
+    def test_pages_join_only_if_adjacent(self):
         places = starts()
         window = LogWindow().joined(part(places[10], places[12]))
         assert texts(window.joined(part(places[12], places[13]))) == ["line 10", "line 11", "line 12"]
@@ -54,7 +54,7 @@ class TestJoining:
         assert window.go_on_at == 7
         assert texts(window.joined(part(7, 14))) == ["line 0", "line 1"]
 
-    def test_never_too_many(self, monkeypatch):
+    def test_window_is_bounded(self, monkeypatch):
         monkeypatch.setattr(log_window, "MAX_LINES", 5)
         places = starts()
         window = LogWindow().joined(part(places[10], places[14])).joined(part(places[14], places[18]))
@@ -69,7 +69,7 @@ class TestJoining:
         assert window.end - window.start <= 20
         assert texts(window)[-1] == "line 19"
 
-    def test_where_lines_are(self):
+    def test_lines_are_found_by_position(self):
         window = LogWindow().joined(part(0, len(CONTENT)))
         for index, at_byte in enumerate(starts()):
             assert window.index_of(at_byte) == window.index_of(at_byte + 3) == index
@@ -96,7 +96,7 @@ class TestLastFault:
             (f"  | {HEAD}\n  |   x\n  | E: y\n", (0, 2)),
         ],
     )
-    def test_where_it_is(self, text, found):
+    def test_last_traceback_is_found(self, text, found):
         assert last_traceback(self.lines(text)) == found
 
 
@@ -121,11 +121,11 @@ class TestRows:
         for height in (1, 3, 1000):
             assert list(rows.from_place(rows.last_top(height), height)) == everything[-height:]
 
-    def test_sideways(self):
+    def test_long_lines_scroll_sideways(self):
         rows = LogRows((LogLine(0, "abcdefgh"), LogLine(9, "日本語")), 3, wraps=False, left=2)
         assert [row.text[row.first : row.last] for row in rows.from_place(Place(), 9)] == ["cde", "本"]
 
-    def test_no_lines(self):
+    def test_empty_window_has_no_rows(self):
         rows = LogRows((), 10, wraps=True)
         assert rows.last_top(5) == rows.moved(Place(), 3) == rows.moved(Place(), -3) == Place()
         assert list(rows.from_place(Place(), 5)) == []

@@ -60,7 +60,7 @@ async def test_header_shows_replay_and_its_time(path, size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_keys(path, size):
+async def test_keys_move_through_the_recording(path, size):
     async with replaying(path, size) as screen:
         at = int(screen.time_line.split("/400")[0].split()[-1])
         await screen.press("full_stop", shows=f"{at + 1}/400")
@@ -92,7 +92,7 @@ async def test_tree_keys_work_in_a_replay(path):
         assert screen.time_line == before
 
 
-async def test_nothing_can_be_changed_or_asked(path):
+async def test_keys_that_need_a_cluster_are_disabled(path):
     async with replaying(path) as screen:
         keys = "".join(screen.lines(KeyLine))
         assert "pause" in keys
@@ -102,14 +102,14 @@ async def test_nothing_can_be_changed_or_asked(path):
         assert screen.app.screen is screen.base
 
 
-async def test_a_click_on_the_time_line(path):
+async def test_click_on_time_line_moves_there(path):
     async with replaying(path) as screen:
         bounds = line_bounds(screen.app._position, 120)
         await screen.pilot.click(TimeLine, offset=(bounds[1] - 1, 0))
         await screen.until(lambda: "400/400" in screen.time_line)
 
 
-async def test_what_is_wrong_with_the_file_is_told(tmp_path):
+async def test_problems_of_the_file_are_shown(tmp_path):
     path = tmp_path / "recording"
     write_all(str(path), LIFE, redact=True)
     path.write_bytes(path.read_bytes().replace(b'{"taken_at"', b'{"[/] taken_at"', 1)[:-30])
@@ -125,13 +125,13 @@ async def test_what_is_wrong_with_the_file_is_told(tmp_path):
         assert "1 line skipped" in told
 
 
-async def test_in_ascii(path):
+async def test_time_line_can_be_ascii(path):
     async with replaying(path, unicode=False) as screen:
         assert all(line.isascii() for line in screen.lines(TimeLine) + screen.lines(Header))
         assert "#" in screen.time_line
 
 
-async def test_help_tells_the_keys(path):
+async def test_help_lists_the_replay_keys(path):
     async with replaying(path, (80, 24)) as screen:
         await screen.pilot.press("question_mark")
         assert isinstance(screen.app.screen, Help)
@@ -166,11 +166,11 @@ class TestMoments:
             ("01:00", 3), ("23:00:00", 1), ("17:00", 19), ("2025-11-22 23:30", 1.5), ("2025-11-23T00:00:00Z", 2),
         ],
     )  # fmt: skip
-    def test_what_can_be_typed(self, text, hours):
+    def test_times_and_offsets_are_understood(self, text, hours):
         assert moment_from(text, POSITION) == BEGIN + timedelta(hours=hours)
 
     @pytest.mark.parametrize("text", ["", "soon", "25:00", "12:61", "++3", "[/]", "9" * 40, "0000-00-00", "-999999d"])
-    def test_what_means_nothing(self, text):
+    def test_other_text_is_refused(self, text):
         with pytest.raises(ValueError, match="not a time"):
             moment_from(text, POSITION)
 
@@ -183,7 +183,7 @@ class TestMoments:
 
 
 class TestLine:
-    def test_the_worst_of_several_marks_is_seen(self):
+    def test_worst_of_several_marks_is_drawn(self):
         begin, end = line_bounds(POSITION, 100)
         text = "".join(piece.text for piece in time_line(POSITION, 100))
         drawn = text[begin:end]
@@ -193,9 +193,9 @@ class TestLine:
         assert drawn[round((end - begin - 1) * 3 / 20)] == "█"
 
     @pytest.mark.parametrize("cells", [1, 10, 30, 59])
-    def test_narrow(self, cells):
+    def test_narrow_time_line_fits(self, cells):
         assert sum(width(piece.text) for piece in time_line(POSITION, cells)) <= cells
 
-    def test_one_moment_only(self):
+    def test_single_snapshot_has_a_time_line(self):
         alone = ReplayPosition(at=BEGIN, begins_at=BEGIN, ends_at=BEGIN, number=1, count=1, is_playing=False, speed=1.0)
         assert sum(width(piece.text) for piece in time_line(alone, 80)) == 80

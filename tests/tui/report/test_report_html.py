@@ -81,7 +81,7 @@ def page(request) -> str:
     return html_report(request.param[1])
 
 
-def test_it_is_well_formed_and_fetches_nothing(page):
+def test_page_is_well_formed_and_fetches_nothing(page):
     read = Page(page)
     assert read.tags().isdisjoint({"script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "use"})
     for token in ("http:", "https:", "url(", "src=", "href", "@import", "@font-face", "<script"):
@@ -104,7 +104,7 @@ def test_all_coordinates_are_finite(page):
     assert not re.search(r"\b(?:nan|inf|None)\b", re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL))
 
 
-def test_it_has_light_dark_and_print_styles(page):
+def test_page_has_light_dark_and_print_styles(page):
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
 

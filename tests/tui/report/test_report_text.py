@@ -24,7 +24,7 @@ def _utc(monkeypatch):
     time.tzset()
 
 
-def test_a_whole_report():
+def test_report_has_all_parts():
     assert (
         plain_report(busy_day())
         == """\
@@ -79,7 +79,7 @@ def test_many_similar_jobs_are_grouped():
     assert "  and 25 jobs with less waste" in lines
 
 
-def test_a_report_of_one_snapshot():
+def test_one_snapshot_has_slurms_figures_only():
     text = plain_report(one_look())
     assert "one snapshot, 2025-11-22 13:00 UTC" in text
     assert "based on one snapshot" in text
@@ -89,7 +89,7 @@ def test_a_report_of_one_snapshot():
     assert idle.split() == ["idle", *["–"] * 4], "none was observed"
 
 
-def test_a_short_recording_of_long_jobs():
+def test_short_recording_reports_unobserved_time():
     text = plain_report(
         report_of(Life(cpu_seconds_by_slurm=400, ended=2200, busy=lambda _: 0.0), begin=2160, until=2210)
     )
@@ -105,7 +105,7 @@ def test_unknown_is_a_dash():
     assert "The granted hours do not include 1 job for which SLURM reports too little." in text
 
 
-def test_a_report_without_jobs():
+def test_report_without_jobs_is_short():
     taken = UsageAccumulator()
     taken.add(look([], 0.0))
     text = plain_report(taken.report())

@@ -83,7 +83,7 @@ def text_of(screen: Screen) -> str:
 
 
 class TestOneMore:
-    async def test_is_not_asked_for(self) -> None:
+    async def test_adding_a_job_needs_no_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+")
@@ -92,7 +92,7 @@ class TestOneMore:
             assert "1 job more" in told(screen)
             assert "esc cancels" in told(screen)
 
-    async def test_equals_is_the_same_key_without_shift(self) -> None:
+    async def test_equals_key_adds_a_job_too(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("=")
@@ -127,7 +127,7 @@ class TestOneMore:
             await screen.show(news(3))
             assert screen.feed.plans[1].after.jobs == 4
 
-    async def test_it_does_not_wait_for_ever(self) -> None:
+    async def test_waiting_press_is_sent_after_a_while(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+")
@@ -136,7 +136,7 @@ class TestOneMore:
             await screen.show(of(2, taken=timedelta(seconds=40), age=60.0))
             assert len(screen.feed.plans) == 2
 
-    async def test_after_a_refusal_nothing_follows(self) -> None:
+    async def test_refusal_drops_further_presses(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+", "+")
@@ -145,7 +145,7 @@ class TestOneMore:
             assert len(screen.feed.plans) == 1
             assert told(screen) == "sbatch: error: no such partition"
 
-    async def test_escape_forgets_what_waits(self) -> None:
+    async def test_escape_drops_waiting_presses(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+", "+", "escape")
@@ -161,7 +161,7 @@ class TestOneMore:
             await screen.show(of(2))
             assert [plan.submit for plan in screen.feed.plans] == [2]
 
-    async def test_what_to_beware_of_is_told(self) -> None:
+    async def test_warnings_are_shown(self) -> None:
         async with running((300, 40)) as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=8)))
             await screen.press("+")
@@ -170,7 +170,7 @@ class TestOneMore:
 
 
 class TestFewer:
-    async def test_shows_its_plan_and_asks(self) -> None:
+    async def test_removing_a_job_shows_its_plan_first(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-")
@@ -183,7 +183,7 @@ class TestFewer:
             assert plan.release[0].job_id in text_of(screen) or not isinstance(screen.app.screen, PlanBox)
 
     @pytest.mark.parametrize("key", ["n", "escape", "q"])
-    async def test_or_not(self, key: str) -> None:
+    async def test_declined_plan_changes_nothing(self, key: str) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", key)
@@ -191,19 +191,19 @@ class TestFewer:
             assert screen.feed.plans == []
 
     @pytest.mark.parametrize("key", ["enter", "space", "plus", "x"])
-    async def test_no_other_key_agrees(self, key: str) -> None:
+    async def test_only_y_confirms(self, key: str) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", key)
             assert screen.feed.plans == []
 
-    async def test_there_is_none(self) -> None:
+    async def test_without_jobs_nothing_can_be_removed(self) -> None:
         async with running() as screen:
             await screen.show(of_jobs())
             await screen.press("-")
             assert told(screen) == "1 job fewer: there is no job to release"
 
-    async def test_what_was_shown_is_what_is_done(self) -> None:
+    async def test_shown_plan_is_the_executed_plan(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-")
@@ -244,7 +244,7 @@ class TestFewer:
             await screen.press_at(100.1, "y")
             assert len(screen.feed.plans) == 1
 
-    async def test_what_changed_behind_another_box_must_be_seen(self) -> None:
+    async def test_changed_plan_must_be_seen_before_confirming(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "question_mark")
@@ -254,7 +254,7 @@ class TestFewer:
             await screen.press("escape")
             assert box.agreeable_from is not None
 
-    async def test_figures_may_change_without_a_word(self) -> None:
+    async def test_changed_figures_need_no_new_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("-")
@@ -283,7 +283,7 @@ class TestFewer:
             assert "4702" in text_of(screen)
             assert "has changed" in text_of(screen)
 
-    async def test_nothing_to_carry_out_any_more(self) -> None:
+    async def test_plan_that_became_empty_cannot_be_confirmed(self) -> None:
         async with running() as screen:
             await screen.show(of(1))
             await screen.press("-")
@@ -301,7 +301,7 @@ class TestWhatCanNotBeDone:
     def seen(self, stored: int) -> Snapshot:
         return of_jobs(job("4700", [task([worker("w", executing=0, queued=0, stored=stored)])]))
 
-    async def test_is_said_and_not_offered(self) -> None:
+    async def test_impossible_plan_shows_its_reason(self) -> None:
         async with running() as screen:
             await screen.show(self.seen(5))
             await screen.press("-")
@@ -317,7 +317,7 @@ class TestWhatCanNotBeDone:
             await screen.press("y")
             assert len(screen.feed.plans) == 1
 
-    async def test_nor_in_the_form(self) -> None:
+    async def test_impossible_plan_is_not_offered_in_form(self) -> None:
         async with running() as screen:
             await screen.show(self.seen(5))
             await screen.press("s")
@@ -336,7 +336,7 @@ class TestWhatCanNotBeDone:
 
 class TestRelease:
     @pytest.mark.parametrize("downs", [0, 1, 2, 5], ids=["job", "task", "worker", "worker"])
-    async def test_of_the_row(self, downs: int) -> None:
+    async def test_selected_job_is_released(self, downs: int) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press(*["down"] * downs, "x")
@@ -344,7 +344,7 @@ class TestRelease:
             await screen.press("y")
             assert [victim.why for victim in screen.feed.plans[0].release] == ["chosen"]
 
-    async def test_of_a_thread(self) -> None:
+    async def test_thread_row_releases_its_job(self) -> None:
         from tests.support.snapshots import thread
 
         held = worker("SLURMCluster-0-0", threads=(thread(),), evidence="owner")
@@ -354,7 +354,7 @@ class TestRelease:
             await screen.press("down", "down", "right", "down", "x")
             assert "release 4700" in text_of(screen)
 
-    async def test_several_are_marked(self) -> None:
+    async def test_marked_jobs_are_released_together(self) -> None:
         async with running() as screen:
             await screen.show(of(4))
             await screen.press("asterisk", "m", "down", "m")
@@ -362,7 +362,7 @@ class TestRelease:
             await screen.press("x", "y")
             assert [victim.job_id for victim in screen.feed.plans[0].release] == ["4700", "4702"]
 
-    async def test_a_mark_is_taken_away_again(self) -> None:
+    async def test_mark_key_also_unmarks(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("m", "up", "m")
@@ -389,7 +389,7 @@ class TestRelease:
                 told(screen) == "job 4700 has ended already (reached its time limit of 1 h): --replace-lost replaces it"
             )
 
-    async def test_outside_of_jobs_there_is_nothing_to_release(self) -> None:
+    async def test_rows_outside_jobs_release_nothing(self) -> None:
         async with running() as screen:
             await screen.show(replace(of_jobs(), unplaced_workers=(worker("laptop", evidence=None),)))
             await screen.press("x", "down", "x", "m")
@@ -410,13 +410,13 @@ class TestRelease:
 
 
 class TestReplaceLost:
-    async def test_none_is_lost(self) -> None:
+    async def test_without_lost_jobs_nothing_is_replaced(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("L")
             assert told(screen) == "no job is lost"
 
-    async def test_one_is_replaced_at_once(self) -> None:
+    async def test_one_lost_job_is_replaced_at_once(self) -> None:
         async with running() as screen:
             await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
             (band,) = screen.lines_of(FindingsBanner)
@@ -437,7 +437,7 @@ class TestReplaceLost:
             await screen.press("y")
             assert [lost.job_id for lost in screen.feed.plans[0].replace] == ["4700"]
 
-    async def test_several_are_asked_for(self) -> None:
+    async def test_several_lost_jobs_need_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of_jobs(ended("4700"), ended("4701"), busy_job("4702", 2)))
             await screen.press("L")
@@ -450,7 +450,7 @@ class TestForm:
     async def values(self, screen: Screen) -> dict[str, str]:
         return {field.id or "": field.value for field in screen.app.screen.query(Input)}
 
-    async def test_holds_how_it_is_today(self) -> None:
+    async def test_form_starts_with_the_current_size(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s")
@@ -458,7 +458,7 @@ class TestForm:
             assert await self.values(screen) == {"jobs": "2", "cores": "24", "memory": "32 GiB"}
             assert "2 jobs: nothing to do" in text_of(screen)
 
-    async def test_the_plan_follows_what_is_typed(self) -> None:
+    async def test_plan_follows_the_input(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", "4")
@@ -474,7 +474,7 @@ class TestForm:
             assert screen.app.screen is screen.base
             assert screen.feed.plans[0].submit == 3
 
-    async def test_what_takes_away_is_asked_for_once_more(self) -> None:
+    async def test_shrinking_by_form_needs_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("s", "1", "enter")
@@ -492,7 +492,7 @@ class TestForm:
             (("tab", "tab", *"200"), "'200' has no unit; write an amount such as 200GB or 64GiB"),
         ],
     )
-    async def test_what_can_not_be_read(self, keys: tuple[str, ...], says: str) -> None:
+    async def test_invalid_input_is_reported(self, keys: tuple[str, ...], says: str) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", *keys)
@@ -502,13 +502,13 @@ class TestForm:
             await screen.press("escape")
             assert screen.feed.plans == []
 
-    async def test_letters_do_not_get_into_numbers(self) -> None:
+    async def test_number_fields_refuse_letters(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", *"q4x")
             assert (await self.values(screen))["jobs"] == "4"
 
-    async def test_nothing_to_do_is_said(self) -> None:
+    async def test_unchanged_size_says_nothing_to_do(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", "2", "enter")
@@ -527,7 +527,7 @@ class TestForm:
             await screen.pilot.pause()
             assert [plan.target for plan in screen.feed.plans] == ["60 cores"]
 
-    async def test_the_plan_follows_the_cluster(self) -> None:
+    async def test_plan_follows_the_snapshots(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", "4")
@@ -536,7 +536,7 @@ class TestForm:
 
 
 class TestAdapt:
-    async def test_bounds(self) -> None:
+    async def test_bounds_are_set(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("a")
@@ -557,14 +557,14 @@ class TestAdapt:
             await screen.press("y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=4)
 
-    async def test_todays_bounds_are_in_jobs(self) -> None:
+    async def test_current_bounds_are_shown_in_jobs(self) -> None:
         async with running() as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=4, maximum=20)))
             await screen.press("a")
             assert [field.value for field in screen.app.screen.query(Input)] == ["1", "5"]
             assert "these bounds already" in text_of(screen)
 
-    async def test_bounds_without_end_can_be_seen_and_changed(self) -> None:
+    async def test_unlimited_maximum_can_be_seen_and_changed(self) -> None:
         """As of ``cluster.adapt(maximum=sys.maxsize)``."""
         async with running() as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=sys.maxsize)))
@@ -576,20 +576,20 @@ class TestAdapt:
             await screen.press("tab", "ctrl+u", "5", "enter", "y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=5)
 
-    async def test_no_upper_bound(self) -> None:
+    async def test_empty_maximum_means_unlimited(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("a", "tab", "backspace", "enter", "y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=0, maximum=None)
 
-    async def test_lower_than_there_are_is_asked_for(self) -> None:
+    async def test_maximum_below_current_jobs_needs_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("a", "tab", "1", "enter")
             assert isinstance(screen.app.screen, PlanBox)
             assert "without waiting for running tasks" in text_of(screen)
 
-    async def test_off(self) -> None:
+    async def test_adaptive_scaling_can_be_turned_off(self) -> None:
         async with running() as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=4, maximum=20)))
             await screen.press("a", "o")
@@ -597,13 +597,13 @@ class TestAdapt:
             await screen.press("y")
             assert screen.feed.plans[0].stop_adapting
 
-    async def test_off_already(self) -> None:
+    async def test_turning_off_twice_is_refused(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("a", "o")
             assert told(screen) == "adaptive scaling is off already"
 
-    async def test_without_an_owner(self) -> None:
+    async def test_without_cluster_object_it_is_refused(self) -> None:
         async with running() as screen:
             shown = of(2)
             await screen.show(replace(shown, cluster=replace(shown.cluster, owner=None)))
@@ -637,14 +637,14 @@ class TestWhileAtWork:
             await screen.press("escape")
             assert screen.lines_of(StatusLine) == []
 
-    async def test_escape_gives_up(self) -> None:
+    async def test_escape_cancels_the_operation(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "y", "escape")
             assert screen.feed.cancellations == 1
             assert told(screen) == "cancelling…"
 
-    async def test_a_plan_that_no_longer_fits_is_shown_anew(self) -> None:
+    async def test_outdated_plan_is_shown_again(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "y")
@@ -670,13 +670,13 @@ class TestWhileAtWork:
             await deliver(screen, Outcome(done=False, message="interrupted"))
             assert not screen.app.is_running
 
-    async def test_quitting_once_more_does_not_wait(self) -> None:
+    async def test_quitting_twice_does_not_wait(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "y", "q", "y", "q")
             assert not screen.app.is_running
 
-    async def test_it_ends_while_one_is_asked(self) -> None:
+    async def test_operation_may_end_during_the_question(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-", "y", "q")
@@ -688,14 +688,14 @@ class TestWhileAtWork:
 
 
 class TestWhatAnEarlierDasktopLeft:
-    async def test_is_told(self) -> None:
+    async def test_interrupted_operation_is_reported(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
             assert told(screen) == "a dasktop ended in the middle of '1 job'"
 
-    async def test_but_what_is_carried_out_goes_before(self) -> None:
+    async def test_running_operation_hides_the_report(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+")
@@ -729,7 +729,7 @@ class TestReadOnly:
             assert isinstance(screen.app.screen, Help)
             assert "release" not in text_of(screen)
 
-    async def test_else_the_help_tells_them(self) -> None:
+    async def test_help_lists_scaling_keys_otherwise(self) -> None:
         async with running() as screen:
             await screen.press("question_mark")
             assert "release the selected or marked jobs" in text_of(screen)
@@ -738,7 +738,7 @@ class TestReadOnly:
 class TestEverySize:
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("keys", [("-",), ("s",), ("a",), ("s", "1", "enter")])
-    async def test_boxes_stay_inside(self, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    async def test_dialogs_stay_on_the_screen(self, size: tuple[int, int], keys: tuple[str, ...]) -> None:
         async with running(size) as screen:
             await screen.show(of(12))
             await screen.press(*keys)
@@ -761,7 +761,7 @@ class TestEverySize:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_words_are_shown_harmlessly(text: str) -> None:
+async def test_hostile_texts_are_shown_harmlessly(text: str) -> None:
     shown = of_jobs(busy_job("4700", 0, user=text), pending("4715", text, name=text))
     finding = Finding(code="x", severity="error", job_id=None, worker=None, message=text, advice=text, since=None)
     async with running((80, 24)) as screen:
@@ -775,7 +775,7 @@ async def test_hostile_words_are_shown_harmlessly(text: str) -> None:
         assert screen.app.screen is screen.base
 
 
-async def test_memory_of_a_job_that_is_not_round() -> None:
+async def test_form_accepts_unround_memory() -> None:
     shown = of_jobs(busy_job("4700", 0))
     owner = shown.cluster.owner
     assert owner is not None

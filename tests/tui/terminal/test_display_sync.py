@@ -11,17 +11,17 @@ def asked(sync: DisplaySync) -> list[float | None]:
     return told
 
 
-def test_nothing_is_asked_where_nobody_waits() -> None:
+def test_no_query_is_sent_without_a_waiter() -> None:
     assert DisplaySync().query() == ""
 
 
-def test_the_question_stands_behind_the_drawing_alone() -> None:
+def test_query_is_sent_once() -> None:
     sync = DisplaySync()
     asked(sync)
     assert sync.query() == ""
 
 
-def test_answers_come_in_the_order_of_questions() -> None:
+def test_answers_match_queries_in_order() -> None:
     sync = DisplaySync()
     first, second = asked(sync), asked(sync)
     sync.answered(1.0)
@@ -30,14 +30,14 @@ def test_answers_come_in_the_order_of_questions() -> None:
     assert (first, second) == ([1.0], [2.0])
 
 
-def test_silent_terminal_is_not_waited_for() -> None:
+def test_silent_terminal_is_given_up() -> None:
     sync = DisplaySync()
     told = asked(sync)
     sync.give_up(7.0)
     assert told == [7.0]
 
 
-def test_a_late_answer_belongs_to_its_own_question() -> None:
+def test_late_answer_belongs_to_its_own_query() -> None:
     sync = DisplaySync()
     asked(sync)
     sync.give_up(7.0)
@@ -68,5 +68,5 @@ def test_queries_restart_after_another_program() -> None:
     assert asked(sync) == []
 
 
-def test_an_answer_that_nobody_waits_for() -> None:
+def test_unexpected_answer_is_ignored() -> None:
     DisplaySync().answered(1.0)

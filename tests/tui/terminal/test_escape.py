@@ -51,7 +51,7 @@ def test_a_sequence_is_one_key(sent: str, key: str) -> None:
     assert [name for name, _ in keys(sent)] == [key]
 
 
-def test_a_paste_is_one() -> None:
+def test_a_paste_is_one_event() -> None:
     parser = new_parser()
     pasted, key = parser.feed("\x1b[200~/4711 -x\x1b[201~w")
     assert isinstance(pasted, events.Paste)
@@ -59,7 +59,7 @@ def test_a_paste_is_one() -> None:
     assert isinstance(key, events.Key)
 
 
-def test_in_a_terminal(tmp_path: Path) -> None:
+def test_escape_works_in_a_terminal(tmp_path: Path) -> None:
     """A page and the filter are each left by an escape with the next key right behind it."""
     recording = tmp_path / "everyday.ndjson"
     write_all(str(recording), [everyday()], redact=False)

@@ -25,7 +25,7 @@ def terminal() -> Iterator[tuple[int, TextIO]]:
         os.close(ours)
 
 
-def test_callers_never_wait(terminal: tuple[int, TextIO]) -> None:
+def test_writing_never_blocks(terminal: tuple[int, TextIO]) -> None:
     writer = NonBlockingWriter(terminal[1])
     writer.start()
     for _ in range(100):

@@ -34,7 +34,7 @@ def update(*runs: str) -> str:
     return "\n".join(runs) + move(1, 2)
 
 
-def test_the_first_time_all_is_sent():
+def test_first_drawing_is_sent_whole():
     screen = SentScreen()
     first = update(move(1, 1) + "some " + styled("1", "words"))
     assert screen.changes(first) == "\x1b[1;1Hsome \x1b[1mwords\x1b[m\x1b[1;2H"
@@ -53,13 +53,13 @@ def test_the_first_time_all_is_sent():
         (styled("7", "a  "), "a  ", "\x1b[4;1Ha  "),  # and not the same reversed
     ],
 )
-def test_only_what_changed_is_sent(before, after, sent):
+def test_only_changed_cells_are_sent(before, after, sent):
     screen = SentScreen()
     screen.changes(update(move(4, 1) + before))
     assert screen.changes(update(move(4, 1) + after)) == sent + "\x1b[1;2H"
 
 
-def test_nothing_is_sent_of_what_is_there():
+def test_unchanged_cells_are_not_sent():
     screen = SentScreen()
     same = update(move(2, 5) + styled("32", "████") + " 88%")
     assert screen.changes(same)
@@ -90,7 +90,7 @@ def test_other_sequences_pass_and_reset_the_state(text):
     assert screen.changes(same) == same
 
 
-def test_all_is_forgotten_on_request():
+def test_forgetting_sends_everything_again():
     screen = SentScreen()
     same = update(move(1, 1) + "words")
     screen.changes(same)
@@ -140,7 +140,7 @@ def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_screen_is_the_same_in_the_end(seed):
+def test_any_updates_give_the_same_screen(seed):
     draw, screen = random.Random(seed), SentScreen()
     updates = [random_update(draw, WORDS) for _ in range(20)]
     thinned = [screen.changes(data) for data in updates]

@@ -27,7 +27,7 @@ main()
 
 
 @pytest.mark.parametrize("name", [name for name in PRIVATE_NAMES if "#" not in name])
-def test_each_name_exists(name: str) -> None:
+def test_each_private_name_exists(name: str) -> None:
     module, _, rest = name.partition(".linux_driver") if ".linux_driver" in name else name.partition(".command")
     found = import_module(module + _)
     for part in rest.strip(".").split("."):

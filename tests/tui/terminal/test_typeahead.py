@@ -95,7 +95,7 @@ async def one_by_one(*keys: str) -> Seen:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_burst_of_any_keys(seed: int) -> None:
+async def test_burst_of_keys_acts_like_single_keys(seed: int) -> None:
     keys = random.Random(seed).choices(KEYS, k=LENGTH)
     expected = await one_by_one(*keys)
     async with running() as screen:
@@ -126,7 +126,7 @@ async def test_keys_after_dialog_key_reach_right_screen(keys: tuple[str, ...]) -
         await until(screen, expected)
 
 
-async def test_what_is_pasted_waits_for_the_field() -> None:
+async def test_paste_waits_for_its_field() -> None:
     async with running() as screen:
         await screen.show(everyday())
         type_at_once(screen, "slash")

@@ -57,7 +57,7 @@ def run_unread(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=" ".join,
 )
-def test_what_is_read_from_a_file(command, recorded):
+def test_file_commands_end_on_closed_output(command, recorded):
     result = run_unread(*(str(recorded) if word == "FILE" else word for word in command))
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -67,7 +67,7 @@ def test_what_is_read_from_a_file(command, recorded):
     [["snapshot"], ["snapshot", "--text"], ["snapshot", "--watch", "0.5"], ["report"], []],
     ids=" ".join,
 )
-def test_what_is_asked_of_a_cluster(command, scheduler):
+def test_cluster_commands_end_on_closed_output(command, scheduler):
     result = run_unread(*command, scheduler, "--no-slurm")
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -78,7 +78,7 @@ def test_reason_for_missing_output_is_printed():
     assert "no scheduler at" in result.stderr
 
 
-def test_the_first_lines_of_a_report_are_enough(recorded):
+def test_report_can_be_piped_to_head(recorded):
     script = f"set -o pipefail; {' '.join(PROGRAM)} report {recorded} | head -1"
     result = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False

@@ -30,7 +30,7 @@ def ids(screen: Screen) -> list[str]:
     return [line.split()[0] for line in screen.tree if line.split()[0].isdigit()]
 
 
-async def test_keys_after_the_filter_key_only_type() -> None:
+async def test_keys_after_filter_key_are_typed() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await type_at_once(screen, "slash", *CHANGES_THINGS)
@@ -63,7 +63,7 @@ async def test_slash_can_be_typed_in_the_filter() -> None:
         assert screen.app.screen.query_one(Input).has_focus
 
 
-async def test_left_empty_it_goes() -> None:
+async def test_empty_filter_line_closes() -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("slash", "enter")
@@ -95,7 +95,7 @@ async def test_key_line_lists_no_typed_characters(size) -> None:
 
 
 @pytest.mark.parametrize("typed", ["a{99999999999}", "(" * 600 + "a" + ")" * 600, r"(\w+-?)+!"])
-async def test_whatever_is_typed_is_looked_for(typed: str) -> None:
+async def test_typed_text_is_the_pattern(typed: str) -> None:
     async with running() as screen:
         await screen.show(everyday())
         await screen.press("slash")

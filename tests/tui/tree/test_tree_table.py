@@ -104,14 +104,14 @@ class TestKeys:
             ("G j", ("others",)),
         ],
     )
-    async def test_move(self, keys: str, key: Key) -> None:
+    async def test_keys_move_the_selection(self, keys: str, key: Key) -> None:
         app = TableApp(everyday(), folded=[("others",)])
         async with app.run_test(size=(100, 40), notifications=True) as pilot:
             await pilot.press(*keys.split())
             assert selected_key(app) == key
 
     @pytest.mark.parametrize(("down", "up"), [("pagedown", "pageup"), ("ctrl+d", "ctrl+u")])
-    async def test_pages(self, down: str, up: str) -> None:
+    async def test_page_keys_move_by_pages(self, down: str, up: str) -> None:
         app = TableApp(many_jobs(100))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press(down)
@@ -136,7 +136,7 @@ class TestKeys:
             assert app.lines[0].startswith(" ▾ 4709")
             assert app.lines[1].startswith("   ▾ batch.0")
 
-    async def test_left_goes_out_and_right_goes_in(self) -> None:
+    async def test_left_selects_parent_right_selects_child(self) -> None:
         app = TableApp(snapshot([busy_job("4709", 0)]))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press("right")
@@ -146,7 +146,7 @@ class TestKeys:
             await pilot.press("down", "left")
             assert selected_key(app) == TASK
 
-    async def test_keys_without_rows(self) -> None:
+    async def test_keys_work_without_rows(self) -> None:
         app = TableApp(snapshot([]))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press("down", "up", "G", "g", "pagedown", "pageup", "space", "left", "right")
@@ -180,7 +180,9 @@ class TestSelection:
             ("", None, "abc", "a"),
         ],
     )
-    def test_nearest_neighbour(self, before: str, selected: str | None, after: str, expected: str) -> None:
+    def test_departed_row_selects_its_nearest_neighbour(
+        self, before: str, selected: str | None, after: str, expected: str
+    ) -> None:
         def rows(names: str) -> list[Row]:
             return [JobRow(key=("job", name), job=job(name)) for name in names]
 
@@ -195,7 +197,7 @@ class TestSelection:
         assert rows("a", "b")[reselect(rows("a", "b", "c"), 4, rows("a", "b"))].key == worker_key("b")
         assert rows()[reselect(rows("a"), 2, rows())].key == ("task", "1", "batch", 0)
 
-    async def test_kept_while_rows_come_and_go(self) -> None:
+    async def test_selection_is_kept_while_rows_change(self) -> None:
         app = TableApp(many_jobs(5))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press("down", "down")
@@ -228,7 +230,7 @@ class TestSelection:
             assert app.selected_lines == [line]
             assert selected_key(app) == ("job", "1035")
 
-    async def test_scrolling_away_with_the_wheel_lasts(self) -> None:
+    async def test_wheel_scroll_position_is_kept(self) -> None:
         app = TableApp(many_jobs(100))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             app.table.scroll_to(y=50, animate=False, immediate=True)
@@ -242,7 +244,7 @@ class TestSelection:
             assert selected_key(app) == ("job", "1001")
             assert app.selected_lines == [0]
 
-    async def test_no_blank_lines_below_when_rows_go(self) -> None:
+    async def test_no_blank_lines_remain_when_rows_disappear(self) -> None:
         app = TableApp(many_jobs(100))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press("G")
@@ -333,7 +335,7 @@ class TestDrawing:
             for line in app.lines:
                 assert cell_len(line) == size[0] - 1
 
-    async def test_resizing_fits_the_columns_anew(self) -> None:
+    async def test_resizing_fits_the_columns_again(self) -> None:
         app = TableApp(everyday())
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await pilot.pause()

@@ -20,17 +20,17 @@ def lines(
     return ["".join(piece.text for piece in line) for line in shown]
 
 
-def test_nothing_wrong_takes_no_line():
+def test_no_findings_take_no_line():
     assert lines() == []
 
 
-def test_the_key_stands_for_the_advice():
+def test_key_replaces_the_advice():
     assert lines(finding()) == [" ! job 4711 is lost · L replaces it"]
     assert lines(finding(code="other")) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
     assert lines(finding(code="other", advice=None)) == [" ! job 4711 is lost"]
 
 
-def test_keys_are_those_of_the_user():
+def test_rebound_keys_are_shown():
     keymap = {"replace_lost": "f8,L", "findings": "slash"}
     shown = banner_lines([finding(), finding(code="other")], 100, 1, UNICODE, read_only=False, keymap=keymap)
     assert [[piece.text for piece in line] for line in shown] == [
@@ -38,7 +38,7 @@ def test_keys_are_those_of_the_user():
     ]
 
 
-def test_not_where_the_key_does_nothing():
+def test_disabled_key_is_not_offered():
     assert lines(finding(), read_only=True) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
 
 
@@ -54,12 +54,12 @@ def test_last_line_names_the_key_for_all_findings():
     assert shown[1] == " ! short  (F: all)"
 
 
-def test_how_many_more_there_are():
+def test_number_of_hidden_findings_is_shown():
     shown = lines(*[finding(str(number), code=str(number), advice=None) for number in range(5)], most=2)
     assert shown == [" ! 0", " ! 1  (+3 more: F)"]
 
 
-def test_what_is_said_of_several_takes_one_line():
+def test_similar_findings_share_one_line():
     many = [finding(f"job {number} is short", code="x", advice=None) for number in range(20)]
     mild = finding("mild", code="x", severity="info", advice=None)
     lost = [finding("lost"), finding("lost too")]
@@ -79,7 +79,7 @@ def test_severity_shows_in_role_and_mark(severity, role):
     assert piece.text.startswith(" !") == (severity != "info")
 
 
-def test_ascii():
+def test_banner_can_be_ascii():
     (line,) = lines(finding("…–·"), glyphs=ASCII)
     assert line.isascii()
 

@@ -42,12 +42,12 @@ class TestLayout:
             assert sum(width(piece.text) for piece in line(row, held, layout, UNICODE)) == layout.cells
 
     @given(CHOICES, st.integers(1, 320))
-    def test_the_order_is_the_users(self, chosen: tuple[ColumnName, ...], room: int) -> None:
+    def test_columns_keep_the_users_order(self, chosen: tuple[ColumnName, ...], room: int) -> None:
         shown = tuple(fit_layout(room, chosen).columns)
         assert shown == tuple(name for name in chosen if name in shown)
 
     @given(CHOICES)
-    def test_where_there_is_room_all_show(self, chosen: tuple[ColumnName, ...]) -> None:
+    def test_all_columns_show_with_enough_room(self, chosen: tuple[ColumnName, ...]) -> None:
         assert tuple(fit_layout(200, chosen).columns) == chosen
 
     def test_a_head_has_room_for_its_arrow(self) -> None:
@@ -56,7 +56,7 @@ class TestLayout:
             assert f"{COLUMNS[name].head}↑" in head.text
             assert room > len(COLUMNS[name].head)
 
-    def test_hidden_columns_leave_room_to_others(self) -> None:
+    def test_hidden_columns_leave_their_room(self) -> None:
         assert "node" not in fit_layout(79).columns
         assert "node" in fit_layout(79, ("state", "node", "cpu")).columns
         assert fit_layout(79, ("cpu",)).label > fit_layout(79).label
@@ -114,7 +114,7 @@ class TestMoreCells:
         assert texts_of("task", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "", ""]
         assert texts_of("worker", self.SHOWN, *self.COLUMNS) == ["4", "7", "1.0G", "<5s", "", ""]
 
-    def test_unknown_is_no_zero(self) -> None:
+    def test_unknown_is_a_dash(self) -> None:
         unknown = worker("a", queued=None, stored=None, spilled_bytes=None, last_seen_seconds=None)
         shown = snapshot([job("1", [task([unknown])], partition=None, account=None)])
         assert texts_of("job", shown, *self.COLUMNS) == ["–"] * 6
@@ -128,14 +128,14 @@ class TestMoreCells:
         pair = [pending(str(number), array_job_id="7", partition="p", account=f"a{number}") for number in (1, 2)]
         assert texts_of("array", snapshot(pair), "partition", "account") == ["p", ""]
 
-    def test_what_does_not_show_changes_no_line(self) -> None:
+    def test_hidden_column_changes_no_line(self) -> None:
         one, other = ([job("1", [task([worker("a", queued=queued)])])] for queued in (1, 2))
         assert [cells(row, TAKEN_AT) for row in rows(snapshot(one))] == [
             cells(row, TAKEN_AT) for row in rows(snapshot(other))
         ]
 
     @pytest.mark.parametrize("columns", [(), DEFAULT_COLUMNS])
-    def test_what_is_told_elsewhere_is_not_told_here(self, columns) -> None:
+    def test_cells_of_other_columns_stay_empty(self, columns) -> None:
         assert set(texts_of("job", self.SHOWN, *columns)) <= {""}
 
 
@@ -150,15 +150,15 @@ class TestSort:
         )
         return [job.job_id for job in apply_view(shown, View(sort=column)).snapshot.jobs]
 
-    def test_the_largest_first_and_the_unknown_last(self) -> None:
+    def test_largest_first_unknown_last(self) -> None:
         assert self.order("queued", queued=[1, None, 3]) == ["2", "0", "1"]
         assert self.order("stored", stored=[0, 5, 3]) == ["1", "2", "0"]
         assert self.order("spilled", spilled_bytes=[0, 5, None]) == ["1", "0", "2"]
 
-    def test_heartbeats_that_look_equal_change_no_places(self) -> None:
+    def test_equal_looking_heartbeats_keep_their_order(self) -> None:
         assert self.order("seen", last_seen_seconds=[0.1, 3.9, 21.0]) == ["2", "0", "1"]
 
-    def test_texts(self) -> None:
+    def test_texts_sort_alphabetically(self) -> None:
         shown = snapshot([job("1", partition="b"), job("2", partition=None), job("3", partition="a")])
         assert [job.job_id for job in apply_view(shown, View(sort="partition")).snapshot.jobs] == ["3", "1", "2"]
 
@@ -182,7 +182,7 @@ class TestBox:
             assert ticked == ["[x] STATE", "[x] NODE", "[x] CPU", "[x] MEM", "[x] BUSY", "[x] LEFT"]
             assert len(shown_in(box)) == len(COLUMNS)
 
-    async def test_the_tree_follows_at_once(self) -> None:
+    async def test_each_choice_applies_at_once(self) -> None:
         async with running() as screen:
             await opened(screen)
             await screen.press("down", "space")
@@ -198,7 +198,7 @@ class TestBox:
             assert not isinstance(screen.app.screen, ColumnBox)
 
     @pytest.mark.parametrize("keys", ["J K", "plus minus", "shift+down shift+up"])
-    async def test_further_and_back(self, keys: str) -> None:
+    async def test_columns_can_be_moved(self, keys: str) -> None:
         further, back = keys.split()
         async with running() as screen:
             await opened(screen)
@@ -208,7 +208,7 @@ class TestBox:
             assert screen.app.looks.view.columns == DEFAULT_COLUMNS
 
     @pytest.mark.parametrize("key", ["escape", "enter", "q", "c"])
-    async def test_ways_out(self, key: str) -> None:
+    async def test_dialog_closes_with_each_of_its_keys(self, key: str) -> None:
         async with running() as screen:
             await opened(screen)
             await screen.press(key)
@@ -225,14 +225,14 @@ class TestBox:
             await screen.press("g")
             assert shown_in(box)[0] == "[x] STATE"
 
-    async def test_a_click_shows_or_hides(self) -> None:
+    async def test_click_shows_or_hides_a_column(self) -> None:
         async with running() as screen:
             await opened(screen)
             await screen.pilot.click(ColumnList, offset=(3, 2))
             await screen.pilot.pause()
             assert "cpu" not in screen.app.looks.view.columns
 
-    async def test_sorting_goes_through_what_shows(self) -> None:
+    async def test_sort_key_cycles_through_shown_columns(self) -> None:
         async with running() as screen:
             await opened(screen)
             await screen.press(*["space", "down"] * 6, "space", "escape")
@@ -243,7 +243,7 @@ class TestBox:
                 sorts.append(screen.app.looks.view.sort)
             assert sorts == ["name", "queued", None, "name"]
 
-    async def test_it_is_in_the_help(self) -> None:
+    async def test_help_describes_the_columns_key(self) -> None:
         async with running((120, 60)) as screen:
             await screen.press("question_mark")
             assert isinstance(screen.app.screen, Help)

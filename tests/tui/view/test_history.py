@@ -37,7 +37,7 @@ def test_point_is_the_mean_of_five_seconds() -> None:
     assert past.of(WORKER) == Past((20.0,), (float(GIB),))
 
 
-def test_everything_has_a_past() -> None:
+def test_every_row_has_a_history() -> None:
     one = worker("a", cpu_percent=50.0, threads=(thread(7, cpu_percent=40.0),))
     two = worker("b", cpu_percent=30.0)
     whole = [job("1", [task([one, two])])]
@@ -48,7 +48,7 @@ def test_everything_has_a_past() -> None:
     assert past.of(("job", "2")) == Past()
 
 
-def test_unknown_is_no_zero() -> None:
+def test_unknown_is_never_zero() -> None:
     past = fed(at(0, None), at(5, 10), at(10))
     assert past.of(WORKER).cpu_percent == (None, 10.0)
 
@@ -64,19 +64,19 @@ def test_a_pause_is_a_gap() -> None:
     assert past.of(WORKER).cpu_percent == (10.0, None, None, 20.0)
 
 
-def test_what_is_gone_is_forgotten() -> None:
+def test_departed_rows_are_forgotten() -> None:
     past = fed(at(0), at(5), snapshot([], taken_at=TAKEN_AT + timedelta(seconds=6)), at(10))
     assert past.of(WORKER) == Past()
 
 
-def test_going_back_in_time_begins_anew() -> None:
+def test_going_back_in_time_starts_over() -> None:
     past = fed(at(100), at(105), at(0, 70))
     assert past.of(WORKER) == Past()
     past.feed(at(5))
     assert past.of(WORKER).cpu_percent == (70.0,)
 
 
-def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     past = fed(*(at(SECONDS_PER_POINT * number, number) for number in range(3 * POINTS)))
     points = past.of(WORKER).cpu_percent
     assert len(points) == POINTS
@@ -88,7 +88,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(past._tracks) == 2
 
 
-def test_a_picture() -> None:
+def test_sparkline_shows_the_values() -> None:
     assert sparkline((0, 50, 100), 3, UNICODE, 100) == "▁▅█"
     assert sparkline((0, 50, 100), 3, ASCII, 100) == "_=#"
     assert sparkline((0, None, 100), 5, UNICODE, 100) == "  ▁ █"

@@ -11,7 +11,7 @@ SAME_TO_A_TERMINAL = {"return": "enter", "ctrl+i": "tab", "ctrl+m": "enter", "ct
 
 
 @pytest.mark.parametrize("character", ASCII)
-def test_characters_have_textuals_names_and_back(character: str) -> None:
+def test_characters_convert_to_textuals_names_and_back(character: str) -> None:
     name = _character_to_key(character)
     assert named(character) == KEY_NAME_REPLACEMENTS.get(name, name)
     assert named(named(character)) == named(character)
@@ -19,7 +19,7 @@ def test_characters_have_textuals_names_and_back(character: str) -> None:
 
 
 @pytest.mark.parametrize("key", SENT)
-def test_textuals_names_are_names(key: str) -> None:
+def test_textuals_names_are_accepted(key: str) -> None:
     assert named(key) == SAME_TO_A_TERMINAL.get(key, key)
     assert named(key.upper() if len(key) > 1 else key) == named(key)
 
@@ -27,11 +27,11 @@ def test_textuals_names_are_names(key: str) -> None:
 @pytest.mark.parametrize(
     "words", ["", " ", "ctrl", "ctrl+", "+a", "++a", "f25", "f0", "nosuch", "a b", "\x1b", "\x00", "ab"]
 )
-def test_no_keys(words: str) -> None:
+def test_invalid_names_are_refused(words: str) -> None:
     with pytest.raises(ValueError, match="there is no key"):
         named(words)
 
 
-def test_what_is_shown_can_be_written() -> None:
+def test_shown_keys_can_be_written() -> None:
     for key in ("pageup", "escape", "up", "slash", "plus", "home", "left_curly_bracket"):
         assert named(shown(key)) == key

@@ -54,11 +54,11 @@ def help_of_all_places() -> Iterator[HelpRow]:
         ("G", "G"),
     ],
 )
-def test_keys_as_people_write_them(key: str, words: str) -> None:
+def test_keys_are_shown_in_common_spelling(key: str, words: str) -> None:
     assert shown(key) == words
 
 
-def test_the_help_tells_of_every_key() -> None:
+def test_help_describes_every_key() -> None:
     told = {key_id for row in help_of_all_places() for key_id in row.ids}
     assert told == set(KEYS) - {"help", "close_help", "keep_filter"}
 
@@ -70,7 +70,7 @@ def test_help_lines_are_neither_long_nor_empty() -> None:
 
 
 @pytest.mark.parametrize("place", TOGETHER)
-def test_no_key_means_two_things_at_one_place(place: str) -> None:
+def test_no_key_has_two_meanings_in_one_place(place: str) -> None:
     for one, other in combinations(TOGETHER[place], 2):
         if one not in LIVE_ONLY or other not in REPLAY:
             assert set(keys_of(one, {})).isdisjoint(keys_of(other, {})), (one, other)
@@ -99,6 +99,6 @@ def test_alternative_keys_are_listed_if_they_fit() -> None:
     assert keys_words([["plus", "equals_sign"], ["minus"]], 9) == "+ -  ="
 
 
-def test_a_keymap_goes_before_the_table() -> None:
+def test_keymap_overrides_the_table() -> None:
     assert keys_of("up", {"up": "w, f7"}) == ["w", "f7"]
     assert keys_of("down", {"up": "w, f7"}) == ["down", "j"]

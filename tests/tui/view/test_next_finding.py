@@ -30,7 +30,7 @@ async def test_finding_about_several_jobs_selects_each():
         assert [line.split()[1] for line in screen.tree if "job" in line or line.startswith("·")] == ["2", "3", "5"]
 
 
-async def test_where_findings_lead_nowhere_that_is_said():
+async def test_findings_without_rows_are_reported():
     async with running() as screen:
         for findings, words in [((found(),), "no finding refers to a row in this view"), ((), "no findings")]:
             await screen.show(snapshot([busy_job("1", 0)], findings=findings))

@@ -52,7 +52,7 @@ HOSTILE = [
 
 
 class TestPlainTree:
-    def test_everyday(self) -> None:
+    def test_tree_has_header_findings_and_rows(self) -> None:
         lines = plain_tree(everyday()).splitlines()
         assert lines[0] == " dasktop  tcp://10.1.2.3:41525 · SLURMCluster · adaptive · 4 of 6 jobs · 11 workers"
         assert lines[1].endswith("dask ok  slurm ok  acct ok")
@@ -70,20 +70,20 @@ class TestPlainTree:
         silent = plain_tree(replace(everyday(), sources=(source("dask", state="error"),)))
         assert (silent.count(" stale "), silent.count(" running ")) == (11, 0)
 
-    def test_findings_stand_above_the_tree_whole(self) -> None:
+    def test_findings_are_printed_whole_above_the_tree(self) -> None:
         found = Finding(
             code="lost-job", severity="error", job_id="1", worker=None, message="m" * 300, advice="do", since=None
         )
         lines = plain_tree(replace(everyday(), findings=(found, replace(found, severity="info")))).splitlines()
         assert lines[3:5] == [f" ! {'m' * 300}: do", f" · {'m' * 300}: do"]
 
-    def test_one_line_a_row(self) -> None:
+    def test_each_row_is_one_line(self) -> None:
         shown = everyday()
         threads_read = {worker.address for worker in shown.jobs[0].tasks[0].workers if worker.threads}
         rows = visible_rows(shown, lambda key: key[0] != "worker" or key[1] in threads_read)
         assert len(plain_tree(shown).splitlines()) == 5 + len(rows)
 
-    def test_columns_stand_straight(self) -> None:
+    def test_columns_are_aligned(self) -> None:
         lines = plain_tree(everyday()).splitlines()[4:]
         state = lines[0].index("STATE")
         left = lines[0].index("LEFT") + len("LEFT")
@@ -105,12 +105,12 @@ class TestPlainTree:
         assert "…" not in text
 
     @pytest.mark.parametrize("columns", [300, 120, 100, 80, 60, 40, 20, 5, 2])
-    def test_no_line_is_wider_than_asked(self, columns: int) -> None:
+    def test_no_line_exceeds_the_width(self, columns: int) -> None:
         shown = snapshot([job(str(number), [task([worker(name)])], name=name) for number, name in enumerate(HOSTILE)])
         for text in plain_tree(shown, columns).splitlines():
             assert cell_len(text) <= columns
 
-    def test_ascii(self) -> None:
+    def test_tree_can_be_ascii(self) -> None:
         shown = snapshot([*everyday().jobs, job("9", [task([worker("日本語")])], name="é")])
         for columns in (None, 80):
             text = plain_tree(shown, columns, unicode=False)
@@ -120,7 +120,7 @@ class TestPlainTree:
                 width(line) for line in with_unicode.splitlines()[3:]
             ]
 
-    def test_before_anything_answers(self) -> None:
+    def test_unanswered_sources_say_so(self) -> None:
         nothing = snapshot([], cluster=NO_CLUSTER, sources=())
         assert "asking the scheduler…" in plain_tree(nothing)
 
@@ -156,19 +156,19 @@ class TestNothingToShow:
             (snapshot([], cluster=NO_CLUSTER, sources=(asking,)), "Neither the scheduler nor SLURM has answered yet."),
         ],
     )
-    def test_words(self, shown, words: str) -> None:
+    def test_empty_tree_says_why(self, shown, words: str) -> None:
         assert plain_tree(shown).splitlines()[-1] == f"   {words}"
         assert plain_tree(shown, 80).splitlines()[-1] == f"   {words}"
 
 
 class TestHeader:
-    def test_wide(self) -> None:
+    def test_wide_header_shows_everything(self) -> None:
         title, gauges = header(everyday(), 120, read_only=True)
         assert title.startswith(" dasktop  tcp://10.1.2.3:41525 · adaptive · 4 of 6 jobs · 11 workers · read-only ")
         assert title.endswith("  dask ok  slurm ok  acct ok")
         assert "33% of 48 cores" in gauges
 
-    def test_that_the_cluster_scales_by_itself_is_told(self) -> None:
+    def test_adaptive_scaling_is_shown(self) -> None:
         owner = cluster().owner
         assert owner is not None
         assert " · SLURMCluster · adaptive · " in header(everyday(), 160)[0]
@@ -182,7 +182,7 @@ class TestHeader:
         assert gauges == " CPU 33% of 48  MEM 30% of 64G  THREADS 18/38  TASKS 1,204 queued  3 erred"
 
     @pytest.mark.parametrize(("columns", "cells"), [(80, 3), (120, 6)])
-    def test_each_share_has_a_history(self, columns: int, cells: int) -> None:
+    def test_each_gauge_has_a_graph(self, columns: int, cells: int) -> None:
         shown = snapshot(
             [busy_job("1", 0)], cluster=cluster(task_counts={"processing": 18, "queued": 42, "waiting": 1})
         )
@@ -237,7 +237,7 @@ class TestHeader:
         shown = snapshot([busy_job("1", 0)], cluster=cluster(task_counts={"processing": 104_801, "erred": 3}))
         assert header(shown, 50)[1].endswith("TASKS 3 erred")
 
-    def test_trouble_stays_when_there_is_little_room(self) -> None:
+    def test_problems_stay_with_little_room(self) -> None:
         shown = replace(
             everyday(), sources=(source("dask"), source("slurm.queue", state="error", error="squeue: gone"))
         )
@@ -246,24 +246,24 @@ class TestHeader:
         assert problem == " ! squeue: gone"
 
     @given(st.integers(1, 320), st.booleans())
-    def test_never_too_wide(self, cells_: int, read_only: bool) -> None:
+    def test_header_never_exceeds_the_width(self, cells_: int, read_only: bool) -> None:
         for shown in (None, everyday(), snapshot([], sources=())):
             for text in header(shown, cells_, read_only=read_only):
                 assert width(text) <= cells_
 
-    def test_asking(self) -> None:
+    def test_header_says_what_is_asked(self) -> None:
         assert header(None, 80)[0] == " dasktop  asking the scheduler… · asking SLURM…"
         asking = source("dask", state="stale", age_seconds=None, latency_seconds=None)
         assert header(snapshot([], cluster=NO_CLUSTER, sources=(asking,)), 120)[0].endswith("dask asking…")
 
-    def test_what_slurm_granted_may_be_unknown(self) -> None:
+    def test_unknown_allocation_shows_use_only(self) -> None:
         shown = everyday()
         totals = replace(shown.totals, cpus_allocated=None, memory_allocated_bytes=None, cpu_percent=250.0)
         assert "2.5 cores busy" in header(replace(shown, totals=totals), 120)[1]
         totals = replace(totals, cpu_percent=None, memory_bytes=None)
         assert header(replace(shown, totals=totals), 120)[1].startswith(" CPU –   MEM –   THREADS")
 
-    def test_nothing_to_do(self) -> None:
+    def test_no_tasks_says_none_to_do(self) -> None:
         assert header(snapshot([], cluster=cluster(task_counts={"memory": 3})), 120)[1].endswith("TASKS none to do")
 
 
@@ -279,14 +279,14 @@ class TestLayout:
             text = "".join(piece.text for piece in line(row, cells(row, TAKEN_AT), layout, UNICODE))
             assert cell_len(text) == layout.cells, text
 
-    def test_columns_leave_one_by_one(self) -> None:
+    def test_columns_are_left_out_one_by_one(self) -> None:
         shown = [tuple(fit_layout(columns).columns) for columns in range(160, 10, -1)]
         for wider, narrower in itertools.pairwise(shown):
             assert set(narrower) <= set(wider)
         assert shown[0] == ("state", "node", "cpu", "memory", "busy", "left")
 
     @pytest.mark.parametrize("columns", [79, 100, 119, 160, 199, 223])
-    def test_room_is_used(self, columns: int) -> None:
+    def test_columns_use_the_available_room(self, columns: int) -> None:
         assert columns - 1 <= fit_layout(columns).cells <= columns
 
     def test_terminal_of_80_cells_hides_only_the_node(self) -> None:
@@ -310,10 +310,10 @@ class TestLayout:
         assert any("Dask-1  inc-8a7f0d5e2c…  99%" in text for text in self.drawn("thread", 59))
         assert any("Dask-1  inc-8a7f0d5e2c41          compute" in text for text in self.drawn("thread", 119))
 
-    def test_what_stands_for_others_is_read_in_full(self) -> None:
+    def test_group_labels_are_not_cut(self) -> None:
         assert "2 other jobs of yours" in self.drawn("others", 59)[0]
 
-    def test_when_a_job_may_start_is_not_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_expected_start_is_not_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TZ", "UTC")
         time.tzset()
         assert any("Priority, starts about 14:05" in text for text in self.drawn("job", 79))
@@ -321,7 +321,7 @@ class TestLayout:
 
 
 class TestWidths:
-    def test_agrees_with_textual_on_every_character(self) -> None:
+    def test_width_agrees_with_textual(self) -> None:
         for codepoint in (*range(0x20, 0x20000), *range(0xE0000, 0xE0200)):
             if unicodedata.category(chr(codepoint)) != "Cs":
                 text = printable("a" + chr(codepoint))
@@ -336,7 +336,7 @@ class TestWidths:
     def test_cuts_are_never_too_wide(self, text: str, cells_: int, shorten) -> None:
         assert width(shorten(text, cells_)) <= cells_
 
-    def test_where_a_cut_is(self) -> None:
+    def test_cuts_are_marked_where_they_are(self) -> None:
         assert cut("abcdef", 4) == "abc…"
         assert cut_left("abcdef", 4) == "…def"
         assert cut_middle("SLURMCluster-12-30", 14) == "SLURMCl…-12-30"
@@ -344,7 +344,7 @@ class TestWidths:
         assert cut("abc", 3) == "abc"
         assert cut("abc", 0) == ""
 
-    def test_what_terminals_disagree_about_is_taken_out(self) -> None:
+    def test_characters_of_disputed_width_are_removed(self) -> None:
         assert printable("👍🏽") == "👍"
         assert printable("❤\ufe0f") == "❤"
         assert printable("a\u0378b") == "a\ufffdb"

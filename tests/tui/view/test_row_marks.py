@@ -24,7 +24,7 @@ def marked(findings: list[Finding], unfolded: bool = True) -> dict[str, str]:
     return {"/".join(map(str, key)): mark.text for key, mark in marks.items() if mark is not None}
 
 
-def test_where_nothing_is_wrong_nothing_is_marked():
+def test_no_findings_no_marks():
     assert marked([]) == {}
 
 
@@ -44,17 +44,17 @@ def test_group_has_the_mark_of_its_worst_finding():
     assert marked([found("info", worker="laptop")], unfolded=False) == {"outside": "·"}
 
 
-def test_all_that_a_finding_is_about_are_marked():
+def test_every_subject_of_a_finding_is_marked():
     assert marked([found("info", job_ids=("1", "8"))], unfolded=False) == {"array/7": "·", "job/1": "·"}
     several = found(worker="laptop", job_ids=("1",), workers=("laptop", "SLURMCluster-0-2"))
     assert marked([several], unfolded=False) == {"job/1": "!", "outside": "!"}
 
 
-def test_a_thread_is_nothing_s_trouble():
+def test_rows_below_workers_have_no_marks():
     assert RowMarks([found(job_id="1")]).mark(AskingRow(key=("asking", "a"), worker=worker("a"))) is None
 
 
-async def test_on_the_screen_and_in_the_plain_text():
+async def test_marks_show_on_screen_and_in_text():
     shown = snapshot([busy_job("1", 0), busy_job("2", 1)], findings=(found(job_id="1", worker="SLURMCluster-0-2"),))
     async with running() as screen:
         await screen.show(shown)
@@ -70,7 +70,7 @@ async def test_on_the_screen_and_in_the_plain_text():
     assert sum(line.startswith("!") for line in plain_tree(shown).splitlines()) == 3
 
 
-async def test_a_silent_worker_is_called_so():
+async def test_silent_worker_has_status_silent():
     silent = found(code="worker-silent", job_id="1", worker="SLURMCluster-0-2")
     async with running() as screen:
         await screen.show(snapshot([busy_job("1", 0)], findings=(silent,)))

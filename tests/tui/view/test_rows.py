@@ -61,7 +61,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch):
 
 
 class TestRows:
-    def test_order(self) -> None:
+    def test_rows_are_in_display_order(self) -> None:
         shown = snapshot(
             [ended("1"), pending("2"), job("10"), job("9"), job("3", evidence=())],
             [worker("stray")],
@@ -75,7 +75,7 @@ class TestRows:
             OTHERS,
         ]
 
-    def test_only_what_is_unfolded_is_made(self) -> None:
+    def test_folded_rows_are_not_made(self) -> None:
         shown = snapshot([job("1", [task([worker("a"), worker("b")])])])
         task_key = ("task", "1", "batch", 0)
         assert len(rows_of(shown)) == 1
@@ -83,7 +83,7 @@ class TestRows:
         assert len(rows_of(shown, ("job", "1"), task_key)) == 4
         assert len(rows_of(shown, task_key)) == 1
 
-    def test_parents_and_depths(self) -> None:
+    def test_rows_know_parent_and_depth(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(7),))])])])
         rows = visible_rows(shown, all_unfolded)
         assert [row.depth for row in rows] == [0, 1, 2, 3]
@@ -91,7 +91,7 @@ class TestRows:
         assert rows[-1].key == ("thread", worker("a").address, 7)
         assert [row.unfolded for row in rows] == [True, True, True, None]
 
-    def test_nothing_to_unfold(self) -> None:
+    def test_rows_without_children_cannot_unfold(self) -> None:
         shown = snapshot([pending("1"), job("2", [task()])])
         assert [row.unfolded for row in visible_rows(shown, all_unfolded)] == [True, None, None]
 
@@ -117,23 +117,23 @@ class TestArrays:
         running = [job(str(8 + number), array_job_id="7", array_task_id=str(number)) for number in range(3)]
         return snapshot([job("1"), *running, pending("7", array_job_id="7", array_task_id="3-99%4")])
 
-    def test_the_jobs_of_one_stand_in_one_line(self) -> None:
+    def test_jobs_of_an_array_share_one_row(self) -> None:
         assert [row.key for row in visible_rows(self.shown(), all_folded)] == [("job", "1"), self.ARRAY]
 
-    def test_unfolded(self) -> None:
+    def test_unfolded_array_lists_its_jobs(self) -> None:
         rows = rows_of(self.shown(), self.ARRAY)
         assert [(row.key, row.parent, row.depth) for row in rows[2:]] == [
             (("job", str(number)), self.ARRAY, 1) for number in (8, 9, 10, 7)
         ]
 
-    def test_what_stands_apart_gets_keys_of_its_own(self) -> None:
+    def test_separate_groups_of_an_array_have_different_keys(self) -> None:
         mixed = [job("1", array_job_id="7"), job("2", array_job_id="7"), job("3")]
         mixed += [ended("4"), ended("5")]
         mixed[3:] = [replace(over, array_job_id="7") for over in mixed[3:]]
         keys = [row.key for row in visible_rows(snapshot(mixed), all_folded)]
         assert keys == [self.ARRAY, ("job", "3"), ("array", "7", 1)]
 
-    def test_its_cells_count_and_sum_up(self) -> None:
+    def test_array_cells_count_and_sum(self) -> None:
         members = [
             job("8", [task([worker("a", cpu_percent=150.0)])], array_job_id="7", array_task_id="0"),
             job("9", [task([worker("b", cpu_percent=0.0)])], array_job_id="7", array_task_id="1"),
@@ -142,13 +142,13 @@ class TestArrays:
         assert (held.label, held.state, held.node) == ("7_[2] dask-worker", "ARRAY", "2 jobs")
         assert (held.cpu_percent, held.busy) == (25, "6/6")
 
-    def test_without_workers_it_says_what_its_jobs_do(self) -> None:
+    def test_array_without_workers_shows_job_states(self) -> None:
         held = cells_of(self.shown(), *self.ARRAY)
         assert (held.label, held.note) == ("7_[100] dask-worker", "97 pending, 3 running")
 
 
 class TestIdleThreads:
-    def test_several_are_one_line(self) -> None:
+    def test_idle_threads_share_one_row(self) -> None:
         threads = (
             thread(1),
             thread(2, task_key=None, cpu_percent=0.0),
@@ -163,7 +163,7 @@ class TestIdleThreads:
         assert [row.kind for row in rows][4:] == ["idle", "thread", "thread"]
         assert rows[-1].parent == ("idle", held.address)
 
-    def test_one_alone_is_a_thread(self) -> None:
+    def test_single_idle_thread_has_its_own_row(self) -> None:
         threads = (thread(1), thread(2, task_key=None, cpu_percent=0.0))
         rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
         assert [row.kind for row in rows][2:] == ["thread", "thread"]
@@ -258,7 +258,7 @@ def test_each_object_has_exactly_one_row(shown: Snapshot) -> None:
 
 
 class TestJobCells:
-    def test_running(self) -> None:
+    def test_running_job_shows_usage(self) -> None:
         shown = everyday()
         job_cells = cells_of(shown, "job", "4709")
         assert job_cells.label == "4709 dask-worker"
@@ -290,7 +290,7 @@ class TestJobCells:
         assert cells_of(shown, "job", "1").left == "–"
         assert cells_of(shown, "worker", worker("a").address).state == "–"
 
-    def test_nothing_granted_is_no_share(self) -> None:
+    def test_unknown_allocation_has_no_share(self) -> None:
         held = cells_of(
             snapshot(
                 [job("1", [task([worker("a", nthreads=0)])], allocated=Allocated(cpus=0, memory_bytes=0, gpus=0))]
@@ -300,7 +300,7 @@ class TestJobCells:
         )
         assert (held.cpu_percent, held.memory_percent) == (None, None)
 
-    def test_running_without_a_worker(self) -> None:
+    def test_job_without_worker_has_a_note(self) -> None:
         assert cells_of(snapshot([job("1")]), "job", "1").note == "no worker (4 expected)"
         assert cells_of(snapshot([job("1", workers_expected=None)]), "job", "1").note == "no worker"
 
@@ -322,7 +322,7 @@ class TestJobCells:
         shown = snapshot([job("1", used=unmeasured)], cluster=NO_CLUSTER)
         assert cells_of(shown, "job", "1").note == "12 CPUs, 16G"
 
-    def test_pending(self, in_utc: None) -> None:
+    def test_pending_job_shows_reason_and_start(self, in_utc: None) -> None:
         def note(**values: object) -> str:
             return cells_of(snapshot([pending("1", **values)]), "job", "1").note
 
@@ -332,7 +332,7 @@ class TestJobCells:
         assert note(expected_start_at=TAKEN_AT + timedelta(days=40)) == "Priority, starts about 2026-01-01"
         assert note(expected_start_at=TAKEN_AT - timedelta(hours=1)) == "Priority"
 
-    def test_start_is_told_in_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_start_is_shown_in_local_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TZ", "Europe/Berlin")
         time.tzset()
         try:
@@ -342,16 +342,16 @@ class TestJobCells:
             monkeypatch.undo()
             time.tzset()
 
-    def test_ended(self) -> None:
+    def test_ended_job_shows_how_it_ended(self) -> None:
         held = cells_of(snapshot([ended("1")]), "job", "1")
         assert (held.state, held.tone, held.note) == ("TIMEOUT", "bad", "reached its time limit of 1 h")
         assert cells_of(snapshot([ended("1", "CANCELLED by 1001", "x")]), "job", "1").tone == "quiet"
 
-    def test_accounting_knows_better_how_it_ended(self) -> None:
+    def test_accounting_overrides_the_queues_state(self) -> None:
         held = cells_of(snapshot([replace(ended("1", "OUT_OF_MEMORY", "x"), state="FAILED")]), "job", "1")
         assert held.state == "OUT_OF_MEMORY"
 
-    def test_ended_without_accounting(self) -> None:
+    def test_ended_job_without_accounting_shows_its_state(self) -> None:
         held = cells_of(snapshot([job("1", state="FAILED", reason="NonZeroExitCode")]), "job", "1")
         assert (held.state, held.note) == ("FAILED", "NonZeroExitCode")
 
@@ -366,10 +366,10 @@ class TestJobCells:
             ({"evidence": ("owner", "host")}, "1 dask-worker"),
         ],
     )
-    def test_label(self, values: dict[str, object], label: str) -> None:
+    def test_label_has_id_and_name(self, values: dict[str, object], label: str) -> None:
         assert cells_of(snapshot([job("1", **values)]), "job", "1").label == label
 
-    def test_nodes(self) -> None:
+    def test_nodes_are_shortened_or_counted(self) -> None:
         assert cells_of(snapshot([job("1", nodes=("n1.example.org",))]), "job", "1").node == "n1"
         assert cells_of(snapshot([job("1", nodes=("n1", "n2"))]), "job", "1").node == "2 nodes"
 
@@ -379,7 +379,7 @@ class TestOtherCells:
         ("step_id", "task_id", "label"),
         [("batch", 0, "batch.0"), ("0", 3, "0.3"), ("0", None, "0.–"), (None, None, "–")],
     )
-    def test_task(self, step_id: str | None, task_id: int | None, label: str) -> None:
+    def test_task_label_has_step_and_id(self, step_id: str | None, task_id: int | None, label: str) -> None:
         shown = snapshot([job("1", [task([worker("a")], step_id=step_id, task_id=task_id)])])
         assert cells_of(shown, "task", "1", step_id, task_id).label == label
 
@@ -388,7 +388,7 @@ class TestOtherCells:
         assert cells_of(shown, "worker", worker("a").address).label == "~a"
         assert cells_of(shown, "worker", worker("b").address).label == "b"
 
-    def test_worker(self) -> None:
+    def test_worker_shows_its_usage(self) -> None:
         held = cells_of(snapshot([], [worker("a")]), "worker", worker("a").address)
         assert (held.cpu_percent, held.memory_percent, held.busy, held.node) == (92, 27, "3/3", "n012")
 
@@ -396,7 +396,7 @@ class TestOtherCells:
         held = cells_of(snapshot([], [worker("a", host="10.1.2.3")]), "worker", worker("a").address)
         assert held.node == "10.1.2.3"
 
-    def test_seceded_tasks_hold_no_thread(self) -> None:
+    def test_seceded_tasks_occupy_no_thread(self) -> None:
         assert cells_of(snapshot([], [worker("a", executing=7)]), "worker", worker("a").address).busy == "3/3"
 
     @pytest.mark.parametrize(
@@ -409,21 +409,21 @@ class TestOtherCells:
             (None, "thread 7"),
         ],
     )
-    def test_thread(self, name: str | None, label: str) -> None:
+    def test_thread_label_is_shortened(self, name: str | None, label: str) -> None:
         shown = snapshot([], [worker("a", threads=(thread(7, name=name, task_key=None),))])
         assert cells_of(shown, "thread", worker("a").address, 7).label == label
 
-    def test_thread_tells_its_task(self) -> None:
+    def test_thread_shows_its_task(self) -> None:
         shown = snapshot([], [worker("a", threads=(thread(7),))])
         held = cells_of(shown, "thread", worker("a").address, 7)
         assert (held.label, held.state, held.cpu_percent) == ("Dask-7  inc-8a7f0d5e2c41", "compute", 99)
 
-    def test_who_was_not_asked_is_not_outside(self) -> None:
+    def test_unasked_worker_is_not_outside_slurm(self) -> None:
         unknown, outside = worker("a", outside_slurm=None), worker("b", outside_slurm=True)
         assert cells_of(snapshot([], [unknown]), "outside").label == "without a known job"
         assert cells_of(snapshot([], [unknown, outside]), "outside").label == "without a known job"
 
-    def test_groups(self) -> None:
+    def test_group_rows_have_their_labels(self) -> None:
         outside = [worker("a", outside_slurm=True), worker("b", outside_slurm=True)]
         shown = snapshot([job("1", evidence=()), job("2", evidence=())], outside)
         assert cells_of(shown, "outside").label == "outside SLURM"
@@ -440,7 +440,7 @@ class TestFolds:
         folds.adapt(shown, lines - 1)
         assert not folds.is_unfolded(("job", "4709"))
 
-    def test_after_the_first_choice_nothing_folds_by_itself(self) -> None:
+    def test_user_choice_ends_automatic_folding(self) -> None:
         folds = Folds()
         folds.adapt(everyday(), 100)
         folds.freeze()
@@ -464,7 +464,7 @@ class TestFolds:
     @pytest.mark.parametrize(
         ("level", "unfolded"), [(1, set()), (2, {"job"}), (3, {"job", "task"}), (4, {"job", "task", "worker"})]
     )
-    def test_down_to_a_level(self, level: int, unfolded: set[str]) -> None:
+    def test_level_unfolds_down_to_it(self, level: int, unfolded: set[str]) -> None:
         folds = Folds()
         folds.choose(("worker", "tcp://x"), True)
         folds.choose(("job", "1"), False)
@@ -480,7 +480,7 @@ class TestFolds:
         folds.choose(("job", "1"), True)
         assert folds.is_unfolded(("task", "1", "batch", 0))
 
-    def test_a_choice_stays_until_all_are_chosen(self) -> None:
+    def test_unfolding_all_overrides_jobs_not_workers(self) -> None:
         folds = Folds()
         folds.choose(("job", "1"), False)
         assert not folds.is_unfolded(("job", "1"))
@@ -505,7 +505,7 @@ class TestFigures:
             (2**70, "1024E"),
         ],
     )
-    def test_bytes(self, value: int | None, text: str) -> None:
+    def test_sizes_have_binary_units(self, value: int | None, text: str) -> None:
         assert figures.bytes_text(value) == text
 
     @given(st.integers(0, 2**69))
@@ -515,41 +515,41 @@ class TestFigures:
     @pytest.mark.parametrize(
         ("seconds", "text"), [(None, "–"), (250, "0:04:10"), (93_600, "1-02:00:00"), (-3, "0:00:00")]
     )
-    def test_duration(self, seconds: int | None, text: str) -> None:
+    def test_durations_are_written_as_in_slurm(self, seconds: int | None, text: str) -> None:
         assert figures.duration(seconds) == text
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
         [(None, "–"), (0, "0:00:00"), (259, "0:04:10"), (2519, "0:41:00"), (20_000, "5:33:00"), (93_784, "1-02:03")],
     )
-    def test_time_left(self, seconds: int | None, text: str) -> None:
+    def test_time_left_is_rounded_down(self, seconds: int | None, text: str) -> None:
         assert figures.time_left(seconds) == text
 
     @pytest.mark.parametrize(
         ("part", "whole", "text"),
         [(3, 12, "3/12"), (None, 12, "–/12"), (None, None, "–"), (999, 999, "999/999"), (1024, 2048, "1k/2k")],
     )
-    def test_ratio(self, part: int | None, whole: int | None, text: str) -> None:
+    def test_ratio_is_shortened_to_seven_cells(self, part: int | None, whole: int | None, text: str) -> None:
         assert figures.ratio(part, whole) == text
 
     @pytest.mark.parametrize(
         ("seconds", "text"), [(None, "–"), (0.0003, "ok"), (0.5, "ok"), (0.6, "1s"), (3, "5s"), (90, ">50s")]
     )
-    def test_latency(self, seconds: float | None, text: str) -> None:
+    def test_latency_is_rounded_to_steps(self, seconds: float | None, text: str) -> None:
         assert figures.latency(seconds) == text
 
     @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0%"), (104, "104%"), (4000, ">999")])
-    def test_percent(self, value: int | None, text: str) -> None:
+    def test_percent_takes_four_cells(self, value: int | None, text: str) -> None:
         assert figures.percent_text(value) == text
 
-    def test_share(self) -> None:
+    def test_share_is_whole_percent_or_unknown(self) -> None:
         assert figures.share(1, 3) == 33
         assert figures.share(None, 3) is None
         assert figures.share(1, None) is None
         assert figures.share(1, 0) is None
         assert figures.share(float("nan"), 3) is None
 
-    def test_count(self) -> None:
+    def test_counts_have_thousands_separators(self) -> None:
         assert figures.count(1204) == "1,204"
 
 
@@ -558,19 +558,19 @@ class TestBars:
         ("percent", "text"),
         [(0, "    "), (1, "▏   "), (50, "██  "), (56.25, "██▎ "), (99.9, "███▉"), (100, "████"), (700, "████")],
     )
-    def test_eighths(self, percent: float, text: str) -> None:
+    def test_bars_are_drawn_in_eighths(self, percent: float, text: str) -> None:
         assert bar(percent, 4, UNICODE) == text
 
     @pytest.mark.parametrize(("percent", "text"), [(0, "...."), (1, "#..."), (50, "##.."), (99, "###."), (100, "####")])
-    def test_ascii(self, percent: float, text: str) -> None:
+    def test_bars_can_be_ascii(self, percent: float, text: str) -> None:
         assert bar(percent, 4, ASCII) == text
 
     @given(st.floats(-10, 1000), st.integers(1, 40), st.sampled_from([UNICODE, ASCII]))
-    def test_always_as_wide_as_asked(self, percent: float, width: int, glyphs: object) -> None:
+    def test_bars_have_the_requested_width(self, percent: float, width: int, glyphs: object) -> None:
         assert len(bar(percent, width, glyphs)) == width
 
 
-def test_headless() -> None:
+def test_rows_and_cells_import_no_screen() -> None:
     """Rows and plain text are for pipes too: no part of a screen may come with them."""
     code = (
         "import sys, dasktop.tui.view.plain, dasktop.tui.view.rows;"
@@ -589,7 +589,7 @@ class TestJobsThatEndedEarlier:
         assert made.fate is not None
         return replace(made, fate=replace(made.fate, ended_at=TAKEN_AT - timedelta(minutes=minutes)))
 
-    def test_stand_in_one_group(self) -> None:
+    def test_they_form_one_group(self) -> None:
         jobs = [
             job("9"),
             self.ended_before("1", 16),

@@ -39,11 +39,11 @@ def two_jobs() -> Snapshot:
 
 
 class TestNothingChosen:
-    def test_all_is_as_it_was(self) -> None:
+    def test_default_view_changes_nothing(self) -> None:
         shown = everyday()
         assert apply_view(shown, View()) == (shown, frozenset())
 
-    def test_totals_and_findings_stay_whole(self) -> None:
+    def test_filter_keeps_totals_and_findings(self) -> None:
         shown = replace(two_jobs(), findings=(finding(job_id="9"),))
         left = apply_view(shown, View(pattern="nothing like it")).snapshot
         assert (left.jobs, left.unplaced_workers) == ((), ())
@@ -51,12 +51,12 @@ class TestNothingChosen:
 
 
 class TestFilter:
-    def test_a_hit_keeps_all_that_is_in_it(self) -> None:
+    def test_match_keeps_everything_below_it(self) -> None:
         left = apply_view(two_jobs(), View(pattern="big"))
         assert workers_in(left.snapshot.jobs) == ["ann", "bob"]
         assert not left.context
 
-    def test_what_a_hit_is_in_stays_as_context(self) -> None:
+    def test_parents_of_a_match_stay_as_context(self) -> None:
         left = apply_view(two_jobs(), View(pattern="ann"))
         assert workers_in(left.snapshot.jobs) == ["ann"]
         assert left.context == {("job", "10"), ("task", "10", "batch", 0)}
@@ -82,26 +82,26 @@ class TestFilter:
             ("", ["10", "9", "11"], ["ann", "bob", "cid"]),
         ],
     )
-    def test_patterns(self, pattern: str, jobs: list[str], workers: list[str]) -> None:
+    def test_patterns_match_as_documented(self, pattern: str, jobs: list[str], workers: list[str]) -> None:
         found = finding(code="worker-silent", worker="cid")
         left = apply_view(replace(two_jobs(), findings=(found,)), View(pattern=pattern)).snapshot
         assert [job.job_id for job in left.jobs] == jobs
         assert workers_in(left.jobs) == workers
 
-    def test_a_finding_about_several_finds_all_of_them(self) -> None:
+    def test_finding_filter_matches_all_its_subjects(self) -> None:
         idle = finding(code="idle-allocation", job_ids=("9", "10"))
         old = finding(code="version-mismatch", worker="cid", workers=("cid", "bob"))
         shown = replace(two_jobs(), findings=(idle, old))
         assert sorted(jobs_of(shown, pattern="finding:idle")) == ["10", "9"]
         assert workers_in(apply_view(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
 
-    def test_a_number_is_none_of_an_address(self) -> None:
+    def test_plain_number_does_not_match_addresses(self) -> None:
         shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
         assert [job.job_id for job in apply_view(shown, View(pattern="47")).snapshot.jobs] == ["4700"]
         assert [job.job_id for job in apply_view(shown, View(pattern="7001")).snapshot.jobs] == []
         assert [job.job_id for job in apply_view(shown, View(pattern=":47001")).snapshot.jobs] == ["4700"]
 
-    def test_a_running_tasks_key_finds_its_worker(self) -> None:
+    def test_task_key_matches_its_worker(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
         assert workers_in(apply_view(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
 
@@ -109,19 +109,19 @@ class TestFilter:
         shown = snapshot([ended("1", "TIMEOUT", "reached its time limit of 1 h"), ended("2", "FAILED", "exit code 1")])
         assert jobs_of(shown, pattern="time limit") == ["1"]
 
-    def test_what_is_no_regular_expression_is_plain_text(self) -> None:
+    def test_invalid_pattern_is_plain_text(self) -> None:
         assert compiled("inc-(").search("inc-(8a7f")
         assert not compiled("inc-(").search("inc-8a7f")
 
     @given(st.text(max_size=6))
-    def test_any_pattern_and_its_opposite_share_no_hit(self, pattern: str) -> None:
+    def test_pattern_and_its_opposite_share_no_match(self, pattern: str) -> None:
         shown = everyday()
         plain, opposite = (apply_view(shown, View(pattern=prefix + "x" + pattern)) for prefix in ("", "!"))
         hits = {job.job_id for job in plain.snapshot.jobs if ("job", job.job_id) not in plain.context}
         assert not hits & {job.job_id for job in opposite.snapshot.jobs}
 
     @given(st.text(max_size=4))
-    def test_a_filter_only_takes_away(self, pattern: str) -> None:
+    def test_filter_only_removes(self, pattern: str) -> None:
         shown = everyday()
         left = apply_view(shown, View(pattern=pattern)).snapshot
         assert [job.job_id for job in left.jobs] == [
@@ -148,14 +148,14 @@ class TestSort:
         assert jobs_of(two_jobs(), sort="name") == ["9", "10", "11"]
         assert jobs_of(two_jobs(), sort="name", is_reversed=True) == ["11", "10", "9"]
 
-    def test_what_looks_equal_does_not_change_places(self) -> None:
+    def test_equal_looking_values_keep_their_order(self) -> None:
         nearly = [worker("a", cpu_percent=100.1), worker("b", cpu_percent=100.3), worker("c", cpu_percent=100.2)]
         shown = snapshot([job("1", [task(nearly)])])
         assert workers_in(apply_view(shown, View(sort="cpu")).snapshot.jobs) == ["a", "b", "c"]
 
     @pytest.mark.parametrize("column", ["name", *COLUMNS])
     @pytest.mark.parametrize("is_reversed", [False, True])
-    def test_every_column_keeps_all(self, column: str, is_reversed: bool) -> None:
+    def test_sorting_keeps_all_rows(self, column: str, is_reversed: bool) -> None:
         shown = everyday()
         left = apply_view(shown, View(sort=column, is_reversed=is_reversed)).snapshot
         assert sorted(job.job_id for job in left.jobs) == sorted(job.job_id for job in shown.jobs)
@@ -164,7 +164,7 @@ class TestSort:
 
 
 class TestFlatOrder:
-    def test_all_workers_are_one_list(self) -> None:
+    def test_flat_order_sorts_all_workers_together(self) -> None:
         pairs = [(worker("a", cpu_percent=1.0), "1"), (worker("b", cpu_percent=None), "1"), (worker("c"), None)]
         assert [pair[0].name for pair in flat_order(View(sort="cpu"))(pairs)] == ["c", "a", "b"]
         assert list(flat_order(View())(pairs)) == pairs
@@ -181,10 +181,10 @@ def places(shown: Snapshot, is_flat: bool = False, **values: object) -> tuple[Ke
 
 
 class TestPlaceOfAFinding:
-    def test_a_job(self) -> None:
+    def test_finding_about_a_job_leads_there(self) -> None:
         assert places(two_jobs(), job_id="9") == (("job", "9"),)
 
-    def test_a_worker_comes_after_all_it_is_in(self) -> None:
+    def test_path_of_a_worker_has_its_parents(self) -> None:
         at = worker("ann").address
         whole = (("job", "10"), ("task", "10", "batch", 0), ("worker", at))
         assert places(two_jobs(), worker="ann", job_id="10") == whole
@@ -192,20 +192,20 @@ class TestPlaceOfAFinding:
     def test_departed_worker_leads_to_its_job(self) -> None:
         assert places(two_jobs(), worker="eve", job_id="10") == (("job", "10"),)
 
-    def test_in_an_array_and_among_others(self) -> None:
+    def test_path_contains_the_group(self) -> None:
         shown = snapshot([job(number, array_job_id="7", evidence=()) for number in ("8", "9")])
         assert places(shown, job_id="8") == (OTHERS, ("array", "7"), ("job", "8"))
 
-    def test_in_the_second_group_of_an_array(self) -> None:
+    def test_path_contains_the_second_array_group(self) -> None:
         runs = [job(number, array_job_id="7") for number in ("8", "9")]
         waits = [pending(number, array_job_id="7") for number in ("7", "6")]
         shown = snapshot([*runs, job("99"), *waits])
         assert places(shown, job_id="7") == (("array", "7", 1), ("job", "7"))
 
-    def test_outside_slurm(self) -> None:
+    def test_path_contains_the_group_outside_slurm(self) -> None:
         assert places(two_jobs(), worker="dan") == (OUTSIDE, ("worker", worker("dan").address))
 
-    def test_in_a_list_of_workers(self) -> None:
+    def test_flat_list_leads_to_the_worker(self) -> None:
         assert places(two_jobs(), is_flat=True, worker="cid") == (("worker", worker("cid").address),)
         assert places(two_jobs(), is_flat=True, job_id="10") == (("worker", worker("ann").address),)
         assert places(two_jobs(), is_flat=True, job_id="11") == ()
@@ -222,11 +222,11 @@ class TestPlaceOfAFinding:
             ("worker", worker(name).address) for name in ("cid", "dan")
         ]
 
-    def test_findings_come_one_after_the_other(self) -> None:
+    def test_places_follow_the_order_of_findings(self) -> None:
         failed, idle = finding(job_id="11", job_ids=("11",)), finding(job_ids=("9", "10"))
         nowhere = finding(code="source-stale")
         assert [place[-1][1] for place in all_places(two_jobs(), failed, nowhere, idle)] == ["11", "9", "10"]
 
-    def test_nowhere(self) -> None:
+    def test_finding_without_a_row_has_no_path(self) -> None:
         assert places(two_jobs()) == ()
         assert places(two_jobs(), worker="gone") == ()

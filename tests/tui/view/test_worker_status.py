@@ -18,7 +18,7 @@ def retiring() -> Snapshot:
     return snapshot([job("7", [task([worker("ann", status="closing_gracefully"), worker("bob")])])])
 
 
-def test_in_the_tree_and_its_text():
+def test_status_is_shown_in_the_tree():
     text = plain_tree(retiring(), None)
     assert "retiring" in text
     assert not any(name in text for name in NAMES_OF_DASK)
@@ -38,6 +38,6 @@ def test_status_in_filter_and_sort_order():
     assert [one.name for one in ordered] == ["ann", "bob"], "retiring before running"
 
 
-def test_json_keeps_dasks_own():
+def test_json_keeps_dasks_status():
     workers = json.loads(to_json(retiring()))["jobs"][0]["tasks"][0]["workers"]
     assert [one["status"] for one in workers] == ["closing_gracefully", "running"]

@@ -23,7 +23,7 @@ def test_only_the_newest_snapshot_waits() -> None:
     assert len(waiting) == 2
 
 
-def test_no_snapshot_passes_another_event() -> None:
+def test_snapshots_never_overtake_other_events() -> None:
     waiting: list[Message] = []
     mailbox = Mailbox(waiting.append)
     before, after = snapshot([job("1")]), snapshot([job("2")])
@@ -33,7 +33,7 @@ def test_no_snapshot_passes_another_event() -> None:
     assert [message.snapshot for message in waiting if isinstance(message, SnapshotArrived)] == [before, after]
 
 
-def test_no_position_passes_its_snapshot() -> None:
+def test_positions_never_overtake_their_snapshot() -> None:
     waiting: list[Message] = []
     mailbox = Mailbox(waiting.append)
     first, second = snapshot([job("1")]), snapshot([job("2")])

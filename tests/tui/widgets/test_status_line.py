@@ -23,14 +23,14 @@ def status(clock: Clock) -> StatusLine:
     return StatusLine(UNICODE, clock)
 
 
-def test_what_a_key_did_goes_with_the_next(status: StatusLine) -> None:
+def test_result_of_a_key_ends_with_next_key(status: StatusLine) -> None:
     status.show_result("nothing to do")
     assert status.lines(80)
     status.next_key()
     assert status.lines(80) == []
 
 
-def test_announcement_stays_until_it_could_be_read(status: StatusLine, clock: Clock) -> None:
+def test_announcement_stays_long_enough_to_read(status: StatusLine, clock: Clock) -> None:
     status.announce("2 jobs are gone")
     status.next_key()
     clock.now += READING_SECONDS - 0.1
@@ -41,7 +41,7 @@ def test_announcement_stays_until_it_could_be_read(status: StatusLine, clock: Cl
     assert status.lines(80) == []
 
 
-def test_what_is_under_way_stays(status: StatusLine, clock: Clock) -> None:
+def test_running_operation_stays_shown(status: StatusLine, clock: Clock) -> None:
     status.show("draining", hint="esc cancels")
     clock.now += 1000
     status.next_key()
