@@ -23,7 +23,7 @@ from tests.support.own_environment import HOME_PREFIX, own_environment
 from tests.support.parse_once import parse_styles_once
 from tests.support.scheduling import SLURM_GROUP, ByFileAndSlurm
 
-pytest.register_assert_rewrite("tests.support.carrying_out")
+pytest.register_assert_rewrite("tests.support.plan_execution")
 
 SITE_ENVIRONMENT = pytest.StashKey[Mapping[str, str]]()
 HOME = pytest.StashKey[tempfile.TemporaryDirectory[str]]()

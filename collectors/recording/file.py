@@ -91,13 +91,13 @@ def _finished(member: "zlib._Compress | None") -> bytes:
 
 def refuse_to_overwrite(path: str, kind: str = "a recording") -> str | None:
     """Return why a new file cannot be created there, in one line; ``None`` if no reason is known."""
-    place = Path(path)
-    if place.exists():
+    target = Path(path)
+    if target.exists():
         return f"{path} already exists; dasktop does not overwrite files"
-    if not place.parent.is_dir():
-        return f"no such directory for {kind}: {place.parent}"
-    if not os.access(place.parent, os.W_OK):
-        return f"cannot write to the directory {place.parent}: permission denied"
+    if not target.parent.is_dir():
+        return f"no such directory for {kind}: {target.parent}"
+    if not os.access(target.parent, os.W_OK):
+        return f"cannot write to the directory {target.parent}: permission denied"
     return None
 
 
@@ -107,7 +107,7 @@ _CHUNK_BYTES = 1 << 16
 LONGEST_LINE_BYTES = 1 << 26
 
 
-class Place(NamedTuple):
+class LinePosition(NamedTuple):
     """The position of a line: ``start`` in a plain file; gzipped, ``skip`` bytes into the member at ``start``."""
 
     start: int
@@ -117,7 +117,7 @@ class Place(NamedTuple):
 class TextLine(NamedTuple):
     """A line without its newline."""
 
-    place: Place
+    position: LinePosition
     text: bytes
     """UTF-8."""
     is_whole: bool = True
@@ -134,11 +134,11 @@ class Damage(NamedTuple):
     """Whether nothing follows: the file is truncated."""
 
 
-def _line(place: Place, raw: bytes, is_whole: bool = True) -> TextLine:
+def _line(position: LinePosition, raw: bytes, is_whole: bool = True) -> TextLine:
     if raw.isascii():
-        return TextLine(place, raw, is_whole)
+        return TextLine(position, raw, is_whole)
     text = raw.decode("utf-8", errors="replace").encode()
-    return TextLine(place, text, is_whole, is_utf8=text == raw)
+    return TextLine(position, text, is_whole, is_utf8=text == raw)
 
 
 def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
@@ -154,7 +154,7 @@ def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
     return _gzip_lines(file, start) if is_gzip else _plain_lines(file, start)
 
 
-def line_at(file: BinaryIO, place: Place) -> bytes:
+def line_at(file: BinaryIO, position: LinePosition) -> bytes:
     """Return the line at this position, without its newline; empty if there is none any more.
 
     Raises
@@ -162,8 +162,8 @@ def line_at(file: BinaryIO, place: Place) -> bytes:
     OSError
         The file cannot be read.
     """
-    for line in text_lines(file, place.start):
-        if isinstance(line, TextLine) and line.place == place:
+    for line in text_lines(file, position.start):
+        if isinstance(line, TextLine) and line.position == position:
             return line.text
         if isinstance(line, Damage):
             break
@@ -173,7 +173,7 @@ def line_at(file: BinaryIO, place: Place) -> bytes:
 def _plain_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
     file.seek(start)
     while line := file.readline(LONGEST_LINE_BYTES):
-        yield _line(Place(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
+        yield _line(LinePosition(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
         start += len(line)
         file.seek(start)  # another caller may have moved the position meanwhile
 
@@ -212,7 +212,7 @@ class _Member:
             *whole, last = text.split(b"\n")
             for line in whole:
                 line = rest + line
-                yield _line(Place(self._start, begins), line)
+                yield _line(LinePosition(self._start, begins), line)
                 rest, begins = b"", begins + len(line) + 1
             rest += last
             if len(rest) > LONGEST_LINE_BYTES:
@@ -220,7 +220,7 @@ class _Member:
                 return
         if rest and self.damage is None:
             self.is_cut = False
-            yield _line(Place(self._start, begins), rest, is_whole=False)
+            yield _line(LinePosition(self._start, begins), rest, is_whole=False)
 
     def _texts(self) -> Iterator[bytes]:
         stream, position = zlib.decompressobj(_GZIP_WBITS), self._start

@@ -11,7 +11,7 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.model.replay import Mark
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
-from dasktop.collectors.recording.file import Damage, Place, TextLine, line_at, text_lines
+from dasktop.collectors.recording.file import Damage, LinePosition, TextLine, line_at, text_lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, LineError, LineHeader
 from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
 from dasktop.collectors.system.regular_file import open_regular
@@ -26,8 +26,8 @@ class Entry(NamedTuple):
     """One snapshot in the file."""
 
     taken_at: datetime
-    place: Place
-    base: Place | None
+    position: LinePosition
+    base: LinePosition | None
     """The position of its keyframe; ``None``: it is a keyframe itself."""
 
 
@@ -62,7 +62,7 @@ class Recording:
         self._first_fault: str | None = None
         self._notes: list[str] = []
         self._bad_entries: set[int] = set()
-        self._base: tuple[Place, Keyframe] | None = None
+        self._base: tuple[LinePosition, Keyframe] | None = None
         self._is_ours = False
         try:
             self._file = open_regular(path)
@@ -90,7 +90,7 @@ class Recording:
         RecordingError
             It cannot be read, or has no snapshot.
         """
-        base: tuple[datetime, Place] | None = None
+        base: tuple[datetime, LinePosition] | None = None
         base_findings: tuple[Finding, ...] = ()
         before: set[tuple[str, str | None, str | None]] = set()
         try:
@@ -99,10 +99,10 @@ class Recording:
                 if header is not None and isinstance(line, TextLine):
                     self._is_ours = True
                     if header.since is None:
-                        base, base_findings = (header.taken_at, line.place), header.findings or ()
-                        self._add(Entry(header.taken_at, line.place, None))
+                        base, base_findings = (header.taken_at, line.position), header.findings or ()
+                        self._add(Entry(header.taken_at, line.position, None))
                     elif base is not None and base[0] == header.since:
-                        self._add(Entry(header.taken_at, line.place, base[1]))
+                        self._add(Entry(header.taken_at, line.position, base[1]))
                     else:
                         self._note_bad(number, "the whole snapshot that it builds on is missing")
                         continue
@@ -156,11 +156,11 @@ class Recording:
         chosen = frozenset(wanted)
         try:
             # `passing` needs all lines; otherwise start at the first wanted one.
-            start = self.entries[wanted[0]].place.start if passing is None and wanted else 0
+            start = self.entries[wanted[0]].position.start if passing is None and wanted else 0
             found = (line for line in text_lines(self._file, start) if isinstance(line, TextLine))
             for index in range(len(self.entries)) if passing is not None else wanted:
-                place = self.entries[index].place
-                text = next((line.text for line in found if line.place == place), b"")
+                position = self.entries[index].position
+                text = next((line.text for line in found if line.position == position), b"")
                 with suppress(LineError):
                     if index in chosen:
                         yield self._decoded(index, text, fields)
@@ -191,7 +191,7 @@ class Recording:
         entry = self.entries[index]
         with self._counting_bad(index):
             if text is None:
-                text = line_at(self._file, entry.place)
+                text = line_at(self._file, entry.position)
             base = self._base_of(entry, text)
             return base.snapshot if entry.base is None else lines.from_delta(text, base, fields)
 
@@ -203,9 +203,9 @@ class Recording:
             return base.memory_of_workers({}) if entry.base is None else lines.memory_of_workers(text, base)
 
     def _base_of(self, entry: Entry, text: bytes) -> Keyframe:
-        place = entry.base or entry.place
-        if self._base is None or self._base[0] != place:
-            self._base = place, lines.keyframe(text if entry.base is None else line_at(self._file, place))
+        position = entry.base or entry.position
+        if self._base is None or self._base[0] != position:
+            self._base = position, lines.keyframe(text if entry.base is None else line_at(self._file, position))
         return self._base[1]
 
     @contextmanager

@@ -12,14 +12,14 @@ from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
 from dasktop.collectors.sources.slurm import outcome_reader as recently_ended_reader
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.missing import missing_programs
-from tests.support import carrying_out
+from tests.support import plan_execution
 from tests.support.scaling_clusters import LONE, PROCESSES
 from tests.support.waiting import PATIENCE_SECONDS, until
 
-make, notebook, shared = carrying_out.make, carrying_out.notebook, carrying_out.shared
+make, notebook, shared = plan_execution.make, plan_execution.notebook, plan_execution.shared
 
-if missing_programs():  # otherwise these run on a real SLURM, in tests/end_to_end/test_scaling_carry_out_real.py
-    from tests.support.carrying_out import *  # noqa: F403
+if missing_programs():  # otherwise these run on a real SLURM, in tests/end_to_end/test_execute_real.py
+    from tests.support.plan_execution import *  # noqa: F403
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,9 @@ class Following:
     def is_quiet(self) -> bool:
         """Whether nothing is delivered of a file that is followed, though it is looked at."""
         looks = self.looks
-        wait_until(lambda: self.looks >= looks + 3)  # behind the second of these all is result that the first one saw
+        wait_until(
+            lambda: self.looks >= looks + 3
+        )  # after the second of these, everything that the first one found is delivered
         return self.events.empty()
 
     def write(self, text: str) -> None:
@@ -102,7 +104,7 @@ def test_file_that_appears_late(log):
     part = log.tail()
     assert (part.is_missing, part.lines) == (True, ())
     assert part.problem == "no such file on this host"
-    assert log.is_quiet()  # result once
+    assert log.is_quiet()  # reported once
     log.appear("here\n")
     assert texts(log.next()) == ["here"]
     log.path.unlink()

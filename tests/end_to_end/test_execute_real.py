@@ -1,4 +1,4 @@
-"""The same plans carried out on a real SLURM, and what only that one has: limits, other users, het jobs."""
+"""Plan execution on a real SLURM, with what only that one has: limits, other users, het jobs."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from dasktop.collectors.model.plan import Jobs, Release
 from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.scaling.plan import plan
 from tests.slurm.commands import SlurmCommands
-from tests.support.carrying_out import *  # noqa: F403
 from tests.support.dask_processes import Scheduler
+from tests.support.plan_execution import *  # noqa: F403
 from tests.support.scaling_clusters import Plain
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -25,7 +25,7 @@ del test_the_scheduler_goes_away_in_the_middle  # noqa: F821
 
 
 OTHER_USER = "daemon"
-"""Exists everywhere. Not nobody, whom 26.05 gives no account."""
+"""A user that exists everywhere. Not nobody: it has no account in 26.05."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def slurm(real_slurm: SlurmCommands) -> Iterator[SlurmCommands]:
     real_slurm.cancel_all()
 
 
-async def test_a_limit_stops_the_plan(make):
+async def test_limit_of_jobs_ends_the_execution(make):
     cluster = make(1, "processes=2, job_extra_directives=['--qos=few']")
     outcome = await cluster.scale(Jobs(count=4))
     (submitted,) = outcome.submitted
@@ -60,7 +60,7 @@ def plain(slurm, shared, tmp_path):
 
 @pytest.fixture
 def job_of_another(plain, tmp_path):
-    """A job of another user, and a worker that says it runs in there."""
+    """A job of another user, and a worker that claims to run in it."""
     slurm = plain.slurm
     slurm.attempt("sacctmgr", "--immediate", "add", "user", OTHER_USER, "account=lab", "defaultaccount=lab")
     # As that user, since newer versions refuse sbatch's --uid (seen with 24.11).
@@ -84,7 +84,7 @@ def job_of_another(plain, tmp_path):
         (OTHER_USER, "does not belong to root"),
     ],
 )
-async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, why):
+async def test_jobs_of_other_users_are_refused(plain, job_of_another, user, why):
     await plain.wait_for_workers(1)
     options = replace(plain.options(), user=user)
     seen = await plain.snapshot(options)
@@ -101,7 +101,7 @@ async def test_a_job_of_another_user_is_left_alone(plain, job_of_another, user, 
     assert plain.slurm.states(job_of_another) == {"RUNNING"}
 
 
-async def test_one_task_of_an_array_goes_alone(plain):
+async def test_one_array_task_is_released_alone(plain):
     """Also the last one, whose raw id is the array's own."""
     worker = f"{sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
     array = plain.slurm.submit(f"exec {worker} --name part-$SLURM_ARRAY_TASK_ID", "--array=0-2", "--mem=500")
@@ -116,7 +116,7 @@ async def test_one_task_of_an_array_goes_alone(plain):
     plain.slurm.run("scancel", array)  # SLURM 22.05 knows the others by their raw ids no more
 
 
-async def test_a_part_of_a_heterogeneous_job_is_not_given_back(plain):
+async def test_het_job_component_is_not_released(plain):
     command = f"exec {sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
     job_id = plain.slurm.submit(f"#!/bin/sh\n#SBATCH --mem=500\n#SBATCH hetjob\n#SBATCH --mem=500\n{command}\n")
     await plain.wait_for_workers(1)

@@ -1,4 +1,4 @@
-"""What carrying a plan out must do on any SLURM; run on the embedded and on the real one, each in a file of its own."""
+"""Tests of plan execution on any SLURM; run on the embedded and on the real one, each in a file of its own."""
 
 import asyncio
 import getpass
@@ -34,7 +34,7 @@ Shared = dict[tuple[str, str, int], Cluster]
 
 @pytest.fixture(scope="module")
 def shared(notebook: Notebook) -> Iterator[Shared]:
-    """The cluster that the last test used, by what it was made with: the next one may use it, too.
+    """The cluster of the last test, by its arguments: the next test may use it too.
 
     It lives in the notebook, which has to end after it.
     """
@@ -45,14 +45,14 @@ def shared(notebook: Notebook) -> Iterator[Shared]:
 
 
 def close_all(shared: Shared) -> None:
-    """Close it for a test that wants SLURM to have no other jobs than its own."""
+    """Close the cluster, for a test that needs a SLURM without other jobs."""
     while shared:
         shared.popitem()[1].close()
 
 
 @pytest.fixture
 def make(slurm: SlurmCommands, notebook: Notebook, shared: Shared, tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    """Return a cluster of so many jobs: the last test's, if that was of the same kind, or a new one."""
+    """Return a cluster with this number of jobs: that of the last test if its arguments are equal, or a new one."""
     made: Shared = {}
 
     def make(jobs: int, settings: str | None = None, processes: int = PROCESSES, kind: str = "SLURMCluster") -> Cluster:
@@ -74,7 +74,7 @@ def make(slurm: SlurmCommands, notebook: Notebook, shared: Shared, tmp_path: Pat
 
 
 # In this order, tests that share a cluster follow one another; in any other, more are made.
-async def test_no_result_is_computed_again(make):
+async def test_release_loses_no_result(make):
     cluster = make(3)
     cluster.compute(200)
     before = cluster.job_ids
@@ -104,8 +104,8 @@ async def test_no_result_is_computed_again(make):
     assert datetime.fromisoformat(first["at"]) < datetime.fromisoformat(last["at"])
 
 
-async def test_what_dask_itself_loses(make):
-    """Beside the test above: `scale` hands names where addresses are wanted (distributed #4532)."""
+async def test_scale_of_dask_loses_results(make):
+    """For comparison: `scale` passes names where addresses are expected (distributed #4532)."""
     cluster = make(2)
     cluster.compute(200)
     cluster.notebook.run("cluster.scale(jobs=1)")
@@ -117,7 +117,7 @@ async def test_what_dask_itself_loses(make):
 
 # Without `processes=`, dask-jobqueue makes as many of 2 cores by itself, and sets no group.
 @pytest.mark.parametrize("settings", [f"processes={PROCESSES}", ""], ids=["group", "no group"])
-async def test_no_running_task_is_started_twice(make, tmp_path, settings):
+async def test_no_running_task_starts_twice(make, tmp_path, settings):
     cluster = make(3, settings)
     with Terminal([*PROGRAM, cluster.address, "--jobs", "1"], tmp_path, cluster.environment) as terminal:
         terminal.wait_for("Apply this plan?")
@@ -131,7 +131,7 @@ async def test_no_running_task_is_started_twice(make, tmp_path, settings):
     assert len(cluster.slurm.queued()) == len(cluster.job_ids) == 1
 
 
-async def test_a_lost_job_is_found_and_replaced(make):
+async def test_lost_job_is_found_and_replaced(make):
     cluster = make(2)
     lost = min(cluster.job_ids.values(), key=int)
     assert (await cluster.snapshot()).findings == ()
@@ -168,7 +168,7 @@ async def test_a_lost_job_is_found_and_replaced(make):
     ("kind", "name", "processes"),
     [("SLURMCluster", r"SLURMCluster-\d+", PROCESSES), ("NumberedCluster", r"\d+", 1)],
 )
-async def test_a_chosen_job_is_the_one_that_goes(make, kind, name, processes):
+async def test_chosen_job_is_released(make, kind, name, processes):
     cluster = make(2, kind=kind, processes=processes)
     names = sorted(cluster.job_ids, key=lambda job: int(job.rpartition("-")[2]))
     assert len(names) == 2
@@ -182,7 +182,7 @@ async def test_a_chosen_job_is_the_one_that_goes(make, kind, name, processes):
     assert cluster.started_twice() == 0
 
 
-async def test_adaptive_on_re_bounded_and_off(make):
+async def test_adaptive_scaling_on_changed_and_off(make):
     cluster = make(1, "")
     assert (await cluster.scale(Adapt(bounds=Adaptive(minimum=2, maximum=3)))).done
     cluster.wait_for_workers(2 * PROCESSES)
@@ -198,7 +198,7 @@ async def test_adaptive_on_re_bounded_and_off(make):
     assert cluster.notebook.value("adaptive.periodic_callback is None")
 
 
-async def test_growing_through_the_owner(make):
+async def test_owner_submits_jobs(make):
     cluster = make(1, kind="NumberedCluster")
     outcome = await cluster.scale(Jobs(count=3))
     assert outcome.done, outcome.message
@@ -207,7 +207,7 @@ async def test_growing_through_the_owner(make):
     cluster.wait_for_workers(3 * PROCESSES)
 
 
-async def test_the_scheduler_goes_away_in_the_middle(shared, slurm, tmp_path):
+async def test_scheduler_ends_during_the_execution(shared, slurm, tmp_path):
     close_all(shared)
     with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
         notebook.run(IMPORTS)
@@ -224,7 +224,7 @@ async def test_the_scheduler_goes_away_in_the_middle(shared, slurm, tmp_path):
     slurm.cancel_all()
 
 
-async def test_sbatch_refuses(make):
+async def test_sbatch_refuses_a_job(make):
     cluster = make(1, **LONE)
     cluster.notebook.run("cluster.new_spec['options']['queue'] = 'nowhere'")
     try:
@@ -239,7 +239,7 @@ async def test_sbatch_refuses(make):
     assert len(cluster.job_ids) == cluster.notebook.value("len(cluster.worker_spec)") == 1
 
 
-async def test_an_interrupted_drain_gives_the_workers_back(make):
+async def test_workers_resume_after_interrupted_drain(make):
     cluster = make(2, **LONE)
     cluster.compute(2, seconds=None, wait=False)
     await until(lambda: cluster.started == 2)
@@ -263,7 +263,7 @@ async def test_an_interrupted_drain_gives_the_workers_back(make):
     assert (await cluster.scale(Jobs(count=1))).done
 
 
-async def test_one_at_a_time_also_across_two_dasktops(make):
+async def test_second_dasktop_is_refused(make):
     cluster = make(2, **LONE)
     cluster.compute(2, seconds=None, wait=False)
     await until(lambda: cluster.started == 2)
@@ -277,7 +277,7 @@ async def test_one_at_a_time_also_across_two_dasktops(make):
     assert len(cluster.slurm.queued()) == 1
 
 
-async def test_results_that_nobody_else_can_hold_are_kept(make):
+async def test_results_without_other_worker_are_kept(make):
     cluster = make(1, **LONE)
     cluster.compute(20)
     outcome = await cluster.scale(Jobs(count=0))
