@@ -19,7 +19,7 @@ from tests.support.scaling_clusters import Plain
 from tests.support.waiting import PATIENCE_SECONDS
 
 # What happens inside dask alone is the same on any SLURM, and a cluster takes long to start.
-del test_what_dask_itself_loses, test_results_that_nobody_else_can_hold_are_kept  # noqa: F821
+del test_scale_of_dask_loses_results, test_results_without_other_worker_are_kept  # noqa: F821
 del test_an_interrupted_drain_gives_the_workers_back, test_one_at_a_time_also_across_two_dasktops  # noqa: F821
 del test_the_scheduler_goes_away_in_the_middle  # noqa: F821
 
