@@ -18,10 +18,10 @@ from tests.support.plan_execution import *  # noqa: F403
 from tests.support.scaling_clusters import Plain
 from tests.support.waiting import PATIENCE_SECONDS
 
-# What happens inside dask alone is the same on any SLURM, and a cluster takes long to start.
+# These depend on dask only, not on SLURM, and a cluster takes long to start.
 del test_scale_of_dask_loses_results, test_results_without_other_worker_are_kept  # noqa: F821
-del test_an_interrupted_drain_gives_the_workers_back, test_one_at_a_time_also_across_two_dasktops  # noqa: F821
-del test_the_scheduler_goes_away_in_the_middle  # noqa: F821
+del test_workers_resume_after_interrupted_drain, test_second_dasktop_is_refused  # noqa: F821
+del test_scheduler_ends_during_the_execution  # noqa: F821
 
 
 OTHER_USER = "daemon"
