@@ -53,6 +53,7 @@ from dasktop.collectors.model.snapshot import (
     Worker,
     WorkerEvent,
 )
+from dasktop.collectors.model.sources import fails
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
@@ -194,8 +195,7 @@ def _jobs_without_workers(
     While the scheduler answers, its list of workers is kept, even for jobs that have ended. The two readings are
     compared by this host's clock, since SLURM's may differ.
     """
-    is_failing = any(source.name == "dask" and source.state in ("stale", "error") for source in sources)
-    if not is_failing or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
+    if not fails(sources, "dask") or dask is None or slurm is None or slurm.taken_at <= dask.taken_at:
         return set()
     states = {job_id: read_state(job.state) for job_id, job in queued.items()}
     over = {job_id for job_id, state in states.items() if state.has_ended or state.is_waiting}

@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from dasktop.collectors.model.sums import sum_of_known
+
 Cells = list[Any]
 Change = dict[str, Any]
 
@@ -275,10 +277,7 @@ def sums(columns: Columns, field: str) -> list[Any]:
 
 
 def _sum(cells: list[Any]) -> Any:
-    known = [cell for cell in cells if cell is not None]
-    if not known:
-        return None
-    total = sum(known[1:], known[0])
+    total = sum_of_known(cells)
     return round(total, 1) if isinstance(total, float) else total
 
 

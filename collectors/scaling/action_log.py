@@ -19,6 +19,7 @@ from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.plan import Outcome, ScalePlan
 from dasktop.collectors.model.readings import DaskReading, Released
 from dasktop.collectors.model.snapshot import Adaptive, Record, Snapshot
+from dasktop.collectors.model.sources import answers
 from dasktop.collectors.system.folders import make_private, private_opener, user_folder
 from dasktop.collectors.text.clean import clean
 from dasktop.collectors.text.format import counted, listed
@@ -183,9 +184,8 @@ def unfinished(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 def check_released(action: Action, snapshot: Snapshot) -> dict[str, JobCheck]:
     """Return the state of each job that was to be released, as the snapshot shows it now."""
-    queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
     there = {job.job_id for job in snapshot.jobs if job.state is not None and not has_ended(job)}
-    is_known = queue is not None and queue.state == "ok"
+    is_known = answers(snapshot.sources, "slurm.queue")
     return {
         job_id: ("still there" if job_id in there else "gone") if is_known else "unknown" for job_id in action.release
     }

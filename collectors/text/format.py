@@ -20,6 +20,8 @@ function                example          context
 
 from collections.abc import Sequence
 
+GIB = 1 << 30
+
 _DECIMAL_UNITS = (("TB", 1000**4), ("GB", 1000**3), ("MB", 1000**2), ("kB", 1000))
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _SHORT_UNITS = "BKMGTPE"

@@ -60,7 +60,7 @@ def short_count(value: float | None) -> str:
     return text if len(text) <= 6 else f"{value / 1000:.0f}k"
 
 
-def ago(seconds: float | None) -> str:
+def short_age(seconds: float | None) -> str:
     """Return how long ago a heartbeat was, rounded down: ``<5s``, ``15s``, ``4m``, ``2h``."""
     if seconds is None:
         return UNKNOWN

@@ -8,6 +8,7 @@ from html import escape
 
 from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
+from dasktop.collectors.text.format import GIB
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, count, duration
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import filled, hours_bar, over_time
@@ -96,7 +97,6 @@ section > p:last-child { margin-bottom: 0; }
 
 MAX_ROWS = 1000
 
-_GIB = 1 << 30
 _OF_CLUSTER = ("used", "idle", "unobserved")
 # A second line of defence: markup injected in spite of the escaping can neither fetch nor run anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -218,7 +218,7 @@ def _pictures(report: Report) -> Iterator[str]:
             of_cluster,
         )
         granted, used = (
-            [None if value is None else value / _GIB for value in values]
+            [None if value is None else value / GIB for value in values]
             for values in (series.memory_granted_bytes, series.memory_used_bytes)
         )
         yield _picture(

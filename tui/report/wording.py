@@ -5,7 +5,7 @@ from typing import NamedTuple
 from dasktop.collectors.model.report import Hours, JobReport, Report
 from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import counted, whole_minutes
-from dasktop.tui.draw.numbers import UNKNOWN, percent, percent_text
+from dasktop.tui.draw.numbers import UNKNOWN, percent_text, share
 from dasktop.tui.draw.times import local
 
 _SHOWN_FROM = 0.005
@@ -92,7 +92,7 @@ def amount(hours: float | None, beside: float | None = None) -> str:
 
 def share_text(part: float | None, whole: float | None) -> str:
     """Return a share such as ``26%``, or ``–`` if it is unknown or the whole is 0."""
-    return percent_text(percent(100 * part / whole)) if part is not None and whole else UNKNOWN
+    return percent_text(share(part, whole))
 
 
 def part_of(hours: Hours, part: Part) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.snapshot import Job, Worker
-from dasktop.tui.draw.numbers import ago, bytes_text, short_count
+from dasktop.tui.draw.numbers import bytes_text, short_age, short_count
 from dasktop.tui.draw.text_width import Align
 
 HEARTBEAT_STEP_SECONDS = 5
@@ -83,7 +83,7 @@ COLUMNS: dict[ColumnName, Column] = {
         largest_first=True,
         of_worker=_heartbeat_age,
         combine=max,
-        text=ago,
+        text=short_age,
     ),
     "partition": Column("PARTITION", "SLURM partition of a job", cells=10, of_job=lambda job: job.partition),
     "account": Column("ACCOUNT", "SLURM account that the job is charged to", cells=10, of_job=lambda job: job.account),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.sources import fails
 from dasktop.tui.draw.numbers import UNKNOWN
 
 _WORDS = {"closing_gracefully": "retiring"}
@@ -19,7 +20,7 @@ def status_words(worker: Worker) -> str:
 
 def with_stale_workers(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot with the status of workers set to silent, or to stale if the scheduler does not answer."""
-    is_stale = any(source.name == "dask" and source.state in ("stale", "error") for source in snapshot.sources)
+    is_stale = fails(snapshot.sources, "dask")
     silent = {finding.worker for finding in snapshot.findings if finding.code == "worker-silent"}
     if not is_stale and not silent:
         return snapshot

@@ -16,13 +16,14 @@ from dasktop.collectors.analysis.anatomy.facts import (
     memory_limit,
     nthreads,
     rounded_up,
-    sum_of,
     times,
+    total_of,
     value_of,
 )
 from dasktop.collectors.model.snapshot import Job, Snapshot, Worker
 from dasktop.collectors.sources.slurm.script_request import Quantity
 from dasktop.collectors.text.format import (
+    GIB,
     argument_size,
     clock_duration,
     counted,
@@ -139,9 +140,6 @@ def _limit_in_script(asked: float | None, script: Quantity | None) -> Check:
     )
 
 
-_GIB = 1 << 30
-
-
 def cores(facts: Facts) -> Part:
     """Compare ``cores`` with ``--cpus-per-task``, the allocated CPUs, and the worker threads."""
     asked, script, granted = facts.asked.cores, value_of(facts.script.cpus), facts.job.allocated.cpus
@@ -168,7 +166,7 @@ def _granted_cpus(requested: int | None, granted: int | None, tasks: int) -> Che
 
 
 def _threads_on_cpus(facts: Facts) -> Check:
-    granted, threads = facts.job.allocated.cpus, sum_of([nthreads(worker) for worker in facts.workers or ()])
+    granted, threads = facts.job.allocated.cpus, total_of([nthreads(worker) for worker in facts.workers or ()])
     if granted is None or threads is None:
         return UNKNOWN
     if threads > granted:
@@ -231,7 +229,7 @@ def memory(facts: Facts) -> Part:
 
 def _limits_in_memory(facts: Facts) -> Check:
     granted = facts.job.allocated.memory_bytes
-    limits = sum_of([memory_limit(worker) for worker in facts.workers or ()])
+    limits = total_of([memory_limit(worker) for worker in facts.workers or ()])
     if granted is None or limits is None:
         return UNKNOWN
     if limits > granted:
@@ -241,7 +239,7 @@ def _limits_in_memory(facts: Facts) -> Check:
     if not facts.is_complete:
         return UNKNOWN
     limit, request = facts.script.memory_limit, facts.script.memory
-    by_rounding = (request.step if request else _GIB) + len(facts.workers or ()) * (limit.step if limit else 0)
+    by_rounding = (request.step if request else GIB) + len(facts.workers or ()) * (limit.step if limit else 0)
     if granted - limits <= by_rounding:
         return AGREES
     return Check("differs", f"the workers' limits leave {requested_size(granted - limits)} unused")

@@ -10,10 +10,10 @@ from dasktop.collectors.model.jobs import has_ended, workers_of
 from dasktop.collectors.model.snapshot import Job, Owner, Record, Snapshot, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_request import Quantity, ScriptRequest, parse_request
-from dasktop.collectors.text.format import argument_size
+from dasktop.collectors.text.format import GIB, argument_size
 
 _GB = 10**9
-_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
+_KIB, _MIB = 1 << 10, 1 << 20
 _HIGHEST_POWER, _LOWEST_POWER = 4, -9
 """Powers of ten, in GB or the binary unit, in which a round amount is looked for."""
 _FUZZ = 1e-9
@@ -89,7 +89,7 @@ def _round_amounts(possible: MemoryRange, asked: int) -> Iterator[tuple[int, int
 
 def _unit(memory_bytes: float) -> int:
     """Return the binary unit to which dask-jobqueue rounds this amount."""
-    return next((unit for unit in (_GIB, _MIB) if memory_bytes >= unit), _KIB)
+    return next((unit for unit in (GIB, _MIB) if memory_bytes >= unit), _KIB)
 
 
 Read = Callable[[Worker], int | None]
@@ -118,7 +118,7 @@ def each(workers: Sequence[Worker] | None, read: Read, text: Text) -> str | None
 def times(workers: Sequence[Worker] | None, read: Read, each_text: Text, sum_text: Text) -> str | None:
     """Return ``4 × 3 = 12 threads``, or only the sum if the workers differ; ``None`` if one is unknown."""
     found = [read(worker) for worker in workers or ()]
-    total = sum_of(found)
+    total = total_of(found)
     if total is None:
         return None
     if len(found) == 1 or len(set(found)) > 1:
@@ -126,7 +126,7 @@ def times(workers: Sequence[Worker] | None, read: Read, each_text: Text, sum_tex
     return f"{len(found)} × {each_text(found[0] or 0)} = {sum_text(total)}"
 
 
-def sum_of(values: Sequence[int | None]) -> int | None:
+def total_of(values: Sequence[int | None]) -> int | None:
     """Return the sum; ``None`` if there are no values, or one is unknown."""
     return sum_if_all_known(values) if values else None
 

@@ -9,6 +9,7 @@ from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFindin
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Severity, Source, Worker
+from dasktop.collectors.model.sources import is_failing
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
 _SOURCES: dict[str, tuple[str, Severity, str]] = {
@@ -41,7 +42,7 @@ def source_stale(context: RuleContext) -> Iterator[PendingFinding]:
         words, severity, advice = _SOURCES.get(
             source.name, (f"{source.name} does not answer", "info", "dasktop keeps trying")
         )
-        if source.state not in ("stale", "error"):
+        if not is_failing(source):
             continue
         since = context.history.failing_since.get(source.name)
         shown = f"; showing data from {context.clock(since)}" if since and source.age_seconds is not None else ""

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.findings.history import FindingHistory, Key
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, registered_rules
 from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Snapshot
+from dasktop.collectors.model.sources import answers
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 Value = TypeVar("Value")
@@ -46,13 +47,15 @@ def find(
     first_seen: dict[Key, datetime] = {}
     active: dict[Key, Finding] = {}
     for rule in registered_rules():
-        if all(_is_ok(context, source) for source in rule.needs):
+        if all(answers(context.snapshot.sources, source) for source in rule.needs):
             for pending in rule.check(context):
                 key = (rule.code, pending.job_id, pending.worker or pending.about)
                 first_seen[key] = _since(pending, history.first_seen.get(key), context.now)
                 if (context.now - first_seen[key]).total_seconds() >= pending.after_seconds:
                     active[key] = _finding(rule.code, pending, first_seen[key])
-        elif all(_is_ok(context, source) or _has_just_failed(context, source) for source in rule.needs):
+        elif all(
+            answers(context.snapshot.sources, source) or _has_just_failed(context, source) for source in rule.needs
+        ):
             first_seen |= _with_code(rule.code, history.first_seen)
             active |= _with_code(rule.code, history.active)
     # The sort is stable: within a severity, the rules' order stays.
@@ -83,10 +86,6 @@ def _finding(code: str, pending: PendingFinding, since: datetime) -> Finding:
 
 def _only(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)
-
-
-def _is_ok(context: RuleContext, name: str) -> bool:
-    return any(source.name == name and source.state == "ok" for source in context.snapshot.sources)
 
 
 def _has_just_failed(context: RuleContext, name: str) -> bool:

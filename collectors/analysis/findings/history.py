@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of, workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Record, Snapshot, Worker
+from dasktop.collectors.model.sources import is_failing
 from dasktop.collectors.model.thresholds import MEMORY_SECONDS
 
 MAX_DEPARTED = 1000
@@ -82,7 +83,7 @@ class FindingHistory(Record, frozen=True, kw_only=True):
         failing = {
             source.name: history.failing_since.get(source.name, now)
             for source in snapshot.sources
-            if source.state in ("stale", "error")
+            if is_failing(source)
         }
         ended = {job.job_id: self.ended_at.get(job.job_id, now) for job in snapshot.jobs if has_ended(job)}
         answering = frozenset(source.name for source in snapshot.sources if source.state == "ok")

@@ -7,12 +7,13 @@ from itertools import pairwise
 from statistics import median
 
 from dasktop.collectors.analysis.usage.job import JobUsage
-from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of
+from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of_hours
 from dasktop.collectors.analysis.usage.recommend import advise
 from dasktop.collectors.analysis.usage.series import Grid
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.report import REPORT_VERSION, JobReport, Report, Series, Totals
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.sources import answers
 from dasktop.collectors.model.sums import sum_of_known
 
 _OF_JOBS = """
@@ -147,7 +148,7 @@ class UsageAccumulator:
         snapshot, since = self._held
         self._held = snapshot, until
         now, seconds = snapshot.taken_at.timestamp(), until - since
-        is_observed = any(source.name == "dask" and source.state == "ok" for source in snapshot.sources)
+        is_observed = answers(snapshot.sources, "dask")
         scheduler = snapshot.cluster.scheduler_address
         pieces = self._grid.pieces(since, until) if is_observed else []
         all_workers, running, cpus, memory = Load(), 0, 0, 0
@@ -190,8 +191,8 @@ class UsageAccumulator:
             jobs_unknown=sum(job.core_hours.granted is None for job in jobs),
             jobs_at_once=self._jobs_at_once,
             queue_seconds=sum_of_known(job.queue_seconds for job in jobs),
-            core_hours=sum_of(job.core_hours for job in counted),
-            gib_hours=sum_of(job.gib_hours for job in counted),
+            core_hours=sum_of_hours(job.core_hours for job in counted),
+            gib_hours=sum_of_hours(job.gib_hours for job in counted),
             peaks=self._highest.peaks(max_rss_bytes),
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import NamedTuple
 
-from dasktop.collectors.analysis.usage.load import higher, sum_of
+from dasktop.collectors.analysis.usage.load import higher, sum_of_hours
 from dasktop.collectors.model.report import Hours, JobReport, Peaks
 
 
@@ -51,12 +51,12 @@ class JobGroup(NamedTuple):
     @property
     def core_hours(self) -> Hours:
         """Core-hours of all jobs."""
-        return sum_of(job.core_hours for job in self.jobs)
+        return sum_of_hours(job.core_hours for job in self.jobs)
 
     @property
     def gib_hours(self) -> Hours:
         """GiB-hours of all jobs."""
-        return sum_of(job.gib_hours for job in self.jobs)
+        return sum_of_hours(job.gib_hours for job in self.jobs)
 
 
 def job_groups(jobs: Iterable[JobReport]) -> tuple[JobGroup, ...]:

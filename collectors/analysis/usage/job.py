@@ -11,7 +11,7 @@ from dasktop.collectors.analysis.usage.load import (
     hours_of,
     moment,
     sane,
-    sum_of,
+    sum_of_hours,
     use_of,
 )
 from dasktop.collectors.analysis.usage.series import Pieces, Track
@@ -134,9 +134,9 @@ class JobUsage:
         core_use = [
             use_of(seconds, run.cores, run.cpu_seconds_by_slurm) for run, seconds in zip(self._runs, spent, strict=True)
         ]
-        core_hours = sum_of(map(hours_of, (run.cpus for run in self._runs), spent, core_use))
+        core_hours = sum_of_hours(map(hours_of, (run.cpus for run in self._runs), spent, core_use))
         gib_use = [use_of(seconds, run.gib) for run, seconds in zip(self._runs, spent, strict=True)]
-        gib_hours = sum_of(map(hours_of, (run.granted_gib for run in self._runs), spent, gib_use))
+        gib_hours = sum_of_hours(map(hours_of, (run.granted_gib for run in self._runs), spent, gib_use))
         never_started = self._first_started_at is None and (is_pending(job) or has_ended(job))
         return JobReport(
             job_id=job.job_id,

@@ -12,6 +12,7 @@ from dasktop.collectors.model.jobs import threads_busy
 from dasktop.collectors.model.report import Hours, Peaks
 from dasktop.collectors.model.snapshot import UseSource, Worker
 from dasktop.collectors.model.sums import Number, sum_if_all_known, sum_of_known
+from dasktop.collectors.text.format import GIB
 
 _TOO_LARGE = 1e18
 _LAST = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
@@ -145,9 +146,6 @@ class Coverage:
     def begins_at(self, moment: float) -> bool:
         """Whether an interval begins at this time, so that the time just before was not observed."""
         return any(first == moment for first, _ in self._stretches)
-
-
-GIB = 1 << 30
 
 
 @dataclass(slots=True)
@@ -338,7 +336,7 @@ def hours_of(granted: float | None, seconds: Seconds, use: Use) -> Hours:
     )
 
 
-def sum_of(parts: Iterable[Hours]) -> Hours:
+def sum_of_hours(parts: Iterable[Hours]) -> Hours:
     """Return the sums of the known values; ``None`` where none is known."""
     parts = tuple(parts)
     return _hours({field: sum_of_known(getattr(part, field) for part in parts) for field in _FIELDS}, 1.0)

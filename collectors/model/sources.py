@@ -1,0 +1,20 @@
+"""Questions about the sources of a snapshot. Pure."""
+
+from collections.abc import Iterable
+
+from dasktop.collectors.model.snapshot import Source
+
+
+def is_failing(source: Source) -> bool:
+    """Return whether a source does not answer, or not any more."""
+    return source.state in ("stale", "error")
+
+
+def fails(sources: Iterable[Source], name: str) -> bool:
+    """Return whether the source of this name fails."""
+    return any(source.name == name and is_failing(source) for source in sources)
+
+
+def answers(sources: Iterable[Source], name: str) -> bool:
+    """Return whether the source of this name answers."""
+    return any(source.name == name and source.state == "ok" for source in sources)
