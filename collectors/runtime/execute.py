@@ -56,7 +56,7 @@ async def execute(
     report
         Called with each step.
     agreed
-        The identity of the confirmed plan; ``None``: nobody was asked.
+        The identity of the confirmed plan; ``None``: no confirmation was needed.
     environment
         For SLURM's commands and the path of the log; ``None``: this process's own.
 

@@ -200,7 +200,7 @@ class SlurmActions:
             scontrol failed.
         """
         with tempfile.TemporaryDirectory(prefix="dasktop-") as folder:
-            # Unlike a comment or a job name, the file name is used by nobody else.
+            # Unlike a comment or a job name, the file name is unique.
             file = Path(folder) / f"dasktop-{secrets.token_hex(8)}.sh"
             file.touch(mode=0o600)
             script = renamed(await self._script_of(job, file), lambda: secrets.token_hex(3))

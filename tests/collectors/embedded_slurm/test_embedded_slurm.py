@@ -30,8 +30,8 @@ def slurm(shared: EmbeddedCommands) -> Iterator[EmbeddedCommands]:
 def test_nodes_and_partitions_as_configured() -> None:
     partitions = (Partition("long"), Partition("quick", default_minutes=5, max_minutes=10))
     with EmbeddedCommands(nodes=3, cpus_per_node=2, memory_per_node_mb=4096, partitions=partitions) as slurm:
-        told = slurm.run("sinfo", "-h", "-o", "%P %l %D %c %m %N")
-        assert told.splitlines() == ["long* infinite 3 2 4096 n[1-3]", "quick 10:00 3 2 4096 n[1-3]"]
+        output = slurm.run("sinfo", "-h", "-o", "%P %l %D %c %m %N")
+        assert output.splitlines() == ["long* infinite 3 2 4096 n[1-3]", "quick 10:00 3 2 4096 n[1-3]"]
         limits = [slurm.submit("sleep 60"), slurm.submit("sleep 60", "-p", "quick")]
         rows = queue(slurm, "AlL", "-j", ",".join(limits))
         assert [(row["A"], row["l"]) for row in rows] == [(limits[0], "UNLIMITED"), (limits[1], "5:00")]
@@ -228,8 +228,8 @@ def test_environment_hides_other_slurms(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_import_is_cheap() -> None:
     script = "import sys, dasktop.collectors.embedded_slurm; print(*sys.modules)"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
-    assert not {"distributed", "dask", "textual", "rich", "asyncio", "click"} & set(told.split())
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    assert not {"distributed", "dask", "textual", "rich", "asyncio", "click"} & set(output.split())
 
 
 def test_output_file_exists_once_shown(slurm: EmbeddedCommands) -> None:
@@ -247,7 +247,7 @@ def test_internal_error_is_reported_and_ends_nothing(
 ) -> None:
     with EmbeddedCommands() as slurm:
         job_id = slurm.submit("sleep 60")
-        # No such command was ever written, and nobody but us can ask for it.
+        # A command that does not exist; only the test can request it.
         client = shared.slurm.folder / "bin" / "squeue"
         words = client.read_text().replace(str(shared.slurm.folder), str(slurm.slurm.folder)).replace("squeue", "sdiag")
         done = subprocess.run(["sh", "-c", words], capture_output=True, check=False, text=True)

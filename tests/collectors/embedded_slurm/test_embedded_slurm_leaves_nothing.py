@@ -18,7 +18,7 @@ from dasktop.collectors.embedded_slurm.processes import ProcessTable
 from tests.contract.reading import until
 from tests.support.waiting import PATIENCE_SECONDS
 
-# Brings up a SLURM in the folder named, with one job that does not want to end, says who is there, and does as told.
+# Starts a SLURM in the given folder, with one job that ignores SIGTERM; prints its pids; then does the given thing.
 HOLDER = """
 import json, os, signal, subprocess, sys, time
 from pathlib import Path
@@ -96,9 +96,9 @@ def hold(tmp_path: Path, then: str) -> Held:
     assert program.stderr is not None
     line = program.stdout.readline()
     assert line, program.stderr.read()
-    told = json.loads(line)
+    state = json.loads(line)
     return Held(
-        program, told["token"], Path(told["folder"]), told["supervisor"], told["controller"], tuple(told["pids"])
+        program, state["token"], Path(state["folder"]), state["supervisor"], state["controller"], tuple(state["pids"])
     )
 
 

@@ -25,8 +25,8 @@ def document(shown: Snapshot) -> dict:
 
 
 def there_and_back(was: Snapshot, now: Snapshot) -> Snapshot:
-    told = msgspec.json.encode(DeltaEncoder(document(was)).delta(document(now)))
-    return Keyframe(was, document(was)).patched(msgspec.json.decode(told))
+    delta = msgspec.json.encode(DeltaEncoder(document(was)).delta(document(now)))
+    return Keyframe(was, document(was)).patched(msgspec.json.decode(delta))
 
 
 def written_alike(one: object, other: object) -> bool:
@@ -36,27 +36,27 @@ def written_alike(one: object, other: object) -> bool:
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=20))
 def test_column_changes_round_trip(rows):
     old, new = [was for was, _ in rows], [now for _, now in rows]
-    told = change(old, new)
-    if told is None:
+    delta = change(old, new)
+    if delta is None:
         assert written_alike(old, new)
     else:
-        assert written_alike(changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+        assert written_alike(changed(old, msgspec.json.decode(msgspec.json.encode(delta))), new)
 
 
 @given(st.lists(st.tuples(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6)), max_size=30), st.integers(0, 4))
 def test_decimal_fractions_round_trip(rows, digits):
     old, new = ([value / 10**digits for value in column] for column in zip(*rows, strict=True)) if rows else ([], [])
-    told = change(old, new)
-    assert written_alike(new if told is None else changed(old, msgspec.json.decode(msgspec.json.encode(told))), new)
+    delta = change(old, new)
+    assert written_alike(new if delta is None else changed(old, msgspec.json.decode(msgspec.json.encode(delta))), new)
 
 
 @pytest.mark.parametrize(
     ("was", "now"), [(0.0, -0.0), (1, 1.0), (1, True), (None, 0), (1e300, 1e-300), (0.1 + 0.2, 0.3)]
 )
 def test_nearly_equal_values_differ(was, now):
-    told = change([was, 5], [now, 5])
-    assert told is not None
-    assert written_alike(changed([was, 5], told), [now, 5])
+    delta = change([was, 5], [now, 5])
+    assert delta is not None
+    assert written_alike(changed([was, 5], delta), [now, 5])
     assert math.copysign(1, changed([was], change([was], [now]))[0]) == math.copysign(1, now)
 
 
@@ -106,13 +106,13 @@ def test_deltas_between_any_snapshots_round_trip(was, now):
 def test_selected_fields_round_trip(was, now):
     """The fields that a report reads, and results of workers."""
     was, now = from_json(to_json(was)), from_json(to_json(now))
-    told = DeltaEncoder(document(was)).delta(document(now))
+    delta = DeltaEncoder(document(was)).delta(document(now))
     whole = Keyframe(was, document(was))
-    back = whole.patched(told, FIELDS)
+    back = whole.patched(delta, FIELDS)
     assert [asked_for("jobs", one) for one in back.jobs] == [asked_for("jobs", one) for one in now.jobs]
     for one, other in zip(workers_with_jobs(back), workers_with_jobs(now), strict=True):
         assert asked_for("workers", one[1]) == asked_for("workers", other[1])
-    assert whole.memory_of_workers(told) == tuple(
+    assert whole.memory_of_workers(delta) == tuple(
         (one and one.job_id, each.memory_bytes, each.memory_limit_bytes, each.spilled_bytes)
         for one, each in workers_with_jobs(now)
     )
@@ -129,19 +129,19 @@ def test_busy_cluster_round_trips():
 
 def test_delta_omits_unchanged_fields():
     shown = everyday()
-    told = DeltaEncoder(document(shown)).delta(document(replace(shown, taken_at=pending().submitted_at)))
-    assert set(told) == {"taken_at", "since"}
+    delta = DeltaEncoder(document(shown)).delta(document(replace(shown, taken_at=pending().submitted_at)))
+    assert set(delta) == {"taken_at", "since"}
 
 
 def test_sums_of_workers_are_omitted():
     first, second = life(jobs=5, count=2)
-    told = DeltaEncoder(document(first)).delta(document(second))["jobs"]
-    assert told["summed"] == ["used.cpu_percent", "used.memory_bytes"]
-    assert not told["columns"].keys() & set(told["summed"])
+    delta = DeltaEncoder(document(first)).delta(document(second))["jobs"]
+    assert delta["summed"] == ["used.cpu_percent", "used.memory_bytes"]
+    assert not delta["columns"].keys() & set(delta["summed"])
 
 
 @pytest.mark.parametrize(
-    "told",
+    "delta",
     [
         {"jobs": {"rows": [0, 10**9]}},
         {"jobs": {"rows": [5]}},
@@ -156,19 +156,19 @@ def test_sums_of_workers_are_omitted():
         {"cluster": 7},
     ],
 )
-def test_invalid_delta_is_refused(told):
+def test_invalid_delta_is_refused(delta):
     with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError, msgspec.ValidationError)):
-        Keyframe(everyday(), document(everyday())).patched(told)
+        Keyframe(everyday(), document(everyday())).patched(delta)
 
 
 def test_unchanged_rows_are_reused():
     """Maximum cost of decoding a small delta."""
     shown = everyday()
     [first, *others] = shown.jobs
-    told = DeltaEncoder(document(shown)).delta(
+    delta = DeltaEncoder(document(shown)).delta(
         document(replace(shown, jobs=(replace(first, state="COMPLETING"), *others)))
     )
-    back = Keyframe(shown, document(shown)).patched(told)
+    back = Keyframe(shown, document(shown)).patched(delta)
     assert back.jobs[0].state == "COMPLETING"
     assert back.jobs[0].tasks[0].workers[0] is shown.jobs[0].tasks[0].workers[0]
     assert back.cluster is shown.cluster

@@ -48,13 +48,13 @@ SENTENCES = [
 
 
 @st.composite
-def told(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
+def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
     """Return a snapshot, and every secret in it."""
-    said: list[str] = []
+    used: list[str] = []
 
     def secret() -> str:
-        said.append(draw(st.sampled_from(said)) if said and draw(st.booleans()) else draw(secrets))
-        return said[-1]
+        used.append(draw(st.sampled_from(used)) if used and draw(st.booleans()) else draw(secrets))
+        return used[-1]
 
     def sentence() -> str:
         return re.sub(r"\{\}", lambda _: secret(), draw(st.sampled_from(SENTENCES)))
@@ -100,21 +100,21 @@ def told(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
             sources=(source("dask", error=sentence()),),
             cluster=cluster(scheduler_address=f"tls://{secret()}:8786", owner=owner),
         ),
-        said,
+        used,
     )
 
 
 @settings(deadline=None, max_examples=300)
-@given(told())
-def test_no_secret_remains(given_told):
-    shown, said = given_told
+@given(snapshots_with_secrets())
+def test_no_secret_remains(drawn):
+    shown, used = drawn
     redacted = to_json(Redactor().redacted(shown)).decode()
-    for secret in said:
+    for secret in used:
         assert secret not in redacted
     assert "Zq" not in redacted, "nor a part of one"
 
 
-# Names that are ordinary words of ours, which stay where nobody is called so.
+# Names that are public words, which stay if no name is equal to them.
 PUBLIC = st.sampled_from(["will", "page", "mark", "long", "lab", "secret", "scratch", "grace", "green", "max", "node"])
 JOINED = [
     "{}", "{}'s", "({}),", "<{}>", '"{}"', "{}_x", "x-{}", "x.{}", "{}/x", "/a/{}/b", "~{}", "'/a b/{}'", "C={}",
@@ -396,6 +396,6 @@ def test_subject_of_a_finding_stays_consistent():
         job_ids=("4711", "4712"), workers=names,
     )  # fmt: skip
     redacted = Redactor().redacted(replace(shown, findings=(found,)))
-    (told,) = redacted.findings
-    assert (told.job_id, told.job_ids) == ("4712", tuple(job.job_id for job in redacted.jobs))
-    assert told.workers == tuple(worker.name for job in redacted.jobs for worker in workers_of(job))
+    (finding,) = redacted.findings
+    assert (finding.job_id, finding.job_ids) == ("4712", tuple(job.job_id for job in redacted.jobs))
+    assert finding.workers == tuple(worker.name for job in redacted.jobs for worker in workers_of(job))

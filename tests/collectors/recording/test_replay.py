@@ -193,14 +193,14 @@ def test_graphs_after_a_seek_are_complete(played, jump):
 
 def test_reads_only_what_graphs_show(played):
     played.feed.seek_to(LIFE[-1].taken_at)
-    told = [played.next(Earlier)]
-    while not told[-1].is_last:
-        told.append(played.next(Earlier))
-    times = [one.snapshot.taken_at for one in told]
-    assert times == [one.taken_at for one in LIFE[-len(told) :]]
+    earlier = [played.next(Earlier)]
+    while not earlier[-1].is_last:
+        earlier.append(played.next(Earlier))
+    times = [one.snapshot.taken_at for one in earlier]
+    assert times == [one.taken_at for one in LIFE[-len(earlier) :]]
     assert times[1] > LIFE[-1].taken_at - timedelta(seconds=PAST_SECONDS) >= times[0]
-    history = played_to(0, [one.snapshot for one in told[:1]])
-    for one in told:
+    history = played_to(0, [one.snapshot for one in earlier[:1]])
+    for one in earlier:
         history.feed(one.snapshot)
     assert len(history.of(CLUSTER).cpu_percent) == POINTS
 
@@ -214,11 +214,11 @@ def test_many_earlier_snapshots_are_sampled(tmp_path):
     played.opened()
     played.feed.seek_to(often[-1].taken_at)
     played.next(Snapshot)
-    told = [played.next(Earlier)]
-    while not told[-1].is_last:
-        told.append(played.next(Earlier))
-    assert len(told) <= MOST_EARLIER + 1
-    assert [one.snapshot for one in told[-3:]] == [often[796], often[798], often[799]]
+    earlier = [played.next(Earlier)]
+    while not earlier[-1].is_last:
+        earlier.append(played.next(Earlier))
+    assert len(earlier) <= MOST_EARLIER + 1
+    assert [one.snapshot for one in earlier[-3:]] == [often[796], often[798], often[799]]
     played.feed.stop()
 
 

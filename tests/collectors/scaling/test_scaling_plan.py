@@ -477,7 +477,7 @@ class TestLost:
             ended("1", "FAILED", "killed by signal 9 (SIGKILL)"),
             replace(ended("1", "FAILED"), fate=None),
         ],
-        ids=["not failed", "without an exit code", "nobody tells how"],
+        ids=["not failed", "without an exit code", "unknown end"],
     )
     def test_other_ends_are_no_warning(self, seen):
         assert plan(owned(seen), ReplaceLost()).warnings == ()

@@ -84,7 +84,7 @@ async def test_tasks_are_counted_by_state() -> None:
         assert worker.queued == counts["processing"] - 2
         assert worker.stored == 4
         assert worker.transfers is not None
-        assert worker.transfers.incoming_count_total == 0, "it has nobody to get results from"
+        assert worker.transfers.incoming_count_total == 0, "there is no other worker to get results from"
 
         await Event("let go", client=client).set()
         await wait(held)

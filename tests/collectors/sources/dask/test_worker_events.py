@@ -1,4 +1,4 @@
-"""What became of workers, by the scheduler's events: each read once, bounded, and kept with the workers' names."""
+"""Events of workers in the scheduler: each is read once, their number is limited, and names are kept."""
 
 import asyncio
 import time
@@ -45,7 +45,7 @@ class TestReading:
         }
         restarted = {"action": "restart-workers", "workers": ["tcp://a", "tcp://b"], "client": "Client-1"}
         own = {"action": "restart-workers", "workers": ["tcp://c", "tcp://d"], "client": None}
-        told = read_events(
+        events = read_events(
             scheduler(
                 worker_restart_memory=[(30, kill())],
                 worker_fail_hard=[(25, {"exception_text": "OSError()"})],
@@ -54,7 +54,7 @@ class TestReading:
             ),
             None,
         )
-        assert [row[1:] for row in told] == [
+        assert [row[1:] for row in events] == [
             ["killed for memory", "tcp://a", 7, 990, None, None, None],
             ["died", None, None, None, "OSError()", None, None],
             ["removed", "tcp://a", None, None, "unexpected", 2, 1],
@@ -64,7 +64,7 @@ class TestReading:
             ["restarted", "tcp://d", None, None, "client", None, None],
         ]
 
-    def test_only_what_is_new_and_not_endlessly_much(self):
+    def test_only_new_events_and_limited(self):
         one = scheduler(worker_restart_memory=[(4000, kill()), (30, kill(pid=1)), (20, kill(pid=2))])
         first = read_events(one, None)
         assert [row[3] for row in first] == [1, 2], "and nothing older than half an hour"
@@ -73,14 +73,14 @@ class TestReading:
         assert len(read_events(many, None)) == MOST_EVENTS
 
     @pytest.mark.parametrize("version", ["2024.3.1", "2022.6.0", "nonsense"])
-    def test_an_older_dask_does_not_tell(self, version, monkeypatch):
+    def test_older_dask_reports_no_events(self, version, monkeypatch):
         monkeypatch.setitem(shipped_scheduler.sys.modules, "distributed", SimpleNamespace(__version__=version))
         assert read_events(scheduler(worker_restart_memory=[(1, kill())]), None) is None
 
-    def test_nor_does_a_scheduler_without_topics(self):
+    def test_scheduler_without_topics_reports_no_events(self):
         assert read_events(SimpleNamespace(), None) is None
 
-    def test_events_of_other_forms_spoil_nothing(self):
+    def test_events_in_other_formats_are_skipped(self):
         assert read_events(scheduler(all=[(1, "text"), (1, {"action": "restart-workers", "client": "c"})]), None) == []
 
 
@@ -94,7 +94,7 @@ def row(at, address="tcp://a"):
 
 
 class TestKeeping:
-    def test_names_and_limits_outlive_their_workers(self):
+    def test_names_and_limits_are_kept(self):
         kept = WorkerEvents()
         kept.after(reading(), NOW)
         (event,) = kept.after(reading(row(990.0)), NOW)
@@ -103,7 +103,7 @@ class TestKeeping:
         (_, unknown) = kept.after(reading(row(995.0, "tcp://b")), NOW)
         assert (unknown.worker, unknown.address, unknown.limit_bytes) == (None, "tcp://b", None)
 
-    def test_each_is_kept_once_and_for_half_an_hour(self):
+    def test_events_are_kept_once_for_half_an_hour(self):
         kept = WorkerEvents()
         assert kept.since is None
         kept.after(reading(row(990.0)), NOW)
@@ -113,16 +113,16 @@ class TestKeeping:
         assert len(kept.after(reading(*two, now=1002.0), NOW)) == 3, "one event about two workers"
         assert kept.after(reading(now=2802.0), NOW) == ()
 
-    def test_another_scheduler_has_events_of_its_own(self):
+    def test_events_of_another_scheduler_are_separate(self):
         kept = WorkerEvents()
         kept.after(reading(row(990.0)), NOW)
         assert kept.after(reading(scheduler_id="other"), NOW) == ()
 
-    def test_a_scheduler_that_tells_none_is_not_one_without_any(self):
+    def test_unknown_events_differ_from_none(self):
         assert WorkerEvents().after(decode({"id": "s", "workers": [], "now": 1.0}), NOW) is None
 
 
-async def test_nannies_that_kill_all_workers_alike_are_told_of_and_a_client_that_restarts_them_is_not():
+async def test_memory_kills_are_findings_client_restarts_not():
     """What every worker has in common may be a loop of memory kills: 0.1 took it for Client.restart."""
     with (
         Scheduler() as scheduler,
@@ -136,9 +136,9 @@ async def test_nannies_that_kill_all_workers_alike_are_told_of_and_a_client_that
                 while True:
                     await poller.poll_dask()
                     snapshot = poller.snapshot()
-                    told = [event for event in snapshot.worker_events if event.kind == kind]
-                    if len(told) >= number:
-                        return told, [one for one in snapshot.findings if one.code == "worker-restarting"]
+                    events = [event for event in snapshot.worker_events if event.kind == kind]
+                    if len(events) >= number:
+                        return events, [one for one in snapshot.findings if one.code == "worker-restarting"]
                     await asyncio.sleep(0.1)
 
         try:

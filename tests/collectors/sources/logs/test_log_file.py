@@ -125,7 +125,7 @@ class TestPages:
             search(file, Search(path=str(path), pattern="the end", at_byte=file.size_bytes, is_backwards=True))
         )
         assert [step.found_at for step in found] == [3 * GIB + 1]
-        next(search(file, Search(path=str(path), pattern="the end", at_byte=0)))  # the rest is given up
+        next(search(file, Search(path=str(path), pattern="the end", at_byte=0)))  # the rest is not searched
         assert file.bytes_read <= 1024 * KIB
 
     def test_line_of_ten_megabytes(self, tmp_path):
