@@ -189,10 +189,10 @@ class _PlanExecution:
     async def _look(self) -> Snapshot:
         """Return a current snapshot."""
         await self._poller.poll_everything()
-        going = {job.job_id for job in self._plan.release}
+        released_ids = {job.job_id for job in self._plan.release}
         for _ in range(_ROUNDS_FOR_EVIDENCE):
             snapshot = self._poller.snapshot()
-            if going <= {job.job_id for job in snapshot.jobs if job.evidence}:
+            if released_ids <= {job.job_id for job in snapshot.jobs if job.evidence}:
                 break
             await self._poller.poll_slurm_details()
         return snapshot

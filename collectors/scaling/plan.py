@@ -122,8 +122,8 @@ def _to_jobs(
     if missing > 0:
         if missing > number_of_jobs(state.can_go):
             raise PlanError(f"{target}: {_of_scheduler(state)}, so it cannot be released")
-        going = choose(state.can_go, missing, state.preferred)
-        return _shrink(state, going, target, reckoning, remarks, are_chosen=False)
+        released = choose(state.can_go, missing, state.preferred)
+        return _shrink(state, released, target, reckoning, remarks, are_chosen=False)
     warnings = [*remarks, *plan_warnings.about_lost(state, 0), *plan_warnings.about_unseen(state, are_counted=True)]
     return _plan(state, target, reckoning, warnings=[*_doubts(state), *warnings])
 
@@ -147,7 +147,7 @@ def _grow(state: ClusterState, wanted: int, target: str, reckoning: str | None, 
 
 def _shrink(
     state: ClusterState,
-    going: Sequence[Job],
+    released: Sequence[Job],
     target: str,
     reckoning: str | None,
     remarks: Sequence[str],
@@ -156,32 +156,32 @@ def _shrink(
 ) -> ScalePlan:
     warnings = [
         *remarks,
-        *plan_warnings.when_releasing(state, going),
+        *plan_warnings.when_releasing(state, released),
         *plan_warnings.about_lost(state, 0),
         *plan_warnings.about_unseen(state, are_counted=False),
     ]
-    gone = {job.job_id for job in going}
-    staying = [job for job in state.jobs if job.job_id not in gone]
+    released_ids = {job.job_id for job in released}
+    staying = [job for job in state.jobs if job.job_id not in released_ids]
     return ScalePlan(
         scheduler_id=state.snapshot.cluster.scheduler_id or "",
         target=target,
         reckoning=reckoning,
         through_owner=state.owner is not None,
         submit=0,
-        release=tuple(job_to_release(job, state.names.get(job.job_id), is_chosen=are_chosen) for job in going),
+        release=tuple(job_to_release(job, state.names.get(job.job_id), is_chosen=are_chosen) for job in released),
         replace=(),
         adapt=None,
         stop_adapting=False,
         before=state.size(state.jobs),
         after=state.size(staying),
         warnings=tuple(warnings),
-        refusal=_refusal(state, going),
+        refusal=_refusal(state, released),
     )
 
 
-def _refusal(state: ClusterState, going: Iterable[Job]) -> str | None:
+def _refusal(state: ClusterState, released: Iterable[Job]) -> str | None:
     """Return why these jobs cannot be released now, and what to do about it; ``None`` if they can."""
-    stranded = stranded_results(state.snapshot, (worker for job in going for worker in workers_of(job)))
+    stranded = stranded_results(state.snapshot, (worker for job in released for worker in workers_of(job)))
     if not stranded:
         return None
     return (
@@ -192,13 +192,13 @@ def _refusal(state: ClusterState, going: Iterable[Job]) -> str | None:
 
 def _release(state: ClusterState, job_ids: Iterable[str], user: str | None) -> ScalePlan:
     """Plan to release the jobs that the user chose, by raw job id or, in an array, as squeue shows it (``54_1``)."""
-    going = {job.job_id: job for job in (_chosen(state, job_id) for job_id in job_ids)}
-    if not going:
+    released = {job.job_id: job for job in (_chosen(state, job_id) for job_id in job_ids)}
+    if not released:
         raise PlanError("no job to release was given")
-    _refuse_jobs_of_others(going.values(), user)
+    _refuse_jobs_of_others(released.values(), user)
     _refuse_without_sources(state)
-    target = f"release {listed([command_id(job) for job in going.values()])}"
-    return _shrink(state, tuple(going.values()), target, None, (), are_chosen=True)
+    target = f"release {listed([command_id(job) for job in released.values()])}"
+    return _shrink(state, tuple(released.values()), target, None, (), are_chosen=True)
 
 
 def _chosen(state: ClusterState, job_id: str) -> Job:
@@ -372,17 +372,17 @@ def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | No
         if (lost_job.job_id, lost_job.name) not in lost:
             return f"job {lost_job.job_id} ({lost_job.name}) is not lost, or has been replaced already"
     jobs = {job.job_id: job for job in snapshot.jobs}
-    for going in plan.release:
-        if reason := _release_staleness_reason(going, jobs.get(going.job_id), user):
-            return f"job {going.job_id} {reason}"
-        if going.job_id == snapshot.cluster.scheduler_job_id:
-            return f"job {going.job_id} runs the scheduler itself"
-        if state.names.get(going.job_id) != going.name:
-            return f"job {going.job_id} is {state.names.get(going.job_id) or 'unknown'} to the cluster object now"
+    for released in plan.release:
+        if reason := _release_staleness_reason(released, jobs.get(released.job_id), user):
+            return f"job {released.job_id} {reason}"
+        if released.job_id == snapshot.cluster.scheduler_job_id:
+            return f"job {released.job_id} runs the scheduler itself"
+        if state.names.get(released.job_id) != released.name:
+            return f"job {released.job_id} is {state.names.get(released.job_id) or 'unknown'} to the cluster object now"
     return None
 
 
-def _release_staleness_reason(going: JobToRelease, job: Job | None, user: str) -> str | None:
+def _release_staleness_reason(released: JobToRelease, job: Job | None, user: str) -> str | None:
     if job is None or job.state is None:
         return "is no longer in the queue"
     if has_ended(job) or read_state(job.state).is_ending:
@@ -391,8 +391,8 @@ def _release_staleness_reason(going: JobToRelease, job: Job | None, user: str) -
         return f"does not belong to {user}"
     if not job.evidence:
         return "does not belong to this cluster"
-    if job.het_job_id is not None and going.name is None:
+    if job.het_job_id is not None and released.name is None:
         return "is part of a heterogeneous job, which can only be released as a whole"
-    if {worker.address for worker in workers_of(job)} != set(going.workers):
+    if {worker.address for worker in workers_of(job)} != set(released.workers):
         return "has different workers than when the plan was made"
     return None

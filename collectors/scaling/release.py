@@ -136,9 +136,9 @@ class Release:
     async def _check_joined(self) -> None:
         """Refuse if a worker has joined one of the jobs since, as in a job that no owner counts: it may run tasks."""
         expected = set(self._addresses)
-        going = {job.job_id for job in self._jobs}
+        released_ids = {job.job_id for job in self._jobs}
         for job in (await self._look()).jobs:
-            for worker in workers_of(job) if job.job_id in going else ():
+            for worker in workers_of(job) if job.job_id in released_ids else ():
                 if worker.address not in expected:
                     raise RefusedError(f"worker {worker.name} has joined job {job.job_id} meanwhile; {_RESUME}")
 

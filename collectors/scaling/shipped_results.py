@@ -61,15 +61,15 @@ def pinned_tasks(scheduler: Any, addresses: Any) -> dict[str, Any]:
 
     Looks at every task once.
     """
-    going = set(addresses)
-    staying = set(scheduler.workers) - going
+    leaving = set(addresses)
+    staying = set(scheduler.workers) - leaving
     names = [
         text(task.key)
         for task in scheduler.tasks.values()
         if task.worker_restrictions
         and not task.loose_restrictions
         and task.state in YET_TO_RUN
-        and not going.isdisjoint(task.worker_restrictions)
+        and not leaving.isdisjoint(task.worker_restrictions)
         and staying.isdisjoint(task.worker_restrictions)
     ]
     return {"tasks": len(names), "some": names[:MOST_KINDS]}

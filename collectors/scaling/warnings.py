@@ -65,8 +65,8 @@ def when_growing(state: ClusterState) -> Iterator[str]:
 def when_releasing(state: ClusterState, released: Sequence[Job]) -> Iterator[str]:
     """Warn about the tasks and results of the jobs to release, and about the jobs that stay."""
     yield from when_scaling(state)
-    going = {job.job_id for job in released}
-    staying = [job for job in state.jobs if job.job_id not in going]
+    released_ids = {job.job_id for job in released}
+    staying = [job for job in state.jobs if job.job_id not in released_ids]
     others = [worker for job in staying for worker in workers_of(job)] + list(state.snapshot.unplaced_workers)
     kept = [worker for worker in others if takes_results(worker)]
     leaving = [worker for job in released for worker in workers_of(job)]
@@ -74,7 +74,7 @@ def when_releasing(state: ClusterState, released: Sequence[Job]) -> Iterator[str
     if not stranded_results(state.snapshot, leaving):  # else the plan itself is refused for that
         yield from _results(leaving, kept)
     yield from _other_programs(released)
-    yield from _guesses(released)
+    yield from _inferred_jobs(released)
     yield from _end_soon(staying)
 
 
@@ -209,7 +209,7 @@ def _other_programs(released: Iterable[Job]) -> Iterator[str]:
         )
 
 
-def _guesses(released: Iterable[Job]) -> Iterator[str]:
+def _inferred_jobs(released: Iterable[Job]) -> Iterator[str]:
     inferred = [job.job_id for job in released if EXACT_EVIDENCE.isdisjoint(job.evidence)]
     if inferred:
         verb = "is" if len(inferred) == 1 else "are"

@@ -79,10 +79,10 @@ def _operations(plan: ScalePlan) -> str:
         operations.append(f"release {counted(released, 'job')}")
     if plan.adapt is not None:
         operations.append("turn adaptive scaling on")
-        if (going := plan.before.jobs - plan.after.jobs) > 0:
-            operations.append(f"which releases {counted(going, 'job')} at once")
-        elif going < 0:
-            operations.append(f"which submits {counted(-going, 'job')} at once")
+        if (fewer := plan.before.jobs - plan.after.jobs) > 0:
+            operations.append(f"which releases {counted(fewer, 'job')} at once")
+        elif fewer < 0:
+            operations.append(f"which submits {counted(-fewer, 'job')} at once")
     if plan.stop_adapting:
         operations.append("turn adaptive scaling off")
     return ", ".join(operations)
