@@ -11,12 +11,11 @@ from textual.screen import ModalScreen
 from dasktop.collectors.model.logs import Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
 from dasktop.collectors.model.queries import JobFiles
 from dasktop.collectors.model.snapshot import Job
-from dasktop.collectors.text.clean import clean
 from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.logs.search_line import SearchLine
-from dasktop.tui.logs.title import LogTitle, files_of, has_failed, problem_words
+from dasktop.tui.logs.title import LogTitle, files_of, has_failed, name_and_path, position_words, problem_words
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_traceback
 from dasktop.tui.view import help_rows
@@ -231,26 +230,10 @@ class LogScreen(ModalScreen[None]):
         self._show_title()
 
     def _show_title(self) -> None:
-        name = f"job {self._job.job_id}"
-        path = ""
-        if self._job.name:
-            name += f" {self._job.name}"
-        if self._files:
-            kind, path = self._files[self._at_file]
-            path = clean(path)
-            key = first_key("other_file", self._keymap)
-            name += f" · {kind}"
-            name += "".join(f" ({key}: {other})" for other, _ in self._files if other != kind)
-        self._log_title.show(name, path, self._state_words())
-
-    def _state_words(self) -> str:
-        size_bytes = self._window.size_bytes
-        if self._is_following:
-            return f"following · {figures.bytes_text(size_bytes)}" if self._window.lines else "following"
-        if not self._window.lines:
-            return ""
-        share = figures.share(self._view.bottom_at, size_bytes)
-        return f"{figures.percent_text(share)} of {figures.bytes_text(size_bytes)}"
+        key = first_key("other_file", self._keymap)
+        bottom_at = None if self._is_following else self._view.bottom_at
+        name, path = name_and_path(self._job, self._files, self._at_file, key)
+        self._log_title.show(name, path, position_words(self._window, bottom_at))
 
     # -- keys
 

@@ -1,36 +1,17 @@
 """The search line of the log screen, shown while it has the focus. Searches nothing itself."""
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.message import Message
-from textual.widgets import Input, Label
+from dasktop.tui.widgets.pattern_line import PatternLine
 
 
-class SearchLine(Horizontal):
-    """A text field for a pattern; posts `Changed` at each key."""
+class SearchLine(PatternLine):
+    """A text field for a pattern."""
 
-    DEFAULT_CSS = """
-    SearchLine { height: 1; padding: 0 1; }
-    SearchLine Label { width: auto; padding: 0 1 0 0; }
-    SearchLine Input { width: 1fr; }
-    """
-
-    class Changed(Message):
+    class Changed(PatternLine.Changed):
         """The pattern changed."""
 
-        def __init__(self, pattern: str) -> None:
-            super().__init__()
-            self.pattern = pattern
-
     def __init__(self) -> None:
-        super().__init__()
-        self._input = Input(placeholder="text or regex", compact=True)
+        super().__init__("search", "text or regex")
         self.display = False
-
-    def compose(self) -> ComposeResult:
-        """Create the line."""
-        yield Label("search", markup=False)
-        yield self._input
 
     @property
     def is_open(self) -> bool:
@@ -47,11 +28,6 @@ class SearchLine(Horizontal):
         self.display = True
         self._input.focus()
         self._input.select_all()
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        """Post the new pattern."""
-        message.stop()
-        self.post_message(self.Changed(message.value))
 
     def close(self) -> None:
         """Hide the line."""

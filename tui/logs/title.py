@@ -1,13 +1,18 @@
 """The title above a log: job, file, size and position. Draws, and decides nothing."""
 
+from collections.abc import Sequence
+
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending
+from dasktop.collectors.model.jobs import has_ended, is_pending, squeue_id
 from dasktop.collectors.model.logs import LogPart
 from dasktop.collectors.model.queries import OutputFiles
 from dasktop.collectors.model.snapshot import Job
+from dasktop.collectors.text.clean import clean
+from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, cut_left, printable, width
+from dasktop.tui.logs.window import LogWindow
 from dasktop.tui.widgets.lines import Lines
 
 
@@ -34,6 +39,24 @@ class LogTitle(Lines):
         first = [Piece(f" {name}{gap}", "strong"), Piece(f"{state} ", "quiet")]
         second = [Piece(f" {cut_left(path, max(1, cells - 2))}", "quiet")]
         return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in (first, second)]
+
+
+def name_and_path(job: Job, files: Sequence[tuple[str, str]], at_file: int, other_file_key: str) -> tuple[str, str]:
+    """Return the job's name with the kind of the file and of the others, and the path; without files only the name."""
+    name = " ".join(filter(None, (f"job {squeue_id(job)}", job.name)))
+    if not files:
+        return name, ""
+    kind, path = files[at_file]
+    others = "".join(f" ({other_file_key}: {other})" for other, _ in files if other != kind)
+    return f"{name} · {kind}{others}", clean(path)
+
+
+def position_words(window: LogWindow, bottom_at: int | None) -> str:
+    """Return how much of the file is above the bottom of the view; ``None``: the end is followed."""
+    size = figures.bytes_text(window.size_bytes)
+    if bottom_at is None:
+        return f"following · {size}" if window.lines else "following"
+    return f"{figures.percent_text(figures.share(bottom_at, window.size_bytes))} of {size}" if window.lines else ""
 
 
 def files_of(files: OutputFiles | None) -> list[tuple[str, str]]:

@@ -2,18 +2,16 @@
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
 from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.pattern_line import PatternLine
 
 
-class FilterLine(Horizontal):
-    """A text field for a pattern; posts `Changed` at each key.
+class FilterLine(PatternLine):
+    """A text field for a pattern.
 
     Parameters
     ----------
@@ -24,31 +22,18 @@ class FilterLine(Horizontal):
     """
 
     DEFAULT_CSS = """
-    FilterLine { height: 1; display: none; padding: 0 1; }
+    FilterLine { display: none; }
     FilterLine.-shown { display: block; }
-    FilterLine Label { width: auto; padding: 0 1 0 0; }
-    FilterLine Input { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = bound(priority=True, keep_filter="keep", leave=("clear", "clear"))
 
-    class Changed(Message):
+    class Changed(PatternLine.Changed):
         """The pattern changed."""
 
-        def __init__(self, pattern: str) -> None:
-            super().__init__()
-            self.pattern = pattern
-
     def __init__(self, filtered: Widget, pattern: str = "") -> None:
-        super().__init__(classes="-shown" if pattern else None)
+        placeholder = "text or regex · !exclude · state:pending · finding:lost"
+        super().__init__("filter", placeholder, pattern, classes="-shown" if pattern else None)
         self._filtered = filtered
-        self._input = Input(
-            pattern, placeholder="text or regex · !exclude · state:pending · finding:lost", compact=True
-        )
-
-    def compose(self) -> ComposeResult:
-        """Create the line."""
-        yield Label("filter", markup=False)
-        yield self._input
 
     def open(self) -> None:
         """Show the line and give it the focus."""
@@ -59,11 +44,6 @@ class FilterLine(Horizontal):
         """Remove the filter, and hide the line."""
         self._input.value = ""
         self.remove_class("-shown")
-
-    def on_input_changed(self, message: Input.Changed) -> None:
-        """Post the new pattern."""
-        message.stop()
-        self.post_message(self.Changed(message.value))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the filter."""
