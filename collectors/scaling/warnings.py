@@ -108,7 +108,9 @@ def about_differing(state: ClusterState, of_what: str) -> Iterator[str]:
     fields = {"cores": "cores", "memory": "memory_bytes"}
     usual = getattr(state.one_job, fields[of_what])
     differing = [
-        job.job_id for job in state.jobs if getattr(state.size([job]), fields[of_what]) != usual * number_of_jobs([job])
+        squeue_id(job)
+        for job in state.jobs
+        if getattr(state.size([job]), fields[of_what]) != usual * number_of_jobs([job])
     ]
     if differing:
         yield f"these jobs differ in {of_what} from the assumed job size: {listed(differing)}"
@@ -140,14 +142,14 @@ def when_replacing(replaced: Iterable[LostJob]) -> Iterator[str]:
 def about_unseen(state: ClusterState, are_counted: bool) -> Iterator[str]:
     """Warn about jobs that the cluster object counts but SLURM does not show, and say whether they are counted."""
     if state.unseen:
-        names = listed([job.job_id for job in state.unseen])
+        names = listed([squeue_id(job) for job in state.unseen])
         how = "counted, since it may appear in the queue soon" if are_counted else "not counted, since it may be gone"
         yield f"SLURM does not show {names}, which the cluster object expects: {how}"
     yield from _of_unknown_scheduler(state.snapshot.jobs)
 
 
 def _of_unknown_scheduler(jobs: Iterable[Job]) -> Iterator[str]:
-    unknown = [job.job_id for job in jobs if job.scheduler_unknown and not job.evidence and not has_ended(job)]
+    unknown = [squeue_id(job) for job in jobs if job.scheduler_unknown and not job.evidence and not has_ended(job)]
     if len(unknown) == 1:
         yield (
             f"job {unknown[0]} starts dask workers, but its script does not name the scheduler: "
@@ -210,14 +212,14 @@ def _other_programs(released: Iterable[Job]) -> Iterator[str]:
 
 
 def _inferred_jobs(released: Iterable[Job]) -> Iterator[str]:
-    inferred = [job.job_id for job in released if EXACT_EVIDENCE.isdisjoint(job.evidence)]
+    inferred = [squeue_id(job) for job in released if EXACT_EVIDENCE.isdisjoint(job.evidence)]
     if inferred:
         verb = "is" if len(inferred) == 1 else "are"
         yield f"{listed(inferred)} {verb} only inferred to belong to this cluster: check before you confirm"
 
 
 def _end_soon(staying: Iterable[Job]) -> Iterator[str]:
-    left = {job.job_id: job.time_left_seconds for job in staying if job.time_left_seconds is not None}
+    left = {squeue_id(job): job.time_left_seconds for job in staying if job.time_left_seconds is not None}
     ending = {job_id: seconds for job_id, seconds in left.items() if seconds < SOON_SECONDS}
     if ending:
         time = plain_duration(max(ending.values()))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import command_id, has_ended, is_pending, squeue_id, workers_of
+from dasktop.collectors.model.jobs import command_id, has_ended, is_pending, workers_of
 from dasktop.collectors.model.queries import Answer, FreeNodes
 from dasktop.collectors.model.snapshot import Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
@@ -210,7 +210,7 @@ def _owner(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
     yield Fact("user", job.user or figures.UNKNOWN)
     yield Fact("account", job.account or figures.UNKNOWN)
     if job.array_job_id is not None:
-        yield Fact("array", f"{squeue_id(job)}, of array {job.array_job_id}")
+        yield Fact("array", f"{job.array_job_id}; raw job id {job.job_id}")
     if job.het_job_id is not None:
         yield Fact("het job", f"component of {job.het_job_id}")
     cluster_object = snapshot.cluster.owner

@@ -10,6 +10,7 @@ from dasktop.collectors.model.jobs import (
     is_pending,
     job_ids_of,
     number_of_jobs,
+    squeue_id,
     worker_names_of,
     workers_of,
     workers_with_jobs,
@@ -63,11 +64,11 @@ def title(row: Row) -> str:
     """Return the heading of the details; it may contain unprintable characters."""
     match row:
         case JobRow():
-            return " ".join(filter(None, ("job", row.job.job_id, row.job.name)))
+            return " ".join(filter(None, ("job", squeue_id(row.job), row.job.name)))
         case TaskRow():
             step, number = row.task.step_id, row.task.task_id
             label = f"{figures.UNKNOWN if step is None else step}.{figures.UNKNOWN if number is None else number}"
-            return f"task {label} of job {row.job.job_id}"
+            return f"task {label} of job {squeue_id(row.job)}"
         case WorkerRow():
             return f"worker {row.worker.name}"
         case ThreadRow():

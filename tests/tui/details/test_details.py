@@ -118,7 +118,7 @@ class TestJob:
     def test_advice_names_the_array_tasks(self) -> None:
         lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
         assert fact(lines, "advice") == "release it: scontrol release 4716_[5-10]"
-        assert fact(lines, "array") == "4716_[5-10%2], of array 4716"
+        assert fact(lines, "array") == "4716; raw job id 4716"
 
     def test_text_after_a_reason_code_is_shown(self) -> None:
         lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
