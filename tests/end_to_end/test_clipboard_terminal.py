@@ -23,7 +23,7 @@ def test_tmux_gets_it(tmp_path):
             terminal.wait_for("copied, if the terminal allows OSC 52: tcp://127.0.0.1:")
             address = terminal.clipboard()
             assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", address)
-            terminal.wait_for(f"do that: {address}\n")
+            terminal.wait_for(f"OSC 52: {address}\n")
             terminal.press("q")
             assert terminal.wait_for_end() == 0
 

@@ -179,7 +179,7 @@ def test_a_scheduler_that_is_killed(story):
 def test_a_worker_that_lost_its_scheduler(story):
     finding = story.finding("job-failed", "orphan")
     assert f"completed: {LOST_SCHEDULER}" in finding.message
-    assert "; worker orphan held" in finding.message
+    assert "; lost worker orphan" in finding.message
 
 
 def test_nothing_else_is_told(story):

@@ -48,7 +48,7 @@ def test_followed_searched_and_why_it_failed(slurm, tmp_path):
             fail.touch()
             terminal.wait_for("FAILED")
             terminal.press("T")
-            terminal.wait_for(lambda screen: "the last traceback" in screen and "ValueError: 42" in screen)
+            terminal.wait_for(lambda screen: "last traceback" in screen and "ValueError: 42" in screen)
             terminal.press("G")
             terminal.wait_for("100\n")
             terminal.press("q", "q")

@@ -66,7 +66,12 @@ def test_the_screen(dasktop: str, tmp_path: Path) -> None:
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     with Terminal([dasktop, "replay", str(recording)], tmp_path, environment) as terminal:
         tree = terminal.wait_for(lambda screen: "4712" in screen and "1/1" in screen and screen.endswith("q quit"))
-        for key, shows in (("?", "q close"), ("F", "─ findings ─"), ("c", "─ columns, "), ("C-p", "save the snapshot")):
+        for key, shows in (
+            ("?", "q close"),
+            ("F", "─ findings ─"),
+            ("c", "─ columns (left"),
+            ("C-p", "save the snapshot"),
+        ):
             terminal.press(key)
             terminal.wait_for(shows)
             terminal.press("Escape")

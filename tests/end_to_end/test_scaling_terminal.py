@@ -116,10 +116,10 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
         terminal.press("1", "Tab", "3")
         terminal.wait_for("adapt, 1 to 3 jobs")
         terminal.press("Enter")
-        terminal.wait_for("adaptive scaling between 1 and 3 jobs is on")
+        terminal.wait_for("adaptive scaling is on (1 to 3 jobs)")
         assert notebook.value("(cluster._adaptive.minimum, cluster._adaptive.maximum)") == [1, 3]
         terminal.press("a")
-        terminal.wait_for("o turn it off")
+        terminal.wait_for("o turn off")
         terminal.press("o")
         terminal.wait_for(BOX)
         terminal.press("y")

@@ -30,7 +30,7 @@ def test_there_and_back_when_it_has_ended(tmp_path):
             [other] = [line for line in picker.splitlines() if there.address in line]
             assert "2 workers" in other
             terminal.press("Escape")
-            terminal.wait_for(lambda screen: "which one?" not in screen)
+            terminal.wait_for(lambda screen: "choose one" not in screen)
 
             terminal.press("C")
             picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))

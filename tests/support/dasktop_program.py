@@ -59,17 +59,17 @@ def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **envi
         The processes that a scheduler may be looked for in; None for all.
     """
     limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
-    all_leads = discover.leads_from_processes
+    all_hints = discover.hints_from_processes
 
-    def leads(protocol: str = "tcp") -> Iterator[AddressHint]:
+    def hints(protocol: str = "tcp") -> Iterator[AddressHint]:
         origins = None if sees is None else {f"process {pid}" for pid in sees}
-        return (lead for lead in all_leads(protocol) if origins is None or lead.origin in origins)
+        return (hint for hint in all_hints(protocol) if origins is None or hint.origin in origins)
 
     with (
         mock.patch.object(headless, "SLURM_TIMEOUT_SECONDS", PATIENCE_SECONDS),
         mock.patch.object(options, "Options", functools.partial(options.Options, **limits)),
         mock.patch.object(discover, "CHECK_TIMEOUT_SECONDS", PATIENCE_SECONDS),
-        mock.patch.object(discover, "leads_from_processes", leads),
+        mock.patch.object(discover, "hints_from_processes", hints),
     ):
         return dasktop(*arguments, **environment)
 
@@ -97,9 +97,9 @@ def one_line(text: str) -> str:
 SEES_ONLY = f"""{PATIENTLY}
 from dasktop.collectors.sources import discover
 discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
-pids, all_leads = sys.argv.pop(1).split(","), discover.leads_from_processes
-discover.leads_from_processes = lambda protocol: (
-    lead for lead in all_leads(protocol) if lead.origin.removeprefix("process ") in pids
+pids, all_hints = sys.argv.pop(1).split(","), discover.hints_from_processes
+discover.hints_from_processes = lambda protocol: (
+    hint for hint in all_hints(protocol) if hint.origin.removeprefix("process ") in pids
 )
 main()
 """

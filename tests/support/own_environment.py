@@ -13,7 +13,7 @@ NO_SLURM = os.devnull
 HOME_PREFIX = "dasktop_home_"
 REQUIRE_SLURM = "DASKTOP_REQUIRE_SLURM"
 
-_NOT_THE_USERS = frozenset({REQUIRE_SLURM, "TEXTUAL_SNAPSHOT_TEMPDIR"})  # the latter is pytest-textual-snapshot's own
+_NOT_THE_USERS = frozenset({REQUIRE_SLURM})
 _SETTINGS = ("DASK_", "DASKTOP_", "LC_", "TEXTUAL", "XDG_")
 _TERMINAL = frozenset({"CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LANGUAGE", "LINES", "NO_COLOR", "TMUX"})
 

@@ -22,7 +22,7 @@ from dasktop.tui.app import DasktopApp
 from dasktop.tui.replay.app import ReplayApp
 from tests.support import waiting
 from tests.support.fake_feed import FakeFeed
-from tests.support.picture_text import lines_of
+from tests.support.screen_text import lines_on
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
 RUN = RECORDINGS / "run.ndjson.gz"
@@ -188,7 +188,7 @@ async def until(pilot: Pilot[None], shows: tuple[str, ...]) -> None:
     """Wait until all these words are on the screen."""
 
     def screen() -> str:
-        return "\n".join(lines_of(pilot.app.export_screenshot()))
+        return "\n".join(lines_on(pilot.app))
 
     def is_shown() -> bool:
         shown = screen()

@@ -1,0 +1,52 @@
+"""What the screen shows: its lines, and the styles of their parts."""
+
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual.app import App
+from textual.strip import Strip
+
+
+def strips_of(app: App[object]) -> list[Strip]:
+    """Return the lines of the whole screen, as Textual composed them."""
+    return app.screen._compositor.render_strips()
+
+
+def lines_on(app: App[object]) -> list[str]:
+    """Return the text of each line, without trailing blanks."""
+    return [strip.text.rstrip() for strip in strips_of(app)]
+
+
+def styles_on(app: App[object]) -> list[str]:
+    """Return for each line which cells have which style, such as ``3-8 bold, 12-20 green``."""
+    return [", ".join(_runs(strip)) for strip in strips_of(app)]
+
+
+def _runs(strip: Strip) -> list[str]:
+    runs, start = [], 0
+    for style, segments in groupby(strip, key=lambda segment: _style_name(segment.style, segment.text)):
+        end = start + sum(cell_len(segment.text) for segment in segments)
+        if style:
+            runs.append(f"{start}-{end} {style}")
+        start = end
+    return runs
+
+
+def _style_name(style: Style | None, text: str) -> str:
+    """Return the attributes and colours that can be seen; of a blank, only what fills or underlines the cell."""
+    if style is None:
+        return ""
+    filled = Style(
+        bgcolor=None if style.bgcolor is None or style.bgcolor.is_default else style.bgcolor,
+        underline=style.underline or None,
+        reverse=style.reverse or None,
+    )
+    drawn = Style(
+        color=None if style.color is None or style.color.is_default else style.color,
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+    )
+    shown = filled + drawn if text.strip() else filled
+    return str(shown) if shown else ""
