@@ -264,7 +264,7 @@ def test_resources_are_never_allocated_twice(jobs: list[tuple[Needs, float]]) ->
 
 
 @given(st.lists(st.tuples(needs, st.sampled_from([1, 5, 60])), min_size=1, max_size=8))
-def test_a_later_job_never_delays_an_earlier_one(jobs: list[tuple[Needs, float]]) -> None:
+def test_later_job_never_delays_earlier_one(jobs: list[tuple[Needs, float]]) -> None:
     queue = [PendingJob(number, need, minutes * 60, "p") for number, (need, minutes) in enumerate(jobs)]
     busy = [taken({"n1": 3, "n2": 1}, 7)]
     whole, without_last = plan(NOW, queue, busy, NODES), plan(NOW, queue[:-1], busy, NODES)

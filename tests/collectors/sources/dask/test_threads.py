@@ -143,7 +143,7 @@ def test_new_process_at_same_address_starts_again() -> None:
     assert percents(meter.measure("b", 2, answer(11.0, (1, "x", 6.0)))) == [None]
 
 
-def test_clock_that_goes_back_starts_again() -> None:
+def test_clock_set_back_starts_again() -> None:
     meter = ThreadMeter()
     meter.measure("a", 1, answer(10.0, (1, "x", 5.0)))
     assert percents(meter.measure("a", 1, answer(10.0, (1, "x", 6.0)))) == [None]

@@ -1,4 +1,4 @@
-"""One question, one answer: what SLURM says of a job's script and files, and how questions are worked off."""
+"""Queries for a job's script and files, and the service that answers queries."""
 
 import asyncio
 from pathlib import Path
@@ -18,20 +18,20 @@ SHOWN = (Path(__file__).parents[2] / "fixtures" / "slurm" / "scontrol_show_job_f
 
 
 class TestOutputFiles:
-    def test_of_a_task_of_an_array_with_patterns_that_scontrol_leaves(self):
+    def test_array_task_with_unexpanded_patterns(self):
         assert parse_output_files(SHOWN, "28") == OutputFiles(
             stdout="/tmp/anatomy t/dask-worker-28.out",
             stderr="/tmp/anatomy t/27_0-000-n1.err",
             work_dir="/tmp/anatomy t/sp dir",
         )
 
-    def test_a_node_that_is_not_known_yet(self):
+    def test_unknown_node(self):
         waiting = parse_output_files(SHOWN, "27")
         assert waiting is not None
         assert (waiting.stdout, waiting.stderr) == ("/tmp/anatomy t/dask-worker-27.out", None)
 
     @pytest.mark.parametrize("job_id", ["2", "7", "270"])
-    def test_another_job_is_none(self, job_id):
+    def test_another_job_has_none(self, job_id):
         assert parse_output_files(SHOWN, job_id) is None
 
     @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ class TestOutputFiles:
             ("/dev/null", "/dev/null"),
         ],
     )
-    def test_only_what_can_be_opened(self, path, shown):
+    def test_only_absolute_complete_paths(self, path, shown):
         files = parse_output_files(f"JobId=7 JobName=x\n   WorkDir=/100%J\n   StdOut={path}\n", "7")
         assert files == OutputFiles(stdout=shown, stderr=None, work_dir="/100%J")
 
 
-class TestAskingSlurm:
-    async def test_a_script_is_clean_and_keeps_its_shape(self):
+class TestSlurmQueries:
+    async def test_script_is_cleaned_and_keeps_its_lines(self):
         commands = Commands(lambda *_: "#!/bin/sh\r\n\n\tif true\x1b[2J; then  x\n    y\xa0 \n")
         assert await read_batch_script(commands, "7") == ("#!/bin/sh", "", "    if true [2J; then  x", "    y")
         assert commands.calls == [("scontrol", "write", "batch_script", "7", "-")]
@@ -65,30 +65,30 @@ class TestAskingSlurm:
             ("job script retrieval failed: Invalid user id", "job script retrieval failed: Invalid user id"),
         ],
     )
-    async def test_why_there_is_no_script(self, complaint, error):
+    async def test_missing_script_is_explained(self, complaint, error):
         commands = Commands(lambda *_: complains("scontrol", complaint, status=0))
         with pytest.raises(SourceError, match=f"^{error}"):
             await read_batch_script(commands, "7")
 
-    async def test_a_job_that_slurm_has_forgotten_has_no_files(self):
+    async def test_forgotten_job_has_no_files(self):
         commands = Commands(lambda *_: complains("scontrol", "slurm_load_jobs error: Invalid job id specified"))
         with pytest.raises(SourceError, match="SLURM no longer knows job 7: it keeps ended jobs for a few minutes"):
             await read_output_files(commands, "7")
 
     @pytest.mark.parametrize("read", [read_batch_script, read_output_files])
     @pytest.mark.parametrize("job_id", ["", "-o", "7 8", "7_1"])
-    async def test_what_is_no_id_is_not_asked_for(self, read, job_id):
+    async def test_invalid_id_is_not_queried(self, read, job_id):
         commands = Commands(lambda *_: "text")
         with pytest.raises(SourceError, match="is not a SLURM job id"):
             await read(commands, job_id)
         assert commands.calls == []
 
-    async def test_not_asked_without_slurm(self):
+    async def test_no_queries_without_slurm(self):
         for question in (BatchScript(job_id="7"), JobFiles(job_id="7")):
             with pytest.raises(SourceError, match="--no-slurm"):
                 await query_module.answer_question(question, None, None)
 
-    async def test_no_call_stack_before_there_is_a_scheduler(self):
+    async def test_no_call_stack_without_a_scheduler(self):
         with pytest.raises(SourceError, match="no scheduler has answered yet"):
             await query_module.answer_question(CallStack(worker_address="tcp://w:1", thread_native_id=4), None, None)
 
@@ -132,18 +132,18 @@ class TestQueryService:
         await asyncio.sleep(SOON_SECONDS)
         return queries
 
-    def test_an_answer(self):
+    def test_answer_is_delivered(self):
         question = CallStack(worker_address="tcp://w:1", thread_native_id=4)
         queries = run_in_virtual_time(self.answered(question))
         assert queries.answers == [Answer(question=question, lines=("x",))]
 
-    def test_faults_are_answers(self):
+    def test_errors_are_answers(self):
         queries = run_in_virtual_time(self.answered(BatchScript(job_id="1"), BatchScript(job_id="2")))
         errors = [answer.error for answer in queries.answers]
         assert errors[0] == "no such job"
-        assert errors[1].startswith("internal error in dasktop: KeyError: 'lines' (test_lookups.py:")
+        assert errors[1].startswith("internal error in dasktop: KeyError: 'lines' (test_queries.py:")
 
-    def test_the_same_question_once_and_then_again(self):
+    def test_identical_running_query_starts_once(self):
         question = JobFiles(job_id="7")
 
         async def asked() -> None:
@@ -155,7 +155,7 @@ class TestQueryService:
 
         run_in_virtual_time(asked())
 
-    def test_a_few_at_once(self):
+    def test_few_queries_run_at_once(self):
         async def asked() -> None:
             queries = Queries()
             for number in range(20):
@@ -181,7 +181,7 @@ class TestQueryService:
 
         run_in_virtual_time(asked())
 
-    def test_what_was_given_up_before_it_began_can_be_asked_again(self):
+    def test_query_cancelled_before_start_can_be_repeated(self):
         async def asked() -> None:
             queries, question = Queries(), JobFiles(job_id="7")
             queries.service.begin(question)
