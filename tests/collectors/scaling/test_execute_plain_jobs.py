@@ -67,11 +67,11 @@ async def test_interrupted_release_is_finished(plain):
 
         def interrupt(progress: Progress) -> None:
             if progress.step == "release":
-                carrying.cancel()
+                executing.cancel()
 
-        carrying = asyncio.create_task(plain.scale(Jobs(count=1), interrupt))
-        await asyncio.wait([carrying])
-        assert carrying.cancelled(), carrying.result()
+        executing = asyncio.create_task(plain.scale(Jobs(count=1), interrupt))
+        await asyncio.wait([executing])
+        assert executing.cancelled(), carrying.result()
         await until(lambda: len(plain.slurm.queued()) == 1)
         assert await client.gather(futures) == list(range(50))
         assert len(plain.runs.read_text().split()) == 50
