@@ -71,7 +71,7 @@ async def test_interrupted_release_is_finished(plain):
 
         executing = asyncio.create_task(plain.scale(Jobs(count=1), interrupt))
         await asyncio.wait([executing])
-        assert executing.cancelled(), carrying.result()
+        assert executing.cancelled(), executing.result()
         await until(lambda: len(plain.slurm.queued()) == 1)
         assert await client.gather(futures) == list(range(50))
         assert len(plain.runs.read_text().split()) == 50
