@@ -1,4 +1,4 @@
-"""A walk over every key of the table, each asserting what it changed. A key without a walk fails."""
+"""Every key of the table is pressed in a scene that asserts its effect. A key without a scene fails."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What each scene looks like, at three sizes: the text of each line and its styles, without the line of keys.
+"""Pictures of each scene at three sizes: the text and styles of each line, without the line of keys.
 
 After an intended change run ``pytest tests/tui/test_looks.py --snapshot-update``, and read the difference.
 `tests.test_screenshots` compares whole pictures.

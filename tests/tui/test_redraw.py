@@ -1,4 +1,4 @@
-"""Whatever pages were opened and left, and however the size changed: the terminal shows what is drawn anew."""
+"""After any sequence of pages and sizes, the terminal shows the same as a complete redraw."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The whole screen on a fake feed: what it shows at every size, what it asks of the feed, and how it ends."""
+"""The whole screen on a fake feed: its content at every size, its requests to the feed, and its end."""
 
 import re
 from collections.abc import Callable
@@ -43,7 +43,7 @@ CANDIDATES = (
 )
 
 
-class TestWhatIsShown:
+class TestContent:
     async def test_first_screen_says_what_is_asked(self) -> None:
         async with running() as screen:
             assert screen.header[0].startswith(" dasktop  asking the scheduler… · asking SLURM…")
@@ -451,7 +451,7 @@ class TestHistory:
             assert gauge.strip() == "▁▅█"
 
 
-class TestWhateverHappens:
+class TestRobustness:
     async def test_crash_stops_the_feed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*arguments: object, **options: object) -> None:
             raise ZeroDivisionError
@@ -486,7 +486,7 @@ class TestWhateverHappens:
             assert colours <= {"default"}
 
 
-class TestLittleIsDrawn:
+class TestRedraws:
     async def test_equal_snapshot_draws_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with running() as screen:
             await screen.show(everyday())

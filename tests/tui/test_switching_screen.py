@@ -1,4 +1,4 @@
-"""Choosing another scheduler on the screen: what the picker tells, and that nothing of the old one stays."""
+"""Switching to another scheduler on the screen: the picker, and that nothing of the old one remains."""
 
 from datetime import timedelta
 

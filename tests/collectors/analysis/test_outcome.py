@@ -1,4 +1,4 @@
-"""How ended jobs ended, as one sentence."""
+"""How jobs ended, as one sentence."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Usage of jobs whose course is known to the second."""
+"""Usage of jobs whose history is known to the second."""
 
 import jsonschema
 import msgspec

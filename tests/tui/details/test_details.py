@@ -1,4 +1,4 @@
-"""What is told about a row: for each kind, in which order, where values are unknown, and from whatever text."""
+"""The details of each kind of row: their order, unknown values, and hostile texts."""
 
 import time
 from collections.abc import Iterator, Sequence

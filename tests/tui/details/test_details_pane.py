@@ -1,4 +1,4 @@
-"""The details on the screen: where they stand at which size, how one gets there and back, and how little is sent."""
+"""The details on the screen: their place at each size, the keys to open and leave them, and how little is redrawn."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -112,7 +112,7 @@ class TestPlace:
                     await screen.press("down")
 
 
-class TestInsteadOfTheTree:
+class TestFullDetails:
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("back", ["enter", "escape"])
     async def test_details_open_and_close(self, size: tuple[int, int], back: str) -> None:
@@ -229,7 +229,7 @@ class TestInsteadOfTheTree:
             assert details(screen) == []
 
 
-class TestBesideTheTree:
+class TestDockedPane:
     async def test_pane_follows_the_selection_from_its_top(self) -> None:
         async with running((80, 40)) as screen:
             await screen.show(everyday())
@@ -271,7 +271,7 @@ class TestBesideTheTree:
             assert "▄▄▄▄▄▄▄▄▄▄▄" in line or "▃▃▃▃▃▃▃▃▃▃▃" in line
 
 
-class TestFreeElsewhere:
+class TestFreeNodes:
     async def test_free_nodes_are_queried_while_details_are_open(self) -> None:
         question = FreeNodes(partition="cpu")
         waiting = snapshot([pending("1", "Resources", required_nodes=("n1",))])
@@ -342,7 +342,7 @@ class TestCallStack:
             assert "no thread selected" in screen.lines_of(StatusLine)[0]
 
 
-class TestGoingBack:
+class TestBackKeys:
     async def test_q_closes_full_details_and_otherwise_quits(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(everyday())
@@ -365,7 +365,7 @@ class TestGoingBack:
             assert screen.app.return_code == 0
 
 
-class TestLittleIsSent:
+class TestRedraws:
     @pytest.mark.parametrize("keys", [["d"], ["enter"]])
     @pytest.mark.parametrize("size", [(120, 40), (200, 60)])
     async def test_equal_snapshot_draws_nothing(

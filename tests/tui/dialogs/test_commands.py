@@ -1,4 +1,4 @@
-"""The command palette: all that keys do, by name, where one is; run as the keys run it."""
+"""The command palette lists what keys do on the current page, and runs it as the keys do."""
 
 import subprocess
 import sys

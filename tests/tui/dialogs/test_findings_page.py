@@ -1,4 +1,4 @@
-"""The page with all findings, where whole sentences stand; and how one gets there."""
+"""The page with all findings in full, and the keys to it."""
 
 import pytest
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""The help: on every page it tells what can be done there, with the keys as they are now, and nothing else."""
+"""The help lists the keys of the current page, as they are bound."""
 
 import pytest
 from textual.widgets import Input, Static

@@ -1,4 +1,4 @@
-"""The pages on a job, over the tree: its anatomy and its script, as the keys bring them up."""
+"""The pages about a job: its anatomy and its script."""
 
 from pathlib import Path
 

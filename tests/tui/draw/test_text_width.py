@@ -1,4 +1,4 @@
-"""Breaking text into lines; how wide characters are is tested where they are shown."""
+"""Wrapping text into lines."""
 
 import pytest
 from hypothesis import given

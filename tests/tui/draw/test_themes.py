@@ -1,4 +1,4 @@
-"""Themes: each colours every role, can be read, and is told apart; what is sent with few colours and with none."""
+"""Themes: each styles every role and is readable, also with few colours or none."""
 
 import re
 from itertools import combinations
@@ -142,7 +142,7 @@ def colours_of(screen: Screen) -> set[str]:
     return found
 
 
-class TestOnTheScreen:
+class TestScreen:
     async def test_only_our_themes_can_be_chosen(self) -> None:
         async with running() as screen:
             assert list(screen.app.available_themes) == list(PALETTES)

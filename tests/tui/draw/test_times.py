@@ -1,4 +1,4 @@
-"""Moments as people say them."""
+"""Times and ages as text."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The screen that shows a job's log, on files that are really read."""
+"""The screen that shows a job's log, on real files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which lines of a log stand out."""
+"""Which lines of a log are highlighted."""
 
 import pytest
 from rich.style import Style

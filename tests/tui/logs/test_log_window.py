@@ -1,4 +1,4 @@
-"""The lines of a log that the screen holds, and how they are laid out in rows."""
+"""The lines of a log that the screen keeps, and their layout in rows."""
 
 import pytest
 from hypothesis import given
@@ -80,7 +80,7 @@ class TestJoining:
         assert not LogWindow().has_line(0)
 
 
-class TestLastFault:
+class TestLastTraceback:
     def lines(self, text: str) -> tuple[LogLine, ...]:
         return tuple(line.line() for line in Block(0, text.encode()).lines())
 

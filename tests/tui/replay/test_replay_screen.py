@@ -1,4 +1,4 @@
-"""The screen on a recording, at several sizes: what it says, and what its keys do."""
+"""The screen of a replay at several sizes: its texts and its keys."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -182,7 +182,7 @@ class TestMoments:
         assert moment_from("08:00", position) == datetime(2026, 10, 25, 7, tzinfo=UTC)
 
 
-class TestLine:
+class TestTimeLine:
     def test_worst_of_several_marks_is_drawn(self):
         begin, end = line_bounds(POSITION, 100)
         text = "".join(piece.text for piece in time_line(POSITION, 100))

@@ -1,4 +1,4 @@
-"""The scaling keys on the screen: what they plan, when they ask, and what they hand to the feed."""
+"""The scaling keys on the screen: their plans, confirmations, and requests to the feed."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -82,7 +82,7 @@ def text_of(screen: Screen) -> str:
     return "\n".join(str(static.render()) for static in screen.app.screen.query("Static"))
 
 
-class TestOneMore:
+class TestAddJob:
     async def test_adding_a_job_needs_no_confirmation(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
@@ -169,7 +169,7 @@ class TestOneMore:
             assert told(screen).startswith("submitted job 4799 ! adaptive scaling is on")
 
 
-class TestFewer:
+class TestRemoveJob:
     async def test_removing_a_job_shows_its_plan_first(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
@@ -295,7 +295,7 @@ class TestFewer:
             assert screen.app.screen is screen.base
 
 
-class TestWhatCanNotBeDone:
+class TestImpossiblePlan:
     """The only job holds results: without it they would be lost."""
 
     def seen(self, stored: int) -> Snapshot:
@@ -611,7 +611,7 @@ class TestAdapt:
             assert "it cannot scale adaptively" in text_of(screen)
 
 
-class TestWhileAtWork:
+class TestRunningOperation:
     async def test_one_plan_at_a_time(self) -> None:
         async with running() as screen:
             await screen.show(of(3))
@@ -687,7 +687,7 @@ class TestWhileAtWork:
             assert screen.feed.cancellations == 0
 
 
-class TestWhatAnEarlierDasktopLeft:
+class TestInterruptedOperation:
     async def test_interrupted_operation_is_reported(self) -> None:
         async with running() as screen:
             await screen.show(of(2))

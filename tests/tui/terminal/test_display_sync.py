@@ -1,4 +1,4 @@
-"""When a drawing could be seen: which answer of the terminal belongs to which question."""
+"""When a drawing is on the terminal: which answer belongs to which query."""
 
 from dasktop.tui.terminal.display_sync import QUERY, DisplaySync
 

@@ -1,4 +1,4 @@
-"""Escape and the key behind it, however close they come."""
+"""Escape and the next key, however soon it follows."""
 
 import os
 import string

@@ -1,4 +1,4 @@
-"""A terminal that reads slowly or not at all: nobody waits for it, and what it shows in the end is the newest."""
+"""A terminal that reads slowly or not at all blocks nothing, and shows the newest drawing in the end."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Only cells that changed are sent, and the terminal shows what it would if all were."""
+"""Only changed cells are sent, and the terminal shows the same as if all were."""
 
 import os
 import random

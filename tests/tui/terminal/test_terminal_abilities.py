@@ -1,4 +1,4 @@
-"""What a terminal can show, as far as its environment tells."""
+"""What a terminal can show, according to its environment."""
 
 import pytest
 

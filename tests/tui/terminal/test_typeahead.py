@@ -1,4 +1,4 @@
-"""Keys in one burst do what they do one after the other, whatever opens and closes between them."""
+"""Keys in one burst act like single keys, whatever opens and closes between them."""
 
 import asyncio
 import random

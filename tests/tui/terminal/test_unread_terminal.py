@@ -1,4 +1,4 @@
-"""A reader that goes away early, such as ``| head``, is no trouble: the program ends quietly."""
+"""If a reader such as ``| head`` ends early, the program ends quietly."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The line in which one types what to filter by: what is typed fast, or comes in one piece over a slow line, counts."""
+"""The filter line: keys that are typed fast, or arrive at once over a slow connection, are not lost."""
 
 import re
 

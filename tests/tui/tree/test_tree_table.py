@@ -1,4 +1,4 @@
-"""The tree-table alone: keys, the selection while rows come and go, and how little is drawn."""
+"""The table of the tree: keys, the selection while rows change, and how little is redrawn."""
 
 from collections.abc import Sequence
 from datetime import timedelta

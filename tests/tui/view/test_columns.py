@@ -1,4 +1,4 @@
-"""Which columns show: the choice laid out at any width, what stands in those off by default, and the box for it."""
+"""Columns: their layout at any width, the optional ones, sorting, and the column dialog."""
 
 import pytest
 from hypothesis import given
@@ -174,7 +174,7 @@ def shown_in(box: ColumnList) -> list[str]:
     return [box.render_line(y).text.split("  ")[0].strip() for y in range(box.size.height)]
 
 
-class TestBox:
+class TestColumnDialog:
     async def test_dialog_lists_all_columns_and_ticks_shown_ones(self) -> None:
         async with running() as screen:
             box = await opened(screen)

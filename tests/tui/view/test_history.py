@@ -1,4 +1,4 @@
-"""The past of what is on the screen, and its picture."""
+"""The history of values on the screen, and sparklines."""
 
 from datetime import timedelta
 

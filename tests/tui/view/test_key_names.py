@@ -1,4 +1,4 @@
-"""Keys as people write them and as Textual names them: both ways, for all keys that a terminal can send."""
+"""Names of keys: conversion between common spelling and Textual's names, for all keys of a terminal."""
 
 import pytest
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, _character_to_key

@@ -1,4 +1,4 @@
-"""The table of keys: complete, without clashes, and shown as people write keys."""
+"""The table of keys: complete, without conflicts, and shown in common spelling."""
 
 from collections.abc import Iterator
 from itertools import chain, combinations

@@ -1,4 +1,4 @@
-"""``n`` and ``N`` on the screen: from row to row that findings are about, and a word where there is none."""
+"""``n`` and ``N`` select the rows that findings refer to, or say that there are none."""
 
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.widgets.status_line import StatusLine

@@ -144,7 +144,7 @@ def header(shown, cells_: int, *, read_only: bool = False) -> list[str]:
     ]
 
 
-class TestNothingToShow:
+class TestEmptyTree:
     asking = source("slurm.queue", state="stale", age_seconds=None, latency_seconds=None)
 
     @pytest.mark.parametrize(

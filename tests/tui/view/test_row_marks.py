@@ -1,4 +1,4 @@
-"""Marks in the margin of the tree: which rows something is wrong with, and how bad it is."""
+"""Marks in the margin of the rows that findings refer to, by severity."""
 
 from msgspec.structs import replace
 

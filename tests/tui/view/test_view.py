@@ -1,4 +1,4 @@
-"""Sorted, filtered, flat: which jobs and workers are left of a snapshot, in which order, and what is only context."""
+"""Sorting, filtering and the flat list: which jobs and workers are shown, in which order, and which only as context."""
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,7 @@ def two_jobs() -> Snapshot:
     )
 
 
-class TestNothingChosen:
+class TestDefaultView:
     def test_default_view_changes_nothing(self) -> None:
         shown = everyday()
         assert apply_view(shown, View()) == (shown, frozenset())
@@ -180,7 +180,7 @@ def places(shown: Snapshot, is_flat: bool = False, **values: object) -> tuple[Ke
     return place
 
 
-class TestPlaceOfAFinding:
+class TestPathOfFinding:
     def test_finding_about_a_job_leads_there(self) -> None:
         assert places(two_jobs(), job_id="9") == (("job", "9"),)
 

@@ -1,4 +1,4 @@
-"""One word for a worker's status wherever people read it; JSON keeps dask's own."""
+"""A worker's status is shown in the same word everywhere; JSON keeps dask's."""
 
 import json
 

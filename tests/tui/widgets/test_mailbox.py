@@ -1,4 +1,4 @@
-"""What waits for a screen that is held up: of snapshots only the newest, and everything in its order."""
+"""Events that wait for a busy screen: only the newest snapshot, and all in order."""
 
 from textual.message import Message
 

@@ -1,4 +1,4 @@
-"""The line that tells what came of a key, and of what one waits for: until when each kind of words stays."""
+"""The status line: how long each kind of message stays."""
 
 import pytest
 
