@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 """How long to wait for something that is bound to come. Only a fault reaches this limit."""
 POLL_SECONDS = 0.05
 
