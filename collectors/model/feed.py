@@ -1,13 +1,42 @@
-"""The interface between the sampler's thread and the screen: events, and the `Feed` that delivers them."""
+"""The interface between a feed and the screen: events, the position of a replay, and the `Feed` that delivers them."""
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Protocol
 
 from dasktop.collectors.model.logs import LogEvent, LogRequest
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Answer, Question
-from dasktop.collectors.model.replay import ReplayPosition
-from dasktop.collectors.model.snapshot import Record, Snapshot
+from dasktop.collectors.model.snapshot import Record, Severity, Snapshot
+
+
+class Mark(Record, frozen=True, kw_only=True):
+    """The time at which a finding begins."""
+
+    at: datetime
+    code: str
+    severity: Severity
+    message: str
+
+
+class ReplayPosition(Record, frozen=True, kw_only=True):
+    """The shown moment, and the extent of the recording."""
+
+    at: datetime
+    begins_at: datetime
+    ends_at: datetime
+    number: int
+    """Number of the snapshot, from 1."""
+    count: int
+    """Number of snapshots; it grows while ``is_opening``."""
+    is_playing: bool
+    speed: float
+    marks: tuple[Mark, ...] = ()
+    is_opening: bool = False
+    """Whether the recording is still being indexed."""
+    is_redacted: bool = False
+    remark: str | None = None
+    """What is wrong with the file, in one line; ``None``: nothing."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):

@@ -140,3 +140,25 @@ def _elements(tasks: str | None) -> int:
             first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
             count += len(range(first, last + 1, max(1, step)))
     return max(1, count)
+
+
+# The scheduler sends no results to a worker that is paused or retiring.
+_TAKES_RESULTS = frozenset({None, "running"})
+
+
+def takes_results(worker: Worker) -> bool:
+    """Whether results can be moved to a worker; if its status is unknown, they can."""
+    return worker.status in _TAKES_RESULTS
+
+
+def stranded_results(snapshot: Snapshot, leaving: Iterable[Worker]) -> int:
+    """Return how many results would certainly be lost if these workers left: all that they hold, or 0.
+
+    It is not certain if another worker holds results too, since these may be copies.
+    """
+    leaving = tuple(leaving)
+    going = {worker.address for worker in leaving}
+    others = [worker for _, worker in workers_with_jobs(snapshot) if worker.address not in going]
+    if any(takes_results(worker) or worker.stored != 0 for worker in others):
+        return 0
+    return sum(worker.stored or 0 for worker in leaving)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from dasktop.collectors.system.folders import private_opener
+from dasktop.collectors.system.files import private_opener
 
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6

@@ -8,13 +8,13 @@ from math import ceil
 from typing import NamedTuple
 
 from dasktop.collectors.model.errors import RecordingError
-from dasktop.collectors.model.replay import Mark
+from dasktop.collectors.model.feed import Mark
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording import lines
 from dasktop.collectors.recording.file import Damage, LinePosition, TextLine, line_at, text_lines
 from dasktop.collectors.recording.lines import RECORDING_VERSION, LineError, LineHeader
 from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
-from dasktop.collectors.system.regular_file import open_regular
+from dasktop.collectors.system.files import open_regular
 from dasktop.collectors.text.clean import clean
 from dasktop.collectors.text.format import counted
 

@@ -8,11 +8,10 @@ from math import ceil
 from time import monotonic
 
 from dasktop.collectors.model.errors import RecordingError
-from dasktop.collectors.model.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, Switched
+from dasktop.collectors.model.feed import PAST_SECONDS, Choice, Earlier, Event, Failure, ReplayPosition, Switched
 from dasktop.collectors.model.logs import LogPart, LogRequest
 from dasktop.collectors.model.plan import Outcome, ScalePlan
 from dasktop.collectors.model.queries import Answer, Question
-from dasktop.collectors.model.replay import ReplayPosition
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.reader import Recording
 

@@ -22,13 +22,11 @@ from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Optio
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.runtime.cluster_jobs import ClusterJobs
 from dasktop.collectors.runtime.queries import answer_question
-from dasktop.collectors.runtime.releases import Releases
-from dasktop.collectors.runtime.scheduler_files import SchedulerFiles
-from dasktop.collectors.runtime.submit_error import SubmitError
+from dasktop.collectors.runtime.remembered import ClusterJobs, Releases, SubmitError
+from dasktop.collectors.sources.dask.scheduler_file import SchedulerFiles
+from dasktop.collectors.sources.discover import certificates_of
 from dasktop.collectors.sources.health import SourceLog
-from dasktop.collectors.sources.script_certificates import certificates_of
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from dasktop.collectors.system.event_loop import import_in_background
 from dasktop.collectors.system.user import own_name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dasktop.collectors.model.errors import describe_own_fault
 from dasktop.collectors.model.snapshot import Record
-from dasktop.collectors.system.folders import private_opener
+from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 
 MOST_NAMES = 100

@@ -20,7 +20,7 @@ from dasktop.collectors.model.plan import Outcome, ScalePlan
 from dasktop.collectors.model.readings import DaskReading, Released
 from dasktop.collectors.model.snapshot import Adaptive, Record, Snapshot
 from dasktop.collectors.model.sources import answers
-from dasktop.collectors.system.folders import make_private, private_opener, user_folder
+from dasktop.collectors.system.files import make_private, private_opener, user_folder
 from dasktop.collectors.text.clean import clean
 from dasktop.collectors.text.format import counted, listed
 

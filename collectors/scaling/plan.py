@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from dasktop.collectors.analysis.results import stranded_results
 from dasktop.collectors.model.errors import PlanError
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import command_id, has_ended, number_of_jobs, squeue_id, workers_of
+from dasktop.collectors.model.jobs import command_id, has_ended, number_of_jobs, squeue_id, stranded_results, workers_of
 from dasktop.collectors.model.plan import (
     Adapt,
     Change,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dasktop.collectors.analysis.results import stranded_results, takes_results
 from dasktop.collectors.model.jobs import (
     has_ended,
     is_pending,
     number_of_jobs,
     runs_other_programs,
     squeue_id,
+    stranded_results,
+    takes_results,
     workers_of,
 )
 from dasktop.collectors.model.plan import LostJob

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import QueuedJob, SlurmReading
 from dasktop.collectors.sources.dask.slurm_place import slurm_place

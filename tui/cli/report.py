@@ -15,7 +15,7 @@ from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.system import event_loop
-from dasktop.collectors.system.folders import private_opener
+from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, valid_config

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dasktop.collectors.system.folders import make_private, user_folder
-from dasktop.collectors.system.regular_file import open_regular
+from dasktop.collectors.system.files import make_private, open_regular, user_folder
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.config.config import FILE_NAME, Config, config_from
 from dasktop.tui.config.settings import Setting

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.feed import ReplayPosition
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.feed import ReplayPosition
 from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.widgets.bindings import bound
 

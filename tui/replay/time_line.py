@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from textual import events
 from textual.message import Message
 
-from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.feed import ReplayPosition
 from dasktop.collectors.model.snapshot import SEVERITIES
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role

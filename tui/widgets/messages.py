@@ -5,11 +5,10 @@ from threading import Lock
 
 from textual.message import Message
 
-from dasktop.collectors.model.feed import Choice, Earlier, Event, Failure, Interval, Notice, Switched
+from dasktop.collectors.model.feed import Choice, Earlier, Event, Failure, Interval, Notice, ReplayPosition, Switched
 from dasktop.collectors.model.logs import LogEvent, LogPart, Searched
 from dasktop.collectors.model.plan import Outcome, Progress
 from dasktop.collectors.model.queries import Answer
-from dasktop.collectors.model.replay import ReplayPosition
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.saving import Saved
 

@@ -9,8 +9,7 @@ from dasktop.collectors.analysis.findings.phrases import (
     tasks_of,
 )
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.analysis.results import stranded_results
-from dasktop.collectors.model.jobs import command_id, ends_soon, runs_other_programs, workers_of
+from dasktop.collectors.model.jobs import command_id, ends_soon, runs_other_programs, stranded_results, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, whole_minutes

@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 
 from dasktop.collectors.embedded_slurm import fields, units
-from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply, matches, users
-from dasktop.collectors.embedded_slurm.commands.columns import Column, parse_columns, write_table
+from dasktop.collectors.embedded_slurm.commands.call import (
+    VERSION_REPLY,
+    Call,
+    Column,
+    Reply,
+    matches,
+    parse_columns,
+    users,
+    write_table,
+)
 from dasktop.collectors.embedded_slurm.hostlist import compress
 from dasktop.collectors.embedded_slurm.options import ParsedOptions, Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, State, Step

@@ -7,8 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dasktop.collectors.embedded_slurm import units
-from dasktop.collectors.embedded_slurm.commands.call import VERSION_REPLY, Call, Reply
-from dasktop.collectors.embedded_slurm.commands.columns import Column, parse_columns, write_table
+from dasktop.collectors.embedded_slurm.commands.call import (
+    VERSION_REPLY,
+    Call,
+    Column,
+    Reply,
+    parse_columns,
+    write_table,
+)
 from dasktop.collectors.embedded_slurm.hostlist import compress
 from dasktop.collectors.embedded_slurm.options import Refused, table
 from dasktop.collectors.embedded_slurm.records import Job, Step, Task

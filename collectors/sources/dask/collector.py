@@ -12,7 +12,6 @@ from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask import shipped_scheduler
-from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.sources.dask.connection import (
     Connection,
     ConnectionClosedError,
@@ -27,6 +26,7 @@ from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
+from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 
 __all__ = ["DaskCollector", "TlsFiles", "check"]

@@ -15,11 +15,9 @@ from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, Re
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands, command_environment
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
-from dasktop.collectors.sources.slurm.free_nodes import read_free_nodes
-from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader, read_batch_script
+from dasktop.collectors.sources.slurm.lookups import OutputFilesReader, read_batch_script, read_free_nodes, sbatch_error
 from dasktop.collectors.sources.slurm.outcome_reader import OutcomeReader, RecentlyEndedReader
 from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
-from dasktop.collectors.sources.slurm.sbatch_check import sbatch_error
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
 from dasktop.collectors.system.backoff import Backoff
@@ -151,7 +149,7 @@ class SlurmCollector:
         return self.reading
 
     async def sbatch_error(self, script: str) -> str | None:
-        """Return why sbatch would reject a script, without submitting it; see `sbatch_check.sbatch_error`."""
+        """Return why sbatch would reject a script, without submitting it; see `lookups.sbatch_error`."""
         return await sbatch_error(self._commands, script)
 
     async def read_scripts(self) -> tuple[JobScript, ...]:

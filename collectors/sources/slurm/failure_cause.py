@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import EndedJob, FailureCause
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
-from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
+from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
 from dasktop.collectors.system.user import name_of
 from dasktop.collectors.text.clean import clean
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
 
 MIB = 1 << 20

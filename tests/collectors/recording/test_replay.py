@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.feed import PAST_SECONDS, Earlier, Event, Failure, Switched
+from dasktop.collectors.model.feed import PAST_SECONDS, Earlier, Event, Failure, ReplayPosition, Switched
 from dasktop.collectors.model.logs import LogPart, Tail
 from dasktop.collectors.model.queries import Answer, BatchScript
-from dasktop.collectors.model.replay import ReplayPosition
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.recording import replay
 from dasktop.collectors.recording.reader import Recording

@@ -9,7 +9,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, JobFiles, OutputFiles
 from dasktop.collectors.runtime import queries as query_module
 from dasktop.collectors.runtime.queries import AT_ONCE, QueryService
-from dasktop.collectors.sources.slurm.job_lookups import read_batch_script, read_output_files
+from dasktop.collectors.sources.slurm.lookups import read_batch_script, read_output_files
 from dasktop.collectors.sources.slurm.output_files import parse_output_files
 from tests.support.fake_commands import Commands, complains
 from tests.support.virtual_time import run_in_virtual_time

@@ -20,8 +20,7 @@ from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources import discover as discovery
 from dasktop.collectors.sources import own_addresses
 from dasktop.collectors.sources.discover import AddressHint, discover, hints_from_processes, hints_from_scripts
-from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets
-from dasktop.collectors.sources.program import program_words
+from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets, program_words
 from tests.support.waiting import PATIENCE_SECONDS
 
 

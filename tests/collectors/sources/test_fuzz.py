@@ -18,7 +18,7 @@ from hypothesis import settings
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.anatomy.checks import anatomy_of
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, RecordingError, SourceError
 from dasktop.collectors.model.readings import DaskReading, EndedJob, SlurmReading, WorkerReading
@@ -27,7 +27,6 @@ from dasktop.collectors.recording.lines import Lines
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.scaling import action_log as past_actions
 from dasktop.collectors.sources.address import Address
-from dasktop.collectors.sources.dask.call_stack import read_call_stack
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
 from dasktop.collectors.sources.dask.plain_values import as_dict
@@ -35,7 +34,7 @@ from dasktop.collectors.sources.dask.scheduler_file import address_from_schedule
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents
 from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
-from dasktop.collectors.sources.dask.threads import ThreadMeter
+from dasktop.collectors.sources.dask.threads import ThreadMeter, read_call_stack
 from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.sources.slurm import accounting, queue

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from textual.widgets import Input
 
-from dasktop.collectors.model.replay import Mark, ReplayPosition
+from dasktop.collectors.model.feed import Mark, ReplayPosition
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import ReplayFeed

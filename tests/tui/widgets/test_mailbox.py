@@ -2,8 +2,7 @@
 
 from textual.message import Message
 
-from dasktop.collectors.model.feed import Switched
-from dasktop.collectors.model.replay import ReplayPosition
+from dasktop.collectors.model.feed import ReplayPosition, Switched
 from dasktop.tui.widgets.messages import Mailbox, PositionArrived, SnapshotArrived, SwitchArrived
 from tests.support.snapshots import TAKEN_AT, job, snapshot
 

@@ -11,8 +11,8 @@ from distributed import Client, Event
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import CallStack
 from dasktop.collectors.runtime.queries import answer_question
-from dasktop.collectors.sources.dask.call_stack import Calls, read_call_stack
 from dasktop.collectors.sources.dask.collector import DaskCollector
+from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
 from tests.support.dask_processes import Scheduler, Workers, read_until
 from tests.support.waiting import PATIENCE_SECONDS
 

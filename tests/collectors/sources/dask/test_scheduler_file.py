@@ -1,13 +1,18 @@
-"""The file that ``dask scheduler --scheduler-file`` writes."""
+"""The file that ``dask scheduler --scheduler-file`` writes; a hanging file server delays nothing else."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from dasktop.collectors.model.errors import NoSchedulerError
-from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.model.readings import JobScript
+from dasktop.collectors.sources.dask import scheduler_file
+from dasktop.collectors.sources.dask.scheduler_file import SchedulerFiles, address_from_scheduler_file
+from dasktop.collectors.system import event_loop
 from tests.support.dask_processes import Scheduler, is_whole
 
 
@@ -66,3 +71,38 @@ def test_reading_does_not_import_distributed() -> None:
     """It is read before the screen is shown, and importing distributed takes a third of a second."""
     program = "import sys, dasktop.collectors.sources.dask.scheduler_file; sys.exit('distributed' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+ADDRESSES = {"tcp://a:1"}
+
+
+def test_hanging_file_delays_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler_file, "SECONDS_FOR_A_FILE", 0.1)
+    hanging, other = str(tmp_path / "hanging.json"), str(tmp_path / "other.json")
+    for file in (hanging, other):
+        (tmp_path / file).write_text(json.dumps({"address": "tcp://a:1"}))
+    scripts = [JobScript(job_id="7", scheduler_files=(hanging, other, str(tmp_path / "none.json")))]
+    answers = Event()
+
+    def read_file(file: str) -> str:
+        if file == hanging:
+            answers.wait()
+        return address_from_scheduler_file(file)
+
+    monkeypatch.setattr(scheduler_file, "address_from_scheduler_file", read_file)
+
+    async def read() -> tuple[frozenset[str], frozenset[str]]:
+        files = SchedulerFiles()
+        try:
+            while other not in files.with_address(ADDRESSES):
+                await files.read(scripts)
+            first = files.with_address(ADDRESSES)
+        finally:
+            answers.set()
+        while hanging not in files.with_address(ADDRESSES):
+            await files.read(scripts)
+        return first, files.with_address(ADDRESSES)
+
+    first, then = event_loop.run(read())
+    assert first == {other}
+    assert then == {other, hanging}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from dasktop.collectors.model.logs import Search
 from dasktop.collectors.sources.logs import log_file
+from dasktop.collectors.sources.logs.follower import _required_word, search
 from dasktop.collectors.sources.logs.lines import MAX_LINE_BYTES, Block, shown
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
-from dasktop.collectors.sources.logs.search import _required_word, search
 from dasktop.collectors.text.patterns import compiled
 
 KIB = 1024

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import EndedJob, QueuedJob
 from dasktop.collectors.sources.slurm import accounting

@@ -6,7 +6,7 @@ import getpass
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.support.fake_programs import CAT

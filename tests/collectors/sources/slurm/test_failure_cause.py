@@ -24,7 +24,7 @@ from dasktop.collectors.sources.slurm.failure_cause import (
     failure_cause,
     read_tail,
 )
-from dasktop.collectors.sources.slurm.job_lookups import OutputFilesReader
+from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
 from tests.support.fake_commands import Commands, complains
 
 THEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dasktop.collectors.analysis.outcome import explain
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.errors import SourceError, SourceOffError
 from dasktop.collectors.sources.slurm.outcome_reader import (
     ATTEMPTS,

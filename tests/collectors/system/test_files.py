@@ -1,20 +1,27 @@
-"""Files that dasktop writes are accessible only to the user, whatever the umask."""
+"""Files that dasktop writes are accessible only to the user; a pipe that the user names does not block."""
 
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
+from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.recording.file import RecordingFile
+from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.runtime.saving import Saved, Saver
 from dasktop.collectors.scaling.action_log import ActionLog, path
-from dasktop.collectors.system.folders import make_private
+from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask.connection import tls_context
+from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
+from dasktop.collectors.system.files import make_private, open_regular
 from dasktop.tui.cli.report import _write_page
+from dasktop.tui.config import file
 from dasktop.tui.config.file import remember
-from dasktop.tui.config.settings import SETTINGS
+from dasktop.tui.config.settings import SETTINGS, THEME
 from tests.support.plans import PLAN
 
 
@@ -74,3 +81,40 @@ def test_existing_folders_are_unchanged(tmp_path: Path) -> None:
     make_private(tmp_path / "new")
     make_private(tmp_path)
     assert (rights(tmp_path), rights(tmp_path / "new")) == (0o755, 0o700)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def test_pipe_as_configuration_is_reported(pipe: Path) -> None:
+    assert file.load(pipe).faults == (f"{pipe} cannot be read: it is a pipe, not a file",)
+    assert "it is a pipe, not a file" in (remember(pipe, {THEME: "dark"}) or "")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        address_from_scheduler_file,
+        lambda path: Recording(str(path)),
+        lambda path: tls_context(parse_address("tls://10.0.0.1:8786"), TlsFiles(ca_file=str(path))),
+    ],
+    ids=["scheduler file", "recording", "certificate"],
+)
+def test_pipe_is_reported(read: Callable[[Path], object], pipe: Path) -> None:
+    with pytest.raises((NoSchedulerError, RecordingError), match="cannot read"):
+        read(pipe)
+
+
+def test_device_and_folder_are_reported(tmp_path: Path) -> None:
+    for named, words in (("/dev/zero", "it is a device"), (tmp_path, "Is a directory")):
+        with pytest.raises(OSError, match=words):
+            open_regular(named)
+
+
+def test_dev_null_is_an_empty_file() -> None:
+    with open_regular(os.devnull) as nothing:
+        assert nothing.read() == b""

@@ -1,9 +1,11 @@
-"""Jobs inferred from the host of a worker, until the worker reports where it runs."""
+"""Jobs inferred from the host of a worker, and how often sbatch is run for jobs that could not be submitted."""
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.poller import Poller
+from dasktop.collectors.runtime.remembered import MOST_SCRIPTS_TRIED
 from tests.support.fake_slurm import FakeSlurm
 from tests.support.readings import batch, dask, job_of, running, worker
 
@@ -40,3 +42,13 @@ async def test_inference_stays_when_the_worker_leaves(poller):
     poller._dask_reading = dask()
     assert job_of(poller.snapshot(), "7").evidence == ("host",)
     assert "7" in poller.cluster_jobs
+
+
+async def test_few_scripts_are_tried_once_each(tmp_path):
+    programs = FakeSlurm(tmp_path)
+    programs.prints("sbatch", complaint="sbatch: error: Invalid partition\n", status=1)
+    poller = Poller(Options(user="ada"), programs.environment)
+    for number in range(3 * MOST_SCRIPTS_TRIED):
+        poller._dask_reading = replace(dask(job_ids={}), refused_script=f"#!/bin/sh\n#SBATCH -J {number // 2}\n")
+        await poller.poll_slurm_details()
+    assert len(programs.calls("sbatch")) == MOST_SCRIPTS_TRIED

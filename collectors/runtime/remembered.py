@@ -1,0 +1,156 @@
+"""What is remembered of the watched cluster between polls: its jobs, what released them, and why sbatch refused some.
+
+Each class forgets what later polls prove wrong. Changes nothing in SLURM or dask.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.errors import SourceError
+from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
+from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
+from dasktop.collectors.model.snapshot import Evidence, Snapshot
+from dasktop.collectors.scaling import action_log
+from dasktop.collectors.scaling.action_log import released_by_owner
+from dasktop.collectors.sources.slurm.collector import SlurmCollector
+
+
+class ClusterJobs:
+    """The jobs of one cluster, by all its snapshots so far."""
+
+    def __init__(self) -> None:
+        self._evidence: dict[str, tuple[Evidence, ...]] = {}
+        # Job id → addresses of workers that were only inferred to be in it, by their host.
+        self._inferred: dict[str, set[str]] = {}
+
+    @property
+    def evidence(self) -> Mapping[str, tuple[Evidence, ...]]:
+        """Job id → evidence that the job belongs to the cluster."""
+        return self._evidence
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Add the jobs of this snapshot."""
+        self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
+        for job, worker in workers_with_jobs(snapshot):
+            if job is not None and worker.evidence == "host":
+                self._inferred.setdefault(job.job_id, set()).add(worker.address)
+
+    def forget_wrong(self, snapshot: Snapshot) -> bool:
+        """Forget the jobs whose evidence this snapshot contradicts; return whether there were any."""
+        wrong = self._wrongly_inferred(snapshot) | self._wrongly_reported(snapshot)
+        for job_id in wrong:
+            del self._evidence[job_id]
+            self._inferred.pop(job_id, None)
+        return bool(wrong)
+
+    def clear(self) -> None:
+        """Forget all jobs."""
+        self._evidence.clear()
+        self._inferred.clear()
+
+    def _wrongly_inferred(self, snapshot: Snapshot) -> set[str]:
+        """Return the jobs inferred only from the host of a worker that is now known to be elsewhere."""
+        if not self._inferred:
+            return set()
+        known = {
+            worker.address: job.job_id if job is not None else None
+            for job, worker in workers_with_jobs(snapshot)
+            if worker.evidence not in (None, "host") or worker.outside_slurm
+        }
+        only_inferred = {job.job_id for job in snapshot.jobs if job.evidence == ("host",)}
+        return {
+            job_id
+            for job_id, addresses in self._inferred.items()
+            if job_id in only_inferred & self._evidence.keys()
+            and any(known[address] != job_id for address in addresses & known.keys())
+        }
+
+    def _wrongly_reported(self, snapshot: Snapshot) -> set[str]:
+        """Return the jobs known only from the environment of workers, which SLURM contradicts now."""
+        named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
+        with_workers = {job.job_id for job in snapshot.jobs if any(workers_of(job))}
+        return {job_id for job_id in named - with_workers if self._evidence.get(job_id) == ("environment",)}
+
+
+SECONDS_FOR_THE_LOG = 1.0
+"""Timeout for a file server; the log is read again at the next poll."""
+
+
+class Releases:
+    """The released jobs of one cluster.
+
+    Parameters
+    ----------
+    environment
+        Has the path of the action log.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._by_owner: dict[str, Released] = {}
+        self._by_dasktop: dict[str, Released] = {}
+        self._cancelled: frozenset[str] = frozenset()
+
+    @property
+    def by_job(self) -> Mapping[str, Released]:
+        """Job id → its release."""
+        return self._by_owner | self._by_dasktop
+
+    def compare(self, earlier: DaskReading, later: DaskReading) -> None:
+        """Add the jobs that the owner no longer wants."""
+        self._by_owner |= released_by_owner(earlier, later)
+
+    async def read_log(self, ended: Iterable[EndedJob], scheduler_id: str | None) -> None:
+        """Read the action log if more jobs have been cancelled."""
+        jobs = (end.job for end in ended)
+        cancelled = frozenset(job.job_id for job in jobs if read_state(job.state).is_cancelled)
+        if cancelled <= self._cancelled or scheduler_id is None:
+            return
+        reading = asyncio.get_running_loop().run_in_executor(None, action_log.read, self._environment)
+        done, _ = await asyncio.wait([reading], timeout=SECONDS_FOR_THE_LOG)
+        if done:
+            self._cancelled = cancelled
+            by = action_log.releases(reading.result(), scheduler_id)
+            self._by_dasktop = {job_id: Released(by="dasktop", detail=who) for job_id, who in by.items()}
+
+    def clear(self) -> None:
+        """Forget all releases."""
+        self._by_owner.clear()
+        self._by_dasktop.clear()
+        self._cancelled = frozenset()
+
+
+MOST_SCRIPTS_TRIED = 5
+"""Per scheduler, which may return another script at each poll; each costs one call of ``sbatch --test-only``."""
+
+
+class SubmitError:
+    """sbatch's message for the script of a job that could not be submitted."""
+
+    def __init__(self) -> None:
+        self._script: str | None = None
+        self._message: str | None = None
+        self._tried = 0
+
+    async def find(self, reading: DaskReading | None, slurm: SlurmCollector) -> None:
+        """Run ``sbatch --test-only`` with the script of this reading, once per script."""
+        script = reading.refused_script if reading else None
+        if script is None or script == self._script or self._tried == MOST_SCRIPTS_TRIED:
+            return
+        self._tried += 1
+        self._script, self._message = script, None
+        with contextlib.suppress(SourceError):  # the message stays unknown
+            self._message = await slurm.sbatch_error(script)
+
+    def added_to(self, reading: DaskReading | None) -> DaskReading | None:
+        """Return the reading with the message for the jobs that the owner could not submit."""
+        if reading is None or self._script is None or reading.refused_script != self._script:
+            return reading
+        owner = reading.cluster.owner
+        if owner is None:
+            return reading
+        return replace(reading, cluster=replace(reading.cluster, owner=replace(owner, submit_error=self._message)))
