@@ -25,9 +25,9 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.queries import answer_question
 from dasktop.collectors.runtime.remembered import ClusterJobs, Releases, SubmitError
 from dasktop.collectors.sources.dask.scheduler_file import SchedulerFiles
-from dasktop.collectors.sources.discover import certificates_of
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
+from dasktop.collectors.sources.slurm.script_reader import certificates_of
 from dasktop.collectors.system.event_loop import import_in_background
 from dasktop.collectors.system.user import own_name
 

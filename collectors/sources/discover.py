@@ -39,6 +39,7 @@ from dasktop.collectors.model.snapshot import Record
 from dasktop.collectors.sources.dask.collector import check
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.own_addresses import OwnAddresses, program_words
+from dasktop.collectors.sources.slurm.script_reader import certificates_of
 from dasktop.collectors.system.user import own_name
 from dasktop.collectors.text.format import counted, listed
 
@@ -298,11 +299,3 @@ def _nothing_found(answers: Mapping[AddressHint, Candidate | str], scripts: int,
     ]
     seen = "".join(f"; {line}" for line in failed[:2])
     return f"no dask scheduler found: {searched}{seen}; pass one: dasktop tcp://HOST:PORT, or --scheduler-file FILE"
-
-
-def certificates_of(script: JobScript) -> TlsFiles:
-    """Return the files that a script names, if it names all three and they are readable here; else none."""
-    files = (script.tls_ca_file, script.tls_cert, script.tls_key)
-    if not all(file is not None and os.access(file, os.R_OK) for file in files):
-        return TlsFiles()
-    return TlsFiles(ca_file=script.tls_ca_file, cert=script.tls_cert, key=script.tls_key)

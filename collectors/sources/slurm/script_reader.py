@@ -6,6 +6,7 @@ a long one takes time. Keeps the text only of array scripts whose result may dif
 
 import asyncio
 import contextlib
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from dasktop.collectors.model.errors import SourceError, SourceOffError
+from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import PERMISSION_ERROR, Commands
@@ -208,3 +210,11 @@ class ScriptReader:
 def _script_of(job: QueuedJob) -> str:
     """Return the id under which a job's script is remembered: all tasks of an array have the same script."""
     return job.array_job_id or job.job_id
+
+
+def certificates_of(script: JobScript) -> TlsFiles:
+    """Return the files that a script names, if it names all three and they are readable here; else none."""
+    files = (script.tls_ca_file, script.tls_cert, script.tls_key)
+    if not all(file is not None and os.access(file, os.R_OK) for file in files):
+        return TlsFiles()
+    return TlsFiles(ca_file=script.tls_ca_file, cert=script.tls_cert, key=script.tls_key)
