@@ -16,23 +16,22 @@ from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.sources.logs import follower
 from dasktop.tui.details.body import DetailsBody
-from dasktop.tui.dialogs.anatomy_page import AnatomyPage
 from dasktop.tui.dialogs.commands import CommandBox
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
-from dasktop.tui.dialogs.job_script import JobScriptPage
-from dasktop.tui.dialogs.picker import Picker
+from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
 from dasktop.tui.dialogs.question import Question
 from dasktop.tui.dialogs.saving import SaveBox
+from dasktop.tui.dialogs.switching import Picker
 from dasktop.tui.logs.screen import LogScreen
-from dasktop.tui.replay.go_to import GoTo
+from dasktop.tui.replay.time_line import GoTo
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.column_box import ColumnBox
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.keys import KEYS, keys_of
 from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support import waiting
 from tests.support.choices import BOTH
 from tests.support.log_pages import LogUnderTest, log_of

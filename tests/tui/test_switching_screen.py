@@ -11,7 +11,7 @@ from dasktop.collectors.model.plan import Outcome
 from dasktop.collectors.model.queries import Answer, CallStack
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.details.pane import DetailsPane
-from dasktop.tui.dialogs.picker import Candidates, Picker
+from dasktop.tui.dialogs.switching import Candidates, Picker
 from dasktop.tui.widgets.header import FindingsBanner
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.choices import BOTH, HERE, OTHER

@@ -25,7 +25,7 @@ from dasktop.tui.details.of_worker import Stack, thread_sections, worker_section
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.view.cells import memory_role, place_words
-from dasktop.tui.view.finding_words import finding_entries
+from dasktop.tui.view.findings import finding_entries
 from dasktop.tui.view.history import History, Past
 from dasktop.tui.view.keys import NO_KEYMAP, first_key
 from dasktop.tui.view.rows import (

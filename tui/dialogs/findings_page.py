@@ -6,7 +6,7 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.dialogs.page import Line, Page
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.prose import Section, Words, lay_out
-from dasktop.tui.view.finding_words import finding_entries
+from dasktop.tui.view.findings import finding_entries
 
 
 class FindingsPage(Page):

@@ -38,14 +38,14 @@ class PagesApp(TerminalApp):
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""
-        from dasktop.tui.dialogs.anatomy_page import AnatomyPage
+        from dasktop.tui.dialogs.job_pages import AnatomyPage
 
         if self._snapshot is not None and (job_id := self.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
 
     def action_job_script(self) -> None:
         """Show the script of the selected row's job."""
-        from dasktop.tui.dialogs.job_script import JobScriptPage
+        from dasktop.tui.dialogs.job_pages import JobScriptPage
 
         if (job_id := self.selected_job_id) is not None:
             self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))

@@ -14,7 +14,6 @@ from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.logs.search_line import SearchLine
 from dasktop.tui.logs.title import LogTitle, files_of, has_failed, name_and_path, position_words, problem_words
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_traceback
@@ -24,6 +23,7 @@ from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.pattern_line import SearchLine
 from dasktop.tui.widgets.queries import Answered, Queries
 from dasktop.tui.widgets.status_line import StatusLine
 

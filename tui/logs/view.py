@@ -16,8 +16,7 @@ from dasktop.collectors.text.patterns import Pattern
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, width
-from dasktop.tui.logs.rows import LogRows, Place, Row, printable_line, tone
-from dasktop.tui.logs.window import LogWindow
+from dasktop.tui.logs.window import LogRows, LogWindow, Place, Row, printable_line, tone
 from dasktop.tui.terminal.theme import strip, styles_of
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups

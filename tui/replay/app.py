@@ -10,8 +10,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, without_filter
-from dasktop.tui.replay.go_to import GoTo
-from dasktop.tui.replay.time_line import TimeLine
+from dasktop.tui.replay.time_line import GoTo, TimeLine
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import LIVE_ONLY, NO_KEYMAP, REPLAY, SCREEN, Keymap

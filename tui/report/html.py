@@ -11,8 +11,7 @@ from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
 from dasktop.collectors.text.format import GIB
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, count, duration
 from dasktop.tui.report import svg
-from dasktop.tui.report.charts import filled, hours_bar, over_time
-from dasktop.tui.report.lanes import lanes
+from dasktop.tui.report.charts import filled, hours_bar, lanes, over_time
 from dasktop.tui.report.wording import (
     NO_ADVICE,
     PARTS,

@@ -1,9 +1,9 @@
 """Actions of the screen on the tree: filter, order, columns, folds and marks. Each only calls the controller."""
 
 from dasktop.tui.tree.controller import TreeController
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.pattern_line import FilterLine
 
 
 class TreeActions:

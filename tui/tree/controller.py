@@ -12,7 +12,6 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.patterns import remark
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.columns import ColumnName, SortName
 from dasktop.tui.view.filtering import FilteredSnapshot, View, apply_view, flat_order, with_whole_figures
@@ -22,6 +21,7 @@ from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, JobRow, Key, Row, Wo
 from dasktop.tui.view.selection import places_of
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.status_line import StatusLine
 
 _MAX_UNFOLDED_WORKERS = 100

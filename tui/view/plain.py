@@ -11,7 +11,7 @@ from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.draw.text_width import width as width_of
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import Cells, cells
-from dasktop.tui.view.finding_words import words
+from dasktop.tui.view.findings import words
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows

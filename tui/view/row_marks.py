@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of
 from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Job, Severity
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.finding_words import MARKS, ROLES
+from dasktop.tui.view.findings import MARKS, ROLES
 from dasktop.tui.view.rows import (
     ArrayRow,
     EarlierRow,

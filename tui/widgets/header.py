@@ -7,9 +7,9 @@ from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.banner import banner_lines
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import LARGEST_FIRST, View
+from dasktop.tui.view.findings import banner_lines
 from dasktop.tui.view.history import CLUSTER, THREADS, History
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads

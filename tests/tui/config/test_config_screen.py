@@ -6,11 +6,11 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.replay.app import ReplayApp
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.view.filtering import View
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support.configs import config
 from tests.support.fake_feed import FakeFeed
 from tests.support.free_keys import free_letters

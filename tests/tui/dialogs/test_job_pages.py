@@ -8,8 +8,7 @@ from textual.widgets import Input
 
 from dasktop.collectors.model.queries import Answer, BatchScript
 from dasktop.collectors.model.snapshot import Allocated
-from dasktop.tui.dialogs.anatomy_page import AnatomyPage
-from dasktop.tui.dialogs.job_script import JobScriptPage
+from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
 from dasktop.tui.dialogs.page import TextView
 from tests.support.screen import HOSTILE, SIZES, Screen, running
 from tests.support.snapshots import GIB, cluster, job, pending, snapshot, task, worker

@@ -3,8 +3,8 @@
 import pytest
 from rich.style import Style
 
-from dasktop.tui.logs.rows import tone
 from dasktop.tui.logs.view import LogView
+from dasktop.tui.logs.window import tone
 from tests.support.log_pages import log_of
 
 

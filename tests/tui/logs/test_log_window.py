@@ -8,8 +8,7 @@ from dasktop.collectors.model.logs import LogLine, LogPart
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs import window as log_window
-from dasktop.tui.logs.rows import LogRows, Place
-from dasktop.tui.logs.window import LogWindow, last_traceback
+from dasktop.tui.logs.window import LogRows, LogWindow, Place, last_traceback
 
 HEAD = "Traceback (most recent call last):"
 CONTENT = b"".join(b"line %d\n" % number for number in range(50))

@@ -15,8 +15,7 @@ from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.replay.app import ReplayApp
-from dasktop.tui.replay.go_to import GoTo, moment_from
-from dasktop.tui.replay.time_line import TimeLine, line_bounds, time_line
+from dasktop.tui.replay.time_line import GoTo, TimeLine, line_bounds, moment_from, time_line
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.history import POINTS
 from dasktop.tui.widgets.footer import KeyLine

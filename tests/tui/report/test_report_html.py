@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
-from dasktop.tui.report.charts import TimeAxis, ValueAxis
+from dasktop.tui.report.charts import MAX_LANES, TimeAxis, ValueAxis
 from dasktop.tui.report.html import html_report
-from dasktop.tui.report.lanes import MAX_LANES
 from tests.support.reports import busy_day, busy_day_once, many, one_look, report_of
 from tests.support.waste_story import Life, look
 

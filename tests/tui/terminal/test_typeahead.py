@@ -8,8 +8,8 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support import waiting
 from tests.support.screen import Screen, running
 from tests.support.snapshots import everyday

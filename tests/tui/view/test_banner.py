@@ -5,7 +5,7 @@ import pytest
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.draw.glyphs import ASCII, UNICODE
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.banner import banner_lines
+from dasktop.tui.view.findings import banner_lines
 
 
 def finding(message: str = "job 4711 is lost", **values: object) -> Finding:

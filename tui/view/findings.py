@@ -1,13 +1,34 @@
-"""The findings above the tree, the worst first. Pure."""
+"""Findings as text: on one line, as a paragraph for pages and details, and as the banner above the tree. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from dasktop.collectors.model.snapshot import Finding, Severity
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.prose import Entry, Words
 from dasktop.tui.draw.text_width import cut, width
-from dasktop.tui.view.finding_words import MARKS, ROLES, words
+from dasktop.tui.draw.times import moment
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
+
+ROLES: dict[Severity, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}
+MARKS: dict[Severity, str] = {"error": "!", "warning": "!", "info": "·"}
+
+
+def words(finding: Finding) -> str:
+    """Return a finding and its advice on one line."""
+    advice = f": {finding.advice}" if finding.advice else ""
+    return f"{MARKS[finding.severity]} {finding.message}{advice}"
+
+
+def finding_entries(finding: Finding, now: datetime) -> list[Entry]:
+    """Return the message, the advice, the code and since when the finding holds."""
+    entries: list[Entry] = [Words(f"{MARKS[finding.severity]} {finding.message}", ROLES[finding.severity])]
+    if finding.advice:
+        entries.append(Words(finding.advice, indent=2))
+    since = f", since {moment(finding.since, now)}" if finding.since is not None else ""
+    return [*entries, Words(f"{finding.severity}: {finding.code}{since}", "quiet", 2)]
+
 
 _Keys = Mapping[tuple[str, Severity], tuple[str, str]]
 """The key that resolves a finding: id and effect, by the finding's code and severity."""

@@ -5,9 +5,9 @@ import re
 import pytest
 from textual.widgets import Input
 
-from dasktop.tui.tree.filter_line import FilterLine
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
+from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support.screen import Screen, running
 from tests.support.snapshots import busy_job, everyday, snapshot
 
