@@ -4,6 +4,7 @@ Read from the source files; nothing is imported, except to count what one import
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -15,6 +16,18 @@ FOLDERS = ("collectors", "tui")
 PREFIX = "dasktop."
 LIGHT = "dasktop.collectors.model.options"
 LOADED = f"import sys, {LIGHT}; print(sum(name.startswith('dasktop.') for name in sys.modules))"
+
+REGISTERED = {
+    "families of findings": (r"collectors\.analysis\.findings\.(?!evaluate)", r"collectors\.analysis\.findings"),
+    "commands of the embedded SLURM": (
+        r"collectors\.embedded_slurm\.commands\.",
+        r"collectors\.embedded_slurm\.session",
+    ),
+    "subcommands": (r"tui\.cli\.", r"tui\.cli\.main"),
+    "dialogs": (r"tui\.dialogs\.(?!pages)", r"tui\.(app|dialogs\.pages)"),
+}
+"""Kinds of modules that have one importer by design, which registers or opens them: patterns of their names (the
+beginning), and of the importer's."""
 
 Edges = Mapping[str, set[str]]
 
@@ -95,6 +108,16 @@ def used_once(edges: Edges) -> list[str]:
     return sorted(name for name, count in importers.items() if count == 1)
 
 
+def registered(edges: Edges) -> dict[str, int]:
+    """Return how many of the modules that exactly one other module imports are of each kind in `REGISTERED`."""
+    importer = {target: name for name, targets in edges.items() for target in targets}
+    once = [(name.removeprefix(PREFIX), importer[name].removeprefix(PREFIX)) for name in used_once(edges)]
+    return {
+        kind: sum(bool(re.match(names, name) and re.fullmatch(importers, other)) for name, other in once)
+        for kind, (names, importers) in REGISTERED.items()
+    }
+
+
 def loaded_by_options() -> int:
     """Return how many of our modules an import of the options loads, packages included."""
     printed = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout
@@ -110,7 +133,11 @@ def measures() -> Iterable[tuple[str, str, str]]:
     yield "files", f"{len(lines)}, of them {inits} __init__.py", "about 230"
     yield "mean lines per file, without __init__.py", f"{sum(lines) / (len(lines) - inits):.0f}", "150 to 250"
     yield "longest file", f"{max(lines)} lines", "at most 400"
-    yield "modules imported by exactly one other module", str(len(used_once(edges))), "below 40"
+    once, by_design = len(used_once(edges)), registered(edges)
+    yield "modules imported by exactly one other module", str(once), "below 40"
+    for kind, count in by_design.items():
+        yield f"  of these by design: {kind}", str(count), "any"
+    yield "  the others", str(once - sum(by_design.values())), "few"
     parents = [name for name, file in known.items() if file.name == "__init__.py"]
     found = [one for parent in parents for one in cycles(rooms(edges, parent))]
     yield "import cycles between neighbors in a folder", "; ".join(map(" ".join, found)) or "none", "none"

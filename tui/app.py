@@ -14,16 +14,14 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
+from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.page import Page
 from dasktop.tui.dialogs.pages import PagesApp
-from dasktop.tui.dialogs.question import Question
 from dasktop.tui.dialogs.saving import SavingController
 from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
-from dasktop.tui.scaling.actions import ScalingActions
-from dasktop.tui.scaling.controller import ScalingController
-from dasktop.tui.tree.actions import TreeActions
-from dasktop.tui.tree.controller import TreeController
+from dasktop.tui.scaling.controller import ScalingActions, ScalingController
+from dasktop.tui.tree.controller import TreeActions, TreeController
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History

@@ -17,10 +17,10 @@ from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.sources.logs import follower
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.commands import CommandBox
+from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
-from dasktop.tui.dialogs.question import Question
 from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.dialogs.switching import Picker
 from dasktop.tui.logs.screen import LogScreen

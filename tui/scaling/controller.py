@@ -1,6 +1,9 @@
-"""Handles the scaling keys: plans, asks, and passes confirmed plans to the feed, one at a time. Does no I/O."""
+"""Handles the scaling keys: plans, asks, and passes confirmed plans to the feed, one at a time. Does no I/O.
 
-from collections.abc import Collection
+Also has the actions of the app that call the controller.
+"""
+
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -261,3 +264,39 @@ class ScalingController:
 
     def _queued_text(self) -> str:
         return f"then add {counted(self._jobs_to_add, 'job')} · " if self._jobs_to_add else ""
+
+
+class ScalingActions:
+    """The part of the app that passes keys to the scaling of the cluster."""
+
+    _scaling: ScalingController
+
+    @property
+    def chosen_jobs(self) -> Sequence[str]:
+        """The jobs to release."""
+        raise NotImplementedError
+
+    def action_add_job(self) -> None:
+        """Add a job."""
+        self._scaling.add_one()
+
+    def action_remove_job(self) -> None:
+        """Ask whether to remove a job."""
+        self._scaling.remove_one()
+
+    def action_scale(self) -> None:
+        """Open the scaling form."""
+        self._scaling.scale_by_form()
+
+    def action_adapt(self) -> None:
+        """Open the form for adaptive scaling."""
+        self._scaling.adapt_by_form()
+
+    def action_release(self) -> None:
+        """Ask whether to release the marked jobs or, if there are none, the selected row's."""
+        if job_ids := self.chosen_jobs:
+            self._scaling.release(job_ids)
+
+    def action_replace_lost(self) -> None:
+        """Resubmit jobs that have ended in SLURM but that the cluster object still expects."""
+        self._scaling.replace_lost()

@@ -5,11 +5,10 @@ from textual.widgets import Input, Static
 
 from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles
-from dasktop.tui.dialogs.dialog import Dialog
+from dasktop.tui.dialogs.dialog import Dialog, Question
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import MARKS, Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
-from dasktop.tui.dialogs.question import Question
 from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.dialogs.switching import Picker
 from dasktop.tui.draw.text_width import width

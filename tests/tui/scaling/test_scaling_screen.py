@@ -12,8 +12,8 @@ from dasktop.collectors.analysis.findings import find
 from dasktop.collectors.model.feed import Notice
 from dasktop.collectors.model.plan import Outcome, Progress
 from dasktop.collectors.model.snapshot import Adaptive, Finding, Job, Snapshot, Worker
+from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.help import Help
-from dasktop.tui.dialogs.question import Question
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.terminal.display_sync import Seen
