@@ -22,11 +22,10 @@ from dasktop.tui.draw.text_width import fit
 from dasktop.tui.terminal.theme import selected_strip, strip
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.cells import Cells, cells
-from dasktop.tui.view.columns import DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.view.columns import DEFAULT_COLUMNS, ColumnName, more_cells
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import TREE
 from dasktop.tui.view.layout import INDENT, MARK, Layout, fit_layout, line
-from dasktop.tui.view.more_cells import more_cells
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import JobRow, Key, Kind, Row
 from dasktop.tui.view.selection import reselect

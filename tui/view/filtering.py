@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
 from dasktop.collectors.text.patterns import compiled
-from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
-from dasktop.tui.view.more_cells import amount
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
 from dasktop.tui.view.rows import InJob, JobRow, Key, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
 

@@ -9,10 +9,9 @@ from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.tree.column_box import ColumnBox, ColumnList
 from dasktop.tui.view.cells import cells
-from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, more_cells
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.layout import fit_layout, heads, line
-from dasktop.tui.view.more_cells import more_cells
 from dasktop.tui.view.rows import Row, visible_rows
 from dasktop.tui.widgets.header import ColumnHeads
 from tests.support.screen import Screen, running
