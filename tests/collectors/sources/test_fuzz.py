@@ -26,6 +26,7 @@ from dasktop.collectors.model.snapshot import Finding
 from dasktop.collectors.recording.lines import Lines
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.scaling import action_log as past_actions
+from dasktop.collectors.scaling.slurm import renamed, sbatch_options, submitted_id
 from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
@@ -37,8 +38,11 @@ from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKE
 from dasktop.collectors.sources.dask.threads import ThreadMeter, read_call_stack
 from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
 from dasktop.collectors.sources.logs.lines import Block
+from dasktop.collectors.sources.own_addresses import program_words
 from dasktop.collectors.sources.slurm import accounting, queue
+from dasktop.collectors.sources.slurm.commands import CommandOutput
 from dasktop.collectors.sources.slurm.failure_cause import failure_cause
+from dasktop.collectors.sources.slurm.lookups import parse_free_nodes
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.sources.slurm.reasons import reason_of
@@ -115,6 +119,26 @@ def read_anatomy(raw: bytes) -> object:
 
 def read_files(raw: bytes) -> object:
     return parse_output_files(text_of(raw), "100"), parse_work_dir(text_of(raw)), parse_job_details(text_of(raw))
+
+
+def read_error(raw: bytes) -> object:
+    return [CommandOutput("sbatch", text_of(raw), (), status).error_message for status in (0, 1, -9)]
+
+
+def read_submitted(raw: bytes) -> object:
+    found = queue.parse_script_paths(text_of(raw), MARK)
+    return submitted_id(text_of(raw)), [job_id for job_id, _ in found]
+
+
+def read_resubmitted(raw: bytes) -> object:
+    """Return numbers: scripts and options go back to sbatch as they are."""
+    script = renamed(text_of(raw), lambda: "0a1b2c")
+    return len(script or ""), len(sbatch_options(snapshots.busy_job("7", 0), text_of(raw)))
+
+
+def read_command_line(raw: bytes) -> object:
+    words = os.fsdecode(raw).split("\0")
+    return [program_words(words, folder, "/home/ada") for folder in (None, os.fsdecode(raw))]
 
 
 def read_log(raw: bytes) -> object:
@@ -290,6 +314,13 @@ def readers(folder: Path) -> list[Reader]:
         ),
         Reader("scontrol show job", (fixture("slurm/scontrol_show_job_files.txt"),), read_files),
         Reader("sstat", (fixture("slurm/sstat.txt"),), read_steps),
+        Reader("sinfo", (FREE_NODES,), lambda raw: parse_free_nodes(text_of(raw))),
+        Reader("sbatch and squeue for its id", (SUBMITTED,), read_submitted),
+        Reader("job to resubmit", (SCRIPT, fixture("slurm/scontrol_show_job_files.txt")), read_resubmitted),
+        Reader("error of a command", (b"Welcome\nsbatch: error: Invalid partition name specified\n",), read_error),
+        Reader(
+            "command line of a process", (b"python\0-m\0ipykernel_launcher\0-f\0/home/ada/k.json",), read_command_line
+        ),
         Reader(
             "job script",
             (fixture("slurm/dask_jobqueue_0.9.sh"), fixture("recordings/job_script.sh"), SCRIPT),
@@ -355,6 +386,12 @@ tls://[::1]:8786
 EOF
 ;; esac
 """
+FREE_NODES = (
+    b"Welcome to Big Iron\n"
+    + f"{'n1':<80}{'idle':<20}{'0/16/0/16':<40}{64000:<20}{0:<20}{'(null)':<200}\n".encode()
+    + f"{'n2':<80}{'mix~':<20}{'12/4/0/16':<40}{64000:<20}{63000:<20}{'a100,rome':<200}\n".encode()
+)
+SUBMITTED = f"Welcome\n4711;cluster\nqueue: normal\n{MARK}4711\x1f/home/ada/job.sh{MARK}\n".encode()
 _CANCELLED = "7 7_1 ada lab debug normal CANCELLED+by+1001 0:15 1 2 3 1:00 4 2 9M cpu=4,mem=9M 9K n[1-2] 01:40 job"
 CANCELLED = _CANCELLED.replace(" ", SEPARATOR).replace("+", " ").encode()
 SHOWN = (
