@@ -72,7 +72,7 @@ async def discover(
     jobs: Sequence[QueuedJob] = (),
     user: str | None = None,
 ) -> tuple[Candidate, ...]:
-    """Return the schedulers that answer, each once, the most certain hint first.
+    """Return the schedulers that answer, each once, the most certain hint first; of two addresses, that with TLS.
 
     Parameters
     ----------
@@ -113,12 +113,13 @@ async def discover(
     if not found:
         raise NoSchedulerError(_nothing_found(answers, len(scripts), why_no_scripts))
     candidates = []
-    for same in found.values():
+    for unsorted in found.values():
+        same = sorted(unsorted, key=lambda candidate: not candidate.address.startswith("tls://"))
         addresses = {candidate.address for candidate in same}
         naming = [script for script, found_hints in by_script if any(hint.address in addresses for hint in found_hints)]
         processes = [hint for hint in from_processes if hint.address in addresses]
         count = len(naming) if why_no_scripts is None else None
-        # The first of a scheduler's addresses, and the jobs whose scripts name any of them.
+        # The first of a scheduler's addresses, with TLS if any is, and the jobs whose scripts name any of them.
         candidates.append(replace(same[0], jobs=count, about=_about(naming, processes, same[0].origin)))
     return tuple(candidates)
 

@@ -19,6 +19,7 @@ from dasktop.collectors.model.options import TlsFiles, completed_tls
 from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources import discover as discovery
 from dasktop.collectors.sources import own_addresses
+from dasktop.collectors.sources.dask.collector import Identity
 from dasktop.collectors.sources.discover import AddressHint, discover, hints_from_processes, hints_from_scripts
 from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets, program_words
 from tests.support.waiting import PATIENCE_SECONDS
@@ -64,6 +65,19 @@ class TestDiscover:
         other = scheduler.address.replace("127.0.0.1", "localhost")
         found = await discover([script(addresses=[scheduler.address, other])], TlsFiles())
         assert len(found) == 1
+
+    async def test_address_with_tls_is_preferred(self, monkeypatch):
+        """A scheduler may listen with both protocols: ``dask scheduler --protocol tcp --protocol tls``."""
+
+        async def check(address, tls, seconds):
+            return Identity(scheduler_id=address[-1], workers=0)
+
+        monkeypatch.setattr(discovery, "check", check)
+        monkeypatch.setattr(OwnAddresses, "doubt", lambda *_: "")
+        addresses = ["tcp://n1:11", "tcp://n1:12", "tls://n1:21", "tcp://n1:31"]
+        found = await discover([script(addresses=addresses)], TlsFiles())
+        assert [candidate.address for candidate in found] == ["tls://n1:21", "tcp://n1:12"]
+        assert [candidate.jobs for candidate in found] == [1, 1]
 
     async def test_two_schedulers_are_listed(self, scheduler):
         with LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=None) as other:
