@@ -1,4 +1,4 @@
-"""What every test gets: no way to the site's SLURM, and one real SLURM for those that ask for it.
+"""Settings of all tests: no access to the SLURM of the site, and one real SLURM for the tests that need it.
 
 No test can submit, change or cancel anything on a SLURM that it did not start, unless ``--site-slurm`` is given.
 """
@@ -16,10 +16,10 @@ import pytest
 from hypothesis import settings
 
 from tests.slurm.cluster import RealSlurm
-from tests.slurm.missing import REASON, leave_out_or_fail, missing_programs
+from tests.slurm.missing import REASON, missing_programs, skip_or_fail
 from tests.slurm.site import SiteSlurm
-from tests.support import at_rest, ssh_server
-from tests.support.own_environment import HOME_PREFIX, own_environment
+from tests.support import idle_screen, ssh_server
+from tests.support.isolated_environment import HOME_PREFIX, isolated_environment
 from tests.support.parse_once import parse_styles_once
 from tests.support.scheduling import SLURM_GROUP, ByFileAndSlurm
 
@@ -34,24 +34,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--site-slurm",
         action="store_true",
-        help="run the tests that need a SLURM on this site's own, as you; what they submit counts against your share",
+        help="run the tests that need a SLURM on the SLURM of this site, as you; their jobs count against your share",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # How long an example takes tells of the machine, not of us.
+    # The time that an example takes depends on the machine.
     settings.register_profile("fast", deadline=None, max_examples=30)
     settings.register_profile("ci", deadline=None)
     settings.load_profile("ci" if os.environ.get("CI") else "fast")
     if is_controller(config):
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # so that its workers keep what they compile
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # so that its workers write bytecode
         return
-    at_rest.wait_by_rest()
+    idle_screen.wait_for_idle_event_loop()
     parse_styles_once()
     sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
     home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix=HOME_PREFIX)
-    _replace_environment(own_environment(os.environ, Path(home.name)))
+    _replace_environment(isolated_environment(os.environ, Path(home.name)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -61,19 +61,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def is_controller(config: pytest.Config) -> bool:
-    """Return whether this process only hands out tests to pytest-xdist's workers, which inherit its environment."""
+    """Return whether this process only distributes tests to pytest-xdist workers, which inherit its environment."""
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand out tests a file at a time, and all that need the real SLURM to one worker."""
+    """Distribute tests by file, and all that need the real SLURM to one worker."""
     return ByFileAndSlurm(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever asks for the real SLURM, so that ``-m "not slurm"`` leaves it out, and one worker runs it all."""
+    """Mark the tests that use the real SLURM: ``-m "not slurm"`` deselects them, and one worker runs them all."""
     for item in items:
         if isinstance(item, pytest.Function) and "real_slurm" in item.fixturenames:
             item.add_marker(pytest.mark.slurm)
@@ -82,40 +82,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep the garbage collector off what all tests share: modules and thousands of test items never become garbage."""
+    """Exclude modules and test items from garbage collection: they are many, and live as long as the process."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say plainly what was left out for want of a SLURM, or of OpenSSH."""
+    """Report the tests that were skipped because SLURM or OpenSSH is not installed."""
     for heading, reason, missing in (
         ("tests against a real SLURM", REASON, missing_programs()),
         ("tests over a real ssh connection", ssh_server.REASON, ssh_server.missing()),
     ):
-        left_out = sum(reason in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
-        if left_out:
+        skipped = sum(reason in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+        if skipped:
             terminalreporter.write_sep("=", heading, yellow=True)
-            terminalreporter.write_line(f"{left_out} left out. {reason}: {', '.join(missing)}.")
-            terminalreporter.write_line("CONTRIBUTING.md tells how to get that. DASKTOP_REQUIRE_SLURM=1 forbids this.")
+            terminalreporter.write_line(f"{skipped} skipped. {reason}: {', '.join(missing)}.")
+            terminalreporter.write_line(
+                "CONTRIBUTING.md lists what to install. DASKTOP_REQUIRE_SLURM=1 makes them fail."
+            )
 
 
 @pytest.fixture(scope="session")
 def real_slurm(pytestconfig: pytest.Config) -> Iterator[RealSlurm | SiteSlurm]:
-    """A SLURM with accounting: one of our own, brought up once a session, or with ``--site-slurm`` the site's."""
+    """A SLURM with accounting: one that is started once a session, or with ``--site-slurm`` the one of the site."""
     if pytestconfig.getoption("--site-slurm"):
         with SiteSlurm(pytestconfig.stash[SITE_ENVIRONMENT]) as site_slurm:
             yield site_slurm
         return
-    leave_out_or_fail(missing_programs(), os.environ)
-    with RealSlurm() as own_slurm:
-        yield own_slurm
+    skip_or_fail(missing_programs(), os.environ)
+    with RealSlurm() as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)
-def _the_slurm_that_a_test_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lead the test's own process to the real SLURM if it asks for that, and to none otherwise."""
+def _slurm_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variables of the real SLURM in this process if the test uses it."""
     if "real_slurm" not in request.fixturenames:
         return
     slurm: RealSlurm | SiteSlurm = request.getfixturevalue("real_slurm")
@@ -124,8 +126,8 @@ def _the_slurm_that_a_test_asked_for(request: pytest.FixtureRequest, monkeypatch
 
 
 @pytest.fixture(autouse=True)
-def _a_configuration_of_its_own(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test read the developer's configuration or log of actions, nor what another test has left in one."""
+def _own_configuration(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an empty configuration folder and an empty folder for the action log."""
     folder = Path(pytestconfig.stash[HOME].name) / str(next(_NUMBERS))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests import screenshots
-from tests.support.picture_text import lines_of
+from tests.support.svg_text import lines_of
 
 README = (screenshots.REPOSITORY / "README.md").read_text()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import RecordingWriter, TokenBucket
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 
 SNAPSHOTS_A_DAY = 43_200
 SEEKS = 200
@@ -29,7 +29,7 @@ def write(path: Path, jobs: int, processes: int, count: int) -> float:
     """Write such a recording, and return how many seconds of CPU that took."""
     writer = RecordingWriter(str(path), rate_limit=TokenBucket())
     seconds = 0.0
-    for shown in life(jobs, count, processes):
+    for shown in busy_snapshots(jobs, count, processes):
         began_at = time.process_time()
         writer.write(shown)
         seconds += time.process_time() - began_at

@@ -1,1 +1,1 @@
-"""One set of tests for two SLURMs: the embedded one and a real one must say the same of the same jobs."""
+"""Tests that run on the embedded and on a real SLURM: both must report the same about the same jobs."""

@@ -1,4 +1,4 @@
-"""Both SLURMs, one after the other, for every test in this folder."""
+"""Run every test in this folder on both SLURMs."""
 
 from collections.abc import Iterator
 
@@ -18,13 +18,13 @@ def either_slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
         return
     real = request.getfixturevalue("real_slurm")
     if isinstance(real, SiteSlurm):
-        pytest.skip("a site's partitions, limits and other people's jobs are its own")
+        pytest.skip("the partitions, limits and jobs of a site are unknown")
     yield real
 
 
 @pytest.fixture
 def slurm(either_slurm: SlurmCommands, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmCommands]:
-    """One of them, this process led to it, and its queue emptied afterwards."""
+    """One of the two, with its variables set in this process; its queue is emptied afterwards."""
     for name, value in either_slurm.environment.items():
         monkeypatch.setenv(name, value)
     yield either_slurm

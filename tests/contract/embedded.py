@@ -1,4 +1,4 @@
-"""The embedded SLURM with the same methods as the real one has in tests."""
+"""The embedded SLURM with the methods that tests use on the real one."""
 
 from pathlib import Path
 from types import TracebackType
@@ -9,19 +9,19 @@ from tests.slurm.commands import SlurmCommands
 
 
 class EmbeddedCommands(SlurmCommands):
-    """An embedded SLURM; `options` are `EmbeddedSlurm`'s own."""
+    """An embedded SLURM; `options` are those of `EmbeddedSlurm`."""
 
     def __init__(self, **options: Any) -> None:
         self.slurm = EmbeddedSlurm(**options)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which its commands come first."""
+        """The environment with its commands first on PATH."""
         return self.slurm.environment
 
     @property
     def work(self) -> Path:
-        """The folder that commands run in, and so where jobs write."""
+        """The folder in which commands run, and to which jobs write."""
         return self.slurm.work
 
     def cancel_all(self) -> None:

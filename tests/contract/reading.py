@@ -1,4 +1,4 @@
-"""How the contract tests read SLURM's tables, and wait for what they expect to read."""
+"""Read the tables that SLURM's commands print, and wait until they have the expected content."""
 
 import getpass
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Row = dict[str, str]
 
 
 def until(read: Callable[[], Read], good: Callable[[Read], bool]) -> Read:
-    """Read again and again until it is good, and return it; AssertionError with what was read last if it never is."""
+    """Call `read` until its result is `good`, and return the result; AssertionError with the last result on timeout."""
     latest: list[Read] = []
 
     def is_good() -> bool:
@@ -25,26 +25,26 @@ def until(read: Callable[[], Read], good: Callable[[Read], bool]) -> Read:
 
 
 def queue(slurm: SlurmCommands, letters: str, *arguments: str) -> list[Row]:
-    """Ask squeue for some fields, separated by a control character, of all of this user's jobs."""
+    """Return some fields of all jobs of this user, from squeue with a control character as separator."""
     form = SEPARATOR.join(f"%{letter}" for letter in letters)
-    told = slurm.run("squeue", "-h", "-u", getpass.getuser(), "-o", form, *arguments)
-    return [dict(zip(letters, line.split(SEPARATOR), strict=True)) for line in told.splitlines()]
+    output = slurm.run("squeue", "-h", "-u", getpass.getuser(), "-o", form, *arguments)
+    return [dict(zip(letters, line.split(SEPARATOR), strict=True)) for line in output.splitlines()]
 
 
 def accounts(slurm: SlurmCommands, fields: str, job_ids: str) -> dict[str, Row]:
-    """Ask sacct for some fields of jobs, by job or step id."""
+    """Return some fields of jobs and their steps, from sacct, by job or step id."""
     names = ["JobID", *fields.split(",")]
-    told = slurm.run("sacct", "-n", "-P", f"--delimiter={SEPARATOR}", "-j", job_ids, f"--format={','.join(names)}")
-    rows = [dict(zip(names, line.split(SEPARATOR), strict=True)) for line in told.splitlines()]
+    output = slurm.run("sacct", "-n", "-P", f"--delimiter={SEPARATOR}", "-j", job_ids, f"--format={','.join(names)}")
+    rows = [dict(zip(names, line.split(SEPARATOR), strict=True)) for line in output.splitlines()]
     return {row.pop("JobID"): row for row in rows}
 
 
 def kilobytes(text: str) -> float:
-    """Read a size; a mean that is no whole number of KiB stands in bytes, without a unit."""
+    """Return a size in KiB; SLURM prints a mean that is not a whole number of KiB in bytes, without a unit."""
     return float(text[:-1]) * {"K": 1, "M": 1024}[text[-1]] if text[-1].isalpha() else float(text) / 1024
 
 
 def printed(slurm: SlurmCommands, job_id: str) -> str:
-    """Return what a job printed so far; nothing, if it did not come to that yet."""
+    """Return the output of a job so far; empty if it has no output file yet."""
     path = slurm.work / f"slurm-{job_id}.out"
     return slurm.output(job_id) if path.exists() else ""

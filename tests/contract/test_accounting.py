@@ -1,4 +1,4 @@
-"""sacct: how jobs ended, as our collectors read it."""
+"""sacct: the fields that our collectors read of running and ended jobs."""
 
 import getpass
 import re
@@ -13,14 +13,14 @@ HOW = "State,ExitCode"
 
 
 def ended(slurm: SlurmCommands, job_id: str, state: str, fields: str = HOW, timeout: float = 60) -> dict[str, Row]:
-    """Wait until accounting has a job and all its steps in their last state, and read it."""
+    """Return the rows of a job and its steps, once accounting has all of them in their final state."""
     slurm.wait_for(job_id, state, timeout=timeout)
     slurm.wait_for_accounting(job_id, state)
     until(lambda: {row["State"] for row in accounts(slurm, HOW, job_id).values()}, lambda seen: "RUNNING" not in seen)
     return accounts(slurm, fields, job_id)
 
 
-def test_a_completed_job_and_its_steps(slurm: SlurmCommands) -> None:
+def test_fields_of_completed_job_and_steps(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("srun -J inner true", "-J", "a|b", "-N", "2", "-n", "4", "--mem=1G", "-t", "3")
     fields = "JobIDRaw,JobName,User,Account,Partition,State,ExitCode,DerivedExitCode,NNodes,NTasks,AllocCPUS,ReqMem"
     rows = ended(slurm, job_id, "COMPLETED", f"{fields},NodeList,Timelimit")
@@ -81,10 +81,10 @@ while not os.path.exists(sys.argv[1]):
 """
 
 
-def test_times_and_use(slurm: SlurmCommands, tmp_path: Path) -> None:
+def test_times_cpu_and_memory_are_recorded(slurm: SlurmCommands, tmp_path: Path) -> None:
     sampled = tmp_path / "sampled"
     job_id = slurm.submit(f"exec {sys.executable} -c '{BURN}' {sampled}", "--mem=500M")
-    # What ends before SLURM has sampled it is accounted for without its memory.
+    # Accounting has no memory for a step that ended before SLURM sampled it.
     step = ("sstat", "-n", "-P", "-a", "-j", f"{job_id}.batch", "--format=MaxRSS")
     until(lambda: slurm.attempt(*step).stdout.strip(), lambda size: size and kilobytes(size) > 60_000)
     sampled.touch()
@@ -100,7 +100,7 @@ def test_times_and_use(slurm: SlurmCommands, tmp_path: Path) -> None:
         assert 1.5 <= float(seconds) < 8
 
 
-def test_a_running_job(slurm: SlurmCommands) -> None:
+def test_running_job_has_no_end(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60")
     slurm.wait_for(job_id, "RUNNING")
     # A job that just started may be missing for some seconds.
@@ -112,53 +112,53 @@ def test_a_running_job(slurm: SlurmCommands) -> None:
     }
 
 
-def test_a_failed_job(slurm: SlurmCommands) -> None:
+def test_exit_code_of_failed_job(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("exit 3")
     row = {"State": "FAILED", "ExitCode": "3:0"}
     assert ended(slurm, job_id, "FAILED") == {job_id: row, f"{job_id}.batch": row}
 
 
-def test_a_failed_step(slurm: SlurmCommands) -> None:
+def test_failed_step_sets_derived_exit_code(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("srun sh -c 'exit 5'\nsleep 1")
     rows = ended(slurm, job_id, "COMPLETED", "State,ExitCode,DerivedExitCode")
     assert rows[job_id] == {"State": "COMPLETED", "ExitCode": "0:0", "DerivedExitCode": "5:0"}
     assert rows[f"{job_id}.0"] == {"State": "FAILED", "ExitCode": "5:0", "DerivedExitCode": ""}
 
 
-def test_a_script_that_a_signal_ended(slurm: SlurmCommands) -> None:
+def test_signal_of_killed_script(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("kill -9 $$")
     rows = ended(slurm, job_id, "FAILED")
     assert rows[job_id] == {"State": "FAILED", "ExitCode": "0:9"}
     assert rows[f"{job_id}.batch"]["ExitCode"] == "0:9"
 
 
-def test_output_that_cannot_be_written(slurm: SlurmCommands) -> None:
+def test_missing_output_folder(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("true", "--output=/no/such/folder/out")
     rows = until(
         lambda: accounts(slurm, HOW, job_id),
         lambda rows: rows.get(job_id, {}).get("State") not in (None, "PENDING", "RUNNING"),
     )
-    # 22.05 does not start it; newer ones run it without its output (seen with 24.11 and 26.05).
+    # 22.05 does not start it; newer versions run it without its output (seen with 24.11 and 26.05).
     assert (rows[job_id]["State"], rows[job_id]["ExitCode"]) in (("FAILED", "0:53"), ("COMPLETED", "0:0"))
 
 
-def test_a_cancelled_job(slurm: SlurmCommands) -> None:
+def test_cancelled_job_names_the_user(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("echo ready\nsleep 60")
-    until(lambda: printed(slurm, job_id), lambda text: "ready" in text)  # it RUNs before it has a batch step
+    until(lambda: printed(slurm, job_id), lambda text: "ready" in text)  # it is RUNNING before it has a batch step
     slurm.run("scancel", job_id)
     rows = ended(slurm, job_id, "CANCELLED")
     uid = slurm.run("id", "-u").strip()
     assert rows[job_id] == {"State": f"CANCELLED by {uid}", "ExitCode": "0:0"}
-    # Now and then SLURM (seen on 22.05) takes the number of the signal for the step's exit status.
-    seldom = {"State": "FAILED", "ExitCode": "15:0"}
+    # Sometimes SLURM reports the signal number as the exit status of the step (seen with 22.05).
+    rare = {"State": "FAILED", "ExitCode": "15:0"}
     batch = rows[f"{job_id}.batch"]
     assert batch == {"State": "CANCELLED", "ExitCode": "0:15"} or (
-        not isinstance(slurm, EmbeddedCommands) and batch == seldom
+        not isinstance(slurm, EmbeddedCommands) and batch == rare
     )
     until(lambda: printed(slurm, job_id), lambda text: f"*** JOB {job_id} ON n1 CANCELLED AT" in text)
 
 
-def test_a_job_that_was_cancelled_before_it_started(slurm: SlurmCommands) -> None:
+def test_job_cancelled_before_start_has_no_nodes(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "--hold")
     slurm.run("scancel", job_id)
     rows = ended(slurm, job_id, "CANCELLED", "State,NodeList,ExitCode")
@@ -166,7 +166,7 @@ def test_a_job_that_was_cancelled_before_it_started(slurm: SlurmCommands) -> Non
     assert rows == {job_id: {"State": f"CANCELLED by {uid}", "NodeList": "None assigned", "ExitCode": "0:0"}}
 
 
-def test_what_ignores_sigterm_is_killed(slurm: SlurmCommands) -> None:
+def test_job_that_ignores_sigterm_is_killed(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("trap '' TERM\necho ready\nwhile true; do sleep 1; done")
     slurm.wait_for(job_id, "RUNNING")
     until(lambda: printed(slurm, job_id), lambda text: "ready" in text)
@@ -176,7 +176,7 @@ def test_what_ignores_sigterm_is_killed(slurm: SlurmCommands) -> None:
     assert rows[f"{job_id}.batch"]["ExitCode"] == "0:9"
 
 
-def test_an_array(slurm: SlurmCommands) -> None:
+def test_array_tasks_have_rows_and_states(slurm: SlurmCommands) -> None:
     array = slurm.submit("exit $SLURM_ARRAY_TASK_ID", "-a", "0-2%1")
     until(lambda: accounts(slurm, HOW, array), lambda rows: len(rows) == 6 and "FAILED" in rows[f"{array}_2"]["State"])
     rows = accounts(slurm, "JobIDRaw,State,ExitCode", array)
@@ -190,14 +190,14 @@ def test_an_array(slurm: SlurmCommands) -> None:
     assert accounts(slurm, HOW, f"{array}_1").keys() == {f"{array}_1", f"{array}_1.batch"}
 
 
-def test_the_rest_of_an_array(slurm: SlurmCommands) -> None:
+def test_pending_rest_of_array_is_one_row(slurm: SlurmCommands) -> None:
     array = slurm.submit("sleep 60", "-a", "1-5%1")
     rest = {"JobIDRaw": array, "State": "PENDING"}
-    # When the rest has its name: at once or, seen with 26.05, a moment after the first task.
+    # The rest gets its id at once or, seen with 26.05, a moment after the first task.
     until(lambda: accounts(slurm, "JobIDRaw,State", array), lambda rows: rows.get(f"{array}_[2-5%1]") == rest)
 
 
-def test_too_much_memory(slurm: SlurmCommands) -> None:
+def test_job_above_its_memory_is_killed(slurm: SlurmCommands) -> None:
     greedy = f"exec {sys.executable} -c 'import time; x = bytearray(400_000_000); time.sleep(60)'"
     job_id = slurm.submit(greedy, "--mem=100M")
     if isinstance(slurm, EmbeddedCommands):
@@ -205,19 +205,19 @@ def test_too_much_memory(slurm: SlurmCommands) -> None:
         killed = {"State": "OUT_OF_MEMORY", "ExitCode": "0:125"}
         assert rows == {job_id: killed, f"{job_id}.batch": killed}
     else:
-        # Without cgroups SLURM has no word for it: only the figures tell.
+        # Without cgroups SLURM has no state for it: only its memory shows it.
         rows = ended(slurm, job_id, "FAILED")
         assert rows[job_id] == {"State": "FAILED", "ExitCode": "0:9"}
     (peak,) = (row["MaxRSS"] for name, row in accounts(slurm, "MaxRSS", job_id).items() if name.endswith(".batch"))
     assert kilobytes(peak) > 100 * 1024
 
 
-def test_time_over(slurm: SlurmCommands) -> None:
+def test_job_at_its_time_limit(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 600", "-t", "0:10")
     rows = ended(slurm, job_id, "TIMEOUT", timeout=150)
     assert rows[job_id] == {"State": "TIMEOUT", "ExitCode": "0:0"}
-    # Whether slurmstepd learns first of its script's end or of the time limit is a race of SLURM's own.
-    # With 26.05 its shell's own status has been seen too: 128 + SIGTERM.
+    # It is a race in slurmstepd whether the end of the script or the time limit is reported first.
+    # 26.05 sometimes reports the status of the shell: 128 + SIGTERM.
     cancelled = {"State": "CANCELLED", "ExitCode": "0:15"}
     failed = ({"State": "FAILED", "ExitCode": "15:0"}, {"State": "FAILED", "ExitCode": "143:0"})
     assert rows[f"{job_id}.batch"] in (cancelled, *failed)

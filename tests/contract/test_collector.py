@@ -1,4 +1,4 @@
-"""What our SLURM collector makes of both: the same submissions, the same reading, apart from ids, times and nodes."""
+"""The SLURM collector returns the same reading on both SLURMs, apart from ids, times and nodes."""
 
 import asyncio
 import getpass
@@ -29,7 +29,7 @@ async def collector(slurm: SlurmCommands) -> AsyncIterator[SlurmCollector]:
 async def read_until(
     collector: SlurmCollector, jobs: Collection[str], good: Callable[[SlurmReading], object]
 ) -> SlurmReading:
-    """Let the collector read, as the sampler does, until it knows enough."""
+    """Read with the collector, as the sampler does, until a reading is `good`."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await collector.read_queue()
@@ -54,12 +54,12 @@ def is_recent(moment: datetime | None) -> bool:
 
 
 def timeless(job: QueuedJob) -> dict[str, object]:
-    """Return what is known of a job, apart from times."""
+    """Return the known fields of a job, without times."""
     known = {name: getattr(job, name) for name in job.__struct_fields__}
     return {name: value for name, value in known.items() if value not in (None, ()) and not name.endswith("_at")}
 
 
-async def test_a_running_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_fields_of_running_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     job_id = slurm.submit("sleep 60", "-J", "a|b", "-N", "2", "-n", "4", "--mem=1500M", "-t", "5")
     slurm.wait_for(job_id, "RUNNING")
     reading = await read_until(collector, [job_id], lambda reading: queued(reading, job_id).nodes)
@@ -86,7 +86,7 @@ async def test_a_running_job(slurm: SlurmCommands, collector: SlurmCollector) ->
     assert job.ends_at > job.started_at
 
 
-async def test_waiting_jobs(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_reasons_of_pending_jobs(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     filler = slurm.submit("sleep 60", "-N", "4", "-n", "4", "-c", "16", "-t", "10")
     slurm.wait_for(filler, "RUNNING")
     waits = slurm.submit("true", "-N", "2", "-n", "2", "-c", "2", "-t", "10")
@@ -107,12 +107,12 @@ async def test_waiting_jobs(slurm: SlurmCommands, collector: SlurmCollector) -> 
     expected, must_end = queued(reading, waits).expected_start_at, queued(reading, filler).ends_at
     assert expected is not None
     assert must_end is not None
-    # A real SLURM's backfill counts in whole minutes.
+    # The backfill of a real SLURM rounds to minutes.
     assert abs(expected - must_end) <= timedelta(minutes=1)
     assert queued(reading, held).expected_start_at is None
 
 
-async def test_an_array(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_array_tasks_have_own_job_ids(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     array = slurm.submit("sleep 60", "-a", "0-5%2", "-J", "many")
     reading = await read_until(
         collector, [array], lambda reading: [job.state for job in reading.jobs].count("RUNNING") == 2
@@ -125,14 +125,14 @@ async def test_an_array(slurm: SlurmCommands, collector: SlurmCollector) -> None
     assert (rest.job_id, rest.array_task_id) == (array, "2-5%2")
 
 
-async def test_steps_and_their_processes(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_steps_with_pids_and_nodes(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     script = f"srun {sys.executable} -c 'import os, time; print(os.getpid(), flush=True); time.sleep(300)'"
     job_id = slurm.submit(script, "-N", "2", "-n", "3")
     text = until(lambda: printed(slurm, job_id), lambda text: len(text.split()) == 3)
     pids = {int(word) for word in text.split()}
-    # SLURM measures now and then, and who asks too often before that takes it that there are no processes.
-    told = "sstat", "-n", "-P", "-a", "-j", job_id, "--format=Pids"
-    until(lambda: slurm.run(*told), lambda text: len(lines := text.split()) == 2 and all(lines))
+    # SLURM samples at intervals; the collector keeps an early answer without processes, so wait for the first sample.
+    pids_command = "sstat", "-n", "-P", "-a", "-j", job_id, "--format=Pids"
+    until(lambda: slurm.run(*pids_command), lambda text: len(lines := text.split()) == 2 and all(lines))
 
     def step(reading: SlurmReading, step_id: str) -> Step | None:
         return next((step for step in reading.steps if (step.job_id, step.step_id) == (job_id, step_id)), None)
@@ -149,13 +149,11 @@ async def test_steps_and_their_processes(slurm: SlurmCommands, collector: SlurmC
     assert (inner.max_rss_bytes or 0) > MIB
 
 
-async def test_cpu_time_of_a_running_job_and_of_one_that_has_ended(
-    slurm: SlurmCommands, collector: SlurmCollector
-) -> None:
+async def test_cpu_time_of_running_and_ended_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     burn = "import time\nwhile time.process_time() < 2.2: pass\nprint('burnt', flush=True); time.sleep(300)"
     job_id = slurm.submit(f'exec {sys.executable} -c "{burn}"')
     until(lambda: printed(slurm, job_id), lambda text: "burnt" in text)
-    # It is measured now and then.
+    # SLURM samples at intervals.
     reading = await read_until(
         collector, [job_id], lambda reading: any(step.pids and (step.cpu_seconds or 0) >= 2 for step in reading.steps)
     )
@@ -165,13 +163,13 @@ async def test_cpu_time_of_a_running_job_and_of_one_that_has_ended(
     assert 2 <= (ended(reading, job_id).cpu_seconds or 0) < 8
 
 
-async def test_job_scripts(slurm: SlurmCommands, collector: SlurmCollector) -> None:
-    # Held: what a job will run is to be known before it runs.
+async def test_script_of_held_job_is_read(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+    # Held: the script is read before the job runs.
     job_id = slurm.submit(f"#!/usr/bin/env bash\n#SBATCH -J dask-worker -n 1 --cpus-per-task=12\n{WORKER}\n", "--hold")
     reading = await read_until(collector, [job_id], lambda reading: reading.scripts)
     (script,) = reading.scripts
-    told = (script.job_id, script.scheduler_addresses, script.worker_names, script.workers_expected)
-    assert told == (job_id, ("tcp://127.0.0.1:8786",), ("SLURMCluster-0",), 4)
+    fields = (script.job_id, script.scheduler_addresses, script.worker_names, script.workers_expected)
+    assert fields == (job_id, ("tcp://127.0.0.1:8786",), ("SLURMCluster-0",), 4)
 
 
 @pytest.mark.parametrize(
@@ -180,12 +178,12 @@ async def test_job_scripts(slurm: SlurmCommands, collector: SlurmCollector) -> N
         ("true", (), [("COMPLETED", 0, None)]),
         ("exit 3", (), [("FAILED", 3, None)]),
         ("kill -9 $$", (), [("FAILED", None, 9)]),
-        # Newer ones run it without its output (24.11, 26.05).
+        # Newer versions run it without its output (24.11, 26.05).
         ("true", ("--output=/no/such/folder/out",), [("FAILED", None, 53), ("COMPLETED", 0, None)]),
     ],
     ids=["completed", "failed", "killed", "not launched"],
 )
-async def test_fates(
+async def test_how_jobs_end(
     slurm: SlurmCommands,
     collector: SlurmCollector,
     script: str,
@@ -203,7 +201,7 @@ async def test_fates(
     assert job.cancelled_by_uid is None
 
 
-async def test_a_cancelled_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_cancelled_job_names_the_user(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     job_id = slurm.submit("sleep 60")
     slurm.wait_for(job_id, "RUNNING")
     await read_until(collector, [job_id], lambda reading: reading.jobs)
@@ -214,7 +212,7 @@ async def test_a_cancelled_job(slurm: SlurmCommands, collector: SlurmCollector) 
     assert job.cancelled_by_uid == int(slurm.run("id", "-u"))
 
 
-async def test_a_job_out_of_memory(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_job_above_its_memory_is_killed(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     greedy = f"exec {sys.executable} -c 'import time; x = bytearray(400_000_000); time.sleep(60)'"
     job_id = slurm.submit(greedy, "--mem=100M")
     slurm.wait_for(job_id, "RUNNING")
@@ -231,7 +229,7 @@ async def test_a_job_out_of_memory(slurm: SlurmCommands, collector: SlurmCollect
         assert 9 in {job.signal, *job.step_signals}
 
 
-async def test_every_source_is_well(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_no_source_has_an_error(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     job_id = slurm.submit("sleep 60")
     slurm.wait_for(job_id, "RUNNING")
     await read_until(collector, [job_id], lambda reading: reading.steps)
@@ -242,7 +240,7 @@ async def test_every_source_is_well(slurm: SlurmCommands, collector: SlurmCollec
     }
 
 
-async def test_without_accounting() -> None:
+async def test_outcome_without_accounting() -> None:
     with EmbeddedCommands(accounting=False) as slurm:
         collector = SlurmCollector(environment=slurm.environment, interval_seconds=1)
         try:

@@ -1,4 +1,4 @@
-"""A job's script and where its output goes, as both SLURMs tell it."""
+"""The script, the output files and the free nodes of a job, on both SLURMs."""
 
 from collections.abc import AsyncIterator
 
@@ -22,27 +22,27 @@ async def collector(slurm: SlurmCommands) -> AsyncIterator[SlurmCollector]:
     collector.close()
 
 
-async def test_a_job_that_waits_runs_and_has_ended(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_script_and_files_in_all_states(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     folder = slurm.work / "with space"
     folder.mkdir(exist_ok=True)
     job_id = slurm.submit(SCRIPT, "--hold", "-D", str(folder), "-o", "worker-%J.out", "-e", "%j.err")
     files = OutputFiles(stdout=f"{folder}/worker-{job_id}.out", stderr=f"{folder}/{job_id}.err", work_dir=str(folder))
 
-    async def told() -> tuple[tuple[str, ...], OutputFiles]:
+    async def lookups() -> tuple[tuple[str, ...], OutputFiles]:
         return await collector.batch_script(job_id), await collector.output_files(job_id)
 
     expected = (tuple(SCRIPT.splitlines()), files)
-    assert await told() == expected
+    assert await lookups() == expected
     slurm.run("scontrol", "release", job_id)
     slurm.wait_for(job_id, "RUNNING")
-    assert await told() == expected
+    assert await lookups() == expected
     until(lambda: {path.name for path in folder.iterdir()}, {f"worker-{job_id}.out", f"{job_id}.err"}.issubset)
     slurm.run("scancel", job_id)
     slurm.wait_for(job_id, "CANCELLED")
-    assert await told() == expected
+    assert await lookups() == expected
 
 
-async def test_the_tasks_of_an_array(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_each_array_task_has_its_files(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     array = slurm.submit(SCRIPT, "-a", "0-1")
     slurm.wait_for(array, "RUNNING")
     raw_ids = {row["K"]: row["A"] for row in queue(slurm, "AK", "-r", "-j", array)}
@@ -52,9 +52,7 @@ async def test_the_tasks_of_an_array(slurm: SlurmCommands, collector: SlurmColle
     assert set(raw_ids) == {"0", "1"}
 
 
-async def test_what_a_job_insists_on_and_what_is_free_elsewhere(
-    slurm: SlurmCommands, collector: SlurmCollector
-) -> None:
+async def test_required_nodes_and_free_nodes(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     filler = slurm.submit("sleep 600", "-c", "16", "--nodelist=n1", "--mem=1000M")
     slurm.wait_for(filler, "RUNNING")
     waits = slurm.submit("sleep 600", "-c", "4", "--nodelist=n1", "--mem=1000M")
@@ -68,7 +66,7 @@ async def test_what_a_job_insists_on_and_what_is_free_elsewhere(
     assert [(node.name, node.cpus, node.memory_bytes) for node in free] == [
         (name, 16, 64_000 << 20) for name in ("n2", "n3", "n4")
     ]
-    # The advice that users are given for such a job.
+    # The advice that users get for such a job works.
     if isinstance(slurm, EmbeddedCommands):
         return  # it has no scontrol update for this
     advice = advice_for(REASONS["Resources"], waits, jobs[waits].required_nodes, None)
@@ -76,7 +74,7 @@ async def test_what_a_job_insists_on_and_what_is_free_elsewhere(
     slurm.wait_for(waits, "RUNNING")
 
 
-async def test_no_such_job(slurm: SlurmCommands, collector: SlurmCollector) -> None:
+async def test_unknown_job_is_an_error(slurm: SlurmCommands, collector: SlurmCollector) -> None:
     for read in (collector.batch_script, collector.output_files):
         with pytest.raises(SourceError, match="SLURM no longer knows job 99999999"):
             await read("99999999")

@@ -1,4 +1,4 @@
-"""squeue: what our collectors read of waiting and running jobs."""
+"""squeue: the fields that our collectors read of pending and running jobs."""
 
 import getpass
 import re
@@ -12,7 +12,7 @@ from tests.slurm.commands import SlurmCommands
 LETTERS = "AiFKjuaPqTrCDmbl"
 
 
-def test_a_running_job(slurm: SlurmCommands) -> None:
+def test_fields_of_running_job(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "-J", 'a "name" 50%', "-c", "3", "-t", "0:90", "--mem=1500M", "-A", "lab")
     slurm.wait_for(job_id, "RUNNING")
     (row,) = queue(slurm, LETTERS)
@@ -40,17 +40,17 @@ def test_a_running_job(slurm: SlurmCommands) -> None:
     assert re.fullmatch(r"0:\d\d", place["M"])
 
 
-def test_times_as_epoch_seconds(slurm: SlurmCommands) -> None:
+def test_times_as_epoch_seconds_and_local(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "-t", "10")
     slurm.wait_for(job_id, "RUNNING")
-    told = slurm.run("env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", job_id, "-o", "%V %S %e %L")
-    submitted, started, ends, _ = told.split()
+    output = slurm.run("env", "SLURM_TIME_FORMAT=%s", "squeue", "-h", "-j", job_id, "-o", "%V %S %e %L")
+    submitted, started, ends, _ = output.split()
     assert int(submitted) <= int(started) < int(ends)
     local = slurm.run("squeue", "-h", "-j", job_id, "-o", "%V|%S|%e").strip().split("|")
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", moment) for moment in local)
 
 
-def test_several_nodes_and_memory_sizes(slurm: SlurmCommands) -> None:
+def test_units_of_memory_and_resources(slurm: SlurmCommands) -> None:
     wide = slurm.submit("sleep 60", "-N", "2", "-n", "4", "-c", "2", "--mem=4G")
     whole = slurm.submit("sleep 60", "--mem=64000")
     usual = slurm.submit("sleep 60", "-n", "3")
@@ -66,8 +66,8 @@ def test_several_nodes_and_memory_sizes(slurm: SlurmCommands) -> None:
     assert all(len(line) == 230 for line in granted)
 
 
-def test_why_jobs_wait(slurm: SlurmCommands) -> None:
-    # On the embedded SLURM a minute has six seconds: long enough for all of them to be submitted and to wait.
+def test_reasons_of_pending_jobs(slurm: SlurmCommands) -> None:
+    # A minute of the embedded SLURM has six seconds: enough time to submit all of them.
     filler = slurm.submit("sleep 600", "-N", "4", "-n", "4", "-c", "15", "-t", "10")
     slurm.wait_for(filler, "RUNNING")
     capped = slurm.submit("sleep 600", "--qos=capped", "-t", "10")
@@ -82,7 +82,7 @@ def test_why_jobs_wait(slurm: SlurmCommands) -> None:
     too_large = slurm.attempt("sbatch", "--parsable", "-N", "9", input="#!/bin/sh\ntrue\n")
     if too_large.returncode == 0:
         waiting[too_large.stdout.strip()] = "PartitionNodeLimit"
-    else:  # 24.11 takes no job that can never start; 22.05 does
+    else:  # 24.11 rejects a job that can never start; 22.05 accepts it
         assert "Requested node configuration is not available" in too_large.stderr
     for job_id, reason in waiting.items():
         slurm.wait_for_reason(job_id, reason)
@@ -91,21 +91,21 @@ def test_why_jobs_wait(slurm: SlurmCommands) -> None:
     assert all(row["T"] == "PENDING" and row["N"] == "" and row["R"] == f"({row['r']})" for row in rows.values())
 
 
-def test_a_waiting_job_is_expected_to_start_when_another_must_end(slurm: SlurmCommands) -> None:
+def test_expected_start_is_end_of_other_job(slurm: SlurmCommands) -> None:
     filler = slurm.submit("sleep 60", "-N", "4", "-n", "4", "-c", "16", "-t", "10")
     slurm.wait_for(filler, "RUNNING")
     waiting = slurm.submit("true", "-N", "4", "-n", "4", "-c", "16", "-t", "10")
     slurm.wait_for_reason(waiting, "Resources")
     (filler_row,) = queue(slurm, "eS", "-j", filler)
-    # A real SLURM's backfill looks every few seconds.
+    # The backfill of a real SLURM runs every few seconds.
     (row,) = until(lambda: queue(slurm, "SeLl", "-j", waiting), lambda rows: rows[0]["S"] != "N/A")
-    # It counts in whole minutes.
-    starts, must_end = (datetime.fromisoformat(told) for told in (row["S"], filler_row["e"]))
+    # It rounds to minutes.
+    starts, must_end = (datetime.fromisoformat(text) for text in (row["S"], filler_row["e"]))
     assert abs(starts - must_end) <= timedelta(minutes=1)
     assert row["L"] == row["l"] == "10:00"
 
 
-def test_array_ids(slurm: SlurmCommands) -> None:
+def test_array_ids_of_running_and_pending_tasks(slurm: SlurmCommands) -> None:
     array = slurm.submit("sleep 60", "-a", "0-8:2%2", "-J", "many")
     read = until(
         lambda: queue(slurm, "iAFKTjr"),
@@ -130,41 +130,41 @@ def test_array_ids(slurm: SlurmCommands) -> None:
     assert sorted(each) == [f"{array}_{task}" for task in (0, 2, 4, 6, 8)]
 
 
-def test_an_array_lets_go_of_its_last_task_with_its_own_id(slurm: SlurmCommands) -> None:
+def test_last_array_task_gets_the_array_id(slurm: SlurmCommands) -> None:
     array = slurm.submit("sleep 60", "-a", "1-2")
     slurm.wait_for(array, "RUNNING")
     rows = {row["i"]: row["A"] for row in queue(slurm, "iA")}
     assert rows == {f"{array}_1": str(int(array) + 1), f"{array}_2": array}
 
 
-def test_steps(slurm: SlurmCommands) -> None:
+def test_squeue_lists_steps(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("srun -J inner sleep 60", "-n", "2")
     slurm.wait_for(job_id, "RUNNING")
     form = SEPARATOR.join(("%i", "%j", "%N", "%A"))
-    told = until(lambda: slurm.run("squeue", "-h", "-s", "-j", job_id, "-o", form), lambda told: ".0" in told)
-    assert sorted(line.split(SEPARATOR) for line in told.splitlines()) == [
+    listed = until(lambda: slurm.run("squeue", "-h", "-s", "-j", job_id, "-o", form), lambda text: ".0" in text)
+    assert sorted(line.split(SEPARATOR) for line in listed.splitlines()) == [
         [f"{job_id}.0", "inner", "n1", "2"],
         [f"{job_id}.batch", "batch", "n1", "1"],
     ]
 
 
-def test_filters_and_ended_jobs(slurm: SlurmCommands) -> None:
+def test_filters_and_states_of_squeue(slurm: SlurmCommands) -> None:
     ended = slurm.submit("true", "-J", "ended")
     runs = slurm.submit("sleep 60", "-J", "runs")
     slurm.wait_for(ended, "COMPLETED")
     slurm.wait_for(runs, "RUNNING")
     ids = f"{ended},{runs}"
 
-    def told(*arguments: str) -> str:
+    def listed(*arguments: str) -> str:
         return slurm.run("squeue", "-h", "-o", "%A", "-j", ids, *arguments).strip()
 
-    assert told() == told("-n", "runs") == told("--me") == told("-t", "R") == told("-p", "debug") == runs
-    assert told("-t", "CD,PD") == told("-t", "all", "-n", "ended") == ended
-    assert told("-n", "neither") == told("-p", "short") == told("-t", "OUT_OF_MEMORY") == ""
+    assert listed() == listed("-n", "runs") == listed("--me") == listed("-t", "R") == listed("-p", "debug") == runs
+    assert listed("-t", "CD,PD") == listed("-t", "all", "-n", "ended") == ended
+    assert listed("-n", "neither") == listed("-p", "short") == listed("-t", "OUT_OF_MEMORY") == ""
     assert slurm.run("squeue", "-h", "-j", f"{ended},99999999", "-t", "all", "-o", "%A").strip() == ended
 
 
-def test_widths(slurm: SlurmCommands) -> None:
+def test_field_widths_of_squeue(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "-J", "abcdef")
     slurm.wait_for(job_id, "RUNNING")
     assert slurm.run("squeue", "-h", "-o", "%.8j|%8j|%3j|%.3j|x%jy") == "  abcdef|abcdef  |abc|abc|xabcdefy\n"
@@ -198,17 +198,17 @@ def test_widths(slurm: SlurmCommands) -> None:
     ],
     ids=" ".join,
 )
-def test_refusals(slurm: SlurmCommands, command: tuple[str, ...]) -> None:
+def test_invalid_arguments_are_errors(slurm: SlurmCommands, command: tuple[str, ...]) -> None:
     done = slurm.attempt(*command)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.strip()
 
 
-def test_an_unknown_job_is_no_error_to_scancel_and_sacct(slurm: SlurmCommands) -> None:
+def test_scancel_and_sacct_accept_unknown_jobs(slurm: SlurmCommands) -> None:
     assert slurm.attempt("scancel", "99999999").returncode == 0
     assert slurm.run("sacct", "-n", "-P", "-j", "99999999") == ""
 
 
-def test_version(slurm: SlurmCommands) -> None:
+def test_squeue_prints_a_version(slurm: SlurmCommands) -> None:
     assert re.match(r"slurm.* 2\d\.\d\d", slurm.run("squeue", "--version"))

@@ -1,4 +1,4 @@
-"""Batch scripts and srun steps: their environment, their processes, and what sstat and scontrol say of them."""
+"""Batch scripts and srun steps: their environment, their processes, and the output of sstat and scontrol."""
 
 import re
 
@@ -46,13 +46,13 @@ COMPARED = {
 
 
 def variables(text: str) -> dict[str, str]:
-    """Read what `env` printed, as far as both SLURMs must agree; SLURM_TASK_PID is looked at apart."""
+    """Return the variables in the output of `env` that must be equal on both SLURMs, without SLURM_TASK_PID."""
     pairs = (line.partition("=") for line in text.splitlines())
     return {name: value for name, _, value in pairs if name in COMPARED}
 
 
 def finished(slurm: SlurmCommands, script: str, *arguments: str) -> tuple[str, str]:
-    """Run a script to its end; return its id and its output."""
+    """Run a script to its end; return the job id and the output."""
     job_id = slurm.submit(script, *arguments)
     slurm.wait_for(job_id, "COMPLETED")
     return job_id, slurm.output(job_id)
@@ -60,9 +60,9 @@ def finished(slurm: SlurmCommands, script: str, *arguments: str) -> tuple[str, s
 
 def test_environment_of_a_batch_script(slurm: SlurmCommands) -> None:
     job_id, text = finished(slurm, "env; echo own $$ $SLURM_TASK_PID", "-J", "x y", "-n", "2", "-c", "3", "--mem=2G")
-    told = variables(text)
-    assert step_name(told.pop("SLURM_STEP_ID", "batch")) == "batch"  # unset in 22.05 and 24.11, -5 in 26.05
-    assert told == {
+    found = variables(text)
+    assert step_name(found.pop("SLURM_STEP_ID", "batch")) == "batch"  # unset in 22.05 and 24.11, -5 in 26.05
+    assert found == {
         "ENVIRONMENT": "BATCH",
         "SLURMD_NODENAME": "n1",
         "SLURM_CPUS_ON_NODE": "6",
@@ -90,27 +90,27 @@ def test_environment_of_a_batch_script(slurm: SlurmCommands) -> None:
     assert own[0] == own[1]
 
 
-def test_environment_when_nothing_was_asked_for(slurm: SlurmCommands) -> None:
+def test_environment_of_job_without_options(slurm: SlurmCommands) -> None:
     _, text = finished(slurm, "env")
-    told = variables(text)
-    assert told["SLURM_MEM_PER_CPU"] == "1000"
-    assert step_name(told.get("SLURM_STEP_ID", "batch")) == "batch"
-    assert not {"SLURM_NTASKS", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE"} & told.keys()
+    found = variables(text)
+    assert found["SLURM_MEM_PER_CPU"] == "1000"
+    assert step_name(found.get("SLURM_STEP_ID", "batch")) == "batch"
+    assert not {"SLURM_NTASKS", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE"} & found.keys()
 
 
 def test_environment_of_a_step(slurm: SlurmCommands) -> None:
     script = "srun sh -c 'env > env.$SLURM_PROCID; test $$ = $SLURM_TASK_PID'"
     job_id, _ = finished(slurm, script, "-N", "2", "-n", "3")
-    told = [variables((slurm.work / f"env.{rank}").read_text()) for rank in range(3)]
-    assert [(task["SLURM_PROCID"], task["SLURM_LOCALID"], task["SLURM_NODEID"]) for task in told] == [
+    found = [variables((slurm.work / f"env.{rank}").read_text()) for rank in range(3)]
+    assert [(task["SLURM_PROCID"], task["SLURM_LOCALID"], task["SLURM_NODEID"]) for task in found] == [
         ("0", "0", "0"),
         ("1", "1", "0"),
         ("2", "0", "1"),
     ]
-    assert [task["SLURMD_NODENAME"] for task in told] == ["n1", "n1", "n2"]
-    assert [task["SLURM_GTIDS"] for task in told] == ["0,1", "0,1", "2"]
-    assert [task["SLURM_CPUS_ON_NODE"] for task in told] == ["2", "2", "1"]
-    for task in told:
+    assert [task["SLURMD_NODENAME"] for task in found] == ["n1", "n1", "n2"]
+    assert [task["SLURM_GTIDS"] for task in found] == ["0,1", "0,1", "2"]
+    assert [task["SLURM_CPUS_ON_NODE"] for task in found] == ["2", "2", "1"]
+    for task in found:
         assert {name: task[name] for name in task if "STEP" in name} == {
             "SLURM_STEP_ID": "0",
             "SLURM_STEP_NODELIST": "n[1-2]",
@@ -124,8 +124,8 @@ def test_environment_of_a_step(slurm: SlurmCommands) -> None:
 def test_environment_of_an_array_task(slurm: SlurmCommands) -> None:
     array = slurm.submit("env", "-a", "3-9:3", "--output=array-%A-%a.txt")
     slurm.wait_for(array, "COMPLETED")
-    told = variables((slurm.work / f"array-{array}-6.txt").read_text())
-    assert {name: value for name, value in told.items() if "ARRAY" in name} == {
+    found = variables((slurm.work / f"array-{array}-6.txt").read_text())
+    assert {name: value for name, value in found.items() if "ARRAY" in name} == {
         "SLURM_ARRAY_JOB_ID": array,
         "SLURM_ARRAY_TASK_COUNT": "3",
         "SLURM_ARRAY_TASK_ID": "6",
@@ -147,12 +147,12 @@ def test_environment_of_an_array_task(slurm: SlurmCommands) -> None:
     ],
     ids=str,
 )
-def test_how_tasks_are_laid_out(slurm: SlurmCommands, arguments: tuple[str, ...], shape: str) -> None:
+def test_distribution_of_tasks_to_nodes(slurm: SlurmCommands, arguments: tuple[str, ...], shape: str) -> None:
     _, text = finished(slurm, "echo tasks $SLURM_TASKS_PER_NODE", *arguments)
     assert f"tasks {shape}\n" in text
 
 
-def test_srun_gives_back_output_and_status(slurm: SlurmCommands) -> None:
+def test_srun_returns_output_and_status(slurm: SlurmCommands) -> None:
     done = slurm.attempt("srun", "-n", "2", "sh", "-c", "echo $SLURM_PROCID; exit $((SLURM_PROCID + 6))")
     assert sorted(done.stdout.split()) == ["0", "1"]
     assert done.returncode == 7
@@ -163,26 +163,26 @@ def test_srun_gives_back_output_and_status(slurm: SlurmCommands) -> None:
     assert "execve(): no-such-program: No such file or directory" in missing.stderr
 
 
-def test_a_step_larger_than_its_job(slurm: SlurmCommands) -> None:
+def test_step_larger_than_its_job_fails(slurm: SlurmCommands) -> None:
     _, text = finished(slurm, "srun -n 2 true || echo status $?")
     assert "More processors requested than permitted" in text
     assert "status 1" in text
 
 
-def test_steps_wait_for_each_other(slurm: SlurmCommands) -> None:
+def test_step_waits_for_free_tasks(slurm: SlurmCommands) -> None:
     began, go_on = (f"until [ -e {file} ]; do sleep 0.1; done" for file in ("began", "go_on"))
     script = (
         f"rm -f began go_on\nsrun sh -c 'touch began; {go_on}' &\n{began}\nsrun echo second &\n"
-        # A real srun tells that it waits when it waits no more: that it has come to ask by then can't be seen.
+        # A real srun reports its waiting only afterwards, so a test cannot see that it has started to wait.
         "sleep 5; touch go_on; wait"
     )
     _, text = finished(slurm, script, "-n", "2")
-    # What it says of its waiting is another in each version.
+    # The message differs between versions.
     assert re.search(r"step creation temporarily disabled, retrying|Step created for StepId=", text)
     assert text.splitlines().count("second") == 2
 
 
-def test_sstat(slurm: SlurmCommands) -> None:
+def test_sstat_lists_steps_memory_and_pids(slurm: SlurmCommands) -> None:
     script = "srun sh -c 'echo pid.$$; sleep 60'"
     job_id = slurm.submit(script, "-N", "2", "-n", "3")
     slurm.wait_for(job_id, "RUNNING")
@@ -193,8 +193,8 @@ def test_sstat(slurm: SlurmCommands) -> None:
     shells = set(re.findall(r"pid\.(\d+)", slurm.output(job_id)))
 
     def read() -> dict[str, list[str]]:
-        told = slurm.run(*command, "-a", fields)
-        return {line.split("|")[0]: line.split("|")[1:] for line in told.splitlines()}
+        output = slurm.run(*command, "-a", fields)
+        return {line.split("|")[0]: line.split("|")[1:] for line in output.splitlines()}
 
     rows = until(read, lambda rows: len(rows) == 2 and shells <= set(rows[f"{job_id}.0"][-1].split(",")))
     tasks, cpu, peak, mean, nodes, _ = rows[f"{job_id}.0"]
@@ -204,13 +204,13 @@ def test_sstat(slurm: SlurmCommands) -> None:
     assert slurm.run(*command, "--format=JobID").split() == [f"{job_id}.0"]
 
 
-def test_sstat_of_what_does_not_run(slurm: SlurmCommands) -> None:
+def test_sstat_of_unknown_job_is_empty(slurm: SlurmCommands) -> None:
     done = slurm.attempt("sstat", "-n", "-P", "-a", "-j", "99999999", "--format=JobID")
     assert (done.returncode, done.stdout) == (0, "")
     assert re.search(r"couldn't get steps for (?:job |JobId=)99999999", done.stderr)
 
 
-def test_the_script_comes_back(slurm: SlurmCommands) -> None:
+def test_scontrol_writes_the_batch_script(slurm: SlurmCommands) -> None:
     script = "#!/bin/bash\n#SBATCH -J hidden\necho 'tcp://127.0.0.1:8786' --name SLURMCluster-0 ü\nsleep 60\n"
     waiting = slurm.submit(script, "--hold")
     runs = slurm.submit(script)
@@ -223,7 +223,7 @@ def test_the_script_comes_back(slurm: SlurmCommands) -> None:
     assert "Invalid job id specified" in missing.stderr
 
 
-def test_job_options_of_the_script_and_of_the_command_line(slurm: SlurmCommands) -> None:
+def test_command_line_overrides_options_of_script(slurm: SlurmCommands) -> None:
     options = "#SBATCH -J 'in script' -n 2\n#SBATCH --cpus-per-task=2 # so many"
     script = f"#!/bin/sh\n{options}\ntrue\n#SBATCH -t 7\nsleep 60\n"
     job_id = slurm.submit(script, "-J", "given", "-t", "5")
@@ -231,11 +231,11 @@ def test_job_options_of_the_script_and_of_the_command_line(slurm: SlurmCommands)
     assert queue(slurm, "jCl") == [{"j": "given", "C": "4", "l": "5:00"}]
 
 
-def test_show_job(slurm: SlurmCommands) -> None:
+def test_fields_of_scontrol_show_job(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "-n", "2", "--mem=1G", "-t", "5")
     slurm.wait_for(job_id, "RUNNING")
     line = slurm.run("scontrol", "show", "job", "-o", job_id)
-    told = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    found = dict(part.split("=", 1) for part in line.split() if "=" in part)
     wanted = {
         "JobId": job_id,
         "JobState": "RUNNING",
@@ -251,11 +251,11 @@ def test_show_job(slurm: SlurmCommands) -> None:
         "WorkDir": str(slurm.work),
         "StdOut": f"{slurm.work}/slurm-{job_id}.out",
     }
-    assert {name: told.get(name) for name in wanted} == wanted
-    assert told.get("AllocTRES", told.get("TRES")) == "cpu=2,mem=1G,node=1,billing=2"  # TRES up to 22.05
+    assert {name: found.get(name) for name in wanted} == wanted
+    assert found.get("AllocTRES", found.get("TRES")) == "cpu=2,mem=1G,node=1,billing=2"  # TRES up to 22.05
 
 
-def test_an_ended_job_stays_visible_for_a_while(slurm: SlurmCommands) -> None:
+def test_scontrol_shows_job_that_just_ended(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("exit 3")
     slurm.wait_for(job_id, "FAILED")
     line = slurm.run("scontrol", "show", "job", "-o", job_id)
@@ -263,7 +263,7 @@ def test_an_ended_job_stays_visible_for_a_while(slurm: SlurmCommands) -> None:
     assert "ExitCode=3:0" in line
 
 
-def test_hold_release_and_a_longer_limit(slurm: SlurmCommands) -> None:
+def test_hold_release_and_longer_time_limit(slurm: SlurmCommands) -> None:
     job_id = slurm.submit("sleep 60", "--hold", "-t", "5")
     slurm.wait_for_reason(job_id, "JobHeldUser")
     slurm.run("scontrol", "update", f"JobId={job_id}", "TimeLimit=+7")
@@ -272,13 +272,13 @@ def test_hold_release_and_a_longer_limit(slurm: SlurmCommands) -> None:
     assert queue(slurm, "l") == [{"l": "12:00"}]
 
 
-def test_host_lists(slurm: SlurmCommands) -> None:
-    told = slurm.run("scontrol", "show", "hostnames", "nid0[0099,0156-0158],cn[1,3-4],login")
-    assert told.split() == ["nid00099", "nid00156", "nid00157", "nid00158", "cn1", "cn3", "cn4", "login"]
+def test_host_lists_expand_and_fold(slurm: SlurmCommands) -> None:
+    names = slurm.run("scontrol", "show", "hostnames", "nid0[0099,0156-0158],cn[1,3-4],login")
+    assert names.split() == ["nid00099", "nid00156", "nid00157", "nid00158", "cn1", "cn3", "cn4", "login"]
     assert slurm.run("scontrol", "show", "hostlist", "n1,n2,n4") == "n[1-2,4]\n"
 
 
-def test_nodes(slurm: SlurmCommands) -> None:
+def test_fields_of_sinfo(slurm: SlurmCommands) -> None:
     form = SEPARATOR.join(("%P", "%a", "%l", "%D", "%T", "%N", "%c", "%m", "%G"))
 
     def read() -> list[list[str]]:
@@ -288,7 +288,7 @@ def test_nodes(slurm: SlurmCommands) -> None:
     assert idle == ["debug*", "up", "1-00:00:00", "4", "idle", "n[1-4]", "16", "64000", "(null)"]
 
 
-def test_signals_reach_the_step_they_are_meant_for(slurm: SlurmCommands) -> None:
+def test_scancel_signals_one_step(slurm: SlurmCommands) -> None:
     script = "srun sh -c 'trap \"echo caught; exit 0\" USR1; echo ready; while true; do sleep 0.1; done'"
     job_id = slurm.submit(script)
     slurm.wait_for(job_id, "RUNNING")
@@ -298,7 +298,7 @@ def test_signals_reach_the_step_they_are_meant_for(slurm: SlurmCommands) -> None
     assert "caught" in slurm.output(job_id)
 
 
-def test_arrays_can_be_cancelled_in_part(slurm: SlurmCommands) -> None:
+def test_scancel_cancels_some_array_tasks(slurm: SlurmCommands) -> None:
     array = slurm.submit("sleep 60", "-a", "1-4", "--hold")
     slurm.run("scancel", f"{array}_[2-3]")
     until(lambda: queue(slurm, "i", "-r"), lambda rows: [row["i"] for row in rows] == [f"{array}_1", f"{array}_4"])

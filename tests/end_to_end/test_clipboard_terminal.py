@@ -17,7 +17,7 @@ def test_tmux_gets_it(tmp_path):
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "anna", "--nthreads", "1"):
         command = [*PATIENT, scheduler.address, "--no-slurm"]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
-            terminal.accept_copies()
+            terminal.enable_clipboard()
             terminal.wait_for("anna")
             terminal.press("j", "y")
             terminal.wait_for("copied, if the terminal allows OSC 52: tcp://127.0.0.1:")

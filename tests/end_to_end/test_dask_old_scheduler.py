@@ -101,7 +101,7 @@ async def test_it_is_another_version_than_ours(old_python: Path) -> None:
 
 
 async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
-    old_scheduler.wait_until_it_knows(workers=2)
+    old_scheduler.wait_until_logged(workers=2)
     before = len(old_scheduler.log)
     collector = DaskCollector(old_scheduler.address)
     reading = await read_until(

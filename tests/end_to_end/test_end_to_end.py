@@ -20,9 +20,9 @@ from dasktop.collectors.model import snapshot as model
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.runtime.sampler import Sampler
-from tests.support.dasktop_program import PATIENT, Ended, dasktop_that_sees, patient_dasktop
+from tests.support.dasktop_program import PATIENT, Result, dasktop_limited_to, patient_dasktop
+from tests.support.isolated_environment import QUIET_DASK, with_default_dask_settings
 from tests.support.notebook import Notebook
-from tests.support.own_environment import QUIET_DASK, as_users_start_dask
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -44,7 +44,7 @@ class Scene:
         self.address = notebook.value("cluster.scheduler_address")
         self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
 
-    def program(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> Ended:
+    def program(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> Result:
         """Run the program as a user does, in a process of its own."""
         done = subprocess.run(
             [*program, *arguments],
@@ -54,17 +54,17 @@ class Scene:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return Result(done.returncode, done.stdout, done.stderr)
 
-    def dasktop(self, *arguments: str, sees: Collection[int] | None = None) -> Ended:
+    def dasktop(self, *arguments: str, pids: Collection[int] | None = None) -> Result:
         """Run the command in this process, which takes a fraction of the CPU time."""
-        return patient_dasktop(*arguments, sees=sees, **self.slurm.environment)
+        return patient_dasktop(*arguments, pids=pids, **self.slurm.environment)
 
-    def snapshot(self, *arguments: str, sees: Collection[int] | None = None) -> model.Snapshot:
-        return parsed(self.dasktop("snapshot", *arguments, sees=sees))
+    def snapshot(self, *arguments: str, pids: Collection[int] | None = None) -> model.Snapshot:
+        return parsed(self.dasktop("snapshot", *arguments, pids=pids))
 
 
-def parsed(ended: Ended) -> model.Snapshot:
+def parsed(ended: Result) -> model.Snapshot:
     assert (ended.returncode, ended.stderr) == (0, "")
     return model.from_json(ended.stdout)
 
@@ -72,7 +72,7 @@ def parsed(ended: Ended) -> model.Snapshot:
 @pytest.fixture(scope="module")
 def scene(real_slurm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scene")
-    environment = as_users_start_dask(real_slurm.environment)
+    environment = with_default_dask_settings(real_slurm.environment)
     # Two of the four nodes are taken, so that the cluster's third job has to wait.
     others = [real_slurm.submit("#!/bin/sh\nsleep 1200\n", "--exclusive", f"--nodelist=n{n}") for n in (3, 4)]
     for job_id in others:
@@ -229,7 +229,7 @@ def test_without_threads_none_are_read(scene):
 
 @pytest.mark.parametrize("by", ["scripts", "process"])
 def test_the_scheduler_is_found_without_its_address(scene, snapshot, by):
-    found = scene.snapshot(sees=[scene.notebook.pid] if by == "process" else [])
+    found = scene.snapshot(pids=[scene.notebook.pid] if by == "process" else [])
     assert found.cluster.scheduler_id == snapshot.cluster.scheduler_id
     assert {worker.address for _, _, worker in seats(found)} == {worker.address for _, _, worker in seats(snapshot)}
 
@@ -324,12 +324,12 @@ def test_two_schedulers_are_told_apart(scene, tmp_path):
     )
     try:
         address = next(line.split()[-1] for line in other.stderr if "Scheduler at:" in line)
-        result = scene.dasktop("snapshot", sees=[scene.notebook.pid, other.pid])
+        result = scene.dasktop("snapshot", pids=[scene.notebook.pid, other.pid])
         assert result.returncode == 3
         heading, *listed = result.stderr.splitlines()
         assert "2 schedulers found; name one" in heading
         assert {line.split()[0] for line in listed} == {scene.address, address}
-        program = dasktop_that_sees(scene.notebook.pid, other.pid)
+        program = dasktop_limited_to(scene.notebook.pid, other.pid)
         with Terminal(program, tmp_path, scene.slurm.environment) as terminal:
             terminal.wait_for(lambda screen: scene.address in screen and address in screen)
             terminal.press("Enter")

@@ -15,7 +15,7 @@ from dasktop.collectors.scaling.plan import plan
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler
 from tests.support.plan_execution import *  # noqa: F403
-from tests.support.scaling_clusters import Plain
+from tests.support.scaling_clusters import SbatchWorkers
 from tests.support.waiting import PATIENCE_SECONDS
 
 # These depend on dask only, not on SLURM, and a cluster takes long to start.
@@ -54,7 +54,7 @@ async def test_limit_of_jobs_ends_the_execution(make):
 def plain(slurm, shared, tmp_path):
     close_all(shared)  # noqa: F405
     with Scheduler() as scheduler:
-        yield Plain(slurm, scheduler.address, tmp_path)
+        yield SbatchWorkers(slurm, scheduler.address, tmp_path)
         slurm.cancel_all()
 
 

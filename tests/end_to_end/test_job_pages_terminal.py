@@ -8,11 +8,11 @@ from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.support.dasktop_program import PATIENT
 from tests.support.notebook import Notebook
-from tests.support.scaling_clusters import ANY, DASHBOARD, IMPORTS
+from tests.support.scaling_clusters import ANY_SLURM, DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
 
 
-@pytest.fixture(params=ANY)
+@pytest.fixture(params=ANY_SLURM)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     if request.param == "real":
         real_slurm = request.getfixturevalue("real_slurm")

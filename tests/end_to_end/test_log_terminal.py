@@ -8,11 +8,11 @@ import pytest
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import PATIENT
-from tests.support.scaling_clusters import ANY, slurm_of
+from tests.support.scaling_clusters import ANY_SLURM, slurm_of
 from tests.support.terminal import Terminal
 
 
-@pytest.fixture(scope="module", params=ANY)
+@pytest.fixture(scope="module", params=ANY_SLURM)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 

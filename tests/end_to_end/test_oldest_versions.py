@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
-from tests.support.old_environment import old_environment, upon
+from tests.support.old_environment import old_environment, with_package
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
@@ -34,7 +34,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
         copy(REPOSITORY / part, source / part)
     required = tomllib.loads((source / "pyproject.toml").read_text())["project"]["dependencies"]
-    return upon(old_environment(*map(oldest, required)), tmp_path_factory.mktemp("oldest"), source)
+    return with_package(old_environment(*map(oldest, required)), tmp_path_factory.mktemp("oldest"), source)
 
 
 @pytest.fixture

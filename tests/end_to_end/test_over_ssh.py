@@ -6,11 +6,11 @@ import re
 import pytest
 
 from tests.contract.embedded import EmbeddedCommands
-from tests.slurm.missing import leave_out_or_fail
+from tests.slurm.missing import skip_or_fail
 from tests.support import ssh_server
 from tests.support.dasktop_program import PATIENT
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
-from tests.support.own_environment import IMPORTS_ONCE
 from tests.support.scaling_clusters import DASHBOARD, IMPORTS
 from tests.support.ssh_server import SshServer, script_for
 from tests.support.terminal import Terminal
@@ -22,10 +22,10 @@ TREE = re.compile(r"dask-worker .*\n.* batch.*\n.* SLURMCluster-0-0 .*\n.* SLURM
 @pytest.fixture
 def terminal(tmp_path):
     """The screen at the far end of an ssh connection, with the two workers of a job on it."""
-    leave_out_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
+    skip_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
     with (
         EmbeddedCommands(nodes=1, cpus_per_node=4, memory_per_node_mb=4000, kill_wait_seconds=5) as slurm,
-        Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook,
+        Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook,
         SshServer(tmp_path) as server,
     ):
         notebook.run(

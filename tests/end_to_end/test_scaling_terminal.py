@@ -8,16 +8,16 @@ import pytest
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.support.dasktop_program import PATIENT
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
-from tests.support.own_environment import IMPORTS_ONCE
-from tests.support.scaling_clusters import ANY, DASHBOARD, IMPORTS
+from tests.support.scaling_clusters import ANY_SLURM, DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
 
 BOX = "y apply   n cancel"
 FORM = "enter apply"
 
 
-@pytest.fixture(params=ANY)
+@pytest.fixture(params=ANY_SLURM)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     if request.param == "real":
         real_slurm = request.getfixturevalue("real_slurm")
@@ -30,7 +30,7 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 
 @pytest.fixture
 def notebook(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Notebook]:
-    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
+    with Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook:
         notebook.run(IMPORTS)
         yield notebook
 

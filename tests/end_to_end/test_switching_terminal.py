@@ -5,7 +5,7 @@ import os
 from dasktop.collectors.recording.reader import Recording
 from tests.slurm.environment import without_slurm
 from tests.support.dask_processes import Scheduler, Workers
-from tests.support.dasktop_program import dasktop_that_sees
+from tests.support.dasktop_program import dasktop_limited_to
 from tests.support.terminal import Terminal
 
 
@@ -18,7 +18,7 @@ def test_there_and_back_when_it_has_ended(tmp_path):
         Workers(there.address, "--no-nanny", "--name", "berta-0", "--nthreads", "1"),
         Workers(there.address, "--no-nanny", "--name", "berta-1", "--nthreads", "1"),
     ):
-        command = [*dasktop_that_sees(here.pid, there.pid), here.address, "--no-slurm", "--record", str(recorded)]
+        command = [*dasktop_limited_to(here.pid, there.pid), here.address, "--no-slurm", "--record", str(recorded)]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
             terminal.wait_for("anna")
             terminal.press("C")

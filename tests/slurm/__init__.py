@@ -1,4 +1,4 @@
-"""A real SLURM for tests: brought up in a folder of its own, taken down whole.
+"""A real SLURM for tests, started in its own folder and stopped completely.
 
-It never touches a SLURM, a munge or a database that it did not start.
+It never uses a SLURM, a munge or a database that it did not start.
 """

@@ -1,6 +1,6 @@
-"""A real SLURM for a developer's shell: prints ``export`` lines that lead there, and stays.
+"""A real SLURM for a developer's shell: prints the ``export`` lines for it, and runs until it is stopped.
 
-It ends, and leaves nothing, at Ctrl-C, SIGTERM, SIGHUP or the end of its standard input.
+It stops and removes everything on Ctrl-C, SIGTERM, SIGHUP or the end of standard input.
 """
 
 import argparse
@@ -23,7 +23,7 @@ In the others:     source /tmp/slurm.env; sinfo
 
 
 def shell_lines(slurm: RealSlurm) -> str:
-    """Return lines for a POSIX shell after which SLURM's commands speak to this SLURM and no other."""
+    """Return lines for a POSIX shell that make SLURM's commands use this SLURM only."""
     prefixes = "|".join(PREFIXES)
     return "\n".join(
         [
@@ -35,14 +35,14 @@ def shell_lines(slurm: RealSlurm) -> str:
 
 
 def main() -> int:
-    """Bring a SLURM up and stay; return 1 if it did not come up."""
+    """Start a SLURM and keep it running; return 1 if it did not start."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.slurm",
-        description="A real SLURM with accounting, of your own, until Ctrl-C.",
+        description="Run your own SLURM with accounting until Ctrl-C.",
         epilog=USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--nodes", type=int, default=4, help="how many nodes of 16 CPUs and 64,000 MB (default: 4)")
+    parser.add_argument("--nodes", type=int, default=4, help="number of nodes of 16 CPUs and 64,000 MB (default: 4)")
     arguments = parser.parse_args()
     if missing := missing_programs():
         print(f"SLURM's programs are not installed: {', '.join(missing)}", file=sys.stderr)
@@ -52,13 +52,13 @@ def main() -> int:
     try:
         with RealSlurm(nodes=arguments.nodes) as slurm:
             print(shell_lines(slurm), flush=True)
-            print(f"SLURM is up in {slurm.folder}; Ctrl-C takes it down", file=sys.stderr)
+            print(f"SLURM is up in {slurm.folder}; Ctrl-C stops it", file=sys.stderr)
             _wait_for_end_of_input()
     except StartError as error:
-        print(f"SLURM did not come up: {error}", file=sys.stderr)
+        print(f"SLURM did not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("SLURM was taken down", file=sys.stderr)
+        print("SLURM was stopped", file=sys.stderr)
     return 0
 
 

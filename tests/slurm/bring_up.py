@@ -1,6 +1,6 @@
-"""Bring up a small SLURM with accounting, one daemon after the other.
+"""Start a small SLURM with accounting, one daemon after the other.
 
-Each step waits for a condition, never for a time; nothing outside its folder is written.
+Each step waits for a condition, never for a fixed time. It writes only into its own folder.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.slurm.configuration import (
     CGROUP_CONF,
-    WITHOUT_CONTROL_GROUPS,
+    NEEDS_CGROUP_CONF,
     Layout,
     accounts,
     database_sql,
@@ -23,7 +23,7 @@ MUNGE_KEY_BYTES = 128
 
 
 def bring_up(layout: Layout, processes: Processes) -> None:
-    """Start everything and return when all nodes are idle; `StartError` says which daemon failed and why."""
+    """Start everything and return when all nodes are idle; `StartError` quotes the log of a daemon that failed."""
     _start_munge(layout, processes)
     _start_database(layout, processes)
     _write(layout, slurm_version(processes))
@@ -35,8 +35,8 @@ def bring_up(layout: Layout, processes: Processes) -> None:
     processes.wait_until(lambda: _listens(layout, layout.controller_port), "slurmctld listened", "slurmctld")
     for node in layout.nodes:
         processes.start(node, "slurmd", "-D", "-N", node)
-    everyone_idle = dict.fromkeys(layout.nodes, "idle")
-    processes.wait_until(lambda: _nodes(processes) == everyone_idle, "all nodes were idle", "slurmctld", *layout.nodes)
+    all_idle = dict.fromkeys(layout.nodes, "idle")
+    processes.wait_until(lambda: _nodes(processes) == all_idle, "all nodes were idle", "slurmctld", *layout.nodes)
 
 
 def _start_munge(layout: Layout, processes: Processes) -> None:
@@ -49,7 +49,7 @@ def _start_munge(layout: Layout, processes: Processes) -> None:
         "munged",
         "munged",
         "--foreground",
-        "--force",  # only warn of a temporary folder that other users cannot enter: nobody else needs this munge
+        "--force",  # accept a temporary folder that other users cannot enter: only this user needs this munge
         f"--socket={layout.munge_socket}",
         f"--key-file={key}",
         f"--pid-file={folder / 'pid'}",
@@ -60,16 +60,16 @@ def _start_munge(layout: Layout, processes: Processes) -> None:
 
 
 def _start_database(layout: Layout, processes: Processes) -> None:
-    """Start a MariaDB that listens on a socket of its own only, and is small rather than safe."""
+    """Start a MariaDB that listens only on its own socket, with little memory and without durable writes."""
     folder = layout.database_socket.parent
     folder.mkdir(mode=0o700)
-    first_words = folder / "first.sql"
-    first_words.write_text(database_sql())
+    init_file = folder / "first.sql"
+    init_file.write_text(database_sql())
     common = (
         "--no-defaults",
         f"--datadir={folder / 'data'}",
         f"--user={layout.user}",
-        f"--tmpdir={folder}",  # each that starts removes all temporary tables there, another's too
+        f"--tmpdir={folder}",  # at its start a server removes all temporary tables there, also those of another server
         "--innodb-log-file-size=4M",
         "--innodb-buffer-pool-size=32M",
         "--innodb-flush-log-at-trx-commit=0",
@@ -87,7 +87,7 @@ def _start_database(layout: Layout, processes: Processes) -> None:
         *common,
         f"--socket={layout.database_socket}",
         f"--pid-file={folder / 'pid'}",
-        f"--init-file={first_words}",
+        f"--init-file={init_file}",
         "--skip-networking",
         "--skip-log-bin",
     )
@@ -95,17 +95,17 @@ def _start_database(layout: Layout, processes: Processes) -> None:
 
 
 def slurm_version(processes: Processes) -> tuple[int, int]:
-    """Return which SLURM is installed: ``(24, 11)`` of ``slurm 24.11.5``."""
+    """Return the version of the installed SLURM: ``(24, 11)`` for ``slurm 24.11.5``."""
     printed = processes.run("slurmd", "-V")
     found = re.search(r"(\d+)\.(\d+)", printed)
     if found is None:
-        raise StartError(f"slurmd -V tells no version: {printed!r}")
+        raise StartError(f"slurmd -V prints no version: {printed!r}")
     return int(found[1]), int(found[2])
 
 
 def _write(layout: Layout, version: tuple[int, int]) -> None:
     layout.slurm_conf.write_text(slurm_conf(layout))
-    if version >= WITHOUT_CONTROL_GROUPS:
+    if version >= NEEDS_CGROUP_CONF:
         layout.slurm_conf.with_name("cgroup.conf").write_text(CGROUP_CONF)
     accounting = layout.slurm_conf.with_name("slurmdbd.conf")
     accounting.touch(mode=0o600)
@@ -126,6 +126,6 @@ def _accepts(path: Path) -> bool:
 
 
 def _nodes(processes: Processes) -> dict[str, str]:
-    """Return each node's state, as sinfo calls it."""
+    """Return the state of each node as sinfo prints it."""
     printed = processes.run("sinfo", "--noheader", "--Node", "--partition=debug", "--format=%N %T", blame="slurmctld")
     return dict(line.split() for line in printed.splitlines())

@@ -1,6 +1,6 @@
-"""Speaking to a SLURM through its commands: run, submit, wait, cancel.
+"""Use a SLURM through its commands: run, submit, wait, cancel.
 
-Every command gets an environment that leads to one SLURM, and a time-out.
+Every command runs in an environment that names one SLURM, and with a timeout.
 """
 
 import abc
@@ -29,28 +29,28 @@ FINAL_STATES = frozenset(
 
 
 class CommandError(RuntimeError):
-    """A command of SLURM's ended with a status other than 0."""
+    """A SLURM command ended with a status other than 0."""
 
 
 class SlurmCommands(abc.ABC):
-    """What tests do with a SLURM, whichever it is."""
+    """The operations of tests on any SLURM."""
 
     @property
     @abc.abstractmethod
     def environment(self) -> dict[str, str]:
-        """The whole environment of a process whose SLURM commands are to speak to this SLURM and no other."""
+        """The whole environment of a process whose SLURM commands use this SLURM only."""
 
     @property
     @abc.abstractmethod
     def work(self) -> Path:
-        """The folder that commands run in, and so where jobs write their output: ``slurm-JOBID.out``."""
+        """The folder in which commands run, and to which jobs write their output: ``slurm-JOBID.out``."""
 
     @abc.abstractmethod
     def cancel_all(self) -> None:
-        """Cancel all that the tests may cancel here, and wait until it has left the queue."""
+        """Cancel all jobs that tests may cancel here, and wait until they have left the queue."""
 
     def attempt(self, *command: str, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002 - subprocess's own word
-        """Run a command and return its status and what it printed."""
+        """Run a command and return its status and its output."""
         return subprocess.run(
             command,
             cwd=self.work,
@@ -72,30 +72,30 @@ class SlurmCommands(abc.ABC):
         return done.stdout
 
     def submit(self, script: str, *sbatch_arguments: str) -> str:
-        """Submit a job script (``#!/bin/sh`` is put before it if it has no such line) and return the job's id."""
+        """Submit a job script and return the job id; ``#!/bin/sh`` is prepended if the script has no such line."""
         if not script.startswith("#!"):
             script = f"#!/bin/sh\n{script}\n"
         return self.run("sbatch", "--parsable", *sbatch_arguments, input=script).strip().partition(";")[0]
 
     def output(self, job_id: str) -> str:
-        """Return what a job printed, unless it was told to print elsewhere."""
+        """Return the output of a job that has the default output file."""
         return (self.work / f"slurm-{job_id}.out").read_text(errors="replace")
 
     def states(self, job_id: str) -> set[str]:
-        """Return the states of a job (of an array's tasks: all of them); accounting tells once the queue forgot it."""
+        """Return the states of a job, or of all tasks of an array: from the queue, else from accounting."""
         asked = self.attempt("squeue", "--noheader", "--states=all", "--jobs", job_id, "--format=%T")
         if asked.returncode == 0 and asked.stdout.strip():
             return set(asked.stdout.split())
         return self.accounted_states(job_id)
 
     def accounted_states(self, job_id: str) -> set[str]:
-        """Return a job's states in accounting, in their first word: ``CANCELLED``, not ``CANCELLED by 1000``.
+        """Return the states of a job in accounting, the first word only: ``CANCELLED``, not ``CANCELLED by 1000``.
 
-        A row named ``allocation`` does not count: slurmdbd makes it when it hears of a job's end before its start,
-        and completes it within seconds (seen with 22.05).
+        A row named ``allocation`` does not count: slurmdbd writes it when it receives the end of a job before its
+        start, and completes it within seconds (seen with 22.05).
         """
-        told = self.run("sacct", "-n", "-P", "--allocations", "--jobs", job_id, "--format=State,JobName")
-        rows = [line.partition("|") for line in told.splitlines()]
+        output = self.run("sacct", "-n", "-P", "--allocations", "--jobs", job_id, "--format=State,JobName")
+        rows = [line.partition("|") for line in output.splitlines()]
         return {state.split()[0] for state, _, name in rows if name != "allocation"}
 
     def wait_for(self, job_id: str, state: str, timeout: float = PATIENCE_SECONDS) -> None:
@@ -104,28 +104,28 @@ class SlurmCommands(abc.ABC):
         Raises
         ------
         AssertionError
-            If it ended in another state, or `timeout` seconds went by.
+            If it ended in another state, or after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while (seen := self.states(job_id)) != {state}:
-            told = ", ".join(sorted(seen)) or "unknown to SLURM"
+            found = ", ".join(sorted(seen)) or "unknown to SLURM"
             if seen and seen <= FINAL_STATES:
-                raise AssertionError(f"job {job_id} ended: {told}, not {state}")
+                raise AssertionError(f"job {job_id} ended: {found}, not {state}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"job {job_id} is {told}, not {state}, after {timeout:.0f} s")
+                raise AssertionError(f"job {job_id} is {found}, not {state}, after {timeout:.0f} s")
             time.sleep(POLL_SECONDS)
 
     def wait_for_accounting(self, job_id: str, state: str, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until accounting tells this state too, which it does a moment later; `AssertionError` if it does not."""
+        """Wait until accounting has this state too, which it gets a moment later; `AssertionError` if it does not."""
         deadline = time.monotonic() + timeout
         while (seen := self.accounted_states(job_id)) != {state}:
             if time.monotonic() > deadline:
-                told = ", ".join(sorted(seen)) or "nothing"
-                raise AssertionError(f"accounting tells {told} of job {job_id}, not {state}, after {timeout:.0f} s")
+                found = ", ".join(sorted(seen)) or "nothing"
+                raise AssertionError(f"accounting has {found} for job {job_id}, not {state}, after {timeout:.0f} s")
             time.sleep(POLL_SECONDS)
 
     def wait_for_reason(self, job_id: str, reason: str, timeout: float = PATIENCE_SECONDS) -> None:
-        """Wait until SLURM gives this reason for a job's waiting; `AssertionError` if it does not."""
+        """Wait until SLURM gives this reason for a pending job; `AssertionError` if it does not."""
         deadline = time.monotonic() + timeout
         while (seen := self.run("squeue", "--noheader", "--jobs", job_id, "--format=%r").strip()) != reason:
             if time.monotonic() > deadline:
@@ -140,7 +140,7 @@ class SlurmCommands(abc.ABC):
         """Cancel jobs until none remains."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while job_ids := remaining():
-            self.attempt("scancel", *job_ids)  # which fails if a job ended meanwhile
+            self.attempt("scancel", *job_ids)  # fails if a job has ended in the meantime
             if time.monotonic() > deadline:
                 raise AssertionError(f"still queued {PATIENCE_SECONDS:.0f} s after scancel: {' '.join(job_ids)}")
             time.sleep(POLL_SECONDS)

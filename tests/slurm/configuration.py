@@ -1,6 +1,6 @@
-"""What a small SLURM is told: slurm.conf, slurmdbd.conf and the first words to its database.
+"""The configuration of a small SLURM: slurm.conf, slurmdbd.conf and the SQL that sets up its database.
 
-Pure text; it never touches a file. Everything named here lies inside one folder.
+Returns text; it never opens a file. All paths in it are inside one folder.
 """
 
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ CAPPED_QOS = "capped"
 FEW_QOS = "few"
 CPUS_PER_NODE = 16
 MEMORY_PER_NODE_MB = 64_000
-# Newer slurmds look for the machine's control groups, whatever their plugins, and end where there are none (seen with
-# 24.11). Older ones know no such word, and end for that (22.05).
+# A newer slurmd needs the control groups of the machine with any plugin, and ends where there are none (seen with
+# 24.11). An older one ends because it does not know this option (22.05).
 CGROUP_CONF = "CgroupPlugin=disabled\n"
-WITHOUT_CONTROL_GROUPS = (23, 11)
+NEEDS_CGROUP_CONF = (23, 11)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One SLURM: its folder, who runs it, and the addresses that it uses.
+    """One SLURM: its folder, its user and the addresses that it uses.
 
-    `loopback_address` is what `host` resolves to, if that is an address of this machine's loopback, else None.
+    `loopback_address` is the address of `host` if it is a loopback address of this machine, else None.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Layout:
 
     @property
     def address(self) -> str:
-        """Where the daemons are spoken to."""
+        """The address of the daemons."""
         return self.loopback_address or "127.0.0.1"
 
     @property
@@ -50,30 +50,30 @@ class Layout:
 
     @property
     def munge_socket(self) -> Path:
-        """The socket of our own munged, which wants every user to be able to reach it."""
+        """The socket of our munged, which requires that every user can reach it."""
         return self.folder / "munge" / "socket"
 
     @property
     def database_socket(self) -> Path:
-        """The only way into our own MariaDB, in a folder that only its owner can enter."""
+        """The only socket of our MariaDB, in a folder that only its owner can enter."""
         return self.folder / "database" / "socket"
 
 
 def slurm_conf_path(folder: Path) -> Path:
-    """Return where slurm.conf lies; slurmdbd looks for its own file beside it."""
+    """Return the path of slurm.conf; slurmdbd looks for its own file in the same folder."""
     return folder / "slurm.conf"
 
 
 def slurm_conf(layout: Layout) -> str:
     """Return the text of slurm.conf.
 
-    Memory is guarded without cgroups (``OverMemoryKill``), which need rights that a container may lack.
+    Memory is limited without cgroups (``OverMemoryKill``), since a container may lack the rights for cgroups.
     ``config_overrides`` lets a node have more CPUs than the machine. Several slurmd on one machine are a build
     option of SLURM (``--enable-multiple-slurmd``), set in Debian's packages.
 
-    ``NoInAddrAny`` means "listen only where the host's name leads", so it is for hosts whose name leads to loopback.
-    Elsewhere, and always in slurmdbd (22.05 ignores it there), the daemons listen on all interfaces; whoever lacks
-    our munge key gets nothing out of them.
+    ``NoInAddrAny`` means "listen only at the address of the host name", so it is set if that is a loopback address.
+    Else, and always in slurmdbd (22.05 ignores it there), the daemons listen on all interfaces; they refuse
+    requests that were not signed with our munge key.
     """
     communication = "CommunicationParameters=NoCtldInAddrAny,NoInAddrAny" if layout.loopback_address else ""
     nodes = "\n".join(
@@ -81,7 +81,7 @@ def slurm_conf(layout: Layout) -> str:
         f" CPUs={CPUS_PER_NODE} RealMemory={MEMORY_PER_NODE_MB}"
         for name, port in layout.nodes.items()
     )
-    everywhere = ",".join(layout.nodes)
+    all_nodes = ",".join(layout.nodes)
     return f"""\
 ClusterName={CLUSTER}
 SlurmctldHost={layout.host}({layout.address})
@@ -123,14 +123,14 @@ AccountingStoragePass={layout.munge_socket}
 AccountingStorageEnforce=limits,qos
 
 {nodes}
-PartitionName=debug Nodes={everywhere} Default=YES DefaultTime=01:00:00 MaxTime=1-00:00:00
-PartitionName=short Nodes={everywhere} MaxTime=00:01:00
-PartitionName=urgent Nodes={everywhere} MaxTime=00:10:00 PriorityTier=10
+PartitionName=debug Nodes={all_nodes} Default=YES DefaultTime=01:00:00 MaxTime=1-00:00:00
+PartitionName=short Nodes={all_nodes} MaxTime=00:01:00
+PartitionName=urgent Nodes={all_nodes} MaxTime=00:10:00 PriorityTier=10
 """
 
 
 def slurmdbd_conf(layout: Layout) -> str:
-    """Return the text of slurmdbd.conf, which slurmdbd refuses unless only its owner can read it."""
+    """Return the text of slurmdbd.conf; slurmdbd requires that only its owner can read the file."""
     return f"""\
 DbdHost={layout.host}
 DbdAddr={layout.address}
@@ -147,12 +147,12 @@ StorageLoc=slurm_acct_db
 
 
 def database_sql() -> str:
-    """Return what MariaDB runs when it starts: a user for slurmdbd, who makes the rest."""
+    """Return the SQL that MariaDB runs when it starts: it creates the user of slurmdbd, which creates the rest."""
     return "CREATE USER slurm@localhost;\nGRANT ALL ON slurm_acct_db.* TO slurm@localhost;\n"
 
 
 def accounts(user: str) -> tuple[tuple[str, ...], ...]:
-    """Return the sacctmgr commands that make the cluster, an account, its user and two QOS with a limit each."""
+    """Return the sacctmgr commands that add the cluster, an account, its user and two QOS with one limit each."""
     return (
         ("add", "cluster", CLUSTER),
         ("add", "qos", CAPPED_QOS, "MaxJobsPerUser=1"),

@@ -1,13 +1,13 @@
-"""Which variables lead SLURM's commands to a cluster, and an environment that leads to one cluster only.
+"""The environment variables that SLURM's commands read, and an environment that names one cluster only.
 
-It never changes this process's own environment.
+It never changes the environment of this process.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# As one finds them under "ENVIRONMENT VARIABLES" in the commands' manuals.
+# See "ENVIRONMENT VARIABLES" in the manual pages of the commands.
 PREFIXES = (
     "SACCT_",
     "SALLOC_",
@@ -28,16 +28,16 @@ SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 
 def search_path() -> str:
-    """Return PATH with the system administrator's folders, which an ordinary user's PATH often lacks."""
+    """Return PATH with the sbin folders, which the PATH of an ordinary user often lacks."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(dict.fromkeys([*folders, *SYSTEM_FOLDERS]))
 
 
 def without_slurm(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that no command of SLURM's reads."""
+    """Return the environment without the variables that SLURM's commands read."""
     return {name: value for name, value in environment.items() if not name.startswith(PREFIXES)}
 
 
-def own_environment(slurm_conf: Path) -> dict[str, str]:
-    """Return this process's environment, changed so that SLURM's commands speak to one cluster and no other."""
+def environment_for(slurm_conf: Path) -> dict[str, str]:
+    """Return the environment of this process, changed so that SLURM's commands use one cluster only."""
     return without_slurm(os.environ) | {"PATH": search_path(), "SLURM_CONF": str(slurm_conf)}

@@ -1,6 +1,6 @@
-"""Which of SLURM's programs are not installed here.
+"""The SLURM programs that are not installed here.
 
-It only looks; it never installs or starts anything.
+It never installs or starts anything.
 """
 
 import shutil
@@ -16,12 +16,12 @@ REASON = "SLURM's programs are not installed"
 
 
 def missing_programs() -> list[str]:
-    """Return the programs that a SLURM of our own needs and that are not installed; empty when all are there."""
+    """Return the programs that our own SLURM needs and that are not installed."""
     path = search_path()
     return [program for program in (*COMMANDS, *DAEMONS) if shutil.which(program, path=path) is None]
 
 
-def leave_out_or_fail(missing: Sequence[str], environment: Mapping[str, str], reason: str = REASON) -> None:
+def skip_or_fail(missing: Sequence[str], environment: Mapping[str, str], reason: str = REASON) -> None:
     """Skip the running test because programs are missing, or fail it where they are required.
 
     They are required where ``CI`` is ``true`` or ``DASKTOP_REQUIRE_SLURM`` is ``1``.

@@ -1,6 +1,6 @@
-"""The processes of one SLURM: all of them descendants of this process, so none can be missed or mistaken.
+"""The processes of one SLURM: all descendants of this process, so that none is missed.
 
-It never looks at a process that is not its own descendant.
+It never looks at a process that is not its descendant.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ POLL_SECONDS = 0.05
 
 
 class StartError(RuntimeError):
-    """A daemon of the SLURM under test did not come up."""
+    """A daemon of the SLURM under test did not start."""
 
 
 def adopt_orphans() -> None:
     """Make orphaned descendants our children, as init would; see prctl(2).
 
-    slurmstepd detaches itself from slurmd, and dask's nannies start sessions of their own: so they stay in our tree.
+    This keeps slurmstepd, which detaches itself from slurmd, and dask's nannies, which start sessions, in our tree.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
@@ -37,16 +37,16 @@ def adopt_orphans() -> None:
 
 
 class Processes:
-    """Start daemons in the foreground, watch them, and end everything that descends from us.
+    """Start daemons in the foreground, watch them, and end all descendants of this process.
 
     Parameters
     ----------
     folder
-        Where each daemon runs and where its log goes, as ``NAME.log``.
+        The working directory of each daemon, and the folder of its log ``NAME.log``.
     environment
         The whole environment of each daemon.
     stop_wanted
-        Asked while waiting; when it says yes, waiting ends with `StartError`.
+        Called while waiting; if it returns True, waiting ends with `StartError`.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], stop_wanted: Callable[[], bool]) -> None:
@@ -56,7 +56,7 @@ class Processes:
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *command: str | Path) -> None:
-        """Start a daemon that stays in the foreground, in a session of its own."""
+        """Start a daemon that stays in the foreground, in its own session."""
         with self._log(name).open("ab") as log:
             self._daemons[name] = subprocess.Popen(
                 command,
@@ -69,9 +69,9 @@ class Processes:
             )
 
     def run(self, *command: str, blame: str | None = None, timeout_seconds: float = PATIENCE_SECONDS) -> str:
-        """Run a command to its end and return what it printed.
+        """Run a command to its end and return its output.
 
-        `StartError` if it fails, with what it printed and the log of the daemon to blame, if there is one.
+        `StartError` if it fails, with its output and the log of the daemon to blame, if one is given.
         """
         try:
             done = subprocess.run(
@@ -106,7 +106,7 @@ class Processes:
             if self.stop_wanted():
                 raise StartError(f"asked to stop before {what}")
             if time.monotonic() > deadline:
-                raise StartError(f"waited {timeout_seconds:.0f} s in vain until {what}{self._quoted(*blame)}")
+                raise StartError(f"timed out after {timeout_seconds:.0f} s, before {what}{self._quoted(*blame)}")
             time.sleep(POLL_SECONDS)
 
     def _quoted(self, *names: str | None) -> str:
@@ -115,16 +115,16 @@ class Processes:
         return "".join(f"\n--- {name}'s log ends with:\n{log.decode(errors='replace')}" for name, log in logs.items())
 
     def reap(self) -> None:
-        """Collect the status of children that ended, adopted ones too, so that no zombie stays."""
-        with contextlib.suppress(ChildProcessError):  # there is no child left
+        """Collect the status of children that ended, also adopted ones, so that no zombie is left."""
+        with contextlib.suppress(ChildProcessError):  # no child is left
             while os.waitpid(-1, os.WNOHANG)[0] != 0:
                 pass
 
     def end_all(self, *, grace_seconds: float) -> None:
         """End every descendant; the jobs' processes get up to `grace_seconds` to end by themselves.
 
-        That is because they may have files outside our folder, such as a dask worker's scratch space. The daemons
-        are killed at once: what they would tidy up goes with the folder, and a living one would start the next job.
+        They may have files outside our folder, such as the scratch space of a dask worker. The daemons are killed at
+        once: their files are removed with the folder, and a running daemon would start the next job.
         """
         for daemon in self._daemons.values():
             daemon.kill()
@@ -140,7 +140,7 @@ class Processes:
             time.sleep(POLL_SECONDS)
 
     def _job_processes(self) -> list[psutil.Process]:
-        """Return the living processes of jobs: what is neither a daemon nor SLURM's own watcher of a step."""
+        """Return the running processes of jobs: neither daemons nor slurmstepd."""
         daemons = {process.pid for process in self._daemons.values()}
         others = [process for process in psutil.Process().children(recursive=True) if process.pid not in daemons]
         return [process for process in others if _is_of_a_job(process)]
@@ -160,4 +160,4 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:
-        return  # it ended by itself, which is what we want
+        return  # it has ended

@@ -1,4 +1,4 @@
-"""The site's own SLURM, for ``pytest --site-slurm``: nothing is started here, jobs run where the site says.
+"""The SLURM of the site, for ``pytest --site-slurm``: starts no daemon, submits jobs only.
 
 It never cancels a job that it did not submit.
 """
@@ -14,15 +14,15 @@ from tests.slurm.commands import SlurmCommands
 
 
 class SiteSlurm(SlurmCommands):
-    """The SLURM that an environment leads to, with the methods of `RealSlurm`.
+    """The SLURM that an environment names, with the methods of `RealSlurm`.
 
-    A context manager, which cancels at the end what it submitted. What the site wants to be told (an account, a
-    partition) goes into the environment, as ``SBATCH_ACCOUNT`` and ``SBATCH_PARTITION``.
+    A context manager, which cancels its jobs at the end. Set what the site requires (an account, a partition) in
+    the environment: ``SBATCH_ACCOUNT``, ``SBATCH_PARTITION``.
 
     Parameters
     ----------
     environment
-        What leads to it: usually the environment that pytest was started in.
+        Variables that name it: usually the environment in which pytest was started.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -32,24 +32,24 @@ class SiteSlurm(SlurmCommands):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment that leads to it."""
+        """The environment that names it."""
         return dict(self._environment)
 
     @property
     def work(self) -> Path:
-        """A folder in the user's home, which the compute nodes of most sites share."""
+        """A folder in the home of the user, which the compute nodes of most sites share."""
         if self._work is None:
             raise RuntimeError("not entered")
         return self._work
 
     def submit(self, script: str, *sbatch_arguments: str) -> str:
-        """Submit a job script and remember it."""
+        """Submit a job script, and keep its id for `cancel_all`."""
         job_id = super().submit(script, *sbatch_arguments)
         self._submitted.add(job_id)
         return job_id
 
     def cancel_all(self) -> None:
-        """Cancel what was submitted here and nothing else, and wait until it has left the queue."""
+        """Cancel only the jobs submitted here, and wait until they have left the queue."""
         self._cancel(lambda: [job_id for job_id in self.queued() if job_id in self._submitted])
 
     def __enter__(self) -> Self:

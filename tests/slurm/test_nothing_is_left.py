@@ -1,4 +1,4 @@
-"""The tests' own SLURM ends whole: no process and no file stays, however it ends; and another one never notices."""
+"""The SLURM of the tests leaves no process and no file, however it ends, and does not affect another SLURM."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ import pytest
 
 from tests.contract.reading import until
 from tests.slurm.cluster import REPOSITORY, RealSlurm
-from tests.slurm.missing import leave_out_or_fail, missing_programs
+from tests.slurm.missing import missing_programs, skip_or_fail
 from tests.slurm.processes import StartError
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slurm
 
-# A job as unwilling as can be: one process ignores SIGTERM, one leaves the session and forgets its environment.
+# A job that is hard to end: one process ignores SIGTERM, one leaves the session and clears its environment.
 STUBBORN = """\
 trap '' TERM
 setsid env -i sleep 600 &
@@ -29,13 +29,13 @@ while :; do sleep 600; done
 
 @pytest.fixture(autouse=True)
 def _programs() -> None:
-    leave_out_or_fail(missing_programs(), os.environ)
+    skip_or_fail(missing_programs(), os.environ)
 
 
 @pytest.fixture
 def temporary(monkeypatch):
-    """Return an empty folder in which whatever the SLURM makes must lie."""
-    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # pytest's tmp_path is too long for a socket's name
+    """Return an empty folder; all files of the SLURM must be in it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # pytest's tmp_path is too long for the path of a socket
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
@@ -43,7 +43,7 @@ def temporary(monkeypatch):
 
 @pytest.fixture
 def slurm_in_a_shell(temporary):
-    """Start ``python -m tests.slurm``; return it when it is up, with the file to source."""
+    """Start ``python -m tests.slurm``; return the process once SLURM is up, and the file to source."""
     sourced = temporary.with_suffix(".env")
     with sourced.open("w") as lines:
         started = subprocess.Popen(
@@ -55,8 +55,8 @@ def slurm_in_a_shell(temporary):
             stderr=subprocess.PIPE,
             text=True,
         )
-    told = started.stderr.readline()
-    assert "SLURM is up" in told, told + started.stderr.read()
+    message = started.stderr.readline()
+    assert "SLURM is up" in message, message + started.stderr.read()
     yield started, sourced
     started.stdin.close()
     started.stderr.close()
@@ -65,18 +65,18 @@ def slurm_in_a_shell(temporary):
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """Return the processes that run in a folder or were told of it."""
-    return [process for process in psutil.process_iter() if _knows(process, str(folder))]
+    """Return the processes that run in a folder, or have its path in their arguments or environment."""
+    return [process for process in psutil.process_iter() if _refers_to(process, str(folder))]
 
 
-def _knows(process: psutil.Process, folder: str) -> bool:
+def _refers_to(process: psutil.Process, folder: str) -> bool:
     try:
         return folder in process.cwd() or folder in " ".join([*process.cmdline(), *process.environ().values()])
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False  # it ended, or belongs to somebody else
+        return False  # it ended, or belongs to another user
 
 
-def names_of_processes_in(folder: Path) -> set[str]:
+def process_names_in(folder: Path) -> set[str]:
     names = set()
     for process in processes_in(folder):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
@@ -91,7 +91,7 @@ def wait_until_gone(folder: Path) -> None:
     wait_until(lambda: not left(), left, every=0.2)
 
 
-def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, temporary):
+def test_stopping_ends_all_processes_of_this_slurm_only(real_slurm, temporary):
     real_slurm.cancel_all()
     with RealSlurm(nodes=1) as slurm:
         assert slurm.folder.parent == temporary
@@ -99,13 +99,13 @@ def test_a_stubborn_job_ends_with_its_slurm_and_another_slurm_stays(real_slurm, 
         slurm.wait_for(job_id, "RUNNING")
         assert slurm.queued() == [job_id]
         assert real_slurm.queued() == []
-        until(lambda: names_of_processes_in(temporary), lambda names: "sleep" in names)
+        until(lambda: process_names_in(temporary), lambda names: "sleep" in names)
     assert processes_in(temporary) == []
     assert list(temporary.iterdir()) == []
     assert real_slurm.run("sinfo", "--noheader", "--partition=debug", "--format=%D %T") == "4 idle\n"
 
 
-def test_a_daemon_that_fails_is_quoted_and_nothing_is_left(tmp_path, temporary, monkeypatch):
+def test_failing_daemon_is_quoted_and_nothing_is_left(tmp_path, temporary, monkeypatch):
     failing = tmp_path / "slurmdbd"
     failing.write_text("#!/bin/sh\necho no such luck\nexit 7\n")
     failing.chmod(0o755)
@@ -116,7 +116,7 @@ def test_a_daemon_that_fails_is_quoted_and_nothing_is_left(tmp_path, temporary, 
     assert list(temporary.iterdir()) == []
 
 
-def test_stopping_twice_or_unstarted_does_no_harm():
+def test_stop_may_be_called_repeatedly():
     slurm = RealSlurm()
     slurm.stop()
     slurm.stop()
@@ -124,7 +124,7 @@ def test_stopping_twice_or_unstarted_does_no_harm():
         _ = slurm.environment
 
 
-def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
+def test_sourced_lines_select_this_slurm(slurm_in_a_shell, temporary):
     started, sourced = slurm_in_a_shell
     commands = f". {sourced}; sinfo --noheader --format='%P %D'; echo left: $SQUEUE_FORMAT"
     inherited = os.environ | {"SQUEUE_FORMAT": "inherited", "SLURM_CONF": "/nowhere"}
@@ -136,7 +136,7 @@ def test_a_shell_is_led_to_it(slurm_in_a_shell, temporary):
 
 
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
-def test_nothing_outlives_whoever_started_it(slurm_in_a_shell, temporary, end, status):
+def test_signals_to_its_parent_end_everything(slurm_in_a_shell, temporary, end, status):
     started, _ = slurm_in_a_shell
     started.send_signal(end)
     assert started.wait(timeout=PATIENCE_SECONDS) == status

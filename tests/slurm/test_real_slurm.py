@@ -1,4 +1,4 @@
-"""The tests' own SLURM: that it is one, with accounting, and that it holds its limits."""
+"""The SLURM of the tests: it has nodes, steps and accounting, and enforces its limits."""
 
 import getpass
 import os
@@ -10,14 +10,14 @@ import pytest
 from tests.slurm.commands import CommandError
 from tests.slurm.site import SiteSlurm
 
-UNITS = {"K": 1024, "M": 1024**2}  # sacct takes the greater one where that loses nothing
+UNITS = {"K": 1024, "M": 1024**2}  # sacct uses the larger unit where it is exact
 FILL_400_MB = f"exec {sys.executable} -c 'import time; block = bytearray(400_000_000); time.sleep(600)'"
 
 
 @pytest.fixture
 def slurm(real_slurm):
     if isinstance(real_slurm, SiteSlurm):
-        pytest.skip("about the SLURM that the tests bring up, not the site's")
+        pytest.skip("tests the SLURM that the tests start, not that of the site")
     real_slurm.cancel_all()
     yield real_slurm
     real_slurm.cancel_all()
@@ -28,17 +28,17 @@ def test_four_nodes_are_idle(slurm):
     assert nodes == [f"n{number} idle 16 64000" for number in (1, 2, 3, 4)]
 
 
-def test_a_job_runs_and_is_accounted_for(slurm):
+def test_job_runs_and_is_in_accounting(slurm):
     job_id = slurm.submit("echo on $SLURMD_NODENAME; exit 3", "--job-name=three", "--nodelist=n2")
     with pytest.raises(AssertionError, match="ended: FAILED, not COMPLETED"):
         slurm.wait_for(job_id, "COMPLETED")
     slurm.wait_for_accounting(job_id, "FAILED")
-    told = slurm.run("sacct", "-n", "-P", "-X", "-j", job_id, "--format=JobID,JobName,User,Account,ExitCode,NodeList")
-    assert told == f"{job_id}|three|{getpass.getuser()}|lab|3:0|n2\n"
+    output = slurm.run("sacct", "-n", "-P", "-X", "-j", job_id, "--format=JobID,JobName,User,Account,ExitCode,NodeList")
+    assert output == f"{job_id}|three|{getpass.getuser()}|lab|3:0|n2\n"
     assert slurm.output(job_id) == "on n2\n"
 
 
-def test_a_step_has_tasks_on_two_nodes(slurm):
+def test_step_has_tasks_on_two_nodes(slurm):
     job_id = slurm.submit("srun -n 4 sh -c 'echo $SLURM_STEP_ID $SLURMD_NODENAME'", "-N2", "-n4", "--nodelist=n[1-2]")
     slurm.wait_for(job_id, "COMPLETED")
     tasks = Counter(slurm.output(job_id).splitlines())
@@ -46,7 +46,7 @@ def test_a_step_has_tasks_on_two_nodes(slurm):
     assert set(tasks) == {"0 n1", "0 n2"}
 
 
-def test_too_much_memory_is_killed(slurm):
+def test_job_above_its_memory_is_killed(slurm):
     job_id = slurm.submit(FILL_400_MB, "--mem=100M")
     slurm.wait_for(job_id, "FAILED")
     slurm.wait_for_accounting(job_id, "FAILED")
@@ -65,7 +65,7 @@ def test_too_much_memory_is_killed(slurm):
         (("--hold",), "JobHeldUser"),
     ],
 )
-def test_limits_make_jobs_wait(slurm, arguments, reason):
+def test_limits_keep_jobs_pending(slurm, arguments, reason):
     running = slurm.submit("sleep 600", "--qos=capped")
     slurm.wait_for(running, "RUNNING")
     waiting = slurm.submit("sleep 600", *arguments)
@@ -73,25 +73,25 @@ def test_limits_make_jobs_wait(slurm, arguments, reason):
     slurm.wait_for_reason(waiting, reason)
 
 
-def test_all_tasks_of_an_array_are_waited_for(slurm):
+def test_wait_for_waits_for_all_array_tasks(slurm):
     job_id = slurm.submit("exit $SLURM_ARRAY_TASK_ID", "--array=0-1")
     with pytest.raises(AssertionError, match="ended: COMPLETED, FAILED, not COMPLETED"):
         slurm.wait_for(job_id, "COMPLETED")
 
 
-def test_cancelling_all_empties_the_queue(slurm):
+def test_cancel_all_empties_the_queue(slurm):
     for _ in range(3):
         slurm.submit("sleep 600", "--nodes=2", "--exclusive")
     slurm.cancel_all()
     assert slurm.queued() == []
 
 
-def test_a_command_that_fails_says_why(slurm):
+def test_failing_command_raises_its_error(slurm):
     with pytest.raises(CommandError, match=r"status 1: .*Invalid job id specified"):
         slurm.run("scontrol", "show", "job", "999999")
     assert slurm.run("scontrol", "show", "job", "999999", check=False) == ""
 
 
-def test_a_job_that_slurm_does_not_know_is_not_waited_for_long(slurm):
+def test_waiting_for_an_unknown_job_fails(slurm):
     with pytest.raises(AssertionError, match="job 999999 is unknown to SLURM"):
         slurm.wait_for("999999", "RUNNING", timeout=0)

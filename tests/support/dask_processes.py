@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 
 STOP_SECONDS = 10.0
 # Else a process that had to wait for a core writes that to its log, in which tests look for what we leave there.
-SAYS_NOTHING_OF_THE_MACHINE = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
+NO_TICK_WARNINGS = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
 
 class Forked:
@@ -71,7 +71,7 @@ class DaskProcess:
         self._module = module
         self._arguments = arguments
         self._python = str(python)
-        self._environment = {**os.environ, **SAYS_NOTHING_OF_THE_MACHINE, **(environment or {})}
+        self._environment = {**os.environ, **NO_TICK_WARNINGS, **(environment or {})}
         self._folder = tempfile.TemporaryDirectory(prefix="dasktop-test-")
         self.folder = Path(self._folder.name)
         self._log = self.folder / "log"
@@ -156,7 +156,7 @@ class Scheduler(DaskProcess):
         self.address = self._addresses()[0]
         return self
 
-    def wait_until_it_knows(self, workers: int) -> None:
+    def wait_until_logged(self, workers: int) -> None:
         """Wait until it has written all that it writes of so many workers that have come, which they don't wait for."""
         self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= workers, "its workers")
 
@@ -190,7 +190,7 @@ class Workers(DaskProcess):
         return self
 
 
-def is_whole(scheduler_file: Path) -> bool:
+def is_complete(scheduler_file: Path) -> bool:
     """Return whether a scheduler has written its file to the end; for a moment it is there and empty."""
     try:
         json.loads(scheduler_file.read_text())

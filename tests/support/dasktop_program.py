@@ -32,7 +32,7 @@ PATIENT = (sys.executable, "-c", f"{PATIENTLY}main()")
 """The same, for sources that do answer: a user is told soon that one doesn't, where it may only wait for a core."""
 
 
-class Ended(NamedTuple):
+class Result(NamedTuple):
     """What came of a run."""
 
     returncode: int
@@ -40,29 +40,29 @@ class Ended(NamedTuple):
     stderr: str
 
 
-def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Result:
     """Run the command in this process: starting another takes a second of CPU time, mostly for imports."""
     result = CliRunner(env=environment | ({"PATH": path} if path is not None else {})).invoke(
         command, arguments, prog_name="dasktop"
     )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return Ended(result.exit_code, result.stdout, result.stderr)
+    return Result(result.exit_code, result.stdout, result.stderr)
 
 
-def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **environment: str) -> Ended:
-    """Run the command in this process as `PATIENT` does in another, or as `dasktop_that_sees` does.
+def patient_dasktop(*arguments: str, pids: Collection[int] | None = None, **environment: str) -> Result:
+    """Run the command in this process as `PATIENT` does in another, or as `dasktop_limited_to` does.
 
     Parameters
     ----------
-    sees
+    pids
         The processes that a scheduler may be looked for in; None for all.
     """
     limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
     all_hints = discover.hints_from_processes
 
     def hints(protocol: str = "tcp") -> Iterator[AddressHint]:
-        origins = None if sees is None else {f"process {pid}" for pid in sees}
+        origins = None if pids is None else {f"process {pid}" for pid in pids}
         return (hint for hint in all_hints(protocol) if origins is None or hint.origin in origins)
 
     with (
@@ -74,7 +74,7 @@ def patient_dasktop(*arguments: str, sees: Collection[int] | None = None, **envi
         return dasktop(*arguments, **environment)
 
 
-def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Ended:
+def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Result:
     """Run the program as its users do, to its end."""
     done = subprocess.run(
         [*DASKTOP, *arguments],
@@ -84,7 +84,7 @@ def dasktop_program(*arguments: str, path: str | None = None, **environment: str
         timeout=PATIENCE_SECONDS,
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def one_line(text: str) -> str:
@@ -94,7 +94,7 @@ def one_line(text: str) -> str:
 
 
 # Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
-SEES_ONLY = f"""{PATIENTLY}
+LIMITED = f"""{PATIENTLY}
 from dasktop.collectors.sources import discover
 discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}
 pids, all_hints = sys.argv.pop(1).split(","), discover.hints_from_processes
@@ -105,5 +105,5 @@ main()
 """
 
 
-def dasktop_that_sees(*pids: int) -> tuple[str, ...]:
-    return (sys.executable, "-c", SEES_ONLY, ",".join(map(str, pids)))
+def dasktop_limited_to(*pids: int) -> tuple[str, ...]:
+    return (sys.executable, "-c", LIMITED, ",".join(map(str, pids)))

@@ -78,7 +78,7 @@ def terminal_of(app: App[None]) -> DrawnTerminal:
     return cast("_DrawingDriver", app._driver).terminal
 
 
-def draw_afresh(app: App[None]) -> DrawnTerminal:
+def redraw(app: App[None]) -> DrawnTerminal:
     """Give the app a blank terminal, and have everything drawn again; done when the app is at rest."""
     driver = cast("_DrawingDriver", app._driver)
     driver.terminal = DrawnTerminal()

@@ -60,7 +60,7 @@ class FakeFeed:
     def request_log(self, request: LogRequest | None) -> None:
         self.log_requests.append(request)
 
-    def hand_over(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Deliver from another thread, as a sampler does; returns when all are in the screen's queue."""
         deliver = self.deliver
         assert deliver is not None, "the screen has not started the feed"

@@ -27,7 +27,7 @@ class FileFeed(FakeFeed):
 
     def ask(self, question: Question) -> None:
         super().ask(question)
-        self.hand_over(Answer(question=question, files=self.files, error=self.error))
+        self.emit(Answer(question=question, files=self.files, error=self.error))
 
     def request_log(self, request: LogRequest | None) -> None:
         super().request_log(request)

@@ -38,10 +38,10 @@ def old_environment(*wanted: str) -> Path:
     return folder / "bin" / "python"
 
 
-def upon(python: Path, folder: Path, source: Path) -> Path:
+def with_package(python: Path, folder: Path, source: Path) -> Path:
     """Make an environment in a folder that has all of another and a package that is installed there only."""
     venv.create(folder, with_pip=False)
-    _site_packages(folder).joinpath("upon.pth").write_text(f"{_site_packages(python.parent.parent)}\n")
+    _site_packages(folder).joinpath("with_package.pth").write_text(f"{_site_packages(python.parent.parent)}\n")
     _install(folder, "--no-deps", str(source))
     return folder / "bin" / "python"
 

@@ -15,16 +15,16 @@ import pytest
 from dasktop.collectors.model.plan import Adapt, Jobs, Release, ReplaceLost
 from dasktop.collectors.model.snapshot import Adaptive
 from tests.slurm.commands import SlurmCommands
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
-from tests.support.own_environment import IMPORTS_ONCE
-from tests.support.scaling_clusters import IMPORTS, LONE, PROCESSES, PROGRAM, Cluster
+from tests.support.scaling_clusters import IMPORTS, PROCESSES, PROGRAM, SINGLE_PROCESS, Cluster
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(scope="module")
 def notebook(slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path_factory.mktemp("notebook")) as notebook:
+    with Notebook(slurm.environment | FORKSERVER, tmp_path_factory.mktemp("notebook")) as notebook:
         notebook.run(IMPORTS)
         yield notebook
 
@@ -209,13 +209,13 @@ async def test_owner_submits_jobs(make):
 
 async def test_scheduler_ends_during_the_execution(shared, slurm, tmp_path):
     close_all(shared)
-    with Notebook(slurm.environment | IMPORTS_ONCE, tmp_path) as notebook:
+    with Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook:
         notebook.run(IMPORTS)
-        cluster = Cluster(slurm, notebook, tmp_path, 2, **LONE)
+        cluster = Cluster(slurm, notebook, tmp_path, 2, **SINGLE_PROCESS)
         cluster.compute(2, seconds=None, wait=False)
         await until(lambda: cluster.started == 2)
         carrying = asyncio.create_task(cluster.scale(Jobs(count=1)))
-        await cluster.once("drain", carrying)
+        await cluster.wait_for_step("drain", carrying)
         notebook.kill()
         outcome = await carrying
     assert not outcome.done
@@ -225,7 +225,7 @@ async def test_scheduler_ends_during_the_execution(shared, slurm, tmp_path):
 
 
 async def test_sbatch_refuses_a_job(make):
-    cluster = make(1, **LONE)
+    cluster = make(1, **SINGLE_PROCESS)
     cluster.notebook.run("cluster.new_spec['options']['queue'] = 'nowhere'")
     try:
         outcome = await cluster.scale(Jobs(count=2))
@@ -240,7 +240,7 @@ async def test_sbatch_refuses_a_job(make):
 
 
 async def test_workers_resume_after_interrupted_drain(make):
-    cluster = make(2, **LONE)
+    cluster = make(2, **SINGLE_PROCESS)
     cluster.compute(2, seconds=None, wait=False)
     await until(lambda: cluster.started == 2)
     process = await cluster.command("--jobs", "1", "--yes")
@@ -253,7 +253,7 @@ async def test_workers_resume_after_interrupted_drain(make):
     _, told = await process.communicate()
     assert process.returncode == 5
     assert b"interrupted: stopped workers resume, and no job was released" in told
-    await cluster.back_at_work(2)
+    await cluster.wait_until_running(2)
     assert len(cluster.job_ids) == 2
     cluster.end_tasks()
     assert cluster.started_twice() == 0
@@ -264,11 +264,11 @@ async def test_workers_resume_after_interrupted_drain(make):
 
 
 async def test_second_dasktop_is_refused(make):
-    cluster = make(2, **LONE)
+    cluster = make(2, **SINGLE_PROCESS)
     cluster.compute(2, seconds=None, wait=False)
     await until(lambda: cluster.started == 2)
     first = asyncio.create_task(cluster.scale(Jobs(count=1)))
-    await cluster.once("drain", first)
+    await cluster.wait_for_step("drain", first)
     second = await cluster.scale(Jobs(count=3))
     assert not second.done
     assert "has been scaling this cluster" in second.message
@@ -278,7 +278,7 @@ async def test_second_dasktop_is_refused(make):
 
 
 async def test_results_without_other_worker_are_kept(make):
-    cluster = make(1, **LONE)
+    cluster = make(1, **SINGLE_PROCESS)
     cluster.compute(20)
     outcome = await cluster.scale(Jobs(count=0))
     assert not outcome.done

@@ -14,7 +14,7 @@ CHANCE_THAT_A_JOB_ENDS = 1 / 1800
 """A snapshot: about one an hour for each job."""
 
 
-def life(jobs: int, count: int, processes: int = 1, seed: int = 1) -> Iterator[Snapshot]:
+def busy_snapshots(jobs: int, count: int, processes: int = 1, seed: int = 1) -> Iterator[Snapshot]:
     """Yield so many snapshots, two seconds apart, of a cluster whose workers are all busy.
 
     Memory moves by pages, what dask manages by bytes; CPU by tenths of a per cent; each worker's last sign of life is

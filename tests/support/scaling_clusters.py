@@ -37,11 +37,11 @@ class NumberedCluster(SLURMCluster):  # as dask-jobqueue 0.7.0 to 0.7.2 named jo
         return number
 """
 SETTINGS = "memory='2GB', walltime='00:20:00', interface='lo'"
-LONE = {"settings": "processes=1, nanny=False", "processes": 1}
+SINGLE_PROCESS = {"settings": "processes=1, nanny=False", "processes": 1}
 """Jobs of one process, for what doesn't depend on how many there are: one start of Python each, instead of three."""
 DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
 
-ANY = [pytest.param("embedded")] if missing_programs() else [pytest.param("real", marks=pytest.mark.slurm)]
+ANY_SLURM = [pytest.param("embedded")] if missing_programs() else [pytest.param("real", marks=pytest.mark.slurm)]
 """For tests of what dasktop does on any SLURM: a real one, if it can be brought up here, else the embedded one.
 
 That both answer alike is shown by the contract tests.
@@ -149,7 +149,7 @@ class Cluster:
             f"cluster.sync(statuses) == ['running'] * {number} and len(cluster.observed) == {number}"
         )
 
-    async def back_at_work(self, number: int) -> None:
+    async def wait_until_running(self, number: int) -> None:
         """Wait until so many workers, which is all there are, work again: each says so when it comes to it."""
         await until(lambda: self.statuses == ["running"] * number)
 
@@ -207,7 +207,7 @@ class Cluster:
     def step_was(self, step: str) -> bool:
         return any(progress.step == step for progress in self.steps)
 
-    async def once(self, step: str, scaling: asyncio.Task[Outcome]) -> None:
+    async def wait_for_step(self, step: str, scaling: asyncio.Task[Outcome]) -> None:
         """Wait until scaling has come to this step; or tell how it ended before."""
         await until(lambda: self.step_was(step) or scaling.done())
         assert self.step_was(step), scaling.result()
@@ -229,7 +229,7 @@ class Cluster:
         return process.returncode, told.decode(), steps.decode()
 
 
-class Plain:
+class SbatchWorkers:
     """A scheduler by itself, and workers that somebody submitted with sbatch."""
 
     def __init__(self, slurm: SlurmCommands, address: str, folder: Path) -> None:
@@ -280,7 +280,7 @@ class Plain:
         chosen = await self.plan(target)
         return await execute(chosen, self.address, self.options(), report, environment=self.environment)
 
-    def instead_of(self, program: str, does: str) -> dict[str, str]:
+    def with_fake_command(self, program: str, does: str) -> dict[str, str]:
         """Return an environment in which a SLURM command does something else."""
         folder = self.runs.parent / f"{program}-instead"
         folder.mkdir(exist_ok=True)

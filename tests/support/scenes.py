@@ -28,7 +28,7 @@ RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
 RUN = RECORDINGS / "run.ndjson.gz"
 SCRIPT = RECORDINGS / "job_script.sh"
 LOG = RECORDINGS / "dask-worker.err"
-LOG_AS_TOLD = "/home/ada/climate/logs/dask-worker-{}.err"
+LOG_IN_SLURM = "/home/ada/climate/logs/dask-worker-{}.err"
 """What SLURM tells of the log of a job: where it was."""
 
 
@@ -91,7 +91,7 @@ class SceneFeed(FakeFeed):
 
     def __init__(self) -> None:
         super().__init__()
-        self._logs = LogFollower(lambda event: self._hand_over_log(event))
+        self._logs = LogFollower(lambda event: self._emit_log(event))
         self._shown_log = ""
 
     def stop(self) -> None:
@@ -100,7 +100,7 @@ class SceneFeed(FakeFeed):
 
     def look_for_schedulers(self) -> None:
         super().look_for_schedulers()
-        self.hand_over(found())
+        self.emit(found())
 
     def ask(self, question: Question) -> None:
         super().ask(question)
@@ -108,14 +108,14 @@ class SceneFeed(FakeFeed):
             case BatchScript():
                 answer = Answer(question=question, lines=tuple(SCRIPT.read_text().splitlines()))
             case JobFiles(job_id=job_id):
-                path = LOG_AS_TOLD.format(job_id)
+                path = LOG_IN_SLURM.format(job_id)
                 answer = Answer(
                     question=question,
                     files=OutputFiles(stdout=path.replace(".err", ".out"), stderr=path, work_dir="/home/ada/climate"),
                 )
             case _:
                 answer = Answer(question=question, error="not kept")
-        self.hand_over(answer)
+        self.emit(answer)
 
     def request_log(self, request: LogRequest | None) -> None:
         super().request_log(request)
@@ -124,7 +124,7 @@ class SceneFeed(FakeFeed):
             request = replace(request, path=str(LOG))
         self._logs.request(request)
 
-    def _hand_over_log(self, event: LogEvent) -> None:
+    def _emit_log(self, event: LogEvent) -> None:
         match event:
             case LogPart():
                 event = replace(event, path=self._shown_log)
@@ -165,7 +165,7 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
     app = pilot.app
     assert isinstance(app, DasktopApp)
     if isinstance(app._feed, SceneFeed):
-        app._feed.hand_over(*snapshots)  # the history takes them all, the screen the last
+        app._feed.emit(*snapshots)  # the history takes them all, the screen the last
         await pilot.pause()
     else:
         await until(pilot, ("playing",))  # else there is no end yet to go to

@@ -43,7 +43,7 @@ class Screen:
         self.base = pilot.app.screen
 
     async def show(self, *shown: Snapshot) -> None:
-        self.feed.hand_over(*shown)
+        self.feed.emit(*shown)
         await self.pilot.pause()
         await self.pilot.pause()
         await self.until_drawn()

@@ -74,7 +74,7 @@ class Terminal:
         """Write to the terminal as another program does that knows nothing of the one that runs in it."""
         Path(self._told("pane_tty")).write_text(text)
 
-    def accept_copies(self) -> None:
+    def enable_clipboard(self) -> None:
         """Let programs set the clipboard (OSC 52), which tmux refuses unless it is told."""
         self._run("set-option", "-s", "set-clipboard", "on")
 

@@ -35,7 +35,7 @@ from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support import waiting
 from tests.support.choices import BOTH
 from tests.support.log_pages import LogUnderTest, log_of
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.replaying import replaying
 from tests.support.screen import Screen, running
 from tests.support.snapshots import busy_job, cluster, ended, pending, snapshot, task, thread, worker
@@ -86,7 +86,7 @@ async def in_a_script(folder: Path) -> AsyncIterator[Screen]:
     async with on_the_tree(folder) as screen:
         await screen.press("J")
         lines = tuple(f"echo {number}{' hit' if number % 10 == 5 else ''}" for number in range(60))
-        screen.feed.hand_over(Answer(question=BatchScript(job_id="4709"), lines=lines))
+        screen.feed.emit(Answer(question=BatchScript(job_id="4709"), lines=lines))
         await screen.pilot.pause()
         assert isinstance(screen.app.screen, JobScriptPage)
         yield screen
@@ -96,7 +96,7 @@ async def in_a_script(folder: Path) -> AsyncIterator[Screen]:
 def recording() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "recording"
-        write_all(str(path), life(jobs=2, count=400), redact=False)
+        write_all(str(path), busy_snapshots(jobs=2, count=400), redact=False)
         return path.read_bytes()
 
 
@@ -420,7 +420,7 @@ async def _(screen: Screen, key: str) -> None:
 @walk("choose")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("C")
-    screen.feed.hand_over(BOTH)
+    screen.feed.emit(BOTH)
     await screen.press("down", key)
     assert screen.feed.chosen == ["tcp://10.1.2.4:8786"]
 
@@ -428,7 +428,7 @@ async def _(screen: Screen, key: str) -> None:
 @walk("look_again")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("C")
-    screen.feed.hand_over(Choice(candidates=(), remark="none"))
+    screen.feed.emit(Choice(candidates=(), remark="none"))
     await screen.press(key)
     assert screen.feed.looks == 2
 
@@ -523,7 +523,7 @@ async def _(screen: Screen, key: str) -> None:
 @walk("read_on")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("J")
-    screen.feed.hand_over(Answer(question=BatchScript(job_id="4709"), lines=tuple(map(str, range(99)))))
+    screen.feed.emit(Answer(question=BatchScript(job_id="4709"), lines=tuple(map(str, range(99)))))
     await screen.pilot.pause()
     page = screen.app.screen
     assert isinstance(page, JobScriptPage)

@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.tree.table import TreeTable
-from tests.support.drawn_terminal import draw_afresh, draw_what_is_sent, terminal_of
+from tests.support.drawn_terminal import draw_what_is_sent, redraw, terminal_of
 from tests.support.screen import SIZES, Screen, running
 from tests.support.snapshots import busy_job, everyday, pending, snapshot
 
@@ -41,7 +41,7 @@ async def _assert_drawn(screen: Screen, done: list[str]) -> None:
     await screen.pilot.pause()
     size = screen.app.size
     drawn = terminal_of(screen.app)
-    afresh = draw_afresh(screen.app)
+    afresh = redraw(screen.app)
     await screen.pilot.pause()
     assert drawn.text(size) == afresh.text(size), " ".join(done)
     assert drawn.shown(size) == afresh.shown(size), " ".join(done)

@@ -189,7 +189,7 @@ class TestHostileText:
     async def test_hostile_text_is_harmless_in_the_picker(self) -> None:
         async with running() as screen:
             hostile = tuple(Candidate(address=text, origin=text, scheduler_id=text) for text in HOSTILE)
-            screen.feed.hand_over(Choice(candidates=hostile, is_needed=True))
+            screen.feed.emit(Choice(candidates=hostile, is_needed=True))
             await screen.pilot.pause()
             await screen.pilot.click(Candidates, offset=(1, 2))
             await screen.pilot.pause()
@@ -335,7 +335,7 @@ async def _open_help(screen: Screen) -> None:
 
 
 async def _open_picker(screen: Screen) -> None:
-    screen.feed.hand_over(Choice(candidates=CANDIDATES, is_needed=True))
+    screen.feed.emit(Choice(candidates=CANDIDATES, is_needed=True))
     await screen.pilot.pause()
 
 
@@ -375,7 +375,7 @@ class TestChoiceAndFailure:
             Candidate(address=f"tcp://10.0.0.1:{number}", origin="", scheduler_id=str(number)) for number in range(50)
         )
         async with running((60, 15)) as screen:
-            screen.feed.hand_over(Choice(candidates=many, is_needed=True))
+            screen.feed.emit(Choice(candidates=many, is_needed=True))
             await screen.pilot.pause()
             await screen.press(*["down"] * 49, "enter")
             assert screen.feed.chosen == ["tcp://10.0.0.1:49"]
@@ -384,7 +384,7 @@ class TestChoiceAndFailure:
         app = running()
         failure = Failure(message="no scheduler at tcp://x:1", exit_status=3)
         async with app as screen:
-            screen.feed.hand_over(failure)
+            screen.feed.emit(failure)
             await screen.pilot.pause()
         assert app.app.failure == failure
         assert app.app.return_code == 3

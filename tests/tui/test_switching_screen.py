@@ -37,7 +37,7 @@ def of_new() -> Snapshot:
 async def ask(screen: Screen, choice: Choice = BOTH) -> Picker:
     """Press the key, and have the feed answer."""
     await screen.press("C")
-    screen.feed.hand_over(choice)
+    screen.feed.emit(choice)
     await screen.pilot.pause()
     picker = screen.app.screen
     assert isinstance(picker, Picker)
@@ -47,7 +47,7 @@ async def ask(screen: Screen, choice: Choice = BOTH) -> Picker:
 async def go_over(screen: Screen) -> None:
     await ask(screen)
     await screen.press("down", "enter")
-    screen.feed.hand_over(Switched(address="tcp://10.1.2.4:8786"))
+    screen.feed.emit(Switched(address="tcp://10.1.2.4:8786"))
     await screen.pilot.pause()
 
 
@@ -76,7 +76,7 @@ async def test_switch_key_finds_and_lists_schedulers(size: tuple[int, int]) -> N
         assert screen.feed.looks == 1
         assert isinstance(screen.app.screen, Picker)
         assert words_of(screen.app.screen) == "searching for your schedulers…"
-        screen.feed.hand_over(BOTH)
+        screen.feed.emit(BOTH)
         await screen.pilot.pause()
         picker = screen.app.screen
         assert words_of(picker) == "2 schedulers found: choose one"
@@ -107,7 +107,7 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
         pane = screen.base.query_one(DetailsPane)
         assert not "".join(pane.render_line(y).text for y in range(pane.size.height)).strip(" │")
         stack = Answer(question=screen.feed.questions[0], lines=("main.py:7 old",))  # of the old one, too late
-        screen.feed.hand_over(stack)
+        screen.feed.emit(stack)
         await screen.show(of_new())
         assert "tcp://10.1.2.4:8786" in screen.header[0]
         assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "unfolded as at first"
@@ -161,7 +161,7 @@ async def test_search_can_be_repeated() -> None:
         await screen.press("r", "r")
         assert screen.feed.looks == 2, "not while they are looked for"
         assert words_of(picker) == "searching for your schedulers…"
-        screen.feed.hand_over(BOTH)
+        screen.feed.emit(BOTH)
         await screen.pilot.pause()
         await screen.pilot.pause()  # what is shown is drawn a round later
         assert len(lines_of(picker)) == 2
@@ -171,7 +171,7 @@ async def test_late_choice_opens_nothing() -> None:
     async with running() as screen:
         await screen.show(of_old())
         await screen.press("C", "escape")
-        screen.feed.hand_over(BOTH)
+        screen.feed.emit(BOTH)
         await screen.pilot.pause()
         assert screen.app.screen is screen.base
 
@@ -184,7 +184,7 @@ async def test_running_operation_blocks_the_switch_key() -> None:
         assert screen.feed.looks == 0
         [line] = screen.lines_of(StatusLine)
         assert "wait for it or cancel it before you switch schedulers" in line
-        screen.feed.hand_over(Outcome(done=True, message="submitted job 10"))
+        screen.feed.emit(Outcome(done=True, message="submitted job 10"))
         await screen.press("C")
         assert screen.feed.looks == 1
 
@@ -205,7 +205,7 @@ async def test_switching_closes_open_pages() -> None:
         await ask(screen)
         await screen.press("down", "enter", "A", "question_mark")
         assert len(screen.app.screen_stack) == 3
-        screen.feed.hand_over(Switched(address="tcp://10.1.2.4:8786"))
+        screen.feed.emit(Switched(address="tcp://10.1.2.4:8786"))
         await screen.show(of_new())
         assert screen.app.screen is screen.base
         assert "9 dask-worker" in screen.tree[0]
@@ -255,11 +255,11 @@ class TestInterval:
             await screen.show(of_old())
             await screen.press("greater_than_sign", "less_than_sign", "less_than_sign")
             assert screen.feed.interval_changes == [1, -1, -1]
-            screen.feed.hand_over(Interval(seconds=0.5, is_usual=False))
+            screen.feed.emit(Interval(seconds=0.5, is_usual=False))
             await screen.pilot.pause()
             assert "polling dask every 0.5 s; SLURM interval unchanged" in screen.lines_of(StatusLine)[0]
             assert " · every 0.5 s" in screen.header[0]
-            screen.feed.hand_over(Interval(seconds=2.0, is_usual=True))
+            screen.feed.emit(Interval(seconds=2.0, is_usual=True))
             await screen.pilot.pause()
             assert "every" not in screen.header[0]
             assert "polling dask every 2 s" in screen.lines_of(StatusLine)[0]

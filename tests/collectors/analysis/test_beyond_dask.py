@@ -16,8 +16,8 @@ from dasktop.collectors.scaling.warnings import when_releasing
 from dasktop.tui.view.cells import cells
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import ArrayRow
+from tests.support.details_text import details_lines
 from tests.support.findings_watch import after, over, seen, watch, with_workers
-from tests.support.pages import words
 from tests.support.readings import batch, dask, job_of, running, slurm
 from tests.support.readings import worker as reading_of
 from tests.support.snapshots import GIB, TAKEN_AT, job, worker
@@ -156,7 +156,7 @@ def test_array_sums_the_figures_of_its_jobs():
 
 
 def test_job_details_name_the_source():
-    lines = words(by_slurm())
+    lines = details_lines(by_slurm())
     assert any("75% of 2.0G (SLURM)" in line for line in lines)
     assert any("SLURM reports 1.5G for all processes of the job; the dask workers use 256M" in line for line in lines)
     assert any("26% of 4 CPUs (SLURM)" in line for line in lines)

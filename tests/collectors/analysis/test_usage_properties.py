@@ -11,7 +11,7 @@ from dasktop.collectors.analysis.usage import Report, UsageAccumulator
 from dasktop.collectors.analysis.usage.series import MOST_STEPS, Grid
 from dasktop.collectors.model.report import Hours
 from dasktop.collectors.model.snapshot import Snapshot
-from tests.support.waste_story import Life, look
+from tests.support.usage_timeline import FakeJob, snapshot_at
 
 FIELDS = Hours.__struct_fields__
 GAP_SECONDS = 60
@@ -21,7 +21,7 @@ seconds = st.integers(0, UNTIL)
 
 
 @st.composite
-def lives(draw) -> list[Life]:
+def lives(draw) -> list[FakeJob]:
     """Draw jobs that start, are more or less busy, and end."""
     made = []
     for number in range(draw(st.integers(1, 3))):
@@ -30,7 +30,7 @@ def lives(draw) -> list[Life]:
         suspended_at = draw(st.none() | seconds)
         changes_at, share = draw(seconds), draw(st.floats(0, 1))
         made.append(
-            Life(
+            FakeJob(
                 str(number + 1),
                 submitted=started - draw(st.integers(0, 100)),
                 started=started,
@@ -65,15 +65,17 @@ def tally(snapshots: list[Snapshot]) -> Report:
     return taken.report()
 
 
-def snapshots_of(lives: list[Life], moments: list[int]) -> list[Snapshot]:
-    return [look(lives, now) for now in moments]
+def snapshots_of(lives: list[FakeJob], moments: list[int]) -> list[Snapshot]:
+    return [snapshot_at(lives, now) for now in moments]
 
 
 @settings(max_examples=60)
 @given(lives(), moments())
-@example([Life(started=50)], [0, 50, 111])  # it starts exactly at a snapshot
-@example([Life(submitted=100, started=100, suspended=(10, 110))], [0, 40, 100, 150])  # it is suspended when it starts
-@example([Life(ended=100, suspended=(60, 100))], [0, 30, 60, 90, 130])  # it ends while it is suspended
+@example([FakeJob(started=50)], [0, 50, 111])  # it starts exactly at a snapshot
+@example(
+    [FakeJob(submitted=100, started=100, suspended=(10, 110))], [0, 40, 100, 150]
+)  # it is suspended when it starts
+@example([FakeJob(ended=100, suspended=(60, 100))], [0, 30, 60, 90, 130])  # it ends while it is suspended
 def test_parts_add_up_and_are_not_negative(lives, moments):
     for job in tally(snapshots_of(lives, moments)).jobs:
         for hours in (job.core_hours, job.gib_hours):
@@ -147,7 +149,7 @@ def test_two_halves_add_up_to_the_whole(lives, moments, share):
     assert first.observed_seconds + second.observed_seconds == pytest.approx(whole.observed_seconds, abs=0.01)
 
 
-def seconds_with_workers(life: Life) -> float:
+def seconds_with_workers(life: FakeJob) -> float:
     ended = UNTIL if life.ended is None else life.ended
     last = ended - (life.started or 0.0)
     return min(last, last if life.last_worker is None else life.last_worker) - life.first_worker
@@ -184,7 +186,7 @@ def test_snapshots_after_the_end_change_nothing(lives, moments):
     assert [job.gib_hours for job in long.jobs] == [job.gib_hours for job in short.jobs]
 
 
-def replace_end(life: Life) -> Life:
+def replace_end(life: FakeJob) -> FakeJob:
     life.ended = life.ended or (life.started or 0) + 100
     return life
 

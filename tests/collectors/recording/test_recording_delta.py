@@ -13,7 +13,7 @@ from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker, from_json, to_json
 from dasktop.collectors.recording.delta import DeltaEncoder, change, changed
 from dasktop.collectors.recording.records import Keyframe
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
 
 NUMBERS = st.none() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False)
@@ -123,7 +123,7 @@ def asked_for(level: str, record: Job | Worker) -> list[object]:
 
 
 def test_busy_cluster_round_trips():
-    first, *others = life(jobs=10, count=200, processes=2)
+    first, *others = busy_snapshots(jobs=10, count=200, processes=2)
     assert [there_and_back(first, other) for other in others] == others
 
 
@@ -134,7 +134,7 @@ def test_delta_omits_unchanged_fields():
 
 
 def test_sums_of_workers_are_omitted():
-    first, second = life(jobs=5, count=2)
+    first, second = busy_snapshots(jobs=5, count=2)
     delta = DeltaEncoder(document(first)).delta(document(second))["jobs"]
     assert delta["summed"] == ["used.cpu_percent", "used.memory_bytes"]
     assert not delta["columns"].keys() & set(delta["summed"])

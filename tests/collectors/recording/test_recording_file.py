@@ -20,14 +20,14 @@ from dasktop.collectors.recording import recorder as recorder_module
 from dasktop.collectors.recording.file import RecordingFile
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import Recorder, RecordingWriter, TokenBucket, write_all
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import everyday, job, pending, snapshot
 from tests.support.waiting import PATIENCE_SECONDS
 
 NAMES = ["recording.ndjson", "recording.ndjson.gz"]
 both_forms = pytest.mark.parametrize("name", NAMES)
 
-LIFE = list(life(jobs=3, count=400, processes=2))
+SNAPSHOTS = list(busy_snapshots(jobs=3, count=400, processes=2))
 
 
 def read(path: Path) -> tuple[list[Snapshot], str | None]:
@@ -54,7 +54,7 @@ def content(tmp_path_factory) -> dict[str, bytes]:
     """A recording of these snapshots, in each format."""
     folder = tmp_path_factory.mktemp("recorded")
     for name in NAMES:
-        write_all(str(folder / name), LIFE, redact=False)
+        write_all(str(folder / name), SNAPSHOTS, redact=False)
     return {name: (folder / name).read_bytes() for name in NAMES}
 
 
@@ -79,14 +79,14 @@ def packed(tmp_path, content) -> Path:
 
 
 def test_recorded_snapshots_are_read_back(recorded):
-    assert read(recorded) == (LIFE, None)
+    assert read(recorded) == (SNAPSHOTS, None)
 
 
 def test_lines_are_keyframes_as_printed_or_deltas(recorded):
     lines = text_of(recorded).splitlines()
     assert json.loads(lines[0])["recording"] == 1
     whole = [line for line in lines[1:] if b'"since":' not in line[:100]]
-    assert whole == [to_json(LIFE[number]) for number in (0, 151, 302)]
+    assert whole == [to_json(SNAPSHOTS[number]) for number in (0, 151, 302)]
 
 
 def test_any_snapshot_is_read_directly(recorded):
@@ -94,8 +94,8 @@ def test_any_snapshot_is_read_directly(recorded):
     for _ in recording.scan():
         pass
     for index in (399, 0, 151, 150, 302, 17):
-        assert recording.snapshot(index) == LIFE[index]
-        assert recording.index_at(LIFE[index].taken_at) == index
+        assert recording.snapshot(index) == SNAPSHOTS[index]
+        assert recording.index_at(SNAPSHOTS[index].taken_at) == index
     recording.close()
 
 
@@ -106,8 +106,8 @@ def test_snapshots_are_sampled_evenly(recorded):
     assert list(recording.evenly(100)) == list(range(3, 400, 4))
     assert list(recording.evenly(399)) == list(range(1, 400, 2))
     assert list(recording.evenly(400)) == list(range(400))
-    assert list(recording.snapshots(recording.evenly(7))) == LIFE[51::58]
-    assert list(recording.snapshots()) == LIFE
+    assert list(recording.snapshots(recording.evenly(7))) == SNAPSHOTS[51::58]
+    assert list(recording.snapshots()) == SNAPSHOTS
     recording.close()
 
 
@@ -115,7 +115,7 @@ def test_marks_are_starts_of_findings(recorded):
     recording = Recording(str(recorded))
     for _ in recording.scan():
         pass
-    assert [(mark.at, mark.code) for mark in recording.marks] == [(LIFE[300].taken_at, "lost-job")]
+    assert [(mark.at, mark.code) for mark in recording.marks] == [(SNAPSHOTS[300].taken_at, "lost-job")]
     recording.close()
 
 
@@ -133,16 +133,16 @@ def test_no_file_without_snapshots(path):
 
 def test_output_of_snapshot_watch_is_a_recording(tmp_path):
     path = tmp_path / "watched"
-    path.write_bytes(b"".join(to_json(shown) + b"\n" for shown in LIFE[:5]))
-    assert read(path) == (LIFE[:5], None)
+    path.write_bytes(b"".join(to_json(shown) + b"\n" for shown in SNAPSHOTS[:5]))
+    assert read(path) == (SNAPSHOTS[:5], None)
 
 
 KILLED = """
 import sys
 from dasktop.collectors.recording.recorder import RecordingWriter
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 writer = RecordingWriter(sys.argv[1])
-for number, shown in enumerate(life(jobs=20, count=100_000, processes=4)):
+for number, shown in enumerate(busy_snapshots(jobs=20, count=100_000, processes=4)):
     writer.write(shown)
     print(number, flush=True)
 """
@@ -162,7 +162,7 @@ def test_kill_loses_at_most_the_last_line(name, tmp_path):
         snapshots, _ = read(path)
         assert len(snapshots) >= complete + 1
         assert snapshots == [
-            shown for shown, _ in zip(life(jobs=20, count=100_000, processes=4), snapshots, strict=False)
+            shown for shown, _ in zip(busy_snapshots(jobs=20, count=100_000, processes=4), snapshots, strict=False)
         ]
 
 
@@ -173,7 +173,7 @@ def test_truncated_file_keeps_complete_lines(recorded, tmp_path):
     for end in range(len(content) // 20, len(content), len(content) // 37):  # the first line is whole by then
         cut.write_bytes(content[:end])
         snapshots, remark = read(cut)
-        assert snapshots == LIFE[: len(snapshots)]
+        assert snapshots == SNAPSHOTS[: len(snapshots)]
         assert "truncated" in (remark or ""), "as none of these ends behind a line"
         counts.append(len(snapshots))
     assert counts == sorted(counts)
@@ -183,7 +183,7 @@ def test_truncated_file_keeps_complete_lines(recorded, tmp_path):
 def test_truncated_plain_file_loses_the_last_line(plain):
     plain.write_bytes(plain.read_bytes()[:-20])
     snapshots, remark = read(plain)
-    assert snapshots == LIFE[:-1]
+    assert snapshots == SNAPSHOTS[:-1]
     assert remark is not None
     assert "truncated" in remark
 
@@ -194,7 +194,7 @@ def test_damaged_line_affects_no_other(edited, plain):
     lines[10] = edited.encode()
     plain.write_bytes(b"\n".join(lines))
     snapshots, remark = read(plain)
-    assert snapshots == LIFE[:9] + LIFE[10:]
+    assert snapshots == SNAPSHOTS[:9] + SNAPSHOTS[10:]
     if edited:
         assert remark is not None
         assert "1 line skipped, the first: line 11:" in remark
@@ -216,7 +216,7 @@ def test_invalid_delta_is_skipped(workers, plain):
     lines[10] = json.dumps(delta).encode()
     plain.write_bytes(b"\n".join(lines))
     snapshots, remark = read(plain)
-    assert snapshots == LIFE[:9] + LIFE[10:]
+    assert snapshots == SNAPSHOTS[:9] + SNAPSHOTS[10:]
     assert remark is not None
     assert "1 line skipped" in remark
 
@@ -226,27 +226,27 @@ def test_only_deltas_of_a_damaged_keyframe_are_skipped(plain):
     del lines[1 + 151]
     plain.write_bytes(b"\n".join(lines))
     snapshots, remark = read(plain)
-    assert snapshots == LIFE[:151] + LIFE[302:]
+    assert snapshots == SNAPSHOTS[:151] + SNAPSHOTS[302:]
     assert remark is not None
     assert "150 lines skipped" in remark
 
 
 def test_unfinished_file_is_truncated_or_still_written(path):
     writer = RecordingWriter(str(path))
-    for shown in LIFE[:5]:
+    for shown in SNAPSHOTS[:5]:
         writer.write(shown)
     is_gzip = path.suffix == ".gz"  # in a plain file, the end of the file looks like the end of any line
-    assert read(path) == (LIFE[:5], f"{path}: truncated, or still being written" if is_gzip else None)
+    assert read(path) == (SNAPSHOTS[:5], f"{path}: truncated, or still being written" if is_gzip else None)
     writer.close()
-    assert read(path) == (LIFE[:5], None)
+    assert read(path) == (SNAPSHOTS[:5], None)
 
 
 def test_data_after_gzip_is_reported(tmp_path):
     path = tmp_path / "recording.gz"
-    write_all(str(path), LIFE[:5], redact=False)
+    write_all(str(path), SNAPSHOTS[:5], redact=False)
     path.write_bytes(path.read_bytes() + b"and more\n")
     snapshots, remark = read(path)
-    assert snapshots == LIFE[:5]
+    assert snapshots == SNAPSHOTS[:5]
     assert remark is not None
     assert "damaged" in remark
 
@@ -257,8 +257,8 @@ def test_damaged_gzip_member_affects_no_other(packed):
     content[second + 500 : second + 600] = bytes(100)
     packed.write_bytes(content)
     snapshots, remark = read(packed)
-    assert snapshots[:151] == LIFE[:151]
-    assert snapshots[-98:] == LIFE[302:]
+    assert snapshots[:151] == SNAPSHOTS[:151]
+    assert snapshots[-98:] == SNAPSHOTS[302:]
     assert remark is not None
     assert "damaged" in remark
 
@@ -271,7 +271,7 @@ def test_zcat_reads_a_recording(packed):
 def test_file_compressed_by_gzip_is_read(plain):
     packed = plain.with_name("recording.bin")
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert read(packed) == (LIFE, None)
+    assert read(packed) == (SNAPSHOTS, None)
 
 
 @pytest.mark.parametrize(
@@ -311,13 +311,13 @@ def test_unreadable_file_is_rejected_in_one_line(which, tmp_path):
 
 def test_newer_recording_is_shown_in_part(tmp_path):
     path = tmp_path / "newer"
-    write_all(str(path), LIFE[:3], redact=False)
+    write_all(str(path), SNAPSHOTS[:3], redact=False)
     head, first, *others = path.read_bytes().split(b"\n")
     newer = json.loads(head) | {"recording": 2, "program": "dasktop 9.0"}
     strange = b'{"kind": "of line that is new"}'
     path.write_bytes(b"\n".join([json.dumps(newer).encode(), strange, first, *others]))
     snapshots, remark = read(path)
-    assert snapshots == LIFE[:3]
+    assert snapshots == SNAPSHOTS[:3]
     assert remark is not None
     assert "written by a newer dasktop (a recording of version 2 (dasktop 9.0), this dasktop reads 1)" in remark
 
@@ -344,29 +344,29 @@ class TestSizeLimit:
 
     def test_short_recording_is_complete(self, path):
         writer = RecordingWriter(str(path), rate_limit=TokenBucket())
-        for shown in LIFE:
+        for shown in SNAPSHOTS:
             writer.write(shown)
         writer.close()
-        assert read(path) == (LIFE, None)
+        assert read(path) == (SNAPSHOTS, None)
 
     def test_large_recording_is_limited_and_counts_omissions(self, path):
         writer = RecordingWriter(str(path), rate_limit=TokenBucket(bytes_a_second=20, saved=5000))
-        for shown in LIFE:
+        for shown in SNAPSHOTS:
             writer.write(shown)
         writer.close()
         kept, remark = read(path)
         assert remark is None
-        assert [LIFE.index(shown) for shown in kept] == sorted(LIFE.index(shown) for shown in kept)
-        assert len(kept) < len(LIFE) / 2
+        assert [SNAPSHOTS.index(shown) for shown in kept] == sorted(SNAPSHOTS.index(shown) for shown in kept)
+        assert len(kept) < len(SNAPSHOTS) / 2
         assert path.stat().st_size < 5000 + 20 * 800 + 10_000
         left_out = sum(msgspec.json.decode(line).get("left_out", 0) for line in text_of(path).splitlines())
-        behind_the_last = len(LIFE) - 1 - LIFE.index(kept[-1])
-        assert len(kept) + left_out + behind_the_last == len(LIFE)
+        behind_the_last = len(SNAPSHOTS) - 1 - SNAPSHOTS.index(kept[-1])
+        assert len(kept) + left_out + behind_the_last == len(SNAPSHOTS)
 
     def test_every_change_of_state_is_recorded(self, path):
         changing = [
             replace(snapshot([pending(reason=f"Reason{number // 7}")]), taken_at=shown.taken_at)
-            for number, shown in enumerate(LIFE)
+            for number, shown in enumerate(SNAPSHOTS)
         ]
         writer = RecordingWriter(str(path), rate_limit=TokenBucket(bytes_a_second=0, saved=0))
         for shown in changing:
@@ -394,7 +394,7 @@ class TestDiskErrors:
 
     def test_full_disk_is_reported(self, path, full_disk):
         writer = RecordingWriter(str(path))
-        for number, shown in enumerate(LIFE):
+        for number, shown in enumerate(SNAPSHOTS):
             full_disk["full"] = 100 <= number < 110
             if full_disk["full"]:
                 with pytest.raises(OSError, match="No space left"):
@@ -402,7 +402,7 @@ class TestDiskErrors:
             else:
                 writer.write(shown)
         writer.close()
-        assert read(path) == (LIFE[:100] + LIFE[110:], None)
+        assert read(path) == (SNAPSHOTS[:100] + SNAPSHOTS[110:], None)
         assert any(b'"left_out":10' in line for line in text_of(path).splitlines())
 
     def test_failed_file_can_be_created_later(self, path, full_disk):
@@ -417,16 +417,16 @@ class TestDiskErrors:
         reports: list[str] = []
         recorder = Recorder(str(path), report=reports.append)
         full_disk["full"] = True
-        for shown in LIFE[:5]:
+        for shown in SNAPSHOTS[:5]:
             recorder.take(shown)
         recorder.flush()
         full_disk["full"] = False
-        recorder.take(LIFE[5])
+        recorder.take(SNAPSHOTS[5])
         recorder.flush()
         assert recorder.fault is None
         recorder.close()
         assert reports == [f"cannot write {path}: No space left on device"]
-        assert read(path)[0] == [LIFE[5]]
+        assert read(path)[0] == [SNAPSHOTS[5]]
 
     @pytest.fixture
     def hang(self, monkeypatch):
@@ -442,7 +442,7 @@ class TestDiskErrors:
         monkeypatch.setattr(recorder_module, "CLOSE_SECONDS", 0.2)
         recorder = Recorder(str(path))
         hang()
-        for shown in LIFE:
+        for shown in SNAPSHOTS:
             recorder.take(shown)
         recorder.close()
         assert recorder.fault is not None
@@ -453,14 +453,14 @@ class TestDiskErrors:
         reports: list[str] = []
         recorder = Recorder(str(path), report=reports.append)
         hang()
-        recorder.take(LIFE[0])
+        recorder.take(SNAPSHOTS[0])
         recorder.close()
         assert reports == [recorder.fault] == [f"{path}: the disk is too slow; the last snapshots are not recorded"]
 
 
 def test_redacted_recording_can_be_replayed(path):
-    write_all(str(path), LIFE[:20], redact=True)
+    write_all(str(path), SNAPSHOTS[:20], redact=True)
     snapshots, _ = read(path)
-    assert [shown.totals for shown in snapshots] == [shown.totals for shown in LIFE[:20]]
+    assert [shown.totals for shown in snapshots] == [shown.totals for shown in SNAPSHOTS[:20]]
     assert b'"ada"' not in text_of(path)
     assert recording_lines.head(text_of(path).splitlines()[0]).redacted

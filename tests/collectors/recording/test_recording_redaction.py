@@ -17,7 +17,7 @@ from dasktop.collectors.recording.redaction import Redactor
 from dasktop.tui.cli.recording import replay
 from dasktop.tui.config.config import config_from
 from tests import public_words
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import (
     NO_CLUSTER,
     busy_job,
@@ -157,7 +157,7 @@ def everywhere(shown: Snapshot) -> Iterator[tuple[str, ...]]:
 def test_equal_names_stay_equal_others_differ():
     redactor = Redactor()
     pairs: dict[tuple[int, str], str] = {}
-    for shown in life(jobs=5, count=30, processes=3):
+    for shown in busy_snapshots(jobs=5, count=30, processes=3):
         for before, after in zip(everywhere(shown), everywhere(redactor.redacted(shown)), strict=True):
             for place, (was, now) in enumerate(zip(before, after, strict=True)):
                 assert pairs.setdefault((place, was), now) == now

@@ -19,11 +19,11 @@ from dasktop.collectors.recording.recorder import write_all
 from dasktop.collectors.recording.replay import MOST_EARLIER, SPEEDS, ReplayFeed
 from dasktop.tui.view.history import CLUSTER, POINTS, History
 from tests.support.fake_commands import Clock
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import TAKEN_AT
 from tests.support.waiting import PATIENCE_SECONDS
 
-LIFE = list(life(jobs=2, count=400))
+SNAPSHOTS = list(busy_snapshots(jobs=2, count=400))
 QUESTION = BatchScript(job_id="4000")
 
 
@@ -65,7 +65,7 @@ class Played:
 
     def shown(self) -> int:
         """Return the index of the next delivered snapshot."""
-        return LIFE.index(self.next(Snapshot))
+        return SNAPSHOTS.index(self.next(Snapshot))
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def clock(monkeypatch) -> Clock:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("recording") / "recording.gz"
-    write_all(str(path), LIFE, redact=False)
+    write_all(str(path), SNAPSHOTS, redact=False)
     return path
 
 
@@ -153,13 +153,13 @@ def test_seek(played):
         assert abs(played.shown() - index) <= 1, seconds
     played.feed.seek_share(0.5)
     assert abs(played.shown() - 200) <= 1
-    played.feed.seek_to(LIFE[123].taken_at + timedelta(seconds=1))
+    played.feed.seek_to(SNAPSHOTS[123].taken_at + timedelta(seconds=1))
     assert played.shown() == 123
     played.feed.seek_to(TAKEN_AT - timedelta(days=9))
     assert played.shown() == 0
 
 
-def played_to(index: int, life: list[Snapshot] = LIFE) -> History:
+def played_to(index: int, life: list[Snapshot] = SNAPSHOTS) -> History:
     """Return the history of a screen that was shown all snapshots up to this one."""
     history = History()
     for snapshot in life[: index + 1]:
@@ -170,13 +170,13 @@ def played_to(index: int, life: list[Snapshot] = LIFE) -> History:
 @pytest.mark.parametrize(
     "jump",
     [
-        lambda feed: feed.seek_by((LIFE[200].taken_at - LIFE[0].taken_at).total_seconds()),
-        lambda feed: feed.seek_to(LIFE[200].taken_at),
+        lambda feed: feed.seek_by((SNAPSHOTS[200].taken_at - SNAPSHOTS[0].taken_at).total_seconds()),
+        lambda feed: feed.seek_to(SNAPSHOTS[200].taken_at),
         lambda feed: feed.seek_share(0.502),
         lambda feed: feed.step(200),
-        lambda feed: [feed.seek_to(LIFE[201].taken_at), feed.step(-1)],
-        lambda feed: [feed.seek_to(LIFE[190].taken_at), feed.step(9), feed.step(1)],
-        lambda feed: [feed.seek_to(LIFE[399].taken_at), feed.seek_to(LIFE[200].taken_at), feed.toggle()],
+        lambda feed: [feed.seek_to(SNAPSHOTS[201].taken_at), feed.step(-1)],
+        lambda feed: [feed.seek_to(SNAPSHOTS[190].taken_at), feed.step(9), feed.step(1)],
+        lambda feed: [feed.seek_to(SNAPSHOTS[399].taken_at), feed.seek_to(SNAPSHOTS[200].taken_at), feed.toggle()],
     ],
     ids=["by", "to", "share", "on", "back", "further", "interrupted"],
 )
@@ -185,19 +185,19 @@ def test_graphs_after_a_seek_are_complete(played, jump):
     while played.position.number != 201:
         played.next(ReplayPosition)
     past = played.past()
-    for key in (CLUSTER, ("job", "4000"), ("worker", LIFE[200].jobs[0].tasks[0].workers[0].address)):
+    for key in (CLUSTER, ("job", "4000"), ("worker", SNAPSHOTS[200].jobs[0].tasks[0].workers[0].address)):
         assert past.of(key) == played_to(200).of(key)
         assert len(past.of(key).cpu_percent) == 80
 
 
 def test_reads_only_what_graphs_show(played):
-    played.feed.seek_to(LIFE[-1].taken_at)
+    played.feed.seek_to(SNAPSHOTS[-1].taken_at)
     earlier = [played.next(Earlier)]
     while not earlier[-1].is_last:
         earlier.append(played.next(Earlier))
     times = [one.snapshot.taken_at for one in earlier]
-    assert times == [one.taken_at for one in LIFE[-len(earlier) :]]
-    assert times[1] > LIFE[-1].taken_at - timedelta(seconds=PAST_SECONDS) >= times[0]
+    assert times == [one.taken_at for one in SNAPSHOTS[-len(earlier) :]]
+    assert times[1] > SNAPSHOTS[-1].taken_at - timedelta(seconds=PAST_SECONDS) >= times[0]
     history = played_to(0, [one.snapshot for one in earlier[:1]])
     for one in earlier:
         history.feed(one.snapshot)
@@ -207,7 +207,7 @@ def test_reads_only_what_graphs_show(played):
 def test_many_earlier_snapshots_are_sampled(tmp_path):
     path = tmp_path / "often.ndjson"
     seconds = [number * 3 / 4 for number in range(800)]
-    often = [replace(LIFE[0], taken_at=TAKEN_AT + timedelta(seconds=number)) for number in seconds]
+    often = [replace(SNAPSHOTS[0], taken_at=TAKEN_AT + timedelta(seconds=number)) for number in seconds]
     write_all(str(path), often, redact=False)
     played = Played(path)
     played.opened()
@@ -225,7 +225,7 @@ def test_graphs_exclude_other_schedulers(tmp_path):
     path = tmp_path / "switched.ndjson"
     life = [
         replace(one, cluster=replace(one.cluster, scheduler_address="tcp://a:1" if number < 30 else "tcp://b:1"))
-        for number, one in enumerate(LIFE[:60])
+        for number, one in enumerate(SNAPSHOTS[:60])
     ]
     write_all(str(path), life, redact=False)
     played = Played(path)
@@ -257,7 +257,7 @@ def test_seek_beyond_the_range_of_datetime(tmp_path):
     path = tmp_path / "edited.ndjson"
     write_all(
         str(path),
-        [replace(LIFE[0], taken_at=last - timedelta(seconds=seconds)) for seconds in (60, 30, 0)],
+        [replace(SNAPSHOTS[0], taken_at=last - timedelta(seconds=seconds)) for seconds in (60, 30, 0)],
         redact=False,
     )
     played = Played(path)
@@ -298,7 +298,7 @@ def test_unrecorded_data_are_reported(played):
 
 def test_damaged_lines_are_skipped(tmp_path):
     path = tmp_path / "recording"
-    write_all(str(path), LIFE[:20], redact=False)
+    write_all(str(path), SNAPSHOTS[:20], redact=False)
     lines = path.read_bytes().split(b"\n")
     for number in (3, 4, 20):
         lines[number] = lines[number].replace(b'"columns":{', b'"columns":{"nosuch":{},')
@@ -317,7 +317,7 @@ def test_damaged_lines_are_skipped(tmp_path):
 
 def test_no_valid_line_is_a_failure(tmp_path):
     path = tmp_path / "recording"
-    path.write_bytes(to_json(LIFE[0]).replace(b'"jobs":[', b'"jobs":[7,') + b"\n")
+    path.write_bytes(to_json(SNAPSHOTS[0]).replace(b'"jobs":[', b'"jobs":[7,') + b"\n")
     played = Played(path)
     failure = played.next(Failure)
     assert failure.exit_status == 2
@@ -326,8 +326,8 @@ def test_no_valid_line_is_a_failure(tmp_path):
 
 def test_clock_that_was_set_back(tmp_path):
     path = tmp_path / "recording"
-    back = [replace(shown, taken_at=shown.taken_at - timedelta(hours=1)) for shown in LIFE[10:20]]
-    write_all(str(path), [*LIFE[:10], *back], redact=False)
+    back = [replace(shown, taken_at=shown.taken_at - timedelta(hours=1)) for shown in SNAPSHOTS[10:20]]
+    write_all(str(path), [*SNAPSHOTS[:10], *back], redact=False)
     played = Played(path)
     played.opened()
     played.feed.step(15)

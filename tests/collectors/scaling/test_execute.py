@@ -13,7 +13,7 @@ from dasktop.collectors.sources.slurm import outcome_reader as recently_ended_re
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.missing import missing_programs
 from tests.support import plan_execution
-from tests.support.scaling_clusters import LONE, PROCESSES
+from tests.support.scaling_clusters import PROCESSES, SINGLE_PROCESS
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 make, notebook, shared = plan_execution.make, plan_execution.notebook, plan_execution.shared
@@ -29,7 +29,7 @@ def slurm() -> Iterator[EmbeddedCommands]:
 
 
 async def test_sbatch_refuses_the_second_job(make, tmp_path):
-    cluster = make(1, **LONE)
+    cluster = make(1, **SINGLE_PROCESS)
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
     real = shutil.which("sbatch", path=cluster.environment["PATH"])
@@ -49,7 +49,7 @@ async def test_sbatch_refuses_the_second_job(make, tmp_path):
 
 
 async def test_results_too_large_to_copy_are_kept(make):
-    cluster = make(2, **LONE)
+    cluster = make(2, **SINGLE_PROCESS)
     holder = min(cluster.job_ids)
     cluster.notebook.run(
         f"w = next(w for w in cluster.scheduler.workers.values() if w.name == {holder!r})\n"
@@ -70,7 +70,7 @@ async def test_results_too_large_to_copy_are_kept(make):
 
 async def test_results_deleted_since_the_plan(make):
     """The plan is based on a snapshot; the scheduler decides."""
-    cluster = make(1, **LONE)
+    cluster = make(1, **SINGLE_PROCESS)
     cluster.compute(4)
     chosen = await cluster.plan(Jobs(count=0))
     assert chosen.refusal is not None
@@ -90,7 +90,7 @@ async def test_drain_exceeds_its_timeout(make):
     outcome = await cluster.scale(Jobs(count=1), drain_seconds=5)  # in which both workers tell what they run
     assert not outcome.done
     assert "2 tasks still running" in outcome.message
-    await cluster.back_at_work(2 * PROCESSES)
+    await cluster.wait_until_running(2 * PROCESSES)
     assert len(cluster.slurm.queued()) == len(cluster.job_ids) == 2
     # They do work again: a task that only one of them may run.
     addresses = cluster.notebook.value("list(cluster.scheduler.workers)")
@@ -112,7 +112,7 @@ async def test_lock_of_a_killed_dasktop_expires(make):
     await gone.close()
     # Its time is over: let the scheduler's clock for it say so.
     cluster.notebook.run("cluster.scheduler.handlers['dasktop_v1_scale'].held['deadline'] = 0")
-    await cluster.back_at_work(2 * PROCESSES)
+    await cluster.wait_until_running(2 * PROCESSES)
     async with asyncio.timeout(PATIENCE_SECONDS):  # the scheduler looks at its clock now and then
         while True:
             with contextlib.suppress(RefusedError):
@@ -131,7 +131,7 @@ async def test_outdated_plan_is_refused(make, monkeypatch):
         raise AssertionError("recently ended jobs do not matter for plans, and each needs a call of slurmctld")
 
     monkeypatch.setattr(recently_ended_reader, "recently_ended_command", ask)
-    cluster = make(2, **LONE)
+    cluster = make(2, **SINGLE_PROCESS)
     chosen = await cluster.plan(Jobs(count=1))
     cluster.notebook.run("cluster.scale(jobs=3)")
     await until(lambda: len(cluster.slurm.queued()) == len(cluster.job_ids) == 3)

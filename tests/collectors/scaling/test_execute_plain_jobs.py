@@ -15,12 +15,12 @@ from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.scaling.plan import plan
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from tests.slurm.commands import SlurmCommands
-from tests.support.dask_processes import Scheduler, is_whole
-from tests.support.scaling_clusters import ANY, Plain, embedded_only, slurm_of
+from tests.support.dask_processes import Scheduler, is_complete
+from tests.support.scaling_clusters import ANY_SLURM, SbatchWorkers, embedded_only, slurm_of
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 
-@pytest.fixture(scope="module", params=ANY)
+@pytest.fixture(scope="module", params=ANY_SLURM)
 def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 
@@ -32,8 +32,8 @@ def scheduler() -> Iterator[Scheduler]:
 
 
 @pytest.fixture
-async def plain(slurm: SlurmCommands, scheduler: Scheduler, tmp_path: Path) -> AsyncIterator[Plain]:
-    plain = Plain(slurm, scheduler.address, tmp_path)
+async def plain(slurm: SlurmCommands, scheduler: Scheduler, tmp_path: Path) -> AsyncIterator[SbatchWorkers]:
+    plain = SbatchWorkers(slurm, scheduler.address, tmp_path)
     yield plain
     await plain.cancel_all()
 
@@ -86,13 +86,13 @@ async def test_failing_sbatch_and_squeue(plain):
         options = plain.options(patience)
         return await execute(plan, plain.address, options, lambda _: None, environment=environment)
 
-    outcome = await carried_out(down, plain.instead_of("squeue", "sleep 60"), 1.0)
+    outcome = await carried_out(down, plain.with_fake_command("squeue", "sleep 60"), 1.0)
     assert (outcome.done, outcome.message) == (
         False,
         "squeue does not show which jobs there are: squeue did not answer within 1 s; nothing was changed",
     )
     # SLURM's other commands do answer, but may have to wait for a core.
-    outcome = await carried_out(up, plain.instead_of("sbatch", "sleep 60"), 10.0)
+    outcome = await carried_out(up, plain.with_fake_command("sbatch", "sleep 60"), 10.0)
     assert (outcome.done, outcome.message) == (
         False,
         "sbatch did not answer within 10 s; check with squeue whether the job was submitted",
@@ -104,7 +104,7 @@ async def test_failing_sbatch_and_squeue(plain):
     sbatch = shutil.which("sbatch", path=plain.environment["PATH"])
     refuse = "echo 'sbatch: error: QOSMaxSubmitJobPerUserLimit' >&2; exit 1"
     outcome = await carried_out(
-        up, plain.instead_of("sbatch", f'mkdir {once} 2>/dev/null && exec {sbatch} "$@"; {refuse}')
+        up, plain.with_fake_command("sbatch", f'mkdir {once} 2>/dev/null && exec {sbatch} "$@"; {refuse}')
     )
     (submitted,) = outcome.submitted
     assert outcome.message == f"submitted 1 of 2 jobs ({submitted}), then: sbatch: error: QOSMaxSubmitJobPerUserLimit"
@@ -119,8 +119,8 @@ async def test_job_of_the_scheduler_stays(slurm, tmp_path):
     job_id = slurm.submit(
         f"{start}\nexec {dask} worker --scheduler-file {file} --nthreads 1 --no-dashboard", "--mem=500"
     )
-    await until(lambda: is_whole(file))
-    plain = Plain(slurm, address_from_scheduler_file(str(file)), tmp_path)
+    await until(lambda: is_complete(file))
+    plain = SbatchWorkers(slurm, address_from_scheduler_file(str(file)), tmp_path)
     await plain.wait_for_workers(1)
     seen = await plain.snapshot()
     for target in (Release(job_ids=(job_id,)), Jobs(count=0), Jobs(count=2)):

@@ -22,7 +22,7 @@ from dasktop.tui.cli import demo
 from dasktop.tui.view.plain import plain_tree
 from tests.support import snapshots
 from tests.support.dasktop_program import dasktop
-from tests.support.own_environment import IMPORTS_ONCE
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -48,7 +48,7 @@ LOST = re.compile(r"! job \d is lost")
 def environment(tmp_path):
     """Return an environment that keeps all files in one folder and marks all processes; check that no file is left."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
-    yield os.environ | IMPORTS_ONCE | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
+    yield os.environ | FORKSERVER | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
     assert list(short.iterdir()) == [], "it left files behind"
     short.rmdir()
 

@@ -16,7 +16,7 @@ from dasktop.collectors.recording.recorder import write_all
 from tests.contract.reading import until
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import PATIENT, dasktop, one_line
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
@@ -33,7 +33,7 @@ def scheduler():
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("recorded") / "recorded.gz"
-    write_all(str(path), [*life(jobs=2, count=60), everyday()], redact=False)
+    write_all(str(path), [*busy_snapshots(jobs=2, count=60), everyday()], redact=False)
     return path
 
 

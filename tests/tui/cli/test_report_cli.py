@@ -19,11 +19,15 @@ from tests.support.dask_processes import Scheduler, Workers
 from tests.support.dasktop_program import dasktop, dasktop_program, one_line
 from tests.support.snapshots import GIB
 from tests.support.terminal import Terminal
-from tests.support.waste_story import Life, watch
+from tests.support.usage_timeline import FakeJob, snapshots_of
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
-LIVES = [Life(ended=900.0, first_worker=60.0), Life("4710", started=120.0), Life("4711", started=None)]
-SNAPSHOTS = list(watch(LIVES, 1800, every=10.0))
+LIVES = [
+    FakeJob(ended=900.0, first_worker=60.0),
+    FakeJob("4710", started=120.0),
+    FakeJob("4711", started=None),
+]
+SNAPSHOTS = list(snapshots_of(LIVES, 1800, every=10.0))
 GRANTED = 12 * (900 + 1680) / 3600
 
 
@@ -104,9 +108,9 @@ def test_a_long_recording_is_sampled(plain, monkeypatch):
 
 def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
     monkeypatch.setattr("dasktop.tui.cli.report.MAX_SNAPSHOTS", 61)
-    short = Life(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
+    short = FakeJob(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
     path = tmp_path / "run"
-    write_all(str(path), watch([short], 1800, every=10.0), redact=False)
+    write_all(str(path), snapshots_of([short], 1800, every=10.0), redact=False)
     told = json.loads(report(str(path), "--json").stdout)
     assert told["snapshots_skipped"] == 120
     for peaks in (told["jobs"][0]["peaks"], told["totals"]["peaks"]):
@@ -118,13 +122,13 @@ def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
 def test_a_report_reads_all_fields_that_it_uses(tmp_path):
     """For speed, it reads only some of the fields."""
     lives = [
-        Life(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
-        Life("2", suspended=(300, 600), busy=lambda seconds: seconds / 1800),
-        Life("3", submitted=100, started=300, ended=1000, state="TIMEOUT", limit_seconds=700),
-        Life("4", submitted=200, started=None, ended=1200),
-        Life("5", started=400, values={"evidence": ()}),
+        FakeJob(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
+        FakeJob("2", suspended=(300, 600), busy=lambda seconds: seconds / 1800),
+        FakeJob("3", submitted=100, started=300, ended=1000, state="TIMEOUT", limit_seconds=700),
+        FakeJob("4", submitted=200, started=None, ended=1200),
+        FakeJob("5", started=400, values={"evidence": ()}),
     ]
-    snapshots = [*watch(lives, 1800, every=10.0)]
+    snapshots = [*snapshots_of(lives, 1800, every=10.0)]
     path = tmp_path / "run"
     write_all(str(path), snapshots, redact=False)
     tally = UsageAccumulator(10.0)

@@ -12,9 +12,9 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.tui.cli import options
 from dasktop.tui.cli import snapshot as headless
 from tests.support.dask_processes import Scheduler
-from tests.support.dasktop_program import Ended, dasktop
+from tests.support.dasktop_program import Result, dasktop
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import CellError, Notebook
-from tests.support.own_environment import IMPORTS_ONCE
 from tests.support.scaling_clusters import PROGRAM
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
@@ -39,7 +39,7 @@ class Cluster:
         self.notebook = notebook
         self.address = notebook.value("cluster.scheduler_address")
 
-    def scale(self, *arguments: str) -> Ended:
+    def scale(self, *arguments: str) -> Result:
         """Run the command in this process."""
         return dasktop("scale", self.address, *arguments, **self.environment)
 
@@ -63,7 +63,7 @@ def cluster(tmp_path_factory):
     (folder / "jobqueue.yaml").write_text(SETTINGS)
     with (
         EmbeddedSlurm(nodes=4, cpus_per_node=4, memory_per_node_mb=8000) as slurm,
-        Notebook(slurm.environment | IMPORTS_ONCE | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
+        Notebook(slurm.environment | FORKSERVER | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
     ):
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"

@@ -25,7 +25,7 @@ from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.history import History
 from dasktop.tui.view.rows import WorkerRow, visible_rows
-from tests.support.pages import row_of, words
+from tests.support.details_text import details_lines, row_of
 from tests.support.screen import HOSTILE
 from tests.support.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 
@@ -50,7 +50,7 @@ def fact(lines: Sequence[str], label: str) -> str:
 class TestJob:
     def test_running_job_shows_usage_and_times(self) -> None:
         workers = [worker("a"), worker("b", executing=1, cpu_percent=24.0)]
-        lines = words(snapshot([job("4709", [task(workers)])]))
+        lines = details_lines(snapshot([job("4709", [task(workers)])]))
         assert lines[0] == "USAGE"
         assert fact(lines, "CPU") == "25% of 12 CPUs"
         assert lines[2].split() == ["memory", "14%", "of", "16G"]
@@ -68,7 +68,7 @@ class TestJob:
 
     def test_pending_job_explains_its_reason(self) -> None:
         waiting = pending("4715", "PartitionTimeLimit")
-        lines = words(snapshot([waiting]))
+        lines = details_lines(snapshot([waiting]))
         assert lines[0] == "PENDING"
         assert fact(lines, "reason") == "it requests more time than its partition allows (PartitionTimeLimit)"
         assert lines[2].strip() == "Waiting does not resolve this."
@@ -86,16 +86,16 @@ class TestJob:
         others = [replace(node, name=name, cpus=16, memory_bytes=64 * GIB) for name in ("n2", "n3")]
         more = replace(node, name="n4", cpus=4, memory_bytes=None)
         answer = Answer(question=question, nodes=(node, *others, more))
-        lines = words(snapshot([waiting]), free=answer)
+        lines = details_lines(snapshot([waiting]), free=answer)
         assert fact(lines, "requires") == "node n1 (--nodelist)"
         at = next(number for number, line in enumerate(lines) if line.startswith("other nodes"))
         assert lines[at].split(maxsplit=2)[2] == "n2, n3: 16 CPUs, 64G free each"
         assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
         assert fact(lines, "advice") == "allow other nodes: scontrol update JobId=4715 ReqNodeList="
         assert "smaller or shorter" not in " ".join(lines)
-        full = words(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
+        full = details_lines(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
         assert fact(full, "other nodes") == "no free CPUs on other nodes of cpu"
-        failed = words(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
+        failed = details_lines(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
         assert fact(failed, "other nodes") == "sinfo timed out"
 
     @pytest.mark.parametrize(
@@ -111,36 +111,36 @@ class TestJob:
         assert question_of(other) is None
 
     def test_job_held_by_its_user_gets_advice(self) -> None:
-        lines = words(snapshot([pending("4715", "JobHeldUser")]))
+        lines = details_lines(snapshot([pending("4715", "JobHeldUser")]))
         assert fact(lines, "advice") == "release it: scontrol release 4715"
         assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
 
     def test_advice_names_the_array_tasks(self) -> None:
-        lines = words(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
+        lines = details_lines(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
         assert fact(lines, "advice") == "release it: scontrol release 4716_[5-10]"
         assert fact(lines, "array") == "4716; raw job id 4716"
 
     def test_text_after_a_reason_code_is_shown(self) -> None:
-        lines = words(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
+        lines = details_lines(snapshot([pending("1", "ReqNodeNotAvail, UnavailableNodes:n[1-4]")]))
         assert fact(lines, "reason").endswith("(ReqNodeNotAvail)")
         assert "SLURM: ReqNodeNotAvail, UnavailableNodes:n[1-4]" in lines[2]
 
     def test_an_unknown_reason_is_shown_as_it_is(self) -> None:
-        lines = words(snapshot([pending("1", "Of some site's own making")]))
+        lines = details_lines(snapshot([pending("1", "Of some site's own making")]))
         assert fact(lines, "reason") == "SLURM: Of some site's own making"
         assert not any(line.startswith("advice") for line in lines)
 
     def test_missing_reason_is_not_yet_reported(self) -> None:
-        assert fact(words(snapshot([pending("1", None)])), "reason") == "not yet reported by SLURM"
+        assert fact(details_lines(snapshot([pending("1", None)])), "reason") == "not yet reported by SLURM"
 
     def test_expected_start_is_shown(self) -> None:
-        lines = words(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
+        lines = details_lines(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
         assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 d 2 h"
-        passed = words(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
+        passed = details_lines(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
         assert "no estimate" in fact(passed, "starts")
 
     def test_ended_job_shows_how_it_ended(self) -> None:
-        lines = words(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
+        lines = details_lines(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
         assert lines[0] == "ENDED"
         assert fact(lines, "how") == "killed: ran out of memory"
         assert fact(lines, "state") == "OUT_OF_MEMORY"
@@ -149,7 +149,7 @@ class TestJob:
         assert not any(line.startswith("left") for line in lines)
 
     def test_ended_job_before_accounting_shows_its_state(self) -> None:
-        lines = words(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
+        lines = details_lines(snapshot([job("1", state="FAILED", time_left_seconds=None)]))
         assert fact(lines, "how") == "FAILED; no details from accounting yet"
 
     def test_findings_come_first_and_in_full(self) -> None:
@@ -165,17 +165,17 @@ class TestJob:
         of_worker = replace(found, job_id="4709", worker="a", message="a is paused", advice=None)
         other = replace(found, job_id="1", message="another's")
         shown = snapshot([job("4709", [task([worker("a")])])], findings=(found, of_worker, other))
-        lines = words(shown, cells=40)
+        lines = details_lines(shown, cells=40)
         text = " ".join(" ".join(lines).split())
         assert lines[0].startswith("! job 4709 ends in 4 min")
         told = f"! {found.message} {found.advice} warning: walltime-ending"
         assert f"{told} ! a is paused warning: walltime-ending USAGE" in text
         assert "another's" not in text
-        assert words(shown, "worker")[0] == "! a is paused"
-        assert words(shown, "task")[0] == "! a is paused"
+        assert details_lines(shown, "worker")[0] == "! a is paused"
+        assert details_lines(shown, "task")[0] == "! a is paused"
 
     def test_unmatched_job_says_so(self) -> None:
-        assert "This job could not be matched to the cluster." in words(snapshot([job("1", evidence=())]))
+        assert "This job could not be matched to the cluster." in details_lines(snapshot([job("1", evidence=())]))
 
     def test_details_of_a_filtered_row_are_complete(self) -> None:
         whole = snapshot([job("1", [task([worker("a"), worker("b")])])])
@@ -186,7 +186,7 @@ class TestJob:
 class TestWorker:
     def test_memory_is_split(self) -> None:
         one = worker("a", memory_bytes=3 * GIB, managed_bytes=2 * GIB, spilled_bytes=GIB)
-        lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
+        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
         assert fact(lines, "used") == "75% of 4.0G"
         assert f"{'':12}{20 * '█'}{10 * '▒'}{10 * '░'}" in lines
         assert fact(lines, "█ managed").startswith("2.0G")
@@ -196,7 +196,7 @@ class TestWorker:
 
     def test_results_may_exceed_the_process_memory(self) -> None:
         one = worker("a", memory_bytes=GIB, managed_bytes=3 * GIB)
-        lines = words(snapshot([job("1", [task([one])])]), "worker", cells=52)
+        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
         assert f"{'':12}{10 * '█'}{30 * '░'}" in lines
         assert fact(lines, "▒ unmanaged").startswith("0B")
 
@@ -204,30 +204,30 @@ class TestWorker:
         children = [
             ChildProcess(pid=pid, name=f"tool{pid}", memory_bytes=pid * GIB, cpu_seconds=61) for pid in range(9)
         ]
-        lines = words(snapshot([job("1", [task([worker("a", children=tuple(children))])])]), "worker")
+        lines = details_lines(snapshot([job("1", [task([worker("a", children=tuple(children))])])]), "worker")
         assert fact(lines, "8") == "8.0G resident, 0:01:01 CPU time  tool8"
         assert next(line for line in lines if "tool" in line).startswith("8 "), "the largest first"
         assert "and 1 more" in lines
         assert "Included in SLURM's figures for the job, not in dask's figures for the worker." in lines
         more = replace(worker("a", children=tuple(children)), has_more_children=True)
-        assert "and at least 1 more" in words(snapshot([job("1", [task([more])])]), "worker")
+        assert "and at least 1 more" in details_lines(snapshot([job("1", [task([more])])]), "worker")
         for none in ((), None):
-            lines = words(snapshot([job("1", [task([worker("a", children=none)])])]), "worker")
+            lines = details_lines(snapshot([job("1", [task([worker("a", children=none)])])]), "worker")
             assert "CHILD PROCESSES" not in lines
 
     def test_worker_without_limit_says_so(self) -> None:
         unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)
-        lines = words(snapshot([], [unlimited]), "worker", cells=52)
+        lines = details_lines(snapshot([], [unlimited]), "worker", cells=52)
         assert fact(lines, "used") == "1.1G resident"
         assert fact(lines, "limit").startswith("none")
         assert fact(lines, "job") == "none: outside SLURM"
 
     def test_unasked_worker_has_an_unknown_job(self) -> None:
-        lines = words(snapshot([], [worker("a", evidence=None, outside_slurm=None)]), "worker", cells=52)
+        lines = details_lines(snapshot([], [worker("a", evidence=None, outside_slurm=None)]), "worker", cells=52)
         assert fact(lines, "job") == "–"
 
     def test_location_and_evidence_are_shown(self) -> None:
-        lines = words(snapshot([job("4709", [task([worker("a")])])]), "worker")
+        lines = details_lines(snapshot([job("4709", [task([worker("a")])])]), "worker")
         assert fact(lines, "address") == "tcp://10.1.0.7/a"
         assert fact(lines, "pid") == "4000 (nanny 3999)"
         assert fact(lines, "job") == "4709"
@@ -243,7 +243,7 @@ class TestWorker:
             outgoing_count=0,
             outgoing_count_total=None,
         )
-        lines = words(snapshot([job("1", [task([worker("a", transfers=transfers)])])]), "worker")
+        lines = details_lines(snapshot([job("1", [task([worker("a", transfers=transfers)])])]), "worker")
         assert fact(lines, "incoming") == "2 now, 1.0G; 1,203 so far"
         assert fact(lines, "outgoing") == "0 now, 0B; – so far"
 
@@ -252,9 +252,13 @@ class TestWorker:
         history = History()
         for seconds in range(0, 60, 5):
             history.feed(replace(shown, taken_at=TAKEN_AT + timedelta(seconds=seconds)))
-        assert fact(words(shown, "worker", history=history), "CPU") == f"50% of 3 threads {11 * '▅'}"
-        assert fact(words(shown, "worker", history=history, glyphs=ASCII), "CPU") == f"50% of 3 threads {11 * '='}"
-        assert fact(words(shown, "worker", history=history, cells=30), "CPU") == "50% of 3 threads", "no room for it"
+        assert fact(details_lines(shown, "worker", history=history), "CPU") == f"50% of 3 threads {11 * '▅'}"
+        assert (
+            fact(details_lines(shown, "worker", history=history, glyphs=ASCII), "CPU") == f"50% of 3 threads {11 * '='}"
+        )
+        assert fact(details_lines(shown, "worker", history=history, cells=30), "CPU") == "50% of 3 threads", (
+            "no room for it"
+        )
 
 
 class TestThread:
@@ -262,45 +266,45 @@ class TestThread:
     key = ("thread", "tcp://10.1.0.7/a", 4001)
 
     def test_thread_shows_its_task(self) -> None:
-        lines = words(self.shown, "thread")
+        lines = details_lines(self.shown, "thread")
         assert fact(lines, "runs") == "inc-8a7f0d5e2c41"
         assert fact(lines, "CPU") == "99% of one core"
         assert fact(lines, "role") == "runs dask tasks"
         assert lines[-2:] == ["CALL STACK", "t reads it from the worker"]
 
     def test_call_stack_is_shown(self) -> None:
-        assert words(self.shown, "thread", stack=Stack(self.key))[-1] == "asking the worker…"
-        assert words(self.shown, "thread", stack=Stack(self.key, error="it hangs"))[-1] == "it hangs"
-        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  /a/b.py:3", "    x = 1", "g  c.py:4")))
+        assert details_lines(self.shown, "thread", stack=Stack(self.key))[-1] == "asking the worker…"
+        assert details_lines(self.shown, "thread", stack=Stack(self.key, error="it hangs"))[-1] == "it hangs"
+        lines = details_lines(self.shown, "thread", stack=Stack(self.key, ("f  /a/b.py:3", "    x = 1", "g  c.py:4")))
         assert lines[-3:] == ["f  /a/b.py:3", "    x = 1", "g  c.py:4"]
         other = Stack(("thread", "tcp://10.1.0.7/a", 7), ("f  a.py:3",))
-        assert words(self.shown, "thread", stack=other)[-1] == "t reads it from the worker"
+        assert details_lines(self.shown, "thread", stack=other)[-1] == "t reads it from the worker"
 
     def test_call_stack_names_its_own_task(self) -> None:
-        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
+        lines = details_lines(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",), "regrid-7"))
         assert not any(line.startswith("runs ") for line in lines), "that of the snapshot may be another task"
         assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
         assert not any("inc-8a7f0d5e2c41" in line for line in lines)
-        lines = words(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
+        lines = details_lines(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
         assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker doesn't tell the task of its stacks"
 
     def test_long_calls_are_cut_not_wrapped(self) -> None:
-        lines = words(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
+        lines = details_lines(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
         assert lines[-1] == f"f  {'x' * 36}…"
 
     def test_idle_thread_runs_no_task(self) -> None:
         idle = snapshot([job("1", [task([worker("a", threads=(thread(1, task_key=None, cpu_percent=None),))])])])
-        assert fact(words(idle, "thread"), "runs") == "no dask task"
+        assert fact(details_lines(idle, "thread"), "runs") == "no dask task"
 
 
 class TestGroups:
     def test_workers_outside_slurm_are_explained(self) -> None:
-        lines = words(everyday(), "outside")
+        lines = details_lines(everyday(), "outside")
         assert lines[0].startswith("These workers could not be matched to any of your jobs")
         assert fact(lines, "workers") == "1 running"
 
     def test_other_jobs_are_explained(self) -> None:
-        lines = words(everyday(), "others")
+        lines = details_lines(everyday(), "others")
         assert fact(lines, "jobs") == "1 RUNNING, 1 PENDING"
         assert fact(lines, "1 waits") == "other jobs have a higher priority (Priority)"
 
@@ -310,18 +314,18 @@ class TestGroups:
             pending("10", "JobArrayTaskLimit", array_job_id="9", array_task_id="7"),
             pending("11", "Priority", array_job_id="9", array_task_id="8"),
         ]
-        lines = words(snapshot(jobs), "array")
+        lines = details_lines(snapshot(jobs), "array")
         assert fact(lines, "jobs") == "6 PENDING"
         assert fact(lines, "5 wait").endswith("(JobArrayTaskLimit)")
         assert fact(lines, "1 waits").endswith("(Priority)")
 
     def test_idle_threads_are_listed(self) -> None:
         threads = tuple(thread(number, task_key=None, cpu_percent=0.0, name=f"t{number}") for number in (1, 2))
-        lines = words(snapshot([], [worker("a", evidence=None, threads=threads)]), "idle")
+        lines = details_lines(snapshot([], [worker("a", evidence=None, threads=threads)]), "idle")
         assert lines == ["2 threads that run no dask task and use no CPU:", "  t1", "  t2"]
 
     def test_task_without_workers_says_so(self) -> None:
-        assert words(snapshot([job("1", [task([])])]), "task")[0] == "no worker"
+        assert details_lines(snapshot([job("1", [task([])])]), "task")[0] == "no worker"
 
     def test_each_row_has_a_title(self) -> None:
         for row in visible_rows(everyday(), lambda _: True):
@@ -351,7 +355,7 @@ def test_unknown_is_never_zero(state: str | None, fate: Fate | None) -> None:
     unknown: Job = job("1", [task([UNKNOWN_WORKER], step_id=None, task_id=None, node=None, pid=None)])
     unknown = replace(unknown, state=state, fate=fate, **NOTHING_KNOWN)
     for kind in ("job", "task", "worker"):
-        lines = words(snapshot([unknown]), kind, cells=60)
+        lines = details_lines(snapshot([unknown]), kind, cells=60)
         figures = [line for line in lines if not line.startswith("address")]
         assert not any(character == "0" for line in figures for character in line), lines
         assert any("–" in line for line in lines)

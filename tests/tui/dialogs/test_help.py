@@ -42,20 +42,20 @@ async def help_of(screen: Screen) -> dict[str, str]:
 
 async def open_picker(screen: Screen) -> None:
     await screen.press("C")
-    screen.feed.hand_over(BOTH)
+    screen.feed.emit(BOTH)
     await screen.pilot.pause()
 
 
 async def open_log(screen: Screen) -> None:
     await screen.press("T")
     files = OutputFiles(stdout="/tmp/out", stderr="/tmp/err", work_dir="/tmp")
-    screen.feed.hand_over(Answer(question=JobFiles(job_id="4709"), files=files))
+    screen.feed.emit(Answer(question=JobFiles(job_id="4709"), files=files))
     await screen.pilot.pause()
 
 
 async def open_script(screen: Screen) -> None:
     await screen.press("J")
-    screen.feed.hand_over(Answer(question=BatchScript(job_id="4709"), lines=("#!/bin/sh",)))
+    screen.feed.emit(Answer(question=BatchScript(job_id="4709"), lines=("#!/bin/sh",)))
     await screen.pilot.pause()
 
 
@@ -242,7 +242,7 @@ async def test_help_can_be_ascii(size: tuple[int, int]) -> None:
 
 async def test_leaving_the_first_picker_quits() -> None:
     async with running() as screen:
-        screen.feed.hand_over(Choice(candidates=BOTH.candidates, is_needed=True))
+        screen.feed.emit(Choice(candidates=BOTH.candidates, is_needed=True))
         await screen.pilot.pause()
         assert "q quit" in str(screen.app.screen.query_one(".box").border_subtitle)
         assert "watch the selected scheduler" in await help_of(screen)

@@ -32,7 +32,7 @@ def page(screen: Screen) -> list[str]:
 
 
 async def answer(screen: Screen, lines=NOW, error=None, question=QUESTION) -> None:
-    screen.feed.hand_over(Answer(question=question, lines=lines, error=error))
+    screen.feed.emit(Answer(question=question, lines=lines, error=error))
     await screen.pilot.pause()
     await screen.pilot.pause()
 

@@ -22,17 +22,17 @@ from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import Header
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support import waiting
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 from tests.support.replaying import replaying
 
-LIFE = list(life(jobs=2, count=400))
+SNAPSHOTS = list(busy_snapshots(jobs=2, count=400))
 SIZES = [(60, 15), (80, 24), (300, 100)]
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("recording") / "recording.gz"
-    write_all(str(path), LIFE, redact=False)
+    write_all(str(path), SNAPSHOTS, redact=False)
     return path
 
 
@@ -110,7 +110,7 @@ async def test_click_on_time_line_moves_there(path):
 
 async def test_problems_of_the_file_are_shown(tmp_path):
     path = tmp_path / "recording"
-    write_all(str(path), LIFE, redact=True)
+    write_all(str(path), SNAPSHOTS, redact=True)
     path.write_bytes(path.read_bytes().replace(b'{"taken_at"', b'{"[/] taken_at"', 1)[:-30])
     app = ReplayApp(ReplayFeed(Recording(str(path))))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

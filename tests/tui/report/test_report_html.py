@@ -15,8 +15,8 @@ from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import MAX_LANES, TimeAxis, ValueAxis
 from dasktop.tui.report.html import html_report
-from tests.support.reports import busy_day, busy_day_once, many, one_look, report_of
-from tests.support.waste_story import Life, look
+from tests.support.reports import busy_day, busy_day_once, many, report_of, single_snapshot_report
+from tests.support.usage_timeline import FakeJob, snapshot_at
 
 VOID = {"meta", "br"}
 HOSTILE = [
@@ -64,14 +64,14 @@ class Page(HTMLParser):
 
 def all_kinds() -> dict[str, Report]:
     nothing = UsageAccumulator()
-    nothing.add(look([], 0.0))
+    nothing.add(snapshot_at([], 0.0))
     return {
         "busy": busy_day(),
         "many": many(),
-        "one look": one_look(),
+        "one look": single_snapshot_report(),
         "no job": nothing.report(),
-        "very many": report_of(*(Life(str(number), ended=600.0) for number in range(MAX_LANES + 20)), every=200.0),
-        "short": report_of(Life(started=0.0, submitted=0.0), until=3.0, every=1.0),
+        "very many": report_of(*(FakeJob(str(number), ended=600.0) for number in range(MAX_LANES + 20)), every=200.0),
+        "short": report_of(FakeJob(started=0.0, submitted=0.0), until=3.0, every=1.0),
     }
 
 
@@ -158,10 +158,14 @@ def test_the_page_has_all_parts():
 
 
 def test_one_snapshot_shows_nothing_as_idle():
-    read = Page(html_report(one_look()))
+    read = Page(html_report(single_snapshot_report()))
     titles = [text for text in read.texts if text.startswith("job 4709")]
     assert titles[0].endswith("12.0 core-hours, 50% used, 50% not observed")
-    [lanes] = [part for part in html_report(one_look()).split("<section>") if part.startswith("<h2>Jobs over time")]
+    [lanes] = [
+        part
+        for part in html_report(single_snapshot_report()).split("<section>")
+        if part.startswith("<h2>Jobs over time")
+    ]
     picture = lanes.split('<p class="legend">')[0]
     assert 'class="unobserved"' in picture
     assert 'class="idle"' not in picture

@@ -11,8 +11,8 @@ from dasktop.collectors.analysis.usage import UsageAccumulator
 from dasktop.collectors.model.snapshot import Allocated
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.report.text import WIDTH, plain_report
-from tests.support.reports import busy_day, busy_day_once, many, one_look, report_of
-from tests.support.waste_story import Life, look
+from tests.support.reports import busy_day, busy_day_once, many, report_of, single_snapshot_report
+from tests.support.usage_timeline import FakeJob, snapshot_at
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ Recommendations
 
 
 def test_no_line_exceeds_80_columns():
-    for report in (busy_day(), many(), one_look()):
+    for report in (busy_day(), many(), single_snapshot_report()):
         for unicode in (True, False):
             assert max(map(width, plain_report(report, unicode=unicode).split("\n"))) <= WIDTH
 
@@ -80,7 +80,7 @@ def test_many_similar_jobs_are_grouped():
 
 
 def test_one_snapshot_has_slurms_figures_only():
-    text = plain_report(one_look())
+    text = plain_report(single_snapshot_report())
     assert "one snapshot, 2025-11-22 13:00 UTC" in text
     assert "based on one snapshot" in text
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
@@ -91,7 +91,7 @@ def test_one_snapshot_has_slurms_figures_only():
 
 def test_short_recording_reports_unobserved_time():
     text = plain_report(
-        report_of(Life(cpu_seconds_by_slurm=400, ended=2200, busy=lambda _: 0.0), begin=2160, until=2210)
+        report_of(FakeJob(cpu_seconds_by_slurm=400, ended=2200, busy=lambda _: 0.0), begin=2160, until=2210)
     )
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", "CANCELLED", "0:36:40", "12", "7.33", "2%", "2%", "0%", "97%", "30%"]
@@ -99,7 +99,7 @@ def test_short_recording_reports_unobserved_time():
 
 def test_unknown_is_a_dash():
     nothing = {"state": None, "started_at": None, "allocated": Allocated(cpus=None, memory_bytes=None, gpus=None)}
-    text = plain_report(report_of(Life(values=nothing)))
+    text = plain_report(report_of(FakeJob(values=nothing)))
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", *["–"] * 9]
     assert "The granted hours do not include 1 job for which SLURM reports too little." in text
@@ -107,7 +107,7 @@ def test_unknown_is_a_dash():
 
 def test_report_without_jobs_is_short():
     taken = UsageAccumulator()
-    taken.add(look([], 0.0))
+    taken.add(snapshot_at([], 0.0))
     text = plain_report(taken.report())
     assert "0 jobs" in text
     assert "granted" in text

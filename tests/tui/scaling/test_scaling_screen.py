@@ -68,7 +68,7 @@ def agreeable_from(screen: Screen) -> float:
 
 
 async def deliver(screen: Screen, *events: Progress | Outcome) -> None:
-    screen.feed.hand_over(*events)
+    screen.feed.emit(*events)
     await screen.pilot.pause()
     await screen.pilot.pause()
 
@@ -691,7 +691,7 @@ class TestInterruptedOperation:
     async def test_interrupted_operation_is_reported(self) -> None:
         async with running() as screen:
             await screen.show(of(2))
-            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            screen.feed.emit(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
             assert told(screen) == "a dasktop ended in the middle of '1 job'"
 
@@ -699,7 +699,7 @@ class TestInterruptedOperation:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("+")
-            screen.feed.hand_over(Notice(message="a dasktop ended in the middle of '1 job'"))
+            screen.feed.emit(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
             assert "1 job more" in told(screen)
 

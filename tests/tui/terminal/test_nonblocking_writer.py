@@ -62,7 +62,7 @@ from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.config import Config
 from dasktop.tui.terminal import nonblocking_writer
 from tests.support.fake_feed import FakeFeed
-from tests.support.recordings import life
+from tests.support.recordings import busy_snapshots
 
 nonblocking_writer.BEHIND_CHARACTERS = 1000
 path, told = sys.argv[1], int(sys.argv[2])
@@ -71,7 +71,7 @@ pause = threading.Event()
 app = DasktopApp(RecordedFeed(feed, Recorder(path)))
 
 def hand_over():
-    for number, snapshot in enumerate(life(jobs=30, count=1_000_000)):
+    for number, snapshot in enumerate(busy_snapshots(jobs=30, count=1_000_000)):
         if feed.stops:
             return
         if feed.deliver is not None:

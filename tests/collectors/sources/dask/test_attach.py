@@ -15,7 +15,7 @@ from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
-from tests.support.own_ports import own_ports
+from tests.support.reserved_ports import reserved_ports
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, dashboard_address=":0")
@@ -102,7 +102,7 @@ async def test_attaching_logs_one_line_polling_none() -> None:
         Workers(scheduler.address, "--no-nanny") as one,
         Workers(scheduler.address, "--no-nanny") as other,
     ):
-        scheduler.wait_until_it_knows(workers=2)
+        scheduler.wait_until_logged(workers=2)
         before, workers_before = len(scheduler.log), [len(worker.log) for worker in (one, other)]
         collector = DaskCollector(scheduler.address)
         reading = await collector.read()
@@ -144,7 +144,7 @@ async def test_two_collectors_are_independent() -> None:
 
 
 async def test_scheduler_restarted_at_the_same_address() -> None:
-    with own_ports(1) as (port,):
+    with reserved_ports(1) as (port,):
         with Scheduler(port=port) as first:
             collector = DaskCollector(first.address, timeout_seconds=5)
             before = await collector.read()
@@ -163,7 +163,7 @@ async def test_scheduler_restarted_at_the_same_address() -> None:
 
 
 async def test_scheduler_restarted_between_two_polls() -> None:
-    with own_ports(1) as (port,):
+    with reserved_ports(1) as (port,):
         with Scheduler(port=port) as first:
             collector = DaskCollector(first.address)
             await collector.read()

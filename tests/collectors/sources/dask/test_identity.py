@@ -13,7 +13,7 @@ from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
-from tests.support.own_ports import own_ports
+from tests.support.reserved_ports import reserved_ports
 
 # A worker as identity() of distributed 2026.8 and 2022.6 has it, without what isn't used.
 NEW_WORKER: dict[str, Any] = {
@@ -157,7 +157,7 @@ async def test_no_probe_reads_identity_only() -> None:
         Scheduler() as scheduler,
         Workers(scheduler.address, "--no-nanny", "--name", "it", "--nthreads", "3") as workers,
     ):
-        scheduler.wait_until_it_knows(workers=1)
+        scheduler.wait_until_logged(workers=1)
         before = len(scheduler.log), len(workers.log)
         collector = DaskCollector(scheduler.address, probe=False)
         reading = await read_until(collector, lambda seen: seen.workers[0].worker.memory_bytes is not None)
@@ -171,7 +171,7 @@ async def test_no_probe_reads_identity_only() -> None:
 
 async def test_refusing_scheduler_is_asked_once() -> None:
     blocked = {"DASK_DISTRIBUTED__SCHEDULER__BLOCKED_HANDLERS": '["run_function"]'}
-    with own_ports(1) as (port,):
+    with reserved_ports(1) as (port,):
         with Scheduler(port=port, environment=blocked) as scheduler, Workers(scheduler.address, "--no-nanny"):
             collector = DaskCollector(scheduler.address)
             for _ in range(3):

@@ -13,13 +13,13 @@ from dasktop.collectors.model.readings import JobScript
 from dasktop.collectors.sources.dask import scheduler_file
 from dasktop.collectors.sources.dask.scheduler_file import SchedulerFiles, address_from_scheduler_file
 from dasktop.collectors.system import event_loop
-from tests.support.dask_processes import Scheduler, is_whole
+from tests.support.dask_processes import Scheduler, is_complete
 
 
 def test_file_of_a_real_scheduler(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     with Scheduler("--scheduler-file", str(file)) as scheduler:
-        scheduler.wait_for(lambda: is_whole(file), "its file")
+        scheduler.wait_for(lambda: is_complete(file), "its file")
         assert address_from_scheduler_file(file) == scheduler.address
         assert address_from_scheduler_file(str(file)) == scheduler.address
 

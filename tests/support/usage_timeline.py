@@ -12,13 +12,13 @@ from tests.support.snapshots import GIB, TAKEN_AT, job, snapshot, task, worker
 GB = 10**9
 
 
-def at(seconds: float) -> datetime:
+def moment(seconds: float) -> datetime:
     """Return a moment of the story."""
     return TAKEN_AT + timedelta(seconds=seconds)
 
 
 @dataclass
-class Life:
+class FakeJob:
     """One job's, in seconds of the story."""
 
     job_id: str = "4709"
@@ -58,9 +58,9 @@ class Life:
             self.job_id,
             (task(self._workers(now)),) if started and not ended else (),
             state=self.state if ended else self._state(now) if started else "PENDING",
-            submitted_at=at(self.submitted),
-            started_at=at(self.started) if started and self.started is not None else None,
-            ends_at=at(self._must_end(now)) if self.suspended and started and not ended else None,
+            submitted_at=moment(self.submitted),
+            started_at=moment(self.started) if started and self.started is not None else None,
+            ends_at=moment(self._must_end(now)) if self.suspended and started and not ended else None,
             time_limit_seconds=self.limit_seconds,
             time_left_seconds=None,
             allocated=Allocated(cpus=self.cpus, memory_bytes=self.memory_bytes, gpus=0),
@@ -85,7 +85,7 @@ class Life:
             state=self.state,
             exit_code=None,
             signal=None,
-            ended_at=at(self.ended) if self.ended is not None else None,
+            ended_at=moment(self.ended) if self.ended is not None else None,
             max_rss_bytes=self.max_rss_bytes,
             explanation=self.state.lower(),
             cpu_seconds=self.cpu_seconds_by_slurm,
@@ -112,20 +112,20 @@ class Life:
         ]
 
 
-def look(lives: Sequence[Life], now: float, **values: object) -> Snapshot:
+def snapshot_at(lives: Sequence[FakeJob], now: float, **values: object) -> Snapshot:
     """Return what there is to see at one moment."""
     jobs = [told for life in lives if (told := life.told(now)) is not None]
-    shown = snapshot([replace(told, used=_use(told)) for told in jobs], taken_at=at(now))
+    shown = snapshot([replace(told, used=_use(told)) for told in jobs], taken_at=moment(now))
     return replace(shown, **values)
 
 
-def watch(lives: Sequence[Life], until: float, every: float = 5.0, begin: float = 0.0) -> Iterator[Snapshot]:
+def snapshots_of(lives: Sequence[FakeJob], until: float, every: float = 5.0, begin: float = 0.0) -> Iterator[Snapshot]:
     """Look every so many seconds, to the end and once more at it."""
     now = begin
     while now < until:
-        yield look(lives, now)
+        yield snapshot_at(lives, now)
         now += every
-    yield look(lives, until)
+    yield snapshot_at(lives, until)
 
 
 def _use(told: Job) -> Used:

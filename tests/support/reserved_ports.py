@@ -13,7 +13,7 @@ PORTS = range(20_000, 32_000)  # below those that the kernel gives to whoever as
 
 
 @contextlib.contextmanager
-def own_ports(count: int) -> Iterator[tuple[int, ...]]:
+def reserved_ports(count: int) -> Iterator[tuple[int, ...]]:
     """Yield so many ports that nobody has, and that nobody else gets here until the block ends."""
     with contextlib.ExitStack() as held:
         found: list[int] = []

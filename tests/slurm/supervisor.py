@@ -1,7 +1,7 @@
-"""The process that keeps one SLURM: brings it up, waits, takes it all down and removes its folder.
+"""The process that supervises one SLURM: starts it, waits, stops everything and removes its folder.
 
-It ends when its standard input does, so whoever started it can die in any way and still leave nothing behind.
-Standard output gets one line of JSON: ``{"error": null}`` when SLURM is up, else why it is not.
+It ends when its standard input is closed, so nothing is left however its parent process ends.
+It prints one line of JSON: ``{"error": null}`` when SLURM is up, else the reason why it is not.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from types import FrameType
 
 from tests.slurm.bring_up import bring_up
 from tests.slurm.configuration import Layout
-from tests.slurm.environment import own_environment
+from tests.slurm.environment import environment_for
 from tests.slurm.processes import Processes, StartError, adopt_orphans
-from tests.support.own_ports import own_ports
+from tests.support.reserved_ports import reserved_ports
 
 JOBS_GRACE_SECONDS = 3.0
-DAEMONS_THAT_ARE_NO_NODE = 2
+DAEMONS_WITHOUT_NODES = 2
 
 
-class Stop:
-    """Whether we were asked to stop: by a signal, or by the end of standard input."""
+class StopRequest:
+    """A request to stop: a signal, or the end of standard input."""
 
     def __init__(self) -> None:
         self._signalled = False
@@ -40,10 +40,10 @@ class Stop:
         signal.set_wakeup_fd(wake_up_write.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._remember)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to wake us
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only wakes `wait`
 
     def __call__(self) -> bool:
-        """Say whether to stop, without waiting."""
+        """Return whether to stop, without waiting."""
         return self._signalled or self._input_ended(0)
 
     def wait(self) -> bool:
@@ -61,7 +61,7 @@ class Stop:
 
 
 def loopback_address(host: str) -> str | None:
-    """Return where a host name leads, if that is this machine's loopback (Debian: 127.0.1.1), else None."""
+    """Return the address of a host name if it is a loopback address (Debian: 127.0.1.1), else None."""
     try:
         address = socket.gethostbyname(host)
     except OSError:
@@ -84,29 +84,29 @@ def choose_layout(folder: Path, ports: Sequence[int]) -> Layout:
     )
 
 
-def keep(folder: Path, nodes: int) -> None:
-    """Bring up a SLURM in a folder, keep it until asked to stop, and leave no process and no file."""
-    stop = Stop()
+def supervise(folder: Path, nodes: int) -> None:
+    """Start a SLURM in a folder, wait for a request to stop, and leave no process and no file."""
+    stop = StopRequest()
     adopt_orphans()
     try:
-        with own_ports(DAEMONS_THAT_ARE_NO_NODE + nodes) as ports:
+        with reserved_ports(DAEMONS_WITHOUT_NODES + nodes) as ports:
             layout = choose_layout(folder, ports)
-            environment = own_environment(layout.slurm_conf) | {"MYSQL_UNIX_PORT": str(layout.database_socket)}
+            environment = environment_for(layout.slurm_conf) | {"MYSQL_UNIX_PORT": str(layout.database_socket)}
             processes = Processes(folder, environment, stop)
             try:
                 bring_up(layout, processes)
-                _tell(None)
+                _report(None)
                 while not stop.wait():
                     processes.reap()
             finally:
                 processes.end_all(grace_seconds=JOBS_GRACE_SECONDS)
     except StartError as error:
-        _tell(str(error))
+        _report(str(error))
     finally:
         shutil.rmtree(folder)
 
 
-def _tell(error: str | None) -> None:
+def _report(error: str | None) -> None:
     print(json.dumps({"error": error}), flush=True)
 
 
@@ -115,4 +115,4 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--nodes", type=int, default=4)
     arguments = parser.parse_args()
-    keep(arguments.folder, arguments.nodes)
+    supervise(arguments.folder, arguments.nodes)

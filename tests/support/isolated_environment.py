@@ -26,11 +26,11 @@ QUIET_DASK = {
 STARTUP = str(Path(__file__).parent / "startup")
 """A folder with a ``sitecustomize.py`` for the many processes that tests start."""
 
-IMPORTS_ONCE = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
+FORKSERVER = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
 """For clusters with several workers a nanny, which then import distributed once. A worker's parent is not its nanny."""
 
 
-def own_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return an environment without the user's settings, in which everything kept per user lies below `home`.
 
     What pip is told stays, and what it keeps. Python keeps bytecode, since so many tests start programs.
@@ -65,6 +65,6 @@ def _pip(environment: Mapping[str, str]) -> dict[str, str]:
     return {"PIP_CACHE_DIR": str(kept)} | found | given
 
 
-def as_users_start_dask(environment: Mapping[str, str]) -> dict[str, str]:
+def with_default_dask_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without the settings that make dask quiet."""
     return {name: value for name, value in environment.items() if name not in QUIET_DASK}

@@ -19,11 +19,11 @@ _SOON_SECONDS = 2.4 / MAX_FPS
 timer that has missed one waits for the one after the next."""
 
 
-def wait_by_rest() -> None:
+def wait_for_idle_event_loop() -> None:
     """Let Textual's pilot wait for rest wherever it would wait for an idle process."""
     for module in (textual.app, textual.pilot):
         assert hasattr(module, "wait_for_idle"), "this Textual waits in another way"
-        module.wait_for_idle = at_rest
+        module.wait_for_idle = until_idle
     # Beside that, it gives a screen half a minute to take in what was sent to it.
     wait_for_screen = textual.pilot.Pilot._wait_for_screen
     assert wait_for_screen.__defaults__ == (30.0,), "this Textual waits in another way"
@@ -31,7 +31,7 @@ def wait_by_rest() -> None:
     textual.app.App.CLOSE_TIMEOUT = None
 
 
-async def at_rest(*_: float) -> None:
+async def until_idle(*_: float) -> None:
     """Wait until the event loop has nothing to do, now or soon."""
     loop = asyncio.get_running_loop()
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -10,7 +10,7 @@ from dasktop.tui.view.history import History
 from dasktop.tui.view.rows import Row, visible_rows
 
 
-def words(
+def details_lines(
     shown: Snapshot,
     kind: str = "job",
     *,

@@ -12,7 +12,7 @@ from pathlib import Path
 import dask
 import pytest
 
-from tests.support.own_environment import HOME_PREFIX, QUIET_DASK, own_environment
+from tests.support.isolated_environment import HOME_PREFIX, QUIET_DASK, isolated_environment
 
 REPOSITORY = Path(__file__).parent.parent
 SETTINGS = {
@@ -30,7 +30,7 @@ KEPT = {"CI": "true", "DASKTOP_REQUIRE_SLURM": "1", "PATH": "/bin", "PIP_INDEX_U
 
 
 def test_what_is_the_users_is_left_out_and_the_rest_kept(tmp_path: Path) -> None:
-    ours = own_environment(SETTINGS | KEPT | {"HOME": "/home/ada", "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
+    ours = isolated_environment(SETTINGS | KEPT | {"HOME": "/home/ada", "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
     assert KEPT.items() <= ours.items()
     assert not {(name, value) for name, value in ours.items() if SETTINGS.get(name) == value}
     per_user = ("HOME", "DASK_CONFIG", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "PIP_CACHE_DIR")
@@ -42,13 +42,13 @@ def test_pips_configuration_is_found_all_the_same(tmp_path: Path) -> None:
     told = tmp_path / ".config" / "pip" / "pip.conf"
     told.parent.mkdir(parents=True)
     told.touch()
-    assert own_environment({"HOME": str(tmp_path)}, tmp_path / "home")["PIP_CONFIG_FILE"] == str(told)
-    assert own_environment({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/x"}, tmp_path)["PIP_CONFIG_FILE"] == "/x"
+    assert isolated_environment({"HOME": str(tmp_path)}, tmp_path / "home")["PIP_CONFIG_FILE"] == str(told)
+    assert isolated_environment({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/x"}, tmp_path)["PIP_CONFIG_FILE"] == "/x"
 
 
 @pytest.mark.parametrize("random", ["8jin_x3_", "0if8jor_", "1e5and__"])
 def test_dask_reads_no_number_from_the_name_of_a_home(random: str) -> None:
-    ours = own_environment({}, Path(f"/tmp/{HOME_PREFIX}{random}"))
+    ours = isolated_environment({}, Path(f"/tmp/{HOME_PREFIX}{random}"))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for name in (name for name in ours if name.startswith("DASK_")):
