@@ -53,10 +53,10 @@ def test_what_was_changed_is_so_the_next_time(path: Path, tmp_path: Path) -> Non
             assert terminal.wait_for_end() == 0
         assert path.read_text().startswith('# mine\n[view]\nsort = "cpu"  # the busiest first\n')
         read = file.load(path)
-        assert (read[SORT], read[REVERSE], read[FLAT], read[FILTER]) == ("cpu", True, False, "")
+        assert (read[SORT], read[REVERSE], read[FLAT], read[FILTER]) == ("cpu", False, False, "")
         assert read[COLUMNS_SHOWN] == ("node", "cpu", "memory", "busy", "left")
         with Terminal(command, tmp_path, os.environ, 80, 24) as terminal:
-            screen = terminal.wait_for("CPU↑")
+            screen = terminal.wait_for("CPU↓")
             assert "STATE" not in screen
             terminal.press("C-c")
             assert terminal.wait_for_end() == 0
@@ -66,8 +66,10 @@ def test_what_was_changed_is_so_the_next_time(path: Path, tmp_path: Path) -> Non
 def test_it_is_kept_too_when_a_signal_ends_it(path: Path, recorded: str, tmp_path: Path, end: str) -> None:
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 80, 24) as terminal:
         terminal.wait_for("4709")
-        terminal.press("O")
-        terminal.wait_for("↓")
+        terminal.press("c")
+        terminal.wait_for("[x] STATE")
+        terminal.press("Space")
+        terminal.wait_for("[ ] STATE")
         command_lines = {process: process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])}
         [process] = [process for process, words in command_lines.items() if {recorded, "dasktop.tui"} <= set(words)]
         if end == "SIGTERM":
@@ -76,7 +78,7 @@ def test_it_is_kept_too_when_a_signal_ends_it(path: Path, recorded: str, tmp_pat
         else:
             terminal.close()
         wait_until(lambda: not process.is_running(), "it ends")
-    assert file.load(path)[REVERSE] is True
+    assert "state" not in file.load(path)[COLUMNS_SHOWN]
 
 
 def test_where_it_cannot_be_kept_that_is_told_at_the_end(recorded: str, tmp_path: Path) -> None:
@@ -84,8 +86,12 @@ def test_where_it_cannot_be_kept_that_is_told_at_the_end(recorded: str, tmp_path
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "file")}
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, environment, 200, 24) as terminal:
         terminal.wait_for("4709")
-        terminal.press("O")
-        terminal.wait_for("↓")
+        terminal.press("c")
+        terminal.wait_for("[x] STATE")
+        terminal.press("Space")
+        terminal.wait_for("[ ] STATE")
+        terminal.press("Enter")
+        terminal.wait_for(lambda screen: "[ ] STATE" not in screen)
         terminal.press("q")
         assert terminal.wait_for_end() == 0
         told = f"dasktop: view settings not saved: {tmp_path}/file/dasktop/config.toml"

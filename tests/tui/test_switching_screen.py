@@ -10,9 +10,11 @@ from dasktop.collectors.model.feed import Choice, Interval, Switched
 from dasktop.collectors.model.plan import Outcome
 from dasktop.collectors.model.queries import Answer, CallStack
 from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.dialogs.switching import Candidates, Picker
-from dasktop.tui.widgets.header import FindingsBanner
+from dasktop.tui.view.filtering import View
+from dasktop.tui.widgets.header import ColumnHeads, FindingsBanner
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.choices import BOTH, HERE, OTHER
 from tests.support.screen import SIZES, Screen, running
@@ -66,6 +68,17 @@ async def test_schedulers_are_listed_with_what_started_them() -> None:
         first, second = lines_of(await ask(screen, Choice(candidates=(here, other), watched="Scheduler-1")))
         assert "  notebook in ~/a (process 812)  script of job 4709" in first
         assert "  train.py in ~/b  " in second
+
+
+async def test_switching_restores_order_and_list_of_start() -> None:
+    async with running((120, 40), looks=ViewSettings(View(sort="memory"))) as screen:
+        await screen.show(of_old())
+        await screen.press("o", "O", "w")
+        screen.app._tree.set_view(screen.app._tree.view._replace(columns=("memory", "cpu")))
+        await go_over(screen)
+        await screen.show(of_new())
+        assert screen.app.looks.view == View(columns=("memory", "cpu"), sort="memory")
+        assert "MEM↓" in " ".join(screen.lines_of(ColumnHeads))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

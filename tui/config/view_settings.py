@@ -36,7 +36,7 @@ def view_settings_from(config: Config) -> ViewSettings:
 def changes(before: ViewSettings, after: ViewSettings) -> dict[Setting[Any], Any]:
     """Return the settings that the user has changed and that are saved, with their new values.
 
-    The filter and the flat list are not saved: they are meant for the current cluster.
+    The filter, the sort order and the flat list are not saved: they are meant for the current cluster.
     """
     old, new = _settings(before), _settings(after)
     return {setting: value for setting, value in new.items() if value != old[setting]}
@@ -46,8 +46,6 @@ def _settings(looks: ViewSettings) -> dict[Setting[Any], Any]:
     view = looks.view
     values: dict[Setting[Any], Any] = {
         COLUMNS_SHOWN: view.columns,
-        SORT: view.sort or NO_SORT,
-        REVERSE: view.is_reversed,
         DETAILS: looks.shows_details,
         THEME: looks.theme,
     }

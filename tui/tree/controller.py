@@ -76,7 +76,7 @@ class TreeController:
         self.heads = ColumnHeads(glyphs, view)
         self.table = TreeTable(glyphs, view.columns, thresholds)
         self.filter_line = FilterLine(self.table, view.pattern)
-        self.view = view
+        self.view = self._first_view = view
         self.marked: frozenset[str] = frozenset()
         self._thresholds = thresholds
         self._folds = Folds(thresholds)
@@ -90,10 +90,11 @@ class TreeController:
         self.show_rows()
 
     def forget(self) -> None:
-        """Reset for another cluster: keep the sort order, clear the filter."""
+        """Reset for another cluster: keep the columns, clear the filter, and order and list rows as at the start."""
         self._snapshot = None
         self._folds, self._finding, self._watched = Folds(self._thresholds), -1, frozenset()
-        self.view = self.view._replace(pattern="")
+        self.view = self._first_view._replace(columns=self.view.columns, pattern="")
+        self.heads.show(self.view)
         self.filter_line.clear()
         self.mark(())
         self.table.clear()

@@ -18,7 +18,9 @@ import pytest
 
 from dasktop.collectors.model import snapshot as model
 from dasktop.collectors.recording.reader import Recording
-from dasktop.tui.cli import demo
+from dasktop.tui.cli import demo, screen
+from dasktop.tui.config import file
+from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.view.plain import plain_tree
 from tests.support import snapshots
 from tests.support.dasktop_program import dasktop
@@ -134,6 +136,21 @@ def test_without_a_terminal_it_prints_the_tree(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_cluster", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
     monkeypatch.setattr(demo, "_wait_for_workers", wait_for_workers)
     assert dasktop("demo") == (0, plain_tree(shown) + "\n", "")
+
+
+def test_demo_uses_and_saves_no_view_settings(tmp_path, monkeypatch):
+    """Uses a fake cluster and feed, and runs no screen."""
+    path = tmp_path / "config.toml"
+    path.write_text('theme = "dark"\n[view]\nfilter = "4711"\nsort = "cpu"\nflat = true\n')
+    shown = []
+    slurm = SimpleNamespace(environment={}, work=tmp_path)
+    monkeypatch.setattr(demo, "_slurm", lambda: contextlib.nullcontext(slurm))
+    monkeypatch.setattr(demo, "_cluster", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
+    monkeypatch.setattr(demo, "can_show_screen", lambda: True)
+    monkeypatch.setattr(screen, "Sampler", lambda *_: SimpleNamespace(begin=lambda: None))
+    monkeypatch.setattr(screen, "_run", lambda app, config: shown.append((app.first_looks, config)))
+    demo.run(file.load(path), as_snapshot=False)
+    assert shown == [(ViewSettings(theme="dark"), None)]
 
 
 def test_demo_shows_the_typical_problems(environment, tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dasktop.tui.config import file
 from dasktop.tui.config.config import document
 from dasktop.tui.config.file import remember
-from dasktop.tui.config.settings import COLUMNS_SHOWN, FILTER, REVERSE, SORT, THEME
+from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, REVERSE, SORT, THEME
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes, view_settings_from
 from dasktop.tui.draw.palettes import PALETTES
 from dasktop.tui.view.columns import COLUMNS
@@ -117,9 +117,9 @@ class TestChanges:
         assert path.stat().st_ino == before.st_ino
 
     def test_only_changed_settings_are_returned(self) -> None:
-        before = ViewSettings(View(sort="cpu", pattern="x"), "dark", shows_details=True)
-        after = before._replace(view=before.view._replace(sort=None, is_reversed=True))
-        assert changes(before, after) == {SORT: "none", REVERSE: True}
+        before = ViewSettings(View(columns=("cpu",), pattern="x"), "dark", shows_details=True)
+        after = before._replace(view=before.view._replace(columns=("cpu", "node")), shows_details=False)
+        assert changes(before, after) == {COLUMNS_SHOWN: ("cpu", "node"), DETAILS: False}
 
     def test_two_screens_keep_each_others_changes(self, path: Path) -> None:
         assert remember(path, {SORT: "cpu"}) is None
@@ -127,8 +127,9 @@ class TestChanges:
         read = file.load(path)
         assert (read[SORT], read[REVERSE]) == ("cpu", True)
 
-    def test_filter_and_flat_list_are_not_saved(self) -> None:
-        assert changes(ViewSettings(View(pattern="4711")), ViewSettings(View(pattern="x", is_flat=True))) == {}
+    def test_filter_order_and_flat_list_are_not_saved(self) -> None:
+        after = View(pattern="x", sort="cpu", is_reversed=True, is_flat=True)
+        assert changes(ViewSettings(View(pattern="4711")), ViewSettings(after)) == {}
 
 
 class TestFile:
