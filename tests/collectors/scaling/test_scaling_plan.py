@@ -517,6 +517,7 @@ def test_tasks_and_results_may_be_unknown():
     assert (chosen.executing, chosen.stored) == (None, None)
     _, row = job_lines(plan(seen, Release(job_ids=("1",))))
     assert row.count("–") == 2
+    assert whys(plan(seen, Jobs(count=0))) == ["least busy", "least busy"], "not 'idle', not 'runs nothing yet'"
 
 
 class TestAdapting:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
+from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.main import command as command_line
 from dasktop.tui.cli.options import Refusal
 from tests.support.dasktop_program import DASKTOP as PROGRAM
@@ -90,6 +91,8 @@ STDOUT_NOT_WRITABLE = "cannot write the output: stdout is closed or not writable
         ["--help"],
         ["--version"],
         ["scale", "--help"],
+        ["snapshot", "tcp://10.1.0.7:8786"],
+        ["snapshot", "tcp://10.1.0.7:8786", "--text"],
         ["replay", "FILE"],
         ["report", "FILE"],
         ["report", "FILE", "--json"],
@@ -97,6 +100,10 @@ STDOUT_NOT_WRITABLE = "cannot write the output: stdout is closed or not writable
     ids=" ".join,
 )
 def test_a_closed_stdout_is_reported_in_one_line(command, recorded, monkeypatch):
+    async def take(*_, **__):
+        return snapshot()
+
+    monkeypatch.setattr(headless, "take_snapshot", take)
     monkeypatch.setattr(sys, "stdout", None)  # as Python does if it is closed
     words = [str(recorded) if word == "FILE" else word for word in command]
     with pytest.raises(Refusal) as refused:

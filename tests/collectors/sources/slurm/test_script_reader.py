@@ -40,6 +40,13 @@ async def test_script_is_read_once_per_job(clock):
     assert source.source().state == "ok"
 
 
+async def test_banner_is_not_part_of_the_script(clock):
+    banner = "It's down on Monday\ndask worker tcp://a:1\n"
+    reader, _, _ = new_reader(clock, lambda *_: f"{banner}#!/bin/sh\n{WORKER}")
+    await reader.read([job(7)])
+    assert [script.scheduler_addresses for script in reader.known([job(7)])] == [("tcp://h:8786",)]
+
+
 async def test_job_name_is_from_the_queue(clock):
     reader, _, _ = new_reader(clock)
     await reader.read([job(7)])

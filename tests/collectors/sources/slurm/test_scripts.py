@@ -11,6 +11,7 @@ from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
 from dasktop.collectors.sources.slurm.scripts import (
     MAX_FOUND,
     JobDetails,
+    batch_script,
     job_environment,
     needs_job_details,
     parse_job_details,
@@ -334,6 +335,14 @@ def test_schedulers_and_workers_of_handwritten_scripts(name):
     named = script.scheduler_addresses + script.scheduler_files
     assert (named, script.workers_expected) == ((scheduler,) if scheduler else (), workers)
     assert script.has_unknown_scheduler == (scheduler is None)
+
+
+@pytest.mark.parametrize(
+    "banner", ["", "Welcome to Big Iron\n", 'It\'s down on Monday (see "news"\ndask worker tcp://a:1\n']
+)
+def test_script_begins_after_a_banner(banner):
+    assert batch_script(f"{banner}#!/bin/sh\ndask worker tcp://h:1\n") == "#!/bin/sh\ndask worker tcp://h:1\n"
+    assert batch_script("\n") is None
 
 
 def test_certificates_are_found():
