@@ -10,7 +10,7 @@ from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_o
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
-from dasktop.tui.view.rows import InJob, JobRow, Key, Row, TaskRow, keyed_tasks
+from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]
     """Yield the rows of a filtered snapshot, with jobs and tasks replaced by the unfiltered ones.
 
     So a job shows its own figures even if some of its workers do not match. A group, such as an array, sums up the
-    jobs that it lists.
+    whole jobs that it lists.
 
     Parameters
     ----------
@@ -74,6 +74,8 @@ def with_whole_figures(rows: Iterable[Row], snapshot: Snapshot) -> Iterator[Row]
             case TaskRow():
                 job = jobs[row.job.job_id]
                 yield replace(row, task=_whole_task(row, job), job=job)
+            case ArrayRow() | EarlierRow() | OthersRow():
+                yield replace(row, jobs=tuple(jobs[job.job_id] for job in row.jobs))
             case _:
                 yield row
 

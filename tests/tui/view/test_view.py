@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
-from dasktop.tui.view.filtering import View, apply_view, flat_order
+from dasktop.tui.view.filtering import View, apply_view, flat_order, with_whole_figures
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
 from dasktop.tui.view.selection import places_of
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
@@ -60,6 +60,18 @@ class TestFilter:
         left = apply_view(two_jobs(), View(pattern="ann"))
         assert workers_in(left.snapshot.jobs) == ["ann"]
         assert left.context == {("job", "10"), ("task", "10", "batch", 0)}
+
+    def test_filtered_groups_sum_whole_jobs(self) -> None:
+        arrays = [
+            job(str(39 + number), [task([worker(f"ann{number}"), worker(f"bob{number}")])], array_job_id="39", **more)
+            for number, more in enumerate(({"array_task_id": "0"}, {"array_task_id": "1"}))
+        ]
+        others = [job("50", [task([worker("ann5"), worker("bob5")])], evidence=())]
+        shown = snapshot([*arrays, *others])
+        left = apply_view(shown, View(pattern="ann")).snapshot
+        rows = {row.kind: row for row in with_whole_figures(visible_rows(left, lambda _: False), shown)}
+        assert workers_in(rows["array"].jobs) == ["ann0", "bob0", "ann1", "bob1"]  # type: ignore[union-attr]
+        assert workers_in(rows["others"].jobs) == ["ann5", "bob5"]  # type: ignore[union-attr]
 
     @pytest.mark.parametrize(
         ("pattern", "jobs", "workers"),
