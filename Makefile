@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Empty files that tell what was installed; whoever has more needs nothing for less.
+# Empty files that record what was installed. Each set includes the smaller ones.
 TO_RUN := $(VENV)/.to-run
 TO_TEST := $(VENV)/.to-test
 TO_STRESS := $(VENV)/.to-stress
@@ -11,24 +11,24 @@ TYPES := build/types
 
 .PHONY: demo test test-stress test-slurm-new check house screenshots format clean
 
-# No configuration of the user's: all of it lies in the home folder, or in variables.
+# Ignores the user's configuration, which is in the home folder and in environment variables.
 WITHOUT_SETTINGS = unset $$(env | sed -nE 's/^((DASK|DASKTOP|TEXTUAL|XDG)[A-Z0-9_]*)=.*/\1/p') PYTEST_ADDOPTS; \
 	mkdir -p $(VENV)/home; export HOME=$(CURDIR)/$(VENV)/home;
 
-demo: $(TO_RUN) ## the screen on a real dask cluster, on a SLURM small enough to embed
+demo: $(TO_RUN) ## the screen on a real dask cluster on an embedded SLURM
 	@$(WITHOUT_SETTINGS) $(BIN)/dasktop demo
 
-# The tests see to all other settings by themselves.
-test: $(TO_TEST) ## all that can run here; with SLURM's programs installed, everything
+# The tests isolate themselves from all other settings.
+test: $(TO_TEST) ## all tests that can run here; with SLURM's programs installed, all tests
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(PYTEST_ARGS)
 
-test-stress: $(TO_STRESS) ## the same three times, in random order, with more to do than the machine can
+test-stress: $(TO_STRESS) ## the tests three times in random order, beside busy loops
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m tests.stress $(PYTEST_ARGS)
 
 test-slurm-new: ## the tests marked slurm on a newer SLURM, in a chroot; needs root; SUITE=trixie for another release
 	@tests/slurm/chroot.sh $(or $(SUITE),sid) $(PYTEST_ARGS)
 
-check: $(TO_DEVELOP) ## lint, types, and who may import whom
+check: $(TO_DEVELOP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# The folders' names differ from the packages'; mypy sees the packages through links.
@@ -38,13 +38,13 @@ check: $(TO_DEVELOP) ## lint, types, and who may import whom
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
 
-house: $(TO_RUN) ## measures of the structure: sizes of files, who imports whom, cycles
+house: $(TO_RUN) ## metrics of the code structure: file sizes, imports, cycles
 	@$(BIN)/python -m tests.house
 
-screenshots: $(TO_DEVELOP) ## the README's pictures, SVG and PNG, from a recorded run
+screenshots: $(TO_DEVELOP) ## draw the pictures of the README (SVG and PNG) from a recorded run
 	@$(BIN)/python -m tests.screenshots
 
-format: $(TO_DEVELOP) ## put the code into shape
+format: $(TO_DEVELOP) ## format the code and fix lint errors
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -52,7 +52,7 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --edi
 new_venv = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 
 $(TO_RUN): pyproject.toml
-	@echo "installing dasktop and what it runs on into $(VENV), once"
+	@echo "installing dasktop and its dependencies into $(VENV), once"
 	@$(new_venv)
 	@$(install) .
 	@touch $@
@@ -75,6 +75,6 @@ $(TO_DEVELOP): pyproject.toml
 	@$(install) '.[dev]'
 	@touch $(TO_RUN) $(TO_TEST) $@
 
-clean: ## back to a fresh checkout
+clean: ## remove everything that make and the tests have created
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
