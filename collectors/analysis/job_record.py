@@ -18,7 +18,7 @@ from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import plain_duration, plain_size, plain_sizes
 
 _CLOCKS_DIFFER = timedelta(seconds=2)
-"""SLURM gives whole seconds, by a clock that may differ a little."""
+"""SLURM's times are in whole seconds, and its clock may differ a little."""
 _AS_QUEUED = tuple(field for field in QueuedJob.__struct_fields__ if field in Job.__struct_fields__)
 """Fields that a job has from the queue or from accounting, under the same name."""
 
@@ -105,10 +105,10 @@ def slurm_tasks(placed: Iterable[PlacedWorker], steps: Iterable[Step]) -> tuple[
     tasks: dict[tuple[str | None, int | None], Task] = {}
     workers: dict[tuple[str | None, int | None], list[Worker]] = defaultdict(list)
     for step in steps:
-        if step.step_id != "extern":  # SLURM's own step: neither the batch script nor srun runs in it
+        if step.step_id != "extern":  # a step of SLURM itself, without the batch script or srun
             for task in _tasks_of_step(step):
                 tasks[task.step_id, task.task_id] = task
-    # A worker that could not be asked runs in one of the job's tasks; if there is only one, in that one.
+    # A worker that has not reported its task runs in one of the job's tasks; if there is only one, in that one.
     unknown: tuple[str | None, int | None] = next(iter(tasks)) if len(tasks) == 1 else (None, None)
     for placed_worker in placed:
         place = placed_worker.place

@@ -45,7 +45,7 @@ def unplaced_worker(worker: Worker, verified: VerifiedPlace) -> Worker:
 
 
 class WorkerPlacer:
-    """Finds the job of a worker by the evidence ladder."""
+    """Finds the job of a worker by the strongest evidence (`snapshot.EVIDENCE_LADDER`)."""
 
     def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
         self._job_of_owner = owner.job_ids if owner else {}
@@ -64,9 +64,9 @@ class WorkerPlacer:
     def place(self, reading: WorkerReading, verified: VerifiedPlace) -> PlacedWorker | None:
         """Return the worker with its job, or ``None`` if nothing links it to a job.
 
-        What the process reports and SLURM confirms decides where the worker is. The evidence is ``owner`` if the
-        owner's map agrees. For workers that report nothing, such as those in a container with a clean environment, the
-        owner's map alone decides.
+        The place that the process reports is used if SLURM confirms it; the evidence is ``owner`` if the owner's map
+        agrees. For workers that report no place, such as those in a container with a clean environment, the owner's
+        map is used.
         """
         name, place = reading.worker.name, verified.place
         job_of_owner = _by_worker_name(self._job_of_owner, name)

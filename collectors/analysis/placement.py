@@ -15,8 +15,8 @@ from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, S
 from dasktop.collectors.model.snapshot import Record
 
 CLOCKS_DIFFER_SECONDS = 120.0
-"""How far SLURM's clock and those of hosts may differ: a process that seems to start up to so long after its job's
-end may belong to the job, and a worker that left at most so long before its job's end was lost with the job."""
+"""How far SLURM's clock and the clocks of hosts may differ. A process that seems to have started up to this long after
+its job's end may belong to the job; a worker that left at most this long before its job's end was lost with the job."""
 
 
 class VerifiedPlace(Record, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class VerifiedPlace(Record, frozen=True, kw_only=True):
     inherited_job_id: str | None = None
     """The job that its environment names, if the process does not run in it."""
     note: str | None = None
-    """Why the environment is not believed."""
+    """Why the environment is ignored."""
 
 
 class PlaceVerifier:

@@ -1,7 +1,7 @@
 """Two readings → one snapshot. Pure: no I/O, no clock; drops nothing that was read and marks what is inferred.
 
 The one exception: `_jobs_without_workers` drops workers that a later reading of SLURM contradicts. `WorkerPlacer`
-decides by the evidence ladder (`snapshot.EVIDENCE_LADDER`) which job a worker belongs to.
+decides which job a worker belongs to, by the strongest evidence (`snapshot.EVIDENCE_LADDER`).
 """
 
 from collections import defaultdict
@@ -82,7 +82,7 @@ def reconcile(
     also_known_as
         Addresses and scheduler files of this scheduler other than the address that it reports.
     remembered
-        Evidence from earlier snapshots, by job id: an ended job has no worker and no owner left to show it.
+        Evidence from earlier snapshots, by job id: an ended job no longer has a worker or an owner that shows it.
     released
         What released jobs, by job id, where that is known.
     beyond

@@ -15,7 +15,7 @@ from dasktop.collectors.text.format import GIB, argument_size
 _GB = 10**9
 _KIB, _MIB = 1 << 10, 1 << 20
 _HIGHEST_POWER, _LOWEST_POWER = 4, -9
-"""Powers of ten, in GB or the binary unit, in which a round amount is looked for."""
+"""Powers of ten, of one GB or one binary unit: a round amount is a multiple of one of them."""
 _FUZZ = 1e-9
 
 
@@ -230,7 +230,7 @@ def _workers(snapshot: Snapshot, job: Job) -> tuple[Worker, ...] | None:
 
 
 Verdict = Literal["unknown", "agrees", "rounded", "differs"]
-"""Over all comparisons: ``agrees`` · ``rounded`` differs only by a rounding, given in a note · ``differs``."""
+"""The result of all comparisons: ``agrees`` · ``rounded`` differs only by a rounding, given in a note · ``differs``."""
 
 BY_WEIGHT: tuple[Verdict, ...] = ("unknown", "agrees", "rounded", "differs")
 

@@ -1,6 +1,7 @@
 """Snapshot → findings: each problem or inefficiency as one sentence, with advice. Pure: no I/O, no clock.
 
-Each module below holds one family of rules, which the decorator `rule.rule` registers. Import a new family here.
+Each module imported below contains one family of rules, registered by the decorator `rule.rule`. Import a new family
+here.
 """
 
 from dasktop.collectors.analysis.findings import (

@@ -1,4 +1,4 @@
-"""Rules for the use of an allocation: its time is nearly over, or nothing runs in it."""
+"""Rules for the use of an allocation: its time limit is near, or it is idle."""
 
 from collections.abc import Iterable, Iterator
 
@@ -38,7 +38,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
 
 @rule(_IDLE, order=190)
 def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield jobs in which nothing runs; if nothing runs in any job, one finding for the whole cluster."""
+    """Yield idle jobs; if all jobs are idle, one finding for the whole cluster."""
     running = [job for job in context.running if any(workers_of(job))]
     idle = [job for job in running if _is_idle(context, job)]
     after_seconds = context.thresholds.idle_seconds

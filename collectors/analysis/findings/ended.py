@@ -20,7 +20,7 @@ from dasktop.collectors.model.snapshot import Fate, Job, Severity, Worker
 from dasktop.collectors.text.format import counted, listed
 
 MAX_SINGLE_FINDINGS = 3
-"""If more jobs than this ended the same way, they are one finding."""
+"""If more jobs than this ended the same way, they are reported as one finding."""
 
 _SEVERITIES: dict[str, Severity] = {
     "BOOT_FAIL": "error",
@@ -174,9 +174,9 @@ def _workers_of_ended(context: RuleContext, job: Job, ended_at: datetime | None)
 
 
 def _has_outlived(context: RuleContext, job: Job, worker: Worker, ended_at: datetime | None) -> bool:
-    """Whether a worker runs on after its job, as may happen where SLURM does not track processes with cgroups.
+    """Whether a worker still runs after its job has ended, as may happen if SLURM does not track them with cgroups.
 
-    Its heartbeat came after the job was seen to have ended, or well after the end that SLURM gives (its clock may
+    Its heartbeat came after the job was seen to have ended, or well after the end that SLURM reports (its clock may
     differ).
     """
     read_at = context.dask_read_at

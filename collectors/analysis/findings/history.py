@@ -1,4 +1,4 @@
-"""What the rules need to know of earlier snapshots: a value that each snapshot turns into the next one.
+"""What the rules need to know of earlier snapshots. Immutable: each snapshot returns a new history.
 
 Pure: time is the snapshot's. Bounded: old entries, and those of jobs that are gone, are dropped.
 """
@@ -18,8 +18,8 @@ from dasktop.collectors.model.thresholds import MEMORY_SECONDS
 MAX_DEPARTED = 1000
 SHORTEST_BREAK_SECONDS = 60.0
 INTERVALS_FOR_A_BREAK = 3
-"""A snapshot comes after a break (the process was stopped, the machine was suspended or its clock was set) if it is
-older than the previous one, or later than so many times the usual interval."""
+"""A snapshot comes after a gap (the process was stopped, the machine was suspended or its clock was set) if it is
+older than the previous one, or later by more than this many times the usual interval."""
 
 Key = tuple[str, str | None, str | None]
 """Identifies a finding: code, job id, and the worker or what else it is about."""
@@ -57,7 +57,7 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     requeued_at: Mapping[str, datetime] = {}
     """By job, when it was seen to be requeued."""
     running: frozenset[str] | None = None
-    """The user's running jobs; ``None``: the queue has never answered."""
+    """The user's running jobs; ``None``: ``squeue`` has never answered."""
     started_at: Mapping[str, datetime] = {}
     """By running job, when it was seen to start; not for jobs that were running when the queue was first read."""
     ended_at: Mapping[str, datetime] = {}
@@ -74,7 +74,7 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     def after(self, snapshot: Snapshot) -> Self:
         """Return the history with this snapshot in it; `first_seen` and `active` are updated by `evaluate.find`.
 
-        After a break nothing is known to have lasted, so durations start from zero.
+        After a gap no condition is known to have lasted, so durations start from zero.
         """
         now, history = snapshot.taken_at, self
         gap = None if self.taken_at is None else (now - self.taken_at).total_seconds()

@@ -74,5 +74,5 @@ def _advice(job: Job) -> str:
 
 
 def _has_workers_of_unknown_job(context: RuleContext) -> bool:
-    """Whether some workers can't be placed: a job that seems to have no worker may be theirs."""
+    """Whether some workers can't be matched to a job: they may run in a job that seems to have no worker."""
     return any(worker.outside_slurm is not True for worker in context.snapshot.unplaced_workers)

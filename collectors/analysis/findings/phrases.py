@@ -43,7 +43,7 @@ def workers_words(workers: Sequence[Worker]) -> str:
 
 
 def lost_workers_words(workers: Sequence[Worker]) -> str:
-    """Return the workers that a job took with it: ``lost worker a (6.1 GiB of 8 GiB used, 3 tasks running)``."""
+    """Return the workers that were lost with a job: ``lost worker a (6.1 GiB of 8 GiB used, 3 tasks running)``."""
     details = []
     known = [worker for worker in workers if worker.memory_bytes is not None]
     if known:

@@ -9,7 +9,7 @@ from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.text.format import counted, plain_size
 
 HYSTERESIS_PERCENT = 5.0
-"""A finding ends only once memory is this far below the threshold."""
+"""Hysteresis: a finding ends only once memory is this far below the threshold."""
 
 _NEAR_LIMIT = "memory-near-limit"
 

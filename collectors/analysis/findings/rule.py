@@ -1,4 +1,4 @@
-"""What a rule of the findings sees, what it yields, and the decorator that registers it where it is defined.
+"""The input and output of a finding rule, and the decorator that registers a rule.
 
 Pure: a rule reads no clock and no source, and knows of no other rule.
 """
@@ -15,11 +15,11 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 DASK, QUEUE = "dask", "slurm.queue"
 CLOCK_SECONDS = 0.05
-"""Precision of a reading's time: its age and the snapshot's time are taken one after the other."""
+"""Precision of a reading's time, which is computed from its age and the snapshot's time."""
 
 
 class RuleContext(NamedTuple):
-    """What a rule may look at."""
+    """The input of a rule."""
 
     snapshot: Snapshot
     history: FindingHistory = FindingHistory()
@@ -84,7 +84,7 @@ class PendingFinding(NamedTuple):
     job_id: str | None = None
     worker: str | None = None
     about: str | None = None
-    """Tells findings with the same code apart where there is neither a job nor a worker."""
+    """Distinguishes findings with the same code that have no job and no worker."""
     job_ids: tuple[str, ...] = ()
     """All jobs concerned, if there are several."""
     workers: tuple[str, ...] = ()

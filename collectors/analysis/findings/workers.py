@@ -17,7 +17,7 @@ from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
 MAX_SINGLE_FINDINGS = 3
-"""If more workers than this run outside SLURM, they are one finding."""
+"""If more workers than this run outside SLURM, they are reported as one finding."""
 
 # distributed.worker_memory: a nanny kills a worker at 95 per cent; the last heartbeat before usually shows less.
 _KILLED_ABOVE_PERCENT = 80
@@ -25,7 +25,7 @@ _KILLED_ABOVE_PERCENT = 80
 
 @rule("worker-outside-slurm", order=220)
 def worker_outside_slurm(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield workers that were asked and run in no job."""
+    """Yield workers whose processes have reported that they run in no job."""
     outside = [worker for worker in context.snapshot.unplaced_workers if worker.outside_slurm]
     jobs = {
         job.job_id: job
@@ -122,7 +122,7 @@ def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers that a nanny killed for memory, and workers that restart repeatedly for other reasons.
 
     Restarts by a client do not count. If the scheduler does not report why workers end, restarts that all workers have
-    in common may be a client's: those are one finding that says so.
+    in common may be a client's: they are reported as one finding that says so.
     """
     window = context.thresholds.worker_restart_window_seconds
     events = context.snapshot.worker_events

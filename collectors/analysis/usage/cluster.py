@@ -142,7 +142,7 @@ class UsageAccumulator:
         return usage.report(coverage, self._longest_gap_seconds, now)
 
     def _count_until(self, until: float) -> None:
-        """Count the held snapshot until then; if it was counted before, only from where that ended."""
+        """Count the latest snapshot up to this time; if part of that time was counted already, only the rest."""
         if self._held is None:
             return
         snapshot, since = self._held

@@ -118,7 +118,7 @@ class JobUsage:
         self._several_cpu_percent += load.several_cpu_percent * seconds
 
     def suspend(self, begin: float, seconds: float, *, is_observed: bool) -> None:
-        """Add suspended time; what its workers report meanwhile is outdated."""
+        """Add suspended time; what its workers report during that time is outdated."""
         self._runs[-1].suspend(*self._since_start(begin, seconds), is_observed=is_observed)
 
     def _since_start(self, begin: float, seconds: float) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The load of workers at one moment, its peaks, and its sums over a run. Pure.
 
-A recording may have been edited, so that its figures are any number: negative or absurdly large ones count as unknown.
+Figures of an edited recording may be any number: negative and impossibly large ones count as unknown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -158,7 +158,7 @@ class Sum:
     """Value times seconds."""
 
     def add(self, value: float | None, seconds: float) -> None:
-        """Add a value that was constant for so long."""
+        """Add a value that was constant for this many seconds."""
         if value is not None:
             self.seconds += seconds
             self.total += value * seconds
@@ -296,8 +296,8 @@ class Use(NamedTuple):
 def use_of(seconds: Seconds, measured: Sum, by_slurm: float | None = None) -> Use:
     """Return how much was used.
 
-    SLURM's figure is taken if it is higher than what the workers measured, as either may miss something and neither
-    counts too much. If the run was observed and had no worker, dask's figure is 0.
+    SLURM's figure is taken if it is higher than what the workers measured, since both may be too low
+    and none is too high. If the run was observed and had no worker, dask's figure is 0.
     """
     measured_seconds = min(measured.seconds, seconds.with_workers)
     by_dask = measured.total if measured.seconds else None

@@ -1,7 +1,7 @@
 """Recommends requests that fit better, as arguments of dask-jobqueue. Pure; its limits are in `Headroom`.
 
-Each rule looks at a group of jobs, or at the whole cluster, and yields at most one recommendation. None recommends less
-after a short observation, or where something has run out.
+Each rule looks at a group of jobs, or at the whole cluster, and yields at most one recommendation. None recommends a
+smaller request after a short observation, or if jobs have run out of memory or time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +78,7 @@ class Headroom(Record, frozen=True, kw_only=True):
     without_tasks_share: float = 0.25
     """Adaptive scaling is recommended if no task ran in at least this share of the core-hours."""
     without_tasks_core_hours: float = 0.1
-    """Adaptive scaling is recommended if no task ran in at least so many core-hours."""
+    """Adaptive scaling is recommended if no task ran in at least this many core-hours."""
     lock_cpu_percent: tuple[float, float] = (60.0, 130.0)
     """A process that runs several tasks at once and uses CPU in this range is limited by the GIL: only one of its
     threads computes at a time."""

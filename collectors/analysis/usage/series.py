@@ -64,7 +64,7 @@ class Track:
                 sums[place] += value * seconds
 
     def fold(self) -> None:
-        """Merge each two steps into one."""
+        """Merge each pair of steps into one."""
         folded: dict[int, list[float]] = {}
         for index, sums in self._sums.items():
             into = folded.setdefault(index // 2, [0.0] * len(sums))
