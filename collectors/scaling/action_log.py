@@ -1,4 +1,4 @@
-"""The log of scaling actions: one JSON line for each beginning and each end. Never changes a line.
+"""The log of scaling actions: one line of JSON at the start and one at the end of each action. Append-only.
 
 In the user's state directory: ``$XDG_STATE_HOME/dasktop/actions.log``, else below ``~/.local/state``.
 """
@@ -26,7 +26,7 @@ from dasktop.collectors.text.format import counted, listed
 
 
 class ActionLog:
-    """The lines of one action.
+    """Logs one action.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ActionLog:
         """Why the log could not be written. This does not stop an action; its outcome reports it."""
 
     def begun(self) -> None:
-        """Log the beginning."""
+        """Log the start."""
         self._write({"event": "begun"})
 
     def ended(self, outcome: Outcome) -> None:
@@ -83,7 +83,7 @@ def _append(file: Path, record: dict[str, Any]) -> str | None:
     line = msgspec.json.encode(record) + b"\n"
     try:
         make_private(file.parent)
-        # In one write at the end of the file if possible, so that two dasktops do not mix their lines.
+        # One append per line if possible, so that the lines of two dasktop processes do not mix.
         descriptor = private_opener(os.fspath(file), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             left = memoryview(line)
@@ -192,7 +192,7 @@ def check_released(action: Action, snapshot: Snapshot) -> dict[str, JobCheck]:
 
 
 def unfinished_words(action: Action, found: Mapping[str, JobCheck], snapshot: Snapshot) -> str:
-    """Return a sentence: dasktop ended during this action, and this is the state now."""
+    """Return a sentence: dasktop ended during this action, and what is known of the result."""
     parts = []
     for state in ("gone", "still there", "unknown"):
         ids = [job_id for job_id, how in found.items() if how == state]

@@ -1,6 +1,6 @@
-"""The scheduler lease: a lock that one dasktop has at a time, and the requests that it allows.
+"""The scheduler lease: a lock that one dasktop process holds at a time, and the requests that it allows.
 
-Decides nothing. `shipped_scaling` serves the requests inside the scheduler, so the lock holds across dasktops.
+Only sends requests: `shipped_scaling` handles them in the scheduler, so that the lock excludes other dasktop processes.
 """
 
 import asyncio
@@ -48,7 +48,8 @@ class SchedulerLease:
         Raises
         ------
         RefusedError
-            Another dasktop has it (the text says whose), it is another scheduler, or it does not run functions.
+            Another dasktop process holds it (the text names the process), the scheduler is another one, or it does not
+            run functions.
         SourceError
             It did not answer.
         """
@@ -108,7 +109,7 @@ class SchedulerLease:
                         return result
         except TimeoutError:
             pass
-        raise RefusedError(f"the scheduler did not finish within {seconds:g} s, and may still do it")
+        raise RefusedError(f"the scheduler did not finish within {seconds:g} s; it may finish later")
 
     async def watched(self, verb: str, **arguments: Any) -> AsyncGenerator[dict[str, Any] | None, None]:
         """Start a long operation; yield ``None`` while it runs, and its result at the end."""
@@ -130,7 +131,7 @@ class SchedulerLease:
         try:
             return await self._connection.call(op, _CALL_SECONDS, **arguments)
         except asyncio.CancelledError:
-            # The answer is still to come, and would be taken for the answer to the next call.
+            # The answer may arrive later, and would be taken for the answer to the next call.
             connection, self._connection = self._connection, None
             await connection.close()
             raise

@@ -212,11 +212,11 @@ def _chosen(state: ClusterState, job_id: str) -> Job:
         lost = next((lost for lost in state.lost if lost.job_id == job.job_id), None)
         how = job.fate.explanation if job.fate is not None else f"as {job.state}"
         way_out = ": --replace-lost replaces it" if lost else ": there is nothing to release"
-        raise PlanError(f"job {job_id} has ended already ({how}){way_out}")
+        raise PlanError(f"job {job_id} has already ended ({how}){way_out}")
     if job in state.jobs and job not in state.can_go:
         raise PlanError(f"{_of_scheduler(state)}: releasing it would end the whole cluster")
     if job not in state.jobs:
-        why = "is ending already" if job.state else "is not yet known to SLURM"
+        why = "is already ending" if job.state else "is not yet known to SLURM"
         raise PlanError(f"job {job_id} {why}: try again in a few seconds")
     return job
 
@@ -254,7 +254,7 @@ def _adapt(state: ClusterState, bounds: Adaptive) -> ScalePlan:
     if processes and state.owner.adaptive == Adaptive(
         minimum=bounds.minimum * processes, maximum=None if bounds.maximum is None else bounds.maximum * processes
     ):
-        return _plan(state, target, "adaptive scaling has these bounds already")
+        return _plan(state, target, "adaptive scaling already has these bounds")
     before = state.size(state.jobs + state.unseen)
     most = before.jobs if bounds.maximum is None else bounds.maximum
     within = max(bounds.minimum, min(before.jobs, most))
@@ -281,7 +281,7 @@ def _idle(state: ClusterState) -> list[Job]:
 
 def _stop_adapting(state: ClusterState) -> ScalePlan:
     is_on = state.owner is not None and state.owner.adaptive is not None
-    why = None if is_on else "adaptive scaling is off already"
+    why = None if is_on else "adaptive scaling is already off"
     return _plan(state, "turn adaptive scaling off", why, stop_adapting=is_on, warnings=_doubts(state) if is_on else ())
 
 
@@ -358,7 +358,7 @@ def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | No
     if plan.release or plan.replace:
         queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
         if queue is None or queue.state != "ok":
-            return f"squeue does not show which jobs there are: {queue.error if queue else 'it is not queried'}"
+            return f"the jobs in the queue are unknown: {queue.error if queue else 'squeue is not queried'}"
     state = cluster_state(snapshot)
     # As the plan counted them: see `plan`.
     counts_unseen = plan.submit or plan.adapt is not None
@@ -369,7 +369,7 @@ def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | No
     lost = {(job.job_id, job.name) for job in state.lost}
     for lost_job in plan.replace:
         if (lost_job.job_id, lost_job.name) not in lost:
-            return f"job {lost_job.job_id} ({lost_job.name}) is not lost, or has been replaced already"
+            return f"job {lost_job.job_id} ({lost_job.name}) is not lost, or has already been replaced"
     jobs = {job.job_id: job for job in snapshot.jobs}
     for released in plan.release:
         if reason := _release_staleness_reason(released, jobs.get(released.job_id), user):
@@ -377,7 +377,11 @@ def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | No
         if released.job_id == snapshot.cluster.scheduler_job_id:
             return f"job {released.job_id} runs the scheduler itself"
         if state.names.get(released.job_id) != released.name:
-            return f"job {released.job_id} is {state.names.get(released.job_id) or 'unknown'} to the cluster object now"
+            name = state.names.get(released.job_id)
+            counts = (
+                f"now counts job {released.job_id} as {name}" if name else f"no longer counts job {released.job_id}"
+            )
+            return f"the cluster object {counts}"
     return None
 
 

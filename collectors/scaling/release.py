@@ -19,7 +19,7 @@ from dasktop.collectors.text.format import counted, plain_size
 
 GONE_SECONDS = 60.0
 LEAVE_SECONDS = 120.0
-# Copying is aborted when not one more result has been copied for this long.
+# Copying is stopped if no result has been copied for this long.
 STALL_SECONDS = 60.0
 
 _RESUME = "the workers resume"
@@ -85,7 +85,7 @@ class Release:
         await self._wait_until_gone()
 
     async def _stop(self) -> None:
-        self._report_step("stop new tasks", f"no new tasks on {self._names}")
+        self._report_step("stop new tasks", f"stopping new tasks on {self._names}")
         await self._lease.stop(self._addresses)
 
     async def _drain(self) -> None:
@@ -140,7 +140,7 @@ class Release:
         for job in (await self._look()).jobs:
             for worker in workers_of(job) if job.job_id in released_ids else ():
                 if worker.address not in expected:
-                    raise RefusedError(f"worker {worker.name} has joined job {job.job_id} meanwhile; {_RESUME}")
+                    raise RefusedError(f"worker {worker.name} joined job {job.job_id} during the release; {_RESUME}")
 
     async def _check_room(self, after_refusal: str) -> int:
         """Return how many results must be copied; refuse if that is impossible.
@@ -186,7 +186,7 @@ class Release:
         return f"{counted(results, 'result')} ({held}) that only {self._names} {verb}"
 
     async def _release(self) -> None:
-        """Release the jobs. Once begun, this is always finished."""
+        """Release the jobs. Once this has begun, it is not interrupted."""
         self._report_step("release", f"releasing {self._names}")
         owned = {job.name: job.job_id for job in self._jobs if job.name is not None}
         try:
@@ -195,7 +195,7 @@ class Release:
             raise
         except SourceError as error:
             raise RefusedError(
-                f"{error}; {self._names} may be released nevertheless: check with squeue which are left"
+                f"{error}; {self._names} may have been released anyway: check with squeue which remain"
             ) from error
         others = [job for job in self._jobs if job.name is None]
         if others:
@@ -235,7 +235,7 @@ class Release:
 
 
 async def _to_the_end(coroutine: Coroutine[None, None, None]) -> None:
-    """Await what must not stop half-way: if this task is cancelled, finish it first."""
+    """Await an operation that must not be interrupted: if this task is cancelled, finish the operation first."""
     task = asyncio.ensure_future(coroutine)
     try:
         await asyncio.shield(task)

@@ -77,7 +77,7 @@ async def grow(owner: Any, jobs: int, dead: list[Any], taken: set[Any]) -> dict[
     owner.scale(jobs=len(before) + jobs)
     failure = None
     try:
-        # At once: this task itself submits, so it raises sbatch's message, which `scale` would only log.
+        # Submits in this task, so that sbatch's message is raised; `scale` would only log it.
         await asyncio.shield(submit_now(owner))
     except Exception as error:  # noqa: BLE001 - a RuntimeError with sbatch's message, or anything from a site's own class
         failure = text(str(error))

@@ -57,7 +57,7 @@ def shuffles_of(scheduler: Any, addresses: Any) -> int:
 
 
 def pinned_tasks(scheduler: Any, addresses: Any) -> dict[str, Any]:
-    """Return how many tasks that have yet to run are restricted to these workers, and the keys of some.
+    """Return how many tasks that have not run yet are restricted to these workers, and the keys of some.
 
     Looks at every task once.
     """

@@ -1,7 +1,7 @@
-"""Runs inside the user's scheduler, shipped there as source text: holds the lock of one dasktop, and acts for it.
+"""Runs inside the user's scheduler, shipped there as source text: keeps the lock, and handles its holder's requests.
 
-Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for the holder of the lock; if it disappears,
-stopped workers resume by themselves. Never raises into the scheduler's log.
+Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for the holder of the lock; if that
+disappears, stopped workers resume. Raises no exception that the scheduler would log.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dasktop.collectors.sources.dask.shipped_values import text
 SCALE = "dasktop_v1_scale"
 UNFINISHED = "dasktop_v1_unfinished"  # in the workers, see `shipped_unfinished.py`
 TOPIC = "dasktop"
-OPERATION = "errand"  # the key that version 0.1 uses: its dasktop may hold the lease that this code goes on with
+OPERATION = "errand"  # the key that version 0.1 uses: a dasktop 0.1 may hold the lock that this code takes over
 AT_WORK = ("running", "paused")
 
 LEASE_SECONDS = 30.0
@@ -117,7 +117,7 @@ class ScaleHandler:
             # Twice in a row, since after the event loop was blocked a request may be waiting to be read.
             overdue = overdue + 1 if time.monotonic() > self.held["deadline"] else 0
             if overdue > 1 and (self.held["may_break_off"] or not self.operation_runs()):
-                await self.end(outcome="the dasktop that was scaling has disappeared")
+                await self.end(outcome="the dasktop process that held the lock has disappeared")
                 return
             await asyncio.sleep(1)
 
@@ -155,11 +155,11 @@ class ScaleHandler:
                 raise Refused(f"the worker at {address} has left")
             if worker.status.name not in AT_WORK:
                 status = worker.status.name.replace("closing_gracefully", "retiring")
-                raise Refused(f"the worker at {address} is {status} already")
+                raise Refused(f"the worker at {address} is already {status}")
         self.held["function"] = function
         await asyncio.gather(*[self.install_probe(address) for address in addresses])
         if self.held.get("token") != token:
-            raise Refused("cancelled meanwhile")
+            raise Refused("cancelled")
         for address in addresses:
             worker = self.scheduler.workers.get(address)
             if worker is not None:
@@ -222,27 +222,27 @@ class ScaleHandler:
     async def leave(self, addresses: Any, jobs: dict[str, str]) -> dict[str, Any]:
         """Remove these workers from dask, and release these jobs of the owner (name → id).
 
-        This cannot be undone, so everything is checked once more, with no await in between.
+        This cannot be undone, so everything is checked again, with no await in between.
         """
         owner, names = self.find_jobs(jobs)
         expected = set(addresses)
         for worker in self.scheduler.workers.values():
             if worker.address not in expected and owner and job_of(owner, worker.name) in names:
-                raise Refused(f"worker {text(worker.name)} has joined meanwhile")
+                raise Refused(f"worker {text(worker.name)} has joined since")
         left = unreplicated_results(self.scheduler, addresses)
         if left["results"] or left["actors"] or left["shuffles"] or pinned_tasks(self.scheduler, addresses)["tasks"]:
-            raise Refused("its workers received more data or tasks meanwhile, which would be lost")
+            raise Refused("its workers have received more results or tasks since, which would be lost")
         present = [address for address in addresses if address in self.scheduler.workers]
         for address in present:
             if self.scheduler.workers[address].status.name in AT_WORK:
-                raise Refused(f"the worker at {address} was restarted meanwhile")
+                raise Refused(f"the worker at {address} has been restarted since")
         self.held["leaving"] = True
         if present:
             # Tasks queued there are moved, without counting as killed.
             await self.scheduler.retire_workers(workers=present, close_workers=False, remove=True)
         if any(address in self.scheduler.workers for address in present):
             self.held["leaving"] = False
-            raise Refused("some workers could not be retired, and resume; the others have left")
+            raise Refused("some workers could not be retired and resume; the others have left")
         if names:
             await in_loop_of(owner, lambda: owner.scale_down(names))
         return {}

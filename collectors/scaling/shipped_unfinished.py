@@ -1,7 +1,7 @@
 """Runs inside the user's workers, shipped there as source text: adds a handler that returns unfinished tasks.
 
 Must run on Python 3.8 and distributed 2022.6 onwards. Imports nothing from dasktop, changes only ``handlers``, and
-never raises into the worker's log.
+raises no exception that the worker would log.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def dasktop_install(dask_worker: Any) -> None:
 def read_unfinished(worker: Any, keys: Any) -> dict[str, Any]:
     """Return how many tasks run here now, the names of some, and how many of these keys have been started here.
 
-    The scheduler has yet to hear of the latter: they run, or have ended here.
+    The scheduler does not know yet that the latter have started: they run, or have ended here.
     """
     state = worker.state
     running = {task.key for tasks in (state.executing, state.long_running) for task in tasks}.union(worker.active_keys)

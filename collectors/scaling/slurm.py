@@ -1,4 +1,4 @@
-"""The SLURM commands of scaling: query the queue, cancel jobs, resubmit a job's script. Decides nothing.
+"""The SLURM commands of scaling: query the queue, cancel jobs, resubmit a job's script. Makes no decisions.
 
 Queries only jobs of this user, and cancels only those whose ids are given.
 """

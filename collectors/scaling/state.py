@@ -157,7 +157,7 @@ class ClusterState(NamedTuple):
 def cluster_state(snapshot: Snapshot, preferred: Collection[str] = ()) -> ClusterState:
     """Return the state of the snapshot's cluster.
 
-    A completing job runs nothing any more, so it does not count; nor is it lost before it has ended.
+    A completing job no longer runs anything, so it does not count; it is not lost before it has ended.
     """
     owner = _owner_of_jobs(snapshot)
     ours = tuple(job for job in snapshot.jobs if job.evidence)

@@ -31,7 +31,7 @@ def memory_from(text: str) -> int:
     Raises
     ------
     PlanError
-        It is not an amount, not above 0, or has no unit: dask would read it as bytes, which is hardly meant.
+        It is not an amount, not above 0, or has no unit: dask would read it as bytes, which is probably not intended.
     """
     if not text.strip():
         raise PlanError("an amount is missing, such as 200GB or 64GiB")

@@ -60,7 +60,7 @@ def when_growing(state: ClusterState) -> Iterator[str]:
         because = f" ({listed(reasons)})" if reasons else ""
         waiting = number_of_jobs(pending)
         verb = "is" if waiting == 1 else "are"
-        yield f"{counted(waiting, 'job')} {verb} pending already{because}: new jobs may stay pending too"
+        yield f"{counted(waiting, 'job')} {verb} already pending{because}: new jobs may stay pending too"
 
 
 def when_releasing(state: ClusterState, released: Sequence[Job]) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _results(leaving: Sequence[Worker], kept: Sequence[Worker]) -> Iterator[str]
             f"no worker remains to take the {counted(stored, 'result')} of the jobs to release: "
             "the release is refused unless the client releases them first"
             if stored
-            else "no worker remains: tasks wait until there is one again"
+            else "no worker remains: tasks wait until a worker starts"
         )
         return
     if not stored:
@@ -224,5 +224,7 @@ def _end_soon(staying: Iterable[Job]) -> Iterator[str]:
     ending = {job_id: seconds for job_id, seconds in left.items() if seconds < SOON_SECONDS}
     if ending:
         time = plain_duration(max(ending.values()))
-        verbs = "stays, has" if len(ending) == 1 else "stay, have"
-        yield f"{listed(list(ending))}, which {verbs} at most {time} left: results held there are lost then"
+        jobs, their = (f"job {listed(list(ending))}, which stays, ends", "its")
+        if len(ending) > 1:
+            jobs, their = (f"jobs {listed(list(ending))}, which stay, end", "their")
+        yield f"{jobs} within {time}: {their} results will be lost"

@@ -1,4 +1,4 @@
-"""Format a scale plan as lines of text, for the terminal and the confirmation dialog. Executes nothing."""
+"""Format a scaling plan as lines of text, for the terminal and the confirmation dialog. Executes nothing."""
 
 from collections.abc import Collection, Sequence
 

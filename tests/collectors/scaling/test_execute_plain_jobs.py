@@ -89,7 +89,7 @@ async def test_failing_sbatch_and_squeue(plain):
     outcome = await carried_out(down, plain.with_fake_command("squeue", "sleep 60"), 1.0)
     assert (outcome.done, outcome.message) == (
         False,
-        "squeue does not show which jobs there are: squeue did not answer within 1 s; nothing was changed",
+        "the jobs in the queue are unknown: squeue did not answer within 1 s; nothing was changed",
     )
     # SLURM's other commands do answer, but may have to wait for a core.
     outcome = await carried_out(up, plain.with_fake_command("sbatch", "sleep 60"), 10.0)

@@ -123,7 +123,7 @@ class TestScalingUp:
 
     def test_pending_jobs_are_a_warning(self):
         made = plan(owned(running("1"), pending("2"), pending("3", "Resources")), Jobs(count=4))
-        assert warned(made, "2 jobs are pending already", "Priority, Resources")
+        assert warned(made, "2 jobs are already pending", "Priority, Resources")
 
     def test_old_data_is_a_warning(self):
         sources = (source("dask"), source("slurm.queue", state="stale", age_seconds=75.0, error="squeue: timed out"))
@@ -400,8 +400,8 @@ class TestRelease:
         [
             ("999", "is not known to belong to this cluster"),
             ("4", "is not known to belong to this cluster"),
-            ("2", "has ended already (reached its time limit of 1 h): --replace-lost"),
-            ("3", "is ending already"),
+            ("2", "has already ended (reached its time limit of 1 h): --replace-lost"),
+            ("3", "is already ending"),
             ("5", "is not yet known to SLURM"),
         ],
     )
@@ -413,7 +413,7 @@ class TestRelease:
 
     def test_uncounted_ended_job_is_not_lost(self):
         text = refusal(plain(ended("1")), Release(job_ids=("1",)))
-        assert "has ended already" in text
+        assert "has already ended" in text
         assert "--replace-lost" not in text
 
     def test_no_job_named(self):

@@ -157,7 +157,7 @@ async def test_new_worker_refuses_the_release(cluster: LocalCluster, release: Jo
     """For example restarted by a nanny: only the worker itself reports its job."""
     old = [snapshots.worker(str(number), address=address) for number, address in enumerate(going)]
     release.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task([*old, snapshots.worker("late")])])])
-    await refused(release, cluster, f"worker late has joined job 7 meanwhile; {BACK}")
+    await refused(release, cluster, f"worker late joined job 7 during the release; {BACK}")
     release.seen = snapshots.snapshot([snapshots.job("7", [snapshots.task(old)])])
     await release.run()
 
@@ -169,7 +169,7 @@ async def test_restarted_worker_refuses_the_release(
         if progress.step == "release":
             cluster.scheduler.workers[going[0]].status = Status.running
 
-    with pytest.raises(RefusedError, match=f"the worker at {going[0]} was restarted meanwhile"):
+    with pytest.raises(RefusedError, match=f"the worker at {going[0]} has been restarted since"):
         await release.run(restart)
     assert len(cluster.scheduler.workers) == 4
     assert release.slurm.cancelled == []

@@ -386,7 +386,7 @@ class TestRelease:
             await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
             await screen.press("end", "x")
             assert (
-                told(screen) == "job 4700 has ended already (reached its time limit of 1 h): --replace-lost replaces it"
+                told(screen) == "job 4700 has already ended (reached its time limit of 1 h): --replace-lost replaces it"
             )
 
     async def test_rows_outside_jobs_release_nothing(self) -> None:
@@ -562,7 +562,7 @@ class TestAdapt:
             await screen.show(of(2, adaptive=Adaptive(minimum=4, maximum=20)))
             await screen.press("a")
             assert [field.value for field in screen.app.screen.query(Input)] == ["1", "5"]
-            assert "these bounds already" in text_of(screen)
+            assert "already has these bounds" in text_of(screen)
 
     async def test_unlimited_maximum_can_be_seen_and_changed(self) -> None:
         """As of ``cluster.adapt(maximum=sys.maxsize)``."""
@@ -601,7 +601,7 @@ class TestAdapt:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("a", "o")
-            assert told(screen) == "adaptive scaling is off already"
+            assert told(screen) == "adaptive scaling is already off"
 
     async def test_without_cluster_object_it_is_refused(self) -> None:
         async with running() as screen:
