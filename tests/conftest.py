@@ -21,7 +21,7 @@ from tests.slurm.site import SiteSlurm
 from tests.support import idle_screen, ssh_server
 from tests.support.isolated_environment import HOME_PREFIX, isolated_environment
 from tests.support.parse_once import parse_styles_once
-from tests.support.scheduling import SLURM_GROUP, ByFileAndSlurm
+from tests.support.scheduling import SLURM_GROUP, FileAndSlurmScheduling
 
 pytest.register_assert_rewrite("tests.support.plan_execution")
 
@@ -68,7 +68,7 @@ def is_controller(config: pytest.Config) -> bool:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Distribute tests by file, and all that need the real SLURM to one worker."""
-    return ByFileAndSlurm(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return FileAndSlurmScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

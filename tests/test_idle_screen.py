@@ -1,4 +1,4 @@
-"""Tests of the screen go on when it is at rest, however long a busy machine keeps it waiting."""
+"""Tests of the screen continue when it is idle, however slow the machine is."""
 
 import time
 from typing import ClassVar
@@ -10,19 +10,19 @@ ROUNDS = 12
 
 
 class Slow(App[None]):
-    """Does what a key asks for in many rounds, between which its process has to wait for the machine."""
+    """Handles a key in many callbacks, between which its process uses no CPU."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "go_on")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "work")]
     rounds = 0
 
-    def action_go_on(self) -> None:
-        time.sleep(0.02)  # the whole process: it uses no CPU
+    def action_work(self) -> None:
+        time.sleep(0.02)  # blocks the process, which then uses no CPU
         self.rounds += 1
         if self.rounds < ROUNDS:
-            self.call_after_refresh(self.action_go_on)
+            self.call_after_refresh(self.action_work)
 
 
-async def test_all_that_follows_from_a_key_is_done_behind_it() -> None:
+async def test_press_waits_for_all_callbacks() -> None:
     app = Slow()
     async with app.run_test() as pilot:
         await pilot.press("x")

@@ -1,4 +1,4 @@
-"""What tests and the demo are started in: nothing of the user's settings."""
+"""Tests and ``make demo`` run without the settings of the user."""
 
 import ast
 import contextlib
@@ -29,57 +29,57 @@ SETTINGS = {
 KEPT = {"CI": "true", "DASKTOP_REQUIRE_SLURM": "1", "PATH": "/bin", "PIP_INDEX_URL": "https://pypi.example/simple"}
 
 
-def test_what_is_the_users_is_left_out_and_the_rest_kept(tmp_path: Path) -> None:
-    ours = isolated_environment(SETTINGS | KEPT | {"HOME": "/home/ada", "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
-    assert KEPT.items() <= ours.items()
-    assert not {(name, value) for name, value in ours.items() if SETTINGS.get(name) == value}
+def test_only_settings_of_the_user_are_removed(tmp_path: Path) -> None:
+    isolated = isolated_environment(SETTINGS | KEPT | {"HOME": "/home/ada", "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
+    assert KEPT.items() <= isolated.items()
+    assert not {(name, value) for name, value in isolated.items() if SETTINGS.get(name) == value}
     per_user = ("HOME", "DASK_CONFIG", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "PIP_CACHE_DIR")
-    assert all(Path(ours[name]).is_relative_to(tmp_path) for name in per_user[:-1])
-    assert ours["PIP_CACHE_DIR"] == "/home/ada/.cache/pip"
+    assert all(Path(isolated[name]).is_relative_to(tmp_path) for name in per_user[:-1])
+    assert isolated["PIP_CACHE_DIR"] == "/home/ada/.cache/pip"
 
 
-def test_pips_configuration_is_found_all_the_same(tmp_path: Path) -> None:
-    told = tmp_path / ".config" / "pip" / "pip.conf"
-    told.parent.mkdir(parents=True)
-    told.touch()
-    assert isolated_environment({"HOME": str(tmp_path)}, tmp_path / "home")["PIP_CONFIG_FILE"] == str(told)
+def test_pip_finds_its_configuration(tmp_path: Path) -> None:
+    configuration = tmp_path / ".config" / "pip" / "pip.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.touch()
+    assert isolated_environment({"HOME": str(tmp_path)}, tmp_path / "home")["PIP_CONFIG_FILE"] == str(configuration)
     assert isolated_environment({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/x"}, tmp_path)["PIP_CONFIG_FILE"] == "/x"
 
 
 @pytest.mark.parametrize("random", ["8jin_x3_", "0if8jor_", "1e5and__"])
-def test_dask_reads_no_number_from_the_name_of_a_home(random: str) -> None:
-    ours = isolated_environment({}, Path(f"/tmp/{HOME_PREFIX}{random}"))
+def test_name_of_home_is_no_number_for_dask(random: str) -> None:
+    isolated = isolated_environment({}, Path(f"/tmp/{HOME_PREFIX}{random}"))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        for name in (name for name in ours if name.startswith("DASK_")):
-            with contextlib.suppress(SyntaxError, ValueError):  # dask takes it as text then
-                ast.literal_eval(ours[name])
+        for name in (name for name in isolated if name.startswith("DASK_")):
+            with contextlib.suppress(SyntaxError, ValueError):  # dask then keeps the text
+                ast.literal_eval(isolated[name])
     assert not warned
 
 
-def test_these_tests_run_in_such_an_environment() -> None:
+def test_tests_run_in_an_isolated_environment() -> None:
     assert QUIET_DASK.items() <= os.environ.items()
     assert dask.config.get("distributed.worker.profile.enabled") is False
     assert "DASK_SCHEDULER_ADDRESS" not in os.environ
     assert not Path.home().joinpath(".config", "dasktop").exists()
 
 
-def test_pythons_that_tests_start_collect_less_garbage() -> None:
+def test_python_processes_collect_less_garbage() -> None:
     program = "import gc; print(gc.get_threshold()[0])"
     assert int(subprocess.check_output([sys.executable, "-c", program], text=True)) > gc.get_threshold()[0]
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_make_says_what_it_installs_and_installs_no_more(target: str, tmp_path: Path) -> None:
-    says = subprocess.run(
+def test_make_announces_and_installs_only_requirements(target: str, tmp_path: Path) -> None:
+    output = subprocess.run(
         ["make", "--dry-run", target, f"VENV={tmp_path}"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout
-    assert says.count("echo ") == 1
-    [installs] = [line for line in says.splitlines() if "pip install" in line]
+    assert output.count("echo ") == 1
+    [installs] = [line for line in output.splitlines() if "pip install" in line]
     assert installs.endswith({"demo": "--editable .", "test": "--editable '.[test]'"}[target])
 
 
-def test_make_demo_reads_nothing_of_the_users(tmp_path: Path) -> None:
+def test_make_demo_ignores_settings_of_the_user(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "dasktop"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\nenv\n")

@@ -1,4 +1,4 @@
-"""Schedulers to choose from."""
+"""Schedulers for tests of the scheduler picker."""
 
 from dasktop.collectors.model.feed import Candidate, Choice
 

@@ -1,4 +1,4 @@
-"""Configuration from its text."""
+"""Parse configurations from text."""
 
 import tomllib
 

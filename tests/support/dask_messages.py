@@ -1,4 +1,4 @@
-"""Messages of dask's protocol, byte by byte, also such as distributed would never send."""
+"""Messages of dask's protocol as bytes, also invalid ones that distributed never sends."""
 
 import struct
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from distributed.protocol.core import dumps
 
 
-def framed(frames: list[bytes], apart: int = 0) -> bytes:
-    """Return a message of these frames; so many of the last are left out of the length that stands first."""
+def framed(frames: list[bytes], uncounted: int = 0) -> bytes:
+    """Return a message of these frames; the length at its start does not count the last `uncounted` frames."""
     lengths = [len(frame) for frame in frames]
     prelude = struct.pack(f"={1 + len(frames)}Q", len(frames), *lengths)
-    told = len(prelude) + sum(lengths[: len(frames) - apart])
-    return struct.pack("=Q", told) + prelude + b"".join(frames)
+    length = len(prelude) + sum(lengths[: len(frames) - uncounted])
+    return struct.pack("=Q", length) + prelude + b"".join(frames)
 
 
 def from_distributed(message: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Dask schedulers and workers as processes of their own, as a user starts them, with their logs. All on loopback."""
+"""Dask schedulers and workers in their own processes, with their logs. All listen on loopback."""
 
 import asyncio
 import json
@@ -19,12 +19,12 @@ from tests.support import forked_dask
 from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 
 STOP_SECONDS = 10.0
-# Else a process that had to wait for a core writes that to its log, in which tests look for what we leave there.
+# Else a process that had to wait for a core logs a warning, and tests check that dasktop causes no log lines.
 NO_TICK_WARNINGS = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
 
 class Forked:
-    """A process of multiprocessing's with the methods of `subprocess.Popen` that are needed here."""
+    """A multiprocessing process with the methods of `subprocess.Popen` that are needed here."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         self._process = process
@@ -48,17 +48,17 @@ class Forked:
 class DaskProcess:
     """``dask scheduler`` or ``dask worker``, running until the ``with`` block ends.
 
-    It is forked from a process that has imported distributed, if that reads the same configuration of dask's; else it
-    is started as a user starts it.
+    It is forked from a process that has imported distributed, if dask's configuration there is the same; else it is
+    started by its command.
 
     Parameters
     ----------
     module
         ``distributed.cli.dask_scheduler`` or ``distributed.cli.dask_worker``.
     python
-        The Python that runs it, which may have another distributed.
+        The Python that runs it, which may have another version of distributed.
     environment
-        Variables that it has beside this process's.
+        Variables in addition to those of this process.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class DaskProcess:
 
     @property
     def log(self) -> list[str]:
-        """What it wrote so far, a line each."""
+        """The lines that it has written so far."""
         return self._log.read_text().splitlines()
 
     def stop(self) -> None:
-        """End it and whatever it started: they are a session of their own."""
+        """End the process; if it does not end in time, kill it and its children, which are its session."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -127,14 +127,14 @@ class DaskProcess:
         def holds() -> bool:
             if condition():
                 return True
-            assert self._process.poll() is None, f"it ended before {what}:\n{self._log.read_text()}"
+            assert self._process.poll() is None, f"the process ended before {what}:\n{self._log.read_text()}"
             return False
 
         wait_until(holds, lambda: f"{what}:\n{self._log.read_text()}")
 
 
 class Scheduler(DaskProcess):
-    """A scheduler; its address is known once the block begins."""
+    """A scheduler; its address is known when the block begins."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class Scheduler(DaskProcess):
         return self
 
     def wait_until_logged(self, workers: int) -> None:
-        """Wait until it has written all that it writes of so many workers that have come, which they don't wait for."""
+        """Wait until its log has the last line about so many workers; the workers do not wait for it."""
         self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= workers, "its workers")
 
     def _addresses(self) -> list[str]:
@@ -165,7 +165,7 @@ class Scheduler(DaskProcess):
 
 
 class Workers(DaskProcess):
-    """``dask worker``, with as many workers as the arguments say; all have registered once the block begins."""
+    """``dask worker`` with `count` workers; all have registered when the block begins."""
 
     def __init__(
         self,
@@ -185,13 +185,13 @@ class Workers(DaskProcess):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        # The last line that a worker writes while it starts: only from then on does its log stay as it is.
+        # The last line that a worker logs while it starts: from then on the log is stable.
         self.wait_for(lambda: sum("Starting established" in line for line in self.log) >= self._count, "the workers")
         return self
 
 
 def is_complete(scheduler_file: Path) -> bool:
-    """Return whether a scheduler has written its file to the end; for a moment it is there and empty."""
+    """Return whether a scheduler has written its whole file; for a moment the file exists and is empty."""
     try:
         json.loads(scheduler_file.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
@@ -200,15 +200,15 @@ def is_complete(scheduler_file: Path) -> bool:
 
 
 def places_are_read(reading: DaskReading) -> bool:
-    """Return whether all workers have told who they are: one that has just started may take its time."""
+    """Return whether the environment of all workers was read; a worker that has just started may answer late."""
     return all(worker.place_was_read for worker in reading.workers)
 
 
 async def read_until(
     collector: DaskCollector, condition: Callable[[DaskReading], bool], threads_of: tuple[str, ...] = ()
 ) -> DaskReading:
-    """Read again and again until a reading fulfils the condition, and return that one."""
+    """Read until a reading fulfils the condition, and return it."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition(reading := await collector.read(threads_of)):  # noqa: ASYNC110 - workers tell nobody
+        while not condition(reading := await collector.read(threads_of)):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(POLL_SECONDS)
     return reading

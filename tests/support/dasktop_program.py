@@ -1,4 +1,4 @@
-"""The program as a user starts it, in this process where that shows the same, or with a limited sight of schedulers."""
+"""Run dasktop: as a program or in this process, with long timeouts, or limited to some schedulers."""
 
 import functools
 import os
@@ -29,11 +29,11 @@ options.Options = functools.partial(
 from dasktop.tui.cli.main import main
 """
 PATIENT = (sys.executable, "-c", f"{PATIENTLY}main()")
-"""The same, for sources that do answer: a user is told soon that one doesn't, where it may only wait for a core."""
+"""dasktop with long timeouts for its sources, which may be slow on a busy machine."""
 
 
 class Result(NamedTuple):
-    """What came of a run."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -41,7 +41,7 @@ class Result(NamedTuple):
 
 
 def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Result:
-    """Run the command in this process: starting another takes a second of CPU time, mostly for imports."""
+    """Run the command in this process: to start another takes a second of CPU time, mostly for imports."""
     result = CliRunner(env=environment | ({"PATH": path} if path is not None else {})).invoke(
         command, arguments, prog_name="dasktop"
     )
@@ -51,12 +51,12 @@ def dasktop(*arguments: str, path: str | None = None, **environment: str) -> Res
 
 
 def patient_dasktop(*arguments: str, pids: Collection[int] | None = None, **environment: str) -> Result:
-    """Run the command in this process as `PATIENT` does in another, or as `dasktop_limited_to` does.
+    """Run the command in this process with the timeouts of `PATIENT`, and the limit of `dasktop_limited_to`.
 
     Parameters
     ----------
     pids
-        The processes that a scheduler may be looked for in; None for all.
+        The processes in which it may search for a scheduler; None for all.
     """
     limits = {"dask_timeout_seconds": PATIENCE_SECONDS, "slurm_timeout_seconds": PATIENCE_SECONDS}
     all_hints = discover.hints_from_processes
@@ -75,7 +75,7 @@ def patient_dasktop(*arguments: str, pids: Collection[int] | None = None, **envi
 
 
 def dasktop_program(*arguments: str, path: str | None = None, **environment: str) -> Result:
-    """Run the program as its users do, to its end."""
+    """Run the program in its own process, to its end."""
     done = subprocess.run(
         [*DASKTOP, *arguments],
         env=os.environ | environment | ({"PATH": path} if path is not None else {}),
@@ -93,7 +93,7 @@ def one_line(text: str) -> str:
     return lines[0]
 
 
-# Whoever runs these tests may have other schedulers on this host; here only the scene's and the tests' own are meant.
+# The user of this machine may run other schedulers here; only the given processes are searched.
 LIMITED = f"""{PATIENTLY}
 from dasktop.collectors.sources import discover
 discover.CHECK_TIMEOUT_SECONDS = {PATIENCE_SECONDS}

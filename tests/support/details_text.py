@@ -1,4 +1,4 @@
-"""The words of the details."""
+"""The text of the details pane."""
 
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Snapshot
@@ -21,12 +21,12 @@ def details_lines(
     free: Answer | None = None,
     glyphs: Glyphs = UNICODE,
 ) -> list[str]:
-    """Return the lines of the details, without the spaces behind them."""
+    """Return the lines of the details, without trailing spaces."""
     row = subject(row_of(shown, kind, number), shown)
     lines = lay_out(sections(row, shown, history or History(), stack, free), cells, glyphs)
     return ["".join(piece.text for piece in line).rstrip() for line in lines]
 
 
 def row_of(shown: Snapshot, kind: str, number: int = 0) -> Row:
-    """Return a row of this kind, everything being unfolded."""
+    """Return a row of this kind from the fully unfolded tree."""
     return [row for row in visible_rows(shown, lambda _: True) if row.kind == kind][number]

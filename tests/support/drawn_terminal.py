@@ -1,4 +1,4 @@
-"""What a terminal would show of the screen under test: all that is sent is drawn, cell by cell, as it is sent."""
+"""A terminal for screens under test: draws all output of the app, cell by cell."""
 
 import re
 from typing import cast
@@ -18,26 +18,26 @@ _TOKEN = re.compile(
 
 
 class DrawnTerminal:
-    """The cells that were drawn, each a character and its style."""
+    """The drawn cells, each with a character and a style."""
 
     def __init__(self) -> None:
         self.cells: dict[tuple[int, int], tuple[str, str]] = {}
 
     def draw(self, data: str) -> None:
-        """Do what a terminal does with these characters."""
+        """Draw these characters and execute their escape sequences."""
         at = y = x = 0
         pen = ""
         while at < len(data):
             token = _TOKEN.match(data, at)
-            assert token is not None, f"it is not known what this does: {data[at : at + 20]!r}"
+            assert token is not None, f"unknown escape sequence: {data[at : at + 20]!r}"
             at = token.end()
             if token["y"]:
                 y, x = int(token["y"]) - 1, int(token["x"]) - 1
             elif token["on"]:
                 x += int(token["on"])
             elif (style := token["pen"]) is not None:
-                is_anew = not style or style == "0" or style.startswith("0;")
-                pen = style.removeprefix("0").removeprefix(";") if is_anew else f"{pen};{style}".strip(";")
+                resets = not style or style == "0" or style.startswith("0;")
+                pen = style.removeprefix("0").removeprefix(";") if resets else f"{pen};{style}".strip(";")
             for character in token["text"] or "":
                 self.cells[y, x] = (character, pen)
                 x += cell_len(character)
@@ -54,7 +54,7 @@ class DrawnTerminal:
 
 
 class _DrawingDriver(HeadlessDriver):
-    """Draws on a terminal of our own what a `DiffDriver` would send."""
+    """Draws on a `DrawnTerminal` the output that a `DiffDriver` would send."""
 
     @property
     def is_headless(self) -> bool:
@@ -68,8 +68,8 @@ class _DrawingDriver(HeadlessDriver):
         self.terminal.draw(cast("TerminalApp", self._app).sent_screen.changes(data))
 
 
-def draw_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let apps under test have such a terminal."""
+def install_drawn_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give apps under test such a terminal."""
     monkeypatch.setattr(textual.drivers.headless_driver, "HeadlessDriver", _DrawingDriver)
 
 
@@ -79,7 +79,7 @@ def terminal_of(app: App[None]) -> DrawnTerminal:
 
 
 def redraw(app: App[None]) -> DrawnTerminal:
-    """Give the app a blank terminal, and have everything drawn again; done when the app is at rest."""
+    """Give the app a blank terminal, and request that all is drawn again; it is done when the app is idle."""
     driver = cast("_DrawingDriver", app._driver)
     driver.terminal = DrawnTerminal()
     cast("TerminalApp", app).sent_screen.forget()

@@ -1,4 +1,4 @@
-"""Fake `Commands` with answers from a test, and a clock that a test sets."""
+"""Fake `Commands` whose answers a test defines, and a clock that a test sets."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ class Clock:
 
 
 class Commands:
-    """Returns the answers of a test, and records the calls."""
+    """Returns the answers of the test, and records the calls."""
 
     def __init__(self, answer: Callable[..., CommandOutput | str | SourceError]) -> None:
         self.answer = answer

@@ -1,4 +1,4 @@
-"""A feed that hands over what a test gives it, from a thread of its own, and notes what it is asked."""
+"""A feed whose events a test emits, and which records the calls of the screen."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ class FakeFeed:
         self.log_requests.append(request)
 
     def emit(self, *events: Event) -> None:
-        """Deliver from another thread, as a sampler does; returns when all are in the screen's queue."""
+        """Deliver events from another thread, as a sampler does; return when all are in the queue of the screen."""
         deliver = self.deliver
         assert deliver is not None, "the screen has not started the feed"
         with ThreadPoolExecutor(max_workers=1) as other_thread:

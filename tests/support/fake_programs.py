@@ -1,4 +1,4 @@
-"""Programs that stand in for SLURM's in tests: small shell scripts in a folder that is the whole PATH."""
+"""Fake SLURM programs: shell scripts in a folder that is the whole PATH."""
 
 import shutil
 from pathlib import Path
@@ -7,24 +7,24 @@ SLEEP, CAT, SED, YES = (shutil.which(name) for name in ("sleep", "cat", "sed", "
 
 
 class FakePrograms:
-    """A folder of programs, each of which notes its arguments before it does anything."""
+    """A folder of programs, each of which first records its arguments."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def environment(self) -> dict[str, str]:
-        """What finds these programs and no others."""
+        """The environment in which only these programs are found."""
         return {"PATH": str(self.folder)}
 
     def program(self, name: str, body: str) -> None:
-        """Make a program; `body` is shell."""
+        """Write a program; `body` is a shell script."""
         path = self.folder / name
         path.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{self.folder}/{name}.calls'\n{body}\n")
         path.chmod(0o755)
 
     def prints(self, name: str, text: str = "", complaint: str = "", status: int = 0) -> None:
-        """Make a program that prints this."""
+        """Write a program that prints this text and exits with this status."""
         (self.folder / f"{name}.out").write_text(text)
         (self.folder / f"{name}.err").write_text(complaint)
         files = f"'{self.folder}/{name}.out'; {CAT} '{self.folder}/{name}.err' >&2"

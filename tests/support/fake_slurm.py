@@ -1,4 +1,4 @@
-"""Stand-ins of SLURM's commands whose answers a test sets."""
+"""Fake SLURM commands whose answers a test sets."""
 
 from tests.support.fake_programs import CAT, SED, FakePrograms
 
@@ -14,7 +14,7 @@ ACCOUNTED = (
 
 
 class FakeSlurm(FakePrograms):
-    """squeue, sacct, sstat and scontrol, whose answers a test sets."""
+    """squeue, sacct, sstat and scontrol; a test sets the queue and the accounting."""
 
     def __init__(self, folder) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""Snapshots a while apart, put to the rules one after the other, as a sampler does."""
+"""Apply the rules of findings to a series of snapshots, as a sampler does."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,12 +16,12 @@ def healthy_job(job_id: str = "4709", number: int = 0, **values: object) -> Job:
 
 
 def healthy_workers(number: int = 0, count: int = 4, **values: object) -> list[Worker]:
-    """Return workers that work, with a pid and a nanny each."""
+    """Return busy workers, each with a pid and a nanny."""
     return [worker(f"SLURMCluster-{number}-{index}", **{"pid": 4000 + index} | values) for index in range(count)]
 
 
 def with_workers(one: Job, workers: Sequence[Worker]) -> Job:
-    """Return the job with these workers in it, which use what they use."""
+    """Return the job with these workers and the sum of their usage."""
     used = replace(
         one.used,
         cpu_percent=sum(worker.cpu_percent or 0.0 for worker in workers) if workers else None,
@@ -31,7 +31,7 @@ def with_workers(one: Job, workers: Sequence[Worker]) -> Job:
 
 
 def seen(jobs: Sequence[Job] = (), unplaced: Sequence[Worker] = (), **values: object) -> Snapshot:
-    """Return a snapshot of a cluster whose owner counts all of these that run or wait, and doesn't scale by itself."""
+    """Return a snapshot of a cluster without adaptive scaling, whose owner counts the jobs that have not ended."""
     owner = cluster().owner
     assert owner is not None
     counted = {f"SLURMCluster-{number}": one.job_id for number, one in enumerate(jobs) if one.fate is None}
@@ -40,12 +40,12 @@ def seen(jobs: Sequence[Job] = (), unplaced: Sequence[Worker] = (), **values: ob
 
 
 def after(seconds: float, one: Snapshot) -> Snapshot:
-    """Return the snapshot as it is taken so many seconds later, with its jobs' time going on."""
+    """Return the snapshot, taken so many seconds later."""
     return replace(one, taken_at=TAKEN_AT + timedelta(seconds=seconds))
 
 
 def watch(*snapshots: Snapshot, **thresholds: float) -> tuple[Finding, ...]:
-    """Return what is found in the last of these, which were seen one after the other."""
+    """Return the findings of the last of these consecutive snapshots."""
     history, found = FindingHistory(), ()
     for one in snapshots:
         found, history = find(one, Thresholds(**thresholds), history)
@@ -53,12 +53,12 @@ def watch(*snapshots: Snapshot, **thresholds: float) -> tuple[Finding, ...]:
 
 
 def codes(*snapshots: Snapshot, **thresholds: float) -> list[str]:
-    """Return the codes of what is found in the last of these."""
+    """Return the codes of the findings of the last snapshot."""
     return [finding.code for finding in watch(*snapshots, **thresholds)]
 
 
 def over(seconds: float, one: Snapshot, **thresholds: float) -> list[str]:
-    """Return the codes of what is found in a snapshot that stays as it is for so long, seen every two seconds."""
+    """Return the codes of the findings after so many seconds with the same snapshot, taken every two seconds."""
     moments = [*range(0, int(seconds), 2), seconds]
     return codes(*(after(moment, one) for moment in moments), **thresholds)
 

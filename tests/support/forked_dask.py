@@ -1,7 +1,7 @@
-"""Starting ``dask scheduler`` and ``dask worker`` from a process that has imported distributed once.
+"""Start ``dask scheduler`` and ``dask worker`` from a process that has already imported distributed.
 
-A start takes a tenth of the CPU time then, nearly all of which are imports. What differs from a start as a user's: the
-command line and the environment in ``/proc``, and the parent, which is `multiprocessing`'s fork server.
+A start then takes a tenth of the CPU time, which is mostly spent on imports. Differences to a normal start: the command
+line and the environment in ``/proc``, and the parent process, which is the fork server of `multiprocessing`.
 """
 
 import importlib
@@ -18,16 +18,16 @@ from unittest import mock
 MODULES = ("distributed.cli.dask_scheduler", "distributed.cli.dask_worker")
 _PREFIX = "DASK_"
 _configured: list[dict[str, str]] = []
-"""The variables that dask reads when it is imported, as the fork server has them; empty until it runs."""
+"""The variables of the fork server that dask reads at import; empty until the fork server runs."""
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:
-    """Return whether a process with this environment would read the same configuration of dask's."""
+    """Return whether dask has the same configuration in the fork server and with this environment."""
     return not _configured or _configured[0] == _settings(environment)
 
 
 def fork(module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> ForkServerProcess:
-    """Start a command of dask's in a session of its own, in its log's folder.
+    """Start a dask command in its own session, in the folder of its log.
 
     Parameters
     ----------
@@ -60,6 +60,6 @@ def _run(module: str, arguments: list[str], environment: dict[str, str], log: st
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
-    tempfile.tempdir = None  # to be read anew
+    tempfile.tempdir = None  # so that it is read again
     sys.argv = [module, *arguments]
     importlib.import_module(module).main(arguments)

@@ -1,4 +1,4 @@
-"""Odd input for readers of what comes from outside, made from good input; and what no reader may let through."""
+"""Generate invalid input for readers of external data, and check that their output is clean."""
 
 import random
 import re
@@ -21,7 +21,7 @@ ODD_BYTES = (
     b"\xff",
     b"\xc3",
     b"\xed\xa0\x80",  # a lone surrogate
-    "\u202e\u2066".encode(),  # text that turns its direction
+    "\u202e\u2066".encode(),  # text that changes its direction
     "\u200b\u2028\ufeff".encode(),
     "\u0085".encode(),
     "ß🙂".encode(),
@@ -82,20 +82,20 @@ MOST_CHARACTERS = 16 << 20
 
 
 class Reader(NamedTuple):
-    """What reads something from outside.
+    """A reader of external data.
 
     Attributes
     ----------
     seeds
-        Good input.
+        Valid input.
     read
-        Returns what was read, all of it.
+        Returns all that it read.
     errors
-        What it may raise: its documented errors, with one clean line to tell.
+        Its documented errors, whose message is one clean line.
     as_values
-        How to write plain data as input, where the seeds are that.
+        Encodes the seeds, if they are plain data.
     specimens
-        Odd input that once did harm.
+        Invalid input that once caused a failure.
     """
 
     name: str
@@ -106,11 +106,11 @@ class Reader(NamedTuple):
     specimens: tuple[bytes, ...] = ()
 
     def inputs(self, examples: int) -> Iterator[bytes]:
-        """Yield the seeds, the specimens, and so many other odd inputs; the same ones each time."""
+        """Yield the seeds, the specimens and `examples` mutated inputs, the same ones each time."""
         yield from (seed if self.as_values is None else self.as_values(seed) for seed in self.seeds)
         yield from self.specimens
         for number in range(examples):
-            dice = random.Random(f"{self.name} {number}")  # the same each time
+            dice = random.Random(f"{self.name} {number}")
             seed = dice.choice(self.seeds)
             if self.as_values is None:
                 yield odd_bytes(seed, dice)
@@ -121,7 +121,7 @@ class Reader(NamedTuple):
 
 
 def odd_bytes(good: bytes, dice: random.Random) -> bytes:
-    """Return good input with a few bytes replaced, left out, put in, repeated or moved, or cut short."""
+    """Return valid input with some bytes replaced, removed, inserted, repeated or moved, or truncated."""
     changed = good
     for _ in range(dice.choice((1, 1, 1, 2, 4, 8))):
         start = dice.randrange(len(changed) + 1)
@@ -143,7 +143,7 @@ def odd_bytes(good: bytes, dice: random.Random) -> bytes:
 
 
 def odd_value(good: Any, dice: random.Random) -> Any:
-    """Return plain data with one or a few of its values, at any depth, being something else."""
+    """Return plain data with some of its values, at any depth, replaced."""
     changed = good
     for _ in range(dice.choice((1, 1, 2, 5))):
         changed = _with_one_odd(changed, dice)
@@ -171,7 +171,7 @@ def _with_one_odd(value: Any, dice: random.Random) -> Any:
 
 
 def faults_of(read: object) -> list[str]:
-    """Return what is wrong with what a reader returned: control or bidi characters in its texts, or endlessly many."""
+    """Return the faults of the output of a reader: control or bidi characters, or too much text."""
     texts = list(_texts(read))
     faults = [f"not clean: {text!r}"[:200] for text in texts if _NEVER.search(text)]
     if len(texts) > MOST_TEXTS or sum(map(len, texts)) > MOST_CHARACTERS:

@@ -1,4 +1,4 @@
-"""The environment that tests run in: none of the user's settings, and a dask that does nothing by the clock."""
+"""The environment in which tests run: without settings of the user, and without periodic work in dask."""
 
 import os
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from tests.slurm.environment import without_slurm
 
-# An empty file: SLURM's commands then end at once, while for a file that is missing they wait a minute.
+# With an empty file SLURM's commands end at once; if the file is missing they wait a minute.
 NO_SLURM = os.devnull
-# dask reads each DASK_ variable as a Python literal, and Python warns of "8jin" (a number, then a keyword) on stderr.
-# After an underscore, what mkdtemp makes up goes on with a name and is never a number.
+# dask parses each DASK_ variable as a Python literal, and Python warns about "8jin" (a number, then a keyword).
+# After an underscore the random part of mkdtemp continues a name, and is never parsed as a number.
 HOME_PREFIX = "dasktop_home_"
 REQUIRE_SLURM = "DASKTOP_REQUIRE_SLURM"
 
-_NOT_THE_USERS = frozenset({REQUIRE_SLURM})
+_OURS = frozenset({REQUIRE_SLURM})
 _SETTINGS = ("DASK_", "DASKTOP_", "LC_", "TEXTUAL", "XDG_")
 _TERMINAL = frozenset({"CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LANGUAGE", "LINES", "NO_COLOR", "TMUX"})
 
@@ -21,25 +21,24 @@ QUIET_DASK = {
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
 }
-"""Switches off what every scheduler and worker does by the clock, idle too: half of their CPU time."""
+"""Reduces the periodic work of schedulers and workers, which takes half of their CPU time."""
 
 STARTUP = str(Path(__file__).parent / "startup")
-"""A folder with a ``sitecustomize.py`` for the many processes that tests start."""
+"""A folder with a ``sitecustomize.py`` for the processes that tests start."""
 
 FORKSERVER = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
-"""For clusters with several workers a nanny, which then import distributed once. A worker's parent is not its nanny."""
+"""Workers of a nanny are forked from a process that has imported distributed: their parent is not the nanny."""
 
 
 def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return an environment without the user's settings, in which everything kept per user lies below `home`.
+    """Return an environment without settings of the user, in which all files of a user are below `home`.
 
-    What pip is told stays, and what it keeps. Python keeps bytecode, since so many tests start programs.
+    pip keeps its configuration and its cache. Python writes bytecode, since many tests start programs.
     """
     kept = {
         name: value
         for name, value in without_slurm(environment).items()
-        if name in _NOT_THE_USERS
-        or not (name.startswith(_SETTINGS) or name in _TERMINAL or name == "PYTHONDONTWRITEBYTECODE")
+        if name in _OURS or not (name.startswith(_SETTINGS) or name in _TERMINAL or name == "PYTHONDONTWRITEBYTECODE")
     }
     return kept | {
         **_pip(environment),
@@ -55,7 +54,7 @@ def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str
 
 
 def _pip(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables that lead pip to what the user has for it: a tests' environment installs from there, too."""
+    """Return the variables with which pip uses the configuration and the cache of the user."""
     home = Path(environment.get("HOME", "/"))
     configured = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
     kept = Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "pip"
@@ -66,5 +65,5 @@ def _pip(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def with_default_dask_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without the settings that make dask quiet."""
+    """Return the environment without `QUIET_DASK`."""
     return {name: value for name, value in environment.items() if name not in QUIET_DASK}

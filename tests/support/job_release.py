@@ -16,7 +16,7 @@ class NoSlurm:
         self.cancelled: list[str] = []
 
     def check_one_cluster(self) -> None:
-        """There is none at all."""
+        """Accept: there is no SLURM here."""
 
     async def cancel(self, job_ids: Iterable[str]) -> None:
         self.cancelled += job_ids
@@ -26,7 +26,7 @@ class NoSlurm:
 
 
 class JobRelease:
-    """Releases job 7, which some of the cluster's workers belong to."""
+    """Releases job 7, to which some workers of the cluster belong."""
 
     def __init__(self, address: str, scheduler_id: str, workers: Iterable[str]) -> None:
         self.slurm = NoSlurm()

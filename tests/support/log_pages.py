@@ -1,4 +1,4 @@
-"""The screen with a log page open on a file."""
+"""The screen with an open log page of a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.snapshots import job, snapshot
 
 
 class FileFeed(FakeFeed):
-    """A feed that reads files as the sampler does, and knows which files every job has."""
+    """A feed that reads log files as the sampler does; every job has the same files."""
 
     def __init__(self, stdout: Path, stderr: Path | None = None) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class FileFeed(FakeFeed):
 
 
 class LogUnderTest(Screen):
-    """The log screen of the first job, and ways to read it."""
+    """The log page of the first job, and its lines."""
 
     @property
     def shown(self) -> list[str]:
@@ -63,8 +63,8 @@ class LogUnderTest(Screen):
         await self.pilot.pause()
 
 
-class log_of(running):  # noqa: N801 - reads as a word: `async with log_of(...) as log`
-    """The app, with the log of a job open."""
+class log_of(running):  # noqa: N801 - used as a function: `async with log_of(...) as log`
+    """Run the app with the log of a job open."""
 
     def __init__(self, path: Path, stderr: Path | None = None, size=(80, 24), shown=None, **options) -> None:
         super().__init__(size, **options)

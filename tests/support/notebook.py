@@ -1,4 +1,4 @@
-"""A user's notebook: a Python process of its own that holds a dask cluster and does what it is told, a cell at a time.
+"""A user's notebook: a Python process that holds a dask cluster and executes one cell at a time.
 
 with Notebook(environment, folder) as notebook:
     notebook.run("from dask_jobqueue import SLURMCluster; cluster = SLURMCluster(...)")
@@ -31,10 +31,10 @@ for line in sys.stdin:
     kind, text = json.loads(line)
     try:
         answer = [True, eval(text, names) if kind == "eval" else exec(text, names)]
-        told = json.dumps(answer, default=str)
+        reply = json.dumps(answer, default=str)
     except BaseException:
-        told = json.dumps([False, traceback.format_exc()])
-    print(told, file=answers, flush=True)
+        reply = json.dumps([False, traceback.format_exc()])
+    print(reply, file=answers, flush=True)
 if "cluster" in names:
     names["cluster"].close()
 """
@@ -45,16 +45,16 @@ class CellError(AssertionError):
 
 
 class Notebook:
-    """Runs cells in a process of its own, whose log is `log`.
+    """Runs cells in another process, whose log is `log`.
 
     Parameters
     ----------
     environment
-        Of the process, and so of the SLURM commands that its cluster runs.
+        Environment of the process, and of the SLURM commands that its cluster runs.
     folder
-        Where it runs, and keeps its log.
+        Working directory, and the folder of its log.
     python
-        Another environment's interpreter, for an older dask.
+        The interpreter; that of another environment for an older dask.
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path, python: str = sys.executable) -> None:
@@ -82,7 +82,7 @@ class Notebook:
         self._ask("exec", cell)
 
     def value(self, expression: str) -> Any:
-        """Evaluate an expression to something that JSON can carry."""
+        """Evaluate an expression, and return its value by way of JSON."""
         return self._ask("eval", expression)
 
     def wait_until(self, expression: str) -> None:
@@ -99,7 +99,7 @@ class Notebook:
             self.kill()
 
     def kill(self) -> None:
-        """End the process as a crash would, its cluster unclosed."""
+        """End the process as a crash does, without closing the cluster."""
         self._process.kill()
         self._process.wait()
 
@@ -125,14 +125,14 @@ class Notebook:
         try:
             self._process.stdin.write(json.dumps([kind, text]) + "\n")
             self._process.stdin.flush()
-            told = self._answers.get(timeout=PATIENCE_SECONDS)
+            reply = self._answers.get(timeout=PATIENCE_SECONDS)
         except queue.Empty:
             raise CellError(f"not done after {PATIENCE_SECONDS:.0f} s: {text}; {self._end_of_log()}") from None
         except BrokenPipeError:
-            told = ""
-        if not told:
+            reply = ""
+        if not reply:
             raise CellError(f"the notebook's process ended; {self._end_of_log()}")
-        succeeded, answer = json.loads(told)
+        succeeded, answer = json.loads(reply)
         if not succeeded:
             raise CellError(answer)
         return answer

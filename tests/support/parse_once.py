@@ -1,4 +1,4 @@
-"""Parses each style sheet once a process, not once for each screen under test: they are the same for all of them."""
+"""Parse each style sheet once a process instead of once a screen: all screens under test have the same."""
 
 from textual.css import stylesheet
 from textual.css.model import RuleSet
@@ -9,9 +9,9 @@ Tokens = dict[str, list[Token]]
 
 
 def parse_styles_once() -> None:
-    """Let Textual's style sheets share what was parsed.
+    """Cache the parsed style sheets of Textual for the whole process.
 
-    Each `Stylesheet` does the same with its own, so nothing that it does with rules changes them.
+    A `Stylesheet` caches its parsed rules itself, so it does not change them.
     """
     tokenize_values, parse = stylesheet.tokenize_values, stylesheet.parse
     tokens: dict[tuple[tuple[str, str], ...], Tokens] = {}
@@ -32,7 +32,7 @@ def parse_styles_once() -> None:
         is_default_rules: bool,
         tie_breaker: int,
     ) -> tuple[RuleSet, ...]:
-        # There is one such dict for the same variables, and it stays: see above.
+        # Equal variables have the same dict, which is never freed: see above.
         key = (scope, css, read_from, id(variable_tokens), is_default_rules, tie_breaker)
         if key not in rules:
             parsed = parse(

@@ -1,4 +1,4 @@
-"""Tests of plan execution on any SLURM; run on the embedded and on the real one, each in a file of its own."""
+"""Tests of plan execution on any SLURM; one file runs them on the embedded one, another on the real one."""
 
 import asyncio
 import getpass
@@ -59,7 +59,7 @@ def make(slurm: SlurmCommands, notebook: Notebook, shared: Shared, tmp_path: Pat
         settings = f"processes={processes}" if settings is None else settings
         key = (settings, processes, kind)
         cluster = shared.pop(key, None)
-        close_all(shared)  # in the notebook there is one cluster, and whatever is in SLURM's queue belongs to it
+        close_all(shared)  # the notebook has one cluster, and all jobs in the queue belong to it
         if cluster is None:
             made[key] = Cluster(slurm, notebook, tmp_path, jobs, settings, processes, kind)
         else:
@@ -69,29 +69,27 @@ def make(slurm: SlurmCommands, notebook: Notebook, shared: Shared, tmp_path: Pat
 
     yield make
     for cluster in made.values():
-        cluster.release_results()  # whose tasks wait for a file of this test's
+        cluster.release_results()  # its tasks wait for a file of this test
     shared.update(made)
 
 
-# In this order, tests that share a cluster follow one another; in any other, more are made.
+# In this order, tests that share a cluster follow one another; in another order, more clusters are created.
 async def test_release_loses_no_result(make):
     cluster = make(3)
     cluster.compute(200)
     before = cluster.job_ids
-    status, told, steps = await cluster.run("--jobs", "1", "--yes", "--json")
+    status, output, steps = await cluster.run("--jobs", "1", "--yes", "--json")
     assert status == 0, steps
-    plan, outcome = map(json.loads, told.splitlines())
+    plan, outcome = map(json.loads, output.splitlines())
     assert cluster.started_twice() == 0
-    # The notebook's own object agrees, and scales on.
+    # The cluster object in the notebook agrees.
     cluster.wait_for_workers(PROCESSES)
     (kept,) = cluster.job_ids.items()
     assert cluster.slurm.queued() == [kept[1]]
-    assert (
-        {victim["job_id"] for victim in plan["release"]} == set(outcome["released"]) == {*before.values()} - {kept[1]}
-    )
+    assert {job["job_id"] for job in plan["release"]} == set(outcome["released"]) == {*before.values()} - {kept[1]}
     assert cluster.notebook.value("list(cluster.worker_spec)") == [kept[0]]
     assert cluster.notebook.value("cluster.plan == cluster.requested == cluster.observed")
-    # Who, when (dask adds that by itself), what, and the outcome: in the scheduler's events, and in the log.
+    # User, time (added by dask), action and outcome are in the events of the scheduler and in the action log.
     who = f"{getpass.getuser()}@{socket.gethostname()}, process "
     begun, ended = cluster.events
     assert (begun["action"], begun["what"], ended["action"], ended["what"]) == ("begun", "1 job", "ended", "1 job")
@@ -111,11 +109,11 @@ async def test_scale_of_dask_loses_results(make):
     cluster.notebook.run("cluster.scale(jobs=1)")
     cluster.wait_for_workers(PROCESSES)
     lost = cluster.started_twice()
-    print(f"stock cluster.scale(jobs=1): {lost} of 200 results computed again")
+    print(f"cluster.scale(jobs=1) of dask: {lost} of 200 results computed again")
     assert lost > 0
 
 
-# Without `processes=`, dask-jobqueue makes as many of 2 cores by itself, and sets no group.
+# Without `processes=`, dask-jobqueue starts as many processes for 2 cores by default, and sets no group.
 @pytest.mark.parametrize("settings", [f"processes={PROCESSES}", ""], ids=["group", "no group"])
 async def test_no_running_task_starts_twice(make, tmp_path, settings):
     cluster = make(3, settings)
@@ -140,24 +138,24 @@ async def test_lost_job_is_found_and_replaced(make):
     await until(lambda: lost not in cluster.slurm.queued())
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not (findings := (await cluster.snapshot()).findings):  # noqa: ASYNC110
-            await asyncio.sleep(0.5)  # an owner may take some seconds to forget a job
+            await asyncio.sleep(0.5)  # the owner may need some seconds to remove a job
     (found,) = findings
     assert (found.code, found.job_id) == ("lost-job", lost)
     chosen = await cluster.plan(ReplaceLost())
-    # Stock scaling doesn't see it (distributed #9102).
+    # dask's own scaling does not see it (distributed #9102).
     cluster.notebook.run("cluster.scale(jobs=2)")
     cluster.notebook.run("import time; time.sleep(3)")
     assert len(cluster.slurm.queued()) == 1
 
-    status, told, steps = await cluster.run("--replace-lost", "--yes")
+    status, output, steps = await cluster.run("--replace-lost", "--yes")
     assert status == 0, steps
-    assert "submitted job" in told
+    assert "submitted job" in output
     cluster.wait_for_workers(2 * PROCESSES)
     await until(lambda: cluster.slurm.run("squeue", "--noheader", "--format=%T").split() == ["RUNNING"] * 2)
     assert set(cluster.job_ids.values()) == set(cluster.slurm.queued())
     assert cluster.notebook.value("cluster.plan == cluster.requested == cluster.observed")
     assert (await cluster.snapshot()).findings == ()
-    # The plan that was made before doesn't fit any more.
+    # The plan that was made before is outdated.
     again = await cluster.execute(chosen)
     assert not again.done
     assert again.is_outdated
@@ -188,7 +186,7 @@ async def test_adaptive_scaling_on_changed_and_off(make):
     cluster.wait_for_workers(2 * PROCESSES)
     cluster.notebook.run("adaptive = cluster._adaptive")
     assert cluster.notebook.value("(adaptive.minimum, adaptive.maximum)") == [2 * PROCESSES, 3 * PROCESSES]
-    # dask-jobqueue set no group, which would let it submit and cancel for ever (dask-jobqueue #498).
+    # Without a group, dask-jobqueue would submit and cancel jobs endlessly (dask-jobqueue #498).
     assert cluster.notebook.value("cluster.plan == cluster.requested == cluster.observed")
     assert (await cluster.scale(Adapt(bounds=Adaptive(minimum=1, maximum=None)))).done
     assert cluster.notebook.value("cluster._adaptive is adaptive")
@@ -214,10 +212,10 @@ async def test_scheduler_ends_during_the_execution(shared, slurm, tmp_path):
         cluster = Cluster(slurm, notebook, tmp_path, 2, **SINGLE_PROCESS)
         cluster.compute(2, seconds=None, wait=False)
         await until(lambda: cluster.started == 2)
-        carrying = asyncio.create_task(cluster.scale(Jobs(count=1)))
-        await cluster.wait_for_step("drain", carrying)
+        scaling = asyncio.create_task(cluster.scale(Jobs(count=1)))
+        await cluster.wait_for_step("drain", scaling)
         notebook.kill()
-        outcome = await carrying
+        outcome = await scaling
     assert not outcome.done
     assert "no scheduler at" in outcome.message or "closed the connection" in outcome.message
     assert "resume by themselves" in outcome.message
@@ -235,7 +233,7 @@ async def test_sbatch_refuses_a_job(make):
     assert outcome.message.startswith("sbatch: error:")
     assert "partition" in outcome.message
     assert outcome.submitted == ()
-    # Nothing half done: the owner counts what there is.
+    # Nothing is half done: the owner counts the existing jobs.
     assert len(cluster.job_ids) == cluster.notebook.value("len(cluster.worker_spec)") == 1
 
 
@@ -250,9 +248,9 @@ async def test_workers_resume_after_interrupted_drain(make):
         steps.append(await process.stderr.readline())
     assert "closing_gracefully" in cluster.statuses
     process.send_signal(signal.SIGINT)
-    _, told = await process.communicate()
+    _, errors = await process.communicate()
     assert process.returncode == 5
-    assert b"interrupted: stopped workers resume, and no job was released" in told
+    assert b"interrupted: stopped workers resume, and no job was released" in errors
     await cluster.wait_until_running(2)
     assert len(cluster.job_ids) == 2
     cluster.end_tasks()

@@ -1,4 +1,4 @@
-"""A plan to scale."""
+"""A scaling plan for tests."""
 
 from dasktop.collectors.model.plan import ScalePlan
 from dasktop.collectors.scaling.state import NOTHING

@@ -1,4 +1,4 @@
-"""Readings of dask and SLURM, made of few words."""
+"""Short constructors for readings of dask and SLURM."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Made-up stretches of a busy cluster's life for tests and benchmarks of recordings: as noisy as real ones."""
+"""Generated snapshots of a busy cluster for tests and benchmarks of recordings, as noisy as real ones."""
 
 import random
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from tests.support.snapshots import GIB, TAKEN_AT, busy_job, cluster, pending, s
 
 SECONDS_BETWEEN = 2.0
 CHANCE_THAT_A_JOB_ENDS = 1 / 1800
-"""A snapshot: about one an hour for each job."""
+"""In each snapshot; that is about one end an hour for each job."""
 
 
 def busy_snapshots(jobs: int, count: int, processes: int = 1, seed: int = 1) -> Iterator[Snapshot]:
-    """Yield so many snapshots, two seconds apart, of a cluster whose workers are all busy.
+    """Yield `count` snapshots, two seconds apart, of a cluster whose workers are all busy.
 
-    Memory moves by pages, what dask manages by bytes; CPU by tenths of a per cent; each worker's last sign of life is
-    of another microsecond. Jobs end and others come.
+    Between snapshots, memory changes by pages, managed memory by bytes, CPU by tenths of a percent, and the time of
+    the last heartbeat by microseconds. Jobs end and are replaced.
     """
     chance = random.Random(seed)
     number = 4000 + jobs

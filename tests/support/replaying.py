@@ -1,4 +1,4 @@
-"""The screen on a recording."""
+"""Run the screen on a recording."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from tests.support import waiting
 from tests.support.scenes import known_points
 
 
-class replaying:  # noqa: N801 - reads as a word
-    """The screen on a recording, opened and paused at its beginning."""
+class replaying:  # noqa: N801 - used as a function
+    """The screen on a recording of 400 snapshots, paused at its beginning."""
 
     def __init__(self, path: Path, size: tuple[int, int] = (120, 40), *, unicode: bool = True) -> None:
         self.app = ReplayApp(ReplayFeed(Recording(str(path))), unicode=unicode)
@@ -43,7 +43,7 @@ class replaying:  # noqa: N801 - reads as a word
 
     @property
     def known_points(self) -> int:
-        """How many values the header's graph of CPU shows."""
+        """The number of values in the CPU graph of the header."""
         return known_points(self.app)
 
     @property

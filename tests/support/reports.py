@@ -1,4 +1,4 @@
-"""Usage reports of made-up clusters."""
+"""Usage reports of generated clusters."""
 
 from msgspec.structs import replace
 
@@ -10,9 +10,9 @@ HOUR = 3600.0
 _ONCE: list[Report] = []
 
 
-def report_of(*lives: FakeJob, until: float = HOUR, every: float = 10.0, begin: float = 0.0) -> Report:
+def report_of(*jobs: FakeJob, until: float = HOUR, every: float = 10.0, begin: float = 0.0) -> Report:
     taken = UsageAccumulator(every)
-    for shown in snapshots_of(lives, until, every, begin):
+    for shown in snapshots_of(jobs, until, every, begin):
         taken.add(shown)
     return taken.report()
 
@@ -34,10 +34,10 @@ def many() -> Report:
 
 def single_snapshot_report() -> Report:
     shown = snapshot_at([FakeJob(), FakeJob("2", started=None)], HOUR)
-    told, other = shown.jobs
-    sampled = replace(told.tasks[0], cpu_seconds=21_600, max_rss_bytes=3 * GIB)
+    first, second = shown.jobs
+    sampled = replace(first.tasks[0], cpu_seconds=21_600, max_rss_bytes=3 * GIB)
     taken = UsageAccumulator()
-    taken.add(replace(shown, jobs=(replace(told, tasks=(sampled,)), other)))
+    taken.add(replace(shown, jobs=(replace(first, tasks=(sampled,)), second)))
     return taken.report()
 
 

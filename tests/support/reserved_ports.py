@@ -1,7 +1,7 @@
-"""TCP ports for those who must name theirs: SLURM's daemons, and a scheduler that is started anew where another was.
+"""TCP ports for processes that need a fixed port: SLURM's daemons, and a scheduler that is restarted at its address.
 
-A port that is free now may be somebody else's a moment later: tests run beside each other, and each brings up its own.
-So whoever takes one here holds the same number of UDP as well, from which all others who ask here see that it is taken.
+A port that is free now may be in use a moment later, since tests run in parallel. So each reservation also binds the
+UDP port of the same number; other calls of `reserved_ports` then see that the port is taken.
 """
 
 import contextlib
@@ -9,18 +9,18 @@ import random
 import socket
 from collections.abc import Iterator
 
-PORTS = range(20_000, 32_000)  # below those that the kernel gives to whoever asks for any
+PORTS = range(20_000, 32_000)  # below the ephemeral ports of the kernel
 
 
 @contextlib.contextmanager
 def reserved_ports(count: int) -> Iterator[tuple[int, ...]]:
-    """Yield so many ports that nobody has, and that nobody else gets here until the block ends."""
+    """Yield `count` free ports; no other call returns them until the block ends."""
     with contextlib.ExitStack() as held:
         found: list[int] = []
         for port in random.sample(PORTS, len(PORTS)):
             if len(found) == count:
                 break
-            token = _taken(port)
+            token = _reserve(port)
             if token is not None:
                 held.enter_context(token)
                 found.append(port)
@@ -29,8 +29,8 @@ def reserved_ports(count: int) -> Iterator[tuple[int, ...]]:
         yield tuple(found)
 
 
-def _taken(port: int) -> socket.socket | None:
-    """Return what holds a port, or None if somebody has it."""
+def _reserve(port: int) -> socket.socket | None:
+    """Return a socket that reserves a port, or None if the port is in use."""
     token = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with socket.socket() as probe:
         try:

@@ -1,6 +1,6 @@
-"""Clusters to be scaled, and one who scales them from outside: a user's `SLURMCluster`, and plain ``sbatch`` workers.
+"""Clusters for tests of scaling: a user's `SLURMCluster`, and workers submitted with ``sbatch``.
 
-What was computed is counted by a line that each task writes when it starts.
+Each task writes a line when it starts, so tests can count what was computed.
 """
 
 import asyncio
@@ -36,17 +36,17 @@ class NumberedCluster(SLURMCluster):  # as dask-jobqueue 0.7.0 to 0.7.2 named jo
     def _new_worker_name(self, number):
         return number
 """
-SETTINGS = "memory='2GB', walltime='00:20:00', interface='lo'"
+DEFAULTS = "memory='2GB', walltime='00:20:00', interface='lo'"
 SINGLE_PROCESS = {"settings": "processes=1, nanny=False", "processes": 1}
-"""Jobs of one process, for what doesn't depend on how many there are: one start of Python each, instead of three."""
+"""Jobs of one process, for tests that do not depend on their number: each starts Python once instead of three times."""
 DASHBOARD = "scheduler_options={'dashboard_address': ':0'}"
 
 ANY_SLURM = [pytest.param("embedded")] if missing_programs() else [pytest.param("real", marks=pytest.mark.slurm)]
-"""For tests of what dasktop does on any SLURM: a real one, if it can be brought up here, else the embedded one.
+"""For tests that do not depend on the SLURM: a real one if it can be started here, else the embedded one.
 
-That both answer alike is shown by the contract tests.
+The contract tests show that both behave the same.
 """
-# What happens inside dask is the same on any SLURM, and a cluster takes long to start.
+# For tests that depend on dask only: a cluster on a real SLURM starts slowly.
 embedded_only = pytest.mark.parametrize("slurm", ["embedded"], indirect=True, scope="module")
 
 
@@ -65,15 +65,15 @@ class Cluster:
     Parameters
     ----------
     slurm, notebook
-        Where it runs, and in whose process.
+        The SLURM of its jobs, and the process that holds it.
     folder
-        For what tasks write, and the log of actions.
+        The folder of the files that tasks write, and of the action log.
     jobs
-        How many to start with; all are waited for.
+        Number of jobs at the start; their workers are waited for.
     settings
-        More of `SLURMCluster`'s, as Python.
+        Further arguments of `SLURMCluster`, as Python code.
     processes
-        How many each job has, of one core each.
+        Processes of each job, of one core each.
     kind
         Its class.
     """
@@ -91,26 +91,26 @@ class Cluster:
         self.slurm = slurm
         self.notebook = notebook
         self.processes = processes
-        self._begin(folder)
+        self._use_files_in(folder)
         notebook.run(
-            f"cluster = {kind}(cores={processes}, {SETTINGS}, {DASHBOARD}, {settings})\n"
+            f"cluster = {kind}(cores={processes}, {DEFAULTS}, {DASHBOARD}, {settings})\n"
             f"client = Client(cluster); cluster.scale(jobs={jobs}); futures = ()\n"
             "def work(i, seconds, log, end):\n"
             "    import os, time\n"
             "    with open(log, 'a') as file:\n"
             "        print(i, file=file)\n"
-            "    began = time.monotonic()\n"
-            "    while (seconds is None or time.monotonic() < began + seconds) and not os.path.exists(end):\n"
+            "    begin = time.monotonic()\n"
+            "    while (seconds is None or time.monotonic() < begin + seconds) and not os.path.exists(end):\n"
             "        time.sleep(0.05)\n"
             "    return i\n"
-            "async def statuses():  # in the scheduler's own thread: its workers may change at any moment in another\n"
+            "async def statuses():  # in the thread of the scheduler: in another, its workers may change meanwhile\n"
             "    return [worker.status.name for worker in cluster.scheduler.workers.values()]\n"
         )
         self.wait_for_workers(jobs * processes)
         self.address: str = notebook.value("cluster.scheduler_address")
         self.options = Options(address=self.address, dask_timeout_seconds=20)
 
-    def _begin(self, folder: Path) -> None:
+    def _use_files_in(self, folder: Path) -> None:
         self.runs = folder / "runs"
         self.runs.touch()
         self.end = folder / "end"
@@ -119,7 +119,7 @@ class Cluster:
         self.steps: list[Progress] = []
 
     def release_results(self) -> None:
-        """End all tasks, and let go of their results."""
+        """End all tasks, and release their results."""
         self.end_tasks()
         self.notebook.run("client.cancel(list(futures)); futures = ()")
         self.notebook.wait_until(
@@ -128,7 +128,7 @@ class Cluster:
         )
 
     def reset(self, jobs: int, folder: Path) -> None:
-        """Make it as good as new for the next test: so many jobs, no task, no event, and other files."""
+        """Prepare it for the next test: `jobs` jobs, no task, no event, and the files of that test."""
         self.release_results()
         self.notebook.run(
             f"cluster.scale(jobs={jobs})\n"
@@ -137,24 +137,24 @@ class Cluster:
         )
         self.wait_for_workers(jobs * self.processes)
         wait_until(lambda: len(self.slurm.queued()) == len(self.job_ids) == jobs)
-        self._begin(folder)
+        self._use_files_in(folder)
 
     def close(self) -> None:
         self.notebook.run("client.close(); cluster.close()")
         self.slurm.cancel_all()
 
     def wait_for_workers(self, number: int) -> None:
-        """Wait until there are so many, all at work, and the owner, whom the scheduler tells later, has heard of it."""
+        """Wait until so many workers run, and the owner, which the scheduler notifies later, has seen them."""
         self.notebook.wait_until(
             f"cluster.sync(statuses) == ['running'] * {number} and len(cluster.observed) == {number}"
         )
 
     async def wait_until_running(self, number: int) -> None:
-        """Wait until so many workers, which is all there are, work again: each says so when it comes to it."""
+        """Wait until all workers, of which there are so many, report that they run again."""
         await until(lambda: self.statuses == ["running"] * number)
 
     def compute(self, tasks: int, seconds: float | None = 0.0, wait: bool = True) -> None:
-        """Start tasks whose results the notebook keeps; `end_tasks` ends them early, and alone those of ``None`` s."""
+        """Start tasks whose results the notebook keeps; with ``None`` seconds they run until `end_tasks`."""
         files = f"log={str(self.runs)!r}, end={str(self.end)!r}"
         self.notebook.run(f"futures = client.map(work, range({tasks}), seconds={seconds}, {files}, pure=False)")
         if wait:
@@ -165,11 +165,11 @@ class Cluster:
 
     @property
     def started(self) -> int:
-        """How many tasks were started so far."""
+        """The number of tasks that were started so far."""
         return len(self.runs.read_text().split())
 
     def started_twice(self) -> int:
-        """Wait for all results, and return how many tasks were started more often than once."""
+        """Wait for all results, and return the number of tasks that were started more than once."""
         assert self.notebook.value("client.gather(futures) == list(range(len(futures)))")
         return sum(times > 1 for times in Counter(self.runs.read_text().split()).values())
 
@@ -208,7 +208,7 @@ class Cluster:
         return any(progress.step == step for progress in self.steps)
 
     async def wait_for_step(self, step: str, scaling: asyncio.Task[Outcome]) -> None:
-        """Wait until scaling has come to this step; or tell how it ended before."""
+        """Wait until scaling has reached this step; AssertionError with its outcome if it ends before."""
         await until(lambda: self.step_was(step) or scaling.done())
         assert self.step_was(step), scaling.result()
 
@@ -223,14 +223,14 @@ class Cluster:
         )
 
     async def run(self, *arguments: str) -> tuple[int | None, str, str]:
-        """Run ``dasktop scale`` on this cluster; return its status, and what it wrote to both outputs."""
+        """Run ``dasktop scale`` on this cluster; return its status, standard output and standard error."""
         process = await self.command(*arguments)
-        told, steps = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
-        return process.returncode, told.decode(), steps.decode()
+        output, steps = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+        return process.returncode, output.decode(), steps.decode()
 
 
 class SbatchWorkers:
-    """A scheduler by itself, and workers that somebody submitted with sbatch."""
+    """A scheduler without a cluster object, and workers submitted with sbatch."""
 
     def __init__(self, slurm: SlurmCommands, address: str, folder: Path) -> None:
         self.slurm = slurm
@@ -247,7 +247,7 @@ class SbatchWorkers:
         return Options(address=self.address, dask_timeout_seconds=20, slurm_timeout_seconds=slurm_timeout_seconds)
 
     async def snapshot(self, options: Options | None = None) -> Snapshot:
-        """Return how things are, once all workers have told where: one that has just started may take its time."""
+        """Return a snapshot in which all workers have a job; a worker that has just started may answer late."""
         poller = Poller(options or self.options(), self.environment, recently_ended=False)
         poller.attach_to(self.address)
         try:
@@ -261,7 +261,7 @@ class SbatchWorkers:
             await poller.close()
 
     async def wait_for_workers(self, number: int) -> None:
-        """Wait until so many have come to the scheduler."""
+        """Wait until so many workers have registered."""
         async with Client(self.address, asynchronous=True) as client:
             await client.wait_for_workers(number, PATIENCE_SECONDS)
 
@@ -270,7 +270,7 @@ class SbatchWorkers:
         self.slurm.cancel_all()
         async with Client(self.address, asynchronous=True) as client:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while (await client.scheduler.identity(n_workers=-1))["workers"]:  # noqa: ASYNC110 - nobody tells
+                while (await client.scheduler.identity(n_workers=-1))["workers"]:  # noqa: ASYNC110 - there is no event
                     await asyncio.sleep(0.1)
 
     async def plan(self, target: Target) -> ScalePlan:
@@ -280,11 +280,11 @@ class SbatchWorkers:
         chosen = await self.plan(target)
         return await execute(chosen, self.address, self.options(), report, environment=self.environment)
 
-    def with_fake_command(self, program: str, does: str) -> dict[str, str]:
-        """Return an environment in which a SLURM command does something else."""
-        folder = self.runs.parent / f"{program}-instead"
+    def with_fake_command(self, program: str, script: str) -> dict[str, str]:
+        """Return an environment in which a SLURM command is replaced by a shell script."""
+        folder = self.runs.parent / f"fake-{program}"
         folder.mkdir(exist_ok=True)
-        (folder / program).write_text(f"#!/bin/sh\n{does}\n")
+        (folder / program).write_text(f"#!/bin/sh\n{script}\n")
         (folder / program).chmod(0o755)
         return self.environment | {"PATH": f"{folder}:{self.environment['PATH']}"}
 

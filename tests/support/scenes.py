@@ -1,4 +1,4 @@
-"""Scenes: all that the screen can show, each on the recorded run, with the keys that lead there. Always the same.
+"""Scenes: each view of the screen on the recorded run, with the keys that open it. They are deterministic.
 
 Used by `tests.tui.test_looks` at three sizes, and by `tests.screenshots`, which draws some for the README.
 """
@@ -29,19 +29,19 @@ RUN = RECORDINGS / "run.ndjson.gz"
 SCRIPT = RECORDINGS / "job_script.sh"
 LOG = RECORDINGS / "dask-worker.err"
 LOG_IN_SLURM = "/home/ada/climate/logs/dask-worker-{}.err"
-"""What SLURM tells of the log of a job: where it was."""
+"""The path of the log of a job, as SLURM reports it."""
 
 
 class Scene(NamedTuple):
-    """Something that the screen can show."""
+    """A view of the screen."""
 
     keys: tuple[str, ...]
-    """What one presses to see it."""
+    """The keys that open it."""
     shows: tuple[str, ...]
-    """What is then to be read on the screen, at any size."""
+    """Texts that are then on the screen, at any size."""
     is_replay: bool = False
     graph_points: int | None = None
-    """How many points the header's graphs have in the end, where these come later than all else."""
+    """The number of points in the graphs of the header, if the scene must wait for them."""
 
 
 TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
@@ -87,7 +87,7 @@ def recorded() -> tuple[Snapshot, ...]:
 
 
 class SceneFeed(FakeFeed):
-    """Answers what a screen asks, from what was kept of the same run."""
+    """Answers the questions of the screen from the files of the recorded run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class SceneFeed(FakeFeed):
 
 
 def found() -> Choice:
-    """Return the scheduler of the run, and another."""
+    """Return a choice of the scheduler of the run and another one."""
     shown = recorded()[-1]
     here = Candidate(
         address=shown.cluster.scheduler_address or "",
@@ -156,36 +156,36 @@ def found() -> Choice:
 
 
 def app_for(scene: Scene) -> DasktopApp:
-    """Return the screen that a scene plays on."""
+    """Return the app for a scene."""
     return ReplayApp(ReplayFeed(Recording(str(RUN)))) if scene.is_replay else DasktopApp(SceneFeed())
 
 
 async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]) -> None:
-    """Hand over the snapshots, press the keys, and wait until all is there that is to be shown."""
+    """Emit the snapshots, press the keys, and wait until the texts of the scene are shown."""
     app = pilot.app
     assert isinstance(app, DasktopApp)
     if isinstance(app._feed, SceneFeed):
-        app._feed.emit(*snapshots)  # the history takes them all, the screen the last
+        app._feed.emit(*snapshots)  # all go into the history; the last is shown
         await pilot.pause()
     else:
-        await until(pilot, ("playing",))  # else there is no end yet to go to
+        await until(pilot, ("playing",))  # before, the end of the recording is not known
     await pilot.press(*scene.keys)
     await until(pilot, scene.shows)
     if scene.graph_points is not None:
         await waiting.until(lambda: known_points(app) == scene.graph_points, pause=pilot.pause)
-    for typed_in in app.screen.query(Input):
-        typed_in.cursor_blink = False
-    await app.workers.wait_for_complete()  # the palette finds its commands a batch at a time
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
+    await app.workers.wait_for_complete()  # the palette searches its commands in batches
     await pilot.pause()
 
 
 def known_points(app: DasktopApp) -> int:
-    """Return how many values the header's graph of CPU shows."""
+    """Return the number of values in the CPU graph of the header."""
     return sum(point is not None for point in app._header._pasts.cpu_percent)
 
 
 async def until(pilot: Pilot[None], shows: tuple[str, ...]) -> None:
-    """Wait until all these words are on the screen."""
+    """Wait until all these texts are on the screen."""
 
     def screen() -> str:
         return "\n".join(lines_on(pilot.app))

@@ -1,7 +1,7 @@
-"""Which of pytest-xdist's workers runs a test: a file's tests stay together, and so do all that need the real SLURM.
+"""Distribution of tests to pytest-xdist workers: by file, and all tests of the real SLURM to one worker.
 
-Expensive fixtures are made once a file; tests that were stolen by another worker, as with ``--dist=worksteal``, would
-make them again. One worker has the only real SLURM, so that it is brought up once, and no test sees another's jobs.
+Expensive fixtures are set up once a file; with ``--dist=worksteal`` another worker would set them up again. One worker
+has the only real SLURM, so it is started once, and no test sees jobs of another.
 """
 
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -9,11 +9,11 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 SLURM_GROUP = "slurm"
 
 
-class ByFileAndSlurm(LoadScopeScheduling):
-    """Hands out files, those with the most tests first, and the group of SLURM's tests before all."""
+class FileAndSlurmScheduling(LoadScopeScheduling):
+    """Distributes the group of SLURM tests first, then the files with the most tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        # With --dist=loadgroup, pytest-xdist writes the group behind the test's own id.
+        # With --dist=loadgroup, pytest-xdist appends the group to the id of the test.
         return SLURM_GROUP if nodeid.endswith(f"@{SLURM_GROUP}") else nodeid.split("::", 1)[0]
 
     def _assign_work_unit(self, node) -> None:  # type: ignore[no-untyped-def]

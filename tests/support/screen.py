@@ -1,4 +1,4 @@
-"""The screen under test: the app on a fake feed, without a terminal, and ways to read what is drawn."""
+"""The screen under test: the app on a fake feed, without a terminal, and its drawn lines."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ HOSTILE = [
 
 
 class Screen:
-    """The app under test, with its feed, and ways to read what is drawn."""
+    """The app under test, its feed and its drawn lines."""
 
     def __init__(self, pilot: Pilot[None], feed: FakeFeed) -> None:
         self.pilot = pilot
@@ -55,7 +55,7 @@ class Screen:
         await self.pilot.pause()
 
     async def press_at(self, time: float, key: str) -> None:
-        """Press a key at a moment of the test's choice, in the time of Textual's messages."""
+        """Press a key at a time that the test chooses, on the clock of Textual's messages."""
         event = events.Key(key, key)
         event.time = time
         self.app.post_message(event)
@@ -63,7 +63,7 @@ class Screen:
         await self.pilot.pause()
 
     async def until_drawn(self) -> None:
-        """Wait until a plan that is open can have been seen."""
+        """Wait until the terminal has shown the plan, if one is open."""
         for _ in range(1000):
             if not isinstance(self.app.screen, PlanBox) or self.app.screen.agreeable_from is not None:
                 return
@@ -87,8 +87,8 @@ class Screen:
         return [line for kind in (Header, ColumnHeads, TreeTable, KeyLine) for line in self.lines_of(kind)]
 
 
-class running:  # noqa: N801 - reads as a word: `async with running(...) as screen`
-    """The app, up and mounted."""
+class running:  # noqa: N801 - used as a function: `async with running(...) as screen`
+    """Run the app until it is mounted."""
 
     def __init__(self, size: tuple[int, int] = (120, 40), **options: Any) -> None:
         self.feed = FakeFeed()

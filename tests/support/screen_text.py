@@ -1,4 +1,4 @@
-"""What the screen shows: its lines, and the styles of their parts."""
+"""The lines of the screen, and the styles of their parts."""
 
 from itertools import groupby
 
@@ -34,7 +34,7 @@ def _runs(strip: Strip) -> list[str]:
 
 
 def _style_name(style: Style | None, text: str) -> str:
-    """Return the attributes and colours that can be seen; of a blank, only what fills or underlines the cell."""
+    """Return the visible attributes and colours; for blanks, only background, underline and reverse."""
     if style is None:
         return ""
     filled = Style(

@@ -1,4 +1,4 @@
-"""Hand-made snapshots for tests: plain values everywhere, each to be replaced by keyword."""
+"""Constructors of snapshots for tests: plain values, each replaceable by keyword."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=Non
 
 
 def thread(native_id: int = 4001, **values: object) -> Thread:
-    """Return a compute thread at work."""
+    """Return a busy compute thread."""
     given = Thread(
         native_id=native_id,
         name=f"SLURMCluster-0-0-Dask-Default-Threads-4000-{native_id % 1000}",
@@ -44,7 +44,7 @@ def thread(native_id: int = 4001, **values: object) -> Thread:
 
 
 def worker(name: str = "SLURMCluster-0-0", **values: object) -> Worker:
-    """Return a running worker with three threads, all busy. Its address is made from its name."""
+    """Return a running worker with three threads, all busy. Its address contains its name."""
     given = Worker(
         name=name,
         address=f"tcp://10.1.0.7/{name}",
@@ -110,7 +110,7 @@ def job(job_id: str = "4709", tasks: Sequence[Task] = (), **values: object) -> J
 
 
 def pending(job_id: str = "4715", reason: str | None = "Priority", **values: object) -> Job:
-    """Return a job that waits."""
+    """Return a pending job."""
     waiting: dict[str, object] = {
         "state": "PENDING",
         "reason": reason,
@@ -124,7 +124,7 @@ def pending(job_id: str = "4715", reason: str | None = "Priority", **values: obj
 
 
 def ended(job_id: str = "4701", state: str = "TIMEOUT", explanation: str = "reached its time limit of 1 h") -> Job:
-    """Return a job that is over."""
+    """Return a job that has ended."""
     fate = Fate(
         state=state,
         exit_code=0,
@@ -137,7 +137,7 @@ def ended(job_id: str = "4701", state: str = "TIMEOUT", explanation: str = "reac
 
 
 def source(name: str, **values: object) -> Source:
-    """Return a source that answers."""
+    """Return a source without errors."""
     return replace(Source(name=name, state="ok", age_seconds=1.5, latency_seconds=0.004, error=None), **values)
 
 
@@ -164,7 +164,7 @@ def cluster(**values: object) -> Cluster:
 
 
 def snapshot(jobs: Sequence[Job] = (), unplaced: Sequence[Worker] = (), **values: object) -> Snapshot:
-    """Return a snapshot of these, with totals that fit."""
+    """Return a snapshot of these jobs and workers, with their totals."""
     workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + list(unplaced)
     running = [job for job in jobs if job.state == "RUNNING" and job.evidence]
     given = Snapshot(
@@ -195,7 +195,7 @@ def snapshot(jobs: Sequence[Job] = (), unplaced: Sequence[Worker] = (), **values
 
 
 def busy_job(job_id: str, number: int, processes: int = 4, evidence: Evidence = "owner", **values: object) -> Job:
-    """Return a running job with workers, each a bit different from the next."""
+    """Return a running job with workers, all with different values."""
     workers = [
         worker(
             f"SLURMCluster-{number}-{index}",
@@ -212,7 +212,7 @@ def busy_job(job_id: str, number: int, processes: int = 4, evidence: Evidence = 
 
 
 def everyday() -> Snapshot:
-    """Return what a user sees on an ordinary day: work, waiting, an end, a stranger, and other jobs."""
+    """Return a typical snapshot: running, pending and ended jobs, a worker outside SLURM, and jobs without dask."""
     first = busy_job("4709", 0, time_left_seconds=250)
     workers = first.tasks[0].workers
     threads = tuple(

@@ -1,4 +1,4 @@
-"""An OpenSSH server of our own on the loopback, for this user and with keys of its own; ended by its pid."""
+"""Our own OpenSSH server on loopback, for this user, with generated keys."""
 
 import getpass
 import grp
@@ -18,21 +18,21 @@ from tests.slurm.environment import search_path
 from tests.support.waiting import PATIENCE_SECONDS
 
 PROGRAMS = ("ssh", "ssh-keygen", "sshd")
-REASON = "What an sshd of our own needs is missing"
-# Where root's sshd locks up the part of it that speaks to strangers; made at boot, where there is one.
+REASON = "Requirements of our own sshd are missing"
+# The chroot of the unprivileged sshd process if root runs sshd; usually created at boot.
 _EMPTY_FOLDER = Path("/run/sshd")
 _PORTS = range(20_000, 32_768)
-"""None of those that a system gives to whoever asks for any: such a one may be taken before sshd is up."""
+"""Below the ephemeral ports, one of which may be in use before sshd has started."""
 
 
 def missing() -> list[str]:
-    """Return what is needed and not there: programs, and terminals that an sshd of this user can give out."""
+    """Return the missing requirements: programs, and terminals that the sshd of this user can allocate."""
     programs = [program for program in PROGRAMS if _found(program) is None]
-    return programs if _can_give_out_terminals() else [*programs, "devpts mounted with gid=tty, or to be root"]
+    return programs if _can_allocate_terminals() else [*programs, "devpts mounted with gid=tty, or root"]
 
 
-def _can_give_out_terminals() -> bool:
-    """Tell whether sshd need not change a terminal's group, which only root may do (OpenSSH's ``pty_setowner``)."""
+def _can_allocate_terminals() -> bool:
+    """Return whether sshd can allocate terminals: only root may change their group (``pty_setowner`` of OpenSSH)."""
     if os.geteuid() == 0:
         return True
     ours, theirs = os.openpty()
@@ -48,12 +48,12 @@ def _found(program: str) -> str | None:
 
 
 class SshServer:
-    """Runs while it is entered.
+    """A context manager that runs the server.
 
     Parameters
     ----------
     folder
-        For its keys and its configuration.
+        The folder of its keys and its configuration.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,7 +61,7 @@ class SshServer:
         self._key = folder / "user_key"
 
     def command(self, remote: str) -> list[str]:
-        """Return what to run to have a shell run this on the other side, in a terminal."""
+        """Return the ssh command that runs a shell command on the server, in a terminal."""
         options = {
             "UserKnownHostsFile": os.devnull,
             "StrictHostKeyChecking": "no",
@@ -69,9 +69,9 @@ class SshServer:
             "BatchMode": "yes",
             "LogLevel": "ERROR",
         }
-        told = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        option_words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         where = ["-p", str(self._port), "-i", str(self._key), f"{getpass.getuser()}@127.0.0.1"]
-        return [str(_found("ssh")), "-F", os.devnull, "-tt", *told, *where, remote]
+        return [str(_found("ssh")), "-F", os.devnull, "-tt", *option_words, *where, remote]
 
     def __enter__(self) -> Self:
         host_key = self._folder / "host_key"
@@ -101,8 +101,8 @@ class SshServer:
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
             except OSError:
-                told = (self._folder / "sshd.log").read_text()
-                assert self._process.poll() is None and time.monotonic() < deadline, told  # noqa: PT018
+                log = (self._folder / "sshd.log").read_text()
+                assert self._process.poll() is None and time.monotonic() < deadline, log  # noqa: PT018
                 time.sleep(0.05)
             else:
                 return
@@ -125,7 +125,7 @@ def _free_port() -> int:
 
 
 def script_for(folder: Path, command: list[str], environment: dict[str, str]) -> str:
-    """Return what a login without any environment of ours is to run: this command, with all but the terminal's own."""
+    """Return the shell command that runs a command in an environment, except for the variables of the terminal."""
     exports = "".join(
         f"export {name}={shlex.quote(value)}\n"
         for name, value in environment.items()

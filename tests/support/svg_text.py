@@ -1,4 +1,4 @@
-"""What a picture of the screen says: its lines, as they stand on the screen."""
+"""The lines of text in a picture of the screen."""
 
 import re
 from html import unescape
@@ -6,12 +6,12 @@ from html import unescape
 from rich.cells import cell_len
 
 CELL_PIXELS = 12.2
-"""How wide a cell is in Rich's pictures."""
+"""The width of a cell in Rich's pictures."""
 _TEXT = re.compile(r'<text [^>]*?x="([\d.]+)" [^>]*?clip-path="[^"]*-line-(\d+)\)">([^<]*)</text>')
 
 
 def lines_of(svg: str) -> list[str]:
-    """Return the lines of a picture that Textual drew, without their trailing blanks."""
+    """Return the lines of a picture that Textual drew, without trailing blanks."""
     lines: dict[int, str] = {}
     for x, number, escaped in _TEXT.findall(svg):
         text = unescape(escaped).replace("\xa0", " ").rstrip("\n")

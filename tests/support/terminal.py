@@ -1,4 +1,4 @@
-"""A real terminal for tests: a program in tmux, keys in, screen out."""
+"""A real terminal for tests: runs a program in tmux, sends keys and reads the screen."""
 
 import os
 import re
@@ -16,16 +16,16 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 POLL_SECONDS = 0.1
 _NUMBERS = count()
 _ENDED = "ended with "
-"""So the terminal is entitled once the command has ended, and with which exit status."""
+"""The title of the terminal after the command has ended; the exit status follows."""
 
 
 class Terminal:
-    """Runs a command in a tmux server of its own, which ends with it.
+    """Runs a command in its own tmux server.
 
     Parameters
     ----------
     folder
-        For the server's socket, and the script that it runs.
+        The folder of the socket of the server, and of the script that it runs.
     """
 
     def __init__(
@@ -36,24 +36,24 @@ class Terminal:
         columns: int = 120,
         lines: int = 40,
     ) -> None:
-        number = next(_NUMBERS)  # a server that was told to end may be there still
+        number = next(_NUMBERS)  # a server that was killed may not have ended yet
         self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / f"tmux{number}.sock"), "-f", os.devnull]
         script = folder / f"run{number}.sh"
-        # The shell outlives a Ctrl-C that is meant for the command. That it has ended is told by the terminal itself,
-        # behind all that was written to it: tmux may be late to read that.
-        told = f"printf '\\033]2;{_ENDED}%s\\007' $?"
-        script.write_text(f"trap : INT\n{shlex.join(command)}\n{told}\nsleep 3600\n")
+        # The shell survives a Ctrl-C, which ends the command. It reports that end in the title of the terminal, behind
+        # all output: tmux may read the output late.
+        report_end = f"printf '\\033]2;{_ENDED}%s\\007' $?"
+        script.write_text(f"trap : INT\n{shlex.join(command)}\n{report_end}\nsleep 3600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
             environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
         )
 
     def screen(self) -> str:
-        """Return what is on the screen, lines without their trailing spaces."""
+        """Return the text on the screen, without trailing spaces."""
         return self._run("capture-pane", "-p").rstrip("\n")
 
     def sgr(self) -> set[int]:
-        """Return the numbers of all renditions on the screen; of a colour beyond the sixteen, the first only."""
+        """Return all SGR codes on the screen; of a 256 or RGB colour only the first number."""
         sent = re.findall(r"\x1b\[([0-9;]*)m", self._run("capture-pane", "-p", "-e"))
         plain = (re.sub(r"\b([34]8);(5;\d+|2;\d+;\d+;\d+)", r"\1", numbers) for numbers in sent)
         return {int(number or 0) for numbers in plain for number in numbers.split(";")}
@@ -71,19 +71,19 @@ class Terminal:
         self._run("resize-window", "-x", str(columns), "-y", str(lines))
 
     def write_from_outside(self, text: str) -> None:
-        """Write to the terminal as another program does that knows nothing of the one that runs in it."""
-        Path(self._told("pane_tty")).write_text(text)
+        """Write to the terminal as another program, such as ``wall``."""
+        Path(self._variable("pane_tty")).write_text(text)
 
     def enable_clipboard(self) -> None:
-        """Let programs set the clipboard (OSC 52), which tmux refuses unless it is told."""
+        """Let programs set the clipboard (OSC 52), which is off by default in tmux."""
         self._run("set-option", "-s", "set-clipboard", "on")
 
     def clipboard(self) -> str:
-        """Return what was copied last."""
+        """Return the clipboard."""
         return self._run("show-buffer")
 
     def wait_for(self, true_of_screen: Callable[[str], object] | str) -> str:
-        """Wait until the screen holds a text, or until a function of it is true, and return the screen."""
+        """Wait until the screen contains a text, or until a function of it is true, and return the screen."""
         test = (lambda screen: true_of_screen in screen) if isinstance(true_of_screen, str) else true_of_screen
         screen = ""
 
@@ -96,16 +96,16 @@ class Terminal:
         return screen
 
     def wait_for_end(self) -> int:
-        """Wait until the program has ended and all that it wrote is on the screen, and return its exit status."""
+        """Wait until the program has ended and all its output is on the screen, and return its exit status."""
         title = wait_until(
-            lambda: (title := self._told("pane_title")).startswith(_ENDED) and title,
+            lambda: (title := self._variable("pane_title")).startswith(_ENDED) and title,
             lambda: f"the end\n{self.screen()}",
             every=POLL_SECONDS,
         )
         return int(str(title).removeprefix(_ENDED))
 
     def close(self) -> None:
-        """End the server, and with it whatever still runs in it."""
+        """End the server and all its programs."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
     def __enter__(self) -> Self:
@@ -116,8 +116,8 @@ class Terminal:
     ) -> None:
         self.close()
 
-    def _told(self, name: str) -> str:
-        """Return what tmux tells of the terminal."""
+    def _variable(self, name: str) -> str:
+        """Return a variable of tmux."""
         return self._run("display-message", "-p", f"#{{{name}}}").strip()
 
     def _run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> str:

@@ -7,7 +7,7 @@ from dasktop.collectors.model.options import TlsFiles
 
 
 def make_certificates(folder: Path, name: str) -> TlsFiles:
-    """Make a key and a certificate that is its own authority, good for a day."""
+    """Create a key and a self-signed certificate, valid for a day."""
     files = TlsFiles(
         ca_file=str(folder / f"{name}.crt"), cert=str(folder / f"{name}.crt"), key=str(folder / f"{name}.key")
     )

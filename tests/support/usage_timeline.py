@@ -1,4 +1,4 @@
-"""Made-up lives of clusters for reports: jobs that wait, start, work, idle and end, looked at every so often."""
+"""Generated snapshots for usage reports: jobs that wait, start, work, idle and end at given times."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,43 +13,43 @@ GB = 10**9
 
 
 def moment(seconds: float) -> datetime:
-    """Return a moment of the story."""
+    """Return the time of a snapshot, in seconds from the first."""
     return TAKEN_AT + timedelta(seconds=seconds)
 
 
 @dataclass
 class FakeJob:
-    """One job's, in seconds of the story."""
+    """The timeline of a job, in seconds."""
 
     job_id: str = "4709"
     submitted: float = 0.0
     started: float | None = 0.0
     ended: float | None = None
     state: str = "CANCELLED"
-    """How it ends."""
+    """The state in which it ends."""
     suspended: tuple[float, float] | None = None
-    """From when until when it is suspended."""
+    """Start and end of its suspension."""
     first_worker: float = 0.0
-    """After its start."""
+    """Seconds from its start to its first worker."""
     last_worker: float | None = None
-    """After its start; ``None``: they stay until its end."""
+    """Seconds from its start until the workers leave; ``None``: they stay until its end."""
     cpus: int = 12
     memory_bytes: int = 16 * GIB
     processes: int = 4
     limit_seconds: int = 14_400
     busy: Callable[[float], float] = field(default=lambda seconds: 1.0)
-    """What share of its threads works, so many seconds after its start."""
+    """The share of busy threads, by seconds since its start."""
     cpu_per_task: float = 95.0
     memory_share: Callable[[float], float] = field(default=lambda seconds: 0.3)
-    """What share of their limit its workers hold."""
+    """The memory of its workers as a share of their limit, by seconds since its start."""
     cpu_seconds_by_slurm: int | None = None
-    """What accounting tells in the end."""
+    """The CPU time in accounting, after its end."""
     max_rss_bytes: int | None = None
     values: dict[str, object] = field(default_factory=dict)
-    """Anything else that the job is to have."""
+    """Further fields of the job."""
 
-    def told(self, now: float) -> Job | None:
-        """Return the job as it is then; ``None`` before it is submitted."""
+    def job_at(self, now: float) -> Job | None:
+        """Return the job at a time; ``None`` before it is submitted."""
         if now < self.submitted:
             return None
         started = self.started is not None and now >= self.started
@@ -71,7 +71,7 @@ class FakeJob:
         return replace(given, **self.values)
 
     def _must_end(self, now: float) -> float:
-        """Return when its limit ends it: later by as long as it was suspended, once that is over."""
+        """Return when it reaches its time limit: the time of a past suspension does not count."""
         begin, end = self.suspended or (0.0, 0.0)
         was_suspended = max(0.0, end - max(begin, self.started or 0.0)) if now >= end else 0.0
         return (self.started or 0.0) + self.limit_seconds + was_suspended
@@ -112,24 +112,24 @@ class FakeJob:
         ]
 
 
-def snapshot_at(lives: Sequence[FakeJob], now: float, **values: object) -> Snapshot:
-    """Return what there is to see at one moment."""
-    jobs = [told for life in lives if (told := life.told(now)) is not None]
-    shown = snapshot([replace(told, used=_use(told)) for told in jobs], taken_at=moment(now))
+def snapshot_at(jobs: Sequence[FakeJob], now: float, **values: object) -> Snapshot:
+    """Return the snapshot at a time."""
+    present = [shown for one in jobs if (shown := one.job_at(now)) is not None]
+    shown = snapshot([replace(one, used=_use(one)) for one in present], taken_at=moment(now))
     return replace(shown, **values)
 
 
-def snapshots_of(lives: Sequence[FakeJob], until: float, every: float = 5.0, begin: float = 0.0) -> Iterator[Snapshot]:
-    """Look every so many seconds, to the end and once more at it."""
+def snapshots_of(jobs: Sequence[FakeJob], until: float, every: float = 5.0, begin: float = 0.0) -> Iterator[Snapshot]:
+    """Yield a snapshot every so many seconds, and one at the end."""
     now = begin
     while now < until:
-        yield snapshot_at(lives, now)
+        yield snapshot_at(jobs, now)
         now += every
-    yield snapshot_at(lives, until)
+    yield snapshot_at(jobs, until)
 
 
-def _use(told: Job) -> Used:
-    workers = [worker for task in told.tasks for worker in task.workers]
+def _use(one: Job) -> Used:
+    workers = [worker for task in one.tasks for worker in task.workers]
     return Used(
         cpu_percent=sum(worker.cpu_percent or 0 for worker in workers) if workers else None,
         memory_bytes=sum(worker.memory_bytes or 0 for worker in workers) if workers else None,

@@ -1,7 +1,7 @@
-"""An event loop with a clock of its own, which jumps to the next timer whenever nothing else is left to do.
+"""An event loop with a virtual clock, which jumps to the next timer when nothing else is left to do.
 
-A pause of a minute takes no time in it and lasts exactly a minute by ``loop.time()``, so tests of what happens when
-neither wait nor depend on the machine. For code without threads, processes and sockets: these take real time.
+A pause of a minute takes no real time and exactly a minute of ``loop.time()``, so tests of timing are fast and do not
+depend on the machine. Only for code without threads, processes and sockets, which take real time.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Keeps virtual time, in seconds, from 0."""
+    """An event loop whose time starts at 0 s."""
 
     def __init__(self) -> None:
         self._selector_of_time = _Selector()
@@ -30,12 +30,12 @@ class _Selector(selectors.DefaultSelector):
         ready = super().select(0)
         if not ready:
             if timeout is None:
-                raise RuntimeError("nothing would ever happen: no timer is set")
+                raise RuntimeError("the event loop waits forever: no timer is set")
             self.now += max(timeout, 0.0)
         return ready
 
 
 def run_in_virtual_time(coroutine: Coroutine[Any, Any, Value]) -> Value:
-    """Run a coroutine to its end in a loop that keeps virtual time."""
+    """Run a coroutine in a loop with virtual time, and return its result."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(coroutine)

@@ -1,6 +1,6 @@
-"""Waiting for what a process, a thread or a screen does: for the event itself, however slow the machine is.
+"""Wait for a condition of a process, a thread or a screen, however slow the machine is.
 
-The one limit is for what hangs. No test may pass or fail by how long something took.
+The timeout is for code that hangs. The result of a test never depends on how long something takes.
 """
 
 import asyncio
@@ -9,35 +9,35 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 PATIENCE_SECONDS = 300.0
-"""How long to wait for something that is bound to come. Only a fault reaches this limit."""
+"""The timeout of everything that must happen. Only a bug reaches it."""
 POLL_SECONDS = 0.05
 
 Value = TypeVar("Value")
-What = str | Callable[[], object]
+Message = str | Callable[[], object]
 
 
-def wait_until(condition: Callable[[], Value], what: What = "", *, every: float = POLL_SECONDS) -> Value:
+def wait_until(condition: Callable[[], Value], what: Message = "", *, every: float = POLL_SECONDS) -> Value:
     """Wait until a condition is true, and return its value.
 
     Parameters
     ----------
     condition
-        Called again and again.
+        Called until its result is true.
     what
-        What is said if it never comes true; a function is called then.
+        Text of the error on timeout, or a function that returns it.
     every
-        Seconds between two calls.
+        Seconds between calls.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (value := condition()):
-        assert time.monotonic() < deadline, _in_vain(what)
+        assert time.monotonic() < deadline, _timeout_message(what)
         time.sleep(every)
     return value
 
 
 async def until(
     condition: Callable[[], Value],
-    what: What = "",
+    what: Message = "",
     *,
     every: float = POLL_SECONDS,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -47,14 +47,14 @@ async def until(
     Parameters
     ----------
     pause
-        Called with ``every`` between two calls of the condition; a test of the screen gives its pilot's.
+        Called with ``every`` between calls of the condition; tests of the screen pass that of the pilot.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (value := condition()):
-        assert time.monotonic() < deadline, _in_vain(what)
+        assert time.monotonic() < deadline, _timeout_message(what)
         await pause(every)
     return value
 
 
-def _in_vain(what: What) -> str:
-    return f"waited in vain: {what() if callable(what) else what}"
+def _timeout_message(what: Message) -> str:
+    return f"timed out: {what() if callable(what) else what}"

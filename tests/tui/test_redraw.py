@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.tree.table import TreeTable
-from tests.support.drawn_terminal import draw_what_is_sent, redraw, terminal_of
+from tests.support.drawn_terminal import install_drawn_terminal, redraw, terminal_of
 from tests.support.screen import SIZES, Screen, running
 from tests.support.snapshots import busy_job, everyday, pending, snapshot
 
@@ -24,7 +24,7 @@ STEPS = 12
 
 @pytest.fixture(autouse=True)
 def _drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw_what_is_sent(monkeypatch)
+    install_drawn_terminal(monkeypatch)
     monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)  # one that blinks may be there, or not
 
 

@@ -21,12 +21,12 @@ def tally(*snapshots: Snapshot) -> Report:
     return taken.report()
 
 
-def report_of(*lives: FakeJob, until: float, every: float = 5.0, begin: float = 0.0) -> Report:
-    return tally(*snapshots_of(lives, until, every, begin))
+def report_of(*fake_jobs: FakeJob, until: float, every: float = 5.0, begin: float = 0.0) -> Report:
+    return tally(*snapshots_of(fake_jobs, until, every, begin))
 
 
-def job_of(*lives: FakeJob, until: float, every: float = 5.0, begin: float = 0.0):
-    return report_of(*lives, until=until, every=every, begin=begin).jobs[0]
+def job_of(*fake_jobs: FakeJob, until: float, every: float = 5.0, begin: float = 0.0):
+    return report_of(*fake_jobs, until=until, every=every, begin=begin).jobs[0]
 
 
 def about(value: float):
@@ -35,10 +35,10 @@ def about(value: float):
 
 def test_job_with_all_phases():
     """One hour: 6 min until the first worker, 30 min busy, 18 min idle, 6 min without workers."""
-    life = FakeJob(
+    fake_job = FakeJob(
         submitted=-600, started=60, ended=60 + HOUR, first_worker=360, last_worker=3240, busy=lambda s: float(s < 2160)
     )
-    job = job_of(life, until=4000)
+    job = job_of(fake_job, until=4000)
     hours = job.core_hours
     assert hours.granted == about(12)
     assert hours.waiting_for_first_worker == about(1.2)
@@ -96,8 +96,8 @@ def test_job_that_never_started_was_granted_nothing():
 
 
 def test_gap_is_not_observed():
-    life = FakeJob(ended=HOUR)
-    early, late = snapshots_of([life], 600), snapshots_of([life], HOUR + 60, begin=3000)
+    fake_job = FakeJob(ended=HOUR)
+    early, late = snapshots_of([fake_job], 600), snapshots_of([fake_job], HOUR + 60, begin=3000)
     hours = tally(*early, *late).jobs[0].core_hours
     assert hours.granted == about(12)
     assert hours.unobserved == about(12 * 2400 / HOUR)
@@ -138,8 +138,8 @@ def test_slurms_figure_is_used_if_higher():
 @pytest.mark.parametrize("first_worker", [0, 1800], ids=["idle before the first snapshot", "no worker before"])
 def test_unobserved_time_is_not_idle(first_worker):
     """A recording of 38 s of a job that had run for 36 min and used 1 min of CPU time."""
-    life = FakeJob(ended=2200, first_worker=first_worker, busy=lambda seconds: 0.0, cpu_seconds_by_slurm=60)
-    hours = job_of(life, until=2210, begin=2162).core_hours
+    fake_job = FakeJob(ended=2200, first_worker=first_worker, busy=lambda seconds: 0.0, cpu_seconds_by_slurm=60)
+    hours = job_of(fake_job, until=2210, begin=2162).core_hours
     assert hours.granted == about(12 * 2200 / HOUR)
     assert hours.used == pytest.approx(60 / HOUR, abs=1e-5)
     assert hours.idle == about(12 * 38 / HOUR)
@@ -147,8 +147,8 @@ def test_unobserved_time_is_not_idle(first_worker):
 
 
 def test_job_without_workers_while_observed():
-    life = FakeJob(ended=2200, first_worker=1e9, cpu_seconds_by_slurm=60)
-    hours = job_of(life, until=2210, begin=2162).core_hours
+    fake_job = FakeJob(ended=2200, first_worker=1e9, cpu_seconds_by_slurm=60)
+    hours = job_of(fake_job, until=2210, begin=2162).core_hours
     assert hours.waiting_for_first_worker == about(12 * 38 / HOUR)
     assert (hours.idle, hours.without_workers) == (0, 0)
     assert hours.unobserved == about((12 * 2162 - 60) / HOUR)
@@ -161,8 +161,8 @@ def test_use_of_other_programs_is_not_idle():
 
 
 def test_only_slurm_knows_the_use_in_a_gap():
-    life = FakeJob(ended=HOUR, cpu_seconds_by_slurm=20_000)
-    hours = tally(*snapshots_of([life], 600), *snapshots_of([life], HOUR + 60, begin=3000)).jobs[0].core_hours
+    fake_job = FakeJob(ended=HOUR, cpu_seconds_by_slurm=20_000)
+    hours = tally(*snapshots_of([fake_job], 600), *snapshots_of([fake_job], HOUR + 60, begin=3000)).jobs[0].core_hours
     watched = 12 * 1200 / HOUR
     assert hours.used == about(20_000 / HOUR)
     assert hours.idle == about(0.05 * watched)
@@ -198,8 +198,8 @@ def test_job_that_never_started_hides_no_unknown():
 
 def test_without_slurm_only_the_use_is_known():
     unknown = {"state": None, "started_at": None, "submitted_at": None, "time_limit_seconds": None}
-    life = FakeJob(values=unknown | {"allocated": Allocated(cpus=None, memory_bytes=None, gpus=None)})
-    report = report_of(life, until=HOUR)
+    fake_job = FakeJob(values=unknown | {"allocated": Allocated(cpus=None, memory_bytes=None, gpus=None)})
+    report = report_of(fake_job, until=HOUR)
     [job] = report.jobs
     assert job.core_hours.used == about(12 * 0.95)
     assert {job.core_hours.granted, job.core_hours.idle, job.core_hours.unobserved, job.elapsed_seconds} == {None}
@@ -268,12 +268,12 @@ def test_suspended_time_does_not_count():
 
 
 def test_suspended_time_comes_from_slurm():
-    life = FakeJob(ended=HOUR, suspended=(610, 1790))
-    job = job_of(life, until=4000, every=60)
+    fake_job = FakeJob(ended=HOUR, suspended=(610, 1790))
+    job = job_of(fake_job, until=4000, every=60)
     assert job.core_hours.granted == pytest.approx(12 * (HOUR - 1180) / HOUR, abs=1e-5)
     parts = [job.core_hours.used, job.core_hours.idle, job.core_hours.without_workers, job.core_hours.unobserved]
     assert sum(part or 0 for part in parts) == about(job.core_hours.granted)
-    while_it_is = job_of(life, until=1500, every=60)
+    while_it_is = job_of(fake_job, until=1500, every=60)
     assert while_it_is.core_hours.granted == pytest.approx(12 * 610 / HOUR, abs=12 * 60 / HOUR)
 
 
@@ -463,9 +463,9 @@ def test_jobs_of_another_scheduler_are_not_observed():
 
 
 def test_restarted_scheduler_observes_the_same_jobs():
-    life = FakeJob(first_worker=0)
+    fake_job = FakeJob(first_worker=0)
     shown = [
         replace(seen, cluster=replace(seen.cluster, scheduler_address=f"tcp://10.0.0.{1 + index // 30}:8786"))
-        for index, seen in enumerate(snapshots_of([life], 600, 10))
+        for index, seen in enumerate(snapshots_of([fake_job], 600, 10))
     ]
     assert tally(*shown).jobs[0].core_hours.unobserved == 0

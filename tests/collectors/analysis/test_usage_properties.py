@@ -21,7 +21,7 @@ seconds = st.integers(0, UNTIL)
 
 
 @st.composite
-def lives(draw) -> list[FakeJob]:
+def fake_jobs(draw) -> list[FakeJob]:
     """Draw jobs that start, are more or less busy, and end."""
     made = []
     for number in range(draw(st.integers(1, 3))):
@@ -65,19 +65,19 @@ def tally(snapshots: list[Snapshot]) -> Report:
     return taken.report()
 
 
-def snapshots_of(lives: list[FakeJob], moments: list[int]) -> list[Snapshot]:
-    return [snapshot_at(lives, now) for now in moments]
+def snapshots_of(fake_jobs: list[FakeJob], moments: list[int]) -> list[Snapshot]:
+    return [snapshot_at(fake_jobs, now) for now in moments]
 
 
 @settings(max_examples=60)
-@given(lives(), moments())
+@given(fake_jobs(), moments())
 @example([FakeJob(started=50)], [0, 50, 111])  # it starts exactly at a snapshot
 @example(
     [FakeJob(submitted=100, started=100, suspended=(10, 110))], [0, 40, 100, 150]
 )  # it is suspended when it starts
 @example([FakeJob(ended=100, suspended=(60, 100))], [0, 30, 60, 90, 130])  # it ends while it is suspended
-def test_parts_add_up_and_are_not_negative(lives, moments):
-    for job in tally(snapshots_of(lives, moments)).jobs:
+def test_parts_add_up_and_are_not_negative(fake_jobs, moments):
+    for job in tally(snapshots_of(fake_jobs, moments)).jobs:
         for hours in (job.core_hours, job.gib_hours):
             figures = {field: getattr(hours, field) for field in FIELDS}
             assert all(value is None or value >= 0 for value in figures.values()), figures
@@ -88,11 +88,13 @@ def test_parts_add_up_and_are_not_negative(lives, moments):
 
 
 @settings(max_examples=60)
-@given(lives(), moments(), st.floats(0, 1), st.sampled_from([0, UNTIL // 2, UNTIL]))
-def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begin):
-    for life in lives:
-        life.cpu_seconds_by_slurm = round(share * life.cpus * ((life.ended or UNTIL) - (life.started or 0)))
-    for job in tally(snapshots_of(lives, [begin + now for now in moments])).jobs:
+@given(fake_jobs(), moments(), st.floats(0, 1), st.sampled_from([0, UNTIL // 2, UNTIL]))
+def test_slurms_figure_makes_no_unobserved_time_idle(fake_jobs, moments, share, begin):
+    for fake_job in fake_jobs:
+        fake_job.cpu_seconds_by_slurm = round(
+            share * fake_job.cpus * ((fake_job.ended or UNTIL) - (fake_job.started or 0))
+        )
+    for job in tally(snapshots_of(fake_jobs, [begin + now for now in moments])).jobs:
         hours, cpus = job.core_hours, job.cpus or 0
         if hours.granted is None:
             continue
@@ -109,9 +111,9 @@ def test_slurms_figure_makes_no_unobserved_time_idle(lives, moments, share, begi
 
 
 @settings(max_examples=40)
-@given(lives(), moments())
-def test_totals_are_the_sums_of_jobs(lives, moments):
-    report = tally(snapshots_of(lives, moments))
+@given(fake_jobs(), moments())
+def test_totals_are_the_sums_of_jobs(fake_jobs, moments):
+    report = tally(snapshots_of(fake_jobs, moments))
     for name in ("core_hours", "gib_hours"):
         for field in FIELDS:
             started = [job for job in report.jobs if job.runs] or report.jobs
@@ -121,9 +123,9 @@ def test_totals_are_the_sums_of_jobs(lives, moments):
 
 
 @settings(max_examples=40)
-@given(lives(), moments(), st.randoms(use_true_random=False))
-def test_order_of_jobs_does_not_matter(lives, moments, chance: random.Random):
-    snapshots = snapshots_of(lives, moments)
+@given(fake_jobs(), moments(), st.randoms(use_true_random=False))
+def test_order_of_jobs_does_not_matter(fake_jobs, moments, chance: random.Random):
+    snapshots = snapshots_of(fake_jobs, moments)
     shuffled = [replace(shown, jobs=tuple(chance.sample(shown.jobs, len(shown.jobs)))) for shown in snapshots]
     one, other = tally(snapshots), tally(shuffled)
     assert other.jobs == one.jobs
@@ -131,10 +133,10 @@ def test_order_of_jobs_does_not_matter(lives, moments, chance: random.Random):
 
 
 @settings(max_examples=40)
-@given(lives(), moments(), st.floats(0, 1))
-def test_two_halves_add_up_to_the_whole(lives, moments, share):
+@given(fake_jobs(), moments(), st.floats(0, 1))
+def test_two_halves_add_up_to_the_whole(fake_jobs, moments, share):
     """Granted hours count from a job's start in both halves; observed ones add up."""
-    snapshots = snapshots_of(lives, moments)
+    snapshots = snapshots_of(fake_jobs, moments)
     middle = int(share * (len(snapshots) - 1))
     whole, first, second = tally(snapshots), tally(snapshots[: middle + 1]), tally(snapshots[middle:])
     for job in whole.jobs:
@@ -144,29 +146,29 @@ def test_two_halves_add_up_to_the_whole(lives, moments, share):
             whole_used = getattr(job, name).used
             assert (whole_used or 0.0) == pytest.approx(sum(used), abs=1e-4)
         # Suspended time is observed, and corrected by SLURM for the whole run, also in a half.
-        if not any(life.suspended for life in lives if life.job_id == job.job_id):
+        if not any(fake_job.suspended for fake_job in fake_jobs if fake_job.job_id == job.job_id):
             assert sum(half.observed_seconds for half in halves) == pytest.approx(job.observed_seconds, abs=0.01)
     assert first.observed_seconds + second.observed_seconds == pytest.approx(whole.observed_seconds, abs=0.01)
 
 
-def seconds_with_workers(life: FakeJob) -> float:
-    ended = UNTIL if life.ended is None else life.ended
-    last = ended - (life.started or 0.0)
-    return min(last, last if life.last_worker is None else life.last_worker) - life.first_worker
+def seconds_with_workers(fake_job: FakeJob) -> float:
+    ended = UNTIL if fake_job.ended is None else fake_job.ended
+    last = ended - (fake_job.started or 0.0)
+    return min(last, last if fake_job.last_worker is None else fake_job.last_worker) - fake_job.first_worker
 
 
 @settings(max_examples=30)
-@given(lives())
-def test_every_second_snapshot_gives_similar_hours(lives):
+@given(fake_jobs())
+def test_every_second_snapshot_gives_similar_hours(fake_jobs):
     """Each change is known to half the time between two snapshots."""
-    assume(all(not 0 < seconds_with_workers(life) <= 16 for life in lives))  # else none may be seen
+    assume(all(not 0 < seconds_with_workers(fake_job) <= 16 for fake_job in fake_jobs))  # else none may be seen
     dense, sparse = (
-        tally(snapshots_of(lives, [*range(0, UNTIL + 1, 4)])),
-        tally(snapshots_of(lives, [*range(0, UNTIL + 1, 8)])),
+        tally(snapshots_of(fake_jobs, [*range(0, UNTIL + 1, 4)])),
+        tally(snapshots_of(fake_jobs, [*range(0, UNTIL + 1, 8)])),
     )
     for one, other in zip(dense.jobs, sparse.jobs, strict=True):
         cpus = one.cpus or 0
-        suspended = any(life.suspended for life in lives if life.job_id == one.job_id)
+        suspended = any(fake_job.suspended for fake_job in fake_jobs if fake_job.job_id == one.job_id)
         slack = cpus * 2 * 8 / 3600 if suspended else 0.0
         assert other.core_hours.granted == pytest.approx(one.core_hours.granted, abs=slack, rel=0)
         for field in ("used", "idle", "without_tasks", "waiting_for_first_worker", "without_workers"):
@@ -176,19 +178,19 @@ def test_every_second_snapshot_gives_similar_hours(lives):
 
 
 @settings(max_examples=30)
-@given(lives(), moments())
-def test_snapshots_after_the_end_change_nothing(lives, moments):
-    over = [replace_end(life) for life in lives]
-    end = max(int(life.ended or 0) for life in over) + 10
+@given(fake_jobs(), moments())
+def test_snapshots_after_the_end_change_nothing(fake_jobs, moments):
+    over = [replace_end(fake_job) for fake_job in fake_jobs]
+    end = max(int(fake_job.ended or 0) for fake_job in over) + 10
     seen = [*(now for now in moments if now < end), end]
     short, long = tally(snapshots_of(over, seen)), tally(snapshots_of(over, [*seen, end + 30, end + 60, end + 3000]))
     assert [job.core_hours for job in long.jobs] == [job.core_hours for job in short.jobs]
     assert [job.gib_hours for job in long.jobs] == [job.gib_hours for job in short.jobs]
 
 
-def replace_end(life: FakeJob) -> FakeJob:
-    life.ended = life.ended or (life.started or 0) + 100
-    return life
+def replace_end(fake_job: FakeJob) -> FakeJob:
+    fake_job.ended = fake_job.ended or (fake_job.started or 0) + 100
+    return fake_job
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 500), st.floats(0, 10)), min_size=1, max_size=50), st.floats(1, 30))

@@ -12,10 +12,10 @@ HOUR = 3600.0
 NO_OWNER = cluster(owner=None)
 
 
-def advice(*lives: FakeJob, until: float = HOUR, **values: object) -> dict[str, Advice]:
+def advice(*fake_jobs: FakeJob, until: float = HOUR, **values: object) -> dict[str, Advice]:
     """Return the recommendations after an hour, by parameter; by default, no owner reports the request."""
     taken = UsageAccumulator(10.0)
-    for shown in snapshots_of(lives, until, every=10.0):
+    for shown in snapshots_of(fake_jobs, until, every=10.0):
         taken.add(replace(shown, **{"cluster": NO_OWNER} | values))
     advised = taken.report().advice
     assert len({advice.parameter for advice in advised}) == len(advised)
@@ -41,8 +41,8 @@ class TestMemory:
         assert "60%" in advised.reason
 
     def test_one_recommendation_for_a_group(self):
-        lives = [fitting(str(number), memory_share=lambda seconds: 0.275) for number in range(8)]
-        advised = advice(*lives)["memory"]
+        fake_jobs = [fitting(str(number), memory_share=lambda seconds: 0.275) for number in range(8)]
+        advised = advice(*fake_jobs)["memory"]
         assert advised.evidence == "in each of 8 jobs, 4 processes used at most 1.1 of 4.0 GB each"
         assert advised.job_ids == tuple("01234567")
 
@@ -150,8 +150,8 @@ class TestProcesses:
 
 class TestWalltime:
     def test_less_if_all_ended_long_before(self):
-        lives = [fitting(str(number), ended=1700.0 + number, limit_seconds=14_400) for number in range(3)]
-        advised = advice(*lives)["walltime"]
+        fake_jobs = [fitting(str(number), ended=1700.0 + number, limit_seconds=14_400) for number in range(3)]
+        advised = advice(*fake_jobs)["walltime"]
         assert (advised.request, advised.instead_of) == ('walltime="00:40:00"', "04:00:00")
         assert advised.evidence == "in each of 3 jobs, at most 28 min 22 s of 4 h were used"
 
@@ -174,8 +174,8 @@ class TestWalltime:
 
 class TestJobs:
     def test_fewer_if_most_threads_were_never_busy(self):
-        lives = [fitting(str(number), busy=lambda seconds: 1 / 3) for number in range(4)]
-        advised = advice(*lives)
+        fake_jobs = [fitting(str(number), busy=lambda seconds: 1 / 3) for number in range(4)]
+        advised = advice(*fake_jobs)
         assert advised["jobs"].request == "cluster.scale(jobs=2)"
         assert advised["jobs"].evidence == "at most 16 of 48 threads were busy at the same time"
         assert "cores" not in advised, "one or the other"
@@ -203,5 +203,5 @@ class TestJobs:
         assert owned.owner is not None
         adaptive = replace(owned, owner=replace(owned.owner, adaptive=Adaptive(minimum=0, maximum=4)))
         assert "jobs" not in advice(fitting(busy=lambda seconds: float(seconds < 2400)), cluster=adaptive)
-        lives = [fitting(str(number), busy=lambda seconds: 1 / 3) for number in range(4)]
-        assert advice(*lives, cluster=adaptive)["jobs"].request == "cluster.adapt(maximum_jobs=2)"
+        fake_jobs = [fitting(str(number), busy=lambda seconds: 1 / 3) for number in range(4)]
+        assert advice(*fake_jobs, cluster=adaptive)["jobs"].request == "cluster.adapt(maximum_jobs=2)"

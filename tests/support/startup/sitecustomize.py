@@ -1,6 +1,6 @@
-"""Run by every Python that a test starts: less garbage collection, a fifth of the CPU time that such a start takes.
+"""Run by every Python that a test starts: collects less garbage, which is a fifth of the CPU time of a start.
 
-Imports make objects that stay, and lead the collector to look through all of them again and again; so does the end.
+Imports create many permanent objects, and the collector scans all of them repeatedly, also at exit.
 """
 
 import atexit

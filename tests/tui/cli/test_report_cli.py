@@ -22,12 +22,12 @@ from tests.support.terminal import Terminal
 from tests.support.usage_timeline import FakeJob, snapshots_of
 
 PROGRAM = [sys.executable, "-m", "dasktop.tui"]
-LIVES = [
+JOBS = [
     FakeJob(ended=900.0, first_worker=60.0),
     FakeJob("4710", started=120.0),
     FakeJob("4711", started=None),
 ]
-SNAPSHOTS = list(snapshots_of(LIVES, 1800, every=10.0))
+SNAPSHOTS = list(snapshots_of(JOBS, 1800, every=10.0))
 GRANTED = 12 * (900 + 1680) / 3600
 
 
@@ -121,14 +121,14 @@ def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
 
 def test_a_report_reads_all_fields_that_it_uses(tmp_path):
     """For speed, it reads only some of the fields."""
-    lives = [
+    fake_jobs = [
         FakeJob(ended=900.0, first_worker=60.0, state="OUT_OF_MEMORY", cpu_seconds_by_slurm=40_000, max_rss_bytes=GIB),
         FakeJob("2", suspended=(300, 600), busy=lambda seconds: seconds / 1800),
         FakeJob("3", submitted=100, started=300, ended=1000, state="TIMEOUT", limit_seconds=700),
         FakeJob("4", submitted=200, started=None, ended=1200),
         FakeJob("5", started=400, values={"evidence": ()}),
     ]
-    snapshots = [*snapshots_of(lives, 1800, every=10.0)]
+    snapshots = [*snapshots_of(fake_jobs, 1800, every=10.0)]
     path = tmp_path / "run"
     write_all(str(path), snapshots, redact=False)
     tally = UsageAccumulator(10.0)
