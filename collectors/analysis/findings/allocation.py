@@ -32,7 +32,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
             message=f"{job_name(job)} ends in {whole_minutes(job.time_left_seconds or 0)} with {what}",
-            advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))),
+            advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))) + _other_programs_end([job]),
         )
 
 

@@ -201,6 +201,23 @@ def test_advice_warns_of_other_programs():
     assert found.advice.endswith("; this also ends the other programs in it")
 
 
+def test_advice_before_the_time_limit_warns_of_them():
+    used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
+    ending = replace(used, jobs=tuple(replace(one, time_left_seconds=200) for one in used.jobs))
+    (found,) = [one for one in watch(ending) if one.code == "walltime-ending"]
+    assert "dasktop scale --release 7 moves" in (found.advice or "")
+    assert (found.advice or "").endswith("; this also ends the other programs in it")
+
+
+def test_job_without_workers_runs_other_programs():
+    """Nothing advises to release it."""
+    empty = seen([job("7", allocated=GRANTED, started_at=TAKEN_AT - timedelta(seconds=120))])
+    (found,) = watch(with_use(empty, cpu_percent=100.0, cpu_source="slurm"))
+    assert found.code == "job-without-workers"
+    assert found.message == "job 7 has had no worker for 2 min (other programs run in it)"
+    assert found.advice == "see its log"
+
+
 def test_plan_warns_of_other_programs():
     used = with_use(busy(0.0), cpu_percent=100.0, cpu_source="slurm")
     warnings = [one for one in when_releasing(cluster_state(used), used.jobs) if "other programs" in one]
