@@ -1,4 +1,4 @@
-# Each target does its own set-up in .venv; only python3 (3.11 or newer, with venv) is needed.
+# Each target installs what it needs into .venv; only python3 (3.11 or newer, with venv) is needed.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,30 +15,30 @@ TYPES := build/types
 WITHOUT_SETTINGS = unset $$(env | sed -nE 's/^((DASK|DASKTOP|TEXTUAL|XDG)[A-Z0-9_]*)=.*/\1/p') PYTEST_ADDOPTS; \
 	mkdir -p $(VENV)/home; export HOME=$(CURDIR)/$(VENV)/home;
 
-demo: $(TO_RUN) ## the screen on a real dask cluster on an embedded SLURM
+demo: $(TO_RUN) ## run the screen on a real dask cluster on an embedded SLURM
 	@$(WITHOUT_SETTINGS) $(BIN)/dasktop demo
 
 # The tests isolate themselves from all other settings.
-test: $(TO_TEST) ## all tests that can run here; with SLURM's programs installed, all tests
+test: $(TO_TEST) ## run all tests that can run here; without SLURM's programs, some are skipped
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(PYTEST_ARGS)
 
-test-stress: $(TO_STRESS) ## the tests three times in random order, beside busy loops
+test-stress: $(TO_STRESS) ## run the tests three times in random order, beside busy loops
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m tests.stress $(PYTEST_ARGS)
 
-test-slurm-new: ## the tests marked slurm on a newer SLURM, in a chroot; needs root; SUITE=trixie for another release
+test-slurm-new: ## run the tests marked slurm on a newer SLURM in a chroot; needs root; SUITE=trixie selects a release
 	@tests/slurm/chroot.sh $(or $(SUITE),sid) $(PYTEST_ARGS)
 
-check: $(TO_DEVELOP) ## format, lint, types, import contracts
+check: $(TO_DEVELOP) ## check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	@# The folders' names differ from the packages'; mypy sees the packages through links.
+	@# Folder names differ from package names; mypy sees the packages through links.
 	@mkdir -p $(TYPES)/dasktop
 	@ln -sfn $(CURDIR)/collectors $(TYPES)/dasktop/collectors
 	@ln -sfn $(CURDIR)/tui $(TYPES)/dasktop/tui
 	cd $(TYPES) && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dasktop.collectors -p dasktop.tui
 	$(BIN)/lint-imports --no-cache
 
-house: $(TO_RUN) ## metrics of the code structure: file sizes, imports, cycles
+house: $(TO_RUN) ## print metrics of the code structure: file sizes, imports, cycles
 	@$(BIN)/python -m tests.house
 
 screenshots: $(TO_DEVELOP) ## draw the pictures of the README (SVG and PNG) from a recorded run
@@ -52,25 +52,25 @@ install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --edi
 new_venv = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 
 $(TO_RUN): pyproject.toml
-	@echo "installing dasktop and its dependencies into $(VENV), once"
+	@echo "installing dasktop and its dependencies into $(VENV)"
 	@$(new_venv)
 	@$(install) .
 	@touch $@
 
 $(TO_TEST): pyproject.toml
-	@echo "installing dasktop and pytest with its plugins into $(VENV), once"
+	@echo "installing dasktop, pytest and its plugins into $(VENV)"
 	@$(new_venv)
 	@$(install) '.[test]'
 	@touch $(TO_RUN) $@
 
 $(TO_STRESS): pyproject.toml
-	@echo "installing dasktop and pytest with its plugins into $(VENV), also for a random order of tests, once"
+	@echo "installing dasktop, pytest and its plugins, also for random order, into $(VENV)"
 	@$(new_venv)
 	@$(install) '.[stress]'
 	@touch $(TO_RUN) $(TO_TEST) $@
 
 $(TO_DEVELOP): pyproject.toml
-	@echo "installing dasktop, pytest, ruff, mypy and import-linter into $(VENV), once"
+	@echo "installing dasktop, pytest, ruff, mypy and import-linter into $(VENV)"
 	@$(new_venv)
 	@$(install) '.[dev]'
 	@touch $(TO_RUN) $(TO_TEST) $@

@@ -1,1 +1,1 @@
-"""The tests of dasktop: one file a concern."""
+"""The tests of dasktop."""

@@ -1,10 +1,10 @@
-"""A busy, healthy cluster on a real SLURM, watched for ten minutes: nothing may be found wrong with it.
+"""Watch a busy, healthy cluster on a real SLURM for ten minutes: it must have no finding.
 
     python -m tests.healthy [MINUTES]
 
-It brings up a SLURM of its own. Two jobs of two processes work all the time, with results that come and go; for the
-second third of the time there is one job more. Ends with status 1 if ``dasktop snapshot --watch`` has a finding in any
-line, from before the first job on, and prints it. Takes too long to be one of the tests.
+It starts its own SLURM. Two jobs of two processes are busy all the time and produce results; in the second third
+of the time there is a third job. It prints each finding of ``dasktop snapshot --watch``, from before the first job
+on, and exits with status 1 if there was one. It takes too long to be one of the tests.
 """
 
 import signal
@@ -37,7 +37,7 @@ def work(number):
     while time.thread_time() - began < 0.03:
         pass
     time.sleep(0.3 + number % 7 / 10)
-    return bytes(1_000_000 + number % 11 * 100_000)  # a round's together are a fifth of one worker's limit
+    return bytes(1_000_000 + number % 11 * 100_000)  # the results of a round are a fifth of a memory limit
 
 def sizes(parts):
     return sum(map(len, parts))
@@ -56,7 +56,7 @@ busy.start()
 
 
 def snapshots(process: "subprocess.Popen[str]", seconds: float) -> Iterator[Snapshot]:
-    """Yield what the program prints, for so long."""
+    """Yield the snapshots that the program prints, for so many seconds."""
     assert process.stdout is not None
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -64,9 +64,9 @@ def snapshots(process: "subprocess.Popen[str]", seconds: float) -> Iterator[Snap
 
 
 def main(minutes: float) -> int:
-    """Watch, and return the exit status."""
+    """Watch the cluster, and return the exit status."""
     found: set[str] = set()
-    count, told_at = 0, float("-inf")
+    count, reported_at = 0, float("-inf")
     with (
         tempfile.TemporaryDirectory(prefix="dasktop-healthy-") as folder,
         RealSlurm() as slurm,
@@ -88,21 +88,21 @@ def main(minutes: float) -> int:
                         if finding.message not in found:
                             print(f"{shown.taken_at:%H:%M:%S} {finding.severity} {finding.code}: {finding.message}")
                         found.add(finding.message)
-                    if time.monotonic() - told_at >= REPORT_SECONDS:
-                        told_at = time.monotonic()
-                        print(words(shown), flush=True)
+                    if time.monotonic() - reported_at >= REPORT_SECONDS:
+                        reported_at = time.monotonic()
+                        print(summary(shown), flush=True)
             notebook.run("is_over.set(); busy.join()")
             print(f"{count:,} snapshots in {minutes:g} min; {notebook.value('len(rounds)')} rounds of 100 tasks")
         finally:
             process.terminate()
             process.wait()
             slurm.cancel_all()
-    print(f"{len(found)} findings" if found else "nothing was found wrong")
+    print(f"{len(found)} findings" if found else "no findings")
     return 1 if found else 0
 
 
-def words(shown: Snapshot) -> str:
-    """Return one line that tells how the cluster is."""
+def summary(shown: Snapshot) -> str:
+    """Return the state of the cluster in a line."""
     totals = shown.totals
     memory = f"{(totals.memory_bytes or 0) / 1e9:.1f} GB of {(totals.memory_allocated_bytes or 0) / 1e9:.1f}"
     return (

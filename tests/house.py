@@ -1,6 +1,6 @@
-"""Measures of the code's structure, printed by ``make house``: sizes of files, who imports whom, cycles.
+"""Measures of the structure of the code, printed by ``make house``: file sizes, imports, cycles.
 
-Read from the source files; nothing is imported, except to count what one import loads.
+It parses the source files, and imports a module only to count the modules that this loads.
 """
 
 import ast
@@ -33,7 +33,7 @@ Edges = Mapping[str, set[str]]
 
 
 def modules() -> dict[str, Path]:
-    """Return our modules by name, packages by that of their ``__init__``."""
+    """Return the files of our modules by name; that of a package is its ``__init__``."""
     files = (file for folder in FOLDERS for file in sorted((REPOSITORY / folder).rglob("*.py")))
     return {module_name(file.relative_to(REPOSITORY)): file for file in files}
 
@@ -45,7 +45,7 @@ def module_name(file: Path) -> str:
 
 
 def imports(known: Mapping[str, Path]) -> dict[str, set[str]]:
-    """Return for each module which of ours it imports, wherever in the file."""
+    """Return for each module which of our modules it imports, anywhere in its file."""
     return {name: set(_imported(file, known)) - {name} for name, file in known.items()}
 
 
@@ -53,10 +53,10 @@ def _imported(file: Path, known: Mapping[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module in known:
             for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                yield whole if whole in known else node.module
+                full_name = f"{node.module}.{alias.name}"
+                yield full_name if full_name in known else node.module
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (whole for alias in node.names if (whole := f"{node.module}.{alias.name}") in known)
+            yield from (full_name for alias in node.names if (full_name := f"{node.module}.{alias.name}") in known)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
 
@@ -89,16 +89,16 @@ def cycles(edges: Edges) -> list[list[str]]:
     return sorted(found, key=len, reverse=True)
 
 
-def rooms(edges: Edges, parent: str) -> dict[str, set[str]]:
-    """Return what lies directly in a package, folders and files alike, and which of these import which."""
+def imports_within(edges: Edges, parent: str) -> dict[str, set[str]]:
+    """Return the imports between the modules and subpackages directly in a package."""
     found: dict[str, set[str]] = defaultdict(set)
     for name, targets in edges.items():
-        if (room := _room(name, parent)) is not None:
-            found[room] |= {other for target in targets if (other := _room(target, parent)) is not None} - {room}
+        if (child := _child(name, parent)) is not None:
+            found[child] |= {other for target in targets if (other := _child(target, parent)) is not None} - {child}
     return dict(found)
 
 
-def _room(name: str, parent: str) -> str | None:
+def _child(name: str, parent: str) -> str | None:
     return name[len(parent) + 1 :].partition(".")[0] if name.startswith(f"{parent}.") else None
 
 
@@ -119,13 +119,13 @@ def registered(edges: Edges) -> dict[str, int]:
 
 
 def loaded_by_options() -> int:
-    """Return how many of our modules an import of the options loads, packages included."""
+    """Return how many of our modules and packages an import of the options loads."""
     printed = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout
     return int(printed)
 
 
 def measures() -> Iterable[tuple[str, str, str]]:
-    """Yield what is measured, the figure, and what it should be."""
+    """Yield each measure with its value and its target."""
     known = modules()
     edges = imports(known)
     lines = [len(file.read_text(encoding="utf-8").splitlines()) for file in known.values()]
@@ -139,13 +139,13 @@ def measures() -> Iterable[tuple[str, str, str]]:
         yield f"  of these by design: {kind}", str(count), "any"
     yield "  the others", str(once - sum(by_design.values())), "few"
     parents = [name for name, file in known.items() if file.name == "__init__.py"]
-    found = [one for parent in parents for one in cycles(rooms(edges, parent))]
-    yield "import cycles between neighbors in a folder", "; ".join(map(" ".join, found)) or "none", "none"
+    found = [one for parent in parents for one in cycles(imports_within(edges, parent))]
+    yield "import cycles in a folder", "; ".join(map(" ".join, found)) or "none", "none"
     for folder in FOLDERS:
-        inside = rooms(edges, PREFIX + folder)
-        yield f"folders and files directly in {folder}/", str(len(inside)), "at most 16"
-        yield f"imports between these in {folder}/", str(sum(map(len, inside.values()))), "about 65"
-    yield f"modules of ours that importing {LIGHT} loads", str(loaded_by_options()), "few"
+        inside = imports_within(edges, PREFIX + folder)
+        yield f"modules and packages directly in {folder}/", str(len(inside)), "at most 16"
+        yield f"imports between those in {folder}/", str(sum(map(len, inside.values()))), "about 65"
+    yield f"our modules loaded by {LIGHT}", str(loaded_by_options()), "few"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ _NO_MESSAGES += tuple(
     f"sources/slurm/{name}"
     for name in ("launchers.py", "shell_", "script_commands.py", "script_text.py", "script_workers.py")
 )
-"""These hold programs, options and patterns; their strings are not shown to users."""
+"""They contain programs, options and patterns; their strings are not shown to users."""
 _PLACEHOLDER = "\0"
 _WORD = re.compile("[A-Za-z]+")
 _HEAD = '''"""The words of dasktop's own messages. Written by ``python -m tests.public_words``; do not edit."""
@@ -29,16 +29,16 @@ PUBLIC_WORDS = frozenset(_WORDS.split())
 
 
 class Template(NamedTuple):
-    """A message of dasktop's."""
+    """A message of dasktop."""
 
     place: str
     """File and line."""
     text: str
-    """With ``7`` for each value."""
+    """The text with ``7`` for each value."""
 
     @property
     def words(self) -> list[str]:
-        """Its words, in the case in which they are written."""
+        """The words of the text, in their original case."""
         return _WORD.findall(self.text)
 
 
@@ -54,14 +54,14 @@ def templates() -> Iterator[Template]:
 
 
 def words() -> set[str]:
-    """Return the words of all messages, in lower case; of a word in camel case, its parts too."""
+    """Return the words of all messages in lower case; for camel case also their parts."""
     found = {word for template in templates() for word in template.words}
     parts = {part for word in found for part in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)}
     return {word.lower() for word in found | parts}
 
 
 def listed() -> str:
-    """Return the module with the list."""
+    """Return the source of the module with the list."""
     return _HEAD + textwrap.fill(" ".join(sorted(words())), 120) + _END
 
 

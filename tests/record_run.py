@@ -1,9 +1,9 @@
-"""Records the run that the README's pictures show: ``python -m tests.record_run``, on a machine that does nothing else.
+"""Record the run for the pictures of the README: ``python -m tests.record_run``, on a machine without other work.
 
-On the tests' real SLURM other jobs leave room for three of a `SLURMCluster`'s six. One of them is killed for its
-memory, one is cancelled behind dask's back; one comes near its memory limit, and another near its end. Written are the
-recording, the script of the first job and the log of the one that was killed, with the names of this machine replaced
-(`Names`) and nothing else changed.
+On the real SLURM of the tests, other jobs leave room for three of the six jobs of a `SLURMCluster`. One is killed for
+its memory, one is cancelled with scancel, one comes near its memory limit, and one near its time limit. The result is
+the recording, the script of the first job and the log of the killed job. Only the names of this machine are replaced
+(`Names`).
 """
 
 import getpass
@@ -31,13 +31,13 @@ from tests.support.waiting import PATIENCE_SECONDS
 FOLDER = Path(__file__).parent / "fixtures" / "recordings"
 RUN, SCRIPT, LOG = "run.ndjson.gz", "job_script.sh", "dask-worker.err"
 QUIET_LOAD = 1.5
-"""The bars are to show what this run uses of two cores."""
+"""The bars must show what this run uses of two cores."""
 SECONDS_BETWEEN = 2
 SNAPSHOTS_KEPT = 100
-"""The last ones: the last minutes, for the history of each row."""
+"""The last snapshots, for the history of each row."""
 RUNNING = 3
 
-# One job of twelve CPUs on each of the four nodes, and one more of the last four CPUs of one.
+# A job of twelve CPUs on each of the four nodes, and one with the last four CPUs of one node.
 OTHERS = (
     ("wrf", "--nodes=4", "--ntasks-per-node=12", "--mem=2G", "--time=60"),
     ("jupyter", "--cpus-per-task=4", "--mem=2G", "--time=120"),
@@ -57,11 +57,11 @@ client = Client(cluster)
 cluster.scale(jobs=6)
 
 def work(busy, seconds, result_bytes):
-    'Keep a core busy for a share of some seconds, whatever else runs on it.'
-    began, began_with, block = time.monotonic(), time.thread_time(), bytes(1 << 20)
-    while (elapsed := time.monotonic() - began) < seconds:
-        if time.thread_time() - began_with < busy * elapsed:
-            hashlib.sha256(block)  # leaves Python to the other threads
+    'Use a share of a core for some seconds, whatever else runs on it.'
+    begin, begin_cpu, block = time.monotonic(), time.thread_time(), bytes(1 << 20)
+    while (elapsed := time.monotonic() - begin) < seconds:
+        if time.thread_time() - begin_cpu < busy * elapsed:
+            hashlib.sha256(block)  # releases the GIL
         else:
             time.sleep(0.01)
     return os.urandom(result_bytes)
@@ -73,7 +73,7 @@ def regrid(step, busy=0.45, seconds=5, result_bytes=1_000_000):
     return work(busy, seconds, result_bytes)
 
 def fill(wanted_bytes, seconds):
-    'Take up so much memory, slowly, and keep it while the worker lives.'
+    'Allocate so much memory, slowly, and keep it while the worker lives.'
     process, held = psutil.Process(), []
     for _ in range(10 * seconds):
         if process.memory_info().rss < wanted_bytes:
@@ -94,7 +94,7 @@ def addresses(job_id):
 
 
 class Names:
-    """What this machine and its user are called, and what stands for that in what is kept."""
+    """The names of this machine and its user, and their replacements in the recording."""
 
     def __init__(self, home: Path) -> None:
         python = Path(sys.executable)
@@ -108,14 +108,14 @@ class Names:
         ]
 
     def replaced(self, text: str) -> str:
-        """Return a text with all of them replaced."""
+        """Return a text with all names replaced."""
         for pattern, stands_for in self._pairs:
             text = re.sub(pattern, stands_for, text)
         return text
 
 
 class Watch:
-    """``dasktop snapshot --watch``, recording, and its snapshots as they come."""
+    """``dasktop snapshot --watch --record``, and its snapshots."""
 
     def __init__(self, address: str, path: Path, environment: dict[str, str]) -> None:
         self.latest: Snapshot | None = None
@@ -125,35 +125,35 @@ class Watch:
         )
 
     def until(self, what: str, is_true: Callable[[Snapshot], object], *, lasts: int = 1) -> Snapshot:
-        """Read on until it holds for so many snapshots in turn, and return the last."""
+        """Read until the condition holds for so many consecutive snapshots, and return the last."""
         assert self._process.stdout is not None
         deadline, count = time.monotonic() + PATIENCE_SECONDS, 0
         while count < lasts:
-            assert time.monotonic() < deadline, f"waited in vain until {what}:\n{self._told()}"
+            assert time.monotonic() < deadline, f"timed out before {what}:\n{self._latest_text()}"
             self.latest = from_json(self._process.stdout.readline())
             count = count + 1 if is_true(self.latest) else 0
         assert self.latest is not None
-        say(what)
+        log(what)
         return self.latest
 
-    def _told(self) -> str:
+    def _latest_text(self) -> str:
         if self.latest is None:
             return "nothing"
         findings = "".join(f"\n{finding.code}: {finding.message}" for finding in self.latest.findings)
         return plain_tree(self.latest, width=None, unicode=True) + findings
 
     def end(self) -> None:
-        """End it, not kill it, which may cost the last line."""
+        """Interrupt the process: a kill may lose the last line."""
         self._process.send_signal(signal.SIGINT)
         self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
-def say(words: str) -> None:
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} load {os.getloadavg()[0]:.1f}  {words}\n")
+def log(message: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} load {os.getloadavg()[0]:.1f}  {message}\n")
 
 
-def whole(shown: Snapshot) -> list[str]:
-    """Return the jobs that run with all their workers."""
+def complete(shown: Snapshot) -> list[str]:
+    """Return the ids of running jobs that have all their workers."""
     return [job.job_id for job in shown.jobs if job.state == "RUNNING" and len(list(workers_of(job))) == 2]
 
 
@@ -162,14 +162,14 @@ def finding_codes(shown: Snapshot) -> set[str]:
 
 
 def run(slurm: RealSlurm, notebook: Notebook, folder: Path) -> str:
-    """Let it all happen while it is recorded; return the id of the job that was killed."""
+    """Run and record the scene; return the id of the job that was killed."""
     for name, *arguments in OTHERS:
         slurm.submit("sleep 3600\n", f"--job-name={name}", *arguments)
     notebook.run(CLUSTER)
     watch = Watch(notebook.value("cluster.scheduler_address"), folder / RUN, slurm.environment)
     try:
-        shown = watch.until("three jobs run", lambda shown: len(whole(shown)) == RUNNING)
-        busy, full, doomed = whole(shown)
+        shown = watch.until("three jobs run", lambda shown: len(complete(shown)) == RUNNING)
+        busy, full, killed = complete(shown)
         notebook.run("simulated = client.map(simulate, range(1200))")
         notebook.run(
             f"first, second = addresses({busy!r})\n"
@@ -178,27 +178,31 @@ def run(slurm: RealSlurm, notebook: Notebook, folder: Path) -> str:
         )
         notebook.run(
             f"filling = client.submit(load_forcing, 915_000_000, workers=addresses({full!r})[:1], priority=20)\n"
-            f"dooming = client.submit(ensemble_mean, 3_000_000_000, workers=addresses({doomed!r})[:1], priority=20)"
+            f"dooming = client.submit(ensemble_mean, 3_000_000_000, workers=addresses({killed!r})[:1], priority=20)"
         )
         shown = watch.until(
-            "one was killed, another came for it",
-            lambda shown: len(whole(shown)) == RUNNING and fate_of(shown, doomed) == "OUT_OF_MEMORY",
+            "one job was killed and replaced",
+            lambda shown: len(complete(shown)) == RUNNING and fate_of(shown, killed) == "OUT_OF_MEMORY",
         )
         notebook.run("dooming.release()")
-        cancelled = next(job_id for job_id in whole(shown) if job_id not in (busy, full))
-        watch.until("it has worked for a while", lambda shown: True, lasts=8)
+        cancelled = next(job_id for job_id in complete(shown) if job_id not in (busy, full))
+        watch.until("the jobs have worked for a while", lambda shown: True, lasts=8)
         slurm.run("scancel", cancelled)
         slurm.run("scontrol", "update", f"JobId={busy}", "EndTime=now+120")
         watch.until(
-            "another was cancelled, and one came for it too",
-            lambda shown: len(whole(shown)) == RUNNING and fate_of(shown, cancelled) == "CANCELLED",
+            "another job was cancelled and replaced",
+            lambda shown: len(complete(shown)) == RUNNING and fate_of(shown, cancelled) == "CANCELLED",
         )
         wanted = {"lost-job", "worker-paused", "walltime-ending"}
-        watch.until(f"all is told: {', '.join(sorted(wanted))}", lambda shown: wanted <= finding_codes(shown), lasts=8)
+        watch.until(
+            f"all findings are shown: {', '.join(sorted(wanted))}",
+            lambda shown: wanted <= finding_codes(shown),
+            lasts=8,
+        )
         (folder / SCRIPT).write_text(slurm.run("scontrol", "write", "batch_script", busy, "-"))
     finally:
         watch.end()
-    return doomed
+    return killed
 
 
 def fate_of(shown: Snapshot, job_id: str) -> str | None:
@@ -215,20 +219,20 @@ def last_snapshots(path: Path, names: Names) -> Iterator[Snapshot]:
 
 
 def main() -> None:
-    """Record, and put what was recorded in the place of what was there."""
+    """Record a run, and replace the recorded files."""
     if os.getloadavg()[0] > QUIET_LOAD:
-        sys.exit(f"something else is running here: load {os.getloadavg()[0]:.1f}")
+        sys.exit(f"this machine has other work: load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="run-") as made, RealSlurm() as slurm:
         folder = Path(made)
         with Notebook(slurm.environment, folder) as notebook:
-            doomed = run(slurm, notebook, folder)
+            killed = run(slurm, notebook, folder)
         names = Names(folder)
         FOLDER.mkdir(exist_ok=True)
         (FOLDER / RUN).unlink(missing_ok=True)
         write_all(str(FOLDER / RUN), last_snapshots(folder / RUN, names), redact=False)
         (FOLDER / SCRIPT).write_text(names.replaced((folder / SCRIPT).read_text()))
-        (FOLDER / LOG).write_text(names.replaced((folder / "logs" / f"dask-worker-{doomed}.err").read_text()))
-        say(f"written to {FOLDER}")
+        (FOLDER / LOG).write_text(names.replaced((folder / "logs" / f"dask-worker-{killed}.err").read_text()))
+        log(f"written to {FOLDER}")
 
 
 if __name__ == "__main__":

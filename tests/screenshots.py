@@ -1,6 +1,6 @@
-"""Draws the README's pictures (``make screenshots``): the screen itself on the recorded run, as SVG and as PNG.
+"""Draw the pictures of the README (``make screenshots``): the screen on the recorded run, as SVG and PNG.
 
-The pictures are of the program, not of a drawing: what was recorded goes through the same screen as what is live.
+The pictures show the real screen: a recording goes through the same code as a live cluster.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from tests.support.scenes import SCENES, app_for, play, recorded
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "screenshots"
 MADE_FROM = "made from"
-"""The key of a PNG's text that tells which SVG it was made from."""
+"""The key of the PNG text chunk with the digest of its SVG."""
 _AFTER_HEADER = 33
-"""A PNG's signature and its first chunk take so many bytes."""
+"""Length of the PNG signature and the first chunk, in bytes."""
 
 FONT = "DejaVu Sans Mono"
-"""It has all characters that the screen uses; most fonts lack some, and others would not stand straight with it."""
+"""It has all characters of the screen; most fonts lack some, and glyphs of a fallback font have another width."""
 FONT_FILES = ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf")
 FONT_FOLDERS = (
     "/usr/share/fonts/truetype/dejavu",  # Debian
@@ -37,7 +37,7 @@ FONT_FOLDERS = (
 
 
 class Picture(NamedTuple):
-    """One of the pictures, named as its scene is."""
+    """The size of a picture, in cells; it has the name of its scene."""
 
     columns: int
     lines: int
@@ -53,11 +53,11 @@ PICTURES = {
 
 
 class NoFontError(Exception):
-    """The font that the pictures are drawn in isn't installed."""
+    """The font of the pictures is not installed."""
 
 
 async def draw(name: str) -> str:
-    """Return a picture as SVG: the same, to the byte, wherever it is drawn."""
+    """Return a picture as SVG, byte for byte the same on any machine."""
     os.environ["TZ"] = "UTC"  # the screen shows local times
     time.tzset()
     scene, picture = SCENES[name], PICTURES[name]
@@ -68,7 +68,7 @@ async def draw(name: str) -> str:
 
 
 def png_of(svg: str, fonts: list[Path]) -> bytes:
-    """Return a picture as PNG, which says what it was made from."""
+    """Return a picture as PNG, with the digest of the SVG in it."""
     from resvg_py import svg_to_bytes
 
     files = [str(font) for font in fonts]
@@ -82,12 +82,12 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def digest(svg: str) -> str:
-    """Return what tells one SVG from another."""
+    """Return the digest of an SVG."""
     return hashlib.sha256(svg.encode()).hexdigest()
 
 
 def made_from(png: bytes) -> str | None:
-    """Return the digest of the SVG that a PNG was made from, if it says so."""
+    """Return the digest of the SVG that a PNG was made from, or None if it has none."""
     at = 8
     while at < len(png):
         length, kind = struct.unpack(">I4s", png[at : at + 8])
@@ -104,13 +104,13 @@ def fonts() -> list[Path]:
     Raises
     ------
     NoFontError
-        It isn't installed, where fonts usually are.
+        It is not in any of the usual folders.
     """
     for folder in map(Path, FONT_FOLDERS):
         files = [folder.expanduser() / name for name in FONT_FILES]
         if all(file.exists() for file in files):
             return files
-    raise NoFontError(f"the pictures are drawn in {FONT}: apt-get install fonts-dejavu-core")
+    raise NoFontError(f"the pictures need the font {FONT}: apt-get install fonts-dejavu-core")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""The whole suite three times, in random order, on a machine that has more to do than it can.
+"""Run the whole suite three times in random order on an overloaded machine.
 
-Run by ``make test-stress``; arguments are pytest's own, such as the files to run. Ends with 1 if anything failed in any
-of the runs, and leaves no busy loop behind, however it ends.
+Run by ``make test-stress``; arguments go to pytest. Exits with 1 if any run failed, and ends its busy loops however it
+ends.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 RUNS = 3
 LOOPS_A_CORE = 2
-# It ends by itself when the process that started it does, even if that is killed.
+# It ends when its parent process ends, even if that is killed.
 BUSY_LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
-# Files in random order, and the tests in each: the fixtures of a file are expensive.
+# Random order of files, and of tests within a file: the fixtures of a file are expensive.
 PYTEST = [
     "-m",
     "pytest",
@@ -29,7 +29,7 @@ PYTEST = [
 
 @contextlib.contextmanager
 def busy_loops(number: int) -> Iterator[list[int]]:
-    """Run so many, each at a core's full speed if it gets one, and yield their pids."""
+    """Run so many busy loops, and yield their pids."""
     loops = [subprocess.Popen([sys.executable, "-S", "-c", BUSY_LOOP]) for _ in range(number)]
     try:
         yield [loop.pid for loop in loops]
@@ -41,7 +41,7 @@ def busy_loops(number: int) -> Iterator[list[int]]:
 
 
 def main(*arguments: str) -> int:
-    """Run the suite; return 1 if anything failed."""
+    """Run the suite; return 1 if a run failed."""
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     results: dict[int, int] = {}
     with busy_loops(LOOPS_A_CORE * (cores or 1)) as loops:

@@ -1,4 +1,4 @@
-"""CONTRIBUTING is the map of the code: the files and the names that it mentions exist."""
+"""The files, names and packages in CONTRIBUTING exist, and all packages are described."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ def defined_in(file: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("file", "name"), STEPS)
-def test_steps_name_what_is_there(file: str, name: str) -> None:
+def test_names_of_steps_exist(file: str, name: str) -> None:
     assert name in defined_in(REPOSITORY / file)
 
 
@@ -34,13 +34,15 @@ def test_files_exist(file: str) -> None:
     assert (REPOSITORY / file).is_file()
 
 
-def test_both_ways_are_as_short_as_intended() -> None:
-    ways = [len(re.findall(r"^\d+\. ", part, re.MULTILINE)) for part in TEXT.split("\n## ") if part.startswith("From ")]
-    assert len(ways) == 2
-    assert max(ways) <= 15
+def test_paths_through_the_code_are_short() -> None:
+    paths = [
+        len(re.findall(r"^\d+\. ", part, re.MULTILINE)) for part in TEXT.split("\n## ") if part.startswith("From ")
+    ]
+    assert len(paths) == 2
+    assert max(paths) <= 15
 
 
 @pytest.mark.parametrize("folder", ["collectors", "tui"])
-def test_every_package_has_its_paragraph(folder: str) -> None:
+def test_every_package_has_a_paragraph(folder: str) -> None:
     packages = {path.name for path in (REPOSITORY / folder).iterdir() if (path / "__init__.py").exists()}
     assert packages <= set(re.findall(r"`(\w+)/`", TEXT))

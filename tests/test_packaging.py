@@ -1,4 +1,4 @@
-"""What is installed: the folders of the repository, under the names that pyproject.toml gives them."""
+"""The wheel contains the folders of the repository, as the packages in pyproject.toml."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def installed_name(file: Path) -> str:
     return f"dasktop/{file.relative_to(REPOSITORY).as_posix()}"
 
 
-def test_packages_are_those_of_the_folders() -> None:
+def test_declared_packages_match_the_folders() -> None:
     declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = {
         installed_name(init.parent).replace("/", ".")
@@ -32,7 +32,7 @@ def test_every_folder_with_code_is_a_package() -> None:
     assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
 
 
-def test_the_wheel_holds_what_the_folders_hold(tmp_path: Path) -> None:
+def test_wheel_contains_all_files_of_the_folders(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *FOLDERS, "*.toml", "*.md", "LICENSE"],

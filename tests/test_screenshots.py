@@ -1,4 +1,4 @@
-"""The README's pictures show the program as it is, belong together, and fetch nothing."""
+"""The pictures of the README are current, and SVG and PNG match and load nothing."""
 
 import re
 import time
@@ -12,40 +12,40 @@ README = (screenshots.REPOSITORY / "README.md").read_text()
 
 
 @pytest.fixture(autouse=True)
-def _put_back(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")  # which drawing sets
+def _restore_timezone(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")  # set by draw()
     yield
     monkeypatch.undo()
     time.tzset()
 
 
 @pytest.mark.parametrize("name", screenshots.PICTURES)
-async def test_a_picture_is_what_the_program_draws(name):
+async def test_picture_is_what_the_screen_draws(name):
     kept = (screenshots.FOLDER / f"{name}.svg").read_text()
     drawn = await screenshots.draw(name)
     assert lines_of(drawn) == lines_of(kept), "run: make screenshots"
-    assert drawn == kept, "the colours are others; run: make screenshots"
+    assert drawn == kept, "the colours differ; run: make screenshots"
 
 
 @pytest.mark.parametrize("name", screenshots.PICTURES)
-def test_a_png_shows_what_its_svg_shows(name):
+def test_png_was_made_from_its_svg(name):
     svg, png = (screenshots.FOLDER / f"{name}.{ending}" for ending in ("svg", "png"))
     assert screenshots.made_from(png.read_bytes()) == screenshots.digest(svg.read_text()), "run: make screenshots"
 
 
-def test_there_is_no_other_picture():
+def test_folder_has_no_other_picture():
     named = {f"{name}.{ending}" for name in screenshots.PICTURES for ending in ("svg", "png")}
     assert {path.name for path in screenshots.FOLDER.iterdir()} == named
 
 
-def test_the_readme_shows_pictures_that_are_there():
+def test_pictures_of_the_readme_exist():
     shown = re.findall(r"\(screenshots/([^)]*)\)", README)
     assert shown
     assert all((screenshots.FOLDER / name).exists() for name in shown)
 
 
 @pytest.mark.parametrize("name", screenshots.PICTURES)
-def test_a_picture_fetches_nothing(name):
+def test_picture_loads_nothing_from_the_network(name):
     svg = (screenshots.FOLDER / f"{name}.svg").read_text()
     assert "url(http" not in svg.replace('"', "")
     assert "@font-face" not in svg

@@ -1,6 +1,6 @@
-"""What a reading costs a scheduler with 1,000 workers, beside dask's own ``identity``. Prints a table; judges nothing.
+"""The cost of a reading for a scheduler with 1,000 workers, compared with dask's own ``identity``. Prints a table.
 
-Run as ``python -m tests.benchmarks.bench_dask_reading [WORKERS]``. Only the ratios mean something on another machine.
+Run as ``python -m tests.benchmarks.bench_dask_reading [WORKERS]``. Only the ratios are comparable between machines.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ USUAL_KINDS = 100
 
 
 async def main(workers: int) -> None:
-    """Build a scheduler with that many workers, of which one is real, and report."""
+    """Build a scheduler with that many workers, one of which is real, and print the costs."""
     async with (
         Scheduler(port=0, dashboard_address=":0", host="127.0.0.1") as scheduler,
         Worker(scheduler.address, name="real", nthreads=4, dashboard_address=":0") as worker,
         Client(scheduler.address, asynchronous=True) as client,
     ):
-        await client.gather(client.map(str, range(20)))  # metrics grow with what has run
+        await client.gather(client.map(str, range(20)))  # metrics grow with the tasks that have run
         await worker.heartbeat()
         add_workers(scheduler, workers - 1)
         shipped_scheduler.dasktop_install(scheduler)
@@ -45,7 +45,7 @@ async def main(workers: int) -> None:
 
 
 def add_workers(scheduler: Scheduler, number: int) -> None:
-    """Add workers that nobody runs, with the metrics of the one that runs."""
+    """Add workers without processes, with the metrics of the real one."""
     (real,) = scheduler.workers.values()
     for i in range(number):
         state = WorkerState(
@@ -65,7 +65,7 @@ def add_workers(scheduler: Scheduler, number: int) -> None:
 
 
 def add_prefixes(scheduler: Scheduler, number: int) -> None:
-    """Add kinds of tasks, each with tasks in two states."""
+    """Add task prefixes, each with tasks in two states."""
     for i in range(number):
         prefix = TaskPrefix(f"kind-{len(scheduler.task_prefixes)}-{i}")
         prefix.states["memory"], prefix.states["processing"] = 10, 5
@@ -74,23 +74,23 @@ def add_prefixes(scheduler: Scheduler, number: int) -> None:
 
 
 def report(reading: Callable[[], Any], identity: Callable[[], Any]) -> None:
-    """Print what both cost on the scheduler's event loop, how long they are, and what decoding costs us."""
+    """Print the time of both on the event loop of the scheduler, their sizes, and the time to decode a reading."""
     ours, theirs = measure(reading), measure(identity)
     print(f"{'':<18} {'collect':>10} {'and encode':>12} {'bytes':>12}")
     for name, (collect, encode, length) in {"dasktop's reading": ours, "dask's identity": theirs}.items():
         print(f"{name:<18} {1000 * collect:>7.2f} ms {1000 * encode:>9.2f} ms {length:>12,}")
     print(f"{'ratio':<18} {ours[0] / theirs[0]:>10.2f} {ours[1] / theirs[1]:>12.2f} {ours[2] / theirs[2]:>12.2f}")
     answer = reading()
-    print(f"to decode, on dasktop's side: {1000 * best(lambda: decode(answer)):.2f} ms\n")
+    print(f"decoding in dasktop: {1000 * best(lambda: decode(answer)):.2f} ms\n")
 
 
 def measure(function: Callable[[], Any]) -> tuple[float, float, int]:
-    """Return the seconds to collect an answer, those to collect and encode it, and its length in bytes."""
+    """Return the seconds to collect an answer, the seconds to collect and encode it, and its size in bytes."""
     return best(function), best(lambda: dumps(function())), sum(len(frame) for frame in dumps(function()))
 
 
 def best(function: Callable[[], Any]) -> float:
-    """Return the fastest of some rounds, in seconds: what the others took longer, the machine did."""
+    """Return the seconds of the fastest round: other work of the machine delays the others."""
     times = []
     for _ in range(ROUNDS):
         started_at = perf_counter()

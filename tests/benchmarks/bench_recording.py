@@ -1,11 +1,10 @@
-"""How large a day's recording is, and how long it takes to open it and to go anywhere in it.
+"""The size of the recording of a day, and the time to open it and to seek in it.
 
     python -m tests.benchmarks.bench_recording [JOBS [PROCESSES [SHARE_OF_A_DAY]]]
     python -m tests.benchmarks.bench_recording RECORDING
 
-By default a whole day of 100 jobs of one process each, a snapshot every two seconds; that takes some minutes to make.
-The made-up cluster is as restless as can be: all workers are busy, and each one's memory, CPU and last sign of life are
-others in every snapshot.
+By default a day of 100 jobs of one process each, with a snapshot every two seconds; it takes some minutes to generate.
+It is a worst case: all workers are busy, and the memory, CPU and heartbeat of each change in every snapshot.
 """
 
 import random
@@ -26,7 +25,7 @@ MOST_SECONDS = 1.0
 
 
 def write(path: Path, jobs: int, processes: int, count: int) -> float:
-    """Write such a recording, and return how many seconds of CPU that took."""
+    """Write a generated recording, and return the seconds of CPU time that this took."""
     writer = RecordingWriter(str(path), rate_limit=TokenBucket())
     seconds = 0.0
     for shown in busy_snapshots(jobs, count, processes):
@@ -38,19 +37,19 @@ def write(path: Path, jobs: int, processes: int, count: int) -> float:
 
 
 def measure(jobs: int, processes: int, share: float) -> None:
-    """Write a recording and read it, and print figures."""
+    """Write a recording, read it, and print its size and times."""
     count = round(SNAPSHOTS_A_DAY * share)
     with tempfile.TemporaryDirectory(prefix="dasktop-bench-") as folder:
         path = Path(folder) / "day.ndjson.gz"
         seconds = write(path, jobs, processes, count)
         megabytes = path.stat().st_size / 1e6
         print(f"{count:,} snapshots of {jobs} jobs, {jobs * processes} workers: {megabytes:.1f} MB", end="")
-        print(f", {1000 * seconds / count:.1f} ms of CPU each (a whole day may have {MOST_MEGABYTES} MB)")
+        print(f", {1000 * seconds / count:.1f} ms of CPU each (limit for a whole day: {MOST_MEGABYTES} MB)")
         read(path)
 
 
 def read(path: Path) -> None:
-    """Open a recording, go here and there in it, and print figures."""
+    """Open a recording, seek in it, and print the times."""
     recording = Recording(str(path))
     began_at = time.perf_counter()
     first_seconds = None
@@ -67,9 +66,9 @@ def read(path: Path) -> None:
         took.append(time.perf_counter() - began_at)
     took.sort()
     print(f"{len(recording.entries):,} snapshots in it, {path.stat().st_size / 1e6:.1f} MB; ", end="")
-    print(f"the first one after {first_seconds:.3f} s, all found after {opening_seconds:.2f} s")
-    print(f"going anywhere: median {took[SEEKS // 2]:.3f} s, longest {took[-1]:.3f} s (may be {MOST_SECONDS} s)")
-    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"the first after {first_seconds:.3f} s, all after {opening_seconds:.2f} s")
+    print(f"seek: median {took[SEEKS // 2]:.3f} s, longest {took[-1]:.3f} s (limit: {MOST_SECONDS} s)")
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     recording.close()
 
 

@@ -1,8 +1,8 @@
-"""How long ``dasktop report`` takes on a day's recording, and how much memory.
+"""The time and the memory of ``dasktop report`` on the recording of a day.
 
     python -m tests.benchmarks.bench_report [RECORDING]
 
-Without a recording, one is made first, of 100 busy jobs for a whole day; that takes some minutes.
+Without an argument it first generates a recording of 100 busy jobs, which takes some minutes.
 """
 
 import resource
@@ -24,7 +24,7 @@ MOST_SECONDS = 60
 
 
 def measure(path: Path) -> None:
-    """Report on a recording, and print figures."""
+    """Report on a recording, and print the times and the memory."""
     took: dict[str, float] = {}
 
     def lap(name: str, began_at: float) -> float:
@@ -36,7 +36,7 @@ def measure(path: Path) -> None:
     with closing(Recording(str(path))) as recording:
         for _ in recording.scan():
             pass
-        at = lap("looking through", at)
+        at = lap("scanning", at)
         indices = recording.evenly(MAX_SNAPSHOTS)
         moments = [recording.entries[index].taken_at for index in indices]
         tally = UsageAccumulator(usual_seconds(moments), skipped=len(recording.entries) - len(indices))
@@ -51,8 +51,8 @@ def measure(path: Path) -> None:
     lap("writing", at)
     print(f"{report.snapshots:,} snapshots, {report.totals.jobs:,} jobs, {path.stat().st_size / 1e6:.1f} MB")
     parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
-    print(f"{sum(took.values()):.1f} s of CPU (may be {MOST_SECONDS} s): {parts}")
-    print(f"most memory: {megabytes:.0f} MB; the page: {len(html_report(report)) / 1e6:.2f} MB")
+    print(f"{sum(took.values()):.1f} s of CPU (limit: {MOST_SECONDS} s): {parts}")
+    print(f"peak memory: {megabytes:.0f} MB; HTML page: {len(html_report(report)) / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What a whole ``dasktop snapshot`` costs, beside ``python -c "import distributed"`` plus one ``squeue``, in one run.
+"""The time of ``dasktop snapshot``, compared with ``python -c "import distributed"`` and one ``squeue``.
 
     python -m tests.benchmarks.bench_snapshot [ADDRESS]
 
-Give a scheduler's address, with SLURM's commands on PATH; without one, a scheduler is started and squeue left out.
+With the address of a scheduler, SLURM's commands must be on PATH. Without one, it starts a scheduler and skips squeue.
 """
 
 import shutil
@@ -25,7 +25,7 @@ def seconds(command: Sequence[str]) -> float:
 
 
 def compare(address: str, *options: str) -> None:
-    """Run them in turn, so that a change of the machine's speed hits all alike, and print medians and their ratio."""
+    """Run the commands in turn, so that all have the same load of the machine; print medians and their ratio."""
     squeue = [] if "--no-slurm" in options else [shutil.which("squeue") or "squeue"]
     snapshot = [PYTHON, "-m", "dasktop.tui", "snapshot", address, *options]
     rounds = []
@@ -36,7 +36,7 @@ def compare(address: str, *options: str) -> None:
     base, queue, whole = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
     ratio = statistics.median((whole - queue) / base for base, queue, whole in rounds[1:])
     print(f"import distributed {base:.3f} s · squeue {queue:.3f} s · dasktop snapshot {whole:.3f} s")
-    print(f"(snapshot - squeue) / import, median of {ROUNDS}: {ratio:.2f}   (may be 1.5 at most)")
+    print(f"(snapshot - squeue) / import, median of {ROUNDS}: {ratio:.2f}   (limit: 1.5)")
 
 
 if __name__ == "__main__":

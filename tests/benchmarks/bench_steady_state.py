@@ -1,10 +1,10 @@
-"""What keeping the screen open costs: bytes to the terminal, CPU, memory, questions to SLURM; and how fast it starts.
+"""The cost of an open screen: bytes to the terminal, CPU, memory, SLURM requests; and its start time.
 
     python -m tests.benchmarks.bench_steady_state [MINUTES]
 
-Brings up a real SLURM and on it a `SLURMCluster` of two jobs, each with four workers of three threads. It starts the
-screen some times, then keeps one of 120x40 open, with all workers unfolded: when nothing changes, and under load.
-Prints figures; judges nothing. CPU seconds can be trusted on a machine with other work, seconds on the clock can't.
+Starts a real SLURM and on it a `SLURMCluster` of two jobs, each with four workers of three threads. It starts the
+screen several times, then keeps one of 120x40 open with all workers unfolded, idle and under load. It prints the
+results. On a machine with other work, CPU seconds are reliable, elapsed seconds are not.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ JOBS, WORKERS_OF_A_JOB, CORES = 2, 4, 12
 SETTLE_SECONDS = 20
 END_SECONDS = 5
 STARTS = 9
-# From the last row up: each worker is unfolded, the task and the job between the two jobs' workers are passed by.
+# From the last row upwards: unfold each worker; skip the task and the job between the workers of the two jobs.
 UNFOLD_ALL = ("G", *("l", "k") * WORKERS_OF_A_JOB, "k", "k", *("l", "k") * WORKERS_OF_A_JOB)
 
 WORK = """
@@ -62,7 +62,7 @@ threading.Thread(target=keep_busy, daemon=True).start()
 
 
 class Costs(NamedTuple):
-    """What the screen has cost up to now."""
+    """The costs of the screen so far."""
 
     at: float
     sent_bytes: int
@@ -73,7 +73,7 @@ class Costs(NamedTuple):
 
 
 class Screen:
-    """dasktop in a terminal of its own that is read to the last byte, and each command that it runs noted."""
+    """dasktop in a pseudo-terminal; its output and its SLURM commands are counted."""
 
     def __init__(self, address: str, environment: Mapping[str, str], folder: Path) -> None:
         self.sent = bytearray()
@@ -81,8 +81,10 @@ class Screen:
         self._commands = folder / "commands"
         self._commands.write_text("")
         path = _noting_path(folder / "bin", self._commands, environment["PATH"])
-        # As where it is installed: there each module was compiled once.
-        compiling = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        # With bytecode, as after an installation.
+        environment_with_bytecode = {
+            name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"
+        }
         self._terminal, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.started_at = time.perf_counter()
@@ -91,24 +93,24 @@ class Screen:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**compiling, "PATH": path, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            env={**environment_with_bytecode, "PATH": path, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
             start_new_session=True,
         )
         os.close(theirs)
         self.status = psutil.Process(self._process.pid)
 
     def read_for(self, seconds: float) -> None:
-        """Take what comes for so long."""
+        """Read the output for so many seconds."""
         until = time.perf_counter() + seconds
         while (left := until - time.perf_counter()) > 0:
             self._read(left)
 
     def read_until(self, text: str, seconds: float = 30) -> float:
-        """Take what comes until it holds a text; return the seconds since the start."""
+        """Read the output until it contains a text; return the seconds since the start."""
         until = time.perf_counter() + seconds
         while text.encode() not in self.sent:
             left = until - time.perf_counter()
-            assert left > 0, f"{text} never came: {bytes(self.sent[-2000:])!r}"
+            assert left > 0, f"timed out waiting for {text}: {bytes(self.sent[-2000:])!r}"
             self._read(left)
         return time.perf_counter() - self.started_at
 
@@ -123,7 +125,7 @@ class Screen:
             self.read_for(0.3)
 
     def costs(self) -> Costs:
-        """Return what it has cost up to now."""
+        """Return the costs so far."""
         times = self.status.cpu_times()
         commands = Counter(self._commands.read_text().split())
         return Costs(
@@ -136,7 +138,7 @@ class Screen:
         )
 
     def close(self) -> None:
-        """End it as a user does."""
+        """Quit the program with its key."""
         os.write(self._terminal, b"q")
         with contextlib.suppress(OSError):
             self.read_for(END_SECONDS)
@@ -154,7 +156,7 @@ class Screen:
 
 
 def _noting_path(folder: Path, notes: Path, path: str) -> str:
-    """Return a PATH on which SLURM's commands note down that they were run."""
+    """Return a PATH on which SLURM's commands record each call."""
     folder.mkdir(exist_ok=True)
     for command in ("sacct", "scontrol", "squeue", "sstat"):
         script = folder / command
@@ -164,14 +166,14 @@ def _noting_path(folder: Path, notes: Path, path: str) -> str:
 
 
 def calls_by_type(environment: Mapping[str, str]) -> Counter[str]:
-    """Return how often slurmctld was asked what, by whomever."""
-    told = subprocess.run(["sdiag"], env=environment, capture_output=True, text=True, check=True).stdout
-    by_type = told.partition("by message type")[2].partition("by user")[0]
+    """Return the number of requests to slurmctld by message type, from all clients."""
+    output = subprocess.run(["sdiag"], env=environment, capture_output=True, text=True, check=True).stdout
+    by_type = output.partition("by message type")[2].partition("by user")[0]
     return Counter({name: int(count) for name, count in re.findall(r"(\w+)\s*\(\s*\d+\) count:(\d+)", by_type)})
 
 
 def report(name: str, before: Costs, after: Costs) -> None:
-    """Print what was between two moments."""
+    """Print the costs between two times."""
     seconds = after.at - before.at
     cpu = 100 * (after.cpu_seconds - before.cpu_seconds) / seconds
     children = 100 * (after.children_cpu_seconds - before.children_cpu_seconds) / seconds
@@ -180,12 +182,12 @@ def report(name: str, before: Costs, after: Costs) -> None:
     print(f"  {(after.sent_bytes - before.sent_bytes) / seconds:,.0f} bytes/s to the terminal")
     print(f"  {cpu:.2f} % of a core, and {children:.2f} % for SLURM's commands")
     print(f"  {60 * commands.total() / seconds:.1f} SLURM commands a minute: {dict(commands)}")
-    print("  asked of slurmctld by all who are there, a minute: ", end="")
+    print("  requests to slurmctld from all clients, a minute: ", end="")
     print(", ".join(f"{name} {60 * count / seconds:.1f}" for name, count in calls.most_common()))
 
 
 def keep_open(name: str, address: str, environment: Mapping[str, str], folder: Path, seconds: float) -> None:
-    """Keep a screen open for so long, and report."""
+    """Keep a screen open for so many seconds, and print its costs."""
     with Screen(address, environment, folder) as screen:
         screen.read_until("SLURMCluster-1-3")
         screen.press(*UNFOLD_ALL)
@@ -197,7 +199,7 @@ def keep_open(name: str, address: str, environment: Mapping[str, str], folder: P
 
 
 def start(address: str, job_id: str, environment: Mapping[str, str], folder: Path) -> None:
-    """Start it some times, and report when what is on the screen."""
+    """Start the screen several times, and print when its parts are shown."""
     rounds = []
     for _ in range(STARTS):
         with Screen(address, environment, folder) as screen:
@@ -207,13 +209,13 @@ def start(address: str, job_id: str, environment: Mapping[str, str], folder: Pat
             rounds.append((drawn, job, times.user + times.system, screen.read_until("SLURMCluster-1-3")))
     drawn, job, cpu, worker = zip(*rounds, strict=True)
     print(f"started {STARTS} times; seconds, the median (the fastest):")
-    print(f"  keys are drawn {median(drawn):.2f} ({min(drawn):.2f})")
+    print(f"  the key line {median(drawn):.2f} ({min(drawn):.2f})")
     print(f"  the first job {median(job):.2f} ({min(job):.2f}), after {median(cpu):.2f} ({min(cpu):.2f}) of CPU")
     print(f"  the last worker {median(worker):.2f} ({min(worker):.2f})")
 
 
 def main(minutes: float) -> None:
-    """Bring all up, and measure."""
+    """Start SLURM and a cluster, and measure."""
     folder = Path(tempfile.mkdtemp(prefix="dasktop-bench-"))
     with RealSlurm() as slurm, Notebook(slurm.environment, folder) as notebook:
         notebook.run(
@@ -227,7 +229,7 @@ def main(minutes: float) -> None:
         address = notebook.value("cluster.scheduler_address")
         job_id = notebook.value("min(worker.job_id for worker in cluster.workers.values())")
         start(address, job_id, slurm.environment, folder)
-        keep_open("nothing to do", address, slurm.environment, folder, 60 * minutes)
+        keep_open("idle", address, slurm.environment, folder, 60 * minutes)
         notebook.run(WORK)
         keep_open("all threads busy", address, slurm.environment, folder, 60 * minutes)
         notebook.run("stop.set()")

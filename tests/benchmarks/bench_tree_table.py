@@ -1,6 +1,6 @@
-"""What 41,000 rows cost the screen beside 400, and how many bytes a tick sends to a terminal. Prints; judges nothing.
+"""The cost of 41,000 rows on the screen compared with 400, and the bytes that an update sends to a terminal.
 
-Run as ``python -m tests.benchmarks.bench_tree_table``. Only ratios mean something on another machine.
+Run as ``python -m tests.benchmarks.bench_tree_table``. Only the ratios are comparable between machines.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from tests.support.snapshots import TAKEN_AT, busy_job, snapshot
 
 ROUNDS = 15
 COLUMNS, LINES = 120, 40
-WORKERS_OF_A_JOB = 39  # beside a row for the job and one for its task
+WORKERS_OF_A_JOB = 39  # plus a row for the job and one for its task
 QUIET_SECONDS = 0.3
 TICKS = 5
 
 
 def tree(rows: int) -> Snapshot:
-    """Return a snapshot of so many rows, about."""
+    """Return a snapshot with about so many rows."""
     jobs = range(rows // (WORKERS_OF_A_JOB + 2))
     return snapshot([busy_job(str(1000 + number), number, WORKERS_OF_A_JOB) for number in jobs])
 
@@ -43,7 +43,7 @@ def everything(_key: object) -> bool:
 
 
 async def stopwatch() -> None:
-    """Compare the two sizes, step by step."""
+    """Print the time of each step for both sizes."""
     sizes = [400, 41_000]
     found = [await measure(size) for size in sizes]
     print(f"{'milliseconds':<44}" + "".join(f"{size:>10,} rows" for size in sizes) + f"{'ratio':>10}")
@@ -53,7 +53,7 @@ async def stopwatch() -> None:
 
 
 async def measure(size: int) -> dict[str, float]:
-    """Return the seconds that each step takes with so many rows."""
+    """Return the seconds of each step with so many rows."""
     app = DasktopApp(FakeFeed())
     async with app.run_test(size=(COLUMNS, LINES)) as pilot:
         table = app._table
@@ -69,21 +69,21 @@ async def measure(size: int) -> dict[str, float]:
 
         found = {
             "rows of a snapshot": timed(lambda: visible_rows(shown, everything)),
-            "a tick in which nothing changed": timed(lambda: table.show(rows, TAKEN_AT)),
+            "an update without changes": timed(lambda: table.show(rows, TAKEN_AT)),
         }
         start = perf_counter()
         for _ in range(ROUNDS):
             await shown_until_drawn(one_more)
             await shown_until_drawn(rows)
-        found["a row comes or goes at the top, until drawn"] = (perf_counter() - start) / (2 * ROUNDS)
+        found["a row is added or removed, until drawn"] = (perf_counter() - start) / (2 * ROUNDS)
         start = perf_counter()
         await pilot.press("G", "g")
-        found["to the last row and back, with the keys"] = perf_counter() - start
+        found["to the last row and back, by key"] = perf_counter() - start
         return found
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Return the median of the seconds that a call takes."""
+    """Return the median time of a call, in seconds."""
     found = []
     for _ in range(ROUNDS):
         start = perf_counter()
@@ -93,7 +93,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 class FedByPipe(FakeFeed):
-    """Hands over the next snapshot whenever a byte comes in on stdin's neighbour, the pipe that the parent holds."""
+    """Delivers the next snapshot for each byte that the parent process writes to a pipe."""
 
     def __init__(self, pipe: int, snapshots: list[Snapshot]) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class FedByPipe(FakeFeed):
 
 
 def ticks() -> dict[str, list[Snapshot]]:
-    """Return what happens in the terminal: a first paint, and then a number of ticks of one kind."""
+    """Return series of snapshots: the first one for the first paint, then one for each update."""
     jobs = [busy_job(str(1000 + number), number) for number in range(6)]
     still = snapshot(jobs)
     busy = [
@@ -125,12 +125,12 @@ def ticks() -> dict[str, list[Snapshot]]:
     return {
         "nothing changes": [still] * (TICKS + 1),
         "all values of 12 of 36 rows change": busy,
-        "a job comes or goes below": [snapshot(jobs[: 6 - tick % 2]) for tick in range(TICKS + 1)],
+        "a job is added or removed below": [snapshot(jobs[: 6 - tick % 2]) for tick in range(TICKS + 1)],
     }
 
 
 def in_terminal(name: str) -> tuple[int, float]:
-    """Return the bytes of the first paint, and those of a tick, as a terminal of its own gets them."""
+    """Return the bytes that a terminal gets for the first paint, and for an update on average."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     go, pipe = os.pipe()[::-1]
@@ -162,7 +162,7 @@ def in_terminal(name: str) -> tuple[int, float]:
 
 
 def read_until_quiet(terminal: int, first_seconds: float = QUIET_SECONDS) -> int:
-    """Return how many bytes come until none come for a while; the first may take longer."""
+    """Return how many bytes are received until none comes for a while; the first may take longer."""
     seconds, count = first_seconds, 0
     while select.select([terminal], [], [], seconds)[0]:
         count += len(os.read(terminal, 65536))
@@ -175,7 +175,7 @@ def main() -> None:
         DasktopApp(FedByPipe(int(sys.argv[2]), ticks()[sys.argv[1]])).run()
         return
     asyncio.run(stopwatch())
-    print(f"\nbytes sent to a terminal of {COLUMNS}x{LINES}, 36 rows{'first paint':>15}{'a tick':>10}")
+    print(f"\nbytes sent to a terminal of {COLUMNS}x{LINES}, 36 rows{'first paint':>15}{'update':>10}")
     for name in ticks():
         first, each = in_terminal(name)
         print(f"{name:<44}{first:>19,}{each:>10,.0f}")

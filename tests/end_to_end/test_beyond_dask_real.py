@@ -1,8 +1,8 @@
-"""Other programs in jobs of a real SLURM beside dask workers, and a worker that outlives its job.
+"""Other programs beside dask workers in jobs of a real SLURM, and a worker that outlives its job.
 
-One scheduler and three jobs. In one, a dask task runs a program that holds most of the job's memory; in another, a
-program burns CPU time while dask idles; the script of the third ends while its worker runs on, which nobody stops under
-``proctrack/linuxproc``.
+One scheduler and three jobs. In the first, a dask task runs a program that uses most of the memory of the job. In the
+second, a program uses CPU time while dask is idle. The script of the third ends while its worker still runs:
+``proctrack/linuxproc`` does not end it.
 """
 
 import asyncio
@@ -40,12 +40,12 @@ while not os.path.exists(begin):
 while not os.path.exists(end):
     sum(range(100_000))
 """
-# It must be seen to run, to be known to belong to the job: so the script ends when there is a file.
+# dasktop must see the worker in the running job, so the script waits for a file before it ends.
 OUTLIVES = "setsid {worker} --name outlives &\nuntil [ -e {go} ]; do sleep 0.2; done; exit 3\n"
 
 
 class Scene:
-    """The jobs, by what happens in them, and who looks at them."""
+    """The scheduler, and the jobs by name."""
 
     def __init__(self, scheduler: Scheduler, jobs: dict[str, str], folder: Path, slurm: SlurmCommands) -> None:
         self.scheduler = scheduler
@@ -55,7 +55,7 @@ class Scene:
         self._slurm = slurm
 
     @asynccontextmanager
-    async def looked_at(self, **thresholds: float) -> AsyncIterator[Poller]:
+    async def polling(self, **thresholds: float) -> AsyncIterator[Poller]:
         options = Options(address=self.scheduler.address, thresholds=Thresholds(**thresholds))
         poller = Poller(options, self._slurm.environment)
         poller.attach_to(self.scheduler.address)
@@ -87,28 +87,28 @@ def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -
         try:
             yield Scene(scheduler, jobs, folder, real_slurm)
         finally:
-            scheduler.stop()  # it takes its workers along, also the one without a job
+            scheduler.stop()  # ends its workers, also the one without a job
             real_slurm.cancel_all()
 
 
 @pytest.fixture(autouse=True)
 def _sstat_at_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask SLURM as often as the test looks, and take what it tells over any span."""
+    """Run sstat at each poll, and use its CPU time over short intervals."""
     monkeypatch.setattr(step_reader, "SHORTEST_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(step_reader, "SECONDS_PER_JOB", 0.0)
     monkeypatch.setattr(beyond_dask, "SHORTEST_SPAN_SECONDS", 3.0)
-    monkeypatch.setattr(beyond_dask, "LEAST_CPU_PERCENT", 1.0)  # all that a busy machine may leave to the program
+    monkeypatch.setattr(beyond_dask, "LEAST_CPU_PERCENT", 1.0)  # on a busy machine the program may get little CPU
 
 
-async def look_until(poller: Poller, condition: Callable[[Snapshot], object]) -> Snapshot:
-    """Poll until a snapshot fulfils the condition, and return that one."""
+async def poll_until(poller: Poller, condition: Callable[[Snapshot], object]) -> Snapshot:
+    """Poll until a snapshot fulfils the condition, and return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         await poller.poll_everything()
         snapshot = poller.snapshot()
         if condition(snapshot):
             return snapshot
-        assert time.monotonic() < deadline, f"waited in vain: {snapshot}"
+        assert time.monotonic() < deadline, f"timed out: {snapshot}"
         await asyncio.sleep(0.2)
 
 
@@ -116,52 +116,52 @@ def has_worker(snapshot: Snapshot, name: str) -> bool:
     return any(worker.name == name and job is not None for job, worker in workers_with_jobs(snapshot))
 
 
-async def test_memory_of_a_program_that_a_task_runs_is_the_jobs(scene: Scene) -> None:
-    async with scene.looked_at(memory_near_limit_percent=70, memory_near_limit_seconds=0) as poller:
-        await look_until(poller, lambda snapshot: has_worker(snapshot, "holds"))
+async def test_memory_of_a_subprocess_counts_for_job(scene: Scene) -> None:
+    async with scene.polling(memory_near_limit_percent=70, memory_near_limit_seconds=0) as poller:
+        await poll_until(poller, lambda snapshot: has_worker(snapshot, "holds"))
         async with Client(scene.scheduler.address, asynchronous=True) as client:
             command = [sys.executable, "-c", HOLD]
             future = client.submit(subprocess.call, command, workers=["holds"], allow_other_workers=False, pure=False)
-            told = await look_until(poller, lambda snapshot: "memory-near-limit" in scene.codes(snapshot, "holds"))
-            job = scene.job(told, "holds")
+            snapshot = await poll_until(poller, lambda snapshot: "memory-near-limit" in scene.codes(snapshot, "holds"))
+            job = scene.job(snapshot, "holds")
             assert job is not None
             assert job.used.memory_source == "slurm"
             assert (job.used.memory_bytes or 0) > HELD_BYTES
-            assert told.totals.memory_bytes is not None
-            assert told.totals.memory_bytes > HELD_BYTES
-            (found,) = [one for one in told.findings if one.code == "memory-near-limit"]
+            assert snapshot.totals.memory_bytes is not None
+            assert snapshot.totals.memory_bytes > HELD_BYTES
+            (found,) = [one for one in snapshot.findings if one.code == "memory-near-limit"]
             assert (found.job_id, found.worker) == (scene.jobs["holds"], None)
             assert found.message.endswith("most of it outside its dask workers")
             await future.cancel()
 
 
-async def test_a_job_in_which_another_program_burns_a_core_is_not_idle(scene: Scene) -> None:
+async def test_job_with_busy_program_is_not_idle(scene: Scene) -> None:
     def counts(snapshot: Snapshot) -> bool:
         job = scene.job(snapshot, "burns")
         return job is not None and job.used.cpu_source == "slurm"
 
     scene.burn.touch()
-    async with scene.looked_at(idle_seconds=0, idle_cpu_percent=0.5) as poller:
-        told = await look_until(poller, lambda snapshot: has_worker(snapshot, "burns") and counts(snapshot))
-        assert "idle-allocation" not in scene.codes(told, "burns")
-        job = scene.job(told, "burns")
+    async with scene.polling(idle_seconds=0, idle_cpu_percent=0.5) as poller:
+        snapshot = await poll_until(poller, lambda snapshot: has_worker(snapshot, "burns") and counts(snapshot))
+        assert "idle-allocation" not in scene.codes(snapshot, "burns")
+        job = scene.job(snapshot, "burns")
         assert job is not None
-        assert any("other programs run in" in one for one in when_releasing(cluster_state(told), [job]))
+        assert any("other programs run in" in one for one in when_releasing(cluster_state(snapshot), [job]))
     scene.burnt.touch()
 
 
-async def test_a_worker_that_outlives_its_job_is_told_as_such(scene: Scene) -> None:
-    async with scene.looked_at() as poller:
-        await look_until(poller, lambda snapshot: has_worker(snapshot, "outlives"))
+async def test_worker_that_outlives_its_job_is_reported(scene: Scene) -> None:
+    async with scene.polling() as poller:
+        await poll_until(poller, lambda snapshot: has_worker(snapshot, "outlives"))
         scene.go.touch()
 
-        def is_told(snapshot: Snapshot) -> bool:
+        def is_reported(snapshot: Snapshot) -> bool:
             return any(
                 one.job_id == scene.jobs["outlives"] and "still answers" in one.message for one in snapshot.findings
             )
 
-        told = await look_until(poller, is_told)
-        (found,) = [one for one in told.findings if one.job_id == scene.jobs["outlives"]]
+        snapshot = await poll_until(poller, is_reported)
+        (found,) = [one for one in snapshot.findings if one.job_id == scene.jobs["outlives"]]
         assert found.code == "job-failed"
         assert "worker outlives still answers from " in found.message
         assert "lost worker" not in found.message

@@ -1,4 +1,4 @@
-"""What `y` sends to a real terminal (OSC 52), as tmux understands it."""
+"""The `y` key sets the clipboard of a real terminal (OSC 52)."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ from tests.support.snapshots import job, snapshot
 from tests.support.terminal import Terminal
 
 
-def test_tmux_gets_it(tmp_path):
+def test_tmux_receives_the_text(tmp_path):
     with Scheduler() as scheduler, Workers(scheduler.address, "--no-nanny", "--name", "anna", "--nthreads", "1"):
         command = [*PATIENT, scheduler.address, "--no-slurm"]
         with Terminal(command, tmp_path, without_slurm(os.environ), 80, 24) as terminal:
@@ -28,8 +28,7 @@ def test_tmux_gets_it(tmp_path):
             assert terminal.wait_for_end() == 0
 
 
-async def test_nothing_but_the_sequence_is_sent(monkeypatch) -> None:
-    """Whatever the text holds: it is encoded."""
+async def test_text_is_sent_base64_encoded(monkeypatch) -> None:
     async with running() as screen:
         await screen.show(snapshot([job("4709")]))
         sent: list[str] = []

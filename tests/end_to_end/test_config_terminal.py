@@ -1,4 +1,4 @@
-"""The configuration in a real terminal: what is kept however the program ends, and what few colours look like."""
+"""The configuration in a real terminal: view settings are saved at any kind of exit; themes use existing colours."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def path() -> Path:
     return file.path(os.environ)
 
 
-def test_what_was_changed_is_so_the_next_time(path: Path, tmp_path: Path) -> None:
+def test_view_settings_are_kept_for_the_next_start(path: Path, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('# mine\n[view]\nsort = "cpu"  # the busiest first\n')
     with Scheduler() as scheduler:
@@ -62,8 +62,8 @@ def test_what_was_changed_is_so_the_next_time(path: Path, tmp_path: Path) -> Non
             assert terminal.wait_for_end() == 0
 
 
-@pytest.mark.parametrize("end", ["the terminal goes", "SIGTERM"])
-def test_it_is_kept_too_when_a_signal_ends_it(path: Path, recorded: str, tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize("end", ["the terminal closes", "SIGTERM"])
+def test_view_settings_are_kept_after_a_signal(path: Path, recorded: str, tmp_path: Path, end: str) -> None:
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 80, 24) as terminal:
         terminal.wait_for("4709")
         terminal.press("c")
@@ -77,11 +77,11 @@ def test_it_is_kept_too_when_a_signal_ends_it(path: Path, recorded: str, tmp_pat
             assert terminal.wait_for_end() == 143
         else:
             terminal.close()
-        wait_until(lambda: not process.is_running(), "it ends")
+        wait_until(lambda: not process.is_running(), "the program ends")
     assert "state" not in file.load(path)[COLUMNS_SHOWN]
 
 
-def test_where_it_cannot_be_kept_that_is_told_at_the_end(recorded: str, tmp_path: Path) -> None:
+def test_failure_to_save_is_reported_at_exit(recorded: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "file")}
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, environment, 200, 24) as terminal:
@@ -94,11 +94,11 @@ def test_where_it_cannot_be_kept_that_is_told_at_the_end(recorded: str, tmp_path
         terminal.wait_for(lambda screen: "[ ] STATE" not in screen)
         terminal.press("q")
         assert terminal.wait_for_end() == 0
-        told = f"dasktop: view settings not saved: {tmp_path}/file/dasktop/config.toml"
-        assert told in terminal.screen()
+        message = f"dasktop: view settings not saved: {tmp_path}/file/dasktop/config.toml"
+        assert message in terminal.screen()
 
 
-def test_a_broken_file_is_told_before_there_is_a_screen(path: Path, recorded: str, tmp_path: Path) -> None:
+def test_invalid_file_is_reported_before_the_screen(path: Path, recorded: str, tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("[keys]\nquit = 'o'\n")
     with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 200, 24) as terminal:
@@ -106,7 +106,7 @@ def test_a_broken_file_is_told_before_there_is_a_screen(path: Path, recorded: st
         assert terminal.screen() == f'dasktop: {path}: [keys] "o" is bound to both sort and quit'
 
 
-# What a terminal is told about its colours, and what each theme then may use of SGR's numbers.
+# The SGR codes of 16 colours, and those that a theme may always use.
 SIXTEEN = {*range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108)}
 PLAIN = {0, 1, 2, 4, 7, 39, 49}
 
@@ -120,7 +120,7 @@ PLAIN = {0, 1, 2, 4, 7, 39, 49}
         pytest.param("light", ["TERM=xterm-256color", "NO_COLOR=1"], set(), id="light-none"),
     ],
 )
-def test_only_colours_that_the_terminal_has_are_sent(
+def test_only_colours_of_the_terminal_are_sent(
     path: Path, recorded: str, tmp_path: Path, theme: str, settings: list[str], sent: set[int]
 ) -> None:
     path.parent.mkdir(parents=True)
@@ -133,4 +133,4 @@ def test_only_colours_that_the_terminal_has_are_sent(
         terminal.press("q")
         assert terminal.wait_for_end() == 0
     assert codes - PLAIN <= sent
-    assert bool(codes - PLAIN) == bool(sent), "and if it has any, some are"
+    assert bool(codes - PLAIN) == bool(sent), "colours are used if the terminal has any"

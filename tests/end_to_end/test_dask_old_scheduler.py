@@ -1,4 +1,4 @@
-"""A scheduler and workers of distributed 2023.5, in an environment of their own: users' clusters are older than we."""
+"""dasktop on a scheduler and workers of distributed 2023.5, which run in their own environment."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from tests.support.terminal import Terminal
 
 VERSION = "2023.5.0"
 
-# Runs in the old environment: keeps one thread busy, until a file is there, and the other three waiting.
+# Runs in the old environment: keeps one thread busy until a file exists, and three threads waiting.
 CLIENT = """
 import os, sys, time
 from distributed import Client
@@ -36,7 +36,7 @@ sys.stdin.read()
 """
 
 
-# Computes 20 results on one worker, begins one more that ends when a file is there, and gathers when it is told to.
+# Computes 20 results on one worker, starts another task that waits for a file, and gathers on a line of input.
 WORK = """
 import os, sys, time
 from distributed import Client, wait
@@ -61,7 +61,7 @@ print(sum(client.gather(results)))
 
 @pytest.fixture(scope="module")
 def old_python() -> Path:
-    """The Python of an environment that has the old distributed, made once."""
+    """The Python of an environment with the old distributed."""
     return old_environment(f"distributed=={VERSION}", f"dask=={VERSION}")
 
 
@@ -91,7 +91,7 @@ def four_tasks(old_python: Path, old_scheduler: Scheduler, old_workers: Workers,
     client.wait()
 
 
-async def test_it_is_another_version_than_ours(old_python: Path) -> None:
+async def test_versions_of_distributed_differ(old_python: Path) -> None:
     def version(python: str | Path) -> str:
         program = "import distributed; print(distributed.__version__)"
         return subprocess.run([python, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
@@ -100,7 +100,7 @@ async def test_it_is_another_version_than_ours(old_python: Path) -> None:
     assert version(sys.executable) != VERSION
 
 
-async def test_reading(old_scheduler: Scheduler, old_workers: Workers) -> None:
+async def test_reading_of_old_scheduler(old_scheduler: Scheduler, old_workers: Workers) -> None:
     old_scheduler.wait_until_logged(workers=2)
     before = len(old_scheduler.log)
     collector = DaskCollector(old_scheduler.address)
@@ -128,7 +128,7 @@ def compute_threads(reading: DaskReading) -> list[Thread]:
 
 
 @pytest.mark.usefixtures("four_tasks")
-async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
+async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> None:
     collector = DaskCollector(old_scheduler.address)
     reading = await read_until(collector, lambda seen: sum(w.worker.executing or 0 for w in seen.workers) == 4)
     assert reading.cluster.task_counts == {"memory": 1, "processing": 4}
@@ -148,7 +148,7 @@ async def test_threads_and_tasks(old_scheduler: Scheduler) -> None:
 
 
 @pytest.mark.usefixtures("old_workers")
-def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
+def test_screen_on_old_scheduler(old_scheduler: Scheduler, tmp_path: Path) -> None:
     command = [*PATIENT, old_scheduler.address, "--no-slurm"]
     with Terminal(command, tmp_path, os.environ) as terminal:
         terminal.wait_for(lambda screen: "4711" in screen and "old-0" in screen and "old-1" in screen)
@@ -160,7 +160,7 @@ def test_the_screen(old_scheduler: Scheduler, tmp_path: Path) -> None:
 
 @pytest.fixture
 def client_at_work(old_python: Path, old_scheduler: Scheduler, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A client of the old version, and two workers; what it starts stands in a file."""
+    """A client of the old version, and two workers; each task writes a line to a file when it starts."""
     going = ("--nthreads", "1", "--name", "going")
     command = [old_python, "-c", WORK, old_scheduler.address, tmp_path]
     with Workers(old_scheduler.address, *going, count=2, python=old_python):
@@ -172,23 +172,23 @@ def client_at_work(old_python: Path, old_scheduler: Scheduler, tmp_path: Path) -
         client.wait()
 
 
-async def test_a_job_is_given_back_without_a_loss(
+async def test_release_loses_no_result(
     old_scheduler: Scheduler, client_at_work: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     collector = DaskCollector(old_scheduler.address)
     reading = await collector.read()
     await collector.close()
     assert reading.cluster.scheduler_id is not None
-    victims = [seen.worker.address for seen in reading.workers if seen.worker.name == "going-0"]
-    release = JobRelease(old_scheduler.address, reading.cluster.scheduler_id, victims)
+    addresses = [seen.worker.address for seen in reading.workers if seen.worker.name == "going-0"]
+    release = JobRelease(old_scheduler.address, reading.cluster.scheduler_id, addresses)
 
-    def go_on(progress: Progress) -> None:
+    def end_last_task(progress: Progress) -> None:
         if progress.step == "drain":
             (tmp_path / "go on").touch()
 
-    await release.run(go_on)
+    await release.run(end_last_task)
     assert release.slurm.cancelled == ["7"]
     assert {"drain", "replicate"} <= set(release.steps)
-    told, _ = client_at_work.communicate("gather\n")
-    assert told == f"{sum(range(21))}\n"
+    output, _ = client_at_work.communicate("gather\n")
+    assert output == f"{sum(range(21))}\n"
     assert sorted(map(int, (tmp_path / "started").read_text().split())) == list(range(21))

@@ -1,8 +1,7 @@
-"""The whole path on the real SLURM: what dasktop says is compared with what the processes themselves say.
+"""dasktop as a whole on a real SLURM: its output is compared with the processes themselves.
 
-One scene serves all tests: a `SLURMCluster` of 12 cores and 4 processes a job with two jobs running and one pending; a
-plain ``sbatch`` job that runs ``srun -n 4 dask worker`` on two nodes; a worker started by hand; two jobs that have
-nothing to do with dask.
+All tests use one scene: a `SLURMCluster` of 12 cores and 4 processes a job with two running jobs and a pending one; an
+``sbatch`` job that runs ``srun -n 4 dask worker`` on two nodes; a worker started by hand; two jobs without dask.
 """
 
 import json
@@ -33,7 +32,7 @@ WORKERS = 2 * 4 + 4 + 1
 
 
 class Scene:
-    """What runs, and how to ask about it."""
+    """The jobs and workers, and dasktop on them."""
 
     def __init__(self, slurm, notebook, srun_job, other_jobs, by_hand) -> None:
         self.slurm = slurm
@@ -45,7 +44,7 @@ class Scene:
         self.job_ids = notebook.value("{name: worker.job_id for name, worker in cluster.workers.items()}")
 
     def program(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> Result:
-        """Run the program as a user does, in a process of its own."""
+        """Run the program in its own process."""
         done = subprocess.run(
             [*program, *arguments],
             env=self.slurm.environment,
@@ -57,7 +56,7 @@ class Scene:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def dasktop(self, *arguments: str, pids: Collection[int] | None = None) -> Result:
-        """Run the command in this process, which takes a fraction of the CPU time."""
+        """Run the command in this process, which takes less CPU time."""
         return patient_dasktop(*arguments, pids=pids, **self.slurm.environment)
 
     def snapshot(self, *arguments: str, pids: Collection[int] | None = None) -> model.Snapshot:
@@ -73,7 +72,7 @@ def parsed(ended: Result) -> model.Snapshot:
 def scene(real_slurm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scene")
     environment = with_default_dask_settings(real_slurm.environment)
-    # Two of the four nodes are taken, so that the cluster's third job has to wait.
+    # Two of the four nodes are in use, so that the third job of the cluster has to wait.
     others = [real_slurm.submit("#!/bin/sh\nsleep 1200\n", "--exclusive", f"--nodelist=n{n}") for n in (3, 4)]
     for job_id in others:
         real_slurm.wait_for(job_id, "RUNNING")
@@ -83,7 +82,7 @@ def scene(real_slurm, tmp_path_factory):
             "from distributed import Client\n"
             "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
             "client = Client(cluster)\n"
-            # The scheduler and the worker by hand are as users start them; twelve more such workers show nothing else.
+            # The scheduler and the worker by hand have dask's default settings; the twelve others save CPU time.
             f"import os; os.environ.update({QUIET_DASK})\n"
             "cluster.scale(jobs=2)"
         )
@@ -102,7 +101,7 @@ def scene(real_slurm, tmp_path_factory):
             notebook.run("cluster.scale(jobs=3)")
             notebook.wait_until("len(cluster.workers) == 3 and all(w.job_id for w in cluster.workers.values())")
             waiting = notebook.value("max(cluster.workers.values(), key=lambda job: int(job.job_id)).job_id")
-            real_slurm.wait_for_reason(waiting, "Resources")  # SLURM takes a second or two to find one
+            real_slurm.wait_for_reason(waiting, "Resources")  # SLURM sets a reason after a second or two
             yield Scene(real_slurm, notebook, srun_job, others, by_hand.pid)
         finally:
             by_hand.terminate()
@@ -116,7 +115,7 @@ def snapshot(scene):
     return parsed(scene.program("snapshot", scene.address, "--threads"))
 
 
-def seats(snapshot):
+def placements(snapshot):
     return [(job, task, worker) for job in snapshot.jobs for task in job.tasks for worker in task.workers]
 
 
@@ -125,11 +124,11 @@ def environment_of(pid: int) -> dict[str, str]:
     return dict(variable.decode().split("=", 1) for variable in variables if b"=" in variable)
 
 
-def test_every_worker_is_there_once_under_its_own_job_and_task(snapshot):
-    assert len(seats(snapshot)) == WORKERS - 1
-    assert len({worker.address for _, _, worker in seats(snapshot)}) == WORKERS - 1
-    assert {task.step_id for _, task, _ in seats(snapshot)} == {"batch", "0"}
-    for job, task, worker in seats(snapshot):
+def test_each_worker_is_under_its_job_and_task(snapshot):
+    assert len(placements(snapshot)) == WORKERS - 1
+    assert len({worker.address for _, _, worker in placements(snapshot)}) == WORKERS - 1
+    assert {task.step_id for _, task, _ in placements(snapshot)} == {"batch", "0"}
+    for job, task, worker in placements(snapshot):
         environment = environment_of(worker.pid)
         assert job.job_id == environment["SLURM_JOB_ID"]
         assert task.step_id == step_name(environment.get("SLURM_STEP_ID", "batch"))
@@ -139,7 +138,7 @@ def test_every_worker_is_there_once_under_its_own_job_and_task(snapshot):
         assert psutil.Process(worker.pid).ppid() == worker.nanny_pid
 
 
-def test_jobs_of_the_cluster(scene, snapshot):
+def test_resources_and_evidence_of_cluster_jobs(scene, snapshot):
     jobs = {job.job_id: job for job in snapshot.jobs}
     running = [jobs[job_id] for job_id in scene.job_ids.values() if jobs[job_id].state == "RUNNING"]
     assert len(running) == 2
@@ -153,7 +152,7 @@ def test_jobs_of_the_cluster(scene, snapshot):
         assert 0 < job.time_left_seconds < 20 * 60
 
 
-def test_pending_job_says_why(scene, snapshot):
+def test_pending_job_has_a_reason(scene, snapshot):
     (pending,) = [job for job in snapshot.jobs if job.state == "PENDING"]
     assert pending.job_id in scene.job_ids.values()
     assert pending.reason in ("Resources", "Priority")
@@ -162,7 +161,7 @@ def test_pending_job_says_why(scene, snapshot):
     assert pending.workers_expected == 4
 
 
-def test_srun_tasks_on_two_nodes(scene, snapshot):
+def test_srun_tasks_on_two_nodes_have_workers(scene, snapshot):
     job = next(job for job in snapshot.jobs if job.job_id == scene.srun_job)
     step = [task for task in job.tasks if task.step_id == "0"]
     assert [task.task_id for task in step] == [0, 1, 2, 3]
@@ -178,7 +177,7 @@ def test_worker_by_hand_is_outside_slurm(scene, snapshot):
     assert (worker.name, worker.pid, worker.evidence) == ("by-hand", scene.by_hand, None)
 
 
-def test_jobs_without_dask_are_there_and_not_counted(scene, snapshot):
+def test_jobs_without_dask_are_not_counted(scene, snapshot):
     others = {job.job_id: job for job in snapshot.jobs if not job.evidence}
     assert set(others) == set(scene.other_jobs)
     assert snapshot.totals.jobs_running == 3
@@ -187,8 +186,8 @@ def test_jobs_without_dask_are_there_and_not_counted(scene, snapshot):
     assert snapshot.totals.workers == WORKERS
 
 
-def test_every_thread_is_one_of_the_operating_system(snapshot):
-    for worker in (*(worker for _, _, worker in seats(snapshot)), *snapshot.unplaced_workers):
+def test_threads_exist_in_the_operating_system(snapshot):
+    for worker in (*(worker for _, _, worker in placements(snapshot)), *snapshot.unplaced_workers):
         native_ids = {int(entry.name) for entry in Path(f"/proc/{worker.pid}/task").iterdir()}
         threads = {thread.native_id for thread in worker.threads}
         assert threads
@@ -196,7 +195,7 @@ def test_every_thread_is_one_of_the_operating_system(snapshot):
         assert [thread.role for thread in worker.threads].count("event loop") == 1
 
 
-def test_threads_that_compute_carry_their_task(scene):
+def test_busy_thread_has_its_task(scene):
     scene.notebook.run(
         "from distributed import Event\n"
         "stop = Event('stop-spinning', client)\n"
@@ -215,7 +214,7 @@ def test_threads_that_compute_carry_their_task(scene):
         snapshot = scene.snapshot(scene.address, "--threads")
     finally:
         scene.notebook.run("stop.set(); future.release()")
-    everywhere = [worker for _, _, worker in seats(snapshot)] + list(snapshot.unplaced_workers)
+    everywhere = [worker for _, _, worker in placements(snapshot)] + list(snapshot.unplaced_workers)
     ((worker, thread),) = [(w, t) for w in everywhere for t in w.threads if t.task_key == "spinning"]
     assert thread.role == "compute"
     assert thread.cpu_percent == max(other.cpu_percent or 0 for other in worker.threads)
@@ -223,15 +222,17 @@ def test_threads_that_compute_carry_their_task(scene):
     assert worker.executing == 1
 
 
-def test_without_threads_none_are_read(scene):
-    assert all(worker.threads == () for _, _, worker in seats(scene.snapshot(scene.address)))
+def test_threads_are_read_only_on_request(scene):
+    assert all(worker.threads == () for _, _, worker in placements(scene.snapshot(scene.address)))
 
 
 @pytest.mark.parametrize("by", ["scripts", "process"])
-def test_the_scheduler_is_found_without_its_address(scene, snapshot, by):
+def test_scheduler_is_found_without_an_address(scene, snapshot, by):
     found = scene.snapshot(pids=[scene.notebook.pid] if by == "process" else [])
     assert found.cluster.scheduler_id == snapshot.cluster.scheduler_id
-    assert {worker.address for _, _, worker in seats(found)} == {worker.address for _, _, worker in seats(snapshot)}
+    assert {worker.address for _, _, worker in placements(found)} == {
+        worker.address for _, _, worker in placements(snapshot)
+    }
 
 
 def test_dask_top_is_the_same_program(scene, snapshot):
@@ -240,7 +241,7 @@ def test_dask_top_is_the_same_program(scene, snapshot):
     assert model.from_json(result.stdout).cluster.scheduler_id == snapshot.cluster.scheduler_id
 
 
-def test_real_output_fits_its_schema(scene):
+def test_output_matches_its_schema(scene):
     schema = json.loads(scene.dasktop("schema").stdout)
     output = json.loads(scene.dasktop("snapshot", scene.address, "--threads").stdout)
     jsonschema.validate(output, schema, cls=jsonschema.Draft202012Validator)
@@ -249,7 +250,7 @@ def test_real_output_fits_its_schema(scene):
         jsonschema.validate(output, schema, cls=jsonschema.Draft202012Validator)
 
 
-def test_watch_prints_a_line_at_a_time(scene):
+def test_watch_prints_one_line_per_interval(scene):
     watch = subprocess.Popen(
         [*PATIENT, "snapshot", scene.address, "--watch", "2"],
         env=scene.slurm.environment,
@@ -259,27 +260,27 @@ def test_watch_prints_a_line_at_a_time(scene):
     snapshots = [model.from_json(watch.stdout.readline()) for _ in range(3)]
     watch.send_signal(2)
     assert watch.wait(PATIENCE_SECONDS) == 0
-    assert [len(seats(snapshot)) for snapshot in snapshots] == [WORKERS - 1] * 3
-    # One that comes late is not made up for by the next, which keeps its own time.
+    assert [len(placements(snapshot)) for snapshot in snapshots] == [WORKERS - 1] * 3
+    # The interval is kept even if a snapshot is late.
     assert (snapshots[-1].taken_at - snapshots[0].taken_at).total_seconds() > 2 * 2 - 0.5
 
 
 def test_plain_text_shows_all_levels(scene):
-    scene.notebook.run("client.submit(abs, 1).result()")  # else there may be no thread for tasks yet
+    scene.notebook.run("client.submit(abs, 1).result()")  # else there may be no compute thread yet
     text = scene.dasktop("snapshot", scene.address, "--text", "--threads").stdout
     for word in (scene.srun_job, "batch.0", "0.3", "SLURMCluster-0-1", "by-hand", "Dask-0", "PENDING"):
         assert word in text
-    assert scene.dasktop(scene.address).stdout.count("SLURMCluster-0-1") == 1, "no terminal on stdout: plain text"
+    assert scene.dasktop(scene.address).stdout.count("SLURMCluster-0-1") == 1, "without a terminal it prints plain text"
 
 
-async def test_the_screen_shows_all_of_it(scene, monkeypatch):
+async def test_screen_shows_all_jobs_and_workers(scene, monkeypatch):
     from dasktop.tui.app import DasktopApp
 
     app = DasktopApp(
         Sampler(Options(address=scene.address, dask_timeout_seconds=PATIENCE_SECONDS), scene.slurm.environment)
     )
     async with app.run_test(size=(140, 60), notifications=True) as pilot:
-        # SLURM and dask answer one after the other.
+        # SLURM and dask answer at different times.
         words = (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING", "by-hand")
         await until(
             lambda: all(word in screen_text(app) for word in words), lambda: screen_text(app), pause=pilot.pause
@@ -299,13 +300,13 @@ def screen_text(app) -> str:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_in_a_real_terminal(scene, tmp_path, size):
+def test_screen_in_a_real_terminal(scene, tmp_path, size):
     command = [*PATIENT, scene.address]
     with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
         jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs of yours")
         terminal.wait_for(lambda screen: all(word in screen for word in jobs))
         if size == (80, 24):
-            terminal.press("*")  # not all of it fits, so the jobs are folded
+            terminal.press("*")  # not all rows fit, so the jobs are folded
         workers = ("batch.0", "SLURMCluster-", *(("by-hand", "0.3", "SLURMCluster-0-3") if size == (120, 40) else ()))
         terminal.wait_for(lambda screen: all(word in screen for word in workers))
         terminal.press("Down", "Down", "Right")
@@ -316,7 +317,7 @@ def test_in_a_real_terminal(scene, tmp_path, size):
         terminal.wait_for(lambda screen: screen == "")
 
 
-def test_two_schedulers_are_told_apart(scene, tmp_path):
+def test_two_schedulers_are_listed_to_choose_from(scene, tmp_path):
     other = subprocess.Popen(
         [PYTHON, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
         stderr=subprocess.PIPE,

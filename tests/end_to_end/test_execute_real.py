@@ -1,4 +1,4 @@
-"""Plan execution on a real SLURM, with what only that one has: limits, other users, het jobs."""
+"""Plan execution on a real SLURM, also with limits, other users and het jobs, which the embedded one lacks."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from tests.support.plan_execution import *  # noqa: F403
 from tests.support.scaling_clusters import SbatchWorkers
 from tests.support.waiting import PATIENCE_SECONDS
 
-# These depend on dask only, not on SLURM, and a cluster takes long to start.
+# These depend on dask only, and a cluster on a real SLURM starts slowly.
 del test_scale_of_dask_loses_results, test_results_without_other_worker_are_kept  # noqa: F821
 del test_workers_resume_after_interrupted_drain, test_second_dasktop_is_refused  # noqa: F821
 del test_scheduler_ends_during_the_execution  # noqa: F821
@@ -41,10 +41,10 @@ async def test_limit_of_jobs_ends_the_execution(make):
     assert not outcome.done
     assert outcome.message.startswith(f"submitted 1 of 3 jobs ({submitted}), then: sbatch: error: ")
     assert "QOSMaxSubmitJobPerUserLimit" in outcome.message
-    # Nothing is half done: the owner counts what there is, and scales on.
+    # Nothing is half done: the owner counts the existing jobs, and can scale.
     assert set(cluster.job_ids.values()) == set(cluster.slurm.queued())
     assert cluster.notebook.value("len(cluster.worker_spec)") == 2
-    # A plan for a job whose workers are just coming would no longer fit.
+    # A plan is outdated when workers of a job have registered since.
     cluster.wait_for_workers(2 * 2)
     outcome = await cluster.scale(Jobs(count=1))
     assert outcome.done, outcome.message
@@ -63,7 +63,7 @@ def job_of_another(plain, tmp_path):
     """A job of another user, and a worker that claims to run in it."""
     slurm = plain.slurm
     slurm.attempt("sacctmgr", "--immediate", "add", "user", OTHER_USER, "account=lab", "defaultaccount=lab")
-    # As that user, since newer versions refuse sbatch's --uid (seen with 24.11).
+    # Run as that user, since newer versions refuse sbatch --uid (seen with 24.11).
     command = ["sbatch", "--parsable", "--chdir=/", "--output=/dev/null", "--mem=100", "--wrap=sleep 300"]
     job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user=OTHER_USER, text=True).strip()
     slurm.wait_for(job_id, "RUNNING")
@@ -80,7 +80,7 @@ def job_of_another(plain, tmp_path):
 @pytest.mark.parametrize(
     ("user", "why"),
     [
-        (None, "is no longer in the queue"),  # of root's jobs, which is all that is asked for
+        (None, "is no longer in the queue"),  # only jobs of root are requested
         (OTHER_USER, "does not belong to root"),
     ],
 )
@@ -113,7 +113,7 @@ async def test_one_array_task_is_released_alone(plain):
     assert outcome.done, outcome.message
     left = plain.slurm.run("squeue", "--noheader", "--format=%i %T").splitlines()
     assert sorted(left) == sorted(f"{array}_{task} RUNNING" for task, _ in jobs if task != last)
-    plain.slurm.run("scancel", array)  # SLURM 22.05 knows the others by their raw ids no more
+    plain.slurm.run("scancel", array)  # 22.05 no longer knows the others by their raw ids
 
 
 async def test_het_job_component_is_not_released(plain):

@@ -1,4 +1,4 @@
-"""A job's anatomy and script in a real terminal, of a real cluster that lives in another process."""
+"""The anatomy and the script of a job of a real cluster, in a real terminal."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
         yield embedded
 
 
-def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
+def test_anatomy_and_script_of_a_job(slurm, tmp_path):
     with Notebook(slurm.environment, tmp_path) as notebook:
         notebook.run(
             f"{IMPORTS}\n"
@@ -36,7 +36,7 @@ def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
         address = notebook.value("cluster.scheduler_address")
         with Terminal([*PATIENT, address], tmp_path, slurm.environment, 120, 30) as terminal:
             terminal.wait_for(lambda screen: "1 job · 2 workers" in screen and "outside SLURM" not in screen)
-            terminal.press("g", "A")  # the first row is the job's
+            terminal.press("g", "A")  # the first row is the job
             parts = (
                 f"anatomy of job {job_id}",
                 'SLURMCluster(cores=5, memory="1GB", processes=2)',
@@ -46,7 +46,7 @@ def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
                 "5 CPUs ÷ 2 processes leaves 1 CPU without a thread",
                 "SLURM rounds up to whole minutes",
             )
-            # Seven ticks for its parts, and both signs once more in the line that tells what they mean.
+            # Seven check marks for its parts, and each mark once in the legend.
             terminal.wait_for(
                 lambda screen: (
                     all(part in screen for part in parts) and (screen.count("✓"), screen.count("✗")) == (8, 1)
@@ -54,7 +54,7 @@ def test_what_dask_jobqueue_made_agrees_with_what_runs(slurm, tmp_path):
             )
             terminal.press("J")
             terminal.wait_for("#SBATCH --mem=954M")
-            terminal.press("/", "n", "t", "h", "Enter", "q")  # at once, as over a slow line
+            terminal.press("/", "n", "t", "h", "Enter", "q")  # in one burst, as over a slow connection
             terminal.wait_for(f"anatomy of job {job_id}")
             terminal.press("q")
             terminal.wait_for("LEFT")

@@ -1,4 +1,4 @@
-"""Jobs' logs in a real terminal: of one that goes on writing, and of one that fails."""
+"""Logs of jobs in a real terminal: of a job that keeps writing, and of a job that fails."""
 
 import sys
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
     yield from slurm_of(request)
 
 
-def test_followed_searched_and_why_it_failed(slurm, tmp_path):
-    go_on, fail = tmp_path / "go on", tmp_path / "fail"
+def test_log_is_followed_searched_and_shows_traceback(slurm, tmp_path):
+    write, fail = tmp_path / "write", tmp_path / "fail"
     with Scheduler() as scheduler:
         worker = f"{sys.executable} -m dask worker {scheduler.address} --nthreads 1 --no-dashboard"
         job_id = slurm.submit(
             "#!/bin/sh\n"
             "for n in $(seq 500); do echo line $n; done\n"
-            f"until [ -e '{go_on}' ]; do sleep 0.1; done; echo it goes on\n"
+            f"until [ -e '{write}' ]; do sleep 0.1; done; echo it continues\n"
             f"until [ -e '{fail}' ]; do sleep 0.1; done\n"
             f"{sys.executable} -c 'raise ValueError(6 * 7)' || {{ seq 100; exit 3; }}\n"
             f"{worker}\n",
@@ -37,8 +37,8 @@ def test_followed_searched_and_why_it_failed(slurm, tmp_path):
             terminal.press("T")
             opened = ("line 500", f"{slurm.work}/my log-{job_id}.out"[-60:], "following")
             terminal.wait_for(lambda screen: all(words in screen for words in opened))
-            go_on.touch()
-            terminal.wait_for("it goes on")
+            write.touch()
+            terminal.wait_for("it continues")
             terminal.press("/", "e", " ", "7", "7", "$", "Enter")
             terminal.wait_for("line 77\n")
             terminal.press("g")

@@ -1,4 +1,4 @@
-"""The program as installed with the oldest version of each library that pyproject.toml allows."""
+"""dasktop with the oldest version of each library that pyproject.toml allows."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PARTS = ("pyproject.toml", "README.md", "LICENSE", "collectors", "tui")
 
 
 def oldest(requirement: str) -> str:
-    """Return ``click==8.1`` for ``click>=8.1``; each has a lower bound, and no other."""
+    """Return ``click==8.1`` for ``click>=8.1``; each requirement has only a lower bound."""
     bound = re.fullmatch(r"([\w-]+)>=([\d.]+)", requirement)
     assert bound is not None, requirement
     return f"{bound[1]}=={bound[2]}"
@@ -29,7 +29,7 @@ def oldest(requirement: str) -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = tmp_path_factory.mktemp("source")  # as building leaves files there
+    source = tmp_path_factory.mktemp("source")  # the build leaves files there
     for part in PARTS:
         copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
         copy(REPOSITORY / part, source / part)
@@ -42,8 +42,8 @@ def dasktop(python: Path) -> str:
     return str(python.parent / "dasktop")
 
 
-def test_headless(dasktop: str) -> None:
-    """The demo has all of it: dask-jobqueue, distributed, the embedded SLURM and what is shipped to dask."""
+def test_snapshot_of_the_demo(dasktop: str) -> None:
+    """The demo uses dask-jobqueue, distributed, the embedded SLURM and the modules sent to dask."""
     shown = subprocess.run(
         [dasktop, "demo", "--snapshot"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
@@ -54,13 +54,13 @@ def test_headless(dasktop: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [("--interval", "soon"), ("fo:o",), ("snapshot", "--watch", "never")], ids=" ".join)
-def test_what_is_wrong_is_told(dasktop: str, wrong: tuple[str, ...]) -> None:
-    told = subprocess.run([dasktop, *wrong], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    assert told.returncode == 2
-    assert len(told.stderr.splitlines()) == 1
+def test_invalid_arguments_are_reported_in_a_line(dasktop: str, wrong: tuple[str, ...]) -> None:
+    result = subprocess.run([dasktop, *wrong], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_screen(dasktop: str, tmp_path: Path) -> None:
+def test_screen_and_its_pages(dasktop: str, tmp_path: Path) -> None:
     recording = tmp_path / "everyday.ndjson"
     write_all(str(recording), [everyday()], redact=False)
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path / "config")}

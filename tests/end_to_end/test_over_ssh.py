@@ -1,4 +1,4 @@
-"""The commonest keys over a real ssh connection, in a real terminal, on a real cluster: what each one does is seen."""
+"""The most common keys over a real ssh connection, in a real terminal, on a real cluster."""
 
 import os
 import re
@@ -16,12 +16,12 @@ from tests.support.ssh_server import SshServer, script_for
 from tests.support.terminal import Terminal
 
 TREE = re.compile(r"dask-worker .*\n.* batch.*\n.* SLURMCluster-0-0 .*\n.* SLURMCluster-0-1 ")
-"""The job, its task, and both workers in that."""
+"""The job, its task and its two workers."""
 
 
 @pytest.fixture
 def terminal(tmp_path):
-    """The screen at the far end of an ssh connection, with the two workers of a job on it."""
+    """The screen over an ssh connection, with a job and its two workers."""
     skip_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
     with (
         EmbeddedCommands(nodes=1, cpus_per_node=4, memory_per_node_mb=4000, kill_wait_seconds=5) as slurm,
@@ -42,7 +42,7 @@ def terminal(tmp_path):
             yield terminal
 
 
-def test_the_commonest_keys(terminal):
+def test_common_keys_work_over_ssh(terminal):
     terminal.press("g", "j", "j", "Enter")
     terminal.wait_for(lambda screen: "worker SLURMCluster-0-0" in screen and "TRANSFERS" in screen)
     terminal.press("Enter")
@@ -79,4 +79,4 @@ def test_the_commonest_keys(terminal):
     terminal.wait_for(lambda screen: len(screen.splitlines()) == 20 and "LEFT" in screen)
     terminal.press("q")
     assert terminal.wait_for_end() == 0
-    assert terminal.screen() == "", "nothing is left on the screen"
+    assert terminal.screen() == "", "the screen is empty after exit"

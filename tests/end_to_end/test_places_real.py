@@ -1,4 +1,4 @@
-"""Workers in the places of a real SLURM where variables mislead: one scheduler, and what one look tells of them."""
+"""Workers on a real SLURM whose environment variables are misleading are matched to the right job."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ class Seen(NamedTuple):
     passed_on_job: str
     salloc_job: str
 
-    def seat(self, name: str) -> tuple[str | None, str | None, Worker]:
+    def placement(self, name: str) -> tuple[str | None, str | None, Worker]:
         """Return the job and the step of a worker, and the worker."""
         steps = {
             worker.address: task.step_id for job in self.snapshot.jobs for task in job.tasks for worker in task.workers
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 @pytest.fixture(scope="module")
 def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scheduler, Path]]:
-    """Three workers: in a salloc shell, in an sbatch within a step, in the second component of a het job."""
+    """Three workers: in a salloc shell, in an sbatch job submitted from a step, in component 1 of a het job."""
     folder = tmp_path_factory.mktemp("places")
     with Scheduler() as scheduler:
         worker = f"{sys.executable} -m dask worker {scheduler.address} --no-nanny --no-dashboard --nthreads 1"
@@ -62,7 +62,7 @@ def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -
         try:
             yield scheduler, folder
         finally:
-            scheduler.stop()  # it takes its workers along, and salloc waits for its own
+            scheduler.stop()  # ends its workers, for which salloc waits
             real_slurm.cancel_all()
             for process in started:
                 process.wait(PATIENCE_SECONDS)
@@ -78,30 +78,30 @@ async def seen(real_slurm: SlurmCommands, scene: tuple[Scheduler, Path]) -> Seen
         while True:
             await poller.poll_everything()
             snapshot = poller.snapshot()
-            told = {
+            placed = {
                 w.name for _, w in workers_with_jobs(snapshot) if w.evidence is not None or w.outside_slurm is not None
             }
-            if told >= NAMES:
+            if placed >= NAMES:
                 break
-            assert time.monotonic() < deadline, f"waited in vain for {NAMES - told}"
+            assert time.monotonic() < deadline, f"timed out waiting for {NAMES - placed}"
     finally:
         await poller.close()
     return Seen(snapshot, (folder / "inner").read_text().strip(), (folder / "salloc").read_text().strip())
 
 
-async def test_a_shell_of_salloc_is_outside_and_its_job_is_empty(seen: Seen) -> None:
-    job_id, _, worker = seen.seat("salloc")
+async def test_worker_in_salloc_shell_is_outside_slurm(seen: Seen) -> None:
+    job_id, _, worker = seen.placement("salloc")
     assert (job_id, worker.outside_slurm, worker.inherited_job_id) == (None, True, seen.salloc_job)
     (finding,) = [one for one in seen.snapshot.findings if one.code == "worker-outside-slurm"]
     assert finding.job_id == seen.salloc_job
     assert "outside SLURM, although its environment names job" in finding.message
 
 
-async def test_a_step_number_that_was_passed_on_is_not_believed(seen: Seen) -> None:
-    assert seen.seat("passed-on")[:2] == (seen.passed_on_job, "batch")
+async def test_inherited_step_id_is_ignored(seen: Seen) -> None:
+    assert seen.placement("passed-on")[:2] == (seen.passed_on_job, "batch")
 
 
-async def test_a_worker_in_the_second_component_is_in_its_own_job(seen: Seen) -> None:
-    job_id, step_id, _ = seen.seat("het")
+async def test_worker_of_het_component_has_its_job(seen: Seen) -> None:
+    job_id, step_id, _ = seen.placement("het")
     (job,) = [job for job in seen.snapshot.jobs if job.job_id == job_id]
     assert (job.het_job_id not in (None, job.job_id), step_id) == (True, "0")

@@ -1,4 +1,4 @@
-"""A recording of a cluster at work on the real SLURM: it replays, and a report on it agrees with accounting."""
+"""A recording of a busy cluster on the real SLURM: it can be replayed, and its report agrees with accounting."""
 
 import json
 import signal
@@ -36,7 +36,7 @@ futures = client.map(work, range(2000))
 
 
 class Run(NamedTuple):
-    """What was recorded, and what was printed meanwhile."""
+    """A recording, and the snapshots printed meanwhile."""
 
     recorded: Path
     printed: list[Snapshot]
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def run(real_slurm, tmp_path_factory) -> Run:
-    """Two jobs at work: one is cancelled, then the cluster gives back the other; recorded until accounting has both."""
+    """Record two busy jobs until accounting has both: one is cancelled, then the cluster releases the other."""
     folder, environment = tmp_path_factory.mktemp("run"), real_slurm.environment
     recorded = folder / "recorded.ndjson.gz"
     with Notebook(environment, folder) as notebook:
@@ -65,7 +65,7 @@ def run(real_slurm, tmp_path_factory) -> Run:
             printed += read_some(process)
             notebook.run("client.close(); cluster.scale(jobs=0)")
             printed += read_until(process, both_have_ended)
-            process.send_signal(signal.SIGINT)  # an end, not a kill, which may cost the last line
+            process.send_signal(signal.SIGINT)  # a kill may lose the last line
             process.wait(PATIENCE_SECONDS)
         finally:
             notebook.run("cluster.close()")
@@ -74,7 +74,7 @@ def run(real_slurm, tmp_path_factory) -> Run:
 
 
 def both_have_ended(shown: Snapshot) -> bool:
-    """Return whether accounting has told of both: for a moment nobody may know anything of a job."""
+    """Return whether accounting has both jobs; SLURM may not report a job for a moment after its end."""
     return len(shown.jobs) == 2 and all(job.fate and job.fate.ended_at for job in shown.jobs)
 
 
@@ -100,14 +100,14 @@ def read(path: Path) -> list[Snapshot]:
     return list(recording.snapshots())
 
 
-def test_what_is_recorded_of_a_cluster_at_work_replays_the_same(run):
+def test_recording_replays_the_same_snapshots(run):
     replayed = read(run.recorded)
     assert replayed[: len(run.printed)] == run.printed
     threads = [thread for shown in run.printed for job in shown.jobs for w in workers_of(job) for thread in w.threads]
-    assert threads, "threads are recorded where they were read"
+    assert threads, "threads are recorded"
 
 
-def test_a_redacted_copy_names_nobody_and_has_the_same_figures(run, tmp_path):
+def test_redacted_copy_has_no_names(run, tmp_path):
     redacted = tmp_path / "redacted.ndjson"
     written = dasktop("replay", str(run.recorded), "--record", str(redacted), "--redact")
     assert (written.returncode, written.stderr) == (0, "")
@@ -121,14 +121,14 @@ def test_a_redacted_copy_names_nobody_and_has_the_same_figures(run, tmp_path):
     assert [shown.totals for shown in read(redacted)] == [shown.totals for shown in read(run.recorded)]
 
 
-def test_a_report_agrees_with_sacct(run, real_slurm):
+def test_report_agrees_with_sacct(run, real_slurm):
     result = dasktop("report", str(run.recorded), "--json")
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     job_ids = [job["job_id"] for job in report["jobs"]]
     assert len(job_ids) == 2
-    told = real_slurm.run("sacct", "-n", "-P", "-X", "-j", ",".join(job_ids), "--format=JobIDRaw,CPUTimeRAW")
-    accounted = {job_id: int(seconds) / 3600 for job_id, seconds in (line.split("|") for line in told.splitlines())}
+    output = real_slurm.run("sacct", "-n", "-P", "-X", "-j", ",".join(job_ids), "--format=JobIDRaw,CPUTimeRAW")
+    accounted = {job_id: int(seconds) / 3600 for job_id, seconds in (line.split("|") for line in output.splitlines())}
     assert min(accounted.values()) > 0
     for job in report["jobs"]:
         assert job["core_hours"]["granted"] == pytest.approx(accounted[job["job_id"]], rel=0.02)

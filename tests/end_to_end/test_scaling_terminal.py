@@ -1,4 +1,4 @@
-"""All scaling from the keyboard, in a real terminal, on a cluster that lives in another process."""
+"""All scaling operations by key, in a real terminal, on a cluster in another process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +50,7 @@ def make_cluster(notebook: Notebook, jobs: int, settings: str) -> None:
     ],
     indirect=["slurm"],
 )
-def test_all_of_it(slurm, notebook, tmp_path, size):
+def test_all_scaling_operations_by_key(slurm, notebook, tmp_path, size):
     make_cluster(notebook, 1, "cores=12, processes=1, nanny=False, memory='50GB'")
     address = notebook.value("cluster.scheduler_address")
     environment = slurm.environment | {"XDG_STATE_HOME": str(tmp_path)}
@@ -131,7 +131,7 @@ def test_all_of_it(slurm, notebook, tmp_path, size):
     assert len(slurm.queued()) == 1
 
 
-def test_a_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
+def test_lost_job_is_shown_and_replaced(slurm, notebook, tmp_path):
     make_cluster(notebook, 2, "cores=4, processes=4, memory='2GB'")
     notebook.wait_until("len(cluster.scheduler.workers) == 8")
     environment = slurm.environment | {"XDG_STATE_HOME": str(tmp_path)}

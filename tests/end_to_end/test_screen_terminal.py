@@ -1,4 +1,4 @@
-"""The screen in a real terminal that misbehaves, or is told to be another one than it is."""
+"""The screen in a real terminal with foreign output, wrong variables or hostile text."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from tests.support.snapshots import everyday, job, snapshot, task, worker
 from tests.support.terminal import Terminal
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
-ALL_OF_IT = ("4712", "laptop", "2 other jobs of yours", "paused", "1/1", "quit")
-"""Words from all over the screen; from the last of them on, which is "paused", nothing on it changes by itself."""
+WHOLE_SCREEN = ("4712", "laptop", "2 other jobs of yours", "paused", "1/1", "quit")
+"""Texts from all parts of the screen; once "paused" is shown, the screen no longer changes by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,13 @@ def recording(tmp_path_factory) -> Path:
 @pytest.fixture
 def terminal(recording, tmp_path):
     with Terminal([*DASKTOP, "replay", str(recording)], tmp_path, os.environ, 100, 30) as terminal:
-        terminal.wait_for(lambda screen: all(words in screen for words in ALL_OF_IT))
+        terminal.wait_for(lambda screen: all(words in screen for words in WHOLE_SCREEN))
         yield terminal
 
 
-def test_what_others_write_is_there_until_all_is_drawn_again(terminal):
+def test_redraw_removes_output_of_others(terminal):
     whole = terminal.screen()
-    terminal.write_from_outside("\x1b[20;10HBroadcast message from root")  # on no row that the selection passes
+    terminal.write_from_outside("\x1b[20;10HBroadcast message from root")  # not on a row that the selection passes
     terminal.wait_for("Broadcast message")
     terminal.press("Down", "Up")
     assert "Broadcast message" in terminal.screen()
@@ -41,7 +41,7 @@ def test_what_others_write_is_there_until_all_is_drawn_again(terminal):
     terminal.wait_for(lambda screen: screen == whole)
 
 
-def test_a_size_that_is_only_told_is_not_believed(recording, tmp_path):
+def test_size_variables_are_ignored(recording, tmp_path):
     command = ["env", "COLUMNS=200", "LINES=50", *DASKTOP, "replay", str(recording)]
     with Terminal(command, tmp_path, os.environ, 90, 30) as terminal:
         lines = terminal.wait_for("quit").splitlines()
@@ -49,7 +49,7 @@ def test_a_size_that_is_only_told_is_not_believed(recording, tmp_path):
         assert max(map(len, lines)) <= 90
 
 
-def test_a_terminal_that_moves_no_cursor_gets_plain_text(recording, tmp_path):
+def test_dumb_terminal_gets_plain_text(recording, tmp_path):
     command = ["env", "TERM=dumb", *DASKTOP, "replay", str(recording)]
     with Terminal(command, tmp_path, os.environ, 120, 60) as terminal:
         assert terminal.wait_for_end() == 0
@@ -57,7 +57,7 @@ def test_a_terminal_that_moves_no_cursor_gets_plain_text(recording, tmp_path):
         assert "quit" not in terminal.screen()
 
 
-def test_after_another_size_all_is_drawn_again(terminal):
+def test_resize_redraws_the_screen(terminal):
     whole = terminal.screen()
     terminal.resize(70, 20)
     terminal.wait_for(lambda screen: len(screen.splitlines()) == 20 and screen.splitlines()[-1].startswith(" "))
@@ -66,8 +66,8 @@ def test_after_another_size_all_is_drawn_again(terminal):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_columns_stay_straight_whatever_names_hold(tmp_path, columns):
-    """By the terminal's own reckoning: what another program writes to a column's place stands in that column."""
+def test_columns_are_aligned_for_any_name(tmp_path, columns):
+    """Text that another program writes at the position of a column is in that column of the terminal."""
     raw = (*HOSTILE, "\x1b[31mred\x1b[0m", "two\nlines\tand a tab", "\u202egnp.exe\u200b\u2066", "\x9b2J\x07bell")
     jobs = [
         job(str(100 + number), [task([worker(text, status="RUNNING")], node=text)], name=text, nodes=(text,))

@@ -1,4 +1,4 @@
-"""The collector against a real SLURM: arrays, heterogeneous jobs, steps, hostile names, and how jobs end."""
+"""The collector on a real SLURM: arrays, heterogeneous jobs, steps, hostile names, and how jobs end."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ async def collector(real_slurm) -> AsyncIterator[SlurmCollector]:
 async def poll_until(
     collector: SlurmCollector, condition: Callable[[SlurmReading], object], cluster_jobs: set[str]
 ) -> SlurmReading:
-    """Read again and again until what is read fulfils the condition; it never waits for a time."""
+    """Read until the reading fulfils the condition, and return it."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await collector.read_queue()
@@ -50,7 +50,7 @@ async def fates(collector: SlurmCollector, *job_ids: str) -> dict[str, tuple[str
     return {job_id: (found[job_id].state, found[job_id].explanation) for job_id in job_ids}
 
 
-async def test_a_running_job(real_slurm, collector):
+async def test_fields_of_running_job(real_slurm, collector):
     job_id = real_slurm.submit(WAIT, "-J", "plain", "-N", "2", "-n", "4", "--mem-per-cpu=300M", "-t", "1-00:00:00")
     real_slurm.wait_for(job_id, "RUNNING")
     job = by_id(await collector.read_queue())[job_id]
@@ -61,7 +61,7 @@ async def test_a_running_job(real_slurm, collector):
     assert (job.ends_at - job.started_at).total_seconds() == 86400
 
 
-async def test_a_waiting_job(real_slurm, collector):
+async def test_fields_of_held_job(real_slurm, collector):
     job_id = real_slurm.submit(WAIT, "--hold", "--mem=100M")
     real_slurm.wait_for_reason(job_id, "JobHeldUser")
     job = by_id(await collector.read_queue())[job_id]
@@ -69,7 +69,7 @@ async def test_a_waiting_job(real_slurm, collector):
     assert job.memory_bytes == 100 * MIB
 
 
-async def test_an_array_and_its_one_script(real_slurm, collector):
+async def test_array_tasks_share_one_script(real_slurm, collector):
     job_id = real_slurm.submit("dask worker tcp://h:8786 || sleep 300", "-a", "0-4%2", "-n", "1")
     reading = await poll_until(
         collector,
@@ -83,7 +83,7 @@ async def test_an_array_and_its_one_script(real_slurm, collector):
     assert {script.job_id for script in reading.scripts} == {job.job_id for job in tasks.values()}
 
 
-async def test_a_heterogeneous_job(real_slurm, collector):
+async def test_components_of_heterogeneous_job(real_slurm, collector):
     job_id = real_slurm.submit(WAIT, "-n1", "--mem=1G", ":", "-n", "2", "-N2", "--mem=500M")
     reading = await poll_until(collector, lambda reading: [job.state for job in reading.jobs] == ["RUNNING"] * 2, set())
     jobs = sorted(reading.jobs, key=lambda job: int(job.job_id))
@@ -92,7 +92,7 @@ async def test_a_heterogeneous_job(real_slurm, collector):
     assert [len(job.nodes) for job in jobs] == [1, 2]
 
 
-async def test_job_names_may_contain_anything(real_slurm, collector):
+async def test_job_names_may_contain_any_text(real_slurm, collector):
     hostile = ["a\udcffb\x1b[31mred", "x\x1fy|z", "two\nlines\x1e1", "%A %j", "CLUSTER: x"]
     ids = [real_slurm.submit(WAIT, "--hold", "-J", name) for name in hostile]
     jobs = by_id(await collector.read_queue())
@@ -108,10 +108,10 @@ async def test_job_names_may_contain_anything(real_slurm, collector):
 
 async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     job_id = real_slurm.submit("srun -n 4 -N 2 sleep 300", "-N", "2", "-n", "4")
-    # While a node still starts its tasks, sstat counts those of the other only; and who has been told so asks no more.
+    # While a node starts its tasks, sstat counts those of the other only, and the collector keeps such an answer.
     command = ("sstat", "-n", "-P", "-a", "-j", job_id, "--format=JobID,NTasks")
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while real_slurm.run(*command, check=False).split() != [f"{job_id}.batch|1", f"{job_id}.0|4"]:  # noqa: ASYNC110 - SLURM tells nobody
+        while real_slurm.run(*command, check=False).split() != [f"{job_id}.batch|1", f"{job_id}.0|4"]:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.2)
     await collector.read_queue()
     reading = await collector.read_details({job_id})
@@ -121,8 +121,8 @@ async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     assert len(tasks.pids) >= 4
 
 
-async def test_a_job_whose_output_cannot_be_opened(real_slurm, collector):
-    """22.05 does not start it; newer ones run it without its output (seen with 24.11 and 26.05)."""
+async def test_job_whose_output_cannot_be_opened(real_slurm, collector):
+    """22.05 does not start it; newer versions run it without its output (seen with 24.11 and 26.05)."""
     job_id = real_slurm.submit("true", "-o", "/no/such/dir/x.log", "--hold")
     await collector.read_queue()
     await collector.output_files(job_id)
@@ -134,19 +134,19 @@ async def test_a_job_whose_output_cannot_be_opened(real_slurm, collector):
     ]
 
 
-async def test_the_batch_step_is_named_as_sstat_names_it(real_slurm, collector):
+async def test_batch_step_has_the_name_of_sstat(real_slurm, collector):
     """The number in the environment differs between versions."""
-    told = real_slurm.work / "environment"
+    file = real_slurm.work / "environment"
     job_id = real_slurm.submit("env > environment.new; mv environment.new environment; sleep 300")
-    reading = await poll_until(collector, lambda reading: reading.steps and told.exists(), {job_id})
-    variables = dict(line.split("=", 1) for line in told.read_text().splitlines() if line.startswith("SLURM"))
+    reading = await poll_until(collector, lambda reading: reading.steps and file.exists(), {job_id})
+    variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if line.startswith("SLURM"))
     place = slurm_place(variables, "")
     assert place is not None
     assert [(place.job_id, place.step_id)] == [(step.job_id, step.step_id) for step in reading.steps]
     assert place.step_id == "batch"
 
 
-async def test_a_script_and_a_job_that_has_none(real_slurm, collector):
+async def test_script_of_batch_job_but_not_srun(real_slurm, collector):
     ours = real_slurm.submit("#!/bin/sh\n#SBATCH -n 1\ndask worker tcp://10.1.2.3:4 --name w --nworkers 3", "--hold")
     other = real_slurm.submit(WAIT, "--hold")
     await collector.read_queue()
@@ -192,22 +192,22 @@ async def test_how_jobs_end(real_slurm, collector):
     assert collector.sources[1].source().state == "ok"
 
 
-async def test_what_their_logs_say(real_slurm, collector):
+async def test_failure_causes_come_from_logs(real_slurm, collector):
     worker = f"{sys.executable} -m dask worker tcp://127.0.0.1:1 --no-dashboard"
-    nobody = real_slurm.submit(f"{worker} --no-nanny --death-timeout 2")
-    nobody_for_a_nanny = real_slurm.submit(f"{worker} --death-timeout 2")
+    no_scheduler = real_slurm.submit(f"{worker} --no-nanny --death-timeout 2")
+    no_scheduler_for_nanny = real_slurm.submit(f"{worker} --death-timeout 2")
     no_module = real_slurm.submit(f"{worker} --preload no_such_module")
     no_python = real_slurm.submit("/no/such/python -m dask worker tcp://127.0.0.1:1")
-    jobs = (nobody, nobody_for_a_nanny, no_module, no_python)
+    jobs = (no_scheduler, no_scheduler_for_nanny, no_module, no_python)
     assert await fates(collector, *jobs) == {
-        nobody: ("FAILED", f"failed with exit code 1: {GAVE_UP}"),
-        nobody_for_a_nanny: ("FAILED", f"failed with exit code 1: {GAVE_UP}"),
+        no_scheduler: ("FAILED", f"failed with exit code 1: {GAVE_UP}"),
+        no_scheduler_for_nanny: ("FAILED", f"failed with exit code 1: {GAVE_UP}"),
         no_module: ("FAILED", "failed with exit code 1: ModuleNotFoundError: No module named 'no_such_module'"),
         no_python: ("FAILED", "failed with exit code 127: /no/such/python: not found"),
     }
 
 
-async def test_a_memory_kill(real_slurm, collector):
+async def test_memory_kill_in_batch_and_step(real_slurm, collector):
     hog = """python3 -c 'hog = bytearray(300_000_000); import time; time.sleep(300)'"""
     in_batch = real_slurm.submit(hog, "--mem=100M")
     in_step = real_slurm.submit(f"srun {hog}", "--mem=100M")
@@ -216,7 +216,7 @@ async def test_a_memory_kill(real_slurm, collector):
         assert explanation.startswith("killed: ran out of memory")
 
 
-async def test_ids_that_slurm_has_never_heard_of(real_slurm, collector):
+async def test_unknown_job_ids_cause_no_error(real_slurm, collector):
     known = real_slurm.submit("exit 3")
     reading = await poll_until(collector, lambda reading: reading.ended, {known, "99999999", "88888888"})
     assert [ended.job.job_id for ended in reading.ended] == [known]
@@ -224,8 +224,8 @@ async def test_ids_that_slurm_has_never_heard_of(real_slurm, collector):
     assert all(log.error is None for log in collector.sources)
 
 
-async def test_without_accounting(real_slurm, tmp_path):
-    """slurmctld still knows for a while, and SLURM's own words tell what is missing."""
+async def test_outcome_without_accounting(real_slurm, tmp_path):
+    """slurmctld knows the job for a while, and the error of sacct is shown."""
     configuration = real_slurm.run("cat", real_slurm.environment["SLURM_CONF"])
     lines = [line for line in configuration.splitlines() if not line.startswith("AccountingStorage")]
     without = tmp_path / "slurm.conf"
@@ -237,6 +237,6 @@ async def test_without_accounting(real_slurm, tmp_path):
     blind.close()
 
 
-async def test_a_user_that_slurm_does_not_know(real_slurm):
+async def test_unknown_user_is_an_error(real_slurm):
     with pytest.raises(SourceError, match="Invalid user"):
         await SlurmCollector("no-such-user", environment=real_slurm.environment).read_queue()

@@ -1,4 +1,4 @@
-"""What dasktop makes of job scripts on a real SLURM: the tasks that SLURM gives, and a cluster with TLS."""
+"""Job scripts on a real SLURM: the number of tasks, and a cluster with TLS."""
 
 import asyncio
 import subprocess
@@ -30,8 +30,8 @@ async def collector(real_slurm):
     await asyncio.to_thread(real_slurm.cancel_all)
 
 
-async def test_the_number_of_tasks_is_slurms(real_slurm, collector):
-    """``sbatch -n 2`` goes before ``#SBATCH -n 4``, and a script that branches tells no number."""
+async def test_number_of_tasks_is_that_of_slurm(real_slurm, collector):
+    """``sbatch -n 2`` overrides ``#SBATCH -n 4``; for a script that branches the number is unknown."""
     by_tasks = real_slurm.submit(BY_TASKS, "-n", "2", "--hold")
     by_rank = real_slurm.submit(BY_RANK, "-n", "3", "--hold")
     await collector.read_queue()
@@ -43,7 +43,7 @@ async def test_the_number_of_tasks_is_slurms(real_slurm, collector):
 
 
 def temporary_security(tmp_path: Path) -> Security:
-    """Return what ``Security.temporary()`` makes, with openssl instead of cryptography: texts, and no files."""
+    """Return the same as ``Security.temporary()``, with openssl instead of cryptography: texts, no files."""
     files = (tmp_path / "made.key", tmp_path / "made.crt")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=dask"]
     subprocess.run([*command, "-keyout", str(files[0]), "-out", str(files[1])], check=True, capture_output=True)
@@ -62,9 +62,9 @@ def temporary_security(tmp_path: Path) -> Security:
     )
 
 
-async def test_a_cluster_with_tls_is_found_and_attached_to(real_slurm, tmp_path, monkeypatch):
-    """dask-jobqueue writes the certificates to files for its jobs, and names these in their scripts."""
-    # Only the job's script leads there; this machine may hold the schedulers of other tests too.
+async def test_cluster_with_tls_is_found_and_read(real_slurm, tmp_path, monkeypatch):
+    """dask-jobqueue writes the certificates to files, and the scripts of its jobs name these files."""
+    # Only the job script names the scheduler; processes of other tests on this machine must not be found.
     monkeypatch.setattr("dasktop.collectors.sources.discover.hints_from_processes", lambda _: iter(()))
 
     def start() -> SLURMCluster:

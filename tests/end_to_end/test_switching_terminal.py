@@ -1,4 +1,4 @@
-"""From one real scheduler to another in a real terminal, and away from one that has ended; all of it recorded."""
+"""Switch between real schedulers in a real terminal, also from one that has ended, while recording."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.support.dasktop_program import dasktop_limited_to
 from tests.support.terminal import Terminal
 
 
-def test_there_and_back_when_it_has_ended(tmp_path):
+def test_switch_there_and_back_after_its_end(tmp_path):
     recorded = tmp_path / "recorded.ndjson"
     with (
         Scheduler() as here,
@@ -34,7 +34,7 @@ def test_there_and_back_when_it_has_ended(tmp_path):
 
             terminal.press("C")
             picker = terminal.wait_for(lambda screen: all(words in screen for words in shown))
-            # The list begins at the present one, wherever that stands.
+            # The selection starts at the current one, at any position.
             is_above = picker.index(there.address) < picker.index("current")
             terminal.press("Up" if is_above else "Down", "Enter")
             screen = terminal.wait_for(lambda screen: there.address in screen.split("\n")[0] and "berta-1" in screen)
@@ -51,8 +51,10 @@ def test_there_and_back_when_it_has_ended(tmp_path):
     recording = Recording(str(recorded))
     for _ in recording.scan():
         pass
-    told = [snapshot.cluster.scheduler_address for snapshot in recording.snapshots()]
-    in_turn = [address for address, before in zip(told, [None, *told], strict=False) if address not in (None, before)]
+    addresses = [snapshot.cluster.scheduler_address for snapshot in recording.snapshots()]
+    in_turn = [
+        address for address, before in zip(addresses, [None, *addresses], strict=False) if address not in (None, before)
+    ]
     assert in_turn == [here.address, there.address, here.address]
     assert recording.remark is None
     recording.close()

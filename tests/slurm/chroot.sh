@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the tests marked "slurm" on the SLURM of another Debian release, in a chroot: chroot.sh [SUITE [PYTEST-ARGS…]]
 #
-# SUITE is a release with a newer SLURM than this machine's (sid, the default; trixie). The chroot stays in
-# build/chroot/SUITE, so that a second run needs no download; remove that folder for the newest packages.
-# The mirror is the one that this machine's apt uses. Everything runs in a mount and a PID namespace of its own:
-# no mount and no process is left.
+# SUITE is a release with a newer SLURM than that of this machine (sid, the default; trixie). The chroot is kept in
+# build/chroot/SUITE, so that a second run needs no download; remove that folder to get the newest packages.
+# The mirror is that of apt on this machine. Everything runs in its own mount and PID namespace: no mount and no
+# process is left.
 set -Eeuo pipefail
 
-exec 3>&2 # where to complain, also while the rest goes into a log
+exec 3>&2 # for error messages, also while output goes to a log
 
 die() {
     echo "chroot.sh: $*" >&3
@@ -19,13 +19,13 @@ shift || true
 repository=$(realpath "$(dirname "$0")/../..")
 root=${DASKTOP_CHROOTS:-$repository/build/chroot}/$suite
 
-((EUID == 0)) || die "only root can make a chroot; run it as root"
+((EUID == 0)) || die "must be run as root"
 for program in debootstrap apt-get unshare git tar; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
 mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(COMPONENT) $(CODENAME)' 'Created-By: Packages' |
     awk '$2 == "Debian" && $3 == "main" && $4 !~ /-security$/ { print $1; exit }')}
-[[ -n "$mirror" ]] || die "this machine's apt knows no mirror of Debian: set DEBIAN_MIRROR"
+[[ -n "$mirror" ]] || die "apt on this machine has no Debian mirror: set DEBIAN_MIRROR"
 
 in_chroot() {
     unshare --mount --pid --fork --kill-child "$BASH" -euc '
@@ -43,7 +43,7 @@ in_chroot() {
         mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
         ln -s pts/ptmx "$root/dev/ptmx"
         ln -s /proc/self/fd "$root/dev/fd"
-        # Not exec: the first process of a PID namespace has to reap what others leave, and bash does.
+        # Not exec: the first process of a PID namespace must reap orphans, and bash does.
         status=0
         chroot "$root" "$@" || status=$?
         exit "$status"
@@ -52,17 +52,17 @@ in_chroot() {
 
 install_slurm() {
     export DEBIAN_FRONTEND=noninteractive
-    # Nothing starts by itself: the tests start their own daemons.
+    # Packages must not start daemons: the tests start their own.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    apt-config dump Acquire >"$root/etc/apt/apt.conf.d/90host" # proxies, and what this machine tolerates
+    apt-config dump Acquire >"$root/etc/apt/apt.conf.d/90host" # proxies and other settings of this machine
     in_chroot apt-get update -qq
     in_chroot apt-get install -qq --no-install-recommends \
         python3 python3-venv tmux procps ca-certificates \
         slurm-wlm slurmdbd slurm-wlm-mysql-plugin slurm-wlm-basic-plugins munge mariadb-server
 }
 
-# slurmdbd's plugin of these releases ends at once with the newer libmariadb that comes with them.
+# The plugin of slurmdbd in these releases fails at once with their newer libmariadb.
 install_older_libmariadb() {
     local sources=$root/etc/apt/sources.list.d/bookworm.list
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main" >"$sources"
@@ -80,7 +80,7 @@ install_older_libmariadb() {
 
 main() {
     if [[ ! -e "$root/.ready" ]]; then
-        echo "making a chroot with Debian $suite in $root, once"
+        echo "creating a chroot with Debian $suite in $root"
         if [[ ! -e "$root/.debootstrapped" ]]; then
             rm -rf "$root"
             mkdir -p "$(dirname "$root")"
@@ -98,7 +98,7 @@ main() {
         touch "$root/.ready"
     fi
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
-    # What pip and git trust here, for mirrors with a certificate of their own.
+    # The certificates of this machine, for mirrors with their own certificate.
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 
     mkdir -p "$root/dasktop"
@@ -107,11 +107,11 @@ main() {
         tar -C "$repository" --null --files-from=- --ignore-failed-read --create 2>/dev/null | tar -C "$root/dasktop" --extract
 
     if ! cmp -s "$repository/pyproject.toml" "$root/.installed"; then
-        echo "installing what the tests need"
+        echo "installing dependencies of the tests"
         in_chroot sh -euc '
             cd /dasktop
             test -x .venv/bin/python || python3 -m venv .venv
-            unset PIP_FIND_LINKS # folders of this machine
+            unset PIP_FIND_LINKS # it names folders of this machine
             .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
         '
         cp "$repository/pyproject.toml" "$root/.installed"

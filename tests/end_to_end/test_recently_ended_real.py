@@ -1,4 +1,4 @@
-"""A job that failed before dasktop was started, on a real SLURM: its script shows that it is the cluster's."""
+"""A job that failed before dasktop was started, on a real SLURM: its script names its cluster."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from tests.support.dask_processes import Scheduler
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-async def first_look(address: str, slurm: SlurmCommands) -> Snapshot:
+async def first_snapshot(address: str, slurm: SlurmCommands) -> Snapshot:
     poller = Poller(Options(address=address), slurm.environment)
     poller.attach_to(address)
     try:
@@ -21,24 +21,24 @@ async def first_look(address: str, slurm: SlurmCommands) -> Snapshot:
         await poller.close()
 
 
-async def test_a_job_that_failed_before_is_told(real_slurm: SlurmCommands) -> None:
+async def test_job_that_failed_before_is_reported(real_slurm: SlurmCommands) -> None:
     with Scheduler() as scheduler:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            # SLURM tells whole seconds: one later, the job has ended after the scheduler has started.
+            # SLURM has whole seconds: with a second's delay, the job ends later than the scheduler started.
             script = "sleep 1; {}; exit 3".format
             ours = real_slurm.submit(script(f"dask worker {scheduler.address} --no-such-option"))
             foreign = real_slurm.submit(script("dask worker tcp://127.0.0.1:1 --no-such-option"))
             for job_id in (ours, foreign):
                 await asyncio.to_thread(real_slurm.wait_for_accounting, job_id, "FAILED")
-            snapshot = await first_look(scheduler.address, real_slurm)
+            snapshot = await first_snapshot(scheduler.address, real_slurm)
             jobs = {job.job_id: job for job in snapshot.jobs}
-            # slurmctld may have forgotten the script by now: then nobody knows whose the job was.
+            # slurmctld may have deleted the script by now; then the cluster of the job is unknown.
             if ours in jobs:
                 break
-            forgotten = real_slurm.attempt("scontrol", "write", "batch_script", ours, "-").returncode != 0
-            assert forgotten, f"not shown: {snapshot}"
-            assert time.monotonic() < deadline, "slurmctld forgets jobs before they can be looked at"
+            deleted = real_slurm.attempt("scontrol", "write", "batch_script", ours, "-").returncode != 0
+            assert deleted, f"not shown: {snapshot}"
+            assert time.monotonic() < deadline, "slurmctld deletes scripts before they can be read"
     assert foreign not in jobs
     assert (jobs[ours].state, jobs[ours].evidence) == ("FAILED", ("job_script",))
     fate = jobs[ours].fate
