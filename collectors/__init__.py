@@ -1,4 +1,4 @@
-"""Everything that speaks to dask or SLURM, usable as a library.
+"""The code that communicates with dask and SLURM; usable as a library, without a user interface.
 
-Reads the two, reconciles what they say into one frozen `Snapshot`, and never draws a screen.
+Reads both, and reconciles the readings into one frozen `Snapshot`.
 """

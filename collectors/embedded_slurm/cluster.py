@@ -197,7 +197,7 @@ def _stop(supervisor: "subprocess.Popen[bytes]", folder: Path, owner_pid: int) -
         return
     log = folder / LOG_NAME
     if log.exists() and (faults := log.read_text(encoding="utf-8", errors="replace").strip()):
-        _LOGGER.error("the embedded SLURM had a fault:\n%s", faults[-2000:])
+        _LOGGER.error("error in the embedded SLURM:\n%s", faults[-2000:])
     if supervisor.stdin is not None:
         supervisor.stdin.close()
     try:

@@ -58,7 +58,7 @@ class Controller:
             task.result()
 
     def check_soon(self) -> None:
-        """Advance the workload soon: once, even if many processes end at the same time."""
+        """Advance the workload in the next round, once even if many processes end at the same time."""
         self._due.set()
 
     async def changed(self) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from dasktop.collectors.embedded_slurm.units import UnreadableError
 
-# A typing error (n[1-99999999999]) must not fill the memory.
+# A typing error (n[1-99999999999]) must not use up the memory.
 _MOST = 100_000
 
 

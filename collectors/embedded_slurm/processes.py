@@ -1,6 +1,6 @@
 """Find the live processes of each task of one embedded SLURM, and end them.
 
-Touches only our descendants and processes with our variable in their environment.
+Affects only descendants of this process, and processes with `MARK` in their environment.
 """
 
 import ctypes
@@ -51,8 +51,8 @@ class _Seen:
 class ProcessTable:
     """The processes of one embedded SLURM.
 
-    A process belongs to a task if its environment has `MARK`, it is the task's own process, or its parent belongs. A
-    process that was found once stays known, even if it drops its environment and its parent.
+    A process belongs to a task if its environment has `MARK`, it is the task's own process, or its parent belongs to
+    the task. A process that was found once stays known, even if it changes its environment and its parent.
     """
 
     def __init__(self, token: str) -> None:
@@ -204,6 +204,6 @@ def reap() -> dict[int, tuple[int, float]]:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose parent ends, so that all stay our descendants (Linux only)."""
+    """Become a subreaper: orphaned descendants become children of this process (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -166,7 +166,7 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, and its last process too."""
+        """Whether the job and its last process have ended."""
         return self.state.ended and not self.completing
 
     @property

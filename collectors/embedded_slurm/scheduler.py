@@ -53,7 +53,7 @@ class Plan:
 def plan(
     now: float, waiting: Sequence[PendingJob], taken: Iterable[Reservation], nodes: Mapping[str, Resources]
 ) -> Plan:
-    """Decide about every pending job.
+    """Decide for every pending job whether it starts now.
 
     Each job in turn gets the earliest time at which it fits beside all reservations so far, so a small job may start
     before a large one only if that does not delay it.

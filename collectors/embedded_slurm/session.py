@@ -44,7 +44,7 @@ class Host(Protocol):
     workload: Workload
 
     def check_soon(self) -> None:
-        """Advance the workload soon."""
+        """Advance the workload in the next round of the controller."""
 
     async def changed(self) -> None:
         """Wait until something changed."""

@@ -15,7 +15,7 @@ from dasktop.collectors.embedded_slurm.runner import Runner
 from dasktop.collectors.embedded_slurm.settings import Settings
 
 _REPLAN_SECONDS = 5.0
-# Limited, so that the controller answers commands and notices ends while a thousand jobs are to start.
+# Limited, so that the controller still answers commands and detects ended jobs while a thousand jobs are to start.
 _STARTS_AT_ONCE = 32
 
 

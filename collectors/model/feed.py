@@ -36,7 +36,7 @@ class ReplayPosition(Record, frozen=True, kw_only=True):
     """Whether the recording is still being indexed."""
     is_redacted: bool = False
     remark: str | None = None
-    """What is wrong with the file, in one line; ``None``: nothing."""
+    """The problems of the file, in one line; ``None``: no problem."""
 
 
 class Candidate(Record, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ class Feed(Protocol):
         """Start to deliver events. Returns immediately."""
 
     def stop(self) -> None:
-        """Stop within 0.2 s, whatever hangs. Nothing is delivered afterwards."""
+        """Stop within 0.2 s, even if a source hangs. Nothing is delivered afterwards."""
 
     def look_for_schedulers(self) -> None:
         """Search for schedulers; delivers one `Choice`. The current scheduler stays the current one."""

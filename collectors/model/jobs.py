@@ -1,4 +1,4 @@
-"""Questions about the jobs and workers of a snapshot that several packages ask. Pure."""
+"""Functions that query the jobs and workers of a snapshot, used by several packages. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator

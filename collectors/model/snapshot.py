@@ -26,7 +26,7 @@ SourceState = Literal["ok", "stale", "error", "off"]
 never answered · ``off``: it is not available, or was not needed yet."""
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
-"""The mildest first."""
+"""From the least to the most severe."""
 ThreadRole = Literal["compute", "event loop", "other"]
 
 

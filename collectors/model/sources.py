@@ -1,4 +1,4 @@
-"""Questions about the sources of a snapshot. Pure."""
+"""Functions that query the sources of a snapshot. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from dasktop.collectors.model.snapshot import Source
 
 
 def is_failing(source: Source) -> bool:
-    """Return whether a source does not answer, or not any more."""
+    """Return whether a source has never answered, or has stopped answering."""
     return source.state in ("stale", "error")
 
 

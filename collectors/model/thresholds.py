@@ -16,7 +16,7 @@ _Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Thresholds(Record, frozen=True, kw_only=True):
-    """Users can set each one and read its description; with the defaults, a healthy cluster has no findings.
+    """Each one is a setting with a description for users. With the defaults, a healthy cluster has no findings.
 
     See Also
     --------
@@ -29,7 +29,10 @@ class Thresholds(Record, frozen=True, kw_only=True):
     """Starting is slow where Python's imports come from a shared file system."""
     worker_missing_seconds: Annotated[
         _Seconds,
-        Meta(description="Report a worker that has been gone for longer than this; its nanny may restart it before."),
+        Meta(
+            description="Report a worker that has been missing for longer than this. Its nanny may restart it before "
+            "then."
+        ),
     ] = 60.0
     worker_silent_seconds: Annotated[
         _Seconds,
@@ -93,7 +96,7 @@ class Thresholds(Record, frozen=True, kw_only=True):
         _Seconds,
         Meta(
             description="Report an ended job that the cluster object still counts after this time. "
-            "It cancels a job first and forgets it shortly after."
+            "It normally removes a job from its count shortly after cancelling it."
         ),
     ] = 5.0
     thrashing_jobs: Annotated[
@@ -111,7 +114,7 @@ class Thresholds(Record, frozen=True, kw_only=True):
         _Seconds,
         Meta(
             description="Report the scheduler or SLURM when it has not answered for this long. "
-            "One that fails from the start is reported at once."
+            "A source that has never answered is reported immediately."
         ),
     ] = 10.0
 

@@ -3,11 +3,11 @@
 A recording is NDJSON, gzipped if its name ends in ``.gz``. Each line is one object:
 
 - the *head*, first: ``{"recording": 1, "program": "dasktop 0.1.0", "begun_at": …, "redacted": false}``;
-- a *keyframe*: a whole snapshot, exactly as ``dasktop snapshot`` prints it;
+- a *keyframe*: a full snapshot, exactly as ``dasktop snapshot`` prints it;
 - a *delta*: ``{"taken_at": …, "since": …, …}``, the changes since the keyframe taken at ``since``, the last one
   before it; see `dasktop.collectors.recording.delta`.
 
-So every line needs at most one other, a damaged delta affects no other line, and seeking reads two lines. In a ``.gz``
-each keyframe begins a new gzip member, and each line is flushed when it is written: ``zcat`` reads such a file like
-any other, and a truncated one is valid up to its last complete line.
+So decoding a line needs at most one other line, a damaged delta affects no other line, and a seek reads two lines. In a
+``.gz`` file each keyframe begins a new gzip member, and each line is flushed when it is written: ``zcat`` can read such
+a file, and a truncated one is valid up to its last complete line.
 """

@@ -294,7 +294,7 @@ class DeltaEncoder:
     Parameters
     ----------
     document
-        The keyframe as decoded JSON. It must not be modified any more.
+        The keyframe as decoded JSON. It must not be modified afterwards.
     """
 
     def __init__(self, document: Document) -> None:

@@ -72,7 +72,7 @@ class RecordingFile:
         Raises
         ------
         OSError
-            The end could not be written. All lines are in the file nevertheless.
+            The end could not be written. The file still contains all lines.
         """
         try:
             self._write(_finished(self._member))
@@ -155,7 +155,7 @@ def text_lines(file: BinaryIO, start: int = 0) -> Iterator[TextLine | Damage]:
 
 
 def line_at(file: BinaryIO, position: LinePosition) -> bytes:
-    """Return the line at this position, without its newline; empty if there is none any more.
+    """Return the line at this position, without its newline; empty if it no longer exists.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def _plain_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:
     while line := file.readline(LONGEST_LINE_BYTES):
         yield _line(LinePosition(start, 0), line.rstrip(b"\r\n"), line.endswith(b"\n"))
         start += len(line)
-        file.seek(start)  # another caller may have moved the position meanwhile
+        file.seek(start)  # another caller may have moved the position
 
 
 def _gzip_lines(file: BinaryIO, start: int) -> Iterator[TextLine | Damage]:

@@ -11,10 +11,10 @@ from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_cont
 
 RECORDING_VERSION = 1
 DELTAS_PER_KEYFRAME = 150
-"""After this many deltas comes a keyframe again: five minutes at two seconds each."""
+"""A keyframe is written after this many deltas: every five minutes, at two seconds each."""
 
 _LARGEST_DELTA = 0.5
-"""A delta longer than this fraction of its snapshot is not worth it; a keyframe is written instead."""
+"""If a delta is longer than this fraction of its snapshot, a keyframe is written instead."""
 
 _FAULTS = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 
@@ -132,7 +132,7 @@ def from_delta(line: bytes, base: Keyframe, fields: Fields | None = None) -> Sna
     try:
         return base.patched(_document(line), fields)
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
-        raise LineError(clean(f"not a change to the whole snapshot before it: {error}")) from None
+        raise LineError(clean(f"not a delta to the full snapshot before it: {error}")) from None
 
 
 def memory_of_workers(line: bytes, base: Keyframe) -> tuple[WorkerMemory, ...]:
@@ -146,7 +146,7 @@ def memory_of_workers(line: bytes, base: Keyframe) -> tuple[WorkerMemory, ...]:
     try:
         return base.memory_of_workers(_document(line))
     except (msgspec.DecodeError, RecursionError, *_FAULTS) as error:
-        raise LineError(clean(f"not a change to the whole snapshot before it: {error}")) from None
+        raise LineError(clean(f"not a delta to the full snapshot before it: {error}")) from None
 
 
 def _document(line: bytes) -> Document:

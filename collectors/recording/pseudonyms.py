@@ -124,7 +124,7 @@ class Pseudonyms:
 
     def _remembered(self, kind: str, name: str, form: Callable[[int], str]) -> str:
         of_kind = self._of.setdefault(kind, {})
-        if name not in self.known:  # else something else has this name, too
+        if name not in self.known:  # else something of another kind has the same name
             of_kind[name] = self.known[name] = form(len(of_kind) + 1)
         return self.known[name]
 

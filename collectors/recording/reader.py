@@ -104,7 +104,7 @@ class Recording:
                     elif base is not None and base[0] == header.since:
                         self._add(Entry(header.taken_at, line.position, base[1]))
                     else:
-                        self._note_bad(number, "the whole snapshot that it builds on is missing")
+                        self._note_bad(number, "the full snapshot that it is based on is missing")
                         continue
                     before = self._mark(header, base_findings if header.findings is None else header.findings, before)
                 yield len(self.entries)

@@ -24,7 +24,7 @@ from dasktop.collectors.text.clean import clean
 BYTES_A_SECOND = 480.0
 """Average size in the file, compressed if it is gzipped: 41.5 MB per day."""
 MOST_SAVED_BYTES = 4_000_000.0
-"""Unused bytes are saved up to this amount, so that short recordings are complete."""
+"""The capacity of the token bucket, so that short recordings are complete."""
 
 
 class TokenBucket:
@@ -162,7 +162,7 @@ class RecordingWriter:
         Raises
         ------
         OSError
-            Its end could not be written; all lines are in the file nevertheless.
+            Its end could not be written; the file still contains all lines.
         """
         try:
             self._file.close()

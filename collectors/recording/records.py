@@ -55,7 +55,7 @@ WorkerMemory = tuple[str | None, int | None, int | None, int | None]
 
 
 class Keyframe:
-    """A whole snapshot that deltas apply to.
+    """A full snapshot that deltas apply to.
 
     Parameters
     ----------

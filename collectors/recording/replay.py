@@ -31,7 +31,7 @@ _USAGE = 2
 class ReplayFeed:
     """Plays a recording, in a thread of its own.
 
-    Every method but `start` may be called from the screen's thread at any time, and returns at once.
+    Every method but `start` may be called from the screen's thread at any time, and returns immediately.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class ReplayFeed:
             self._recording.close()
 
     def _open(self) -> None:
-        """Index the recording; show its first snapshot meanwhile."""
+        """Index the recording; show its first snapshot during that."""
         has_shown = False
         for lines, count in enumerate(self._recording.scan()):
             if count and not has_shown:

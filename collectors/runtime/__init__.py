@@ -1,1 +1,1 @@
-"""Polls the sources, answers queries, and executes plans."""
+"""Polls the sources, answers queries, and executes scaling plans."""

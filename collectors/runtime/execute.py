@@ -1,4 +1,4 @@
-"""Execute a plan, in an order that loses no work, and return the outcome. Never plans, asks or repairs.
+"""Execute a plan, in an order that loses no work, and return the outcome. Makes no plan and asks no question.
 
 Refusals do not raise. Until the release of jobs begins, an error or Ctrl-C leaves the cluster unchanged.
 """
@@ -198,7 +198,7 @@ class _PlanExecution:
         return snapshot
 
     async def _look_at_workers(self) -> Snapshot:
-        """Return a snapshot whose dask half is current."""
+        """Return a snapshot with current data from dask."""
         await self._poller.poll_dask()
         return self._poller.snapshot()
 
@@ -213,7 +213,7 @@ class _PlanExecution:
     async def _resubmit(self, snapshot: Snapshot) -> None:
         template = _template_job(snapshot, self._user)
         if template is None:
-            raise RefusedError("the cluster has no job of yours in the queue whose script could be resubmitted")
+            raise RefusedError("you have no job of this cluster in the queue whose script could be resubmitted")
         for _ in range(self._plan.submit):
             self._submitted.append(await self._slurm.resubmit(template))
 

@@ -17,8 +17,8 @@ class PollTimer:
     Parameters
     ----------
     interval_seconds
-        Between two successful polls. Each failure in a row doubles it, up to a minute, with jitter: a hundred screens
-        that lost SLURM at the same moment must not all return at the same moment.
+        Between two successful polls. Each failure in a row doubles it, up to a minute, with jitter, so that many
+        dasktop processes that lost SLURM at the same moment do not all poll it again at the same moment.
     floor_seconds
         The minimum time between the starts of two polls.
     calm_seconds
@@ -38,12 +38,12 @@ class PollTimer:
         self._woken = asyncio.Event()
 
     def poll_now(self) -> None:
-        """Poll again as soon as the floor allows."""
+        """Poll again as soon as `floor_seconds` allows."""
         self._is_due = True
         self._woken.set()
 
     def poll_soon(self) -> None:
-        """Poll again as soon as the interval allows: something may have changed."""
+        """Poll again after the normal interval: something may have changed."""
         self._same_in_a_row = 0
         self._woken.set()
 
@@ -53,7 +53,7 @@ class PollTimer:
         self._last_answer = answer
 
     def change(self, interval_seconds: float) -> None:
-        """Change the interval, and poll at once."""
+        """Change the interval, and poll now."""
         self._interval_seconds = max(interval_seconds, self._floor_seconds)
         self.poll_now()
 

@@ -1,4 +1,4 @@
-"""One watched cluster: poll its dask and SLURM halves once, keep the last readings, and reconcile them on request.
+"""One watched cluster: poll dask and SLURM once, keep the last readings, and reconcile them on request.
 
 Never decides when to poll (the sampler does). Imports distributed only to attach.
 """
@@ -168,7 +168,7 @@ class Poller:
         return STALE_AFTER_INTERVALS * max(self._interval_seconds, 1.0)
 
     async def poll_dask(self, threads_of: Collection[str] = ()) -> None:
-        """Poll the dask half once, with the threads of these workers (addresses).
+        """Poll dask once, with the threads of these workers (addresses).
 
         Raises
         ------
@@ -251,7 +251,7 @@ class Poller:
             await self._releases.read_log(self._slurm.reading.ended, self.scheduler_id)
 
     async def poll_slurm(self) -> None:
-        """Poll the SLURM half once: the queue, then the rest as due.
+        """Poll SLURM once: the queue, then the other sources that are due.
 
         Raises
         ------
@@ -283,7 +283,7 @@ class Poller:
         await asyncio.gather(self.poll_slurm_details(), self._poll_threads() if with_threads else asyncio.sleep(0))
 
     async def _poll_slurm_first(self) -> None:
-        """Read the part of the SLURM half that does not need dask: scripts show which cluster most jobs belong to."""
+        """Read the SLURM data that do not depend on dask: scripts show which cluster most jobs belong to."""
         await self.poll_queue()
         if self.options.slurm:
             await self._scheduler_files.read(await self._slurm.read_scripts())

@@ -1,6 +1,6 @@
 """What is remembered of the watched cluster between polls: its jobs, what released them, and why sbatch refused some.
 
-Each class forgets what later polls prove wrong. Changes nothing in SLURM or dask.
+Each class drops what later polls contradict. Changes nothing in SLURM or dask.
 """
 
 import asyncio

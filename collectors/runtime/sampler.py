@@ -111,7 +111,7 @@ class Sampler:
         self._call(lambda: self._dask_timer.poll_now())
 
     def refresh(self) -> None:
-        """Poll everything as soon as the floors allow."""
+        """Poll all sources as soon as their minimum intervals allow."""
         self._call(lambda: self._dask_timer.poll_now())
         self._call(lambda: self._slurm_timer.poll_now())
 
@@ -244,7 +244,7 @@ class Sampler:
         try:
             await poller.poll_dask()
         except SourceError as error:
-            # A scheduler that hangs or is busy is shown so and polled again; otherwise there is nothing to wait for.
+            # A scheduler that hangs or is busy is shown as such and polled again; without one, the program ends.
             if isinstance(error, NoSchedulerError) and not isinstance(error, SilentSchedulerError):
                 raise
         self._publish(poller)
@@ -259,7 +259,7 @@ class Sampler:
             either: set[asyncio.Future[Any]] = {keeping, self._choice}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if keeping.done():
-                keeping.result()  # it ends only by a bug, which is raised here
+                keeping.result()  # it ends only because of a bug, which is raised here
         finally:
             keeping.cancel()
             await asyncio.wait({keeping})

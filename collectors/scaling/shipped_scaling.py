@@ -1,7 +1,7 @@
 """Runs inside the user's scheduler, shipped there as source text: keeps the lock, and handles its holder's requests.
 
-Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for the holder of the lock; if that
-disappears, stopped workers resume. Raises no exception that the scheduler would log.
+Must run on Python 3.8 and distributed 2022.6 onwards. Acts only for the holder of the lock; if that disappears,
+stopped workers resume. Raises no exception that the scheduler would log.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_scheduler import talk
 from dasktop.collectors.sources.dask.shipped_values import text
 
-# Two dasktops may share a scheduler: change the number when the form of a request, an answer or `held` changes. The
-# verbs and the keys of `held` are part of that form.
+# Several versions of dasktop may use one scheduler: change the number when a request, an answer or `held` changes its
+# form, which includes the verbs and the keys of `held`.
 SCALE = "dasktop_v1_scale"
 UNFINISHED = "dasktop_v1_unfinished"  # in the workers, see `shipped_unfinished.py`
 TOPIC = "dasktop"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Two dasktops may share a worker: change the number when the form of an answer changes.
+# Several versions of dasktop may query one worker: change the number when the form of an answer changes.
 UNFINISHED = "dasktop_v1_unfinished"
 MOST_NAMED = 3
 LONGEST_NAME = 200

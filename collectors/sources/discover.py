@@ -2,16 +2,16 @@
 
 Searches dask's configuration, the scripts of the user's SLURM jobs, and the user's processes on this host.
 
-Connects only to addresses that are the user's own, as far as known (`OwnAddresses`). A script may be older than the
-scheduler that it names, and another user may listen at that port of a shared login node by now. It connects to an
-address
+Connects only to addresses that belong to the user, as far as known (`OwnAddresses`). The scheduler that a script names
+may have ended, and on a shared login node another user may listen on its port now. Discovery connects to an address
 
-- that dask's configuration names, or that is watched already: the user named it;
-- at which a process of the user listens on this host;
+- in dask's configuration, or of the scheduler that is being watched: the user chose it;
+- on this host, if a process of the user listens there;
 - on another host, if the script of a running job of the user names it (its workers are connected to it), or if it is on
   a node of a running job of the user.
 
-It does not connect to, but reports, for the user to name it (``dasktop tcp://HOST:PORT``), an address
+It does not connect to the following addresses, but reports them, so that the user can pass one
+(``dasktop tcp://HOST:PORT``): an address
 
 - on this host at which no process of the user listens;
 - on another host that only pending jobs name;
@@ -44,7 +44,7 @@ from dasktop.collectors.system.user import own_name
 from dasktop.collectors.text.format import counted, listed
 
 CHECK_TIMEOUT_SECONDS = 2.0
-# A process that has answered at one port is awake: there is no need to wait for its other ports.
+# A process that has answered on one port is not busy: there is no need to wait for its other ports.
 _GRACE_SECONDS = 0.2
 _CHECKS_AT_ONCE = 16
 WATCHED = "current scheduler"
@@ -217,7 +217,7 @@ def _may_contain_a_scheduler(process: psutil.Process) -> bool:
     command = " ".join(process.info["cmdline"] or ())
     if "dask" in command and "scheduler" in command:
         return True
-    # Workers and nannies load the same libraries, and are many.
+    # Workers and nannies load the same libraries, and there may be many.
     if any(mark in command for mark in ("dask worker", "dask-worker", "dask_worker", "spawn_main", "forkserver")):
         return False
     maps = Path(f"/proc/{process.pid}/maps")

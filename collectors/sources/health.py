@@ -13,7 +13,7 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def boottime_seconds() -> float:
     """Return monotonic seconds that also count while the machine sleeps, since answers age then, too.
 
-    Linux has `CLOCK_BOOTTIME` for that; elsewhere the monotonic clock counts on.
+    Linux has `CLOCK_BOOTTIME` for that; on other systems, the monotonic clock does.
     """
     return time.clock_gettime(_CLOCK)
 

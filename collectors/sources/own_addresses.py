@@ -1,7 +1,7 @@
 """Decide whether an address is the user's own, and describe the program that listens there. Never connects to it.
 
-A script may be older than the scheduler that it names, and another user may listen at that port of a shared login
-node by now. See `collectors/sources/discover.py` for the rules.
+The scheduler that a script names may have ended, and on a shared login node another user may listen on its port now.
+See `collectors/sources/discover.py` for the rules.
 """
 
 import contextlib
@@ -68,10 +68,10 @@ class OwnAddresses:
         if here:
             if all(self._is_listened_at(ip, port) for ip in here):
                 return ""
-            return f"no process of yours listens at {address}"
+            return f"none of your processes listens at {address}"
         if script.job_id in self._running or short_host(host) in self._nodes or self._is_on_a_node(ips):
             return ""
-        return f"{address} is not tried unless you pass it: no running job of yours uses it"
+        return f"{address} is not tried unless you pass it: none of your running jobs uses it"
 
     def is_here(self, address: str) -> bool:
         """Return whether an address belongs to this host."""

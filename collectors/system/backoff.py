@@ -1,4 +1,4 @@
-"""Exponential back-off: how long to leave alone what has failed. Neither waits nor calls anything itself."""
+"""Exponential back-off: how long to wait before a failed call is repeated. Does not wait or call anything itself."""
 
 import random
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from math import inf
 from time import monotonic
 
 Clock = Callable[[], float]
-"""Returns seconds that only grow."""
+"""A monotonic clock, in seconds."""
 
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -21,7 +21,7 @@ class Backoff:
     longest_seconds
         The bound.
     clock
-        Returns seconds that only grow.
+        A monotonic clock, in seconds.
     jitter
         The random part of each pause: 0.25 makes a pause up to 25 % shorter or longer.
     """

@@ -1,4 +1,4 @@
-"""The user's folders for dasktop, by the XDG base directory specification, and careful opening of files.
+"""The user's folders for dasktop, by the XDG base directory specification, and functions that open files safely.
 
 New files are private; pipes and devices, which might block forever, are not opened.
 """

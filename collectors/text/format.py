@@ -12,9 +12,9 @@ function                example          context
 `argument_size`         ``200GB``        the same, as an argument of a call
 `decimal_size`          ``1.1 GB``       use beside a request in decimal units, as in recommendations
 `plain_duration`        ``1 h 30 min``   sentences
-`whole_minutes`         ``1 h 30 min``   sentences about what goes on, so that they do not change every second
+`whole_minutes`         ``1 h 30 min``   current durations in sentences, so that they do not change every second
 `slurm_duration`        ``0:04:10``      columns, as ``squeue`` writes it
-`clock_duration`        ``01:30:00``     a requested time limit
+`clock_duration`        ``01:30:00``     requested time limits
 ======================  ===============  ====================================================================
 """
 
@@ -79,7 +79,7 @@ def plain_sizes(size: int, other: int) -> tuple[str, str]:
 def requested_size(amount_bytes: float) -> str:
     """Return an amount of memory in the unit in which it was probably given: ``200 GB``, ``16 GiB``.
 
-    An amount that is round in neither decimal nor binary units is rounded to two decimals in binary units, as in dask.
+    An amount that is not round in decimal or binary units is rounded to two decimals in binary units, as in dask.
     """
     amount = round(amount_bytes)
     for unit, size in _DECIMAL_UNITS:

@@ -1,8 +1,8 @@
 """Search patterns that a user types, with a limit on the time that matching may take.
 
 Some patterns, such as ``.*.*.*x``, take hours on a long line. Python's ``re`` can't be interrupted and blocks all other
-threads meanwhile; the package ``regex`` has a timeout. It counts CPU time, so a busy machine finds the same as an idle
-one.
+threads while it runs; the package ``regex`` has a timeout. It counts CPU time, so the result does not depend on how
+busy the machine is.
 """
 
 import re

@@ -231,7 +231,7 @@ def _hosts(call: Call, subject: str, names: Sequence[str]) -> str:
 
 def _write(call: Call, rest: Sequence[str], _: bool) -> Reply:
     if len(rest) not in {2, 3} or rest[0].lower() != "batch_script":
-        raise Refused("invalid write command: batch_script JOB [FILE] is what there is", bare=True)
+        raise Refused("invalid write command: only batch_script JOB [FILE] is supported", bare=True)
     job = jobs(call, rest[1], "job script retrieval failed: ")[0]
     script = job.request.script
     if not script:
@@ -261,7 +261,7 @@ def _update(call: Call, rest: Sequence[str], _: bool) -> Reply:
     text = changes.pop("jobid", changes.pop("job", ""))
     limit = changes.pop("timelimit", None)
     if changes or not text or limit is None:
-        raise Refused("the embedded SLURM updates nothing but JobId=ID TimeLimit=LIMIT", bare=True)
+        raise Refused("the embedded SLURM supports only scontrol update JobId=ID TimeLimit=LIMIT", bare=True)
     for job in jobs(call, text, ""):
         call.workload.set_time_limit(job, _new_limit(job, limit))
     return Reply()

@@ -1,4 +1,4 @@
-"""sinfo: partitions and nodes, those alike in all that is shown put together.
+"""sinfo: partitions and nodes; those with the same shown fields share a row.
 
 Only reads.
 """

@@ -1,1 +1,1 @@
-"""The dask half: attach to a scheduler, ask it and its workers, hand over readings."""
+"""The dask source: attach to a scheduler, query it and its workers, return readings."""

@@ -1,4 +1,4 @@
-"""The dask half of a snapshot: attach to a scheduler, and read it and its workers at one moment.
+"""Read the dask part of a snapshot: attach to a scheduler, query it and its workers.
 
 Only reads: never starts, stops or moves anything. Imports distributed, which takes a third of a second.
 """
@@ -68,7 +68,7 @@ class DaskCollector:
         self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
-        """Return the current state of the dask half.
+        """Return the current state of the scheduler and its workers.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class DaskCollector:
         return await read_call_stack(connection, worker, native_id, self._timeout_seconds)
 
     async def close(self) -> None:
-        """Close the connection. The handlers stay: they cost nothing while not called."""
+        """Close the connection. The handlers stay installed: they cost nothing while they are not called."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -29,7 +29,7 @@ from dasktop.collectors.sources.dask.plain_values import (
 from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
 from dasktop.collectors.sources.dask.slurm_place import decode_place
 
-# A heartbeat that is later than this many intervals will not come: the worker is too busy to send one.
+# If a heartbeat is late by more than this many intervals, the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
 
 _LONGEST_SCRIPT = 64 << 10
@@ -97,7 +97,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
 
 
 def _heartbeat_seconds(workers: int) -> float:
-    """Return the interval of heartbeats for so many workers, as distributed's ``scheduler.heartbeat_interval``."""
+    """Return the heartbeat interval for this number of workers, as distributed's ``scheduler.heartbeat_interval``."""
     if workers <= 10:
         return 0.5
     if workers < 200:

@@ -71,7 +71,7 @@ class OwnerFinder:
 
 
 def describe_wanted(owner: Any) -> dict[str, Any]:
-    """Return which jobs a dask-jobqueue cluster wants, which of them could not be submitted, and the script of one.
+    """Return which jobs a dask-jobqueue cluster wants, which of these could not be submitted, and the script of one.
 
     A job whose ``start`` failed stays in the owner without an id, and the exception is not kept (distributed 2026.8);
     up to 2023 only `created_jobs` contains it.

@@ -1,7 +1,7 @@
 """Runs inside the user's scheduler, shipped there as source text: adds the two handlers that dasktop polls.
 
 Must run on Python 3.8 and distributed 2022.6 onwards. Imports only modules that are shipped with it (see `shipping`),
-changes only ``handlers``, and never raises into the scheduler's log.
+changes only ``handlers``, and raises no exception that the scheduler would log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
 from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
 
-# Two dasktops may share a scheduler: change the number when the form of a request or an answer changes.
+# Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
 READING = "dasktop_v6_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 

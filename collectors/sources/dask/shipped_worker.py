@@ -1,7 +1,7 @@
 """Runs inside the user's workers, shipped there as source text: adds handlers for place, threads and call stacks.
 
 Must run on Python 3.8 and distributed 2022.6 onwards. Imports only modules that are shipped with it (see `shipping`),
-changes only ``handlers``, and never raises into the worker's log.
+changes only ``handlers``, and raises no exception that the worker would log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dasktop.collectors.sources.dask.shipped_distributed_private import executor
 from dasktop.collectors.sources.dask.shipped_place import read_file, read_place, read_stat
 from dasktop.collectors.sources.dask.shipped_values import text
 
-# Two dasktops may share a worker: change the number when the form of an answer changes.
+# Several versions of dasktop may query one worker: change the number when the form of an answer changes.
 PLACE = "dasktop_v2_place"
 THREADS = "dasktop_v2_threads"
 STACK = "dasktop_v1_stack"

@@ -1,4 +1,4 @@
-"""Packs our source text so that a scheduler or worker compiles and runs it. Never packs bytecode: versions may differ.
+"""Packs source text that a scheduler or worker compiles and runs. Never packs bytecode: Python versions may differ.
 
 A packed module is a pickle that calls ``eval``. dask's own clients also send code as pickles.
 """
@@ -15,7 +15,7 @@ _OUR_IMPORT = re.compile(r"^from (?P<module>dasktop\.[\w.]+) import (?:\([^)]*\)
 
 
 class _Shipped:
-    """Unpickles, anywhere, as the function that the source text defines."""
+    """Is pickled as a call that compiles the source text and returns the function that it defines."""
 
     def __init__(self, source: str, entry: str) -> None:
         self.source = source
@@ -34,7 +34,7 @@ def pack_source(source: str, entry: str = ENTRY) -> bytes:
 
 @cache
 def packed(module: str) -> bytes:
-    """Return `ENTRY` of one of our modules, packed together with the modules of ours that it imports.
+    """Return `ENTRY` of a dasktop module, packed together with the dasktop modules that it imports.
 
     All run in one namespace, without these imports: the other side cannot import dasktop. So these modules must use
     ``from dasktop… import NAME`` at the top level only, without renaming, and must not define the same name twice.
@@ -45,7 +45,7 @@ def packed(module: str) -> bytes:
 
 
 def _sources(module: str, found: dict[str, str]) -> dict[str, str]:
-    """Add the source text of a module, after those of the modules that it imports, each without its imports of ours."""
+    """Add a module's source text, after the modules that it imports, each without its imports of dasktop modules."""
     if module not in found:
         package, _, name = module.rpartition(".")
         source = files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")

@@ -47,12 +47,12 @@ def process_of(worker: Worker) -> Process:
 
 
 class WorkerRegistry:
-    """The workers that are known, and those that do not answer.
+    """The known workers, and those that do not answer.
 
     Parameters
     ----------
     clock
-        Returns seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:

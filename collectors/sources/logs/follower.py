@@ -179,7 +179,7 @@ BLOCK_BYTES = 256 * 1024
 
 
 def search(file: LogFile, request: Search) -> Iterator[Searched]:
-    """Yield the progress after each block; the last one `is_over`. Text written meanwhile is not searched.
+    """Yield the progress after each block; the last one `is_over`. Text written during the search is not searched.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def _blocks(file: LogFile, start: int, end: int, *, is_backwards: bool) -> Itera
         else:
             block = file.block_after(start, BLOCK_BYTES)
             start = block.end
-        if not block.raw:  # truncated meanwhile
+        if not block.raw:  # truncated during the search
             return
         yield block
 

@@ -71,7 +71,7 @@ class Block(NamedTuple):
         return Block(self.at_byte, self.raw[: end - self.at_byte])
 
     def from_first_line(self) -> "Block":
-        """Return the block from its first line on; in an endless line, from the first whole character on."""
+        """Return the block from its first line on; within a long line, from the first complete character on."""
         start = self.raw.find(b"\n", 0, MAX_LINE_BYTES) + 1 or _broken(self.raw, _LONGEST_CHARACTER)
         return Block(self.at_byte + start, self.raw[start:])
 

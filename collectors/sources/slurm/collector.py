@@ -40,7 +40,7 @@ class SlurmCollector:
     interval_seconds
         How often the queue is read; it determines when an answer is stale, and the back-off.
     recently_ended_seconds
-        Jobs that ended so long before they could be seen in the queue are looked for in accounting; 0: none.
+        Jobs that ended up to this long before the queue was first read are looked up in accounting; 0: none.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SlurmCollector:
         self._causes = FailureCauseReader(self._files)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
-        # All jobs in the queue that have run: it may be known only later which are the cluster's.
+        # All jobs in the queue that have run: which of them are the cluster's may only be known later.
         self._have_run: set[str] = set()
         self.reset_cluster()
 
@@ -142,7 +142,7 @@ class SlurmCollector:
                 with_other_programs,
             ),
             self._read_accounting(cluster_ids, queued),
-            self._files.prefetch(self._seen.keys() - queued.keys()),  # in time: SLURM forgets ended jobs
+            self._files.prefetch(self._seen.keys() - queued.keys()),  # soon enough: SLURM forgets ended jobs
         )
         await self._scripts.read(end.job for end in self._recently_ended.ended)
         await self._causes.read((*self._outcomes.ended, *self._outcomes.requeued))

@@ -2,7 +2,7 @@
 
 Sites put wrappers and login messages around the commands: a banner, a warning or a hint may come before, between or
 after the command's own output, on either stream. Parsers recognize the command's own lines by their form; this module
-recognizes errors. Never uses a shell, never runs the same command twice at a time, and leaves nothing running.
+recognizes errors. Never uses a shell, never runs the same command twice at the same time, and leaves no process behind.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from dasktop.collectors.text.clean import clean
 MAX_OUTPUT_BYTES = 64 << 20
 MAX_STDERR_BYTES = 64 << 10
 MAX_MESSAGE_CHARACTERS = 300
-# A killed process ends at once, unless it hangs in the kernel (a dead file server): then it is left to the system.
+# A killed process ends immediately, unless it hangs in a system call (a dead file server): then it is left alone.
 _REAP_SECONDS = 2.0
 # ``squeue: error: x``, ``slurm_load_jobs error: x``, ``job script retrieval failed: x``, ``allocation failure: x``.
 _FATAL = re.compile(r"\bfatal: ")
@@ -149,7 +149,7 @@ class Commands:
                 if self._running.get(command) is running:
                     del self._running[command]
                 if not running.task.cancelling():  # a second time would interrupt its cleanup
-                    running.task.cancel()  # nobody waits any more; no effect on a finished task
+                    running.task.cancel()  # no caller waits for it; no effect on a finished task
 
     def close(self) -> None:
         """Kill running commands, and start no more. Safe to call from any thread, and more than once."""
@@ -188,7 +188,7 @@ class Commands:
         finally:
             # The pid is not reused until the process is reaped, which happens after its pipes are closed.
             if process.returncode is None:
-                # The group may outlive its leader: a child that keeps the pipe open lets an ended command hang.
+                # The group may outlive its leader: if a child keeps the pipe open, an ended command seems to hang.
                 _kill_group(process.pid)
             self._pids.discard(process.pid)
             output.close()
@@ -242,7 +242,7 @@ class _Output:
             self.stdout += data
 
     def _take_stderr(self, data: bytes) -> None:
-        """Keep the beginning, and let the rest pass."""
+        """Keep the beginning, and discard the rest."""
         self._stderr += data[: MAX_STDERR_BYTES - len(self._stderr)]
 
 
@@ -263,7 +263,7 @@ class _Pipe(asyncio.Protocol):
         self._take(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Record that no process has the other end open any more."""
+        """Record that no process has the other end open."""
         self.closed.set()
 
     def close(self) -> None:
@@ -290,7 +290,7 @@ _SLURM_PREFIXES = ("SACCT_", "SCANCEL_", "SCONTROL_", "SINFO_", "SLURM_", "SQUEU
 KEPT_VARIABLES = frozenset(
     {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_SACK_JWKS", "SLURM_SACK_KEY"}
 )
-"""They select SLURM and how to reach it: without SLURM_CLUSTERS, a user of another cluster would see no jobs."""
+"""Variables that select the SLURM cluster: without SLURM_CLUSTERS, a user of another cluster would see no jobs."""
 
 _SETTINGS = {
     "LC_ALL": "C",

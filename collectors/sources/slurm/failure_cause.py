@@ -33,7 +33,7 @@ _OUT_OF_MEMORY = re.compile(
 _GAVE_UP = re.compile(
     r"Timed out starting worker|failure-to-start-<class '(?:[\w.]+\.)?TimeoutError'>|Timed out trying to connect to"
 )
-# distributed.worker: how it closes when the connection to the scheduler breaks, rather than on request.
+# distributed.worker: why it closes, if the connection to the scheduler is lost and it was not told to close.
 _LOST_SCHEDULER = re.compile(r"worker-handle-scheduler-connection-broken|Connection to scheduler broken")
 _CLOSED_WELL = re.compile(r"worker-lifetime-reached|Reason: scheduler-(?:close|shutdown)")
 _TRACEBACK = "Traceback (most recent call last):"
@@ -178,7 +178,7 @@ def _run(end: EndedJob) -> _Run:
 
 def _log_may_explain(end: EndedJob) -> bool:
     state = read_state(end.job.state)
-    # Other states explain themselves. A job whose workers lost the scheduler is COMPLETED.
+    # Other states are the cause themselves. A job whose workers lost the scheduler is COMPLETED.
     return (state.is_failed or state.is_completed) and end.job.started_at is not None
 
 

@@ -1,6 +1,6 @@
 """Find the program that a command starts through launchers: ``srun -n 4 conda run -n env dask worker``. Pure.
 
-The options of each launcher must be known, since only then is it known which word is the program.
+The options of each launcher must be known to find the word that is the program.
 """
 
 import re
@@ -98,14 +98,14 @@ _MAX_LAUNCHERS = 16
 
 
 def strip_launchers(words: Sequence[Argument], job_tasks: int | None) -> LaunchedProgram:
-    """Return the program that a command starts in the end, without its launchers.
+    """Return the program that a command starts through its launchers.
 
     Parameters
     ----------
     words
         The whole command.
     job_tasks
-        The job's number of tasks: ``srun`` starts a program that often by default.
+        The job's number of tasks: by default, ``srun`` starts a program this many times.
     """
     tasks: int | None = 1
     variables: dict[str, Argument] = {}

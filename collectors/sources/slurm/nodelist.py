@@ -1,6 +1,6 @@
 """Expand SLURM's node lists, such as ``nid0[0099,0156-0157]``, as ``scontrol show hostnames`` does.
 
-Pure, and bounded: a malformed or too large list stays as it is. Never queries SLURM.
+Pure, and bounded: a malformed or too large list is returned unchanged. Never queries SLURM.
 """
 
 import itertools

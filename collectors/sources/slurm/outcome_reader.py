@@ -1,4 +1,4 @@
-"""Read how the cluster's jobs ended: from ``sacct``, then ``scontrol`` for what accounting does not know.
+"""Read how the cluster's jobs ended: from ``sacct``, then from ``scontrol`` for jobs unknown to accounting.
 
 Never guesses. Accounting lags: for seconds, a job that has just ended may be missing or still RUNNING. So it is queried
 again, at growing intervals, a bounded number of times; after that, the outcome stays unknown.
@@ -65,7 +65,7 @@ class OutcomeReader:
     interval_seconds
         The first pause before a job that accounting does not know yet is queried again.
     clock
-        Returns seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class OutcomeReader:
         jobs
             The cluster's (raw ids).
         queued
-            All jobs in the queue. A requeued job has no outcome any more.
+            All jobs in the queue. A requeued job no longer has an outcome.
         seen
             The last queue entries of jobs.
         """

@@ -52,7 +52,7 @@ _LETTERS = {
     "account": "%a",
     "partition": "%P",
     "qos": "%q",
-    # Free text last, where a separator in it does least harm. Reasons are an open set, some with spaces and commas.
+    # Free text last, where a separator in it affects no other field. Reasons are an open set, some with spaces.
     "reason": "%r",
     "name": "%j",
 }

@@ -138,7 +138,7 @@ class ScriptRun:
             if is_certain:
                 state = self.shell.save()
                 counts.append(self._visit(node))
-                if self._has_ended and counts[-1] == 0:  # exits early without a worker: assume it is an error path
+                if self._has_ended and counts[-1] == 0:  # exits early without a worker: assumed to be error handling
                     self.shell.restore(state)
                     self._has_ended = False
             else:

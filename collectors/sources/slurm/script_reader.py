@@ -1,7 +1,8 @@
 """Read each job's batch script once with ``scontrol``, and remember the dask schedulers and workers in it.
 
-Spares slurmctld: a bounded number per poll, few at once, and a pause after an error. Parses scripts in a thread, since
-a long one takes time. Keeps the text only of array scripts whose result may differ between array tasks.
+Limits the load on slurmctld: a bounded number per poll, few at the same time, and a pause after an error. Parses
+scripts in a thread, since a long one takes time. Keeps the text only of array scripts whose result may differ between
+array tasks.
 """
 
 import asyncio

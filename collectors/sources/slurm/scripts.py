@@ -52,7 +52,7 @@ def parse_script(job_id: str, text: str, environment: JobEnvironment | None = No
         return None
     commands = dask_commands(text, environment or JobEnvironment())
     if not commands.is_understood:
-        # Nothing in it is certain. If it mentions workers, return it as a script with an unknown scheduler.
+        # The script could not be interpreted. If it mentions workers, return it as a script with an unknown scheduler.
         if _MENTIONS_WORKERS.search(text) is None:
             return None
         return JobScript(job_id=job_id, starts_workers=True, has_unknown_scheduler=True)

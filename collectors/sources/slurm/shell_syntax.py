@@ -1,4 +1,4 @@
-"""The syntax tree of a shell script, and questions about it. Pure; parses and runs nothing."""
+"""The syntax tree of a shell script, and functions that analyse it. Pure; parses and runs nothing."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

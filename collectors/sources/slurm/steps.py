@@ -1,6 +1,6 @@
 """Read the steps of running jobs, with their processes, with ``sstat``. Changes nothing in SLURM.
 
-sstat is the most expensive query of all, since it contacts each node of each job; so it runs rarely.
+sstat is the most expensive query, since it contacts each node of each job, so it is run rarely.
 """
 
 import contextlib
@@ -102,7 +102,7 @@ class StepReader:
     backoff
         The back-off after failures.
     clock
-        Returns seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, commands: Commands, log: SourceLog, backoff: Backoff, clock: Clock = monotonic) -> None:

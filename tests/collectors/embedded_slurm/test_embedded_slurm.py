@@ -253,7 +253,7 @@ def test_internal_error_is_reported_and_ends_nothing(
         done = subprocess.run(["sh", "-c", words], capture_output=True, check=False, text=True)
         assert (done.returncode, done.stderr) == (1, "sdiag: error: KeyError: 'sdiag'\n")
         slurm.wait_for(job_id, "RUNNING")
-    assert "the embedded SLURM had a fault" in caplog.text
+    assert "error in the embedded SLURM" in caplog.text
     assert "KeyError: 'sdiag'" in caplog.text
 
 

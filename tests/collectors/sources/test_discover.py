@@ -177,7 +177,7 @@ class TestConnections:
         address, called = callers
         monkeypatch.setattr(own_addresses, "own_listeners", frozenset)
         running = [QueuedJob(job_id="7", state="RUNNING", nodes=("n1",))]
-        with pytest.raises(NoSchedulerError, match=f"script of job 7: no process of yours listens at {address}"):
+        with pytest.raises(NoSchedulerError, match=f"script of job 7: none of your processes listens at {address}"):
             await discover([script(addresses=[address])], TlsFiles(), jobs=running)
         assert called == []
 
@@ -214,7 +214,7 @@ class TestConnections:
             assert own.doubt(address, script("7")) == ""
         assert own.doubt("tcp://n1:1", script("8")) == own.doubt("tcp://192.0.2.7:1", script("8")) == ""
         for address in ("tcp://login1:8786", "tcp://n2:1"):
-            assert "no running job of yours uses it" in own.doubt(address, script("8"))
+            assert "none of your running jobs uses it" in own.doubt(address, script("8"))
 
 
 def test_owners_of_listening_ports():
