@@ -1,1 +1,1 @@
-"""The command line and the Textual screen. Draws snapshots, and does no I/O of its own on the screen's thread."""
+"""The command line and the Textual screen. Draws snapshots; does no I/O in the screen's thread."""

@@ -319,7 +319,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self.exit(return_code=failure.exit_status)
 
     def on_tree_table_moved(self) -> None:
-        """Follow the selection."""
+        """Show the details of the row that is selected now."""
         self._tree.freeze_folds()
         self._show_details()
 

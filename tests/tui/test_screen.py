@@ -84,7 +84,7 @@ class TestContent:
     async def test_empty_cluster_says_so(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([]))
-            assert screen.tree == ["   No workers, and no jobs of yours in SLURM.".ljust(119)]
+            assert screen.tree == ["   No workers, and no SLURM jobs.".ljust(119)]
 
     async def test_jobs_fold_automatically_until_the_user_navigates(self) -> None:
         async with running((80, 24)) as screen:

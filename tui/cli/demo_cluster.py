@@ -66,7 +66,7 @@ def hoard(share: float) -> None:
 
 
 class Workload:
-    """Computes one graph after the other, pinned to all jobs' workers but one's, so that this job stays idle."""
+    """Computes one task graph after another, pinned to the workers of all jobs but one, so that this job stays idle."""
 
     def __init__(self, cluster: SLURMCluster, client: Client, stop: threading.Event) -> None:
         self._cluster = cluster
@@ -87,7 +87,7 @@ class Workload:
             if busy and (self._hoarding is None or self._hoarding.done()):
                 self._hoarder = busy[0]
                 self._hoarding = self._client.submit(hoard, NEAR_LIMIT, workers=[self._hoarder], pure=False)
-            # dask pauses the hoarder, whose other tasks would wait; so it gets none, unless it is the only worker.
+            # dask pauses the worker that fills its memory, so it gets no other tasks, unless it is the only worker.
             pinned_to = [address for address in busy if address != self._hoarder] or busy or None
             round_of_seeds = [next(seeds) for _ in range(TASKS_PER_ROUND)]
             parts = self._client.map(simulate, round_of_seeds, workers=pinned_to, pure=False)

@@ -260,11 +260,11 @@ def print_config(**configurable: Any) -> None:
 @click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
 @watching_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; dasktop schema --report describes it.")
-@click.option("--html", metavar="FILE", help="Also write one HTML page with charts, which needs no network.")
+@click.option("--html", metavar="FILE", help="Also write the report with charts as one self-contained HTML page.")
 def report(source: str | None, as_json: bool, html: str | None, **common: Any) -> None:
     """Print a usage report of a recording or a cluster.
 
-    It shows how core-hours and memory were used, and recommends requests. For a RECORDING, it covers
+    It shows how core-hours and memory were used, and recommends SLURMCluster arguments. For a RECORDING, it covers
     all snapshots; for a running cluster, one snapshot and SLURM's accounting.
     """
     from dasktop.tui.cli import report as reporting

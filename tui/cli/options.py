@@ -67,7 +67,7 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class Refusal(click.ClickException):
-    """Ends the program with a pinned exit status, a one-line error on stderr, and a line for each choice."""
+    """Ends the program with a documented exit status, a one-line error on stderr, and a line for each choice."""
 
     def __init__(self, message: str, exit_status: int, choices: Sequence[str] = ()) -> None:
         super().__init__(clean(message))
@@ -100,7 +100,7 @@ def _full_address(text: str) -> str:
 
 
 def _nearest_command(text: str) -> str:
-    """Return ``; did you mean …?`` with the command that is spelled most alike, or nothing."""
+    """Return ``; did you mean …?`` with the most similar command name, or nothing."""
     context = click.get_current_context()
     group = context.parent.command if context.parent is not None else None
     if not isinstance(group, click.Group) or context.info_name != SCREEN:
@@ -128,7 +128,11 @@ _COMMON: list[Callable[[Any], Any]] = [
     click.option("--tls-key", metavar="FILE", help="Key of the client certificate."),
     *CONFIGURABLE,
     click.option("--no-slurm", is_flag=True, help="Don't query SLURM; show dask only."),
-    click.option("--no-probe", is_flag=True, help="Run no function on the scheduler and the workers; shows less."),
+    click.option(
+        "--no-probe",
+        is_flag=True,
+        help="Don't run functions on the scheduler and the workers; some values are then unknown.",
+    ),
     click.option("--user", metavar="USER", help="Show this user's SLURM jobs instead of yours."),
     *RECORDING,
 ]

@@ -46,5 +46,5 @@ def print_one(snapshot: Snapshot, as_text: bool, thresholds: Thresholds = DEFAUL
 
 
 def print_json(json: bytes) -> None:
-    """Print JSON and a newline to stdout, in UTF-8 whatever the locale."""
+    """Print JSON and a newline to stdout, in UTF-8 in any locale."""
     click.echo(json)

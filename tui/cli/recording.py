@@ -79,7 +79,7 @@ def _print_last(opened: "Recording", config: Config) -> None:
 
     found = opened.good_snapshot(len(opened.entries) - 1, -1)
     if found is None:
-        raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
+        raise RecordingError(opened.remark or f"{opened.path} contains no snapshot")
     print_one(found[1], as_text=True, thresholds=config.thresholds)
 
 

@@ -25,8 +25,8 @@ from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 
 MAX_SNAPSHOTS = 5_000
-"""Of a longer recording, every second snapshot is read, or every third, and so on; sums are weighted by time. Of the
-others, only memory is read, since peaks may be short."""
+"""Of a longer recording, only every second or third snapshot (and so on) is read; sums are weighted by time. Of the
+others, only the memory is read, since peaks may be short."""
 RECORDING_SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
 PROGRESS_INTERVAL_SECONDS = 0.5
 
@@ -108,7 +108,7 @@ def _read_report(opened: Recording) -> Report:
             usage.add(snapshot)
             show(count)
     if not count:
-        raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
+        raise RecordingError(opened.remark or f"{opened.path} contains no snapshot")
     return usage.report()
 
 

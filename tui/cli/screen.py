@@ -119,7 +119,7 @@ async def _run_until_exit(app: "DasktopApp") -> signal.Signals | None:
 
     def end(number: signal.Signals) -> None:
         ended_by.append(number)
-        # Writing to a terminal that no longer reads may block for ever, whatever else shuts down cleanly.
+        # Writing to a terminal that no longer reads may block forever, even if everything else shuts down cleanly.
         signal.signal(signal.SIGALRM, lambda *_: os._exit(SIGNAL_STATUS + number))
         signal.alarm(EXIT_TIMEOUT_SECONDS)
         app.exit()

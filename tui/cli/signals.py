@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 SIGNAL_STATUS = 128  # shells report 128 + signal number
 EXIT_TIMEOUT_SECONDS = 20
-"""A shutdown that takes longer is cut short."""
+"""A shutdown that takes longer is aborted."""
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 """Sent by batch jobs, by ``timeout``, and when a terminal closes."""
 
@@ -23,12 +23,12 @@ def clean_exit() -> Iterator[None]:
 
     def end(number: int, _: object) -> None:
         _restore_defaults(handled)
-        signal.alarm(EXIT_TIMEOUT_SECONDS)  # closing may block for ever, as on a full pipe
+        signal.alarm(EXIT_TIMEOUT_SECONDS)  # closing may block forever, as on a full pipe
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             sys.exit(SIGNAL_STATUS + number)
-        # Raised here, it would hit whichever task is running; raised by the loop, it cancels all tasks.
+        # Raised here, it would end only the task that is running; raised by the loop, it cancels all tasks.
         loop.call_soon_threadsafe(sys.exit, SIGNAL_STATUS + number)
 
     for number in handled:

@@ -1,4 +1,4 @@
-"""Readers for the types of values in the configuration file. An error reads on from the key's name. Pure."""
+"""Readers for the types of values in the configuration file. The message of an error continues the key's name. Pure."""
 
 import json
 import math
@@ -14,7 +14,7 @@ _MAX_NUMBER = 10**1000
 
 
 class WrongValueError(Exception):
-    """An invalid value. The message is one clean line that reads on from the key's name."""
+    """An invalid value. The message is one clean line that continues the key's name."""
 
 
 def number(at_least: float, at_most: float) -> Callable[[object], float]:

@@ -10,7 +10,7 @@ from dasktop.tui.view.filtering import View
 
 
 class ViewSettings(NamedTuple):
-    """How the screen looks."""
+    """The view settings of the screen."""
 
     view: View = View()
     theme: str = DEFAULT_PALETTE

@@ -184,8 +184,8 @@ def _group_sections(
             )
             if any(not worker.outside_slurm for worker in row.workers):
                 words = (
-                    "These workers could not be matched to any of your jobs, and some of them could not be asked where "
-                    "they run: they may still be in a job."
+                    "These workers could not be matched to any of your jobs, and some of them did not report where "
+                    "they run: they may run in a job."
                 )
             return [Section("", [Words(words)]), *_together(row.workers, thresholds)]
         case EarlierRow():

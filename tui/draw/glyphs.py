@@ -11,7 +11,7 @@ class Glyphs(NamedTuple):
     unfolded: str
     folded: str
     blocks: str
-    """An empty cell, one filled by one part, … by all parts."""
+    """The cells of a bar, from an empty to a full one."""
     levels: str
     """From the lowest to the highest point of a sparkline."""
     is_unicode: bool

@@ -1,6 +1,6 @@
 """Lays out facts, paragraphs and graphs as lines, in one column or two. Pure.
 
-Knows neither snapshots nor the meaning of what it lays out.
+Does not depend on snapshots or on the meaning of the texts.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The title above a log: job, file, size and position. Draws, and decides nothing."""
+"""The title above a log: job, file, size and position. Only draws."""
 
 from collections.abc import Sequence
 

@@ -168,7 +168,7 @@ def _wrapped(text: str, cells: int) -> tuple[tuple[int, int], ...]:
 
 
 _TONE_CHARACTERS = 200
-"""Only the start of a line is searched for words such as ERROR."""
+"""How many characters of a line are searched for words such as ERROR."""
 
 _TONES: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (

@@ -29,12 +29,12 @@ _LINE = "─"
 
 
 class TimeLine(Lines):
-    """One line; a click posts the time that was clicked."""
+    """One line; a click posts the clicked position."""
 
     DEFAULT_CSS = "TimeLine { height: 1; }"
 
     class Chosen(Message):
-        """The user clicked at this share, 0…1, of the recording's time."""
+        """The user clicked at a position, as a share (0 to 1) of the recording's time."""
 
         def __init__(self, share: float) -> None:
             super().__init__()
@@ -58,7 +58,7 @@ class TimeLine(Lines):
         return [[Piece(self._glyphs.encode(text), role) for text, role in line]]
 
     def on_click(self, event: events.Click) -> None:
-        """Post the share of the time that was clicked."""
+        """Post the clicked position, as a share of the recording's time."""
         bounds = line_bounds(self._position, self.size.width) if self._position is not None else None
         if bounds is not None and bounds[0] <= event.x < bounds[1]:
             self.post_message(self.Chosen((event.x - bounds[0]) / max(1, bounds[1] - bounds[0] - 1)))

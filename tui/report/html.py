@@ -97,7 +97,7 @@ section > p:last-child { margin-bottom: 0; }
 MAX_ROWS = 1000
 
 _OF_CLUSTER = ("used", "idle", "unobserved")
-# A second line of defence: markup injected in spite of the escaping can neither fetch nor run anything.
+# Defence in depth: markup that is injected despite the escaping can't load or run anything.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -105,8 +105,8 @@ _HOW_TO_READ = """<section><h2>How to read this</h2>
 <p>Granted hours are a job's CPUs or memory multiplied by its run time in SLURM, as in sacct's CPUTime. Used CPU time is
 what dask's workers measured between snapshots or, if larger, what SLURM's accounting reports for the whole job, which
 includes the time before the first snapshot and programs that tasks start. Used memory is the memory of the workers.
-Nothing is extrapolated: time without snapshots, less what SLURM has accounted as used, is shown as not observed. The
-job may have been idle then, or without workers.</p>
+Nothing is extrapolated: time without snapshots, minus the use in SLURM's accounting, is shown as not observed. The job
+may have been idle in that time, or without workers.</p>
 <p>Recommendations need enough observations, and leave headroom above the highest use of all similar jobs.</p>
 </section>
 <footer>Created by dasktop report. This page is self-contained and needs no network.</footer>"""

@@ -43,7 +43,7 @@ _COLUMNS: tuple[tuple[str, int, Align], ...] = (
     ("UNSEEN", 6, "right"),
     ("MEM", 4, "right"),
 )
-_LEGEND = "EMPTY: core-hours without workers; UNSEEN: core-hours not observed; MEM: peak memory, of the allocation"
+_LEGEND = "EMPTY: core-hours without workers; UNSEEN: core-hours not observed; MEM: peak memory, in % of the allocation"
 
 
 def plain_report(report: Report, *, unicode: bool = True) -> str:

@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("used", "used", "busy cores and memory held, from dask or SLURM, whichever is larger"),
+    Part("used", "used", "busy cores and memory in use, from dask or SLURM, whichever is larger"),
     Part("idle", "idle", "not used, while there were workers and they were observed"),
     Part("waiting_for_first_worker", "no worker yet", "from the job's start to its first worker"),
     Part("without_workers", "no worker left", "between workers, or after the last one"),
@@ -67,7 +67,7 @@ def remarks(report: Report) -> list[str]:
     notes = []
     if report.snapshots == 1:
         notes.append(
-            "This report is based on one snapshot: CPU time is what SLURM has accounted since each job's start, up to "
+            "This report is based on one snapshot: CPU time is from SLURM's accounting, from each job's start until "
             "about a minute ago. Whether the rest was idle or without workers is unknown. Use over time, and jobs that "
             "the cluster no longer counts, need a recording: dasktop --record FILE."
         )
@@ -77,7 +77,7 @@ def remarks(report: Report) -> list[str]:
         notes.append(f"Jobs were pending for {whole_minutes(totals.queue_seconds / totals.jobs)} on average.")
     if totals.jobs_unknown:
         unknown = counted(totals.jobs_unknown, "job")
-        notes.append(f"The granted hours do not include {unknown} for which SLURM reports too little.")
+        notes.append(f"The granted hours do not include {unknown} whose allocation is unknown.")
     return notes
 
 

@@ -1,7 +1,7 @@
-"""Finds out when a drawing is visible: sends a query after it, which the terminal answers after drawing. Draws nothing.
+"""Detects when an update is visible: sends a query after it, which the terminal answers after drawing. Draws nothing.
 
 Terminals answer in the order in which they read, and the reply arrives among the keys. So a key that is read after the
-reply was pressed after the terminal had drawn, however slow the line is.
+reply was pressed after the terminal had drawn, however slow the connection is.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ QUERY = "\x1b[6n"
 """DSR 6, cursor position report. Every terminal supports it, and Textual parses the reply."""
 
 ANSWER_SECONDS = 2.0
-"""A terminal that has never replied is waited for at most this long."""
+"""How long to wait for a terminal that has never replied."""
 
 
 class DisplaySync:
@@ -47,7 +47,7 @@ class DisplaySync:
         """Treat all drawings as visible, if this terminal has never replied."""
         if not self._answers:
             waiting = [then for asked in self._asked for then in asked]
-            for asked in self._asked:  # a late reply must not be taken for that to a later query
+            for asked in self._asked:  # a late reply must not be taken for the reply to a later query
                 asked.clear()
             for then in waiting:
                 then(now)

@@ -12,7 +12,7 @@ MAX_WAITING_CHARACTERS = 16 * BEHIND_CHARACTERS
 CHUNK_BYTES = 1024
 """Size of one write, small enough to show whether a slow terminal reads at all."""
 CLOSE_SECONDS = 1.0
-"""At the end, a terminal that reads nothing is waited for this long."""
+"""At the end, how long to wait for a terminal that reads nothing."""
 
 
 class NonBlockingWriter(threading.Thread):
@@ -64,7 +64,7 @@ class NonBlockingWriter(threading.Thread):
             self._changed.notify()
 
     def drop_waiting(self) -> None:
-        """Drop what waits to be written, if the terminal is behind."""
+        """Drop the queued texts, if the terminal is behind."""
         with self._changed:
             if self.is_behind:
                 self._waiting.clear()

@@ -1,7 +1,7 @@
 """Tracks what the terminal shows, so that only changed cells are sent. Pure.
 
-Textual sends a whole line for one figure that changed. On a slow line that is noticeable, and it is most of what a
-screen sends.
+Textual sends a whole line if one figure in it has changed. On a slow connection that is noticeable, and it is most of
+the traffic.
 """
 
 import re

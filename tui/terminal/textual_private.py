@@ -1,4 +1,4 @@
-"""The private names of Textual that dasktop relies on, all in one file. If one is missing, the screen runs with less.
+"""The private names of Textual that dasktop relies on, all in one file. Without one, the screen still runs.
 
 All exist in Textual 8.2.5 (the oldest supported version) and 8.2.8. `PRIVATE_NAMES` lists what each name is needed for,
 and what is missing without it. Two other places rely on Textual's behaviour without using private names: `sent_screen`
@@ -62,7 +62,7 @@ class _SeparateEscape:
     """Mixin for Textual's parser of terminal input: escape and a character are two keys.
 
     Textual waits 0.1 s for more after an escape, and takes what arrives as a key with alt, as a character of iTerm
-    (``1`` as ``¡``), or drops the escape. Fast typing and a slow line both bring two keys within that time, and no
+    (``1`` as ``¡``), or drops the escape. With fast typing or a slow line, two keys arrive within that time, and no
     binding of dasktop uses alt. Terminals with the kitty protocol send escape as a sequence and are not affected.
     """
 

@@ -19,14 +19,14 @@ class Styles(NamedTuple):
 
     of: Mapping[Role, Style]
     selected: Style
-    """One style for the whole line: several colours would be hard to read, and cost more bytes."""
+    """One style for the whole line: several colours would be hard to read, and take more bytes."""
 
 
 def _styles(palette: Palette) -> Styles:
     plain = Style(color=palette.foreground or None, bgcolor=palette.background or None)
     return Styles(
         {role: plain + Style.parse(words) for role, words in palette.styles.items()},
-        # Reversed rather than coloured, so that it is visible with NO_COLOR, too.
+        # Reversed rather than coloured, so that it is also visible with NO_COLOR.
         plain + Style(reverse=True),
     )
 

@@ -16,7 +16,7 @@ _ROUNDS = 2
 
 
 class TypeaheadApp(App[None]):
-    """An app that neither loses nor reorders keys, however fast they arrive, as on a slow line.
+    """An app that does not lose or reorder keys, even if many arrive at the same time, as on a slow connection.
 
     Textual sends each key to the widget that has the focus when it arrives. If the previous key is still opening or
     closing a dialog, the key would go to the wrong screen.

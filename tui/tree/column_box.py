@@ -1,4 +1,4 @@
-"""The dialog for choosing and ordering columns; each change is applied to the tree at once."""
+"""The dialog for choosing and ordering columns; each change is applied to the tree immediately."""
 
 from collections.abc import Callable
 from typing import ClassVar

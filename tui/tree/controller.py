@@ -175,7 +175,7 @@ class TreeController:
         self.set_view(self.view._replace(sort=self.view.sort or "name", is_reversed=not self.view.is_reversed))
 
     def choose_columns(self) -> None:
-        """Open the column dialog, which applies each change at once."""
+        """Open the column dialog, which applies each change immediately."""
 
         def choose(columns: tuple[ColumnName, ...]) -> None:
             self.set_view(self.view._replace(columns=columns))

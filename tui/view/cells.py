@@ -1,4 +1,4 @@
-"""The cells of one row, as text and whole percent. Pure; knows neither widths nor colours.
+"""The cells of one row, as text and whole percent. Pure; does not depend on widths or colours.
 
 CPU and memory are shares: of a job's allocation (``S``: SLURM's figures), of a worker's threads and memory limit, of
 the sum of these for a task, of one core for a thread. Values are rounded here: equal cells need no redraw.

@@ -37,7 +37,7 @@ _KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "searches for other s
 _HINT_FROM_CELLS = 40
 
 _NEVER_GROUPED = frozenset({"job-failed", "source-stale"})
-"""Codes whose messages differ from each other, so that one cannot stand for all."""
+"""Codes whose messages differ from each other, so that one message cannot represent the others."""
 
 
 def banner_lines(

@@ -164,7 +164,7 @@ PICKER: HelpGroups = ((_row("look_again"), _BACK),)
 
 PLAN: HelpGroups = (
     (
-        _row("yes", description="carry out the plan"),
+        _row("yes", description="apply the plan"),
         _row("no", "leave", "back", description="cancel; nothing is changed"),
     ),
 )

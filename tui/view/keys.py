@@ -1,4 +1,4 @@
-"""The key table. Bindings, the key line, the help, the palette and the keymap options are all made from it. Pure.
+"""The key table. Bindings, the key line, the help, the palette and the [keys] settings are made from it. Pure.
 
 Each key has an id, by which a keymap refers to it. An id means the same action in every widget that binds it.
 """
@@ -230,7 +230,7 @@ BOXES: dict[str, Key] = {
     "next_field": Key("tab,down", short="next field"),
     "previous_field": Key("shift+tab,up"),
     "adapt_off": Key("o", short="turn off", description="turn adaptive scaling off"),
-    "keep_filter": Key("enter,down", short="keep"),
+    "keep_filter": Key("enter,down", short="keep filter"),
     "tick": Key("space", short="show or hide", description="show or hide the column"),
     "shift_on": Key("J,plus,shift+down", short="down", description="move the column down (to the right)"),
     "shift_back": Key("K,minus,shift+up", short="up", description="move the column up (to the left)"),
@@ -255,7 +255,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the column dialog": ("up", "down", "first", "last", "tick", "shift_on", "shift_back", "done", *_IN_BOXES),
     "the save dialog": ("save_picture", "save_snapshot", *_IN_BOXES),
 }
-"""The ids that can be pressed in one place, where two must not share a key."""
+"""The ids that are active together, so that two of them must not share a key."""
 
 
 def keys_of(key_id: str, keymap: Keymap) -> list[str]:

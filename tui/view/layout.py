@@ -171,7 +171,7 @@ def line(
 
 
 def _with_room_for_label(row: Row, cells: Cells, layout: Layout) -> Layout:
-    """Let a label that would be cut use the state column, if that is empty or redundant.
+    """Extend a label that would be cut into the state column, if that is empty or redundant.
 
     The state ``compute`` of a thread is redundant next to its task key.
     """
@@ -293,7 +293,7 @@ def _joined(*widths: int) -> int:
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Merge adjacent pieces of one role: each change of style costs bytes on the line to the terminal.
+    """Merge adjacent pieces of one role: each change of style sends more bytes to the terminal.
 
     Spaces show no colour, so they join the piece before them.
     """

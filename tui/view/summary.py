@@ -69,7 +69,7 @@ def summary_lines(
     pasts: Pasts | None = None,
     thresholds: Thresholds = DEFAULTS,
 ) -> list[list[Piece]]:
-    """Return the header for a width of `cells`; before the first snapshot, what is being asked.
+    """Return the header for a width of `cells`; before the first snapshot, which sources are being queried.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def _tasks(counts: dict[str, int]) -> _Gauge:
     words = [f"{figures.count(counts[state])} {state}" for state in _TASK_STATES if counts.get(state)]
     erred = f"{figures.count(counts['erred'])} erred" if counts.get("erred") else ""
     # With room for one only, and erred tasks: waiting tasks are more useful than processing ones.
-    texts = ["  ".join(some) or "none to do" for some in (words, words[:2], words[-1:] if erred else words[:1])]
+    texts = ["  ".join(some) or "none" for some in (words, words[:2], words[-1:] if erred else words[:1])]
     return _Gauge("TASKS", None, [*texts, ""] if erred else texts, trouble=erred, room=_TASKS_ROOM)
 
 
@@ -329,9 +329,9 @@ def empty_words(snapshot: Snapshot) -> str:
     dask_answered = snapshot.cluster.scheduler_id is not None
     slurm_answered = any(source.name == "slurm.queue" and source.age_seconds is not None for source in snapshot.sources)
     if dask_answered:
-        return "No workers, and no jobs of yours in SLURM." if slurm_answered else "No workers."
+        return "No workers, and no SLURM jobs." if slurm_answered else "No workers."
     if slurm_answered:
-        return "No jobs of yours in SLURM; the scheduler has not answered yet."
+        return "No SLURM jobs; the scheduler has not answered yet."
     return "Neither the scheduler nor SLURM has answered yet."
 
 

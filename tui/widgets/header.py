@@ -1,4 +1,4 @@
-"""The widgets above the tree: summary, findings and column heads. They draw, and decide nothing."""
+"""The widgets above the tree: summary, findings and column heads. They only draw."""
 
 from textual import events
 from textual.message import Message

@@ -108,7 +108,7 @@ class PositionArrived(Message):
 class Mailbox:
     """Turns events into messages, with at most one unhandled snapshot in the queue.
 
-    A newer snapshot replaces the unhandled one, so a busy screen gets only the newest. The same holds for positions
+    A newer snapshot replaces the unhandled one, so a busy screen gets only the newest. The same applies to positions
     of a replay.
 
     Parameters

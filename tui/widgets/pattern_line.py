@@ -34,7 +34,7 @@ class PatternLine(Horizontal):
     """
 
     class Changed(Message):
-        """The pattern changed. Each subclass has its own, so that its handler has its name."""
+        """The pattern changed. Each subclass defines its own message, which determines the name of the handler."""
 
         def __init__(self, pattern: str) -> None:
             super().__init__()

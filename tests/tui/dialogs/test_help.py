@@ -110,7 +110,7 @@ PAGES = [
     ),
     (open_script, JobScriptPage, {"scroll": "↑ ↓  k j", "search as you type": "/", "go back": "q"}),
     (open_anatomy, AnatomyPage, {"scroll": "↑ ↓  k j", "show the job script": "J", "go back": "q esc"}),
-    (open_plan, PlanBox, {"carry out the plan": "y", "cancel; nothing is changed": "n esc q"}),
+    (open_plan, PlanBox, {"apply the plan": "y", "cancel; nothing is changed": "n esc q"}),
     (open_form, ScaleForm, {"cancel; nothing is changed": "esc"}),
     (open_adapt_form, AdaptForm, {"turn adaptive scaling off": "o"}),
     (open_columns, ColumnBox, {"show or hide the column": "space", "close": "enter esc q"}),

@@ -49,7 +49,7 @@ JOB          STATE                RAN CPUS  CORE-H  USED  IDLE EMPTY UNSEEN  MEM
 4711         PENDING                –   12    0.00     –     –     –      –    –
 
 EMPTY: core-hours without workers; UNSEEN: core-hours not observed; MEM: peak
-memory, of the allocation
+memory, in % of the allocation
 
 ! 4710: out_of_memory
 
@@ -102,7 +102,7 @@ def test_unknown_is_a_dash():
     text = plain_report(report_of(FakeJob(values=nothing)))
     [job] = [line for line in text.split("\n") if line.startswith("4709")]
     assert job.split() == ["4709", *["–"] * 9]
-    assert "The granted hours do not include 1 job for which SLURM reports too little." in text
+    assert "The granted hours do not include 1 job whose allocation is unknown." in text
 
 
 def test_report_without_jobs_is_short():

@@ -150,9 +150,9 @@ class TestEmptyTree:
     @pytest.mark.parametrize(
         ("shown", "words"),
         [
-            (snapshot([]), "No workers, and no jobs of yours in SLURM."),
+            (snapshot([]), "No workers, and no SLURM jobs."),
             (snapshot([], sources=(asking,)), "No workers."),
-            (snapshot([], cluster=NO_CLUSTER), "No jobs of yours in SLURM; the scheduler has not answered yet."),
+            (snapshot([], cluster=NO_CLUSTER), "No SLURM jobs; the scheduler has not answered yet."),
             (snapshot([], cluster=NO_CLUSTER, sources=(asking,)), "Neither the scheduler nor SLURM has answered yet."),
         ],
     )
@@ -264,7 +264,7 @@ class TestHeader:
         assert header(replace(shown, totals=totals), 120)[1].startswith(" CPU –   MEM –   THREADS")
 
     def test_no_tasks_says_none_to_do(self) -> None:
-        assert header(snapshot([], cluster=cluster(task_counts={"memory": 3})), 120)[1].endswith("TASKS none to do")
+        assert header(snapshot([], cluster=cluster(task_counts={"memory": 3})), 120)[1].endswith("TASKS none")
 
 
 class TestLayout:

@@ -89,7 +89,7 @@ async def test_key_line_lists_no_typed_characters(size) -> None:
     async with running(size) as screen:
         await screen.show(everyday())
         await screen.press("slash")
-        assert screen.lines_of(KeyLine)[0].split() == ["enter", "keep", "esc", "clear"]
+        assert screen.lines_of(KeyLine)[0].split() == ["enter", "keep", "filter", "esc", "clear"]
         await screen.press("enter")
         assert "+ add" in screen.lines_of(KeyLine)[0]
 
