@@ -44,7 +44,7 @@ LINES = 120
 
 
 def of_the_walk() -> Snapshot:
-    """Two running jobs, one that waits, one that the owner has lost; two findings; threads of the first worker."""
+    """Two running jobs, a pending one and a lost one; two findings; threads of the first worker."""
     first = busy_job("4709", 0, processes=2)
     workers = first.tasks[0].workers
     with_threads = replace(workers[0], threads=(thread(), thread(4002, task_key="sum-1")))
@@ -145,7 +145,7 @@ def walk(key_id: str, at: Callable[[Path], object] = on_the_tree) -> Callable[[W
 
 
 def moves(key_id: str, *before: str, to: object) -> None:
-    """A walk on the tree that ends on another row."""
+    """Keys in the tree after which another row is selected."""
 
     @walk(key_id)
     async def moved(screen: Screen, key: str) -> None:
@@ -517,7 +517,7 @@ async def _(screen: Screen, key: str) -> None:
     assert screen.app.screen is screen.base
 
 
-# -- in what one reads
+# -- in pages of text
 
 
 @walk("read_on")

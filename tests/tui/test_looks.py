@@ -13,7 +13,7 @@ from tests.support.screen_text import lines_on, styles_on
 
 SIZES = ((60, 15), (80, 24), (160, 45))
 SNAPSHOTS = slice(-23, None, 2)
-"""Which of the recorded ones are shown one after the other: enough for a short history, four seconds apart."""
+"""The recorded snapshots that are shown: enough for a short history, four seconds apart."""
 
 
 @pytest.fixture(autouse=True)

@@ -250,7 +250,7 @@ class TestKeys:
             assert "too many workers" in screen.lines_of(StatusLine)[0]
             await screen.press("escape")
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
-            assert screen.base.query_one(StatusLine).size.height == 0, "told once"
+            assert screen.base.query_one(StatusLine).size.height == 0, "it is shown once"
 
     async def test_clicks_on_column_heads_sort_and_reverse(self) -> None:
         async with running() as screen:
@@ -426,9 +426,9 @@ class TestCopy:
     async def test_key_result_stays_until_the_next_key(self) -> None:
         async with running() as screen:
             await screen.show(everyday())
-            for key, said in (("y", "copied, if the terminal allows"), ("t", "no thread selected")):
+            for key, message in (("y", "copied, if the terminal allows"), ("t", "no thread selected")):
                 await screen.press(key)
-                assert screen.lines_of(StatusLine)[0].startswith(f" {said}")
+                assert screen.lines_of(StatusLine)[0].startswith(f" {message}")
                 await screen.press("F")
                 assert screen.lines_of(StatusLine) == []
                 await screen.press("escape")
@@ -529,7 +529,7 @@ class TestRedraws:
 
 
 def _count_refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]]:
-    """Note from now on what any widget marks as changed."""
+    """Record from now on the regions that any widget marks as changed."""
     marked: list[tuple[Region, ...]] = []
     refresh = Widget.refresh
 

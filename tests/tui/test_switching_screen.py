@@ -37,7 +37,7 @@ def of_new() -> Snapshot:
 
 
 async def ask(screen: Screen, choice: Choice = BOTH) -> Picker:
-    """Press the key, and have the feed answer."""
+    """Press the key, and let the feed answer."""
     await screen.press("C")
     screen.feed.emit(choice)
     await screen.pilot.pause()
@@ -203,7 +203,7 @@ async def test_running_operation_blocks_the_switch_key() -> None:
 
 
 async def test_started_operation_blocks_switching() -> None:
-    """Of two jobs more the second waits for news of the first; they may come while one chooses."""
+    """The second of two new jobs waits for a report about the first, which may arrive while the picker is open."""
     async with running() as screen:
         await screen.show(of_old())
         await ask(screen)
@@ -250,8 +250,8 @@ async def test_replay_resets_at_the_second_scheduler(tmp_path) -> None:
     feed._deliver = events.append
     for index in (0, 1, 2, 0):
         feed._show(index)
-    told = [event for event in events if isinstance(event, Switched | Snapshot)]
-    assert told == [
+    delivered = [event for event in events if isinstance(event, Switched | Snapshot)]
+    assert delivered == [
         of_old(),
         Switched(address="tcp://10.1.2.4:8786"),
         later,

@@ -1,4 +1,4 @@
-"""What other programs use in a job, by SLURM's figures: only if it is clearly more than dask's."""
+"""The usage of other programs in a job, from SLURM, if it is clearly more than that of dask."""
 
 import re
 from datetime import timedelta

@@ -86,7 +86,7 @@ def cancelled(seconds_ago: float = 7):
 
 
 def still_counted(read_seconds_ago: float, dead=None):
-    """Return a snapshot whose cluster object counts an ended job; the scheduler was read so long before."""
+    """Return a snapshot whose cluster object counts an ended job; the scheduler was read some seconds before."""
     dead = dead or cancelled()
     counting = seen([replace(dead, fate=None)]).cluster
     sources = (source("dask", age_seconds=read_seconds_ago), source("slurm.queue"))
@@ -973,7 +973,7 @@ AMOUNT = st.none() | st.integers(0, 2**50)
     has_worker=st.booleans(),
     answers=st.sampled_from(["ok", "stale", "error", "off"]),
 )
-def test_no_rule_fails_whatever_is_unknown(
+def test_no_rule_fails_on_unknown_values(
     allocated, state, reason, left, limit, memory, memory_limit, threads, executing, silent, status, has_worker, answers
 ):
     values = {

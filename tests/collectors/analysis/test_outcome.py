@@ -87,7 +87,7 @@ def test_each_end_has_its_explanation(end, explanation):
         ended("FAILED", exit_code=9, step_signals=(9,), max_rss_bytes=60 * MIB, nodes=("n1", "n2")),
         # A step under cgroups, its status passed on.
         ended("FAILED", exit_code=1, step_signals=(125,)),
-        # The log says so, where the samples of the memory missed it.
+        # The log shows it if the samples of the memory missed it.
         ended("FAILED", exit_code=9, failure_cause=FailureCause(out_of_memory=True)),
     ],
 )

@@ -145,7 +145,7 @@ class TestEvidenceLadder:
         assert placed(snapshot_of(unread, slurm(running("1", "n1"), running("2", "n1")))) == {}
         assert placed(snapshot_of(unread, slurm(QueuedJob(job_id="1", state="PENDING", nodes=("n1",))))) == {}
         read = dask(worker("w", host="n1"))
-        assert placed(snapshot_of(read, slurm(running("1", "n1")))) == {}, "it said itself that it is in no job"
+        assert placed(snapshot_of(read, slurm(running("1", "n1")))) == {}, "the worker reported that it is in no job"
 
     def test_host_addresses_are_compared_whole(self):
         unread = dask(worker("w", place_was_read=False, host="10.1.2.3"))

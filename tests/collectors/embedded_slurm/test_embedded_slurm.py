@@ -74,7 +74,7 @@ def test_descendants_count_against_memory_limit(slurm: EmbeddedCommands) -> None
 
 
 def test_processes_left_by_a_script_are_killed(slurm: EmbeddedCommands) -> None:
-    # A session of its own, no environment, and soon no parent: only what was seen before says whose it is.
+    # Its own session, no environment, and soon no parent: only an earlier scan shows its job.
     escape = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
     seen = "sstat -n -P -a -j $SLURM_JOB_ID --format=Pids | grep -qw $escaped"
     script = (

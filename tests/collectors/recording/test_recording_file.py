@@ -155,7 +155,7 @@ def test_kill_loses_at_most_the_last_line(name, tmp_path):
         process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(count)] == [f"{number}\n" for number in range(count)]
-        process.send_signal(signal.SIGKILL)  # wherever it is by now
+        process.send_signal(signal.SIGKILL)  # at an arbitrary position in the file
         rest = process.stdout.read().split("\n")
         process.wait()
         complete = max(int(line) for line in [str(count - 1), *rest[:-1]])

@@ -32,7 +32,7 @@ from tests.support.snapshots import (
     worker,
 )
 
-# Letters that no word of ours begins with: whatever is left of these is a leak, and no coincidence.
+# No word of dasktop begins with these letters, so any that are left are a leak.
 secrets = st.text(st.sampled_from("abcxyzé.-_ 07"), min_size=1, max_size=8).map(lambda text: f"Zq{text}Zq")
 SENTENCES = [
     "{}",

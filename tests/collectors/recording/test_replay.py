@@ -70,7 +70,7 @@ class Played:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch) -> Clock:
-    """A clock that stands still, so that nothing is played while the machine is busy."""
+    """A clock that does not advance, so that nothing is played while the machine is busy."""
     clock = Clock()
     monkeypatch.setattr(replay, "monotonic", clock)
     return clock

@@ -120,7 +120,7 @@ class Queries:
 
 
 SOON_SECONDS = 1.0
-"""Of virtual time: all that is ready is done by then."""
+"""In virtual time; all ready callbacks have run by then."""
 
 
 class TestQueryService:
@@ -171,7 +171,7 @@ class TestQueryService:
     def test_bounded_in_time(self):
         async def asked() -> None:
             queries = Queries()
-            for number in range(AT_ONCE + 1):  # the last one waits for its turn in vain
+            for number in range(AT_ONCE + 1):  # the last one times out before its turn
                 queries.service.begin(JobFiles(job_id=str(number)))
             await asyncio.sleep(query_module.QUERY_SECONDS - 1)
             assert queries.answers == []

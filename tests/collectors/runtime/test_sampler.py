@@ -1,4 +1,4 @@
-"""What the sampler polls when; sources that hang or fail neither end nor delay it."""
+"""When the sampler polls which source; sources that hang or fail neither end nor delay it."""
 
 import asyncio
 import queue
@@ -27,7 +27,7 @@ from tests.support.plans import PLAN
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = 20
-"""Of an event loop: more than any ready callback needs."""
+"""Of an event loop; more than all ready callbacks need."""
 ONE = (Candidate(address="tcp://a:1", origin="named", scheduler_id="a"),)
 TWO = (*ONE, Candidate(address="tcp://b:2", origin="script of job 7", scheduler_id="b"))
 

@@ -87,7 +87,7 @@ async def test_drain_exceeds_its_timeout(make):
     cluster = make(2)
     cluster.compute(4, seconds=None, wait=False)
     await until(lambda: cluster.started == 4)
-    outcome = await cluster.scale(Jobs(count=1), drain_seconds=5)  # in which both workers tell what they run
+    outcome = await cluster.scale(Jobs(count=1), drain_seconds=5)  # meanwhile both workers report what they run
     assert not outcome.done
     assert "2 tasks still running" in outcome.message
     await cluster.wait_until_running(2 * PROCESSES)

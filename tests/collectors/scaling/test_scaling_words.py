@@ -122,7 +122,7 @@ def test_nothing_to_do():
 
 
 @pytest.mark.parametrize(
-    ("step", "says"),
+    ("step", "message"),
     [
         (None, "before any change was made"),
         ("stop new tasks", "stopped workers resume, and no job was released"),
@@ -133,8 +133,8 @@ def test_nothing_to_do():
         ("submit", "check with squeue which jobs"),
     ],
 )
-def test_state_after_an_interruption(step, says):
-    assert says in interrupted_words(step)
+def test_state_after_an_interruption(step, message):
+    assert message in interrupted_words(step)
 
 
 def test_adaptive_scaling():

@@ -77,14 +77,14 @@ def test_missing_log_is_empty(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "says"), [([busy_job("4701", 1)], "job 4701 is still there"), ([ended("4701")], "job 4701 is gone")]
+    ("jobs", "message"), [([busy_job("4701", 1)], "job 4701 is still there"), ([ended("4701")], "job 4701 is gone")]
 )
 def test_unfinished_action_is_reported_once_and_logged(
-    environment: dict[str, str], jobs: list[object], says: str
+    environment: dict[str, str], jobs: list[object], message: str
 ) -> None:
     begun(environment)
     (words,) = conclude_unfinished(environment, seen(*jobs))
-    assert words == f"dasktop ended during '1 job' (ada@{HERE}, process {NOBODY}): {says}"
+    assert words == f"dasktop ended during '1 job' (ada@{HERE}, process {NOBODY}): {message}"
     assert events(environment) == ["begun", "left in the middle"]
     last = json.loads(path(environment).read_text().splitlines()[-1])
     assert (last["message"], last["release"]) == (words, ["4701"])

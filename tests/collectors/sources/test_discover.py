@@ -296,14 +296,14 @@ def test_scheduler_inside_a_process_is_found(tmp_path):
 
 def test_hidden_processes_give_no_hints(monkeypatch):
     """As with ``hidepid=1``: the folder of each process is visible, but its content is not readable."""
-    told = _pslinux.Process._read_status_file
+    original_read = _pslinux.Process._read_status_file
 
     def hidden(process):
         if process.pid == 1:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return told(process)
+        return original_read(process)
 
-    hidden.cache_activate, hidden.cache_deactivate = told.cache_activate, told.cache_deactivate
+    hidden.cache_activate, hidden.cache_deactivate = original_read.cache_activate, original_read.cache_deactivate
     monkeypatch.setattr(_pslinux.Process, "_read_status_file", hidden)
     assert "process 1" not in {hint.origin for hint in hints_from_processes()}
 

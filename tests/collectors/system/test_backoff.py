@@ -11,7 +11,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_each_failure_doubles_the_pause_up_to_a_bound():
+def test_each_failure_doubles_the_pause():
     pauses = [Backoff(INTERVAL).pause_seconds(failures) for failures in range(1, 100)]
     assert pauses[:4] == [10.0, 20.0, 40.0, 80.0]
     assert pauses[-1] == LONGEST_PAUSE_SECONDS

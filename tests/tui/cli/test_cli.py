@@ -56,7 +56,7 @@ def test_wrong_usage_exits_with_2(arguments, names):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["snapshto"], "it is not a command either; did you mean snapshot? (see dasktop --help)"),
         (["nothing-like-it"], "it is not a command either (see"),
@@ -68,10 +68,10 @@ def test_wrong_usage_exits_with_2(arguments, names):
         (["snapshot", "--user", "nobody-like-it"], "--user nobody-like-it: no such user on this host"),
     ],
 )
-def test_the_nearest_name_is_suggested(arguments, says):
+def test_the_nearest_name_is_suggested(arguments, message):
     result = CliRunner().invoke(command, arguments, prog_name="dasktop")
     assert result.exit_code == 2
-    assert says in one_line(result.stderr)
+    assert message in one_line(result.stderr)
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ class TestSqueueFails:
     """The dask half is still shown, and one line reports what is missing."""
 
     @pytest.mark.parametrize(
-        ("script", "says"),
+        ("script", "message"),
         [
             (None, "squeue is not on PATH"),
             ("exec sleep 3600", "squeue"),
@@ -281,16 +281,16 @@ class TestSqueueFails:
         ],
         ids=["missing", "hanging", "rubbish", "refusing"],
     )
-    def test_snapshot_reports_failing_squeue(self, scheduler, tmp_path, script, says):
+    def test_snapshot_reports_failing_squeue(self, scheduler, tmp_path, script, message):
         if script is not None:
             fake_program(tmp_path, "squeue", script)
         result = dasktop("snapshot", scheduler, path=f"{tmp_path}:/usr/bin:/bin" if script else str(tmp_path))
         assert result.returncode == 0, result.stderr
-        assert says in one_line(result.stderr)
+        assert message in one_line(result.stderr)
         sources = {source["name"]: source for source in json.loads(result.stdout)["sources"]}
         assert sources["dask"]["state"] == "ok"
         assert sources["slurm.queue"]["state"] == ("off" if script is None else "error")
-        assert says in sources["slurm.queue"]["error"]
+        assert message in sources["slurm.queue"]["error"]
 
     def test_hanging_slurm_does_not_make_dask_stale(self, scheduler, tmp_path, monkeypatch):
         """However long SLURM takes: here, any age counts as stale."""

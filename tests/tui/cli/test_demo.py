@@ -56,7 +56,7 @@ def environment(tmp_path):
 
 
 def marked(environment) -> list[psutil.Process]:
-    """Return the processes started by the demo, whatever their parent is now."""
+    """Return the processes started by the demo, also orphans."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it has ended, or belongs to another user

@@ -142,7 +142,7 @@ def test_no_scheduler_leaves_no_recording(tmp_path):
 
 
 def test_a_full_disk_does_not_stop_printing(scheduler, tmp_path):
-    """A file size limit stands in for a full disk."""
+    """A file size limit simulates a full disk."""
     path = tmp_path / "file"
     watch = f"{shlex.join(PROGRAM)} snapshot {scheduler} --no-slurm --watch 0.5 --record {path}"
     script = f"trap '' XFSZ; ulimit -f 2; exec {watch}"
@@ -213,7 +213,7 @@ def test_an_existing_recording_can_be_redacted(recorded, tmp_path):
     assert dasktop("replay", str(recorded), "--record", str(path), "--redact").returncode == 0
     before, after = read(recorded), read(path)
     assert [shown.totals for shown in after] == [shown.totals for shown in before]
-    told = json.dumps([repr(shown) for shown in after])
+    replayed_text = json.dumps([repr(shown) for shown in after])
     for secret in (
         "'ada'",
         "physics",
@@ -225,7 +225,7 @@ def test_an_existing_recording_can_be_redacted(recorded, tmp_path):
         "10.1.2.3",
         "inc-8a7f",
     ):
-        assert secret not in told
+        assert secret not in replayed_text
 
 
 def test_replay_shows_a_screen_on_a_terminal(recorded, tmp_path):

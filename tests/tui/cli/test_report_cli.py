@@ -60,9 +60,9 @@ def plain(tmp_path) -> Path:
 
 
 def granted(printed: str) -> float:
-    told = json.loads(printed)
-    jsonschema.validate(told, report_schema())
-    hours: float = told["totals"]["core_hours"]["granted"]
+    document = json.loads(printed)
+    jsonschema.validate(document, report_schema())
+    hours: float = document["totals"]["core_hours"]["granted"]
     return hours
 
 
@@ -111,9 +111,9 @@ def test_memory_peaks_in_skipped_snapshots_count(tmp_path, monkeypatch):
     short = FakeJob(memory_share=lambda seconds: 0.9 if 990 <= seconds < 1000 else 0.2)
     path = tmp_path / "run"
     write_all(str(path), snapshots_of([short], 1800, every=10.0), redact=False)
-    told = json.loads(report(str(path), "--json").stdout)
-    assert told["snapshots_skipped"] == 120
-    for peaks in (told["jobs"][0]["peaks"], told["totals"]["peaks"]):
+    document = json.loads(report(str(path), "--json").stdout)
+    assert document["snapshots_skipped"] == 120
+    for peaks in (document["jobs"][0]["peaks"], document["totals"]["peaks"]):
         assert peaks["worker_memory_bytes"] == int(0.9 * 4 * GIB)
         assert peaks["worker_memory_limit_bytes"] == 4 * GIB
         assert peaks["memory_bytes"] == 4 * int(0.9 * 4 * GIB)
@@ -280,9 +280,9 @@ def test_a_running_scheduler_gives_a_report(tmp_path):
         result = report(scheduler.address, "--no-slurm", "--record", str(tmp_path / "look"), "--json")
         again = report(str(tmp_path / "look"), "--json")
     assert (result.returncode, result.stderr) == (0, "")
-    told = json.loads(result.stdout)
-    jsonschema.validate(told, report_schema())
-    assert (told["scheduler_address"], told["snapshots"], told["jobs"]) == (scheduler.address, 1, [])
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, report_schema())
+    assert (document["scheduler_address"], document["snapshots"], document["jobs"]) == (scheduler.address, 1, [])
     assert again.stdout == result.stdout
 
 

@@ -212,7 +212,7 @@ class TestKeys:
             assert (read.keymap["replay_faster"], read.faults) == (keys, ())
 
     @pytest.mark.parametrize(
-        ("words", "told"),
+        ("words", "message"),
         [
             ("", 'a key is missing; write "comma" for the comma key'),
             ("a,", 'a key is missing; write "comma" for the comma key'),
@@ -223,8 +223,8 @@ class TestKeys:
             ("ctrl+i", "tab cannot be rebound"),
         ],
     )
-    def test_invalid_keys_are_reported(self, words: str, told: str) -> None:
-        assert fault(f'[keys]\nquit = "{words}"') == f"[keys] quit: {told}"
+    def test_invalid_keys_are_reported(self, words: str, message: str) -> None:
+        assert fault(f'[keys]\nquit = "{words}"') == f"[keys] quit: {message}"
 
     @pytest.mark.parametrize("key_id", ["leave", "keep_filter", "search_typed", "next_field", "palette"])
     @pytest.mark.parametrize("key", ["7", "x", "space", "/", "ж", "plus"])
@@ -279,7 +279,7 @@ class TestDocument:
         assert "idle_seconds = 600.0  # default" in lines
         assert sum(" = " in line and not line.startswith("#") for line in lines) == len(SETTINGS)
 
-    def test_it_says_when_the_file_does_not_exist(self) -> None:
+    def test_missing_file_is_reported(self) -> None:
         assert document(Config(PATH)).splitlines()[0] == f"# {PATH} (this file does not exist)"
 
     def test_a_hostile_path_is_escaped(self) -> None:
@@ -346,9 +346,9 @@ class TestFile:
     def test_invalid_toml_is_reported(self, tmp_path: Path, content: bytes, words: str) -> None:
         path = tmp_path / "config.toml"
         path.write_bytes(content)
-        [told] = file.load(path).faults
-        assert told.startswith(f"{path}{words}")
-        assert told.isprintable()
+        [message] = file.load(path).faults
+        assert message.startswith(f"{path}{words}")
+        assert message.isprintable()
 
     def test_a_folder_as_file_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "config.toml").mkdir()

@@ -171,9 +171,9 @@ class TestFile:
         for name in ("tempfile.mkstemp", "os.replace"):
             with monkeypatch.context() as patch:
                 patch.setattr(name, refuse)
-                told = remember(path, VALUES)
-            assert told is not None
-            assert told.endswith(f"{path} cannot be written: Permission denied")
+                message = remember(path, VALUES)
+            assert message is not None
+            assert message.endswith(f"{path} cannot be written: Permission denied")
             assert path.read_text() == "# mine\n"
             assert names_beside(path) == ["config.toml"]
 
@@ -181,17 +181,17 @@ class TestFile:
     def test_a_file_that_became_invalid_is_not_changed(self, path: Path, meanwhile: str) -> None:
         content = meanwhile.encode(errors="surrogatepass")
         written(path, "").write_bytes(content)
-        told = remember(path, {SORT: "cpu"})
-        assert told is not None
-        assert f"{path} was changed by another program" in told
-        assert told.isprintable()
+        message = remember(path, {SORT: "cpu"})
+        assert message is not None
+        assert f"{path} was changed by another program" in message
+        assert message.isprintable()
         assert path.read_bytes() == content
 
     def test_concurrent_writes_corrupt_nothing(self, path: Path) -> None:
-        told = [remember(path, {SORT: "cpu"})]  # each write starts from what was read, so one of two may be lost
+        results = [remember(path, {SORT: "cpu"})]  # each write starts from what was read, so one of two may be lost
 
         def keep_writing(values: list[dict[Any, Any]]) -> None:
-            told.extend(remember(path, one) for one in values)
+            results.extend(remember(path, one) for one in values)
 
         many = [[{SORT: sort} for sort in COLUMNS] * 3, [{THEME: theme} for theme in PALETTES] * 9]
         threads = [threading.Thread(target=keep_writing, args=(values,)) for values in many]
@@ -199,6 +199,6 @@ class TestFile:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             assert file.load(path).faults == ()
-        assert told == [None] * (1 + sum(map(len, many)))
+        assert results == [None] * (1 + sum(map(len, many)))
         assert file.load(path)[SORT] in COLUMNS
         assert names_beside(path) == ["config.toml"]

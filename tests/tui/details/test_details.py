@@ -42,7 +42,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def fact(lines: Sequence[str], label: str) -> str:
-    """Return what stands behind a label."""
+    """Return the text after a label."""
     (line,) = [line for line in lines if line.startswith(f"{label:<12}"[: max(12, len(label))])]
     return line[12:].strip()
 
@@ -113,7 +113,7 @@ class TestJob:
     def test_job_held_by_its_user_gets_advice(self) -> None:
         lines = details_lines(snapshot([pending("4715", "JobHeldUser")]))
         assert fact(lines, "advice") == "release it: scontrol release 4715"
-        assert not any("Waiting alone" in line for line in lines), "it is held: that says it all"
+        assert not any("Waiting alone" in line for line in lines), "a held job needs no other advice"
 
     def test_advice_names_the_array_tasks(self) -> None:
         lines = details_lines(snapshot([pending("4716", "JobHeldUser", array_job_id="4716", array_task_id="5-10%2")]))
@@ -168,8 +168,8 @@ class TestJob:
         lines = details_lines(shown, cells=40)
         text = " ".join(" ".join(lines).split())
         assert lines[0].startswith("! job 4709 ends in 4 min")
-        told = f"! {found.message} {found.advice} warning: walltime-ending"
-        assert f"{told} ! a is paused warning: walltime-ending USAGE" in text
+        advice = f"! {found.message} {found.advice} warning: walltime-ending"
+        assert f"{advice} ! a is paused warning: walltime-ending USAGE" in text
         assert "another's" not in text
         assert details_lines(shown, "worker")[0] == "! a is paused"
         assert details_lines(shown, "task")[0] == "! a is paused"
@@ -286,7 +286,7 @@ class TestThread:
         assert lines[lines.index("CALL STACK") + 1] == "running regrid-7"
         assert not any("inc-8a7f0d5e2c41" in line for line in lines)
         lines = details_lines(self.shown, "thread", stack=Stack(self.key, ("f  a.py:3",)))
-        assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker doesn't tell the task of its stacks"
+        assert fact(lines, "runs") == "inc-8a7f0d5e2c41", "the worker does not report the task of its stacks"
 
     def test_long_calls_are_cut_not_wrapped(self) -> None:
         lines = details_lines(self.shown, "thread", stack=Stack(self.key, (f"f  {'x' * 200}",)), cells=40)
@@ -366,10 +366,10 @@ def test_unknown_is_never_zero(state: str | None, fate: Fate | None) -> None:
 def test_hostile_texts_stay_in_their_lines(text: str, glyphs: Glyphs) -> None:
     bad = worker(text, address=text, host=text, status=text, threads=(thread(1, name=text, task_key=text),))
     found = Finding(code=text, severity="error", job_id="1", worker=text, message=text, advice=text, since=None)
-    told = {"name": text, "user": text, "account": text, "partition": text, "qos": text, "nodes": (text, text)}
+    texts = {"name": text, "user": text, "account": text, "partition": text, "qos": text, "nodes": (text, text)}
     jobs = [
-        job("1", [task([bad], step_id=text, node=text)], **told),
-        pending("2", text, **told),
+        job("1", [task([bad], step_id=text, node=text)], **texts),
+        pending("2", text, **texts),
         ended("3", text, text),
     ]
     shown = snapshot(jobs, [replace(bad, address="x")], findings=(found,))

@@ -23,7 +23,7 @@ CALLS = ("f  /a/b.py:3", "    x = 1")
 
 
 def details(screen: Screen) -> list[str]:
-    """Return what the pane shows, or nothing where it isn't shown."""
+    """Return the lines of the pane, or nothing if it is hidden."""
     pane = screen.base.query_one(DetailsPane)
     return screen.lines_of(DetailsPane) if pane.display and pane.is_on_screen else []
 
@@ -393,7 +393,7 @@ class TestRedraws:
 
 
 def _regions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Widget, tuple[Region, ...]]]:
-    """Note from now on what any widget marks as changed."""
+    """Record from now on the regions that any widget marks as changed."""
     marked: list[tuple[Widget, tuple[Region, ...]]] = []
     refresh = Widget.refresh
 

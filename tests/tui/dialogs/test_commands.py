@@ -164,7 +164,7 @@ def test_screen_starts_without_importing_the_palette() -> None:
         "import sys, dasktop.tui.cli.screen; "
         "print(*(f'dasktop.tui.dialogs.{name}' in sys.modules for name in ('commands', 'help')))"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
-    assert told.stdout.split() == ["False", "False"]
+    assert result.stdout.split() == ["False", "False"]

@@ -85,9 +85,11 @@ async def test_finding_about_a_worker_selects_it():
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_stay_in_their_lines(text):
-    told = replace(troubled(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),))
+    hostile_snapshot = replace(
+        troubled(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),)
+    )
     for cells in (20, 80, 200):
-        for line in findings_lines(told, cells, UNICODE):
+        for line in findings_lines(hostile_snapshot, cells, UNICODE):
             assert width("".join(piece.text for piece in line.pieces)) <= cells
 
 

@@ -23,21 +23,21 @@ from tests.support.snapshots import everyday
 
 
 async def help_of(screen: Screen) -> dict[str, str]:
-    """Press the key, and return the help's lines: what they say, and their keys. Leave it again."""
+    """Open the help with the key, return its texts with their keys, and close it."""
     await screen.press("question_mark")
     assert isinstance(screen.app.screen, Help), "there is no help here"
     content = str(screen.app.screen.query_one(Static).content)
     await screen.press("escape")
     lines = [line for line in content.splitlines() if line]
     keys_cells = max(len(line) - len(line.split("  ")[-1]) for line in lines)
-    told: list[tuple[str, str]] = []
+    listed: list[tuple[str, str]] = []
     for line in lines:
         keys, words = line[:keys_cells].strip(), line[keys_cells:]
         if keys:
-            told.append((keys, words))
+            listed.append((keys, words))
         else:
-            told[-1] = (told[-1][0], f"{told[-1][1]} {words}")  # goes on below
-    return {words: keys for keys, words in told}
+            listed[-1] = (listed[-1][0], f"{listed[-1][1]} {words}")  # continued from the line above
+    return {words: keys for keys, words in listed}
 
 
 async def open_picker(screen: Screen) -> None:
@@ -120,8 +120,8 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
-async def test_help_of_each_page_lists_its_keys(reach, kind, told) -> None:
+@pytest.mark.parametrize(("reach", "kind", "listed"), PAGES, ids=lambda it: getattr(it, "__name__", None))
+async def test_help_of_each_page_lists_its_keys(reach, kind, listed) -> None:
     async with running() as screen:
         await screen.show(everyday())
         await reach(screen)
@@ -129,15 +129,15 @@ async def test_help_of_each_page_lists_its_keys(reach, kind, told) -> None:
         assert isinstance(page, kind)
         found = await help_of(screen)
         assert screen.app.screen is page, "one is where one was"
-        assert told.items() <= found.items(), found
+        assert listed.items() <= found.items(), found
         assert found["open the command palette"] == "ctrl+p"
         for of_the_tree in ("show details of the selected row, or return to the tree", MARKS[0][1]):
             assert of_the_tree not in found
 
 
-@pytest.mark.parametrize(("reach", "kind", "told"), PAGES, ids=lambda it: getattr(it, "__name__", None))
+@pytest.mark.parametrize(("reach", "kind", "listed"), PAGES, ids=lambda it: getattr(it, "__name__", None))
 @pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)
-async def test_border_lists_keys_that_fit(reach, kind, told, size) -> None:
+async def test_border_lists_keys_that_fit(reach, kind, listed, size) -> None:
     async with running(size) as screen:
         await screen.show(everyday())
         await reach(screen)

@@ -18,7 +18,7 @@ QUESTION = BatchScript(job_id="4709")
 
 
 def busy(workers: int = 4):
-    """Return a snapshot whose one job is what `NOW` makes, with so many of its workers."""
+    """Return a snapshot with the job of the script `NOW` and so many of its workers."""
     owner = replace(cluster().owner, memory_per_job_bytes=16 * 10**9)
     there = [worker(f"SLURMCluster-0-{n}", memory_limit_bytes=int(3.73 * GIB)) for n in range(workers)]
     granted = Allocated(cpus=12, memory_bytes=15 * GIB, gpus=0)

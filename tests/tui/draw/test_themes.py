@@ -36,7 +36,7 @@ def linear(color: Color) -> list[float]:
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Return the ratio of WCAG 2: 3 for what is large or bold, 4.5 for text."""
+    """Return the contrast ratio of WCAG 2, which requires 3 for large or bold text and 4.5 for other text."""
     lights = [
         sum(part * weight for part, weight in zip(linear(color), (0.2126, 0.7152, 0.0722), strict=True))
         for color in (one, other)
@@ -45,7 +45,7 @@ def contrast(one: Color, other: Color) -> float:
 
 
 def oklab(rgb: list[float]) -> list[float]:
-    """Return a colour where equal distances look equally different: B. Ottosson's Oklab."""
+    """Return a colour in Oklab (B. Ottosson), in which equal distances look equally different."""
     to_cones = (
         (0.4122214708, 0.5363325363, 0.0514459929),
         (0.2119034982, 0.6806995451, 0.1073969566),
@@ -116,7 +116,7 @@ class TestPalettes:
 
 
 def sent(theme: str, role: str, system: ColorSystem) -> str:
-    """Return what goes to a terminal with so many colours."""
+    """Return the output for a terminal with so many colours."""
     return Strip.render_ansi(styles_of(theme).of[role], system)
 
 
@@ -177,7 +177,7 @@ class TestScreen:
 
 
 THE_PICTURES_OWN = {"#292929", "#868887", "#c5c8c6", "#28c840", "#febc2e", "#ff5f57"}
-"""Ground, dim text, text, and a window's three buttons."""
+"""Background, dim text, text, and the three buttons of a window."""
 
 
 def screenshot(screen: Screen) -> str:

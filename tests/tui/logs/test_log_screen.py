@@ -151,8 +151,8 @@ async def test_replaced_file_has_no_highlighted_match(path):
         await log.until(lambda: log.base.query_one(LogView).hit == 0)
         await log.press("G")
         await log.until(lambda: "following" in log.title[0])
-        path.write_text("written anew\n")
-        await log.until(lambda: log.shown[0] == "written anew")
+        path.write_text("rewritten\n")
+        await log.until(lambda: log.shown[0] == "rewritten")
         assert log.base.query_one(LogView).hit is None
 
 

@@ -119,9 +119,9 @@ async def test_problems_of_the_file_are_shown(tmp_path):
             pause=pilot.pause,
         )
         widget = app.query_one(StatusLine)
-        told = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
-        assert "truncated in its last line" in told
-        assert "1 line skipped" in told
+        remark = " ".join(" ".join(widget.render_line(y).text for y in range(widget.size.height)).split())
+        assert "truncated in its last line" in remark
+        assert "1 line skipped" in remark
 
 
 async def test_time_line_can_be_ascii(path):

@@ -95,8 +95,8 @@ def test_every_chart_has_a_description(page):
     pictures = [attributes for tag, attributes in Page(page).elements if tag == "svg"]
     for attributes in pictures:
         assert attributes.get("aria-hidden") == "true" or (attributes["role"] == "img" and attributes["aria-label"])
-    told = [attributes for attributes in pictures if "role" in attributes]
-    assert len(told) == page.count("<desc>")
+    labelled = [attributes for attributes in pictures if "role" in attributes]
+    assert len(labelled) == page.count("<desc>")
 
 
 def test_all_coordinates_are_finite(page):
@@ -125,7 +125,7 @@ def test_names_are_never_markup(hostile):
         for job in report.jobs
     )
     advice = tuple(
-        replace(told, request=hostile, evidence=hostile, reason=hostile, instead_of=hostile) for told in report.advice
+        replace(one, request=hostile, evidence=hostile, reason=hostile, instead_of=hostile) for one in report.advice
     )
     page = html_report(replace(report, jobs=jobs, advice=advice, scheduler_address=hostile, cluster_name=hostile))
     read, plain = Page(page), Page(html_report(report))
@@ -212,7 +212,7 @@ def test_time_ticks_follow_daylight_saving_changes(begin, skipped, monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert [name for _, name in ticks if ":" in name] == [told for told in clock if told != "00:00"]
+    assert [name for _, name in ticks if ":" in name] == [time for time in clock if time != "00:00"]
     assert "03:00" in clock
     assert not skipped or skipped not in clock
 

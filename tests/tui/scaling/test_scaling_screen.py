@@ -48,7 +48,7 @@ def of(number: int, **values: object) -> Snapshot:
 
 
 def news(number: int) -> Snapshot:
-    """Return the same, with both sources read just now."""
+    """Return the same snapshot, with both sources just read."""
     return of(number, taken=timedelta(seconds=1), age=0.0)
 
 
@@ -73,12 +73,12 @@ async def deliver(screen: Screen, *events: Progress | Outcome) -> None:
     await screen.pilot.pause()
 
 
-def told(screen: Screen) -> str:
+def status_text(screen: Screen) -> str:
     return " ".join(line.strip() for line in screen.lines_of(StatusLine)).strip()
 
 
 def text_of(screen: Screen) -> str:
-    """Return what stands in the box that is open."""
+    """Return the text of the open dialog."""
     return "\n".join(str(static.render()) for static in screen.app.screen.query("Static"))
 
 
@@ -89,8 +89,8 @@ class TestAddJob:
             await screen.press("+")
             (plan,) = screen.feed.plans
             assert (plan.submit, plan.release, plan.after.jobs) == (1, (), 3)
-            assert "1 job more" in told(screen)
-            assert "esc cancels" in told(screen)
+            assert "1 job more" in status_text(screen)
+            assert "esc cancels" in status_text(screen)
 
     async def test_equals_key_adds_a_job_too(self) -> None:
         async with running() as screen:
@@ -103,10 +103,10 @@ class TestAddJob:
             await screen.show(of(2))
             await screen.press("+", "+", "+")
             assert len(screen.feed.plans) == 1
-            assert "then add 2 jobs" in told(screen)
+            assert "then add 2 jobs" in status_text(screen)
             await deliver(screen, Progress(step="submit", message="submitting 1"))
-            assert "then add 2 jobs" in told(screen)
-            assert "submitting 1" in told(screen)
+            assert "then add 2 jobs" in status_text(screen)
+            assert "submitting 1" in status_text(screen)
             await deliver(screen, done())
             await screen.show(of(2))  # read before
             assert len(screen.feed.plans) == 1
@@ -143,7 +143,7 @@ class TestAddJob:
             await deliver(screen, Outcome(done=False, message="sbatch: error: no such partition"))
             await screen.show(news(2))
             assert len(screen.feed.plans) == 1
-            assert told(screen) == "sbatch: error: no such partition"
+            assert status_text(screen) == "sbatch: error: no such partition"
 
     async def test_escape_drops_waiting_presses(self) -> None:
         async with running() as screen:
@@ -166,7 +166,7 @@ class TestAddJob:
             await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=8)))
             await screen.press("+")
             await deliver(screen, done())
-            assert told(screen).startswith("submitted job 4799 ! adaptive scaling is on")
+            assert status_text(screen).startswith("submitted job 4799 ! adaptive scaling is on")
 
 
 class TestRemoveJob:
@@ -201,7 +201,7 @@ class TestRemoveJob:
         async with running() as screen:
             await screen.show(of_jobs())
             await screen.press("-")
-            assert told(screen) == "1 job fewer: there is no job to release"
+            assert status_text(screen) == "1 job fewer: there is no job to release"
 
     async def test_shown_plan_is_the_executed_plan(self) -> None:
         async with running() as screen:
@@ -218,7 +218,7 @@ class TestRemoveJob:
             assert screen.feed.agreed == [plan.identity]
 
     async def test_key_before_drawing_confirms_nothing(self) -> None:
-        """However late it is read: a slow line brings it when the plan has been on the screen for long."""
+        """Even if it is read late: over a slow connection it arrives when the plan has been on the screen for long."""
         async with running() as screen:
             await screen.show(of(3))
             await screen.press("-")
@@ -264,7 +264,7 @@ class TestRemoveJob:
             assert len(screen.feed.plans) == 1
 
     async def test_plan_keeps_jobs_while_others_are_equal(self) -> None:
-        """What jobs run changes by the second: a plan that did too could neither be read nor agreed to."""
+        """Running tasks change every second: a plan that changed with them could not be read and confirmed."""
 
         def seen(*executing: int) -> Snapshot:
             jobs = [
@@ -296,7 +296,7 @@ class TestRemoveJob:
 
 
 class TestImpossiblePlan:
-    """The only job holds results: without it they would be lost."""
+    """The only job holds results, which would be lost."""
 
     def seen(self, stored: int) -> Snapshot:
         return of_jobs(job("4700", [task([worker("w", executing=0, queued=0, stored=stored)])]))
@@ -374,10 +374,10 @@ class TestRelease:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("m", "y")
-            assert told(screen)
+            assert status_text(screen)
             await screen.press("escape")
             assert not any(line.startswith("*") for line in screen.tree)
-            assert not told(screen)
+            assert not status_text(screen)
 
     async def test_a_mark_ends_with_its_job(self) -> None:
         async with running() as screen:
@@ -386,7 +386,8 @@ class TestRelease:
             await screen.show(of_jobs(ended("4700"), busy_job("4701", 1)))
             await screen.press("end", "x")
             assert (
-                told(screen) == "job 4700 has already ended (reached its time limit of 1 h): --replace-lost replaces it"
+                status_text(screen)
+                == "job 4700 has already ended (reached its time limit of 1 h): --replace-lost replaces it"
             )
 
     async def test_rows_outside_jobs_release_nothing(self) -> None:
@@ -400,13 +401,13 @@ class TestRelease:
         async with running() as screen:
             await screen.show(of_jobs(busy_job("4700", 0), job("4650", name="jupyter", evidence=(), tasks=())))
             await screen.press("end", "right", "down", "x")
-            assert "is not known to belong to this cluster" in told(screen)
+            assert "is not known to belong to this cluster" in status_text(screen)
 
     async def test_a_job_of_another_user_is_refused(self) -> None:
         async with running(user="alice") as screen:
             await screen.show(of_jobs(busy_job("4700", 0, user="bob")))
             await screen.press("x")
-            assert told(screen) == "job 4700 belongs to bob: dasktop changes only jobs of alice"
+            assert status_text(screen) == "job 4700 belongs to bob: dasktop changes only jobs of alice"
 
 
 class TestReplaceLost:
@@ -414,7 +415,7 @@ class TestReplaceLost:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("L")
-            assert told(screen) == "no job is lost"
+            assert status_text(screen) == "no job is lost"
 
     async def test_one_lost_job_is_replaced_at_once(self) -> None:
         async with running() as screen:
@@ -484,7 +485,7 @@ class TestForm:
             assert len(screen.feed.plans[0].release) == 2
 
     @pytest.mark.parametrize(
-        ("keys", "says"),
+        ("keys", "message"),
         [
             (("backspace",), "a number is missing, such as 12"),
             (("tab", "tab", *"lots"), "'lots' is not an amount of memory"),
@@ -492,11 +493,11 @@ class TestForm:
             (("tab", "tab", *"200"), "'200' has no unit; write an amount such as 200GB or 64GiB"),
         ],
     )
-    async def test_invalid_input_is_reported(self, keys: tuple[str, ...], says: str) -> None:
+    async def test_invalid_input_is_reported(self, keys: tuple[str, ...], message: str) -> None:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", *keys)
-            assert f"! {says}" in text_of(screen)
+            assert f"! {message}" in text_of(screen)
             await screen.press("enter")
             assert isinstance(screen.app.screen, ScaleForm)
             await screen.press("escape")
@@ -512,10 +513,10 @@ class TestForm:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("s", "2", "enter")
-            assert told(screen) == "2 jobs: nothing to do"
+            assert status_text(screen) == "2 jobs: nothing to do"
 
     async def test_burst_of_keys_is_not_lost(self) -> None:
-        """As over a slow line: Textual's `press` waits between keys, this doesn't."""
+        """As over a slow connection: Textual's `press` waits between keys, this does not."""
         from textual import events
 
         async with running() as screen:
@@ -545,7 +546,7 @@ class TestAdapt:
             assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=5)
 
     async def test_lower_minimum_needs_confirmation(self) -> None:
-        """The owner gives back what has nothing to do, at once or later."""
+        """Adaptive scaling releases idle jobs, at once or later."""
         async with running() as screen:
             shown = of_jobs(*(job(f"{4700 + number}", [task([idle(number)])]) for number in range(4)))
             await screen.show(replace(shown, cluster=replace(shown.cluster, task_counts={})))
@@ -565,7 +566,7 @@ class TestAdapt:
             assert "already has these bounds" in text_of(screen)
 
     async def test_unlimited_maximum_can_be_seen_and_changed(self) -> None:
-        """As of ``cluster.adapt(maximum=sys.maxsize)``."""
+        """As after ``cluster.adapt(maximum=sys.maxsize)``."""
         async with running() as screen:
             await screen.show(of(2, adaptive=Adaptive(minimum=0, maximum=sys.maxsize)))
             await screen.press("a")
@@ -601,7 +602,7 @@ class TestAdapt:
         async with running() as screen:
             await screen.show(of(2))
             await screen.press("a", "o")
-            assert told(screen) == "adaptive scaling is already off"
+            assert status_text(screen) == "adaptive scaling is already off"
 
     async def test_without_cluster_object_it_is_refused(self) -> None:
         async with running() as screen:
@@ -619,7 +620,7 @@ class TestRunningOperation:
             for key in ("-", "s", "x", "L", "a"):
                 await screen.press(key)
                 assert screen.app.screen is screen.base
-                assert told(screen).startswith("another scaling operation is running")
+                assert status_text(screen).startswith("another scaling operation is running")
             assert len(screen.feed.plans) == 1
 
     async def test_progress_takes_one_line_and_outcome_several(self) -> None:
@@ -642,7 +643,7 @@ class TestRunningOperation:
             await screen.show(of(3))
             await screen.press("-", "y", "escape")
             assert screen.feed.cancellations == 1
-            assert told(screen) == "cancelling…"
+            assert status_text(screen) == "cancelling…"
 
     async def test_outdated_plan_is_shown_again(self) -> None:
         async with running() as screen:
@@ -693,7 +694,7 @@ class TestInterruptedOperation:
             await screen.show(of(2))
             screen.feed.emit(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
-            assert told(screen) == "a dasktop ended in the middle of '1 job'"
+            assert status_text(screen) == "a dasktop ended in the middle of '1 job'"
 
     async def test_running_operation_hides_the_report(self) -> None:
         async with running() as screen:
@@ -701,7 +702,7 @@ class TestInterruptedOperation:
             await screen.press("+")
             screen.feed.emit(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
-            assert "1 job more" in told(screen)
+            assert "1 job more" in status_text(screen)
 
 
 class TestPaused:

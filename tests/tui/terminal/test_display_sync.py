@@ -4,11 +4,11 @@ from dasktop.tui.terminal.display_sync import QUERY, DisplaySync
 
 
 def asked(sync: DisplaySync) -> list[float | None]:
-    """Ask behind one drawing; return where the answer is put."""
-    told: list[float | None] = []
-    sync.wait(told.append)
+    """Query after a drawing; return the list that receives the answer."""
+    answers: list[float | None] = []
+    sync.wait(answers.append)
     assert sync.query() == QUERY
-    return told
+    return answers
 
 
 def test_no_query_is_sent_without_a_waiter() -> None:
@@ -32,9 +32,9 @@ def test_answers_match_queries_in_order() -> None:
 
 def test_silent_terminal_is_given_up() -> None:
     sync = DisplaySync()
-    told = asked(sync)
+    answers = asked(sync)
     sync.give_up(7.0)
-    assert told == [7.0]
+    assert answers == [7.0]
 
 
 def test_late_answer_belongs_to_its_own_query() -> None:
@@ -49,22 +49,22 @@ def test_late_answer_belongs_to_its_own_query() -> None:
 
 
 def test_replying_terminal_is_waited_for() -> None:
-    """A line that stalls: what is typed meanwhile was not typed for what can't be seen yet."""
+    """On a stalled connection, a key typed meanwhile is not an answer to a drawing that is not visible yet."""
     sync = DisplaySync()
     asked(sync)
     sync.answered(1.0)
-    told = asked(sync)
+    answers = asked(sync)
     sync.give_up(60.0)
-    assert told == []
+    assert answers == []
 
 
 def test_queries_restart_after_another_program() -> None:
     sync = DisplaySync()
-    told = asked(sync)
+    answers = asked(sync)
     sync.forget()
-    assert told == [None]
+    assert answers == [None]
     sync.answered(1.0)
-    assert told == [None]
+    assert answers == [None]
     assert asked(sync) == []
 
 

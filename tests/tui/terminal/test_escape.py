@@ -26,7 +26,7 @@ def new_parser() -> Any:
 
 
 def keys(sent: str) -> list[tuple[str, str | None]]:
-    """Return the keys that a terminal's bytes are heard as, with their characters."""
+    """Return the keys that are parsed from bytes of a terminal, with their characters."""
     parser = new_parser()
     heard = [*parser.feed(sent), *parser.feed("")]
     assert all(isinstance(event, events.Key) for event in heard)
@@ -60,7 +60,7 @@ def test_a_paste_is_one_event() -> None:
 
 
 def test_escape_works_in_a_terminal(tmp_path: Path) -> None:
-    """A page and the filter are each left by an escape with the next key right behind it."""
+    """A page and the filter are closed by an escape that is directly followed by the next key."""
     recording = tmp_path / "everyday.ndjson"
     write_all(str(recording), [everyday()], redact=False)
     command = [sys.executable, "-m", "dasktop.tui", "replay", str(recording)]

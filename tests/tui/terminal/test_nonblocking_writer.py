@@ -18,7 +18,7 @@ FILLS_ANY_TERMINAL = "x" * (BEHIND_CHARACTERS + 1)
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, TextIO]]:
-    """A descriptor to read by, and what to write to."""
+    """A file descriptor to read from, and a file to write to."""
     ours, theirs = os.openpty()
     with os.fdopen(theirs, "w", encoding="utf-8") as file:
         yield ours, file
@@ -65,12 +65,12 @@ from tests.support.fake_feed import FakeFeed
 from tests.support.recordings import busy_snapshots
 
 nonblocking_writer.BEHIND_CHARACTERS = 1000
-path, told = sys.argv[1], int(sys.argv[2])
+path, ready = sys.argv[1], int(sys.argv[2])
 feed = FakeFeed()
 pause = threading.Event()
 app = DasktopApp(RecordedFeed(feed, Recorder(path)))
 
-def hand_over():
+def deliver_snapshots():
     for number, snapshot in enumerate(busy_snapshots(jobs=30, count=1_000_000)):
         if feed.stops:
             return
@@ -78,38 +78,38 @@ def hand_over():
             feed.deliver(snapshot)
         writer = getattr(app._driver, "_writer_thread", None)
         if writer is not None and writer.is_behind and number % 10 == 0:
-            os.write(told, b".")
+            os.write(ready, b".")
         pause.wait(0.01)
 
-threading.Thread(target=hand_over, daemon=True).start()
+threading.Thread(target=deliver_snapshots, daemon=True).start()
 run._run(app, Config(path + ".toml"))
 """
 
 
 def test_signal_ends_the_screen_on_unread_terminal(tmp_path: Path) -> None:
-    """The program is behind when it says so; it is then told to end, and has ended its recording in order."""
+    """The program reports when its output is blocked; after a signal it ends, with a complete recording."""
     path = tmp_path / "run.ndjson.gz"
     ours, theirs = os.openpty()
-    hears, tells = os.pipe()
+    reading, writing = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-c", SCREEN, str(path), str(tells)],
+        [sys.executable, "-c", SCREEN, str(path), str(writing)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        pass_fds=(tells,),
+        pass_fds=(writing,),
         env=os.environ | {"TERM": "xterm-256color"},
         start_new_session=True,
     )
     try:
-        os.close(tells)
+        os.close(writing)
         for _ in range(3):
-            assert os.read(hears, 1) == b"."
+            assert os.read(reading, 1) == b"."
         process.terminate()
         assert process.wait(60) == 143
     finally:
         process.kill()
         process.wait()
-        for descriptor in (ours, theirs, hears):
+        for descriptor in (ours, theirs, reading):
             os.close(descriptor)
     recording = Recording(str(path))
     assert [*recording.scan()]

@@ -17,7 +17,7 @@ from tests.support.terminal import Terminal
 COLUMNS, LINES = 60, 12
 PENS = ("", "1", "2", "7", "32", "31;1", "2;4", "7;90;49")
 SPACING_ACCENTS = {character for character in map(chr, range(0x3000)) if unicodedata.category(character) == "Mc"}
-"""Tmux gives them a cell of their own, and Textual doesn't."""
+"""tmux gives them their own cell, Textual does not."""
 WORDS = ("RUNNING", "▏", "████▌", " 88%", "1.1G", "      ", "–", "…", "work-4c58", "3/12")
 
 
@@ -30,7 +30,7 @@ def styled(pen: str, text: str) -> str:
 
 
 def update(*runs: str) -> str:
-    """Return what Textual writes at once: runs, each from a place on, and at last the cursor's place."""
+    """Return one output of Textual: runs of text, each at a position, and the final position of the cursor."""
     return "\n".join(runs) + move(1, 2)
 
 
@@ -107,7 +107,7 @@ def test_lines_of_ambiguous_width_are_sent_whole():
 
 
 def random_update(draw: random.Random, words: Sequence[str]) -> str:
-    """Return an update as they come: of some lines, from some place on."""
+    """Return a typical update: of some lines, from some column on."""
     runs = []
     for y in draw.sample(range(1, LINES), draw.randint(1, LINES - 1)):
         x = draw.choice((1, 1, 20))
@@ -120,7 +120,7 @@ def random_update(draw: random.Random, words: Sequence[str]) -> str:
 
 
 def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
-    """Return what a terminal shows: at each place a character and its style, of a blank only what is seen of it."""
+    """Return the cells of a terminal: a character and its style; of a blank only the visible part of the style."""
     shown = {}
     y = x = 0
     pen = ""
@@ -149,7 +149,7 @@ def test_any_updates_give_the_same_screen(seed):
 
 
 def test_real_terminal_shows_the_same(tmp_path):
-    """Written whole to one terminal, and thinned out to another: also signs that take two cells, or none."""
+    """Compares a terminal with the full output and one with the changes, also for characters of two or no cells."""
     draw, screen = random.Random(1), SentScreen()
     words = (*WORDS * 4, *(printable(text)[:30] for text in HOSTILE if not SPACING_ACCENTS.intersection(text)))
     rounds = [[random_update(draw, words) for _ in range(20)] for _ in range(5)]

@@ -54,7 +54,7 @@ def test_without_the_name_the_driver_is_unchanged(name: str, monkeypatch: pytest
 def test_parser_with_other_signature_is_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parser:
         def _sequence_to_key_events(self, sequence: str) -> None:
-            """Take no ``alt``."""
+            """Do not accept ``alt``."""
 
     monkeypatch.setattr(linux_driver, "XTermParser", Parser)
     assert escape_parser() is None

@@ -42,14 +42,14 @@ KEYS = [
         "4",
     ),
 ]
-"""What opens or closes something, what moves, what changes the view; and all can be typed into a field."""
+"""Keys that open or close something, that move, or that change the view; all can be typed into a field."""
 NAMED = {"slash": "/", "space": " ", "question_mark": "?", "minus": "-", "plus": "+", "asterisk": "*"}
 LENGTH = 30
 SEEDS = range(8)
 
 
 class Seen(NamedTuple):
-    """All that keys have changed."""
+    """The state that keys change."""
 
     stack: list[str]
     focused: str
@@ -79,7 +79,7 @@ def type_at_once(screen: Screen, *keys: str) -> None:
 
 
 async def until(screen: Screen, expected: Any, look: Any = seen) -> None:
-    """Wait for what is expected, and see that it stays."""
+    """Wait for the expected state, and check that it stays."""
     await waiting.until(lambda: look(screen) == expected, lambda: look(screen), every=0.02, pause=screen.pilot.pause)
     for _ in range(3):
         await screen.pilot.pause()

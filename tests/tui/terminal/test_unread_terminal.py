@@ -29,7 +29,7 @@ def scheduler():
 
 
 def run_unread(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the program with a stdout that nobody reads from the beginning."""
+    """Run the program with a stdout whose reader has already ended."""
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -21,7 +21,7 @@ TASK = ("task", "4709", "batch", 0)
 
 
 class CountingTable(TreeTable):
-    """Notes which lines Textual asks for, and which regions are marked as changed."""
+    """Records which lines Textual renders, and which regions are marked as changed."""
 
     def __init__(self) -> None:
         super().__init__(UNICODE)
@@ -39,7 +39,7 @@ class CountingTable(TreeTable):
 
 
 class TableApp(App[None]):
-    """Nothing but the table, whose wishes to fold it grants."""
+    """An app with only the table, which folds and unfolds on request."""
 
     def __init__(self, shown: Snapshot, folded: Sequence[Key] = ()) -> None:
         super().__init__(ansi_color=True)

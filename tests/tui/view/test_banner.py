@@ -10,7 +10,7 @@ from dasktop.tui.view.findings import banner_lines
 
 def finding(message: str = "job 4711 is lost", **values: object) -> Finding:
     given = {"code": "lost-job", "severity": "error", "job_id": "4711", "worker": None, "since": None}
-    return Finding(**given | {"message": message, "advice": "dasktop scale --replace-lost submits it anew"} | values)
+    return Finding(**given | {"message": message, "advice": "dasktop scale --replace-lost resubmits it"} | values)
 
 
 def lines(
@@ -26,7 +26,7 @@ def test_no_findings_take_no_line():
 
 def test_key_replaces_the_advice():
     assert lines(finding()) == [" ! job 4711 is lost · L replaces it"]
-    assert lines(finding(code="other")) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
+    assert lines(finding(code="other")) == [" ! job 4711 is lost: dasktop scale --replace-lost resubmits it"]
     assert lines(finding(code="other", advice=None)) == [" ! job 4711 is lost"]
 
 
@@ -39,7 +39,7 @@ def test_rebound_keys_are_shown():
 
 
 def test_disabled_key_is_not_offered():
-    assert lines(finding(), read_only=True) == [" ! job 4711 is lost: dasktop scale --replace-lost submits it anew"]
+    assert lines(finding(), read_only=True) == [" ! job 4711 is lost: dasktop scale --replace-lost resubmits it"]
 
 
 def test_the_key_is_never_cut():

@@ -22,7 +22,7 @@ from dasktop.tui.view.keys import (
 )
 
 HELP_CELLS = 60
-"""As many as there are for words in the help's box."""
+"""The width of texts in the help."""
 
 
 def help_of_all_places() -> Iterator[HelpRow]:
@@ -59,8 +59,8 @@ def test_keys_are_shown_in_common_spelling(key: str, words: str) -> None:
 
 
 def test_help_describes_every_key() -> None:
-    told = {key_id for row in help_of_all_places() for key_id in row.ids}
-    assert told == set(KEYS) - {"help", "close_help", "keep_filter"}
+    listed = {key_id for row in help_of_all_places() for key_id in row.ids}
+    assert listed == set(KEYS) - {"help", "close_help", "keep_filter"}
 
 
 def test_help_lines_are_neither_long_nor_empty() -> None:

@@ -195,8 +195,8 @@ class TestHeader:
     @pytest.mark.parametrize("columns", [60, 80, 100, 120, 160])
     def test_graphs_do_not_move_when_task_text_changes(self, columns: int) -> None:
         def pictures(*counts: int) -> list[int]:
-            told = cluster(task_counts=dict(zip(("processing", "queued"), counts, strict=False)))
-            shown = snapshot([busy_job("1", 0)], cluster=told)
+            counted = cluster(task_counts=dict(zip(("processing", "queued"), counts, strict=False)))
+            shown = snapshot([busy_job("1", 0)], cluster=counted)
             pasts = Pasts([100.0] * 60, [2e9] * 60, [300.0] * 60)
             text = "".join(
                 piece.text for piece in summary_lines(shown, columns, UNICODE, read_only=False, pasts=pasts)[1]

@@ -17,7 +17,7 @@ def found(severity: Severity = "warning", **values: object) -> Finding:
 
 
 def marked(findings: list[Finding], unfolded: bool = True) -> dict[str, str]:
-    """Return the marks of an array, a job with workers, and a worker outside SLURM, by what the row is known by."""
+    """Return the marks of an array, a job with workers and a worker outside SLURM, by row identity."""
     array = [job(number, array_job_id="7") for number in ("7", "8")]
     shown = snapshot([*array, busy_job("1", 0)], [worker("laptop")])
     marks = {row.key: RowMarks(findings).mark(row) for row in visible_rows(shown, lambda _: unfolded)}

@@ -198,7 +198,7 @@ NAMES = st.text(max_size=8)
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Any tree whose job ids, addresses and native ids are unique, as a reconciled one's are."""
+    """Draw a tree with unique job ids, addresses and native ids, like a reconciled one."""
     numbers = iter(range(10_000))
 
     def workers() -> list:
@@ -571,7 +571,7 @@ class TestBars:
 
 
 def test_rows_and_cells_import_no_screen() -> None:
-    """Rows and plain text are for pipes too: no part of a screen may come with them."""
+    """Rows and plain text are also used without a screen, and must not import it."""
     code = (
         "import sys, dasktop.tui.view.plain, dasktop.tui.view.rows;"
         "print([name for name in sys.modules if name.split('.')[0] in ('textual', 'rich')])"
@@ -581,7 +581,7 @@ def test_rows_and_cells_import_no_screen() -> None:
 
 
 class TestJobsThatEndedEarlier:
-    """Of a cluster that comes and goes all day, the jobs that ended would fill the screen."""
+    """Else the ended jobs of a cluster with many short jobs would fill the screen."""
 
     @staticmethod
     def ended_before(job_id: str, minutes: int, state: str = "CANCELLED") -> Job:
@@ -600,8 +600,8 @@ class TestJobsThatEndedEarlier:
         keys = [row.key for row in visible_rows(shown, all_folded)]
         assert keys == [("job", "9"), ("job", "3"), EARLIER, OUTSIDE]
         group = next(row for row in visible_rows(shown, all_folded) if row.key == EARLIER)
-        told = cells(group, TAKEN_AT)
-        assert (told.label, told.note) == ("3 jobs that ended earlier", "2 CANCELLED, 1 TIMEOUT")
+        shown_cells = cells(group, TAKEN_AT)
+        assert (shown_cells.label, shown_cells.note) == ("3 jobs that ended earlier", "2 CANCELLED, 1 TIMEOUT")
         inside = [row for row in visible_rows(shown, lambda key: key == EARLIER) if row.parent == EARLIER]
         assert [row.key for row in inside] == [("job", "1"), ("job", "2"), ("job", "4")]
 

@@ -187,7 +187,7 @@ def all_places(shown: Snapshot, *findings: Finding, is_flat: bool = False) -> li
 
 
 def places(shown: Snapshot, is_flat: bool = False, **values: object) -> tuple[Key, ...]:
-    """Return the place of a finding that is about one thing at most."""
+    """Return the place of a finding about at most one object."""
     (place,) = all_places(shown, finding(**values), is_flat=is_flat) or [()]
     return place
 

@@ -26,9 +26,9 @@ def test_status_is_shown_in_the_tree():
 
 def test_status_in_details_of_worker_and_job():
     shown = retiring()
-    told = repr([sections(row, shown, History(), Stack()) for row in visible_rows(shown, lambda _: True)])
-    assert told.count("retiring") >= 2
-    assert not any(name in told for name in NAMES_OF_DASK)
+    details = repr([sections(row, shown, History(), Stack()) for row in visible_rows(shown, lambda _: True)])
+    assert details.count("retiring") >= 2
+    assert not any(name in details for name in NAMES_OF_DASK)
 
 
 def test_status_in_filter_and_sort_order():

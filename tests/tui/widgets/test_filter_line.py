@@ -15,7 +15,7 @@ CHANGES_THINGS = "+-sxaLmp"
 
 
 async def type_at_once(screen: Screen, *keys: str) -> None:
-    """Send keys as a terminal does that had no time between them: nobody has looked at any before the last is there."""
+    """Send keys in one burst: the app reads the first when the last has arrived."""
     for key in keys:
         screen.app.simulate_key(key)
     for _ in range(5):
@@ -105,7 +105,7 @@ async def test_typed_text_is_the_pattern(typed: str) -> None:
 
 
 async def test_filtered_job_and_task_keep_whole_figures():
-    """With a job of four workers, one of which is looked for; also in the order of a column."""
+    """With a job of four workers, one of which matches; also with a sort column."""
     shown = snapshot([busy_job("4709", 0), busy_job("4710", 1)])
     async with running((120, 40)) as screen:
         await screen.show(shown)

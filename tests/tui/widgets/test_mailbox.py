@@ -44,11 +44,11 @@ def test_positions_never_overtake_their_snapshot() -> None:
     mailbox.deliver(second)
     mailbox.deliver(position(2))
     mailbox.deliver(position(3))
-    told = [
+    received = [
         message.position.number if isinstance(message, PositionArrived) else message.snapshot  # type: ignore[attr-defined]
         for message in waiting
     ]
-    assert told == [first, 1, second, 3]
+    assert received == [first, 1, second, 3]
 
 
 def position(number: int) -> ReplayPosition:

@@ -69,7 +69,7 @@ def test_place_from_environment(environment: dict[str, str], place: SlurmPlace |
             0,
         ),
         ("0::/system.slice/slurmstepd.scope/job_123/step_-5/user/task_0", "123", "batch", 0),
-        # Controllers at different depths: the deepest tells most.
+        # Controllers at different depths: the deepest path is the most specific.
         (
             "9:cpuset:/slurm/uid_0/job_7\n8:memory:/slurm/uid_0/job_7/step_1/task_4\n7:devices:/slurm/uid_0/job_7",
             "7",

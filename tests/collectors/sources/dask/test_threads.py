@@ -43,12 +43,12 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     collector = DaskCollector(client.scheduler_info()["address"])
     reading = await read_until(collector, lambda seen: places_are_read(seen) and seen.workers[0].worker.executing == 2)
     worker = reading.workers[0].worker
-    assert worker.threads == (), "threads are read only for whom it was asked"
+    assert worker.threads == (), "threads are read only for requested workers"
     assert worker.children is None, "and so are child processes"
 
     reading = await read_until(collector, lambda seen: bool(seen.workers[0].worker.threads), (worker.address,))
     first = reading.workers[0].worker
-    assert {thread.cpu_percent for thread in first.threads} == {None}, "it takes two readings to tell per cent"
+    assert {thread.cpu_percent for thread in first.threads} == {None}, "CPU per cent needs two readings"
     assert first.children == ()
 
     (spinner,) = [thread for thread in first.threads if thread.task_key == "spin-1"]
@@ -90,7 +90,7 @@ def is_idle(threads: tuple[Thread, ...]) -> bool:
 
 
 def native_ids(pid: int | None) -> set[int]:
-    """Return the threads that a process has, as the kernel says."""
+    """Return the threads of a process, from the kernel."""
     return {int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
@@ -101,7 +101,7 @@ def run_and_waited(pid: int | None, native_id: int) -> tuple[int, int]:
 
 
 def answer(at: float, *threads: tuple[int, str, float]) -> dict[str, object]:
-    """Return what a worker would tell of these threads (id, name, CPU seconds)."""
+    """Return what a worker would report about these threads (id, name, CPU seconds)."""
     rows = [[native_id, name, "compute", cpu_seconds, None] for native_id, name, cpu_seconds in threads]
     assert all(len(row) == len(THREAD_FIELDS) for row in rows)
     return {"at": at, "threads": rows}

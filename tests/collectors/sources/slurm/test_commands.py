@@ -37,7 +37,7 @@ async def gone(*pids: int) -> None:
 
 def _runs(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # an orphan may find nobody that reaps it
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # an orphan may not be reaped
     except psutil.NoSuchProcess:
         return False
 
@@ -231,7 +231,7 @@ async def test_command_without_callers_is_killed(fake):
     await gone(*both)
 
 
-async def test_close_kills_commands_and_starts_no_more(fake):
+async def test_close_kills_commands_and_starts_no_other(fake):
     pids = hanging(fake)
     runner = commands(fake)
     task = asyncio.create_task(runner.run("squeue"))
