@@ -22,11 +22,11 @@ of Textual: a timer that has missed a frame waits for the one after the next."""
 def wait_for_idle_event_loop() -> None:
     """Replace the functions with which Textual's pilot waits for an idle process."""
     for module in (textual.app, textual.pilot):
-        assert hasattr(module, "wait_for_idle"), "this Textual waits in another way"
+        assert hasattr(module, "wait_for_idle"), "this version of Textual waits differently"
         module.wait_for_idle = until_idle
     # Besides, it waits at most 30 s until a screen has handled its messages.
     wait_for_screen = textual.pilot.Pilot._wait_for_screen
-    assert wait_for_screen.__defaults__ == (30.0,), "this Textual waits in another way"
+    assert wait_for_screen.__defaults__ == (30.0,), "this version of Textual waits differently"
     wait_for_screen.__defaults__ = (PATIENCE_SECONDS,)
     textual.app.App.CLOSE_TIMEOUT = None
 

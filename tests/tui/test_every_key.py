@@ -299,7 +299,7 @@ async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
     assert page_of(screen) is JobScriptPage
     await screen.press("q", "A", key)
-    assert page_of(screen) is JobScriptPage, "from the anatomy too"
+    assert page_of(screen) is JobScriptPage, "also from the anatomy"
 
 
 @walk("log")

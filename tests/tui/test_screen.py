@@ -224,7 +224,7 @@ class TestKeys:
             await screen.show(shown)
             await screen.press("3", "down", "down")
             await screen.show(shown)
-            assert screen.feed.watched == [], "that it is selected is no reason"
+            assert screen.feed.watched == [], "selecting a worker does not read its threads"
             await screen.press("enter")
             await screen.show(shown)
             assert len(screen.feed.watched[-1]) == 1
@@ -246,7 +246,7 @@ class TestKeys:
             assert len(screen.feed.watched[-1]) == 4
             await screen.press("j", "j", "left", "right")
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(26)]))
-            assert len(screen.feed.watched[-1]) == 1, "the one that was unfolded by itself"
+            assert len(screen.feed.watched[-1]) == 1, "the worker that was unfolded individually"
             assert "too many workers" in screen.lines_of(StatusLine)[0]
             await screen.press("escape")
             await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))

@@ -123,7 +123,7 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
         screen.feed.emit(stack)
         await screen.show(of_new())
         assert "tcp://10.1.2.4:8786" in screen.header[0]
-        assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "unfolded as at first"
+        assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "the initial folding"
         assert not any("main.py" in line for line in screen.everything)
         assert screen.app._tree.marked == frozenset()
         assert screen.app._tree._finding == -1
@@ -164,7 +164,7 @@ async def test_result_of_the_search_is_shown(choice: Choice, words: str) -> None
         await screen.press("enter")
         assert screen.feed.chosen == ([OTHER.address] if OTHER in choice.candidates else [])
         if not choice.candidates:
-            assert screen.app.screen is picker, "there is nothing to choose, and it can be read"
+            assert screen.app.screen is picker, "without schedulers the picker stays open"
 
 
 async def test_search_can_be_repeated() -> None:
@@ -172,7 +172,7 @@ async def test_search_can_be_repeated() -> None:
         await screen.show(of_old())
         picker = await ask(screen, Choice(candidates=(HERE,), watched="Scheduler-1"))
         await screen.press("r", "r")
-        assert screen.feed.looks == 2, "not while they are looked for"
+        assert screen.feed.looks == 2, "not during a search"
         assert words_of(picker) == "searching for your schedulers…"
         screen.feed.emit(BOTH)
         await screen.pilot.pause()

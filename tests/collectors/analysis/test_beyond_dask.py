@@ -61,7 +61,7 @@ def test_other_program_uses_a_core_while_dask_idles():
 
 def test_use_of_the_workers_is_subtracted():
     assert followed([100.0] * 10, 310) == {}
-    assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "and it ends when they do"
+    assert followed([400.0] * 5 + [0.0] * 5, 600) == {}, "it ends with the other programs"
     assert followed([100.0] * 10, 600) == {"7": OtherUse(cpu_percent=100.0)}
 
 
@@ -146,7 +146,7 @@ def test_slurms_figure_is_marked_in_the_tree():
     assert re.search(r" S26% .* S75% 1\.5G ", row)
     (of_worker,) = [line for line in shown.splitlines() if " w " in line]
     assert "S" not in of_worker
-    assert "S100 2.0G" in plain_tree(by_slurm(2 * GIB)), "without room for more"
+    assert "S100 2.0G" in plain_tree(by_slurm(2 * GIB)), "the column has no room for more"
 
 
 def test_array_sums_the_figures_of_its_jobs():

@@ -26,7 +26,7 @@ def one(**values: object):
 THREE = Allocated(cpus=3, memory_bytes=4 * GIB, gpus=None)
 
 
-# -- what is healthy
+# -- healthy clusters
 
 
 def test_healthy_busy_cluster_has_no_finding():
@@ -813,7 +813,7 @@ def test_source_that_never_answered_is_reported_at_once(name, severity, state):
     (found,) = watch(only)
     assert (found.code, found.severity, found.since) == ("source-stale", severity, TAKEN_AT)
     assert "(no answer within 6 s)" in found.message
-    assert codes(only, after(2, only)) == ["source-stale"]  # it doesn't come and go
+    assert codes(only, after(2, only)) == ["source-stale"]  # it is reported continuously
 
 
 def test_source_without_a_first_answer_has_not_failed():

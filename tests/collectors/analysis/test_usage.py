@@ -72,7 +72,7 @@ def test_time_before_the_first_snapshot_is_not_observed():
     assert job.core_hours.granted == about(12)
     assert job.core_hours.unobserved == about(6)
     assert job.core_hours.used == about(6 * 0.95)
-    assert job.core_hours.waiting_for_first_worker is None, "it was over before the first snapshot"
+    assert job.core_hours.waiting_for_first_worker is None, "it ended before the first snapshot"
     assert job.observed_seconds == HOUR / 2
 
 

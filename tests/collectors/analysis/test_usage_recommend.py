@@ -178,7 +178,7 @@ class TestJobs:
         advised = advice(*fake_jobs)
         assert advised["jobs"].request == "cluster.scale(jobs=2)"
         assert advised["jobs"].evidence == "at most 16 of 48 threads were busy at the same time"
-        assert "cores" not in advised, "one or the other"
+        assert "cores" not in advised, "only one of the two is recommended"
 
     def test_fewer_if_they_worked_in_turn(self):
         def in_turn(number: int):

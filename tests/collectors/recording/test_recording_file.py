@@ -174,7 +174,7 @@ def test_truncated_file_keeps_complete_lines(recorded, tmp_path):
         cut.write_bytes(content[:end])
         snapshots, remark = read(cut)
         assert snapshots == SNAPSHOTS[: len(snapshots)]
-        assert "truncated" in (remark or ""), "as none of these ends behind a line"
+        assert "truncated" in (remark or ""), "none of these ends at a line break"
         counts.append(len(snapshots))
     assert counts == sorted(counts)
     assert counts[-1] > 370

@@ -111,7 +111,7 @@ def test_no_secret_remains(drawn):
     redacted = to_json(Redactor().redacted(shown)).decode()
     for secret in used:
         assert secret not in redacted
-    assert "Zq" not in redacted, "nor a part of one"
+    assert "Zq" not in redacted, "no part of a name is left"
 
 
 # Names that are public words, which stay if no name is equal to them.

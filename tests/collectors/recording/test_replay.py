@@ -103,7 +103,7 @@ def test_playing_starts_with_the_first_snapshot(played, clock):
     assert played.position.is_playing
     for index in (1, 2, 3):
         later(played, clock, 2.05)  # a little more: they were taken some hundredths early or late
-        assert played.shown() == index, "every two seconds, as when it was taken"
+        assert played.shown() == index, "at the recorded interval of two seconds"
 
 
 def test_playing_fast_skips_snapshots(played, clock):
@@ -113,7 +113,7 @@ def test_playing_fast_skips_snapshots(played, clock):
         played.next(ReplayPosition)
     for index in (30, 60, 90):
         later(played, clock, 0.201)
-        assert played.shown() == index, "those between are left out"
+        assert played.shown() == index, "the snapshots in between are skipped"
     later(played, clock, 60)
     while played.position.is_playing:
         played.next(ReplayPosition)
@@ -131,7 +131,7 @@ def test_stepping_pauses(played, clock):
     assert played.shown() == 0
     played.feed.step(10_000)
     assert played.shown() == 399
-    for _ in range(2):  # behind the second answer it has looked at the time since
+    for _ in range(2):  # after the second answer it has read the clock
         later(played, clock, 60)
         assert isinstance(played.next((Answer, Snapshot)), Answer)
 
@@ -306,11 +306,11 @@ def test_damaged_lines_are_skipped(tmp_path):
     played = Played(path)
     played.opened()
     played.feed.step(2)
-    assert played.shown() == 4, "on, past two"
+    assert played.shown() == 4, "two invalid lines are skipped forwards"
     played.feed.step(-1)
-    assert played.shown() == 1, "back, past two"
+    assert played.shown() == 1, "two invalid lines are skipped backwards"
     played.feed.step(100)
-    assert played.shown() == 18, "there is none behind it"
+    assert played.shown() == 18, "the last line is invalid"
     assert "3 lines skipped" in played.position.remark
     played.feed.stop()
 
@@ -348,7 +348,7 @@ def test_stop_does_not_wait_for_a_hang(path):
     feed.start(hang)
     assert hangs.wait(PATIENCE_SECONDS)
     feed.stop()
-    assert feed._thread.is_alive(), "and still it is back"
+    assert feed._thread.is_alive(), "stop() returned although the thread hangs"
     is_over.set()
     feed._thread.join(PATIENCE_SECONDS)
     assert not feed._thread.is_alive()

@@ -110,10 +110,10 @@ async def test_lock_of_a_killed_dasktop_expires(make):
     with pytest.raises(RefusedError, match="somebody has been scaling"):
         await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")
     await gone.close()
-    # Its time is over: let the scheduler's clock for it say so.
+    # Let its lease expire in the scheduler.
     cluster.notebook.run("cluster.scheduler.handlers['dasktop_v1_scale'].held['deadline'] = 0")
     await cluster.wait_until_running(2 * PROCESSES)
-    async with asyncio.timeout(PATIENCE_SECONDS):  # the scheduler looks at its clock now and then
+    async with asyncio.timeout(PATIENCE_SECONDS):  # the scheduler checks leases at intervals
         while True:
             with contextlib.suppress(RefusedError):
                 await other.take(snapshot.cluster.scheduler_id, "another", "2 jobs")

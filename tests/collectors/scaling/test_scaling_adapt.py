@@ -13,7 +13,7 @@ from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import IMPORTS, PROCESSES, Cluster
 from tests.support.waiting import until
 
-TICKS = 8  # of a second each; dask closes what it has wanted to for three
+TICKS = 8  # of a second each; dask closes a worker after three in a row
 
 
 @pytest.fixture

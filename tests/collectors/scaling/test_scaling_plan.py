@@ -263,7 +263,7 @@ class TestScalingDown:
         made = plan(seen, Jobs(count=1))
         assert released(made) == ["1", "2"]
         assert whys(made) == ["ends soon", "least busy"]
-        assert released(plan(owned(running("4"), *seen.jobs[:1]), Jobs(count=1))) == ["4"], "an idle one would do"
+        assert released(plan(owned(running("4"), *seen.jobs[:1]), Jobs(count=1))) == ["4"], "the idle job is sufficient"
 
     def test_released_job_has_its_tasks_and_results(self):
         (victim,) = plan(owned(running("7", 1, 2, {"stored": 5}), job("8")), Release(job_ids=("7",))).release

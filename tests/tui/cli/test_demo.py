@@ -51,7 +51,7 @@ def environment(tmp_path):
     """Return an environment that keeps all files in one folder and marks all processes; check that no file is left."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
     yield os.environ | FORKSERVER | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
-    assert list(short.iterdir()) == [], "it left files behind"
+    assert list(short.iterdir()) == [], "files are left"
     short.rmdir()
 
 
@@ -97,7 +97,7 @@ def test_demo_prints_a_snapshot(environment, tmp_path, tmp_path_factory):
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert not marked(environment), "it left processes behind"
+    assert not marked(environment), "processes are left"
     assert list(tmp_path.iterdir()) == []
 
     jsonschema.validate(json.loads(result.stdout), model.json_schema(), cls=jsonschema.Draft202012Validator)

@@ -173,7 +173,7 @@ def test_good_lines_of_a_truncated_file_count(plain):
     result = report(str(plain), "--json")
     assert result.returncode == 0
     assert f"{plain}: truncated in its last line" in one_line(result.stderr)
-    assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "the running job has one snapshot less"
+    assert granted(result.stdout) == pytest.approx(GRANTED - 12 * 10 / 3600), "the running job has one snapshot fewer"
 
 
 def test_good_lines_of_a_truncated_gzip_count(tmp_path):

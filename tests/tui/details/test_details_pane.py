@@ -349,7 +349,7 @@ class TestBackKeys:
             await screen.press("enter")
             [keys] = screen.lines_of(KeyLine)
             assert "esc back" in keys
-            assert "details" not in keys, "one is there"
+            assert "details" not in keys, "the details are already open"
             await screen.press("q")
             assert details(screen) == []
             assert screen.app.return_code is None
@@ -389,7 +389,7 @@ class TestRedraws:
             marked = _regions(monkeypatch)
             await screen.show(at(200))
             in_pane = [region for widget, regions in marked for region in regions if isinstance(widget, DetailsPane)]
-            assert in_pane == [Region(0, 3, 31, 1)], "up to where the line stays as it was"
+            assert in_pane == [Region(0, 3, 31, 1)], "only the changed part of the line"
 
 
 def _regions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Widget, tuple[Region, ...]]]:

@@ -25,7 +25,7 @@ from tests.support.snapshots import everyday
 async def help_of(screen: Screen) -> dict[str, str]:
     """Open the help with the key, return its texts with their keys, and close it."""
     await screen.press("question_mark")
-    assert isinstance(screen.app.screen, Help), "there is no help here"
+    assert isinstance(screen.app.screen, Help), "the key opens no help here"
     content = str(screen.app.screen.query_one(Static).content)
     await screen.press("escape")
     lines = [line for line in content.splitlines() if line]
@@ -128,7 +128,7 @@ async def test_help_of_each_page_lists_its_keys(reach, kind, listed) -> None:
         page = screen.app.screen
         assert isinstance(page, kind)
         found = await help_of(screen)
-        assert screen.app.screen is page, "one is where one was"
+        assert screen.app.screen is page, "closing the help returns to the page"
         assert listed.items() <= found.items(), found
         assert found["open the command palette"] == "ctrl+p"
         for of_the_tree in ("show details of the selected row, or return to the tree", MARKS[0][1]):
@@ -170,7 +170,7 @@ async def test_help_of_details_starts_with_their_keys() -> None:
         assert found["return to the tree"] == "esc q"
         assert "show the job script" in found
         assert "fold or unfold (or click the marker)" not in found
-        assert "sort by the next column; reverse the sort order" not in found, "not where the tree isn't"
+        assert "sort by the next column; reverse the sort order" not in found, "not without the tree"
 
 
 async def test_read_only_help_lists_no_changes() -> None:

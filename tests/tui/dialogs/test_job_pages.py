@@ -116,7 +116,7 @@ class TestAnatomy:
             await screen.press("A", "escape")
             await answer(screen)
             await screen.press("A")
-            assert screen.feed.questions == [QUESTION, QUESTION], "asked again, since the first was answered"
+            assert screen.feed.questions == [QUESTION, QUESTION], "it asks again after an answer"
 
     async def test_same_query_answers_both_widgets(self):
         async with running() as screen:
@@ -213,13 +213,13 @@ class TestScript:
             await self.opened(screen, tuple(f"echo {number}" for number in range(1000)))
             reading = screen.app.screen.query_one(TextView)
             await screen.press("slash", *"ECHO 77")
-            assert screen.app.focused.region.bottom == 23, "in the box, above its border"
+            assert screen.app.focused.region.bottom == 23, "inside the dialog, above its border"
             assert reading.region.bottom == 22
             assert any(line == "echo 77" for line in page(screen))
             await screen.press("enter", "n")
             assert any(line == "echo 770" for line in page(screen))
             await screen.press("N", "N")
-            assert any(line == "echo 779" for line in page(screen)), "before the first comes the last"
+            assert any(line == "echo 779" for line in page(screen)), "the search wraps around to the last match"
             assert screen.app.focused is reading
             await screen.press("slash", *"nowhere")
             assert isinstance(screen.app.screen, JobScriptPage)
@@ -236,7 +236,7 @@ class TestScript:
             await screen.press("enter")
             assert screen.app.focused is screen.app.screen.query_one(TextView)
             await screen.press("slash")
-            assert screen.app.focused is screen.app.screen.query_one(Input), "outside the line, the key opens it"
+            assert screen.app.focused is screen.app.screen.query_one(Input), "outside the search line, the key opens it"
 
     @pytest.mark.parametrize("size", SIZES)
     async def test_page_fits_every_size(self, size):

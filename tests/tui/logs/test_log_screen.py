@@ -140,7 +140,7 @@ async def test_slash_can_be_typed_in_the_search(path):
         await log.press("slash", *"wrote", "space", "slash", *"scratch", "slash", *"ada")
         assert log.base.query_one("SearchLine").pattern == "wrote /scratch/ada"
         await log.press("enter", "slash")
-        assert log.base.query_one("SearchLine").is_open, "outside the line, the key opens it"
+        assert log.base.query_one("SearchLine").is_open, "outside the search line, the key opens it"
 
 
 async def test_replaced_file_has_no_highlighted_match(path):
@@ -170,7 +170,7 @@ async def test_search_ends_when_the_file_disappears(path):
             await log.press("pageup")
         await log.until(lambda: log.base._window.start < held_from)
         await log.press("escape")
-        assert not isinstance(log.app.screen, LogScreen), "nothing is left to be given up"
+        assert not isinstance(log.app.screen, LogScreen), "there is no search left to cancel"
 
 
 async def test_long_search_shows_progress_and_can_be_cancelled(path):

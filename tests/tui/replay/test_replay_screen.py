@@ -55,7 +55,7 @@ async def test_header_shows_replay_and_its_time(path, size):
         [line] = screen.lines(TimeLine)
         assert line.startswith(" paused")
         assert "12:00:00" in line
-        assert "!" in line, "a finding begins somewhere"
+        assert "!" in line, "the start of a finding is marked"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -140,7 +140,7 @@ async def test_help_lists_the_replay_keys(path):
         await screen.pilot.press(*"[/x")
         assert "[/x" in screen.app.screen.query_one(Input).render_line(0).text
         await screen.pilot.press("enter")
-        assert isinstance(screen.app.screen, GoTo), "it says why not, and stays"
+        assert isinstance(screen.app.screen, GoTo), "it shows the error and stays open"
         await screen.pilot.press("escape")
         assert screen.app.screen is screen.base
 

@@ -81,7 +81,7 @@ async def test_key_line_lists_keys_of_the_filter_line() -> None:
         assert "esc clear" in line
         assert "? help" not in line
         await screen.press("escape", "question_mark")
-        assert screen.lines_of(KeyLine) == before, "under a box it stays"
+        assert screen.lines_of(KeyLine) == before, "it stays the same under a dialog"
 
 
 @pytest.mark.parametrize("size", [(60, 15), (120, 40)], ids=str)

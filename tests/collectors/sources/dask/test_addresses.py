@@ -54,7 +54,7 @@ async def listening(talk: Talk) -> AsyncIterator[str]:
         try:
             await talk(reader, writer)
         except ConnectionError:
-            pass  # the other side has heard enough
+            pass  # the peer has closed the connection
         finally:
             writer.close()
 

@@ -82,7 +82,7 @@ async def test_call_stack_of_a_task(client: Client) -> None:
         await collector.call_stack(address, 2**30)
     with pytest.raises(SourceError):
         await collector.call_stack("tcp://127.0.0.1:9", at_work.native_id)
-    assert (await collector.read()).workers, "what can't be stack_from doesn't end the connection"
+    assert (await collector.read()).workers, "a failed call does not close the connection"
 
     await Event("stop", client=client).set()
     await waiting

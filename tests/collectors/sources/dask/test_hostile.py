@@ -145,7 +145,7 @@ async def hostile(message: str, answer: bytes) -> AsyncIterator[str]:
             while (op := (await heard(reader)).get("op")) in PLAIN:
                 say(op)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side has heard enough
+            pass  # the peer has closed the connection
         finally:
             writer.close()
 

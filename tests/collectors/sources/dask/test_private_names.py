@@ -33,7 +33,7 @@ def test_each_name_is_used(name: str) -> None:
 
 
 def test_without_optional_names() -> None:
-    assert private.may_be_submitting(OWNER), "unknown"
+    assert private.may_be_submitting(OWNER), "unknown counts as submitting"
     assert private.created_jobs(OWNER) == {}
     assert private.adaptive_of(OWNER) is None
     assert not private.is_adapting(OWNER)

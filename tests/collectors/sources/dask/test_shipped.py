@@ -82,7 +82,7 @@ def test_imports_only_stdlib_dask_and_shipped_modules(module: Any) -> None:
 def test_annotations_are_never_evaluated(module: Any) -> None:
     """``list[int]`` and ``A | None`` are errors in Python 3.8 when they are evaluated."""
     tree = ast.parse(source(module))
-    assert isinstance(tree.body[1], ast.ImportFrom), "behind the docstring"
+    assert isinstance(tree.body[1], ast.ImportFrom), "after the docstring"
     assert tree.body[1].module == "__future__"
     annotations = [
         annotation

@@ -44,7 +44,7 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     reading = await read_until(collector, lambda seen: places_are_read(seen) and seen.workers[0].worker.executing == 2)
     worker = reading.workers[0].worker
     assert worker.threads == (), "threads are read only for requested workers"
-    assert worker.children is None, "and so are child processes"
+    assert worker.children is None, "and child processes too"
 
     reading = await read_until(collector, lambda seen: bool(seen.workers[0].worker.threads), (worker.address,))
     first = reading.workers[0].worker
@@ -55,12 +55,12 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     before = run_and_waited(worker.pid, spinner.native_id)
 
     def is_busy(threads: tuple[Thread, ...]) -> bool:
-        """Return whether it spins as much as the machine, on which others run too, lets it."""
+        """Return whether the thread uses as much CPU as other processes of the machine allow."""
         run, waited = (
             now - then for now, then in zip(run_and_waited(worker.pid, spinner.native_id), before, strict=True)
         )
         at_best = 100 * run / (run + waited) if run else 100
-        # Over 0.4 s and more, what the clock and the thread say may be read some hundredths of a second apart.
+        # In 0.4 s or more, the clock and the CPU time may be read some hundredths of a second apart.
         return any(
             thread.task_key == "spin-1" and 0.8 * at_best < (thread.cpu_percent or 0) <= 110 for thread in threads
         )
@@ -133,7 +133,9 @@ def test_reused_native_id_starts_again() -> None:
     meter.measure("a", 1, answer(10.0, (1, "old", 5.0)))
     assert percents(meter.measure("a", 1, answer(11.0, (1, "new", 6.0)))) == [None]
     assert percents(meter.measure("a", 1, answer(12.0, (1, "new", 6.5)))) == [50.0]
-    assert percents(meter.measure("a", 1, answer(13.0, (1, "new", 0.1)))) == [None], "the same name, yet it ran less"
+    assert percents(meter.measure("a", 1, answer(13.0, (1, "new", 0.1)))) == [None], (
+        "a new thread of the same name ran less"
+    )
 
 
 def test_new_process_at_same_address_starts_again() -> None:

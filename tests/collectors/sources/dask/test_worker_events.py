@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from distributed import Client  # whose version is asked for, as in a scheduler's process
+from distributed import Client  # it is imported so that its version can be read, as in a scheduler
 
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.poller import Poller
@@ -67,7 +67,7 @@ class TestReading:
     def test_only_new_events_and_limited(self):
         one = scheduler(worker_restart_memory=[(4000, kill()), (30, kill(pid=1)), (20, kill(pid=2))])
         first = read_events(one, None)
-        assert [row[3] for row in first] == [1, 2], "and nothing older than half an hour"
+        assert [row[3] for row in first] == [1, 2], "no event older than half an hour"
         assert read_events(one, first[-1][0]) == []
         many = scheduler(worker_restart_memory=[(1000 - number / 10, kill()) for number in range(3000)])
         assert len(read_events(many, None)) == MOST_EVENTS
@@ -99,7 +99,7 @@ class TestKeeping:
         kept.after(reading(), NOW)
         (event,) = kept.after(reading(row(990.0)), NOW)
         assert (event.worker, event.memory_bytes, event.limit_bytes) == ("jo", 990, 500)
-        assert event.at == NOW - timedelta(seconds=10), "by how long ago, as the clocks may differ"
+        assert event.at == NOW - timedelta(seconds=10), "from the age of the event, since clocks may differ"
         (_, unknown) = kept.after(reading(row(995.0, "tcp://b")), NOW)
         assert (unknown.worker, unknown.address, unknown.limit_bytes) == (None, "tcp://b", None)
 

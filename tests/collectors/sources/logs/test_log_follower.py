@@ -144,7 +144,7 @@ def test_too_much_new_text_is_skipped(log, monkeypatch):
     monkeypatch.setattr(follower.LogFile, "_look", look_between)
     log.write("one\n")
     log.tail()
-    with is_writing:  # so much is not written in one go
+    with is_writing:  # this amount takes several writes
         log.write("x" * 99 + "\n" + ("y" * 99 + "\n") * (PAGE_BYTES // 50))
     part = log.next()
     assert part.start > 4
@@ -214,7 +214,7 @@ def test_hanging_file_system_delays_nothing(log, monkeypatch, tmp_path):
     other = tmp_path / "other"
     other.write_text("other\n")
     log.follower.request(Tail(path=str(other)))
-    assert texts(log.next()) == ["other"], "while the one before still hangs"
+    assert texts(log.next()) == ["other"], "while the previous file still hangs"
     is_over.set()
     hanging.join(PATIENCE_SECONDS)
     assert log.is_quiet()  # results of cancelled requests are not delivered

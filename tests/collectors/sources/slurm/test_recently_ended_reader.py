@@ -47,7 +47,7 @@ async def test_failure_is_shown_and_retried_after_pauses():
     await reader.read()
     assert source.error == "sacct: error: oops"
     await reader.read()
-    assert len(commands.calls) == 1, "too soon"
+    assert len(commands.calls) == 1, "not before the interval"
     for _ in range(TRIES + 3):
         clock.now += LONGEST_PAUSE_SECONDS
         await reader.read()
