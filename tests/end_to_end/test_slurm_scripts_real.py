@@ -1,7 +1,8 @@
-"""Job scripts on a real SLURM: the number of tasks, and a cluster with TLS."""
+"""Job scripts on a real SLURM: the number of tasks, a cluster with TLS, and scripts that sbatch rejects."""
 
 import asyncio
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from dask_jobqueue import SLURMCluster
 from distributed import Security
 
 from dasktop.collectors.model.options import Options
+from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from dasktop.tui.cli.snapshot import take_snapshot_and_address
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 BY_RANK = """srun -n 3 bash -c '
 if [ $SLURM_PROCID = 0 ]; then dask scheduler --scheduler-file s.json; else dask worker --scheduler-file s.json; fi'
@@ -91,3 +93,42 @@ async def test_cluster_with_tls_is_found_and_read(real_slurm, tmp_path, monkeypa
         await asyncio.to_thread(real_slurm.cancel_all)
     assert address == cluster.scheduler_address
     assert snapshot.cluster.scheduler_id == named.cluster.scheduler_id == cluster.scheduler.id
+
+
+async def test_jobs_that_sbatch_rejects_are_reported(real_slurm):
+    """A job name of two words: sbatch rejects the script of each job."""
+
+    def start() -> SLURMCluster:
+        cluster = SLURMCluster(
+            cores=1,
+            memory="500MB",
+            interface="lo",
+            job_name="two words",
+            scheduler_options={"dashboard_address": ":0"},
+        )
+        cluster.scale(jobs=2)
+        return cluster
+
+    async def forget_jobs() -> None:
+        """Let the cluster close: it fails to cancel jobs that have no id."""
+        for name in list(cluster.workers):
+            cluster._created.discard(cluster.workers.pop(name))
+        cluster.worker_spec.clear()
+
+    cluster = await asyncio.to_thread(start)
+    poller = Poller(Options(address=cluster.scheduler_address), real_slurm.environment)
+    poller.attach_to(cluster.scheduler_address)
+    words = "the 2 jobs that the SLURMCluster requested could not be submitted: sbatch: error: Invalid directive"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while True:
+            await poller.poll_everything()
+            findings = poller.snapshot().findings
+            if any(finding.code == "jobs-not-submitted" and words in finding.message for finding in findings):
+                break
+            assert time.monotonic() < deadline, findings
+            await asyncio.sleep(0.2)
+    finally:
+        await poller.close()
+        await asyncio.to_thread(cluster.sync, forget_jobs)
+        await asyncio.to_thread(cluster.close)
