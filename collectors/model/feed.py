@@ -134,7 +134,7 @@ class Feed(Protocol):
         """Stop within 0.2 s, even if a source hangs. Nothing is delivered afterwards."""
 
     def look_for_schedulers(self) -> None:
-        """Search for schedulers; delivers one `Choice`. The current scheduler stays the current one."""
+        """Search for schedulers; delivers one `Choice`. The current scheduler is still watched."""
 
     def choose(self, address: str) -> None:
         """Answer a `Choice`. Delivers `Switched` if there was another scheduler, once a running plan has ended."""
@@ -146,7 +146,7 @@ class Feed(Protocol):
         """Poll all sources as soon as their limits allow."""
 
     def change_interval(self, direction: int) -> None:
-        """Poll dask more often (1) or less often (-1); delivers an `Interval`. SLURM's interval stays."""
+        """Poll dask more often (1) or less often (-1); delivers an `Interval`. SLURM's interval does not change."""
 
     def execute(self, plan: ScalePlan, agreed: str | None = None) -> None:
         """Execute a plan; delivers each `Progress`, and one `Outcome` at the end.

@@ -44,8 +44,8 @@ class FreeNode(Record, frozen=True, kw_only=True):
 class OutputFiles(Record, frozen=True, kw_only=True):
     """A job's files, as absolute paths; ``None`` if SLURM reports none, or none that could be opened.
 
-    The paths are not cleaned, since they have to be opened: clean them before they are shown. The file may not exist
-    (yet, or any more), or may not be readable from this host.
+    The paths are not cleaned, since they have to be opened: clean them before they are shown. The file may
+    not exist yet, may have been removed, or may not be readable from this host.
     """
 
     stdout: str | None

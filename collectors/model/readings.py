@@ -51,7 +51,7 @@ class FailureCause(Record, frozen=True, kw_only=True):
 
 
 class EndedJob(Record, frozen=True, kw_only=True):
-    """A job that has left the queue, as accounting (or ``scontrol``, for a while) reports it."""
+    """A job that has left the queue, as accounting (or ``scontrol``, for some minutes) reports it."""
 
     job: QueuedJob
     """The job with its final state, such as ``CANCELLED``; nodes and times if they are known."""
@@ -166,7 +166,7 @@ class WorkerReading(Record, frozen=True, kw_only=True):
     """With its threads if they were requested; without evidence."""
     place: SlurmPlace | None = None
     place_was_read: bool = False
-    """Whether the worker was asked: if so and `place` is ``None``, it runs outside SLURM."""
+    """Whether the worker has reported its place: if so and `place` is ``None``, it runs outside SLURM."""
     started_at: datetime | None = None
     """When its process started, by the clock of its host."""
 

@@ -309,7 +309,7 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
 
     at: datetime
     worker: str | None
-    """Its name; ``None`` if it came and went between two readings."""
+    """Its name; ``None`` if it joined and left between two readings."""
     address: str | None = None
     job_id: str | None = None
     kind: WorkerEventKind

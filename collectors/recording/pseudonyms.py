@@ -70,7 +70,7 @@ class Pseudonyms:
         return self._remembered("path", path, lambda number: f"/path{number}")
 
     def address(self, address: str) -> str:
-        """Return an address with the host replaced; the port stays."""
+        """Return an address with the host replaced; the port is kept."""
         parts = _ADDRESS.fullmatch(address)
         if parts is None:
             return self.of("address", address)
@@ -83,7 +83,7 @@ class Pseudonyms:
         return pseudonym
 
     def worker(self, name: str) -> str:
-        """Return the pseudonym of a worker or cluster; numbers at the end stay, and so do default names."""
+        """Return the pseudonym of a worker or cluster; numbers at the end and default names are kept."""
         if not name:
             return name
         if "://" in name:
@@ -101,15 +101,15 @@ class Pseudonyms:
         return f"{self.worker(parts[1])}-{parts[2]}{parts[3]}" if parts else self.worker(name)
 
     def job(self, name: str) -> str:
-        """Return the pseudonym of a job name; dask-jobqueue's default stays."""
+        """Return the pseudonym of a job name; dask-jobqueue's default is kept."""
         return name if name in _PUBLIC_NAMES else self.named("job-name-", name)
 
     def job_id(self, text: str) -> str:
-        """Return a job id: SLURM's are numbers and stay; those of other systems may contain a host name."""
+        """Return a job id: SLURM's are numbers and are kept; those of other systems may contain a host name."""
         return self.of("job", text)
 
     def scheduler_id(self, text: str) -> str:
-        """Return the scheduler id; a random one stays."""
+        """Return the scheduler id; a random one is kept."""
         return text if _RANDOM_ID.fullmatch(text) else self.of("scheduler", text)
 
     def task_key(self, key: str) -> str:

@@ -176,7 +176,7 @@ class _PatchedTable(Mapping[str, Cells]):
 
     @property
     def has_moved(self) -> bool:
-        """Whether its rows moved, came or went."""
+        """Whether rows were moved, added or removed."""
         return self.places is not None or self.whole is not None
 
     @property

@@ -1,7 +1,7 @@
 """Redact snapshots: replace users, accounts, hosts, addresses, paths, names and task keys. Does no I/O.
 
 One `Redactor` replaces the same thing in the same way in all snapshots, so that relations are kept. Ids of jobs and
-processes, numbers, states and times stay. In free text (reasons, errors, findings) only public words stay: those of
+processes, numbers, states and times are kept. In free text (reasons, errors, findings) only public words are: those of
 dasktop's own messages (`public_words`) and of common errors. A field that is new to this module counts as free text.
 """
 
@@ -303,7 +303,7 @@ class Redactor:
         }
 
     def _term(self, text: str) -> str:
-        """Redact a state or a reason; SLURM's and dask's own terms stay, even if something has that name."""
+        """Redact a state or a reason; SLURM's and dask's own terms are kept, even if they are also a name."""
         first, blank, rest = text.partition(" ")
         return f"{first}{blank}{self._free(rest)}" if is_term(first) else self._free(text)
 

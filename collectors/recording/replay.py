@@ -46,7 +46,7 @@ class ReplayFeed:
         self._wakes = threading.Condition()
         self._commands: deque[Callable[[], None]] = deque()
         self._is_stopped = False
-        # Of the replay's thread alone:
+        # Used only in the replay's thread:
         self._index = 0
         self._is_opening = True
         self._is_playing = True

@@ -173,7 +173,7 @@ class Poller:
         Raises
         ------
         SourceError
-            It did not answer; the last reading stays.
+            It did not answer; the last reading is kept.
         """
         if self._dask is None:
             if self._address is None:
@@ -236,7 +236,7 @@ class Poller:
         Raises
         ------
         SourceError
-            ``squeue`` failed; the last reading stays.
+            ``squeue`` failed; the last reading is kept.
         """
         if self.options.slurm:
             await self._slurm.read_queue()
@@ -256,7 +256,7 @@ class Poller:
         Raises
         ------
         SourceError
-            ``squeue`` failed; the last reading stays.
+            ``squeue`` failed; the last reading is kept.
         """
         await self.poll_queue()
         await self.poll_slurm_details()

@@ -309,7 +309,7 @@ class Sampler:
 
     async def _poll_dask(self, poller: Poller) -> None:
         await poller.poll_dask(self._threads_of)
-        if poller.workers != self._workers:  # jobs start and end when workers come and go
+        if poller.workers != self._workers:  # jobs start and end when workers join and leave
             self._workers = poller.workers
             self._slurm_timer.poll_soon()
         missing = poller.jobs_missing_from_queue

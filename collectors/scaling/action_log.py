@@ -206,7 +206,7 @@ def unfinished_words(action: Action, found: Mapping[str, JobCheck], snapshot: Sn
         )
     if action.adapt is not None or action.stop_adapting:
         parts.append(_adapting_words(action, snapshot))
-    return f"dasktop ended during '{action.target}' ({action.who}): {'; '.join(parts) or 'nothing is left to check'}"
+    return f"dasktop ended during '{action.target}' ({action.who}): {'; '.join(parts) or 'there is nothing to check'}"
 
 
 def _adapting_words(action: Action, snapshot: Snapshot) -> str:

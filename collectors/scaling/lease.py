@@ -120,7 +120,7 @@ class SchedulerLease:
         yield as_dict(reply["done"])
 
     async def close(self) -> None:
-        """Close the connection. The lock stays until it is ended, or expires."""
+        """Close the connection. The lock is kept until `end`, or until it expires."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -39,7 +39,7 @@ COPYING_SECONDS = 0.5
 
 
 def dasktop_install(dask_scheduler: Any) -> None:
-    """Add the handler, or replace that of an earlier dasktop, whose lock stays. The scheduler logs this name."""
+    """Add the handler, or replace that of an earlier dasktop, whose lock is kept. The scheduler logs this name."""
     # Plain data, since another dasktop's code may have made it.
     held = getattr(dask_scheduler.handlers.get(SCALE), "held", {})
     handler = ScaleHandler(dask_scheduler, held)

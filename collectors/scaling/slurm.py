@@ -85,7 +85,7 @@ def sbatch_options(job: Job, shown: str) -> tuple[str, ...]:
     job
         As squeue shows it.
     shown
-        The output of ``scontrol show job``. What is not found there is left to the script.
+        The output of ``scontrol show job``. Options that are missing there are taken from the script.
     """
     options = {
         "--job-name": job.name,

@@ -23,7 +23,7 @@ def user_folder(environment: Mapping[str, str], variable: str, below_home: str) 
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder and its parents, accessible only to the user, whatever the umask. Existing ones stay unchanged.
+    """Create a folder and its parents, accessible only to the user, whatever the umask. Existing ones are not changed.
 
     Raises
     ------

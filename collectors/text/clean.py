@@ -38,7 +38,7 @@ def clean_or_none(text: object) -> str | None:
 
 
 def clean_lines(text: str, most: int = MAX_LINES) -> tuple[str, ...]:
-    """Return the cleaned lines of ``text``, with their indentation and tabs as spaces; empty lines stay.
+    """Return the cleaned lines of ``text``, with their indentation and tabs as spaces; empty lines are kept.
 
     Lines beyond ``most`` are left out; a last line gives their number.
     """

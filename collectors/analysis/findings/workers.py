@@ -119,7 +119,7 @@ def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
 
 @rule("worker-restarting", order=120, needs=(DASK,))
 def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield workers that a nanny killed for memory, and workers that restart repeatedly for other reasons.
+    """Yield workers that a nanny killed because of their memory use, and workers that restart often for other reasons.
 
     Restarts by a client do not count. If the scheduler does not report why workers end, restarts that all workers have
     in common may be a client's: they are reported as one finding that says so.
@@ -170,7 +170,7 @@ def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
             + _memory_after_restart(worker),
             advice="see its log; often a task needs more memory than the worker's limit"
             if events is None
-            else "see its log: neither a nanny (for memory) nor a client restarted it",
+            else "see its log: no nanny (because of memory use) and no client restarted it",
             since=context.history.restarts[job_id, name][0],
         )
 
@@ -184,17 +184,17 @@ def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> P
     is_one = len(names) == 1 and all(event.worker is not None for event in kills)
     times = "once" if len(kills) == 1 else f"{len(kills)} times"
     if is_one:
-        subject = f"worker {names[0]} was killed for memory by its nanny {times}"
+        subject, their = f"worker {names[0]} was killed by its nanny {times}", "its"
     elif len(kills) == 1:
-        subject = "a worker was killed for memory by its nanny once"
+        subject, their = "a worker was killed by its nanny once", "its"
     else:
         among = f" ({listed(names)})" if names else ""
-        subject = f"workers{among} were killed for memory by their nannies {times}"
-    used = f"; the last used {plain_size(last.memory_bytes)}" if last.memory_bytes is not None else ""
-    used += f" of {plain_size(last.limit_bytes)}" if used and last.limit_bytes else ""
+        subject, their = f"workers{among} were killed by their nannies {times}", "their"
+    limit = f" of {plain_size(last.limit_bytes)}" if last.limit_bytes else ""
+    used = f" (last: {plain_size(last.memory_bytes)}{limit})" if last.memory_bytes is not None else ""
     return PendingFinding(
         severity="warning",
-        message=f"{subject} within {plain_duration(int(window_seconds))}{used}",
+        message=f"{subject} within {plain_duration(int(window_seconds))} because of {their} memory use{used}",
         advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
         "more memory per worker",
         about="killed for memory",

@@ -104,7 +104,7 @@ class SlurmCollector:
         Raises
         ------
         SourceError
-            It failed (`SourceOffError`: there is no squeue). The previous data stays.
+            It failed (`SourceOffError`: there is no squeue). The previous data is kept.
         """
         self._jobs = await self._queue.read()
         self._queue_read_at = datetime.now(UTC)

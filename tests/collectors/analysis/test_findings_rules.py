@@ -450,7 +450,7 @@ def test_one_kill_for_memory_is_enough():
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "worker a was killed for memory by its nanny once within 10 min; the last used 1 GiB of 1 GiB"
+        "worker a was killed by its nanny once within 10 min because of its memory use (last: 1 GiB of 1 GiB)"
     )
 
 
@@ -458,7 +458,7 @@ def test_memory_kills_of_all_workers_are_reported():
     kills = tuple(event("killed for memory", "ab"[number % 2], number, memory_bytes=GIB) for number in range(20))
     shown = [both(1, 0, ()), both(2, 10, kills[:10]), both(3, 20, kills)]
     (found,) = [one for one in watch(*shown) if one.code == "worker-restarting"]
-    assert found.message.startswith("workers (a, b) were killed for memory by their nannies 20 times within 10 min")
+    assert found.message.startswith("workers (a, b) were killed by their nannies 20 times within 10 min")
 
 
 def test_unexplained_restarts_of_all_workers_are_reported():
