@@ -171,7 +171,7 @@ class Worker(Record, frozen=True, kw_only=True):
     dask_version: str | None = None
     python_version: str | None = None
     outside_slurm: bool | None = None
-    """``True`` only if the process was asked and runs in no job; ``None``: unknown."""
+    """``True`` only if the process has reported that it runs in no job; ``None``: unknown."""
     inherited_job_id: str | None = None
     """The job that the environment of the process names, although the process does not run in it."""
     place_note: str | None = None
