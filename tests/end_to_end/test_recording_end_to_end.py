@@ -66,7 +66,7 @@ def run(real_slurm, tmp_path_factory) -> Run:
             notebook.run("client.close(); cluster.scale(jobs=0)")
             printed += read_until(process, both_have_ended)
             process.send_signal(signal.SIGINT)  # a kill may lose the last line
-            process.wait(PATIENCE_SECONDS)
+            process.communicate(timeout=PATIENCE_SECONDS)  # reads the rest: it could block on a full pipe
         finally:
             notebook.run("cluster.close()")
             real_slurm.cancel_all()

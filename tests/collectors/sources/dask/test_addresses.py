@@ -70,7 +70,7 @@ async def listening(talk: Talk) -> AsyncIterator[str]:
 
 @pytest.fixture
 def free_address() -> Iterator[str]:
-    """An address at which nothing listens, and cannot meanwhile: it is bound."""
+    """An address at which nothing listens, and which is bound so that nothing else can."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{bound.getsockname()[1]}"

@@ -85,7 +85,7 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
 
 
 def is_idle(threads: tuple[Thread, ...]) -> bool:
-    """Return whether a worker that has answer its threads runs no task."""
+    """Return whether the threads of a worker are known and run no task."""
     return bool(threads) and not any(thread.task_key for thread in threads)
 
 
