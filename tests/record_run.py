@@ -4,6 +4,8 @@ On the real SLURM of the tests, other jobs leave room for three of the six jobs 
 its memory, one is cancelled with scancel, one comes near its memory limit, and one near its time limit. The result is
 the recording, the script of the first job and the log of the killed job. Only the names of this machine are replaced
 (`Names`).
+
+``python -m tests.record_run --findings`` updates the findings in the recording, after a change of their messages.
 """
 
 import getpass
@@ -16,8 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.findings import find
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, from_json, to_json
 from dasktop.collectors.recording.reader import Recording
@@ -218,8 +224,25 @@ def last_snapshots(path: Path, names: Names) -> Iterator[Snapshot]:
         yield from_json(names.replaced(to_json(shown).decode()))
 
 
+def update_findings() -> None:
+    """Replace the findings in the recording by those of the current rules."""
+    recording = Recording(str(FOLDER / RUN))
+    for _ in recording.scan():
+        pass
+    updated, history = [], None
+    for shown in recording.snapshots(range(len(recording.entries))):
+        findings, history = find(shown, history=history, zone=UTC)
+        updated.append(replace(shown, findings=findings))
+    recording.close()
+    (FOLDER / RUN).unlink()
+    write_all(str(FOLDER / RUN), updated, redact=False)
+
+
 def main() -> None:
-    """Record a run, and replace the recorded files."""
+    """Record a run, and replace the recorded files; with ``--findings``, only update the findings of the last run."""
+    if sys.argv[1:] == ["--findings"]:
+        update_findings()
+        return
     if os.getloadavg()[0] > QUIET_LOAD:
         sys.exit(f"this machine has other work: load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="run-") as made, RealSlurm() as slurm:

@@ -53,7 +53,7 @@ SCENES = {
     "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
     "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
     "beside": Scene((*TO_PAUSED_WORKER, "d"), ("worker SLURMCluster-", "worker-paused")),
-    "findings": Scene(("F",), ("findings", "went with them", "error: lost-job")),
+    "findings": Scene(("F",), ("findings", "lost workers", "error: lost-job")),
     "anatomy": Scene(("A",), ("anatomy of job 3", "cores=4", "--cpus-per-task=4", "4 CPUs")),
     "script": Scene(("J",), ("script of job 3", "#SBATCH --cpus-per-task=4")),
     "log": Scene((*TO_KILLED_JOB, "T"), ("job 5", "errors", "/dask-worker-5.err", "Exceeded job memory limit")),
