@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from dasktop.collectors.model.snapshot import Cluster, Record, Worker, WorkerEvent
+from dasktop.collectors.model.work import Work
 
 
 class QueuedJob(Record, frozen=True, kw_only=True):
@@ -196,6 +197,8 @@ class DaskReading(Record, frozen=True, kw_only=True):
     """The script of one of the owner's jobs that could not be submitted."""
     worker_events: tuple[WorkerEvent, ...] | None = None
     """Recent worker events; ``None`` if the scheduler does not report them."""
+    work: Work | None = None
+    """What the scheduler computes; without job ids, rates and estimates."""
 
 
 _SPECIAL_STEPS = {-4: "extern", -5: "batch", -6: "interactive"}

@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from dasktop.collectors.model.record import Record as Record
+from dasktop.collectors.model.work import Work
+
 SCHEMA_VERSION = 1
 
 Evidence = Literal["owner", "environment", "job_script", "name", "host"]
@@ -28,13 +31,6 @@ Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 """From the least to the most severe."""
 ThreadRole = Literal["compute", "event loop", "other"]
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all parts of a snapshot: frozen, with keyword arguments, compared by value.
-
-    Subclasses repeat ``frozen`` and ``kw_only``: type checkers do not inherit the former, msgspec not the latter.
-    """
 
 
 class Adaptive(Record, frozen=True, kw_only=True):
@@ -336,6 +332,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     worker_events: tuple[WorkerEvent, ...] | None = None
     """Events of the last half hour, oldest first; ``None`` if the scheduler does not report why workers end."""
+    work: Work | None = None
+    """What dask computes; ``None`` if the scheduler does not report it."""
 
 
 def to_json(snapshot: Snapshot) -> bytes:

@@ -4,6 +4,7 @@ Only reads: never starts, stops or moves anything. Imports distributed, which ta
 """
 
 import asyncio
+import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, 
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
 from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
+from dasktop.collectors.sources.dask.work_reading import WorkReader
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
 
 __all__ = ["DaskCollector", "TlsFiles", "check"]
@@ -65,6 +67,7 @@ class DaskCollector:
         self._was_refused = False
         """Whether the scheduler has just refused, and its id is still to be read."""
         self._events = WorkerEvents()
+        self._work = WorkReader(time.monotonic)
         self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
@@ -89,6 +92,7 @@ class DaskCollector:
             raise
         taken_at = datetime.now(UTC)
         worker_events = self._events.after(reading, taken_at)
+        work = self._work.after(reading.work, reading.cluster.scheduler_id, reading.now, taken_at, self._events.name_of)
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
         else:
@@ -101,6 +105,7 @@ class DaskCollector:
             scheduler_started_at=reading.started_at,
             refused_script=reading.refused_script,
             worker_events=worker_events,
+            work=work,
         )
 
     async def call_stack(self, worker: str, native_id: int) -> Calls:
@@ -156,12 +161,13 @@ class DaskCollector:
     async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
         """Return the answer of our handler in the scheduler; ``None`` if it cannot be installed, and remember why."""
         try:
+            request = {"events_since": self._events.since, "work": self._work.request()}
             answer = None
             if self._installed_over is connection:
-                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
+                answer = await connection.call(READING, self._timeout_seconds, **request)
             if answer is None:  # not installed yet, or gone: another scheduler behind the same connection
                 await self._install(connection)
-                answer = await connection.call(READING, self._timeout_seconds, events_since=self._events.since)
+                answer = await connection.call(READING, self._timeout_seconds, **request)
         except RemoteError as error:
             self.refusal, self._was_refused = str(error), True
             return None

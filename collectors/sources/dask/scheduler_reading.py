@@ -65,6 +65,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """Seconds since 1970 by the scheduler's clock."""
     events: tuple[Event, ...] | None = None
     """Events of workers since the last poll; ``None`` if this scheduler does not report them."""
+    work: object = None
+    """The part of the answer that `WorkReader` decodes."""
 
 
 def decode(answer: dict[str, Any]) -> SchedulerReading:
@@ -92,6 +94,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         refused_script=_script(as_dict(answer.get("owner")).get("script")),
         now=as_number(answer.get("now")),
         events=_events(answer.get("events")),
+        work=answer.get("work"),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := as_text(row["address"]))),
     )
 
@@ -250,6 +253,10 @@ class WorkerEvents:
         self._workers: dict[str, tuple[str | None, int | None]] = {}
         # With the scheduler's time, which the next request refers to.
         self._events: deque[tuple[float, WorkerEvent]] = deque(maxlen=MOST_KEPT)
+
+    def name_of(self, address: str | None) -> str | None:
+        """Return the name of the worker at an address, also if it has left; ``None``: unknown."""
+        return self._workers.get(address or "", (None, None))[0]
 
     @property
     def since(self) -> float | None:

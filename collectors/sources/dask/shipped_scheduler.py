@@ -16,9 +16,10 @@ from dasktop.collectors.sources.dask.shipped_distributed_private import events_o
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
 from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
+from dasktop.collectors.sources.dask.shipped_work import read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
-READING = "dasktop_v6_reading"
+READING = "dasktop_v7_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker is sent as a list in this order: field names would be most of the bytes.
@@ -79,13 +80,14 @@ def dasktop_install(dask_scheduler: Any) -> None:
     place = read_place()
 
     # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
-    def reading(comm: Any = None, events_since: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+    def reading(comm: Any = None, events_since: Any = None, work: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
             return {
                 **read(dask_scheduler, owner_finder),
                 "place": place,
                 "now": time.time(),
                 "events": read_events(dask_scheduler, events_since),
+                "work": read_work(dask_scheduler, work),
             }
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}

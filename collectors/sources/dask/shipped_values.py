@@ -22,12 +22,12 @@ def plain(value: Any) -> Any:
     return number if abs(number) <= LARGEST_INTEGER else float(number)
 
 
-def text(value: Any) -> Any:
-    """Return the value as text that msgpack can encode, truncated to LONGEST_TEXT; None stays None."""
+def text(value: Any, longest: int = LONGEST_TEXT) -> Any:
+    """Return the value as text that msgpack can encode, truncated to so many characters; None stays None."""
     if value is None:
         return None
     try:
         value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     except Exception:  # noqa: BLE001 - the object may be of any class of the user's
         value = type(value).__name__
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+    return value[:longest].encode("utf-8", "replace").decode("utf-8")

@@ -31,6 +31,7 @@ from dasktop.collectors.sources.dask import (
     shipped_place,
     shipped_scheduler,
     shipped_values,
+    shipped_work,
     shipped_worker,
 )
 from dasktop.collectors.sources.dask.scheduler_reading import decode
@@ -50,6 +51,7 @@ SHIPPED = [
     shipped_scheduler,
     shipped_unfinished,
     shipped_values,
+    shipped_work,
     shipped_worker,
 ]
 INSTALLED = [shipped_scaling, shipped_scheduler, shipped_unfinished, shipped_worker]
@@ -75,7 +77,9 @@ def test_imports_only_stdlib_dask_and_shipped_modules(module: Any) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
-    assert imported <= sys.stdlib_module_names | {"distributed", "psutil"} | {other.__name__ for other in SHIPPED}
+    assert imported <= sys.stdlib_module_names | {"dask", "distributed", "psutil"} | {
+        other.__name__ for other in SHIPPED
+    }
 
 
 @pytest.mark.parametrize("module", SHIPPED)

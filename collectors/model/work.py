@@ -1,0 +1,157 @@
+"""The work: what dask computes, how far it is, and what failed. Part of the snapshot; see there for conventions.
+
+A *computation* is what one ``compute``, ``persist`` or ``submit`` asked for; a *task name* is dask's prefix of keys,
+such as ``load`` for ``('load-3f2a', 7)``.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from dasktop.collectors.model.record import Record
+
+TaskStates = dict[str, int]
+"""Tasks by state: ``waiting queued no-worker processing memory released erred``. States without a task are omitted."""
+
+FailureKind = Literal["exception", "worker killed", "cancelled dependency", "unknown"]
+
+
+class Eta(Record, frozen=True, kw_only=True):
+    """When the rest will be done: a range, since it is an estimate."""
+
+    earliest: datetime
+    latest: datetime
+    based_on: str
+    """What the estimate is computed from, in words."""
+
+
+class TaskName(Record, frozen=True, kw_only=True):
+    """All tasks of one name that the scheduler knows now."""
+
+    name: str
+    states: TaskStates
+    seconds_mean: float | None
+    """Mean time on a thread, of all that have finished."""
+    seconds_max: float | None
+    """The longest time on a thread that was seen; running tasks are included."""
+    bytes_stored: int | None
+    """Estimated size of the results in memory: their number × the mean size."""
+    compute_seconds: float | None
+    """Time on threads, of all that have finished."""
+    transfer_seconds: float | None
+    """Time that they waited for their inputs to be transferred."""
+    suspicious: int | None
+    """How many times a worker ended while it ran or held one of them."""
+    rate_per_second: float | None = None
+    """Tasks that finished per second, over the last minutes."""
+    eta: Eta | None = None
+
+
+class Computation(Record, frozen=True, kw_only=True):
+    """What one ``compute``, ``persist`` or ``submit`` asked for; dask merges what overlaps in time."""
+
+    id: str
+    name: str | None
+    """The name that the user gave it (``distributed.span``)."""
+    code: tuple[str, ...] | None
+    """The user's source lines that started it; ``None`` unless the client sends them."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    states: TaskStates
+    task_names: tuple[str, ...]
+    progress: float | None
+    """The finished share, 0 to 1."""
+    eta: Eta | None = None
+
+
+class RunningTask(Record, frozen=True, kw_only=True):
+    """A task that a worker runs, as of the worker's last heartbeat."""
+
+    key: str
+    task_name: str
+    worker: str | None
+    job_id: str | None = None
+    seconds: float
+    typical_seconds: float | None = None
+    """Mean of those of its name that have finished."""
+
+
+class Attempt(Record, frozen=True, kw_only=True):
+    """One attempt to run a task that failed: where, and what ended it."""
+
+    worker: str | None
+    job_id: str | None = None
+    at: datetime | None
+    cause: str | None
+    """What ended it; ``None``: unknown."""
+
+
+class Failure(Record, frozen=True, kw_only=True):
+    """A failed task."""
+
+    key: str
+    task_name: str
+    at: datetime
+    kind: FailureKind
+    exception: str | None
+    """Type and message of the exception, as dask has it."""
+    traceback: tuple[str, ...] | None
+    """The last lines of the traceback."""
+    worker: str | None
+    """The worker of the last attempt."""
+    job_id: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    """Oldest first; only those that are known."""
+    blocks: int | None = None
+    """How many other tasks cannot run because of it."""
+
+
+class UnrunnableTask(Record, frozen=True, kw_only=True):
+    """A task that waits for a worker that no worker is: its restrictions match none."""
+
+    key: str
+    task_name: str
+    resources: dict[str, float]
+    """What it requires (``resources=``)."""
+    workers: tuple[str, ...]
+    hosts: tuple[str, ...]
+    waiting_seconds: float | None
+
+
+class TaskActivity(Record, frozen=True, kw_only=True):
+    """Time that tasks of one name spent in one activity, such as ``thread-cpu`` or ``disk-read``, since the start."""
+
+    task_name: str
+    activity: str
+    seconds: float
+
+
+class Progress(Record, frozen=True, kw_only=True):
+    """Tasks of all computations that the scheduler knows now."""
+
+    done: int
+    total: int
+    failed: int
+    blocked: int
+    """Tasks that cannot run because another failed."""
+
+
+class Work(Record, frozen=True, kw_only=True):
+    """What dask computes."""
+
+    computations: tuple[Computation, ...]
+    """The newest last."""
+    task_names: tuple[TaskName, ...]
+    """In the order in which the scheduler first saw them."""
+    more_task_names: int = 0
+    """How many more names there are."""
+    running: tuple[RunningTask, ...] | None = None
+    """The longest running ones, as they were at most some polls ago; ``None``: not asked."""
+    failures: tuple[Failure, ...] | None = None
+    """The newest last; ``None``: this scheduler does not keep them."""
+    unrunnable: tuple[UnrunnableTask, ...] = ()
+    unrunnable_total: int = 0
+    activities: tuple[TaskActivity, ...] | None = None
+    """``None``: not asked, or this scheduler does not measure them."""
+    progress: Progress
+    eta: Eta | None = None
+    rate_per_second: float | None = None

@@ -1,0 +1,300 @@
+"""Runs inside the user's scheduler: what it computes, how far that is, what runs long, and what failed.
+
+Must run on Python 3.8 and distributed 2022.6 onwards. Never loops over all tasks: only over names and groups of tasks,
+over the tasks that run or failed, and over those that nothing can run. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from typing import Any
+
+from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events
+from dasktop.collectors.sources.dask.shipped_values import plain, text
+
+# Counts of tasks by state are sent as a list in this order.
+STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten")
+# Each of these is sent as a list in this order: field names would be most of the bytes.
+NAME_FIELDS = (
+    "name",
+    "states",
+    "duration_average",
+    "seconds_max",
+    "nbytes_total",
+    "suspicious",
+    "compute_seconds",
+    "transfer_seconds",
+    "finished_total",
+)
+COMPUTATION_FIELDS = ("id", "name", "code", "enqueued", "started", "stopped", "is_done", "states", "task_names")
+FAILURE_FIELDS = ("key", "name", "at", "workers", "exception", "traceback", "killed_under", "blocks")
+# Each of `killed_under`: the end of a worker that held the task.
+ATTEMPT_FIELDS = ("at", "worker", "is_expected")
+UNRUNNABLE_FIELDS = ("key", "name", "resources", "workers", "hosts", "waiting_seconds")
+RUNNING_FIELDS = ("key", "name", "worker", "seconds")
+
+MOST_NAMES = 500
+MOST_GROUPS = 2000
+MOST_COMPUTATIONS = 20
+MOST_NAMES_OF_COMPUTATION = 50
+MOST_FAILURES = 100
+MOST_RUNNING = 50
+MOST_UNRUNNABLE = 100
+MOST_BLOCKED = 1000
+MOST_ATTEMPTS = 10
+MOST_EVENTS_SEARCHED = 5000
+MOST_ACTIVITIES = 1000
+LONGEST_KEY = 300
+LONGEST_TRACEBACK = 4000
+FINISHED = ("memory", "erred", "released", "forgotten")
+
+
+def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
+    """Return the work; None if it is not wanted, or the scheduler's records have another form.
+
+    ``wanted`` is a dictionary: ``failures_since`` (seconds since 1970 by the scheduler's clock, or None for all),
+    ``known_code`` (ids of the computations whose code is not needed), ``running`` and ``activities`` (whether to read
+    these, which take longer).
+    """
+    if not isinstance(wanted, dict):
+        return None
+    try:
+        names, more_names = read_names(scheduler)
+        failures, failed_until = read_failures(scheduler, wanted.get("failures_since"))
+        unrunnable, unrunnable_total = read_unrunnable(scheduler)
+        return {
+            "names": names,
+            "more_names": more_names,
+            "computations": read_computations(scheduler, set(wanted.get("known_code") or ())),
+            "failures": failures,
+            "failed_until": failed_until,
+            "unrunnable": unrunnable,
+            "unrunnable_total": unrunnable_total,
+            "running": read_running(scheduler) if wanted.get("running") else None,
+            "activities": read_activities(scheduler) if wanted.get("activities") else None,
+        }
+    except Exception as error:  # noqa: BLE001 - the rest of the answer is still of use
+        return {"error": text(repr(error))}
+
+
+def read_names(scheduler: Any) -> tuple[list[list[Any]], int]:
+    """Return one row for each name that has tasks now, the newest MOST_NAMES; and how many more there are."""
+    prefixes = scheduler.task_prefixes
+    # Before 2023.6 a prefix sums over its groups on each access. A scheduler never forgets a prefix.
+    is_summed = isinstance(getattr(type(next(iter(prefixes.values()), None)), "states", None), property)
+    current = [prefix for prefix in prefixes.values() if (prefix.groups if is_summed else len(prefix))]
+    rows = [name_row(prefix) for prefix in current[-MOST_NAMES:]]
+    return rows, len(current) - len(rows)
+
+
+def name_row(prefix: Any) -> list[Any]:
+    """Return what is known of the tasks of one name, in the order of NAME_FIELDS."""
+    durations = prefix.all_durations
+    return [
+        task_text(prefix.name),
+        state_counts(prefix.states),
+        plain(prefix.duration_average),
+        plain(prefix.max_exec_time),
+        plain(prefix.nbytes_total),
+        prefix.suspicious,
+        plain(durations.get("compute", 0)),
+        plain(durations.get("transfer", 0)),
+        prefix.state_counts.get("memory", 0),
+    ]
+
+
+def state_counts(states: Any) -> list[int]:
+    """Return the counts in the order of STATES."""
+    return [states.get(state, 0) for state in STATES]
+
+
+def task_text(key: Any) -> Any:
+    """Return a key or name as text, truncated."""
+    shown = text(key)
+    return shown[:LONGEST_KEY] if shown else shown
+
+
+def name_of(scheduler: Any, key: Any) -> Any:
+    """Return the task name of a key, which need not exist any more."""
+    task = scheduler.tasks.get(key)
+    if task is not None:
+        return task_text(task.prefix.name)
+    from dask.utils import key_split
+
+    return task_text(key_split(key))
+
+
+def read_computations(scheduler: Any, known_code: set[Any]) -> list[list[Any]]:
+    """Return the newest computations, oldest first: spans, or before 2023.7 the scheduler's ``computations``."""
+    spans = getattr(scheduler, "extensions", {}).get("spans")
+    if spans is None:
+        computations = list(scheduler.computations)[-MOST_COMPUTATIONS:]
+        return [computation_row(computation, known_code) for computation in computations]
+    newest = itertools.islice((span for span in reversed(list(spans.spans.values())) if span.groups), MOST_COMPUTATIONS)
+    return [span_row(span, known_code) for span in reversed(list(newest))]
+
+
+def span_row(span: Any, known_code: set[Any]) -> list[Any]:
+    """Return what the tasks directly in a span say, in the order of COMPUTATION_FIELDS."""
+    name = None if span.name == ("default",) else text(" / ".join(map(str, span.name)))
+    code = None if span.id in known_code else code_text(span._code)
+    return [text(span.id), name, code, span.enqueued, *groups_row(span.groups)]
+
+
+def computation_row(computation: Any, known_code: set[Any]) -> list[Any]:
+    """Return a computation of a scheduler without spans, in the order of COMPUTATION_FIELDS."""
+    number = text(computation.id)
+    code = None if number in known_code else code_text(computation.code)
+    return [number, None, code, computation.start, *groups_row(computation.groups)]
+
+
+def groups_row(groups: Any) -> list[Any]:
+    """Return the last five of COMPUTATION_FIELDS."""
+    groups = list(itertools.islice(groups, MOST_GROUPS))
+    counts = [0] * len(STATES)
+    for group in groups:
+        for number, state in enumerate(STATES):
+            counts[number] += group.states.get(state, 0)
+    started = min((group.start for group in groups if group.start), default=0.0)
+    stopped = max((group.stop for group in groups), default=0.0)
+    is_done = sum(counts) == sum(counts[STATES.index(state)] for state in FINISHED)
+    names = list(dict.fromkeys(task_text(group.prefix.name) for group in groups if group.prefix is not None))
+    return [started, stopped, is_done, counts, names[:MOST_NAMES_OF_COMPUTATION]]
+
+
+def code_text(code: Any) -> Any:
+    """Return the user's line that started it, with the lines around it; None if the client sent no code.
+
+    Clients send it only if ``distributed.diagnostics.computations.nframes`` is set. Before 2023.6 it is a text, later a
+    tuple of frames, the innermost last.
+    """
+    for frames in code:
+        frame = frames[-1] if isinstance(frames, (tuple, list)) and frames and not hasattr(frames, "code") else frames
+        source = getattr(frame, "code", frame)
+        if not isinstance(source, str):
+            continue
+        line = getattr(frame, "lineno_relative", None)
+        lines = source.splitlines()
+        if isinstance(line, int) and 0 <= line < len(lines):
+            lines = lines[max(0, line - 1) : line + 2]
+        return text("\n".join(lines[:3]))
+    return None
+
+
+def read_failures(scheduler: Any, since: Any) -> tuple[list[list[Any]] | None, Any]:
+    """Return the tasks that failed after this time, oldest first; and the time of the newest.
+
+    Tasks that cannot run because another failed are in ``erred_tasks`` too, and may have displaced it from there: it is
+    found through them. A task whose worker ended has no exception text; the workers that it ran on are in the events.
+    """
+    erred = getattr(scheduler, "erred_tasks", None)
+    if erred is None:
+        return None, None
+    since = since if isinstance(since, (int, float)) else 0
+    new = list(itertools.takewhile(lambda failed: failed.timestamp > since, erred))
+    rows: dict[Any, list[Any]] = {}
+    for failed in reversed(new):
+        task = scheduler.tasks.get(failed.key)
+        blame = getattr(task, "exception_blame", None)
+        if blame is not None and blame is not task:
+            key, task, workers = blame.key, blame, blame.erred_on
+            exception, traceback = blame.exception_text, blame.traceback_text
+        elif task is None and not failed.erred_on and not failed.exception_text:
+            continue  # it was blocked, and both are gone
+        else:
+            key, workers, exception, traceback = (
+                failed.key,
+                failed.erred_on,
+                failed.exception_text,
+                failed.traceback_text,
+            )
+        if key in rows:
+            continue
+        rows[key] = [
+            task_text(key),
+            name_of(scheduler, key),
+            failed.timestamp,
+            [text(worker) for worker in itertools.islice(workers or (), MOST_ATTEMPTS)],
+            text(exception or None),
+            text((traceback or "")[-LONGEST_TRACEBACK:] or None, LONGEST_TRACEBACK),
+            [],
+            None if task is None else count_blocked(task),
+        ]
+    killed = {key: row for key, row in rows.items() if row[4] is None}
+    if killed:
+        find_attempts(scheduler, killed)
+    return list(rows.values())[-MOST_FAILURES:], new[0].timestamp if new else None
+
+
+def count_blocked(task: Any) -> int:
+    """Return how many tasks cannot run because this one failed, at most MOST_BLOCKED."""
+    seen = {task}
+    stack = [task]
+    while stack and len(seen) <= MOST_BLOCKED:
+        for dependent in stack.pop().dependents:
+            if dependent.exception_blame is task and dependent not in seen:
+                seen.add(dependent)
+                stack.append(dependent)
+    return min(len(seen) - 1, MOST_BLOCKED)
+
+
+def find_attempts(scheduler: Any, killed: dict[Any, list[Any]]) -> None:
+    """Add to each row the ends of the workers that held its task, oldest first, in the order of ATTEMPT_FIELDS."""
+    if not keeps_events(scheduler):
+        return
+    for at, event in itertools.islice(reversed(events_of(scheduler, "all")), MOST_EVENTS_SEARCHED):
+        if not isinstance(event, dict) or event.get("action") != "remove-worker":
+            continue
+        processing = event.get("processing-tasks") or ()
+        for key, row in killed.items():
+            if key in processing and len(row[6]) < MOST_ATTEMPTS:
+                row[6].insert(0, [at, text(event.get("worker")), event.get("expected")])
+
+
+def read_unrunnable(scheduler: Any) -> tuple[list[list[Any]], int]:
+    """Return the tasks that no worker may run, and their number; from 2024 on with the time that they have waited."""
+    unrunnable = scheduler.unrunnable
+    rows = []
+    for task in itertools.islice(unrunnable, MOST_UNRUNNABLE):
+        since = unrunnable[task] if isinstance(unrunnable, dict) else None
+        rows.append(
+            [
+                task_text(task.key),
+                task_text(task.prefix.name),
+                {text(name): plain(amount) for name, amount in (task.resource_restrictions or {}).items()},
+                sorted(map(text, itertools.islice(task.worker_restrictions or (), MOST_ATTEMPTS))),
+                sorted(map(text, itertools.islice(task.host_restrictions or (), MOST_ATTEMPTS))),
+                None if since is None else max(0.0, time.monotonic() - since),
+            ]
+        )
+    return rows, len(unrunnable)
+
+
+def read_running(scheduler: Any) -> list[list[Any]]:
+    """Return the tasks that run longest, the longest first. A worker reports them by heartbeat."""
+    running = (
+        (seconds, number, task, worker)
+        for number, worker in enumerate(scheduler.workers.values())
+        for task, seconds in worker.executing.items()
+    )
+    longest = heapq.nlargest(MOST_RUNNING, running, key=lambda row: row[0])
+    return [
+        [task_text(task.key), task_text(task.prefix.name), text(worker.address), seconds]
+        for seconds, _, task, worker in longest
+    ]
+
+
+def read_activities(scheduler: Any) -> list[list[Any]] | None:
+    """Return ``[name, activity, seconds]`` of what tasks spent their time on; None before 2023.5."""
+    metrics = getattr(scheduler, "cumulative_worker_metrics", None)
+    if metrics is None:
+        return None
+    rows = []
+    for key, value in metrics.items():
+        if isinstance(key, tuple) and len(key) == 4 and key[0] == "execute" and key[3] == "seconds":
+            rows.append([task_text(key[1]), text(key[2]), plain(value)])
+            if len(rows) >= MOST_ACTIVITIES:
+                break
+    return rows

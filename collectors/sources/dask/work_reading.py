@@ -1,0 +1,299 @@
+"""Request and decode what the scheduler computes; see `shipped_work` for the form of the answer. Does no I/O."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from dasktop.collectors.model.work import (
+    Attempt,
+    Computation,
+    Failure,
+    FailureKind,
+    Progress,
+    RunningTask,
+    TaskActivity,
+    TaskName,
+    TaskStates,
+    UnrunnableTask,
+    Work,
+)
+from dasktop.collectors.sources.dask.plain_values import (
+    as_datetime,
+    as_dict,
+    as_int,
+    as_number,
+    as_seconds,
+    as_text,
+    as_tuple,
+)
+from dasktop.collectors.sources.dask.shipped_work import (
+    ATTEMPT_FIELDS,
+    COMPUTATION_FIELDS,
+    FAILURE_FIELDS,
+    MOST_COMPUTATIONS,
+    NAME_FIELDS,
+    RUNNING_FIELDS,
+    STATES,
+    UNRUNNABLE_FIELDS,
+)
+from dasktop.collectors.text.clean import clean_lines
+
+MOST_FAILURES = 100
+POLLS_BETWEEN_RUNNING = 5
+SECONDS_BETWEEN_ACTIVITIES = 30.0
+
+NameOf = Callable[[str | None], str | None]
+"""Returns the name of the worker at an address, also of one that has left; ``None``: unknown."""
+
+
+class _Kept:
+    """What is kept of one scheduler's answers."""
+
+    def __init__(self, scheduler_id: str | None) -> None:
+        self.scheduler_id = scheduler_id
+        self.failed_until: float | None = None
+        self.failures: deque[Failure] | None = None
+        self.code: dict[str, tuple[str, ...] | None] = {}
+        self.running: tuple[RunningTask, ...] | None = None
+        self.activities: tuple[TaskActivity, ...] | None = None
+        self.activities_at: float | None = None
+
+
+class WorkReader:
+    """Requests only what is due or new, and keeps the rest of one scheduler's work.
+
+    Parameters
+    ----------
+    clock
+        Returns seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._polls = 0
+        self._kept = _Kept(None)
+
+    def request(self) -> dict[str, Any]:
+        """Return the request for the next reading, in the form that `shipped_work.read_work` expects."""
+        self._polls += 1
+        now = self._clock()
+        wants_activities = (
+            self._kept.activities_at is None or now - self._kept.activities_at >= SECONDS_BETWEEN_ACTIVITIES
+        )
+        return {
+            "failures_since": self._kept.failed_until,
+            "known_code": [number for number, code in self._kept.code.items() if code],
+            "running": self._polls % POLLS_BETWEEN_RUNNING == 1,
+            "activities": wants_activities,
+        }
+
+    def after(
+        self, answer: object, scheduler_id: str | None, now: float | None, taken_at: datetime, worker_name: NameOf
+    ) -> Work | None:
+        """Return the work according to an answer and earlier ones; ``None`` if the scheduler does not report it.
+
+        ``now`` is the scheduler's time in seconds since 1970, and ``taken_at`` that of this host.
+        """
+        if scheduler_id != self._kept.scheduler_id:
+            self._kept = _Kept(scheduler_id)
+        kept = self._kept
+        fields = as_dict(answer)
+        if "names" not in fields:
+            return None
+        skew = timedelta() if now is None else taken_at - (as_datetime(now) or taken_at)
+        names = tuple(name for row in _rows(fields["names"], NAME_FIELDS) if (name := _task_name(row)))
+        typical = {name.name: name.seconds_mean for name in names}
+        self._add_failures(fields, skew, worker_name)
+        if fields.get("running") is not None:
+            rows = _rows(fields["running"], RUNNING_FIELDS)
+            kept.running = tuple(task for row in rows if (task := _running(row, worker_name)))
+        if fields.get("activities") is not None:
+            kept.activities = tuple(_activities(fields["activities"]))
+        if fields.get("activities") is not None or kept.activities_at is None:
+            kept.activities_at = self._clock()
+        failures = None if kept.failures is None else tuple(kept.failures)
+        running = kept.running
+        return Work(
+            computations=self._computations(fields, skew),
+            task_names=names,
+            more_task_names=as_int(fields.get("more_names")) or 0,
+            running=None
+            if running is None
+            else tuple(replace(task, typical_seconds=typical.get(task.task_name)) for task in running),
+            failures=failures,
+            unrunnable=tuple(
+                waiting for row in _rows(fields.get("unrunnable"), UNRUNNABLE_FIELDS) if (waiting := _unrunnable(row))
+            ),
+            unrunnable_total=as_int(fields.get("unrunnable_total")) or 0,
+            activities=kept.activities,
+            progress=_progress(names, failures),
+        )
+
+    def _add_failures(self, fields: Mapping[str, Any], skew: timedelta, worker_name: NameOf) -> None:
+        if fields.get("failures") is None:
+            return
+        if self._kept.failures is None:
+            self._kept.failures = deque(maxlen=MOST_FAILURES)
+        known = {(failure.key, failure.at) for failure in self._kept.failures}
+        for row in _rows(fields["failures"], FAILURE_FIELDS):
+            failure = _failure(row, skew, worker_name)
+            if failure is not None and (failure.key, failure.at) not in known:
+                self._kept.failures.append(failure)
+        self._kept.failed_until = as_number(fields.get("failed_until")) or self._kept.failed_until
+
+    def _computations(self, fields: Mapping[str, Any], skew: timedelta) -> tuple[Computation, ...]:
+        found = []
+        for row in _rows(fields.get("computations"), COMPUTATION_FIELDS):
+            number = as_text(row["id"])
+            if number is None:
+                continue
+            code = self._kept.code.get(number) or _lines(row["code"])
+            self._kept.code[number] = code
+            found.append(_computation(number, code, row, skew))
+        while len(self._kept.code) > MOST_COMPUTATIONS:
+            del self._kept.code[next(iter(self._kept.code))]
+        return tuple(found)
+
+
+def _rows(answer: object, fields: tuple[str, ...]) -> Iterable[dict[str, Any]]:
+    """Return rows as dictionaries, without those of another form."""
+    rows = map(as_tuple, as_tuple(answer))
+    return (dict(zip(fields, row, strict=True)) for row in rows if len(row) == len(fields))
+
+
+def _states(counts: object) -> TaskStates:
+    """Return the tasks that exist, by state."""
+    numbers = map(as_int, as_tuple(counts))
+    return {state: number for state, number in zip(STATES, numbers, strict=False) if number and state != "forgotten"}
+
+
+def _task_name(row: dict[str, Any]) -> TaskName | None:
+    name = as_text(row["name"])
+    if name is None:
+        return None
+    counts = dict(zip(STATES, map(as_int, as_tuple(row["states"])), strict=False))
+    states = _states(row["states"])
+    compute_seconds, finished = as_number(row["compute_seconds"]), as_int(row["finished_total"])
+    mean = round(compute_seconds / finished, 6) if compute_seconds and finished else None
+    nbytes = as_int(row["nbytes_total"])
+    measured = sum(counts.get(state) or 0 for state in ("memory", "released", "forgotten"))
+    stored = states.get("memory", 0)
+    return TaskName(
+        name=name,
+        states=states,
+        seconds_mean=mean,
+        seconds_max=as_number(row["seconds_max"]),  # -1 while unknown
+        bytes_stored=None if nbytes is None else nbytes * stored // measured if measured else 0,
+        compute_seconds=compute_seconds,
+        transfer_seconds=as_number(row["transfer_seconds"]),
+        suspicious=as_int(row["suspicious"]),
+    )
+
+
+def _computation(number: str, code: tuple[str, ...] | None, row: dict[str, Any], skew: timedelta) -> Computation:
+    states = _states(row["states"])
+    return Computation(
+        id=number,
+        name=as_text(row["name"]),
+        code=code,
+        started_at=_moment(row["started"] or row["enqueued"], skew),
+        ended_at=_moment(row["stopped"], skew) if row["is_done"] is True else None,
+        states=states,
+        task_names=tuple(name for name in map(as_text, as_tuple(row["task_names"])) if name),
+        progress=_finished_share(as_tuple(row["states"])),
+    )
+
+
+def _finished_share(counts: tuple[Any, ...]) -> float | None:
+    numbers = dict(zip(STATES, (as_int(count) or 0 for count in counts), strict=False))
+    total = sum(numbers.values())
+    finished = sum(numbers.get(state, 0) for state in ("memory", "released", "forgotten"))
+    return round(finished / total, 4) if total else None
+
+
+def _progress(names: Iterable[TaskName], failures: tuple[Failure, ...] | None) -> Progress:
+    states = [name.states for name in names]
+    erred = sum(counts.get("erred", 0) for counts in states)
+    failed = min(erred, len({failure.key for failure in failures or ()}))
+    return Progress(
+        done=sum(counts.get("memory", 0) + counts.get("released", 0) for counts in states),
+        total=sum(sum(counts.values()) for counts in states),
+        failed=failed if failures is not None else erred,
+        blocked=erred - failed if failures is not None else 0,
+    )
+
+
+def _moment(epoch_seconds: object, skew: timedelta) -> datetime | None:
+    """Return a time of the scheduler's clock by that of this host; ``None`` for 0, which means never."""
+    at = as_datetime(epoch_seconds)
+    return at + skew if at is not None and epoch_seconds else None
+
+
+def _lines(text: object) -> tuple[str, ...] | None:
+    """Return clean lines; ``None`` if there are none."""
+    return clean_lines(text) or None if isinstance(text, str) else None
+
+
+def _failure(row: dict[str, Any], skew: timedelta, worker_name: NameOf) -> Failure | None:
+    key, at = as_text(row["key"]), _moment(row["at"], skew)
+    if key is None or at is None:
+        return None
+    addresses = [address for address in map(as_text, as_tuple(row["workers"])) if address]
+    exception = as_text(row["exception"])
+    attempts = tuple(
+        Attempt(worker=worker_name(address) or address, at=_moment(ended["at"], skew), cause=None)
+        for ended in _rows(row["killed_under"], ATTEMPT_FIELDS)
+        if (address := as_text(ended["worker"]))
+    )
+    kind: FailureKind = "exception" if exception else "worker killed" if attempts or addresses else "unknown"
+    last = addresses[-1] if addresses else None
+    return Failure(
+        key=key,
+        task_name=as_text(row["name"]) or key,
+        at=at,
+        kind=kind,
+        exception=exception,
+        traceback=_lines(row["traceback"]),
+        worker=worker_name(last) or last,
+        attempts=attempts,
+        blocks=as_int(row["blocks"]),
+    )
+
+
+def _unrunnable(row: dict[str, Any]) -> UnrunnableTask | None:
+    key = as_text(row["key"])
+    if key is None:
+        return None
+    resources = {
+        name: float(amount)
+        for resource, value in as_dict(row["resources"]).items()
+        if (name := as_text(resource)) and (amount := as_number(value)) is not None
+    }
+    return UnrunnableTask(
+        key=key,
+        task_name=as_text(row["name"]) or key,
+        resources=resources,
+        workers=tuple(text for text in map(as_text, as_tuple(row["workers"])) if text),
+        hosts=tuple(text for text in map(as_text, as_tuple(row["hosts"])) if text),
+        waiting_seconds=as_seconds(row["waiting_seconds"]),
+    )
+
+
+def _running(row: dict[str, Any], worker_name: NameOf) -> RunningTask | None:
+    key, seconds, address = as_text(row["key"]), as_seconds(row["seconds"]), as_text(row["worker"])
+    if key is None or seconds is None:
+        return None
+    return RunningTask(
+        key=key, task_name=as_text(row["name"]) or key, worker=worker_name(address) or address, seconds=seconds
+    )
+
+
+def _activities(answer: object) -> Iterable[TaskActivity]:
+    for row in map(as_tuple, as_tuple(answer)):
+        if len(row) == 3 and (name := as_text(row[0])) and (activity := as_text(row[1])):
+            seconds = as_number(row[2])
+            if seconds is not None:
+                yield TaskActivity(task_name=name, activity=activity, seconds=round(seconds, 3))
