@@ -30,6 +30,7 @@ from dasktop.collectors.analysis.matching import (
     workers_expected,
 )
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
+from dasktop.collectors.analysis.work import work_with_jobs
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -51,7 +52,6 @@ from dasktop.collectors.model.snapshot import (
     Source,
     Totals,
     Worker,
-    WorkerEvent,
 )
 from dasktop.collectors.model.sources import fails
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
@@ -66,6 +66,7 @@ def reconcile(
     now: datetime,
     also_known_as: frozenset[str] = frozenset(),
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
+    jobs_of_workers: Mapping[str, str] | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
 ) -> Snapshot:
@@ -83,6 +84,8 @@ def reconcile(
         Addresses and scheduler files of this scheduler other than the address that it reports.
     remembered
         Evidence from earlier snapshots, by job id: an ended job no longer has a worker or an owner that shows it.
+    jobs_of_workers
+        The job that a worker was in, by the worker's address, from earlier snapshots.
     released
         What released jobs, by job id, where that is known.
     beyond
@@ -148,6 +151,14 @@ def reconcile(
     jobs = [with_other_programs(job, (beyond or {}).get(job.job_id)) for job in jobs]
     jobs = [with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
+    jobs_of_addresses = {**(jobs_of_workers or {}), **_jobs_of_addresses(placed)}
+    worker_events = None
+    if dask is not None and dask.worker_events is not None:
+        of_names = _jobs_of_names(placed)  # a nanny's next worker has the same name
+        worker_events = tuple(
+            replace(event, job_id=jobs_of_addresses.get(event.address or "") or of_names.get(event.worker or ""))
+            for event in dask.worker_events
+        )
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         taken_at=now,
@@ -157,18 +168,17 @@ def reconcile(
         jobs=tuple(jobs),
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
-        worker_events=_worker_events(dask, placed),
+        worker_events=worker_events,
+        work=work_with_jobs(dask.work if dask else None, jobs_of_addresses),
     )
 
 
-def _worker_events(
-    dask: DaskReading | None, placed: Mapping[str, Iterable[PlacedWorker]]
-) -> tuple[WorkerEvent, ...] | None:
-    """Return the events with their jobs, found by worker name: a nanny's next worker has the same name."""
-    if dask is None or dask.worker_events is None:
-        return None
-    job_ids = {placed_worker.worker.name: job_id for job_id, in_job in placed.items() for placed_worker in in_job}
-    return tuple(replace(event, job_id=job_ids.get(event.worker or "")) for event in dask.worker_events)
+def _jobs_of_names(placed: Mapping[str, Iterable[PlacedWorker]]) -> dict[str, str]:
+    return {one.worker.name: job_id for job_id, in_job in placed.items() for one in in_job}
+
+
+def _jobs_of_addresses(placed: Mapping[str, Iterable[PlacedWorker]]) -> dict[str, str]:
+    return {one.worker.address: job_id for job_id, in_job in placed.items() for one in in_job}
 
 
 def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:

@@ -69,6 +69,8 @@ class RunningTask(Record, frozen=True, kw_only=True):
     key: str
     task_name: str
     worker: str | None
+    """Its name, or its address if the name is unknown."""
+    address: str | None = None
     job_id: str | None = None
     seconds: float
     typical_seconds: float | None = None
@@ -79,6 +81,8 @@ class Attempt(Record, frozen=True, kw_only=True):
     """One attempt to run a task that failed: where, and what ended it."""
 
     worker: str | None
+    """Its name, or its address if the name is unknown."""
+    address: str | None = None
     job_id: str | None = None
     at: datetime | None
     cause: str | None
@@ -97,7 +101,8 @@ class Failure(Record, frozen=True, kw_only=True):
     traceback: tuple[str, ...] | None
     """The last lines of the traceback."""
     worker: str | None
-    """The worker of the last attempt."""
+    """The worker of the last attempt: its name, or its address if the name is unknown."""
+    address: str | None = None
     job_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
     """Oldest first; only those that are known."""

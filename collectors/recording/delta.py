@@ -10,6 +10,9 @@ A delta is a JSON object:
     The changed fields, with their new values.
 ``sources``, ``findings``, and any other field
     The new value, if it changed.
+``work``
+    Null if it became unknown, ``{"whole": …}`` if it was unknown, else ``{"fields": {FIELD: value}, "tables": {FIELD:
+    {"rows": …, "columns": …}}}``: its lists are encoded as the tables below.
 ``jobs``, ``tasks``, ``workers``, ``threads``
     The four tables (`tables`), each ``{"rows": …, "columns": {FIELD: change}}``, absent if unchanged. ``rows``, present
     if rows moved, are runs of old rows, ``[first, count, …]``; -1 as first means new rows, whose cells are null at
@@ -283,7 +286,16 @@ def _sum(cells: list[Any]) -> Any:
 
 SHALLOW = ("cluster", "totals")
 """Records encoded field by field."""
-_APART = {"taken_at", "jobs", UNPLACED, *SHALLOW}
+WORK = "work"
+WORK_TABLES: dict[str, tuple[str, ...]] = {
+    "computations": ("id",),
+    "task_names": ("name",),
+    "running": ("key",),
+    "failures": ("key", "at"),
+    "activities": ("task_name", "activity"),
+}
+"""The lists of `Work` that are encoded as tables, and the fields that identify a row."""
+_APART = {"taken_at", "jobs", UNPLACED, WORK, *SHALLOW}
 OWN_FIELDS = ("since", "left_out")
 """Fields of a delta that a snapshot does not have."""
 
@@ -300,6 +312,7 @@ class DeltaEncoder:
     def __init__(self, document: Document) -> None:
         self.document = document
         self._tables = tables(document)
+        self._work_tables = work_tables(document.get(WORK))
 
     def delta(self, document: Document) -> Document:
         """Return the delta from the keyframe to this snapshot."""
@@ -317,8 +330,32 @@ class DeltaEncoder:
             table_delta = _table_delta(self._tables[name], table)
             if table_delta:
                 delta[name] = table_delta
+        if document.get(WORK) != old.get(WORK):
+            delta[WORK] = self._work_delta(document.get(WORK))
         _omit_sums(delta, {name: table.columns for name, table in new.items()})
         return delta
+
+    def _work_delta(self, new: Document | None) -> Document | None:
+        old = self.document.get(WORK)
+        if old is None or new is None:
+            return None if new is None else {"whole": new}
+        new_tables = work_tables(new)
+        shared = self._work_tables.keys() & new_tables.keys()
+        deltas = {name: _table_delta(self._work_tables[name], new_tables[name]) for name in shared}
+        return {
+            "fields": {name: value for name, value in new.items() if name not in shared and value != old.get(name)},
+            "tables": {name: delta for name, delta in deltas.items() if delta},
+        }
+
+
+def work_tables(work: Document | None) -> dict[str, Table]:
+    """Return the lists of the work as tables; without those that are unknown."""
+    found = {}
+    for name, known_by in WORK_TABLES.items():
+        rows: Rows | None = (work or {}).get(name)
+        if rows is not None:
+            found[name] = Table(_columns(rows, None), list(_unique_keys(rows, [()] * len(rows), known_by)))
+    return found
 
 
 def _omit_sums(delta: Document, columns: Columns) -> None:

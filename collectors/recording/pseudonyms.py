@@ -13,6 +13,7 @@ _KEY_GROUP = re.compile(r"\W*(.+?)(?:-[0-9a-f]{6,}|['\"]?, |$)", re.DOTALL)
 
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _RANDOM_ID = re.compile(r"Scheduler-[0-9a-f-]{36}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"host[0-9]+")
 
 _PUBLIC_NAMES = frozenset({"SLURMCluster", "LocalCluster", "dask-worker", "dask_mpi", "MainThread", "IO loop"})
@@ -111,6 +112,19 @@ class Pseudonyms:
     def scheduler_id(self, text: str) -> str:
         """Return the scheduler id; a random one is kept."""
         return text if _RANDOM_ID.fullmatch(text) else self.of("scheduler", text)
+
+    def task_name(self, name: str) -> str:
+        """Return ``task3``, as in the pseudonyms of keys of that name."""
+        return self._numbered("task", name)
+
+    def computation_id(self, text: str) -> str:
+        """Return the id of a computation; a random one stays."""
+        return text if _UUID.fullmatch(text) else self.of("computation", text)
+
+    def source_line(self, line: str) -> str:
+        """Return ``code-1f2e3d4c``, indented like the line. Not remembered: there are many."""
+        digest = hashlib.blake2b(line.encode(errors="replace"), key=self._salt, digest_size=4).hexdigest()
+        return line[: len(line) - len(line.lstrip())] + (f"code-{digest}" if line.strip() else "")
 
     def task_key(self, key: str) -> str:
         """Return ``task3-5f0c…``: 3 for the key's prefix, the rest for this key. Not remembered: there are many."""

@@ -21,6 +21,7 @@ from dasktop.collectors.recording.delta import (
     SHALLOW,
     SUMMED,
     UNPLACED,
+    WORK,
     Cells,
     Document,
     Level,
@@ -32,6 +33,7 @@ from dasktop.collectors.recording.delta import (
     rows_of,
     sums,
     tables,
+    work_tables,
     zipped,
 )
 
@@ -69,6 +71,7 @@ class Keyframe:
         self.snapshot = snapshot
         self._document = document
         self._tables = tables(document)
+        self._work_tables: dict[str, Table] | None = None
         tasks = [task for job in snapshot.jobs for task in job.tasks]
         workers = [worker for job in snapshot.jobs for worker in workers_of(job)] + list(snapshot.unplaced_workers)
         threads = [thread for worker in workers for thread in worker.threads]
@@ -101,11 +104,13 @@ class Keyframe:
         if fields is None or "used" in fields["jobs"]:
             for field in delta.get("jobs", {}).get("summed", ()):
                 changes["jobs"].put(field, sums(changes, SUMMED[field]))
-        values = {
+        values: dict[str, Any] = {
             name: msgspec.convert(self._document[name] | value if name in SHALLOW else value, _TYPES[name])
             for name, value in delta.items()
-            if name in _TYPES and name not in OWN_FIELDS
+            if name in _TYPES and name not in (*OWN_FIELDS, WORK)
         }
+        if WORK in delta:
+            values[WORK] = msgspec.convert(self._work(delta[WORK]), _TYPES[WORK])
         return replace(self.snapshot, **values, **self._tree(changes, fields))
 
     def memory_of_workers(self, delta: Document) -> tuple[WorkerMemory, ...]:
@@ -131,6 +136,16 @@ class Keyframe:
         if self._placed is None or self._placed[0] != placing:  # unchanged for minutes
             self._placed = placing, _job_ids(changes["jobs"], changes["tasks"], len(memory))
         return tuple(zip(self._placed[1], memory, limits, spilled, strict=True))
+
+    def _work(self, delta: Document | None) -> Document | None:
+        """Return the work of a delta's snapshot."""
+        if delta is None or "whole" in delta:
+            return None if delta is None else delta["whole"]
+        if self._work_tables is None:
+            self._work_tables = work_tables(self._document[WORK])
+        changes = {name: _PatchedTable(self._work_tables[name], change) for name, change in delta["tables"].items()}
+        patched = {name: rows_of({field: table[field] for field in table}) for name, table in changes.items()}
+        return {**self._document[WORK], **delta["fields"], **patched}
 
     def _tree(self, changes: Mapping[str, "_PatchedTable"], fields: Fields | None) -> dict[str, Any]:
         """Return the jobs with their contents, and the workers outside SLURM, if any of them changed."""

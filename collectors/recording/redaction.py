@@ -41,6 +41,13 @@ erred forgotten memory no-worker processing queued released waiting
 """
 _TERMS = frozenset(_STATES.split())
 
+# What dask's workers measure; tasks may add their own.
+_OF_TASKS = """
+compress decompress deserialize disk-read disk-write executor failed gather memory-read memory-write network other
+serialize spill thread-cpu thread-noncpu transfer
+"""
+_ACTIVITIES = frozenset(_OF_TASKS.split())
+
 
 # Python's exceptions, and frequent messages of Python, the system and SLURM's commands.
 _OF_ERRORS = """
@@ -98,6 +105,7 @@ _PLACES = rf"""
 _TAIL = r"(?: [.@] [^\W_][\w-]* )*"
 """What may follow a known name: the domain of a host, the rest of a mail address."""
 _WORDS = r"(?P<word> \w+ (?:[.@/+-]+\w+)* )"
+_SOURCE_LINE = re.compile(r"\s{3,}\S")
 _TIME_OF_DAY = re.compile(r"[\d.]*(?::[\d.]*){2,3}")
 _NOT_IN_A_PATH = re.compile(r"""[\s'",:;<>()\[\]]""")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/+-]*(?:[KMGTPEkmg]i?B?|B|ms|s|min|h|d|x)?", re.ASCII)
@@ -227,7 +235,14 @@ _KEPT = (
     "Finding.code",
     "Finding.severity",
     "WorkerEvent.kind",
+    "Failure.kind",
 )
+_ON_WORKERS = ("WorkerEvent", "RunningTask", "Failure", "Attempt")
+_WITH_TASK_NAME = (
+    *("TaskName.name", "Computation.task_names", "RunningTask.task_name", "Failure.task_name"),
+    *("UnrunnableTask.task_name", "TaskActivity.task_name"),
+)
+_WITH_KEY = ("Thread.task_key", "RunningTask.key", "Failure.key", "UnrunnableTask.key")
 
 
 class Redactor:
@@ -262,7 +277,12 @@ class Redactor:
     @cached_property
     def _rules(self) -> dict[str, Rule]:
         names = self._names
-        return dict.fromkeys(_KEPT, lambda text: text) | {
+        of_workers = {"worker": names.worker, "address": names.address, "job_id": names.job_id}
+        return {
+            **dict.fromkeys(_KEPT, lambda text: text),
+            **{f"{record}.{field}": rule for record in _ON_WORKERS for field, rule in of_workers.items()},
+            **dict.fromkeys(_WITH_TASK_NAME, names.task_name),
+            **dict.fromkeys(_WITH_KEY, names.task_key),
             "Cluster.scheduler_address": names.address,
             "Owner.name": names.worker,
             "Owner.host": names.host,
@@ -278,12 +298,8 @@ class Redactor:
             "Worker.address": names.address,
             "Worker.host": names.host,
             "Worker.inherited_job_id": names.job_id,
-            "WorkerEvent.worker": names.worker,
-            "WorkerEvent.address": names.address,
-            "WorkerEvent.job_id": names.job_id,
             "Task.node": names.host,
             "Thread.name": names.thread,
-            "Thread.task_key": names.task_key,
             "Job.name": names.job,
             "Job.user": lambda text: names.named("user", text),
             "Fate.cancelled_by": lambda text: names.named("user", text),
@@ -300,12 +316,25 @@ class Redactor:
             "Fate.state": self._term,
             "Worker.status": self._term,
             "Cluster.task_counts": self._term,
+            "TaskName.states": self._term,
+            "Computation.states": self._term,
+            "Computation.id": names.computation_id,
+            "Computation.code": names.source_line,
+            "Failure.traceback": self._traceback_line,
+            "TaskActivity.activity": lambda text: text if text in _ACTIVITIES else names.of("word", text),
+            "UnrunnableTask.resources": lambda text: names.named("resource", text),
+            "UnrunnableTask.workers": names.worker,
+            "UnrunnableTask.hosts": names.host,
         }
 
     def _term(self, text: str) -> str:
         """Redact a state or a reason; SLURM's and dask's own terms are kept, even if they are also a name."""
         first, blank, rest = text.partition(" ")
         return f"{first}{blank}{self._free(rest)}" if is_term(first) else self._free(text)
+
+    def _traceback_line(self, line: str) -> str:
+        """Redact a line of a traceback; source lines, which are indented below the names of their files, as a whole."""
+        return self._names.source_line(line) if _SOURCE_LINE.match(line) else self._free(line)
 
     def _free(self, text: str) -> str:
         return text if self._is_learning else self._text.redacted(text)

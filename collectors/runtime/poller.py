@@ -351,6 +351,7 @@ class Poller:
             datetime.now(UTC),
             also_known_as=self._names_of_scheduler(),
             remembered=self._cluster_jobs.evidence,
+            jobs_of_workers=self._cluster_jobs.of_workers,
             beyond=self._other_use.beyond,
             released=self._releases.by_job,
         )

@@ -18,11 +18,14 @@ from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 
+MOST_WORKERS_REMEMBERED = 20_000
+
 
 class ClusterJobs:
     """The jobs of one cluster, by all its snapshots so far."""
 
     def __init__(self) -> None:
+        self._of_workers: dict[str, str] = {}
         self._evidence: dict[str, tuple[Evidence, ...]] = {}
         # Job id → addresses of workers that were only inferred to be in it, by their host.
         self._inferred: dict[str, set[str]] = {}
@@ -32,12 +35,22 @@ class ClusterJobs:
         """Job id → evidence that the job belongs to the cluster."""
         return self._evidence
 
+    @property
+    def of_workers(self) -> Mapping[str, str]:
+        """Address of a worker, also of one that has left → the job that it was in."""
+        return self._of_workers
+
     def remember(self, snapshot: Snapshot) -> None:
         """Add the jobs of this snapshot."""
         self._evidence |= {job.job_id: job.evidence for job in snapshot.jobs if job.evidence}
         for job, worker in workers_with_jobs(snapshot):
             if job is not None and worker.evidence == "host":
                 self._inferred.setdefault(job.job_id, set()).add(worker.address)
+            if job is not None and self._of_workers.get(worker.address) != job.job_id:
+                self._of_workers.pop(worker.address, None)  # so that the oldest entries are first in the dictionary
+                self._of_workers[worker.address] = job.job_id
+        while len(self._of_workers) > MOST_WORKERS_REMEMBERED:
+            del self._of_workers[next(iter(self._of_workers))]
 
     def forget_wrong(self, snapshot: Snapshot) -> bool:
         """Forget the jobs whose evidence this snapshot contradicts; return whether there were any."""
@@ -51,6 +64,7 @@ class ClusterJobs:
         """Forget all jobs."""
         self._evidence.clear()
         self._inferred.clear()
+        self._of_workers.clear()
 
     def _wrongly_inferred(self, snapshot: Snapshot) -> set[str]:
         """Return the jobs inferred only from the host of a worker that is now known to be elsewhere."""

@@ -244,7 +244,7 @@ def _failure(row: dict[str, Any], skew: timedelta, worker_name: NameOf) -> Failu
     addresses = [address for address in map(as_text, as_tuple(row["workers"])) if address]
     exception = as_text(row["exception"])
     attempts = tuple(
-        Attempt(worker=worker_name(address) or address, at=_moment(ended["at"], skew), cause=None)
+        Attempt(worker=worker_name(address) or address, address=address, at=_moment(ended["at"], skew), cause=None)
         for ended in _rows(row["killed_under"], ATTEMPT_FIELDS)
         if (address := as_text(ended["worker"]))
     )
@@ -258,6 +258,7 @@ def _failure(row: dict[str, Any], skew: timedelta, worker_name: NameOf) -> Failu
         exception=exception,
         traceback=_lines(row["traceback"]),
         worker=worker_name(last) or last,
+        address=last,
         attempts=attempts,
         blocks=as_int(row["blocks"]),
     )
@@ -287,7 +288,11 @@ def _running(row: dict[str, Any], worker_name: NameOf) -> RunningTask | None:
     if key is None or seconds is None:
         return None
     return RunningTask(
-        key=key, task_name=as_text(row["name"]) or key, worker=worker_name(address) or address, seconds=seconds
+        key=key,
+        task_name=as_text(row["name"]) or key,
+        worker=worker_name(address) or address,
+        address=address,
+        seconds=seconds,
     )
 
 

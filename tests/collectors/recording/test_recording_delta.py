@@ -15,6 +15,7 @@ from dasktop.collectors.recording.delta import DeltaEncoder, change, changed
 from dasktop.collectors.recording.records import Keyframe
 from tests.support.recordings import busy_snapshots
 from tests.support.snapshots import ended, everyday, job, pending, snapshot, source, task, thread, worker
+from tests.support.work import activity, computation, failure, running_task, task_name, unrunnable_task, work
 
 NUMBERS = st.none() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False)
 CELLS = NUMBERS | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
@@ -85,10 +86,21 @@ findings = st.builds(
     Finding,
     code=st.just("c"), severity=st.just("error"), job_id=words, worker=words, message=st.text(), since=st.none(),
 )  # fmt: skip
+states = st.dictionaries(st.sampled_from(["memory", "waiting", "erred"]), st.integers(0, 9), max_size=3)
+works = st.none() | st.builds(
+    work,
+    computations=st.lists(st.builds(computation, st.sampled_from("ab"), states=states), max_size=3).map(tuple),
+    task_names=st.lists(st.builds(task_name, st.sampled_from("abc"), states=states), max_size=3).map(tuple),
+    running=st.none() | st.lists(st.builds(running_task, seconds=st.floats(0, 99)), max_size=2).map(tuple),
+    failures=st.none() | st.lists(st.builds(failure, st.sampled_from("ab"), exception=words), max_size=3).map(tuple),
+    activities=st.none() | st.lists(st.builds(activity, st.sampled_from("ab")), max_size=3).map(tuple),
+    unrunnable=st.lists(st.builds(unrunnable_task, st.sampled_from("ab")), max_size=2).map(tuple),
+)
 snapshots = st.builds(
     snapshot,
     st.lists(jobs, max_size=4),
     st.lists(workers, max_size=2),
+    work=works,
     taken_at=st.datetimes(timezones=st.just(everyday().taken_at.tzinfo)),
     findings=st.lists(findings, max_size=2).map(tuple),
     sources=st.lists(st.builds(source, st.just("dask"), error=words), max_size=2).map(tuple),
@@ -133,6 +145,17 @@ def test_delta_omits_unchanged_fields():
     assert set(delta) == {"taken_at", "since"}
 
 
+def test_changed_work_is_its_changed_rows():
+    first = replace(everyday(), work=work())
+    changed_name = task_name("regrid", states={"memory": 41, "processing": 12, "waiting": 47})
+    second = replace(first, work=work(task_names=(changed_name, task_name("sum")), failures=(failure(), failure("b"))))
+    delta = DeltaEncoder(document(first)).delta(document(second))["work"]
+    assert delta["fields"] == {}
+    assert set(delta["tables"]) == {"task_names", "failures"}
+    assert delta["tables"]["failures"]["rows"] == [0, 1, -1, 1]
+    assert there_and_back(first, second) == second
+
+
 def test_sums_of_workers_are_omitted():
     first, second = busy_snapshots(jobs=5, count=2)
     delta = DeltaEncoder(document(first)).delta(document(second))["jobs"]
@@ -154,11 +177,16 @@ def test_sums_of_workers_are_omitted():
         {"workers": {"rows": [0, 1]}},
         {"workers": {"columns": {"nthreads": {"plus": [1, "a"]}}}},
         {"cluster": 7},
+        {"work": {"fields": {}, "tables": {"task_names": {"rows": [0, 5]}}}},
+        {"work": {"fields": {"progress": 7}, "tables": {}}},
+        {"work": {"fields": {}, "tables": {"nosuch": {"rows": [0, 1]}}}},
+        {"work": 7},
     ],
 )
 def test_invalid_delta_is_refused(delta):
+    shown = replace(everyday(), work=work())
     with pytest.raises((ValueError, KeyError, TypeError, IndexError, AttributeError, msgspec.ValidationError)):
-        Keyframe(everyday(), document(everyday())).patched(delta)
+        Keyframe(shown, document(shown)).patched(delta)
 
 
 def test_unchanged_rows_are_reused():

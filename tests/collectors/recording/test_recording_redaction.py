@@ -31,6 +31,7 @@ from tests.support.snapshots import (
     thread,
     worker,
 )
+from tests.support.work import activity, attempt, computation, failure, running_task, task_name, unrunnable_task, work
 
 # No word of dasktop begins with these letters, so any that are left are a leak.
 secrets = st.text(st.sampled_from("abcxyzé.-_ 07"), min_size=1, max_size=8).map(lambda text: f"Zq{text}Zq")
@@ -92,6 +93,23 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
         advice=sentence(),
         since=None,
     )
+    failed = failure(
+        f"('{secret()}-8a7f0d5e', 3)", task_name=secret(), exception=sentence(), worker=secret(),
+        address=f"tcp://{secret()}:1", attempts=(attempt(secret(), cause=sentence()),),
+        traceback=(f'  File "/home/{secret()}.py", line 3, in {secret()}', f"    {secret()}({secret()!r})", sentence()),
+    )  # fmt: skip
+    computed = work(
+        computations=(computation(name=secret(), code=(f"x = {secret()}", secret()), task_names=(secret(),)),),
+        task_names=(task_name(secret()),),
+        running=(running_task(f"{secret()}-8a7f0d5e", task_name=secret(), worker=secret()),),
+        failures=(failed,),
+        unrunnable=(
+            unrunnable_task(
+                secret(), task_name=secret(), resources={secret(): 1.0}, workers=(secret(),), hosts=(secret(),)
+            ),
+        ),
+        activities=(activity(secret()), activity(secret(), activity=secret())),
+    )
     owner = replace(cluster().owner, class_name=secret(), name=secret(), host=secret(), job_ids={secret(): "4711"})
     return (
         snapshot(
@@ -99,6 +117,7 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
             findings=(found,),
             sources=(source("dask", error=sentence()),),
             cluster=cluster(scheduler_address=f"tls://{secret()}:8786", owner=owner),
+            work=computed,
         ),
         used,
     )
@@ -112,6 +131,18 @@ def test_no_secret_remains(drawn):
     for secret in used:
         assert secret not in redacted
     assert "Zq" not in redacted, "no part of a name is left"
+
+
+def test_same_task_name_has_the_same_pseudonym():
+    redacted = Redactor().redacted(snapshot(work=work())).work
+    assert redacted is not None
+    [name], [failed], [running] = redacted.task_names, redacted.failures, redacted.running
+    assert name.name == failed.task_name == running.task_name
+    assert failed.key == running.key
+    assert failed.key.startswith(name.name)
+    assert failed.kind == "exception"
+    assert name.states == {"memory": 40, "processing": 12, "waiting": 48}
+    assert redacted.activities[0].activity == "thread-cpu"
 
 
 # Names that are public words, which stay if no name is equal to them.

@@ -1,0 +1,61 @@
+"""The work of a real scheduler: progress, failures with their workers, and what cannot run."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from distributed import Client
+
+from dasktop.collectors.model.work import Work
+from dasktop.collectors.sources.dask.collector import DaskCollector
+from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
+
+WORKER = ("--nthreads", "2", "--name", "w")
+NO_RETRY = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+
+
+async def work_with(collector: DaskCollector, condition: Callable[[Work], bool]) -> Work:
+    """Return the work once the condition holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            reading = await collector.read()
+            assert collector.refusal is None
+            assert reading.work is not None
+            if condition(reading.work):
+                return reading.work
+            await asyncio.sleep(0.1)
+
+
+async def test_progress_failures_and_unrunnable_tasks() -> None:
+    with Scheduler(environment=os.environ | NO_RETRY) as scheduler, Workers(scheduler.address, *WORKER):
+        collectors = DaskCollector(scheduler.address), DaskCollector(scheduler.address)
+        async with Client(scheduler.address, asynchronous=True) as client:
+            done = client.map(abs, range(20), pure=False)
+            bad = client.map(divmod, [1, 2], [0, 0], pure=False)
+            blocked = client.map(str, bad)
+            waiting = client.submit(hex, 7, resources={"GPU": 1}, pure=False)
+            for collector in collectors:
+                work = await work_with(
+                    collector,
+                    lambda seen: (
+                        len(seen.failures or ()) == 2 and seen.unrunnable_total == 1 and seen.progress.done == 20
+                    ),
+                )
+                assert {failure.task_name for failure in work.failures or ()} == {"divmod"}
+                assert {failure.worker for failure in work.failures or ()} == {"w"}
+                assert "ZeroDivisionError" in (work.failures or ())[0].exception
+                assert (work.progress.failed, work.progress.blocked) == (2, 2)
+                assert sum(failure.blocks or 0 for failure in work.failures or ()) == 2
+                assert work.unrunnable[0].resources == {"GPU": 1.0}
+                [computation] = work.computations
+                assert set(computation.task_names) == {"abs", "divmod", "hex", "str"}
+                assert computation.ended_at is None
+
+            dies = client.submit(os._exit, 1, pure=False)
+            for collector in collectors:
+                work = await work_with(collector, lambda seen: len(seen.failures or ()) == 3)
+                failure = (work.failures or ())[-1]
+                assert (failure.kind, failure.worker) == ("worker killed", "w")
+                assert [attempt.worker for attempt in failure.attempts] == ["w"]
+                await collector.close()
+            del done, blocked, waiting, dies
