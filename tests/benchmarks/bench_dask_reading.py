@@ -8,6 +8,7 @@ import copy
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,9 +19,14 @@ from distributed.scheduler import TaskGroup, TaskPrefix, WorkerState
 
 from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.scheduler_reading import decode
+from dasktop.collectors.sources.dask.work_reading import POLLS_BETWEEN_RUNNING
 
 ROUNDS = 30
-USUAL_KINDS = 100
+USUAL_KINDS = 60
+POLL_SECONDS = 2
+POLLS_IN_30_SECONDS = 30 // POLL_SECONDS
+NOTHING_NEW = {"failures_since": 2**32, "known_code": [], "running": False, "activities": False}
+ACTIVITIES = ("deserialize", "disk-read", "executor", "other", "thread-cpu", "thread-noncpu", "transfer")
 
 
 async def main(workers: int) -> None:
@@ -39,6 +45,7 @@ async def main(workers: int) -> None:
             add_prefixes(scheduler, kinds - len(scheduler.task_prefixes))
             print(f"{workers} workers, {kinds} kinds of tasks" + (" (more are not counted)" if kinds == most else ""))
             report(scheduler.handlers[shipped_scheduler.READING], scheduler.identity)
+            report_work(scheduler.handlers[shipped_scheduler.READING])
         for state in list(scheduler.workers.values()):
             if state.name != "real":
                 del scheduler.workers[state.address]
@@ -68,9 +75,28 @@ def add_prefixes(scheduler: Scheduler, number: int) -> None:
     """Add task prefixes, each with tasks in two states."""
     for i in range(number):
         prefix = TaskPrefix(f"kind-{len(scheduler.task_prefixes)}-{i}")
-        prefix.states["memory"], prefix.states["processing"] = 10, 5
+        prefix.states["memory"], prefix.states["processing"], prefix._size = 500, 60, 560
         scheduler.task_prefixes[prefix.name] = prefix
-        scheduler.task_groups[prefix.name] = TaskGroup(prefix.name, prefix)
+        group = scheduler.task_groups[prefix.name] = TaskGroup(prefix.name, prefix)
+        group.states |= prefix.states
+        for activity in ACTIVITIES:
+            scheduler.cumulative_worker_metrics["execute", prefix.name, activity, "seconds"] = i + 0.5
+    prefixes = list(scheduler.task_prefixes.values())
+    (span,) = scheduler.extensions["spans"].spans.values()
+    span.groups.update(scheduler.task_groups.values())
+    for number, worker in enumerate(scheduler.workers.values()):
+        tasks = [
+            SimpleTask(f"task-{number}-{i}", prefixes[(number + i) % len(prefixes)]) for i in range(worker.nthreads)
+        ]
+        worker.executing = dict.fromkeys(tasks, 1.0 + number)
+
+
+class SimpleTask:
+    """A task that runs, as far as a reading looks at it."""
+
+    def __init__(self, key: str, prefix: TaskPrefix) -> None:
+        self.key = key
+        self.prefix = prefix
 
 
 def report(reading: Callable[[], Any], identity: Callable[[], Any]) -> None:
@@ -82,6 +108,27 @@ def report(reading: Callable[[], Any], identity: Callable[[], Any]) -> None:
     print(f"{'ratio':<18} {ours[0] / theirs[0]:>10.2f} {ours[1] / theirs[1]:>12.2f} {ours[2] / theirs[2]:>12.2f}")
     answer = reading()
     print(f"decoding in dasktop: {1000 * best(lambda: decode(answer)):.2f} ms\n")
+
+
+def report_work(reading: Callable[..., Any]) -> None:
+    """Print what a poll costs with the work, as the mean of 30 seconds, beside one without it."""
+    parts = {
+        "without the work": None,
+        "with the work": NOTHING_NEW,
+        "… and what runs long": NOTHING_NEW | {"running": True},
+        "… and activities": NOTHING_NEW | {"activities": True},
+    }
+    cost = {name: measure(partial(reading, work=request)) for name, request in parts.items()}
+    without, with_work, running, activities = cost.values()
+    often, seldom = POLLS_IN_30_SECONDS / POLLS_BETWEEN_RUNNING, POLLS_IN_30_SECONDS * POLL_SECONDS / 30
+    cost["mean of 30 s"] = tuple(  # type: ignore[assignment]
+        base + (often * (long - base) + seldom * (more - base)) / POLLS_IN_30_SECONDS
+        for base, long, more in zip(with_work, running, activities, strict=True)
+    )
+    for name, (collect, encode, length) in cost.items():
+        ratios = f"{collect / without[0]:.2f} {encode / without[1]:.2f} {length / without[2]:.2f}"
+        print(f"{name:<22} {1000 * collect:>7.2f} ms {1000 * encode:>9.2f} ms {length:>12,.0f}   {ratios}")
+    print()
 
 
 def measure(function: Callable[[], Any]) -> tuple[float, float, int]:

@@ -16,7 +16,7 @@ from dasktop.collectors.sources.dask.shipped_distributed_private import events_o
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
 from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
-from dasktop.collectors.sources.dask.shipped_work import read_work
+from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
 READING = "dasktop_v7_reading"
@@ -82,12 +82,13 @@ def dasktop_install(dask_scheduler: Any) -> None:
     # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
     def reading(comm: Any = None, events_since: Any = None, work: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
+            wanted_work = read_work(dask_scheduler, work)
             return {
-                **read(dask_scheduler, owner_finder),
+                **read(dask_scheduler, owner_finder, counts_of(wanted_work)),
                 "place": place,
                 "now": time.time(),
                 "events": read_events(dask_scheduler, events_since),
-                "work": read_work(dask_scheduler, work),
+                "work": wanted_work,
             }
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
@@ -102,8 +103,8 @@ def dasktop_install(dask_scheduler: Any) -> None:
     dask_scheduler.handlers[ASK_WORKERS] = ask_workers
 
 
-def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
-    """Return what a snapshot needs from the scheduler, without a loop over tasks."""
+def read(scheduler: Any, owner_finder: OwnerFinder, task_counts: Any = None) -> dict[str, Any]:
+    """Return what a snapshot needs from the scheduler, without a loop over tasks; counts tasks if that is not done."""
     now = time.time()
     versions: dict[Any, int] = {}
     return {
@@ -112,7 +113,7 @@ def read(scheduler: Any, owner_finder: OwnerFinder) -> dict[str, Any]:
         "started": getattr(scheduler, "time_started", None),
         "dask_version": text(getattr(sys.modules.get("dask"), "__version__", None)),
         "python_version": ".".join(map(str, sys.version_info[:3])),
-        "task_counts": count_tasks(scheduler),
+        "task_counts": count_tasks(scheduler) if task_counts is None else task_counts,
         "owner": owner_finder.describe(),
         "workers": [describe_worker(worker, now, versions) for worker in list(scheduler.workers.values())],
         # After the workers, which fill it: each refers to an entry by its number, most of them to the same one.

@@ -13,6 +13,8 @@ LARGEST_INTEGER = 2**63 - 1
 
 def plain(value: Any) -> Any:
     """Return the value as a number or text that msgpack can encode; None for infinity and not-a-number."""
+    if (type(value) is float or type(value) is int) and -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        return value  # a shortcut: there may be hundreds
     if value is None or isinstance(value, (str, bytes)):
         return text(value)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import operator
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from dasktop.collectors.sources.dask.shipped_values import plain, text
 
 # Counts of tasks by state are sent as a list in this order.
 STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten")
+states_of = operator.itemgetter(*STATES)
 # Each of these is sent as a list in this order: field names would be most of the bytes.
 NAME_FIELDS = (
     "name",
@@ -35,8 +37,9 @@ ATTEMPT_FIELDS = ("at", "worker", "is_expected")
 UNRUNNABLE_FIELDS = ("key", "name", "resources", "workers", "hosts", "waiting_seconds")
 RUNNING_FIELDS = ("key", "name", "worker", "seconds")
 
-MOST_NAMES = 500
-MOST_GROUPS = 2000
+MOST_NAMES = 200
+# In all computations together.
+MOST_GROUPS = 1000
 MOST_COMPUTATIONS = 20
 MOST_NAMES_OF_COMPUTATION = 50
 MOST_FAILURES = 100
@@ -89,6 +92,14 @@ def read_names(scheduler: Any) -> tuple[list[list[Any]], int]:
     return rows, len(current) - len(rows)
 
 
+def counts_of(work: Any) -> Any:
+    """Return the number of tasks by state in an answer of `read_work`; None if it does not have all names."""
+    if not work or "names" not in work or work["more_names"]:
+        return None
+    totals = zip(STATES, map(sum, zip(*[row[1] for row in work["names"]])))  # noqa: B905 - Python 3.8
+    return {state: total for state, total in totals if total and state != "forgotten"}
+
+
 def name_row(prefix: Any) -> list[Any]:
     """Return what is known of the tasks of one name, in the order of NAME_FIELDS."""
     durations = prefix.all_durations
@@ -105,13 +116,18 @@ def name_row(prefix: Any) -> list[Any]:
     ]
 
 
-def state_counts(states: Any) -> list[int]:
+def state_counts(states: Any) -> Any:
     """Return the counts in the order of STATES."""
-    return [states.get(state, 0) for state in STATES]
+    try:
+        return states_of(states)
+    except KeyError:  # before 2022.9 no task is queued
+        return [states.get(state, 0) for state in STATES]
 
 
 def task_text(key: Any) -> Any:
     """Return a key or name as text, truncated."""
+    if type(key) is str and key.isascii() and len(key) <= LONGEST_KEY:
+        return key  # a shortcut: there may be hundreds
     shown = text(key)
     return shown[:LONGEST_KEY] if shown else shown
 
@@ -127,40 +143,42 @@ def name_of(scheduler: Any, key: Any) -> Any:
 
 
 def read_computations(scheduler: Any, known_code: set[Any]) -> list[list[Any]]:
-    """Return the newest computations, oldest first: spans, or before 2023.7 the scheduler's ``computations``."""
+    """Return the newest computations, oldest first: spans, or before 2023.7 the scheduler's ``computations``.
+
+    A span has the groups that are directly in it. Groups beyond MOST_GROUPS are not counted.
+    """
     spans = getattr(scheduler, "extensions", {}).get("spans")
-    if spans is None:
-        computations = list(scheduler.computations)[-MOST_COMPUTATIONS:]
-        return [computation_row(computation, known_code) for computation in computations]
-    newest = itertools.islice((span for span in reversed(list(spans.spans.values())) if span.groups), MOST_COMPUTATIONS)
-    return [span_row(span, known_code) for span in reversed(list(newest))]
+    found = scheduler.computations if spans is None else spans.spans.values()
+    newest = list(itertools.islice((one for one in reversed(list(found)) if one.groups), MOST_COMPUTATIONS))
+    rows = []
+    groups_left = MOST_GROUPS
+    for computation in newest:
+        groups = list(itertools.islice(computation.groups, groups_left))
+        groups_left -= len(groups)
+        describe = computation_head if spans is None else span_head
+        rows.append([*describe(computation, known_code), *groups_row(groups)])
+    return rows[::-1]
 
 
-def span_row(span: Any, known_code: set[Any]) -> list[Any]:
-    """Return what the tasks directly in a span say, in the order of COMPUTATION_FIELDS."""
+def span_head(span: Any, known_code: set[Any]) -> list[Any]:
+    """Return the first four of COMPUTATION_FIELDS for a span."""
     name = None if span.name == ("default",) else text(" / ".join(map(str, span.name)))
-    code = None if span.id in known_code else code_text(span._code)
-    return [text(span.id), name, code, span.enqueued, *groups_row(span.groups)]
+    return [text(span.id), name, None if span.id in known_code else code_text(span._code), span.enqueued]
 
 
-def computation_row(computation: Any, known_code: set[Any]) -> list[Any]:
-    """Return a computation of a scheduler without spans, in the order of COMPUTATION_FIELDS."""
+def computation_head(computation: Any, known_code: set[Any]) -> list[Any]:
+    """Return the first four of COMPUTATION_FIELDS for a computation of a scheduler without spans."""
     number = text(computation.id)
-    code = None if number in known_code else code_text(computation.code)
-    return [number, None, code, computation.start, *groups_row(computation.groups)]
+    return [number, None, None if number in known_code else code_text(computation.code), computation.start]
 
 
-def groups_row(groups: Any) -> list[Any]:
+def groups_row(groups: list[Any]) -> list[Any]:
     """Return the last five of COMPUTATION_FIELDS."""
-    groups = list(itertools.islice(groups, MOST_GROUPS))
-    counts = [0] * len(STATES)
-    for group in groups:
-        for number, state in enumerate(STATES):
-            counts[number] += group.states.get(state, 0)
-    started = min((group.start for group in groups if group.start), default=0.0)
-    stopped = max((group.stop for group in groups), default=0.0)
-    is_done = sum(counts) == sum(counts[STATES.index(state)] for state in FINISHED)
-    names = list(dict.fromkeys(task_text(group.prefix.name) for group in groups if group.prefix is not None))
+    counts = [sum(of_state) for of_state in zip(*[state_counts(group.states) for group in groups])]  # noqa: B905 - Python 3.8
+    started = min([group.start for group in groups if group.start], default=0.0)
+    stopped = max([group.stop for group in groups], default=0.0)
+    is_done = sum(counts) == sum(count for state, count in zip(STATES, counts) if state in FINISHED)  # noqa: B905 - same
+    names = list(dict.fromkeys([task_text(group.prefix.name) for group in groups if group.prefix is not None]))
     return [started, stopped, is_done, counts, names[:MOST_NAMES_OF_COMPUTATION]]
 
 
@@ -274,15 +292,17 @@ def read_unrunnable(scheduler: Any) -> tuple[list[list[Any]], int]:
 
 def read_running(scheduler: Any) -> list[list[Any]]:
     """Return the tasks that run longest, the longest first. A worker reports them by heartbeat."""
-    running = (
-        (seconds, number, task, worker)
-        for number, worker in enumerate(scheduler.workers.values())
+    busy = [(max(worker.executing.values()), worker) for worker in scheduler.workers.values() if worker.executing]
+    # The longest MOST_RUNNING are on the workers with the longest ones.
+    running = [
+        (seconds, task, worker)
+        for _, worker in heapq.nlargest(MOST_RUNNING, busy, key=operator.itemgetter(0))
         for task, seconds in worker.executing.items()
-    )
-    longest = heapq.nlargest(MOST_RUNNING, running, key=lambda row: row[0])
+    ]
+    longest = heapq.nlargest(MOST_RUNNING, running, key=operator.itemgetter(0))
     return [
         [task_text(task.key), task_text(task.prefix.name), text(worker.address), seconds]
-        for seconds, _, task, worker in longest
+        for seconds, task, worker in longest
     ]
 
 

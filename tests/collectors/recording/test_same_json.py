@@ -17,7 +17,7 @@ ADDED = {
     ".jobs.fate": {"released_by"},
     ".jobs.used": {"cpu_source", "memory_source"},
     ".jobs.tasks.workers": {"children", "has_more_children", "inherited_job_id", "place_note"},
-    "": {"worker_events"},
+    "": {"work", "worker_events"},
 }
 
 

@@ -9,6 +9,7 @@ import msgpack
 import pytest
 
 from dasktop.collectors.sources.dask import shipped_work
+from dasktop.collectors.sources.dask.shipped_scheduler import count_tasks
 from dasktop.collectors.sources.dask.shipped_work import (
     COMPUTATION_FIELDS,
     FAILURE_FIELDS,
@@ -20,6 +21,7 @@ from dasktop.collectors.sources.dask.shipped_work import (
     STATES,
     UNRUNNABLE_FIELDS,
     count_blocked,
+    counts_of,
     read_work,
 )
 
@@ -136,6 +138,15 @@ def test_names_are_limited_and_counted() -> None:
     assert len(answer["names"]) == MOST_NAMES
     assert answer["more_names"] == 7
     assert answer["names"][-1][0] == f"n{MOST_NAMES + 6}"
+
+
+def test_counts_of_all_names_are_those_of_tasks() -> None:
+    of = scheduler(prefix(memory=3, forgotten=1), prefix("sum", memory=1, erred=2))
+    assert counts_of(read(of)) == count_tasks(of) == {"memory": 4, "erred": 2}
+    assert counts_of(None) is None
+    assert counts_of({"error": "AttributeError()"}) is None
+    many = scheduler(*(prefix(f"n{number}", memory=1) for number in range(MOST_NAMES + 1)))
+    assert counts_of(read(many)) is None, "not all are in the answer"
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, b"\xff", ("a", 1), 7, "\ud800"])
