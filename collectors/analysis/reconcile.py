@@ -30,7 +30,8 @@ from dasktop.collectors.analysis.matching import (
     workers_expected,
 )
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
-from dasktop.collectors.analysis.work import work_with_jobs
+from dasktop.collectors.analysis.work import completed_work
+from dasktop.collectors.analysis.worker_end import worker_end
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -55,6 +56,7 @@ from dasktop.collectors.model.snapshot import (
 )
 from dasktop.collectors.model.sources import fails
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
+from dasktop.collectors.model.work import Attempt, WorkerEndKey
 
 NO_CLUSTER = Cluster(scheduler_address=None, scheduler_id=None, dask_version=None, task_counts=None, owner=None)
 
@@ -67,6 +69,7 @@ def reconcile(
     also_known_as: frozenset[str] = frozenset(),
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     jobs_of_workers: Mapping[str, str] | None = None,
+    worker_ends: Mapping[WorkerEndKey, str] | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
 ) -> Snapshot:
@@ -86,6 +89,8 @@ def reconcile(
         Evidence from earlier snapshots, by job id: an ended job no longer has a worker or an owner that shows it.
     jobs_of_workers
         The job that a worker was in, by the worker's address, from earlier snapshots.
+    worker_ends
+        Why workers ended, by address and time, from earlier snapshots.
     released
         What released jobs, by job id, where that is known.
     beyond
@@ -159,6 +164,12 @@ def reconcile(
             replace(event, job_id=jobs_of_addresses.get(event.address or "") or of_names.get(event.worker or ""))
             for event in dask.worker_events
         )
+    jobs_by_id = {job.job_id: job for job in jobs}
+
+    def end_of(attempt: Attempt) -> str | None:
+        known = (worker_ends or {}).get((attempt.address, attempt.at))
+        return known or worker_end(attempt.address, attempt.job_id, attempt.at, worker_events or (), jobs_by_id)
+
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         taken_at=now,
@@ -169,7 +180,7 @@ def reconcile(
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
         worker_events=worker_events,
-        work=work_with_jobs(dask.work if dask else None, jobs_of_addresses),
+        work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of),
     )
 
 

@@ -12,6 +12,8 @@ from dasktop.collectors.model.record import Record
 TaskStates = dict[str, int]
 """Tasks by state: ``waiting queued no-worker processing memory released erred``. States without a task are omitted."""
 
+WorkerEndKey = tuple[str | None, datetime | None]
+"""The address of a worker that ended, and when."""
 FailureKind = Literal["exception", "worker killed", "cancelled dependency", "unknown"]
 
 
@@ -41,6 +43,8 @@ class TaskName(Record, frozen=True, kw_only=True):
     """Time that they waited for their inputs to be transferred."""
     suspicious: int | None
     """How many times a worker ended while it ran or held one of them."""
+    finished_total: int | None = None
+    """How many have finished since the scheduler started; those that were computed again count again."""
     rate_per_second: float | None = None
     """Tasks that finished per second, over the last minutes."""
     eta: Eta | None = None

@@ -23,7 +23,7 @@ from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.runtime.queries import answer_question
-from dasktop.collectors.runtime.remembered import ClusterJobs, Releases, SubmitError
+from dasktop.collectors.runtime.remembered import ClusterJobs, Releases, SubmitError, WorkerEnds
 from dasktop.collectors.sources.dask.scheduler_file import SchedulerFiles
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
@@ -71,6 +71,7 @@ class Poller:
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
         self._cluster_jobs = ClusterJobs()
+        self._worker_ends = WorkerEnds()
         self._scheduler_files = SchedulerFiles()
         self._history = FindingHistory()
         self._other_use = OtherUseTracker()
@@ -340,6 +341,7 @@ class Poller:
         if self._cluster_jobs.forget_wrong(snapshot):
             snapshot = self._reconciled()
         self._cluster_jobs.remember(snapshot)
+        self._worker_ends.remember(snapshot)
         return snapshot
 
     def _reconciled(self) -> Snapshot:
@@ -352,6 +354,7 @@ class Poller:
             also_known_as=self._names_of_scheduler(),
             remembered=self._cluster_jobs.evidence,
             jobs_of_workers=self._cluster_jobs.of_workers,
+            worker_ends=self._worker_ends.known,
             beyond=self._other_use.beyond,
             released=self._releases.by_job,
         )
@@ -359,6 +362,7 @@ class Poller:
     def _forget_jobs(self) -> None:
         self._submit_error = SubmitError()
         self._cluster_jobs.clear()
+        self._worker_ends = WorkerEnds()
         self._releases.clear()
 
     async def answer(self, question: Question) -> Answer:

@@ -14,6 +14,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
 from dasktop.collectors.model.snapshot import Evidence, Snapshot
+from dasktop.collectors.model.work import WorkerEndKey
 from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
@@ -88,6 +89,20 @@ class ClusterJobs:
         named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
         with_workers = {job.job_id for job in snapshot.jobs if any(workers_of(job))}
         return {job_id for job_id in named - with_workers if self._evidence.get(job_id) == ("environment",)}
+
+
+class WorkerEnds:
+    """Why workers of one cluster ended, as far as failed tasks ran on them; SLURM and dask forget it after a while."""
+
+    def __init__(self) -> None:
+        self.known: dict[WorkerEndKey, str] = {}
+        """By address and time."""
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Add what this snapshot knows; forget the workers that it no longer mentions."""
+        failures = (snapshot.work.failures if snapshot.work is not None else None) or ()
+        attempts = [attempt for failure in failures for attempt in failure.attempts]
+        self.known = {(attempt.address, attempt.at): attempt.cause for attempt in attempts if attempt.cause is not None}
 
 
 SECONDS_FOR_THE_LOG = 1.0

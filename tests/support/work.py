@@ -29,6 +29,7 @@ def task_name(name: str = "regrid", **values: object) -> TaskName:
         compute_seconds=100.0,
         transfer_seconds=4.0,
         suspicious=0,
+        finished_total=40,
     )
     return replace(given, **values)
 

@@ -190,6 +190,7 @@ def _task_name(row: dict[str, Any]) -> TaskName | None:
         compute_seconds=compute_seconds,
         transfer_seconds=as_number(row["transfer_seconds"]),
         suspicious=as_int(row["suspicious"]),
+        finished_total=finished,
     )
 
 

@@ -1,13 +1,16 @@
-"""Jobs inferred from the host of a worker, and how often sbatch is run for jobs that could not be submitted."""
+"""What is remembered of a cluster: its jobs, where workers that left were, why they ended, and refused scripts."""
 
 import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.snapshot import WorkerEvent
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.runtime.remembered import MOST_SCRIPTS_TRIED
 from tests.support.fake_slurm import FakeSlurm
 from tests.support.readings import batch, dask, job_of, running, worker
+from tests.support.snapshots import TAKEN_AT
+from tests.support.work import attempt, failure, work
 
 
 @pytest.fixture
@@ -52,3 +55,21 @@ async def test_few_scripts_are_tried_once_each(tmp_path):
         poller._dask_reading = replace(dask(job_ids={}), refused_script=f"#!/bin/sh\n#SBATCH -J {number // 2}\n")
         await poller.poll_slurm_details()
     assert len(programs.calls("sbatch")) == MOST_SCRIPTS_TRIED
+
+
+async def test_failed_task_names_the_job_and_end_of_a_worker_that_left(poller):
+    address = poller._dask_reading.workers[0].worker.address
+    kill = WorkerEvent(at=TAKEN_AT, worker="w", address=address, kind="killed for memory")
+    failed = failure(worker="w", address=address, attempts=(attempt("w", address=address, job_id=None),))
+    left = replace(dask(), work=work(failures=(failed,)), worker_events=(kill,))
+    poller._dask_reading = left
+    [shown] = poller.snapshot().work.failures
+    assert (shown.job_id, shown.attempts[0].job_id) == ("7", "7")
+    assert shown.attempts[0].cause == "killed by its nanny for memory"
+    poller._dask_reading = replace(left, worker_events=())
+    [shown] = poller.snapshot().work.failures
+    assert shown.attempts[0].cause == "killed by its nanny for memory", "the event is half an hour old"
+    await poller.switch_to("tcp://10.1.2.4:8786")
+    poller._dask_reading = replace(left, worker_events=())
+    [shown] = poller.snapshot().work.failures
+    assert (shown.job_id, shown.attempts[0].cause) == (None, None), "another cluster"

@@ -1,0 +1,91 @@
+"""Why a worker ended: its nanny, its job or a client."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, worker_end
+from dasktop.collectors.model.snapshot import Job, WorkerEvent
+from tests.support.snapshots import TAKEN_AT, ended
+
+ADDRESS = "tcp://10.1.0.7:40001"
+SECOND = timedelta(seconds=1)
+
+
+def event(kind: str = "killed for memory", **values: object) -> WorkerEvent:
+    """Return an event of the worker, two seconds before its end."""
+    given = WorkerEvent(
+        at=TAKEN_AT - 2 * SECOND,
+        worker="SLURMCluster-0",
+        address=ADDRESS,
+        kind="killed for memory",
+        memory_bytes=980 << 20,
+        limit_bytes=1000 << 20,
+    )
+    return replace(given, kind=kind, **values)
+
+
+def killed_job(ended_ago: timedelta | None = SECOND) -> Job:
+    """Return a job that SLURM killed at its time limit."""
+    job = ended()
+    assert job.fate is not None
+    ended_at = None if ended_ago is None else TAKEN_AT - ended_ago
+    return replace(job, fate=replace(job.fate, explanation="killed: reached its time limit", ended_at=ended_at))
+
+
+def end(*events: WorkerEvent, job: Job | None = None) -> str | None:
+    jobs = {} if job is None else {job.job_id: job}
+    return worker_end(ADDRESS, None if job is None else job.job_id, TAKEN_AT, events, jobs)
+
+
+def test_killed_by_its_nanny_with_exact_memory() -> None:
+    assert end(event()) == "killed by its nanny for memory at 980 MiB of 1,000 MiB"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"memory_bytes": None}, "killed by its nanny for memory"),
+        ({"limit_bytes": None}, "killed by its nanny for memory at 980 MiB"),
+    ],
+)
+def test_unknown_sizes_are_omitted(values: dict[str, object], words: str) -> None:
+    assert end(event(**values)) == words
+
+
+@pytest.mark.parametrize("apart", [-BEFORE - SECOND, AFTER + SECOND])
+def test_events_of_another_time_do_not_count(apart: timedelta) -> None:
+    assert end(event(at=TAKEN_AT + apart)) is None
+
+
+def test_events_of_another_worker_do_not_count() -> None:
+    assert end(event(address="tcp://10.1.0.8:40001")) is None
+
+
+def test_its_job_ended() -> None:
+    job = killed_job()
+    assert end(job=job) == f"job {job.job_id} ended: killed: reached its time limit"
+    assert end(job=killed_job(ended_ago=None)) is not None, "when is unknown"
+
+
+def test_job_that_ended_much_later_is_no_cause() -> None:
+    assert end(job=killed_job(ended_ago=-JOB_BEFORE - SECOND)) is None
+
+
+def test_nanny_before_job() -> None:
+    """A job whose only worker its nanny killed may end because of that."""
+    assert "nanny" in (end(event(), job=killed_job()) or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("client", "restarted by a client"), ("silent", "restarted by the scheduler, since it sent no heartbeat")],
+)
+def test_restarted(reason: str, words: str) -> None:
+    assert end(event("restarted", reason=reason)) == words
+
+
+def test_removal_alone_is_no_cause() -> None:
+    assert end(event("removed", reason="unexpected")) is None
+    assert worker_end(ADDRESS, None, None, (event(),), {}) is None, "nor is an end at an unknown time"
