@@ -273,6 +273,21 @@ def report(source: str | None, as_json: bool, html: str | None, **common: Any) -
 
 
 @command.command()
+@click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
+@watching_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the failures as in a snapshot.")
+def failures(source: str | None, as_json: bool, **common: Any) -> None:
+    """Print the failed tasks of a cluster or a recording.
+
+    Tasks are grouped by name and reason, each with the newest traceback, or with the workers that ended while
+    they ran the task and why. A scheduler keeps the last 100 failures.
+    """
+    from dasktop.tui.cli import failures as printing
+
+    printing.failures(source, common, as_json=as_json)
+
+
+@command.command()
 @click.option("--report", "of_report", is_flag=True, help="Print the schema of a report instead.")
 def schema(of_report: bool) -> None:
     """Print the JSON Schema of a snapshot."""

@@ -1,14 +1,17 @@
 """``--record`` and ``dasktop replay`` on the command line. Never imports textual, except to start the screen."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dasktop.collectors.model.errors import RecordingError
+from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.sources.address import parse_address
 from dasktop.tui.cli.options import USAGE, Refusal, check_recording
 from dasktop.tui.cli.signals import clean_exit
 from dasktop.tui.config.config import Config
@@ -16,6 +19,49 @@ from dasktop.tui.terminal.abilities import can_show_screen
 
 if TYPE_CHECKING:
     from dasktop.collectors.recording.reader import Recording
+
+
+RECORDING_SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
+
+
+def recording_path(source: str | None, common: Mapping[str, Any]) -> str | None:
+    """Return ``source`` if it names a recording; ``None`` if it names a cluster.
+
+    Raises
+    ------
+    Refusal
+        It is a recording, but an option requires a cluster.
+    """
+    if source is None or not _is_recording(source):
+        return None
+    for option in ("scheduler_file", "record", "redact"):
+        if common[option]:
+            raise Refusal(f"--{option.replace('_', '-')} requires a cluster, but {source} is a recording", USAGE)
+    return source
+
+
+def given_address(source: str | None) -> str | None:
+    """Return the address that ``source`` is; ``None`` if none was given.
+
+    Raises
+    ------
+    Refusal
+        It is neither an address nor a file.
+    """
+    try:
+        return None if source is None else str(parse_address(source))
+    except NoSchedulerError as error:
+        raise Refusal(f"there is no file {source}, and {error}", USAGE) from None
+
+
+def _is_recording(source: str) -> bool:
+    """Return whether this names a recording, not an address: an existing file, or a name that looks like one."""
+    if "://" in source:
+        return False
+    with contextlib.suppress(OSError):  # the name is too long for a file
+        if Path(source).exists():
+            return True
+    return "/" in source or source.endswith(RECORDING_SUFFIXES)
 
 
 @contextmanager

@@ -10,24 +10,22 @@ from typing import Any
 import click
 
 from dasktop.collectors.analysis.usage import FIELDS, Report, UsageAccumulator, report_json, usual_seconds
-from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
+from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, valid_config
 from dasktop.tui.cli.output import print_json
-from dasktop.tui.cli.recording import print_message, recording
+from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 
 MAX_SNAPSHOTS = 5_000
 """Of a longer recording, only every second or third snapshot (and so on) is read; sums are weighted by time. Of the
 others, only the memory is read, since peaks may be short."""
-RECORDING_SUFFIXES = (".gz", ".ndjson", ".jsonl", ".json")
 PROGRESS_INTERVAL_SECONDS = 0.5
 
 
@@ -52,29 +50,14 @@ def report(source: str | None, common: Mapping[str, Any], *, as_json: bool, html
     """
     if html is not None and (why_not := refuse_to_overwrite(html, "a page")) is not None:
         raise Refusal(f"--html: {why_not}", USAGE)
-    if source is not None and is_recording(source):
-        for option in ("scheduler_file", "record", "redact"):
-            if common[option]:
-                raise Refusal(f"--{option.replace('_', '-')} requires a cluster, but {source} is a recording", USAGE)
-        result = recording_report(source)
-    else:
-        result = cluster_report(source, common)
+    path = recording_path(source, common)
+    result = cluster_report(source, common) if path is None else recording_report(path)
     if html is not None:
         _write_page(html, html_report(result))
     if as_json:
         print_json(report_json(result))
     else:
         sys.stdout.write(plain_report(result, unicode="utf" in (sys.stdout.encoding or "ascii").lower()) + "\n")
-
-
-def is_recording(source: str) -> bool:
-    """Return whether this names a recording, not an address: an existing file, or a name that looks like one."""
-    if "://" in source:
-        return False
-    with contextlib.suppress(OSError):  # the name is too long for a file
-        if Path(source).exists():
-            return True
-    return "/" in source or source.endswith(RECORDING_SUFFIXES)
 
 
 def recording_report(path: str) -> Report:
@@ -138,11 +121,7 @@ def cluster_report(source: str | None, common: Mapping[str, Any]) -> Report:
     Refusal
         There is no scheduler, or ``source`` is not an address.
     """
-    try:
-        address = None if source is None else str(parse_address(source))
-    except NoSchedulerError as error:
-        raise Refusal(f"there is no file {source}, and {error}", USAGE) from None
-    options = options_from(valid_config(), address, **common)
+    options = options_from(valid_config(), given_address(source), **common)
     with recording(options) as record:
         snapshot = event_loop.run(headless.take_snapshot(options))
         record(snapshot)

@@ -1,0 +1,60 @@
+"""Failed tasks of one or many snapshots: collected once each, and grouped by task name and reason. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.work import Failure
+
+
+class FailureGroup(Record, frozen=True, kw_only=True):
+    """Failed tasks of one name with the same exception, or whose workers ended."""
+
+    task_name: str
+    failures: tuple[Failure, ...]
+    """The oldest first."""
+
+    @property
+    def newest(self) -> Failure:
+        """The one that failed last."""
+        return self.failures[-1]
+
+
+def reason_of(failure: Failure) -> str | None:
+    """Return the exception, or for a task whose workers ended what ended the last of them; ``None``: unknown."""
+    if failure.exception is not None:
+        return failure.exception
+    return next((attempt.cause for attempt in reversed(failure.attempts) if attempt.cause is not None), None)
+
+
+def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
+    """Return the groups, the one with the newest failure first."""
+    groups: dict[tuple[str, str, str | None], list[Failure]] = {}
+    for failure in sorted(failures, key=lambda one: one.at):
+        groups.setdefault((failure.task_name, failure.kind, failure.exception), []).append(failure)
+    found = (FailureGroup(task_name=name, failures=tuple(members)) for (name, _, _), members in groups.items())
+    return tuple(sorted(found, key=lambda group: group.newest.at, reverse=True))
+
+
+class FailureCollector:
+    """Collects the failures of consecutive snapshots, each once, with what the last of them knows."""
+
+    def __init__(self) -> None:
+        self._failures: dict[tuple[str, datetime], Failure] = {}
+        self.is_known = False
+        """Whether any snapshot reports failures."""
+
+    def add(self, snapshot: Snapshot) -> None:
+        """Add the failures of a snapshot."""
+        failures = snapshot.work.failures if snapshot.work is not None else None
+        if failures is None:
+            return
+        self.is_known = True
+        for failure in failures:
+            self._failures[failure.key, failure.at] = failure
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """All of them, the oldest first."""
+        return sorted(self._failures.values(), key=lambda failure: failure.at)

@@ -1,0 +1,101 @@
+"""``dasktop failures``: what failed, grouped, with tracebacks and the ends of workers; from a recording and live."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+
+from dasktop.collectors.recording.recorder import write_all
+from dasktop.tui.cli.main import command
+from tests.support.dask_processes import Scheduler
+from tests.support.dasktop_program import dasktop
+from tests.support.snapshots import TAKEN_AT, everyday
+from tests.support.work import attempt, failure, work
+
+KILL = "killed by its nanny for memory at 980 MiB of 1,000 MiB"
+KILLED = failure(
+    "load-3",
+    task_name="load",
+    kind="worker killed",
+    exception=None,
+    traceback=None,
+    attempts=(attempt("w-1", cause=None), attempt("w-2", job_id="4710", cause=KILL)),
+    blocks=0,
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+
+
+def recorded(folder: Path, *works: object, redact: bool = False) -> str:
+    """Write a recording of one snapshot for each work; return its path."""
+    path = folder / "run.ndjson"
+    times = (TAKEN_AT + timedelta(seconds=2 * number) for number in range(len(works)))
+    snapshots = [replace(everyday(), taken_at=at, work=one) for at, one in zip(times, works, strict=True)]
+    write_all(str(path), snapshots, redact=redact)
+    return str(path)
+
+
+def failures(*arguments: str) -> str:
+    """Run the command in this process, which is faster; return its output."""
+    result = CliRunner().invoke(command, ["failures", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_groups_with_traceback_and_attempts(tmp_path: Path) -> None:
+    again = failure("('regrid-8a7f0d5e', 4)", at=TAKEN_AT - timedelta(seconds=30))
+    lines = failures(recorded(tmp_path, work(failures=(failure(), again, KILLED)))).splitlines()
+    assert lines[0] == "3 failed tasks; 4 tasks cannot run because of that"
+    text = "\n".join(lines)
+    assert "regrid: ValueError('no grid')" in text
+    assert "2 tasks, 11:59:00 to 11:59:30" in text
+    assert "on worker SLURMCluster-0-0 in job 4709" in text
+    assert "        raise ValueError('no grid')" in lines
+    assert f"load: its workers ended while they ran it ({KILL})" in text
+    assert "attempt 1: 12:00:00 worker w-1 in job 4709: it ended; why is unknown" in text
+    assert f"attempt 2: 12:00:00 worker w-2 in job 4710: {KILL}" in text
+
+
+def test_each_failure_once_as_the_last_snapshot_knows_it(tmp_path: Path) -> None:
+    unknown = replace(KILLED, attempts=(attempt("w-2", cause=None),))
+    path = recorded(tmp_path, work(failures=(unknown,)), work(failures=(KILLED,)), work(failures=()))
+    shown = json.loads(failures(path, "--json"))
+    assert [one["key"] for one in shown["failures"]] == ["load-3"]
+    assert shown["failures"][0]["attempts"][1]["cause"] == KILL
+    assert shown["taken_at"] == "2025-11-22T12:00:04Z"
+
+
+def test_redacted_recording_names_nothing(tmp_path: Path) -> None:
+    path = recorded(tmp_path, work(failures=(failure(exception="ValueError('of ada')"),)), redact=True)
+    text = failures(path)
+    assert "ValueError" in text
+    for name in ("ada", "regrid", "no grid"):
+        assert name not in text
+
+
+def test_no_failure(tmp_path: Path) -> None:
+    assert failures(recorded(tmp_path, work(failures=()))) == "0 failed tasks\n"
+
+
+def test_unknown_differs_from_none(tmp_path: Path) -> None:
+    path = recorded(tmp_path, None)
+    assert "unknown" in failures(path)
+    assert json.loads(failures(path, "--json"))["failures"] is None
+
+
+def test_neither_file_nor_address() -> None:
+    result = CliRunner().invoke(command, ["failures", "nosuch:thing:"])
+    assert result.exit_code == 2
+    assert "there is no file" in result.stderr
+
+
+def test_running_scheduler() -> None:
+    with Scheduler() as scheduler:
+        ended = dasktop("failures", scheduler.address, "--no-slurm")
+    assert (ended.returncode, ended.stdout) == (0, "0 failed tasks\n")

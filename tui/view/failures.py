@@ -1,0 +1,58 @@
+"""Failed tasks as text: one paragraph for each task name and reason. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from dasktop.collectors.analysis.failures import FailureGroup, grouped, reason_of
+from dasktop.collectors.model.work import Attempt, Failure
+from dasktop.collectors.text.format import counted
+from dasktop.tui.draw.times import local, moment
+
+MOST_KEYS = 3
+"""Keys that are listed of one group."""
+
+
+def failure_lines(failures: Sequence[Failure], now: datetime) -> Iterator[str]:
+    """Yield the lines for these failures: a summary, then each group with its newest traceback or attempts."""
+    groups = grouped(failures)
+    blocked = sum(failure.blocks or 0 for failure in failures)
+    waiting = f"; {counted(blocked, 'task')} cannot run because of that" if blocked else ""
+    yield f"{counted(len(failures), 'failed task')}{waiting}"
+    for group in groups:
+        yield ""
+        yield from _group_lines(group, now)
+
+
+def _group_lines(group: FailureGroup, now: datetime) -> Iterator[str]:
+    newest = group.newest
+    yield f"{group.task_name}: {_reason_words(newest)}"
+    times = moment(newest.at, now)
+    if len(group.failures) > 1:
+        times = f"{local(group.failures[0].at):%H:%M:%S} to {local(newest.at):%H:%M:%S}, the last at {times}"
+    yield f"  {counted(len(group.failures), 'task')}, {times}"
+    keys = [failure.key for failure in group.failures]
+    more = f" and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else ""
+    yield f"  {', '.join(keys[-MOST_KEYS:])}{more}"
+    if newest.attempts:
+        for number, attempt in enumerate(newest.attempts, start=1):
+            yield f"  attempt {number}: {_attempt_words(attempt)}"
+    elif newest.worker is not None:
+        yield f"  on {_place(newest.worker, newest.job_id)}"
+    for line in newest.traceback or ():
+        yield f"    {line}"
+
+
+def _reason_words(failure: Failure) -> str:
+    reason = reason_of(failure)
+    if failure.kind == "worker killed":
+        return f"its workers ended while they ran it{f' ({reason})' if reason else ''}"
+    return reason or "failed; the scheduler does not report why"
+
+
+def _attempt_words(attempt: Attempt) -> str:
+    at = f"{local(attempt.at):%H:%M:%S} " if attempt.at is not None else ""
+    return f"{at}{_place(attempt.worker, attempt.job_id)}: {attempt.cause or 'it ended; why is unknown'}"
+
+
+def _place(worker: str | None, job_id: str | None) -> str:
+    return f"worker {worker or 'unknown'}" + (f" in job {job_id}" if job_id else "")
