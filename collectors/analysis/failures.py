@@ -1,5 +1,6 @@
 """Failed tasks of one or many snapshots: collected once each, and grouped by task name and reason. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from dasktop.collectors.model.work import Failure
 
 
 class FailureGroup(Record, frozen=True, kw_only=True):
-    """Failed tasks of one name with the same exception, or whose workers ended."""
+    """Failed tasks of one name with the same type of exception, or whose workers ended."""
 
     task_name: str
     failures: tuple[Failure, ...]
@@ -28,11 +29,16 @@ def reason_of(failure: Failure) -> str | None:
     return next((attempt.cause for attempt in reversed(failure.attempts) if attempt.cause is not None), None)
 
 
+def exception_type(failure: Failure) -> str:
+    """Return ``ValueError`` for ``ValueError('no grid')``; empty without an exception."""
+    return re.split(r"[^\w.]", failure.exception or "", maxsplit=1)[0]
+
+
 def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
     """Return the groups, the one with the newest failure first."""
-    groups: dict[tuple[str, str, str | None], list[Failure]] = {}
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in sorted(failures, key=lambda one: one.at):
-        groups.setdefault((failure.task_name, failure.kind, failure.exception), []).append(failure)
+        groups.setdefault((failure.task_name, failure.kind, exception_type(failure)), []).append(failure)
     found = (FailureGroup(task_name=name, failures=tuple(members)) for (name, _, _), members in groups.items())
     return tuple(sorted(found, key=lambda group: group.newest.at, reverse=True))
 
