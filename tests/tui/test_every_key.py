@@ -18,6 +18,7 @@ from dasktop.collectors.sources.logs import follower
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.commands import CommandBox
 from dasktop.tui.dialogs.dialog import Question
+from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
@@ -209,6 +210,12 @@ folds_to("to_threads", "task", "worker", "thread", "asking")
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
     assert page_of(screen) is FindingsPage
+
+
+@walk("failures")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press(key)
+    assert page_of(screen) is FailuresPage
 
 
 @walk("columns")

@@ -16,7 +16,7 @@ from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.options import USAGE, Refusal, options_from, valid_config
 from dasktop.tui.cli.output import print_json
 from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
-from dasktop.tui.view.failures import failure_lines
+from dasktop.tui.view.failures import failure_paragraphs
 
 _NOTHING: frozenset[str] = frozenset()
 _FIELDS = dict.fromkeys(("jobs", "tasks", "workers", "threads"), _NOTHING)
@@ -45,10 +45,10 @@ def failures(source: str | None, common: Mapping[str, Any], *, as_json: bool) ->
     if as_json:
         listed = found.failures if found.is_known else None
         print_json(msgspec.json.encode({"taken_at": taken_at, "failures": listed}))
-    elif not found.is_known:
-        sys.stdout.write("failed tasks are unknown: the scheduler does not report them\n")
     else:
-        sys.stdout.write("\n".join(failure_lines(found.failures, taken_at)) + "\n")
+        paragraphs = failure_paragraphs(found.failures if found.is_known else None, taken_at)
+        texts = ("\n".join(" " * line.indent + line.text for line in paragraph) for paragraph in paragraphs)
+        sys.stdout.write("\n\n".join(texts) + "\n")
 
 
 def _of_recording(path: str) -> tuple[FailureCollector, datetime]:

@@ -1,4 +1,4 @@
-"""Opens the pages over the screen: help, findings, anatomy, job script, command palette. Imports each when it opens."""
+"""Opens the pages over the screen: help, findings, failed tasks, anatomy, script, commands. Imports each on opening."""
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.widgets.queries import Queries
@@ -35,6 +35,13 @@ class PagesApp(TerminalApp):
 
         if self._snapshot is not None:
             self.push_screen(FindingsPage(self._snapshot, self._glyphs))
+
+    def action_failures(self) -> None:
+        """Show the failed tasks."""
+        from dasktop.tui.dialogs.failures_page import FailuresPage
+
+        if self._snapshot is not None:
+            self.push_screen(FailuresPage(self._snapshot, self._glyphs))
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""

@@ -1,4 +1,4 @@
-"""Failed tasks as text: one paragraph for each task name and reason. Pure."""
+"""Failed tasks as text: one paragraph for each task name and type of exception. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -6,40 +6,47 @@ from datetime import datetime
 from dasktop.collectors.analysis.failures import FailureGroup, grouped, reason_of
 from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted
+from dasktop.tui.draw.prose import Words
 from dasktop.tui.draw.times import local, moment
 
 MOST_KEYS = 3
 """Keys that are listed of one group."""
+UNKNOWN_FAILURES = "Failed tasks are unknown: the scheduler does not report them."
 
 
-def failure_lines(failures: Sequence[Failure], now: datetime) -> Iterator[str]:
-    """Yield the lines for these failures: a summary, then each group with its newest traceback or attempts."""
-    groups = grouped(failures)
+def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Iterator[list[Words]]:
+    """Yield a summary, then each group with its newest traceback or attempts; ``None``: unknown."""
+    if failures is None:
+        yield [Words(UNKNOWN_FAILURES, "quiet")]
+        return
+    if not failures:
+        yield [Words("No failed tasks.", "quiet")]
+        return
     blocked = sum(failure.blocks or 0 for failure in failures)
     waiting = f"; {counted(blocked, 'task')} cannot run because of that" if blocked else ""
-    yield f"{counted(len(failures), 'failed task')}{waiting}"
-    for group in groups:
-        yield ""
-        yield from _group_lines(group, now)
+    yield [Words(f"{counted(len(failures), 'failed task')}{waiting}", "strong")]
+    for group in grouped(failures):
+        yield list(_group(group, now))
 
 
-def _group_lines(group: FailureGroup, now: datetime) -> Iterator[str]:
+def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
     newest = group.newest
-    yield f"{group.task_name}: {_reason_words(newest)}"
+    yield Words(f"{group.task_name}: {_reason_words(newest)}", "bad")
     times = moment(newest.at, now)
     if len(group.failures) > 1:
         times = f"{local(group.failures[0].at):%H:%M:%S} to {local(newest.at):%H:%M:%S}, the last at {times}"
-    yield f"  {counted(len(group.failures), 'task')}, {times}"
+    yield Words(f"{counted(len(group.failures), 'task')}, {times}", "quiet", 2)
     keys = [failure.key for failure in group.failures]
     more = f" and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else ""
-    yield f"  {', '.join(keys[-MOST_KEYS:])}{more}"
+    yield Words(f"{', '.join(keys[-MOST_KEYS:])}{more}", "quiet", 2)
     if newest.attempts:
         for number, attempt in enumerate(newest.attempts, start=1):
-            yield f"  attempt {number}: {_attempt_words(attempt)}"
+            yield Words(f"attempt {number}: {_attempt_words(attempt)}", indent=2)
     elif newest.worker is not None:
-        yield f"  on {_place(newest.worker, newest.job_id)}"
+        yield Words(f"on {_place(newest.worker, newest.job_id)}", indent=2)
     for line in newest.traceback or ():
-        yield f"    {line}"
+        code = line.lstrip()
+        yield Words(code, indent=4 + len(line) - len(code))
 
 
 def _reason_words(failure: Failure) -> str:

@@ -46,6 +46,7 @@ SCREEN: HelpGroups = (
     (
         _row("next_finding", "previous_finding", description="go to the next or previous finding"),
         _row("findings"),
+        _row("failures"),
         _row("details"),
         _row("toggle_details"),
         _row("log"),

@@ -82,7 +82,7 @@ def test_redacted_recording_names_nothing(tmp_path: Path) -> None:
 
 
 def test_no_failure(tmp_path: Path) -> None:
-    assert failures(recorded(tmp_path, work(failures=()))) == "0 failed tasks\n"
+    assert failures(recorded(tmp_path, work(failures=()))) == "No failed tasks.\n"
 
 
 def test_unknown_differs_from_none(tmp_path: Path) -> None:
@@ -100,4 +100,4 @@ def test_neither_file_nor_address() -> None:
 def test_running_scheduler() -> None:
     with Scheduler() as scheduler:
         ended = dasktop("failures", scheduler.address, "--no-slurm")
-    assert (ended.returncode, ended.stdout) == (0, "0 failed tasks\n")
+    assert (ended.returncode, ended.stdout) == (0, "No failed tasks.\n")

@@ -1,0 +1,51 @@
+"""The page with failed tasks follows the snapshots, and says if they are unknown."""
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.work import Work
+from dasktop.tui.dialogs.failures_page import failures_lines
+from dasktop.tui.dialogs.page import TextView
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.text_width import width
+from tests.support.screen import HOSTILE, Screen, running
+from tests.support.snapshots import everyday
+from tests.support.work import attempt, failure, work
+
+
+def shown(screen: Screen) -> str:
+    view = screen.app.screen.query_one(TextView)
+    return "\n".join(view.render_line(y).text.rstrip() for y in range(view.size.height)).strip()
+
+
+def with_work(given: Work | None) -> Snapshot:
+    return replace(everyday(), work=given)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
+    async with running(size) as screen:
+        await screen.show(with_work(None))
+        await screen.press("E")
+        assert shown(screen) == "Failed tasks are unknown: the scheduler does not report them."
+        await screen.show(with_work(work(failures=())))
+        assert shown(screen) == "No failed tasks."
+        await screen.show(with_work(work()))
+        text = shown(screen)
+        assert text.startswith("1 failed task; 2 tasks cannot run because of that")
+        assert "regrid: ValueError('no grid')" in text
+        assert "      raise ValueError('no grid')" in text, "indented below its file"
+        await screen.press("q")
+        assert screen.app.screen is screen.base
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("cells", [20, 80, 160])
+def test_any_text_fits_and_is_not_markup(text: str, cells: int) -> None:
+    failed = failure(text, task_name=text, exception=text, traceback=(text, f"  {text}"), worker=text)
+    killed = failure(text, kind="worker killed", exception=None, attempts=(attempt(text, cause=text),))
+    lines = failures_lines(with_work(work(failures=(failed, killed))), cells, UNICODE)
+    assert all(sum(width(piece.text) for piece in line.pieces) <= cells for line in lines)
+    printable = UNICODE.encode(text).strip()
+    assert printable[:6] in "".join(piece.text for line in lines for piece in line.pieces)
