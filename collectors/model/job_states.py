@@ -44,10 +44,13 @@ _FLAGS: dict[str, Phase] = {
     "CONFIGURING": "starting",
     "POWER_UP_NODE": "starting",
 }
-"""Flags that override the base state; the first one that a job has counts."""
+"""Flags that override the base state; of several, the one that is first in this table counts."""
 
 _RUNNING_FLAGS = frozenset({"RESIZING", "SIGNALING", "STOPPED", "UPDATE_DB"})
-"""Flags of a running job; squeue prints them in place of ``RUNNING``."""
+"""Flags of a running job that do not change its phase; squeue prints them in place of ``RUNNING``."""
+
+STATE_WORDS = frozenset(_BASE) | frozenset(_FLAGS) | _RUNNING_FLAGS
+"""All words of job states that are known."""
 
 _BAD_ENDS = frozenset({"BOOT_FAIL", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"})
 _HELD = frozenset({"REQUEUE_HOLD", "SPECIAL_EXIT"})

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
+from dasktop.collectors.model.job_states import STATE_WORDS
 from dasktop.collectors.model.snapshot import Record, Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
 from dasktop.collectors.recording.public_words import PUBLIC_WORDS
@@ -31,15 +32,13 @@ threshold time timeout tres unavailable unk unknown usage user wait wall wckey
 """
 _REASON_WORDS = frozenset(_OF_REASONS.split())
 
-# SLURM's job states, and dask's states of workers and tasks.
+# Dask's states of workers and tasks, and words of SLURM's job states that do not matter elsewhere.
 _STATES = """
-BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE EXPEDITING FAILED LAUNCH_FAILED NODE_FAIL OUT_OF_MEMORY
-PENDING POWER_UP_NODE PREEMPTED RECONFIG_FAIL REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD REVOKED RUNNING
-SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT UNKNOWN UPDATE_DB
+LAUNCH_FAILED RECONFIG_FAIL UNKNOWN
 closed closing closing_gracefully failed init paused running starting stopped stopping undefined
 erred forgotten memory no-worker processing queued released waiting
 """
-_TERMS = frozenset(_STATES.split())
+_TERMS = STATE_WORDS | frozenset(_STATES.split())
 
 # What dask's workers measure; tasks may add their own.
 _OF_TASKS = """
@@ -106,6 +105,7 @@ _TAIL = r"(?: [.@] [^\W_][\w-]* )*"
 """What may follow a known name: the domain of a host, the rest of a mail address."""
 _WORDS = r"(?P<word> \w+ (?:[.@/+-]+\w+)* )"
 _SOURCE_LINE = re.compile(r"\s{3,}\S")
+_FLAG_SEPARATOR = re.compile(r"([+,])")
 _TIME_OF_DAY = re.compile(r"[\d.]*(?::[\d.]*){2,3}")
 _NOT_IN_A_PATH = re.compile(r"""[\s'",:;<>()\[\]]""")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/+-]*(?:[KMGTPEkmg]i?B?|B|ms|s|min|h|d|x)?", re.ASCII)
@@ -330,7 +330,13 @@ class Redactor:
     def _term(self, text: str) -> str:
         """Redact a state or a reason; SLURM's and dask's own terms are kept, even if they are also a name."""
         first, blank, rest = text.partition(" ")
-        return f"{first}{blank}{self._free(rest)}" if is_term(first) else self._free(text)
+        words = _FLAG_SEPARATOR.split(first)  # RUNNING+SIGNALING
+        if not any(map(is_term, words)):
+            return self._free(text)
+        shown = "".join(
+            word if is_term(word) or _FLAG_SEPARATOR.fullmatch(word) else self._free(word) for word in words
+        )
+        return f"{shown}{blank}{self._free(rest)}"
 
     def _traceback_line(self, line: str) -> str:
         """Redact a line of a traceback; source lines, which are indented below the names of their files, as a whole."""

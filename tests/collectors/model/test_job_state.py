@@ -1,6 +1,7 @@
 """Parsing of job states; only one module does it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -13,56 +14,61 @@ from dasktop.collectors.model.job_states import read_state
 REPOSITORY = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize(
-    ("text", "phase"),
-    [
-        ("PENDING", "waiting"),
-        ("REQUEUED", "waiting"),
-        ("REQUEUE_FED", "waiting"),
-        ("REQUEUE_HOLD", "waiting"),
-        ("RESV_DEL_HOLD", "waiting"),
-        ("SPECIAL_EXIT", "waiting"),
-        ("EXPEDITING", "waiting"),
-        ("PENDING+REQUEUED", "waiting"),
-        ("PENDING,REQUEUED", "waiting"),
-        ("PENDING+POWER_UP_NODE", "waiting"),
-        ("CONFIGURING", "starting"),
-        ("POWER_UP_NODE", "starting"),
-        ("RUNNING+CONFIGURING", "starting"),
-        ("RUNNING", "running"),
-        ("running", "running"),
-        ("RESIZING", "running"),
-        ("SIGNALING", "running"),
-        ("STOPPED", "running"),
-        ("UPDATE_DB", "running"),
-        ("RUNNING+SIGNALING", "running"),
-        ("RUNNING+SOMETHING_NEW", "running"),
-        ("SOMETHING_NEW+RUNNING", "running"),
-        ("SUSPENDED", "suspended"),
-        ("SUSPENDED+SIGNALING", "suspended"),
-        ("COMPLETING", "ending"),
-        ("STAGE_OUT", "ending"),
-        ("COMPLETED+STAGE_OUT", "ending"),
-        ("RUNNING+COMPLETING", "ending"),
-        ("FAILED,COMPLETING", "ending"),
-        ("BOOT_FAIL", "ended"),
-        ("CANCELLED", "ended"),
-        ("CANCELLED by 1001", "ended"),
-        ("CANCELLED+", "ended"),
-        ("COMPLETED", "ended"),
-        ("DEADLINE", "ended"),
-        ("FAILED+LAUNCH_FAILED", "ended"),
-        ("NODE_FAIL", "ended"),
-        ("OUT_OF_MEMORY", "ended"),
-        ("PREEMPTED", "ended"),
-        ("REVOKED", "ended"),
-        ("TIMEOUT", "ended"),
-        ("SOMETHING_NEW", None),
-        ("?", None),
-        ("", None),
-        (None, None),
-    ],
-)
+PHASES = [
+    ("PENDING", "waiting"),
+    ("REQUEUED", "waiting"),
+    ("REQUEUE_FED", "waiting"),
+    ("REQUEUE_HOLD", "waiting"),
+    ("RESV_DEL_HOLD", "waiting"),
+    ("SPECIAL_EXIT", "waiting"),
+    ("EXPEDITING", "waiting"),
+    ("PENDING+REQUEUED", "waiting"),
+    ("PENDING,REQUEUED", "waiting"),
+    ("PENDING+POWER_UP_NODE", "waiting"),
+    ("CONFIGURING", "starting"),
+    ("POWER_UP_NODE", "starting"),
+    ("RUNNING+CONFIGURING", "starting"),
+    ("RUNNING", "running"),
+    ("running", "running"),
+    ("RESIZING", "running"),
+    ("SIGNALING", "running"),
+    ("STOPPED", "running"),
+    ("UPDATE_DB", "running"),
+    ("RUNNING+SIGNALING", "running"),
+    ("RUNNING+SOMETHING_NEW", "running"),
+    ("SOMETHING_NEW+RUNNING", "running"),
+    ("SUSPENDED", "suspended"),
+    ("SUSPENDED+SIGNALING", "suspended"),
+    ("COMPLETING", "ending"),
+    ("STAGE_OUT", "ending"),
+    ("COMPLETED+STAGE_OUT", "ending"),
+    ("RUNNING+COMPLETING", "ending"),
+    ("FAILED,COMPLETING", "ending"),
+    ("BOOT_FAIL", "ended"),
+    ("CANCELLED", "ended"),
+    ("CANCELLED by 1001", "ended"),
+    ("CANCELLED+", "ended"),
+    ("COMPLETED", "ended"),
+    ("DEADLINE", "ended"),
+    ("FAILED+LAUNCH_FAILED", "ended"),
+    ("NODE_FAIL", "ended"),
+    ("OUT_OF_MEMORY", "ended"),
+    ("PREEMPTED", "ended"),
+    ("REVOKED", "ended"),
+    ("TIMEOUT", "ended"),
+    ("SOMETHING_NEW", None),
+    ("?", None),
+    ("", None),
+    (None, None),
+]
+
+
+def test_each_known_word_has_a_case():
+    words = {word for text, _ in PHASES for word in re.findall(r"\w+", text or "")}
+    assert words >= job_state.STATE_WORDS
+
+
+@pytest.mark.parametrize(("text", "phase"), PHASES)
 def test_each_state_has_its_phase(text, phase):
     assert read_state(text).phase == phase
 

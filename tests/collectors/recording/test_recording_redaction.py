@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from dasktop.collectors.model.job_states import STATE_WORDS, read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Finding, Snapshot, to_json
 from dasktop.collectors.recording.public_words import PUBLIC_WORDS
@@ -318,6 +319,22 @@ def test_unusual_free_text(text, secret):
         assert not re.search(rf"(?<![a-z]){name}(?![a-z])", to_json(redacted).decode().lower())
 
 
+@pytest.mark.parametrize("joined", ["{0}", "RUNNING+{0}", "FAILED,{0}", "{0}+SIGNALING", "{0} by zebra"])
+@pytest.mark.parametrize("word", sorted(STATE_WORDS))
+def test_states_with_flags_keep_their_phase(word, joined):
+    state = joined.format(word)
+    shown = replace(ended(), state=state, user="zebra")
+    [redacted] = Redactor().redacted(snapshot([shown])).jobs
+    assert read_state(redacted.state) == read_state(state)
+    assert "zebra" not in redacted.state
+
+
+def test_unknown_flag_is_replaced():
+    [redacted] = Redactor().redacted(snapshot([replace(ended(), state="RUNNING+ZEBRA")])).jobs
+    assert redacted.state.startswith("RUNNING+")
+    assert "ZEBRA" not in redacted.state
+
+
 def test_list_of_public_words_is_complete():
     missing = public_words.words() - PUBLIC_WORDS
     assert not missing, "write the list again: python -m tests.public_words"
@@ -335,7 +352,9 @@ def test_messages_of_dasktop_stay_readable():
         unnamed = with_text(text, name=None, account=None, partition=None, qos=None)
         redacted = redactor.redacted(unnamed).findings[0].message
         redacted = re.sub(r"\buser\d+", "", redacted)  # in the place of a user's number
-        assert re.findall("[A-Za-z]+", redacted) == re.findall("[A-Za-z]+", text), template.place
+        assert re.findall("[A-Za-z]+", redacted) == re.findall("[A-Za-z]+", text), (
+            f"{template.place}; write the list again: python -m tests.public_words"
+        )
 
 
 @pytest.mark.parametrize("word", ["kelvin_lab", "kelvin", "Kelvin", "KelvinLab", "textual", "hypothesis"])
