@@ -13,7 +13,8 @@ from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.system import event_loop
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.options import USAGE, Refusal, options_from, valid_config
+from dasktop.tui.cli.exit_status import USAGE
+from dasktop.tui.cli.options import Refusal, options_from, valid_config
 from dasktop.tui.cli.output import print_json
 from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
 from dasktop.tui.view.failures import failure_paragraphs

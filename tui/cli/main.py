@@ -12,8 +12,8 @@ import click
 
 from dasktop.collectors.model.snapshot import Severity
 from dasktop.tui.cli import snapshot as headless
+from dasktop.tui.cli.exit_status import INTERNAL_ERROR, INTERRUPTED, REFUSED
 from dasktop.tui.cli.options import (
-    REFUSED,
     SCREEN,
     Refusal,
     check_recording,
@@ -35,7 +35,6 @@ from dasktop.tui.terminal.abilities import can_show_screen
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-INTERRUPTED = 130  # the shell's status for SIGINT
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -300,7 +299,7 @@ def main() -> NoReturn:
         command.main(prog_name="dasktop")
         status = 0
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
+        status = end.code if isinstance(end.code, int) else INTERNAL_ERROR
     for stream in (sys.stdout, sys.stderr):
         _flush(stream)
     if threading.active_count() > 1:

@@ -15,6 +15,7 @@ from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.system.user import is_known
 from dasktop.collectors.text.clean import clean
+from dasktop.tui.cli.exit_status import FINDINGS, USAGE
 from dasktop.tui.config import file
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.settings import DRAIN, INTERVAL, READ_ONLY, SLURM_INTERVAL, Setting
@@ -54,10 +55,6 @@ drain_option = _seconds(DRAIN, "How long to wait for running tasks of the jobs t
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-USAGE = 2
-NO_SCHEDULER = 3
-REFUSED = 5
 
 SCREEN = "screen"
 """The hidden command that runs if none is named."""
@@ -244,8 +241,6 @@ def check_recording(record: str | None, *, redact: bool) -> None:
     if redact and record is None:
         raise Refusal("--redact requires --record FILE", USAGE)
 
-
-FINDINGS = 4
 
 fail_on_option = click.option(
     "--fail-on",

@@ -12,7 +12,8 @@ from dasktop.collectors.model.errors import NoSchedulerError, RecordingError
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.sources.address import parse_address
-from dasktop.tui.cli.options import USAGE, Refusal, check_recording
+from dasktop.tui.cli.exit_status import USAGE
+from dasktop.tui.cli.options import Refusal, check_recording
 from dasktop.tui.cli.signals import clean_exit
 from dasktop.tui.config.config import Config
 from dasktop.tui.terminal.abilities import can_show_screen

@@ -17,7 +17,8 @@ from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.options import CLEAR_LINE, USAGE, Refusal, options_from, valid_config
+from dasktop.tui.cli.exit_status import USAGE
+from dasktop.tui.cli.options import CLEAR_LINE, Refusal, options_from, valid_config
 from dasktop.tui.cli.output import print_json
 from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
 from dasktop.tui.report.html import html_report

@@ -36,7 +36,8 @@ from dasktop.collectors.scaling.words import interrupted_words, plan_lines
 from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.user import own_name
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.options import CLEAR_LINE, NO_SCHEDULER, REFUSED, USAGE, Refusal
+from dasktop.tui.cli.exit_status import NO_SCHEDULER, REFUSED, USAGE
+from dasktop.tui.cli.options import CLEAR_LINE, Refusal
 from dasktop.tui.cli.recording import recording
 
 T = TypeVar("T")

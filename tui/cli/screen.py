@@ -15,8 +15,9 @@ from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.sampler import Sampler
 from dasktop.collectors.system.user import own_name
-from dasktop.tui.cli.options import USAGE, Refusal
-from dasktop.tui.cli.signals import EXIT_SIGNALS, EXIT_TIMEOUT_SECONDS, SIGNAL_STATUS
+from dasktop.tui.cli.exit_status import SIGNAL_STATUS, USAGE
+from dasktop.tui.cli.options import Refusal
+from dasktop.tui.cli.signals import EXIT_SIGNALS, EXIT_TIMEOUT_SECONDS
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.file import remember
 from dasktop.tui.config.settings import THEME

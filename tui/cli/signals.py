@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNAL_STATUS = 128  # shells report 128 + signal number
+from dasktop.tui.cli.exit_status import SIGNAL_STATUS
+
 EXIT_TIMEOUT_SECONDS = 20
 """A shutdown that takes longer is aborted."""
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)

@@ -17,7 +17,8 @@ from dasktop.collectors.model.snapshot import Severity, Snapshot, json_schema
 from dasktop.collectors.runtime.poll_timer import PollTimer
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.system import event_loop
-from dasktop.tui.cli.options import NO_SCHEDULER, SCREEN, USAGE, Refusal, check
+from dasktop.tui.cli.exit_status import NO_SCHEDULER, USAGE
+from dasktop.tui.cli.options import SCREEN, Refusal, check
 from dasktop.tui.cli.output import print_json, print_one
 from dasktop.tui.cli.recording import recording
 from dasktop.tui.config.config import Config, document

@@ -9,7 +9,8 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.snapshot import Finding, Severity, from_json
 from dasktop.tui.cli import snapshot as headless
-from dasktop.tui.cli.options import FINDINGS, Refusal, check
+from dasktop.tui.cli.exit_status import FINDINGS
+from dasktop.tui.cli.options import Refusal, check
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import dasktop
 from tests.support.snapshots import snapshot
