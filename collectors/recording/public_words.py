@@ -17,10 +17,10 @@ discarded disk distributed do does done down drain drained during each earliest 
 ended ending ends energy enough enqueued env environment errand erred error event events every everything evidence
 exceeds exception excess exec execute executed executing executor executors exist existing exists exit expected expects
 expired explicitly expression extension extensions extern extra fail failed fails failure failures fate feature few
-fewer fields file files find finish first fit fix folder for forgotten forkserver found frames free from front full
-function functions futures g gb get gets gi gib gil give given gives gone gp gpu gpus granted gres group grouped grow
-gzip h had handler handshake hangs has have heartbeat held heterogeneous higher hold holds host hosts hours how http
-https i id identity idle ids if immediately in inactive incomplete inconsistent inf inferred info inherited inproc
+fewer fields file files find finish finished first fit fix folder for forgotten forkserver found frames free from front
+full function functions futures g gb get gets gi gib gil give given gives gone gp gpu gpus granted gres group grouped
+grow gzip h had handler handshake hangs has have heartbeat held heterogeneous higher hold holds host hosts hours how
+http https i id identity idle ids if immediately in inactive incomplete inconsistent inf inferred info inherited inproc
 inside installed instead interactive internal interrupted invalid ipykernel is it its itself job jobid jobqueue jobs
 joined json keep keeps kernel key keys kill killed kills kind kinds known knows lambda large largest last late later
 launch least leave leaves leaving left length lengths less let lets license licenses lifetime limit limits line lines

@@ -80,11 +80,11 @@ def plan(snapshot: Snapshot, target: Target, user: str | None = None, preferred:
 
 def _by(state: ClusterState, by: int) -> ScalePlan:
     """Plan to add or remove a number of jobs; the current number is counted as for growing or for shrinking."""
-    target = f"{counted(abs(by), 'job')} {'more' if by > 0 else 'fewer'}"
+    target = f"{'add' if by > 0 else 'remove'} {counted(abs(by), 'job')}"
     there = number_of_jobs(state.jobs + state.unseen if by > 0 else state.jobs)
     if there + by < 0:
         only = f"there {'is' if there == 1 else 'are'} only {counted(there, 'job')}" if there else "there is no job"
-        raise PlanError(f"{target}: {only} to release")
+        raise PlanError(f"{target}: {only} to remove")
     return _to_jobs(state, there + by, target)
 
 

@@ -122,7 +122,7 @@ def about_lost(state: ClusterState, replaced: int) -> Iterator[str]:
     left = state.lost[replaced:]
     if left:
         names = listed([f"{lost.job_id} as {lost.name}" for lost in left])
-        yield f"{counted(len(left), 'lost job')} not counted ({names}): to replace, use --replace-lost"
+        yield f"{counted(len(left), 'lost job')} not counted ({names}): to replace them, use --replace-lost"
 
 
 def when_replacing(replaced: Iterable[LostJob]) -> Iterator[str]:
@@ -166,7 +166,10 @@ def _of_unknown_scheduler(jobs: Iterable[Job]) -> Iterator[str]:
 def _work(leaving: Sequence[Worker]) -> Iterator[str]:
     executing = sum(worker.executing or 0 for worker in leaving)
     if executing:
-        yield f"the jobs to release run {counted(executing, 'task')}: dasktop waits until these end; no new ones start"
+        yield (
+            f"the jobs to release run {counted(executing, 'task')}: dasktop waits until they have finished; "
+            "no new tasks start there"
+        )
     unknown = sum(worker.executing is None or worker.stored is None for worker in leaving)
     if unknown:
         yield f"running tasks or stored results are unknown for {counted(unknown, 'worker')} of the jobs to release"

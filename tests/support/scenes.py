@@ -59,7 +59,7 @@ SCENES = {
     "log": Scene((*TO_KILLED_JOB, "T"), ("job 5", "errors", "/dask-worker-5.err", "Exceeded job memory limit")),
     "scale": Scene(("s", *"2"), ("Scale to", "2 jobs: release 2 jobs", "now  after")),
     "adapt": Scene(("a",), ("minimum", "maximum")),
-    "plan": Scene(("minus",), ("Apply this plan?", "1 job fewer", "now  after")),
+    "plan": Scene(("minus",), ("Apply this plan?", "remove 1 job", "now  after")),
     "columns": Scene(("c",), ("columns", "CPU")),
     "save": Scene(("S",), ("Save to a new file", "p screenshot", "s snapshot", "q cancel")),
     "picker": Scene(("C",), ("2 schedulers found", "tcp://10.1.2.4:8786", "current")),

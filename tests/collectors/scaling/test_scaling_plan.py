@@ -786,12 +786,12 @@ def test_plan_does_not_depend_on_order(seen, target):
 
 def test_one_job_more_or_less():
     there = owned(running("4709"), running("4710", executing=3))
-    assert plan(there, Change(by=1)).target == "1 job more"
+    assert plan(there, Change(by=1)).target == "add 1 job"
     assert plan(there, Change(by=1)).after == times(3)
     assert released(plan(there, Change(by=-1))) == ["4709"]
-    with pytest.raises(PlanError, match=r"^3 jobs fewer: there are only 2 jobs to release$"):
+    with pytest.raises(PlanError, match=r"^remove 3 jobs: there are only 2 jobs to remove$"):
         plan(there, Change(by=-3))
-    with pytest.raises(PlanError, match=r"^1 job fewer: there is no job to release$"):
+    with pytest.raises(PlanError, match=r"^remove 1 job: there is no job to remove$"):
         plan(owned(), Change(by=-1))
 
 

@@ -89,7 +89,7 @@ class TestAddJob:
             await screen.press("+")
             (plan,) = screen.feed.plans
             assert (plan.submit, plan.release, plan.after.jobs) == (1, (), 3)
-            assert "1 job more" in status_text(screen)
+            assert "add 1 job" in status_text(screen)
             assert "esc cancels" in status_text(screen)
 
     async def test_equals_key_adds_a_job_too(self) -> None:
@@ -175,7 +175,7 @@ class TestRemoveJob:
             await screen.show(of(3))
             await screen.press("-")
             assert isinstance(screen.app.screen, PlanBox)
-            assert "1 job fewer: release 1 job" in text_of(screen)
+            assert "remove 1 job: release 1 job" in text_of(screen)
             assert screen.feed.plans == []
             await screen.press("y")
             (plan,) = screen.feed.plans
@@ -201,7 +201,7 @@ class TestRemoveJob:
         async with running() as screen:
             await screen.show(of_jobs())
             await screen.press("-")
-            assert status_text(screen) == "1 job fewer: there is no job to release"
+            assert status_text(screen) == "remove 1 job: there is no job to remove"
 
     async def test_shown_plan_is_the_executed_plan(self) -> None:
         async with running() as screen:
@@ -288,7 +288,7 @@ class TestRemoveJob:
             await screen.show(of(1))
             await screen.press("-")
             await screen.show(of_jobs())
-            assert "there is no job to release" in text_of(screen)
+            assert "there is no job to remove" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans == []
             await screen.press("n")
@@ -654,7 +654,7 @@ class TestRunningOperation:
             assert screen.app.screen is screen.base
             await screen.show(news(2))
             assert "! the cluster has 2 jobs now" in text_of(screen)
-            assert "1 job fewer" in text_of(screen)
+            assert "remove 1 job" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans[1].before.jobs == 2
 
@@ -702,7 +702,7 @@ class TestInterruptedOperation:
             await screen.press("+")
             screen.feed.emit(Notice(message="a dasktop ended in the middle of '1 job'"))
             await screen.pilot.pause()
-            assert "1 job more" in status_text(screen)
+            assert "add 1 job" in status_text(screen)
 
 
 class TestPaused:
