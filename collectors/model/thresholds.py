@@ -46,6 +46,12 @@ class Thresholds(Record, frozen=True, kw_only=True):
     worker_outside_seconds: Annotated[
         _Seconds, Meta(description="Report a worker that has run outside SLURM for this long.")
     ] = 0.0
+    tasks_failed_seconds: Annotated[_Seconds, Meta(description="Report tasks that have failed within this time.")] = (
+        1800.0
+    )
+    tasks_unrunnable_seconds: Annotated[
+        _Seconds, Meta(description="Report tasks that no worker can run for longer than this.")
+    ] = 0.0
     version_mismatch_seconds: Annotated[
         _Seconds,
         Meta(description="Report workers whose versions have differed from the scheduler's for this long."),

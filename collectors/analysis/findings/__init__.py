@@ -11,6 +11,7 @@ from dasktop.collectors.analysis.findings import (
     missing_workers,
     pending,
     resources,
+    tasks,
     workers,
 )
 from dasktop.collectors.analysis.findings.evaluate import find
@@ -18,7 +19,7 @@ from dasktop.collectors.analysis.findings.history import FindingHistory
 from dasktop.collectors.analysis.findings.rule import PendingFinding, Rule, RuleContext, registered_rules
 from dasktop.collectors.model.thresholds import Thresholds
 
-FAMILIES = (allocation, cluster, ended, missing_workers, pending, resources, workers)
+FAMILIES = (allocation, cluster, ended, missing_workers, pending, resources, tasks, workers)
 RULES: tuple[Rule, ...] = registered_rules()
 
 __all__ = ["FAMILIES", "RULES", "FindingHistory", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]

@@ -14,6 +14,7 @@ from dasktop.collectors.analysis.findings.rule import rule
 from dasktop.collectors.model.snapshot import Adaptive, Allocated, Fate, WorkerEvent
 from tests.support.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
 from tests.support.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, worker
+from tests.support.work import attempt, failure, unrunnable_task, work
 
 JUST_NOW = TAKEN_AT - timedelta(seconds=10)
 
@@ -870,6 +871,14 @@ def dask_fails_for(seconds: float):
     return seen([healthy_job()]), after(2, fails), after(2 + seconds, fails)
 
 
+def computing(**parts: object):
+    return seen([healthy_job()], work=work(**{"failures": (), "unrunnable": ()} | parts))
+
+
+def failed_ago(seconds: float, **values: object):
+    return failure(at=TAKEN_AT - timedelta(seconds=seconds), **values)
+
+
 FIRES = {
     "adaptive-thrashing": [adaptive([short_lived(4701, 200), short_lived(4702, 170), short_lived(4703, 100)])],
     "idle-allocation": lasting(600, busy_and_idle()),
@@ -885,6 +894,8 @@ FIRES = {
     "memory-near-limit": lasting(10, seen([one(memory_bytes=int(3.6 * GIB) + 1)])),
     "memory-overcommitted": [of_workers(memory_limit_bytes=int(4.25 * GIB))],
     "source-stale": dask_fails_for(10),
+    "tasks-failed": [computing(failures=(failed_ago(1800),))],
+    "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(),))),
     "threads-oversubscribed": lasting(60, of_workers(nthreads=4)),
     "threads-undersubscribed": lasting(120, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2023.5.0")])],
@@ -911,6 +922,8 @@ JUST_NOT = {
     "memory-near-limit": lasting(10, seen([one(memory_bytes=int(3.6 * GIB) - 1)])),
     "memory-overcommitted": [of_workers(memory_limit_bytes=int(4.08 * GIB))],
     "source-stale": dask_fails_for(9),
+    "tasks-failed": [computing(failures=(failed_ago(1801),))],
+    "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(resources={}),))),
     "threads-oversubscribed": lasting(59, of_workers(nthreads=4)),
     "threads-undersubscribed": lasting(119, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2026.8.0")])],
@@ -1007,3 +1020,41 @@ def test_no_rule_fails_on_unknown_values(
 def test_unknown_cluster_has_no_finding():
     nothing = cluster(scheduler_id=None, dask_version=None, owner=None)
     assert codes(seen([], cluster=nothing, sources=())) == []
+
+
+def only(code: str, *snapshots):
+    [found] = [one for one in watch(*snapshots) if one.code == code]
+    return found
+
+
+def test_failed_tasks_are_one_finding_by_kind():
+    killed = failed_ago(
+        10, key="load-1", task_name="load", kind="worker killed", exception=None, blocks=0,
+        attempts=(attempt(cause="killed by its nanny for memory"),), worker="w-1", job_id="4710",
+    )  # fmt: skip
+    found = only("tasks-failed", computing(failures=(failed_ago(60), failed_ago(30, key="b"), killed)))
+    assert found.message == (
+        "3 tasks failed within 30 min: load (1): its workers ended (killed by its nanny for memory); "
+        "regrid (2): ValueError('no grid'); 4 tasks cannot run because of that"
+    )
+    assert (found.job_ids, found.workers) == (("4709", "4710"), ("SLURMCluster-0-0", "w-1"))
+    assert found.since == TAKEN_AT - timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "no worker offers GPU=1"),
+        ({"resources": {"GPU": 2.0, "MEMORY": 1e9}}, "no worker offers GPU=2, MEMORY=1e+09"),
+        ({"resources": {}, "workers": ("tcp://10.1.0.9:4000",)}, "no worker is tcp://10.1.0.9:4000"),
+        ({"resources": {}, "hosts": ("n7",)}, "no worker runs on n7"),
+    ],
+)
+def test_unrunnable_tasks_name_what_no_worker_has(values, words):
+    found = only("tasks-unrunnable", *lasting(2, computing(unrunnable=(unrunnable_task(**values),))))
+    assert found.message == f"1 task cannot run (train): {words}"
+
+
+def test_tasks_without_any_worker_only_wait():
+    nobody = seen([pending("4715", "Priority")], work=work(failures=()))
+    assert "tasks-unrunnable" not in codes(*lasting(60, nobody))

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from distributed import Client
 
+from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.work import Work
+from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 
@@ -50,6 +52,15 @@ async def test_progress_failures_and_unrunnable_tasks() -> None:
                 [computation] = work.computations
                 assert set(computation.task_names) == {"abs", "divmod", "hex", "str"}
                 assert computation.ended_at is None
+
+            poller = Poller(Options(address=scheduler.address, slurm=False))
+            poller.attach_to(scheduler.address)
+            for _ in range(2):
+                await poller.poll_dask()
+                findings = {finding.code: finding for finding in poller.snapshot().findings}
+            await poller.close()
+            assert findings["tasks-unrunnable"].message == "1 task cannot run (hex): no worker offers GPU=1"
+            assert "divmod (2): ZeroDivisionError(" in findings["tasks-failed"].message
 
             dies = client.submit(os._exit, 1, pure=False)
             for collector in collectors:

@@ -1,0 +1,74 @@
+"""Rules for the tasks that dask computes: failed, or without a worker that may run them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+
+from dasktop.collectors.analysis.failures import grouped, reason_of
+from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
+from dasktop.collectors.model.work import Failure, UnrunnableTask
+from dasktop.collectors.text.format import counted, listed, plain_duration
+
+MAX_GROUPS = 3
+
+
+@rule("tasks-failed", order=15, needs=(DASK,))
+def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield one finding for all tasks that failed lately."""
+    work, seconds = context.snapshot.work, context.thresholds.tasks_failed_seconds
+    earliest = context.now - timedelta(seconds=seconds)
+    recent = [failure for failure in (work.failures if work is not None else None) or () if failure.at >= earliest]
+    if not recent:
+        return
+    groups = grouped(recent)
+    parts = [f"{group.task_name} ({len(group.failures)}): {_reason(group.newest)}" for group in groups[:MAX_GROUPS]]
+    more = f"; {counted(len(groups) - MAX_GROUPS, 'more kind')}" if len(groups) > MAX_GROUPS else ""
+    blocked = sum(failure.blocks or 0 for failure in recent)
+    yield PendingFinding(
+        severity="error",
+        message=f"{counted(len(recent), 'task')} failed within {plain_duration(int(seconds))}: {'; '.join(parts)}{more}"
+        + (f"; {counted(blocked, 'task')} cannot run because of that" if blocked else ""),
+        advice="dasktop failures prints their tracebacks, and why the workers of killed tasks ended",
+        job_ids=tuple(dict.fromkeys(failure.job_id for failure in recent if failure.job_id is not None)),
+        workers=tuple(dict.fromkeys(failure.worker for failure in recent if failure.worker is not None)),
+        since=recent[0].at,
+    )
+
+
+def _reason(failure: Failure) -> str:
+    if failure.kind == "worker killed":
+        reason = reason_of(failure)
+        return f"its workers ended{f' ({reason})' if reason else ''}"
+    return reason_of(failure) or "unknown"
+
+
+@rule("tasks-unrunnable", order=55, needs=(DASK,))
+def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield a finding for each requirement that no worker meets. Without workers, tasks only wait for the first one."""
+    work = context.snapshot.work
+    by_requirement: dict[tuple[str, str], list[UnrunnableTask]] = defaultdict(list)
+    for task in work.unrunnable if work is not None and context.snapshot.totals.workers else ():
+        if (unmet := _requirement(task)) is not None:
+            by_requirement[unmet].append(task)
+    for (requirement, advice), tasks in by_requirement.items():
+        names = listed(sorted({task.task_name for task in tasks}))
+        yield PendingFinding(
+            severity="error",
+            message=f"{counted(len(tasks), 'task')} cannot run ({names}): no worker {requirement}",
+            advice=advice,
+            about=requirement,
+            after_seconds=max(context.another_reading_seconds, context.thresholds.tasks_unrunnable_seconds),
+        )
+
+
+def _requirement(task: UnrunnableTask) -> tuple[str, str] | None:
+    """Return what no worker has, and the advice; ``None``: it has no requirement, so it waits for any worker."""
+    if task.resources:
+        needs = ", ".join(f"{name}={amount:g}" for name, amount in sorted(task.resources.items()))
+        advice = f'start workers with --resources "{needs.replace(", ", " ")}", or submit the tasks without resources='
+        return f"offers {needs}", advice
+    if task.workers:
+        return f"is {listed(task.workers)}", "these workers have left: submit the tasks again without workers="
+    if task.hosts:
+        return f"runs on {listed(task.hosts)}", "start workers there, or submit the tasks without workers="
+    return None
