@@ -109,7 +109,7 @@ async def poll_until(poller: Poller, condition: Callable[[Snapshot], object]) ->
         if condition(snapshot):
             return snapshot
         assert time.monotonic() < deadline, f"timed out: {snapshot}"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
 
 
 def has_worker(snapshot: Snapshot, name: str) -> bool:

@@ -37,7 +37,7 @@ async def poll_until(
             reading = await collector.read_details(cluster_jobs)
             if condition(reading):
                 return reading
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
 
 
 def by_id(reading: SlurmReading) -> dict[str, QueuedJob]:
@@ -112,7 +112,7 @@ async def test_steps_with_several_tasks_on_several_nodes(real_slurm, collector):
     command = ("sstat", "-n", "-P", "-a", "-j", job_id, "--format=JobID,NTasks")
     async with asyncio.timeout(PATIENCE_SECONDS):
         while real_slurm.run(*command, check=False).split() != [f"{job_id}.batch|1", f"{job_id}.0|4"]:  # noqa: ASYNC110 - there is no event
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
     await collector.read_queue()
     reading = await collector.read_details({job_id})
     assert [(step.step_id, step.ntasks) for step in reading.steps] == [("batch", 1), ("0", 4)]

@@ -127,7 +127,7 @@ async def test_jobs_that_sbatch_rejects_are_reported(real_slurm):
             if any(finding.code == "jobs-not-submitted" and words in finding.message for finding in findings):
                 break
             assert time.monotonic() < deadline, findings
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
     finally:
         await poller.close()
         await asyncio.to_thread(cluster.sync, forget_jobs)
