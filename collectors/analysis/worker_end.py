@@ -42,15 +42,16 @@ def worker_end(
         return f"job {squeue_id(job)} ended: {job.fate.explanation}"
     for event in reversed(near):
         if event.kind == "restarted":
-            by_whom = "the scheduler, since it sent no heartbeat" if event.reason == "silent" else "a client"
+            by_whom = "the scheduler because it sent no heartbeat" if event.reason == "silent" else "a client"
             return f"restarted by {by_whom}"
     return None
 
 
 def _memory_kill(event: WorkerEvent) -> str:
     if event.memory_bytes is None:
-        return "killed by its nanny for memory"
+        return "killed by its nanny because of its memory use"
     if not event.limit_bytes:
-        return f"killed by its nanny for memory at {plain_sizes(event.memory_bytes, event.memory_bytes)[0]}"
+        used, _ = plain_sizes(event.memory_bytes, event.memory_bytes)
+        return f"killed by its nanny because of its memory use: {used}"
     used, limit = plain_sizes(event.memory_bytes, event.limit_bytes)
-    return f"killed by its nanny for memory at {used} of {limit}"
+    return f"killed by its nanny because of its memory use: {used} of {limit}"

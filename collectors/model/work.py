@@ -115,7 +115,7 @@ class Failure(Record, frozen=True, kw_only=True):
 
 
 class UnrunnableTask(Record, frozen=True, kw_only=True):
-    """A task that waits for a worker that no worker is: its restrictions match none."""
+    """A task that no worker may run: no worker meets its restrictions."""
 
     key: str
     task_name: str

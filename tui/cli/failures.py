@@ -72,7 +72,7 @@ def _read(opened: Recording) -> tuple[FailureCollector, datetime]:
         found.add(snapshot)
         taken_at = snapshot.taken_at
     if taken_at is None:
-        raise RecordingError(opened.remark or f"{opened.path} holds no snapshot")
+        raise RecordingError(opened.remark or f"{opened.path} contains no snapshot")
     return found, taken_at
 
 

@@ -58,7 +58,7 @@ def _reason_words(failure: Failure) -> str:
 
 def _attempt_words(attempt: Attempt) -> str:
     at = f"{local(attempt.at):%H:%M:%S} " if attempt.at is not None else ""
-    return f"{at}{_place(attempt.worker, attempt.job_id)}: {attempt.cause or 'it ended; why is unknown'}"
+    return f"{at}{_place(attempt.worker, attempt.job_id)}: {attempt.cause or 'it ended for an unknown reason'}"
 
 
 def _place(worker: str | None, job_id: str | None) -> str:

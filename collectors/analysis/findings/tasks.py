@@ -14,7 +14,7 @@ MAX_GROUPS = 3
 
 @rule("tasks-failed", order=15, needs=(DASK,))
 def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield one finding for all tasks that failed lately."""
+    """Yield one finding for all tasks that failed recently."""
     work, seconds = context.snapshot.work, context.thresholds.tasks_failed_seconds
     earliest = context.now - timedelta(seconds=seconds)
     recent = [failure for failure in (work.failures if work is not None else None) or () if failure.at >= earliest]

@@ -68,7 +68,7 @@ class WorkReader:
     Parameters
     ----------
     clock
-        Returns seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

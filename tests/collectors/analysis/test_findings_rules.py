@@ -1030,11 +1030,11 @@ def only(code: str, *snapshots):
 def test_failed_tasks_are_one_finding_by_kind():
     killed = failed_ago(
         10, key="load-1", task_name="load", kind="worker killed", exception=None, blocks=0,
-        attempts=(attempt(cause="killed by its nanny for memory"),), worker="w-1", job_id="4710",
+        attempts=(attempt(cause="killed by its nanny because of its memory use"),), worker="w-1", job_id="4710",
     )  # fmt: skip
     found = only("tasks-failed", computing(failures=(failed_ago(60), failed_ago(30, key="b"), killed)))
     assert found.message == (
-        "3 tasks failed within 30 min: load (1): its workers ended (killed by its nanny for memory); "
+        "3 tasks failed within 30 min: load (1): its workers ended (killed by its nanny because of its memory use); "
         "regrid (2): ValueError('no grid'); 4 tasks cannot run because of that"
     )
     assert (found.job_ids, found.workers) == (("4709", "4710"), ("SLURMCluster-0-0", "w-1"))

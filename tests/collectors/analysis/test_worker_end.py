@@ -40,14 +40,14 @@ def end(*events: WorkerEvent, job: Job | None = None) -> str | None:
 
 
 def test_killed_by_its_nanny_with_exact_memory() -> None:
-    assert end(event()) == "killed by its nanny for memory at 980 MiB of 1,000 MiB"
+    assert end(event()) == "killed by its nanny because of its memory use: 980 MiB of 1,000 MiB"
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"memory_bytes": None}, "killed by its nanny for memory"),
-        ({"limit_bytes": None}, "killed by its nanny for memory at 980 MiB"),
+        ({"memory_bytes": None}, "killed by its nanny because of its memory use"),
+        ({"limit_bytes": None}, "killed by its nanny because of its memory use: 980 MiB"),
     ],
 )
 def test_unknown_sizes_are_omitted(values: dict[str, object], words: str) -> None:
@@ -80,7 +80,7 @@ def test_nanny_before_job() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("client", "restarted by a client"), ("silent", "restarted by the scheduler, since it sent no heartbeat")],
+    [("client", "restarted by a client"), ("silent", "restarted by the scheduler because it sent no heartbeat")],
 )
 def test_restarted(reason: str, words: str) -> None:
     assert end(event("restarted", reason=reason)) == words

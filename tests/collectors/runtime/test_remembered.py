@@ -65,10 +65,10 @@ async def test_failed_task_names_the_job_and_end_of_a_worker_that_left(poller):
     poller._dask_reading = left
     [shown] = poller.snapshot().work.failures
     assert (shown.job_id, shown.attempts[0].job_id) == ("7", "7")
-    assert shown.attempts[0].cause == "killed by its nanny for memory"
+    assert shown.attempts[0].cause == "killed by its nanny because of its memory use"
     poller._dask_reading = replace(left, worker_events=())
     [shown] = poller.snapshot().work.failures
-    assert shown.attempts[0].cause == "killed by its nanny for memory", "the event is half an hour old"
+    assert shown.attempts[0].cause == "killed by its nanny because of its memory use", "the event is half an hour old"
     await poller.switch_to("tcp://10.1.2.4:8786")
     poller._dask_reading = replace(left, worker_events=())
     [shown] = poller.snapshot().work.failures

@@ -15,7 +15,7 @@ from tests.support.dasktop_program import dasktop
 from tests.support.snapshots import TAKEN_AT, everyday
 from tests.support.work import attempt, failure, work
 
-KILL = "killed by its nanny for memory at 980 MiB of 1,000 MiB"
+KILL = "killed by its nanny because of its memory use: 980 MiB of 1,000 MiB"
 KILLED = failure(
     "load-3",
     task_name="load",
@@ -60,7 +60,7 @@ def test_groups_with_traceback_and_attempts(tmp_path: Path) -> None:
     assert "on worker SLURMCluster-0-0 in job 4709" in text
     assert "        raise ValueError('no grid')" in lines
     assert f"load: its workers ended while they ran it ({KILL})" in text
-    assert "attempt 1: 12:00:00 worker w-1 in job 4709: it ended; why is unknown" in text
+    assert "attempt 1: 12:00:00 worker w-1 in job 4709: it ended for an unknown reason" in text
     assert f"attempt 2: 12:00:00 worker w-2 in job 4710: {KILL}" in text
 
 
