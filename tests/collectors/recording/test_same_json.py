@@ -9,7 +9,7 @@ from dasktop.collectors.model.snapshot import to_json
 from dasktop.collectors.recording.reader import Recording
 
 RUN = Path(__file__).parents[2] / "fixtures" / "recordings" / "run.ndjson.gz"
-VERSION_0_1 = "8ec283fb4a5ad1f305f7a03b51a6f4f1dd18a92d9a005bfc9a6107cdb15c8260"
+VERSION_0_1 = "e0a0f6ee04e0ee9c5912fa3be72e94e6ac2de5d56202da2d95657bc1ec4258ac"
 """SHA-256 of the run's snapshots as version 0.1 (commit d5319c2) prints them, one per line."""
 ADDED = {
     ".cluster.owner": {"not_submitted", "submit_error", "wanted"},
