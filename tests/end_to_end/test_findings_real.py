@@ -105,6 +105,7 @@ def provoke(scenario: Scenario, folder: Path) -> tuple[Result, Result]:
             ("job-can-never-start", "never"),
             ("walltime-ending", "limit"),
             ("job-failed", "limit"),
+            ("tasks-unrunnable", None),  # those that only a worker that has ended may run
         ):
             scenario.wait_for_finding(code, name)
         scenario.wait_for(lambda: scenario.has_ended("cancelled") and scenario.was_requeued("node"))
@@ -191,7 +192,7 @@ def test_nothing_else_is_reported(scenario):
         "job-can-never-start": ("never",),
     }
     pairs = {(code, scenario.job_ids[name]) for code, names in expected.items() for name in names}
-    expected_pairs = pairs | {("source-stale", None)}
+    expected_pairs = pairs | {("source-stale", None), ("tasks-unrunnable", None)}
     assert scenario.without_slowness(expected_pairs) == expected_pairs
 
 

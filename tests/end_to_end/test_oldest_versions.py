@@ -70,7 +70,7 @@ def test_screen_and_its_pages(dasktop: str, tmp_path: Path) -> None:
             ("?", "q close"),
             ("F", "─ findings ─"),
             ("c", "─ columns (left"),
-            ("C-p", "save the snapshot"),
+            ("C-p", "compare what the job requested"),
         ):
             terminal.press(key)
             terminal.wait_for(shows)

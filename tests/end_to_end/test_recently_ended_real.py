@@ -27,8 +27,11 @@ async def test_job_that_failed_before_is_reported(real_slurm: SlurmCommands) -> 
         while True:
             # SLURM has whole seconds: with a second's delay, the job ends later than the scheduler started.
             script = "sleep 1; {}; exit 3".format
-            ours = real_slurm.submit(script(f"dask worker {scheduler.address} --no-such-option"))
-            foreign = real_slurm.submit(script("dask worker tcp://127.0.0.1:1 --no-such-option"))
+            # Of many jobs that have just ended, those named after dask are read first.
+            ours, foreign = (
+                real_slurm.submit(script(f"dask worker {address} --no-such-option"), "--job-name=dask-worker")
+                for address in (scheduler.address, "tcp://127.0.0.1:1")
+            )
             for job_id in (ours, foreign):
                 await asyncio.to_thread(real_slurm.wait_for_accounting, job_id, "FAILED")
             snapshot = await first_snapshot(scheduler.address, real_slurm)

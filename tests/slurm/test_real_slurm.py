@@ -9,6 +9,7 @@ import pytest
 
 from tests.slurm.commands import CommandError
 from tests.slurm.site import SiteSlurm
+from tests.support.waiting import wait_until
 
 UNITS = {"K": 1024, "M": 1024**2}  # sacct uses the larger unit where it is exact
 FILL_400_MB = f"exec {sys.executable} -c 'import time; block = bytearray(400_000_000); time.sleep(600)'"
@@ -24,8 +25,11 @@ def slurm(real_slurm):
 
 
 def test_four_nodes_are_idle(slurm):
-    nodes = slurm.run("sinfo", "--noheader", "--Node", "--partition=debug", "--format=%N %T %c %m").splitlines()
-    assert nodes == [f"n{number} idle 16 64000" for number in (1, 2, 3, 4)]
+    def nodes() -> list[str]:
+        return slurm.run("sinfo", "--noheader", "--Node", "--partition=debug", "--format=%N %T %c %m").splitlines()
+
+    # A node stays "planned" for a moment after a pending job was cancelled.
+    wait_until(lambda: nodes() == [f"n{number} idle 16 64000" for number in (1, 2, 3, 4)], nodes)
 
 
 def test_job_runs_and_is_in_accounting(slurm):
