@@ -60,11 +60,11 @@ class Finished(NamedTuple):
 def finished(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("scenario")
     recorded = folder / "recorded.ndjson.gz"
-    with run_scenario(real_slurm, recorded) as scenario:
-        try:
+    try:
+        with run_scenario(real_slurm, recorded) as scenario:
             healthy, failing = provoke(scenario, folder)
-        finally:
-            real_slurm.attempt("scontrol", "update", f"nodename={AWAY_NODE}", "state=resume")
+    finally:  # not before: its job would run again, and fail without the scheduler
+        real_slurm.attempt("scontrol", "update", f"nodename={AWAY_NODE}", "state=resume")
     return Finished(scenario, healthy, failing, recorded)
 
 
