@@ -44,12 +44,12 @@ def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
 
 
 class FailureCollector:
-    """Collects the failures of consecutive snapshots, each once, with what the last of them knows."""
+    """Collects the failures of consecutive snapshots, each once, as the latest snapshot describes it."""
 
     def __init__(self) -> None:
         self._failures: dict[tuple[str, datetime], Failure] = {}
         self.is_known = False
-        """Whether any snapshot reports failures."""
+        """Whether at least one scheduler reported its failures, even if there were none."""
 
     def add(self, snapshot: Snapshot) -> None:
         """Add the failures of a snapshot."""

@@ -46,7 +46,7 @@ class TaskName(Record, frozen=True, kw_only=True):
     finished_total: int | None = None
     """How many have finished since the scheduler started; those that were computed again count again."""
     rate_per_second: float | None = None
-    """Tasks that finished per second, over the last minutes."""
+    """Tasks that finished per second, averaged over the last minutes; ``None``: unknown."""
     eta: Eta | None = None
 
 

@@ -11,12 +11,11 @@ import msgspec
 from dasktop.collectors.analysis.failures import FailureCollector
 from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.system import event_loop
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.exit_status import USAGE
-from dasktop.tui.cli.options import Refusal, options_from, valid_config
+from dasktop.tui.cli.options import Refusal
 from dasktop.tui.cli.output import print_json
-from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
+from dasktop.tui.cli.recording import print_message, recording_path
 from dasktop.tui.view.failures import failure_paragraphs
 
 _NOTHING: frozenset[str] = frozenset()
@@ -77,12 +76,7 @@ def _read(opened: Recording) -> tuple[FailureCollector, datetime]:
 
 
 def _of_cluster(source: str | None, common: Mapping[str, Any]) -> tuple[FailureCollector, datetime]:
-    options = options_from(valid_config(), given_address(source), **common)
-    with recording(options) as record:
-        snapshot = event_loop.run(headless.take_snapshot(options))
-        record(snapshot)
-    if options.slurm:
-        headless.report_missing_slurm(snapshot)
+    snapshot = headless.snapshot_of(source, common)
     found = FailureCollector()
     found.add(snapshot)
     return found, snapshot.taken_at

@@ -13,14 +13,13 @@ from dasktop.collectors.analysis.usage import FIELDS, Report, UsageAccumulator, 
 from dasktop.collectors.model.errors import RecordingError
 from dasktop.collectors.recording.file import refuse_to_overwrite
 from dasktop.collectors.recording.reader import Recording
-from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.exit_status import USAGE
-from dasktop.tui.cli.options import CLEAR_LINE, Refusal, options_from, valid_config
+from dasktop.tui.cli.options import CLEAR_LINE, Refusal
 from dasktop.tui.cli.output import print_json
-from dasktop.tui.cli.recording import given_address, print_message, recording, recording_path
+from dasktop.tui.cli.recording import print_message, recording_path
 from dasktop.tui.report.html import html_report
 from dasktop.tui.report.text import plain_report
 
@@ -122,12 +121,7 @@ def cluster_report(source: str | None, common: Mapping[str, Any]) -> Report:
     Refusal
         There is no scheduler, or ``source`` is not an address.
     """
-    options = options_from(valid_config(), given_address(source), **common)
-    with recording(options) as record:
-        snapshot = event_loop.run(headless.take_snapshot(options))
-        record(snapshot)
-    if options.slurm:
-        headless.report_missing_slurm(snapshot)
+    snapshot = headless.snapshot_of(source, common)
     usage = UsageAccumulator()
     usage.add(snapshot)
     return usage.report()

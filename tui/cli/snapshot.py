@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from time import monotonic
+from typing import Any
 
 import click
 import msgspec
@@ -18,9 +19,9 @@ from dasktop.collectors.runtime.poll_timer import PollTimer
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.system import event_loop
 from dasktop.tui.cli.exit_status import NO_SCHEDULER, USAGE
-from dasktop.tui.cli.options import SCREEN, Refusal, check
+from dasktop.tui.cli.options import SCREEN, Refusal, check, options_from, valid_config
 from dasktop.tui.cli.output import print_json, print_one
-from dasktop.tui.cli.recording import recording
+from dasktop.tui.cli.recording import given_address, recording
 from dasktop.tui.config.config import Config, document
 from dasktop.tui.view.scheduler_list import texts_of
 
@@ -50,6 +51,30 @@ def print_snapshot(
         report_missing_slurm(snapshot)
     print_one(snapshot, as_text, options.thresholds)
     check(snapshot, fail_on)
+
+
+def snapshot_of(source: str | None, common: Mapping[str, Any]) -> Snapshot:
+    """Return one snapshot of a cluster, and record it if that is requested.
+
+    Parameters
+    ----------
+    source
+        The scheduler's address; ``None`` to find the scheduler.
+    common
+        The options of the commands that watch a cluster.
+
+    Raises
+    ------
+    Refusal
+        There is no scheduler, there are several, or ``source`` is not an address.
+    """
+    options = options_from(valid_config(), given_address(source), **common)
+    with recording(options) as record:
+        snapshot = event_loop.run(take_snapshot(options))
+        record(snapshot)
+    if options.slurm:
+        report_missing_slurm(snapshot)
+    return snapshot
 
 
 async def take_snapshot(

@@ -31,7 +31,7 @@ _LINES_AROUND = 6
 
 
 class Candidates(Lines, can_focus=True):
-    """A list of schedulers, one selected; scrolls if there are too many."""
+    """A scrollable list of schedulers, one of which is selected."""
 
     BINDINGS: ClassVar[list[BindingType]] = bound(up="move(-1)", down="move(1)", choose=("choose", "watch"))
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.CHOICE

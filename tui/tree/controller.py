@@ -207,7 +207,7 @@ class TreeController:
             self.show_rows()
 
     def fold_to(self, level: int) -> None:
-        """Show the tree down to a level, and nothing below it."""
+        """Unfold the tree down to a level, and fold what is below it."""
         workers = self._snapshot.totals.workers if self._snapshot is not None else None
         if level == THREADS and (workers or 0) > _MAX_UNFOLDED_WORKERS:
             self._app.bell()

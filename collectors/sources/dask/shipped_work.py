@@ -173,7 +173,7 @@ def computation_head(computation: Any, known_code: set[Any]) -> list[Any]:
 
 
 def groups_row(groups: list[Any]) -> list[Any]:
-    """Return the last five of COMPUTATION_FIELDS."""
+    """Return the last five of COMPUTATION_FIELDS: times, whether all are done, states and task names."""
     counts = [sum(of_state) for of_state in zip(*[state_counts(group.states) for group in groups])]  # noqa: B905 - Python 3.8
     started = min([group.start for group in groups if group.start], default=0.0)
     stopped = max([group.stop for group in groups], default=0.0)
