@@ -92,12 +92,12 @@ def when_adapting(bounds: Adaptive, there: int, left: int, most: int) -> Iterato
     idle = min(there, most) - left
     if excess > 0:
         yield (
-            f"{counted(excess, 'job')} above the maximum: the cluster object releases excess jobs at once, "
+            f"{counted(excess, 'job')} above the maximum: the cluster object releases excess jobs immediately, "
             "without waiting for running tasks"
         )
     if idle > 0:
         verb, them = ("is", "it") if idle == 1 else ("are", "them")
-        yield f"{counted(idle, 'job')} {verb} idle: the cluster object releases {them} at once"
+        yield f"{counted(idle, 'job')} {verb} idle: the cluster object releases {them} immediately"
     if there > bounds.minimum:
         yield f"from then on, idle jobs are released without confirmation, down to {counted(bounds.minimum, 'job')}"
     if bounds.maximum is None:

@@ -80,9 +80,9 @@ def _operations(plan: ScalePlan) -> str:
     if plan.adapt is not None:
         operations.append("turn adaptive scaling on")
         if (fewer := plan.before.jobs - plan.after.jobs) > 0:
-            operations.append(f"which releases {counted(fewer, 'job')} at once")
+            operations.append(f"which releases {counted(fewer, 'job')} immediately")
         elif fewer < 0:
-            operations.append(f"which submits {counted(-fewer, 'job')} at once")
+            operations.append(f"which submits {counted(-fewer, 'job')} immediately")
     if plan.stop_adapting:
         operations.append("turn adaptive scaling off")
     return ", ".join(operations)

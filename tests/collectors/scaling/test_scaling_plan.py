@@ -546,7 +546,7 @@ class TestAdapting:
         made = plan(self.at_rest(*map(running, "1234")), Adapt(bounds=Adaptive(minimum=2, maximum=4)))
         assert (made.before, made.after) == (times(4), times(2))
         assert made.takes_away
-        assert warned(made, "2 jobs are idle", "at once")
+        assert warned(made, "2 jobs are idle", "immediately")
         assert warned(made, "down to 2", "without confirmation")
 
     def test_busy_jobs_may_go_later(self):

@@ -141,9 +141,9 @@ def test_adaptive_scaling():
     on = made(target="adapt", adapt=Adaptive(minimum=1, maximum=2))
     assert plan_lines(on)[0] == "adapt: turn adaptive scaling on"
     fewer, *_ = plan_lines(replace(on, after=size(1)))
-    assert fewer == "adapt: turn adaptive scaling on, which releases 1 job at once"
+    assert fewer == "adapt: turn adaptive scaling on, which releases 1 job immediately"
     more, *_ = plan_lines(replace(on, after=size(4)))
-    assert more == "adapt: turn adaptive scaling on, which submits 2 jobs at once"
+    assert more == "adapt: turn adaptive scaling on, which submits 2 jobs immediately"
     assert plan_lines(made(target="stop", stop_adapting=True))[0] == "stop: turn adaptive scaling off"
 
 

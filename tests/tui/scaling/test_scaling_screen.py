@@ -553,7 +553,7 @@ class TestAdapt:
             await screen.press("a", "2", "tab", "4", "enter")
             assert isinstance(screen.app.screen, PlanBox)
             assert screen.feed.plans == []
-            assert "which releases 2 jobs at once" in text_of(screen)
+            assert "which releases 2 jobs immediately" in text_of(screen)
             assert "then" in text_of(screen)
             await screen.press("y")
             assert screen.feed.plans[0].adapt == Adaptive(minimum=2, maximum=4)
