@@ -15,7 +15,11 @@ REPOSITORY = Path(__file__).parent.parent
 FOLDERS = ("collectors", "tui")
 PREFIX = "dasktop."
 LIGHT = "dasktop.collectors.model.options"
-LOADED = f"import sys, {LIGHT}; print(sum(name.startswith('dasktop.') for name in sys.modules))"
+LOADED = (
+    f"import sys, {LIGHT}; "
+    "ours = [module for name, module in sys.modules.items() if name.startswith('dasktop.')]; "
+    "print(sum(not hasattr(module, '__path__') for module in ours))"
+)
 
 REGISTERED = {
     "families of findings": (r"collectors\.analysis\.findings\.(?!evaluate)", r"collectors\.analysis\.findings"),
@@ -119,7 +123,7 @@ def registered(edges: Edges) -> dict[str, int]:
 
 
 def loaded_by_options() -> int:
-    """Return how many of our modules and packages an import of the options loads."""
+    """Return how many of our modules, without packages, an import of the options loads."""
     printed = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout
     return int(printed)
 
@@ -145,7 +149,7 @@ def measures() -> Iterable[tuple[str, str, str]]:
         inside = imports_within(edges, PREFIX + folder)
         yield f"modules and packages directly in {folder}/", str(len(inside)), "at most 16"
         yield f"imports between those in {folder}/", str(sum(map(len, inside.values()))), "about 65"
-    yield f"our modules loaded by {LIGHT}", str(loaded_by_options()), "few"
+    yield f"our modules loaded by {LIGHT}", str(loaded_by_options()), "at most 3"
 
 
 def main() -> None:

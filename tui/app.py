@@ -62,7 +62,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
     read_only
         Whether the keys that change the cluster are disabled.
     user
-        User whose jobs may be changed; ``None``: not checked before a plan is carried out.
+        User whose jobs may be changed; ``None``: not checked before a plan is executed.
     unicode
         Whether the terminal shows characters beyond ASCII.
     looks

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import Step
-from dasktop.collectors.model.snapshot import Job, Record, Snapshot
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 
 LEAST_MEMORY_SHARE = 0.1

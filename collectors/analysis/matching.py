@@ -17,7 +17,8 @@ from dasktop.collectors.model.readings import (
     SlurmReading,
     WorkerReading,
 )
-from dasktop.collectors.model.snapshot import Evidence, Owner, Record, Worker
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Evidence, Owner, Worker
 from dasktop.collectors.text.format import short_host
 
 # dask-jobqueue up to 0.6 named workers dask-worker--<JOBID>---<i>.

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, SlurmReading, Step
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 CLOCKS_DIFFER_SECONDS = 120.0
 """How far SLURM's clock and the clocks of hosts may differ. A process that seems to have started up to this long after

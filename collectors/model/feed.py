@@ -7,7 +7,8 @@ from typing import Protocol
 from dasktop.collectors.model.logs import LogEvent, LogRequest
 from dasktop.collectors.model.plan import Outcome, Progress, ScalePlan
 from dasktop.collectors.model.queries import Answer, Question
-from dasktop.collectors.model.snapshot import Record, Severity, Snapshot
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Severity, Snapshot
 
 
 class Mark(Record, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 Phase = Literal["waiting", "starting", "running", "suspended", "ending", "ended"]
 """``starting``: its nodes are not ready yet. ``ending``: its processes have ended, its nodes are not free yet."""

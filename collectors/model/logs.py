@@ -5,7 +5,7 @@ Positions are in bytes from the start of the file; a line is identified by the p
 
 from typing import NamedTuple
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 
 class Tail(Record, frozen=True, kw_only=True):

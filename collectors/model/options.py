@@ -1,6 +1,6 @@
 """The options of one run: what to watch and how often, for the screen and headless. Imports nothing heavy."""
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 INTERVAL_FLOOR_SECONDS = 0.5

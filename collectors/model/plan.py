@@ -5,7 +5,8 @@ from hashlib import sha256
 
 import msgspec
 
-from dasktop.collectors.model.snapshot import Adaptive, Record
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Adaptive
 
 
 class Jobs(Record, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Questions that a screen may ask besides the snapshots, and their answers. Types only."""
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 
 class BatchScript(Record, frozen=True, kw_only=True):

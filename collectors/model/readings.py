@@ -7,7 +7,8 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from dasktop.collectors.model.snapshot import Cluster, Record, Worker, WorkerEvent
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Cluster, Worker, WorkerEvent
 from dasktop.collectors.model.work import Work
 
 

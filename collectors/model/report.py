@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 REPORT_VERSION = 1
 

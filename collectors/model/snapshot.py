@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from dasktop.collectors.model.record import Record as Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import Work
 
 SCHEMA_VERSION = 1

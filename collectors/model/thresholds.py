@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 
 MEMORY_SECONDS = 1800.0
 """How long the history of findings is kept; no window can be longer."""

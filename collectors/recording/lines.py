@@ -4,7 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Record, Snapshot, to_json
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot, to_json
 from dasktop.collectors.recording.delta import DeltaEncoder, Document
 from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
 from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls

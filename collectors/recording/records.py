@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import workers_of
-from dasktop.collectors.model.snapshot import Job, Record, Snapshot, Task, Thread, Worker
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker
 from dasktop.collectors.recording.delta import (
     LEVELS,
     NESTED,

@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import STATE_WORDS
-from dasktop.collectors.model.snapshot import Record, Snapshot
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.pseudonyms import Pseudonyms
 from dasktop.collectors.recording.public_words import PUBLIC_WORDS
 from dasktop.collectors.sources.slurm.reasons import reason_of

@@ -7,7 +7,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from dasktop.collectors.model.errors import describe_own_fault
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.system.files import private_opener
 from dasktop.collectors.text.clean import clean
 

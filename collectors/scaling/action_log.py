@@ -18,7 +18,8 @@ import psutil
 from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.plan import Outcome, ScalePlan
 from dasktop.collectors.model.readings import DaskReading, Released
-from dasktop.collectors.model.snapshot import Adaptive, Record, Snapshot
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Adaptive, Snapshot
 from dasktop.collectors.model.sources import answers
 from dasktop.collectors.system.files import make_private, private_opener, user_folder
 from dasktop.collectors.text.clean import clean

@@ -35,7 +35,7 @@ from dasktop.collectors.model.errors import NoSchedulerError
 from dasktop.collectors.model.feed import Candidate
 from dasktop.collectors.model.options import TlsFiles, completed_tls
 from dasktop.collectors.model.readings import JobScript, QueuedJob
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.sources.dask.collector import check
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.own_addresses import OwnAddresses, program_words

@@ -186,7 +186,7 @@ async def _plan(options: Options, target: Target, record: Callable[[Snapshot], N
 def _ask() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refusal(
-            "no terminal to ask for confirmation; use --yes to execute the plan or --dry-run to see it", REFUSED
+            "no terminal to ask for confirmation; use --yes to apply the plan or --dry-run to see it", REFUSED
         )
     # Discard what was typed before the plan was shown.
     with contextlib.suppress(termios.error):

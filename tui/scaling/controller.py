@@ -42,7 +42,7 @@ class ScalingController:
     app
         Shows dialogs.
     feed
-        Carries out plans.
+        Executes plans.
     status
         Shows progress and results.
     user
@@ -130,7 +130,7 @@ class ScalingController:
             number, self._jobs_to_add = self._jobs_to_add, 0
             plan = self._planned(Change(by=number))
             if plan is not None:
-                self._carry_out_unseen(Change(by=number), plan)
+                self._execute_unseen(Change(by=number), plan)
 
     def _is_current(self, snapshot: Snapshot) -> bool:
         """Return whether both sources were read since the last operation ended, or `MAX_WAIT` has passed."""
@@ -167,7 +167,7 @@ class ScalingController:
         if plan is not None and (plan.submit > 1 or any(lost.failed_soon for lost in plan.replace)):
             self.ask(ReplaceLost())
         elif plan is not None:
-            self._carry_out_unseen(ReplaceLost(), plan)
+            self._execute_unseen(ReplaceLost(), plan)
 
     def scale_by_form(self) -> None:
         """Open the scaling form."""
@@ -208,7 +208,7 @@ class ScalingController:
         def answer(agreement: Agreement | None) -> None:
             self._dialog = None
             if agreement is not None:
-                self._carry_out(target, agreement.plan, agreement.identity)
+                self._execute(target, agreement.plan, agreement.identity)
 
         self._app.push_screen(dialog, answer)
 
@@ -224,19 +224,19 @@ class ScalingController:
             if plan is not None and (plan.takes_away or target == Adapt(bounds=None)):
                 self.ask(target)
             elif plan is not None:
-                self._carry_out(target, plan)
+                self._execute(target, plan)
 
         dialog = self._dialog = form(
             self._snapshot, lambda snapshot, target: make_plan(snapshot, target, self._user), self._glyphs
         )
         self._app.push_screen(dialog, answer)
 
-    def _carry_out_unseen(self, target: Target, plan: ScalePlan) -> None:
-        """Carry out a plan that was not shown, and show its warnings when it has finished."""
+    def _execute_unseen(self, target: Target, plan: ScalePlan) -> None:
+        """Execute a plan that was not shown, and show its warnings when it has finished."""
         self._unseen_warnings = plan.warnings
-        self._carry_out(target, plan)
+        self._execute(target, plan)
 
-    def _carry_out(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
+    def _execute(self, target: Target, plan: ScalePlan, agreed: str | None = None) -> None:
         self._running = target
         self._status.show(f"{plan.target}…", hint=self._cancel_hint)
         self._feed.execute(plan, agreed)

@@ -174,7 +174,7 @@ class TargetForm(Dialog[Target | None]):
 
     @property
     def field_keys(self) -> str:
-        """List the key only if the plan can be carried out."""
+        """List the key only if the plan can be executed."""
         return self.FIELD_KEYS if self._can_apply else ""
 
     def _show(self, plan: ScalePlan | PlanError) -> None:
@@ -183,7 +183,7 @@ class TargetForm(Dialog[Target | None]):
         self._show_keys(self)
 
     def apply(self) -> None:
-        """Return the target, if it is valid and its plan can be carried out."""
+        """Return the target, if it is valid and its plan can be executed."""
         if self._is_valid and self._show_plan() is not None and self._can_apply:
             self.dismiss(self._target or self.present_target())
         else:

@@ -48,7 +48,7 @@ def plan_content(plan: ScalePlan | PlanError, remark: str, glyphs: Glyphs) -> Co
 
 
 def can_be_done(plan: ScalePlan | PlanError) -> bool:
-    """Return whether the plan can be carried out."""
+    """Return whether the plan can be executed."""
     return not isinstance(plan, PlanError) and plan.can_be_done
 
 
@@ -121,13 +121,13 @@ class PlanBox(Dialog[Agreement | None]):
             yield self._text
 
     def _heading(self) -> str:
-        """Return the title: a question only if the plan can be carried out."""
+        """Return the title: a question only if the plan can be executed."""
         if can_be_done(self._plan):
             return "Apply this plan?"
         return "Not possible" if isinstance(self._plan, PlanError) or self._plan.refusal else "Nothing to do"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the confirmation only if the plan can be carried out."""
+        """Enable the confirmation only if the plan can be executed."""
         return (action != "agree" or can_be_done(self._plan)) and super().check_action(action, parameters)
 
     def _planned(self, snapshot: Snapshot, preferred: Collection[str]) -> ScalePlan | PlanError:
@@ -173,7 +173,7 @@ class PlanBox(Dialog[Agreement | None]):
         self._seen_at, self._is_waited_for = at, at is not None
 
     def action_agree(self) -> None:
-        """Return the plan, if it can be carried out and was visible before the key was pressed."""
+        """Return the plan, if it can be executed and was visible before the key was pressed."""
         plan, key_time, since = self._plan, cast("TerminalApp", self.app).key_time, self.agreeable_from
         could_be_read = key_time is not None and since is not None and key_time >= since
         if could_be_read and isinstance(plan, ScalePlan) and plan.can_be_done:

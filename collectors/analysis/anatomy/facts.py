@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, workers_of
-from dasktop.collectors.model.snapshot import Job, Owner, Record, Snapshot, Worker
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Job, Owner, Snapshot, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_request import Quantity, ScriptRequest, parse_request
 from dasktop.collectors.text.format import GIB, argument_size

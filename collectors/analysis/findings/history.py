@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of, workers_with_jobs
-from dasktop.collectors.model.snapshot import Finding, Job, Record, Snapshot, Worker
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from dasktop.collectors.model.sources import is_failing
 from dasktop.collectors.model.thresholds import MEMORY_SECONDS
 

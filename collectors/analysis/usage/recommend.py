@@ -11,8 +11,9 @@ from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
 from dasktop.collectors.analysis.usage.load import sane
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import squeue_id
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.report import Advice, JobReport, Totals
-from dasktop.collectors.model.snapshot import Owner, Record
+from dasktop.collectors.model.snapshot import Owner
 from dasktop.collectors.text.format import argument_size, clock_duration, counted, decimal_size, plain_duration
 
 _GB, _MB = 10**9, 10**6

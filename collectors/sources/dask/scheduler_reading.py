@@ -6,16 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from dasktop.collectors.model.readings import SlurmPlace
-from dasktop.collectors.model.snapshot import (
-    Adaptive,
-    Cluster,
-    Owner,
-    Record,
-    Transfers,
-    Worker,
-    WorkerEvent,
-    WorkerEventKind,
-)
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Transfers, Worker, WorkerEvent, WorkerEventKind
 from dasktop.collectors.sources.address import host_of
 from dasktop.collectors.sources.dask.plain_values import (
     as_datetime,

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, ThreadRole
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import ChildProcess, Thread, ThreadRole
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_number, as_text, as_tuple
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
-from dasktop.collectors.model.snapshot import ChildProcess, Record, Thread, Worker
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import ChildProcess, Thread, Worker
 from dasktop.collectors.sources.dask import shipped_worker
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_text, as_tuple

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import QueuedJob
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands
 from dasktop.collectors.sources.slurm.nodelist import expand

@@ -6,7 +6,7 @@ Options on sbatch's command line are not in the script, so what is missing here 
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.sources.slurm.script_text import Option, directives, options
 from dasktop.collectors.sources.slurm.script_workers import JobEnvironment, WorkerCommand, dask_commands

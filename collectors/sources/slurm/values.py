@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from dasktop.collectors.model.snapshot import Record
+from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.clean import without_controls
 
