@@ -5,6 +5,7 @@ so that columns stay aligned; the other functions expect such text.
 """
 
 import unicodedata
+from functools import lru_cache
 from typing import Literal
 
 ELLIPSIS = "…"
@@ -53,6 +54,7 @@ def is_single_width(text: str) -> bool:
     return len(text) == 1 and (text.isascii() or (printable(text) == text and _character_width(text) == 1))
 
 
+@lru_cache(maxsize=4096)
 def _character_width(character: str) -> int:
     if unicodedata.category(character)[0] == "M":
         return 0
