@@ -31,7 +31,7 @@ from dasktop.collectors.analysis.matching import (
 )
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.analysis.work import completed_work
-from dasktop.collectors.analysis.worker_end import worker_end
+from dasktop.collectors.analysis.worker_end import explained_events, worker_end
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -165,6 +165,8 @@ def reconcile(
             for event in dask.worker_events
         )
     jobs_by_id = {job.job_id: job for job in jobs}
+    if worker_events is not None:
+        worker_events = explained_events(worker_events, jobs_by_id, worker_ends or {})
 
     def end_of(attempt: Attempt) -> str | None:
         known = (worker_ends or {}).get((attempt.address, attempt.at))

@@ -1,10 +1,14 @@
 """Why a worker ended, from all that is known: events of the scheduler and its nannies, and how its job ended. Pure."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
+from dasktop.collectors.model.work import WorkerEndKey
 from dasktop.collectors.text.format import plain_sizes
 
 BEFORE = timedelta(seconds=60)
@@ -45,6 +49,41 @@ def worker_end(
             by_whom = "the scheduler because it sent no heartbeat" if event.reason == "silent" else "a client"
             return f"restarted by {by_whom}"
     return None
+
+
+def explained_events(
+    events: Sequence[WorkerEvent], jobs: Mapping[str, Job], known: Mapping[WorkerEndKey, str]
+) -> tuple[WorkerEvent, ...]:
+    """Return the events, each removal with its cause as its reason, and each memory kill with what it cost.
+
+    Parameters
+    ----------
+    events
+        With the jobs of their workers, oldest first.
+    known
+        Causes that were found earlier: SLURM forgets its jobs.
+    """
+    of_address: dict[str | None, list[WorkerEvent]] = defaultdict(list)
+    for event in events:
+        of_address[event.address].append(event)
+
+    def explained(event: WorkerEvent) -> WorkerEvent:
+        if event.address is None:
+            return event
+        same = of_address[event.address]
+        if event.kind == "removed":
+            cause = known.get((event.address, event.at))
+            cause = cause or worker_end(event.address, event.job_id, event.at, same, jobs)
+            return event if cause is None else replace(event, reason=cause)
+        if event.kind == "killed for memory":
+            removal = next(
+                (one for one in same if one.kind == "removed" and event.at - AFTER <= one.at <= event.at + BEFORE), None
+            )
+            if removal is not None:
+                return replace(event, tasks_interrupted=removal.tasks_interrupted, results_lost=removal.results_lost)
+        return event
+
+    return tuple(map(explained, events))
 
 
 def _memory_kill(event: WorkerEvent) -> str:

@@ -92,7 +92,7 @@ class ClusterJobs:
 
 
 class WorkerEnds:
-    """Why workers of one cluster ended, as far as failed tasks ran on them; SLURM and dask forget it after a while."""
+    """Why workers of one cluster ended; SLURM and dask forget it after a while."""
 
     def __init__(self) -> None:
         self.known: dict[WorkerEndKey, str] = {}
@@ -102,7 +102,13 @@ class WorkerEnds:
         """Add what this snapshot knows; forget the workers that it no longer mentions."""
         failures = (snapshot.work.failures if snapshot.work is not None else None) or ()
         attempts = [attempt for failure in failures for attempt in failure.attempts]
-        self.known = {(attempt.address, attempt.at): attempt.cause for attempt in attempts if attempt.cause is not None}
+        removed = {
+            (event.address, event.at): event.reason
+            for event in snapshot.worker_events or ()
+            if event.kind == "removed" and event.reason not in (None, "expected", "unexpected")
+        }
+        failed = {(attempt.address, attempt.at): attempt.cause for attempt in attempts}
+        self.known = {key: cause for key, cause in (removed | failed).items() if cause is not None}
 
 
 SECONDS_FOR_THE_LOG = 1.0

@@ -8,6 +8,7 @@ from dasktop.collectors.analysis.findings import (
     allocation,
     cluster,
     ended,
+    memory_kills,
     missing_workers,
     pending,
     resources,
@@ -19,7 +20,7 @@ from dasktop.collectors.analysis.findings.history import FindingHistory
 from dasktop.collectors.analysis.findings.rule import PendingFinding, Rule, RuleContext, registered_rules
 from dasktop.collectors.model.thresholds import Thresholds
 
-FAMILIES = (allocation, cluster, ended, missing_workers, pending, resources, tasks, workers)
+FAMILIES = (allocation, cluster, ended, memory_kills, missing_workers, pending, resources, tasks, workers)
 RULES: tuple[Rule, ...] = registered_rules()
 
 __all__ = ["FAMILIES", "RULES", "FindingHistory", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]

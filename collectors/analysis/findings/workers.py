@@ -13,7 +13,7 @@ from dasktop.collectors.analysis.findings.phrases import (
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import command_id, has_ended, workers_of, workers_with_jobs
-from dasktop.collectors.model.snapshot import Job, Worker, WorkerEvent
+from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
 MAX_SINGLE_FINDINGS = 3
@@ -119,17 +119,14 @@ def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
 
 @rule("worker-restarting", order=120, needs=(DASK,))
 def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield workers that a nanny killed because of their memory use, and workers that restart often for other reasons.
+    """Yield workers that restart often, other than by a client or because of their memory use.
 
-    Restarts by a client do not count. If the scheduler does not report why workers end, restarts that all workers have
-    in common may be a client's: they are reported as one finding that says so.
+    If the scheduler does not report why workers end, restarts that all workers have in common may be a client's: they
+    are reported as one finding that says so.
     """
     window = context.thresholds.worker_restart_window_seconds
     events = context.snapshot.worker_events
     recent = [event for event in events or () if (context.now - event.at).total_seconds() <= window]
-    kills = [event for event in recent if event.kind == "killed for memory"]
-    if kills:
-        yield _killed_for_memory(kills, window)
     explained = Counter(
         event.worker
         for event in recent
@@ -173,35 +170,6 @@ def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
             else "see its log: no nanny (because of memory use) and no client restarted it",
             since=context.history.restarts[job_id, name][0],
         )
-
-
-def _killed_for_memory(kills: Sequence[WorkerEvent], window_seconds: float) -> PendingFinding:
-    """Return one finding for all workers killed by their nannies, since a task that is too large moves to the next one.
-
-    A worker that was killed soon after its start may never have been read: its name is unknown.
-    """
-    last, names = kills[-1], sorted({event.worker for event in kills if event.worker is not None})
-    is_one = len(names) == 1 and all(event.worker is not None for event in kills)
-    times = "once" if len(kills) == 1 else f"{len(kills)} times"
-    if is_one:
-        subject, their = f"worker {names[0]} was killed by its nanny {times}", "its"
-    elif len(kills) == 1:
-        subject, their = "a worker was killed by its nanny once", "its"
-    else:
-        among = f" ({listed(names)})" if names else ""
-        subject, their = f"workers{among} were killed by their nannies {times}", "their"
-    limit = f" of {plain_size(last.limit_bytes)}" if last.limit_bytes else ""
-    used = f" (last: {plain_size(last.memory_bytes)}{limit})" if last.memory_bytes is not None else ""
-    return PendingFinding(
-        severity="warning",
-        message=f"{subject} within {plain_duration(int(window_seconds))} because of {their} memory use{used}",
-        advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
-        "more memory per worker",
-        about="killed for memory",
-        job_ids=tuple(dict.fromkeys(event.job_id for event in kills if event.job_id is not None)),
-        workers=tuple(names),
-        since=kills[0].at,
-    )
 
 
 def _is_over(job: Job) -> bool:

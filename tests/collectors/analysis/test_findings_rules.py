@@ -446,20 +446,40 @@ def test_restart_by_a_client_is_no_finding():
 
 
 def test_one_kill_for_memory_is_enough():
-    killed = event("killed for memory", "a", 1, memory_bytes=GIB, limit_bytes=GIB)
-    (found,) = [one for one in watch(both(1, 0, ()), both(1, 2, (killed,))) if one.code == "worker-restarting"]
+    killed = event("killed for memory", "a", 1, memory_bytes=980 << 20, limit_bytes=1000 << 20, tasks_interrupted=2)
+    found = only("worker-killed-for-memory", both(1, 0, ()), both(1, 2, (killed,)))
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "worker a was killed by its nanny once within 10 min because of its memory use (last: 1 GiB of 1 GiB)"
+        "worker a was killed by its nanny because of its memory use once within 10 min; 980 MiB of 1,000 MiB "
+        "used; 2 tasks interrupted"
     )
+
+
+def test_memory_kill_names_the_tasks_that_failed_of_it():
+    killed = event("killed for memory", "a", 1, address="tcp://a", memory_bytes=GIB)
+    failed = failure(attempts=(attempt("a", address="tcp://a", at=killed.at),))
+    other = failure(task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),))
+    shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
+    found = only("worker-killed-for-memory", shown)
+    assert found.message.endswith("; 1,024 MiB used; failed because of that: regrid")
+
+
+def test_memory_kills_are_not_reported_as_restarts():
+    kills = tuple(event("killed for memory", "a", 10 * number, memory_bytes=GIB) for number in (1, 2))
+    all_found = watch(both(1, 0, ()), both(2, 10, kills[:1]), both(3, 20, kills))
+    assert [one.workers for one in all_found if one.code == "worker-killed-for-memory"] == [("a",)]
+    assert [one.worker for one in all_found if one.code == "worker-restarting"] == ["b"]
 
 
 def test_memory_kills_of_all_workers_are_reported():
     kills = tuple(event("killed for memory", "ab"[number % 2], number, memory_bytes=GIB) for number in range(20))
     shown = [both(1, 0, ()), both(2, 10, kills[:10]), both(3, 20, kills)]
-    (found,) = [one for one in watch(*shown) if one.code == "worker-restarting"]
-    assert found.message.startswith("workers (a, b) were killed by their nannies 20 times within 10 min")
+    found = only("worker-killed-for-memory", *shown)
+    assert found.message.startswith(
+        "workers (a, b) were killed by their nannies because of their memory use 20 times within 10 min; last: "
+    )
+    assert "worker-restarting" not in codes(*shown)
 
 
 def test_unexplained_restarts_of_all_workers_are_reported():
@@ -900,6 +920,7 @@ FIRES = {
     "threads-undersubscribed": lasting(120, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2023.5.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=300)])],
+    "worker-killed-for-memory": [both(1, 601, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(True)],
     "worker-paused": lasting(10, seen([one(status="paused")])),
     "worker-restarting": restarted([10, 11, 12]),
@@ -928,6 +949,7 @@ JUST_NOT = {
     "threads-undersubscribed": lasting(119, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2026.8.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=301)])],
+    "worker-killed-for-memory": [both(1, 602, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(None)],
     "worker-paused": lasting(9, seen([one(status="paused")])),
     "worker-restarting": restarted([10, 11]),

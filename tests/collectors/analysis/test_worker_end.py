@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, worker_end
+from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, explained_events, worker_end
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from tests.support.snapshots import TAKEN_AT, ended
 
@@ -89,3 +89,45 @@ def test_restarted(reason: str, words: str) -> None:
 def test_removal_alone_is_no_cause() -> None:
     assert end(event("removed", reason="unexpected")) is None
     assert worker_end(ADDRESS, None, None, (event(),), {}) is None, "nor is an end at an unknown time"
+
+
+def explained(*events: WorkerEvent, job: Job | None = None, known: dict | None = None) -> tuple[WorkerEvent, ...]:
+    return explained_events(events, {} if job is None else {job.job_id: job}, known or {})
+
+
+def removed(**values: object) -> WorkerEvent:
+    lost = {"tasks_interrupted": 2, "results_lost": 5, "memory_bytes": None, "limit_bytes": None}
+    return event("removed", **{"at": TAKEN_AT, "reason": "unexpected"} | lost | values)
+
+
+def test_removal_has_its_cause_and_the_kill_what_it_cost():
+    kill, removal = explained(event(), removed())
+    assert removal.reason == "killed by its nanny because of its memory use: 980 MiB of 1,000 MiB"
+    assert (kill.tasks_interrupted, kill.results_lost) == (2, 5)
+
+
+def test_removal_has_the_end_of_its_job_as_its_cause():
+    job = killed_job()
+    (removal,) = explained(removed(job_id=job.job_id), job=job)
+    assert removal.reason == f"job {job.job_id} ended: killed: reached its time limit"
+
+
+@pytest.mark.parametrize("reason", ["expected", "unexpected", None])
+def test_removal_without_a_known_cause_is_unchanged(reason):
+    other = event(address="tcp://10.1.0.7:40002")
+    assert explained(other, removed(reason=reason)) == (other, removed(reason=reason))
+
+
+def test_cause_found_earlier_is_kept():
+    (removal,) = explained(removed(), known={(ADDRESS, TAKEN_AT): "killed earlier"})
+    assert removal.reason == "killed earlier"
+
+
+def test_events_without_an_address_are_not_joined():
+    kill = event(address=None)
+    assert explained(kill, removed(address=None)) == (kill, removed(address=None))
+
+
+def test_kill_without_a_removal_costs_an_unknown_number_of_tasks():
+    (kill, _) = explained(event(), removed(at=TAKEN_AT + BEFORE + SECOND))
+    assert (kill.tasks_interrupted, kill.results_lost) == (None, None)

@@ -73,3 +73,14 @@ async def test_failed_task_names_the_job_and_end_of_a_worker_that_left(poller):
     poller._dask_reading = replace(left, worker_events=())
     [shown] = poller.snapshot().work.failures
     assert (shown.job_id, shown.attempts[0].cause) == (None, None), "another cluster"
+
+
+async def test_cause_of_a_removal_outlives_the_event_of_the_kill(poller):
+    address = poller._dask_reading.workers[0].worker.address
+    kill = WorkerEvent(at=TAKEN_AT, worker="w", address=address, kind="killed for memory")
+    removal = WorkerEvent(at=TAKEN_AT, worker="w", address=address, kind="removed", reason="unexpected")
+    poller._dask_reading = replace(dask(), worker_events=(kill, removal))
+    cause = poller.snapshot().worker_events[1].reason
+    assert cause == "killed by its nanny because of its memory use"
+    poller._dask_reading = replace(dask(), worker_events=(removal,))
+    assert [event.reason for event in poller.snapshot().worker_events] == [cause]

@@ -1,0 +1,80 @@
+"""The rule for workers that their nannies killed because of their memory use."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
+from dasktop.collectors.analysis.worker_end import AFTER, BEFORE
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
+from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
+
+
+@rule("worker-killed-for-memory", order=115, needs=(DASK,))
+def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
+    """Yield one finding for all workers killed recently, since a task that is too large moves to the next one.
+
+    One kill is enough: a heartbeat rarely shows the memory that led to it.
+    """
+    window = context.thresholds.worker_killed_seconds
+    earliest = context.now - timedelta(seconds=window)
+    kills = [
+        event
+        for event in context.snapshot.worker_events or ()
+        if event.kind == "killed for memory" and event.at >= earliest
+    ]
+    if not kills:
+        return
+    interrupted = [event.tasks_interrupted for event in kills if event.tasks_interrupted is not None]
+    parts = [
+        _used(kills[-1], is_only=len(kills) == 1),
+        f"{counted(sum(interrupted), 'task')} interrupted" if interrupted else "",
+        _failed_on(kills, context.snapshot),
+    ]
+    yield PendingFinding(
+        severity="warning",
+        message="; ".join(filter(None, (f"{_subject(kills)} within {plain_duration(int(window))}", *parts))),
+        advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
+        "more memory per worker",
+        about="killed for memory",
+        job_ids=tuple(dict.fromkeys(event.job_id for event in kills if event.job_id is not None)),
+        workers=tuple(sorted({event.worker for event in kills if event.worker is not None})),
+        since=kills[0].at,
+    )
+
+
+def _subject(kills: Sequence[WorkerEvent]) -> str:
+    """Return who was killed, and how often. The name of a worker that was never read is unknown."""
+    names = sorted({event.worker for event in kills if event.worker is not None})
+    times = "once" if len(kills) == 1 else f"{len(kills)} times"
+    if len(names) == 1 and all(event.worker is not None for event in kills):
+        return f"worker {names[0]} was killed by its nanny because of its memory use {times}"
+    if len(kills) == 1:
+        return "a worker was killed by its nanny because of its memory use once"
+    among = f" ({listed(names)})" if names else ""
+    return f"workers{among} were killed by their nannies because of their memory use {times}"
+
+
+def _used(event: WorkerEvent, is_only: bool) -> str:
+    if event.memory_bytes is None:
+        return ""
+    if event.limit_bytes:
+        used, limit = plain_sizes(event.memory_bytes, event.limit_bytes)
+        limit = f" of {limit}"
+    else:
+        (used, _), limit = plain_sizes(event.memory_bytes, event.memory_bytes), ""
+    return f"{'' if is_only else 'last: '}{used}{limit} used"
+
+
+def _failed_on(kills: Sequence[WorkerEvent], snapshot: Snapshot) -> str:
+    """Return the names of the tasks that failed because these workers ended while they ran."""
+    times: dict[str, list[WorkerEvent]] = {}
+    for event in kills:
+        times.setdefault(event.address or "", []).append(event)
+    names = {
+        failure.task_name
+        for failure in (snapshot.work.failures if snapshot.work is not None else None) or ()
+        for attempt in failure.attempts
+        if attempt.at is not None
+        and any(event.at - AFTER <= attempt.at <= event.at + BEFORE for event in times.get(attempt.address or "", ()))
+    }
+    return f"failed because of that: {listed(sorted(names))}" if names else ""
