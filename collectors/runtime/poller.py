@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import OtherUseTracker
+from dasktop.collectors.analysis.estimates import WorkHistory, estimated
 from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
@@ -74,6 +75,7 @@ class Poller:
         self._worker_ends = WorkerEnds()
         self._scheduler_files = SchedulerFiles()
         self._history = FindingHistory()
+        self._work_history = WorkHistory()
         self._other_use = OtherUseTracker()
         self._submit_error = SubmitError()
         self._releases = Releases(os.environ if environment is None else environment)
@@ -142,6 +144,7 @@ class Poller:
         self._dask_reading = None
         self._forget_jobs()
         self._history = FindingHistory()
+        self._work_history = WorkHistory()
         self._other_use = OtherUseTracker()
         self.dask_log = self._new_dask_log()
         self._slurm.reset_cluster()
@@ -328,6 +331,14 @@ class Poller:
         if self.options.slurm:
             self._other_use.note(snapshot, self._slurm.reading.steps)
             snapshot = self._reconciled()
+        work, self._work_history = estimated(
+            snapshot.work,
+            snapshot.taken_at,
+            snapshot.totals.threads,
+            snapshot.cluster.scheduler_id,
+            self._work_history,
+        )
+        snapshot = replace(snapshot, work=work)
         findings, self._history = find(snapshot, self.options.thresholds, self._history, zone=None)
         return replace(snapshot, findings=findings)
 
