@@ -1,8 +1,8 @@
 """How fast tasks finish, and when the rest will be done. Pure: the history is passed in and returned.
 
 Rates come from counts of finished tasks that never decrease, so that results that were released still count. The range
-of an ETA spans what is possible (all threads busy) and what the last minutes say (with the time lost between tasks),
-the time of the last tasks on one thread, and the uncertainty of the mean.
+of an ETA includes the time that threads were idle in the last minutes, the time of the last tasks on one thread, and
+the uncertainty of the mean. Its factors were chosen with `tests/benchmarks/bench_eta.py`.
 """
 
 import itertools
@@ -19,11 +19,12 @@ WINDOW_SECONDS = 120.0
 """Rates are averages over this time."""
 MOST_SAMPLES = 60
 LEAST_FINISHED = 5
-"""As many tasks must have finished before anything is estimated from them."""
+"""Nothing is estimated until this many tasks have finished."""
 LEAST_EFFICIENCY = 0.3
+"""A lower efficiency is not assumed for the rest: what made the threads wait may be over."""
 LONGEST_SECONDS = 30 * 86400.0
 """No ETA later than this is shown: it would be meaningless."""
-LEFT = ("waiting", "no-worker", "queued", "processing")
+REMAINING_STATES = ("waiting", "no-worker", "queued", "processing")
 
 
 class Sample(Record, frozen=True, kw_only=True):
@@ -32,48 +33,48 @@ class Sample(Record, frozen=True, kw_only=True):
     at: datetime
     threads: int
     is_full: bool
-    """Whether there were tasks for all threads."""
+    """Whether at least as many tasks were ready as there were threads."""
     finished: dict[str, int]
-    """Task name → tasks finished so far."""
+    """Number of finished tasks, by task name."""
     compute_seconds: dict[str, float]
-    """Task name → their time on threads."""
+    """Time that they took, by task name."""
 
 
 class WorkHistory(Record, frozen=True, kw_only=True):
-    """Samples of one scheduler in the last minutes, oldest first, at most `MOST_SAMPLES`."""
+    """Samples of one scheduler over `WINDOW_SECONDS`, oldest first; at most `MOST_SAMPLES`."""
 
     scheduler_id: str | None = None
     samples: tuple[Sample, ...] = ()
 
 
-class _Left(Record, frozen=True, kw_only=True):
-    """Time on threads of the tasks that are left, and of the longest of them, in seconds."""
+class _Remaining(Record, frozen=True, kw_only=True):
+    """The remaining tasks, and the range of their thread time, in seconds."""
 
+    count: int = 0
     least: float = 0.0
     most: float = 0.0
     chain_least: float = 0.0
-    """The time in which the last of them run, however many threads there are."""
+    """The range of the time in which the last of them run, however many threads there are."""
     chain_most: float = 0.0
-    count: int = 0
-    names_unknown: int = 0
-    """Names of which none has finished."""
 
 
 def estimated(
     work: Work | None, at: datetime, threads: int | None, scheduler_id: str | None, history: WorkHistory
 ) -> tuple[Work | None, WorkHistory]:
-    """Return the work with rates and ETAs, and the history with this work in it.
+    """Return the work with rates and ETAs, and the history that includes it.
 
     Parameters
     ----------
     work
-        As the scheduler reported it; ``None``: unknown.
+        The work that the scheduler reported; ``None`` if unknown.
     at
-        When, by the clock of this host.
+        The time of the snapshot.
     threads
-        Threads of all workers; ``None``: unknown.
+        Number of threads of all workers; ``None`` if unknown.
+    scheduler_id
+        The scheduler that reported it. Another scheduler's history is ignored.
     history
-        Of the snapshots before. Ignored if it is of another scheduler.
+        What the previous call returned.
     """
     if history.scheduler_id != scheduler_id:
         history = WorkHistory(scheduler_id=scheduler_id)
@@ -88,7 +89,7 @@ def estimated(
         return work, history
     by_name = {name.name: name for name in names}
     speeds = _Speeds(history.samples, threads)
-    everything = _left(names, by_name, threads)
+    everything = _remaining(names, by_name, threads)
     return (
         replace(
             work,
@@ -112,7 +113,7 @@ def _sample(work: Work, at: datetime, threads: int) -> Sample:
 
 
 def _with_sample(history: WorkHistory, sample: Sample) -> WorkHistory:
-    """Return the history with this sample; the oldest ones, and every other one if there are too many, are dropped."""
+    """Return the history with this sample, and without older ones than it needs."""
     samples = [old for old in history.samples if old.at < sample.at]
     if samples and _decreases(samples[-1].finished, sample.finished):
         samples = []  # the scheduler has restarted
@@ -130,7 +131,7 @@ def _decreases(old: Mapping[str, int], new: Mapping[str, int]) -> bool:
 
 
 def _rates(samples: tuple[Sample, ...]) -> dict[str, float | None]:
-    """Return the tasks that finished per second, by name; since it began to be known, or since its tasks came."""
+    """Return the finished tasks per second, by task name, over the samples that have this name."""
     last = samples[-1]
     found: dict[str, float | None] = {}
     for name, count in last.finished.items():
@@ -151,27 +152,26 @@ def _ready(states: Mapping[str, int]) -> int:
     return states.get("processing", 0) + states.get("queued", 0) + states.get("no-worker", 0)
 
 
-def _left_of(states: Mapping[str, int]) -> int:
-    return sum(states.get(state, 0) for state in LEFT)
+def remaining_tasks(states: Mapping[str, int]) -> int:
+    """Return how many tasks are neither done nor failed."""
+    return sum(states.get(state, 0) for state in REMAINING_STATES)
 
 
 class _Speeds:
-    """How many seconds of work all threads together do per second: at least, and at most."""
+    """How many seconds of thread time all threads together work per second, as a range."""
 
     def __init__(self, samples: tuple[Sample, ...], threads: int) -> None:
         efficiency = _efficiency(samples)
-        self.is_measured = efficiency is not None
         self.least = threads * min(0.97, max(LEAST_EFFICIENCY, (efficiency or 0.9) * 0.95))
         self.most = threads * min(1.0, max(LEAST_EFFICIENCY, (efficiency or 1.0) * 1.05))
-        changes = [sample.threads for sample in samples if sample.threads]
-        before = min(changes, default=threads)
+        before = min((sample.threads for sample in samples if sample.threads), default=threads)
         seconds = (samples[-1].at - samples[0].at).total_seconds()
         self.growth_per_second = max(0.0, (threads - before) / seconds) if seconds > 0 else 0.0
         self.grows_for = seconds
         self.threads = threads
 
     def least_seconds(self, work_seconds: float) -> float:
-        """Return the time for this much work if the cluster grows as it did, for as long as it did."""
+        """Return the least time for this much thread time: the cluster keeps growing as in the samples, for as long."""
         growth = self.growth_per_second * self.most / self.threads
         if not growth:
             return work_seconds / self.most
@@ -184,7 +184,7 @@ class _Speeds:
 
 
 def _efficiency(samples: tuple[Sample, ...]) -> float | None:
-    """Return the share of the threads' time that tasks used while there were enough tasks; ``None``: unknown."""
+    """Return the share of the thread time that tasks used while all threads had tasks; ``None`` if unknown."""
     used = available = 0.0
     for before, after in itertools.pairwise(samples):
         if before.is_full and after.is_full:
@@ -196,24 +196,27 @@ def _efficiency(samples: tuple[Sample, ...]) -> float | None:
     return min(1.0, used / available) if available and used else None
 
 
-def _left(names: Iterable[TaskName], all_names: Mapping[str, TaskName], threads: int) -> _Left:
-    """Return what is left of these names. A name of which no task has finished is taken to be like the others."""
+def _remaining(names: Iterable[TaskName], all_names: Mapping[str, TaskName], threads: int) -> _Remaining | None:
+    """Return the remaining work of these names; ``None`` until enough tasks of any name have finished.
+
+    For a name without finished tasks, the mean time of all names is assumed.
+    """
     measured = [name.seconds_mean for name in all_names.values() if name.seconds_mean and (name.finished_total or 0)]
     finished = sum(name.finished_total or 0 for name in all_names.values())
     if finished < LEAST_FINISHED or not measured:
-        return _Left(count=sum(_left_of(name.states) for name in names), names_unknown=1)
+        return None
     typical = sum(name.compute_seconds or 0.0 for name in all_names.values()) / finished
-    total = _Left()
+    total = _Remaining()
     variance = 0.0
     for name in names:
-        count = _left_of(name.states)
+        count = remaining_tasks(name.states)
         if not count:
             continue
         running = min(name.states.get("processing", 0), threads)
         known = name.finished_total or 0
         mean = name.seconds_mean or typical
         longest = max(name.seconds_max or 0.0, mean)
-        # The spread is known only from the mean and the longest; more tasks that finished make the mean surer.
+        # The standard deviation is estimated from the mean and the longest. The mean of more tasks is more certain.
         spread = max(0.25 * mean, (longest - mean) / 8)
         variance += spread**2 * (count + count**2 / max(known, 1))
         begun = min(count, running) * mean / 2
@@ -222,28 +225,28 @@ def _left(names: Iterable[TaskName], all_names: Mapping[str, TaskName], threads:
             least, most = seconds * 0.8, seconds * 1.2
         else:
             least = most = seconds
-        is_stage = not _ready(name.states)  # all wait for others
+        is_later_stage = not _ready(name.states)  # all of them depend on unfinished tasks
         total = replace(
             total,
             least=total.least + least,
             most=total.most + most,
             chain_least=max(total.chain_least, mean * 0.5),
-            chain_most=max(total.chain_most, mean + (longest - mean) / 4) + (mean if is_stage else 0.0),
+            chain_most=max(total.chain_most, mean + (longest - mean) / 4) + (mean if is_later_stage else 0.0),
             count=total.count + count,
         )
     deviation = math.sqrt(variance) * 1.2
     return replace(total, least=max(total.least * 0.5, total.least - deviation), most=total.most + deviation)
 
 
-def _eta(left: _Left, speeds: _Speeds, at: datetime, ahead: float = 0.0) -> Eta | None:
-    """Return the range; ``None`` if nothing is left or nothing is known of it.
+def _eta(remaining: _Remaining | None, speeds: _Speeds, at: datetime, ahead: float = 0.0) -> Eta | None:
+    """Return the range; ``None`` if no task remains or the remaining work is unknown.
 
-    ``ahead`` is the work, in seconds, that other computations may do first.
+    ``ahead`` is the thread time, in seconds, of other tasks that may run first.
     """
-    if not left.count or left.names_unknown:
+    if remaining is None or not remaining.count:
         return None
-    earliest = max(speeds.least_seconds(left.least), left.chain_least * 0.5)
-    latest = (left.most + ahead) / speeds.least + left.chain_most * 0.8
+    earliest = max(speeds.least_seconds(remaining.least), remaining.chain_least * 0.5)
+    latest = (remaining.most + ahead) / speeds.least + remaining.chain_most * 0.8
     if latest > LONGEST_SECONDS:
         return None
     return _range(at, earliest, latest, speeds.threads)
@@ -258,34 +261,38 @@ def _range(at: datetime, earliest: float, latest: float, threads: int) -> Eta:
 
 
 def _name_with_eta(
-    name: TaskName, by_name: Mapping[str, TaskName], everything: _Left, speeds: _Speeds, at: datetime
+    name: TaskName, by_name: Mapping[str, TaskName], everything: _Remaining | None, speeds: _Speeds, at: datetime
 ) -> TaskName:
-    """Return the name with its ETA: between it alone on all threads, and it last of all."""
-    left = _left([name], by_name, speeds.threads)
-    return replace(name, eta=_eta(left, speeds, at, ahead=max(0.0, everything.most - left.most)))
+    """Return the name with its ETA: from running alone on all threads to running after all others."""
+    remaining = _remaining([name], by_name, speeds.threads)
+    others = max(0.0, everything.most - remaining.most) if everything and remaining else 0.0
+    return replace(name, eta=_eta(remaining, speeds, at, ahead=others))
 
 
 def _computations_with_eta(
     computations: tuple[Computation, ...], by_name: Mapping[str, TaskName], speeds: _Speeds, at: datetime
 ) -> tuple[Computation, ...]:
-    """Return the computations with ETAs; those submitted before have priority in dask."""
+    """Return the computations with ETAs. In dask, computations that were submitted earlier have priority."""
     ahead = 0.0
     found = []
     for computation in computations:
-        left = _left(_shares(computation, by_name), by_name, speeds.threads)
-        found.append(replace(computation, eta=None if computation.ended_at else _eta(left, speeds, at, ahead=ahead)))
-        ahead += left.most
+        remaining = _remaining(_shares(computation, by_name), by_name, speeds.threads)
+        eta = None if computation.ended_at else _eta(remaining, speeds, at, ahead=ahead)
+        found.append(replace(computation, eta=eta))
+        ahead += remaining.most if remaining else 0.0
     return tuple(found)
 
 
 def _shares(computation: Computation, by_name: Mapping[str, TaskName]) -> list[TaskName]:
-    """Return its names with its part of the tasks that are left, which states tell only for all names together."""
+    """Return the computation's task names, each with its estimated part of the name's tasks.
+
+    The scheduler counts tasks by computation and by name, but not by both.
+    """
     names = [by_name[name] for name in computation.task_names if name in by_name]
-    left = _left_of(computation.states)
-    total = sum(_left_of(name.states) for name in names)
+    total = sum(remaining_tasks(name.states) for name in names)
     if not total:
         return []
-    share = min(1.0, left / total)
+    share = min(1.0, remaining_tasks(computation.states) / total)
     return [
         replace(name, states={state: math.ceil(count * share) for state, count in name.states.items()})
         for name in names

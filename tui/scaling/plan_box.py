@@ -121,7 +121,7 @@ class PlanBox(Dialog[Agreement | None]):
             yield self._text
 
     def _heading(self) -> str:
-        """Return the title: a question only if the plan can be executed."""
+        """Return the title, which is a question only if the plan can be executed."""
         if can_be_done(self._plan):
             return "Apply this plan?"
         return "Not possible" if isinstance(self._plan, PlanError) or self._plan.refusal else "Nothing to do"

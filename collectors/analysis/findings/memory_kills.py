@@ -32,7 +32,7 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     ]
     yield PendingFinding(
         severity="warning",
-        message="; ".join(filter(None, (f"{_subject(kills)} within {plain_duration(int(window))}", *parts))),
+        message="; ".join(filter(None, (_subject(kills, window), *parts))),
         advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
         "more memory per worker",
         about="killed for memory",
@@ -42,16 +42,15 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     )
 
 
-def _subject(kills: Sequence[WorkerEvent]) -> str:
+def _subject(kills: Sequence[WorkerEvent], window_seconds: float) -> str:
     """Return who was killed, and how often. The name of a worker that was never read is unknown."""
     names = sorted({event.worker for event in kills if event.worker is not None})
-    times = "once" if len(kills) == 1 else f"{len(kills)} times"
-    if len(names) == 1 and all(event.worker is not None for event in kills):
-        return f"worker {names[0]} was killed by its nanny because of its memory use {times}"
     if len(kills) == 1:
-        return "a worker was killed by its nanny because of its memory use once"
-    among = f" ({listed(names)})" if names else ""
-    return f"workers{among} were killed by their nannies because of their memory use {times}"
+        return f"a nanny killed {f'worker {names[0]}' if names else 'a worker'} because of its memory use"
+    often = f"{len(kills)} times within {plain_duration(int(window_seconds))}"
+    if len(names) == 1 and all(event.worker is not None for event in kills):
+        return f"a nanny killed worker {names[0]} {often} because of its memory use"
+    return f"nannies killed workers{f' ({listed(names)})' if names else ''} {often} because of their memory use"
 
 
 def _used(event: WorkerEvent, is_only: bool) -> str:
@@ -77,4 +76,4 @@ def _failed_on(kills: Sequence[WorkerEvent], snapshot: Snapshot) -> str:
         if attempt.at is not None
         and any(event.at - AFTER <= attempt.at <= event.at + BEFORE for event in times.get(attempt.address or "", ()))
     }
-    return f"failed because of that: {listed(sorted(names))}" if names else ""
+    return f"failed tasks: {listed(sorted(names))}" if names else ""

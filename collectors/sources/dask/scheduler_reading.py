@@ -1,4 +1,4 @@
-"""Decode the answer of our handler in the scheduler into records; see `shipped_scheduler` for its form. Does no I/O."""
+"""Decode the answer of our handler in the scheduler into records; `shipped_scheduler` describes it. Does no I/O."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence

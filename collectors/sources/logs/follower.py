@@ -225,7 +225,7 @@ def _blocks(file: LogFile, start: int, end: int, *, is_backwards: bool) -> Itera
 
 
 class _RequiredWord(NamedTuple):
-    """A word that every match contains: blocks without it are skipped, and not split into lines."""
+    """A word that every match contains. Blocks without it are skipped without being split into lines."""
 
     word: bytes
     is_any_case: bool

@@ -81,7 +81,7 @@ class Branches(NamedTuple):
     conditions: tuple["Sequence", ...]
     bodies: tuple["Sequence", ...]
     is_exhaustive: bool
-    """Whether it is certain that one of them runs."""
+    """Whether one of them always runs."""
 
 
 class Loop(NamedTuple):

@@ -451,8 +451,7 @@ def test_one_kill_for_memory_is_enough():
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "worker a was killed by its nanny because of its memory use once within 10 min; 980 MiB of 1,000 MiB "
-        "used; 2 tasks interrupted"
+        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks interrupted"
     )
 
 
@@ -462,7 +461,7 @@ def test_memory_kill_names_the_tasks_that_failed_of_it():
     other = failure(task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),))
     shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
     found = only("worker-killed-for-memory", shown)
-    assert found.message.endswith("; 1,024 MiB used; failed because of that: regrid")
+    assert found.message.endswith("; 1,024 MiB used; failed tasks: regrid")
 
 
 def test_memory_kills_are_not_reported_as_restarts():
@@ -477,7 +476,7 @@ def test_memory_kills_of_all_workers_are_reported():
     shown = [both(1, 0, ()), both(2, 10, kills[:10]), both(3, 20, kills)]
     found = only("worker-killed-for-memory", *shown)
     assert found.message.startswith(
-        "workers (a, b) were killed by their nannies because of their memory use 20 times within 10 min; last: "
+        "nannies killed workers (a, b) 20 times within 10 min because of their memory use; last: "
     )
     assert "worker-restarting" not in codes(*shown)
 
