@@ -24,6 +24,7 @@ from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
 from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.dialogs.switching import Picker
+from dasktop.tui.dialogs.work_page import WorkPage
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.replay.time_line import GoTo
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
@@ -216,6 +217,12 @@ async def _(screen: Screen, key: str) -> None:
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
     assert page_of(screen) is FailuresPage
+
+
+@walk("work")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press(key)
+    assert page_of(screen) is WorkPage
 
 
 @walk("columns")

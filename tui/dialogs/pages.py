@@ -1,4 +1,4 @@
-"""Opens the pages over the screen: help, findings, failed tasks, anatomy, script, commands. Imports each on opening."""
+"""Opens the pages over the screen: help, findings, failed tasks, work, anatomy, script, commands. Imports each late."""
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.widgets.queries import Queries
@@ -42,6 +42,13 @@ class PagesApp(TerminalApp):
 
         if self._snapshot is not None:
             self.push_screen(FailuresPage(self._snapshot, self._glyphs))
+
+    def action_work(self) -> None:
+        """Show what dask computes."""
+        from dasktop.tui.dialogs.work_page import WorkPage
+
+        if self._snapshot is not None:
+            self.push_screen(WorkPage(self._snapshot, self._glyphs))
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""

@@ -217,11 +217,11 @@ def _end_state(job: Job) -> str:
 
 def _waiting(job: Job, taken_at: datetime, starts_about: str = "starts about ") -> str:
     start = job.expected_start_at
-    starts = f"{starts_about}{_clock(start, taken_at)}" if start is not None and start > taken_at else None
+    starts = f"{starts_about}{clock(start, taken_at)}" if start is not None and start > taken_at else None
     return ", ".join(filter(None, (_SCHEDULER_UNKNOWN if job.scheduler_unknown else None, job.reason, starts)))
 
 
-def _clock(moment: datetime, now: datetime) -> str:
+def clock(moment: datetime, now: datetime) -> str:
     """Return a future time in local time; from tomorrow on with the day."""
     then, today = local(moment), local(now).date()
     if then.date() == today:

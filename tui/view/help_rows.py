@@ -47,6 +47,7 @@ SCREEN: HelpGroups = (
         _row("next_finding", "previous_finding", description="go to the next or previous finding"),
         _row("findings"),
         _row("failures"),
+        _row("work"),
         _row("details"),
         _row("toggle_details"),
         _row("log"),

@@ -156,6 +156,7 @@ SCREEN: dict[str, Key] = {
     "previous_finding": Key("N", "next_finding(-1)", description="go to the previous finding"),
     "findings": Key("F", "findings", description="show all findings and source errors in full"),
     "failures": Key("E", "failures", description="show failed tasks: exceptions, tracebacks, why workers ended"),
+    "work": Key("W", "work", description="show what dask computes: progress, times, ETA"),
     "toggle_details": Key("d", "toggle_details", description="show or hide the details pane (tab moves into it)"),
     "call_stack": Key("t", "call_stack", description="show the call stack of the selected thread"),
     "fold_all": Key("asterisk", "fold_all", "all", "fold all jobs, or unfold them down to workers"),

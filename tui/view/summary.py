@@ -13,6 +13,7 @@ from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut, printable, width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import memory_role
+from dasktop.tui.view.work import progress_line
 
 NAME = "dasktop"
 
@@ -80,6 +81,8 @@ def summary_lines(
     words = title_words(snapshot) | {mode: mode for mode, is_on in modes.items() if is_on}
     title = _title_line(snapshot, cells, words, is_replay=is_replay)
     lines = [title, gauge_line(snapshot, cells, glyphs, pasts, thresholds)]
+    if snapshot is not None and snapshot.work is not None:
+        lines.append(progress_line(snapshot.work, snapshot.taken_at, cells, glyphs))
     problems = "   ! ".join(problem_words(snapshot)) if snapshot is not None else ""
     if problems:
         lines.append([Piece(" " + cut(f"! {problems}", max(0, cells - 1)), "bad")])
@@ -288,7 +291,7 @@ def _gauges(snapshot: Snapshot, pasts: Pasts | None, thresholds: Thresholds) -> 
         past = _shares(pasts.threads_busy_percent, totals.threads, 1)
         percent = figures.share(totals.threads_busy, totals.threads) if has_pictures else None
         gauges.append(_Gauge("THREADS", percent, (f"{busy} busy", busy), "quiet", past=past))
-    if snapshot.cluster.task_counts is not None:
+    if snapshot.work is None and snapshot.cluster.task_counts is not None:
         gauges.append(_tasks(snapshot.cluster.task_counts))
     return gauges
 
