@@ -11,9 +11,9 @@ from dasktop.collectors.model.plan import Outcome
 from dasktop.collectors.model.queries import Answer, CallStack
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.config.view_settings import ViewSettings
-from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.dialogs.switching import Candidates, Picker
 from dasktop.tui.view.filtering import View
+from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import ColumnHeads, FindingsBanner
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.choices import BOTH, HERE, OTHER

@@ -13,7 +13,6 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
-from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
@@ -21,6 +20,7 @@ from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import JobRow, Key, Row, ThreadRow, WorkerRow
+from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.queries import Answered, Queries
 
 _RIGHT_FROM_CELLS = 150

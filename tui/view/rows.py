@@ -29,10 +29,9 @@ OTHERS: Key = ("others",)
 _IDLE_PERCENT = 0.5
 
 
-class _RowBase(Struct, frozen=True, kw_only=True):
-    """What all lines of the tree have."""
+class AnyRow(Struct, frozen=True, kw_only=True):
+    """What all lines of a tree have."""
 
-    kind: ClassVar[Kind]
     key: Key
     parent: Key | None = None
     """Key of the parent row."""
@@ -40,13 +39,19 @@ class _RowBase(Struct, frozen=True, kw_only=True):
     unfolded: bool | None = None
     """``None`` where there is nothing to unfold."""
 
+
+class _TreeRow(AnyRow, frozen=True, kw_only=True):
+    """What all lines of the tree of jobs have."""
+
+    kind: ClassVar[Kind]
+
     @property
     def of_job(self) -> str | None:
         """Id of the job that the row shows or belongs to; ``None`` for groups of jobs and for workers outside jobs."""
         return None
 
 
-class JobRow(_RowBase, frozen=True, kw_only=True):
+class JobRow(_TreeRow, frozen=True, kw_only=True):
     """A job."""
 
     kind = "job"
@@ -58,7 +63,7 @@ class JobRow(_RowBase, frozen=True, kw_only=True):
         return self.job.job_id
 
 
-class TaskRow(_RowBase, frozen=True, kw_only=True):
+class TaskRow(_TreeRow, frozen=True, kw_only=True):
     """A SLURM task of a job."""
 
     kind = "task"
@@ -71,7 +76,7 @@ class TaskRow(_RowBase, frozen=True, kw_only=True):
         return self.job.job_id
 
 
-class _InWorker(_RowBase, frozen=True, kw_only=True):
+class _InWorker(_TreeRow, frozen=True, kw_only=True):
     """A worker, or a line below it."""
 
     worker: Worker
@@ -111,7 +116,7 @@ class AskingRow(_InWorker, frozen=True, kw_only=True):
     kind = "asking"
 
 
-class _JobsRow(_RowBase, frozen=True, kw_only=True):
+class _JobsRow(_TreeRow, frozen=True, kw_only=True):
     """A group of jobs."""
 
     jobs: tuple[Job, ...]
@@ -135,7 +140,7 @@ class OthersRow(_JobsRow, frozen=True, kw_only=True):
     kind = "others"
 
 
-class OutsideRow(_RowBase, frozen=True, kw_only=True):
+class OutsideRow(_TreeRow, frozen=True, kw_only=True):
     """The workers without a known job."""
 
     kind = "outside"

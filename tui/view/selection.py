@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of
 from dasktop.collectors.model.snapshot import Finding
-from dasktop.tui.view.rows import JobRow, Key, Row, WorkerRow
+from dasktop.tui.view.rows import AnyRow, JobRow, Key, Row, WorkerRow
 
 
-def reselect(old: Sequence[Row], index: int, new: Sequence[Row]) -> int:
+def reselect(old: Sequence[AnyRow], index: int, new: Sequence[AnyRow]) -> int:
     """Return the index of the row to select among the new rows.
 
     That is the selected row, wherever it is now. If it is gone: its next remaining sibling, else the previous one, else
@@ -26,9 +26,9 @@ def reselect(old: Sequence[Row], index: int, new: Sequence[Row]) -> int:
     return min(index, len(new) - 1)
 
 
-def _candidates(rows: Sequence[Row], index: int) -> Iterable[Key]:
+def _candidates(rows: Sequence[AnyRow], index: int) -> Iterable[Key]:
     """Yield the keys to select instead, the best first."""
-    row: Row | None = rows[index]
+    row: AnyRow | None = rows[index]
     while row is not None:
         yield row.key
         yield from (other.key for other in rows[index + 1 :] if other.parent == row.parent)
@@ -36,7 +36,7 @@ def _candidates(rows: Sequence[Row], index: int) -> Iterable[Key]:
         row, index = _parent(rows, row, index)
 
 
-def _parent(rows: Sequence[Row], row: Row, index: int) -> tuple[Row | None, int]:
+def _parent(rows: Sequence[AnyRow], row: AnyRow, index: int) -> tuple[AnyRow | None, int]:
     """Return the parent row and its index; parents come before their children."""
     if row.parent is not None:
         for place in range(index - 1, -1, -1):

@@ -11,8 +11,8 @@ from textual.widget import Widget
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.details.body import DetailsBody, place
-from dasktop.tui.details.pane import DetailsPane
 from dasktop.tui.tree.table import TreeTable
+from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
 from dasktop.tui.widgets.status_line import StatusLine
