@@ -45,6 +45,10 @@ class TaskName(Record, frozen=True, kw_only=True):
     """How many times a worker ended while it ran or held one of them."""
     finished_total: int | None = None
     """How many have finished since the scheduler started; those that were computed again count again."""
+    done: int | None = None
+    """Tasks that are done: in memory, released, or forgotten while the current computations have been running."""
+    total: int | None = None
+    """``done`` and all unfinished or failed ones."""
     rate_per_second: float | None = None
     """Tasks that finished per second, averaged over the last minutes; ``None``: unknown."""
     eta: Eta | None = None
@@ -63,7 +67,11 @@ class Computation(Record, frozen=True, kw_only=True):
     states: TaskStates
     task_names: tuple[str, ...]
     progress: float | None
-    """The finished share, 0 to 1."""
+    """The share of tasks that are done, 0 to 1."""
+    done: int | None = None
+    """Tasks that are in memory, released or forgotten."""
+    total: int | None = None
+    """All that it has had."""
     eta: Eta | None = None
 
 
@@ -135,9 +143,13 @@ class TaskActivity(Record, frozen=True, kw_only=True):
 
 
 class Progress(Record, frozen=True, kw_only=True):
-    """Tasks of all computations that the scheduler knows now."""
+    """Tasks of the computations that run now, and of those that overlapped them in time; else of the last ones.
+
+    ``total`` does not decrease until all of them have ended, nor does ``done`` unless results are lost.
+    """
 
     done: int
+    """Including tasks that the scheduler has released or forgotten."""
     total: int
     failed: int
     blocked: int

@@ -29,6 +29,7 @@ NAME_FIELDS = (
     "compute_seconds",
     "transfer_seconds",
     "finished_total",
+    "forgotten_total",
 )
 COMPUTATION_FIELDS = ("id", "name", "code", "enqueued", "started", "stopped", "is_done", "states", "task_names")
 FAILURE_FIELDS = ("key", "name", "at", "workers", "exception", "traceback", "killed_under", "blocks")
@@ -65,11 +66,13 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
         return None
     try:
         names, more_names = read_names(scheduler)
+        forgotten = sum([prefix.state_counts.get("forgotten", 0) for prefix in scheduler.task_prefixes.values()])
         failures, failed_until = read_failures(scheduler, wanted.get("failures_since"))
         unrunnable, unrunnable_total = read_unrunnable(scheduler)
         return {
             "names": names,
             "more_names": more_names,
+            "forgotten_total": forgotten,
             "computations": read_computations(scheduler, set(wanted.get("known_code") or ())),
             "failures": failures,
             "failed_until": failed_until,
@@ -113,6 +116,7 @@ def name_row(prefix: Any) -> list[Any]:
         plain(durations.get("compute", 0)),
         plain(durations.get("transfer", 0)),
         prefix.state_counts.get("memory", 0),
+        prefix.state_counts.get("forgotten", 0),
     ]
 
 
@@ -145,7 +149,7 @@ def name_of(scheduler: Any, key: Any) -> Any:
 def read_computations(scheduler: Any, known_code: set[Any]) -> list[list[Any]]:
     """Return the newest computations, oldest first: spans, or before 2023.7 the scheduler's ``computations``.
 
-    A span has the groups that are directly in it. Groups beyond MOST_GROUPS are not counted.
+    A span has the groups that are directly in it. Groups beyond MOST_GROUPS are not counted, and ``is_done`` is None.
     """
     spans = getattr(scheduler, "extensions", {}).get("spans")
     found = scheduler.computations if spans is None else spans.spans.values()
@@ -156,7 +160,8 @@ def read_computations(scheduler: Any, known_code: set[Any]) -> list[list[Any]]:
         groups = list(itertools.islice(computation.groups, groups_left))
         groups_left -= len(groups)
         describe = computation_head if spans is None else span_head
-        rows.append([*describe(computation, known_code), *groups_row(groups)])
+        is_whole = len(groups) == len(computation.groups)
+        rows.append([*describe(computation, known_code), *groups_row(groups, is_whole)])
     return rows[::-1]
 
 
@@ -172,14 +177,15 @@ def computation_head(computation: Any, known_code: set[Any]) -> list[Any]:
     return [number, None, None if number in known_code else code_text(computation.code), computation.start]
 
 
-def groups_row(groups: list[Any]) -> list[Any]:
+def groups_row(groups: list[Any], is_whole: bool) -> list[Any]:
     """Return the last five of COMPUTATION_FIELDS: times, whether all are done, states and task names."""
     counts = [sum(of_state) for of_state in zip(*[state_counts(group.states) for group in groups])]  # noqa: B905 - Python 3.8
     started = min([group.start for group in groups if group.start], default=0.0)
     stopped = max([group.stop for group in groups], default=0.0)
     is_done = sum(counts) == sum(count for state, count in zip(STATES, counts) if state in FINISHED)  # noqa: B905 - same
+    known_done = is_done if is_whole else None
     names = list(dict.fromkeys([task_text(group.prefix.name) for group in groups if group.prefix is not None]))
-    return [started, stopped, is_done, counts, names[:MOST_NAMES_OF_COMPUTATION]]
+    return [started, stopped, known_done, counts, names[:MOST_NAMES_OF_COMPUTATION]]
 
 
 def code_text(code: Any) -> Any:

@@ -39,6 +39,7 @@ from dasktop.collectors.sources.dask.shipped_work import (
     STATES,
     UNRUNNABLE_FIELDS,
 )
+from dasktop.collectors.sources.dask.work_progress import ComputationCounts, NameCounts, ProgressTracker, Tally, tally
 from dasktop.collectors.text.clean import clean_lines
 
 MOST_FAILURES = 100
@@ -60,6 +61,7 @@ class _Kept:
         self.running: tuple[RunningTask, ...] | None = None
         self.activities: tuple[TaskActivity, ...] | None = None
         self.activities_at: float | None = None
+        self.progress = ProgressTracker()
 
 
 class WorkReader:
@@ -104,7 +106,10 @@ class WorkReader:
         if "names" not in fields:
             return None
         skew = timedelta() if now is None else taken_at - (as_datetime(now) or taken_at)
-        names = tuple(name for row in _rows(fields["names"], NAME_FIELDS) if (name := _task_name(row)))
+        of_names, whole = kept.progress.update(
+            _counts_of_names(fields), _counts_of_computations(fields), as_int(fields.get("forgotten_total")) or 0
+        )
+        names = tuple(name for row in _rows(fields["names"], NAME_FIELDS) if (name := _task_name(row, of_names)))
         typical = {name.name: name.seconds_mean for name in names}
         self._add_failures(fields, skew, worker_name)
         if fields.get("running") is not None:
@@ -129,7 +134,7 @@ class WorkReader:
             ),
             unrunnable_total=as_int(fields.get("unrunnable_total")) or 0,
             activities=kept.activities,
-            progress=_progress(names, failures),
+            progress=_progress(whole, failures),
         )
 
     def _add_failures(self, fields: Mapping[str, Any], skew: timedelta, worker_name: NameOf) -> None:
@@ -166,20 +171,42 @@ def _rows(answer: object, fields: tuple[str, ...]) -> Iterable[dict[str, Any]]:
 
 def _states(counts: object) -> TaskStates:
     """Return the tasks that exist, by state."""
+    return {state: number for state, number in _all_counts(counts).items() if state != "forgotten"}
+
+
+def _all_counts(counts: object) -> dict[str, int]:
+    """Return the number of tasks by state, including ``forgotten``."""
     numbers = map(as_int, as_tuple(counts))
-    return {state: number for state, number in zip(STATES, numbers, strict=False) if number and state != "forgotten"}
+    return {state: number for state, number in zip(STATES, numbers, strict=False) if number}
 
 
-def _task_name(row: dict[str, Any]) -> TaskName | None:
+def _counts_of_names(fields: Mapping[str, Any]) -> dict[str, NameCounts]:
+    return {
+        name: NameCounts(counts=_all_counts(row["states"]), forgotten_ever=as_int(row["forgotten_total"]))
+        for row in _rows(fields["names"], NAME_FIELDS)
+        if (name := as_text(row["name"])) is not None
+    }
+
+
+def _counts_of_computations(fields: Mapping[str, Any]) -> dict[str, ComputationCounts]:
+    return {
+        number: ComputationCounts(
+            counts=_all_counts(row["states"]), is_done=row["is_done"] if isinstance(row["is_done"], bool) else None
+        )
+        for row in _rows(fields.get("computations"), COMPUTATION_FIELDS)
+        if (number := as_text(row["id"])) is not None
+    }
+
+
+def _task_name(row: dict[str, Any], of_names: Mapping[str, Tally]) -> TaskName | None:
     name = as_text(row["name"])
     if name is None:
         return None
-    counts = dict(zip(STATES, map(as_int, as_tuple(row["states"])), strict=False))
-    states = _states(row["states"])
+    counts, states = _all_counts(row["states"]), _states(row["states"])
     compute_seconds, finished = as_number(row["compute_seconds"]), as_int(row["finished_total"])
     mean = round(compute_seconds / finished, 6) if compute_seconds and finished else None
     nbytes = as_int(row["nbytes_total"])
-    measured = sum(counts.get(state) or 0 for state in ("memory", "released", "forgotten"))
+    measured = tally(counts).done
     stored = states.get("memory", 0)
     return TaskName(
         name=name,
@@ -191,11 +218,13 @@ def _task_name(row: dict[str, Any]) -> TaskName | None:
         transfer_seconds=as_number(row["transfer_seconds"]),
         suspicious=as_int(row["suspicious"]),
         finished_total=finished,
+        done=of_names[name].done,
+        total=of_names[name].total,
     )
 
 
 def _computation(number: str, code: tuple[str, ...] | None, row: dict[str, Any], skew: timedelta) -> Computation:
-    states = _states(row["states"])
+    states, tasks = _states(row["states"]), tally(_all_counts(row["states"]))
     return Computation(
         id=number,
         name=as_text(row["name"]),
@@ -204,27 +233,15 @@ def _computation(number: str, code: tuple[str, ...] | None, row: dict[str, Any],
         ended_at=_moment(row["stopped"], skew) if row["is_done"] is True else None,
         states=states,
         task_names=tuple(name for name in map(as_text, as_tuple(row["task_names"])) if name),
-        progress=_finished_share(as_tuple(row["states"])),
+        progress=round(tasks.done / tasks.total, 4) if tasks.total else None,
+        done=tasks.done,
+        total=tasks.total,
     )
 
 
-def _finished_share(counts: tuple[Any, ...]) -> float | None:
-    numbers = dict(zip(STATES, (as_int(count) or 0 for count in counts), strict=False))
-    total = sum(numbers.values())
-    finished = sum(numbers.get(state, 0) for state in ("memory", "released", "forgotten"))
-    return round(finished / total, 4) if total else None
-
-
-def _progress(names: Iterable[TaskName], failures: tuple[Failure, ...] | None) -> Progress:
-    states = [name.states for name in names]
-    erred = sum(counts.get("erred", 0) for counts in states)
-    failed = min(erred, len({failure.key for failure in failures or ()}))
-    return Progress(
-        done=sum(counts.get("memory", 0) + counts.get("released", 0) for counts in states),
-        total=sum(sum(counts.values()) for counts in states),
-        failed=failed if failures is not None else erred,
-        blocked=erred - failed if failures is not None else 0,
-    )
+def _progress(tasks: Tally, failures: tuple[Failure, ...] | None) -> Progress:
+    failed = min(tasks.erred, len({failure.key for failure in failures})) if failures is not None else tasks.erred
+    return Progress(done=tasks.done, total=tasks.total, failed=failed, blocked=tasks.erred - failed)
 
 
 def _moment(epoch_seconds: object, skew: timedelta) -> datetime | None:
