@@ -280,7 +280,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         """Reset everything for the new cluster."""
         while len(self.screen_stack) > 1:
             self.screen.dismiss(None)
-        self._snapshot = self._unmodified = self._latest = None
+        self._snapshot = self._unmodified = self._latest = self._work_view = None
         self._is_paused = False
         for part in (self._tree, self._queries, self._scaling):
             part.forget()

@@ -1,8 +1,13 @@
 """Opens the pages over the screen: help, findings, failed tasks, work, anatomy, script, commands. Imports each late."""
 
+from typing import TYPE_CHECKING
+
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.terminal_app import TerminalApp
+
+if TYPE_CHECKING:
+    from dasktop.tui.dialogs.work_page import WorkView
 
 
 class PagesApp(TerminalApp):
@@ -10,6 +15,7 @@ class PagesApp(TerminalApp):
 
     _queries: Queries
     _snapshot: Snapshot | None
+    _work_view: "WorkView | None" = None
 
     @property
     def selected_job_id(self) -> str | None:
@@ -45,10 +51,12 @@ class PagesApp(TerminalApp):
 
     def action_work(self) -> None:
         """Show what dask computes."""
-        from dasktop.tui.dialogs.work_page import WorkPage
+        from dasktop.tui.dialogs.work_page import WorkPage, WorkView
 
+        if self._work_view is None:
+            self._work_view = WorkView()
         if self._snapshot is not None:
-            self.push_screen(WorkPage(self._snapshot, self._glyphs))
+            self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view))
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""

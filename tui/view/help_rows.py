@@ -120,6 +120,27 @@ _BACK = _row("back", "leave", description="go back")
 
 PAGE: HelpGroups = ((_row("job_script"), _BACK),)
 
+WORK: HelpGroups = (
+    (
+        _row("details", description="show details of the selected row, or return to the table"),
+        _row("toggle_details"),
+        _row("failures"),
+        _row("findings"),
+    ),
+    (
+        _row("filter", description="filter: text, regex, !exclude, state:failed"),
+        _row("sort", "reverse", description="sort by the next column; reverse the sort order"),
+        _row("fold_all", description="fold all computations, or unfold them"),
+        _row("to_jobs", "to_tasks", description="show computations only, or their task names, too"),
+    ),
+    (
+        _row("pause"),
+        _row("refresh"),
+        _row("leave", description="clear the filter; go back"),
+        _row("back"),
+    ),
+)
+
 SCRIPT: HelpGroups = (
     (
         _row("search"),

@@ -250,6 +250,10 @@ _IN_BOXES = ("leave", "back", "help", *ANYWHERE)
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the tree": (*MOVES, *TREE, *SCREEN, *ANYWHERE, *REPLAY),
     "a text": (*MOVES, *TEXT, "job_script", *_IN_BOXES),
+    "the work page": (
+        *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
+        *("failures", "findings", "pause", "refresh", *_IN_BOXES),
+    ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_BOXES),
     "the scheduler list": ("up", "down", "choose", "look_again", *_IN_BOXES),
     "a plan": ("yes", "no", *_IN_BOXES),

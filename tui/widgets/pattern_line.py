@@ -65,6 +65,8 @@ class FilterLine(PatternLine):
         Gets the focus when the user has finished typing.
     pattern
         The initial pattern.
+    placeholder
+        Shown in the empty field.
     """
 
     DEFAULT_CSS = """
@@ -76,8 +78,12 @@ class FilterLine(PatternLine):
     class Changed(PatternLine.Changed):
         """The pattern changed."""
 
-    def __init__(self, filtered: Widget, pattern: str = "") -> None:
-        placeholder = "text or regex · !exclude · state:pending · finding:lost"
+    def __init__(
+        self,
+        filtered: Widget,
+        pattern: str = "",
+        placeholder: str = "text or regex · !exclude · state:pending · finding:lost",
+    ) -> None:
         super().__init__("filter", placeholder, pattern, classes="-shown" if pattern else None)
         self._filtered = filtered
 

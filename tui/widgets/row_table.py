@@ -97,6 +97,11 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         return self._rows[self._index] if self._rows else None
 
     @property
+    def rows(self) -> Sequence[R]:
+        """The rows, also those that are out of view."""
+        return self._rows
+
+    @property
     def cells(self) -> int:
         """Width of a line, without the scrollbar."""
         return self.scrollable_content_region.width

@@ -7,15 +7,16 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Eta, Progress, Work
-from dasktop.tui.dialogs.page import TextView
+from dasktop.tui.dialogs.work_page import WorkPage, WorkTable
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.summary import summary_lines
-from dasktop.tui.view.work import rate_text, seconds_text, segments, work_lines
-from tests.support.screen import HOSTILE, running
+from dasktop.tui.view.work import eta_text, rate_text, seconds_text, segments
+from dasktop.tui.widgets.details_pane import DetailsPane
+from tests.support.screen import Screen, running
 from tests.support.snapshots import TAKEN_AT, everyday
-from tests.support.work import computation, running_task, task_name, work
+from tests.support.work import computation, task_name, work
 
 ETA = Eta(earliest=TAKEN_AT + timedelta(minutes=5), latest=TAKEN_AT + timedelta(minutes=9), based_on="the rate")
 BUSY = work(progress=Progress(done=6120, total=9900, failed=3, blocked=0), rate_per_second=14.2, eta=ETA)
@@ -28,10 +29,6 @@ def with_work(given: Work | None) -> Snapshot:
 def header(given: Work | None, cells: int, glyphs: Glyphs = UNICODE) -> list[str]:
     lines = summary_lines(with_work(given), cells, glyphs, read_only=False)
     return ["".join(piece.text for piece in line) for line in lines]
-
-
-def table(given: Work | None, cells: int, glyphs: Glyphs = UNICODE) -> list[str]:
-    return ["".join(piece.text for piece in line) for line in work_lines(given, TAKEN_AT, cells, glyphs)]
 
 
 def times() -> str:
@@ -66,43 +63,6 @@ class TestHeader:
         assert header(work(progress=Progress(done=0, total=0, failed=0, blocked=0)), 80)[2] == " WORK none"
 
 
-class TestTable:
-    def test_task_names_below_the_newest_computation_first(self) -> None:
-        older = computation("c1", code=("x = 1\nx.compute()\n",), task_names=("load",))
-        newer = computation("c2", name="monthly means", task_names=("regrid", "load"))
-        lines = table(work(computations=(older, newer), task_names=(task_name("load"), task_name("regrid"))), 120)
-        starts = [line.split("  █")[0].rstrip() for line in lines[3:7]]
-        assert starts == ["monthly means", "  regrid", "  load", "x.compute()"]
-
-    def test_figures_of_a_name(self) -> None:
-        [line] = [line for line in table(work(), 160) if line.startswith("  regrid")]
-        assert line.split()[-9:] == ["40/100", "12", "48", "0", "2.5s", "9.0s", "–", "40M", "–"]
-
-    def test_names_of_no_listed_computation(self) -> None:
-        lines = table(work(computations=(computation(task_names=()),)), 100)
-        assert any(line.startswith("in no listed computation") for line in lines)
-        assert "and 7 more task names" in "\n".join(table(work(more_task_names=7), 100))
-
-    def test_longest_running_tasks_come_first(self) -> None:
-        short, long = running_task("short", seconds=3.0), running_task("long", seconds=90.0)
-        lines = table(work(running=(short, long)), 100)[-2:]
-        assert [line.split()[:4] for line in lines] == [
-            ["1m30s", "mean", "2.5s", "long"],
-            ["3.0s", "mean", "2.5s", "short"],
-        ]
-
-    @pytest.mark.parametrize("text", HOSTILE)
-    @pytest.mark.parametrize("cells", [20, 76, 116, 300])
-    def test_any_text_fits(self, text: str, cells: int) -> None:
-        given = work(
-            computations=(computation(code=(text,), task_names=(text,)), computation(name=text)),
-            task_names=(task_name(text), task_name(text * 50)),
-            running=(running_task(text, worker=text),),
-        )
-        for glyphs in (UNICODE, ASCII):
-            assert all(width(line) <= cells for line in table(given, cells, glyphs))
-
-
 @pytest.mark.parametrize("cells", range(31))
 def test_segments_have_exactly_the_width(cells: int) -> None:
     states = {"memory": 100_000, "released": 3, "processing": 1, "erred": 1, "queued": 50_000, "waiting": 1}
@@ -118,13 +78,96 @@ def test_rates_and_durations() -> None:
     assert [seconds_text(value) for value in seconds] == ["–", "0.4s", "12s", "4m10s", "2h05m", "4d"]
 
 
-async def test_page_follows_the_snapshots() -> None:
+def test_range_of_another_day_names_the_day_once() -> None:
+    tomorrow = Eta(earliest=TAKEN_AT + timedelta(days=1), latest=TAKEN_AT + timedelta(days=1, minutes=5), based_on="")
+    assert eta_text(tomorrow, TAKEN_AT) == f"{local(tomorrow.earliest):%a %H:%M}–{local(tomorrow.latest):%H:%M}"
+    assert eta_text(None, TAKEN_AT) == "–"
+
+
+TWO = work(
+    computations=(
+        computation("c1", code=("means.compute()",), task_names=("load",), ended_at=TAKEN_AT),
+        computation("c2", name="monthly means", task_names=("regrid", "load"), eta=ETA),
+    ),
+    task_names=(
+        task_name("load", compute_seconds=300.0, states={"memory": 90, "erred": 10}),
+        task_name("regrid", compute_seconds=100.0),
+    ),
+)
+
+
+def table_of(screen: Screen) -> list[str]:
+    table = screen.app.screen.query_one(WorkTable)
+    return [line for y in range(table.size.height) if (line := table.render_line(y).text.rstrip())]
+
+
+def labels(screen: Screen) -> list[str]:
+    return [row.label for row in screen.app.screen.query_one(WorkTable).rows]
+
+
+def details_of(screen: Screen) -> str:
+    pane = screen.app.screen.query_one(DetailsPane)
+    return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
+
+
+async def test_page_follows_the_snapshots_and_keeps_its_view() -> None:
     async with running((80, 24)) as screen:
         await screen.show(with_work(None))
         await screen.press("W")
-        view = screen.app.screen.query_one(TextView)
-        assert view.render_line(0).text.startswith("What dask computes is unknown")
-        await screen.show(with_work(BUSY))
-        assert "6,120 of 9,900" in view.render_line(0).text
+        assert any("What dask computes is unknown" in line for line in table_of(screen))
+        await screen.show(with_work(TWO))
+        assert labels(screen) == ["monthly means", "regrid", "load (in 2)", "means.compute()"]
+        await screen.press("down", "down", "down", "right", "1")
+        assert labels(screen) == ["monthly means", "means.compute()"]
         await screen.press("q")
         assert screen.app.screen is screen.base
+        await screen.press("W")
+        assert labels(screen) == ["monthly means", "means.compute()"]
+        await screen.press("2", "slash", *"regrid", "enter")
+        assert labels(screen) == ["monthly means", "regrid"]
+        assert not screen.app._tree.view.pattern, "the tree has a filter of its own"
+        await screen.press("escape", "o", "O")
+        assert labels(screen)[0] == "monthly means", "from Z to A"
+        assert isinstance(screen.app.screen, WorkPage)
+
+
+async def test_details_take_the_place_of_the_table() -> None:
+    async with running((80, 24)) as screen:
+        await screen.show(with_work(TWO))
+        await screen.press("W", "down", "enter")
+        assert not screen.app.screen.query_one(WorkTable).display
+        text = details_of(screen)
+        assert "task name regrid" in text
+        assert "25% of all" in text
+        await screen.press("escape")
+        assert screen.app.screen.query_one(WorkTable).display
+        await screen.press("q")
+        assert screen.app.screen is screen.base
+
+
+async def test_details_are_below_the_table_where_there_is_room() -> None:
+    async with running((120, 40)) as screen:
+        await screen.show(with_work(TWO))
+        await screen.press("W")
+        assert "computation monthly means" in details_of(screen)
+        await screen.press("down")
+        assert "task name regrid" in details_of(screen)
+        await screen.press("d")
+        assert not screen.app.screen.query_one(DetailsPane).display
+
+
+async def test_only_visible_rows_are_drawn() -> None:
+    many = tuple(task_name(f"name{number}") for number in range(2000))
+    given = work(task_names=many, computations=(computation(task_names=tuple(name.name for name in many)),))
+    async with running((80, 24)) as screen:
+        await screen.show(with_work(given))
+        await screen.press("W")
+        table = screen.app.screen.query_one(WorkTable)
+        assert len(table.rows) == 2001
+        seen: list[str] = []
+        look = table.look_of
+        table.look_of = lambda row: (seen.append(row.label), look(row))[1]
+        await screen.press("down")
+        assert len(set(seen)) <= table.size.height
+        await screen.press("G")
+        assert table_of(screen)[-1].split()[0] == "name1999"

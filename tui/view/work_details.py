@@ -1,0 +1,207 @@
+"""The details of a computation or a task name: progress, times, running tasks, failures. Pure."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+from dasktop.collectors.analysis.failures import grouped, reason_of
+from dasktop.collectors.model.work import Eta, RunningTask, TaskActivity, TaskName, TaskStates, Work
+from dasktop.collectors.text.format import counted
+from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.piece import Role
+from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Words
+from dasktop.tui.draw.text_width import fit
+from dasktop.tui.draw.times import moment
+from dasktop.tui.view.work import SEGMENTS, eta_text, number_in, rate_text, seconds_text
+from dasktop.tui.view.work_columns import elapsed_seconds
+from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow
+
+LONG_FACTOR = 3
+"""A task that runs longer than this many times the mean of its name is highlighted."""
+_MOST_RUNNING, _MOST_FAILURES, _MOST_UNRUNNABLE, _MOST_ACTIVITIES, _MOST_NAMES = 20, 5, 5, 8, 12
+_NAME_CELLS = 24
+
+
+def work_title(row: WorkRow) -> str:
+    """Return the heading of the details; it may contain unprintable characters."""
+    match row:
+        case ComputationRow():
+            return f"computation {row.label}"
+        case NameRow():
+            return f"task name {row.name.name}"
+        case OtherNamesRow():
+            return "tasks of no listed computation"
+
+
+def work_sections(row: WorkRow, work: Work, now: datetime) -> list[Section]:
+    """Return the details of a row."""
+    match row:
+        case ComputationRow():
+            return _of_computation(row, work, now)
+        case NameRow():
+            return _of_name(row, work, now)
+        case OtherNamesRow():
+            names = {name.name for name in row.names}
+            return [_progress(row.states), _names_section(row.names, work), *_tasks(work, names, now, is_running=True)]
+
+
+def _of_computation(row: ComputationRow, work: Work, now: datetime) -> list[Section]:
+    computation = row.computation
+    ended = computation.ended_at
+    times: list[Entry] = [
+        Fact("started", UNKNOWN if computation.started_at is None else moment(computation.started_at, now)),
+        Fact("elapsed", seconds_text(elapsed_seconds(row, now))),
+        Fact("ended", moment(ended, now)) if ended is not None else _eta(computation.eta, now),
+    ]
+    names = [name for name in work.task_names if name.name in computation.task_names]
+    code = [line for block in computation.code or () for line in block.splitlines()]
+    code = code or ["not known: clients send it only if distributed.diagnostics.computations.nframes is set"]
+    return [
+        _progress(row.states),
+        Section("TIME", times),
+        _names_section(names, work),
+        Section("SOURCE", [Words(line, "text" if computation.code else "quiet") for line in code]),
+        *_tasks(work, set(computation.task_names), now, is_running=bool(row.states.get("processing"))),
+    ]
+
+
+def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
+    name = row.name
+    share = "" if row.time_share is None else f", {figures.percent_text(figures.percent(100 * row.time_share))} of all"
+    times: list[Entry] = [
+        Fact("mean", seconds_text(name.seconds_mean)),
+        Fact("longest", seconds_text(name.seconds_max)),
+        Fact("all", f"{seconds_text(name.compute_seconds)} on threads{share}"),
+        Fact("transfers", f"{seconds_text(name.transfer_seconds)} waiting for inputs from other workers"),
+        Fact("rate", rate_text(name.rate_per_second)),
+        _eta(name.eta, now),
+    ]
+    in_memory = name.states.get("memory", 0)
+    each = (
+        "" if not in_memory or name.bytes_stored is None else f", {figures.bytes_text(name.bytes_stored / in_memory)}"
+    )
+    memory: list[Entry] = [
+        Fact("held", f"{figures.bytes_text(name.bytes_stored)}  (dask's estimate)"),
+        Fact("results", f"{counted(in_memory, 'result')}{f'{each} each' if each else ''}"),
+    ]
+    if name.suspicious:
+        memory.append(Fact("workers", f"{counted(name.suspicious, 'time')} a worker ended with one of them", "waiting"))
+    return [
+        _progress(row.states),
+        Section("TIME", times),
+        Section("MEMORY", memory),
+        Section("WHERE TIME GOES", list(_activities(name.name, work.activities))),
+        *_tasks(work, {name.name}, now, is_running=bool(name.states.get("processing"))),
+    ]
+
+
+def _progress(states: TaskStates) -> Section:
+    total = sum(states.values())
+    parts = [(part.character, number_in(states, part.word), part.role) for part in SEGMENTS]
+    entries: list[Entry] = [
+        Split(figures.count(total), [(char, float(number), role) for char, number, role in parts], total)
+    ]
+    for part, (_, number, _) in zip(SEGMENTS, parts, strict=True):
+        text = f"{part.character} {part.word:<10} {figures.count(number):>9}"
+        entries.append(
+            Words(f"{text} {figures.percent_text(figures.share(number, total)):>5}", _role(part.word, number))
+        )
+    return Section("TASKS", entries)
+
+
+def _role(word: str, number: int) -> Role:
+    return "quiet" if not number else "bad" if word == "failed" else "text"
+
+
+def _eta(eta: Eta | None, now: datetime) -> Fact:
+    return Fact("done at", eta_text(eta, now) + (f", from {eta.based_on}" if eta is not None else ""))
+
+
+def _names_section(names: Sequence[TaskName], work: Work) -> Section:
+    """Return task names, those first on which most time was spent."""
+    total = sum(name.compute_seconds or 0 for name in work.task_names)
+    longest_first = sorted(names, key=lambda name: name.compute_seconds or 0, reverse=True)
+    entries: list[Entry] = []
+    for name in longest_first[:_MOST_NAMES]:
+        share = figures.percent_text(figures.share(name.compute_seconds, total))
+        done = f"{figures.count(number_in(name.states, 'done'))}/{figures.count(sum(name.states.values()))}"
+        entries.append(Words(f"{fit(name.name, _NAME_CELLS)} {share:>4} of the time, {done} done"))
+    if len(names) > _MOST_NAMES:
+        entries.append(Words(f"and {figures.count(len(names) - _MOST_NAMES)} more", "quiet"))
+    return Section("TASK NAMES", entries)
+
+
+def _activities(name: str, activities: Sequence[TaskActivity] | None) -> Iterator[Entry]:
+    if activities is None:
+        yield Words("unknown: read every 30 s, from distributed 2023.5 on", "quiet")
+        return
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for spent in activities:
+        if spent.task_name == name:
+            seconds[spent.activity] += spent.seconds
+    total = sum(seconds.values())
+    if not total:
+        yield Words("nothing measured yet", "quiet")
+    for activity, of_it in sorted(seconds.items(), key=lambda pair: -pair[1])[:_MOST_ACTIVITIES]:
+        if total:
+            yield Words(
+                f"{fit(activity, 16)} {figures.percent_text(figures.share(of_it, total)):>4}  {seconds_text(of_it)}"
+            )
+
+
+def _tasks(work: Work, names: Collection[str], now: datetime, *, is_running: bool) -> Iterator[Section]:
+    """Yield the running, failed and unrunnable tasks of some names."""
+    if is_running:
+        yield Section("LONGEST RUNNING", list(_running(work.running, names)), is_wide=True)
+    yield Section("FAILED", list(_failed(work, names, now)), is_wide=True)
+    yield Section("CANNOT RUN", list(_unrunnable(work, names)), is_wide=True)
+
+
+def _running(running: Sequence[RunningTask] | None, names: Collection[str]) -> Iterator[Entry]:
+    if running is None:
+        yield Words("not read yet", "quiet")
+        return
+    found = sorted((task for task in running if task.task_name in names), key=lambda task: -task.seconds)
+    for task in found[:_MOST_RUNNING]:
+        yield Words(running_words(task), "waiting" if is_long(task) else "text")
+    if not found:
+        yield Words("none of the tasks that run longest", "quiet")
+    elif len(found) > _MOST_RUNNING:
+        yield Words(f"and {figures.count(len(found) - _MOST_RUNNING)} more", "quiet")
+
+
+def running_words(task: RunningTask) -> str:
+    """Return how long a task has run, the mean of its name, its worker, and its key."""
+    place = f"{task.worker or UNKNOWN}{f' (job {task.job_id})' if task.job_id else ''}"
+    times = f"{seconds_text(task.seconds):>6} of about {seconds_text(task.typical_seconds):<6}"
+    return f"{times}  {place}  {task.key}"
+
+
+def is_long(task: RunningTask) -> bool:
+    """Return whether a task has run much longer than the mean of its name."""
+    return task.typical_seconds is not None and task.seconds > LONG_FACTOR * task.typical_seconds
+
+
+def _failed(work: Work, names: Collection[str], now: datetime) -> Iterator[Entry]:
+    groups = grouped(failure for failure in work.failures or () if failure.task_name in names)
+    for group in groups[:_MOST_FAILURES]:
+        newest = group.newest
+        reason = reason_of(newest) or "unknown reason"
+        where = f" on {newest.worker}" if newest.worker else ""
+        yield Words(
+            f"{counted(len(group.failures), 'task')}, the last at {moment(newest.at, now)}{where}: {reason}", "bad"
+        )
+    if len(groups) > _MOST_FAILURES:
+        yield Words(f"and {counted(len(groups) - _MOST_FAILURES, 'other kind')}", "quiet")
+
+
+def _unrunnable(work: Work, names: Collection[str]) -> Iterator[Entry]:
+    found = [task for task in work.unrunnable if task.task_name in names]
+    for task in found[:_MOST_UNRUNNABLE]:
+        needs = [f"{name}={amount:g}" for name, amount in task.resources.items()]
+        needs += [f"worker {worker}" for worker in task.workers] + [f"host {host}" for host in task.hosts]
+        waits = "" if task.waiting_seconds is None else f" for {seconds_text(task.waiting_seconds)}"
+        yield Words(f"{task.key} waits{waits}: no worker offers {', '.join(needs) or 'what it needs'}", "waiting")
+    if len(found) > _MOST_UNRUNNABLE:
+        yield Words(f"and {figures.count(len(found) - _MOST_UNRUNNABLE)} more", "quiet")
