@@ -86,5 +86,5 @@ def with_fault(snapshot: Snapshot, fault: str | None) -> Snapshot:
     """Return the snapshot with the recorder's error as another source; that entry is not recorded."""
     if fault is None:
         return snapshot
-    trouble = Source(name=SOURCE, state="error", age_seconds=None, latency_seconds=None, error=f"recording: {fault}")
-    return replace(snapshot, sources=(*snapshot.sources, trouble))
+    failed = Source(name=SOURCE, state="error", age_seconds=None, latency_seconds=None, error=f"recording: {fault}")
+    return replace(snapshot, sources=(*snapshot.sources, failed))

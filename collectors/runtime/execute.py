@@ -18,9 +18,9 @@ from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.scaling.action_log import ActionLog
 from dasktop.collectors.scaling.lease import RefusedError, SchedulerLease
-from dasktop.collectors.scaling.plan import staleness_reason
 from dasktop.collectors.scaling.release import Release
 from dasktop.collectors.scaling.slurm import SlurmActions
+from dasktop.collectors.scaling.staleness import staleness_reason
 from dasktop.collectors.scaling.state import cluster_state
 from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
@@ -91,9 +91,9 @@ async def execute(
         await execution.close()
     log.ended(outcome)
     report(Progress(step="done", message=outcome.message))
-    if log.trouble is None:
+    if log.write_error is None:
         return outcome
-    return replace(outcome, message=f"{outcome.message} ({log.trouble})")
+    return replace(outcome, message=f"{outcome.message} ({log.write_error})")
 
 
 class _OutdatedError(RefusedError):

@@ -54,7 +54,7 @@ class ActionLog:
             "plan": plan.identity,
             "stop_adapting": plan.stop_adapting,
         }
-        self.trouble: str | None = None
+        self.write_error: str | None = None
         """Why the log could not be written. This does not stop an action; its outcome reports it."""
 
     def begun(self) -> None:
@@ -70,7 +70,7 @@ class ActionLog:
         self._write({"event": "interrupted"})
 
     def _write(self, event: dict[str, Any]) -> None:
-        self.trouble = _append(self._path, {"at": datetime.now(UTC), **event, **self._line}) or self.trouble
+        self.write_error = _append(self._path, {"at": datetime.now(UTC), **event, **self._line}) or self.write_error
 
 
 def note(environment: Mapping[str, str], event: dict[str, Any]) -> None:

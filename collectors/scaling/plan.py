@@ -3,14 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from dasktop.collectors.model.errors import PlanError
-from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import command_id, has_ended, number_of_jobs, squeue_id, stranded_results, workers_of
 from dasktop.collectors.model.plan import (
     Adapt,
     Change,
     Cores,
     Jobs,
-    JobToRelease,
     LostJob,
     Memory,
     Release,
@@ -124,7 +122,7 @@ def _to_jobs(
         released = choose(state.can_go, missing, state.preferred)
         return _shrink(state, released, target, reckoning, remarks, are_chosen=False)
     warnings = [*remarks, *plan_warnings.about_lost(state, 0), *plan_warnings.about_unseen(state, are_counted=True)]
-    return _plan(state, target, reckoning, warnings=[*_doubts(state), *warnings])
+    return _plan(state, target, reckoning, warnings=[*_source_warnings(state), *warnings])
 
 
 def _grow(state: ClusterState, wanted: int, target: str, reckoning: str | None, remarks: Sequence[str]) -> ScalePlan:
@@ -135,7 +133,7 @@ def _grow(state: ClusterState, wanted: int, target: str, reckoning: str | None, 
     replaced = state.lost[:submit]
     warnings = [
         *remarks,
-        *_doubts(state),
+        *_source_warnings(state),
         *plan_warnings.when_growing(state),
         *plan_warnings.when_replacing(replaced),
         *plan_warnings.about_lost(state, len(replaced)),
@@ -229,9 +227,9 @@ def _replace_lost(state: ClusterState) -> ScalePlan:
     target = "replace lost jobs"
     if not state.lost:
         why = "no job is lost" if state.owner else "there is no SLURMCluster, so no job is known to be lost"
-        return _plan(state, target, why, warnings=_doubts(state))
+        return _plan(state, target, why, warnings=_source_warnings(state))
     warnings = [
-        *_doubts(state),
+        *_source_warnings(state),
         *plan_warnings.when_replacing(state.lost),
         *plan_warnings.when_growing(state),
         *plan_warnings.about_unseen(state, are_counted=True),
@@ -267,7 +265,7 @@ def _adapt(state: ClusterState, bounds: Adaptive) -> ScalePlan:
         adapt=bounds,
         # The owner chooses which jobs to release, so the size after assumes typical jobs.
         after=add(before, times(state.one_job, change)) if change >= 0 else times(state.one_job, left),
-        warnings=[*_doubts(state), *plan_warnings.when_adapting(bounds, before.jobs, left, most)],
+        warnings=[*_source_warnings(state), *plan_warnings.when_adapting(bounds, before.jobs, left, most)],
     )
 
 
@@ -282,7 +280,9 @@ def _idle(state: ClusterState) -> list[Job]:
 def _stop_adapting(state: ClusterState) -> ScalePlan:
     is_on = state.owner is not None and state.owner.adaptive is not None
     why = None if is_on else "adaptive scaling is already off"
-    return _plan(state, "turn adaptive scaling off", why, stop_adapting=is_on, warnings=_doubts(state) if is_on else ())
+    return _plan(
+        state, "turn adaptive scaling off", why, stop_adapting=is_on, warnings=_source_warnings(state) if is_on else ()
+    )
 
 
 def _plan(
@@ -329,73 +329,11 @@ def _refuse_jobs_of_others(jobs: Iterable[Job], user: str | None) -> None:
 
 def _refuse_without_sources(state: ClusterState) -> None:
     """Refuse to release anything based on old data."""
-    doubts = plan_warnings.source_doubts(state.snapshot.sources)
-    if doubts:
-        raise PlanError(f"{' and '.join(doubts)}: no job is released without current data")
+    problems = plan_warnings.source_problems(state.snapshot.sources)
+    if problems:
+        raise PlanError(f"{' and '.join(problems)}: no job is released without current data")
 
 
-def _doubts(state: ClusterState) -> list[str]:
-    doubts = plan_warnings.source_doubts(state.snapshot.sources)
-    return [f"{doubt}: this plan may be based on outdated data" for doubt in doubts]
-
-
-def staleness_reason(plan: ScalePlan, snapshot: Snapshot, user: str) -> str | None:
-    """Return why the plan no longer fits the cluster in the snapshot; ``None`` if it fits.
-
-    Parameters
-    ----------
-    plan
-        As it was shown.
-    snapshot
-        The current one.
-    user
-        The user who executes it: only their jobs are ever released.
-    """
-    if snapshot.cluster.scheduler_id != plan.scheduler_id:
-        return "another scheduler runs at this address now"
-    if plan.through_owner and snapshot.cluster.owner is None:
-        return "the cluster object is no longer in the scheduler's process"
-    if plan.release or plan.replace:
-        queue = next((source for source in snapshot.sources if source.name == "slurm.queue"), None)
-        if queue is None or queue.state != "ok":
-            return f"the jobs in the queue are unknown: {queue.error if queue else 'squeue is not queried'}"
-    state = cluster_state(snapshot)
-    # As the plan counted them: see `plan`.
-    counts_unseen = plan.submit or plan.adapt is not None
-    there = number_of_jobs(state.jobs + state.unseen if counts_unseen else state.jobs)
-    takes_away = plan.adapt is not None and plan.takes_away
-    if (plan.submit or plan.release or takes_away) and there != plan.before.jobs:
-        return f"the cluster has {counted(there, 'job')} now, but had {plan.before.jobs} when the plan was made"
-    lost = {(job.job_id, job.name) for job in state.lost}
-    for lost_job in plan.replace:
-        if (lost_job.job_id, lost_job.name) not in lost:
-            return f"job {lost_job.job_id} ({lost_job.name}) is not lost, or has already been replaced"
-    jobs = {job.job_id: job for job in snapshot.jobs}
-    for released in plan.release:
-        if reason := _release_staleness_reason(released, jobs.get(released.job_id), user):
-            return f"job {released.job_id} {reason}"
-        if released.job_id == snapshot.cluster.scheduler_job_id:
-            return f"job {released.job_id} runs the scheduler itself"
-        if state.names.get(released.job_id) != released.name:
-            name = state.names.get(released.job_id)
-            counts = (
-                f"now counts job {released.job_id} as {name}" if name else f"no longer counts job {released.job_id}"
-            )
-            return f"the cluster object {counts}"
-    return None
-
-
-def _release_staleness_reason(released: JobToRelease, job: Job | None, user: str) -> str | None:
-    if job is None or job.state is None:
-        return "is no longer in the queue"
-    if has_ended(job) or read_state(job.state).is_ending:
-        return "has ended"
-    if job.user != user:
-        return f"does not belong to {user}"
-    if not job.evidence:
-        return "does not belong to this cluster"
-    if job.het_job_id is not None and released.name is None:
-        return "is part of a heterogeneous job, which can only be released as a whole"
-    if {worker.address for worker in workers_of(job)} != set(released.workers):
-        return "has different workers than when the plan was made"
-    return None
+def _source_warnings(state: ClusterState) -> list[str]:
+    problems = plan_warnings.source_problems(state.snapshot.sources)
+    return [f"{problem}: this plan may be based on outdated data" for problem in problems]

@@ -21,7 +21,7 @@ from dasktop.collectors.scaling.shipped_owner import (
 )
 from dasktop.collectors.scaling.shipped_results import pinned_tasks, unreplicated_results
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
-from dasktop.collectors.sources.dask.shipped_scheduler import talk
+from dasktop.collectors.sources.dask.shipped_scheduler import send_messages
 from dasktop.collectors.sources.dask.shipped_values import text
 
 # Several versions of dasktop may use one scheduler: change the number when a request, an answer or `held` changes its
@@ -203,7 +203,7 @@ class ScaleHandler:
     async def ask(self, address: str, message: dict[str, Any]) -> Any:
         """Return a worker's answer, or None."""
         try:
-            answer = await asyncio.wait_for(talk(self.scheduler, address, [message]), WORKER_SECONDS)
+            answer = await asyncio.wait_for(send_messages(self.scheduler, address, [message]), WORKER_SECONDS)
         except Exception:  # noqa: BLE001 - it is busy, gone, or sent garbage; the next request shows
             return None
         return answer if isinstance(answer, dict) and "error" not in answer else None

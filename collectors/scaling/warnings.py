@@ -19,21 +19,21 @@ from dasktop.collectors.scaling.words import bounds_words
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
 
-def source_doubts(sources: Iterable[Source]) -> list[str]:
+def source_problems(sources: Iterable[Source]) -> list[str]:
     """Return one phrase for each of the two sources of a plan whose data is missing or old."""
     by_name = {source.name: source for source in sources}
-    doubts = []
+    problems = []
     for name, who in (("dask", "the scheduler"), ("slurm.queue", "squeue")):
         source = by_name.get(name)
         if source is None or source.state == "off":
-            doubts.append(
+            problems.append(
                 f"{who} is not queried" + (f" ({source.error})" if source is not None and source.error else "")
             )
         elif source.state != "ok":
             age = source.age_seconds
             since = "has not answered yet" if age is None else f"last answered {plain_duration(int(age))} ago"
-            doubts.append(f"{who} {since}" + (f" ({source.error})" if source.error else ""))
-    return doubts
+            problems.append(f"{who} {since}" + (f" ({source.error})" if source.error else ""))
+    return problems
 
 
 def when_scaling(state: ClusterState) -> Iterator[str]:

@@ -59,7 +59,7 @@ class AddressHint(Record, frozen=True, kw_only=True):
     """The program that listens there, if it is a process on this host."""
     tls: TlsFiles = TlsFiles()
     """The certificates that the job's script names."""
-    doubt: str = ""
+    distrust: str = ""
     """Why dasktop does not connect to it; empty if it does."""
 
 
@@ -100,12 +100,12 @@ async def discover(
     known = [AddressHint(address=watched, origin=WATCHED)] if watched is not None else []
     from_scripts = list(chain.from_iterable(hints for _, hints in by_script))
     named = [*hints_from_configuration(), *known]
-    trusted = {hint.address for hint in (*named, *from_processes, *from_scripts) if not hint.doubt}
-    from_scripts = [replace(hint, doubt="") if hint.address in trusted else hint for hint in from_scripts]
+    trusted = {hint.address for hint in (*named, *from_processes, *from_scripts) if not hint.distrust}
+    from_scripts = [replace(hint, distrust="") if hint.address in trusted else hint for hint in from_scripts]
     from_processes = _with_tls_of_scripts(from_processes, from_scripts)
     hints = _first_per_address([*hints_from_configuration(), *from_scripts, *from_processes, *known])
-    answers: dict[AddressHint, Candidate | str] = {hint: hint.doubt for hint in hints}
-    answers |= await _check_all([hint for hint in hints if not hint.doubt], tls)
+    answers: dict[AddressHint, Candidate | str] = {hint: hint.distrust for hint in hints}
+    answers |= await _check_all([hint for hint in hints if not hint.distrust], tls)
     found: dict[str, list[Candidate]] = {}
     for answer in answers.values():
         if isinstance(answer, Candidate):
@@ -150,14 +150,14 @@ def hints_from_scripts(scripts: Iterable[JobScript], own: OwnAddresses) -> Itera
         origin = f"script of job {script.job_id}"
         tls = certificates_of(script)
         for address in (*script.scheduler_addresses, *script.other_addresses):
-            yield AddressHint(address=address, origin=origin, tls=tls, doubt=own.doubt(address, script))
+            yield AddressHint(address=address, origin=origin, tls=tls, distrust=own.distrust(address, script))
         for file in (*script.scheduler_files, *script.other_files):
             origin_of_file = f"scheduler file in the {origin}"
-            if doubt := own.doubt_about_file(file):
-                yield AddressHint(address=file, origin=origin_of_file, doubt=doubt)
+            if distrust := own.distrust_of_file(file):
+                yield AddressHint(address=file, origin=origin_of_file, distrust=distrust)
                 continue
             for hint in _hint_from_file(file, origin_of_file):
-                yield replace(hint, tls=tls, doubt=own.doubt(hint.address, script))
+                yield replace(hint, tls=tls, distrust=own.distrust(hint.address, script))
 
 
 def _hints_by_script(
@@ -176,7 +176,7 @@ def _with_tls_of_scripts(processes: Iterable[AddressHint], scripts: Iterable[Add
     """
     with_tls = {}
     for hint in scripts:
-        if not hint.doubt and hint.address.startswith("tls://"):
+        if not hint.distrust and hint.address.startswith("tls://"):
             with_tls[hint.address.rpartition(":")[2]] = hint.tls
     return [
         replace(hint, address=f"tls://{hint.address.partition('://')[2]}", tls=with_tls[port])

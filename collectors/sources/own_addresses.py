@@ -55,7 +55,7 @@ class OwnAddresses:
         self._nodes = {short_host(node) for job in self._running.values() for node in job.nodes}
         self._ips: dict[str, frozenset[IpAddress]] = {}
 
-    def doubt(self, address: str, script: JobScript) -> str:
+    def distrust(self, address: str, script: JobScript) -> str:
         """Return why the address that a script names may not be the user's; empty: it is."""
         if self._user is not None:
             return f"{clean(address)} is not tried unless you pass it: the script belongs to {self._user}"
@@ -80,7 +80,7 @@ class OwnAddresses:
         except NoSchedulerError:
             return False
 
-    def doubt_about_file(self, file: str) -> str:
+    def distrust_of_file(self, file: str) -> str:
         """Return why the address in a scheduler file may not be the user's; empty: it is, or there is no file."""
         try:
             found = Path(file).stat()

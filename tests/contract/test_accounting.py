@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.contract.embedded import EmbeddedCommands
-from tests.contract.reading import Row, accounts, kilobytes, printed, queue, until
 from tests.slurm.commands import SlurmCommands
+from tests.support.slurm_output import Row, accounts, kilobytes, printed, queue, until
 
 HOW = "State,ExitCode"
 

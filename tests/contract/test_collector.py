@@ -11,8 +11,8 @@ import pytest
 from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmReading, Step
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from tests.contract.embedded import EmbeddedCommands
-from tests.contract.reading import printed, until
 from tests.slurm.commands import SlurmCommands
+from tests.support.slurm_output import printed, until
 from tests.support.waiting import PATIENCE_SECONDS
 
 GIB, MIB = 2**30, 2**20

@@ -9,8 +9,8 @@ from dasktop.collectors.model.queries import OutputFiles
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 from dasktop.collectors.sources.slurm.reasons import REASONS, advice_for
 from tests.contract.embedded import EmbeddedCommands
-from tests.contract.reading import queue, until
 from tests.slurm.commands import SlurmCommands
+from tests.support.slurm_output import queue, until
 
 SCRIPT = "#!/bin/sh\n#SBATCH -n 1\n\nif true; then\n    sleep 60\nfi\n"
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.contract.reading import SEPARATOR, queue, until
 from tests.slurm.commands import SlurmCommands
+from tests.support.slurm_output import SEPARATOR, queue, until
 
 LETTERS = "AiFKjuaPqTrCDmbl"
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from dasktop.collectors.model.readings import step_name
-from tests.contract.reading import SEPARATOR, kilobytes, printed, queue, until
 from tests.slurm.commands import SlurmCommands
+from tests.support.slurm_output import SEPARATOR, kilobytes, printed, queue, until
 
 COMPARED = {
     "ENVIRONMENT",

@@ -304,7 +304,7 @@ def screen_text(app) -> str:
 def test_screen_in_a_real_terminal(scene, tmp_path, size):
     command = [*PATIENT, scene.address]
     with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
-        jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs of yours")
+        jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs")
         terminal.wait_for(lambda screen: all(word in screen for word in jobs))
         if size == (80, 24):
             terminal.press("*")  # not all rows fit, so the jobs are folded

@@ -13,7 +13,7 @@ from tests.support.snapshots import everyday, job, snapshot, task, worker
 from tests.support.terminal import Terminal
 
 DASKTOP = (sys.executable, "-m", "dasktop.tui")
-WHOLE_SCREEN = ("4712", "laptop", "2 other jobs of yours", "paused", "1/1", "quit")
+WHOLE_SCREEN = ("4712", "laptop", "2 other jobs", "paused", "1/1", "quit")
 """Texts from all parts of the screen; once "paused" is shown, the screen no longer changes by itself."""
 
 

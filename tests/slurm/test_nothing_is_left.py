@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.contract.reading import until
 from tests.slurm.cluster import REPOSITORY, RealSlurm
 from tests.slurm.missing import missing_programs, skip_or_fail
 from tests.slurm.processes import StartError
+from tests.support.slurm_output import until
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slurm

@@ -79,7 +79,7 @@ class TestContent:
             assert "asking the scheduler…" in screen.header[0]
             assert [line.split()[0] for line in screen.tree] == ["1", "2"]
             await screen.show(snapshot([replace(jobs[0], evidence=("owner",)), jobs[1]]))
-            assert screen.tree[1].startswith(" ▸ 1 other job of yours")
+            assert screen.tree[1].startswith(" ▸ 1 other job")
 
     async def test_empty_cluster_says_so(self) -> None:
         async with running() as screen:

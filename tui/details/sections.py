@@ -82,7 +82,7 @@ def title(row: Row) -> str:
         case EarlierRow():
             return "jobs that ended earlier"
         case OthersRow():
-            return "other jobs of yours"
+            return "other jobs"
         case AskingRow():
             return "threads"
 

@@ -16,7 +16,7 @@ from dasktop.collectors.text.patterns import Pattern
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, width
-from dasktop.tui.logs.window import LogRows, LogWindow, Place, Row, printable_line, tone
+from dasktop.tui.logs.window import LogRows, LogWindow, Position, Row, printable_line, tone
 from dasktop.tui.terminal.theme import strip, styles_of
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
@@ -94,9 +94,9 @@ class LogView(Widget, can_focus=True):
         if at_end:
             self._set_top(self._rows.last_top(self.size.height))
         elif window.lines and self._top_at < window.lines[0].at_byte:
-            self._set_top(Place())
+            self._set_top(Position())
         else:
-            self._set_top(Place(window.index_of(self._top_at), top.row))
+            self._set_top(Position(window.index_of(self._top_at), top.row))
 
     def mark(self, pattern: Pattern | None) -> None:
         """Highlight the matches of a pattern."""
@@ -118,10 +118,10 @@ class LogView(Widget, can_focus=True):
         self._scroll_sideways_to_match(line)
         if not self.is_in_view(at_byte):
             rows, height = self._rows, self.size.height
-            place = rows.moved(Place(line), -(height // 3))
+            position = rows.moved(Position(line), -(height // 3))
             if top_at is not None:
-                place = max(Place(self._window.index_of(top_at)), rows.moved(Place(line), 2 - height))
-            self._set_top(place)
+                position = max(Position(self._window.index_of(top_at)), rows.moved(Position(line), 2 - height))
+            self._set_top(position)
         self._refresh_changed()
 
     def _scroll_sideways_to_match(self, line: int) -> None:
@@ -136,7 +136,7 @@ class LogView(Widget, can_focus=True):
     def forget(self) -> None:
         """Reset for another file."""
         self._window, self._hit, self._left = LogWindow(), None, 0
-        self._set_top(Place())
+        self._set_top(Position())
 
     @property
     def hit(self) -> int | None:
@@ -178,15 +178,15 @@ class LogView(Widget, can_focus=True):
         return LogRows(self._window.lines, self.size.width, self._wraps, self._left)
 
     @property
-    def _top(self) -> Place:
-        return Place(self._window.index_of(self._top_at), self._top_row)
+    def _top(self) -> Position:
+        return Position(self._window.index_of(self._top_at), self._top_row)
 
-    def _set_top(self, place: Place) -> None:
+    def _set_top(self, position: Position) -> None:
         """Scroll to this row, or to the nearest one that leaves no blank rows at the end."""
-        place = min(place, self._rows.last_top(self.size.height))
+        position = min(position, self._rows.last_top(self.size.height))
         lines = self._window.lines
-        self._top_at = lines[place.line].at_byte if lines else self._window.end
-        self._top_row = place.row
+        self._top_at = lines[position.line].at_byte if lines else self._window.end
+        self._top_row = position.row
         self._refresh_changed()
 
     # -- drawing
@@ -194,7 +194,7 @@ class LogView(Widget, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Lay out the lines for the new size."""
         del event
-        self._set_top(Place(self._top.line))
+        self._set_top(Position(self._top.line))
         self.post_message(self.Resized())
 
     def _refresh_changed(self) -> None:
@@ -210,7 +210,7 @@ class LogView(Widget, can_focus=True):
     def _rows_to_draw(self) -> Iterator[_Drawn]:
         """Yield what each row is to show."""
         height = self.size.height
-        rows = list(self._rows.from_place(self._top, height))
+        rows = list(self._rows.from_position(self._top, height))
         for row in rows:
             yield _Drawn(row, row.line.at_byte == self._hit, self._pattern)
         for y in range(len(rows), height):
@@ -263,13 +263,13 @@ class LogView(Widget, can_focus=True):
 
     def to_start(self) -> None:
         """Scroll to the first line held in memory."""
-        self._set_top(Place())
+        self._set_top(Position())
 
     def toggle_wrap(self) -> None:
         """Wrap or cut long lines."""
         is_at_end = self.is_at_end
         self._wraps, self._left = not self._wraps, 0
-        top = self._rows.last_top(self.size.height) if is_at_end else Place(self._top.line)
+        top = self._rows.last_top(self.size.height) if is_at_end else Position(self._top.line)
         self._set_top(top)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

@@ -83,7 +83,7 @@ def last_traceback(lines: tuple[LogLine, ...]) -> tuple[int, int] | None:
     return begin, len(lines) - 1
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """The position of a row: index of the line, and of the row within it."""
 
     line: int = 0
@@ -118,18 +118,18 @@ class LogRows(NamedTuple):
         text = printable_line(self.lines[line].text)
         return list(_wrapped(text, max(1, self.cells))) if self.wraps else [window(text, self.left, self.cells)]
 
-    def from_place(self, place: Place, height: int) -> Iterator[Row]:
-        """Yield at most `height` rows, starting at a place."""
-        line, skipped = place
+    def from_position(self, position: Position, height: int) -> Iterator[Row]:
+        """Yield at most `height` rows, starting at a position."""
+        line, skipped = position
         while height > 0 and line < len(self.lines):
             for first, last in self.rows_of(line)[skipped:][:height]:
                 yield Row(self.lines[line], printable_line(self.lines[line].text), first, last)
                 height -= 1
             line, skipped = line + 1, 0
 
-    def moved(self, place: Place, rows: int) -> Place:
-        """Return the place `rows` below or, if negative, above; at most the first or last row."""
-        line, row = place
+    def moved(self, position: Position, rows: int) -> Position:
+        """Return the position `rows` below or, if negative, above; at most the first or last row."""
+        line, row = position
         while rows < 0 and (line, row) > (0, 0):
             step = min(-rows, row)
             row, rows = row - step, rows + step
@@ -143,14 +143,14 @@ class LogRows(NamedTuple):
                 if line == len(self.lines) - 1:
                     break
                 line, row, rows = line + 1, 0, rows - 1
-        return Place(line, row)
+        return Position(line, row)
 
-    def last_top(self, height: int) -> Place:
-        """Return the place from which the last `height` rows start."""
+    def last_top(self, height: int) -> Position:
+        """Return the position from which the last `height` rows start."""
         if not self.lines:
-            return Place()
+            return Position()
         last = len(self.lines) - 1
-        return self.moved(Place(last, self._last_row_of(last)), 1 - height)
+        return self.moved(Position(last, self._last_row_of(last)), 1 - height)
 
     def _last_row_of(self, line: int) -> int:
         return len(self.rows_of(line)) - 1 if self.wraps else 0

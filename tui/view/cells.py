@@ -338,10 +338,7 @@ def _earlier(jobs: tuple[Job, ...]) -> Cells:
 
 
 def _others(jobs: tuple[Job, ...]) -> Cells:
-    if len(jobs) == 1:
-        return Cells("1 other job of yours", tone="quiet", note="not matched to this cluster")
-    label = f"{figures.count(len(jobs))} other jobs of yours"
-    return Cells(label, tone="quiet", note="not matched to this cluster")
+    return Cells(counted(len(jobs), "other job"), tone="quiet", note="not matched to this cluster")
 
 
 def _mark(best: tuple[Evidence, ...]) -> str:

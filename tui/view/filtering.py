@@ -15,7 +15,6 @@ from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")
 
-LARGEST_FIRST: frozenset[str | None] = frozenset(name for name, column in COLUMNS.items() if column.largest_first)
 _FIELD = re.compile(r"(?P<field>state|finding):(?P<rest>.*)", re.IGNORECASE)
 
 
@@ -186,9 +185,14 @@ class _Order(NamedTuple):
                 unknown.append(thing)
             else:
                 known.append((value, thing))
-        known.sort(key=_value, reverse=(self.column in LARGEST_FIRST) != self.is_reversed)
+        known.sort(key=_value, reverse=is_largest_first(self.column) != self.is_reversed)
         yield from (thing for _, thing in known)
         yield from unknown
+
+
+def is_largest_first(column: str | None) -> bool:
+    """Return whether sorting by this column shows the largest value first, if it is not reversed."""
+    return column in COLUMNS and COLUMNS[column].largest_first
 
 
 def _value(pair: tuple[Any, object]) -> Any:

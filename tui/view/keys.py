@@ -219,7 +219,7 @@ LOG: dict[str, Key] = {
     "copy_path": Key("y", description="copy the path of the file (OSC 52)"),
 }
 
-BOXES: dict[str, Key] = {
+DIALOGS: dict[str, Key] = {
     "leave": Key("escape"),
     "back": Key("q", short="back", description="go back"),
     "close_help": Key("question_mark,enter,space", description="close the help"),
@@ -240,26 +240,26 @@ BOXES: dict[str, Key] = {
 }
 """Keys of dialogs, pages and the filter line."""
 
-KEYS: dict[str, Key] = MOVES | TREE | SCREEN | ANYWHERE | REPLAY | TEXT | LOG | BOXES
+KEYS: dict[str, Key] = MOVES | TREE | SCREEN | ANYWHERE | REPLAY | TEXT | LOG | DIALOGS
 
 LIVE_ONLY = frozenset({"call_stack", "job_script", "log", "pause", "refresh", "slower", "faster", "switch"})
 """Ids that need a running cluster, or that a replay replaces with keys of its own."""
 
-_IN_BOXES = ("leave", "back", "help", *ANYWHERE)
+_IN_DIALOGS = ("leave", "back", "help", *ANYWHERE)
 
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the tree": (*MOVES, *TREE, *SCREEN, *ANYWHERE, *REPLAY),
-    "a text": (*MOVES, *TEXT, "job_script", *_IN_BOXES),
+    "a text": (*MOVES, *TEXT, "job_script", *_IN_DIALOGS),
     "the work page": (
         *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
-        *("failures", "findings", "pause", "refresh", *_IN_BOXES),
+        *("failures", "findings", "pause", "refresh", *_IN_DIALOGS),
     ),
-    "a log": (*MOVES, *TEXT, *LOG, *_IN_BOXES),
-    "the scheduler list": ("up", "down", "choose", "look_again", *_IN_BOXES),
-    "a plan": ("yes", "no", *_IN_BOXES),
+    "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),
+    "the scheduler list": ("up", "down", "choose", "look_again", *_IN_DIALOGS),
+    "a plan": ("yes", "no", *_IN_DIALOGS),
     "a form": ("next_field", "previous_field", "adapt_off", "leave", "help", *ANYWHERE),
-    "the column dialog": ("up", "down", "first", "last", "tick", "shift_on", "shift_back", "done", *_IN_BOXES),
-    "the save dialog": ("save_picture", "save_snapshot", *_IN_BOXES),
+    "the column dialog": ("up", "down", "first", "last", "tick", "shift_on", "shift_back", "done", *_IN_DIALOGS),
+    "the save dialog": ("save_picture", "save_snapshot", *_IN_DIALOGS),
 }
 """The ids that are active together, so that two of them must not share a key."""
 

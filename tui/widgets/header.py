@@ -8,7 +8,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.columns import SortName
-from dasktop.tui.view.filtering import LARGEST_FIRST, View
+from dasktop.tui.view.filtering import View, is_largest_first
 from dasktop.tui.view.findings import banner_lines
 from dasktop.tui.view.history import CLUSTER, THREADS, History
 from dasktop.tui.view.keys import Keymap
@@ -135,7 +135,7 @@ class ColumnHeads(Lines):
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the line of column heads."""
         column = self._view.sort
-        is_descending = (column in LARGEST_FIRST) != self._view.is_reversed
+        is_descending = is_largest_first(column) != self._view.is_reversed
         arrow = "" if column is None else "↓" if is_descending else "↑"
         [(text, role)] = heads(self._layout_for(cells), column, arrow)
         return [[Piece(self._glyphs.encode(text).ljust(cells), role)]]

@@ -277,7 +277,7 @@ async def ask(
             if time.monotonic() >= deadline:
                 return ["not asked", None]
             try:
-                return ["answered", await asyncio.wait_for(talk(scheduler, address, messages), worker_seconds)]
+                return ["answered", await asyncio.wait_for(send_messages(scheduler, address, messages), worker_seconds)]
             except (asyncio.TimeoutError, OSError):  # noqa: UP041 - before Python 3.11 it is not an OSError
                 return ["silent", None]
             except Exception as error:  # noqa: BLE001 - send_recv raises what the worker reports as its exception
@@ -287,7 +287,7 @@ async def ask(
     return dict(zip(addresses, answers))  # noqa: B905 - `strict` is unknown to Python 3.8
 
 
-async def talk(scheduler: Any, address: str, messages: Any) -> Any:
+async def send_messages(scheduler: Any, address: str, messages: Any) -> Any:
     """Send the messages to one worker and return its last answer."""
     from distributed.core import send_recv
 

@@ -12,7 +12,7 @@ import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm, EmbeddedSlurmError, Partition
 from tests.contract.embedded import EmbeddedCommands
-from tests.contract.reading import accounts, printed, queue, until
+from tests.support.slurm_output import accounts, printed, queue, until
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 
 from dasktop.collectors.embedded_slurm import EmbeddedSlurm
 from dasktop.collectors.embedded_slurm.processes import ProcessTable
-from tests.contract.reading import until
+from tests.support.slurm_output import until
 from tests.support.waiting import PATIENCE_SECONDS
 
 # Starts a SLURM in the given folder, with one job that ignores SIGTERM; prints its pids; then does the given thing.

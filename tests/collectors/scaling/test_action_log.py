@@ -21,7 +21,7 @@ def begun(environment) -> ActionLog:
 
 
 def test_only_the_user_may_read_the_log(environment):
-    assert begun(environment).trouble is None
+    assert begun(environment).write_error is None
     assert path(environment).stat().st_mode & 0o777 == 0o600
     assert json.loads(path(environment).read_text())["event"] == "begun"
 
@@ -36,7 +36,7 @@ def test_partial_write_is_reported(environment, monkeypatch):
 
     monkeypatch.setattr("dasktop.collectors.scaling.action_log.os.write", write)
     log = begun(environment)
-    assert log.trouble == f"cannot write {path(environment)}: No space left on device"
+    assert log.write_error == f"cannot write {path(environment)}: No space left on device"
 
 
 def test_short_writes_are_continued(environment, monkeypatch):
@@ -44,5 +44,5 @@ def test_short_writes_are_continued(environment, monkeypatch):
     monkeypatch.setattr(
         "dasktop.collectors.scaling.action_log.os.write", lambda file, text: real(file, bytes(text)[:7])
     )
-    assert begun(environment).trouble is None
+    assert begun(environment).write_error is None
     assert json.loads(path(environment).read_text())["target"] == PLAN.target

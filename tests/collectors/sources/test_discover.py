@@ -73,7 +73,7 @@ class TestDiscover:
             return Identity(scheduler_id=address[-1], workers=0)
 
         monkeypatch.setattr(discovery, "check", check)
-        monkeypatch.setattr(OwnAddresses, "doubt", lambda *_: "")
+        monkeypatch.setattr(OwnAddresses, "distrust", lambda *_: "")
         addresses = ["tcp://n1:11", "tcp://n1:12", "tls://n1:21", "tcp://n1:31"]
         found = await discover([script(addresses=addresses)], TlsFiles())
         assert [candidate.address for candidate in found] == ["tls://n1:21", "tcp://n1:12"]
@@ -211,10 +211,10 @@ class TestConnections:
             [QueuedJob(job_id="7", state="RUNNING", nodes=("n1.example",)), QueuedJob(job_id="8", state="PENDING")]
         )
         for address in ("tcp://login1:8786", "tcp://n1:1", "tcp://192.0.2.7:1"):
-            assert own.doubt(address, script("7")) == ""
-        assert own.doubt("tcp://n1:1", script("8")) == own.doubt("tcp://192.0.2.7:1", script("8")) == ""
+            assert own.distrust(address, script("7")) == ""
+        assert own.distrust("tcp://n1:1", script("8")) == own.distrust("tcp://192.0.2.7:1", script("8")) == ""
         for address in ("tcp://login1:8786", "tcp://n2:1"):
-            assert "none of your running jobs uses it" in own.doubt(address, script("8"))
+            assert "none of your running jobs uses it" in own.distrust(address, script("8"))
 
 
 def test_owners_of_listening_ports():

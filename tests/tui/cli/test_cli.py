@@ -22,9 +22,9 @@ from dasktop.collectors.system import event_loop
 from dasktop.collectors.system.user import is_known, own_name
 from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.main import command
-from tests.contract.reading import until
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import dasktop, dasktop_program, one_line
+from tests.support.slurm_output import until
 from tests.support.terminal import Terminal
 from tests.support.tls import make_certificates
 from tests.support.waiting import PATIENCE_SECONDS

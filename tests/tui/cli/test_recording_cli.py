@@ -13,10 +13,10 @@ import pytest
 from dasktop.collectors.model.snapshot import from_json
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.recorder import write_all
-from tests.contract.reading import until
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import PATIENT, dasktop, one_line
 from tests.support.recordings import busy_snapshots
+from tests.support.slurm_output import until
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS

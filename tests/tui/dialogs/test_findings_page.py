@@ -29,7 +29,7 @@ def page(screen: Screen) -> str:
     return " ".join(reading.render_line(y).text.strip() for y in range(reading.size.height))
 
 
-def troubled() -> Snapshot:
+def with_problem() -> Snapshot:
     return snapshot(
         [busy_job("4709", 0)],
         findings=(found(), found(message="w is silent", worker="w", severity="warning", advice=None)),
@@ -40,7 +40,7 @@ def troubled() -> Snapshot:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_cut_findings_are_shown_in_full(size):
     async with running(size) as screen:
-        await screen.show(troubled())
+        await screen.show(with_problem())
         shown = "".join(screen.lines_of(FindingsBanner) + screen.header)
         assert LONG[:40] in shown
         assert "(F: all)" in shown
@@ -66,9 +66,9 @@ async def test_source_error_in_a_finding_is_not_repeated():
     words = f"SLURM's queue does not answer ({ERROR}); what is shown is as of 12:00"
     stale = found(message=words, code="source-stale", severity="warning")
     async with running() as screen:
-        await screen.show(troubled())
+        await screen.show(with_problem())
         assert "Unable to contact" in screen.lines_of(Header)[2]
-        await screen.show(replace(troubled(), findings=(stale,)))
+        await screen.show(replace(with_problem(), findings=(stale,)))
         assert len(screen.lines_of(Header)) == 2
         assert "Unable to contact" in screen.lines_of(FindingsBanner)[0]
 
@@ -86,7 +86,7 @@ async def test_finding_about_a_worker_selects_it():
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_stay_in_their_lines(text):
     hostile_snapshot = replace(
-        troubled(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),)
+        with_problem(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),)
     )
     for cells in (20, 80, 200):
         for line in findings_lines(hostile_snapshot, cells, UNICODE):

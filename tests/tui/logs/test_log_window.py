@@ -8,7 +8,7 @@ from dasktop.collectors.model.logs import LogLine, LogPart
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs import window as log_window
-from dasktop.tui.logs.window import LogRows, LogWindow, Place, last_traceback
+from dasktop.tui.logs.window import LogRows, LogWindow, Position, last_traceback
 
 HEAD = "Traceback (most recent call last):"
 CONTENT = b"".join(b"line %d\n" % number for number in range(50))
@@ -106,25 +106,25 @@ class TestRows:
     @pytest.mark.parametrize("cells", [1, 2, 7, 10, 80])
     def test_every_row_fits_and_none_is_skipped(self, wraps, cells):
         rows = LogRows(self.LINES, cells, wraps)
-        everything = list(rows.from_place(Place(), 1000))
+        everything = list(rows.from_position(Position(), 1000))
         assert all(width(row.text[row.first : row.last]) <= max(cells, 2) for row in everything)
         if wraps:
             joined = "".join(row.text[row.first : row.last] for row in everything)
             assert joined == "".join(dict.fromkeys(row.text for row in everything))
         for by in range(len(everything)):
-            place = rows.moved(Place(), by)
-            assert next(rows.from_place(place, 1)) == everything[by]
-            assert rows.moved(place, -by) == Place()
-        last = rows.moved(Place(), 10_000)
-        assert list(rows.from_place(last, 10)) == everything[-1:]
+            position = rows.moved(Position(), by)
+            assert next(rows.from_position(position, 1)) == everything[by]
+            assert rows.moved(position, -by) == Position()
+        last = rows.moved(Position(), 10_000)
+        assert list(rows.from_position(last, 10)) == everything[-1:]
         for height in (1, 3, 1000):
-            assert list(rows.from_place(rows.last_top(height), height)) == everything[-height:]
+            assert list(rows.from_position(rows.last_top(height), height)) == everything[-height:]
 
     def test_long_lines_scroll_sideways(self):
         rows = LogRows((LogLine(0, "abcdefgh"), LogLine(9, "日本語")), 3, wraps=False, left=2)
-        assert [row.text[row.first : row.last] for row in rows.from_place(Place(), 9)] == ["cde", "本"]
+        assert [row.text[row.first : row.last] for row in rows.from_position(Position(), 9)] == ["cde", "本"]
 
     def test_empty_window_has_no_rows(self):
         rows = LogRows((), 10, wraps=True)
-        assert rows.last_top(5) == rows.moved(Place(), 3) == rows.moved(Place(), -3) == Place()
-        assert list(rows.from_place(Place(), 5)) == []
+        assert rows.last_top(5) == rows.moved(Position(), 3) == rows.moved(Position(), -3) == Position()
+        assert list(rows.from_position(Position(), 5)) == []

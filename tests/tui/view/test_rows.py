@@ -428,7 +428,7 @@ class TestOtherCells:
         shown = snapshot([job("1", evidence=()), job("2", evidence=())], outside)
         assert cells_of(shown, "outside").label == "outside SLURM"
         assert cells_of(shown, "outside").state == "2 workers"
-        assert cells_of(shown, "others").label == "2 other jobs of yours"
+        assert cells_of(shown, "others").label == "2 other jobs"
 
 
 class TestFolds:

@@ -194,8 +194,8 @@ async def test_scripts_of_another_user_are_off(clock):
 
 
 async def test_error_of_slurmctld_stops_reading_and_pauses(clock):
-    trouble = complains("scontrol", "job script retrieval failed: Unable to contact slurm controller", status=0)
-    answers = {"now": trouble}
+    failed = complains("scontrol", "job script retrieval failed: Unable to contact slurm controller", status=0)
+    answers = {"now": failed}
     reader, commands, source = new_reader(clock, lambda *_: answers["now"])
     jobs = [job(number) for number in range(50)]
     await reader.read(jobs)
