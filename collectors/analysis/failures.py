@@ -8,9 +8,11 @@ from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Failure
 
+_AMOUNT = re.compile(r"\d[\d.,_]*(?: (?:[KMGTP]iB|B|s|min|h|d)\b)?")
+
 
 class FailureGroup(Record, frozen=True, kw_only=True):
-    """Failed tasks of one name with the same type of exception, or whose workers ended."""
+    """Failed tasks of one name with the same type of exception, or whose workers ended for the same reason."""
 
     task_name: str
     failures: tuple[Failure, ...]
@@ -34,11 +36,18 @@ def exception_type(failure: Failure) -> str:
     return re.split(r"[^\w.]", failure.exception or "", maxsplit=1)[0]
 
 
+def kind_of_reason(failure: Failure) -> str:
+    """Return what failures of one group have in common: the type of exception, or a cause without its numbers."""
+    if failure.kind != "worker killed":
+        return exception_type(failure)
+    return _AMOUNT.sub("", reason_of(failure) or "")
+
+
 def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
     """Return the groups, the one with the newest failure first."""
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for failure in sorted(failures, key=lambda one: one.at):
-        groups.setdefault((failure.task_name, failure.kind, exception_type(failure)), []).append(failure)
+        groups.setdefault((failure.task_name, failure.kind, kind_of_reason(failure)), []).append(failure)
     found = (FailureGroup(task_name=name, failures=tuple(members)) for (name, _, _), members in groups.items())
     return tuple(sorted(found, key=lambda group: group.newest.at, reverse=True))
 

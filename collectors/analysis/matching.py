@@ -79,8 +79,8 @@ class WorkerPlacer:
             return self._placed(reading, None, job_of_owner, "owner")
         if (job_id := _by_worker_name(self._job_of_script_name, name)) is not None:
             return self._placed(reading, None, job_id, "job_script")
-        if (match := _NAME_WITH_JOB_ID.fullmatch(name)) and match[1] in self._running:
-            return self._placed(reading, None, match[1], "name")
+        if (job_id := job_id_in_name(name)) in self._running and job_id is not None:
+            return self._placed(reading, None, job_id, "name")
         if not reading.place_was_read and reading.worker.host is not None:
             job_id = self._job_of_host.get(short_host(reading.worker.host))
             if job_id is not None:
@@ -139,6 +139,12 @@ def workers_expected(
         return owner.processes_per_job
     script = script_for(job_id, queued.get(job_id), scripts)
     return script.workers_expected if script else None
+
+
+def job_id_in_name(name: str) -> str | None:
+    """Return the job id that dask-jobqueue up to 0.6 put into a worker's name."""
+    match = _NAME_WITH_JOB_ID.fullmatch(name)
+    return match[1] if match else None
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import OtherUse
+from dasktop.collectors.analysis.departed import jobs_of_departed
 from dasktop.collectors.analysis.job_record import (
     busy_threads,
     job_record,
@@ -31,7 +32,7 @@ from dasktop.collectors.analysis.matching import (
 )
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.analysis.work import completed_work
-from dasktop.collectors.analysis.worker_end import explained_events, worker_end
+from dasktop.collectors.analysis.worker_end import WorkerEnds
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -70,6 +71,7 @@ def reconcile(
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     jobs_of_workers: Mapping[str, str] | None = None,
     worker_ends: Mapping[WorkerEndKey, str] | None = None,
+    ends_in_logs: Mapping[WorkerEndKey, str] | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
 ) -> Snapshot:
@@ -91,6 +93,8 @@ def reconcile(
         The job that a worker was in, by the worker's address, from earlier snapshots.
     worker_ends
         Why workers ended, by address and time, from earlier snapshots.
+    ends_in_logs
+        The same, as the logs of their jobs say it.
     released
         What released jobs, by job id, where that is known.
     beyond
@@ -156,21 +160,22 @@ def reconcile(
     jobs = [with_other_programs(job, (beyond or {}).get(job.job_id)) for job in jobs]
     jobs = [with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
-    jobs_of_addresses = {**(jobs_of_workers or {}), **_jobs_of_addresses(placed)}
-    worker_events = None
-    if dask is not None and dask.worker_events is not None:
-        of_names = _jobs_of_names(placed)  # a nanny's next worker has the same name
-        worker_events = tuple(
-            replace(event, job_id=jobs_of_addresses.get(event.address or "") or of_names.get(event.worker or ""))
-            for event in dask.worker_events
-        )
     jobs_by_id = {job.job_id: job for job in jobs}
-    if worker_events is not None:
-        worker_events = explained_events(worker_events, jobs_by_id, worker_ends or {})
+    jobs_of_addresses = {
+        **jobs_of_departed(dask.departed if dask else (), jobs_by_id, cluster.owner, scripts, placed),
+        **(jobs_of_workers or {}),
+        **_jobs_of_addresses(placed),
+    }
+    reported = dask.worker_events if dask is not None else None
+    ends = WorkerEnds(
+        [replace(event, job_id=jobs_of_addresses.get(event.address or "")) for event in reported or ()],
+        jobs_by_id,
+        worker_ends or {},
+        ends_in_logs or {},
+    )
 
     def end_of(attempt: Attempt) -> str | None:
-        known = (worker_ends or {}).get((attempt.address, attempt.at))
-        return known or worker_end(attempt.address, attempt.job_id, attempt.at, worker_events or (), jobs_by_id)
+        return ends.cause(attempt.address, attempt.job_id, attempt.at)
 
     return Snapshot(
         schema_version=SCHEMA_VERSION,
@@ -181,13 +186,9 @@ def reconcile(
         jobs=tuple(jobs),
         unplaced_workers=tuple(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
-        worker_events=worker_events,
+        worker_events=None if reported is None else ends.events,
         work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of),
     )
-
-
-def _jobs_of_names(placed: Mapping[str, Iterable[PlacedWorker]]) -> dict[str, str]:
-    return {one.worker.name: job_id for job_id, in_job in placed.items() for one in in_job}
 
 
 def _jobs_of_addresses(placed: Mapping[str, Iterable[PlacedWorker]]) -> dict[str, str]:

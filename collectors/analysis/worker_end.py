@@ -19,71 +19,83 @@ JOB_BEFORE = timedelta(seconds=120)
 """SLURM kills a job's processes up to this long before the time that it records as the job's end."""
 
 
-def worker_end(
-    address: str | None,
-    job_id: str | None,
-    at: datetime | None,
-    events: Sequence[WorkerEvent],
-    jobs: Mapping[str, Job],
-) -> str | None:
-    """Return what ended the worker at this address at about this time, in words; ``None``: unknown.
+UNEXPLAINED = (None, "expected", "unexpected")
+"""The reasons of a removal of which only that is known."""
+
+
+class WorkerEnds:
+    """Why workers ended.
 
     Parameters
     ----------
     events
-        What the scheduler reports, oldest first.
+        What the scheduler reports, with the jobs of the workers, oldest first.
     jobs
         The jobs by id, with how they ended.
-    """
-    if at is None:
-        return None
-    near = [event for event in events if event.address == address and at - BEFORE <= event.at <= at + AFTER]
-    for event in reversed(near):
-        if event.kind == "killed for memory":
-            return _memory_kill(event)
-    job = jobs.get(job_id or "")
-    if job is not None and job.fate is not None and (job.fate.ended_at is None or at >= job.fate.ended_at - JOB_BEFORE):
-        return f"job {squeue_id(job)} ended: {job.fate.explanation}"
-    for event in reversed(near):
-        if event.kind == "restarted":
-            by_whom = "the scheduler because it sent no heartbeat" if event.reason == "silent" else "a client"
-            return f"restarted by {by_whom}"
-    return None
-
-
-def explained_events(
-    events: Sequence[WorkerEvent], jobs: Mapping[str, Job], known: Mapping[WorkerEndKey, str]
-) -> tuple[WorkerEvent, ...]:
-    """Return the events, each removal with its cause as its reason, and each memory kill with what it cost.
-
-    Parameters
-    ----------
-    events
-        With the jobs of their workers, oldest first.
     known
         Causes that were found earlier: SLURM forgets its jobs.
+    in_logs
+        What the logs of jobs say about their workers.
     """
-    of_address: dict[str | None, list[WorkerEvent]] = defaultdict(list)
-    for event in events:
-        of_address[event.address].append(event)
 
-    def explained(event: WorkerEvent) -> WorkerEvent:
+    def __init__(
+        self,
+        events: Sequence[WorkerEvent],
+        jobs: Mapping[str, Job],
+        known: Mapping[WorkerEndKey, str],
+        in_logs: Mapping[WorkerEndKey, str],
+    ) -> None:
+        self._jobs = jobs
+        self._known = known
+        self._in_logs = in_logs
+        self._of_address: dict[str | None, list[WorkerEvent]] = defaultdict(list)
+        for event in events:
+            self._of_address[event.address].append(event)
+        self.events = tuple(map(self._explained, events))
+        """The events, each removal with its cause as its reason, and each memory kill with what it cost."""
+
+    def cause(self, address: str | None, job_id: str | None, at: datetime | None) -> str | None:
+        """Return what ended the worker at this address at about this time, in words; ``None``: unknown."""
+        if at is None:
+            return None
+        if (known := self._known.get((address, at))) is not None:
+            return known
+        near = [event for event in self._of_address.get(address, ()) if at - BEFORE <= event.at <= at + AFTER]
+        for event in reversed(near):
+            if event.kind == "killed for memory":
+                return _memory_kill(event)
+        job = self._jobs.get(job_id or "")
+        if (
+            job is not None
+            and job.fate is not None
+            and (job.fate.ended_at is None or at >= job.fate.ended_at - JOB_BEFORE)
+        ):
+            return f"job {squeue_id(job)} ended: {job.fate.explanation}"
+        for event in reversed(near):
+            if event.kind == "restarted":
+                by_whom = "the scheduler because it sent no heartbeat" if event.reason == "silent" else "a client"
+                return f"restarted by {by_whom}"
+        removals = [(event.address, event.at) for event in near if event.kind == "removed" and event.at >= at - AFTER]
+        return next((self._in_logs[key] for key in reversed(removals) if key in self._in_logs), None)
+
+    def _explained(self, event: WorkerEvent) -> WorkerEvent:
         if event.address is None:
             return event
-        same = of_address[event.address]
         if event.kind == "removed":
-            cause = known.get((event.address, event.at))
-            cause = cause or worker_end(event.address, event.job_id, event.at, same, jobs)
+            cause = self.cause(event.address, event.job_id, event.at)
             return event if cause is None else replace(event, reason=cause)
         if event.kind == "killed for memory":
             removal = next(
-                (one for one in same if one.kind == "removed" and event.at - AFTER <= one.at <= event.at + BEFORE), None
+                (
+                    one
+                    for one in self._of_address[event.address]
+                    if one.kind == "removed" and event.at - AFTER <= one.at <= event.at + BEFORE
+                ),
+                None,
             )
             if removal is not None:
                 return replace(event, tasks_interrupted=removal.tasks_interrupted, results_lost=removal.results_lost)
         return event
-
-    return tuple(map(explained, events))
 
 
 def _memory_kill(event: WorkerEvent) -> str:

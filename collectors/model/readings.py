@@ -173,6 +173,14 @@ class WorkerReading(Record, frozen=True, kw_only=True):
     """When its process started, by the clock of its host."""
 
 
+class DepartedWorker(Record, frozen=True, kw_only=True):
+    """A worker that left before it was read, by the scheduler's log."""
+
+    address: str
+    name: str
+    registered_at: datetime
+
+
 class Released(Record, frozen=True, kw_only=True):
     """What released a job; for accounting, its user cancelled it."""
 
@@ -198,6 +206,8 @@ class DaskReading(Record, frozen=True, kw_only=True):
     """The script of one of the owner's jobs that could not be submitted."""
     worker_events: tuple[WorkerEvent, ...] | None = None
     """Recent worker events; ``None`` if the scheduler does not report them."""
+    departed: tuple[DepartedWorker, ...] = ()
+    """Workers in these events or in failures that left before they were read."""
     work: Work | None = None
     """What the scheduler computes; without job ids, rates and estimates."""
 

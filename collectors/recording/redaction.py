@@ -7,6 +7,7 @@ dasktop's own messages (`public_words`) and of common errors. A field that is ne
 
 import ipaddress
 import re
+import signal
 from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -63,7 +64,9 @@ segmentation send service signal size slurm slurmctld socket space specification
 submission submit such syntax system temporarily temporary text than time timed timeout to too traceback type unable
 unavailable unexpected unicode unreachable user utf value violates warning zero
 """
-_WORDS_KEPT = PUBLIC_WORDS | _REASON_WORDS | frozenset(_OF_ERRORS.split())
+_UNITS = frozenset(["kib", "mib", "gib", "tib", "pib"])
+_SIGNALS = frozenset(number.name.casefold() for number in signal.Signals)
+_WORDS_KEPT = PUBLIC_WORDS | _REASON_WORDS | frozenset(_OF_ERRORS.split()) | _UNITS | _SIGNALS
 
 
 def is_public(word: str) -> bool:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.worker_end import UNEXPLAINED
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
-from dasktop.collectors.model.snapshot import Evidence, Snapshot
+from dasktop.collectors.model.snapshot import Evidence, Snapshot, WorkerEvent
 from dasktop.collectors.model.work import WorkerEndKey
 from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
@@ -97,18 +98,20 @@ class WorkerEnds:
     def __init__(self) -> None:
         self.known: dict[WorkerEndKey, str] = {}
         """By address and time."""
+        self.unexplained: tuple[WorkerEvent, ...] = ()
+        """Unexpected removals of workers from running jobs, for which only the job's log may have an explanation."""
 
     def remember(self, snapshot: Snapshot) -> None:
         """Add what this snapshot knows; forget the workers that it no longer mentions."""
         failures = (snapshot.work.failures if snapshot.work is not None else None) or ()
         attempts = [attempt for failure in failures for attempt in failure.attempts]
-        removed = {
-            (event.address, event.at): event.reason
-            for event in snapshot.worker_events or ()
-            if event.kind == "removed" and event.reason not in (None, "expected", "unexpected")
-        }
+        removals = [event for event in snapshot.worker_events or () if event.kind == "removed"]
+        removed = {(event.address, event.at): event.reason for event in removals if event.reason not in UNEXPLAINED}
         failed = {(attempt.address, attempt.at): attempt.cause for attempt in attempts}
         self.known = {key: cause for key, cause in (removed | failed).items() if cause is not None}
+        unexpected = [event for event in removals if event.reason == "unexpected" and event.job_id is not None]
+        running = {job.job_id for job in snapshot.jobs if read_state(job.state).is_running} if unexpected else set()
+        self.unexplained = tuple(event for event in unexpected if event.job_id in running)
 
 
 SECONDS_FOR_THE_LOG = 1.0

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -136,9 +136,14 @@ class Scenario(FindingsLog):
 
 
 @contextlib.contextmanager
-def run_scenario(slurm: SlurmCommands, record: Path | None = None, **thresholds: float) -> Iterator[Scenario]:
+def run_scenario(
+    slurm: SlurmCommands,
+    record: Path | None = None,
+    scheduler_environment: Mapping[str, str] | None = None,
+    **thresholds: float,
+) -> Iterator[Scenario]:
     """Yield a scenario with a scheduler and a sampler; cancel all jobs at the end."""
-    with Scheduler() as scheduler:
+    with Scheduler(environment=scheduler_environment) as scheduler:
         scenario = Scenario(slurm, scheduler)
         try:
             with sampled(scheduler.address, slurm, scenario, record, **thresholds):

@@ -105,6 +105,7 @@ class DaskCollector:
             scheduler_started_at=reading.started_at,
             refused_script=reading.refused_script,
             worker_events=worker_events,
+            departed=self._events.departed,
             work=work,
         )
 

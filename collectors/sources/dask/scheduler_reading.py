@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from dasktop.collectors.model.readings import SlurmPlace
+from msgspec.structs import replace
+
+from dasktop.collectors.model.readings import DepartedWorker, SlurmPlace
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Transfers, Worker, WorkerEvent, WorkerEventKind
 from dasktop.collectors.sources.address import host_of
@@ -57,6 +59,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """Seconds since 1970 by the scheduler's clock."""
     events: tuple[Event, ...] | None = None
     """Events of workers since the last poll; ``None`` if this scheduler does not report them."""
+    departed: tuple[DepartedWorker, ...] = ()
+    """Workers that have left and that these events and failures mention, by the scheduler's clock."""
     work: object = None
     """The part of the answer that `WorkReader` decodes."""
 
@@ -86,6 +90,9 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         refused_script=_script(as_dict(answer.get("owner")).get("script")),
         now=as_number(answer.get("now")),
         events=_events(answer.get("events")),
+        departed=tuple(
+            gone for row in as_tuple(answer.get("departed")) if (gone := _departed(as_tuple(row))) is not None
+        ),
         work=answer.get("work"),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := as_text(row["address"]))),
     )
@@ -165,6 +172,14 @@ def _event(row: tuple[Any, ...]) -> Event | None:
     )
 
 
+def _departed(row: tuple[Any, ...]) -> DepartedWorker | None:
+    address, name, since, *_ = (*row, None, None, None)
+    address, name, registered_at = as_text(address), as_text(name), as_datetime(since)
+    if address is None or name is None or registered_at is None:
+        return None
+    return DepartedWorker(address=address, name=name, registered_at=registered_at)
+
+
 def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
     dask, python, *_ = (*map(as_text, pair), None, None)
     return dask, ".".join(python.split(".")[:3]) if python else None  # sent as ``3.11.7.final.0``
@@ -235,6 +250,8 @@ def _adaptive(answer: object) -> Adaptive | None:
 KEPT_SECONDS = 1800.0
 MOST_KEPT = 1000
 MOST_ADDRESSES = 20_000
+MOST_DEPARTED = 1000
+_UNKNOWN = (None, None, None)
 
 
 class WorkerEvents:
@@ -242,13 +259,20 @@ class WorkerEvents:
 
     def __init__(self) -> None:
         self._scheduler_id: str | None = None
-        self._workers: dict[str, tuple[str | None, int | None]] = {}
+        # Address → name, memory limit and pid.
+        self._workers: dict[str, tuple[str | None, int | None, int | None]] = {}
         # With the scheduler's time, which the next request refers to.
         self._events: deque[tuple[float, WorkerEvent]] = deque(maxlen=MOST_KEPT)
+        self._departed: dict[str, DepartedWorker] = {}
+
+    @property
+    def departed(self) -> tuple[DepartedWorker, ...]:
+        """The workers that left before they were read, by this host's clock."""
+        return tuple(self._departed.values())
 
     def name_of(self, address: str | None) -> str | None:
         """Return the name of the worker at an address, also if it has left; ``None``: unknown."""
-        return self._workers.get(address or "", (None, None))[0]
+        return self._workers.get(address or "", _UNKNOWN)[0]
 
     @property
     def since(self) -> float | None:
@@ -260,22 +284,24 @@ class WorkerEvents:
         if reading.cluster.scheduler_id != self._scheduler_id:
             self._events.clear()
             self._workers.clear()
+            self._departed.clear()
             self._scheduler_id = reading.cluster.scheduler_id
         self._remember(reading.workers)
+        self._remember_departed(reading, taken_at)
         if reading.events is None or reading.now is None:
             return None
         known_until = self.since  # one event may be about several workers
         for event in reading.events:
             if known_until is not None and event.at <= known_until:
                 continue  # requested twice, since the first answer did not arrive
-            name, limit_bytes = self._workers.get(event.address or "", (None, None))
+            name, limit_bytes, pid = self._workers.get(event.address or "", _UNKNOWN)
             worker_event = WorkerEvent(
                 # The clocks may differ, so the age of the event is used.
                 at=taken_at - timedelta(seconds=min(max(0.0, reading.now - event.at), KEPT_SECONDS)),
                 worker=name,
                 address=event.address,
                 kind=event.kind,
-                pid=event.pid,
+                pid=event.pid or pid,
                 memory_bytes=event.memory_bytes,
                 limit_bytes=limit_bytes,
                 reason=event.reason,
@@ -287,9 +313,22 @@ class WorkerEvents:
             self._events.popleft()
         return tuple(worker_event for _, worker_event in self._events)
 
+    def _remember_departed(self, reading: SchedulerReading, taken_at: datetime) -> None:
+        """Remember the workers that left unseen; a nanny's next worker has the same name and limit."""
+        unseen = [worker for worker in reading.departed if worker.address not in self._workers]
+        if not unseen:
+            return
+        limits = {worker.name: worker.memory_limit_bytes for worker in reading.workers}
+        skew = timedelta() if reading.now is None else taken_at - (as_datetime(reading.now) or taken_at)
+        for worker in unseen:
+            self._workers[worker.address] = (worker.name, limits.get(worker.name), None)
+            self._departed[worker.address] = replace(worker, registered_at=worker.registered_at + skew)
+        while len(self._departed) > MOST_DEPARTED:
+            del self._departed[next(iter(self._departed))]
+
     def _remember(self, workers: Iterable[Worker]) -> None:
         for worker in workers:
             self._workers.pop(worker.address, None)  # so that the oldest entries are first in the dictionary
-            self._workers[worker.address] = (worker.name, worker.memory_limit_bytes)
+            self._workers[worker.address] = (worker.name, worker.memory_limit_bytes, worker.pid)
         while len(self._workers) > MOST_ADDRESSES:
             del self._workers[next(iter(self._workers))]

@@ -57,6 +57,10 @@ DISTRIBUTED_NAMES = {
         "as `_broker`",
         "as `_broker`",
     ),
+    "distributed.node.ServerNode._deque_handler": (
+        "the names of workers that left before dasktop attached are found in the scheduler's log (`logged_workers`)",
+        "these workers have no name and no job",
+    ),
     "distributed.threadpoolexecutor.ThreadPoolExecutor._threads": (
         "idle threads of a worker's executors have the role compute (`executor_threads`)",
         "only threads that run a task have it",
@@ -121,6 +125,25 @@ def events_of(scheduler: Any, topic: str) -> Any:
     """Return the events of a topic, oldest first, each ``(time, event)``."""
     kept = scheduler._broker._topics.get(topic)
     return kept.events if kept is not None else ()
+
+
+def logged_workers(scheduler: Any, addresses: set[Any]) -> dict[Any, Any]:
+    """Return address → ``(name, time)`` of the last workers at these addresses that the scheduler's log has.
+
+    The scheduler logs "Register worker" with the address and the name, up to 2023 with the WorkerState instead.
+    """
+    names: dict[Any, Any] = {}
+    for record in reversed(scheduler._deque_handler.deque):
+        if len(names) == len(addresses):
+            break
+        arguments = record.args
+        if not isinstance(arguments, tuple) or not str(record.msg).startswith("Register worker"):
+            continue
+        if len(arguments) == 1:
+            arguments = (getattr(arguments[0], "address", None), getattr(arguments[0], "name", None))
+        if len(arguments) == 2 and arguments[0] in addresses:
+            names.setdefault(arguments[0], (arguments[1], record.created))
+    return names
 
 
 def executor_threads(executor: Any) -> list[Any]:

@@ -12,14 +12,14 @@ import sys
 import time
 from typing import Any
 
-from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events
+from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events, logged_workers
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
 from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
 from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
-READING = "dasktop_v7_reading"
+READING = "dasktop_v8_reading"
 ASK_WORKERS = "dasktop_v1_ask_workers"
 
 # A worker is sent as a list in this order: field names would be most of the bytes.
@@ -83,12 +83,14 @@ def dasktop_install(dask_scheduler: Any) -> None:
     def reading(comm: Any = None, events_since: Any = None, work: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
             wanted_work = read_work(dask_scheduler, work)
+            events = read_events(dask_scheduler, events_since)
             return {
                 **read(dask_scheduler, owner_finder, counts_of(wanted_work)),
                 "place": place,
                 "now": time.time(),
-                "events": read_events(dask_scheduler, events_since),
+                "events": events,
                 "work": wanted_work,
+                "departed": departed_workers(dask_scheduler, events, wanted_work),
             }
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
@@ -145,6 +147,22 @@ def read_events(scheduler: Any, since: Any) -> list[list[Any]] | None:
         return sorted(rows, key=operator.itemgetter(0))[-MOST_EVENTS:]
     except Exception:  # noqa: BLE001 - events may be logged by anyone, in any form; the rest is still reported
         return None
+
+
+def departed_workers(scheduler: Any, events: Any, work: Any) -> list[list[Any]]:
+    """Return address, name and time of registration of workers that have left, as far as the log has them.
+
+    Only of those that these events and failures mention: the poller may have attached after they left.
+    """
+    try:
+        addresses = {event[2] for event in events or ()}
+        for failure in (work or {}).get("failures") or ():
+            addresses.update(failure[3], [attempt[1] for attempt in failure[6]])
+        gone = addresses - scheduler.workers.keys() - {None}
+        found = logged_workers(scheduler, gone) if gone else {}
+        return [[text(address), text(name), plain(since)] for address, (name, since) in found.items()]
+    except Exception:  # noqa: BLE001 - log records are made by anyone, in any form; the rest is still of use
+        return []
 
 
 def nannies_log_memory_kills() -> bool:

@@ -5,13 +5,15 @@ Decides what to query and how often, with little load on slurmctld. Never change
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles
 from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, RecentlyEnded, SlurmReading
+from dasktop.collectors.model.snapshot import WorkerEvent
+from dasktop.collectors.model.work import WorkerEndKey
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands, command_environment
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
@@ -20,6 +22,7 @@ from dasktop.collectors.sources.slurm.outcome_reader import OutcomeReader, Recen
 from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
+from dasktop.collectors.sources.slurm.worker_log import WorkerLogReader
 from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.system.user import own_name
 
@@ -82,6 +85,7 @@ class SlurmCollector:
             self._commands, self._accounting_log, accounting_backoff, self._user, self._recently_ended_seconds
         )
         self._steps = StepReader(self._commands, self._steps_log, Backoff(self._interval_seconds))
+        self._worker_logs = WorkerLogReader(self._files)
         # The last queue entries of the cluster's jobs or, if they were never in the queue, those of accounting.
         self._seen: dict[str, QueuedJob] = {}
 
@@ -146,7 +150,17 @@ class SlurmCollector:
         )
         await self._scripts.read(end.job for end in self._recently_ended.ended)
         await self._causes.read((*self._outcomes.ended, *self._outcomes.requeued))
+        await self._causes.read_names(self._recently_ended.ended)
         return self.reading
+
+    async def read_worker_logs(self, removals: Iterable[WorkerEvent]) -> None:
+        """Read in the logs of their jobs why these workers ended; see `WorkerLogReader.read`."""
+        await self._worker_logs.read(removals)
+
+    @property
+    def ends_in_logs(self) -> Mapping[WorkerEndKey, str]:
+        """What the logs say about workers that have ended, by address and time."""
+        return self._worker_logs.known
 
     async def sbatch_error(self, script: str) -> str | None:
         """Return why sbatch would reject a script, without submitting it; see `lookups.sbatch_error`."""

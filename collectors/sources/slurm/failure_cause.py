@@ -59,7 +59,7 @@ def failure_cause(tail: str, failed: bool) -> FailureCause:
     """
     lines = tail.replace("\r", "\n").split("\n")[-LAST_LINES * 20 :]
     end = [line for line in lines if line.strip()][-LAST_LINES:]
-    if any(_OUT_OF_MEMORY.search(line) for line in end):
+    if any(map(is_memory_kill, end)):
         return FailureCause(out_of_memory=True)
     if any(_GAVE_UP.search(line) for line in end) and failed:
         return FailureCause(cause=GAVE_UP)
@@ -67,6 +67,11 @@ def failure_cause(tail: str, failed: bool) -> FailureCause:
         return FailureCause(cause=LOST_SCHEDULER)
     found = (_exception(lines, end) or _shell_error(end)) if failed else None
     return FailureCause(cause=_shortened(found) if found else None)
+
+
+def is_memory_kill(line: str) -> bool:
+    """Return whether a line is SLURM's message that it killed a process, or a job, for its memory."""
+    return _OUT_OF_MEMORY.search(line) is not None
 
 
 def _exception(lines: Sequence[str], end: Sequence[str]) -> str | None:
@@ -129,7 +134,11 @@ class FailureCauseReader:
         for end in due[:JOBS_PER_POLL]:
             self._causes[_run(end)] = FailureCause()  # once, even if it fails
             self._causes[_run(end)] = await self._cause_of(end)
-        uids = {end.cancelled_by_uid for end in ends if end.cancelled_by_uid is not None}
+        await self.read_names(ends)
+
+    async def read_names(self, ended: Iterable[EndedJob]) -> None:
+        """Look up the names of the users who cancelled these jobs, each once."""
+        uids = {end.cancelled_by_uid for end in ended if end.cancelled_by_uid is not None}
         for uid in uids - self._names.keys():
             self._names[uid] = await _with_timeout(name_of, uid) or str(uid)
 
@@ -154,7 +163,7 @@ class FailureCauseReader:
         await self._files.prefetch([job_id])
         files = self._files.known(job_id)
         path = files and (files.stderr or files.stdout)
-        tail = await _with_timeout(read_tail, path) if path else None
+        tail = await read_tail_in_time(path) if path else None
         # A log does not explain a job that was killed by a signal.
         failed = read_state(end.job.state).is_failed and end.signal is None
         return failure_cause(tail, failed) if tail is not None else FailureCause()
@@ -170,6 +179,11 @@ def read_tail(path: str) -> str | None:
         return None
     finally:
         log.close()
+
+
+async def read_tail_in_time(path: str) -> str | None:
+    """Return the last lines of a file, as `read_tail`; ``None`` also if its file server takes too long."""
+    return await _with_timeout(read_tail, path)
 
 
 def _run(end: EndedJob) -> _Run:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, explained_events, worker_end
+from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, WorkerEnds
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from tests.support.snapshots import TAKEN_AT, ended
 
@@ -36,7 +36,7 @@ def killed_job(ended_ago: timedelta | None = SECOND) -> Job:
 
 def end(*events: WorkerEvent, job: Job | None = None) -> str | None:
     jobs = {} if job is None else {job.job_id: job}
-    return worker_end(ADDRESS, None if job is None else job.job_id, TAKEN_AT, events, jobs)
+    return WorkerEnds(events, jobs, {}, {}).cause(ADDRESS, None if job is None else job.job_id, TAKEN_AT)
 
 
 def test_killed_by_its_nanny_with_exact_memory() -> None:
@@ -88,11 +88,25 @@ def test_restarted(reason: str, words: str) -> None:
 
 def test_removal_alone_is_no_cause() -> None:
     assert end(event("removed", reason="unexpected")) is None
-    assert worker_end(ADDRESS, None, None, (event(),), {}) is None, "nor is an end at an unknown time"
+    assert WorkerEnds((event(),), {}, {}, {}).cause(ADDRESS, None, None) is None, "nor is an end at an unknown time"
+
+
+def test_log_explains_what_nothing_else_does():
+    logged = {(ADDRESS, TAKEN_AT): "killed by signal 9 (SIGKILL)"}
+    attempt_at = TAKEN_AT - timedelta(milliseconds=3)  # the same end, reported twice
+    for events, cause in (
+        ((removed(),), "killed by signal 9 (SIGKILL)"),
+        ((event(), removed()), "killed by its nanny because of its memory use: 980 MiB of 1,000 MiB"),
+        ((removed(at=TAKEN_AT - 5 * AFTER),), None),
+    ):
+        assert WorkerEnds(events, {}, {}, logged).cause(ADDRESS, None, attempt_at) == cause
+    job = killed_job()
+    ends = WorkerEnds((removed(job_id=job.job_id),), {job.job_id: job}, {}, logged)
+    assert ends.events[0].reason == f"job {job.job_id} ended: killed: reached its time limit"
 
 
 def explained(*events: WorkerEvent, job: Job | None = None, known: dict | None = None) -> tuple[WorkerEvent, ...]:
-    return explained_events(events, {} if job is None else {job.job_id: job}, known or {})
+    return WorkerEnds(events, {} if job is None else {job.job_id: job}, known or {}, {}).events
 
 
 def removed(**values: object) -> WorkerEvent:

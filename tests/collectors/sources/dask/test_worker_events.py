@@ -1,6 +1,7 @@
 """Events of workers in the scheduler: each is read once, their number is limited, and names are kept."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,12 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, decode
-from dasktop.collectors.sources.dask.shipped_scheduler import MOST_EVENTS, WORKER_FIELDS, read_events
+from dasktop.collectors.sources.dask.shipped_scheduler import (
+    MOST_EVENTS,
+    WORKER_FIELDS,
+    departed_workers,
+    read_events,
+)
 from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 
 HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"
@@ -84,9 +90,53 @@ class TestReading:
         assert read_events(scheduler(all=[(1, "text"), (1, {"action": "restart-workers", "client": "c"})]), None) == []
 
 
-def reading(*events, scheduler_id="s", now=1000.0):
-    row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://a", "name": "jo", "memory_limit": 500}
-    return decode({"id": scheduler_id, "workers": [list(row.values())], "now": now, "events": [*events]})
+def log(*records):
+    """Return what a scheduler has of its log: records made as those of distributed."""
+    made = [logging.LogRecord("distributed.scheduler", logging.INFO, "", 0, *record, None) for record in records]
+    return SimpleNamespace(deque=deque(made))
+
+
+REGISTERED = "Register worker addr: %s name: %s"
+
+
+class TestDeparted:
+    def departed(self, *records, events=(), work=None, workers=()):
+        one = SimpleNamespace(_deque_handler=log(*records), workers=dict.fromkeys(workers))
+        return [row[:2] for row in departed_workers(one, list(events), work)]
+
+    def test_the_last_worker_at_an_address(self):
+        records = [
+            (REGISTERED, ("tcp://a", "old")),
+            (REGISTERED, ("tcp://a", "SLURMCluster-0")),
+            (REGISTERED, ("tcp://b", 1)),
+            ("Register worker %s", (SimpleNamespace(address="tcp://c", name="of-2023"),)),
+            ("Receive client connection: %s", ("tcp://a",)),
+        ]
+        events = [row(1.0), row(1.0, "tcp://b"), row(1.0, "tcp://c"), row(1.0, "tcp://d"), row(1.0, None)]
+        found = self.departed(*records, events=events)
+        assert sorted(found) == [["tcp://a", "SLURMCluster-0"], ["tcp://b", "1"], ["tcp://c", "of-2023"]]
+
+    def test_workers_of_failed_tasks(self):
+        attempts = [[1.0, "tcp://b", False]]
+        work = {"failures": [["key", "name", 1.0, ["tcp://a"], None, None, attempts, 0]]}
+        records = [(REGISTERED, ("tcp://a", "a")), (REGISTERED, ("tcp://b", "b"))]
+        assert sorted(self.departed(*records, work=work)) == [["tcp://a", "a"], ["tcp://b", "b"]]
+
+    def test_present_workers_are_known_anyway(self):
+        assert self.departed((REGISTERED, ("tcp://a", "a")), events=[row(1.0)], workers=["tcp://a"]) == []
+
+    @pytest.mark.parametrize("message", [object(), REGISTERED], ids=["no text", "no arguments"])
+    def test_other_records_are_skipped(self, message):
+        assert self.departed((message, ()), events=[row(1.0)]) == []
+
+    def test_scheduler_without_a_log(self):
+        assert departed_workers(SimpleNamespace(workers={}), [row(1.0)], None) == []
+
+
+def reading(*events, scheduler_id="s", now=1000.0, departed=()):
+    row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://a", "name": "jo", "memory_limit": 500, "pid": 4}
+    answer = {"workers": [list(row.values())], "now": now, "events": [*events], "departed": [*departed]}
+    return decode({"id": scheduler_id} | answer)
 
 
 def row(at, address="tcp://a"):
@@ -102,6 +152,25 @@ class TestKeeping:
         assert event.at == NOW - timedelta(seconds=10), "from the age of the event, since clocks may differ"
         (_, unknown) = kept.after(reading(row(995.0, "tcp://b")), NOW)
         assert (unknown.worker, unknown.address, unknown.limit_bytes) == (None, "tcp://b", None)
+
+    def test_workers_that_left_before_have_their_names(self):
+        """A nanny's next worker has the same name, and so the same limit; the scheduler's clock is 10 s behind."""
+        kept = WorkerEvents()
+        rows = [["tcp://b", "jo", NOW.timestamp() - 30], ["tcp://c", "al", NOW.timestamp()], ["tcp://d", None, 1.0], []]
+        now = NOW.timestamp() - 10
+        (nannied, other) = kept.after(reading(row(now, "tcp://b"), row(now, "tcp://c"), now=now, departed=rows), NOW)
+        assert (nannied.worker, nannied.limit_bytes) == ("jo", 500)
+        assert (other.worker, other.limit_bytes) == ("al", None)
+        assert [worker.address for worker in kept.departed] == ["tcp://b", "tcp://c"]
+        assert kept.departed[0].registered_at == NOW - timedelta(seconds=20)
+        kept.after(reading(scheduler_id="other"), NOW)
+        assert kept.departed == ()
+
+    def test_removal_has_the_pid_of_the_worker(self):
+        kept = WorkerEvents()
+        kept.after(reading(), NOW)
+        (removal,) = kept.after(reading([990.0, "removed", "tcp://a", None, None, "unexpected", 1, 0]), NOW)
+        assert removal.pid == 4
 
     def test_events_are_kept_once_for_half_an_hour(self):
         kept = WorkerEvents()
