@@ -11,11 +11,12 @@ COLLECTORS = Path(__file__).parent.parent / "collectors"
 LIST = COLLECTORS / "recording" / "public_words.py"
 
 _NO_MESSAGES = ("embedded_slurm/", "recording/public_words.py", "recording/redaction.py", "recording/pseudonyms.py")
+_NO_MESSAGES += ("model/file_systems.py",)
 _NO_MESSAGES += tuple(
     f"sources/slurm/{name}"
     for name in ("launchers.py", "shell_", "script_commands.py", "script_text.py", "script_workers.py")
 )
-"""They contain programs, options and patterns; their strings are not shown to users."""
+"""They contain programs, options, patterns and types of file systems; their strings are not shown to users."""
 _PLACEHOLDER = "\0"
 _WORD = re.compile("[A-Za-z]+")
 _HEAD = '''"""The words of dasktop's own messages. Written by ``python -m tests.public_words``; do not edit."""

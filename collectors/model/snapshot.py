@@ -170,6 +170,10 @@ class Worker(Record, frozen=True, kw_only=True):
     """``True`` only if the process has reported that it runs in no job; ``None``: unknown."""
     inherited_job_id: str | None = None
     """The job that the environment of the process names, although the process does not run in it."""
+    local_directory: str | None = None
+    """The folder that it spills to."""
+    file_system: str | None = None
+    """The type of the file system that this folder is on, as Linux names it: ``nfs4``, ``xfs``."""
     place_note: str | None = None
     """Why the worker is not shown in the job that its environment names."""
     threads: tuple[Thread, ...] = ()

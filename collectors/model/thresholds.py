@@ -12,6 +12,7 @@ MEMORY_SECONDS = 1800.0
 _Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 _Percent = Annotated[float, Meta(ge=0, le=10_000)]
 _Window = Annotated[float, Meta(ge=0, le=MEMORY_SECONDS)]
+_Bytes = Annotated[int, Meta(ge=1, le=10**15)]
 _Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
@@ -55,6 +56,24 @@ class Thresholds(Record, frozen=True, kw_only=True):
     tasks_unrunnable_seconds: Annotated[
         _Seconds, Meta(description="Report tasks that no worker can run for longer than this.")
     ] = 0.0
+    tasks_stuck_seconds: Annotated[
+        _Seconds,
+        Meta(description="Report a worker that has run none of its tasks for this long…"),
+    ] = 180.0
+    tasks_stuck_cpu_percent: Annotated[
+        _Percent, Meta(description="… and has used less than this share of one CPU.")
+    ] = 10.0
+    task_longer_factor: Annotated[
+        float,
+        Meta(ge=1, le=1e6, description="Report a task that has run for this many times the mean of its task name…"),
+    ] = 10.0
+    task_longer_seconds: Annotated[_Seconds, Meta(description="… and for this long…")] = 120.0
+    task_longer_samples: Annotated[
+        _Count, Meta(description="… if at least this many tasks of its name have finished.")
+    ] = 20
+    network_spill_bytes: Annotated[
+        _Bytes, Meta(description="Report workers that have spilled this much to a network file system.")
+    ] = 2**30
     version_mismatch_seconds: Annotated[
         _Seconds,
         Meta(description="Report workers whose versions have differed from the scheduler's for this long."),

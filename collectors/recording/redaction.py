@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
+from dasktop.collectors.model.file_systems import LOCAL_FILE_SYSTEMS, NETWORK_FILE_SYSTEMS
 from dasktop.collectors.model.job_states import STATE_WORDS
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Snapshot
@@ -50,6 +51,8 @@ serialize spill thread-cpu thread-noncpu transfer
 _ACTIVITIES = frozenset(_OF_TASKS.split())
 
 
+_FILE_SYSTEMS = NETWORK_FILE_SYSTEMS | LOCAL_FILE_SYSTEMS
+
 # Python's exceptions, and frequent messages of Python, the system and SLURM's commands.
 _OF_ERRORS = """
 aborted address again allocate already argument arithmetic ascii assertion attribute authentication available bad
@@ -71,6 +74,8 @@ _WORDS_KEPT = PUBLIC_WORDS | _REASON_WORDS | frozenset(_OF_ERRORS.split()) | _UN
 
 def is_public(word: str) -> bool:
     """Return whether a word, or each part of one in camel case, is a public word."""
+    if word in _FILE_SYSTEMS:
+        return True
     if not (word.isascii() and word.isalpha()):
         return False
     return word.lower() in _WORDS_KEPT or _WORDS_KEPT.issuperset(humps(word))
@@ -302,6 +307,7 @@ class Redactor:
             "Worker.address": names.address,
             "Worker.host": names.host,
             "Worker.inherited_job_id": names.job_id,
+            "Worker.file_system": lambda text: text if text in _FILE_SYSTEMS else names.of("word", text),
             "Task.node": names.host,
             "Thread.name": names.thread,
             "Job.name": names.job,

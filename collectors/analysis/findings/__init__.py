@@ -12,6 +12,8 @@ from dasktop.collectors.analysis.findings import (
     missing_workers,
     pending,
     resources,
+    slow_tasks,
+    spilling,
     tasks,
     workers,
 )
@@ -20,7 +22,19 @@ from dasktop.collectors.analysis.findings.history import FindingHistory
 from dasktop.collectors.analysis.findings.rule import PendingFinding, Rule, RuleContext, registered_rules
 from dasktop.collectors.model.thresholds import Thresholds
 
-FAMILIES = (allocation, cluster, ended, memory_kills, missing_workers, pending, resources, tasks, workers)
+FAMILIES = (
+    allocation,
+    cluster,
+    ended,
+    memory_kills,
+    missing_workers,
+    pending,
+    resources,
+    slow_tasks,
+    spilling,
+    tasks,
+    workers,
+)
 RULES: tuple[Rule, ...] = registered_rules()
 
 __all__ = ["FAMILIES", "RULES", "FindingHistory", "PendingFinding", "Rule", "RuleContext", "Thresholds", "find"]

@@ -6,6 +6,7 @@ Must run on Python 3.8 onwards. `slurm_place` decodes what is returned here.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ SLURM_VARIABLES = (
     "SLURM_TASK_PID",
 )
 LONGEST_CGROUP = 8000
+LONGEST_MOUNTS = 1_000_000
 LONGEST_STAT = 1000
 LONGEST_TITLE = 200
 MOST_ANCESTORS = 64
@@ -57,6 +59,21 @@ def read_stat(pid: int) -> tuple[str, list[str]]:
     status = read_file(f"/proc/{pid}/stat", LONGEST_STAT) or ""
     name, _, rest = status.partition("(")[2].rpartition(")")  # a name may contain parentheses
     return name, rest.split()
+
+
+def file_system_of(folder: str) -> Any:
+    """Return the type of the file system that a folder is on (``nfs4``, ``xfs``); None if unknown."""
+    path = os.path.realpath(folder)
+    longest, found = -1, None
+    for line in (read_file("/proc/self/mounts", LONGEST_MOUNTS) or "").splitlines():
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[1]).rstrip("/")
+        # Of several at one mount point, the last one is visible.
+        if len(point) >= longest and (path == point or path.startswith(point + "/")):
+            longest, found = len(point), fields[2]
+    return text(found)
 
 
 def read_file(path: str, most_bytes: int) -> Any:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from dasktop.collectors.sources.dask.shipped_distributed_private import executor_threads
-from dasktop.collectors.sources.dask.shipped_place import read_file, read_place, read_stat
+from dasktop.collectors.sources.dask.shipped_place import file_system_of, read_file, read_place, read_stat
 from dasktop.collectors.sources.dask.shipped_values import text
 
 # Several versions of dasktop may query one worker: change the number when the form of an answer changes.
-PLACE = "dasktop_v2_place"
+PLACE = "dasktop_v3_place"
 THREADS = "dasktop_v2_threads"
 STACK = "dasktop_v1_stack"
 
@@ -41,7 +41,7 @@ def dasktop_install(dask_worker: Any) -> None:
     # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
     def place(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return describe_process()
+            return describe_process(dask_worker)
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
@@ -62,9 +62,12 @@ def dasktop_install(dask_worker: Any) -> None:
     dask_worker.handlers[STACK] = stack
 
 
-def describe_process() -> dict[str, Any]:
-    """Return the identity of this process, and its place in SLURM."""
+def describe_process(worker: Any) -> dict[str, Any]:
+    """Return the identity of this process, its place in SLURM, and where it spills to."""
+    folder = getattr(worker, "local_directory", None)
     return {
+        "local_directory": text(folder),
+        "file_system": file_system_of(folder) if isinstance(folder, str) else None,
         "pid": os.getpid(),
         "parent_pid": os.getppid(),
         "host": text(socket.gethostname()),

@@ -36,6 +36,8 @@ class RegisteredWorker(Record, frozen=True, kw_only=True):
     host: str | None
     place: SlurmPlace | None
     started_at: datetime | None = None
+    local_directory: str | None = None
+    file_system: str | None = None
 
 
 Process = tuple[str, int | None]
@@ -83,6 +85,8 @@ class WorkerRegistry:
             host=as_text(fields.get("host")),
             place=decode_place(fields),
             started_at=as_datetime(fields.get("started_at")),
+            local_directory=as_text(fields.get("local_directory")),
+            file_system=as_text(fields.get("file_system")),
         )
         self._silent.pop(process_of(worker), None)
 
@@ -164,6 +168,8 @@ class WorkerProbe:
             pid=known.pid or worker.pid,
             nanny_pid=nanny_pid,
             host=known.host or worker.host,
+            local_directory=known.local_directory,
+            file_system=known.file_system,
             threads=processes.threads,
             children=processes.children,
             has_more_children=processes.has_more_children,

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis import findings
 from dasktop.collectors.analysis.findings import RULES
 from dasktop.collectors.analysis.findings.rule import rule
-from dasktop.collectors.model.snapshot import Adaptive, Allocated, Fate, WorkerEvent
+from dasktop.collectors.model.snapshot import Adaptive, Allocated, Fate, Transfers, WorkerEvent
 from tests.support.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
 from tests.support.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, worker
-from tests.support.work import attempt, failure, unrunnable_task, work
+from tests.support.work import attempt, failure, running_task, task_name, unrunnable_task, work
 
 JUST_NOW = TAKEN_AT - timedelta(seconds=10)
 
@@ -487,6 +487,70 @@ def test_unexplained_restarts_of_all_workers_are_reported():
     assert [found.worker for found in all_found if found.code == "worker-restarting"] == ["a", "b"]
 
 
+# -- tasks that do not finish, and spilling
+
+
+def test_worker_that_runs_none_of_its_tasks():
+    found = only("tasks-stuck", *lasting(180, seen([one(name="w", executing=0, queued=3, cpu_percent=0.5)])))
+    assert (found.severity, found.worker, found.job_id, found.since) == ("warning", "w", "4709", TAKEN_AT)
+    assert found.message == "worker w runs none of its 3 tasks and uses no CPU"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"cpu_percent": 10.0},
+        {"cpu_percent": None},
+        {"executing": 1},
+        {"executing": None},
+        {"queued": 0},
+        {"status": "paused"},
+    ],
+)
+def test_other_workers_are_not_stuck(values):
+    assert "tasks-stuck" not in codes(*lasting(180, stuck(**values)))
+
+
+def test_stuck_worker_that_waits_for_results():
+    transfers = Transfers(
+        incoming_bytes=0,
+        incoming_count=1,
+        incoming_count_total=1,
+        outgoing_bytes=0,
+        outgoing_count=0,
+        outgoing_count_total=0,
+    )
+    found = only("tasks-stuck", *lasting(180, seen([one(executing=0, cpu_percent=0.0, transfers=transfers)])))
+    assert found.message.endswith("; it waits for 1 transfer from other workers")
+
+
+def test_task_that_runs_much_longer():
+    found = only("task-much-longer", running_long(900.0))
+    assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("SLURMCluster-0-0",))
+    assert found.message == (
+        "1 task of regrid (20 finished after 12 s on average) has run for 15 min on SLURMCluster-0-0"
+    )
+
+
+@pytest.mark.parametrize("values", [{"seconds": 119.0}, {"seconds": 300.0, "typical": 30.1}, {"finished": 19}])
+def test_task_that_does_not_run_much_longer(values):
+    assert codes(running_long(**values)) == []
+
+
+def test_spilling_to_a_network_file_system():
+    found = only("spills-to-network-disk", spilled(GIB))
+    assert (found.severity, found.job_ids) == ("warning", ("4709",))
+    assert found.message == (
+        "workers SLURMCluster-0-0, SLURMCluster-0-1, SLURMCluster-0-2 and 1 more have spilled 4 GiB to a network "
+        "file system (nfs4: /home/ada/dask)"
+    )
+
+
+@pytest.mark.parametrize("file_system", ["xfs", "tmpfs", None])
+def test_spilling_to_other_file_systems(file_system):
+    assert codes(spilled(GIB, file_system)) == []
+
+
 # -- limits
 
 
@@ -898,6 +962,19 @@ def failed_ago(seconds: float, **values: object):
     return failure(at=TAKEN_AT - timedelta(seconds=seconds), **values)
 
 
+def stuck(**values: object):
+    return of_workers(**{"executing": 0, "queued": 3, "cpu_percent": 9.9} | values)
+
+
+def running_long(seconds: float = 120.0, typical: float = 12.0, finished: int = 20):
+    names = (task_name(finished_total=finished),)
+    return computing(task_names=names, running=(running_task(seconds=seconds, typical_seconds=typical),))
+
+
+def spilled(spilled_bytes: int, file_system: str | None = "nfs4"):
+    return of_workers(spilled_bytes=spilled_bytes, local_directory="/home/ada/dask", file_system=file_system)
+
+
 FIRES = {
     "adaptive-thrashing": [adaptive([short_lived(4701, 200), short_lived(4702, 170), short_lived(4703, 100)])],
     "idle-allocation": lasting(600, busy_and_idle()),
@@ -913,7 +990,10 @@ FIRES = {
     "memory-near-limit": lasting(10, seen([one(memory_bytes=int(3.6 * GIB) + 1)])),
     "memory-overcommitted": [of_workers(memory_limit_bytes=int(4.25 * GIB))],
     "source-stale": dask_fails_for(10),
+    "spills-to-network-disk": [spilled(GIB // 4)],
+    "task-much-longer": [running_long()],
     "tasks-failed": [computing(failures=(failed_ago(1800),))],
+    "tasks-stuck": lasting(180, stuck()),
     "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(),))),
     "threads-oversubscribed": lasting(60, of_workers(nthreads=4)),
     "threads-undersubscribed": lasting(120, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
@@ -942,7 +1022,10 @@ JUST_NOT = {
     "memory-near-limit": lasting(10, seen([one(memory_bytes=int(3.6 * GIB) - 1)])),
     "memory-overcommitted": [of_workers(memory_limit_bytes=int(4.08 * GIB))],
     "source-stale": dask_fails_for(9),
+    "spills-to-network-disk": [spilled(GIB // 4 - 1)],
+    "task-much-longer": [running_long(finished=19)],
     "tasks-failed": [computing(failures=(failed_ago(1801),))],
+    "tasks-stuck": lasting(179, stuck()),
     "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(resources={}),))),
     "threads-oversubscribed": lasting(59, of_workers(nthreads=4)),
     "threads-undersubscribed": lasting(119, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),

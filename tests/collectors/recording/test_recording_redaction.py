@@ -449,3 +449,11 @@ def test_subject_of_a_finding_stays_consistent():
     (finding,) = redacted.findings
     assert (finding.job_id, finding.job_ids) == ("4712", tuple(job.job_id for job in redacted.jobs))
     assert finding.workers == tuple(worker.name for job in redacted.jobs for worker in workers_of(job))
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("nfs4", True), ("fuse.sshfs", True), ("adafs", False)])
+def test_types_of_file_systems_are_kept(kind, kept):
+    shown = snapshot([], [worker(local_directory="/home/ada/dask", file_system=kind)])
+    [redacted] = Redactor().redacted(shown).unplaced_workers
+    assert (redacted.file_system == kind) == kept
+    assert "ada" not in redacted.local_directory

@@ -16,7 +16,14 @@ ADDED = {
     ".jobs": {"required_features", "required_nodes", "scheduler_unknown"},
     ".jobs.fate": {"released_by"},
     ".jobs.used": {"cpu_source", "memory_source"},
-    ".jobs.tasks.workers": {"children", "has_more_children", "inherited_job_id", "place_note"},
+    ".jobs.tasks.workers": {
+        "children",
+        "has_more_children",
+        "inherited_job_id",
+        "place_note",
+        "local_directory",
+        "file_system",
+    },
     "": {"work", "worker_events"},
 }
 

@@ -344,6 +344,34 @@ def test_plain_accepts_any_value(value: Any, expected: Any) -> None:
     assert travel(shipped_values.plain(value)) == expected
 
 
+MOUNTS = """
+/dev/sda1 / ext4 rw 0 0
+malformed
+nas:/home /home nfs4 rw 0 0
+/dev/nvme0n1 /home/ada/my\\040scratch xfs rw 0 0
+tmpfs /twice tmpfs rw 0 0
+lustre@tcp:/work /twice lustre rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/tmp", "ext4"),
+        ("/home/ada/dask", "nfs4"),
+        ("/homework", "ext4"),
+        ("/home/ada/my scratch/dask", "xfs"),
+        ("/twice", "lustre"),
+    ],
+)
+def test_file_system_of_a_folder(folder: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped_place, "read_file", lambda *_: MOUNTS)
+    monkeypatch.setattr(os.path, "realpath", str)
+    assert shipped_place.file_system_of(folder) == kind
+    monkeypatch.setattr(shipped_place, "read_file", lambda *_: None)
+    assert shipped_place.file_system_of(folder) is None
+
+
 @pytest.fixture
 def below() -> Iterator[subprocess.Popen[bytes]]:
     """A shell started by this process, and a program started by the shell."""

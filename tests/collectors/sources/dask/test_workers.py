@@ -115,7 +115,9 @@ async def test_no_connection_to_workers_stays_open() -> None:
     ):
         before = scheduler.rpc.open
         collector = DaskCollector(scheduler.address)
-        assert (await collector.read()).workers[0].place_was_read
+        [read] = (await collector.read()).workers
+        assert read.place_was_read
+        assert (read.worker.local_directory, bool(read.worker.file_system)) == (worker.local_directory, True)
         assert scheduler.rpc.open == before
         for _ in range(3):
             assert (await collector.read([worker.address])).workers[0].worker.threads
