@@ -1,11 +1,14 @@
 """The whole tree as plain text, for pipes, logs and mail, like ``top -b -n 1``. Imports no Textual."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.collectors.model.work import Work
 from dasktop.tui.draw.glyphs import glyphs
+from dasktop.tui.draw.numbers import count
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.draw.text_width import width as width_of
@@ -16,6 +19,7 @@ from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, 
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
 from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
+from dasktop.tui.view.work import eta_text, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 
 _ENDLESS = 1_000_000
@@ -48,6 +52,8 @@ def plain_tree(
     rows = [(row, cells(row, snapshot.taken_at, thresholds)) for row in shown]
     top = [drawn_with.encode(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
+    if snapshot.work is not None:
+        top.insert(3, drawn_with.encode(_work_words(snapshot.work, snapshot.taken_at)))
     if width is not None:
         top = [f" {part}" for text in top for part in wrap(text.strip(), width - 1)]
     if not rows:
@@ -67,6 +73,22 @@ def _header(snapshot: Snapshot) -> list[str]:
     title = " · ".join(title_words(snapshot).values())
     findings = [" " + printable(words(finding)) for finding in snapshot.findings]
     return [f" {NAME}  {title}", f" {moment}  {sources}", *problems, *findings]
+
+
+def _work_words(work: Work, now: datetime) -> str:
+    """Return how far the work is. Rate and ETA are unknown in a first snapshot, since they need several."""
+    progress = work.progress
+    if progress.total <= 0:
+        return " WORK none"
+    parts = [
+        f"{count(progress.done)} of {count(progress.total)} tasks done",
+        f"rate {rate_text(work.rate_per_second)}",
+        f"ETA {eta_text(work.eta, now)}",
+        f"{count(progress.failed)} failed",
+        f"{count(progress.blocked)} blocked" if progress.blocked else "",
+        f"{count(work.unrunnable_total)} cannot run" if work.unrunnable_total else "",
+    ]
+    return f" WORK {'   '.join(filter(None, parts))}"
 
 
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:

@@ -4,6 +4,7 @@ import itertools
 import re
 import time
 import unicodedata
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from dasktop.collectors.model.snapshot import Finding
+from dasktop.collectors.model.work import Eta, Progress
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import cut, cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import cells
@@ -33,6 +35,7 @@ from tests.support.snapshots import (
     thread,
     worker,
 )
+from tests.support.work import work
 
 HOSTILE = [
     "[/]",
@@ -69,6 +72,19 @@ class TestPlainTree:
     def test_workers_of_a_silent_scheduler_are_stale(self) -> None:
         silent = plain_tree(replace(everyday(), sources=(source("dask", state="error"),)))
         assert (silent.count(" stale "), silent.count(" running ")) == (11, 0)
+
+    def test_work_is_one_line(self) -> None:
+        shown = replace(everyday(), work=work(unrunnable=(), unrunnable_total=0))
+        lines = plain_tree(shown).splitlines()
+        assert lines[3] == " WORK 40 of 100 tasks done   rate –   ETA –   1 failed   2 blocked"
+        estimate = Eta(earliest=TAKEN_AT, latest=TAKEN_AT + timedelta(minutes=8), based_on="")
+        known = work(rate_per_second=14.2, eta=estimate, progress=Progress(done=9, total=9900, failed=0, blocked=0))
+        [line] = [line for line in plain_tree(replace(shown, work=known)).splitlines() if line.startswith(" WORK")]
+        assert re.fullmatch(
+            r" WORK 9 of 9,900 tasks done   rate 14\.2/s   ETA \d\d:\d\d–\d\d:\d\d   0 failed   1 cannot run", line
+        )
+        nothing = work(progress=Progress(done=0, total=0, failed=0, blocked=0))
+        assert " WORK none" in plain_tree(replace(shown, work=nothing)).splitlines()
 
     def test_findings_are_printed_whole_above_the_tree(self) -> None:
         found = Finding(
