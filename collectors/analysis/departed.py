@@ -8,8 +8,8 @@ from dasktop.collectors.analysis.matching import PlacedWorker, job_id_in_name
 from dasktop.collectors.model.readings import DepartedWorker, JobScript
 from dasktop.collectors.model.snapshot import Job, Owner
 
-CLOCKS_DIFFER = timedelta(seconds=2)
-"""SLURM's times are in whole seconds, and clocks differ a little."""
+CLOCKS_DIFFER = timedelta(seconds=10)
+"""How much clocks may differ. dask-jobqueue replaces a lost job no sooner than 15 s after its workers have left."""
 
 
 def jobs_of_departed(

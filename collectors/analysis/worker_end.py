@@ -64,13 +64,8 @@ class WorkerEnds:
         for event in reversed(near):
             if event.kind == "killed for memory":
                 return _memory_kill(event)
-        job = self._jobs.get(job_id or "")
-        if (
-            job is not None
-            and job.fate is not None
-            and (job.fate.ended_at is None or at >= job.fate.ended_at - JOB_BEFORE)
-        ):
-            return f"job {squeue_id(job)} ended: {job.fate.explanation}"
+        if (job_end := _job_end(self._jobs.get(job_id or ""), at)) is not None:
+            return job_end
         for event in reversed(near):
             if event.kind == "restarted":
                 by_whom = "the scheduler because it sent no heartbeat" if event.reason == "silent" else "a client"
@@ -96,6 +91,19 @@ class WorkerEnds:
             if removal is not None:
                 return replace(event, tasks_interrupted=removal.tasks_interrupted, results_lost=removal.results_lost)
         return event
+
+
+def _job_end(job: Job | None, at: datetime) -> str | None:
+    """Return how a job ended, or its last run if it was requeued, if that can have ended a worker at this time."""
+    if job is None:
+        return None
+    fate, before = job.fate, job.previous_fate
+    if fate is not None and (fate.ended_at is None or at >= fate.ended_at - JOB_BEFORE):
+        return f"job {squeue_id(job)} ended: {fate.explanation}"
+    was_before = job.started_at is None or at < job.started_at
+    if was_before and before is not None and before.ended_at is not None and at >= before.ended_at - JOB_BEFORE:
+        return f"job {squeue_id(job)} was requeued: {before.explanation}"
+    return None
 
 
 def _memory_kill(event: WorkerEvent) -> str:

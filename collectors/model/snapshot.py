@@ -319,8 +319,11 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
     """Its memory when it was killed."""
     limit_bytes: int | None = None
     reason: str | None = None
+    """Of a removal, what ended the worker; ``expected`` or ``unexpected`` if only that is known."""
     tasks_interrupted: int | None = None
+    """Tasks that were assigned to it: running, or next in turn."""
     results_lost: int | None = None
+    """Results that no other worker had; dask computes them again if it can."""
 
 
 class Snapshot(Record, frozen=True, kw_only=True):

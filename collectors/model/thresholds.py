@@ -45,7 +45,8 @@ class Thresholds(Record, frozen=True, kw_only=True):
     worker_restarts: Annotated[_Count, Meta(description="Report a worker that has been restarted this many times…")] = 2
     worker_restart_window_seconds: Annotated[_Window, Meta(description="… within this time.")] = 600.0
     worker_killed_seconds: Annotated[
-        _Window, Meta(description="Report workers that a nanny killed within this time because of their memory use.")
+        _Window,
+        Meta(description="Report workers that died within this time, also those killed because of their memory."),
     ] = 600.0
     worker_outside_seconds: Annotated[
         _Seconds, Meta(description="Report a worker that has run outside SLURM for this long.")

@@ -25,7 +25,7 @@ inconsistent inf inferred info inherited inproc inside installed instead instruc
 invalid ipykernel is it its itself job jobid jobqueue jobs joined json keep keeps kernel key keys kill killed kills kind
 kinds known knows lambda large largest last late later launch least leave leaves leaving left length lengths less let
 lets license licenses lifetime limit limits line lines listens local lock log logged logs long longer look loop lost
-lower made maintenance managed many match max maximum may mb mean meets mem memory message met metrics middle min
+lower made maintenance managed many match max maximum may mb mean means meets mem memory message met metrics middle min
 minimum minjobage minute minutes missing module moment more most move moved moves msgpack much must n name named names
 nannies nanny narrower need needs neither network never new newer newest no nobody node nodelist nodes none nor normally
 not notebook nothing now nthreads number object of off offers offload often ok old on once one ones only op open

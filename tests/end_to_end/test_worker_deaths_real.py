@@ -171,3 +171,16 @@ def test_text_names_every_cause(finished):
     for worker, pattern in CAUSES.items():
         cause = pattern.replace("{job}", finished.scenario.job_ids[worker])
         assert re.search(rf"worker {worker} in job \d+: {cause}$", finished.text, re.MULTILINE)
+
+
+def test_each_end_is_one_finding(finished):
+    latest, jobs = finished.scenario.latest, finished.scenario.job_ids
+    found = {(one.code, one.job_id): one for one in latest.findings}
+    killed, died, failed = (found[code, None] for code in ("worker-killed-for-memory", "worker-died", "tasks-failed"))
+    assert (killed.severity, killed.workers, killed.job_ids) == ("error", ("on-nanny",), (jobs["on-nanny"],))
+    assert killed.message.endswith("; 1 task assigned to it; failed because of that: cube (1)")
+    assert (died.workers, died.job_ids) == (("on-signal",), (jobs["on-signal"],))
+    assert re.fullmatch(f"worker on-signal died: {BY_SIGNAL}; 1 task assigned to it", died.message)
+    assert failed.message.startswith(f"{len(EXCEPTIONS) + len(CAUSES) - 1} tasks failed within ")
+    assert "on-nanny" not in failed.workers
+    assert {("job-failed", jobs["on-memory"]), ("job-failed", jobs["on-limit"])} <= found.keys()

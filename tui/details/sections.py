@@ -20,6 +20,7 @@ from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Work
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, plain_duration
+from dasktop.tui.details.ended_workers import ended_before, ended_in_job
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
@@ -119,7 +120,8 @@ def sections(
                 for found in snapshot.findings
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
-            return [_findings(related, snapshot.taken_at), *job_sections(job, snapshot, past, free, thresholds)]
+            first, *others = job_sections(job, snapshot, past, free, thresholds)
+            return [_findings(related, snapshot.taken_at), first, *ended_in_job(snapshot, job.job_id), *others]
         case TaskRow(task=task):
             names = {worker.name for worker in task.workers}
             related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
@@ -130,6 +132,7 @@ def sections(
             return [
                 _findings(related, snapshot.taken_at),
                 *worker_sections(worker, within.job_id if within is not None else None, past, thresholds),
+                *ended_before(snapshot, worker.name),
             ]
         case ThreadRow():
             return thread_sections(row.thread, row.worker, past, stack, stack_key)

@@ -15,6 +15,7 @@ from dasktop.collectors.analysis.findings import (
     slow_tasks,
     spilling,
     tasks,
+    worker_deaths,
     workers,
 )
 from dasktop.collectors.analysis.findings.evaluate import find
@@ -33,6 +34,7 @@ FAMILIES = (
     slow_tasks,
     spilling,
     tasks,
+    worker_deaths,
     workers,
 )
 RULES: tuple[Rule, ...] = registered_rules()

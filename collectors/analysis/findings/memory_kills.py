@@ -1,11 +1,13 @@
 """The rule for workers that their nannies killed because of their memory use."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
+from dasktop.collectors.model.work import Failure
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
 
 
@@ -15,24 +17,19 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
 
     One kill is enough: a heartbeat rarely shows the memory that led to it.
     """
-    window = context.thresholds.worker_killed_seconds
-    earliest = context.now - timedelta(seconds=window)
-    kills = [
-        event
-        for event in context.snapshot.worker_events or ()
-        if event.kind == "killed for memory" and event.at >= earliest
-    ]
+    kills = recent_memory_kills(context)
     if not kills:
         return
-    interrupted = [event.tasks_interrupted for event in kills if event.tasks_interrupted is not None]
+    assigned = [event.tasks_interrupted for event in kills if event.tasks_interrupted is not None]
+    failed = failed_of_memory(context.snapshot, kills)
     parts = [
         _used(kills[-1], is_only=len(kills) == 1),
-        f"{counted(sum(interrupted), 'task')} interrupted" if interrupted else "",
-        _failed_on(kills, context.snapshot),
+        f"{counted(sum(assigned), 'task')} assigned to {'it' if len(kills) == 1 else 'them'}" if assigned else "",
+        _failed(failed),
     ]
     yield PendingFinding(
-        severity="warning",
-        message="; ".join(filter(None, (_subject(kills, window), *parts))),
+        severity="error" if failed else "warning",
+        message="; ".join(filter(None, (_subject(kills, context.thresholds.worker_killed_seconds), *parts))),
         advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
         "more memory per worker",
         about="killed for memory",
@@ -40,6 +37,29 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
         workers=tuple(sorted({event.worker for event in kills if event.worker is not None})),
         since=kills[0].at,
     )
+
+
+def recent_memory_kills(context: RuleContext) -> Sequence[WorkerEvent]:
+    """Return the kills that are reported now, oldest first."""
+    earliest = context.now - timedelta(seconds=context.thresholds.worker_killed_seconds)
+    events = context.snapshot.worker_events or ()
+    return [event for event in events if event.kind == "killed for memory" and event.at >= earliest]
+
+
+def failed_of_memory(snapshot: Snapshot, kills: Sequence[WorkerEvent]) -> Sequence[Failure]:
+    """Return the tasks that failed because the last worker that ran them was killed."""
+    times: dict[str | None, list[datetime]] = {}
+    for event in kills:
+        times.setdefault(event.address, []).append(event.at)
+    failures = (snapshot.work.failures if snapshot.work is not None else None) or ()
+    found = []
+    for failure in failures:
+        if not failure.attempts or failure.attempts[-1].at is None:
+            continue
+        address, ended_at = failure.attempts[-1].address, failure.attempts[-1].at
+        if any(at - AFTER <= ended_at <= at + BEFORE for at in times.get(address, ())):
+            found.append(failure)
+    return found
 
 
 def _subject(kills: Sequence[WorkerEvent], window_seconds: float) -> str:
@@ -64,16 +84,7 @@ def _used(event: WorkerEvent, is_only: bool) -> str:
     return f"{'' if is_only else 'last: '}{used}{limit} used"
 
 
-def _failed_on(kills: Sequence[WorkerEvent], snapshot: Snapshot) -> str:
-    """Return the names of the tasks that failed because these workers ended while they ran."""
-    times: dict[str, list[WorkerEvent]] = {}
-    for event in kills:
-        times.setdefault(event.address or "", []).append(event)
-    names = {
-        failure.task_name
-        for failure in (snapshot.work.failures if snapshot.work is not None else None) or ()
-        for attempt in failure.attempts
-        if attempt.at is not None
-        and any(event.at - AFTER <= attempt.at <= event.at + BEFORE for event in times.get(attempt.address or "", ()))
-    }
-    return f"failed tasks: {listed(sorted(names))}" if names else ""
+def _failed(failures: Sequence[Failure]) -> str:
+    """Return how many tasks failed because of that, by name."""
+    names = Counter(failure.task_name for failure in failures)
+    return f"failed because of that: {listed([f'{name} ({names[name]})' for name in sorted(names)])}" if names else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from dasktop.collectors.analysis.failures import grouped, reason_of
+from dasktop.collectors.analysis.findings.memory_kills import failed_of_memory, recent_memory_kills
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.work import Failure, UnrunnableTask
 from dasktop.collectors.text.format import counted, listed, plain_duration
@@ -14,10 +15,15 @@ MAX_GROUPS = 3
 
 @rule("tasks-failed", order=15, needs=(DASK,))
 def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield one finding for all tasks that failed recently."""
+    """Yield one finding for all tasks that failed recently, except those that `worker_killed_for_memory` names."""
     work, seconds = context.snapshot.work, context.thresholds.tasks_failed_seconds
     earliest = context.now - timedelta(seconds=seconds)
-    recent = [failure for failure in (work.failures if work is not None else None) or () if failure.at >= earliest]
+    named = {(one.key, one.at) for one in failed_of_memory(context.snapshot, recent_memory_kills(context))}
+    recent = [
+        failure
+        for failure in (work.failures if work is not None else None) or ()
+        if failure.at >= earliest and (failure.key, failure.at) not in named
+    ]
     if not recent:
         return
     groups = grouped(recent)

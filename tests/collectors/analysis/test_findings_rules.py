@@ -451,17 +451,64 @@ def test_one_kill_for_memory_is_enough():
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks interrupted"
+        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks assigned to it"
     )
 
 
 def test_memory_kill_names_the_tasks_that_failed_of_it():
     killed = event("killed for memory", "a", 1, address="tcp://a", memory_bytes=GIB)
     failed = failure(attempts=(attempt("a", address="tcp://a", at=killed.at),))
-    other = failure(task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),))
+    other = failure(
+        "other-1", task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),)
+    )
     shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
     found = only("worker-killed-for-memory", shown)
-    assert found.message.endswith("; 1,024 MiB used; failed tasks: regrid")
+    assert found.message.endswith("; 1,024 MiB used; failed because of that: regrid (1)")
+    assert found.severity == "error"
+    assert only("tasks-failed", shown).message.startswith("1 task failed within 30 min: other (1): ")
+    assert "tasks-failed" not in codes(replace(shown, work=work(failures=(failed,))))
+
+
+def died(seconds, reason, **values):
+    given = event("removed", "a", seconds, address="tcp://a", reason=reason, tasks_interrupted=3)
+    return replace(given, **values)
+
+
+def test_worker_that_died_of_a_signal_is_reported():
+    found = only("worker-died", both(1, 2, (died(1, "killed by signal 9 (SIGKILL)"),)))
+    assert found.message == "worker a died: killed by signal 9 (SIGKILL); 3 tasks assigned to it"
+    assert "request more" in found.advice
+    assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
+
+
+def test_workers_that_died_are_one_finding():
+    deaths = (died(1, "killed by signal 9 (SIGKILL)"), died(2, "its process exited with status 1", worker="b"))
+    found = only("worker-died", both(1, 3, deaths))
+    assert found.message == (
+        "2 workers died within 10 min (a, b), the last: its process exited with status 1; 6 tasks assigned to them"
+    )
+
+
+NEAR_KILL = event("killed for memory", "a", 1, address="tcp://a")
+NEAR_RESTART = event("restarted", "a", 1, address="tcp://a")
+
+
+@pytest.mark.parametrize("events", [
+    (died(1, "expected"),),
+    (died(1, None),),
+    (died(1, "killed by its nanny"), NEAR_KILL),
+    (died(1, "restarted by a client"), NEAR_RESTART),
+    (died(1, "killed by signal 9 (SIGKILL)", job_id="4710"),),
+])  # fmt: skip
+def test_other_ends_of_workers_are_no_deaths(events):
+    assert "worker-died" not in codes(both(1, 100, events))
+
+
+def test_death_in_the_run_before_a_requeue_is_the_jobs():
+    shown = both(1, 100, (died(1, "killed by signal 9 (SIGKILL)"),))
+    [of_events] = shown.jobs
+    again = replace(of_events, started_at=TAKEN_AT + timedelta(seconds=60))
+    assert "worker-died" not in codes(replace(shown, jobs=(again,)))
 
 
 def test_memory_kills_are_not_reported_as_restarts():
@@ -999,6 +1046,7 @@ FIRES = {
     "threads-undersubscribed": lasting(120, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2023.5.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=300)])],
+    "worker-died": [both(1, 61, (died(1, "unexpected"),))],
     "worker-killed-for-memory": [both(1, 601, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(True)],
     "worker-paused": lasting(10, seen([one(status="paused")])),
@@ -1031,6 +1079,7 @@ JUST_NOT = {
     "threads-undersubscribed": lasting(119, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2026.8.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=301)])],
+    "worker-died": [both(1, 60, (died(1, "unexpected"),))],
     "worker-killed-for-memory": [both(1, 602, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(None)],
     "worker-paused": lasting(9, seen([one(status="paused")])),

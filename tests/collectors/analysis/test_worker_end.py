@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, WorkerEnds
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from tests.support.snapshots import TAKEN_AT, ended
+from tests.support.snapshots import job as job_in_queue
 
 ADDRESS = "tcp://10.1.0.7:40001"
 SECOND = timedelta(seconds=1)
@@ -71,6 +72,15 @@ def test_its_job_ended() -> None:
 
 def test_job_that_ended_much_later_is_no_cause() -> None:
     assert end(job=killed_job(ended_ago=-JOB_BEFORE - SECOND)) is None
+
+
+def test_its_job_was_requeued() -> None:
+    before = killed_job().fate
+    requeued = replace(job_in_queue(), started_at=None, previous_fate=before)
+    assert end(job=requeued) == "job 4709 was requeued: killed: reached its time limit"
+    runs_again = replace(requeued, started_at=TAKEN_AT + SECOND)
+    assert end(job=runs_again) is not None
+    assert end(job=replace(requeued, started_at=TAKEN_AT - SECOND)) is None, "a worker of the next run"
 
 
 def test_nanny_before_job() -> None:
