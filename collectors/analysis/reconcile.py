@@ -31,7 +31,7 @@ from dasktop.collectors.analysis.matching import (
     workers_expected,
 )
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
-from dasktop.collectors.analysis.work import completed_work
+from dasktop.collectors.analysis.work import RunningTasks, completed_work
 from dasktop.collectors.analysis.worker_end import WorkerEnds
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
@@ -160,6 +160,9 @@ def reconcile(
     jobs = [with_other_programs(job, (beyond or {}).get(job.job_id)) for job in jobs]
     jobs = [with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
+    running = RunningTasks(dask.work if dask is not None else None)
+    jobs = [running.in_job(job) for job in jobs]
+
     jobs_by_id = {job.job_id: job for job in jobs}
     jobs_of_addresses = {
         **jobs_of_departed(dask.departed if dask else (), jobs_by_id, cluster.owner, scripts, placed),
@@ -184,7 +187,7 @@ def reconcile(
         sources=sources,
         totals=_totals(jobs, unplaced, dask is not None, slurm is not None),
         jobs=tuple(jobs),
-        unplaced_workers=tuple(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
+        unplaced_workers=running.in_workers(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
         worker_events=None if reported is None else ends.events,
         work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of),

@@ -1,10 +1,11 @@
 """What dask computes, completed with what SLURM and the scheduler's events know: jobs, and why workers ended. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from msgspec.structs import replace
 
+from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.model.work import Attempt, Failure, RunningTask, Work
 
 EndOf = Callable[[Attempt], str | None]
@@ -41,3 +42,35 @@ def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) ->
         running=None if work.running is None else tuple(map(in_job, work.running)),
         failures=None if work.failures is None else tuple(map(completed, work.failures)),
     )
+
+
+class RunningTasks:
+    """Completes workers with what is known of the tasks that they run."""
+
+    def __init__(self, work: Work | None) -> None:
+        names = () if work is None else work.task_names
+        self._typical = {name.name: name.seconds_mean for name in names}
+        self._longest: dict[str, float] = {}
+        for task in () if work is None else work.running or ():
+            if task.address is not None:
+                self._longest[task.address] = max(task.seconds, self._longest.get(task.address, 0.0))
+
+    def in_job(self, job: Job) -> Job:
+        """Return a job with its workers completed."""
+        if not any(self._knows(worker) for task in job.tasks for worker in task.workers):
+            return job
+        return replace(job, tasks=tuple(replace(task, workers=self.in_workers(task.workers)) for task in job.tasks))
+
+    def in_workers(self, workers: Iterable[Worker]) -> tuple[Worker, ...]:
+        """Return the workers with their longest running task, and what is typical for the tasks of their threads."""
+        return tuple(self._completed(worker) if self._knows(worker) else worker for worker in workers)
+
+    def _knows(self, worker: Worker) -> bool:
+        return bool(worker.threads) or worker.address in self._longest
+
+    def _completed(self, worker: Worker) -> Worker:
+        threads = tuple(
+            replace(thread, typical_seconds=self._typical.get(thread.task_name)) if thread.task_name else thread
+            for thread in worker.threads
+        )
+        return replace(worker, threads=threads, longest_task_seconds=self._longest.get(worker.address))

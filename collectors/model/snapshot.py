@@ -118,6 +118,11 @@ class Thread(Record, frozen=True, kw_only=True):
     cpu_seconds: float | None
     task_key: str | None
     """The key of the dask task that it runs, if any."""
+    task_name: str | None = None
+    task_seconds: float | None = None
+    """How long it has run that task."""
+    typical_seconds: float | None = None
+    """Mean of the tasks of that name that have finished."""
 
 
 class Transfers(Record, frozen=True, kw_only=True):
@@ -183,6 +188,8 @@ class Worker(Record, frozen=True, kw_only=True):
     has_more_children: bool = False
     """Whether there are more that were not read."""
     transfers: Transfers | None = None
+    longest_task_seconds: float | None = None
+    """How long its longest running task has run, if that is one of the cluster's longest (`Work.running`)."""
 
 
 class Task(Record, frozen=True, kw_only=True):

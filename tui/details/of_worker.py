@@ -36,6 +36,7 @@ _ROLE_WORDS = {
     "other": "neither compute thread nor event loop",
 }
 _MOST_CHILDREN = 8
+_MOST_RUNNING = 12
 
 
 def worker_sections(worker: Worker, job_id: str | None, past: Past, thresholds: Thresholds = DEFAULTS) -> list[Section]:
@@ -49,6 +50,7 @@ def worker_sections(worker: Worker, job_id: str | None, past: Past, thresholds: 
     return [
         Section("USAGE", list(_use(worker, past))),
         Section("MEMORY", list(_memory(worker, past, thresholds))),
+        Section("RUNNING TASKS", list(_running(worker))),
         *([Section("CHILD PROCESSES", list(_children(worker)))] if worker.children else []),
         Section("TRANSFERS", list(_transfers(worker.transfers))),
         Section("LOCATION", list(_location(worker, job_id))),
@@ -66,6 +68,19 @@ def _use(worker: Worker, past: Past) -> Iterator[Entry]:
     yield Fact("queued", figures.count(worker.queued))
     yield Fact("results", figures.count(worker.stored))
     yield Fact("last seen", ago(worker.last_seen_seconds))
+
+
+def _running(worker: Worker) -> Iterator[Entry]:
+    """Yield the tasks that threads run, the longest first; threads are read while these details are shown."""
+    running = [thread for thread in worker.threads if thread.task_key is not None]
+    running.sort(key=lambda thread: thread.task_seconds or 0, reverse=True)
+    for thread in running[:_MOST_RUNNING]:
+        typical = "" if thread.typical_seconds is None else f", mean {figures.seconds_text(thread.typical_seconds)}"
+        is_long = figures.is_long(thread.task_seconds, thread.typical_seconds)
+        words = f"{thread.task_key}{typical}"
+        yield Fact(figures.seconds_text(thread.task_seconds), words, "waiting" if is_long else "text")
+    if len(running) > _MOST_RUNNING:
+        yield Words(f"and {figures.count(len(running) - _MOST_RUNNING)} more", "quiet")
 
 
 def _memory(worker: Worker, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
@@ -136,7 +151,7 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, st
     runs = Fact("runs", thread.task_key or "no dask task", "text" if thread.task_key else "quiet")
     about: list[Entry] = [
         # The call stack names its own task; the task in the last snapshot may be another one.
-        *([] if shows_stack and stack.running is not None else [runs]),
+        *([] if shows_stack and stack.running is not None else [runs, *_task_time(thread)]),
         Trend("CPU", past.cpu_percent, 100, share, "cpu"),
         Fact("CPU time", run),
         Fact("role", _ROLE_WORDS[thread.role]),
@@ -148,6 +163,13 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, st
         Section("", about),
         Section("CALL STACK", list(_stack(stack, stack_key) if shows_stack else _no_stack(stack_key)), is_wide=True),
     ]
+
+
+def _task_time(thread: Thread) -> Iterator[Entry]:
+    if thread.task_seconds is not None:
+        typical = "" if thread.typical_seconds is None else f", mean {figures.seconds_text(thread.typical_seconds)}"
+        is_long = figures.is_long(thread.task_seconds, thread.typical_seconds)
+        yield Fact("for", f"{figures.seconds_text(thread.task_seconds)}{typical}", "waiting" if is_long else "text")
 
 
 def _no_stack(stack_key: str) -> Iterator[Entry]:

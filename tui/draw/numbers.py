@@ -96,3 +96,33 @@ def latency(seconds: float | None) -> str:
         if seconds <= step:
             return f"{step}s"
     return ">50s"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a duration in at most six cells: ``0.4s``, ``12s``, ``4m10s``, ``2h05m``, ``3d``; unknown: ``–``."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return UNKNOWN
+    if seconds < 59.5:
+        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m" if whole < 100 * 3600 else f"{min(whole // 86400, 99999)}d"
+
+
+LONG_FACTOR = 3
+"""A task that runs longer than this many times the mean of its name is pointed out."""
+
+
+def task_time(seconds: float | None, typical: float | None) -> str:
+    """Return ``1.1s of ~1.9s``, or for a long one ``24s, 9x the mean``; without a mean the time alone."""
+    if seconds is None or not typical:
+        return seconds_text(seconds)
+    if seconds >= LONG_FACTOR * typical:
+        return f"{seconds_text(seconds)}, {short_count(seconds / typical)}x the mean"
+    return f"{seconds_text(seconds)} of ~{seconds_text(typical)}"
+
+
+def is_long(seconds: float | None, typical: float | None) -> bool:
+    """Return whether a task has run much longer than the mean of its name."""
+    return seconds is not None and bool(typical) and seconds >= LONG_FACTOR * (typical or 0)

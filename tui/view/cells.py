@@ -280,10 +280,14 @@ def _thread(thread: Thread) -> Cells:
     if match := _POOL_THREAD.fullmatch(name):
         name = f"{'Dask' if match['pool'] == 'Default' else match['pool']}-{match['number']}"
     cpu_percent = figures.percent(thread.cpu_percent)
+    is_long = figures.is_long(thread.task_seconds, thread.typical_seconds)
+    time = figures.task_time(thread.task_seconds, thread.typical_seconds) if thread.task_seconds is not None else ""
     return Cells(
         f"{name}  {thread.task_key}" if thread.task_key else name,
         thread.role,
-        "quiet",
+        "plain" if is_long else "quiet",
+        note=time,
+        short_note=figures.seconds_text(thread.task_seconds) if time else "",
         cpu_percent=cpu_percent,
         cpu=figures.percent_text(cpu_percent),
     )

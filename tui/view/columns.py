@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.snapshot import Job, Worker
-from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, short_age, short_count
+from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, seconds_text, short_age, short_count
 from dasktop.tui.draw.text_width import Align
 from dasktop.tui.view.rows import Row, jobs_of_row, workers_of_row
 
@@ -16,7 +16,19 @@ HEARTBEAT_STEP_SECONDS = 5
 """Resolution of a heartbeat's age: with a finer step the cell would change at each snapshot."""
 
 ColumnName = Literal[
-    "state", "node", "cpu", "memory", "busy", "left", "queued", "stored", "spilled", "seen", "partition", "account"
+    "state",
+    "node",
+    "cpu",
+    "memory",
+    "busy",
+    "left",
+    "queued",
+    "stored",
+    "spilled",
+    "seen",
+    "task",
+    "partition",
+    "account",
 ]
 SortName = Literal["name"] | ColumnName
 """Sort keys; ``name`` is the label in the tree itself."""
@@ -86,6 +98,16 @@ COLUMNS: dict[ColumnName, Column] = {
         of_worker=_heartbeat_age,
         combine=max,
         text=short_age,
+    ),
+    "task": Column(
+        "TASK",
+        "time of a worker's task, if one of the longest running",
+        align="right",
+        cells=7,
+        largest_first=True,
+        of_worker=lambda worker: worker.longest_task_seconds,
+        combine=max,
+        text=seconds_text,
     ),
     "partition": Column("PARTITION", "SLURM partition of a job", cells=10, of_job=lambda job: job.partition),
     "account": Column("ACCOUNT", "SLURM account that the job is charged to", cells=10, of_job=lambda job: job.account),

@@ -254,7 +254,8 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
     A state that is longer than its column joins the run, so that it is shown in full.
     """
     widths = layout.columns
-    empty: set[ColumnName] = {"cpu", "memory", "busy"}
+    texts: dict[ColumnName, str] = {"cpu": cells.cpu, "memory": cells.memory, "busy": cells.busy}
+    empty = {name for name, text in texts.items() if not text}
     empty.update(name for name, text in cells.more.items() if not text)
     if not cells.node:
         empty.add("node")

@@ -88,18 +88,6 @@ def eta_text(eta: Eta | None, now: datetime) -> str:
     return f"{earliest}–{time}" if day and earliest.startswith(f"{day} ") else f"{earliest}–{latest}"
 
 
-def seconds_text(seconds: float | None) -> str:
-    """Return a duration in at most six cells: ``0.4s``, ``12s``, ``4m10s``, ``2h05m``, ``3d``; unknown: ``–``."""
-    if seconds is None or not math.isfinite(seconds) or seconds < 0:
-        return UNKNOWN
-    if seconds < 59.5:
-        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m" if whole < 100 * 3600 else f"{min(whole // 86400, 99999)}d"
-
-
 def segments(states: TaskStates, cells: int) -> list[Piece]:
     """Return the states as a bar of exactly `cells` cells, in parts that differ also without colour.
 

@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple
 from dasktop.collectors.model.work import TaskStates
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.numbers import UNKNOWN, seconds_text
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_middle, fit
 from dasktop.tui.view.cells import clock
 from dasktop.tui.view.layout import INDENT
-from dasktop.tui.view.work import eta_text, number_in, rate_text, seconds_text, segments
+from dasktop.tui.view.work import eta_text, number_in, rate_text, segments
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkOrder, WorkRow
 
 WorkColumnName = Literal[

@@ -8,17 +8,15 @@ from dasktop.collectors.analysis.failures import grouped, reason_of
 from dasktop.collectors.model.work import Eta, RunningTask, TaskActivity, TaskName, TaskStates, Work
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text, task_time
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Words
 from dasktop.tui.draw.text_width import fit
 from dasktop.tui.draw.times import moment
-from dasktop.tui.view.work import SEGMENTS, eta_text, number_in, rate_text, seconds_text
+from dasktop.tui.view.work import SEGMENTS, eta_text, number_in, rate_text
 from dasktop.tui.view.work_columns import elapsed_seconds
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow
 
-LONG_FACTOR = 3
-"""A task that runs longer than this many times the mean of its name is highlighted."""
 _MOST_RUNNING, _MOST_FAILURES, _MOST_UNRUNNABLE, _MOST_ACTIVITIES, _MOST_NAMES = 20, 5, 5, 8, 12
 _NAME_CELLS = 24
 
@@ -164,7 +162,7 @@ def _running(running: Sequence[RunningTask] | None, names: Collection[str]) -> I
         return
     found = sorted((task for task in running if task.task_name in names), key=lambda task: -task.seconds)
     for task in found[:_MOST_RUNNING]:
-        yield Words(running_words(task), "waiting" if is_long(task) else "text")
+        yield Words(running_words(task), "waiting" if is_long(task.seconds, task.typical_seconds) else "text")
     if not found:
         yield Words("none of the tasks that run longest", "quiet")
     elif len(found) > _MOST_RUNNING:
@@ -174,13 +172,7 @@ def _running(running: Sequence[RunningTask] | None, names: Collection[str]) -> I
 def running_words(task: RunningTask) -> str:
     """Return how long a task has run, the mean of its name, its worker, and its key."""
     place = f"{task.worker or UNKNOWN}{f' (job {task.job_id})' if task.job_id else ''}"
-    times = f"{seconds_text(task.seconds):>6} of about {seconds_text(task.typical_seconds):<6}"
-    return f"{times}  {place}  {task.key}"
-
-
-def is_long(task: RunningTask) -> bool:
-    """Return whether a task has run much longer than the mean of its name."""
-    return task.typical_seconds is not None and task.seconds > LONG_FACTOR * task.typical_seconds
+    return f"{task_time(task.seconds, task.typical_seconds):<20}  {place}  {task.key}"
 
 
 def _failed(work: Work, names: Collection[str], now: datetime) -> Iterator[Entry]:

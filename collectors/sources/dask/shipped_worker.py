@@ -21,11 +21,11 @@ from dasktop.collectors.sources.dask.shipped_values import text
 
 # Several versions of dasktop may query one worker: change the number when the form of an answer changes.
 PLACE = "dasktop_v3_place"
-THREADS = "dasktop_v2_threads"
+THREADS = "dasktop_v3_threads"
 STACK = "dasktop_v1_stack"
 
 # A thread is sent as a list in this order.
-THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key")
+THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key", "task_name", "task_seconds")
 # A child process, or a child of one, as a list in this order.
 CHILD_FIELDS = ("pid", "name", "memory_bytes", "cpu_seconds")
 # A frame of a call stack as a list in this order.
@@ -104,8 +104,19 @@ def read_threads(worker: Any) -> list[list[Any]]:
             role = "compute" if key is not None or thread.ident in compute else "other"
             if thread.ident == threading.get_ident():
                 role = "event loop"
-        rows.append([native_id, text(name), role, user_seconds + system_seconds, text(key)])
+        rows.append([native_id, text(name), role, user_seconds + system_seconds, text(key), *running_task(worker, key)])
     return rows
+
+
+def running_task(worker: Any, key: Any) -> tuple[Any, Any]:
+    """Return the name of a task that runs, and how long it has run; (None, None) for no task."""
+    if key is None:
+        return None, None
+    from dask.utils import key_split
+
+    task = worker.state.tasks.get(key)
+    started = getattr(task, "start_time", None)
+    return text(key_split(key)), None if started is None else max(0.0, time.time() - started)
 
 
 def read_children() -> dict[str, Any]:

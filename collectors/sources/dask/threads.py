@@ -8,7 +8,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import ChildProcess, Thread, ThreadRole
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_number, as_text, as_tuple
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_number, as_seconds, as_text, as_tuple
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import (
     CHILD_FIELDS,
@@ -92,7 +92,14 @@ def _thread(row: dict[str, Any], basis: _Sample | None, at: float | None) -> Thr
         cpu_percent=percent,
         cpu_seconds=cpu_seconds,
         task_key=as_text(row["task_key"]),
+        task_name=as_text(row["task_name"]),
+        task_seconds=_tenths(row["task_seconds"]),
     )
+
+
+def _tenths(value: object) -> float | None:
+    seconds = as_seconds(value)
+    return None if seconds is None else round(seconds, 1)
 
 
 def decode_children(answer: Mapping[str, Any]) -> tuple[ChildProcess, ...] | None:

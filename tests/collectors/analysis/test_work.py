@@ -1,7 +1,8 @@
 """The work, completed: jobs of workers that are or were there, and causes of attempts."""
 
-from dasktop.collectors.analysis.work import completed_work
-from tests.support.work import attempt, failure, running_task, work
+from dasktop.collectors.analysis.work import RunningTasks, completed_work
+from tests.support.snapshots import job, task, thread, worker
+from tests.support.work import attempt, failure, running_task, task_name, work
 
 HERE, GONE = "tcp://10.1.0.7/SLURMCluster-0-0", "tcp://10.1.0.9/SLURMCluster-7"
 
@@ -33,3 +34,20 @@ def test_cause_of_each_attempt_with_its_job() -> None:
     assert shown is not None
     [one] = shown.failures or ()
     assert [each.cause for each in one.attempts] == ["job 4711 ended", "known"]
+
+
+def test_workers_know_their_longest_task_and_what_is_typical() -> None:
+    tasks = (running_task(seconds=30.0), running_task("other", seconds=4.0), running_task(address=None, seconds=99.0))
+    running = RunningTasks(work(running=tasks, task_names=(task_name(seconds_mean=2.5),)))
+    threads = (thread(1, task_name="regrid"), thread(2, task_name="gone"), thread(3, task_key=None))
+    [busy, other] = running.in_workers((worker(threads=threads), worker("SLURMCluster-1-0")))
+    assert (busy.longest_task_seconds, other.longest_task_seconds) == (30.0, None)
+    assert [one.typical_seconds for one in busy.threads] == [2.5, None, None]
+    [held] = running.in_job(job("1", [task([worker()])])).tasks
+    assert held.workers[0].longest_task_seconds == 30.0
+
+
+def test_nothing_is_known_of_running_tasks() -> None:
+    given = job("1", [task([worker(threads=(thread(),))])])
+    assert RunningTasks(None).in_job(given) == given
+    assert RunningTasks(work(running=None)).in_job(given).tasks[0].workers[0].longest_task_seconds is None

@@ -64,7 +64,9 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
     fate = ended().fate
     assert fate is not None
     fate = replace(fate, state=f"CANCELLED by {secret()}", explanation=sentence())
-    running = thread(name=f"{secret()}-Dask-Default-Threads-12-3", task_key=f"('{secret()}-8a7f0d5e', 3)")
+    running = thread(
+        name=f"{secret()}-Dask-Default-Threads-12-3", task_key=f"('{secret()}-8a7f0d5e', 3)", task_name=secret()
+    )
     shown = job(
         "4711",
         [

@@ -20,10 +20,12 @@ ADDED = {
         "children",
         "has_more_children",
         "inherited_job_id",
+        "longest_task_seconds",
         "place_note",
         "local_directory",
         "file_system",
     },
+    ".jobs.tasks.workers.threads": {"task_name", "task_seconds", "typical_seconds"},
     "": {"work", "worker_events"},
 }
 

@@ -420,3 +420,19 @@ def test_departed_worker_keeps_its_details() -> None:
     whole = snapshot([job("1", [task([worker("a")])])])
     row = row_of(whole, "worker")
     assert isinstance(subject(row, snapshot([])), WorkerRow)
+
+
+def test_running_tasks_of_a_worker_are_listed_longest_first() -> None:
+    threads = (
+        thread(1, task_key="load-1", task_seconds=1.0, typical_seconds=2.0),
+        thread(2, task_key="regrid-2", task_seconds=24.0, typical_seconds=2.0),
+        thread(3, task_key=None),
+    )
+    shown = snapshot([job("1", [task([worker("a", threads=threads)])])])
+    lines = details_lines(shown, "worker")
+    start = lines.index("RUNNING TASKS") + 1
+    assert [line.split() for line in lines[start : start + 2]] == [
+        ["24s", "regrid-2,", "mean", "2.0s"],
+        ["1.0s", "load-1,", "mean", "2.0s"],
+    ]
+    assert fact(details_lines(shown, "thread"), "for") == "1.0s, mean 2.0s"

@@ -9,10 +9,11 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Eta, Progress, Work
 from dasktop.tui.dialogs.work_page import WorkPage, WorkTable
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.draw.numbers import seconds_text
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.summary import summary_lines
-from dasktop.tui.view.work import eta_text, rate_text, seconds_text, segments
+from dasktop.tui.view.work import eta_text, rate_text, segments
 from dasktop.tui.widgets.details_pane import DetailsPane
 from tests.support.screen import Screen, running
 from tests.support.snapshots import TAKEN_AT, everyday

@@ -247,3 +247,11 @@ class TestColumnDialog:
             await screen.press("question_mark")
             assert isinstance(screen.app.screen, Help)
             assert "choose columns" in screen.app.screen.query_one("Static").render().plain
+
+
+def test_workers_are_sorted_by_their_longest_task() -> None:
+    workers = [worker("a", longest_task_seconds=3.0), worker("b"), worker("c", longest_task_seconds=90.0)]
+    view = View(columns=("task",), sort="task")
+    shown = apply_view(snapshot([job("1", [task(workers)])]), view).snapshot
+    assert [one.name for one in shown.jobs[0].tasks[0].workers] == ["c", "a", "b"]
+    assert texts_of("job", shown, "task") == ["1m30s"]

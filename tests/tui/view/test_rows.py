@@ -18,6 +18,7 @@ from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import ASCII, UNICODE
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.folds import Folds
+from dasktop.tui.view.layout import fit_layout, line
 from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
 from tests.support.snapshots import (
     GIB,
@@ -417,6 +418,27 @@ class TestOtherCells:
         shown = snapshot([], [worker("a", threads=(thread(7),))])
         held = cells_of(shown, "thread", worker("a").address, 7)
         assert (held.label, held.state, held.cpu_percent) == ("Dask-7  inc-8a7f0d5e2c41", "compute", 99)
+
+    @pytest.mark.parametrize(
+        ("seconds", "typical", "note"),
+        [
+            (1.1, 1.9, "1.1s of ~1.9s"),
+            (24.0, 2.0, "24s, 12x the mean"),
+            (24.0, None, "24s"),
+            (None, 2.0, ""),
+        ],
+    )
+    def test_thread_shows_how_long_its_task_has_run(
+        self, seconds: float | None, typical: float | None, note: str
+    ) -> None:
+        busy = thread(task_seconds=seconds, typical_seconds=typical)
+        shown = snapshot([job("1", [task([worker("a", threads=(busy,))])])])
+        row = visible_rows(shown, all_unfolded)[-1]
+        assert cells(row, TAKEN_AT).note == note
+        for width in (75, 115):
+            text = "".join(piece.text for piece in line(row, cells(row, TAKEN_AT), fit_layout(width), UNICODE))
+            assert note in text
+            assert "99%" in text, "the note leaves the CPU visible"
 
     def test_unasked_worker_is_not_outside_slurm(self) -> None:
         unknown, outside = worker("a", outside_slurm=None), worker("b", outside_slurm=True)

@@ -165,7 +165,7 @@ class TestDetails:
         )
         text = details(rows(given)[1], given)
         assert "2 times a worker ended with one of them" in text
-        assert "1m30s of about 2.5s    SLURMCluster-0-0 (job 4709)  ('regrid-8a7f0d5e', 3)" in text
+        assert "1m30s, 36x the mean   SLURMCluster-0-0 (job 4709)  ('regrid-8a7f0d5e', 3)" in text
         assert "load" not in text
         assert "thread-cpu        90%  1m30s" in text
         assert "ValueError('no grid')" in text

@@ -70,6 +70,8 @@ async def test_busy_and_idle_compute_threads(client: Client, tmp_path: Path) -> 
     by_key = {thread.task_key: thread for thread in worker.threads if thread.role == "compute"}
     assert set(by_key) == {"spin-1", "('wait', 2)"}
     assert (by_key["('wait', 2)"].cpu_percent or 0) < 20
+    assert {thread.task_name for thread in by_key.values()} == {"spin", "wait"}
+    assert all(thread.task_seconds is not None for thread in by_key.values())
     assert all("Dask-Default-Threads" in (thread.name or "") for thread in by_key.values())
 
     assert [thread.role for thread in worker.threads].count("event loop") == 1
@@ -102,7 +104,7 @@ def run_and_waited(pid: int | None, native_id: int) -> tuple[int, int]:
 
 def answer(at: float, *threads: tuple[int, str, float]) -> dict[str, object]:
     """Return what a worker would report about these threads (id, name, CPU seconds)."""
-    rows = [[native_id, name, "compute", cpu_seconds, None] for native_id, name, cpu_seconds in threads]
+    rows = [[native_id, name, "compute", cpu_seconds, None, None, None] for native_id, name, cpu_seconds in threads]
     assert all(len(row) == len(THREAD_FIELDS) for row in rows)
     return {"at": at, "threads": rows}
 
