@@ -22,6 +22,13 @@ class CallStack(Record, frozen=True, kw_only=True):
     thread_native_id: int
 
 
+class ServerLogs(Record, frozen=True, kw_only=True):
+    """The last log messages that dask's processes keep in memory. Answered in `Answer.lines`, oldest first."""
+
+    worker_addresses: tuple[str, ...]
+    """Workers, which are asked together with their nannies; empty: the scheduler."""
+
+
 class FreeNodes(Record, frozen=True, kw_only=True):
     """The nodes of a partition that have free CPUs. Answered in `Answer.nodes`."""
 
@@ -29,7 +36,7 @@ class FreeNodes(Record, frozen=True, kw_only=True):
     """One or several, separated by commas, as in a job."""
 
 
-Question = BatchScript | JobFiles | CallStack | FreeNodes
+Question = BatchScript | JobFiles | CallStack | ServerLogs | FreeNodes
 
 
 class FreeNode(Record, frozen=True, kw_only=True):

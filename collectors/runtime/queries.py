@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dasktop.collectors.model.errors import SourceError, describe_own_fault
-from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, FreeNodes, JobFiles, Question
+from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, FreeNodes, JobFiles, Question, ServerLogs
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ async def answer_question(question: Question, slurm: SlurmCollector | None, dask
                 raise SourceError("no scheduler has answered yet")
             stack = await dask.call_stack(question.worker_address, question.thread_native_id)
             return replace(answer, lines=stack.lines, running=stack.running)
+        case ServerLogs():
+            if dask is None:
+                raise SourceError("no scheduler has answered yet")
+            return replace(answer, lines=await dask.server_logs(question.worker_addresses))
         case _ if slurm is None:
             raise SourceError("SLURM is disabled by --no-slurm")
         case BatchScript():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dasktop.collectors.model.logs import LogRequest
-from dasktop.collectors.model.queries import Answer, OutputFiles, Question
+from dasktop.collectors.model.queries import Answer, OutputFiles, Question, ServerLogs
 from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.logs.title import LogTitle
@@ -27,6 +27,8 @@ class FileFeed(FakeFeed):
 
     def ask(self, question: Question) -> None:
         super().ask(question)
+        if isinstance(question, ServerLogs):  # the test answers
+            return
         self.emit(Answer(question=question, files=self.files, error=self.error))
 
     def request_log(self, request: LogRequest | None) -> None:
@@ -40,6 +42,10 @@ class LogUnderTest(Screen):
     @property
     def shown(self) -> list[str]:
         return [line.rstrip() for line in self.lines_of(LogView)]
+
+    @property
+    def view(self) -> LogView:
+        return self.base.query_one(LogView)
 
     @property
     def title(self) -> list[str]:

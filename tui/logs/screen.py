@@ -8,12 +8,14 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
 
+from dasktop.collectors.model.jobs import is_pending
 from dasktop.collectors.model.logs import Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
-from dasktop.collectors.model.queries import JobFiles
+from dasktop.collectors.model.queries import Answer, JobFiles, ServerLogs
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.logs.held import HeldLog, server_logs_of
 from dasktop.tui.logs.title import LogTitle, files_of, has_failed, name_and_path, position_words, problem_words
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_traceback
@@ -67,11 +69,15 @@ class LogScreen(ModalScreen[None]):
     ) -> None:
         super().__init__()
         self._job = job
-        self._request = request
+        self._request_file = request
         self._keymap = keymap
         self._queries = queries
         self._files: list[tuple[str, str]] = []
         self._at_file = 0
+        # Logs from dask, offered if a file cannot be read: by their text in place of a path.
+        self._from_dask: dict[str, ServerLogs] = {}
+        self._held: HeldLog | None = None
+        self._answers = 0
         self._to_try: list[int] = []
         self._window = LogWindow()
         self._is_following = False
@@ -112,16 +118,20 @@ class LogScreen(ModalScreen[None]):
 
     def on_unmount(self) -> None:
         """Stop reading."""
-        self._request(None)
+        self._request_file(None)
 
     def on_answered(self, message: Answered) -> None:
         """Open the first file that is not empty; of a failed job, try the error file first."""
         answer = message.answer
+        if isinstance(answer.question, ServerLogs):
+            self._take_held(answer)
+            return
         self._files = files_of(answer.files)
         if not self._files:
             self._show_message(
                 answer.error or "SLURM reports no output file: it may not exist yet, or the output goes to a terminal"
             )
+            self._use_dask(self._message)
             return
         self._seeks_traceback = has_failed(self._job)
         order = list(range(len(self._files)))
@@ -139,9 +149,46 @@ class LogScreen(ModalScreen[None]):
         self._show_message("reading…")
         self._follow()
 
+    def _use_dask(self, problem: str) -> None:
+        """Offer the logs that dask's processes keep, since the file cannot be read; open that of the workers."""
+        if self._from_dask or is_pending(self._job):
+            return
+        logs = server_logs_of(self._job)
+        self._from_dask = {text: question for _, text, question in logs}
+        at = len(self._files)
+        self._files += [(f"{kind} (from dask)", text) for kind, text, _ in logs]
+        if logs[0][2].worker_addresses:
+            self._has_problem = False
+            self._open(at)
+            self._status.show_result(problem, "waiting")
+        elif not at:
+            self._at_file = len(self._files)
+        self.refresh_bindings()
+        self._show_title()
+
+    def _request(self, request: LogRequest) -> None:
+        """Pass a request on: to the feed, or to the lines that dask returned. `Tail` asks dask anew."""
+        question = self._from_dask.get(request.path)
+        if question is None:
+            self._request_file(request)
+        elif isinstance(request, Tail):
+            self._request_file(None)
+            self._queries.ask(question, self)
+        elif self._held is not None:
+            for event in self._held.answers(request):
+                self.take(event)
+
+    def _take_held(self, answer: Answer) -> None:
+        """Show what dask returned, unless another file is shown by now."""
+        if self._from_dask.get(self._path) == answer.question:
+            self._answers += 1
+            self._held = HeldLog(self._path, answer, self._answers)
+            for event in self._held.answers(Tail(path=self._path)):
+                self.take(event)
+
     @property
     def _path(self) -> str:
-        return self._files[self._at_file][1] if self._files else ""
+        return self._files[self._at_file][1] if self._at_file < len(self._files) else ""
 
     # -- what is read
 
@@ -164,6 +211,7 @@ class LogScreen(ModalScreen[None]):
             self._has_problem = True
             self._searching = self._found_part = None
             self._show_message(problem_words(part, self._job))
+            self._use_dask(self._message)
             return
         if self._searching is not None:  # shown together with the search result
             self._found_part = part
@@ -233,7 +281,11 @@ class LogScreen(ModalScreen[None]):
         key = first_key("other_file", self._keymap)
         bottom_at = None if self._is_following else self._view.bottom_at
         name, path = name_and_path(self._job, self._files, self._at_file, key)
-        self._log_title.show(name, path, position_words(self._window, bottom_at))
+        if self._path in self._from_dask:
+            position = f"{first_key('last', self._keymap)} reads it again"
+        else:
+            position = position_words(self._window, bottom_at)
+        self._log_title.show(name, path, position)
 
     # -- keys
 
@@ -242,7 +294,7 @@ class LogScreen(ModalScreen[None]):
         del parameters
         match action:
             case "other_file":
-                return len(self._files) > 1
+                return len(self._files) > (1 if self._path else 0)
             case "back" | "search":  # in the search line their keys are characters
                 return not self._search_line.is_open
             case "next":
@@ -279,7 +331,8 @@ class LogScreen(ModalScreen[None]):
 
     def action_copy_path(self) -> None:
         """Copy the path of the file to the clipboard of the user's terminal (OSC 52)."""
-        copy(self._path or None, self.app, self._status)
+        path = None if self._path in self._from_dask else self._path
+        copy(path or None, self.app, self._status)
 
     def action_wrap(self) -> None:
         """Wrap or cut long lines."""
@@ -295,7 +348,7 @@ class LogScreen(ModalScreen[None]):
 
     def action_end(self) -> None:
         """Go to the end, and follow."""
-        if self._files:
+        if self._path:
             self._follow()
 
     def action_start(self) -> None:

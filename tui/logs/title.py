@@ -44,11 +44,9 @@ class LogTitle(Lines):
 def name_and_path(job: Job, files: Sequence[tuple[str, str]], at_file: int, other_file_key: str) -> tuple[str, str]:
     """Return the job's name with the kind of the file and of the others, and the path; without files only the name."""
     name = " ".join(filter(None, (f"job {squeue_id(job)}", job.name)))
-    if not files:
-        return name, ""
-    kind, path = files[at_file]
+    kind, path = files[at_file] if at_file < len(files) else ("", "")
     others = "".join(f" ({other_file_key}: {other})" for other, _ in files if other != kind)
-    return f"{name} · {kind}{others}", clean(path)
+    return " · ".join(filter(None, (name, kind))) + others, clean(path)
 
 
 def position_words(window: LogWindow, bottom_at: int | None) -> str:

@@ -213,7 +213,7 @@ TEXT: dict[str, Key] = {
 """Keys of text pages."""
 
 LOG: dict[str, Key] = {
-    "other_file": Key("tab,shift+tab", description="switch between output and errors"),
+    "other_file": Key("tab,shift+tab", description="switch between output and errors, or logs from dask"),
     "follow": Key("f", short="follow", description="follow new lines, or stop following"),
     "wrap": Key("w", short="wrap", description="wrap or cut long lines"),
     "copy_path": Key("y", description="copy the path of the file (OSC 52)"),

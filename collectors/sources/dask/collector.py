@@ -25,6 +25,7 @@ from dasktop.collectors.sources.dask.connection import (
 from dasktop.collectors.sources.dask.identity import identify, read_identity, worker_count
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
+from dasktop.collectors.sources.dask.server_logs import read_scheduler_log, read_worker_logs
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
 from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
@@ -117,12 +118,31 @@ class DaskCollector:
         SourceError
             It is unavailable; the text says why.
         """
-        connection = self._connection
-        if self.refusal is not None:
+        return await read_call_stack(self._connected(to_workers=True), worker, native_id, self._timeout_seconds)
+
+    async def server_logs(self, workers: Collection[str]) -> tuple[str, ...]:
+        """Return the last log messages of the workers at these addresses and their nannies, oldest first.
+
+        Without addresses: those of the scheduler.
+
+        Raises
+        ------
+        SourceError
+            They are unavailable; the text says why.
+        """
+        connection = self._connected(to_workers=bool(workers))
+        if not workers:
+            return await read_scheduler_log(connection, self._timeout_seconds)
+        names = {address: self._events.name_of(address) or address for address in workers}
+        return await read_worker_logs(connection, names, self._timeout_seconds)
+
+    def _connected(self, *, to_workers: bool) -> Connection:
+        """Return the connection; raise `SourceError` if there is none, or workers cannot be asked."""
+        if to_workers and self.refusal is not None:
             raise SourceError(f"cannot query the workers: {self.refusal}")
-        if connection is None or connection.closed:
+        if self._connection is None or self._connection.closed:
             raise SourceError("the scheduler is not connected")
-        return await read_call_stack(connection, worker, native_id, self._timeout_seconds)
+        return self._connection
 
     async def close(self) -> None:
         """Close the connection. The handlers stay installed: they cost nothing while they are not called."""

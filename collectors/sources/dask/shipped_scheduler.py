@@ -20,7 +20,7 @@ from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
 READING = "dasktop_v8_reading"
-ASK_WORKERS = "dasktop_v1_ask_workers"
+ASK_WORKERS = "dasktop_v2_ask_workers"
 
 # A worker is sent as a list in this order: field names would be most of the bytes.
 WORKER_FIELDS = (
@@ -279,12 +279,20 @@ def count_tasks(scheduler: Any) -> dict[str, int]:
 
 
 async def ask(
-    scheduler: Any, addresses: Any, messages: Any, worker_seconds: float, all_seconds: float, at_once: int
+    scheduler: Any,
+    addresses: Any,
+    messages: Any,
+    worker_seconds: float,
+    all_seconds: float,
+    at_once: int,
+    nannies: bool = False,
 ) -> dict[str, Any]:
     """Send the messages, in order, to each of the workers; return the outcome and the last answer of each.
 
     Each has ``worker_seconds`` to answer, and none is asked after ``all_seconds``. At most ``at_once`` are asked at the
-    same time. Scheduler.broadcast is not used: one worker that hangs would delay all answers, and each one that fails
+    same time. With ``nannies``, the nannies of these workers are asked instead.
+
+    Scheduler.broadcast is not used: one worker that hangs would delay all answers, and each one that fails
     would be an error in the user's log.
     """
     deadline = time.monotonic() + all_seconds
@@ -295,7 +303,10 @@ async def ask(
             if time.monotonic() >= deadline:
                 return ["not asked", None]
             try:
-                return ["answered", await asyncio.wait_for(send_messages(scheduler, address, messages), worker_seconds)]
+                peer = scheduler.workers[address].nanny if nannies else address
+                if peer is None:
+                    return ["refused", "it has no nanny"]
+                return ["answered", await asyncio.wait_for(send_messages(scheduler, peer, messages), worker_seconds)]
             except (asyncio.TimeoutError, OSError):  # noqa: UP041 - before Python 3.11 it is not an OSError
                 return ["silent", None]
             except Exception as error:  # noqa: BLE001 - send_recv raises what the worker reports as its exception

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
-from dasktop.collectors.model.queries import JobFiles, OutputFiles
+from dasktop.collectors.model.queries import Answer, JobFiles, OutputFiles, ServerLogs
 from dasktop.collectors.model.snapshot import Fate
 from dasktop.collectors.sources.logs import follower
 from dasktop.tui.logs.screen import LogScreen
@@ -13,7 +13,7 @@ from dasktop.tui.logs.view import LogView
 from dasktop.tui.tree.table import TreeTable
 from tests.support.log_pages import LogUnderTest, log_of
 from tests.support.screen import HOSTILE, SIZES, running
-from tests.support.snapshots import job, snapshot
+from tests.support.snapshots import busy_job, job, snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -318,7 +318,7 @@ async def test_job_without_known_log_says_why(path):
         test.feed.files, test.feed.error = files, error
         async with test as log:
             await log.until(lambda words=words: words in log.shown[1])
-            await log.press("g", "G", "k", "tab", "slash", "x", "enter", "n", "f", "w")
+            await log.press("g", "G", "k", "slash", "x", "enter", "n", "f", "w")
             assert log.feed.log_requests == []
             assert log.feed.questions == [JobFiles(job_id="4709")]
 
@@ -396,3 +396,51 @@ async def test_without_a_selected_job_no_log_opens():
     async with running() as screen:
         await screen.press("T")
         assert not isinstance(screen.app.screen, LogScreen)
+
+
+HELD = ServerLogs(worker_addresses=("tcp://10.1.0.7/SLURMCluster-0-0",))
+OF_SCHEDULER = ServerLogs(worker_addresses=())
+
+
+def of_dask(question, *lines, error=None):
+    return Answer(question=question, lines=lines, error=error)
+
+
+async def test_logs_from_dask_if_the_file_cannot_be_read(path):
+    async with log_of(path, shown=busy_job("4709", 0, 1)) as log:
+        await log.until(lambda: HELD in log.feed.questions)
+        log.feed.emit(of_dask(HELD, "worker a  started", "nanny a  started", "worker a  needle"))
+        await log.until(lambda: log.shown[2] == "worker a  needle")
+        assert "workers and nannies (from dask)" in log.title[0]
+        assert log.title[1] == "the last messages of 1 worker and their nannies, from their memory"
+        assert "no such file" in log.words
+        await log.press("slash", *"started", "enter")
+        await log.until(lambda: log.view.hit == len("worker a  started") + 1)
+        await log.press("n")
+        await log.until(lambda: log.view.hit == 0)
+        await log.press("g", "j", "k", "f", "y", "w")
+        await log.press("G")
+        await log.until(lambda: log.feed.questions.count(HELD) == 2)
+        log.feed.emit(of_dask(HELD, "worker a  later"))
+        await log.until(lambda: log.shown[0] == "worker a  later")
+
+
+async def test_log_of_the_scheduler_is_next(path):
+    async with log_of(path) as log:
+        await log.until(lambda: "no such file" in log.shown[1])
+        await log.press("tab")
+        await log.until(lambda: OF_SCHEDULER in log.feed.questions)
+        log.feed.emit(of_dask(OF_SCHEDULER, error="the scheduler is not connected"))
+        await log.until(lambda: log.shown[1].strip() == "the scheduler is not connected")
+        write(path, "from the file\n")
+        await log.press("tab")
+        await log.until(lambda: log.shown[0] == "from the file")
+
+
+async def test_log_from_dask_without_a_file(path):
+    test = log_of(path, shown=busy_job("4709", 0, 1))
+    test.feed.files = None
+    async with test as log:
+        await log.until(lambda: HELD in log.feed.questions)
+        log.feed.emit(of_dask(HELD, *(f"worker a  {number}" for number in range(100))))
+        await log.until(lambda: log.shown[-1] == "worker a  99")

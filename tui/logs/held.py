@@ -1,0 +1,82 @@
+"""Logs that dask's processes keep in memory, answered like files: requests for lines and searches. Reads nothing."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.logs import LogEvent, LogLine, LogPart, LogRequest, Page, Search, Searched, Tail
+from dasktop.collectors.model.queries import Answer, ServerLogs
+from dasktop.collectors.model.snapshot import Job
+from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.patterns import compiled
+
+
+def server_logs_of(job: Job) -> list[tuple[str, str, ServerLogs]]:
+    """Return the logs that dask can return for a job: kind, text in place of a path, and the query for each."""
+    addresses = tuple(worker.address for worker in workers_of(job))
+    scheduler = ("scheduler", "the last messages of the scheduler, from its memory", ServerLogs(worker_addresses=()))
+    if not addresses:
+        return [scheduler]
+    text = f"the last messages of {counted(len(addresses), 'worker')} and their nannies, from their memory"
+    return [("workers and nannies", text, ServerLogs(worker_addresses=addresses)), scheduler]
+
+
+class HeldLog:
+    """The lines of one answer, by position as in a file.
+
+    Parameters
+    ----------
+    path
+        What identifies it in requests.
+    answer
+        The lines, or why there are none.
+    edition
+        Differs from that of an earlier answer.
+    """
+
+    def __init__(self, path: str, answer: Answer, edition: int) -> None:
+        self._path = path
+        self._problem = answer.error
+        ends = [0, *accumulate(len(line.encode()) + 1 for line in answer.lines)]
+        self._lines = tuple(LogLine(at, line) for at, line in zip(ends, answer.lines, strict=False))
+        self._size = ends[-1]
+        self._edition = edition
+
+    def answers(self, request: LogRequest) -> Iterator[LogEvent]:
+        """Yield what a file with these lines would answer."""
+        match request:
+            case Tail() | Page():
+                yield self._part()
+            case Search():
+                found, wrapped = self._find(request)
+                if found is not None:
+                    yield self._part()
+                yield Searched(
+                    search=request,
+                    bytes_searched=self._size,
+                    bytes_in_all=self._size,
+                    is_over=True,
+                    found_at=found,
+                    wrapped=wrapped,
+                )
+
+    def _part(self) -> LogPart:
+        return LogPart(
+            path=self._path,
+            size_bytes=self._size,
+            end=self._size,
+            lines=self._lines,
+            edition=self._edition,
+            problem=self._problem,
+        )
+
+    def _find(self, search: Search) -> tuple[int | None, bool]:
+        """Return the position of the next matching line, and whether the search continued at the other end."""
+        pattern = compiled(search.pattern)
+        hits = [line.at_byte for line in self._lines if pattern.search(line.text)]
+        if search.is_backwards:
+            hits.reverse()
+            ahead = [at for at in hits if at < search.at_byte]
+        else:
+            ahead = [at for at in hits if at >= search.at_byte]
+        return next(iter(ahead or hits), None), bool(hits) and not ahead
