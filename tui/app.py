@@ -31,7 +31,7 @@ from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.header import FindingsBanner, Header
+from dasktop.tui.widgets.header import FindingsBanner, Header, WorkPanel
 from dasktop.tui.widgets.messages import (
     AnswerArrived,
     ChoiceArrived,
@@ -84,7 +84,8 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
     CSS = (
         TerminalApp.CSS
         + """
-    Screen.-details Header, Screen.-details FindingsBanner, Screen.-details FilterLine { display: none; }
+    Screen.-details Header, Screen.-details FindingsBanner, Screen.-details WorkPanel { display: none; }
+    Screen.-details FilterLine { display: none; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -143,7 +144,9 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._header = Header(self._glyphs, read_only=self._read_only, thresholds=self._thresholds)
         self._banner = FindingsBanner(self._glyphs, self._keys, read_only=self._read_only)
         yield self._header
+        self._work_panel = WorkPanel(self._glyphs)
         yield self._banner
+        yield self._work_panel
         self._details = DetailsBody(
             *(self._tree.heads, self._tree.table),
             glyphs=self._glyphs,
@@ -218,6 +221,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._unmodified, self._snapshot = self._latest, with_stale_workers(self._latest)
         self._header.show(self._snapshot, self._history)
         self._banner.show(self._snapshot.findings)
+        self._work_panel.show(self._snapshot)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.show(self._snapshot)
@@ -284,7 +288,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._is_paused = False
         for part in (self._tree, self._queries, self._scaling):
             part.forget()
-        for widget in (self._header, self._banner, self._details, self._status):
+        for widget in (self._header, self._banner, self._work_panel, self._details, self._status):
             widget.clear()
 
     def before_key(self) -> None:

@@ -7,7 +7,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import Static
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
@@ -162,6 +161,21 @@ class WorkHeads(Lines):
             self.post_message(self.Chosen(column))
 
 
+class _Legend(Lines):
+    """What the parts of the bars mean."""
+
+    DEFAULT_CSS = "_Legend { height: 1; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the line."""
+        del cells
+        return [[Piece(self._glyphs.encode(text), role) for text, role in LEGEND]]
+
+
 class WorkPage(Page):
     """The computations, the newest first, each with its task names; and details of the selected one.
 
@@ -175,11 +189,10 @@ class WorkPage(Page):
 
     DEFAULT_CSS = """
     WorkPage > .box { max-width: 100%; }
-    WorkPage Static { height: 1; width: 100%; }
     WorkPage DetailsPane { display: none; }
     WorkPage.-docked DetailsPane { display: block; height: 40%; }
     WorkPage.-details DetailsPane { display: block; height: 1fr; }
-    WorkPage.-details WorkHeads, WorkPage.-details WorkTable, WorkPage.-details Static { display: none; }
+    WorkPage.-details WorkHeads, WorkPage.-details WorkTable, WorkPage.-details _Legend { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *bound(filter="filter", sort="sort(1)", reverse="reverse", fold_all="fold_all"),
@@ -205,7 +218,7 @@ class WorkPage(Page):
         """Create the table, and the details below it."""
         yield self._top
         yield self.table
-        yield Static(self._glyphs.encode(LEGEND), markup=False)
+        yield _Legend(self._glyphs)
         yield self._pane
         yield self._filter
 

@@ -35,7 +35,11 @@ SEGMENTS = (
     Segment("─", "waiting", ("waiting",), "quiet"),
 )
 WORDS = tuple(segment.word for segment in SEGMENTS)
-LEGEND = "  ".join(f"{segment.character} {segment.word}" for segment in SEGMENTS)
+LEGEND = [
+    piece
+    for segment in SEGMENTS
+    for piece in (Piece(f" {segment.character}", segment.role), Piece(f" {segment.word} ", "quiet"))
+]
 
 
 def number_in(states: TaskStates, word: str) -> int:

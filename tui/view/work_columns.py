@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from dasktop.collectors.model.work import TaskStates
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.numbers import UNKNOWN, seconds_text
+from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_middle, fit
 from dasktop.tui.view.cells import clock
@@ -148,11 +148,12 @@ WORK_COLUMNS: dict[WorkColumnName, WorkColumn] = {
 _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
     *("elapsed", "held", "rate", "longest", "waiting", "processing", "eta", "time", "mean", "failed", "done"),
 )
-_LEAST_NAME, _USUAL_NAME, _LEAST_BAR = 16, 19, 10
-_FEW = 5
-"""With more columns than that, the label is at least `_USUAL_NAME` cells wide."""
+_LEAST = (16, 10)
+"""The least widths of label and bar …"""
+_USUAL, _FEW = (19, 16), 5
+"""… and with more columns than `_FEW`."""
 _ROOMY_NAME = 24
-"""From this width of the label on, columns are two cells apart."""
+"""From this width of the label on, columns are two cells apart, and the head names both levels."""
 _GROWTH = ((24, 12), (30, 20), (44, 40), (60, 60))
 """Widths of label and bar, growing step by step."""
 
@@ -171,13 +172,19 @@ class WorkLayout(NamedTuple):
         return 1 + self.label + self.gap + self.bar + sum(self.gap + cells for cells in self.columns.values())
 
 
-def fit_work_layout(cells: int) -> WorkLayout:
-    """Return the layout with the most columns that fits into `cells`."""
+def fit_work_layout(cells: int, usual: tuple[int, int] = _USUAL) -> WorkLayout:
+    """Return the layout with the most columns that fits into `cells`.
+
+    Parameters
+    ----------
+    usual
+        The widths of label and bar for which columns beyond the most useful ones are left out.
+    """
     columns = {name: column.cells for name, column in WORK_COLUMNS.items()}
     for left_out in (None, *_LEFT_OUT_FIRST):
         columns = {name: width for name, width in columns.items() if name != left_out}
-        for label, gap in ((_ROOMY_NAME, 2), (_LEAST_NAME if len(columns) <= _FEW else _USUAL_NAME, 1)):
-            layout = WorkLayout(label, _LEAST_BAR, columns, gap)
+        label, bar = _LEAST if len(columns) <= _FEW else usual
+        for layout in (WorkLayout(_ROOMY_NAME, max(bar, usual[1]), columns, 2), WorkLayout(label, bar, columns, 1)):
             if layout.cells <= cells:
                 return _spread(layout, cells - layout.cells)
     return WorkLayout(max(1, cells - 2), 0, {}, 1)
@@ -244,7 +251,7 @@ def work_line(
     line = [Piece("!" if failed else " ", "bad"), Piece(label, role), Piece(" " * layout.gap)]
     line += segments(row.states, layout.bar)
     for name, cells in layout.columns.items():
-        line.append(Piece(" " * layout.gap + fit(texts[name], cells, "right"), _role(name, texts[name])))
+        line.append(Piece(" " * layout.gap + fit(texts[name], cells, "right"), _role(row, name, texts[name])))
     return [Piece(glyphs.encode(text), role) for text, role in line]
 
 
@@ -253,9 +260,10 @@ def work_texts(row: WorkRow, layout: WorkLayout, now: datetime) -> dict[WorkColu
     return {name: WORK_COLUMNS[name].text(row, now) for name in layout.columns}
 
 
-def _role(name: WorkColumnName, text: str) -> Role:
+def _role(row: WorkRow, name: WorkColumnName, text: str) -> Role:
     if text in ("0", "0%", "0B", UNKNOWN):
         return "quiet"
-    if text == CANNOT_RUN:
+    is_outlier = name == "longest" and isinstance(row, NameRow) and is_long(row.name.seconds_max, row.name.seconds_mean)
+    if text == CANNOT_RUN or is_outlier:
         return "waiting"
     return "bad" if name == "failed" else "text"

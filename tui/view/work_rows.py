@@ -141,10 +141,18 @@ def _sorted_blocks(work: Work, order: WorkOrder | None) -> Iterator[tuple[_Top, 
         yield top, in_order(below, order), unfolds
 
 
+def name_rows(work: Work) -> list[NameRow]:
+    """Return a row for each task name, without computations, in the order in which the scheduler first saw them."""
+    total = _seconds_of_all(work)
+    return [
+        NameRow(key=("name", name.name), name=name, computations=1, time_share=_share(name, total))
+        for name in work.task_names
+    ]
+
+
 def _blocks(work: Work) -> Iterator[tuple[_Top, list[NameRow], bool]]:
     names = {name.name: name for name in work.task_names}
-    seconds = [name.compute_seconds for name in work.task_names]
-    total = sum(value for value in seconds if value is not None)
+    total = _seconds_of_all(work)
     times_listed = Counter(name for one in work.computations for name in set(one.task_names))
 
     def below(parent: Key, listed: Iterable[str]) -> list[NameRow]:
@@ -155,7 +163,7 @@ def _blocks(work: Work) -> Iterator[tuple[_Top, list[NameRow], bool]]:
                 depth=1,
                 name=names[name],
                 computations=times_listed[name],
-                time_share=None if names[name].compute_seconds is None or not total else _share(names[name], total),
+                time_share=_share(names[name], total),
             )
             for name in dict.fromkeys(listed)
             if name in names
@@ -171,8 +179,12 @@ def _blocks(work: Work) -> Iterator[tuple[_Top, list[NameRow], bool]]:
         yield row, below(OTHER_NAMES, (name.name for name in others)), True
 
 
-def _share(name: TaskName, total: float) -> float:
-    return (name.compute_seconds or 0) / total
+def _seconds_of_all(work: Work) -> float:
+    return sum(name.compute_seconds for name in work.task_names if name.compute_seconds is not None)
+
+
+def _share(name: TaskName, total: float) -> float | None:
+    return None if name.compute_seconds is None or not total else name.compute_seconds / total
 
 
 def _with_fold(row: _Top, unfolded: bool | None) -> _Top:

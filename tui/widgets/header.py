@@ -1,4 +1,4 @@
-"""The widgets above the tree: summary, findings and column heads. They only draw."""
+"""The widgets above the tree: summary, findings, work and column heads. They only draw."""
 
 from textual import events
 from textual.message import Message
@@ -14,6 +14,7 @@ from dasktop.tui.view.history import CLUSTER, THREADS, History
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads
 from dasktop.tui.view.summary import Pasts, summary_lines
+from dasktop.tui.view.work_panel import names_that_fit, panel_lines
 from dasktop.tui.widgets.lines import Lines
 
 _SCREEN_LINES_PER_FINDING = 12
@@ -71,6 +72,33 @@ class Header(Lines):
             pasts=self._pasts,
             thresholds=self._thresholds,
         )
+
+
+class WorkPanel(Lines):
+    """The unfinished task names, on a large screen; no lines without work."""
+
+    DEFAULT_CSS = "WorkPanel { height: 0; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._snapshot: Snapshot | None = None
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Show the work of a snapshot."""
+        self._snapshot = snapshot
+        self.update()
+
+    def clear(self) -> None:
+        """Show no work."""
+        self.show(None)
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the lines that fit."""
+        if self._snapshot is None:
+            return []
+        most = names_that_fit(*self.app.size)
+        return panel_lines(self._snapshot.work, self._snapshot.taken_at, cells - SCROLLBAR_CELLS, most, self._glyphs)
 
 
 class FindingsBanner(Lines):

@@ -114,7 +114,8 @@ def running_task(worker: Any, key: Any) -> tuple[Any, Any]:
         return None, None
     from dask.utils import key_split
 
-    task = worker.state.tasks.get(key)
+    tasks = getattr(getattr(worker, "state", worker), "tasks", {})  # the first releases of 2022 have no state
+    task = tasks.get(key)
     started = getattr(task, "start_time", None)
     return text(key_split(key)), None if started is None else max(0.0, time.time() - started)
 
