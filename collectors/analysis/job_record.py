@@ -216,7 +216,10 @@ def _ran_out_of_memory(ended: EndedJob) -> bool:
     if read_state(ended.job.state).is_out_of_memory:
         return True
     signals = {ended.signal, *ended.step_signals}
-    if not read_state(ended.job.state).is_failed:
+    state = read_state(ended.job.state)
+    if state.name is None:
+        return ended.failure_cause.out_of_memory
+    if not state.is_failed:
         return False
     if OUT_OF_MEMORY_SIGNAL in signals or ended.failure_cause.out_of_memory:
         return True
@@ -264,7 +267,7 @@ def _explanation(ended: EndedJob) -> str:
         steps = " and ".join(map(_signal_name, ended.step_signals))
         return f"{how}; a step was killed by signal {steps}" if steps else how
     if state.name is None:
-        return "ended; SLURM does not report how"
+        return "ended; SLURM does not report how" + ("; its log" if ended.failure_cause.cause is not None else "")
     return _EXPLANATIONS.get(state.name, f"ended as {state.name}")
 
 

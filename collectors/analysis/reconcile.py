@@ -38,6 +38,7 @@ from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
     DaskReading,
     EndedJob,
+    FoundInLogs,
     QueuedJob,
     Released,
     SlurmReading,
@@ -71,7 +72,7 @@ def reconcile(
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     jobs_of_workers: Mapping[str, str] | None = None,
     worker_ends: Mapping[WorkerEndKey, str] | None = None,
-    ends_in_logs: Mapping[WorkerEndKey, str] | None = None,
+    in_logs: FoundInLogs | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
 ) -> Snapshot:
@@ -93,8 +94,8 @@ def reconcile(
         The job that a worker was in, by the worker's address, from earlier snapshots.
     worker_ends
         Why workers ended, by address and time, from earlier snapshots.
-    ends_in_logs
-        The same, as the logs of their jobs say it.
+    in_logs
+        What the logs of jobs say about workers that have left.
     released
         What released jobs, by job id, where that is known.
     beyond
@@ -165,6 +166,7 @@ def reconcile(
 
     jobs_by_id = {job.job_id: job for job in jobs}
     jobs_of_addresses = {
+        **(in_logs.jobs if in_logs else {}),
         **jobs_of_departed(dask.departed if dask else (), jobs_by_id, cluster.owner, scripts, placed),
         **(jobs_of_workers or {}),
         **_jobs_of_addresses(placed),
@@ -174,7 +176,7 @@ def reconcile(
         [replace(event, job_id=jobs_of_addresses.get(event.address or "")) for event in reported or ()],
         jobs_by_id,
         worker_ends or {},
-        ends_in_logs or {},
+        in_logs.ends if in_logs else {},
     )
 
     def end_of(attempt: Attempt) -> str | None:

@@ -4,12 +4,13 @@ All text is already cleaned (see `text.clean`); what a source did not report is 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Cluster, Worker, WorkerEvent
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.model.work import Work, WorkerEndKey
 
 
 class QueuedJob(Record, frozen=True, kw_only=True):
@@ -179,6 +180,15 @@ class DepartedWorker(Record, frozen=True, kw_only=True):
     address: str
     name: str
     registered_at: datetime
+
+
+class FoundInLogs(Record, frozen=True, kw_only=True):
+    """What the logs of jobs say about workers that have left."""
+
+    ends: Mapping[WorkerEndKey, str]
+    """Why they ended, in words, by address and time."""
+    jobs: Mapping[str, str]
+    """The job that a worker was in, by address."""
 
 
 class Released(Record, frozen=True, kw_only=True):

@@ -252,7 +252,7 @@ class Poller:
             recent = (found.script for found in reading.recently_ended)
             await self._scheduler_files.read((*reading.scripts, *recent))
             await self._submit_error.find(self._dask_reading, self._slurm)
-            await self._slurm.read_worker_logs(self._worker_ends.unexplained)
+            await self._slurm.read_worker_logs(self._worker_ends.unexplained, self._worker_ends.possible_jobs)
             await self._releases.read_log(self._slurm.reading.ended, self.scheduler_id)
 
     async def poll_slurm(self) -> None:
@@ -367,7 +367,7 @@ class Poller:
             remembered=self._cluster_jobs.evidence,
             jobs_of_workers=self._cluster_jobs.of_workers,
             worker_ends=self._worker_ends.known,
-            ends_in_logs=self._slurm.ends_in_logs,
+            in_logs=self._slurm.found_in_logs,
             beyond=self._other_use.beyond,
             released=self._releases.by_job,
         )

@@ -14,7 +14,7 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
-from dasktop.collectors.model.snapshot import Evidence, Snapshot, WorkerEvent
+from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, WorkerEvent
 from dasktop.collectors.model.work import WorkerEndKey
 from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
@@ -100,6 +100,8 @@ class WorkerEnds:
         """By address and time."""
         self.unexplained: tuple[WorkerEvent, ...] = ()
         """Unexpected removals of workers from running jobs, for which only the job's log may have an explanation."""
+        self.possible_jobs: tuple[Job, ...] = ()
+        """The cluster's jobs that may have had workers whose job is unknown; none if there is no such worker."""
 
     def remember(self, snapshot: Snapshot) -> None:
         """Add what this snapshot knows; forget the workers that it no longer mentions."""
@@ -112,6 +114,10 @@ class WorkerEnds:
         unexpected = [event for event in removals if event.reason == "unexpected" and event.job_id is not None]
         running = {job.job_id for job in snapshot.jobs if read_state(job.state).is_running} if unexpected else set()
         self.unexplained = tuple(event for event in unexpected if event.job_id in running)
+        without_job = [event.at for event in removals if event.reason == "unexpected" and event.job_id is None]
+        without_job += [attempt.at for attempt in attempts if attempt.job_id is None and attempt.at is not None]
+        started = [job for job in snapshot.jobs if job.evidence and job.started_at] if without_job else []
+        self.possible_jobs = tuple(job for job in started if job.started_at and job.started_at <= max(without_job))
 
 
 SECONDS_FOR_THE_LOG = 1.0

@@ -33,7 +33,7 @@ BY_NANNY = r"killed by its nanny because of its memory use: [\d,]+ MiB of 286 Mi
 BY_SIGNAL = r"killed by signal 9 \(SIGKILL\)"
 CAUSES = {
     "on-nanny": BY_NANNY,
-    "on-memory": r"job {job} ended: killed: ran out of memory: one SLURM task used [\d,]+ MiB of 500 MiB",
+    "on-memory": r"job {job}_3 ended: killed: ran out of memory: one SLURM task used [\d,]+ MiB of 500 MiB",
     "on-limit": r"job {job} ended: killed: reached its time limit of 1 min",
     "on-cancelled": r"job {job} ended: cancelled by user \S+",
     "on-signal": BY_SIGNAL,
@@ -74,7 +74,8 @@ def provoke(scenario: Scenario, client: Client, folder: Path) -> list[object]:
     scenario.submit("on-limit", "--time=1", python=WITHOUT_SHELL)
     scenario.submit("on-nanny", "--mem=2G", worker="--nthreads 1 --memory-limit 300MB")
     scenario.submit("on-signal", "--mem=2G", worker="--nthreads 1 --memory-limit 1GB")
-    for name in ("on-plain", "on-memory", "on-cancelled"):
+    scenario.submit("on-memory", "--array=3", python=WITHOUT_SHELL)  # a name in its script identifies no job
+    for name in ("on-plain", "on-cancelled"):
         scenario.submit(name, python=WITHOUT_SHELL)
     scenario.wait_for(lambda: scenario.job_ids.keys() <= scenario.workers().keys())
 

@@ -118,12 +118,15 @@ def is_adapting(adaptive: Any) -> bool:
 
 def keeps_events(scheduler: Any) -> bool:
     """Return whether `events_of` can read the scheduler's events."""
-    return getattr(scheduler, "_broker", None) is not None
+    return getattr(scheduler, "_broker", None) is not None or isinstance(getattr(scheduler, "events", None), dict)
 
 
 def events_of(scheduler: Any, topic: str) -> Any:
     """Return the events of a topic, oldest first, each ``(time, event)``."""
-    kept = scheduler._broker._topics.get(topic)
+    broker = getattr(scheduler, "_broker", None)
+    if broker is None:  # older versions
+        return scheduler.events.get(topic, ())
+    kept = broker._topics.get(topic)
     return kept.events if kept is not None else ()
 
 

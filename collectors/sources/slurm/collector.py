@@ -11,9 +11,15 @@ from datetime import UTC, datetime
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles
-from dasktop.collectors.model.readings import EndedJob, JobScript, QueuedJob, RecentlyEnded, SlurmReading
-from dasktop.collectors.model.snapshot import WorkerEvent
-from dasktop.collectors.model.work import WorkerEndKey
+from dasktop.collectors.model.readings import (
+    EndedJob,
+    FoundInLogs,
+    JobScript,
+    QueuedJob,
+    RecentlyEnded,
+    SlurmReading,
+)
+from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands, command_environment
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
@@ -153,14 +159,15 @@ class SlurmCollector:
         await self._causes.read_names(self._recently_ended.ended)
         return self.reading
 
-    async def read_worker_logs(self, removals: Iterable[WorkerEvent]) -> None:
-        """Read in the logs of their jobs why these workers ended; see `WorkerLogReader.read`."""
-        await self._worker_logs.read(removals)
+    async def read_worker_logs(self, removals: Iterable[WorkerEvent], jobs: Iterable[Job]) -> None:
+        """Read in logs why workers ended, and which workers these jobs had; see `WorkerLogReader`."""
+        await self._worker_logs.read_jobs(jobs)
+        await self._worker_logs.read_ends(removals)
 
     @property
-    def ends_in_logs(self) -> Mapping[WorkerEndKey, str]:
-        """What the logs say about workers that have ended, by address and time."""
-        return self._worker_logs.known
+    def found_in_logs(self) -> FoundInLogs:
+        """What the logs say about workers that have left."""
+        return self._worker_logs.found
 
     async def sbatch_error(self, script: str) -> str | None:
         """Return why sbatch would reject a script, without submitting it; see `lookups.sbatch_error`."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.readings import EndedJob, FailureCause
+from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
 from dasktop.collectors.system.user import name_of
@@ -36,6 +37,17 @@ _GAVE_UP = re.compile(
 # distributed.worker: why it closes, if the connection to the scheduler is lost and it was not told to close.
 _LOST_SCHEDULER = re.compile(r"worker-handle-scheduler-connection-broken|Connection to scheduler broken")
 _CLOSED_WELL = re.compile(r"worker-lifetime-reached|Reason: scheduler-(?:close|shutdown)")
+# slurmstepd: "*** JOB 1 ON n1 CANCELLED AT 2026-11-29T08:14:33 DUE TO TIME LIMIT ***"; without "DUE TO": by scancel.
+_CANCELLED = re.compile(
+    r"^slurmstepd\S*: error: \*\*\* (?:JOB|STEP) (\d+)(?:\.\S+)? ON \S+ CANCELLED AT \S+(?: DUE TO (.{1,60}?))? \*\*\*"
+)
+_DUE_TO = {
+    "TIME LIMIT": "killed: reached its time limit",
+    "NODE FAILURE": "terminated: a node failed",
+    "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS": "terminated: a node failed",
+    "PREEMPTION": "stopped: preempted by another job",
+    "JOB REQUEUE": "requeued",
+}
 _TRACEBACK = "Traceback (most recent call last):"
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?")
 _SHELL = re.compile(
@@ -67,6 +79,16 @@ def failure_cause(tail: str, failed: bool) -> FailureCause:
         return FailureCause(cause=LOST_SCHEDULER)
     found = (_exception(lines, end) or _shell_error(end)) if failed else None
     return FailureCause(cause=_shortened(found) if found else None)
+
+
+def end_in_log(tail: str, job_id: str) -> str | None:
+    """Return how SLURM ended this job, or cancelled it, by its own message in the log; ``None``: there is none."""
+    found = [match for line in tail.split("\n") if (match := _CANCELLED.match(line)) and match[1] == job_id]
+    if not found:
+        return None
+    return (
+        "cancelled" if found[-1][2] is None else _DUE_TO.get(found[-1][2], f"cancelled due to {found[-1][2].lower()}")
+    )
 
 
 def is_memory_kill(line: str) -> bool:
@@ -165,16 +187,29 @@ class FailureCauseReader:
         path = files and (files.stderr or files.stdout)
         tail = await read_tail_in_time(path) if path else None
         # A log does not explain a job that was killed by a signal.
-        failed = read_state(end.job.state).is_failed and end.signal is None
-        return failure_cause(tail, failed) if tail is not None else FailureCause()
+        state = read_state(end.job.state)
+        failed = state.is_failed and end.signal is None
+        found = failure_cause(tail, failed) if tail is not None else FailureCause()
+        if state.name is None and not found.out_of_memory and tail is not None:
+            return replace(found, cause=end_in_log(tail, job_id) or found.cause)
+        return found
 
 
 def read_tail(path: str) -> str | None:
     """Return the last lines of a file, cleaned; ``None`` if it cannot be read. May hang with its file server."""
+    return _read(path, lambda log: log.block_before(log.size_bytes, MAX_BYTES))
+
+
+def read_head(path: str) -> str | None:
+    """Return the first lines of a file, as `read_tail`."""
+    return _read(path, lambda log: log.block_after(0, MAX_BYTES))
+
+
+def _read(path: str, part: Callable[[LogFile], Block]) -> str | None:
     log = LogFile(path)
     try:
         log.look()
-        return "\n".join(raw.line().text for raw in log.block_before(log.size_bytes, MAX_BYTES).lines())
+        return "\n".join(raw.line().text for raw in part(log).lines())
     except UnreadableError:
         return None
     finally:
@@ -186,6 +221,11 @@ async def read_tail_in_time(path: str) -> str | None:
     return await _with_timeout(read_tail, path)
 
 
+async def read_head_in_time(path: str) -> str | None:
+    """Return the first lines of a file, as `read_tail_in_time`."""
+    return await _with_timeout(read_head, path)
+
+
 def _run(end: EndedJob) -> _Run:
     return end.job.job_id, end.ended_at
 
@@ -193,7 +233,7 @@ def _run(end: EndedJob) -> _Run:
 def _log_may_explain(end: EndedJob) -> bool:
     state = read_state(end.job.state)
     # Other states are the cause themselves. A job whose workers lost the scheduler is COMPLETED.
-    return (state.is_failed or state.is_completed) and end.job.started_at is not None
+    return (state.is_failed or state.is_completed or state.name is None) and end.job.started_at is not None
 
 
 async def _with_timeout(call: Callable[..., T], *arguments: object) -> T | None:

@@ -1,4 +1,4 @@
-"""Find in the end of a job's log why one of its workers ended, by the worker's process or address. Never guesses.
+"""Find in the log of a job which workers it had, and in its end why one of them ended. Never guesses.
 
 A nanny logs why it killed its worker, or how the worker's process ended; bash logs the latter for a worker without a
 nanny. Read once or twice for each worker whose end nothing else explains, never at every poll.
@@ -6,20 +6,27 @@ nanny. Read once or twice for each worker whose end nothing else explains, never
 
 import re
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from dasktop.collectors.model.snapshot import WorkerEvent
+from dasktop.collectors.model.readings import FoundInLogs
+from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from dasktop.collectors.model.work import WorkerEndKey
-from dasktop.collectors.sources.slurm.failure_cause import MAX_BYTES, is_memory_kill, read_tail_in_time
+from dasktop.collectors.sources.slurm.failure_cause import (
+    MAX_BYTES,
+    is_memory_kill,
+    read_head_in_time,
+    read_tail_in_time,
+)
 from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
 
 WHOLE_LOG = MAX_BYTES // 2
 """A shorter end of a log, in characters, is the whole log."""
 
 # distributed.worker_memory and nanny, of 2023.5 and 2026.8.
-_MEMORY = re.compile(r"Worker '?(\S+?)'? \(pid=(\d+)\) exceeded (\d+)% memory budget")
-_BY_SIGNAL = re.compile(r"Worker process (\d+) was killed by (?:signal (\d+)|unknown signal)")
-_BY_EXIT = re.compile(r"Worker process (\d+) exited with status (\d+)")
+_MEMORY = re.compile(r"Worker '?(\S+?)'? \(pid=(\d+)\) exceeded (\d{1,3})% memory budget")
+_BY_SIGNAL = re.compile(r"Worker process (\d+) was killed by (?:signal (\d{1,3})|unknown signal)")
+_BY_EXIT = re.compile(r"Worker process (\d+) exited with status (\d{1,3})")
 # bash: "/var/spool/slurmd/job00015/slurm_script: line 2: 12345 Killed                  dask worker …".
 _BY_SHELL = re.compile(r"^\S+: line \d+: +(\d+) ([A-Z][a-z]+(?: [a-z]+)?)(?: \(core dumped\))?(?:  |$)")
 _NANNY_START = re.compile(r" - distributed\.nanny - INFO - +Start Nanny at: ")
@@ -96,8 +103,11 @@ TRIES = 2
 MOST_KNOWN = 1000
 
 
+MOST_JOBS_SEARCHED = 50
+
+
 class WorkerLogReader:
-    """Reads and remembers why workers ended according to the logs of their jobs.
+    """Reads and remembers what the logs of jobs say about workers.
 
     Parameters
     ----------
@@ -108,31 +118,57 @@ class WorkerLogReader:
     def __init__(self, files: OutputFilesReader) -> None:
         self._files = files
         self._tries: dict[WorkerEndKey, int] = {}
-        self._known: dict[WorkerEndKey, str] = {}
+        self._ends: dict[WorkerEndKey, str] = {}
+        self._jobs_of: dict[str, set[str]] = {}
+        self._searched: set[str] = set()
 
     @property
-    def known(self) -> Mapping[WorkerEndKey, str]:
-        """Address and time of a worker's end → what the log says about it."""
-        return self._known
+    def found(self) -> FoundInLogs:
+        """What has been found so far."""
+        jobs = {address: min(of) for address, of in self._jobs_of.items() if len(of) == 1}
+        return FoundInLogs(ends=self._ends, jobs=jobs)
 
-    async def read(self, removals: Iterable[WorkerEvent]) -> None:
+    async def read_ends(self, removals: Iterable[WorkerEvent]) -> None:
         """Read the logs of the jobs of these workers: each worker's at most twice, a few jobs per call."""
         due: dict[str, list[WorkerEvent]] = {}
         for event in removals:
             tries = self._tries.get((event.address, event.at), 0)
-            if event.job_id is not None and tries < TRIES and (event.address, event.at) not in self._known:
+            if event.job_id is not None and tries < TRIES and (event.address, event.at) not in self._ends:
                 due.setdefault(event.job_id, []).append(event)
         for job_id, events in list(due.items())[:JOBS_PER_POLL]:
             for event in events:
                 self._tries[event.address, event.at] = self._tries.get((event.address, event.at), 0) + 1
-            await self._files.prefetch([job_id])
-            files = self._files.known(job_id)
-            path = files and (files.stderr or files.stdout)
+            path = await self._log_of(job_id)
             tail = await read_tail_in_time(path) if path else None
             for event in events if tail else ():
                 end = worker_end_in_log(tail or "", event.pid, event.address)
                 if end is not None:
-                    self._known[event.address, event.at] = end
-        for remembered in (self._tries, self._known):
+                    self._ends[event.address, event.at] = end
+        for remembered in (self._tries, self._ends):
             while len(remembered) > MOST_KNOWN:
                 del remembered[next(iter(remembered))]
+
+    async def read_jobs(self, jobs: Iterable[Job]) -> None:
+        """Read in the logs of these jobs which workers they had: each job's once, a few per call."""
+        due = [job for job in jobs if job.job_id not in self._searched]
+        for job in due[: min(JOBS_PER_POLL, MOST_JOBS_SEARCHED - len(self._searched))]:
+            self._searched.add(job.job_id)
+            path = await self._log_of(job.job_id)
+            if path is None or not _is_log_of_one_job(path, job):
+                continue
+            for text in (await read_head_in_time(path), await read_tail_in_time(path)):
+                for found in map(_WORKER_START.search, (text or "").split("\n")):
+                    if found is not None:
+                        self._jobs_of.setdefault(found[1], set()).add(job.job_id)
+
+    async def _log_of(self, job_id: str) -> str | None:
+        await self._files.prefetch([job_id])
+        files = self._files.known(job_id)
+        return (files.stderr or files.stdout) if files else None
+
+
+def _is_log_of_one_job(path: str, job: Job) -> bool:
+    """Return whether the job's id is in the name of its log, so that no other job writes to it."""
+    numbers = re.findall(r"\d+(?:_\d+)?", Path(path).name)
+    array_task = f"{job.array_job_id}_{job.array_task_id}" if job.array_job_id else job.job_id
+    return not {job.job_id, array_task}.isdisjoint(numbers)

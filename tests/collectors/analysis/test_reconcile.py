@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis.reconcile import NO_CLUSTER, reconcile
 from dasktop.collectors.model import snapshot as model
 from dasktop.collectors.model.readings import (
+    DepartedWorker,
     EndedJob,
+    FoundInLogs,
     JobScript,
     QueuedJob,
     RecentlyEnded,
@@ -21,6 +23,7 @@ from dasktop.collectors.model.readings import (
     Step,
 )
 from tests.support.readings import ADDRESS, NOW, batch, dask, job_of, running, slurm, worker
+from tests.support.work import attempt, failure, work
 
 
 def snapshot_of(dask_reading, slurm_reading, **more) -> model.Snapshot:
@@ -507,3 +510,36 @@ def test_every_worker_and_job_occurs_once(worker_readings, job_ids, slurm_readin
 def test_every_field_of_the_queue_reaches_the_job():
     elsewhere = set(model.Allocated.__struct_fields__)
     assert set(QueuedJob.__struct_fields__) - elsewhere <= set(model.Job.__struct_fields__)
+
+
+def test_worker_that_left_before_has_its_job_and_what_ended_it():
+    """By its name in the job's script, or else by its address in the job's log."""
+    ended_at = NOW - timedelta(seconds=60)
+    job = QueuedJob(job_id="5", state="TIMEOUT", started_at=NOW - timedelta(seconds=900))
+    reading = slurm(
+        ended=(EndedJob(job=job, ended_at=ended_at),),
+        scripts=(JobScript(job_id="5", scheduler_addresses=(ADDRESS,), worker_names=("a",)),),
+    )
+    gone = [DepartedWorker(address=f"tcp://{name}", name=name, registered_at=job.started_at) for name in "abc"]
+    ends = [
+        model.WorkerEvent(at=ended_at, worker=one.name, address=one.address, kind="removed", reason="unexpected")
+        for one in gone
+    ]
+    failed = [
+        failure(address=end.address, job_id=None, attempts=(attempt(address=end.address, job_id=None, at=end.at),))
+        for end in ends
+    ]
+    given = replace(dask(), departed=tuple(gone), worker_events=tuple(ends), work=work(failures=tuple(failed)))
+    logs = FoundInLogs(ends={}, jobs={"tcp://b": "5"})
+    shown = snapshot_of(given, reading, in_logs=logs)
+    cause = "job 5 ended: killed: reached its time limit"
+    assert [(end.job_id, end.reason) for end in shown.worker_events] == [
+        ("5", cause),
+        ("5", cause),
+        (None, "unexpected"),
+    ]
+    assert [(one.job_id, one.attempts[0].job_id, one.attempts[0].cause) for one in shown.work.failures] == [
+        ("5", "5", cause),
+        ("5", "5", cause),
+        (None, None, None),
+    ]

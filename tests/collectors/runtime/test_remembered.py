@@ -1,5 +1,7 @@
 """What is remembered of a cluster: its jobs, where workers that left were, why they ended, and refused scripts."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -84,3 +86,26 @@ async def test_cause_of_a_removal_outlives_the_event_of_the_kill(poller):
     assert cause == "killed by its nanny because of its memory use"
     poller._dask_reading = replace(dask(), worker_events=(removal,))
     assert [event.reason for event in poller.snapshot().worker_events] == [cause]
+
+
+async def test_log_is_read_for_a_worker_without_known_job_or_cause(poller):
+    """Only jobs of the cluster that had started are searched, and only while such a worker is known."""
+    poller._slurm._jobs = tuple(replace(job, started_at=TAKEN_AT) for job in poller._slurm._jobs)
+    poller.snapshot()
+    ends = poller._worker_ends
+    assert (ends.unexplained, ends.possible_jobs) == ((), ())
+    address = poller._dask_reading.workers[0].worker.address
+    known, unknown = (
+        WorkerEvent(at=datetime.now(UTC), worker="w", address=one, kind="removed", reason="unexpected")
+        for one in (address, "tcp://10.1.0.9:1")
+    )
+    poller._dask_reading = replace(dask(), worker_events=(known,))
+    poller.snapshot()
+    assert [event.address for event in ends.unexplained] == [address]
+    assert ends.possible_jobs == ()
+    poller._dask_reading = replace(dask(), worker_events=(known, unknown))
+    poller.snapshot()
+    assert [job.job_id for job in ends.possible_jobs] == ["7"]
+    poller._dask_reading = replace(dask(), worker_events=(replace(unknown, reason="expected"),))
+    poller.snapshot()
+    assert (ends.unexplained, ends.possible_jobs) == ((), ())

@@ -212,7 +212,8 @@ class TestFailures:
         answer = read(of, failures_since=101.0)
         assert (answer["failures"], answer["failed_until"]) == ([], None)
 
-    def test_a_killed_task_has_its_workers(self) -> None:
+    @pytest.mark.parametrize("has_broker", [True, False], ids=["broker", "of 2023"])
+    def test_a_killed_task_has_its_workers(self, has_broker: bool) -> None:
         def removed(at: float, worker: str, *keys: str) -> Any:
             event = {"action": "remove-worker", "worker": worker, "processing-tasks": set(keys), "expected": False}
             return at, event
@@ -224,7 +225,10 @@ class TestFailures:
             removed(99.0, "tcp://c", "k-1"),
         ]
         failed = [erred("k-1", 99.5, workers=("tcp://c",))]
-        [row] = read(scheduler(tasks=[task("k-1")], failed=failed, events=events))["failures"]
+        of = scheduler(tasks=[task("k-1")], failed=failed, events=events)
+        if not has_broker:
+            of._broker, of.events = None, {"all": deque(events)}
+        [row] = read(of)["failures"]
         assert named(FAILURE_FIELDS, row)["killed_under"] == [[90.0, "tcp://a", False], [99.0, "tcp://c", False]]
 
     def test_blocked_tasks_name_the_failed_one(self) -> None:

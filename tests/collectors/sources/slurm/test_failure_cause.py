@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dasktop.collectors.analysis.job_record import explain
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.readings import EndedJob, FailureCause, QueuedJob
 from dasktop.collectors.sources.slurm import failure_cause as failure_cause_reader
@@ -21,6 +22,7 @@ from dasktop.collectors.sources.slurm.failure_cause import (
     LONGEST_CAUSE,
     LOST_SCHEDULER,
     FailureCauseReader,
+    end_in_log,
     failure_cause,
     read_tail,
 )
@@ -114,6 +116,48 @@ def test_causes_in_logs(tail, failed, cause):
 def test_memory_kills_in_logs(line):
     assert failure_cause(f"{NO_MODULE}{line}\nKilled\n", failed=True) == FailureCause(out_of_memory=True)
     assert failure_cause(f"a user's {line}\n", failed=True) == FailureCause()
+
+
+CANCELLED = "slurmstepd-n1: error: *** JOB 7 ON n1 CANCELLED AT 2026-11-29T08:14:33{} ***\n"
+
+
+@pytest.mark.parametrize(
+    ("due", "words"),
+    [
+        ("", "cancelled"),
+        (" DUE TO TIME LIMIT", "killed: reached its time limit"),
+        (" DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS", "terminated: a node failed"),
+        (" DUE TO PREEMPTION", "stopped: preempted by another job"),
+        (" DUE TO SIGNAL Killed", "cancelled due to signal killed"),
+    ],
+)
+def test_message_of_slurm_at_the_end(due, words):
+    line = CANCELLED.format(due)
+    assert end_in_log(f"{NO_MODULE}{line}", "7") == words
+    assert end_in_log(line.replace("JOB 7", "STEP 7.0"), "7") == words
+    assert end_in_log(f"{NO_MODULE}{line}", "17") is None
+    assert end_in_log(f"a user's {line}", "7") is None
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "explanation"),
+    [
+        (
+            None,
+            CANCELLED.format(" DUE TO TIME LIMIT"),
+            "ended; SLURM does not report how; its log: killed: reached its time limit",
+        ),
+        (None, "slurmstepd: error: Exceeded job memory limit\n", "killed: ran out of memory"),
+        (None, "all is well\n", "ended; SLURM does not report how"),
+        ("COMPLETED", CANCELLED.format(""), "completed"),
+    ],
+)
+async def test_log_explains_an_end_that_slurm_has_forgotten(tmp_path, state, log, explanation):
+    (tmp_path / "log").write_text(log)
+    reader, _ = reader_of(lambda *_: shown(str(tmp_path / "log")))
+    await reader.read([end(state=state)])
+    [known] = reader.completed([end(state=state)])
+    assert explain(known).explanation == explanation
 
 
 def test_cause_is_cleaned_and_bounded():

@@ -12,9 +12,15 @@ from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import OutputFiles
 from dasktop.collectors.model.snapshot import WorkerEvent
 from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
-from dasktop.collectors.sources.slurm.worker_log import JOBS_PER_POLL, TRIES, WorkerLogReader, worker_end_in_log
+from dasktop.collectors.sources.slurm.worker_log import (
+    JOBS_PER_POLL,
+    MOST_JOBS_SEARCHED,
+    TRIES,
+    WorkerLogReader,
+    worker_end_in_log,
+)
 from tests.support.fake_commands import Commands
-from tests.support.snapshots import TAKEN_AT
+from tests.support.snapshots import TAKEN_AT, job
 
 ADDRESS = "tcp://127.0.0.1:34119"
 NANNY = f"""\
@@ -88,9 +94,10 @@ def test_last_line_about_a_process_counts() -> None:
 class Files(OutputFilesReader):
     """Has the output files of jobs; notes which were requested."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: dict[str, str] | None = None) -> None:
         super().__init__(Commands(lambda *_: ""))
         self._folder = folder
+        self._names = names or {}
         self.requested: list[str] = []
 
     async def read(self, job_id: str) -> OutputFiles:
@@ -98,7 +105,7 @@ class Files(OutputFilesReader):
 
     def known(self, job_id: str) -> OutputFiles | None:
         self.requested.append(job_id)
-        path = self._folder / f"slurm-{job_id}.out"
+        path = self._folder / self._names.get(job_id, f"slurm-{job_id}.out")
         return OutputFiles(stdout=str(path), stderr=None, work_dir=None)
 
 
@@ -112,12 +119,12 @@ async def test_log_is_read_until_it_explains(tmp_path: Path) -> None:
     reader = WorkerLogReader(files)
     log = tmp_path / "slurm-7.out"
     log.touch()
-    await reader.read([removal()])
-    assert reader.known == {}
+    await reader.read_ends([removal()])
+    assert reader.found.ends == {}
     log.write_text(BY_SIGNAL)
-    await reader.read([removal()])
-    await reader.read([removal()])
-    assert reader.known == {(ADDRESS, TAKEN_AT): KILLED}
+    await reader.read_ends([removal()])
+    await reader.read_ends([removal()])
+    assert reader.found.ends == {(ADDRESS, TAKEN_AT): KILLED}
     assert files.requested == ["7", "7"]
 
 
@@ -125,17 +132,59 @@ async def test_log_that_explains_nothing_is_read_twice(tmp_path: Path) -> None:
     files = Files(tmp_path)
     reader = WorkerLogReader(files)
     for _ in range(3 * TRIES):
-        await reader.read([removal(), removal(seconds=1), removal(job_id=None)])
+        await reader.read_ends([removal(), removal(seconds=1), removal(job_id=None)])
     assert files.requested == ["7"] * TRIES
-    assert reader.known == {}
+    assert reader.found.ends == {}
 
 
 async def test_few_logs_are_read_at_once(tmp_path: Path) -> None:
     files = Files(tmp_path)
     reader = WorkerLogReader(files)
     removals = [removal(str(number), number) for number in range(3 * JOBS_PER_POLL)]
-    await reader.read(removals)
+    await reader.read_ends(removals)
     assert len(files.requested) == JOBS_PER_POLL
     for _ in range(5 * TRIES):
-        await reader.read(removals)
+        await reader.read_ends(removals)
     assert len(files.requested) == 3 * JOBS_PER_POLL * TRIES
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "is_found"),
+    [
+        ("slurm-7.out", {}, True),
+        ("slurm-17.out", {}, False),
+        ("all.out", {}, False),  # other jobs may write to it
+        ("a-5_2.out", {"array_job_id": "5", "array_task_id": "2"}, True),
+    ],
+)
+async def test_log_names_the_workers_of_its_job(
+    tmp_path: Path, name: str, fields: dict[str, str], is_found: bool
+) -> None:
+    lines = WORKER + "all is well\n" * 20_000 + NEXT
+    (tmp_path / name).write_text(lines)
+    files = Files(tmp_path, {"7": name})
+    reader = WorkerLogReader(files)
+    for _ in range(2):
+        await reader.read_jobs([job("7", **fields)])
+    assert reader.found.jobs == ({ADDRESS: "7", "tcp://127.0.0.1:44679": "7"} if is_found else {})
+    assert files.requested == ["7"]
+
+
+async def test_address_in_the_logs_of_two_jobs_is_ambiguous(tmp_path: Path) -> None:
+    for number in "78":
+        (tmp_path / f"slurm-{number}.out").write_text(WORKER)
+    reader = WorkerLogReader(Files(tmp_path))
+    await reader.read_jobs([job("7"), job("8")])
+    assert reader.found.jobs == {}
+
+
+async def test_number_of_searched_logs_is_limited(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    reader = WorkerLogReader(files)
+    jobs = [job(str(number)) for number in range(2 * MOST_JOBS_SEARCHED)]
+    for calls in range(1, 4):
+        await reader.read_jobs(jobs)
+        assert len(files.requested) == calls * JOBS_PER_POLL
+    for _ in jobs:
+        await reader.read_jobs(jobs)
+    assert len(files.requested) == MOST_JOBS_SEARCHED
