@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import OtherUseTracker
-from dasktop.collectors.analysis.estimates import WorkHistory, estimated
+from dasktop.collectors.analysis.estimates import estimated
 from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.analysis.work_history import WorkHistory
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles, completed_tls

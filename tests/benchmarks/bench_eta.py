@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from dasktop.collectors.analysis.estimates import WorkHistory, estimated, remaining_tasks
+from dasktop.collectors.analysis.estimates import estimated
+from dasktop.collectors.analysis.work_history import WorkHistory
+from dasktop.collectors.analysis.work_left import remaining_tasks
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.recording.reader import Recording
 

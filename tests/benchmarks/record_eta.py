@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from distributed import Client, LocalCluster
@@ -21,6 +22,8 @@ from dasktop.collectors.runtime.poller import Poller
 FOLDER = Path(__file__).parents[1] / "fixtures" / "eta"
 SECONDS_BETWEEN = 1.0
 THREADS = 4
+
+Range = tuple[float, float]
 
 Run = Callable[[Client, LocalCluster, random.Random], list[object]]
 
@@ -40,37 +43,41 @@ def merge(seconds: float, *_: object) -> None:
     time.sleep(seconds)
 
 
-def parallel(client: Client, _: LocalCluster, random_: random.Random) -> list[object]:
-    """Return independent tasks of similar duration."""
-    return [client.submit(load, random_.uniform(0.7, 1.3), n) for n in range(300)]
+def parallel(client: Client, _: LocalCluster, random_: random.Random, durations: Range = (0.7, 1.3)) -> list[object]:
+    """Return independent tasks of similar duration, about 300 s of them."""
+    count = round(600 / sum(durations))
+    return [client.submit(load, random_.uniform(*durations), n) for n in range(count)]
 
 
-def barrier(client: Client, _: LocalCluster, random_: random.Random) -> list[object]:
-    """Return tasks that all must end before the next begin."""
+def barrier(client: Client, _: LocalCluster, random_: random.Random, later: float = 1.0) -> list[object]:
+    """Return tasks that all must end before the next begin; those take ``later`` times as long."""
     maps = [client.submit(load, random_.uniform(0.5, 1.1), n) for n in range(200)]
     shuffled = client.submit(merge, 0.5, maps)
-    return [client.submit(regrid, random_.uniform(0.5, 1.1), shuffled, n) for n in range(120)]
+    return [client.submit(regrid, random_.uniform(0.5, 1.1) * later, shuffled, n) for n in range(120)]
 
 
-def two(client: Client, _: LocalCluster, random_: random.Random) -> list[object]:
-    """Return the tasks of two computations, the second submitted during the first."""
+def two(client: Client, _: LocalCluster, random_: random.Random, longer: float = 1.0) -> list[object]:
+    """Return the tasks of two computations, the second submitted during the first and ``longer`` times as long."""
     first = [client.submit(load, random_.uniform(0.7, 1.3), n) for n in range(160)]
     time.sleep(4)
-    return first + [client.submit(regrid, random_.uniform(0.3, 0.9), n) for n in range(250)]
+    return first + [client.submit(regrid, random_.uniform(0.3, 0.9) * longer, n) for n in range(round(250 / longer))]
 
 
-def heavy(client: Client, _: LocalCluster, random_: random.Random) -> list[object]:
-    """Return tasks whose durations have a heavy tail."""
-    return [client.submit(load, min(8.0, 0.3 * random_.paretovariate(1.4)), n) for n in range(350)]
+def heavy(
+    client: Client, _: LocalCluster, random_: random.Random, alpha: float = 1.4, count: int = 350
+) -> list[object]:
+    """Return tasks whose durations have a heavy tail: Pareto with this exponent, at most 8 s."""
+    least = 105 / count
+    return [client.submit(load, min(8.0, least * random_.paretovariate(alpha)), n) for n in range(count)]
 
 
-def growing(client: Client, cluster: LocalCluster, random_: random.Random) -> list[object]:
-    """Return tasks for a cluster that grows from two threads to eight."""
+def growing(client: Client, cluster: LocalCluster, random_: random.Random, seconds: float = 7.0) -> list[object]:
+    """Return tasks for a cluster that grows from two threads to eight, by two after each time of ``seconds``."""
     futures = [client.submit(load, random_.uniform(0.7, 1.3), n) for n in range(300)]
 
     def grow() -> None:
         for workers in (2, 3, 4):
-            time.sleep(7)
+            time.sleep(seconds)
             cluster.scale(workers)
 
     cluster.scale(1)
@@ -84,8 +91,17 @@ RUNS: dict[str, tuple[Run, int]] = {
     "two": (two, 3),
     "heavy": (heavy, 4),
     "growing": (growing, 5),
-    "validation-heavy": (heavy, 104),
+    "validation-parallel": (partial(parallel, durations=(0.2, 2.8)), 101),
     "validation-barrier": (barrier, 102),
+    "validation-barrier-longer": (partial(barrier, later=1.4), 112),
+    "validation-two": (partial(two, longer=2.5), 103),
+    "validation-heavy": (heavy, 104),
+    "validation-heavy-1.2": (partial(heavy, alpha=1.2), 114),
+    "validation-heavy-1.6": (partial(heavy, alpha=1.6), 124),
+    "validation-heavy-many": (partial(heavy, count=700), 134),
+    "validation-barrier-shorter": (partial(barrier, later=0.7), 122),
+    "validation-growing": (growing, 105),
+    "validation-growing-slowly": (partial(growing, seconds=11.0), 115),
 }
 
 

@@ -4,11 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from dasktop.collectors.analysis.estimates import MOST_SAMPLES, WorkHistory, estimated
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.analysis.estimates import estimated
+from dasktop.collectors.analysis.work_history import MOST_SAMPLES, WorkHistory
+from dasktop.collectors.model.work import TaskName, Work
 from tests.benchmarks.bench_eta import FOLDER, back_test, snapshots_of
 from tests.support.snapshots import TAKEN_AT
 from tests.support.work import computation, task_name, work
+
+VALIDATION = [
+    "validation-parallel",
+    "validation-barrier",
+    "validation-barrier-longer",
+    "validation-barrier-shorter",
+    "validation-two",
+    "validation-heavy",
+    "validation-heavy-1.6",
+    "validation-heavy-many",
+    "validation-growing",
+    "validation-growing-slowly",
+]
+"""Without ``validation-heavy-1.2``, see tests/fixtures/eta/README.md."""
 
 
 def after(finished: int, waiting: int, **states: int) -> Work:
@@ -54,6 +69,94 @@ def test_eta_is_a_range_around_the_time_that_is_left():
     assert shown.task_names[0].eta is not None
 
 
+def names_of(*names: TaskName, polls: int = 30, threads: int = 4) -> Work:
+    """Return work that has been as it is for some polls."""
+    history = WorkHistory()
+    for second in range(polls):
+        at = TAKEN_AT + timedelta(seconds=second)
+        shown, history = estimated(work(task_names=names), at, threads, "s", history)
+    return shown
+
+
+def known_name(name: str, finished: int = 400, seconds: float = 1.0, **states: int) -> TaskName:
+    return task_name(
+        name, states=states, finished_total=finished, compute_seconds=finished * seconds, seconds_max=1.1 * seconds
+    )
+
+
+def unknown_name(name: str, **states: int) -> TaskName:
+    return task_name(name, states=states, finished_total=0, compute_seconds=0.0, seconds_max=None)
+
+
+def left_seconds(shown: Work, after: float = 0.0) -> tuple[float, float]:
+    """Return the time until the earliest and the latest end."""
+    return tuple((end - TAKEN_AT).total_seconds() - after for end in (shown.eta.earliest, shown.eta.latest))
+
+
+def test_names_that_have_not_run_take_as_long_as_others_and_are_less_certain():
+    known = names_of(known_name("load", queued=396, processing=4), polls=1)
+    unknown = names_of(known_name("load", memory=400), unknown_name("regrid", queued=396, processing=4), polls=1)
+    assert left_seconds(unknown)[0] < left_seconds(known)[0] < 105 < left_seconds(known)[1] < left_seconds(unknown)[1]
+    assert "assumed for 1 task name" in unknown.eta.based_on
+    assert "assumed" not in known.eta.based_on
+
+
+def test_a_name_is_less_certain_if_known_names_differ():
+    same = names_of(known_name("a"), known_name("b"), unknown_name("regrid", queued=400), polls=1)
+    differ = names_of(known_name("a"), known_name("b", seconds=20.0), unknown_name("regrid", queued=400), polls=1)
+    ratios = [latest / earliest for earliest, latest in map(left_seconds, (same, differ))]
+    assert ratios[1] > 2 * ratios[0]
+
+
+def test_latest_end_supposes_that_few_ready_tasks_keep_most_threads_idle():
+    chains = names_of(known_name("load", waiting=400, processing=2), threads=100, polls=2)
+    assert left_seconds(chains)[0] < 10
+    assert left_seconds(chains)[1] > 150
+
+
+def test_earliest_end_supposes_that_the_cluster_keeps_growing():
+    history = WorkHistory()
+    for poll, threads in enumerate([8, 8, 8, 8, 16]):
+        at = TAKEN_AT + timedelta(seconds=10 * poll)
+        name = known_name("load", finished=400 + 80 * poll, queued=4000)
+        grown, history = estimated(work(task_names=(name,)), at, threads, "s", history)
+    constant = names_of(name, threads=16, polls=1)
+    seconds = left_seconds(grown, after=40.0)
+    assert seconds[0] < left_seconds(constant)[0] - 50
+    assert seconds[1] == pytest.approx(left_seconds(constant)[1], rel=0.2)
+
+
+def test_no_eta_if_nothing_makes_progress():
+    assert names_of(known_name("load", queued=4000), polls=100).eta is None
+
+
+def test_one_long_task_ends_with_itself_however_many_threads_there_are():
+    shown = names_of(known_name("load", seconds=100.0, processing=1), threads=64, polls=1)
+    assert left_seconds(shown)[0] < 50 < left_seconds(shown)[1] < 200
+
+
+def test_no_eta_of_what_no_worker_can_run():
+    stuck = known_name("train", **{"no-worker": 2})
+    shown = names_of(known_name("load", queued=40), stuck, polls=1)
+    assert shown.eta is None
+    assert [name.eta is None for name in shown.task_names] == [False, True]
+
+
+def test_computations_end_one_after_another():
+    names = (known_name("load", queued=400), known_name("regrid", queued=400))
+    both = tuple(computation(each.name, states=each.states, task_names=(each.name,)) for each in names)
+    shown, _ = estimated(work(task_names=names, computations=both), TAKEN_AT, 4, "s", WorkHistory())
+    first, second = shown.computations
+    assert second.eta.latest - first.eta.latest >= timedelta(seconds=95)
+    assert shown.eta.earliest > first.eta.latest
+
+
+def test_durations_of_all_sizes_give_a_range_or_none():
+    names = [known_name(f"n{n}", seconds=10.0 ** (n - 9), queued=3) for n in range(20)]
+    shown = names_of(*names, unknown_name("later", waiting=10**6), polls=2)
+    assert shown.eta is None or shown.eta.earliest <= shown.eta.latest
+
+
 @pytest.mark.parametrize("threads", [None, 0])
 def test_no_eta_without_threads(threads):
     assert run(after(40, 60), after(48, 52), threads=threads)[0].eta is None
@@ -85,7 +188,7 @@ def test_history_is_bounded():
     assert len(history.samples) <= MOST_SAMPLES
 
 
-@pytest.mark.parametrize("name", ["parallel", "two", "heavy"])
+@pytest.mark.parametrize("name", ["parallel", "barrier", "two", "heavy", "growing", *VALIDATION])
 def test_true_end_of_recorded_runs_is_in_the_range(name):
     score = back_test(snapshots_of(FOLDER / f"{name}.ndjson.gz"))
     assert score.covered >= 0.8

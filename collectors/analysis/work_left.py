@@ -1,0 +1,184 @@
+"""How much work is left, in seconds of thread time, and how uncertain that is. Pure.
+
+Work
+    For each task name, the number of tasks that are left × their mean duration. With the variance ``v`` of a duration,
+    that of the sum of ``n`` is ``n × v``; and since the mean is known from ``k`` tasks only, ``n² × v ÷ k`` is added. A
+    running task counts with the time that it will still run, see `mean_residual`.
+Unknown names
+    Names without finished tasks are assumed to take as long as the others. How much those differ is the uncertainty.
+End of a stage
+    All threads are busy until the last task starts. Then each still runs for a mean residual time, but the stage lasts
+    until the longest of them ends. The stages are the running one, and each name of which all tasks wait for others.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.work_history import (
+    Durations,
+    Measure,
+    mean_residual,
+    ready_tasks,
+    running_share,
+)
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.work import TaskName
+
+LEAST_FINISHED = 5
+"""The mean of fewer tasks is weighed against that of other names."""
+DEVIATIONS = 1.28
+"""Eight of ten values of a normal distribution are within so many standard deviations."""
+NAMES_VARY = 0.3
+"""How much the mean durations of the names of one workload are assumed to differ until it is known: the standard
+deviation of their logarithms. Eight of ten are within a factor of 1.5."""
+REMAINING_STATES = ("waiting", "no-worker", "queued", "processing")
+
+
+class WorkLeft(Record, frozen=True, kw_only=True):
+    """What is left of one task name or several."""
+
+    tasks: float = 0.0
+    seconds: float = 0.0
+    """Expected time on threads."""
+    variance: float = 0.0
+    """Of this time, in s²."""
+    ready: float = 0.0
+    """How many tasks run or could run now."""
+    unrunnable: float = 0.0
+    """How many tasks no worker can run."""
+    last: float = 0.0
+    """How much longer than the others the last tasks of the running stage run: expected …"""
+    last_most: float = 0.0
+    """… and at most."""
+    later: float = 0.0
+    """The same, summed over the stages that have not begun."""
+    later_most: float = 0.0
+    unknown_names: int = 0
+    """Names without finished tasks."""
+
+
+def usual_factor(deviation: float) -> float:
+    """Return by which factor a positive number may be larger or smaller than expected, in eight of ten cases.
+
+    Its logarithm is taken as normally distributed; ``deviation`` is its standard deviation ÷ its mean.
+    """
+    return math.exp(DEVIATIONS * math.sqrt(math.log1p(deviation**2)))
+
+
+def remaining_tasks(states: Mapping[str, int]) -> int:
+    """Return how many tasks are neither done nor failed."""
+    return sum(states.get(state, 0) for state in REMAINING_STATES)
+
+
+def work_left(names: Sequence[TaskName], durations: Mapping[str, Durations], threads: int) -> dict[str, WorkLeft]:
+    """Return what is left, by task name."""
+    share = running_share(names, threads)
+    usual = _usual_mean(durations[name.name].mean for name in names if name.name in durations)
+    return {name.name: _left_of(name, durations.get(name.name), usual, share, threads) for name in names}
+
+
+def _usual_mean(means: Iterable[float]) -> Measure | None:
+    """Return the mean duration that another name would have, with its standard deviation ÷ the mean.
+
+    The logarithms of the means are taken as normally distributed. `NAMES_VARY` counts as much as one name.
+    """
+    logarithms = [math.log(mean) for mean in means if mean > 0]
+    if not logarithms:
+        return None
+    center = sum(logarithms) / len(logarithms)
+    variance = (NAMES_VARY**2 + sum((each - center) ** 2 for each in logarithms)) / len(logarithms)
+    return Measure(value=math.exp(center), deviation=math.sqrt(math.exp(variance) - 1))
+
+
+def _left_of(
+    name: TaskName, known: Durations | None, usual: Measure | None, running_share: float, threads: int
+) -> WorkLeft:
+    """Return what is left of one name."""
+    count = remaining_tasks(name.states)
+    if not count or usual is None:
+        return WorkLeft(tasks=count)
+    seen = name.seconds_max or 0.0
+    durations, uncertainty = _durations(known, usual, seen)
+    longest = max(seen, durations.mean * usual_factor(uncertainty))
+    residual = mean_residual(durations, longest)
+    running = name.states.get("processing", 0) * running_share
+    seconds = (count - running) * durations.mean + running * residual
+    # Residual times are taken as equally likely from 0 to twice their mean.
+    variance = (count - running) * durations.variance(longest) + running * residual**2 / 3
+    ready = ready_tasks(name.states)
+    last, last_most = _last_tasks(residual, longest, min(threads, count))
+    return WorkLeft(
+        tasks=count,
+        seconds=seconds,
+        variance=variance + (seconds * uncertainty) ** 2,
+        ready=ready,
+        unrunnable=name.states.get("no-worker", 0),
+        last=last if ready else 0.0,
+        last_most=last_most if ready else 0.0,
+        later=0.0 if ready else last,
+        later_most=0.0 if ready else last_most,
+        unknown_names=known is None,
+    )
+
+
+def _durations(known: Durations | None, usual: Measure, longest: float) -> tuple[Durations, float]:
+    """Return the durations of one name, and how uncertain their mean is: its standard deviation ÷ the mean.
+
+    If few tasks have finished, what is usual counts like as many tasks as would make the mean as certain.
+    """
+    if known is None or not known.mean:
+        return Durations(tasks=1, seconds=max(usual.value, longest)), usual.deviation
+    is_few = known.tasks < LEAST_FINISHED
+    known = known.with_unseen(max(longest, known.mean))
+    variance = known.variance(longest) / known.mean**2
+    if not is_few or not usual.deviation:
+        return known, math.sqrt(variance / known.tasks)
+    more = variance / usual.deviation**2
+    mean = (known.seconds + more * usual.value) / (known.tasks + more)
+    return replace(known, seconds=mean * known.tasks), math.sqrt(variance / (known.tasks + more))
+
+
+def _last_tasks(residual: float, longest: float, threads: int) -> tuple[float, float]:
+    """Return how much longer than the mean residual time the longest of all threads is, in seconds: expected, at most.
+
+    The mean of the squares of residual times is at least ``4 ÷ 3 × residual²`` and at most ``2 ÷ 3 × longest ×
+    residual``; their geometric mean is expected. The largest of ``p`` numbers is on average at most ``(p - 1) ÷ √(2 × p
+    - 1)`` standard deviations above their mean (Hartley and David).
+    """
+    least, most = 4 / 3 * residual**2, 2 / 3 * longest * residual
+    deviation = math.sqrt(max(0.0, math.sqrt(least * most) - residual**2))
+    expected = min(longest - residual, deviation * (threads - 1) / math.sqrt(2 * threads - 1))
+    return expected, min(longest - residual, expected + DEVIATIONS * math.sqrt(max(0.0, most - residual**2)))
+
+
+def together(parts: Iterable[WorkLeft], share: float = 1.0) -> WorkLeft:
+    """Return the sum of several names, or what is left of this share of their tasks."""
+    tasks = seconds = variance = ready = unrunnable = last = last_most = later = later_most = 0.0
+    unknown_names = 0
+    for part in parts:
+        if not part.tasks:
+            continue
+        tasks += part.tasks
+        seconds += part.seconds
+        variance += part.variance
+        ready += part.ready
+        unrunnable += part.unrunnable
+        last = max(last, part.last)
+        last_most = max(last_most, part.last_most)
+        later += part.later
+        later_most += part.later_most
+        unknown_names += part.unknown_names
+    return WorkLeft(
+        tasks=tasks * share,
+        seconds=seconds * share,
+        variance=variance * share,
+        ready=ready * share,
+        unrunnable=unrunnable * share,
+        last=last,
+        last_most=last_most,
+        later=later,
+        later_most=later_most,
+        unknown_names=unknown_names,
+    )

@@ -1,0 +1,149 @@
+"""What successive polls tell: how durations vary, how busy threads are, how the cluster grows."""
+
+import random
+from datetime import timedelta
+from itertools import pairwise
+from statistics import mean
+
+import pytest
+
+from dasktop.collectors.analysis.work_history import (
+    MOST_SAMPLES,
+    USUAL_EFFICIENCY,
+    WINDOW_SECONDS,
+    Durations,
+    WorkHistory,
+    busy_threads,
+    efficiency,
+    extended,
+    growth,
+    mean_residual,
+    rates,
+    recent_durations,
+)
+from tests.support.snapshots import TAKEN_AT
+from tests.support.work import task_name, work
+
+
+def durations_of(tasks: list[float], each_poll: int) -> Durations:
+    """Return what is known of tasks of which so many finish between two polls."""
+    known = Durations()
+    for begin in range(0, len(tasks), each_poll):
+        batch = tasks[begin : begin + each_poll]
+        known = known.until(known.tasks + len(batch), known.seconds + sum(batch), max(tasks))
+    return known
+
+
+def history(
+    *totals: tuple[int, float], threads: int | list[int] = 4, every: float = 2.0, ready: int = 20
+) -> WorkHistory:
+    """Return the history of one name with these totals of finished tasks and of their seconds."""
+    known = WorkHistory()
+    for poll, (finished, seconds) in enumerate(totals):
+        name = task_name(
+            states={"processing": ready},
+            finished_total=finished,
+            compute_seconds=seconds,
+            seconds_mean=seconds / finished if finished else None,
+            seconds_max=1.0,
+        )
+        count = threads if isinstance(threads, int) else threads[poll]
+        known = extended(known, work(task_names=(name,)), TAKEN_AT + timedelta(seconds=every * poll), count, "s")
+    return known
+
+
+@pytest.mark.parametrize("each_poll", [1, 4, 15])
+def test_variance_is_known_from_sums(each_poll):
+    random_ = random.Random(each_poll)
+    known = [durations_of([random_.expovariate(1.0) for _ in range(3000)], each_poll) for _ in range(8)]
+    assert mean(each.variance(longest=8.0) for each in known) == pytest.approx(1.0, rel=0.15)
+
+
+def test_few_batches_do_not_pretend_certainty():
+    known = durations_of([1.0] * 20, each_poll=10)
+    assert known.variance(longest=2.0) == pytest.approx(0.5)
+
+
+def test_variance_of_equal_tasks_vanishes():
+    assert durations_of([1.0] * 1000, each_poll=5).variance(longest=1.0) == pytest.approx(0.0)
+
+
+def test_two_long_tasks_of_one_poll_are_not_one():
+    tasks = [0.5] * 100
+    apart = durations_of([*tasks, 8.0, 0.5, 0.5, 8.0], each_poll=2)
+    together = durations_of([*tasks, 8.0, 8.0, 0.5, 0.5], each_poll=2)
+    assert together.variance(8.0) < apart.variance(8.0) * 1.2
+
+
+def test_mean_of_the_window_counts_if_durations_have_changed():
+    polls = [(2 * n, 2.0 * n) for n in range(200)]
+    slower = [(400 + n, 400.0 + 4.0 * n) for n in range(100)]
+    changed = history(*polls, *slower)
+    assert recent_durations(changed, {"regrid": 4.0})["regrid"].mean > 3.5
+    assert recent_durations(history(*polls), {"regrid": 1.0})["regrid"].tasks == 398
+
+
+@pytest.mark.parametrize(("seconds", "variance", "residual"), [(1.0, 0.0, 0.5), (1.0, 1.0, 1.0), (2.0, 0.0, 1.0)])
+def test_long_tasks_are_more_often_among_those_that_run(seconds, variance, residual):
+    known = Durations(tasks=1000, seconds=1000 * seconds, batches=10**9, squares=1000 * variance)
+    assert mean_residual(known, longest=10.0) == pytest.approx(residual)
+
+
+def test_efficiency_is_usual_until_it_is_measured():
+    assert efficiency(history((0, 0.0))) == USUAL_EFFICIENCY
+    long_tasks = efficiency(history((4, 2400.0), (4, 2400.0), (5, 3000.0)))
+    assert long_tasks.value == pytest.approx(USUAL_EFFICIENCY.value, abs=0.1)
+
+
+def test_efficiency_of_threads_that_wait_half_of_the_time():
+    measured = efficiency(history(*((4 * n, 4.0 * n) for n in range(1, 60))))
+    assert measured.value == pytest.approx(0.5, abs=0.03)
+    assert measured.deviation < 0.03
+
+
+def test_threads_without_tasks_do_not_count_as_inefficient():
+    assert efficiency(history(*((n, n) for n in range(1, 60)), ready=1)) == USUAL_EFFICIENCY
+    assert busy_threads(history(*((n, n) for n in range(1, 60)), ready=1)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_running_tasks_of_unknown_duration_do_not_count_as_inefficient():
+    known = WorkHistory()
+    for poll in range(60):
+        load = task_name("load", states={}, finished_total=40, compute_seconds=40.0, seconds_max=1.0)
+        regrid = task_name(states={"processing": 20}, finished_total=0, compute_seconds=0.0, seconds_max=2.0 * poll)
+        known = extended(known, work(task_names=(load, regrid)), TAKEN_AT + timedelta(seconds=2 * poll), 4, "s")
+    assert efficiency(known).value == pytest.approx(USUAL_EFFICIENCY.value, abs=0.01)
+
+
+def test_a_name_that_comes_again_has_not_worked_meanwhile():
+    name = task_name(finished_total=1000, compute_seconds=1000.0, states={"processing": 4}, seconds_max=1.0)
+    other = task_name("load", finished_total=10, compute_seconds=10.0, states={"processing": 4}, seconds_max=1.0)
+    known = WorkHistory()
+    for poll, names in enumerate([(name, other), (other,), (name, other)]):
+        known = extended(known, work(task_names=names), TAKEN_AT + timedelta(seconds=poll), 4, "s")
+    assert known.samples[-1].used_seconds < 10.0
+
+
+@pytest.mark.parametrize(
+    ("threads", "per_second"),
+    [([8, 8, 8, 8, 8], 0.0), ([4, 4, 8, 8, 8], 0.75), ([4, 6, 8, 8, 8], 0.625), ([8, 4, 4, 4, 4], 0.0)],
+)
+def test_growth_is_that_of_the_window_and_half_a_step(threads, per_second):
+    assert growth(history(*((n, n) for n in range(5)), threads=threads))[0] == pytest.approx(per_second)
+
+
+def test_growth_may_last_nine_times_as_long():
+    assert growth(history((0, 0), (1, 1), threads=[4, 8]))[1] == pytest.approx(18.0)
+
+
+def test_rates_are_of_the_window():
+    known = history(*((n if n < 100 else 100 + 3 * (n - 100), float(n)) for n in range(300)))
+    assert rates(known) == {"regrid": 1.5}
+
+
+def test_samples_cover_the_window_and_no_more():
+    known = history(*((n, n) for n in range(300)), every=0.5)
+    assert len(known.samples) <= MOST_SAMPLES
+    covered = (known.samples[-1].at - known.samples[0].at).total_seconds()
+    assert WINDOW_SECONDS <= covered < 1.5 * WINDOW_SECONDS
+    assert all(before.at < after.at for before, after in pairwise(known.samples))
