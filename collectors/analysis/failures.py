@@ -1,12 +1,12 @@
-"""Failed tasks of one or many snapshots: collected once each, and grouped by task name and reason. Pure."""
+"""Failed tasks and ended workers of one or many snapshots: collected once each; the tasks grouped by reason. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from dasktop.collectors.model.record import Record
-from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.model.work import Failure
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
+from dasktop.collectors.model.work import Failure, WorkerEndKey
 
 _AMOUNT = re.compile(r"\d[\d.,_]*(?: (?:[KMGTP]iB|B|s|min|h|d)\b)?")
 
@@ -52,16 +52,27 @@ def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
     return tuple(sorted(found, key=lambda group: group.newest.at, reverse=True))
 
 
+def unexpected_ends(snapshot: Snapshot) -> tuple[WorkerEvent, ...]:
+    """Return the removals of workers that the scheduler did not expect, oldest first."""
+    return tuple(one for one in snapshot.worker_events or () if one.kind == "removed" and one.reason != "expected")
+
+
 class FailureCollector:
-    """Collects the failures of consecutive snapshots, each once, as the latest snapshot describes it."""
+    """Collects the failures and ended workers of consecutive snapshots, each once, as the latest describes it."""
 
     def __init__(self) -> None:
         self._failures: dict[tuple[str, datetime], Failure] = {}
+        self._ends: dict[WorkerEndKey, WorkerEvent] = {}
+        self.ends_are_known = False
+        """Whether at least one scheduler reported why workers ended, even if none did."""
         self.is_known = False
         """Whether at least one scheduler reported its failures, even if there were none."""
 
     def add(self, snapshot: Snapshot) -> None:
-        """Add the failures of a snapshot."""
+        """Add the failures and ended workers of a snapshot."""
+        if snapshot.worker_events is not None:
+            self.ends_are_known = True
+            self._ends.update({(end.address, end.at): end for end in unexpected_ends(snapshot)})
         failures = snapshot.work.failures if snapshot.work is not None else None
         if failures is None:
             return
@@ -73,3 +84,8 @@ class FailureCollector:
     def failures(self) -> Sequence[Failure]:
         """All of them, the oldest first."""
         return sorted(self._failures.values(), key=lambda failure: failure.at)
+
+    @property
+    def ends(self) -> Sequence[WorkerEvent]:
+        """The workers that ended unexpectedly, the oldest first."""
+        return sorted(self._ends.values(), key=lambda end: end.at)

@@ -1,6 +1,7 @@
-"""``dasktop failures``: the failed tasks of a cluster or a recording. Never imports textual."""
+"""``dasktop failures``: the failed tasks and ended workers of a cluster or a recording. Never imports textual."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +18,7 @@ from dasktop.tui.cli.options import Refusal
 from dasktop.tui.cli.output import print_json
 from dasktop.tui.cli.recording import print_message, recording_path
 from dasktop.tui.view.failures import failure_paragraphs
+from dasktop.tui.view.worker_ends import worker_end_paragraphs
 
 _NOTHING: frozenset[str] = frozenset()
 _FIELDS = dict.fromkeys(("jobs", "tasks", "workers", "threads"), _NOTHING)
@@ -24,7 +26,7 @@ _FIELDS = dict.fromkeys(("jobs", "tasks", "workers", "threads"), _NOTHING)
 
 
 def failures(source: str | None, common: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print the failed tasks.
+    """Print the failed tasks, and the workers that ended unexpectedly.
 
     Parameters
     ----------
@@ -44,9 +46,11 @@ def failures(source: str | None, common: Mapping[str, Any], *, as_json: bool) ->
     found, taken_at = _of_cluster(source, common) if path is None else _of_recording(path)
     if as_json:
         listed = found.failures if found.is_known else None
-        print_json(msgspec.json.encode({"taken_at": taken_at, "failures": listed}))
+        ends = found.ends if found.ends_are_known else None
+        print_json(msgspec.json.encode({"taken_at": taken_at, "failures": listed, "worker_ends": ends}))
     else:
-        paragraphs = failure_paragraphs(found.failures if found.is_known else None, taken_at)
+        failed = failure_paragraphs(found.failures if found.is_known else None, taken_at)
+        paragraphs = itertools.chain(failed, worker_end_paragraphs(found.ends))
         texts = ("\n".join(" " * line.indent + line.text for line in paragraph) for paragraph in paragraphs)
         sys.stdout.write("\n\n".join(texts) + "\n")
 

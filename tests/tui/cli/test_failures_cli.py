@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
+from dasktop.collectors.model.snapshot import WorkerEvent
 from dasktop.collectors.recording.recorder import write_all
 from dasktop.tui.cli.main import command
 from tests.support.dask_processes import Scheduler
@@ -71,6 +72,47 @@ def test_each_failure_once_as_the_last_snapshot_knows_it(tmp_path: Path) -> None
     assert [one["key"] for one in shown["failures"]] == ["load-3"]
     assert shown["failures"][0]["attempts"][1]["cause"] == KILL
     assert shown["taken_at"] == "2025-11-22T12:00:04Z"
+
+
+def removal(seconds_ago: int, **values: object) -> WorkerEvent:
+    at = TAKEN_AT - timedelta(seconds=seconds_ago)
+    given = {"worker": "w-1", "job_id": "4709", "reason": KILL, "tasks_interrupted": 2} | values
+    return WorkerEvent(at=at, address="tcp://w", kind="removed", **given)
+
+
+def with_ends(folder: Path, *events: tuple[WorkerEvent, ...] | None) -> str:
+    path = folder / "run.ndjson"
+    snapshots = [
+        replace(everyday(), taken_at=TAKEN_AT + timedelta(seconds=number), worker_events=one, work=work(failures=()))
+        for number, one in enumerate(events)
+    ]
+    write_all(str(path), snapshots, redact=False)
+    return str(path)
+
+
+def test_ended_workers_once_each_the_newest_first(tmp_path: Path) -> None:
+    early, expected = removal(60, reason="unexpected", results_lost=1), removal(40, reason="expected")
+    late = removal(10, worker=None, job_id=None, tasks_interrupted=0)
+    path = with_ends(tmp_path, (early,), (replace(early, reason=KILL), expected), (late,))
+    assert failures(path).splitlines() == [
+        "No failed tasks.",
+        "",
+        "2 workers ended unexpectedly",
+        f"  11:59:50 worker tcp://w: {KILL}",
+        f"  11:59:00 worker w-1 in job 4709: {KILL}; 2 tasks assigned to it; 1 result lost",
+    ]
+    assert [one["reason"] for one in json.loads(failures(path, "--json"))["worker_ends"]] == [KILL, KILL]
+
+
+def test_many_ended_workers_are_counted(tmp_path: Path) -> None:
+    lines = failures(with_ends(tmp_path, tuple(removal(90 - number) for number in range(25)))).splitlines()
+    assert (lines[2], lines[-1].strip(), len(lines)) == ("25 workers ended unexpectedly", "and 5 more before", 24)
+
+
+def test_unknown_ends_of_workers_differ_from_none(tmp_path: Path) -> None:
+    for events, shown in ((None, None), ((), [])):
+        (tmp_path / str(shown)).mkdir()
+        assert json.loads(failures(with_ends(tmp_path / str(shown), events), "--json"))["worker_ends"] == shown
 
 
 def test_redacted_recording_names_nothing(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_job_lists_its_workers_that_ended() -> None:
     first, last = removal(90), removal(30, worker="b", reason="unexpected", tasks_interrupted=0, results_lost=None)
     text = section(details_lines(shown(first, removal(60, job_id="4701"), last)), "ENDED WORKERS")
     assert text.startswith(f"{time_of(last)}")
-    assert "b: for an unknown reason" in text
+    assert "b: ended for an unknown reason" in text
     assert f"a: {KILLED}; 3 tasks assigned to it; 1 result lost" in text
 
 

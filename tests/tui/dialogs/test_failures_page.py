@@ -3,14 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Work
 from dasktop.tui.dialogs.failures_page import failures_lines
 from dasktop.tui.dialogs.page import TextView
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import width
 from tests.support.screen import HOSTILE, Screen, running
-from tests.support.snapshots import everyday
+from tests.support.snapshots import TAKEN_AT, everyday
 from tests.support.work import attempt, failure, work
 
 
@@ -36,6 +36,10 @@ async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
         assert text.startswith("1 failed task; 2 tasks cannot run because of that")
         assert "regrid: ValueError('no grid')" in text
         assert "      raise ValueError('no grid')" in text, "indented below its file"
+        reason = "killed by signal 9 (SIGKILL)"
+        end = WorkerEvent(at=TAKEN_AT, worker="w-1", job_id="4709", kind="removed", reason=reason)
+        await screen.show(replace(with_work(work()), worker_events=(end,)))
+        assert f"worker w-1 in job 4709: {reason}" in shown(screen)
         await screen.press("q")
         assert screen.app.screen is screen.base
 

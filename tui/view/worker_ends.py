@@ -1,0 +1,35 @@
+"""Workers that ended unexpectedly, as text: when, which, of what, and what it cost. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from dasktop.collectors.analysis.worker_end import UNEXPLAINED
+from dasktop.collectors.model.snapshot import WorkerEvent
+from dasktop.collectors.text.format import counted
+from dasktop.tui.draw.prose import Words
+from dasktop.tui.draw.times import local
+
+MOST_LISTED = 20
+
+
+def end_words(end: WorkerEvent, subject: str) -> str:
+    """Return what ended the worker, the subject of the sentence, and what it cost."""
+    cause = "ended for an unknown reason" if end.reason in UNEXPLAINED else end.reason
+    cost = [
+        f"{counted(end.tasks_interrupted, 'task')} assigned to it" if end.tasks_interrupted else "",
+        f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "",
+    ]
+    return "; ".join(part for part in (f"{subject}: {cause}", *cost) if part)
+
+
+def worker_end_paragraphs(ends: Sequence[WorkerEvent]) -> Iterator[list[Words]]:
+    """Yield a summary, and a list with the newest first; nothing if there are no ends."""
+    if not ends:
+        return
+    lines = [Words(f"{counted(len(ends), 'worker')} ended unexpectedly", "strong")]
+    for end in reversed(ends[-MOST_LISTED:]):
+        within = f" in job {end.job_id}" if end.job_id else ""
+        subject = f"worker {end.worker or end.address or 'unknown'}{within}"
+        lines.append(Words(f"{local(end.at):%H:%M:%S} {end_words(end, subject)}", indent=2))
+    if len(ends) > MOST_LISTED:
+        lines.append(Words(f"and {len(ends) - MOST_LISTED:,} more before", "quiet", 2))
+    yield lines
