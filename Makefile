@@ -20,7 +20,7 @@ demo: $(TO_RUN) ## run the screen on a real dask cluster on an embedded SLURM
 
 # The tests isolate themselves from all other settings.
 test: $(TO_TEST) ## run all tests that can run here; without SLURM's programs, some are skipped
-	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(PYTEST_ARGS)
+	@unset PYTEST_ADDOPTS; $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 
 test-stress: $(TO_STRESS) ## run the tests three times in random order, beside busy loops
 	@unset PYTEST_ADDOPTS; $(BIN)/python -m tests.stress $(PYTEST_ARGS)

@@ -21,7 +21,7 @@ from tests.slurm.site import SiteSlurm
 from tests.support import idle_screen, ssh_server
 from tests.support.isolated_environment import HOME_PREFIX, isolated_environment
 from tests.support.parse_once import parse_styles_once
-from tests.support.scheduling import SLURM_GROUP, FileAndSlurmScheduling
+from tests.support.scheduling import SlurmTestsFile
 
 pytest.register_assert_rewrite("tests.support.plan_execution")
 
@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("fast", deadline=None, max_examples=30)
     settings.register_profile("ci", deadline=None)
     settings.load_profile("ci" if os.environ.get("CI") else "fast")
+    config.pluginmanager.register(SlurmTestsFile())
     if is_controller(config):
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # so that its workers write bytecode
         return
@@ -65,20 +66,12 @@ def is_controller(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Distribute tests by file, and all that need the real SLURM to one worker."""
-    return FileAndSlurmScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(tryfirst=True)  # before -m selects by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the real SLURM: ``-m "not slurm"`` deselects them, and one worker runs them all."""
+    """Mark the tests that use the real SLURM: ``-m "not slurm"`` deselects them, and one worker runs all of them."""
     for item in items:
         if isinstance(item, pytest.Function) and "real_slurm" in item.fixturenames:
             item.add_marker(pytest.mark.slurm)
-        if item.get_closest_marker("slurm"):
-            item.add_marker(pytest.mark.xdist_group(SLURM_GROUP))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -21,7 +21,7 @@ PYTEST = [
     "-m",
     "pytest",
     "--numprocesses=3",
-    "--dist=loadgroup",
+    "--dist=loadfile",
     "--no-loadscope-reorder",
     "--random-order-bucket=module",
 ]
