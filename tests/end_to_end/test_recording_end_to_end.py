@@ -26,9 +26,9 @@ import time
 from distributed import Client
 def work(n):
     began = time.thread_time()
-    while time.thread_time() - began < 0.02:
+    while time.thread_time() - began < 0.01:
         pass
-    time.sleep(0.18)
+    time.sleep(0.19)
     return bytes(n)
 client = Client(cluster)
 futures = client.map(work, range(2000))
