@@ -36,6 +36,26 @@ def exception_type(failure: Failure) -> str:
     return re.split(r"[^\w.]", failure.exception or "", maxsplit=1)[0]
 
 
+_ADVICE = (
+    ("because of its memory use", "use smaller partitions, fewer threads per worker, or more memory per worker"),
+    ("ran out of memory", "request more memory per job, or use fewer processes"),
+    ("time limit", "request more walltime, or let workers retire before it ends (--lifetime)"),
+    ("a node failed", "submit the tasks again"),
+    ("preempted", "submit the tasks again, or use a partition or QOS that is not preempted"),
+    ("cancelled", "submit the tasks again"),
+    ("signal 9", "request more memory per job: signal 9 often means that the job had none left"),
+)
+"""Phrases of causes, and what helps."""
+
+
+def advice_for(failure: Failure) -> str | None:
+    """Return what would help a task whose workers ended; ``None`` for other tasks."""
+    if failure.kind != "worker killed":
+        return None
+    reason = reason_of(failure) or ""
+    return next((advice for phrase, advice in _ADVICE if phrase in reason), "see the logs of the jobs of its workers")
+
+
 def kind_of_reason(failure: Failure) -> str:
     """Return what failures of one group have in common: the type of exception, or a cause without its numbers."""
     if failure.kind != "worker killed":

@@ -170,8 +170,11 @@ def test_removed_workers_have_their_causes(finished):
 
 def test_text_names_every_cause(finished):
     for worker, pattern in CAUSES.items():
-        cause = pattern.replace("{job}", finished.scenario.job_ids[worker])
-        assert re.search(rf"worker {worker} in job \d+: {cause}$", finished.text, re.MULTILINE)
+        cause = re.sub(r"^job \S+ ended", "its job ended", pattern)
+        assert re.search(rf"attempt 1: \S+ worker {worker} in job \d+: {cause}$", finished.text, re.MULTILINE)
+        assert re.search(
+            rf"^  \S+ worker {worker} in job \d+: {cause}; 1 task assigned to it$", finished.text, re.MULTILINE
+        )
 
 
 def test_each_end_is_one_finding(finished):

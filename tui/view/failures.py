@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from dasktop.collectors.analysis.failures import FailureGroup, grouped, reason_of
+from dasktop.collectors.analysis.failures import FailureGroup, advice_for, grouped, reason_of
 from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.prose import Words
 from dasktop.tui.draw.times import local, moment
+from dasktop.tui.view.worker_ends import without_job
 
 MOST_KEYS = 3
 """Keys that are listed of one group."""
@@ -44,6 +45,8 @@ def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
             yield Words(f"attempt {number}: {_attempt_words(attempt)}", indent=2)
     elif newest.worker is not None:
         yield Words(f"on {_place(newest.worker, newest.job_id)}", indent=2)
+    if (advice := advice_for(newest)) is not None:
+        yield Words(f"what helps: {advice}", indent=2)
     for line in newest.traceback or ():
         code = line.lstrip()
         yield Words(code, indent=4 + len(line) - len(code))
@@ -58,7 +61,8 @@ def _reason_words(failure: Failure) -> str:
 
 def _attempt_words(attempt: Attempt) -> str:
     at = f"{local(attempt.at):%H:%M:%S} " if attempt.at is not None else ""
-    return f"{at}{_place(attempt.worker, attempt.job_id)}: {attempt.cause or 'it ended for an unknown reason'}"
+    cause = attempt.cause and without_job(attempt.cause, attempt.job_id)
+    return f"{at}{_place(attempt.worker, attempt.job_id)}: {cause or 'it ended for an unknown reason'}"
 
 
 def _place(worker: str | None, job_id: str | None) -> str:

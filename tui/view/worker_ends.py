@@ -1,5 +1,6 @@
 """Workers that ended unexpectedly, as text: when, which, of what, and what it cost. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from dasktop.collectors.analysis.worker_end import UNEXPLAINED
@@ -11,9 +12,18 @@ from dasktop.tui.draw.times import local
 MOST_LISTED = 20
 
 
+_JOB = re.compile(r"job \S+ (?=ended: |was requeued: )")
+
+
+def without_job(cause: str, job_id: str | None) -> str:
+    """Return what ended a worker without the id of its job, which is shown beside it."""
+    return cause if job_id is None else _JOB.sub("its job ", cause, count=1)
+
+
 def end_words(end: WorkerEvent, subject: str) -> str:
     """Return what ended the worker, the subject of the sentence, and what it cost."""
-    cause = "ended for an unknown reason" if end.reason in UNEXPLAINED else end.reason
+    is_known = end.reason is not None and end.reason not in UNEXPLAINED
+    cause = without_job(end.reason or "", end.job_id) if is_known else "ended for an unknown reason"
     cost = [
         f"{counted(end.tasks_interrupted, 'task')} assigned to it" if end.tasks_interrupted else "",
         f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "",

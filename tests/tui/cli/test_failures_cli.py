@@ -74,6 +74,27 @@ def test_each_failure_once_as_the_last_snapshot_knows_it(tmp_path: Path) -> None
     assert shown["taken_at"] == "2025-11-22T12:00:04Z"
 
 
+@pytest.mark.parametrize(
+    ("cause", "advice"),
+    [
+        (KILL, "use smaller partitions, fewer threads per worker, or more memory per worker"),
+        ("job 4710 ended: killed: reached its time limit of 1 h", "request more walltime"),
+        ("job 4710 ended: killed: ran out of memory", "request more memory per job"),
+        ("job 4710 was requeued: terminated: a node failed", "submit the tasks again"),
+        ("job 4710 ended: cancelled by user ada", "submit the tasks again"),
+        ("killed by signal 9 (SIGKILL)", "request more memory per job: signal 9"),
+        (None, "see the logs of the jobs of its workers"),
+    ],
+)
+def test_killed_task_has_advice(tmp_path: Path, cause: str | None, advice: str) -> None:
+    killed = replace(KILLED, attempts=(attempt("w-2", job_id="4710", cause=cause),))
+    text = failures(recorded(tmp_path, work(failures=(killed, failure()))))
+    assert text.count("what helps: ") == 1
+    assert f"what helps: {advice}" in text
+    shown = (cause or "it ended for an unknown reason").replace("job 4710 ", "its job ")
+    assert f"worker w-2 in job 4710: {shown}" in text
+
+
 def removal(seconds_ago: int, **values: object) -> WorkerEvent:
     at = TAKEN_AT - timedelta(seconds=seconds_ago)
     given = {"worker": "w-1", "job_id": "4709", "reason": KILL, "tasks_interrupted": 2} | values
