@@ -1,23 +1,29 @@
-"""How often the range of the ETA contained the true end of recorded work, and how narrow it was.
+"""How often the range of the ETA contained the true end of work, and how narrow it was.
 
     python -m tests.benchmarks.bench_eta [RECORDING...]
+    python -m tests.benchmarks.bench_eta --simulated [RUNS]
 
-By default, tests the runs that `record_eta` recorded; no constant was chosen with those named ``validation-``.
+By default, tests the runs that `record_eta` recorded; those named ``validation-`` have other seeds and parameters.
 """
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
+from statistics import mean
 from typing import NamedTuple
 
 from dasktop.collectors.analysis.estimates import estimated
 from dasktop.collectors.analysis.work_history import WorkHistory
 from dasktop.collectors.analysis.work_left import remaining_tasks
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.work import Work
 from dasktop.collectors.recording.reader import Recording
+from tests.benchmarks.simulated_work import SHAPES, Moment
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "eta"
 FIRST_PART = 0.1
+LEAST_COVERED = 0.8
+LEAST_NARROW = 0.5
 
 
 class Score(NamedTuple):
@@ -32,49 +38,67 @@ class Score(NamedTuple):
     """The range is narrower than half of what is left."""
 
 
-def left_of(snapshot: Snapshot) -> int:
+def left_of(work: Work | None) -> int:
     """Return how many tasks are not done."""
-    names = snapshot.work.task_names if snapshot.work else ()
-    return sum(remaining_tasks(name.states) for name in names)
+    return sum(remaining_tasks(name.states) for name in work.task_names) if work else 0
 
 
-def back_test(snapshots: Iterable[Snapshot]) -> Score:
-    """Return how good the ETAs of the whole were at each snapshot of one run."""
-    run = list(snapshots)
-    busy = [at for at, each in enumerate(run) if left_of(each)]
-    begin, end = run[busy[0]].taken_at, run[busy[-1] + 1].taken_at
+def back_test(run: list[Moment]) -> Score:
+    """Return how good the ETAs of the whole were at each moment of one run."""
+    busy = [index for index, moment in enumerate(run) if left_of(moment.work)]
+    begin, end, not_before = run[busy[0]].at, run[busy[-1] + 1].at, run[busy[-1]].at
     history = WorkHistory()
     moments = has_eta = covered = narrow = 0
-    for each in run[: busy[-1] + 1]:
-        work, history = estimated(each.work, each.taken_at, each.totals.threads, each.cluster.scheduler_id, history)
-        if each.taken_at < begin + (end - begin) * FIRST_PART:
+    for at, reported, threads in run[: busy[-1] + 1]:
+        work, history = estimated(reported, at, threads, "scheduler", history)
+        if at < begin + (end - begin) * FIRST_PART:
             continue
         moments += 1
         eta = work.eta if work else None
         if eta is None:
             continue
         has_eta += 1
-        covered += eta.earliest <= end and run[busy[-1]].taken_at <= eta.latest
-        narrow += (eta.latest - eta.earliest) < (end - each.taken_at) / 2
+        covered += eta.earliest <= end and not_before <= eta.latest
+        narrow += (eta.latest - eta.earliest) < (end - at) / 2
     return Score(moments, has_eta / moments, covered / moments, narrow / moments)
 
 
-def snapshots_of(path: Path) -> Iterable[Snapshot]:
-    """Return all snapshots of a recording."""
+def moments_of(path: Path) -> list[Moment]:
+    """Return what a recording has of the work."""
     recording = Recording(str(path))
     try:
         for _ in recording.scan():
             pass
-        for index in range(len(recording.entries)):
-            yield recording.snapshot(index)
+        snapshots = map(recording.snapshot, range(len(recording.entries)))
+        return [Moment(each.taken_at, each.work, each.totals.threads) for each in snapshots]
     finally:
         recording.close()
 
 
+def simulated_scores(shape: str, runs: int) -> list[Score]:
+    """Return the scores of this many simulated runs of one shape, with different seeds."""
+    return [back_test(SHAPES[shape](Random(seed))) for seed in range(runs)]
+
+
+def main(arguments: list[str]) -> None:
+    """Print one line for each recording, or for each shape of simulated work."""
+    if arguments[:1] == ["--simulated"]:
+        for shape in SHAPES:
+            scores = simulated_scores(shape, int(arguments[1]) if arguments[1:] else 40)
+            _print(f"{shape} ({len(scores)} runs, mean)", scores)
+            enough = [score.covered >= LEAST_COVERED for score in scores]
+            print(f"{'':36} runs that are covered at {LEAST_COVERED:.0%} of the moments: {mean(enough):.0%}")
+        return
+    paths: Iterable[Path] = map(Path, arguments) if arguments else sorted(FOLDER.glob("*.ndjson.gz"))
+    for path in paths:
+        _print(path.name, [back_test(moments_of(path))])
+
+
+def _print(title: str, scores: list[Score]) -> None:
+    moments = sum(score.moments for score in scores)
+    means = [mean(getattr(score, field) for score in scores) for field in ("estimated", "covered", "narrow")]
+    print(f"{title:36} {moments:5} moments  estimated {means[0]:4.0%}  covered {means[1]:4.0%}  narrow {means[2]:4.0%}")
+
+
 if __name__ == "__main__":
-    for path in map(Path, sys.argv[1:] or sorted(map(str, FOLDER.glob("*.ndjson.gz")))):
-        score = back_test(snapshots_of(path))
-        print(
-            f"{path.name:32} {score.moments:4} moments  estimated {score.estimated:4.0%}"
-            f"  covered {score.covered:4.0%}  narrow {score.narrow:4.0%}"
-        )
+    main(sys.argv[1:])
