@@ -15,6 +15,7 @@ from dasktop.collectors.model.feed import Candidate, Choice
 from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Searched
 from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles, Question
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.work import Work
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.collectors.sources.logs.follower import LogFollower
@@ -23,6 +24,7 @@ from dasktop.tui.replay.app import ReplayApp
 from tests.support import waiting
 from tests.support.fake_feed import FakeFeed
 from tests.support.screen_text import lines_on
+from tests.support.work import climate_work
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
 RUN = RECORDINGS / "run.ndjson.gz"
@@ -40,12 +42,15 @@ class Scene(NamedTuple):
     shows: tuple[str, ...]
     """Texts that are then on the screen, at any size."""
     is_replay: bool = False
+    work: Work | None = None
+    """What dask computes; the recorded run is older than the reading of it."""
     graph_points: int | None = None
     """The number of points in the graphs of the header, if the scene must wait for them."""
 
 
 TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
 TO_KILLED_JOB = ("n", "n")
+TO_LONG_TASKS = ("down",) * 5
 TO_PAUSED_WORKER = ("n", "n", "n", "n")
 SCENES = {
     "tree": Scene((*TO_BUSY_WORKER, "right"), ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads")),
@@ -54,6 +59,8 @@ SCENES = {
     "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
     "beside": Scene((*TO_PAUSED_WORKER, "d"), ("worker SLURMCluster-", "worker-paused")),
     "findings": Scene(("F",), ("findings", "lost workers", "error: lost-job")),
+    "work": Scene(("W", *TO_LONG_TASKS), ("TASK NAME", "quantile_map"), work=climate_work()),
+    "work-details": Scene(("W", *TO_LONG_TASKS, "enter"), ("task name quantile_map", "done"), work=climate_work()),
     "anatomy": Scene(("A",), ("anatomy of job 3", "cores=4", "--cpus-per-task=4", "4 CPUs")),
     "script": Scene(("J",), ("script of job 3", "#SBATCH --cpus-per-task=4")),
     "log": Scene((*TO_KILLED_JOB, "T"), ("job 5", "errors", "/dask-worker-5.err", "Exceeded job memory limit")),
@@ -165,6 +172,8 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
     app = pilot.app
     assert isinstance(app, DasktopApp)
     if isinstance(app._feed, SceneFeed):
+        if scene.work is not None:
+            snapshots = tuple(replace(snapshot, work=scene.work) for snapshot in snapshots)
         app._feed.emit(*snapshots)  # all go into the history; the last is shown
         await pilot.pause()
     else:

@@ -1,12 +1,14 @@
 """Hand-made work for tests: plain values everywhere, each to be replaced by keyword."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.work import (
     Attempt,
     Computation,
+    Eta,
     Failure,
     Progress,
     RunningTask,
@@ -16,6 +18,9 @@ from dasktop.collectors.model.work import (
     Work,
 )
 from tests.support.snapshots import TAKEN_AT
+
+WHILE = datetime(2026, 11, 26, 4, 9, tzinfo=UTC)
+"""A time in the recorded run of the scenes."""
 
 
 def task_name(name: str = "regrid", **values: object) -> TaskName:
@@ -112,3 +117,89 @@ def work(**values: object) -> Work:
         progress=Progress(done=40, total=100, failed=1, blocked=2),
     )
     return replace(given, **values)
+
+
+def climate_work() -> Work:
+    """Return three computations: one that ended, one with failures and long tasks, and one that no worker may run."""
+    eta = Eta(earliest=WHILE + timedelta(minutes=3), latest=WHILE + timedelta(minutes=7), based_on="mean time of tasks")
+    names = (
+        _name("open_grib", {"memory": 60, "released": 237, "processing": 3}, (0.4, 0.9, 120.0), 4.2, 80 << 20, eta),
+        _name(
+            "regrid",
+            {"memory": 80, "processing": 9, "queued": 30, "waiting": 181},
+            (1.9, 4.4, 560.0),
+            3.1,
+            420 << 20,
+            eta,
+        ),
+        _name(
+            "quantile_map",
+            {"memory": 69, "processing": 8, "waiting": 220, "erred": 3},
+            (2.7, 24.0, 830.0),
+            2.2,
+            1 << 30,
+            eta,
+        ),
+        _name("zonal_mean", {"memory": 5, "waiting": 52, "erred": 3}, (0.5, 0.8, 3.0), 0.2, 4000, eta),
+        _name("train", {"no-worker": 3}, (None, None, None), 0.0, 0, None),
+    )
+    states: dict[str, int] = {}
+    for name in names[:-1]:
+        for state, number in name.states.items():
+            states[state] = states.get(state, 0) + number
+    means = computation(
+        "c1",
+        code=("ds = xr.open_mfdataset(files)", "means = ds.t2m.groupby('time.month').mean()", "means.compute()"),
+        states={"released": 400},
+        task_names=("mean_agg",),
+        started_at=WHILE - timedelta(minutes=12),
+        ended_at=WHILE - timedelta(minutes=9),
+    )
+    started = WHILE - timedelta(minutes=5)
+    quantiles = computation(
+        "c2", name="era5 monthly quantiles", states=states, task_names=names_of(names[:-1]), started_at=started, eta=eta
+    )
+    train = computation("c3", states={"no-worker": 3}, task_names=("train",), started_at=started)
+    running = (
+        running_task(f"('quantile_map-8a7f0d5e', {number})", task_name="quantile_map", seconds=24.0 - 7 * number)
+        for number in range(3)
+    )
+    return work(
+        computations=(means, quantiles, train),
+        task_names=names,
+        running=tuple(replace(task, typical_seconds=2.7) for task in running),
+        failures=(failure("('quantile_map-8a7f0d5e', 7)", task_name="quantile_map", at=WHILE - timedelta(minutes=1)),),
+        activities=(
+            activity("quantile_map", seconds=600.0),
+            activity("quantile_map", activity="disk-read", seconds=90.0),
+        ),
+        progress=Progress(done=451, total=963, failed=6, blocked=0),
+        rate_per_second=9.7,
+        eta=eta,
+    )
+
+
+def names_of(names: Sequence[TaskName]) -> tuple[str, ...]:
+    """Return the names."""
+    return tuple(name.name for name in names)
+
+
+def _name(
+    name: str,
+    states: dict[str, int],
+    seconds: tuple[float | None, float | None, float | None],
+    rate: float,
+    stored: int,
+    eta: Eta | None,
+) -> TaskName:
+    mean, longest, compute = seconds
+    return task_name(
+        name,
+        states=states,
+        seconds_mean=mean,
+        seconds_max=longest,
+        compute_seconds=compute,
+        rate_per_second=rate,
+        bytes_stored=stored,
+        eta=eta,
+    )

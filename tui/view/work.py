@@ -1,6 +1,7 @@
 """What dask computes, as text: the progress line of the header, bars of states, rates and durations. Pure."""
 
 import math
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,14 +52,16 @@ def number_in(states: TaskStates, word: str) -> int:
 def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list[Piece]:
     """Return the progress of all work in one line; what does not fit is left out: first the rate, then the ETA."""
     progress = work.progress
+    states = sum((Counter(name.states) for name in work.task_names), Counter[str]())
     if progress.total <= 0:
         return [Piece(" WORK ", "quiet"), Piece("none")]
     failed = f"   {figures.count(progress.failed)} failed" if progress.failed else ""
+    stuck = f"   {figures.count(states['no-worker'])} without a worker" if states["no-worker"] else ""
     counts = f"  {figures.count(progress.done)} of {figures.count(progress.total)}"
     rate = "" if work.rate_per_second is None else f"   {rate_text(work.rate_per_second)}"
-    eta = "" if work.eta is None else f"   done {eta_text(work.eta, now)}"
-    for text in (counts + rate + eta, counts + eta, counts):
-        room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed))
+    eta = "" if work.eta is None or is_stuck(states) else f"   done {eta_text(work.eta, now)}"
+    for text, without in ((counts + rate + eta, stuck), (counts + eta, stuck), (counts + eta, ""), (counts, "")):
+        room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed + without))
         if room >= _LEAST_BAR_CELLS:
             break
     room = max(0, room)
@@ -69,7 +72,13 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         Piece("─" * (room - len(done)), "quiet"),
         Piece(text),
         *([Piece(failed, "bad")] if failed else []),
+        *([Piece(without, "waiting")] if without else []),
     ]
+
+
+def is_stuck(states: TaskStates) -> bool:
+    """Return whether no worker may run any task that is left, or there is no worker."""
+    return states.get("no-worker", 0) > 0 and not any(states.get(state) for state in ("processing", "queued"))
 
 
 def rate_text(per_second: float | None) -> str:

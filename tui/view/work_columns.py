@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from dasktop.collectors.model.work import TaskStates
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text
@@ -12,13 +11,13 @@ from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_middle, fit
 from dasktop.tui.view.cells import clock
 from dasktop.tui.view.layout import INDENT
-from dasktop.tui.view.work import eta_text, number_in, rate_text, segments
+from dasktop.tui.view.work import eta_text, is_stuck, number_in, rate_text, segments
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkOrder, WorkRow
 
 WorkColumnName = Literal[
     "done", "processing", "waiting", "failed", "mean", "longest", "time", "rate", "held", "elapsed", "eta"
 ]
-CANNOT_RUN = "cannot run"
+NO_WORKER = "no worker"
 WorkSort = Literal["name"] | WorkColumnName
 """Sort keys; ``name`` is the label."""
 
@@ -106,18 +105,13 @@ def _end_text(row: WorkRow, now: datetime) -> str:
         case ComputationRow(computation=computation):
             if computation.ended_at is not None:
                 return f"ended {clock(computation.ended_at, now)}"
-            return CANNOT_RUN if cannot_run(row.states) else eta_text(computation.eta, now)
+            return NO_WORKER if is_stuck(row.states) else eta_text(computation.eta, now)
         case NameRow(name=name):
-            if cannot_run(row.states):
-                return CANNOT_RUN
+            if is_stuck(row.states):
+                return NO_WORKER
             return eta_text(name.eta, now) if _has_rest(row) else ""
         case OtherNamesRow():
             return ""
-
-
-def cannot_run(states: TaskStates) -> bool:
-    """Return whether no worker may run any task that is left."""
-    return states.get("no-worker", 0) > 0 and not any(states.get(state) for state in ("processing", "queued"))
 
 
 def _has_rest(row: WorkRow) -> bool:
@@ -264,6 +258,6 @@ def _role(row: WorkRow, name: WorkColumnName, text: str) -> Role:
     if text in ("0", "0%", "0B", UNKNOWN):
         return "quiet"
     is_outlier = name == "longest" and isinstance(row, NameRow) and is_long(row.name.seconds_max, row.name.seconds_mean)
-    if text == CANNOT_RUN or is_outlier:
+    if text == NO_WORKER or is_outlier:
         return "waiting"
     return "bad" if name == "failed" else "text"

@@ -55,6 +55,12 @@ class TestHeader:
         assert "6,120 of 9,900" in line
         assert line.isascii() or glyphs is UNICODE
 
+    def test_tasks_that_no_worker_may_run_have_no_eta(self) -> None:
+        stuck = task_name("train", states={"no-worker": 3, "waiting": 1})
+        assert header(replace(BUSY, task_names=(stuck,)), 80)[2].endswith("14.2/s   3 failed   3 without a worker")
+        others = (stuck, task_name(states={"processing": 1}))
+        assert f"done {times()}   3 failed   3 without" in header(replace(BUSY, task_names=others), 120)[2]
+
     def test_rate_is_left_out_before_the_eta(self) -> None:
         line = header(BUSY, 60)[2]
         assert (times() in line, "/s" in line) == (True, False)

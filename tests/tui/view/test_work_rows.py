@@ -131,7 +131,7 @@ class TestLines:
         assert "ended" in lines(work(computations=(computation(ended_at=TAKEN_AT),)), 200)[1]
 
     def test_tasks_that_no_worker_may_run(self) -> None:
-        assert lines(work(task_names=(TRAIN,), computations=()), 80)[2].endswith("cannot run")
+        assert lines(work(task_names=(TRAIN,), computations=()), 80)[2].endswith("no worker")
 
     def test_the_most_useful_columns_stay_at_80_cells(self) -> None:
         assert list(fit_work_layout(75).columns) == ["done", "failed", "mean", "time", "eta"]
