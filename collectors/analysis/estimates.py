@@ -132,7 +132,7 @@ def _eta(left: WorkLeft, speed: _Speed, at: datetime, ahead: float = 0.0) -> Eta
     latest = later + last + math.hypot(later * (factor - 1), most - last) + ahead / speed.threads
     if latest > LONGEST_SECONDS:
         return None
-    based_on = f"mean time of tasks, and {counted(speed.threads, 'thread')}"
+    based_on = f"the mean time of tasks on {counted(speed.threads, 'thread')}"
     if left.unknown_names:
         based_on += f"; assumed for {counted(left.unknown_names, 'task name')} without finished tasks"
     return Eta(
