@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from dasktop.collectors.model.feed import Earlier, Event, Failure, Feed, Switched
 from dasktop.collectors.model.plan import Outcome, Progress
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
@@ -26,7 +26,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.view.rows import name_of
+from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
@@ -165,6 +165,12 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
     def selected_job_id(self) -> str | None:
         """Id of the job of the selected row."""
         return self._tree.table.selected_job_id
+
+    @property
+    def selected_worker(self) -> Worker | None:
+        """The worker of the selected row, if it is one or is below one."""
+        row = self._tree.table.selected
+        return row.worker if isinstance(row, WorkerRow | ThreadRow | IdleRow | AskingRow) else None
 
     @property
     def chosen_jobs(self) -> Sequence[str]:

@@ -29,6 +29,14 @@ class ServerLogs(Record, frozen=True, kw_only=True):
     """Workers, which are asked together with their nannies; empty: the scheduler."""
 
 
+class ProfileOf(Record, frozen=True, kw_only=True):
+    """What the tasks of some workers spent their time on. Answered in `Answer.profile`."""
+
+    worker_addresses: tuple[str, ...]
+    task_name: str | None = None
+    """Only tasks of this name."""
+
+
 class FreeNodes(Record, frozen=True, kw_only=True):
     """The nodes of a partition that have free CPUs. Answered in `Answer.nodes`."""
 
@@ -36,7 +44,7 @@ class FreeNodes(Record, frozen=True, kw_only=True):
     """One or several, separated by commas, as in a job."""
 
 
-Question = BatchScript | JobFiles | CallStack | ServerLogs | FreeNodes
+Question = BatchScript | JobFiles | CallStack | ServerLogs | ProfileOf | FreeNodes
 
 
 class FreeNode(Record, frozen=True, kw_only=True):
@@ -46,6 +54,33 @@ class FreeNode(Record, frozen=True, kw_only=True):
     cpus: int
     memory_bytes: int | None
     features: str | None = None
+
+
+class ProfiledCall(Record, frozen=True, kw_only=True):
+    """A function that was running or waiting for a function that it called, in some samples."""
+
+    name: str
+    file: str | None
+    line: int | None
+    samples: int | None
+    """``None``: few, or among the ``own_samples`` of its caller, since dask does not tell them apart."""
+    own_samples: int
+    """Those in which it ran itself, rather than a Python function of ``calls`` with known samples."""
+    calls: tuple["ProfiledCall", ...] = ()
+    """Most samples first; those with few are left out."""
+
+
+class Profile(Record, frozen=True, kw_only=True):
+    """Samples of the threads that ran tasks. A worker takes one per thread every 10 ms, by default."""
+
+    seconds: float
+    """The time that they are from, until now."""
+    workers: int
+    """How many answered."""
+    samples: int
+    calls: tuple[ProfiledCall, ...]
+    problems: tuple[str, ...] = ()
+    """Workers that are missing, and why."""
 
 
 class OutputFiles(Record, frozen=True, kw_only=True):
@@ -72,5 +107,6 @@ class Answer(Record, frozen=True, kw_only=True):
     files: OutputFiles | None = None
     nodes: tuple[FreeNode, ...] = ()
     """Only nodes with free CPUs."""
+    profile: Profile | None = None
     error: str | None = None
     """Why there is no answer, in one clean line."""

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dasktop.collectors.model.errors import SourceError, describe_own_fault
-from dasktop.collectors.model.queries import Answer, BatchScript, CallStack, FreeNodes, JobFiles, Question, ServerLogs
+from dasktop.collectors.model.queries import (
+    Answer,
+    BatchScript,
+    CallStack,
+    FreeNodes,
+    JobFiles,
+    ProfileOf,
+    Question,
+    ServerLogs,
+)
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 
 if TYPE_CHECKING:
@@ -91,6 +100,10 @@ async def answer_question(question: Question, slurm: SlurmCollector | None, dask
             if dask is None:
                 raise SourceError("no scheduler has answered yet")
             return replace(answer, lines=await dask.server_logs(question.worker_addresses))
+        case ProfileOf():
+            if dask is None:
+                raise SourceError("no scheduler has answered yet")
+            return replace(answer, profile=await dask.profile(question.worker_addresses, question.task_name))
         case _ if slurm is None:
             raise SourceError("SLURM is disabled by --no-slurm")
         case BatchScript():

@@ -22,6 +22,7 @@ from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
+from dasktop.tui.dialogs.profile_page import ProfilePage
 from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.dialogs.switching import Picker
 from dasktop.tui.dialogs.work_page import WorkPage
@@ -223,6 +224,13 @@ async def _(screen: Screen, key: str) -> None:
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
     assert page_of(screen) is WorkPage
+
+
+@walk("profile")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press(key)
+    assert page_of(screen) is ProfilePage
+    assert [len(asked.worker_addresses) for asked in screen.feed.questions] == [2]
 
 
 @walk("columns")

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
+from dasktop.collectors.model.queries import ProfileOf
+from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
@@ -20,6 +22,11 @@ class PagesApp(TerminalApp):
     @property
     def selected_job_id(self) -> str | None:
         """The job that pages are about."""
+        raise NotImplementedError
+
+    @property
+    def selected_worker(self) -> Worker | None:
+        """The worker of the selected row, if it is one or is below one."""
         raise NotImplementedError
 
     def action_command_palette(self) -> None:
@@ -65,9 +72,46 @@ class PagesApp(TerminalApp):
         if self._snapshot is not None and (job_id := self.selected_job_id) is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
 
+    def action_profile(self) -> None:
+        """Show the profile of the selected task name, worker or job."""
+        from dasktop.tui.dialogs.profile_page import ProfilePage
+
+        found = self._to_profile()
+        if found is None:
+            self.bell()
+        else:
+            self.push_screen(ProfilePage(*found, self._queries, self._glyphs))
+
+    def _to_profile(self) -> tuple[str, ProfileOf] | None:
+        """Return what is selected, in words and as a query; ``None`` if it has no workers."""
+        from dasktop.tui.dialogs.work_page import WorkPage
+
+        snapshot = self._snapshot
+        if snapshot is None:
+            return None
+        if isinstance(self.screen, WorkPage):
+            name = self.screen.selected_task_name
+            addresses = workers_by_tasks(snapshot, name) if name is not None else ()
+            words = f"tasks of {name}"
+        elif (worker := self.selected_worker) is not None:
+            name, addresses, words = None, (worker.address,), f"worker {worker.name}"
+        else:
+            job = next((job for job in snapshot.jobs if job.job_id == self.selected_job_id), None)
+            addresses = tuple(worker.address for worker in workers_of(job)) if job is not None else ()
+            name, words = None, f"job {self.selected_job_id}"
+        return (words, ProfileOf(worker_addresses=addresses, task_name=name)) if addresses else None
+
     def action_job_script(self) -> None:
         """Show the script of the selected row's job."""
         from dasktop.tui.dialogs.job_pages import JobScriptPage
 
         if (job_id := self.selected_job_id) is not None:
             self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))
+
+
+def workers_by_tasks(snapshot: Snapshot, task_name: str) -> tuple[str, ...]:
+    """Return the addresses of all workers, first those that run tasks of this name."""
+    running = (snapshot.work.running if snapshot.work is not None else None) or ()
+    first = [task.address for task in running if task.task_name == task_name and task.address is not None]
+    known = [worker.address for _, worker in workers_with_jobs(snapshot)]
+    return tuple(dict.fromkeys([*(address for address in first if address in set(known)), *known]))

@@ -32,7 +32,7 @@ from dasktop.tui.view.work_columns import (
     work_texts,
 )
 from dasktop.tui.view.work_details import work_sections, work_title
-from dasktop.tui.view.work_rows import WorkRow, WorkRows, work_rows
+from dasktop.tui.view.work_rows import NameRow, WorkRow, WorkRows, work_rows
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.lines import Lines
@@ -199,6 +199,7 @@ class WorkPage(Page):
         *bound(to_jobs="fold_to(1)", to_tasks="fold_to(2)"),
         *bound(details="details", toggle_details="toggle_details"),
         *bound(failures="app.failures", findings="app.findings", pause="app.pause", refresh="app.refresh_now"),
+        *bound(profile="app.profile"),
         *bound(leave="leave", back="back"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
@@ -274,6 +275,12 @@ class WorkPage(Page):
         message.stop()
         self._view.fold(message.key, unfolded=message.unfolded)
         self.show(self._snapshot)
+
+    @property
+    def selected_task_name(self) -> str | None:
+        """The task name of the selected row, if it is one."""
+        row = self.table.selected
+        return row.name.name if isinstance(row, NameRow) else None
 
     def action_fold_all(self) -> None:
         """Unfold all computations or, if all are unfolded, fold them."""

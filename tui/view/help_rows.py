@@ -54,6 +54,7 @@ SCREEN: HelpGroups = (
         _row("anatomy"),
         _row("job_script"),
         _row("call_stack"),
+        _row("profile"),
     ),
     (
         _row("filter"),
@@ -119,6 +120,8 @@ DETAILS: HelpGroups = ((*_SCROLLS, _TO_THE_ENDS, _row("leave", "back", descripti
 _BACK = _row("back", "leave", description="go back")
 
 PAGE: HelpGroups = ((_row("job_script"), _BACK),)
+
+PROFILE: HelpGroups = ((_row("refresh", description="read the profile again"), _BACK),)
 
 WORK: HelpGroups = (
     (

@@ -159,6 +159,7 @@ SCREEN: dict[str, Key] = {
     "work": Key("W", "work", description="show what dask computes: progress, times, ETA"),
     "toggle_details": Key("d", "toggle_details", description="show or hide the details pane (tab moves into it)"),
     "call_stack": Key("t", "call_stack", description="show the call stack of the selected thread"),
+    "profile": Key("P", "profile", description="show a profile: functions by their share of time"),
     "fold_all": Key("asterisk", "fold_all", "all", "fold all jobs, or unfold them down to workers"),
     "to_jobs": Key("1", "fold_to(1)", description="show the tree down to jobs"),
     "to_tasks": Key("2", "fold_to(2)", description="show the tree down to SLURM tasks"),
@@ -242,17 +243,17 @@ DIALOGS: dict[str, Key] = {
 
 KEYS: dict[str, Key] = MOVES | TREE | SCREEN | ANYWHERE | REPLAY | TEXT | LOG | DIALOGS
 
-LIVE_ONLY = frozenset({"call_stack", "job_script", "log", "pause", "refresh", "slower", "faster", "switch"})
+LIVE_ONLY = frozenset({"call_stack", "job_script", "log", "pause", "profile", "refresh", "slower", "faster", "switch"})
 """Ids that need a running cluster, or that a replay replaces with keys of its own."""
 
 _IN_DIALOGS = ("leave", "back", "help", *ANYWHERE)
 
 TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the tree": (*MOVES, *TREE, *SCREEN, *ANYWHERE, *REPLAY),
-    "a text": (*MOVES, *TEXT, "job_script", *_IN_DIALOGS),
+    "a text": (*MOVES, *TEXT, "job_script", "refresh", *_IN_DIALOGS),
     "the work page": (
         *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
-        *("failures", "findings", "pause", "refresh", *_IN_DIALOGS),
+        *("failures", "findings", "pause", "profile", "refresh", *_IN_DIALOGS),
     ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),
     "the scheduler list": ("up", "down", "choose", "look_again", *_IN_DIALOGS),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
+from dasktop.collectors.model.queries import Profile
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask import shipped_scheduler
@@ -24,6 +25,7 @@ from dasktop.collectors.sources.dask.connection import (
 )
 from dasktop.collectors.sources.dask.identity import identify, read_identity, worker_count
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
+from dasktop.collectors.sources.dask.profile_reading import read_profiles
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
 from dasktop.collectors.sources.dask.server_logs import read_scheduler_log, read_worker_logs
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
@@ -135,6 +137,18 @@ class DaskCollector:
             return await read_scheduler_log(connection, self._timeout_seconds)
         names = {address: self._events.name_of(address) or address for address in workers}
         return await read_worker_logs(connection, names, self._timeout_seconds)
+
+    async def profile(self, workers: Collection[str], task_name: str | None) -> Profile:
+        """Return what the tasks of the workers at these addresses spent their time on, or only those of one name.
+
+        Raises
+        ------
+        SourceError
+            It is unavailable; the text says why.
+        """
+        connection = self._connected(to_workers=True)
+        names = {address: self._events.name_of(address) or address for address in workers}
+        return await read_profiles(connection, names, task_name, self._timeout_seconds)
 
     def _connected(self, *, to_workers: bool) -> Connection:
         """Return the connection; raise `SourceError` if there is none, or workers cannot be asked."""

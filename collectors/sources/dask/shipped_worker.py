@@ -1,4 +1,4 @@
-"""Runs inside the user's workers, shipped there as source text: adds handlers for place, threads and call stacks.
+"""Runs inside the user's workers, shipped there as source text: handlers for place, threads, stacks and profiles.
 
 Must run on Python 3.8 and distributed 2022.6 onwards. Imports only modules that are shipped with it (see `shipping`),
 changes only ``handlers``, and raises no exception that the worker would log.
@@ -17,11 +17,13 @@ from typing import Any
 
 from dasktop.collectors.sources.dask.shipped_distributed_private import executor_threads
 from dasktop.collectors.sources.dask.shipped_place import file_system_of, read_file, read_place, read_stat
+from dasktop.collectors.sources.dask.shipped_profile import read_profile
 from dasktop.collectors.sources.dask.shipped_values import text
 
 # Several versions of dasktop may query one worker: change the number when the form of an answer changes.
 PLACE = "dasktop_v3_place"
 THREADS = "dasktop_v3_threads"
+PROFILE = "dasktop_v1_profile"
 STACK = "dasktop_v1_stack"
 
 # A thread is sent as a list in this order.
@@ -57,6 +59,13 @@ def dasktop_install(dask_worker: Any) -> None:
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
+    async def profile(comm: Any = None, seconds: Any = 0, task_name: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return await read_profile(dask_worker, seconds, task_name)
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
+            return {"error": text(repr(error))}
+
+    dask_worker.handlers[PROFILE] = profile
     dask_worker.handlers[PLACE] = place
     dask_worker.handlers[THREADS] = threads
     dask_worker.handlers[STACK] = stack

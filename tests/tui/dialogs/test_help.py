@@ -103,7 +103,7 @@ PAGES = [
         {
             "scroll": "↑ ↓  k j",
             "follow new lines, or stop following": "f",
-            "switch between output and errors": "tab",
+            "switch between output and errors, or logs from dask": "tab",
             "copy the path of the file (OSC 52)": "y",
             "go to the next or previous match": "n N",
         },

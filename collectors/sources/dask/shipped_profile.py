@@ -1,0 +1,62 @@
+"""Reads the profile that a worker samples anyway, without what took little time; shipped with `shipped_worker`.
+
+Must run on Python 3.8 and distributed 2022.6 onwards.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dasktop.collectors.sources.dask.shipped_values import text
+
+# A function and what it called is sent as a list in this order; `calls` is a list of such lists.
+CALL_FIELDS = ("name", "file", "line", "samples", "own_samples", "calls")
+LEAST_SHARE = 0.005
+MOST_CALLS = 2000
+DEEPEST = 80
+
+
+async def read_profile(worker: Any, seconds: Any, task_name: Any) -> dict[str, Any]:
+    """Return the samples of the last seconds: of all tasks, or of those of one name."""
+    since = time.time() + getattr(worker, "scheduler_delay", 0) - float(seconds)
+    profile = await worker.get_profile(start=since, key=task_name)
+    total = profile["count"]
+    calls, _ = read_calls(profile, total, max(1, total * LEAST_SHARE), DEEPEST, [MOST_CALLS], counts_leaves(profile))
+    return {"samples": total, "calls": calls}
+
+
+def counts_leaves(node: dict[str, Any]) -> bool:
+    """Return whether any innermost function has samples.
+
+    Workers (2022.6 to 2026.8) count a sample for each caller, but not for the innermost function itself:
+    `Worker.trigger_profile` calls ``profile.process`` with ``child=True``.
+    """
+    inner = list(node["children"].values())
+    return any(counts_leaves(call) if call["children"] else call["count"] > 0 for call in inner)
+
+
+def read_calls(
+    node: dict[str, Any], samples: int, least: float, depth: int, budget: list[int], leaves_count: bool
+) -> tuple[list[list[Any]], int]:
+    """Return what a function called, most samples first, and the samples of the function itself.
+
+    Without counts for innermost functions, the samples that no call accounts for are those of the only call. If there
+    are several calls, they count as the function's own, and a call without other samples has None.
+    """
+    inner = list(node["children"].values())
+    own = max(0, samples - sum([call["count"] for call in inner]))
+    is_only = len(inner) == 1 and not leaves_count
+    rows: list[list[Any]] = []
+    for call in sorted(inner, key=lambda call: -call["count"]):
+        count = call["count"] + own if is_only else call["count"]
+        is_unknown = not count and own >= least and not leaves_count
+        if not depth or budget[0] <= 0 or (count < least and not is_unknown):
+            break
+        budget[0] -= 1
+        where = call["description"]
+        calls, of_call = read_calls(call, count, least, depth - 1, budget, leaves_count)
+        samples_known = None if is_unknown else count
+        place = [text(where.get("name")), text(where.get("filename")), where.get("line_number")]
+        rows.append([*place, samples_known, of_call, calls])
+    return rows, 0 if is_only else own
