@@ -38,15 +38,18 @@ class Durations(Record, frozen=True, kw_only=True):
 
     Only sums are known: between two polls, ``n`` tasks finish that took ``s`` seconds together. If the variance of one
     task is ``v``, then ``(s - n × mean)²`` is ``n × v`` on average, also if ``n`` is small because a task took long
-    (Wald's second equation). So the sum of these ÷ the number of tasks estimates ``v``.
+    (Wald's second equation). So the sum of these ÷ the number of tasks estimates ``v``. The first poll has no mean to
+    compare with, and may find thousands of tasks that finished before.
     """
 
     tasks: int = 0
     seconds: float = 0.0
     batches: int = 0
     """How many polls found finished tasks."""
+    compared: int = 0
+    """How many tasks the other polls but the first have found."""
     squares: float = 0.0
-    """The sum of ``(s - n × mean)²``, in s²."""
+    """The sum of ``(s - n × mean)²`` of these polls, in s²."""
 
     @property
     def mean(self) -> float:
@@ -60,7 +63,7 @@ class Durations(Record, frozen=True, kw_only=True):
         counts as one more batch, so that few batches, which may be equal by chance, do not pretend certainty.
         """
         largest = self.mean * max(0.0, longest - self.mean)
-        return self.squares / self.tasks + largest / max(1, self.batches)
+        return self.squares / max(1, self.compared) + largest / max(1, self.batches)
 
     def until(self, tasks: int, seconds: float, longest: float) -> "Durations":
         """Return the durations with new totals.
@@ -71,13 +74,18 @@ class Durations(Record, frozen=True, kw_only=True):
         count = tasks - self.tasks
         if count <= 0:
             return self
+        if not self.tasks:
+            return Durations(tasks=tasks, seconds=seconds, batches=1)
         took = max(0.0, seconds - self.seconds)
         after = seconds / tasks
-        before = self.mean if self.tasks else after
         most = took * longest - 2 * after * took + count * after**2
-        square = min((took - count * before) * (took - count * after), max(0.0, most))
+        square = max(0.0, min((took - count * self.mean) * (took - count * after), most))
         return Durations(
-            tasks=tasks, seconds=seconds, batches=self.batches + 1, squares=self.squares + max(0.0, square)
+            tasks=tasks,
+            seconds=seconds,
+            batches=self.batches + 1,
+            compared=self.compared + count,
+            squares=self.squares + square,
         )
 
     def with_unseen(self, longest: float) -> "Durations":
@@ -86,8 +94,13 @@ class Durations(Record, frozen=True, kw_only=True):
         Whatever the distribution, the next of ``n + 1`` tasks takes longer than all others in one of ``n + 1`` cases.
         Without this, the first tasks of a heavy-tailed distribution promise too early an end.
         """
-        square = max(0.0, longest - self.mean) ** 2
-        return replace(self, tasks=self.tasks + 1, seconds=self.seconds + longest, squares=self.squares + square)
+        return replace(
+            self,
+            tasks=self.tasks + 1,
+            seconds=self.seconds + longest,
+            compared=self.compared + 1,
+            squares=self.squares + max(0.0, longest - self.mean) ** 2,
+        )
 
     def since(self, old: "Durations", longest: float) -> "Durations":
         """Return those after ``old`` if their mean has changed since, else all."""
@@ -99,7 +112,11 @@ class Durations(Record, frozen=True, kw_only=True):
         if difference**2 <= CHANGED_DEVIATIONS**2 * error:
             return self
         return Durations(
-            tasks=tasks, seconds=seconds, batches=self.batches - old.batches, squares=self.squares - old.squares
+            tasks=tasks,
+            seconds=seconds,
+            batches=self.batches - old.batches,
+            compared=self.compared - old.compared,
+            squares=self.squares - old.squares,
         )
 
 
@@ -135,7 +152,7 @@ def extended(history: WorkHistory, work: Work, at: datetime, threads: int, sched
     """Return the history with what is known now, and without what is too old; a new one if the scheduler is new."""
     finished = {name.name: name.finished_total for name in work.task_names if name.finished_total is not None}
     samples = [sample for sample in history.samples if sample.at < at]
-    if history.scheduler_id != scheduler_id or (samples and _decreases(samples[-1].finished, finished)):
+    if history.scheduler_id != scheduler_id or (samples and _decreases(samples[-1], finished)):
         samples = []
     before = samples[-1] if samples else None
     known = before.durations if before else {}
@@ -169,9 +186,12 @@ def extended(history: WorkHistory, work: Work, at: datetime, threads: int, sched
     return WorkHistory(scheduler_id=scheduler_id, samples=tuple(samples))
 
 
-def _decreases(old: Mapping[str, int], new: Mapping[str, int]) -> bool:
-    """Return whether a total decreases: the scheduler has restarted."""
-    return any(new[name] < count for name, count in old.items() if name in new)
+def _decreases(before: Sample, finished: Mapping[str, int]) -> bool:
+    """Return whether a total has decreased, also that of a name without tasks lately: the scheduler has restarted."""
+    return any(
+        count < before.finished.get(name, 0) or (name in before.durations and count < before.durations[name].tasks)
+        for name, count in finished.items()
+    )
 
 
 def _with_totals(durations: dict[str, Durations], names: Iterable[TaskName]) -> dict[str, Durations]:

@@ -59,6 +59,14 @@ def test_variance_is_known_from_sums(each_poll):
     assert mean(each.variance(longest=8.0) for each in known) == pytest.approx(1.0, rel=0.15)
 
 
+def test_tasks_that_finished_before_the_first_poll_do_not_make_others_equal():
+    random_ = random.Random(1)
+    known = Durations().until(10**6, 1e6, longest=8.0)
+    for _ in range(1000):
+        known = known.until(known.tasks + 1, known.seconds + random_.expovariate(1.0), longest=8.0)
+    assert known.variance(longest=8.0) == pytest.approx(1.0, rel=0.15)
+
+
 def test_few_batches_do_not_pretend_certainty():
     known = durations_of([1.0] * 20, each_poll=10)
     assert known.variance(longest=2.0) == pytest.approx(0.5)
@@ -85,7 +93,7 @@ def test_mean_of_the_window_counts_if_durations_have_changed():
 
 @pytest.mark.parametrize(("seconds", "variance", "residual"), [(1.0, 0.0, 0.5), (1.0, 1.0, 1.0), (2.0, 0.0, 1.0)])
 def test_long_tasks_are_more_often_among_those_that_run(seconds, variance, residual):
-    known = Durations(tasks=1000, seconds=1000 * seconds, batches=10**9, squares=1000 * variance)
+    known = Durations(tasks=1000, seconds=1000 * seconds, batches=10**9, compared=1000, squares=1000 * variance)
     assert mean_residual(known, longest=10.0) == pytest.approx(residual)
 
 
@@ -134,6 +142,16 @@ def test_growth_is_that_of_the_window_and_half_a_step(threads, per_second):
 
 def test_growth_may_last_nine_times_as_long():
     assert growth(history((0, 0), (1, 1), threads=[4, 8]))[1] == pytest.approx(18.0)
+
+
+def test_history_begins_again_if_a_name_that_had_gone_has_a_lower_total():
+    regrid = task_name(finished_total=40, compute_seconds=40.0)
+    load = task_name("load", finished_total=10, compute_seconds=10.0)
+    known = WorkHistory()
+    for poll, names in enumerate([(regrid, load), (load,), (task_name(finished_total=3, compute_seconds=3.0), load)]):
+        known = extended(known, work(task_names=names), TAKEN_AT + timedelta(seconds=poll), 4, "s")
+    assert len(known.samples) == 1
+    assert known.samples[0].durations["regrid"].tasks == 3
 
 
 def test_rates_are_of_the_window():
