@@ -149,7 +149,7 @@ def climate_work() -> Work:
             states[state] = states.get(state, 0) + number
     means = computation(
         "c1",
-        code=("ds = xr.open_mfdataset(files)", "means = ds.t2m.groupby('time.month').mean()", "means.compute()"),
+        code=("ds = xr.open_mfdataset(files)", "ds.t2m.groupby('time.month').mean().compute()", "ds.close()"),
         states={"released": 400},
         task_names=("mean_agg",),
         started_at=WHILE - timedelta(minutes=12),

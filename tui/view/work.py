@@ -123,6 +123,10 @@ def segments(states: TaskStates, cells: int) -> list[Piece]:
 
 
 def computation_name(computation: Computation) -> str:
-    """Return the name that the user gave it, else the last source line that started it, else its task names."""
-    lines = [line.strip() for block in computation.code or () for line in block.splitlines() if line.strip()]
-    return computation.name or (lines[-1] if lines else ", ".join(computation.task_names) or "computation")
+    """Return the name that the user gave it, else the source line that started it, else its task names.
+
+    That is the middle one of three source lines; of fewer, the last one: a notebook's cell usually ends with it.
+    """
+    lines = [line.strip() for line in computation.code or ()]
+    line = lines[1] if len(lines) == 3 else next(filter(None, reversed(lines)), "")
+    return computation.name or line or ", ".join(computation.task_names) or "computation"

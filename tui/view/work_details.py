@@ -53,15 +53,20 @@ def _of_computation(row: ComputationRow, work: Work, now: datetime) -> list[Sect
         Fact("ended", moment(ended, now)) if ended is not None else _eta(computation.eta, now),
     ]
     names = [name for name in work.task_names if name.name in computation.task_names]
-    code = [line for block in computation.code or () for line in block.splitlines()]
-    code = code or ["not known: clients send it only if distributed.diagnostics.computations.nframes is set"]
     return [
         _progress(row.states),
         Section("TIME", times),
         _names_section(names, work),
-        Section("SOURCE", [Words(line, "text" if computation.code else "quiet") for line in code]),
+        Section("SOURCE", list(_source(computation.code))),
         *_tasks(work, set(computation.task_names), now, is_running=bool(row.states.get("processing"))),
     ]
+
+
+def _source(code: Sequence[str] | None) -> Iterator[Entry]:
+    for line in code or ():
+        yield Words(line.strip(), indent=len(line) - len(line.lstrip()))
+    if not code:
+        yield Words("not known: clients send it only if distributed.diagnostics.computations.nframes is set", "quiet")
 
 
 def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:

@@ -83,6 +83,13 @@ class TestRows:
         keys = [row.key for row in rows()]
         assert len(set(keys)) == len(keys)
 
+    @pytest.mark.parametrize(
+        ("code", "label"),
+        [(("a = 1", "b.compute()", "c = 2"), "b.compute()"), (("", "b.compute()"), "b.compute()"), (("",), "regrid")],
+    )
+    def test_label_is_the_line_that_started_it(self, code: tuple[str, ...], label: str) -> None:
+        assert labels(rows(work(computations=(computation(code=code),))))[0] == label
+
     def test_computation_without_name_and_code_shows_task_names(self) -> None:
         assert labels(rows(work()))[0] == "regrid"
 
