@@ -143,6 +143,39 @@ class Series(Record, frozen=True, kw_only=True):
     memory_used_bytes: tuple[float | None, ...]
 
 
+class TaskTime(Record, frozen=True, kw_only=True):
+    """What all tasks of one name spent their time on, in hours of one thread.
+
+    ``None``: the scheduler does not measure it. `transfer_hours` is not in `total_hours`, since threads run other tasks
+    meanwhile.
+    """
+
+    task_name: str
+    total_hours: float
+    compute_hours: float
+    """Using the CPU."""
+    waiting_hours: float
+    """On a thread without using the CPU: for the GIL, files or the network."""
+    spill_hours: float
+    """Writing results to disk, or reading them back, including compression."""
+    deserialize_hours: float
+    failed_hours: float
+    """In tasks that failed."""
+    other_hours: float
+    transfer_hours: float | None
+    """Waiting for inputs from other workers."""
+
+
+class LostWork(Record, frozen=True, kw_only=True):
+    """What ended with workers."""
+
+    results: int
+    """Results that existed nowhere else, so they were computed again if they were still needed."""
+    tasks_interrupted: int
+    hours_estimate: float | None
+    """Hours of one thread to compute both again: their number × the mean time of a task."""
+
+
 class Advice(Record, frozen=True, kw_only=True):
     """A request that would fit better, and why."""
 
@@ -180,6 +213,11 @@ class Report(Record, frozen=True, kw_only=True):
     """In the order of their start; jobs that have not started come last."""
     series: Series | None
     """``None`` if there is only one moment."""
+    task_times: tuple[TaskTime, ...] | None = None
+    """By task name, the longest first: of a recording, between its first and last snapshot; of one snapshot, since the
+    scheduler started. ``None``: this scheduler does not measure it."""
+    lost: LostWork | None = None
+    """``None``: unknown."""
 
 
 def report_json(report: Report) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from dasktop.collectors.model.jobs import squeue_id
-from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
+from dasktop.collectors.model.report import Advice, Hours, JobReport, Report, TaskTime
 from dasktop.collectors.text.format import GIB
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, count, duration
 from dasktop.tui.report import svg
@@ -15,6 +15,7 @@ from dasktop.tui.report.charts import filled, hours_bar, lanes, over_time
 from dasktop.tui.report.wording import (
     NO_ADVICE,
     PARTS,
+    TIME_PARTS,
     Part,
     amount,
     is_worth_a_line,
@@ -24,6 +25,7 @@ from dasktop.tui.report.wording import (
     period,
     remarks,
     share_text,
+    time_share,
     title,
 )
 
@@ -116,7 +118,14 @@ def html_report(report: Report) -> str:
     """Return the HTML page."""
     body = "\n".join(
         part
-        for part in (_head(report), _hours(report), _advice(report.advice), *_pictures(report), _jobs(report))
+        for part in (
+            _head(report),
+            _hours(report),
+            _task_times(report.task_times or ()),
+            _advice(report.advice),
+            *_pictures(report),
+            _jobs(report),
+        )
         if part
     )
     return f"""<!DOCTYPE html>
@@ -176,6 +185,26 @@ def _hours(report: Report) -> str:
 <thead>
 <tr><th></th><th class="right" colspan="2">core-hours</th><th class="right" colspan="2">GiB-hours</th><th></th></tr>
 </thead><tbody>{rows}</tbody></table></div></section>"""
+
+
+def _task_times(times: Sequence[TaskTime]) -> str:
+    if not times:
+        return ""
+    columns = ("hours", *(part.name for part in TIME_PARTS))
+    head = "".join(f'<th class="right">{escape(name)}</th>' for name in columns)
+    rows = "".join(
+        f'<tr><td class="name">{escape(time.task_name)}</td>'
+        f"{_right([amount(time.total_hours), *(time_share(time, part) for part in TIME_PARTS)])}</tr>"
+        for time in times[:MAX_ROWS]
+    )
+    meanings = "; ".join(f"{part.name}: {part.meaning}" for part in TIME_PARTS)
+    more = len(times) - MAX_ROWS
+    left_out = f'<p class="quiet">and {more:,} more; see dasktop report --json</p>' if more > 0 else ""
+    return (
+        '<section><h2>Tasks</h2><p class="quiet">Hours of one thread, and where they went</p>'
+        f'<div class="scroll"><table><thead><tr><th>task name</th>{head}</tr></thead>'
+        f'<tbody>{rows}</tbody></table></div><p class="quiet">{escape(meanings)}</p>{left_out}</section>'
+    )
 
 
 def _cells(value: float | None, hours: Hours) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
 from dasktop.collectors.model.jobs import squeue_id
-from dasktop.collectors.model.report import Advice, Hours, JobReport, Report
+from dasktop.collectors.model.report import Advice, Hours, JobReport, Report, TaskTime
 from dasktop.collectors.text.format import listed, plain_size
 from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs, glyphs
@@ -13,6 +13,7 @@ from dasktop.tui.draw.text_width import Align, fit, printable, wrap
 from dasktop.tui.report.wording import (
     NO_ADVICE,
     PARTS,
+    TIME_PARTS,
     amount,
     empty,
     is_worth_a_line,
@@ -22,6 +23,7 @@ from dasktop.tui.report.wording import (
     period,
     remarks,
     share_text,
+    time_share,
     title,
 )
 
@@ -29,6 +31,8 @@ WIDTH = 80
 MAX_LINES = 20
 """More jobs than this are grouped, and of each group only the most wasteful are listed."""
 MAX_JOBS_PER_GROUP = 5
+
+MAX_TASK_NAMES = 20
 
 _LABEL, _AMOUNT, _SHARE, _BAR = 17, 11, 6, 12
 _COLUMNS: tuple[tuple[str, int, Align], ...] = (
@@ -60,6 +64,8 @@ def plain_report(report: Report, *, unicode: bool = True) -> str:
         lines += ["", *wrap(remark, WIDTH)]
     if report.jobs:
         lines += ["", *_jobs(report.jobs)]
+    if report.task_times:
+        lines += ["", *_task_times(report.task_times)]
     lines += ["", *_advice(report.advice)]
     return "\n".join(drawn_with.encode(printable(line)).rstrip(" ") for line in lines)
 
@@ -75,6 +81,25 @@ def _hours(report: Report, drawn_with: Glyphs) -> Iterator[str]:
         if is_worth_a_line(report, part):
             cells = (_share_cells(part_of(hours, part), hours, drawn_with) for hours in (core_hours, gib_hours))
             yield f"{'  ' + part.name:{_LABEL}}{' '.join(cells)}"
+
+
+def _task_times(times: Sequence[TaskTime]) -> Iterator[str]:
+    """Yield what tasks spent their time on, a line per task name."""
+    yield "Tasks: hours of one thread, and where they went"
+    yield _time_line(["TASK NAME", "HOURS", *(part.name.upper() for part in TIME_PARTS)])
+    for time in times[:MAX_TASK_NAMES]:
+        yield _time_line([time.task_name, amount(time.total_hours), *(time_share(time, part) for part in TIME_PARTS)])
+    if len(times) > MAX_TASK_NAMES:
+        rest = sum(time.total_hours for time in times[MAX_TASK_NAMES:])
+        yield f"and {len(times) - MAX_TASK_NAMES:,} more task names with {amount(rest)} hours"
+    yield ""
+    yield from wrap("; ".join(f"{part.name.upper()}: {part.meaning}" for part in TIME_PARTS[1:]), WIDTH)
+
+
+def _time_line(cells: Sequence[str]) -> str:
+    name, hours, *shares = cells
+    cells = [fit(name, 15), fit(hours, 7, "right"), *(fit(share, 7, "right") for share in shares[:-1])]
+    return " ".join([*cells, fit(shares[-1], 8, "right")])
 
 
 def _share_cells(value: float | None, hours: Hours, drawn_with: Glyphs) -> str:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dasktop.collectors.model.report import Hours, JobReport, Report
+from dasktop.collectors.model.report import Hours, JobReport, Report, TaskTime
 from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import counted, whole_minutes
 from dasktop.tui.draw.numbers import UNKNOWN, percent_text, share
@@ -31,6 +31,33 @@ PARTS = (
     Part("unobserved", "not observed", "before the first snapshot, in gaps between them, or while dask did not answer"),
 )
 """In display order; they add up to the granted hours."""
+
+
+class TimePart(NamedTuple):
+    """A part of the time of tasks."""
+
+    field: str
+    """The field of `TaskTime`."""
+    name: str
+    meaning: str
+
+
+TIME_PARTS = (
+    TimePart("compute_hours", "compute", "using the CPU"),
+    TimePart("waiting_hours", "waiting", "on a thread without using the CPU: for the GIL, files or the network"),
+    TimePart("spill_hours", "spill", "results to disk and back"),
+    TimePart("deserialize_hours", "deser.", "deserializing tasks and their inputs"),
+    TimePart("failed_hours", "failed", "in tasks that failed"),
+    TimePart("other_hours", "other", "anything else"),
+    TimePart("transfer_hours", "transfer", "waiting for inputs from other workers; not in the hours"),
+)
+"""In display order. All but the last add up to the hours."""
+
+
+def time_share(time: TaskTime, part: TimePart) -> str:
+    """Return a part as a share of the hours."""
+    value: float | None = getattr(time, part.field)
+    return share_text(value, time.total_hours)
 
 
 def title(report: Report) -> str:
@@ -75,6 +102,13 @@ def remarks(report: Report) -> list[str]:
         notes.append(f"No task ran in {share_text(hours.without_tasks, hours.granted)} of the core-hours.")
     if totals.queue_seconds and totals.jobs:
         notes.append(f"Jobs were pending for {whole_minutes(totals.queue_seconds / totals.jobs)} on average.")
+    lost = report.lost
+    if lost is not None and (lost.results or lost.tasks_interrupted):
+        about = "" if lost.hours_estimate is None else f": about {amount(lost.hours_estimate)} h of one thread"
+        notes.append(
+            f"Workers that ended took {counted(lost.results, 'result')} with them and interrupted "
+            f"{counted(lost.tasks_interrupted, 'task')}; what was still needed was computed again{about}."
+        )
     if totals.jobs_unknown:
         unknown = counted(totals.jobs_unknown, "job")
         notes.append(f"The granted hours do not include {unknown} whose allocation is unknown.")

@@ -10,6 +10,7 @@ from dasktop.collectors.analysis.usage.job import JobUsage
 from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of_hours
 from dasktop.collectors.analysis.usage.recommend import advise
 from dasktop.collectors.analysis.usage.series import Grid
+from dasktop.collectors.analysis.usage.work import WorkUsage
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.report import REPORT_VERSION, JobReport, Report, Series, Totals
 from dasktop.collectors.model.snapshot import Snapshot
@@ -59,6 +60,7 @@ class UsageAccumulator:
         """By scheduler: a recording holds several if the user switched between them."""
         self._highest = Load(threads_busy=None)
         self._jobs_at_once = 0
+        self._work = WorkUsage()
         self._count = 0
         self._begins_at: datetime | None = None
         self._grid = Grid(max(_SHORTEST_STEP_SECONDS, 2 * usual_seconds))
@@ -77,6 +79,7 @@ class UsageAccumulator:
             since = (before + now) / 2 if is_near else now
             self._count_until(since if is_near else before)
         self._held = snapshot, since
+        self._work.add(snapshot)
         self._count += 1
 
     def add_memory(self, held: Iterable[tuple[str | None, int | None, int | None, int | None]]) -> None:
@@ -135,6 +138,8 @@ class UsageAccumulator:
             advice=advise(jobs, totals, owner),
             jobs=jobs,
             series=self._series(),
+            task_times=self._work.task_times(),
+            lost=self._work.lost(),
         )
 
     def _of_job(self, usage: JobUsage, now: float) -> JobReport:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import Report, UsageAccumulator
+from dasktop.collectors.model.report import TaskTime
 from dasktop.collectors.text.clean import clean
 from dasktop.tui.report import svg
 from dasktop.tui.report.charts import MAX_LANES, TimeAxis, ValueAxis
@@ -225,3 +226,21 @@ def test_a_value_axis_covers_the_highest_value(highest):
     assert 2 <= len(ticks) <= 6
     assert ticks[0] == (110.0, 0.0)
     assert ticks[-1][0] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("name", ["regrid", "<b onclick=x>", "&amp;"])
+def test_times_of_tasks_are_a_table(name):
+    time = TaskTime(
+        task_name=name,
+        total_hours=2.0,
+        compute_hours=1.5,
+        waiting_hours=0.5,
+        spill_hours=0.0,
+        deserialize_hours=0.0,
+        failed_hours=0.0,
+        other_hours=0.0,
+        transfer_hours=0.1,
+    )
+    read = Page(html_report(replace(busy_day_once(), task_times=(time,))))
+    assert {name, "75%", "25%", "5%"} <= set(read.texts)
+    assert not [attributes for _, attributes in read.elements if "onclick" in attributes]

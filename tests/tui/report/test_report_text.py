@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import UsageAccumulator
+from dasktop.collectors.model.report import LostWork, Report, TaskTime
 from dasktop.collectors.model.snapshot import Allocated
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.report.text import WIDTH, plain_report
+from dasktop.tui.report.text import MAX_TASK_NAMES, WIDTH, plain_report
 from tests.support.reports import busy_day, busy_day_once, many, report_of, single_snapshot_report
 from tests.support.usage_timeline import FakeJob, snapshot_at
 
@@ -124,3 +125,30 @@ def test_any_name_keeps_the_layout(name, explanation, state):
     for line in plain_report(replace(report, jobs=jobs)).split("\n"):
         assert width(line) <= WIDTH
         assert "\x1b" not in line
+
+
+def with_task_times() -> Report:
+    time = TaskTime(
+        task_name="regrid",
+        total_hours=12.5,
+        compute_hours=10.0,
+        waiting_hours=1.25,
+        spill_hours=0.0,
+        deserialize_hours=0.0,
+        failed_hours=0.0,
+        other_hours=1.25,
+        transfer_hours=None,
+    )
+    times = tuple(replace(time, task_name=f"name-{number}" * number) for number in range(30))
+    lost = LostWork(results=8, tasks_interrupted=1, hours_estimate=1.5)
+    return replace(busy_day_once(), task_times=(time, *times), lost=lost)
+
+
+def test_times_of_tasks_are_a_line_per_task_name():
+    lines = plain_report(with_task_times()).splitlines()
+    assert max(map(len, lines)) <= 80
+    at = lines.index("Tasks: hours of one thread, and where they went")
+    assert " ".join(lines[at + 1].split()) == "TASK NAME HOURS COMPUTE WAITING SPILL DESER. FAILED OTHER TRANSFER"
+    assert lines[at + 2].split() == ["regrid", "12.5", "80%", "10%", "0%", "0%", "0%", "10%", "–"]
+    assert lines[at + 2 + MAX_TASK_NAMES] == "and 11 more task names with 137.5 hours"
+    assert "8 results with them and interrupted 1 task; what was still needed was" in " ".join(lines)
