@@ -245,9 +245,14 @@ def _memory_kill(ended: EndedJob) -> str:
     used, requested = ended.max_rss_bytes, ended.job.memory_bytes
     if used is None:
         return "killed: ran out of memory"
-    sizes = (plain_size(used),) if requested is None else plain_sizes(used, requested)
+    if requested is None:
+        return f"killed: ran out of memory: one SLURM task used {plain_size(used)}"
+    if used < requested / max(1, len(ended.job.nodes)):
+        # SLURM samples the memory now and then; with cgroups, the kernel kills within milliseconds.
+        sizes = f"{plain_size(used)} of {plain_size(requested)}"
+        return f"killed: ran out of memory; SLURM's samples missed the peak (at most {sizes})"
     # Not a dask task: those have no memory of their own.
-    return f"killed: ran out of memory: one SLURM task used {' of '.join(sizes)}"
+    return f"killed: ran out of memory: one SLURM task used {' of '.join(plain_sizes(used, requested))}"
 
 
 def _explanation(ended: EndedJob) -> str:

@@ -33,7 +33,9 @@ BY_NANNY = r"killed by its nanny because of its memory use: [\d,]+ MiB of 286 Mi
 BY_SIGNAL = r"killed by signal 9 \(SIGKILL\)"
 CAUSES = {
     "on-nanny": BY_NANNY,
-    "on-memory": r"job {job}_3 ended: killed: ran out of memory: one SLURM task used [\d,]+ MiB of 500 MiB",
+    # The latter with cgroups, where the kernel kills before SLURM measures.
+    "on-memory": r"job {job}_3 ended: killed: ran out of memory"
+    r"(?:: one SLURM task used [\d,]+ MiB of 500 MiB|; SLURM's samples missed the peak .+)",
     "on-limit": r"job {job} ended: killed: reached its time limit of 1 min",
     "on-cancelled": r"job {job} ended: cancelled by user \S+",
     "on-signal": BY_SIGNAL,

@@ -107,6 +107,16 @@ def test_memory_kill_shows_the_use():
     assert explain(unbounded).explanation == "killed: ran out of memory: one SLURM task used 1.5 GiB"
 
 
+def test_memory_kill_between_two_samples_of_slurm():
+    """Seen with SLURM 22.05 and cgroups: the kernel kills long before SLURM measures the memory again."""
+    job = QueuedJob(job_id="1", state="OUT_OF_MEMORY", memory_bytes=500 << 20, nodes=("n1",))
+    end = EndedJob(job=job, signal=125, max_rss_bytes=57_668 << 10)
+    words = "killed: ran out of memory; SLURM's samples missed the peak (at most 56.3 MiB of 500 MiB)"
+    assert explain(end).explanation == words
+    on_two_nodes = replace(end, job=replace(job, nodes=("n1", "n2")), max_rss_bytes=260 << 20)
+    assert "one SLURM task used" in explain(on_two_nodes).explanation, "more than the share of a node"
+
+
 @pytest.mark.parametrize(
     "end",
     [
