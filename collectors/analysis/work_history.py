@@ -1,4 +1,4 @@
-"""What successive polls tell of the work: rates, how durations vary, how busy threads are, how the cluster grows. Pure.
+"""What successive polls tell of the work: rates, durations, how busy threads are, how the cluster grows. Pure.
 
 All are from totals that never decrease, so that results that were released still count.
 """
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.durations import Durations, mean_residual
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import TaskName, Work
 
@@ -18,8 +19,6 @@ WINDOW_SECONDS = 120.0
 MOST_SAMPLES = 60
 MOST_NAMES = 1000
 """Names without tasks are kept up to this number, since the same names may be computed again."""
-CHANGED_DEVIATIONS = 3.0
-"""Durations have changed if the mean of the window is so many standard errors from that of all."""
 
 
 class Measure(Record, frozen=True, kw_only=True):
@@ -31,93 +30,6 @@ class Measure(Record, frozen=True, kw_only=True):
 
 USUAL_EFFICIENCY = Measure(value=0.95, deviation=0.1)
 """The share of the time that threads with enough tasks are busy, until it has been measured."""
-
-
-class Durations(Record, frozen=True, kw_only=True):
-    """The finished tasks of one name, and how much their durations vary.
-
-    Only sums are known: between two polls, ``n`` tasks finish that took ``s`` seconds together. If the variance of one
-    task is ``v``, then ``(s - n × mean)²`` is ``n × v`` on average, also if ``n`` is small because a task took long
-    (Wald's second equation). So the sum of these ÷ the number of tasks estimates ``v``. The first poll has no mean to
-    compare with, and may find thousands of tasks that finished before.
-    """
-
-    tasks: int = 0
-    seconds: float = 0.0
-    batches: int = 0
-    """How many polls found finished tasks."""
-    compared: int = 0
-    """How many tasks the other polls but the first have found."""
-    squares: float = 0.0
-    """The sum of ``(s - n × mean)²`` of these polls, in s²."""
-
-    @property
-    def mean(self) -> float:
-        """Seconds of one task; 0 if none has finished."""
-        return self.seconds / self.tasks if self.tasks else 0.0
-
-    def variance(self, longest: float) -> float:
-        """Return the variance of one task, in s².
-
-        Numbers from 0 to ``longest`` have a variance of at most ``mean × (longest - mean)`` (Bhatia and Davis). This
-        counts as one more batch, so that few batches, which may be equal by chance, do not pretend certainty.
-        """
-        largest = self.mean * max(0.0, longest - self.mean)
-        return self.squares / max(1, self.compared) + largest / max(1, self.batches)
-
-    def until(self, tasks: int, seconds: float, longest: float) -> "Durations":
-        """Return the durations with new totals.
-
-        As in Welford's algorithm, the product of the differences from the mean before and after approximates the square
-        of that from the final mean. It is at most that of ``s ÷ longest`` tasks which all took the longest time.
-        """
-        count = tasks - self.tasks
-        if count <= 0:
-            return self
-        if not self.tasks:
-            return Durations(tasks=tasks, seconds=seconds, batches=1)
-        took = max(0.0, seconds - self.seconds)
-        after = seconds / tasks
-        most = took * longest - 2 * after * took + count * after**2
-        square = max(0.0, min((took - count * self.mean) * (took - count * after), most))
-        return Durations(
-            tasks=tasks,
-            seconds=seconds,
-            batches=self.batches + 1,
-            compared=self.compared + count,
-            squares=self.squares + square,
-        )
-
-    def with_unseen(self, longest: float) -> "Durations":
-        """Return the durations with one more task that takes the longest time.
-
-        Whatever the distribution, the next of ``n + 1`` tasks takes longer than all others in one of ``n + 1`` cases.
-        Without this, the first tasks of a heavy-tailed distribution promise too early an end.
-        """
-        return replace(
-            self,
-            tasks=self.tasks + 1,
-            seconds=self.seconds + longest,
-            compared=self.compared + 1,
-            squares=self.squares + max(0.0, longest - self.mean) ** 2,
-        )
-
-    def since(self, old: "Durations", longest: float) -> "Durations":
-        """Return those after ``old`` if their mean has changed since, else all."""
-        tasks, seconds = self.tasks - old.tasks, self.seconds - old.seconds
-        if not old.tasks or not tasks:
-            return self
-        difference = seconds / tasks - old.mean
-        error = self.variance(longest) * (1 / tasks + 1 / old.tasks)
-        if difference**2 <= CHANGED_DEVIATIONS**2 * error:
-            return self
-        return Durations(
-            tasks=tasks,
-            seconds=seconds,
-            batches=self.batches - old.batches,
-            compared=self.compared - old.compared,
-            squares=self.squares - old.squares,
-        )
 
 
 class Sample(Record, frozen=True, kw_only=True):
@@ -224,18 +136,6 @@ def running_share(names: Iterable[TaskName], threads: int) -> float:
     """Return the share of the tasks in ``processing`` that run: workers also hold tasks that wait for a thread."""
     processing = sum(name.states.get("processing", 0) for name in names)
     return min(1.0, threads / processing) if processing else 1.0
-
-
-def mean_residual(durations: Durations, longest: float) -> float:
-    """Return how long tasks that run will still run, on average, in seconds; as long as they have run.
-
-    It is ``(mean² + variance) ÷ (2 × mean)``: more than half of the mean, since long tasks are more often among those
-    that run (renewal theory).
-    """
-    mean = durations.mean
-    if not mean:
-        return 0.0
-    return min(max(longest, mean), (mean**2 + durations.variance(longest)) / (2 * mean))
 
 
 def rates(history: WorkHistory) -> dict[str, float | None]:

@@ -16,13 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.work_history import (
-    Durations,
-    Measure,
-    mean_residual,
-    ready_tasks,
-    running_share,
-)
+from dasktop.collectors.analysis.durations import Durations, mean_residual
+from dasktop.collectors.analysis.work_history import Measure, ready_tasks, running_share
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import TaskName
 
@@ -32,7 +27,8 @@ DEVIATIONS = 1.28
 """Eight of ten values of a normal distribution are within so many standard deviations."""
 NAMES_VARY = 0.3
 """How much the mean durations of the names of one workload are assumed to differ until it is known: the standard
-deviation of their logarithms. Eight of ten are within a factor of 1.5."""
+deviation of their logarithms. Eight of ten are within a factor of 1.5. Names often differ more, but a range that
+allowed for it would say nothing until the last stage has begun; `Eta.based_on` tells that something is assumed."""
 REMAINING_STATES = ("waiting", "no-worker", "queued", "processing")
 
 

@@ -1,9 +1,7 @@
-"""What successive polls tell: how durations vary, how busy threads are, how the cluster grows."""
+"""What successive polls tell: how long tasks take, how busy threads are, how the cluster grows."""
 
-import random
 from datetime import timedelta
 from itertools import pairwise
-from statistics import mean
 
 import pytest
 
@@ -11,27 +9,16 @@ from dasktop.collectors.analysis.work_history import (
     MOST_SAMPLES,
     USUAL_EFFICIENCY,
     WINDOW_SECONDS,
-    Durations,
     WorkHistory,
     busy_threads,
     efficiency,
     extended,
     growth,
-    mean_residual,
     rates,
     recent_durations,
 )
 from tests.support.snapshots import TAKEN_AT
 from tests.support.work import task_name, work
-
-
-def durations_of(tasks: list[float], each_poll: int) -> Durations:
-    """Return what is known of tasks of which so many finish between two polls."""
-    known = Durations()
-    for begin in range(0, len(tasks), each_poll):
-        batch = tasks[begin : begin + each_poll]
-        known = known.until(known.tasks + len(batch), known.seconds + sum(batch), max(tasks))
-    return known
 
 
 def history(
@@ -52,49 +39,12 @@ def history(
     return known
 
 
-@pytest.mark.parametrize("each_poll", [1, 4, 15])
-def test_variance_is_known_from_sums(each_poll):
-    random_ = random.Random(each_poll)
-    known = [durations_of([random_.expovariate(1.0) for _ in range(3000)], each_poll) for _ in range(8)]
-    assert mean(each.variance(longest=8.0) for each in known) == pytest.approx(1.0, rel=0.15)
-
-
-def test_tasks_that_finished_before_the_first_poll_do_not_make_others_equal():
-    random_ = random.Random(1)
-    known = Durations().until(10**6, 1e6, longest=8.0)
-    for _ in range(1000):
-        known = known.until(known.tasks + 1, known.seconds + random_.expovariate(1.0), longest=8.0)
-    assert known.variance(longest=8.0) == pytest.approx(1.0, rel=0.15)
-
-
-def test_few_batches_do_not_pretend_certainty():
-    known = durations_of([1.0] * 20, each_poll=10)
-    assert known.variance(longest=2.0) == pytest.approx(0.5)
-
-
-def test_variance_of_equal_tasks_vanishes():
-    assert durations_of([1.0] * 1000, each_poll=5).variance(longest=1.0) == pytest.approx(0.0)
-
-
-def test_two_long_tasks_of_one_poll_are_not_one():
-    tasks = [0.5] * 100
-    apart = durations_of([*tasks, 8.0, 0.5, 0.5, 8.0], each_poll=2)
-    together = durations_of([*tasks, 8.0, 8.0, 0.5, 0.5], each_poll=2)
-    assert together.variance(8.0) < apart.variance(8.0) * 1.2
-
-
 def test_mean_of_the_window_counts_if_durations_have_changed():
     polls = [(2 * n, 2.0 * n) for n in range(200)]
     slower = [(400 + n, 400.0 + 4.0 * n) for n in range(100)]
     changed = history(*polls, *slower)
     assert recent_durations(changed, {"regrid": 4.0})["regrid"].mean > 3.5
     assert recent_durations(history(*polls), {"regrid": 1.0})["regrid"].tasks == 398
-
-
-@pytest.mark.parametrize(("seconds", "variance", "residual"), [(1.0, 0.0, 0.5), (1.0, 1.0, 1.0), (2.0, 0.0, 1.0)])
-def test_long_tasks_are_more_often_among_those_that_run(seconds, variance, residual):
-    known = Durations(tasks=1000, seconds=1000 * seconds, batches=10**9, compared=1000, squares=1000 * variance)
-    assert mean_residual(known, longest=10.0) == pytest.approx(residual)
 
 
 def test_efficiency_is_usual_until_it_is_measured():
