@@ -1,10 +1,11 @@
 """The size of the recording of a day, and the time to open it and to seek in it.
 
-    python -m tests.benchmarks.bench_recording [JOBS [PROCESSES [SHARE_OF_A_DAY]]]
+    python -m tests.benchmarks.bench_recording [JOBS [PROCESSES [SHARE_OF_A_DAY [TASK_NAMES]]]]
     python -m tests.benchmarks.bench_recording RECORDING
 
-By default a day of 100 jobs of one process each, with a snapshot every two seconds; it takes some minutes to generate.
-It is a worst case: all workers are busy, and the memory, CPU and heartbeat of each change in every snapshot.
+By default a day of 100 jobs of one process each that compute 60 task names, with a snapshot every two seconds; it takes
+some minutes to generate. It is a worst case: all workers are busy, and the memory, CPU and heartbeat of each change in
+every snapshot. The size of a day is limited by `TokenBucket`, which leaves out snapshots: their number is what differs.
 """
 
 import random
@@ -24,11 +25,11 @@ MOST_MEGABYTES = 50
 MOST_SECONDS = 1.0
 
 
-def write(path: Path, jobs: int, processes: int, count: int) -> float:
+def write(path: Path, jobs: int, processes: int, count: int, task_names: int) -> float:
     """Write a generated recording, and return the seconds of CPU time that this took."""
     writer = RecordingWriter(str(path), rate_limit=TokenBucket())
     seconds = 0.0
-    for shown in busy_snapshots(jobs, count, processes):
+    for shown in busy_snapshots(jobs, count, processes, task_names=task_names):
         began_at = time.process_time()
         writer.write(shown)
         seconds += time.process_time() - began_at
@@ -36,14 +37,18 @@ def write(path: Path, jobs: int, processes: int, count: int) -> float:
     return seconds
 
 
-def measure(jobs: int, processes: int, share: float) -> None:
+def measure(jobs: int, processes: int, share: float, task_names: int) -> None:
     """Write a recording, read it, and print its size and times."""
     count = round(SNAPSHOTS_A_DAY * share)
     with tempfile.TemporaryDirectory(prefix="dasktop-bench-") as folder:
         path = Path(folder) / "day.ndjson.gz"
-        seconds = write(path, jobs, processes, count)
+        seconds = write(path, jobs, processes, count, task_names)
         megabytes = path.stat().st_size / 1e6
-        print(f"{count:,} snapshots of {jobs} jobs, {jobs * processes} workers: {megabytes:.1f} MB", end="")
+        print(
+            f"{count:,} snapshots of {jobs} jobs, {jobs * processes} workers, {task_names} task names: "
+            f"{megabytes:.1f} MB",
+            end="",
+        )
         print(f", {1000 * seconds / count:.1f} ms of CPU each (limit for a whole day: {MOST_MEGABYTES} MB)")
         read(path)
 
@@ -77,4 +82,9 @@ if __name__ == "__main__":
     if given and Path(given[0]).is_file():
         read(Path(given[0]))
         sys.exit()
-    measure(int(given[0]) if given else 100, int(given[1]) if given[1:] else 1, float(given[2]) if given[2:] else 1.0)
+    measure(
+        int(given[0]) if given else 100,
+        int(given[1]) if given[1:] else 1,
+        float(given[2]) if given[2:] else 1.0,
+        int(given[3]) if given[3:] else 60,
+    )

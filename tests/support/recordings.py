@@ -1,5 +1,6 @@
 """Generated snapshots of a busy cluster for tests and benchmarks of recordings, as noisy as real ones."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,6 +8,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
+from tests.support.busy_work import BusyWork
 from tests.support.snapshots import GIB, TAKEN_AT, busy_job, cluster, pending, snapshot, source
 
 SECONDS_BETWEEN = 2.0
@@ -14,12 +16,13 @@ CHANCE_THAT_A_JOB_ENDS = 1 / 1800
 """In each snapshot; that is about one end an hour for each job."""
 
 
-def busy_snapshots(jobs: int, count: int, processes: int = 1, seed: int = 1) -> Iterator[Snapshot]:
+def busy_snapshots(jobs: int, count: int, processes: int = 1, seed: int = 1, task_names: int = 0) -> Iterator[Snapshot]:
     """Yield `count` snapshots, two seconds apart, of a cluster whose workers are all busy.
 
     Between snapshots, memory changes by pages, managed memory by bytes, CPU by tenths of a percent, and the time of
-    the last heartbeat by microseconds. Jobs end and are replaced.
+    the last heartbeat by microseconds. Jobs end and are replaced. With task names, they compute `BusyWork`.
     """
+    works = iter(BusyWork(task_names, random.Random(seed))) if task_names else itertools.repeat(None)
     chance = random.Random(seed)
     number = 4000 + jobs
     running = [busy_job(str(4000 + index), index, processes) for index in range(jobs)]
@@ -35,6 +38,7 @@ def busy_snapshots(jobs: int, count: int, processes: int = 1, seed: int = 1) -> 
         yield replace(
             shown,
             taken_at=now,
+            work=next(works),
             cluster=cluster(task_counts=counts),
             sources=(
                 source("dask", age_seconds=0.001, latency_seconds=round(chance.uniform(0.002, 0.006), 4)),

@@ -139,6 +139,15 @@ def test_busy_cluster_round_trips():
     assert [there_and_back(first, other) for other in others] == others
 
 
+def test_work_of_a_busy_cluster_round_trips_and_is_small():
+    first, *others = busy_snapshots(jobs=1, count=130, task_names=60)
+    assert [there_and_back(first, other) for other in others] == others
+    whole = len(msgspec.json.encode(others[0].work))
+    encoder = DeltaEncoder(document(first))
+    deltas = [len(msgspec.json.encode(encoder.delta(document(other))["work"])) for other in others[:4]]
+    assert max(deltas) < whole / 10
+
+
 def test_delta_omits_unchanged_fields():
     shown = everyday()
     delta = DeltaEncoder(document(shown)).delta(document(replace(shown, taken_at=pending().submitted_at)))
