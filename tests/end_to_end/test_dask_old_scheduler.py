@@ -149,6 +149,8 @@ async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> Non
         addresses,
     )
     assert max(compute_threads(reading), key=lambda thread: thread.cpu_percent or 0).task_key == "spin"
+    assert {thread.task_name for thread in compute_threads(reading)} == {"spin", "sleep"}
+    assert all(thread.task_seconds is not None for thread in compute_threads(reading))
     await collector.close()
 
 
