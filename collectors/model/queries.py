@@ -60,6 +60,7 @@ class ProfiledCall(Record, frozen=True, kw_only=True):
     """A function that was running or waiting for a function that it called, in some samples."""
 
     name: str
+    """Of a function, or, without a file at the top, a task name."""
     file: str | None
     line: int | None
     samples: int | None

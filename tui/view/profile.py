@@ -68,6 +68,12 @@ def _line(call: ProfiledCall, total: int, depth: int, cells: int) -> list[Piece]
     head = f"{share}  {own_text}  "
     name = cut(f"{' ' * (_INDENT * depth)}{call.name}", max(1, cells - width(head)))
     room = min(_MOST_FILE_CELLS, cells - width(head) - width(name) - 2)
-    place = f"{call.file or '?'}{'' if call.line is None else f':{call.line}'}"
+    if call.file is None:  # a task name
+        return [
+            Piece(head, "cpu" if own >= LEAST_PERCENT else "text"),
+            Piece(name, "strong"),
+            Piece("  tasks", "quiet"),
+        ]
+    place = f"{call.file}{'' if call.line is None else f':{call.line}'}"
     file = f"  {cut_left(place, room)}" if room >= len("…a.py:1") else ""
     return [Piece(head, "cpu" if own >= LEAST_PERCENT else "text"), Piece(name), Piece(file, "quiet")]

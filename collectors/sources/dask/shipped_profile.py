@@ -5,25 +5,54 @@ Must run on Python 3.8 and distributed 2022.6 onwards.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 from dasktop.collectors.sources.dask.shipped_values import text
 
-# A function and what it called is sent as a list in this order; `calls` is a list of such lists.
+# A function and what it called is sent as a list in this order; `calls` is a list of such lists. A task name without a
+# file contains the functions of its tasks.
 CALL_FIELDS = ("name", "file", "line", "samples", "own_samples", "calls")
 LEAST_SHARE = 0.005
-MOST_CALLS = 2000
+# Per task name.
+MOST_CALLS = 500
+MOST_NAMES = 50
 DEEPEST = 80
 
 
 async def read_profile(worker: Any, seconds: Any, task_name: Any) -> dict[str, Any]:
-    """Return the samples of the last seconds: of all tasks, or of those of one name."""
+    """Return the samples of the last seconds by task name, or those of one name."""
     since = time.time() + getattr(worker, "scheduler_delay", 0) - float(seconds)
-    profile = await worker.get_profile(start=since, key=task_name)
+    if task_name is not None:
+        return pruned(await worker.get_profile(start=since, key=task_name))
+    rows: list[list[Any]] = []
+    total = 0
+    for name in names_since(worker, since):
+        await asyncio.sleep(0)  # adding up the samples of one name takes some milliseconds
+        profile = pruned(await worker.get_profile(start=since, key=name))
+        total += profile["samples"]
+        rows.append([text(name), None, None, profile["samples"], profile["own_samples"], profile["calls"]])
+    return {"samples": total, "own_samples": 0, "calls": [row for row in rows if row[3] >= total * LEAST_SHARE]}
+
+
+def names_since(worker: Any, since: float) -> list[Any]:
+    """Return the task names with most samples, at most MOST_NAMES. A worker keeps its samples by name, too."""
+    samples: dict[Any, int] = {}
+    recent = [(since, worker.profile_keys)]
+    for at, by_name in [*worker.profile_keys_history, *recent]:
+        if at >= since:
+            for name, profile in by_name.items():
+                samples[name] = samples.get(name, 0) + profile["count"]
+    return sorted(samples, key=lambda name: -samples[name])[:MOST_NAMES]
+
+
+def pruned(profile: dict[str, Any]) -> dict[str, Any]:
+    """Return the samples of a profile, and its calls without those that took little time."""
     total = profile["count"]
-    calls, _ = read_calls(profile, total, max(1, total * LEAST_SHARE), DEEPEST, [MOST_CALLS], counts_leaves(profile))
-    return {"samples": total, "calls": calls}
+    least = max(1, total * LEAST_SHARE)
+    calls, own = read_calls(profile, total, least, DEEPEST, [MOST_CALLS], counts_leaves(profile))
+    return {"samples": total, "own_samples": own, "calls": calls}
 
 
 def counts_leaves(node: dict[str, Any]) -> bool:

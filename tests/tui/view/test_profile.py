@@ -37,6 +37,11 @@ def test_shares_of_functions_below_their_callers() -> None:
     ]
 
 
+def test_task_names_are_at_the_top() -> None:
+    of_name = replace(call("load", 100, call("read", 100)), file=None, line=None)
+    assert shown(of_name)[3:] == ["100 %         load  tasks", "100 %  100 %  read  /home/ada/model.py:7"]
+
+
 def test_functions_of_dask_that_only_pass_on_are_left_out() -> None:
     file = "/env/lib/dask/utils.py"
     lines = shown(call("apply", 100, call("inner", 99, call("work", 99), file=file), file=file))

@@ -135,7 +135,9 @@ async def compare_profile_of_a_worker() -> None:
             while "spin" not in names_in((await profile("spin")).calls):
                 await client.submit(spin, 0.1, pure=False)
         whole = await profile(None)
-        assert "spin" in names_in(whole.calls)
+        [of_spin] = whole.calls
+        assert (of_spin.name, of_spin.file, of_spin.samples) == ("spin", None, whole.samples), "the task name"
+        assert "spin" in names_in(of_spin.calls)
         assert all(call.samples <= whole.samples for call in whole.calls if call.samples is not None)
         assert (await profile("other")).samples == 0
         await collector.close()
