@@ -36,7 +36,7 @@ MARKS = (
 
 
 class Help(Dialog[None]):
-    """The keys of a screen; for the tree, also the meaning of the columns.
+    """The keys of a screen; for the tree and pages with columns, also their meaning (``EXPLAINED``).
 
     Parameters
     ----------
@@ -82,6 +82,8 @@ def tables_about(screen: Screen[Any]) -> list[Table]:
         return [*tables, MARKS]
     app: App[Any] = screen.app
     below = bound_now(app.screen_stack[0])
+    explained: Table = getattr(screen, "EXPLAINED", ())
+    tables += [explained] if explained else []
     return [*tables, *_tables_of(app, [one for one in below if one.key_id in ANYWHERE])]
 
 

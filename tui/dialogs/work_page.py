@@ -21,6 +21,7 @@ from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
 from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, progress_line
 from dasktop.tui.view.work_columns import (
+    MEANINGS,
     WorkColumnName,
     WorkLayout,
     WorkSort,
@@ -203,6 +204,7 @@ class WorkPage(Page):
         *bound(leave="leave", back="back"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
+    EXPLAINED = MEANINGS
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView) -> None:
         super().__init__("what dask computes")

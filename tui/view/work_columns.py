@@ -104,7 +104,8 @@ def _end_text(row: WorkRow, now: datetime) -> str:
     match row:
         case ComputationRow(computation=computation):
             if computation.ended_at is not None:
-                return f"ended {clock(computation.ended_at, now)}"
+                day_or_time = clock(computation.ended_at, now).split(" ")[0]
+                return f"ended {day_or_time}"
             return NO_WORKER if is_stuck(row.states) else eta_text(computation.eta, now)
         case NameRow(name=name):
             if is_stuck(row.states):
@@ -139,6 +140,13 @@ WORK_COLUMNS: dict[WorkColumnName, WorkColumn] = {
     "elapsed": WorkColumn("ELAPSED", "time since a computation began", 8, _started, _elapsed_text),
     "eta": WorkColumn("ETA", "when the rest will be done, or the end", 11, _end, _end_text),
 }
+MEANINGS = (
+    *((column.head, column.meaning) for column in WORK_COLUMNS.values()),
+    (NO_WORKER, "no worker may run what is left, or there is none"),
+    ("(in 2)", "two computations have the name; its figures are of both"),
+    ("–", "unknown"),
+)
+"""What is on the page, and what it means."""
 _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
     *("elapsed", "held", "rate", "longest", "waiting", "processing", "eta", "time", "mean", "failed", "done"),
 )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Eta, Progress, Work
 from dasktop.tui.dialogs.failures_page import FailuresPage
+from dasktop.tui.dialogs.help import tables_about
 from dasktop.tui.dialogs.work_page import WorkPage, WorkTable
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.numbers import seconds_text
@@ -131,6 +132,8 @@ async def test_page_follows_the_snapshots_and_keeps_its_view() -> None:
         assert screen.app.screen is screen.base
         await screen.press("W")
         assert labels(screen) == ["monthly means", "means.compute()"]
+        explained = [left for table in tables_about(screen.app.screen) for left, _ in table]
+        assert {"LONGEST", "no worker", "/"} <= set(explained)
         await screen.press("E")
         assert isinstance(screen.app.screen, FailuresPage)
         await screen.press("q", "2", "slash", *"regrid", "enter")

@@ -9,6 +9,7 @@ from dasktop.collectors.model.work import Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import lay_out
 from dasktop.tui.draw.text_width import width
+from dasktop.tui.draw.times import local
 from dasktop.tui.view.work_columns import (
     WORK_COLUMNS,
     WorkSort,
@@ -135,7 +136,9 @@ class TestLines:
     def test_times_of_a_computation(self) -> None:
         line = lines(work(), 200)[1]
         assert line.split()[-2:] == ["5m00s", "–"]
-        assert "ended" in lines(work(computations=(computation(ended_at=TAKEN_AT),)), 200)[1]
+        ended = TAKEN_AT - timedelta(days=2)
+        for moment, words in ((TAKEN_AT, f"ended {local(TAKEN_AT):%H:%M}"), (ended, f"ended {local(ended):%a}")):
+            assert lines(work(computations=(computation(ended_at=moment),)), 80)[1].endswith(words)
 
     def test_tasks_that_no_worker_may_run(self) -> None:
         assert lines(work(task_names=(TRAIN,), computations=()), 80)[2].endswith("no worker")
