@@ -46,6 +46,7 @@ class Picture(NamedTuple):
 PICTURES = {
     "tree": Picture(112, 26),
     "beside": Picture(150, 29),
+    "work": Picture(112, 15),
     "anatomy": Picture(112, 18),
     "scale": Picture(112, 26),
     "findings": Picture(112, 20),
