@@ -193,6 +193,7 @@ _EXPLANATIONS = {
 def explain(ended: EndedJob) -> Fate:
     """Return how a job ended; its state is SLURM's, except that every memory kill becomes ``OUT_OF_MEMORY``."""
     out_of_memory = _ran_out_of_memory(ended)
+    how = _memory_kill(ended) if out_of_memory else _explanation(ended) + _cause(ended) + _memory_before(ended)
     return Fate(
         state="OUT_OF_MEMORY" if out_of_memory else ended.job.state or "UNKNOWN",
         exit_code=ended.exit_code,
@@ -200,7 +201,7 @@ def explain(ended: EndedJob) -> Fate:
         ended_at=ended.ended_at,
         max_rss_bytes=ended.max_rss_bytes,
         cpu_seconds=ended.cpu_seconds,
-        explanation=_memory_kill(ended) if out_of_memory else _explanation(ended) + _cause(ended),
+        explanation=how,
         cancelled_by=_canceller(ended),
         cause=ended.failure_cause.cause,
     )
@@ -239,6 +240,14 @@ def _why_not_started(ended: EndedJob) -> str | None:
         return None
     files = f" {' or '.join(ended.output_files)}" if ended.signal == _OUTPUT_SIGNAL and ended.output_files else ""
     return f"{meaning}{files}"
+
+
+def _memory_before(ended: EndedJob) -> str:
+    """Return whether the kernel killed a process of a job that went on, such as a worker that a nanny then restarted.
+
+    Seen with cgroups: the job is ``CANCELLED 0:0``, its batch step ``OUT_OF_MEMORY 0:125``.
+    """
+    return "; before, one of its processes ran out of memory" if OUT_OF_MEMORY_SIGNAL in ended.step_signals else ""
 
 
 def _memory_kill(ended: EndedJob) -> str:

@@ -107,6 +107,17 @@ def test_memory_kill_shows_the_use():
     assert explain(unbounded).explanation == "killed: ran out of memory: one SLURM task used 1.5 GiB"
 
 
+@pytest.mark.parametrize(
+    ("signals", "words"),
+    [
+        ((125,), "cancelled by user ada; before, one of its processes ran out of memory"),
+        ((15,), "cancelled by user ada"),
+    ],
+)
+def test_process_that_ran_out_of_memory_before_the_end(signals, words):
+    assert explain(ended("CANCELLED", step_signals=signals, cancelled_by="ada")).explanation == words
+
+
 def test_memory_kill_between_two_samples_of_slurm():
     """Seen with SLURM 22.05 and cgroups: the kernel kills long before SLURM measures the memory again."""
     job = QueuedJob(job_id="1", state="OUT_OF_MEMORY", memory_bytes=500 << 20, nodes=("n1",))
