@@ -151,6 +151,15 @@ async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> Non
     assert max(compute_threads(reading), key=lambda thread: thread.cpu_percent or 0).task_key == "spin"
     assert {thread.task_name for thread in compute_threads(reading)} == {"spin", "sleep"}
     assert all(thread.task_seconds is not None for thread in compute_threads(reading))
+    assert reading.work is not None
+    assert reading.work.progress.total - reading.work.progress.done == 4
+    assert all(seen.worker.file_system for seen in reading.workers)
+
+    logs = await collector.server_logs(addresses)
+    assert {"worker old-0", "worker old-1", "nanny old-0", "nanny old-1"} == {line.split("  ")[0] for line in logs}
+    assert any("Register worker" in line for line in await collector.server_logs(()))
+    assert (await collector.profile(addresses, None)).workers == 2
+    assert (await collector.profile(addresses, "spin")).problems == ()
     await collector.close()
 
 
