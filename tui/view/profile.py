@@ -1,5 +1,6 @@
 """A profile as a tree of functions with their shares, in lines. Pure."""
 
+import itertools
 from collections.abc import Iterator
 
 from dasktop.collectors.model.queries import Profile, ProfiledCall
@@ -10,6 +11,7 @@ from dasktop.tui.draw.text_width import cut, cut_left, width, wrap
 
 LEAST_PERCENT = 1.0
 """Functions with a smaller share are left out."""
+MOST_ROWS = 2000
 _PASSED_ON = 0.98
 """A function of dask that spends this share in one function that it calls is left out."""
 _OF_DASK = ("/dask/", "/distributed/")
@@ -35,7 +37,7 @@ def profile_lines(profile: Profile, cells: int, glyphs: Glyphs) -> list[list[Pie
     lines += [[Piece(part, "waiting")] for problem in profile.problems for part in wrap(problem, cells)]
     if profile.samples:
         lines += [[Piece(part, "quiet")] for part in wrap("total   own  function", cells)]
-        rows = _rows(profile.calls, profile.samples, 0)
+        rows = itertools.islice(_rows(profile.calls, profile.samples, 0), MOST_ROWS)
         lines += [_line(call, profile.samples, depth, cells) for depth, call in rows]
         if any(line[0].text.startswith("    –") for line in lines):
             lines += [[Piece(part, "quiet")] for part in wrap(NOT_APART, cells)]
@@ -62,8 +64,8 @@ def _only_passes_on(call: ProfiledCall) -> bool:
 
 
 def _line(call: ProfiledCall, total: int, depth: int, cells: int) -> list[Piece]:
-    own = 100 * call.own_samples / total
-    share = "    –" if call.samples is None else f"{100 * call.samples / total:3.0f} %"
+    own = min(100.0, 100 * call.own_samples / total)
+    share = "    –" if call.samples is None else f"{min(100.0, 100 * call.samples / total):3.0f} %"
     own_text = f"{own:3.0f} %" if own >= LEAST_PERCENT else "     "
     head = f"{share}  {own_text}  "
     name = cut(f"{' ' * (_INDENT * depth)}{call.name}", max(1, cells - width(head)))

@@ -31,9 +31,11 @@ from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.comm import ProtocolError, decode
 from dasktop.collectors.sources.dask.identity import read_identity
 from dasktop.collectors.sources.dask.plain_values import as_dict
+from dasktop.collectors.sources.dask.profile_reading import read_profiles
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents
 from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
+from dasktop.collectors.sources.dask.server_logs import read_scheduler_log, read_worker_logs
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
 from dasktop.collectors.sources.dask.threads import ThreadMeter, read_call_stack
 from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
@@ -57,6 +59,8 @@ from dasktop.collectors.sources.slurm.steps import parse_steps
 from dasktop.collectors.text.clean import clean_lines
 from dasktop.tui.config import file as config_file
 from dasktop.tui.config.config import document
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.view.profile import profile_lines
 from tests.support import snapshots
 from tests.support.fuzzing import Reader, faults_of
 
@@ -188,6 +192,19 @@ def read_stack(raw: bytes) -> object:
     return asyncio.run(read_call_stack(Answering(decode(raw)), ADDRESS, 1, 1))  # type: ignore[arg-type]
 
 
+def read_profile(raw: bytes) -> object:
+    profile = asyncio.run(read_profiles(Answering(decode(raw)), {ADDRESS: "w"}, None, 1))  # type: ignore[arg-type]
+    return profile, ["".join(piece.text for piece in line) for line in profile_lines(profile, 80, UNICODE)]
+
+
+def read_dask_log(raw: bytes) -> object:
+    connection = Answering(decode(raw))
+    return (
+        asyncio.run(read_scheduler_log(connection, 1)),  # type: ignore[arg-type]
+        asyncio.run(read_worker_logs(connection, {ADDRESS: "w"}, 1)),  # type: ignore[arg-type]
+    )
+
+
 def by_file(read: Callable[[Path], object], path: Path) -> Callable[[bytes], object]:
     """Return a reader of a file's content."""
 
@@ -286,6 +303,14 @@ THREADS = {
     "at": 5.5,
     "threads": [[1, "Dask-Default-Threads-1", "compute", 1.5, "inc-1"], [2, "main", "other", 1, None]],
 }
+PROFILE = {
+    "samples": 100,
+    "own_samples": 0,
+    "calls": [
+        ["load", None, None, 100, 0, [["read", "/home/ada/model.py", 7, 90, 60, [["inner", "m.py", 9, None, 0, []]]]]]
+    ],
+}
+MESSAGES = [[1_772_625_600.5, "INFO", "distributed.worker - INFO - Start worker\n  at tcp://10.1.0.7:4000"]]
 FRAMES = {"frames": [["spin", "/home/ada/work.py", 12, "while True:"], ["run", "threading.py", 5, ""]]}
 SCHEDULER_FILE = {"type": "Scheduler", "id": "Scheduler-1", "address": ADDRESS, "workers": {"a": {"name": 1}}}
 CONFIG = b'interval = 2.0\ntheme = "terminal"\n[keys]\nquit = "Q"\n[findings]\nworker_paused_seconds = 60\n'
@@ -334,6 +359,8 @@ def readers(folder: Path) -> list[Reader]:
         Reader("introduction", (INTRODUCTION,), read_introduction, (ProtocolError,), packed),
         Reader("threads", (THREADS,), read_threads, (ProtocolError,), packed),
         Reader("call stack", (FRAMES,), read_stack, (ProtocolError, SourceError), packed),
+        Reader("profile", (PROFILE,), read_profile, (ProtocolError, SourceError), packed),
+        Reader("log of dask", (MESSAGES,), read_dask_log, (ProtocolError, SourceError), packed),
         Reader(
             "scheduler file",
             (SCHEDULER_FILE,),
