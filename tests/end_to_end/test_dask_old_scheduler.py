@@ -28,13 +28,27 @@ client = Client(sys.argv[1])
 def spin(stop):
     while not os.path.exists(stop):
         sum(range(100_000))
+def sleep(stop):
+    while not os.path.exists(stop):
+        time.sleep(0.1)
 done = client.submit(str, 1)
 done.result()
 spinning = client.submit(spin, sys.argv[2], key="spin", pure=False)
-waiting = [client.submit(time.sleep, 120, key=("sleep", i), pure=False) for i in range(3)]
+waiting = [client.submit(sleep, sys.argv[2], key=("sleep", i), pure=False) for i in range(3)]
 sys.stdin.read()
 """
 
+
+FAILING_CLIENT = """
+import sys
+from distributed import Client
+client = Client(sys.argv[1])
+done = client.map(abs, range(20), pure=False)
+failed = client.map(divmod, [1, 2], [0, 0], pure=False)
+blocked = client.map(repr, failed)
+waiting = client.submit(hex, 7, resources={"GPU": 1}, pure=False)
+sys.stdin.read()
+"""
 
 # Computes 20 results on one worker, starts another task that waits for a file, and gathers on a line of input.
 WORK = """
@@ -123,6 +137,27 @@ async def test_reading_of_old_scheduler(old_scheduler: Scheduler, old_workers: W
     await collector.close()
 
 
+@pytest.mark.usefixtures("old_workers")
+async def test_work_of_old_scheduler(old_python: Path, old_scheduler: Scheduler) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    with subprocess.Popen([old_python, "-c", FAILING_CLIENT, old_scheduler.address], stdin=subprocess.PIPE) as client:
+        reading = await read_until(
+            collector,
+            lambda seen: seen.work is not None and (seen.work.progress.done, seen.work.progress.failed) == (20, 2),
+        )
+        client.communicate()
+    await collector.close()
+    work = reading.work
+    assert work is not None
+    totals = {name.name: name.total for name in work.task_names}
+    assert totals == {"abs": 20, "divmod": 2, "repr": 2, "hex": 1}
+    assert {failure.task_name for failure in work.failures or ()} == {"divmod"}
+    assert all("ZeroDivisionError" in (failure.exception or "") for failure in work.failures or ())
+    assert {failure.worker for failure in work.failures or ()} <= {"old-0", "old-1"}
+    assert [task.resources for task in work.unrunnable] == [{"GPU": 1.0}]
+    assert [set(computation.task_names) for computation in work.computations][-1] == totals.keys()
+
+
 def compute_threads(reading: DaskReading) -> list[Thread]:
     return [thread for seen in reading.workers for thread in seen.worker.threads if thread.role == "compute"]
 
@@ -137,7 +172,7 @@ async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> Non
     states = {name.name: name.states for name in reading.work.task_names}
     assert states == {"str": {"memory": 1}, "spin": {"processing": 1}, "sleep": {"processing": 3}}
     assert [set(computation.task_names) for computation in reading.work.computations][-1] <= states.keys()
-    assert reading.work.failures == ()
+    assert not {failure.task_name for failure in reading.work.failures or ()} & states.keys()
 
     addresses = tuple(seen.worker.address for seen in reading.workers)
     reading = await read_until(

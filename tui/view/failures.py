@@ -12,7 +12,7 @@ from dasktop.tui.view.worker_ends import without_job
 
 MOST_KEYS = 3
 """Keys that are listed of one group."""
-UNKNOWN_FAILURES = "Failed tasks are unknown: the scheduler does not report them."
+UNKNOWN_FAILURES = "Failed tasks are unknown: not reported by the scheduler (or --no-probe)."
 
 
 def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Iterator[list[Words]]:

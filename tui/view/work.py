@@ -14,7 +14,7 @@ from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.cells import clock
 
-UNKNOWN_WORK = "What dask computes is unknown: the scheduler does not report it."
+UNKNOWN_WORK = "What dask computes is unknown: not reported by the scheduler (or --no-probe)."
 _MOST_BAR_CELLS, _LEAST_BAR_CELLS = 40, 6
 
 

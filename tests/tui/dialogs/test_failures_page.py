@@ -28,7 +28,7 @@ async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
     async with running(size) as screen:
         await screen.show(with_work(None))
         await screen.press("E")
-        assert shown(screen) == "Failed tasks are unknown: the scheduler does not report them."
+        assert shown(screen) == "Failed tasks are unknown: not reported by the scheduler (or --no-probe)."
         await screen.show(with_work(work(failures=())))
         assert shown(screen) == "No failed tasks."
         await screen.show(with_work(work()))

@@ -79,6 +79,7 @@ async def test_certificates_as_arguments(scheduler: Scheduler, ours: TlsFiles) -
     for _ in range(2):
         reading = await collector.read()
         assert [worker.place_was_read for worker in reading.workers] == [True]
+        assert reading.work is not None, "what dask computes is read through TLS"
     await collector.close()
 
 
