@@ -137,15 +137,20 @@ async def test_reading_of_old_scheduler(old_scheduler: Scheduler, old_workers: W
     await collector.close()
 
 
-@pytest.mark.usefixtures("old_workers")
-async def test_work_of_old_scheduler(old_python: Path, old_scheduler: Scheduler) -> None:
-    collector = DaskCollector(old_scheduler.address)
+@pytest.fixture
+def failing_client(old_python: Path, old_scheduler: Scheduler, old_workers: Workers) -> Iterator[None]:
     with subprocess.Popen([old_python, "-c", FAILING_CLIENT, old_scheduler.address], stdin=subprocess.PIPE) as client:
-        reading = await read_until(
-            collector,
-            lambda seen: seen.work is not None and (seen.work.progress.done, seen.work.progress.failed) == (20, 2),
-        )
+        yield
         client.communicate()
+
+
+@pytest.mark.usefixtures("failing_client")
+async def test_work_of_old_scheduler(old_scheduler: Scheduler) -> None:
+    collector = DaskCollector(old_scheduler.address)
+    reading = await read_until(
+        collector,
+        lambda seen: seen.work is not None and (seen.work.progress.done, seen.work.progress.failed) == (20, 2),
+    )
     await collector.close()
     work = reading.work
     assert work is not None
