@@ -42,11 +42,12 @@ class LogTitle(Lines):
 
 
 def name_and_path(job: Job, files: Sequence[tuple[str, str]], at_file: int, other_file_key: str) -> tuple[str, str]:
-    """Return the job's name with the kind of the file and of the others, and the path; without files only the name."""
+    """Return the job's name with the kind of this file and of the next, and the path. Without files only the name."""
     name = " ".join(filter(None, (f"job {squeue_id(job)}", job.name)))
     kind, path = files[at_file] if at_file < len(files) else ("", "")
-    others = "".join(f" ({other_file_key}: {other})" for other, _ in files if other != kind)
-    return " · ".join(filter(None, (name, kind))) + others, clean(path)
+    following = files[(at_file + 1) % len(files)][0] if files else kind
+    other = f" ({other_file_key}: {following})" if following != kind else ""
+    return " · ".join(filter(None, (name, kind))) + other, clean(path)
 
 
 def position_words(window: LogWindow, bottom_at: int | None) -> str:
