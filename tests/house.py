@@ -33,6 +33,9 @@ REGISTERED = {
 """Kinds of modules that have one importer by design, which registers or opens them: patterns of their names (the
 beginning), and of the importer's."""
 
+SHORT = 100
+"""Lines; a module that is shorter and has one importer could be part of it."""
+
 Edges = Mapping[str, set[str]]
 
 
@@ -112,14 +115,17 @@ def used_once(edges: Edges) -> list[str]:
     return sorted(name for name, count in importers.items() if count == 1)
 
 
-def registered(edges: Edges) -> dict[str, int]:
-    """Return how many of the modules that exactly one other module imports are of each kind in `REGISTERED`."""
-    importer = {target: name for name, targets in edges.items() for target in targets}
-    once = [(name.removeprefix(PREFIX), importer[name].removeprefix(PREFIX)) for name in used_once(edges)]
-    return {
-        kind: sum(bool(re.match(names, name) and re.fullmatch(importers, other)) for name, other in once)
-        for kind, (names, importers) in REGISTERED.items()
-    }
+def kinds_used_once(edges: Edges) -> dict[str, str | None]:
+    """Return the modules that exactly one other module imports, with their kind in `REGISTERED`."""
+    importer = {target: name.removeprefix(PREFIX) for name, targets in edges.items() for target in targets}
+    return {name: _kind(name.removeprefix(PREFIX), importer[name]) for name in used_once(edges)}
+
+
+def _kind(name: str, importer: str) -> str | None:
+    for kind, (names, importers) in REGISTERED.items():
+        if re.match(names, name) and re.fullmatch(importers, importer):
+            return kind
+    return None
 
 
 def loaded_by_options() -> int:
@@ -132,16 +138,20 @@ def measures() -> Iterable[tuple[str, str, str]]:
     """Yield each measure with its value and its target."""
     known = modules()
     edges = imports(known)
-    lines = [len(file.read_text(encoding="utf-8").splitlines()) for file in known.values()]
+    sizes = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in known.items()}
+    lines = list(sizes.values())
     inits = sum(file.name == "__init__.py" for file in known.values())
     yield "files", f"{len(lines)}, of them {inits} __init__.py", "about 230"
     yield "mean lines per file, without __init__.py", f"{sum(lines) / (len(lines) - inits):.0f}", "150 to 250"
     yield "longest file", f"{max(lines)} lines", "at most 400"
-    once, by_design = len(used_once(edges)), registered(edges)
-    yield "modules imported by exactly one other module", str(once), "below 40"
-    for kind, count in by_design.items():
-        yield f"  of these by design: {kind}", str(count), "any"
-    yield "  the others", str(once - sum(by_design.values())), "few"
+    once = kinds_used_once(edges)
+    yield "modules imported by exactly one other module", str(len(once)), "below 40"
+    for kind, count in Counter(once.values()).items():
+        if kind is not None:
+            yield f"  of these by design: {kind}", str(count), "any"
+    others = [sizes[name] for name, kind in once.items() if kind is None]
+    yield "  the others", str(len(others)), "few"
+    yield f"    of these shorter than {SHORT} lines", str(sum(size < SHORT for size in others)), "few"
     parents = [name for name, file in known.items() if file.name == "__init__.py"]
     found = [one for parent in parents for one in cycles(imports_within(edges, parent))]
     yield "import cycles in a folder", "; ".join(map(" ".join, found)) or "none", "none"

@@ -8,15 +8,14 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
 
-from dasktop.collectors.model.jobs import is_pending
 from dasktop.collectors.model.logs import Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
-from dasktop.collectors.model.queries import Answer, JobFiles, ServerLogs
+from dasktop.collectors.model.queries import JobFiles, ServerLogs
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.logs.held import HeldLog, server_logs_of
-from dasktop.tui.logs.title import LogTitle, files_of, has_failed, name_and_path, position_words, problem_words
+from dasktop.tui.logs.sources import LogSources
+from dasktop.tui.logs.title import LogTitle, has_failed, name_and_path, position_words, problem_words
 from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_traceback
 from dasktop.tui.view import help_rows
@@ -72,13 +71,7 @@ class LogScreen(ModalScreen[None]):
         self._request_file = request
         self._keymap = keymap
         self._queries = queries
-        self._files: list[tuple[str, str]] = []
-        self._at_file = 0
-        # Logs from dask, offered if a file cannot be read: by their text in place of a path.
-        self._from_dask: dict[str, ServerLogs] = {}
-        self._held: HeldLog | None = None
-        self._answers = 0
-        self._to_try: list[int] = []
+        self._logs = LogSources(job, request, lambda question: queries.ask(question, self), self.take)
         self._window = LogWindow()
         self._is_following = False
         self._seeks_traceback = False
@@ -124,24 +117,20 @@ class LogScreen(ModalScreen[None]):
         """Open the first file that is not empty; of a failed job, try the error file first."""
         answer = message.answer
         if isinstance(answer.question, ServerLogs):
-            self._take_held(answer)
+            self._logs.take_held(answer)
             return
-        self._files = files_of(answer.files)
-        if not self._files:
+        self._logs.set_files(answer.files)
+        if not self._logs.names:
             self._show_message(
                 answer.error or "SLURM reports no output file: it may not exist yet, or the output goes to a terminal"
             )
             self._use_dask(self._message)
             return
         self._seeks_traceback = has_failed(self._job)
-        order = list(range(len(self._files)))
-        first, *others = reversed(order) if self._seeks_traceback else order
-        self._to_try = [*others, first] if others else []  # if all are empty, the first one is shown
-        self._open(first)
+        self._open()
         self.refresh_bindings()
 
-    def _open(self, at_file: int) -> None:
-        self._at_file = at_file
+    def _open(self) -> None:
         self._window = LogWindow()
         self._searching = None
         self._status.clear()
@@ -151,62 +140,30 @@ class LogScreen(ModalScreen[None]):
 
     def _use_dask(self, problem: str) -> None:
         """Offer the logs that dask's processes keep, since the file cannot be read; open that of the workers."""
-        if self._from_dask or is_pending(self._job):
+        if not self._logs.offer_dask():
             return
-        logs = server_logs_of(self._job)
-        self._from_dask = {text: question for _, text, question in logs}
-        at = len(self._files)
-        self._files += [(f"{kind} (from dask)", text) for kind, text, _ in logs]
-        if logs[0][2].worker_addresses:
+        if self._logs.is_from_dask:
             self._has_problem = False
-            self._open(at)
+            self._open()
             self._status.show_result(problem, "waiting")
-        elif not at:
-            self._at_file = len(self._files)
         self.refresh_bindings()
         self._show_title()
-
-    def _request(self, request: LogRequest) -> None:
-        """Pass a request on: to the feed, or to the lines that dask returned. `Tail` asks dask anew."""
-        question = self._from_dask.get(request.path)
-        if question is None:
-            self._request_file(request)
-        elif isinstance(request, Tail):
-            self._request_file(None)
-            self._queries.ask(question, self)
-        elif self._held is not None:
-            for event in self._held.answers(request):
-                self.take(event)
-
-    def _take_held(self, answer: Answer) -> None:
-        """Show what dask returned, unless another file is shown by now."""
-        if self._from_dask.get(self._path) == answer.question:
-            self._answers += 1
-            self._held = HeldLog(self._path, answer, self._answers)
-            for event in self._held.answers(Tail(path=self._path)):
-                self.take(event)
-
-    @property
-    def _path(self) -> str:
-        return self._files[self._at_file][1] if self._at_file < len(self._files) else ""
 
     # -- what is read
 
     def take(self, event: LogEvent) -> None:
         """Show the lines or the search result."""
         match event:
-            case LogPart(path=self._path):
+            case LogPart() if event.path == self._logs.path:
                 self._take_part(event)
             case Searched(search=self._searching):
                 self._take_result(event)
 
     def _take_part(self, part: LogPart) -> None:
         awaited, self._awaited = self._awaited, None
-        if self._to_try:
-            if not part.size_bytes:
-                self._open(self._to_try.pop(0))
-                return
-            self._to_try = []
+        if self._logs.skip_empty(part.size_bytes):
+            self._open()
+            return
         if part.problem is not None:
             self._has_problem = True
             self._searching = self._found_part = None
@@ -280,8 +237,8 @@ class LogScreen(ModalScreen[None]):
     def _show_title(self) -> None:
         key = first_key("other_file", self._keymap)
         bottom_at = None if self._is_following else self._view.bottom_at
-        name, path = name_and_path(self._job, self._files, self._at_file, key)
-        if self._path in self._from_dask:
+        name, path = name_and_path(self._job, self._logs.names, self._logs.shown, key)
+        if self._logs.is_from_dask:
             position = f"{first_key('last', self._keymap)} reads it again"
         else:
             position = position_words(self._window, bottom_at)
@@ -294,7 +251,7 @@ class LogScreen(ModalScreen[None]):
         del parameters
         match action:
             case "other_file":
-                return len(self._files) > (1 if self._path else 0)
+                return len(self._logs.names) > (1 if self._logs.path else 0)
             case "back" | "search":  # in the search line their keys are characters
                 return not self._search_line.is_open
             case "next":
@@ -318,7 +275,7 @@ class LogScreen(ModalScreen[None]):
         if self._searching is not None:
             self._searching = self._found_part = None
             self._status.clear()
-            self._request(Idle(path=self._path))
+            self._logs.request(Idle(path=self._logs.path))
 
     def action_back(self) -> None:
         """Do the same as `action_leave`; disabled in the search line."""
@@ -326,12 +283,12 @@ class LogScreen(ModalScreen[None]):
 
     def action_other_file(self) -> None:
         """Show the other file."""
-        self._to_try = []
-        self._open((self._at_file + 1) % len(self._files))
+        self._logs.show_next()
+        self._open()
 
     def action_copy_path(self) -> None:
         """Copy the path of the file to the clipboard of the user's terminal (OSC 52)."""
-        path = None if self._path in self._from_dask else self._path
+        path = None if self._logs.is_from_dask else self._logs.path
         copy(path or None, self.app, self._status)
 
     def action_wrap(self) -> None:
@@ -348,7 +305,7 @@ class LogScreen(ModalScreen[None]):
 
     def action_end(self) -> None:
         """Go to the end, and follow."""
-        if self._path:
+        if self._logs.path:
             self._follow()
 
     def action_start(self) -> None:
@@ -357,21 +314,21 @@ class LogScreen(ModalScreen[None]):
         self._stay()
         if self._window.start > 0:
             self._awaited = "start"
-            self._request(Page(path=self._path, at_byte=0))
+            self._logs.request(Page(path=self._logs.path, at_byte=0))
         self._view.to_start()
         self._show_title()
 
     def _follow(self) -> None:
         self._cancel_search()
         self._is_following = True
-        self._request(Tail(path=self._path))
+        self._logs.request(Tail(path=self._logs.path))
         self._show_title()
 
     def _stay(self) -> None:
         """Stop following."""
         if self._is_following:
             self._is_following = False
-            self._request(Idle(path=self._path))
+            self._logs.request(Idle(path=self._logs.path))
             self._show_title()
 
     def on_log_view_moved(self, message: LogView.Moved) -> None:
@@ -395,10 +352,10 @@ class LogScreen(ModalScreen[None]):
             return
         if held.start > 0 and self._view.lines_above < _LINES_AHEAD:
             self._awaited = "page"
-            self._request(Page(path=self._path, at_byte=held.start, is_backwards=True))
+            self._logs.request(Page(path=self._logs.path, at_byte=held.start, is_backwards=True))
         elif self._view.lines_below < _LINES_AHEAD and (held.end < held.size_bytes or self._view.is_at_end):
             self._awaited = "page"
-            self._request(Page(path=self._path, at_byte=held.go_on_at))
+            self._logs.request(Page(path=self._logs.path, at_byte=held.go_on_at))
 
     # -- search
 
@@ -443,6 +400,6 @@ class LogScreen(ModalScreen[None]):
         self._followed_before_search, self._is_following = self._is_following, False
         self._found_part = None
         pattern = self._search_line.pattern
-        self._searching = Search(path=self._path, pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
-        self._request(self._searching)
+        self._searching = Search(path=self._logs.path, pattern=pattern, at_byte=at_byte, is_backwards=is_backwards)
+        self._logs.request(self._searching)
         self._show_title()
