@@ -135,6 +135,9 @@ def _location(worker: Worker, job_id: str | None) -> Iterator[Entry]:
     yield Fact("job", job_id or ("none: outside SLURM" if worker.outside_slurm else UNKNOWN))
     if worker.evidence is not None:
         yield Fact("matched by", EVIDENCE_WORDS[worker.evidence].of_worker)
+    if worker.local_directory is not None:
+        kind = "" if worker.file_system is None else f" ({worker.file_system})"
+        yield Fact("spills to", f"{worker.local_directory}{kind}")
 
 
 def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, stack_key: str) -> list[Section]:

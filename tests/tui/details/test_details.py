@@ -234,6 +234,11 @@ class TestWorker:
         assert fact(lines, "matched by") == "the cluster object's map of workers to jobs"
         assert fact(lines, "last seen") == "less than 5 s ago"
 
+    def test_folder_that_a_worker_spills_to(self) -> None:
+        shown = worker("a", evidence=None, local_directory="/scratch/dask", file_system="lustre")
+        lines = details_lines(snapshot([], [shown]), "worker")
+        assert fact(lines, "spills to") == "/scratch/dask (lustre)"
+
     def test_transfers_are_shown(self) -> None:
         transfers = Transfers(
             incoming_bytes=GIB,
