@@ -113,6 +113,8 @@ class JobReport(Record, frozen=True, kw_only=True):
     slurm_tasks: int | None
     """Number of SLURM tasks at once that SLURM's accounting has sampled."""
     peaks: Peaks
+    memory_kills: int | None = None
+    """How often a nanny killed one of its workers because of its memory use; ``None``: unknown."""
     several_tasks: SeveralTasks | None
     lane: JobTimeline | None
 

@@ -1,10 +1,12 @@
 """Accumulates snapshots, oldest first, and returns the usage report of the cluster. Pure; memory is bounded."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
+
+from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage.job import JobUsage
 from dasktop.collectors.analysis.usage.load import Coverage, Load, higher, load_of, moment, sane, sum_of_hours
@@ -13,7 +15,7 @@ from dasktop.collectors.analysis.usage.series import Grid
 from dasktop.collectors.analysis.usage.work import WorkUsage
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.report import REPORT_VERSION, JobReport, Report, Series, Totals
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.sources import answers
 from dasktop.collectors.model.sums import sum_of_known
 
@@ -121,8 +123,12 @@ class UsageAccumulator:
         now = snapshot.taken_at.timestamp()
         self._count_until(now)
         owner = snapshot.cluster.owner
+        kills = self._work.memory_kills()
+        for job_id, events in (kills or {}).items():
+            for event in events:
+                self.add_memory([(job_id, event.memory_bytes, event.limit_bytes, None)])
         job_usages = [usage for usage in self._jobs.values() if usage.is_of_cluster]
-        jobs = tuple(sorted((self._of_job(usage, now) for usage in job_usages), key=_by_start))
+        jobs = tuple(sorted((self._of_job(usage, now, kills) for usage in job_usages), key=_by_start))
         totals = self._totals(jobs)
         return Report(
             report_version=REPORT_VERSION,
@@ -142,9 +148,10 @@ class UsageAccumulator:
             lost=self._work.lost(),
         )
 
-    def _of_job(self, usage: JobUsage, now: float) -> JobReport:
+    def _of_job(self, usage: JobUsage, now: float, kills: Mapping[str, Sequence[WorkerEvent]] | None) -> JobReport:
         coverage = Coverage(self._coverages[scheduler] for scheduler in usage.schedulers)
-        return usage.report(coverage, self._longest_gap_seconds, now)
+        reported = usage.report(coverage, self._longest_gap_seconds, now)
+        return replace(reported, memory_kills=None if kills is None else len(kills.get(reported.job_id, ())))
 
     def _count_until(self, until: float) -> None:
         """Count the latest snapshot up to this time; if part of that time was counted already, only the rest."""

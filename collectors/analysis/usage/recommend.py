@@ -63,7 +63,7 @@ class Headroom(Record, frozen=True, kw_only=True):
     memory_pause_share: float = 0.8
     """Share of its memory limit at which dask pauses a worker."""
     memory_after_kill: float = 1.5
-    """Factor on the memory of jobs that ran out of memory."""
+    """Factor on the memory of jobs that ran out of memory, or whose workers were killed because of theirs."""
     worthwhile_share: float = 0.75
     """A smaller request is recommended only if it is at most this share of the old one."""
     cores_share: float = 0.5
@@ -139,15 +139,25 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
     peaks, number = group.peaks, group.processes or 1
     used, spilled = peaks.worker_memory_bytes or 0, peaks.worker_spilled_bytes or 0
     fitting = max(number * (used + spilled), peaks.max_rss_bytes or 0) / headroom.memory_share
-    killed = sum(read_state(job.state).is_out_of_memory for job in group.jobs)
+    out_of_memory = sum(read_state(job.state).is_out_of_memory for job in group.jobs)
     reason = (
         f"a process then uses at most {headroom.memory_share:.0%} of its limit; above that, dask spills results to disk"
     )
-    if killed:
+    kills = sum(job.memory_kills or 0 for job in group.jobs)
+    if out_of_memory:
         used_words = f"; one SLURM task used {decimal_size(peaks.max_rss_bytes)}" if peaks.max_rss_bytes else ""
-        evidence = f"{share_of(killed, group)} ran out of memory{used_words}"
+        evidence = f"{share_of(out_of_memory, group)} ran out of memory{used_words}"
         fitting = max(fitting, headroom.memory_after_kill * asked)
         reason = f"{headroom.memory_after_kill:g} times the old request, or more if more was used"
+    elif kills:
+        subject = f"nannies killed workers {kills:,} times" if kills > 1 else "a nanny killed a worker"
+        most = f"; a process used up to {part_of(used, peaks.worker_memory_limit_bytes)}" if used else ""
+        evidence = f"{share_of(sum(map(_has_kills, group.jobs)), group)}: {subject} because of the memory use{most}"
+        fitting = max(fitting, headroom.memory_after_kill * asked)
+        reason = (
+            f"{headroom.memory_after_kill:g} times the old request, or more if more was used; or use smaller "
+            "partitions, or fewer processes per job"
+        )
     elif _was_short(group, headroom) and fitting > asked:
         disk = f" and had spilled {decimal_size(spilled)} to disk" if spilled else ""
         evidence = f"{in_each(group)}, a process used up to {part_of(used, peaks.worker_memory_limit_bytes)}{disk}"
@@ -167,6 +177,10 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
         reason=reason,
         job_ids=group.job_ids,
     )
+
+
+def _has_kills(job: JobReport) -> bool:
+    return bool(job.memory_kills)
 
 
 def _asked(group: JobGroup, owner: Owner | None) -> int | None:

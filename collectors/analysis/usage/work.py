@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from dasktop.collectors.model.report import LostWork, TaskTime
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Work
 
 _SPILL = frozenset({"disk-read", "disk-write", "compress", "decompress", "serialize"})
@@ -33,7 +33,7 @@ class WorkUsage:
         self._first: dict[str | None, _Seconds] = {}
         self._last: dict[str | None, _Seconds] = {}
         self._snapshots = 0
-        self._events: dict[tuple[str | None, datetime, str], tuple[int, int]] = {}
+        self._events: dict[tuple[str | None, datetime, str], WorkerEvent] = {}
         self._knows_events = False
         self._mean_seconds: float | None = None
 
@@ -51,7 +51,7 @@ class WorkUsage:
             for event in snapshot.worker_events:
                 key = (event.address, event.at, event.kind)
                 if len(self._events) < _MOST_EVENTS:
-                    self._events[key] = event.results_lost or 0, event.tasks_interrupted or 0
+                    self._events[key] = event
 
     def task_times(self) -> tuple[TaskTime, ...] | None:
         """Return the times by task name, the longest first; ``None`` if they are unknown."""
@@ -65,12 +65,24 @@ class WorkUsage:
         times = [_task_time(name, activities) for name, activities in sums.items() if sum(activities.values()) > 0]
         return tuple(sorted(times, key=lambda time: (-time.total_hours, time.task_name)))
 
+    def memory_kills(self) -> dict[str, list[WorkerEvent]] | None:
+        """Return the workers that nannies killed because of their memory use, by job; ``None``: no events are known."""
+        if not self._knows_events:
+            return None
+        kills: defaultdict[str, list[WorkerEvent]] = defaultdict(list)
+        for event in self._events.values():
+            if event.kind == "killed for memory" and event.job_id is not None:
+                kills[event.job_id].append(event)
+        return dict(kills)
+
     def lost(self) -> LostWork | None:
         """Return what ended with workers; ``None`` if no snapshot has worker events."""
         if not self._knows_events:
             return None
-        results = sum(results for results, _ in self._events.values())
-        interrupted = sum(interrupted for _, interrupted in self._events.values())
+        # What a memory kill cost is repeated from the removal of the worker, which is an event of its own.
+        ends = [event for event in self._events.values() if event.kind != "killed for memory"]
+        results = sum(event.results_lost or 0 for event in ends)
+        interrupted = sum(event.tasks_interrupted or 0 for event in ends)
         mean = self._mean_seconds
         return LostWork(
             results=results,

@@ -1,11 +1,13 @@
 """Recommended requests: for each rule, cases in which it applies and cases in which it just does not."""
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import UsageAccumulator
 from dasktop.collectors.model.report import Advice
-from dasktop.collectors.model.snapshot import Adaptive, Snapshot
-from tests.support.snapshots import GIB, cluster
+from dasktop.collectors.model.snapshot import Adaptive, Snapshot, WorkerEvent
+from tests.support.snapshots import GIB, TAKEN_AT, cluster
 from tests.support.usage_timeline import GB, FakeJob, snapshot_at, snapshots_of
 
 HOUR = 3600.0
@@ -90,6 +92,21 @@ class TestMemory:
         advised = advice(killed, fitting("2"))["memory"]
         assert advised.request == 'memory="29GB"'
         assert advised.evidence == "1 of 2 jobs ran out of memory; one SLURM task used 17 GB"
+
+    def test_more_if_nannies_killed_workers(self):
+        kill = WorkerEvent(
+            at=TAKEN_AT, worker="w", job_id="1", kind="killed for memory", memory_bytes=4 * GB, limit_bytes=4 * GB
+        )
+        both = kill, replace(kill, at=TAKEN_AT + timedelta(seconds=5))
+        advised = advice(fitting("1"), fitting("2"), worker_events=both)["memory"]
+        assert (advised.request, advised.instead_of) == ('memory="27GB"', "16GB")
+        assert advised.evidence == (
+            "1 of 2 jobs: nannies killed workers 2 times because of the memory use; a process used up to 4.0 of 4.0 GB"
+        )
+        assert "smaller partitions" in advised.reason
+        [unknown] = advice(fitting(), worker_events=(replace(kill, memory_bytes=None),)).values()
+        assert unknown.request == 'memory="24GB"'
+        assert "memory" not in advice(fitting(), worker_events=(replace(kill, job_id="9"),))
 
     def test_owner_reports_the_old_request(self):
         owned = cluster()

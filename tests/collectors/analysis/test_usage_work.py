@@ -5,6 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.usage import UsageAccumulator
+from dasktop.collectors.analysis.worker_end import WorkerEnds
 from dasktop.collectors.model.report import LostWork, Report
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from tests.support.snapshots import TAKEN_AT, cluster, snapshot
@@ -64,3 +65,16 @@ def test_what_was_lost_with_workers() -> None:
     later = replace(at(10, thread_cpu=1.0), worker_events=(gone, replace(gone, kind="died", results_lost=None)))
     # The mean time of a task is 100 s ÷ 40.
     assert report_of(shown, later).lost == LostWork(results=8, tasks_interrupted=4, hours_estimate=0.0083)
+
+
+def test_a_memory_kill_counts_once():
+    """Its event repeats what the removal of the worker cost."""
+    gone = WorkerEvent(at=TAKEN_AT, worker="w", address="tcp://w", kind="removed", tasks_interrupted=2, results_lost=8)
+    events = WorkerEnds(
+        [replace(gone, kind="killed for memory", tasks_interrupted=None, results_lost=None), gone], {}, {}, {}
+    ).events
+    assert [event.results_lost for event in events] == [8, 8]
+    shown = replace(at(0), worker_events=events)
+    lost = report_of(shown, replace(at(10), worker_events=events)).lost
+    assert lost is not None
+    assert (lost.results, lost.tasks_interrupted) == (8, 2)
