@@ -154,13 +154,14 @@ def read_computations(scheduler: Any, known_code: set[Any]) -> list[list[Any]]:
     found = scheduler.computations if spans is None else spans.spans.values()
     newest = list(itertools.islice((one for one in reversed(list(found)) if one.groups), MOST_COMPUTATIONS))
     rows = []
+    failed_at = failure_times(scheduler)
     groups_left = MOST_GROUPS
     for computation in newest:
         groups = list(itertools.islice(computation.groups, groups_left))
         groups_left -= len(groups)
         describe = computation_head if spans is None else span_head
         is_whole = len(groups) == len(computation.groups)
-        rows.append([*describe(computation, known_code), *groups_row(groups, is_whole)])
+        rows.append([*describe(computation, known_code), *groups_row(groups, is_whole, failed_at)])
     return rows[::-1]
 
 
@@ -176,11 +177,23 @@ def computation_head(computation: Any, known_code: set[Any]) -> list[Any]:
     return [number, None, None if number in known_code else code_text(computation.code), computation.start]
 
 
-def groups_row(groups: list[Any], is_whole: bool) -> list[Any]:
+def failure_times(scheduler: Any) -> dict[Any, float]:
+    """Return when the last task of a group failed, by group, as far as the scheduler still has failed tasks."""
+    times: dict[Any, float] = {}
+    for failed in getattr(scheduler, "erred_tasks", None) or ():  # the newest first, at most 100
+        task = scheduler.tasks.get(failed.key)
+        if task is not None:
+            times.setdefault(task.group, failed.timestamp)
+    return times
+
+
+def groups_row(groups: list[Any], is_whole: bool, failed_at: dict[Any, float]) -> list[Any]:
     """Return the last five of COMPUTATION_FIELDS: times, whether all are done, states and task names."""
     counts = [sum(of_state) for of_state in zip(*[state_counts(group.states) for group in groups])]  # noqa: B905 - Python 3.8
     started = min([group.start for group in groups if group.start], default=0.0)
     stopped = max([group.stop for group in groups], default=0.0)
+    if failed_at:  # a group's own time is that of its last success
+        stopped = max([stopped, *[failed_at[group] for group in groups if group in failed_at]])
     is_done = sum(counts) == sum(count for state, count in zip(STATES, counts) if state in FINISHED)  # noqa: B905 - same
     known_done = is_done if is_whole else None
     names = list(dict.fromkeys([task_text(group.prefix.name) for group in groups if group.prefix is not None]))

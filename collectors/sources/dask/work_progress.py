@@ -2,13 +2,19 @@
 
 Tasks that the scheduler has released or forgotten count as done: it does so when nobody needs their results any more.
 Only lost results, which are computed again, make the number of done tasks smaller.
+
+Which computations belong together is told by their times, so that the first reading agrees with later ones.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 from dasktop.collectors.model.record import Record
 
 DONE_STATES = ("memory", "released", "forgotten")
+CLOCK_ERROR_SECONDS = 0.25
+"""A computation's end is by the clock of a worker. If it is so little after the begin of another, they do not overlap:
+else computations that follow each other would be counted together."""
 Counts = Mapping[str, int]
 """Tasks by state, including ``forgotten``."""
 
@@ -36,6 +42,39 @@ class ComputationCounts(Record, frozen=True, kw_only=True):
     counts: Counts
     is_done: bool | None
     """``None``: some of its tasks were not counted."""
+    began: float | None = None
+    """When it was submitted, in seconds by the scheduler's clock."""
+    ended: float | None = None
+    """When its last task ended so far; ``None``: unknown."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has tasks that are not done, as far as is known."""
+        return self.is_done is not True
+
+    def overlaps(self, other: "ComputationCounts") -> bool:
+        """Return whether both were running at one time; ``False`` if unknown."""
+        if self.began is None or other.began is None:
+            return False
+        return self.began <= other._surely_until() and other.began <= self._surely_until()
+
+    def _surely_until(self) -> float:
+        if self.is_running or self.began is None:
+            return math.inf
+        ended = max(self.began, self.ended or 0.0)
+        return ended - min(CLOCK_ERROR_SECONDS, (ended - self.began) / 2)
+
+
+def overlapping(computations: Mapping[str, ComputationCounts], with_these: Iterable[str]) -> set[str]:
+    """Return these computations, those that overlapped one of them in time, those that overlapped these, and so on."""
+    found = set(with_these)
+    new = list(found)
+    while new:
+        one = computations[new.pop()]
+        more = [number for number, other in computations.items() if number not in found and one.overlaps(other)]
+        found.update(more)
+        new += more
+    return found
 
 
 def tally(counts: Counts) -> Tally:
@@ -60,7 +99,6 @@ class ProgressTracker:
     """
 
     def __init__(self) -> None:
-        self._running: frozenset[str] = frozenset()
         self._has_names = False
         # Of the current burst: its computations; by task name the forgotten tasks that are not of it; all tasks that
         # are not of it; and its own.
@@ -83,17 +121,18 @@ class ProgressTracker:
         forgotten_ever
             Tasks of all names that the scheduler has forgotten since it started.
         """
-        running = frozenset(number for number, one in computations.items() if one.is_done is not True)
-        is_new = bool(running) and not running & self._running
+        running = [number for number, one in computations.items() if one.is_running]
+        together = overlapping(computations, running)
+        is_new = bool(running) and not together & self._burst
         if is_new:
             self._burst.clear()
             self._forgotten_before.clear()
             self._total = 0
         is_first = is_new or not self._has_names
-        self._running, self._has_names = running, self._has_names or bool(names)
-        self._burst |= running
+        self._has_names = self._has_names or bool(names)
+        self._burst |= together
         if not self._burst and computations:  # nothing has been running since dasktop was started
-            self._burst.add(tuple(computations)[-1])
+            self._burst = overlapping(computations, [tuple(computations)[-1]])
         known = _sum(tally(one.counts) for one in names.values())
         # All tasks that the scheduler ever knew.
         ever = forgotten_ever + known.total - sum(one.counts.get("forgotten", 0) for one in names.values())

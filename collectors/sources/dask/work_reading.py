@@ -191,7 +191,10 @@ def _counts_of_names(fields: Mapping[str, Any]) -> dict[str, NameCounts]:
 def _counts_of_computations(fields: Mapping[str, Any]) -> dict[str, ComputationCounts]:
     return {
         number: ComputationCounts(
-            counts=_all_counts(row["states"]), is_done=row["is_done"] if isinstance(row["is_done"], bool) else None
+            counts=_all_counts(row["states"]),
+            is_done=row["is_done"] if isinstance(row["is_done"], bool) else None,
+            began=as_number(row["enqueued"]) or as_number(row["started"]),
+            ended=as_number(row["stopped"]) or None,
         )
         for row in _rows(fields.get("computations"), COMPUTATION_FIELDS)
         if (number := as_text(row["id"])) is not None

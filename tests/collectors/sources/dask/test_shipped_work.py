@@ -67,8 +67,15 @@ def prefix(name: Any = "load", finished: int = 4, **states: int) -> Prefix:
     )
 
 
-def group(name: str = "load", start: float = 10.0, stop: float = 20.0, **states: int) -> SimpleNamespace:
-    return SimpleNamespace(prefix=prefix(name), start=start, stop=stop, states=states)
+class Group(SimpleNamespace):
+    """A group of tasks, which is a key of dictionaries as in distributed."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+def group(name: str = "load", start: float = 10.0, stop: float = 20.0, **states: int) -> Group:
+    return Group(prefix=prefix(name), start=start, stop=stop, states=states)
 
 
 def task(key: Any, name: str = "load", **fields: Any) -> Any:
@@ -79,7 +86,7 @@ def task(key: Any, name: str = "load", **fields: Any) -> Any:
         __hash__ = object.__hash__
         __eq__ = object.__eq__
 
-    return Task(key=key, prefix=prefix(name), dependents=[], **empty | restrictions | fields)
+    return Task(key=key, prefix=prefix(name), **{"group": None, "dependents": []} | empty | restrictions | fields)
 
 
 def erred(key: Any, at: float, exception: str = "", workers: tuple[str, ...] = (), traceback: str = "") -> Any:
@@ -171,6 +178,13 @@ class TestComputations:
         assert (fields["started"], fields["stopped"], fields["is_done"]) == (10.0, 30.0, False)
         assert fields["task_names"] == ["load", "sum"]
         assert sum(fields["states"]) == 3
+
+    def test_a_failed_task_may_be_the_last(self) -> None:
+        failing = group(memory=1, erred=1)
+        one = task("load-1", group=failing)
+        failures = [erred("load-1", 45.0), erred("load-1", 40.0), erred("forgotten", 50.0)]
+        [row] = read(scheduler(spans=[span(groups=[failing])], tasks=[one], failed=failures))["computations"]
+        assert named(COMPUTATION_FIELDS, row)["stopped"] == 45.0
 
     def test_a_span_is_done_without_unfinished_tasks(self) -> None:
         [row] = read(scheduler(spans=[span(groups=[group(memory=2, released=1)])]))["computations"]

@@ -3,21 +3,28 @@
 import asyncio
 import operator
 import random
+import threading
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
 import dask
 import pytest
-from distributed import Client, Scheduler, Worker
+from distributed import Client, Scheduler, Worker, span
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.sources.dask import shipped_work
 from dasktop.collectors.sources.dask.shipped_work import read_work
-from dasktop.collectors.sources.dask.work_progress import ComputationCounts, NameCounts, ProgressTracker, Tally
+from dasktop.collectors.sources.dask.work_progress import (
+    ComputationCounts,
+    NameCounts,
+    ProgressTracker,
+    Tally,
+    overlapping,
+)
 from dasktop.collectors.sources.dask.work_reading import WorkReader
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 MOMENTS = 100
 
@@ -26,8 +33,14 @@ def names(ever: int = 0, **counts: int) -> dict[str, NameCounts]:
     return {"load": NameCounts(counts=counts, forgotten_ever=ever)} if counts else {}
 
 
-def computation(number: str = "c1", is_done: bool | None = False, **counts: int) -> dict[str, ComputationCounts]:
-    return {number: ComputationCounts(counts=counts, is_done=is_done)}
+def computation(
+    number: str = "c1",
+    is_done: bool | None = False,
+    times: tuple[float | None, float | None] = (None, None),
+    **counts: int,
+) -> dict[str, ComputationCounts]:
+    began, ended = times
+    return {number: ComputationCounts(counts=counts, is_done=is_done, began=began, ended=ended)}
 
 
 def test_forgotten_tasks_are_done() -> None:
@@ -61,6 +74,30 @@ def test_the_last_computation_remains_until_forgotten() -> None:
     ended = computation("a", is_done=True, memory=2) | computation("b", is_done=True, memory=1, erred=1)
     assert update(tracker, names(memory=3, erred=1), ended)[1] == Tally(done=1, erred=1, total=2)
     assert update(tracker, names(3, forgotten=1), ended)[1] == Tally()
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ((10, 20), {"a", "b", "c"}),  # it ended before the running one began, but overlapped one that overlapped it
+        ((1, 4), {"b", "c"}),
+        ((4, 14.9), {"a", "b", "c"}),
+        ((4, 5.1), {"b", "c"}),  # within the error of clocks
+        ((5.1, 5.1), {"a", "b", "c"}),
+        ((6, None), {"a", "b", "c"}),
+        ((None, None), {"b", "c"}),
+    ],
+)
+def test_computations_that_overlapped_are_together(times: tuple[float, float], expected: set[str]) -> None:
+    known = computation("a", True, times) | computation("b", True, (5, 31)) | computation("c", False, (30, None))
+    assert overlapping(known, ["c"]) == expected
+
+
+def test_first_reading_counts_what_overlapped() -> None:
+    ended = computation("a", True, (1, 9), memory=2) | computation("b", True, (10, 19), memory=5, erred=1)
+    running = computation("c", False, (12, 0), processing=3)
+    _, whole = update(ProgressTracker(), names(memory=7, erred=1, processing=3), ended | running)
+    assert whole == Tally(done=5, erred=1, total=9)
 
 
 @pytest.mark.parametrize("is_done", [None, False])
@@ -145,3 +182,46 @@ async def test_agrees_with_a_scheduler_at_random_moments(most_groups: int, monke
                     await asyncio.sleep(0)
             assert len(witness.keys) > MOMENTS
             del held_back
+
+
+GO = threading.Event()
+
+
+def divide_later(by: int) -> float:
+    GO.wait(PATIENCE_SECONDS)
+    return 1 / by
+
+
+@pytest.mark.parametrize("successes", [5, 0])
+async def test_first_reading_agrees_with_earlier_ones(successes: int) -> None:
+    """Of two computations that overlap, one ends with failures; the reader that saw both run agrees with a new one."""
+    GO.clear()
+    async with (
+        Scheduler(port=0, dashboard_address=":0") as scheduler,
+        Worker(scheduler.address, nthreads=2, dashboard_address=":0"),
+        Client(scheduler.address, asynchronous=True) as client,
+    ):
+
+        def read(reader: WorkReader) -> Work:
+            answer = read_work(scheduler, reader.request())
+            work = reader.after(answer, scheduler.id, None, datetime.now(UTC), lambda address: address)
+            assert work is not None
+            return work
+
+        first = WorkReader(lambda: 0.0)
+        with span("before"):
+            await client.submit(hex, 1, pure=False)
+        with span("climate"):
+            bad = client.map(divide_later, [0, 0, 0], pure=False)
+            climate = [*client.map(abs, range(successes), pure=False), *bad, *client.map(str, bad, pure=False)]
+        await until(lambda: read(first).progress.total == successes + 6)
+        with span("train"):
+            train = client.submit(hex, 7, resources={"none": 1}, pure=False)
+        await until(lambda: read(first).progress.total == successes + 7)
+        GO.set()
+        await until(lambda: all(future.status in ("finished", "error") for future in climate))
+        await until(lambda: [one.ended_at is not None for one in read(first).computations] == [True, True, False])
+        old, new = read(first), read(WorkReader(lambda: 0.0))
+        assert old.progress == new.progress
+        assert (new.progress.done, new.progress.failed, new.progress.blocked) == (successes, 3, 3)
+        assert train.status == "pending"
