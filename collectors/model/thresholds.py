@@ -47,7 +47,8 @@ class Thresholds(Record, frozen=True, kw_only=True):
     worker_killed_seconds: Annotated[
         _Window,
         Meta(description="Report workers that died within this time, also those killed because of their memory."),
-    ] = 600.0
+    ] = 1800.0
+    """As long as failed tasks: a kill is often why they failed."""
     worker_outside_seconds: Annotated[
         _Seconds, Meta(description="Report a worker that has run outside SLURM for this long.")
     ] = 0.0

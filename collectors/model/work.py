@@ -119,7 +119,7 @@ class Failure(Record, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     """Oldest first; only those that are known."""
     blocks: int | None = None
-    """How many other tasks cannot run because of it."""
+    """How many other tasks it blocks: they need its result."""
 
 
 class UnrunnableTask(Record, frozen=True, kw_only=True):
@@ -153,7 +153,7 @@ class Progress(Record, frozen=True, kw_only=True):
     total: int
     failed: int
     blocked: int
-    """Tasks that cannot run because another failed."""
+    """Tasks that need one that failed."""
 
 
 class Work(Record, frozen=True, kw_only=True):

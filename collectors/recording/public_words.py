@@ -5,10 +5,10 @@ a about above accepts account accounting accounts action activities activity act
 adaptive adaptively add address administrator administrators after again age ago agrees all allocated allocation allow
 allowed allows alone already also although amm amount an and another answer answered answering answers any anyway appear
 are args arguments array as ask asked assigned assumed at attached automatically available average b backfill based
-batch bb be because been before begin begins begun being belong belongs below beside billing blocks boot bound bounds
-broker buffer buffers burst bus busy but by bytes c ca call called calls can cancel cancelled cancelling cannot cert
-certificate certificates cgroup change changed changes check children chosen class cleaned client clocks close closed
-closes closing cluster clusters cmdline code collector column columns comm compile completed compress compression
+batch bb be because been before begin begins begun being belong belongs below beside billing blocked blocks boot bound
+bounds broker buffer buffers burst bus busy but by bytes c ca call called calls can cancel cancelled cancelling cannot
+cert certificate certificates cgroup change changed changes check children chosen class cleaned client clocks close
+closed closes closing cluster clusters cmdline code collector column columns comm compile completed compress compression
 computations compute configuration configured confirm confirmation confirmed connect connected connection connections
 constrained constraint constraints continued converted copied copies copy core cores correct could count counted counts
 cp cpu cpus create created cuda current d damaged dashboard dask daskcollector dasktop data deadline death decimals

@@ -24,7 +24,7 @@ def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Ite
         yield [Words("No failed tasks.", "quiet")]
         return
     blocked = sum(failure.blocks or 0 for failure in failures)
-    waiting = f"; {counted(blocked, 'task')} cannot run because of that" if blocked else ""
+    waiting = f"; {counted(blocked, 'task')} blocked by {'it' if len(failures) == 1 else 'them'}" if blocked else ""
     yield [Words(f"{counted(len(failures), 'failed task')}{waiting}", "strong")]
     for group in grouped(failures):
         yield list(_group(group, now))

@@ -33,6 +33,7 @@ def finding_entries(finding: Finding, now: datetime) -> list[Entry]:
 _Keys = Mapping[tuple[str, Severity], tuple[str, str]]
 """The key that resolves a finding: id and effect, by the finding's code and severity."""
 _KEYS_THAT_CHANGE: _Keys = {("lost-job", "error"): ("replace_lost", "replaces it")}
+_KEYS_ALWAYS: _Keys = {("tasks-failed", "error"): ("failures", "shows them")}
 _KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "searches for other schedulers")}
 _HINT_FROM_CELLS = 40
 
@@ -53,7 +54,7 @@ def banner_lines(
     """Return one line for each kind of finding, at most `most`; the last one names the key that shows all in full."""
     room = cells - 1  # a margin at the right, as in the header
     kinds = _kinds(findings)[:most]
-    keys = {**({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
+    keys = {**_KEYS_ALWAYS, **({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
     parts = [_parts(kind, keys, keymap) for kind in kinds]
     more = len(findings) - sum(map(len, kinds))
     is_cut = any(width(text + end) > room for text, end in parts) or any(len(kind) > 1 for kind in kinds)

@@ -1,13 +1,13 @@
 """The rule for workers that their nannies killed because of their memory use."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
-from dasktop.collectors.model.work import Failure
+from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
 
 
@@ -20,12 +20,11 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     kills = recent_memory_kills(context)
     if not kills:
         return
-    assigned = [event.tasks_interrupted for event in kills if event.tasks_interrupted is not None]
     failed = failed_of_memory(context.snapshot, kills)
     parts = [
         _used(kills[-1], is_only=len(kills) == 1),
-        f"{counted(sum(assigned), 'task')} assigned to {'it' if len(kills) == 1 else 'them'}" if assigned else "",
         _failed(failed),
+        _again(kills, failed),
     ]
     yield PendingFinding(
         severity="error" if failed else "warning",
@@ -48,18 +47,26 @@ def recent_memory_kills(context: RuleContext) -> Sequence[WorkerEvent]:
 
 def failed_of_memory(snapshot: Snapshot, kills: Sequence[WorkerEvent]) -> Sequence[Failure]:
     """Return the tasks that failed because the last worker that ran them was killed."""
-    times: dict[str | None, list[datetime]] = {}
-    for event in kills:
-        times.setdefault(event.address, []).append(event.at)
     failures = (snapshot.work.failures if snapshot.work is not None else None) or ()
-    found = []
-    for failure in failures:
-        if not failure.attempts or failure.attempts[-1].at is None:
-            continue
-        address, ended_at = failure.attempts[-1].address, failure.attempts[-1].at
-        if any(at - AFTER <= ended_at <= at + BEFORE for at in times.get(address, ())):
-            found.append(failure)
-    return found
+    times = _times(kills)
+    return [failure for failure in failures if failure.attempts and _is_of(failure.attempts[-1], times)]
+
+
+_Times = dict[str | None, list[datetime]]
+
+
+def _times(kills: Sequence[WorkerEvent]) -> _Times:
+    """Return when workers were killed, by address."""
+    times: _Times = defaultdict(list)
+    for event in kills:
+        times[event.address].append(event.at)
+    return times
+
+
+def _is_of(attempt: Attempt, times: _Times) -> bool:
+    """Return whether one of the kills ended this attempt."""
+    ended_at = attempt.at
+    return ended_at is not None and any(at - AFTER <= ended_at <= at + BEFORE for at in times.get(attempt.address, ()))
 
 
 def _subject(kills: Sequence[WorkerEvent], window_seconds: float) -> str:
@@ -85,6 +92,19 @@ def _used(event: WorkerEvent, is_only: bool) -> str:
 
 
 def _failed(failures: Sequence[Failure]) -> str:
-    """Return how many tasks failed because of that, by name."""
+    """Return ``3 tasks failed because of that: load (2), mosaic (1)``."""
     names = Counter(failure.task_name for failure in failures)
-    return f"failed because of that: {listed([f'{name} ({names[name]})' for name in sorted(names)])}" if names else ""
+    parts = list(names) if len(names) == 1 else [f"{name} ({names[name]})" for name in sorted(names)]
+    return f"{counted(len(failures), 'task')} failed because of that: {listed(parts)}" if names else ""
+
+
+def _again(kills: Sequence[WorkerEvent], failures: Sequence[Failure]) -> str:
+    """Return how many tasks were assigned to the workers and did not fail in the end: dask runs them again."""
+    assigned = sum(event.tasks_interrupted or 0 for event in kills)
+    times = _times(kills)
+    others = assigned - sum(_is_of(attempt, times) for failure in failures for attempt in failure.attempts)
+    if others <= 0:
+        return ""
+    other = "other task" if failures else "task"
+    verb = "runs" if others == 1 else "run"
+    return f"{counted(others, other)} assigned to {'it' if len(kills) == 1 else 'them'} {verb} again"

@@ -1,16 +1,21 @@
 """Rules for the tasks that dask computes: failed, or without a worker that may run them."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 from dasktop.collectors.analysis.failures import grouped, reason_of
 from dasktop.collectors.analysis.findings.memory_kills import failed_of_memory, recent_memory_kills
+from dasktop.collectors.analysis.findings.phrases import job_name
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Failure, UnrunnableTask
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
 MAX_GROUPS = 3
+LEAST_AT_ONE_PLACE = 3
+"""Fewer failures on one worker, or in one job, tell nothing about it."""
 
 
 @rule("tasks-failed", order=15, needs=(DASK,))
@@ -26,19 +31,56 @@ def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
     ]
     if not recent:
         return
-    groups = grouped(recent)
-    parts = [f"{group.task_name} ({len(group.failures)}): {_reason(group.newest)}" for group in groups[:MAX_GROUPS]]
+    groups = sorted(grouped(recent), key=lambda group: (-len(group.failures), group.failures[0].at))
+    # In an order that further failures do not change.
+    shown = sorted(groups[:MAX_GROUPS], key=lambda group: group.failures[0].at)
+    parts = [f"{group.task_name} ({len(group.failures)}): {_reason(group.newest)}" for group in shown]
     more = f"; {counted(len(groups) - MAX_GROUPS, 'more kind')}" if len(groups) > MAX_GROUPS else ""
     blocked = sum(failure.blocks or 0 for failure in recent)
+    by = "it" if len(recent) == 1 else "them"
+    place = _place(recent, context.snapshot)
     yield PendingFinding(
         severity="error",
-        message=f"{counted(len(recent), 'task')} failed within {plain_duration(int(seconds))}: {'; '.join(parts)}{more}"
-        + (f"; {counted(blocked, 'task')} cannot run because of that" if blocked else ""),
+        message=f"{counted(len(recent), 'task')} failed within {plain_duration(int(seconds))}"
+        + f"{place.words}: {'; '.join(parts)}{more}"
+        + (f"; {counted(blocked, 'task')} {'is' if blocked == 1 else 'are'} blocked by {by}" if blocked else ""),
         advice="dasktop failures prints their tracebacks, and why the workers of killed tasks ended",
-        job_ids=tuple(dict.fromkeys(failure.job_id for failure in recent if failure.job_id is not None)),
-        workers=tuple(dict.fromkeys(failure.worker for failure in recent if failure.worker is not None)),
-        since=recent[0].at,
+        job_ids=place.job_ids,
+        workers=place.workers,
+        since=min(failure.at for failure in recent),
     )
+
+
+class _Place(NamedTuple):
+    """Where most tasks failed."""
+
+    words: str = ""
+    """For the message: ``, 5 of them on worker a``."""
+    job_ids: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+
+
+def _place(failures: Sequence[Failure], snapshot: Snapshot) -> _Place:
+    """Return the one worker, else the one job, with most of the failures; none if they are of the tasks, not of it."""
+    least = max(LEAST_AT_ONE_PLACE, len(failures) // 2 + 1)
+    at_worker, number = _most(failure.worker for failure in failures)
+    if at_worker is not None and number >= least:
+        job_ids = dict.fromkeys(failure.job_id for failure in failures if failure.worker == at_worker)
+        known = tuple(job_id for job_id in job_ids if job_id is not None)
+        return _Place(f", {_share(number, failures)} on worker {at_worker}", known, (at_worker,))
+    in_job, number = _most(failure.job_id for failure in failures)
+    if in_job is not None and number >= least:
+        name = next((job_name(job) for job in snapshot.jobs if job.job_id == in_job), f"job {in_job}")
+        return _Place(f", {_share(number, failures)} in {name}", (in_job,))
+    return _Place()
+
+
+def _most(places: Iterable[str | None]) -> tuple[str | None, int]:
+    return next(iter(Counter(place for place in places if place is not None).most_common(1)), (None, 0))
+
+
+def _share(number: int, failures: Sequence[Failure]) -> str:
+    return "all" if number == len(failures) else f"{number:,} of them"
 
 
 def _reason(failure: Failure) -> str:

@@ -1,5 +1,6 @@
 """Each rule: a case in which it fires, and one in which it just does not."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -451,19 +452,21 @@ def test_one_kill_for_memory_is_enough():
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks assigned to it"
+        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks assigned to it run again"
     )
 
 
 def test_memory_kill_names_the_tasks_that_failed_of_it():
-    killed = event("killed for memory", "a", 1, address="tcp://a", memory_bytes=GIB)
+    killed = event("killed for memory", "a", 1, address="tcp://a", memory_bytes=GIB, tasks_interrupted=2)
     failed = failure(attempts=(attempt("a", address="tcp://a", at=killed.at),))
     other = failure(
         "other-1", task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),)
     )
     shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
     found = only("worker-killed-for-memory", shown)
-    assert found.message.endswith("; 1,024 MiB used; failed because of that: regrid (1)")
+    assert found.message.endswith(
+        "; 1,024 MiB used; 1 task failed because of that: regrid; 1 other task assigned to it runs again"
+    )
     assert found.severity == "error"
     assert only("tasks-failed", shown).message.startswith("1 task failed within 30 min: other (1): ")
     assert "tasks-failed" not in codes(replace(shown, work=work(failures=(failed,))))
@@ -485,7 +488,7 @@ def test_workers_that_died_are_one_finding():
     deaths = (died(1, "killed by signal 9 (SIGKILL)"), died(2, "its process exited with status 1", worker="b"))
     found = only("worker-died", both(1, 3, deaths))
     assert found.message == (
-        "2 workers died within 10 min (a, b), the last: its process exited with status 1; 6 tasks assigned to them"
+        "2 workers died within 30 min (a, b), the last: its process exited with status 1; 6 tasks assigned to them"
     )
 
 
@@ -523,7 +526,7 @@ def test_memory_kills_of_all_workers_are_reported():
     shown = [both(1, 0, ()), both(2, 10, kills[:10]), both(3, 20, kills)]
     found = only("worker-killed-for-memory", *shown)
     assert found.message.startswith(
-        "nannies killed workers (a, b) 20 times within 10 min because of their memory use; last: "
+        "nannies killed workers (a, b) 20 times within 30 min because of their memory use; last: "
     )
     assert "worker-restarting" not in codes(*shown)
 
@@ -1047,7 +1050,7 @@ FIRES = {
     "version-mismatch": [seen([one(dask_version="2023.5.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=300)])],
     "worker-died": [both(1, 61, (died(1, "unexpected"),))],
-    "worker-killed-for-memory": [both(1, 601, (event("killed for memory", "a", 1),))],
+    "worker-killed-for-memory": [both(1, 1801, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(True)],
     "worker-paused": lasting(10, seen([one(status="paused")])),
     "worker-restarting": restarted([10, 11, 12]),
@@ -1080,7 +1083,7 @@ JUST_NOT = {
     "version-mismatch": [seen([one(dask_version="2026.8.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=301)])],
     "worker-died": [both(1, 60, (died(1, "unexpected"),))],
-    "worker-killed-for-memory": [both(1, 602, (event("killed for memory", "a", 1),))],
+    "worker-killed-for-memory": [both(1, 1802, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(None)],
     "worker-paused": lasting(9, seen([one(status="paused")])),
     "worker-restarting": restarted([10, 11]),
@@ -1187,11 +1190,38 @@ def test_failed_tasks_are_one_finding_by_kind():
     )  # fmt: skip
     found = only("tasks-failed", computing(failures=(failed_ago(60), failed_ago(30, key="b"), killed)))
     assert found.message == (
-        "3 tasks failed within 30 min: load (1): its workers ended (killed by its nanny because of its memory use); "
-        "regrid (2): ValueError('no grid'); 4 tasks cannot run because of that"
+        "3 tasks failed within 30 min: regrid (2): ValueError('no grid'); load (1): its workers ended (killed by its "
+        "nanny because of its memory use); 4 tasks are blocked by them"
     )
-    assert (found.job_ids, found.workers) == (("4709", "4710"), ("SLURMCluster-0-0", "w-1"))
+    assert (found.job_ids, found.workers) == ((), ())
     assert found.since == TAKEN_AT - timedelta(seconds=60)
+
+
+def test_order_of_failed_names_is_that_of_their_first_failures():
+    """Else it changes with each failure."""
+    kinds = [("load", 90), ("regrid", 80), ("mean", 70), ("rare", 95), ("load", 60), ("mean", 50), ("regrid", 40)]
+    failures = tuple(failed_ago(ago, key=f"{name}-{ago}", task_name=name, blocks=0) for name, ago in kinds)
+    for shown in (failures, (*failures, failed_ago(1, key="load-1", task_name="load", blocks=0))):
+        message = only("tasks-failed", computing(failures=shown)).message
+        assert re.findall(r"(\w+) \(\d\)", message) == ["load", "regrid", "mean"]
+        assert message.endswith("; 1 more kind")
+
+
+def test_failed_tasks_are_attached_to_the_worker_of_most():
+    """On which workers tasks failed tells nothing of the workers if it is the tasks that fail."""
+
+    def found_of(*places: tuple[str, str]):
+        each = enumerate(places)
+        failures = (failed_ago(9, key=str(n), worker=name, job_id=job_id, blocks=0) for n, (name, job_id) in each)
+        found = only("tasks-failed", computing(failures=tuple(failures)))
+        where = found.message.partition(" within 30 min")[2].partition(":")[0]
+        return where, found.workers, found.job_ids
+
+    a, b, c = ("a", "1"), ("b", "1"), ("c", "2")
+    assert found_of(a, a, a, b, c) == (", 3 of them on worker a", ("a",), ("1",))
+    assert found_of(a, a, a) == (", all on worker a", ("a",), ("1",))
+    assert found_of(a, a, b, c) == (", 3 of them in job 1", (), ("1",))
+    assert found_of(a, a) == found_of(a, a, a, c, c, c) == ("", (), ())
 
 
 @pytest.mark.parametrize(

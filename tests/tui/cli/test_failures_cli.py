@@ -53,7 +53,7 @@ def test_groups_with_traceback_and_attempts(tmp_path: Path) -> None:
     again = failure("('regrid-8a7f0d5e', 4)", at=TAKEN_AT - timedelta(seconds=30), exception="ValueError('no sea')")
     other = failure("regrid-1", exception="KeyError('sea')", traceback=None, blocks=None)
     lines = failures(recorded(tmp_path, work(failures=(failure(), again, other, KILLED)))).splitlines()
-    assert lines[0] == "4 failed tasks; 4 tasks cannot run because of that"
+    assert lines[0] == "4 failed tasks; 4 tasks blocked by them"
     text = "\n".join(lines)
     assert "regrid: ValueError('no sea')" in text, "of the newest"
     assert "regrid: KeyError('sea')" in text

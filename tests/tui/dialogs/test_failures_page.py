@@ -33,7 +33,7 @@ async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
         assert shown(screen) == "No failed tasks."
         await screen.show(with_work(work()))
         text = shown(screen)
-        assert text.startswith("1 failed task; 2 tasks cannot run because of that")
+        assert text.startswith("1 failed task; 2 tasks blocked by it")
         assert "regrid: ValueError('no grid')" in text
         assert "      raise ValueError('no grid')" in text, "indented below its file"
         reason = "killed by signal 9 (SIGKILL)"

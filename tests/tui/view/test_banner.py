@@ -30,6 +30,11 @@ def test_key_replaces_the_advice():
     assert lines(finding(code="other", advice=None)) == [" ! job 4711 is lost"]
 
 
+def test_failed_tasks_name_the_key_that_shows_them():
+    failed = finding("2 tasks failed", code="tasks-failed", advice="dasktop failures prints their tracebacks")
+    assert lines(failed, read_only=True, is_replay=True) == [" ! 2 tasks failed · E shows them"]
+
+
 def test_rebound_keys_are_shown():
     keymap = {"replace_lost": "f8,L", "findings": "slash"}
     shown = banner_lines([finding(), finding(code="other")], 100, 1, UNICODE, read_only=False, keymap=keymap)
