@@ -65,6 +65,17 @@ class Thresholds(Record, frozen=True, kw_only=True):
     tasks_stuck_cpu_percent: Annotated[
         _Percent, Meta(description="… and has used less than this share of one CPU.")
     ] = 10.0
+    task_idle_seconds: Annotated[
+        _Seconds, Meta(description="Report a task that has run for this long without using the CPU…")
+    ] = 600.0
+    task_idle_factor: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=1e6,
+            description="… and for this many times the mean of any other task name, if none of its name has finished.",
+        ),
+    ] = 20.0
     task_longer_factor: Annotated[
         float,
         Meta(ge=1, le=1e6, description="Report a task that has run for this many times the mean of its task name…"),

@@ -49,8 +49,9 @@ supports surrogateescape suspended suspicious system t table tables take takes t
 than that the their them themselves then there these they this those thread threads threshold through time timelimit
 timeout times timestamps title tls to token too totals traceback tracebacks transfer transfers tried truncated trusted
 try trying ttl turn turned turning two type uids understand understood undo unexpected unfinished unit units unknown
-unless unobserved unrunnable until unused up update upgrade us usage use used user userid uses usually utf valid values
-version versions w wait waited waiting waits wall walltime wanted warning was watch way web were what when whether which
-while who whole whose why will with within without work worker workers would write written xb yaml yet you your zlib
+unless unobserved unrunnable until unused up update upgrade us usage use used user userid uses using usually utf valid
+values version versions w wait waited waiting waits wall walltime wanted warning was watch way web were what when
+whether which while who whole whose why will with within without work worker workers would write written xb yaml yet you
+your zlib
 """
 PUBLIC_WORDS = frozenset(_WORDS.split())

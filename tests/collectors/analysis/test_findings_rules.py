@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from dasktop.collectors.analysis import findings
 from dasktop.collectors.analysis.findings import RULES
 from dasktop.collectors.analysis.findings.rule import rule
-from dasktop.collectors.model.snapshot import Adaptive, Allocated, Fate, Transfers, WorkerEvent
+from dasktop.collectors.model.snapshot import Adaptive, Allocated, ChildProcess, Fate, Transfers, Used, WorkerEvent
 from tests.support.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
-from tests.support.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, worker
+from tests.support.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, thread, worker
 from tests.support.work import attempt, failure, running_task, task_name, unrunnable_task, work
 
 JUST_NOW = TAKEN_AT - timedelta(seconds=10)
@@ -574,6 +574,43 @@ def test_stuck_worker_that_waits_for_results():
     assert found.message.endswith("; it waits for 1 transfer from other workers")
 
 
+def test_task_that_waits_and_is_the_first_of_its_name():
+    found = only("tasks-stuck", *lasting(180, waiting_task(960.0)))
+    assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("SLURMCluster-0-0",))
+    assert found.message == (
+        "1 task of fill has run for 15 min on SLURMCluster-0-0 and uses no CPU; none of fill has finished, and tasks "
+        "of other names take at most 2 s on average"
+    )
+
+
+FILLING = "('fill-1', 0)"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seconds": 599.0},
+        {"mean": 31.0},
+        {"mean": None},
+        {"finished": 1},
+        {"finished": None},
+        {"cpu_percent": 99.0},
+        {"cpu_percent": None},
+        {"children": (ChildProcess(pid=9, name="wrf.exe", memory_bytes=GIB, cpu_seconds=600.0),)},
+        {"threads": (thread(9, task_key=FILLING, cpu_percent=99.0),)},
+        {"used": Used(cpu_percent=1200.0, memory_bytes=GIB, threads_busy=1, cpu_source="slurm")},
+    ],
+)
+def test_other_long_tasks_do_not_wait(values):
+    """Such as one that trains a model for hours, in its own process or in another one."""
+    assert codes(*lasting(180, waiting_task(**values))) == []
+
+
+def test_task_that_waits_while_others_of_its_worker_compute():
+    shown = waiting_task(cpu_percent=200.0, threads=(thread(9, task_key=FILLING, cpu_percent=0.1),))
+    assert codes(*lasting(180, shown)) == ["tasks-stuck"]
+
+
 def test_task_that_runs_much_longer():
     found = only("task-much-longer", running_long(900.0))
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("SLURMCluster-0-0",))
@@ -1014,6 +1051,23 @@ def failed_ago(seconds: float, **values: object):
 
 def stuck(**values: object):
     return of_workers(**{"executing": 0, "queued": 3, "cpu_percent": 9.9} | values)
+
+
+def waiting_task(
+    seconds: float = 600.0,
+    mean: float | None = 2.5,
+    finished: int | None = 0,
+    used: Used | None = None,
+    **values: object,
+):
+    """Return a task without CPU on the first worker, of a name of which none has finished."""
+    names = task_name("load", seconds_mean=mean), task_name("fill", seconds_mean=None, finished_total=finished)
+    running = running_task(FILLING, task_name="fill", typical_seconds=None, seconds=seconds)
+    workers = healthy_workers(**{"cpu_percent": 9.9} | values)
+    busy = with_workers(job(), workers)
+    shown = replace(busy, used=used) if used is not None else busy
+    parts = {"task_names": names, "running": (replace(running, address=workers[0].address),)}
+    return seen([shown], work=work(failures=(), unrunnable=(), **parts))
 
 
 def running_long(seconds: float = 120.0, typical: float = 12.0, finished: int = 20):
