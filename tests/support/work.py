@@ -168,12 +168,20 @@ def climate_work() -> Work:
         computations=(means, quantiles, train),
         task_names=names,
         running=tuple(replace(task, typical_seconds=2.7) for task in running),
-        failures=(failure("('quantile_map-8a7f0d5e', 7)", task_name="quantile_map", at=WHILE - timedelta(minutes=1)),),
+        failures=tuple(
+            failure(
+                f"('quantile_map-8a7f0d5e', {number})",
+                task_name="quantile_map",
+                at=WHILE - timedelta(minutes=1),
+                blocks=1,
+            )
+            for number in (7, 31, 64)
+        ),
         activities=(
             activity("quantile_map", seconds=600.0),
             activity("quantile_map", activity="disk-read", seconds=90.0),
         ),
-        progress=Progress(done=451, total=963, failed=6, blocked=0),
+        progress=Progress(done=451, total=963, failed=3, blocked=3),
         rate_per_second=9.7,
         eta=eta,
     )

@@ -10,7 +10,7 @@ from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
-from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Trend, Words
+from dasktop.tui.draw.prose import KEY_TAIL, Entry, Fact, Section, Split, Trend, Words
 from dasktop.tui.draw.times import ago
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
@@ -50,11 +50,15 @@ def worker_sections(worker: Worker, job_id: str | None, past: Past, thresholds: 
     return [
         Section("USAGE", list(_use(worker, past))),
         Section("MEMORY", list(_memory(worker, past, thresholds))),
-        Section("RUNNING TASKS", list(_running(worker))),
         *([Section("CHILD PROCESSES", list(_children(worker)))] if worker.children else []),
         Section("TRANSFERS", list(_transfers(worker.transfers))),
         Section("LOCATION", list(_location(worker, job_id))),
     ]
+
+
+def running_section(worker: Worker) -> Section:
+    """Return the tasks that the worker runs."""
+    return Section("RUNNING TASKS", list(_running(worker)))
 
 
 def _use(worker: Worker, past: Past) -> Iterator[Entry]:
@@ -75,10 +79,11 @@ def _running(worker: Worker) -> Iterator[Entry]:
     running = [thread for thread in worker.threads if thread.task_key is not None]
     running.sort(key=lambda thread: thread.task_seconds or 0, reverse=True)
     for thread in running[:_MOST_RUNNING]:
-        typical = "" if thread.typical_seconds is None else f", mean {figures.seconds_text(thread.typical_seconds)}"
         is_long = figures.is_long(thread.task_seconds, thread.typical_seconds)
-        words = f"{thread.task_key}{typical}"
-        yield Fact(figures.seconds_text(thread.task_seconds), words, "waiting" if is_long else "text")
+        role: Role = "waiting" if is_long else "text"
+        yield Fact(figures.seconds_text(thread.task_seconds), thread.task_key or UNKNOWN, role, tail=KEY_TAIL)
+        if thread.typical_seconds is not None:
+            yield Fact("", f"mean {figures.seconds_text(thread.typical_seconds)}", "quiet")
     if len(running) > _MOST_RUNNING:
         yield Words(f"and {figures.count(len(running) - _MOST_RUNNING)} more", "quiet")
 

@@ -1,4 +1,4 @@
-"""The details of one row, as sections to lay out: findings first, then usage. Pure."""
+"""The details of one row, as sections to lay out: findings first (of a worker: what it runs), then usage. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, plain_duration
 from dasktop.tui.details.ended_workers import ended_before, ended_in_job
 from dasktop.tui.details.of_job import job_sections, why
-from dasktop.tui.details.of_worker import Stack, thread_sections, worker_sections
+from dasktop.tui.details.of_worker import Stack, running_section, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.view.cells import memory_role, place_words
@@ -130,6 +130,7 @@ def sections(
             related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
+                running_section(worker),
                 _findings(related, snapshot.taken_at),
                 *worker_sections(worker, within.job_id if within is not None else None, past, thresholds),
                 *ended_before(snapshot, worker.name),

@@ -19,7 +19,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
-from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, progress_line
+from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, names_that_cannot_run, progress_line
 from dasktop.tui.view.work_columns import (
     MEANINGS,
     WorkColumnName,
@@ -74,6 +74,7 @@ class _Look(NamedTuple):
     label: str
     depth: int
     unfolded: bool | None
+    has_finding: bool
     states: tuple[tuple[str, int], ...]
     texts: dict[WorkColumnName, str]
     layout: WorkLayout
@@ -112,7 +113,8 @@ class WorkTable(RowTable[WorkRow]):
         layout = self._layout_of_columns
         texts = work_texts(row, layout, self._now)
         states = tuple(row.states.items())
-        return _Look(row.label, row.depth, row.unfolded, states, texts, layout, row.key in self._context_rows)
+        is_context = row.key in self._context_rows
+        return _Look(row.label, row.depth, row.unfolded, row.has_finding, states, texts, layout, is_context)
 
     def pieces_of(self, row: WorkRow, look: object) -> list[Piece]:
         """Return the line of a row."""
@@ -240,7 +242,8 @@ class WorkPage(Page):
             found, message = WorkRows([], frozenset()), UNKNOWN_WORK
         else:
             order = work_order(view.sort, is_reversed=view.is_reversed)
-            found = work_rows(work, view.is_unfolded, order=order, pattern=view.pattern)
+            marked = names_that_cannot_run(snapshot)
+            found = work_rows(work, view.is_unfolded, order=order, pattern=view.pattern, marked=marked)
             message = f"nothing matches {view.pattern}{remark(view.pattern)}" if view.pattern else "No tasks."
         self.table.show(found, snapshot.taken_at, message)
         self._show_details()

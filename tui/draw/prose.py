@@ -9,13 +9,15 @@ from typing import NamedTuple
 from dasktop.tui.draw.bars import sparkline
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.text_width import cut, fit, width, wrap
+from dasktop.tui.draw.text_width import cut, cut_middle, fit, width, wrap
 
 Line = list[Piece]
 
 LABEL = 12
 _GAP = 3
 _TWO_COLUMNS_FROM = 100
+KEY_TAIL = 10
+"""Cells at the end of a task key that stay if it is cut: keys differ in their last number."""
 _MIN_GRAPH_CELLS = 8
 _MAX_GRAPH_CELLS = 60
 
@@ -26,6 +28,8 @@ class Fact(NamedTuple):
     label: str
     text: str
     role: Role = "text"
+    tail: int = 0
+    """If not 0, it is cut in the middle instead, and so many cells at its end stay."""
 
 
 class Words(NamedTuple):
@@ -34,6 +38,8 @@ class Words(NamedTuple):
     text: str
     role: Role = "text"
     indent: int = 0
+    tail: int = 0
+    """If not 0, it is cut in the middle instead of wrapped, and so many cells at its end stay."""
 
 
 class Trend(NamedTuple):
@@ -66,6 +72,8 @@ class Section(NamedTuple):
     entries: Sequence[Entry]
     is_wide: bool = False
     """Whether it takes the whole width, below the others, and its lines are cut rather than wrapped."""
+    wraps: bool = False
+    """Whether the lines of a wide one are wrapped, too."""
 
 
 def lay_out(sections: Sequence[Section], cells: int, glyphs: Glyphs) -> list[Line]:
@@ -102,7 +110,7 @@ def _section(section: Section, cells: int, glyphs: Glyphs) -> list[Line]:
     for entry in section.entries:
         if isinstance(entry, Trend):  # align the graphs
             entry = entry._replace(text=fit(entry.text, beside))
-        if section.is_wide and isinstance(entry, Words):
+        if section.is_wide and not section.wraps and isinstance(entry, Words) and not entry.tail:
             lines.append([Piece(" " * entry.indent + cut(entry.text, cells - entry.indent), entry.role)])
         else:
             lines += _entry(entry, cells, glyphs)
@@ -111,12 +119,17 @@ def _section(section: Section, cells: int, glyphs: Glyphs) -> list[Line]:
 
 def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
     match entry:
+        case Fact(tail=tail) if tail:
+            return [[_label(entry.label), Piece(cut_middle(entry.text, max(1, cells - LABEL), tail), entry.role)]]
         case Fact():
             first, *others = wrap(entry.text, max(1, cells - LABEL)) or [""]
             return [
                 [_label(entry.label), Piece(first, entry.role)],
                 *([_label(""), Piece(text, entry.role)] for text in others),
             ]
+        case Words(tail=tail) if tail:
+            text = cut_middle(entry.text, max(0, cells - entry.indent), tail)
+            return [[Piece(" " * min(entry.indent, cells) + text, entry.role)]]
         case Words():
             room = max(1, cells - entry.indent)
             return [[Piece(" " * entry.indent + text, entry.role)] for text in wrap(entry.text, room)]

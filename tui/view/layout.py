@@ -203,7 +203,7 @@ def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
     if row.kind == "task" and "node" in layout.chosen and not layout.node and cells.node:
         words += f"  {cells.node}"
     room = layout.label - len(start)
-    words = cut_middle(words, room) if row.kind == "worker" else words
+    words = cut_middle(words, room) if row.kind in ("worker", "thread") else words
     role = "quiet" if row.kind == "job" and cells.tone == "quiet" else _LABEL_ROLES[row.kind]
     if row.kind == "thread" and (cells.cpu_percent or 0) > 0:
         role = "text"

@@ -1,8 +1,9 @@
 """The whole tree as plain text, for pipes, logs and mail, like ``top -b -n 1``. Imports no Textual."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from dasktop.collectors.analysis.erred_tasks import erred_tasks
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -19,7 +20,7 @@ from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, 
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
 from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
-from dasktop.tui.view.work import eta_text, rate_text
+from dasktop.tui.view.work import UNSPLIT, eta_text, number_in, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 
 _ENDLESS = 1_000_000
@@ -84,11 +85,20 @@ def _work_words(work: Work, now: datetime) -> str:
         f"{count(progress.done)} of {count(progress.total)} tasks done",
         f"rate {rate_text(work.rate_per_second)}",
         f"ETA {eta_text(work.eta, now)}",
-        f"{count(progress.failed)} failed",
-        f"{count(progress.blocked)} blocked" if progress.blocked else "",
+        *_erred_words(work),
         f"{count(work.unrunnable_total)} cannot run" if work.unrunnable_total else "",
     ]
     return f" WORK {'   '.join(filter(None, parts))}"
+
+
+def _erred_words(work: Work) -> Iterator[str]:
+    erred = erred_tasks(work).of_progress(work.progress)
+    if unsplit := number_in(erred, UNSPLIT):
+        yield f"{count(unsplit)} {UNSPLIT}"
+        return
+    yield f"{count(number_in(erred, 'failed'))} failed"
+    if blocked := number_in(erred, "blocked"):
+        yield f"{count(blocked)} blocked"
 
 
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:

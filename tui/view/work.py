@@ -5,6 +5,8 @@ from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
+from dasktop.collectors.analysis.erred_tasks import erred_tasks
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Computation, Eta, TaskStates, Work
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.bars import bar
@@ -15,6 +17,10 @@ from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.cells import clock
 
 UNKNOWN_WORK = "What dask computes is unknown: not reported by the scheduler (or --no-probe)."
+CANNOT_RUN = "cannot run"
+"""What is said of tasks that no worker may run, or for which there is none."""
+UNSPLIT = "failed or blocked"
+"""What is said of erred tasks of which it is not known how many failed themselves."""
 _MOST_BAR_CELLS, _LEAST_BAR_CELLS = 40, 6
 
 
@@ -24,22 +30,28 @@ class Segment(NamedTuple):
     character: str
     word: str
     states: tuple[str, ...]
-    """The states that it shows."""
+    """The states that it shows, as `erred_tasks` splits them."""
     role: Role
 
 
 SEGMENTS = (
     Segment("█", "done", ("memory", "released"), "good"),
     Segment("▒", "processing", ("processing",), "cpu"),
-    Segment("×", "failed", ("erred",), "bad"),
-    Segment("░", "queued", ("queued", "no-worker"), "waiting"),
+    Segment("×", "failed", ("failed",), "bad"),
+    Segment("/", "blocked", ("blocked",), "bad"),
+    Segment("?", UNSPLIT, ("erred",), "bad"),
+    Segment("!", CANNOT_RUN, ("no-worker",), "waiting"),
+    Segment("░", "queued", ("queued",), "waiting"),
     Segment("─", "waiting", ("waiting",), "quiet"),
 )
 WORDS = tuple(segment.word for segment in SEGMENTS)
+UNFINISHED = ("processing", CANNOT_RUN, "queued", "waiting")
+"""The words of tasks that are neither done nor failed."""
 LEGEND = [
     piece
     for segment in SEGMENTS
-    for piece in (Piece(f" {segment.character}", segment.role), Piece(f" {segment.word} ", "quiet"))
+    if segment.word != UNSPLIT
+    for piece in (Piece(f" {segment.character}", segment.role), Piece(f" {segment.word}", "quiet"))
 ]
 
 
@@ -55,13 +67,22 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     states = sum((Counter(name.states) for name in work.task_names), Counter[str]())
     if progress.total <= 0:
         return [Piece(" WORK ", "quiet"), Piece("none")]
-    failed = f"   {figures.count(progress.failed)} failed" if progress.failed else ""
-    stuck = f"   {figures.count(states['no-worker'])} without a worker" if states["no-worker"] else ""
+    erred = erred_tasks(work).of_progress(progress)
+    failed = _in_words(erred, "failed") + _in_words(erred, UNSPLIT)
+    blocked, stuck = _in_words(erred, "blocked"), _in_words(states, CANNOT_RUN)
     counts = f"  {figures.count(progress.done)} of {figures.count(progress.total)}"
     rate = "" if work.rate_per_second is None else f"   {rate_text(work.rate_per_second)}"
-    eta = "" if work.eta is None or is_stuck(states) else f"   done {eta_text(work.eta, now)}"
-    for text, without in ((counts + rate + eta, stuck), (counts + eta, stuck), (counts + eta, ""), (counts, "")):
-        room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed + without))
+    rest = "rest done" if stuck else "done"
+    eta = "" if work.eta is None or is_stuck(states) else f"   {rest} {eta_text(work.eta, now)}"
+    for text, behind, without in (
+        (counts + rate + eta, blocked, stuck),
+        (counts + eta, blocked, stuck),
+        (counts + eta, "", stuck),
+        (counts + eta, "", ""),
+        (counts, "", stuck),
+        (counts, "", ""),
+    ):
+        room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed + behind + without))
         if room >= _LEAST_BAR_CELLS:
             break
     room = max(0, room)
@@ -72,8 +93,22 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         Piece("─" * (room - len(done)), "quiet"),
         Piece(text),
         *([Piece(failed, "bad")] if failed else []),
+        *([Piece(behind, "bad")] if behind else []),
         *([Piece(without, "waiting")] if without else []),
     ]
+
+
+def _in_words(states: TaskStates, word: str) -> str:
+    """Return ``   3 failed``; empty if there is none."""
+    number = number_in(states, word)
+    return f"   {figures.count(number)} {word}" if number else ""
+
+
+def names_that_cannot_run(snapshot: Snapshot) -> frozenset[str]:
+    """Return the task names that a finding says no worker can run."""
+    if snapshot.work is None or all(finding.code != "tasks-unrunnable" for finding in snapshot.findings):
+        return frozenset()
+    return frozenset(task.task_name for task in snapshot.work.unrunnable)
 
 
 def is_stuck(states: TaskStates) -> bool:

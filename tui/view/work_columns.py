@@ -11,13 +11,21 @@ from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_middle, fit
 from dasktop.tui.view.cells import clock
 from dasktop.tui.view.layout import INDENT
-from dasktop.tui.view.work import eta_text, is_stuck, number_in, rate_text, segments
+from dasktop.tui.view.work import (
+    CANNOT_RUN,
+    UNFINISHED,
+    UNSPLIT,
+    eta_text,
+    is_stuck,
+    number_in,
+    rate_text,
+    segments,
+)
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkOrder, WorkRow
 
 WorkColumnName = Literal[
-    "done", "processing", "waiting", "failed", "mean", "longest", "time", "rate", "held", "elapsed", "eta"
+    "done", "processing", "waiting", "failed", "blocked", "mean", "longest", "time", "rate", "held", "elapsed", "eta"
 ]
-NO_WORKER = "no worker"
 WorkSort = Literal["name"] | WorkColumnName
 """Sort keys; ``name`` is the label."""
 
@@ -42,6 +50,21 @@ def _number(head: str, meaning: str, cells: int, word: str) -> WorkColumn:
     return WorkColumn(head, meaning, cells, value, lambda row, _: figures.short_count(value(row)))
 
 
+def _failed(row: WorkRow) -> float:
+    return number_in(row.states, "failed") + number_in(row.states, UNSPLIT)
+
+
+def _failed_text(row: WorkRow, now: datetime) -> str:
+    del now
+    at_most = "≤" if number_in(row.states, UNSPLIT) else ""
+    return f"{at_most}{figures.short_count(_failed(row))}"
+
+
+def _blocked_text(row: WorkRow, now: datetime) -> str:
+    del now
+    return UNKNOWN if number_in(row.states, UNSPLIT) else figures.short_count(number_in(row.states, "blocked"))
+
+
 def _of_name(
     head: str,
     meaning: str,
@@ -56,6 +79,10 @@ def _of_name(
         lambda row: value(row) if isinstance(row, NameRow) else None,
         lambda row, _: text(value(row)) if isinstance(row, NameRow) else "",
     )
+
+
+def _waiting(row: WorkRow) -> float:
+    return sum(number_in(row.states, word) for word in (CANNOT_RUN, "queued", "waiting"))
 
 
 def _done_share(row: WorkRow) -> float | None:
@@ -106,17 +133,17 @@ def _end_text(row: WorkRow, now: datetime) -> str:
             if computation.ended_at is not None:
                 day_or_time = clock(computation.ended_at, now).split(" ")[0]
                 return f"ended {day_or_time}"
-            return NO_WORKER if is_stuck(row.states) else eta_text(computation.eta, now)
+            return CANNOT_RUN if is_stuck(row.states) else eta_text(computation.eta, now)
         case NameRow(name=name):
             if is_stuck(row.states):
-                return NO_WORKER
+                return CANNOT_RUN
             return eta_text(name.eta, now) if _has_rest(row) else ""
         case OtherNamesRow():
             return ""
 
 
 def _has_rest(row: WorkRow) -> bool:
-    return any(number_in(row.states, word) for word in ("processing", "queued", "waiting"))
+    return any(number_in(row.states, word) for word in UNFINISHED)
 
 
 WORK_COLUMNS: dict[WorkColumnName, WorkColumn] = {
@@ -124,15 +151,26 @@ WORK_COLUMNS: dict[WorkColumnName, WorkColumn] = {
     "processing": _number("PROC", "tasks that workers run, or will run next", 6, "processing"),
     "waiting": WorkColumn(
         "WAIT",
-        "tasks that are queued or wait for others",
+        "tasks that are queued, wait for others, or cannot run",
         6,
-        lambda row: number_in(row.states, "queued") + number_in(row.states, "waiting"),
-        lambda row, _: figures.short_count(number_in(row.states, "queued") + number_in(row.states, "waiting")),
+        _waiting,
+        lambda row, _: figures.short_count(_waiting(row)),
     ),
-    "failed": _number("FAILED", "tasks that failed, or need one that failed", 7, "failed"),
+    "failed": WorkColumn("FAILED", "tasks that failed themselves", 7, _failed, _failed_text),
+    "blocked": WorkColumn(
+        *("BLOCKED", "tasks that cannot run because they need a failed one", 8),
+        lambda row: number_in(row.states, "blocked"),
+        _blocked_text,
+    ),
     "mean": _of_name("MEAN", "mean time of a task", 6, lambda row: row.name.seconds_mean, seconds_text),
-    "longest": _of_name("LONGEST", "the longest time of a task", 8, lambda row: row.name.seconds_max, seconds_text),
-    "time": _of_name("TIME", "share of the time of all tasks so far", 5, lambda row: row.time_share, _share_text),
+    "longest": _of_name("LONGEST", "the longest time of a task", 8, lambda row: row.longest_seconds, seconds_text),
+    "time": _of_name(
+        "TIME",
+        "share of the time of all tasks so far, running ones included",
+        5,
+        lambda row: row.time_share,
+        _share_text,
+    ),
     "rate": _of_name("RATE", "tasks done per second or minute", 7, lambda row: row.name.rate_per_second, rate_text),
     "held": _of_name(
         "HELD", "memory of results (dask's estimate)", 5, lambda row: row.name.bytes_stored, figures.bytes_text
@@ -142,13 +180,28 @@ WORK_COLUMNS: dict[WorkColumnName, WorkColumn] = {
 }
 MEANINGS = (
     *((column.head, column.meaning) for column in WORK_COLUMNS.values()),
-    (NO_WORKER, "no worker may run what is left, or there is none"),
+    (CANNOT_RUN, "no worker may run what is left, or there is none"),
+    ("≤", "it is not known which of the tasks failed, and which only need a failed one"),
+    ("!", "tasks failed, or a finding says that they cannot run"),
     ("(in 2)", "two computations have the name; its figures are of both"),
     ("–", "unknown"),
 )
 """What is on the page, and what it means."""
 _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
-    *("elapsed", "held", "rate", "longest", "waiting", "processing", "eta", "time", "mean", "failed", "done"),
+    *(
+        "elapsed",
+        "held",
+        "rate",
+        "longest",
+        "waiting",
+        "processing",
+        "blocked",
+        "eta",
+        "time",
+        "mean",
+        "failed",
+        "done",
+    ),
 )
 _LEAST = (16, 10)
 """The least widths of label and bar …"""
@@ -245,12 +298,12 @@ def work_line(
     row: WorkRow, texts: dict[WorkColumnName, str], layout: WorkLayout, glyphs: Glyphs, *, is_context: bool = False
 ) -> list[Piece]:
     """Return a row as a line; `texts` are those of `work_texts`."""
-    failed = number_in(row.states, "failed")
+    is_marked = row.has_finding or _failed(row) > 0
     marker = "" if row.unfolded is None else glyphs.unfolded if row.unfolded else glyphs.folded
     start = " " * INDENT * row.depth + fit(marker, INDENT)
     role: Role = "quiet" if is_context else "text" if isinstance(row, NameRow) else "strong"
     label = fit(start + cut_middle(row.label, max(0, layout.label - len(start))), layout.label)
-    line = [Piece("!" if failed else " ", "bad"), Piece(label, role), Piece(" " * layout.gap)]
+    line = [Piece("!" if is_marked else " ", "bad"), Piece(label, role), Piece(" " * layout.gap)]
     line += segments(row.states, layout.bar)
     for name, cells in layout.columns.items():
         line.append(Piece(" " * layout.gap + fit(texts[name], cells, "right"), _role(row, name, texts[name])))
@@ -265,7 +318,7 @@ def work_texts(row: WorkRow, layout: WorkLayout, now: datetime) -> dict[WorkColu
 def _role(row: WorkRow, name: WorkColumnName, text: str) -> Role:
     if text in ("0", "0%", "0B", UNKNOWN):
         return "quiet"
-    is_outlier = name == "longest" and isinstance(row, NameRow) and is_long(row.name.seconds_max, row.name.seconds_mean)
-    if text == NO_WORKER or is_outlier:
+    is_outlier = name == "longest" and isinstance(row, NameRow) and is_long(row.longest_seconds, row.name.seconds_mean)
+    if text == CANNOT_RUN or is_outlier:
         return "waiting"
-    return "bad" if name == "failed" else "text"
+    return "bad" if name in ("failed", "blocked") else "text"

@@ -4,18 +4,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
+from dasktop.collectors.analysis.erred_tasks import SPLIT_STATES
 from dasktop.collectors.analysis.failures import grouped, reason_of
-from dasktop.collectors.model.work import Eta, RunningTask, TaskActivity, TaskName, TaskStates, Work
+from dasktop.collectors.model.work import Eta, RunningTask, TaskActivity, TaskName, TaskStates, UnrunnableTask, Work
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text, task_time
 from dasktop.tui.draw.piece import Role
-from dasktop.tui.draw.prose import Entry, Fact, Section, Split, Words
+from dasktop.tui.draw.prose import KEY_TAIL, Entry, Fact, Section, Split, Words
 from dasktop.tui.draw.text_width import fit
 from dasktop.tui.draw.times import moment
-from dasktop.tui.view.work import SEGMENTS, eta_text, number_in, rate_text
+from dasktop.tui.view.work import CANNOT_RUN, SEGMENTS, UNSPLIT, Segment, eta_text, number_in, rate_text
 from dasktop.tui.view.work_columns import elapsed_seconds
-from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow
+from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow, seconds_so_far
 
 _MOST_RUNNING, _MOST_FAILURES, _MOST_UNRUNNABLE, _MOST_ACTIVITIES, _MOST_NAMES = 20, 5, 5, 8, 12
 _NAME_CELLS = 24
@@ -74,8 +75,8 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
     share = "" if row.time_share is None else f", {figures.percent_text(figures.percent(100 * row.time_share))} of all"
     times: list[Entry] = [
         Fact("mean", seconds_text(name.seconds_mean)),
-        Fact("longest", seconds_text(name.seconds_max)),
-        Fact("all", f"{seconds_text(name.compute_seconds)} on threads{share}"),
+        Fact("longest", seconds_text(row.longest_seconds)),
+        Fact("all", f"{seconds_text(row.seconds)} on threads{share}"),
         Fact("transfers", f"{seconds_text(name.transfer_seconds)} waiting for inputs from other workers"),
         Fact("rate", rate_text(name.rate_per_second)),
         _eta(name.eta, now),
@@ -89,7 +90,8 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
         Fact("results", f"{counted(in_memory, 'result')}{f'{each} each' if each else ''}"),
     ]
     if name.suspicious:
-        memory.append(Fact("workers", f"{counted(name.suspicious, 'time')} a worker ended with one of them", "waiting"))
+        ends = counted(name.suspicious, "time")
+        memory.append(Fact("workers", f"{ends} a worker ended while it ran or held one of these tasks", "waiting"))
     return [
         _progress(row.states),
         Section("TIME", times),
@@ -101,20 +103,21 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
 
 def _progress(states: TaskStates) -> Section:
     total = sum(states.values())
-    parts = [(part.character, number_in(states, part.word), part.role) for part in SEGMENTS]
-    entries: list[Entry] = [
-        Split(figures.count(total), [(char, float(number), role) for char, number, role in parts], total)
-    ]
-    for part, (_, number, _) in zip(SEGMENTS, parts, strict=True):
-        text = f"{part.character} {part.word:<10} {figures.count(number):>9}"
-        entries.append(
-            Words(f"{text} {figures.percent_text(figures.share(number, total)):>5}", _role(part.word, number))
-        )
+    is_split = not number_in(states, UNSPLIT)
+    rare = {"blocked", UNSPLIT, CANNOT_RUN, *(() if is_split else SPLIT_STATES)}
+    numbers = [(part, number_in(states, part.word)) for part in SEGMENTS]
+    numbers = [(part, number) for part, number in numbers if number or part.word not in rare]
+    parts = [(part.character, float(number), part.role) for part, number in numbers]
+    entries: list[Entry] = [Split(figures.count(total), parts, total)]
+    cells = 10 if is_split else len(UNSPLIT)
+    for part, number in numbers:
+        text = f"{part.character} {part.word:<{cells}} {figures.count(number):>9}"
+        entries.append(Words(f"{text} {figures.percent_text(figures.share(number, total)):>5}", _role(part, number)))
     return Section("TASKS", entries)
 
 
-def _role(word: str, number: int) -> Role:
-    return "quiet" if not number else "bad" if word == "failed" else "text"
+def _role(part: Segment, number: int) -> Role:
+    return "quiet" if not number else "bad" if part.role == "bad" else "text"
 
 
 def _eta(eta: Eta | None, now: datetime) -> Fact:
@@ -123,11 +126,12 @@ def _eta(eta: Eta | None, now: datetime) -> Fact:
 
 def _names_section(names: Sequence[TaskName], work: Work) -> Section:
     """Return task names, those first on which most time was spent."""
-    total = sum(name.compute_seconds or 0 for name in work.task_names)
-    longest_first = sorted(names, key=lambda name: name.compute_seconds or 0, reverse=True)
+    seconds = seconds_so_far(work)
+    total = sum(seconds.values())
+    longest_first = sorted(names, key=lambda name: seconds.get(name.name, 0), reverse=True)
     entries: list[Entry] = []
     for name in longest_first[:_MOST_NAMES]:
-        share = figures.percent_text(figures.share(name.compute_seconds, total))
+        share = figures.percent_text(figures.share(seconds.get(name.name), total))
         done = f"{figures.count(number_in(name.states, 'done'))}/{figures.count(sum(name.states.values()))}"
         entries.append(Words(f"{fit(name.name, _NAME_CELLS)} {share:>4} of the time, {done} done"))
     if len(names) > _MOST_NAMES:
@@ -157,8 +161,8 @@ def _tasks(work: Work, names: Collection[str], now: datetime, *, is_running: boo
     """Yield the running, failed and unrunnable tasks of some names."""
     if is_running:
         yield Section("LONGEST RUNNING", list(_running(work.running, names)), is_wide=True)
-    yield Section("FAILED", list(_failed(work, names, now)), is_wide=True)
-    yield Section("CANNOT RUN", list(_unrunnable(work, names)), is_wide=True)
+    yield Section("FAILED", list(_failed(work, names, now)), is_wide=True, wraps=True)
+    yield Section(CANNOT_RUN.upper(), list(_unrunnable(work, names)), is_wide=True, wraps=True)
 
 
 def _running(running: Sequence[RunningTask] | None, names: Collection[str]) -> Iterator[Entry]:
@@ -167,9 +171,13 @@ def _running(running: Sequence[RunningTask] | None, names: Collection[str]) -> I
         return
     found = sorted((task for task in running if task.task_name in names), key=lambda task: -task.seconds)
     for task in found[:_MOST_RUNNING]:
-        yield Words(running_words(task), "waiting" if is_long(task.seconds, task.typical_seconds) else "text")
+        role: Role = "waiting" if is_long(task.seconds, task.typical_seconds) else "text"
+        yield Words(running_words(task), role, tail=KEY_TAIL)
     if not found:
-        yield Words("none of the tasks that run longest", "quiet")
+        yield Words(
+            f"the tasks that run longest ({figures.count(len(running))}) have other names" if running else "none",
+            "quiet",
+        )
     elif len(found) > _MOST_RUNNING:
         yield Words(f"and {figures.count(len(found) - _MOST_RUNNING)} more", "quiet")
 
@@ -194,11 +202,23 @@ def _failed(work: Work, names: Collection[str], now: datetime) -> Iterator[Entry
 
 
 def _unrunnable(work: Work, names: Collection[str]) -> Iterator[Entry]:
-    found = [task for task in work.unrunnable if task.task_name in names]
-    for task in found[:_MOST_UNRUNNABLE]:
-        needs = [f"{name}={amount:g}" for name, amount in task.resources.items()]
-        needs += [f"worker {worker}" for worker in task.workers] + [f"host {host}" for host in task.hosts]
-        waits = "" if task.waiting_seconds is None else f" for {seconds_text(task.waiting_seconds)}"
-        yield Words(f"{task.key} waits{waits}: no worker offers {', '.join(needs) or 'what it needs'}", "waiting")
-    if len(found) > _MOST_UNRUNNABLE:
-        yield Words(f"and {figures.count(len(found) - _MOST_UNRUNNABLE)} more", "quiet")
+    """Yield what no worker offers, once for all tasks that need it; below it their keys."""
+    by_need: dict[str, list[UnrunnableTask]] = {}
+    for task in work.unrunnable:
+        if task.task_name in names:
+            by_need.setdefault(_need(task), []).append(task)
+    for need, tasks in by_need.items():
+        waits = max((task.waiting_seconds for task in tasks if task.waiting_seconds is not None), default=None)
+        since = "" if waits is None else f", for {seconds_text(waits)}"
+        yield Words(f"no worker {need}: {counted(len(tasks), 'task')}{since}", "waiting")
+        yield from (Words(task.key, indent=2, tail=KEY_TAIL) for task in tasks[:_MOST_UNRUNNABLE])
+        if len(tasks) > _MOST_UNRUNNABLE:
+            yield Words(f"and {figures.count(len(tasks) - _MOST_UNRUNNABLE)} more", "quiet", 2)
+
+
+def _need(task: UnrunnableTask) -> str:
+    if task.resources:
+        return f"offers {', '.join(f'{name}={amount:g}' for name, amount in task.resources.items())}"
+    if task.workers:
+        return f"is {' or '.join(task.workers)}"
+    return f"runs on {' or '.join(task.hosts)}" if task.hosts else "is there"

@@ -1,13 +1,13 @@
 """The panel above the tree: the task names that are not finished, a line each. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.work import number_in
+from dasktop.tui.view.work import UNFINISHED, number_in
 from dasktop.tui.view.work_columns import fit_work_layout, work_heads, work_line, work_texts
 from dasktop.tui.view.work_rows import NameRow, name_rows
 
@@ -25,12 +25,14 @@ def names_that_fit(cells: int, lines: int) -> int:
     return min(_MOST_NAMES, (lines - _LINES_FOR_OTHERS) // 2)
 
 
-def panel_lines(work: Work | None, now: datetime, cells: int, most: int, glyphs: Glyphs) -> list[list[Piece]]:
+def panel_lines(
+    work: Work | None, now: datetime, cells: int, most: int, glyphs: Glyphs, marked: Collection[str] = frozenset()
+) -> list[list[Piece]]:
     """Return a line of column heads, one for each of at most `most` names, and how many more there are.
 
-    Without unfinished tasks, there are no lines.
+    Without unfinished tasks, there are no lines. ``marked`` are the task names that findings are about.
     """
-    unfinished = [row for row in name_rows(work) if _rest(row)] if work is not None and most > 0 else []
+    unfinished = [row for row in name_rows(work, marked) if _rest(row)] if work is not None and most > 0 else []
     if not unfinished:
         return []
     layout = fit_work_layout(cells, (20, 24))
@@ -43,7 +45,7 @@ def panel_lines(work: Work | None, now: datetime, cells: int, most: int, glyphs:
 
 
 def _rest(row: NameRow) -> int:
-    return sum(number_in(row.states, word) for word in ("processing", "queued", "waiting"))
+    return sum(number_in(row.states, word) for word in UNFINISHED)
 
 
 def _chosen(rows: Sequence[NameRow], most: int) -> list[NameRow]:

@@ -2,9 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
+from dasktop.collectors.analysis.erred_tasks import SPLIT_STATES, erred_tasks
 from dasktop.collectors.model.work import Computation, TaskName, TaskStates, Work
 from dasktop.collectors.text.format import counted
 from dasktop.collectors.text.patterns import compiled
@@ -19,24 +22,27 @@ class ComputationRow(AnyRow, frozen=True, kw_only=True):
     """A computation."""
 
     computation: Computation
+    states: TaskStates
+    """Its tasks by state; erred ones are split as far as known."""
+    has_finding: bool = False
+    """Whether a finding is about one of its task names."""
 
     @property
     def label(self) -> str:
         """Its name, or a source line."""
         return computation_name(self.computation)
 
-    @property
-    def states(self) -> TaskStates:
-        """Its tasks by state."""
-        return self.computation.states
-
 
 class OtherNamesRow(AnyRow, frozen=True, kw_only=True):
     """The task names that are in no listed computation."""
 
     names: tuple[TaskName, ...]
+    states: TaskStates
+    """Their tasks by state; erred ones are split as far as known."""
     more: int
     """How many more there are that the scheduler did not list."""
+    has_finding: bool = False
+    """Whether a finding is about one of them."""
 
     @property
     def label(self) -> str:
@@ -44,21 +50,21 @@ class OtherNamesRow(AnyRow, frozen=True, kw_only=True):
         more = f", {counted(self.more, 'more name')} not listed" if self.more else ""
         return f"other tasks{more}"
 
-    @property
-    def states(self) -> TaskStates:
-        """Their tasks by state."""
-        states = Counter[str]()
-        for name in self.names:
-            states.update(name.states)
-        return dict(states)
-
 
 class NameRow(AnyRow, frozen=True, kw_only=True):
     """A task name, below a computation."""
 
     name: TaskName
+    states: TaskStates
+    """Its tasks by state; erred ones are split as far as known."""
+    has_finding: bool = False
+    """Whether a finding is about it."""
     computations: int
     """The number of listed computations that have it; its figures are of all of them."""
+    seconds: float | None
+    """The time on threads that its tasks have used so far, see `seconds_so_far`."""
+    longest_seconds: float | None
+    """The longest time of a task, finished or running."""
     time_share: float | None
     """Its share of the time on threads of all tasks, 0 to 1."""
 
@@ -66,11 +72,6 @@ class NameRow(AnyRow, frozen=True, kw_only=True):
     def label(self) -> str:
         """The name."""
         return f"{self.name.name} (in {self.computations})" if self.computations > 1 else self.name.name
-
-    @property
-    def states(self) -> TaskStates:
-        """Its tasks by state."""
-        return self.name.states
 
 
 WorkRow = ComputationRow | OtherNamesRow | NameRow
@@ -100,7 +101,12 @@ def unfolds_by_default(computation: Computation) -> bool:
 
 
 def work_rows(
-    work: Work, is_unfolded: Callable[[Key, bool], bool], *, order: WorkOrder | None = None, pattern: str = ""
+    work: Work,
+    is_unfolded: Callable[[Key, bool], bool],
+    *,
+    order: WorkOrder | None = None,
+    pattern: str = "",
+    marked: Collection[str] = frozenset(),
 ) -> WorkRows:
     """Return the visible rows: the newest computation first, unless they are sorted.
 
@@ -111,16 +117,18 @@ def work_rows(
     pattern
         Text or a regular expression that a label or source line contains; ``!`` excludes matches; ``state:failed``
         finds what has failed tasks.
+    marked
+        The task names that findings are about.
     """
     sought = _Sought(pattern) if pattern else None
     context: set[Key] = set()
     rows: list[WorkRow] = []
-    for top, below, unfolds in _sorted_blocks(work, order):
+    for top, below, unfolds in _sorted_blocks(work, order, marked):
         shown, is_context = _matching(top, below, sought)
         if shown is None:
             continue
         unfolded = is_context or is_unfolded(top.key, unfolds)
-        rows.append(_with_fold(top, unfolded if shown else None))
+        rows.append(replace(top, unfolded=unfolded if shown else None))
         rows += shown if unfolded else ()
         context |= {top.key} if is_context else set()
     return WorkRows(rows, frozenset(context))
@@ -129,9 +137,11 @@ def work_rows(
 _Top = ComputationRow | OtherNamesRow
 
 
-def _sorted_blocks(work: Work, order: WorkOrder | None) -> Iterator[tuple[_Top, list[NameRow], bool]]:
+def _sorted_blocks(
+    work: Work, order: WorkOrder | None, marked: Collection[str]
+) -> Iterator[tuple[_Top, list[NameRow], bool]]:
     """Yield each computation with all its task names, and whether these are shown by default."""
-    blocks = list(_blocks(work))
+    blocks = list(_blocks(work, marked))
     if order is None:
         yield from blocks
         return
@@ -141,58 +151,86 @@ def _sorted_blocks(work: Work, order: WorkOrder | None) -> Iterator[tuple[_Top, 
         yield top, in_order(below, order), unfolds
 
 
-def name_rows(work: Work) -> list[NameRow]:
-    """Return a row for each task name, without computations, in the order in which the scheduler first saw them."""
-    total = _seconds_of_all(work)
+def name_rows(work: Work, marked: Collection[str] = frozenset()) -> list[NameRow]:
+    """Return a row for each task name, without computations, in the order in which the scheduler first saw them.
+
+    ``marked`` are the task names that findings are about.
+    """
+    erred, seconds = erred_tasks(work), seconds_so_far(work)
+    # As in the list of running tasks: a task's time must not differ between two places.
+    longest: dict[str, float] = {}
+    for task in work.running or ():
+        longest[task.task_name] = max(task.seconds, longest.get(task.task_name, 0.0))
+    total = sum(seconds.values())
     return [
-        NameRow(key=("name", name.name), name=name, computations=1, time_share=_share(name, total))
+        NameRow(
+            key=("name", name.name),
+            name=name,
+            states=erred.of_name(name),
+            has_finding=name.name in marked,
+            computations=1,
+            seconds=seconds.get(name.name),
+            longest_seconds=longest.get(name.name, name.seconds_max) if not name.finished_total else name.seconds_max,
+            time_share=_share(seconds.get(name.name), total),
+        )
         for name in work.task_names
     ]
 
 
-def _blocks(work: Work) -> Iterator[tuple[_Top, list[NameRow], bool]]:
-    names = {name.name: name for name in work.task_names}
-    total = _seconds_of_all(work)
+def _blocks(work: Work, marked: Collection[str]) -> Iterator[tuple[_Top, list[NameRow], bool]]:
+    erred = erred_tasks(work)
+    of_names = {row.name.name: row for row in name_rows(work, marked)}
     times_listed = Counter(name for one in work.computations for name in set(one.task_names))
 
     def below(parent: Key, listed: Iterable[str]) -> list[NameRow]:
         return [
-            NameRow(
+            replace(
+                of_names[name],
                 key=("name", *parent, name),
                 parent=parent,
                 depth=1,
-                name=names[name],
                 computations=times_listed[name],
-                time_share=_share(names[name], total),
             )
             for name in dict.fromkeys(listed)
-            if name in names
+            if name in of_names
         ]
 
     for computation in reversed(work.computations):
         key: Key = ("computation", computation.id)
-        top = ComputationRow(key=key, computation=computation)
-        yield top, below(key, computation.task_names), unfolds_by_default(computation)
+        rows = below(key, computation.task_names)
+        top = ComputationRow(
+            key=key,
+            computation=computation,
+            states=erred.of_computation(computation),
+            has_finding=computation.ended_at is None and any(row.has_finding for row in rows),
+        )
+        yield top, rows, unfolds_by_default(computation)
     others = tuple(name for name in work.task_names if not times_listed[name.name])
     if others or work.more_task_names > 0:
-        row = OtherNamesRow(key=OTHER_NAMES, names=others, more=max(0, work.more_task_names))
-        yield row, below(OTHER_NAMES, (name.name for name in others)), True
+        rows = below(OTHER_NAMES, (name.name for name in others))
+        states = sum((Counter(row.states) for row in rows), Counter[str]())
+        marks = any(row.has_finding for row in rows)
+        more = max(0, work.more_task_names)
+        yield OtherNamesRow(key=OTHER_NAMES, names=others, states=states, more=more, has_finding=marks), rows, True
 
 
-def _seconds_of_all(work: Work) -> float:
-    return sum(name.compute_seconds for name in work.task_names if name.compute_seconds is not None)
+def seconds_so_far(work: Work) -> dict[str, float]:
+    """Return the time on threads by task name: of finished tasks, and so far of those that run longest.
+
+    Unknown: left out.
+    """
+    seconds = {name.name: name.compute_seconds for name in work.task_names if name.compute_seconds is not None}
+    # The running tasks were read a few polls ago: of those that have finished since, the time would count twice.
+    still = {name.name: name.states.get("processing", 0) for name in work.task_names}
+    for task in sorted(work.running or (), key=lambda task: -task.seconds):
+        if still.get(task.task_name, 0) > 0:
+            still[task.task_name] -= 1
+            seconds[task.task_name] = seconds.get(task.task_name, 0.0) + task.seconds
+    return seconds
 
 
-def _share(name: TaskName, total: float) -> float | None:
-    return None if name.compute_seconds is None or not total else name.compute_seconds / total
-
-
-def _with_fold(row: _Top, unfolded: bool | None) -> _Top:
-    match row:
-        case ComputationRow():
-            return ComputationRow(key=row.key, unfolded=unfolded, computation=row.computation)
-        case OtherNamesRow():
-            return OtherNamesRow(key=row.key, unfolded=unfolded, names=row.names, more=row.more)
+def _share(seconds: float | None, total: float) -> float | None:
+    return None if seconds is None or not total else seconds / total
 
 
 def in_order(rows: Iterable[T], order: WorkOrder) -> list[T]:
@@ -220,6 +258,8 @@ class _Sought:
     def _texts(self, row: WorkRow) -> Iterator[str]:
         if self.is_of_states:
             yield from (state for state, number in row.states.items() if number > 0)
+            if any(row.states.get(state) for state in SPLIT_STATES):
+                yield "erred"
             yield from (word for word in WORDS if number_in(row.states, word))
             return
         yield row.label

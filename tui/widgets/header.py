@@ -14,6 +14,7 @@ from dasktop.tui.view.history import CLUSTER, THREADS, History
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads
 from dasktop.tui.view.summary import Pasts, summary_lines
+from dasktop.tui.view.work import names_that_cannot_run
 from dasktop.tui.view.work_panel import names_that_fit, panel_lines
 from dasktop.tui.widgets.lines import Lines
 
@@ -97,8 +98,9 @@ class WorkPanel(Lines):
         """Return the lines that fit."""
         if self._snapshot is None:
             return []
-        most = names_that_fit(*self.app.size)
-        return panel_lines(self._snapshot.work, self._snapshot.taken_at, cells - SCROLLBAR_CELLS, most, self._glyphs)
+        snapshot, most = self._snapshot, names_that_fit(*self.app.size)
+        marked = names_that_cannot_run(snapshot)
+        return panel_lines(snapshot.work, snapshot.taken_at, cells - SCROLLBAR_CELLS, most, self._glyphs, marked)
 
 
 class FindingsBanner(Lines):

@@ -19,7 +19,7 @@ from dasktop.tui.view.work import eta_text, rate_text, segments
 from dasktop.tui.widgets.details_pane import DetailsPane
 from tests.support.screen import Screen, running
 from tests.support.snapshots import TAKEN_AT, everyday
-from tests.support.work import computation, task_name, work
+from tests.support.work import computation, failure, task_name, work
 
 ETA = Eta(earliest=TAKEN_AT + timedelta(minutes=5), latest=TAKEN_AT + timedelta(minutes=9), based_on="the rate")
 BUSY = work(progress=Progress(done=6120, total=9900, failed=3, blocked=0), rate_per_second=14.2, eta=ETA)
@@ -59,9 +59,19 @@ class TestHeader:
 
     def test_tasks_that_no_worker_may_run_have_no_eta(self) -> None:
         stuck = task_name("train", states={"no-worker": 3, "waiting": 1})
-        assert header(replace(BUSY, task_names=(stuck,)), 80)[2].endswith("14.2/s   3 failed   3 without a worker")
+        assert header(replace(BUSY, task_names=(stuck,)), 80)[2].endswith("14.2/s   3 failed   3 cannot run")
         others = (stuck, task_name(states={"processing": 1}))
-        assert f"done {times()}   3 failed   3 without" in header(replace(BUSY, task_names=others), 120)[2]
+        assert f"rest done {times()}   3 failed   3 cannot run" in header(replace(BUSY, task_names=others), 120)[2]
+
+    def test_failed_and_blocked_tasks_are_apart(self) -> None:
+        names = (task_name("load", states={"erred": 2}), task_name(states={"erred": 4, "processing": 9}))
+        failures = tuple(failure(f"load-{number}", task_name="load", blocks=2) for number in range(2))
+        given = replace(BUSY, task_names=names, progress=replace(BUSY.progress, failed=3, blocked=3))
+        assert header(replace(given, failures=failures), 100)[2].endswith("   2 failed   4 blocked")
+        assert header(given, 100)[2].endswith("   6 failed or blocked")
+        stuck = (*names, task_name("train", states={"no-worker": 4}))
+        at_80 = header(replace(given, task_names=stuck, failures=failures), 80)[2]
+        assert at_80.endswith(f"   rest done {times()}   2 failed   4 cannot run")
 
     def test_rate_is_left_out_before_the_eta(self) -> None:
         line = header(BUSY, 60)[2]
@@ -74,7 +84,7 @@ class TestHeader:
 
 @pytest.mark.parametrize("cells", range(31))
 def test_segments_have_exactly_the_width(cells: int) -> None:
-    states = {"memory": 100_000, "released": 3, "processing": 1, "erred": 1, "queued": 50_000, "waiting": 1}
+    states = {"memory": 100_000, "released": 3, "processing": 1, "failed": 1, "queued": 50_000, "waiting": 1}
     pieces = segments(states, cells)
     assert width("".join(piece.text for piece in pieces)) == cells
     if cells >= 5:
@@ -133,7 +143,7 @@ async def test_page_follows_the_snapshots_and_keeps_its_view() -> None:
         await screen.press("W")
         assert labels(screen) == ["monthly means", "means.compute()"]
         explained = [left for table in tables_about(screen.app.screen) for left, _ in table]
-        assert {"LONGEST", "no worker", "/"} <= set(explained)
+        assert {"LONGEST", "cannot run", "/"} <= set(explained)
         await screen.press("E")
         assert isinstance(screen.app.screen, FailuresPage)
         await screen.press("q", "2", "slash", *"regrid", "enter")
@@ -151,7 +161,7 @@ async def test_details_take_the_place_of_the_table() -> None:
         assert not screen.app.screen.query_one(WorkTable).display
         text = details_of(screen)
         assert "task name regrid" in text
-        assert "25% of all" in text
+        assert "30% of all" in text
         await screen.press("escape")
         assert screen.app.screen.query_one(WorkTable).display
         await screen.press("q")

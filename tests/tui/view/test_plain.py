@@ -323,7 +323,7 @@ class TestLayout:
         return ["".join(piece.text for piece in line(row, cells(row, TAKEN_AT), layout, UNICODE)) for row in rows]
 
     def test_long_task_key_uses_the_state_column(self) -> None:
-        assert any("Dask-1  inc-8a7f0d5e2c…  99%" in text for text in self.drawn("thread", 59))
+        assert any("Dask-1  inc-8a7f…5e2c41  99%" in text for text in self.drawn("thread", 59))
         assert any("Dask-1  inc-8a7f0d5e2c41          compute" in text for text in self.drawn("thread", 119))
 
     def test_group_labels_are_not_cut(self) -> None:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.draw.times import local
+from dasktop.tui.view.work import number_in
 from dasktop.tui.view.work_columns import (
     WORK_COLUMNS,
     WorkSort,
@@ -21,7 +23,7 @@ from dasktop.tui.view.work_columns import (
     work_texts,
 )
 from dasktop.tui.view.work_details import work_sections, work_title
-from dasktop.tui.view.work_rows import WorkRow, work_rows
+from dasktop.tui.view.work_rows import WorkRow, name_rows, work_rows
 from tests.support.screen import HOSTILE
 from tests.support.snapshots import TAKEN_AT
 from tests.support.work import activity, computation, failure, running_task, task_name, unrunnable_task, work
@@ -80,6 +82,44 @@ class TestRows:
             ("other tasks", True),
         ]
 
+    def test_time_includes_running_tasks_but_not_ended_ones(self) -> None:
+        stuck = task_name("sleep", states={"processing": 1}, seconds_mean=None, compute_seconds=None, finished_total=0)
+        given = work(
+            computations=(),
+            task_names=(replace(stuck, seconds_max=307.0), REGRID, LOAD),
+            running=(
+                running_task("sleep-1", task_name="sleep", seconds=300.0),
+                running_task("load-1", task_name="load", seconds=99.0),
+            ),
+        )
+        [sleep, regrid, load] = name_rows(given)
+        assert (sleep.seconds, sleep.time_share) == (300.0, 300 / 700)
+        assert sleep.longest_seconds == 300.0, "as in the list of running tasks"
+        assert (regrid.seconds, load.seconds) == (100.0, 300.0), "no task of that name runs any more"
+
+    def test_names_that_a_finding_is_about_are_marked(self) -> None:
+        found = work_rows(GIVEN, lambda _, __: True, marked=frozenset({"train"})).rows
+        assert [row.label for row in found if row.has_finding] == ["other tasks", "train"]
+        layout = fit_work_layout(75)
+        assert work_line(found[-1], work_texts(found[-1], layout, TAKEN_AT), layout, UNICODE)[0].text == "!"
+
+    def test_failed_and_blocked_tasks_are_apart(self) -> None:
+        names = (
+            task_name("load", states={"memory": 1, "erred": 2}),
+            task_name("regrid", states={"erred": 1}),
+            task_name("mean", states={"erred": 9}),
+        )
+        blocking = tuple(failure(f"load-{number}", task_name="load", blocks=5) for number in range(2))
+        found = rows(work(computations=(), task_names=names, failures=blocking))
+        assert [(number_in(row.states, "failed"), number_in(row.states, "blocked")) for row in found] == [
+            (2, 10),
+            (2, 0),
+            (0, 1),
+            (0, 9),
+        ]
+        texts = work_texts(rows(work(computations=(), task_names=names))[0], fit_work_layout(200), TAKEN_AT)
+        assert (texts["failed"], texts["blocked"]) == ("≤12", "–"), "the failures are not all known"
+
     def test_keys_are_unique(self) -> None:
         keys = [row.key for row in rows()]
         assert len(set(keys)) == len(keys)
@@ -131,7 +171,7 @@ class TestRows:
 class TestLines:
     def test_figures_of_a_name(self) -> None:
         [line] = [line for line in lines(work(task_names=(REGRID,)), 200) if "regrid" in line][1:]
-        assert line.split()[-10:] == ["40/100", "12", "48", "0", "2.5s", "9.0s", "100%", "–", "40M", "–"]
+        assert line.split()[-11:] == ["40/100", "12", "48", "0", "0", "2.5s", "9.0s", "100%", "–", "40M", "–"]
 
     def test_times_of_a_computation(self) -> None:
         line = lines(work(), 200)[1]
@@ -141,7 +181,7 @@ class TestLines:
             assert lines(work(computations=(computation(ended_at=moment),)), 80)[1].endswith(words)
 
     def test_tasks_that_no_worker_may_run(self) -> None:
-        assert lines(work(task_names=(TRAIN,), computations=()), 80)[2].endswith("no worker")
+        assert lines(work(task_names=(TRAIN,), computations=()), 80)[2].endswith("cannot run")
 
     def test_the_most_useful_columns_stay_at_80_cells(self) -> None:
         assert list(fit_work_layout(75).columns) == ["done", "failed", "mean", "time", "eta"]
@@ -174,7 +214,7 @@ class TestDetails:
             activities=(activity(seconds=90.0), activity(activity="disk-read", seconds=10.0), activity("load")),
         )
         text = details(rows(given)[1], given)
-        assert "2 times a worker ended with one of them" in text
+        assert "2 times a worker ended while it ran or held one of these tasks" in text
         assert "1m30s, 36x the mean   SLURMCluster-0-0 (job 4709)  ('regrid-8a7f0d5e', 3)" in text
         assert "load" not in text
         assert "thread-cpu        90%  1m30s" in text
@@ -185,12 +225,14 @@ class TestDetails:
         [computation_row] = [row for row in rows() if row.label == "means.compute()"]
         text = details(computation_row)
         assert "means = regrid.mean()" in text
-        assert "75% of the time, 90/100 done" in text
+        assert "70% of the time, 90/100 done" in text
         assert "monthly" not in text
 
     def test_what_no_worker_may_run(self) -> None:
         given = work(task_names=(TRAIN,), computations=(), unrunnable=(unrunnable_task(),))
-        assert "train-8a7f0d5e waits for 1m01s: no worker offers GPU=1" in details(rows(given)[1], given)
+        assert "CANNOT RUN\nno worker offers GPU=1: 1 task, for 1m01s\n  train-8a7f0d5e" in details(
+            rows(given)[1], given
+        )
 
     def test_failures_are_grouped(self) -> None:
         failures = (failure("a", at=TAKEN_AT - timedelta(seconds=9)), failure("b"))
