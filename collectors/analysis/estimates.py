@@ -8,14 +8,16 @@ estimates both; all of the graph that is known is the number of tasks in each st
   their logarithms are taken as normally distributed. Errors that are independent of these are added as squares.
 - *Earliest*: a cluster that grows keeps growing, see `growth`. A cluster is not expected to shrink.
 - *Latest*: it does not grow; if fewer tasks are ready than there are threads, only as many threads work as did before.
-- *Not known*: if few tasks have finished, no worker can run some of them, none makes progress, or not all task names
-  are known.
+- *Left out*: tasks that no worker may run or whose end is unknown, see `work_left`. The latter hold their threads.
+- *Not known*: if few tasks have finished, none makes progress, nothing that is left can run, or not all task names are
+  known; and of a task name without a finished task.
+- *Parts*: a task name ends no later than its computations, and these no later than the whole.
 
 `tests/benchmarks/bench_eta.py` tells how often the true end of recorded and simulated work was in the range.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -33,13 +35,15 @@ from dasktop.collectors.analysis.work_history import (
 from dasktop.collectors.analysis.work_left import (
     LEAST_FINISHED,
     WorkLeft,
+    held_threads,
+    is_stuck,
     remaining_tasks,
     together,
     usual_factor,
     work_left,
 )
 from dasktop.collectors.model.work import Computation, Eta, Work
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.format import counted, listed
 
 LONGEST_SECONDS = 30 * 86400.0
 """No ETA later than this is shown: it would be meaningless."""
@@ -76,17 +80,30 @@ def estimated(
     durations = recent_durations(history, {name.name: name.seconds_max or 0.0 for name in names})
     parts = work_left(names, durations, threads)
     everything = together(parts.values())
-    speed = _Speed(history, threads, everything.ready)
+    held = held_threads(names, parts, threads)
+    if not everything.tasks or threads - held < 1 or is_stuck(*(name.states for name in names)):
+        return work, history
+    speed = _Speed(history, threads - held, everything.ready)
+    whole = _eta(everything, speed, at)
+    computations = tuple(
+        replace(computation, eta=_within(eta, whole))
+        for computation, eta in zip(
+            work.computations, _etas_of_computations(work.computations, parts, speed, at), strict=True
+        )
+    )
+    ends = _ends_by_name(computations)
     return (
         replace(
             work,
-            eta=_eta(everything, speed, at),
-            # From running alone on all threads to running after all others.
+            eta=whole,
             task_names=tuple(
-                replace(name, eta=_eta(part, speed, at, ahead=everything.seconds - part.seconds))
+                replace(name, eta=_within(_within(eta, ends.get(name.name)), whole))
+                # From running alone on all threads to running after all others.
+                if (eta := _eta(part, speed, at, ahead=everything.seconds - part.seconds)) and not part.assumed
+                else name
                 for name, part in zip(names, parts.values(), strict=True)
             ),
-            computations=_computations_with_eta(work.computations, parts, speed, at),
+            computations=computations,
         ),
         history,
     )
@@ -114,11 +131,11 @@ class _Speed:
 
 
 def _eta(left: WorkLeft, speed: _Speed, at: datetime, ahead: float = 0.0) -> Eta | None:
-    """Return the range; ``None`` if no task remains, some cannot run, or none makes progress.
+    """Return the range; ``None`` if no task remains that can run, or none makes progress.
 
     ``ahead`` is the thread time, in seconds, of other tasks that may run first.
     """
-    if left.seconds <= 0 or left.unrunnable or speed.efficiency.value <= 0:
+    if left.seconds <= 0 or speed.efficiency.value <= 0:
         return None
     work = left.seconds / speed.efficiency.value
     deviation = math.hypot(math.sqrt(left.variance) / left.seconds, speed.efficiency.deviation / speed.efficiency.value)
@@ -132,31 +149,72 @@ def _eta(left: WorkLeft, speed: _Speed, at: datetime, ahead: float = 0.0) -> Eta
     latest = later + last + math.hypot(later * (factor - 1), most - last) + ahead / speed.threads
     if latest > LONGEST_SECONDS:
         return None
-    based_on = f"the mean time of tasks on {counted(speed.threads, 'thread')}"
-    if left.unknown_names:
-        based_on += f"; assumed for {counted(left.unknown_names, 'task name')} without finished tasks"
     return Eta(
         earliest=at + timedelta(seconds=math.floor(max(0.0, earliest))),
         latest=at + timedelta(seconds=math.ceil(latest)),
-        based_on=based_on,
+        based_on=_basis(left, speed.threads),
+        tasks_left_out=math.ceil(left.left_out),
     )
 
 
-def _computations_with_eta(
-    computations: tuple[Computation, ...], parts: Mapping[str, WorkLeft], speed: _Speed, at: datetime
-) -> tuple[Computation, ...]:
-    """Return the computations with ETAs. In dask, computations that were submitted earlier have priority.
+def _basis(left: WorkLeft, threads: int) -> str:
+    """Return what an estimate is based on, what it assumes, and what it leaves out."""
+    words = f"the mean time of tasks on {counted(threads, 'thread')}"
+    if left.assumed_names:
+        words += (
+            f"; assumed that {counted(math.ceil(left.assumed), 'task')} of {listed(left.assumed_names)}, "
+            "of which none has finished, take as long as the others"
+        )
+    if left.no_worker:
+        words += f"; without {counted(math.ceil(left.no_worker), 'task')} that cannot run"
+        words += f" and {math.ceil(left.held_up):,} that wait for them" if left.held_up else ""
+    if left.open_names:
+        words += (
+            f"; without {counted(math.ceil(left.open_ended), 'task')} of {listed(left.open_names)}: "
+            "none has finished, and the longest has run far longer than any other task"
+        )
+    return words
+
+
+def _within(eta: Eta | None, whole: Eta | None) -> Eta | None:
+    """Return the range of a part, which ends no later than the whole."""
+    if eta is None or whole is None or (eta.earliest <= whole.earliest and eta.latest <= whole.latest):
+        return eta
+    return replace(eta, earliest=min(eta.earliest, whole.earliest), latest=min(eta.latest, whole.latest))
+
+
+def _ends_by_name(computations: Iterable[Computation]) -> dict[str, Eta | None]:
+    """Return when the last computation that has this task name will be done; ``None`` if unknown of one of them."""
+    found: dict[str, Eta | None] = {}
+    for computation in computations:
+        eta = computation.eta
+        if computation.ended_at is not None:
+            continue
+        for name in computation.task_names:
+            other = found.get(name, eta)
+            if other is eta or other is None or eta is None:
+                found[name] = None if other is None else eta
+            else:
+                found[name] = replace(
+                    eta, earliest=max(eta.earliest, other.earliest), latest=max(eta.latest, other.latest)
+                )
+    return found
+
+
+def _etas_of_computations(
+    computations: Iterable[Computation], parts: Mapping[str, WorkLeft], speed: _Speed, at: datetime
+) -> Iterator[Eta | None]:
+    """Yield the ETA of each computation. In dask, computations that were submitted earlier have priority.
 
     The scheduler counts tasks by computation and by name, but not by both: each name is assumed to have the same share.
     """
     ahead = 0.0
-    found = []
     for computation in computations:
         mine = [parts[name] for name in computation.task_names if name in parts]
-        total = sum(part.tasks for part in mine)
-        share = min(1.0, remaining_tasks(computation.states) / total) if total else 0.0
-        left = together(mine, share)
-        eta = None if computation.ended_at else _eta(left, speed, at, ahead=ahead)
-        found.append(replace(computation, eta=eta))
+        no_worker = computation.states.get("no-worker", 0)
+        total = sum(part.tasks + part.left_out - part.no_worker for part in mine)
+        share = min(1.0, (remaining_tasks(computation.states) - no_worker) / total) if total else 0.0
+        left = replace(together(mine, share), no_worker=no_worker)
+        is_over = computation.ended_at is not None or is_stuck(computation.states)
+        yield None if is_over else _eta(left, speed, at, ahead=ahead)
         ahead += left.seconds
-    return tuple(found)

@@ -129,7 +129,7 @@ def _seconds_in_flight(names: Iterable[TaskName], durations: Mapping[str, Durati
 
 def ready_tasks(states: Mapping[str, int]) -> int:
     """Return how many tasks run or could run now."""
-    return states.get("processing", 0) + states.get("queued", 0) + states.get("no-worker", 0)
+    return states.get("processing", 0) + states.get("queued", 0)
 
 
 def running_share(names: Iterable[TaskName], threads: int) -> float:

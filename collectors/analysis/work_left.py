@@ -6,6 +6,9 @@ Work
     running task counts with the time that it will still run, see `mean_residual`.
 Unknown names
     Names without finished tasks are assumed to take as long as the others. How much those differ is the uncertainty.
+    Once a task has run far longer than all others, this is evidently wrong, and their end is unknown.
+Left out
+    Tasks that no worker may run, tasks that wait for these, and those of an unknown end.
 End of a stage
     All threads are busy until the last task starts. Then each still runs for a mean residual time, but the stage lasts
     until the longest of them ends. The stages are the running one, and each name of which all tasks wait for others.
@@ -29,6 +32,9 @@ NAMES_VARY = 0.3
 """How much the mean durations of the names of one workload are assumed to differ until it is known: the standard
 deviation of their logarithms. Eight of ten are within a factor of 1.5. Names often differ more, but a range that
 allowed for it would say nothing until the last stage has begun; `Eta.based_on` tells that something is assumed."""
+FAR_LONGER = 3.0
+"""The end of a task is unknown if no other of its name has finished, and it has run this many times longer than all
+that did finish."""
 REMAINING_STATES = ("waiting", "no-worker", "queued", "processing")
 
 
@@ -36,14 +42,21 @@ class WorkLeft(Record, frozen=True, kw_only=True):
     """What is left of one task name or several."""
 
     tasks: float = 0.0
+    """Without those that are left out."""
     seconds: float = 0.0
     """Expected time on threads."""
     variance: float = 0.0
     """Of this time, in s²."""
     ready: float = 0.0
     """How many tasks run or could run now."""
-    unrunnable: float = 0.0
-    """How many tasks no worker can run."""
+    no_worker: float = 0.0
+    """How many tasks no worker may run: left out."""
+    held_up: float = 0.0
+    """How many tasks wait for these: left out."""
+    open_ended: float = 0.0
+    """How many tasks have no known end: left out."""
+    open_names: tuple[str, ...] = ()
+    """Their names."""
     last: float = 0.0
     """How much longer than the others the last tasks of the running stage run: expected …"""
     last_most: float = 0.0
@@ -51,8 +64,15 @@ class WorkLeft(Record, frozen=True, kw_only=True):
     later: float = 0.0
     """The same, summed over the stages that have not begun."""
     later_most: float = 0.0
-    unknown_names: int = 0
-    """Names without finished tasks."""
+    assumed: float = 0.0
+    """How many of the tasks have a name without finished tasks."""
+    assumed_names: tuple[str, ...] = ()
+    """Their names."""
+
+    @property
+    def left_out(self) -> float:
+        """How many tasks are left out."""
+        return self.no_worker + self.held_up + self.open_ended
 
 
 def usual_factor(deviation: float) -> float:
@@ -68,11 +88,25 @@ def remaining_tasks(states: Mapping[str, int]) -> int:
     return sum(states.get(state, 0) for state in REMAINING_STATES)
 
 
+def is_stuck(*states: Mapping[str, int]) -> bool:
+    """Return whether no worker may run what is left: some tasks have no worker, and all others wait."""
+    return any(each.get("no-worker") for each in states) and not any(map(ready_tasks, states))
+
+
+def held_threads(names: Iterable[TaskName], left: Mapping[str, WorkLeft], threads: int) -> int:
+    """Return how many threads run tasks of an unknown end."""
+    names = tuple(names)
+    running = sum(name.states.get("processing", 0) for name in names if left[name.name].open_ended)
+    return min(threads, math.ceil(running * running_share(names, threads))) if running else 0
+
+
 def work_left(names: Sequence[TaskName], durations: Mapping[str, Durations], threads: int) -> dict[str, WorkLeft]:
     """Return what is left, by task name."""
     share = running_share(names, threads)
-    usual = _usual_mean(durations[name.name].mean for name in names if name.name in durations)
-    return {name.name: _left_of(name, durations.get(name.name), usual, share, threads) for name in names}
+    known = [name for name in names if name.name in durations]
+    usual = _usual_mean(durations[name.name].mean for name in known)
+    longest = max([name.seconds_max or 0.0 for name in known], default=0.0)
+    return {name.name: _left_of(name, durations.get(name.name), usual, longest, share, threads) for name in names}
 
 
 def _usual_mean(means: Iterable[float]) -> Measure | None:
@@ -89,13 +123,22 @@ def _usual_mean(means: Iterable[float]) -> Measure | None:
 
 
 def _left_of(
-    name: TaskName, known: Durations | None, usual: Measure | None, running_share: float, threads: int
+    name: TaskName,
+    known: Durations | None,
+    usual: Measure | None,
+    longest_known: float,
+    running_share: float,
+    threads: int,
 ) -> WorkLeft:
     """Return what is left of one name."""
-    count = remaining_tasks(name.states)
+    no_worker = name.states.get("no-worker", 0)
+    held_up = min(name.held_up or 0, name.states.get("waiting", 0))
+    count = remaining_tasks(name.states) - no_worker - held_up
     if not count or usual is None:
-        return WorkLeft(tasks=count)
+        return WorkLeft(tasks=count, no_worker=no_worker, held_up=held_up)
     seen = name.seconds_max or 0.0
+    if known is None and seen > FAR_LONGER * max(longest_known, usual.value):
+        return WorkLeft(no_worker=no_worker, held_up=held_up, open_ended=count, open_names=(name.name,))
     durations, uncertainty = _durations(known, usual, seen)
     longest = max(seen, durations.mean * usual_factor(uncertainty))
     residual = mean_residual(durations, longest)
@@ -110,12 +153,14 @@ def _left_of(
         seconds=seconds,
         variance=variance + (seconds * uncertainty) ** 2,
         ready=ready,
-        unrunnable=name.states.get("no-worker", 0),
+        no_worker=no_worker,
+        held_up=held_up,
         last=last if ready else 0.0,
         last_most=last_most if ready else 0.0,
         later=0.0 if ready else last,
         later_most=0.0 if ready else last_most,
-        unknown_names=known is None,
+        assumed=count if known is None else 0.0,
+        assumed_names=(name.name,) if known is None else (),
     )
 
 
@@ -151,30 +196,40 @@ def _last_tasks(residual: float, longest: float, threads: int) -> tuple[float, f
 
 def together(parts: Iterable[WorkLeft], share: float = 1.0) -> WorkLeft:
     """Return the sum of several names, or what is left of this share of their tasks."""
-    tasks = seconds = variance = ready = unrunnable = last = last_most = later = later_most = 0.0
-    unknown_names = 0
+    tasks = seconds = variance = ready = last = last_most = later = later_most = 0.0
+    no_worker = held_up = open_ended = assumed = 0.0
+    open_names: list[str] = []
+    assumed_names: list[str] = []
     for part in parts:
+        no_worker += part.no_worker
+        held_up += part.held_up
+        open_ended += part.open_ended
+        open_names += part.open_names
         if not part.tasks:
             continue
         tasks += part.tasks
         seconds += part.seconds
         variance += part.variance
         ready += part.ready
-        unrunnable += part.unrunnable
         last = max(last, part.last)
         last_most = max(last_most, part.last_most)
         later += part.later
         later_most += part.later_most
-        unknown_names += part.unknown_names
+        assumed += part.assumed
+        assumed_names += part.assumed_names
     return WorkLeft(
         tasks=tasks * share,
         seconds=seconds * share,
         variance=variance * share,
         ready=ready * share,
-        unrunnable=unrunnable * share,
+        no_worker=no_worker * share,
+        held_up=held_up * share,
+        open_ended=open_ended * share,
+        open_names=tuple(open_names),
         last=last,
         last_most=last_most,
         later=later,
         later_most=later_most,
-        unknown_names=unknown_names,
+        assumed=assumed * share,
+        assumed_names=tuple(assumed_names),
     )

@@ -18,12 +18,14 @@ FailureKind = Literal["exception", "worker killed", "cancelled dependency", "unk
 
 
 class Eta(Record, frozen=True, kw_only=True):
-    """When the rest will be done: a range, since it is an estimate."""
+    """When the rest will be done: a range, since it is an estimate. See `tasks_left_out`."""
 
     earliest: datetime
     latest: datetime
     based_on: str
-    """What the estimate is computed from, in words."""
+    """What the estimate is computed from, what is assumed, and what it leaves out, in words."""
+    tasks_left_out: int = 0
+    """Tasks that will not be done by then: no worker may run them, they wait for these, or their end is unknown."""
 
 
 class TaskName(Record, frozen=True, kw_only=True):
@@ -49,6 +51,9 @@ class TaskName(Record, frozen=True, kw_only=True):
     """Tasks that are done: in memory, released, or forgotten while the current computations have been running."""
     total: int | None = None
     """``done`` and all unfinished or failed ones."""
+    held_up: int | None = None
+    """Waiting tasks that need the result of a task that no worker may run. At most 1,000 of all names are counted;
+    ``None``: unknown."""
     rate_per_second: float | None = None
     """Tasks that finished per second, averaged over the last minutes; ``None``: unknown."""
     eta: Eta | None = None

@@ -20,7 +20,7 @@ from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, 
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
 from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
-from dasktop.tui.view.work import UNSPLIT, eta_text, number_in, rate_text
+from dasktop.tui.view.work import UNSPLIT, eta_text, left_out_text, number_in, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 
 _ENDLESS = 1_000_000
@@ -77,14 +77,14 @@ def _header(snapshot: Snapshot) -> list[str]:
 
 
 def _work_words(work: Work, now: datetime) -> str:
-    """Return how far the work is. Rate and ETA are unknown in a first snapshot, since they need several."""
+    """Return how far the work is. The rate is unknown in a first snapshot, since it needs several."""
     progress = work.progress
     if progress.total <= 0:
         return " WORK none"
     parts = [
         f"{count(progress.done)} of {count(progress.total)} tasks done",
         f"rate {rate_text(work.rate_per_second)}",
-        f"ETA {eta_text(work.eta, now)}",
+        f"ETA {eta_text(work.eta, now)}{left_out_text(work.eta)}",
         *_erred_words(work),
         f"{count(work.unrunnable_total)} cannot run" if work.unrunnable_total else "",
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dasktop.collectors.analysis.erred_tasks import erred_tasks
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Computation, Eta, TaskStates, Work
+from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs
@@ -72,12 +73,15 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     blocked, stuck = _in_words(erred, "blocked"), _in_words(states, CANNOT_RUN)
     counts = f"  {figures.count(progress.done)} of {figures.count(progress.total)}"
     rate = "" if work.rate_per_second is None else f"   {rate_text(work.rate_per_second)}"
-    rest = "rest done" if stuck else "done"
-    eta = "" if work.eta is None or is_stuck(states) else f"   {rest} {eta_text(work.eta, now)}"
+    known = work.eta if not is_stuck(states) else None
+    eta = "" if known is None else f"   done {eta_text(known, now)}{left_out_text(known)}"
+    # Tasks that cannot run need not be mentioned twice.
+    is_told = known is not None and stuck and known.tasks_left_out <= number_in(states, CANNOT_RUN)
+    rest = f"   rest done {eta_text(known, now)}" if is_told else eta
     for text, behind, without in (
-        (counts + rate + eta, blocked, stuck),
-        (counts + eta, blocked, stuck),
-        (counts + eta, "", stuck),
+        (counts + rate + rest, blocked, stuck),
+        (counts + rest, blocked, stuck),
+        (counts + rest, "", stuck),
         (counts + eta, "", ""),
         (counts, "", stuck),
         (counts, "", ""),
@@ -134,6 +138,11 @@ def eta_text(eta: Eta | None, now: datetime) -> str:
         return f"about {earliest}"
     day, _, time = latest.rpartition(" ")
     return f"{earliest}–{time}" if day and earliest.startswith(f"{day} ") else f"{earliest}–{latest}"
+
+
+def left_out_text(eta: Eta | None) -> str:
+    """Return `` except 5 tasks``: those that will not be done by then; an empty text if there are none."""
+    return "" if eta is None or not eta.tasks_left_out else f" except {counted(eta.tasks_left_out, 'task')}"
 
 
 def segments(states: TaskStates, cells: int) -> list[Piece]:

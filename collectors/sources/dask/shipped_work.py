@@ -77,6 +77,7 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
             "failed_until": failed_until,
             "unrunnable": unrunnable,
             "unrunnable_total": unrunnable_total,
+            "held_up": read_held_up(scheduler),
             "running": read_running(scheduler) if wanted.get("running") else None,
             "activities": read_activities(scheduler) if wanted.get("activities") else None,
         }
@@ -306,6 +307,23 @@ def read_unrunnable(scheduler: Any) -> tuple[list[list[Any]], int]:
             ]
         )
     return rows, len(unrunnable)
+
+
+def read_held_up(scheduler: Any) -> list[list[Any]]:
+    """Return ``[name, number]`` of waiting tasks that need a task that no worker may run, at most MOST_BLOCKED."""
+    seen: set[Any] = set()
+    found: dict[Any, int] = {}
+    stack = list(itertools.islice(scheduler.unrunnable, MOST_UNRUNNABLE))
+    while stack and len(seen) < MOST_BLOCKED:
+        for task in stack.pop().dependents:
+            if task.state != "waiting" or task in seen:
+                continue
+            seen.add(task)
+            stack.append(task)
+            found[task.prefix.name] = found.get(task.prefix.name, 0) + 1
+            if len(seen) >= MOST_BLOCKED:
+                break
+    return [[task_text(name), number] for name, number in found.items()]
 
 
 def read_running(scheduler: Any) -> list[list[Any]]:

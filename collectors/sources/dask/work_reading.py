@@ -109,7 +109,12 @@ class WorkReader:
         of_names, whole = kept.progress.update(
             _counts_of_names(fields), _counts_of_computations(fields), as_int(fields.get("forgotten_total")) or 0
         )
-        names = tuple(name for row in _rows(fields["names"], NAME_FIELDS) if (name := _task_name(row, of_names)))
+        held_up = _held_up(fields)
+        names = tuple(
+            replace(name, held_up=None if held_up is None else held_up.get(name.name, 0))
+            for row in _rows(fields["names"], NAME_FIELDS)
+            if (name := _task_name(row, of_names))
+        )
         typical = {name.name: name.seconds_mean for name in names}
         self._add_failures(fields, skew, worker_name)
         if fields.get("running") is not None:
@@ -199,6 +204,14 @@ def _counts_of_computations(fields: Mapping[str, Any]) -> dict[str, ComputationC
         for row in _rows(fields.get("computations"), COMPUTATION_FIELDS)
         if (number := as_text(row["id"])) is not None
     }
+
+
+def _held_up(fields: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return how many tasks wait for tasks that no worker may run, by name; ``None`` if unknown."""
+    if not isinstance(fields.get("held_up"), (list, tuple)):
+        return None
+    pairs = (row for row in map(as_tuple, as_tuple(fields["held_up"])) if len(row) == 2)
+    return {name: number for of, count in pairs if (name := as_text(of)) and (number := as_int(count)) is not None}
 
 
 def _task_name(row: dict[str, Any], of_names: Mapping[str, Tally]) -> TaskName | None:

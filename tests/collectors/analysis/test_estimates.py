@@ -1,9 +1,12 @@
 """Rates and ETAs: from totals that only grow, as ranges, and unknown until enough has finished."""
 
+from collections import Counter
 from datetime import timedelta
+from random import Random
 from statistics import mean
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.analysis.estimates import estimated
 from dasktop.collectors.analysis.work_history import MOST_SAMPLES, WorkHistory
@@ -106,7 +109,7 @@ def test_names_that_have_not_run_take_as_long_as_others_and_are_less_certain():
     known = names_of(known_name("load", queued=396, processing=4), polls=1)
     unknown = names_of(known_name("load", memory=400), unknown_name("regrid", queued=396, processing=4), polls=1)
     assert left_seconds(unknown)[0] < left_seconds(known)[0] < 105 < left_seconds(known)[1] < left_seconds(unknown)[1]
-    assert "assumed for 1 task name" in unknown.eta.based_on
+    assert "assumed that 400 tasks of regrid, of which none has finished" in unknown.eta.based_on
     assert "assumed" not in known.eta.based_on
 
 
@@ -144,11 +147,88 @@ def test_one_long_task_ends_with_itself_however_many_threads_there_are():
     assert left_seconds(shown)[0] < 50 < left_seconds(shown)[1] < 200
 
 
-def test_no_eta_of_what_no_worker_can_run():
-    stuck = known_name("train", **{"no-worker": 2})
-    shown = names_of(known_name("load", queued=40), stuck, polls=1)
-    assert shown.eta is None
+def test_a_name_without_finished_tasks_has_no_eta_of_its_own():
+    shown = names_of(known_name("load", queued=40), unknown_name("regrid", waiting=40), polls=1)
     assert [name.eta is None for name in shown.task_names] == [False, True]
+
+
+def test_eta_leaves_out_what_no_worker_can_run():
+    names = (
+        known_name("load", queued=40),
+        known_name("train", **{"no-worker": 2}),
+        replace(known_name("predict", waiting=5), held_up=3),
+    )
+    shown = names_of(*names, polls=1)
+    assert (shown.eta.tasks_left_out, shown.computations[0].eta) == (5, None)
+    assert shown.eta.based_on.endswith("; without 2 tasks that cannot run and 3 that wait for them")
+    assert [name.eta is None for name in shown.task_names] == [False, True, False]
+    assert left_seconds(shown)[0] < 42 / 4 < left_seconds(shown)[1]
+
+
+def of_computations(*names: TaskName, together: bool = False) -> Work:
+    """Return the work of one computation for each name, or of one for all."""
+    groups = [names] if together else [(name,) for name in names]
+    computations = tuple(
+        computation(
+            str(number),
+            states=dict(sum((Counter(name.states) for name in group), Counter())),
+            task_names=tuple(name.name for name in group),
+        )
+        for number, group in enumerate(groups)
+    )
+    return estimated(work(task_names=names, computations=computations), TAKEN_AT, 4, "s", WorkHistory())[0]
+
+
+def test_computations_leave_out_their_own_tasks():
+    names = known_name("load", queued=40), known_name("train", queued=4, **{"no-worker": 2}), known_name("regrid")
+    etas = [one.eta for one in of_computations(*names).computations]
+    assert [eta and eta.tasks_left_out for eta in etas] == [0, 2, None]
+
+
+@pytest.mark.parametrize("waiting", [0, 30])
+def test_no_eta_if_nothing_can_run(waiting):
+    stuck = known_name("train", **{"no-worker": 2})
+    shown = of_computations(known_name("load", memory=40), stuck, known_name("predict", waiting=waiting), together=True)
+    assert (shown.eta, shown.computations[0].eta) == (None, None)
+
+
+def test_task_without_known_end_is_left_out_with_its_thread():
+    """Nothing tells when the only task of its name ends once it has run far longer than all others."""
+    forever = replace(unknown_name("interpolate", processing=1), seconds_max=900.0)
+    shown = names_of(known_name("load", queued=300), forever, polls=1)
+    assert shown.eta.tasks_left_out == 1
+    assert "on 3 threads; without 1 task of interpolate: none has finished" in shown.eta.based_on
+    assert 60 < left_seconds(shown)[0] < 100 < left_seconds(shown)[1] < 150
+    assert names_of(known_name("load", queued=300), replace(forever, states={"processing": 4}), polls=1).eta is None
+    assert names_of(known_name("load", memory=300), forever, polls=1).eta is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_end_no_later_than_the_whole(seed):
+    chance = Random(seed)
+    names = [
+        known_name(
+            f"n{n}",
+            finished=chance.choice([1, 10, 400]),
+            seconds=10 ** chance.uniform(-2, 2),
+            processing=chance.randrange(3),
+            waiting=chance.choice([0, 100]),
+        )
+        for n in range(6)
+    ]
+    for shown in (of_computations(*names, together=True), of_computations(*names)):
+        known = {name.name: name.eta for name in shown.task_names}
+        for one in shown.computations:
+            parts = [known[name] for name in one.task_names if known[name]]
+            assert all(part.earliest <= one.eta.earliest and part.latest <= one.eta.latest for part in parts)
+            assert one.eta is None or (one.eta.earliest <= shown.eta.earliest and one.eta.latest <= shown.eta.latest)
+
+
+def test_a_name_of_two_computations_ends_with_the_last():
+    name = known_name("load", queued=40)
+    both = tuple(computation(number, states={"queued": 20}, task_names=("load",)) for number in "ab")
+    shown, _ = estimated(work(task_names=(name,), computations=both), TAKEN_AT, 4, "s", WorkHistory())
+    assert shown.task_names[0].eta.latest == shown.computations[1].eta.latest > shown.computations[0].eta.latest
 
 
 def test_computations_end_one_after_another():

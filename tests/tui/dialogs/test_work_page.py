@@ -73,6 +73,16 @@ class TestHeader:
         at_80 = header(replace(given, task_names=stuck, failures=failures), 80)[2]
         assert at_80.endswith(f"   rest done {times()}   2 failed   4 cannot run")
 
+    def test_eta_says_how_many_tasks_it_leaves_out(self) -> None:
+        names = (task_name("train", states={"no-worker": 3, "processing": 1}),)
+        lines = [
+            header(replace(BUSY, task_names=names, eta=replace(ETA, tasks_left_out=number)), cells)[2]
+            for number, cells in ((3, 120), (4, 120), (3, 74))
+        ]
+        assert f"rest done {times()}   3 failed   3 cannot run" in lines[0]
+        assert f"done {times()} except 4 tasks   3 failed   3 cannot run" in lines[1]
+        assert lines[2].endswith(f"done {times()} except 3 tasks   3 failed")
+
     def test_rate_is_left_out_before_the_eta(self) -> None:
         line = header(BUSY, 60)[2]
         assert (times() in line, "/s" in line) == (True, False)

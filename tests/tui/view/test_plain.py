@@ -83,6 +83,8 @@ class TestPlainTree:
         assert re.fullmatch(
             r" WORK 9 of 9,900 tasks done   rate 14\.2/s   ETA \d\d:\d\d–\d\d:\d\d   0 failed   1 cannot run", line
         )
+        partly = replace(known, eta=replace(estimate, tasks_left_out=5))
+        assert re.search(r":\d\d except 5 tasks   0 failed", plain_tree(replace(shown, work=partly)))
         nothing = work(progress=Progress(done=0, total=0, failed=0, blocked=0))
         assert " WORK none" in plain_tree(replace(shown, work=nothing)).splitlines()
 

@@ -277,6 +277,20 @@ class TestFailures:
         assert read(of)["failures"] is None
 
 
+def test_tasks_that_wait_for_unrunnable_ones() -> None:
+    last = task("sum-1", "sum", state="waiting")
+    needy = [task(f"predict-{number}", "predict", state="waiting", dependents=[last]) for number in range(2)]
+    done = task("log-1", "log", state="erred")
+    stuck = task("train-1", "train", dependents=[*needy, done])
+    assert read(scheduler(unrunnable={stuck: 0.0}))["held_up"] == [["predict", 2], ["sum", 1]]
+    assert read(scheduler())["held_up"] == []
+
+
+def test_only_so_many_waiting_tasks_are_counted() -> None:
+    stuck = task("train-1", dependents=[task(number, state="waiting") for number in range(MOST_BLOCKED + 5)])
+    assert sum(row[1] for row in read(scheduler(unrunnable={stuck: 0.0}))["held_up"]) == MOST_BLOCKED
+
+
 def test_unrunnable_tasks_with_what_they_require() -> None:
     wants = task("gpu-1", "gpu", resource_restrictions={"GPU": 1.0}, worker_restrictions={"tcp://x", "tcp://b"})
     newer = read(scheduler(unrunnable={wants: time.monotonic() - 60.0}))

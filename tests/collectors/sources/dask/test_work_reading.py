@@ -157,6 +157,12 @@ class TestFailures:
         assert reader.work.request()["failures_since"] is None
 
 
+@pytest.mark.parametrize(("held_up", "expected"), [([["load", 3]], 3), ([["sum", 3]], 0), (None, None)])
+def test_waiting_tasks_that_need_an_unrunnable_one(held_up: object, expected: int | None) -> None:
+    [name] = Reader().read(names=[name_row(waiting=4)], held_up=held_up).task_names
+    assert name.held_up == expected
+
+
 def test_unrunnable_task_with_what_it_requires() -> None:
     row = ["gpu-1", "gpu", {"GPU": 1}, ["tcp://x"], [], 61.25]
     work = Reader().read(unrunnable=[row], unrunnable_total=400)
@@ -194,8 +200,13 @@ HOSTILE = [None, 7, -1, 1e400, float("nan"), True, "", "\x1b[2J", b"\xff\x00", [
 @pytest.mark.parametrize("rubbish", HOSTILE, ids=repr)
 def test_rubbish_is_omitted_or_cleaned(rubbish: object) -> None:
     good = [name_row(memory=1), [*TestComputations.ROW, counts(memory=1), ["load"]], failure_row()]
-    good += [["gpu-1", "gpu", {"GPU": 1}, [], [], 1.0], ["load-1", "load", "tcp://b", 12.0], ["load", "disk-read", 2.5]]
-    parts = ("names", "computations", "failures", "unrunnable", "running", "activities")
+    good += [
+        ["gpu-1", "gpu", {"GPU": 1}, [], [], 1.0],
+        ["load", 3],
+        ["load-1", "load", "tcp://b", 12.0],
+        ["load", "disk-read", 2.5],
+    ]
+    parts = ("names", "computations", "failures", "unrunnable", "held_up", "running", "activities")
     for part, row in zip(parts, good, strict=True):
         for position in range(len(row)):
             bad = [*row[:position], rubbish, *row[position + 1 :]]
