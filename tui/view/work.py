@@ -74,10 +74,11 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     counts = f"  {figures.count(progress.done)} of {figures.count(progress.total)}"
     rate = "" if work.rate_per_second is None else f"   {rate_text(work.rate_per_second)}"
     known = work.eta if not is_stuck(states) else None
-    eta = "" if known is None else f"   done {eta_text(known, now)}{left_out_text(known)}"
+    end = eta_text(known, now)
     # Tasks that cannot run need not be mentioned twice.
-    is_told = known is not None and stuck and known.tasks_left_out <= number_in(states, CANNOT_RUN)
-    rest = f"   rest done {eta_text(known, now)}" if is_told else eta
+    is_told = bool(stuck) and (known is None or known.tasks_left_out <= number_in(states, CANNOT_RUN))
+    rest = "" if known is None else f"   rest done {end}" if is_told else f"   done {end}{left_out_text(known)}"
+    eta = f"   done {end}{left_out_text(known)}" if known is not None and known.tasks_left_out else rest
     for text, behind, without in (
         (counts + rate + rest, blocked, stuck),
         (counts + rest, blocked, stuck),
