@@ -159,7 +159,8 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         yield self._details
         yield self._tree.filter_line
         yield self._status
-        yield KeyLine(self._glyphs)
+        self._key_line = KeyLine(self._glyphs)
+        yield self._key_line
 
     @property
     def selected_job_id(self) -> str | None:
@@ -228,6 +229,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._header.show(self._snapshot, self._history)
         self._banner.show(self._snapshot.findings)
         self._work_panel.show(self._snapshot)
+        self._key_line.show(self._snapshot)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.show(self._snapshot)
@@ -294,7 +296,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._is_paused = False
         for part in (self._tree, self._queries, self._scaling):
             part.forget()
-        for widget in (self._header, self._banner, self._work_panel, self._details, self._status):
+        for widget in (self._header, self._banner, self._work_panel, self._details, self._status, self._key_line):
             widget.clear()
 
     def before_key(self) -> None:

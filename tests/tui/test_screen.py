@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from dasktop.collectors.model.feed import Candidate, Choice, Failure
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.app import DasktopApp, SnapshotArrived
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.switching import Candidates, Picker
@@ -35,6 +35,7 @@ from tests.support.snapshots import (
     thread,
     worker,
 )
+from tests.support.work import work
 
 CANDIDATES = (
     Candidate(address="tcp://10.1.2.3:41525", origin="script of job 4711", scheduler_id="a"),
@@ -56,7 +57,9 @@ class TestContent:
             assert screen.tree[0].startswith(" ▾ 4709 dask-worker")
             assert any("SLURMCluster-1-3" in line for line in screen.tree)
             assert any("starts about" in line for line in screen.tree)
-            keys = "+ add  - remove  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause"
+            keys = (
+                "+ add  - remove  s scale…  x release  a adapt…  enter details  T log  / filter  o sort  p pause  * all"
+            )
             assert screen.lines_of(KeyLine) == [f" {keys}  ? help  q quit".ljust(120)]
 
     @pytest.mark.parametrize(
@@ -70,6 +73,16 @@ class TestContent:
         async with running((columns, 24)) as screen:
             await screen.show(everyday())
             assert screen.lines_of(KeyLine)[0].strip() == keys
+
+    async def test_keys_of_pages_are_shown_when_there_is_something_to_show(self) -> None:
+        async with running((80, 24)) as screen:
+            found = Finding(code="a", severity="error", job_id=None, worker=None, message="it is bad", since=None)
+            await screen.show(replace(everyday(), work=work(), findings=(found,)))
+            [line] = screen.lines_of(KeyLine)
+            assert line.split("details")[1].split()[:6] == ["W", "work", "E", "failures", "F", "findings"]
+            await screen.show(replace(everyday(), work=work(failures=()), findings=()))
+            [line] = screen.lines_of(KeyLine)
+            assert ("W work" in line, "E failures" in line, "F findings" in line) == (True, False, False)
 
     async def test_jobs_show_as_soon_as_slurm_answers(self) -> None:
         asking = source("dask", state="stale", age_seconds=None, latency_seconds=None)

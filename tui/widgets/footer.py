@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from textual import events
 from textual.screen import Screen
 
+from dasktop.collectors.analysis.failures import unexpected_ends
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import width
@@ -13,6 +15,7 @@ from dasktop.tui.widgets.bindings import bound_now
 from dasktop.tui.widgets.lines import Lines
 
 _NEVER_LEFT_OUT = ("help", "quit")
+_LAST_TO_LEAVE_OUT = ("details", "work", "failures", "findings")
 
 _LAST = ("next_field", "fold", "fold_all", "refresh", "help", "quit")
 _PLACES = {key_id: place for place, key_id in enumerate(_LAST, start=1)}
@@ -53,17 +56,33 @@ def entries(screen: Screen[Any]) -> list[Entry]:
 
 def fitting(listed: Iterable[Entry], cells: int, *, but_for: Collection[str] = ()) -> list[Entry]:
     """Return the entries that fit into `cells`: the least important are dropped, except the ids in `but_for`."""
-    kept = list(listed)
-    to_go = kept[::-1]
-    to_go.sort(key=_importance)
-    for entry in to_go:
-        if sum(entry.cells for entry in kept) > cells and entry.key_id not in but_for:
-            kept.remove(entry)
-    return kept
+    known = list(listed)
+    room = cells - sum(entry.cells for entry in known if entry.key_id in but_for)
+    kept = {entry.key_id for entry in known if entry.key_id in but_for}
+    for entry in sorted(known, key=_importance):
+        if entry.key_id not in kept and entry.cells <= room:
+            room -= entry.cells
+            kept.add(entry.key_id)
+    return [entry for entry in known if entry.key_id in kept]
 
 
 def _importance(entry: Entry) -> int:
-    return 0 if entry.key_id in _PLACES else 1 if entry.key_id in _LEFT_OUT_NEXT else 2
+    """Return the place of an entry, the most important first; of equal ones those that are listed first."""
+    if entry.key_id in _LAST_TO_LEAVE_OUT:
+        return 0
+    return 3 if entry.key_id in _PLACES else 2 if entry.key_id in _LEFT_OUT_NEXT else 1
+
+
+def useless_keys(snapshot: Snapshot | None) -> frozenset[str]:
+    """Return the ids of the keys that would show nothing: no work, no failed tasks and ended workers, no findings."""
+    work = snapshot.work if snapshot is not None else None
+    has_failures = work is not None and bool(work.failures)
+    uses = {
+        "work": work is not None and work.progress.total > 0,
+        "failures": has_failures or (snapshot is not None and bool(unexpected_ends(snapshot))),
+        "findings": snapshot is not None and bool(snapshot.findings),
+    }
+    return frozenset(key_id for key_id, is_of_use in uses.items() if not is_of_use)
 
 
 class KeyLine(Lines):
@@ -75,6 +94,16 @@ class KeyLine(Lines):
         super().__init__()
         self._glyphs = glyphs
         self._ends: list[tuple[int, str]] = []
+        self._useless = useless_keys(None)
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Leave out the keys that would show nothing of this snapshot; they work nevertheless."""
+        self._useless = useless_keys(snapshot)
+        self.update()
+
+    def clear(self) -> None:
+        """Show the keys as before the first snapshot."""
+        self.show(None)
 
     def on_mount(self) -> None:
         """Update when the active bindings change."""
@@ -89,7 +118,8 @@ class KeyLine(Lines):
         pieces: list[Piece] = []
         self._ends = []
         end = 0
-        for entry in fitting(entries(self.screen), cells, but_for=_NEVER_LEFT_OUT):
+        listed = [entry for entry in entries(self.screen) if entry.key_id not in self._useless]
+        for entry in fitting(listed, cells, but_for=_NEVER_LEFT_OUT):
             pieces.append(Piece(self._glyphs.encode(f" {entry.key_text}"), "key" if entry.enabled else "quiet"))
             pieces.append(Piece(self._glyphs.encode(f" {entry.label} "), "quiet"))
             end += entry.cells
