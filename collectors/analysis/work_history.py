@@ -39,6 +39,11 @@ class Sample(Record, frozen=True, kw_only=True):
     threads: int
     finished: dict[str, int]
     """Number of finished tasks, by task name."""
+    rate_from: dict[str, tuple[datetime, int]]
+    """When the rate of a name begins, and how many tasks had finished then: its last sample at which nothing was left
+    to run, or the one before its first task ran."""
+    idle: frozenset[str]
+    """Names of which nothing is left that can run; all names, while nothing at all runs."""
     durations: dict[str, Durations]
     """Those of all names that have finished tasks."""
     is_full: bool
@@ -70,10 +75,13 @@ def extended(history: WorkHistory, work: Work, at: datetime, threads: int, sched
     known = before.durations if before else {}
     durations = _with_totals(known, work.task_names)
     in_flight = _seconds_in_flight(work.task_names, durations, threads)
+    idle = _idle(work.task_names, finished, before)
     sample = Sample(
         at=at,
         threads=threads,
         finished=finished,
+        rate_from=_rate_from(work.task_names, finished, idle, before, at),
+        idle=idle,
         durations=durations,
         is_full=sum(ready_tasks(name.states) for name in work.task_names) >= threads > 0,
         in_flight=in_flight,
@@ -104,6 +112,36 @@ def _decreases(before: Sample, finished: Mapping[str, int]) -> bool:
         count < before.finished.get(name, 0) or (name in before.durations and count < before.durations[name].tasks)
         for name, count in finished.items()
     )
+
+
+def _idle(names: Iterable[TaskName], finished: Mapping[str, int], before: Sample | None) -> frozenset[str]:
+    """Return `Sample.idle`."""
+    names = tuple(names)
+    is_still = not any(name.states.get("processing") for name in names)
+    if is_still and (before is None or all(before.finished.get(name) == count for name, count in finished.items())):
+        return frozenset(finished)
+    running = ("processing", "queued", "waiting")
+    return frozenset(name.name for name in names if not any(map(name.states.get, running)))
+
+
+def _rate_from(
+    names: Iterable[TaskName],
+    finished: Mapping[str, int],
+    idle: frozenset[str],
+    before: Sample | None,
+    at: datetime,
+) -> dict[str, tuple[datetime, int]]:
+    """Return `Sample.rate_from`."""
+    known = before.rate_from if before is not None else {}
+    found = {}
+    for name in names:
+        count = finished.get(name.name)
+        if count is None:
+            continue
+        begin = known.get(name.name)
+        has_not_begun = begin is not None and begin[1] == count and not name.states.get("processing")
+        found[name.name] = (at, count) if begin is None or has_not_begun or name.name in idle else begin
+    return found
 
 
 def _with_totals(durations: dict[str, Durations], names: Iterable[TaskName]) -> dict[str, Durations]:
@@ -139,13 +177,18 @@ def running_share(names: Iterable[TaskName], threads: int) -> float:
 
 
 def rates(history: WorkHistory) -> dict[str, float | None]:
-    """Return the finished tasks per second, by task name, over the samples that have this name."""
-    last = history.samples[-1]
+    """Return the finished tasks per second, by task name, since it has been running, at most over the window.
+
+    It is 0 at once if nothing of a name is left to run. ``None``: a first sample.
+    """
+    first, last = history.samples[0], history.samples[-1]
     found: dict[str, float | None] = {}
     for name, count in last.finished.items():
-        first = next(sample for sample in history.samples if name in sample.finished)
-        seconds = (last.at - first.at).total_seconds()
-        found[name] = rounded((count - first.finished[name]) / seconds) if seconds > 0 else None
+        since, before = last.rate_from[name]
+        if since < first.at:
+            since, before = first.at, first.finished.get(name, before)
+        seconds = (last.at - since).total_seconds()
+        found[name] = 0.0 if name in last.idle else rounded((count - before) / seconds) if seconds > 0 else None
     return found
 
 

@@ -55,7 +55,7 @@ class TaskName(Record, frozen=True, kw_only=True):
     """Waiting tasks that need the result of a task that no worker may run. At most 1,000 of all names are counted;
     ``None``: unknown."""
     rate_per_second: float | None = None
-    """Tasks that finished per second, averaged over the last minutes; ``None``: unknown."""
+    """Tasks that finished per second since they began, at most over the last two minutes; ``None``: unknown."""
     eta: Eta | None = None
 
 

@@ -73,6 +73,39 @@ def test_rate_counts_released_results():
     assert shown.rate_per_second == 4.0
 
 
+def rates_of(*totals: int, **of_last: int) -> list[float | None]:
+    """Return the rate at each poll of one name with these totals of finished tasks; those of the last are left."""
+    polls = [after(total, 9) for total in totals]
+    ended = task_name(states=of_last, finished_total=totals[-1], compute_seconds=float(totals[-1]))
+    polls.append(work(task_names=(ended,)))
+    return [run(*polls[: number + 1])[0].rate_per_second for number in range(len(polls))]
+
+
+def test_rate_is_zero_at_once_after_the_end():
+    assert rates_of(0, 8, 16, memory=16) == [None, 4.0, 4.0, 0.0]
+    assert rates_of(0, 8, 16, memory=10, erred=2, **{"no-worker": 4})[-1] == 0.0
+
+
+def test_rate_is_zero_while_nothing_runs():
+    assert rates_of(0, 8, waiting=8)[-1] == 0.0
+    between = after(12, 4, processing=0)
+    assert run(after(0, 16), after(8, 8), between)[0].rate_per_second == 3.0, "tasks finished since the last poll"
+
+
+def test_rate_begins_with_the_first_task():
+    idle, busy = [after(0, 80, processing=0)] * 20, [after(8, 72), after(16, 64)]
+    assert run(*idle, *busy)[0].rate_per_second == 4.0
+    ended = [after(400, 0, processing=0)] * 5
+    again = [after(408, 72), after(416, 64)]
+    assert run(after(0, 400), *ended, *again)[0].rate_per_second == 4.0, "the same name again, after a pause"
+
+
+def test_rate_includes_pauses_in_between():
+    waits = task_name("other", states={"processing": 1}, finished_total=0)
+    polls = [work(task_names=(*after(total, 80, processing=0).task_names, waits)) for total in (0, 8, 8, 8)]
+    assert run(*polls)[0].task_names[0].rate_per_second == 1.33
+
+
 def test_eta_is_a_range_around_the_time_that_is_left():
     shown, _ = run(after(40, 60), after(48, 52))
     now = TAKEN_AT + timedelta(seconds=2)
