@@ -37,8 +37,9 @@ class Durations(Record, frozen=True, kw_only=True):
         Numbers from 0 to ``longest`` have a variance of at most ``mean × (longest - mean)`` (Bhatia and Davis). This
         counts as one more batch, so that few batches, which may be equal by chance, do not pretend certainty.
         """
-        largest = self.mean * max(0.0, longest - self.mean)
-        return self.squares / max(1, self.compared) + largest / max(1, self.batches)
+        mean = self.seconds / self.tasks if self.tasks else 0.0
+        largest = mean * (longest - mean) if longest > mean else 0.0
+        return self.squares / (self.compared or 1) + largest / (self.batches or 1)
 
     def until(self, tasks: int, seconds: float, longest: float) -> "Durations":
         """Return the durations with new totals.
@@ -102,6 +103,9 @@ def mean_residual(durations: Durations, longest: float) -> float:
     that run (renewal theory).
     """
     mean = durations.mean
-    if not mean:
-        return 0.0
-    return min(max(longest, mean), (mean**2 + durations.variance(longest)) / (2 * mean))
+    return residual_of(mean, durations.variance(longest), longest) if mean else 0.0
+
+
+def residual_of(mean: float, variance: float, longest: float) -> float:
+    """Return `mean_residual` of durations with this mean, which is not 0, and variance."""
+    return min(max(longest, mean), (mean * mean + variance) / (2 * mean))

@@ -114,6 +114,7 @@ class _Speed:
 
     def __init__(self, history: WorkHistory, threads: int, ready: float) -> None:
         self.threads = threads
+        self.basis = f"the mean time of tasks on {counted(threads, 'thread')}"
         self.efficiency = efficiency(history)
         self.growth, self.grows_for = growth(history)
         self.least_threads = min(threads, max(1.0, ready, busy_threads(history)))
@@ -152,14 +153,14 @@ def _eta(left: WorkLeft, speed: _Speed, at: datetime, ahead: float = 0.0) -> Eta
     return Eta(
         earliest=at + timedelta(seconds=math.floor(max(0.0, earliest))),
         latest=at + timedelta(seconds=math.ceil(latest)),
-        based_on=_basis(left, speed.threads),
+        based_on=speed.basis + _exceptions(left),
         tasks_left_out=math.ceil(left.left_out),
     )
 
 
-def _basis(left: WorkLeft, threads: int) -> str:
-    """Return what an estimate is based on, what it assumes, and what it leaves out."""
-    words = f"the mean time of tasks on {counted(threads, 'thread')}"
+def _exceptions(left: WorkLeft) -> str:
+    """Return what an estimate assumes, and what it leaves out."""
+    words = ""
     if left.assumed_names:
         words += (
             f"; assumed that {counted(math.ceil(left.assumed), 'task')} of {listed(left.assumed_names)}, "

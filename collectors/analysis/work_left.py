@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.durations import Durations, mean_residual
+from dasktop.collectors.analysis.durations import Durations, residual_of
 from dasktop.collectors.analysis.work_history import Measure, ready_tasks, running_share
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import TaskName
@@ -85,7 +85,7 @@ def usual_factor(deviation: float) -> float:
 
 def remaining_tasks(states: Mapping[str, int]) -> int:
     """Return how many tasks are neither done nor failed."""
-    return sum(states.get(state, 0) for state in REMAINING_STATES)
+    return sum([states[state] for state in REMAINING_STATES if state in states])
 
 
 def is_stuck(*states: Mapping[str, int]) -> bool:
@@ -140,12 +140,14 @@ def _left_of(
     if known is None and seen > FAR_LONGER * max(longest_known, usual.value):
         return WorkLeft(no_worker=no_worker, held_up=held_up, open_ended=count, open_names=(name.name,))
     durations, uncertainty = _durations(known, usual, seen)
-    longest = max(seen, durations.mean * usual_factor(uncertainty))
-    residual = mean_residual(durations, longest)
+    mean = durations.mean
+    longest = max(seen, mean * usual_factor(uncertainty))
+    of_one = durations.variance(longest)
+    residual = residual_of(mean, of_one, longest) if mean else 0.0
     running = name.states.get("processing", 0) * running_share
-    seconds = (count - running) * durations.mean + running * residual
+    seconds = (count - running) * mean + running * residual
     # Residual times are taken as equally likely from 0 to twice their mean.
-    variance = (count - running) * durations.variance(longest) + running * residual**2 / 3
+    variance = (count - running) * of_one + running * residual**2 / 3
     ready = ready_tasks(name.states)
     last, last_most = _last_tasks(residual, longest, min(threads, count))
     return WorkLeft(
