@@ -81,12 +81,14 @@ def finished(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory
 def provoke(scenario: Scenario, client: Client, folder: Path) -> list[object]:
     """Let all tasks fail, wait until everything is known, and return their futures."""
     slurm, begin = scenario.slurm, folder / "go on"
-    scenario.submit("on-limit", "--time=1", python=WITHOUT_SHELL)
-    scenario.submit("on-nanny", "--mem=2G", worker="--nthreads 1 --memory-limit 300MB")
-    scenario.submit("on-signal", "--mem=2G", worker="--nthreads 1 --memory-limit 1GB")
-    scenario.submit("on-memory", "--array=3", python=WITHOUT_SHELL)  # a name in its script identifies no job
+    # Of many jobs that ended recently, as after other tests, those named after dask and the latest are read.
+    named = "--job-name=dask-worker"
+    scenario.submit("on-limit", named, "--time=1", python=WITHOUT_SHELL)
+    scenario.submit("on-nanny", named, "--mem=2G", worker="--nthreads 1 --memory-limit 300MB")
+    scenario.submit("on-signal", named, "--mem=2G", worker="--nthreads 1 --memory-limit 1GB")
+    scenario.submit("on-memory", named, "--array=3", python=WITHOUT_SHELL)  # a name in its script identifies no job
     for name in ("on-plain", "on-cancelled"):
-        scenario.submit(name, python=WITHOUT_SHELL)
+        scenario.submit(name, named, python=WITHOUT_SHELL)
     scenario.wait_for(lambda: scenario.job_ids.keys() <= scenario.workers().keys())
 
     def submit(name: str, code: str, worker: str) -> object:
