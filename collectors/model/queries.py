@@ -75,7 +75,7 @@ class Profile(Record, frozen=True, kw_only=True):
     """Samples of the threads that ran tasks. A worker takes one per thread every 10 ms, by default."""
 
     seconds: float
-    """The time that they are from, until now."""
+    """The time from the first of them until now, at most ten minutes; if there are none, this time."""
     workers: int
     """How many answered."""
     samples: int

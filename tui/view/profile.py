@@ -31,7 +31,7 @@ def profile_lines(profile: Profile, cells: int, glyphs: Glyphs) -> list[list[Pie
 
     A line is indented only below a function that called several others, since stacks are deep.
     """
-    of = f"{counted(profile.workers, 'worker')} in the last {plain_duration(int(profile.seconds))}"
+    of = f"{counted(profile.workers, 'worker')} in the last {plain_duration(max(1, round(profile.seconds)))}"
     summary = f"{counted(profile.samples, 'sample')} of the threads that ran tasks, on {of}"
     lines = [[Piece(part, "quiet")] for part in wrap(summary, cells)]
     lines += [[Piece(part, "waiting")] for problem in profile.problems for part in wrap(problem, cells)]

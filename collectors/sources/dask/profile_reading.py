@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.queries import Profile, ProfiledCall
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_text, as_tuple
+from dasktop.collectors.sources.dask.plain_values import as_dict, as_int, as_seconds, as_text, as_tuple
 from dasktop.collectors.sources.dask.shipped_profile import CALL_FIELDS, DEEPEST
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
 from dasktop.collectors.sources.dask.shipped_worker import PROFILE
 
 SECONDS = 600.0
-"""The samples of this time are read."""
+"""The samples of this time are read, if there are any."""
 MOST_WORKERS = 50
 _AT_ONCE = 16
 _WORKER_SECONDS = 3.0
@@ -92,18 +92,27 @@ async def read_profiles(
         )
     )
     whole, answered, samples = _Sum(), 0, 0
+    ages = []
     problems = list(_problems(asked, answers))
     for address in asked:
         profile = as_dict((*as_tuple(answers.get(address)), None, None)[1])
         if (count := as_int(profile.get("samples"))) is not None:
             answered += 1
             samples += count
+            age = as_seconds(profile.get("age_seconds"))
+            ages += [SECONDS if age is None else min(age, SECONDS)] if count else []
             whole.add(profile.get("calls"))
     if not answered:
         raise SourceError(problems[0] if problems else "there are no workers")
     if len(workers) > MOST_WORKERS:
         problems.append(f"{len(workers) - MOST_WORKERS:,} more workers were not asked")
-    return Profile(seconds=SECONDS, workers=answered, samples=samples, calls=whole.as_calls(), problems=tuple(problems))
+    return Profile(
+        seconds=max(ages, default=SECONDS),
+        workers=answered,
+        samples=samples,
+        calls=whole.as_calls(),
+        problems=tuple(problems),
+    )
 
 
 def _problems(asked: Mapping[str, str], answers: Mapping[object, object]) -> Iterator[str]:

@@ -22,10 +22,12 @@ DEEPEST = 80
 
 
 async def read_profile(worker: Any, seconds: Any, task_name: Any) -> dict[str, Any]:
-    """Return the samples of the last seconds by task name, or those of one name."""
-    since = time.time() + getattr(worker, "scheduler_delay", 0) - float(seconds)
+    """Return the samples of the last seconds by task name, or those of one name; and how old the first of them is."""
+    now = time.time() + getattr(worker, "scheduler_delay", 0)
+    since = now - float(seconds)
+    age = now - first_sample(worker, since, task_name, now)
     if task_name is not None:
-        return pruned(await worker.get_profile(start=since, key=task_name))
+        return {**pruned(await worker.get_profile(start=since, key=task_name)), "age_seconds": age}
     rows: list[list[Any]] = []
     total = 0
     for name in names_since(worker, since):
@@ -33,7 +35,21 @@ async def read_profile(worker: Any, seconds: Any, task_name: Any) -> dict[str, A
         profile = pruned(await worker.get_profile(start=since, key=name))
         total += profile["samples"]
         rows.append([text(name), None, None, profile["samples"], profile["own_samples"], profile["calls"]])
-    return {"samples": total, "own_samples": 0, "calls": [row for row in rows if row[3] >= total * LEAST_SHARE]}
+    rows = [row for row in rows if row[3] >= total * LEAST_SHARE]
+    return {"samples": total, "own_samples": 0, "calls": rows, "age_seconds": age}
+
+
+def first_sample(worker: Any, since: float, task_name: Any, now: float) -> Any:
+    """Return when the first sample after this time was taken, or one of a task name; now if there is none.
+
+    A worker keeps samples for each second or so, with the end of that time.
+    """
+    begin = None
+    for at, by_name in [*worker.profile_keys_history, (now, worker.profile_keys)]:
+        if at >= since and (by_name if task_name is None else task_name in by_name):
+            return at if begin is None else max(since, begin)
+        begin = at
+    return now
 
 
 def names_since(worker: Any, since: float) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import dask
@@ -14,7 +15,7 @@ from dasktop.collectors.runtime.queries import answer_question
 from dasktop.collectors.sources.dask import profile_reading
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.profile_reading import read_profiles
-from dasktop.collectors.sources.dask.shipped_profile import counts_leaves, read_calls
+from dasktop.collectors.sources.dask.shipped_profile import counts_leaves, first_sample, read_calls
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -55,6 +56,33 @@ async def test_missing_workers_are_named(monkeypatch: pytest.MonkeyPatch) -> Non
         await of_workers({})
     monkeypatch.setattr(profile_reading, "MOST_WORKERS", 1)
     assert (await of_workers({"tcp://0": answered(1)}, 3)).problems == ("2 more workers were not asked",)
+
+
+HISTORY = [(10.0, {}), (11.0, {"load": {}}), (12.0, {}), (13.0, {"sum": {}})]
+
+
+@pytest.mark.parametrize(
+    ("since", "task_name", "history", "expected"),
+    [
+        (0.0, None, HISTORY, 10.0),
+        (10.5, None, HISTORY, 10.5),
+        (11.5, None, HISTORY, 12.0),
+        (0.0, "sum", HISTORY, 12.0),
+        (0.0, "mean", HISTORY, 13.0),  # only in the samples of the current second
+        (0.0, None, HISTORY[1:], 11.0),
+        (0.0, "other", HISTORY, 14.0),
+    ],
+)
+def test_first_sample_after_a_time(since: float, task_name: str | None, history: list[Any], expected: float) -> None:
+    worker = SimpleNamespace(profile_keys_history=history, profile_keys={"mean": {}})
+    assert first_sample(worker, since, task_name, 14.0) == expected
+
+
+async def test_time_of_the_samples_is_that_of_the_oldest() -> None:
+    ages = {"tcp://0": (4, 180.0), "tcp://1": (4, 20.0), "tcp://2": (0, 300.0)}
+    answers = {address: ("answered", {"samples": of, "age_seconds": age}) for address, (of, age) in ages.items()}
+    assert (await of_workers(answers, 3)).seconds == 180.0
+    assert (await of_workers({"tcp://2": answers["tcp://2"]}, 3)).seconds == profile_reading.SECONDS
 
 
 RUBBISH = [None, 7, "text", (), (1,), {"a": 1}, ("f", "m.py", 1, 2, 3, 4), ("f", None, None, None, 1, ()), 1e400]
@@ -135,6 +163,7 @@ async def compare_profile_of_a_worker() -> None:
             while "spin" not in names_in((await profile("spin")).calls):
                 await client.submit(spin, 0.1, pure=False)
         whole = await profile(None)
+        assert 0 < whole.seconds < profile_reading.SECONDS, "since the first sample"
         [of_spin] = whole.calls
         assert (of_spin.name, of_spin.file, of_spin.samples) == ("spin", None, whole.samples), "the task name"
         assert "spin" in names_in(of_spin.calls)
