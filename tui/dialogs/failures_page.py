@@ -19,8 +19,7 @@ class FailuresPage(Page):
     """
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs) -> None:
-        super().__init__("failed tasks")
-        self._glyphs = glyphs
+        super().__init__("failed tasks", glyphs)
         self._snapshot = snapshot
 
     def on_mount(self) -> None:

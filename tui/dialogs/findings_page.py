@@ -19,8 +19,7 @@ class FindingsPage(Page):
     """
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs) -> None:
-        super().__init__("findings")
-        self._glyphs = glyphs
+        super().__init__("findings", glyphs)
         self._snapshot = snapshot
 
     def on_mount(self) -> None:

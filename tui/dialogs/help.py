@@ -19,6 +19,7 @@ from dasktop.tui.view.columns import COLUMNS, ColumnName
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import ANYWHERE, keys_words
 from dasktop.tui.widgets.bindings import Bound, bound, bound_now
+from dasktop.tui.widgets.details_pane import more_words
 
 Table = tuple[tuple[str, str], ...]
 
@@ -30,7 +31,7 @@ _CELLS_AROUND = 5
 _EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "left")
 MARKS = (
     *((COLUMNS[name].head, COLUMNS[name].meaning) for name in _EXPLAINED),
-    ("~", "inferred from a name or a host, not confirmed"),
+    ("~", "of a job or worker: matched by a name or a host, not confirmed; before a time: the mean of such tasks"),
     ("–", "unknown"),
 )
 
@@ -66,10 +67,22 @@ class Help(Dialog[None]):
             box.border_title = "dasktop"
             yield Static()
 
+    def on_mount(self) -> None:
+        """Keep the number of lines out of view up to date."""
+        box = self.query_one(VerticalScroll)
+        self.watch(box, "scroll_y", self._show_more, init=False)
+        self.watch(box, "virtual_size", self._show_more, init=False)
+
+    def _show_more(self) -> None:
+        box = self.query_one(VerticalScroll)
+        more = more_words(round(box.scroll_y), round(box.max_scroll_y - box.scroll_y))
+        box.border_title = "  ".join(filter(None, ("dasktop", self._glyphs.encode(more))))
+
     def on_resize(self, event: events.Resize) -> None:
         """Lay out the text for the available width."""
         cells = min(_CELLS, event.size.width) - _CELLS_AROUND
         self.query_one(Static).update(help_text(self._tables, cells, self._glyphs))
+        self.call_after_refresh(self._show_more)
 
 
 def tables_about(screen: Screen[Any]) -> list[Table]:

@@ -42,10 +42,9 @@ class JobScriptPage(Page):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.SCRIPT
 
     def __init__(self, job_id: str, queries: Queries, glyphs: Glyphs) -> None:
-        super().__init__(f"script of job {job_id}")
+        super().__init__(f"script of job {job_id}", glyphs)
         self._job_id = job_id
         self._queries = queries
-        self._glyphs = glyphs
         self._script: Sequence[str] = ()
         self._match = -1
         self._input = Input(placeholder="search", compact=True)
@@ -147,10 +146,9 @@ class AnatomyPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = bound(job_script=("script", "job script"))
 
     def __init__(self, snapshot: Snapshot, job_id: str, queries: Queries, glyphs: Glyphs) -> None:
-        super().__init__(f"anatomy of job {job_id}")
+        super().__init__(f"anatomy of job {job_id}", glyphs)
         self._job_id = job_id
         self._queries = queries
-        self._glyphs = glyphs
         self._script: tuple[str, ...] | None = None
         self._remark = "asking SLURM for the script…"
         self._snapshot = snapshot

@@ -9,16 +9,19 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.dialogs.dialog import Dialog
+from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.terminal.theme import selected_strip, strip
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.details_pane import more_words
 
 
 class Line(NamedTuple):
@@ -46,6 +49,9 @@ class TextView(ScrollView, can_focus=True):
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.READING
 
+    class Moved(Message):
+        """Other lines are out of view now."""
+
     def __init__(self) -> None:
         super().__init__()
         self._layout_text: Layout = lambda _cells: []
@@ -71,6 +77,17 @@ class TextView(ScrollView, can_focus=True):
         row = self.scroll_offset.y
         return self._lines[row].source if row < len(self._lines) else 0
 
+    @property
+    def out_of_view(self) -> tuple[int, int]:
+        """How many displayed lines there are above and below the visible ones."""
+        above = self.scroll_offset.y
+        return above, max(0, len(self._lines) - above - self.size.height)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell the page that other lines are visible."""
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Moved())
+
     def on_resize(self, event: events.Resize) -> None:
         """Lay out the text for the new size."""
         del event
@@ -82,6 +99,7 @@ class TextView(ScrollView, can_focus=True):
             return
         old, self._lines = self._lines, self._layout_text(cells)
         self.virtual_size = Size(cells, len(self._lines))
+        self.post_message(self.Moved())
         for row in range(max(len(old), len(self._lines))):
             if old[row : row + 1] != self._lines[row : row + 1]:
                 self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
@@ -102,7 +120,7 @@ class Page(Dialog[None]):
     Parameters
     ----------
     heading
-        The title; printable text.
+        The title; printable text. Behind it is shown how many lines are out of view.
     """
 
     DEFAULT_CSS = """
@@ -112,9 +130,10 @@ class Page(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = bound(leave="dismiss(None)", back="dismiss(None)")
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.PAGE
 
-    def __init__(self, heading: str) -> None:
+    def __init__(self, heading: str, glyphs: Glyphs) -> None:
         super().__init__()
         self._heading = heading
+        self._glyphs = glyphs
         self.text = TextView()
 
     def compose(self) -> ComposeResult:
@@ -122,6 +141,12 @@ class Page(Dialog[None]):
         with Vertical(classes="box") as box:
             box.border_title = Content(self._heading)
             yield from self.contents()
+
+    def on_text_view_moved(self, message: TextView.Moved) -> None:
+        """Show how many lines are out of view."""
+        message.stop()
+        more = self._glyphs.encode(more_words(*self.text.out_of_view))
+        self.query_one(".box").border_title = Content("  ".join(filter(None, (self._heading, more))))
 
     def contents(self) -> ComposeResult:
         """Create the content of the box."""

@@ -34,10 +34,9 @@ class ProfilePage(Page):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.PROFILE
 
     def __init__(self, of: str, question: ProfileOf, queries: Queries, glyphs: Glyphs) -> None:
-        super().__init__(f"profile of {of}")
+        super().__init__(f"profile of {of}", glyphs)
         self._question = question
         self._queries = queries
-        self._glyphs = glyphs
 
     def on_mount(self) -> None:
         """Request the profile."""

@@ -209,8 +209,7 @@ class WorkPage(Page):
     EXPLAINED = MEANINGS
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView) -> None:
-        super().__init__("what dask computes")
-        self._glyphs = glyphs
+        super().__init__("what dask computes", glyphs)
         self._snapshot = snapshot
         self._view = view
         self._top = WorkHeads(glyphs, view)

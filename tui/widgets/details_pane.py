@@ -102,9 +102,7 @@ class DetailsPane(Widget, can_focus=True):
     def _heading_line(self) -> Line:
         """Return the heading, with the number of lines out of view at the right."""
         below = len(self._lines) - self._top - self._room
-        marks = [f"{self._top} more ↑"] if self._top else []
-        marks += [f"{below} more ↓"] if below > 0 else []
-        right = "  ".join(marks)
+        right = more_words(self._top, below)
         room = self.size.width - self._margin - 1
         left = cut(self._heading, max(0, room - width(right) - 2))
         return [
@@ -170,6 +168,13 @@ class DetailsPane(Widget, can_focus=True):
         """Disable the page's back key while the pane is beside the tree."""
         del parameters
         return action != "back" or self.is_page
+
+
+def more_words(above: int, below: int) -> str:
+    """Return ``3 more ↑  5 more ↓`` for the lines out of view; empty if there are none."""
+    marks = [f"{above} more ↑"] if above > 0 else []
+    marks += [f"{below} more ↓"] if below > 0 else []
+    return "  ".join(marks)
 
 
 def _equal_cells_at_end(old: Line, new: Line, cells: int) -> int:
