@@ -1,5 +1,6 @@
 """Failed tasks as text: one paragraph for each task name and type of exception. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -10,8 +11,9 @@ from dasktop.tui.draw.prose import Words
 from dasktop.tui.draw.times import local, moment
 from dasktop.tui.view.worker_ends import without_job
 
-MOST_KEYS = 3
+MOST_KEYS = 24
 """Keys that are listed of one group."""
+_MOST_WORKERS = 5
 UNKNOWN_FAILURES = "Failed tasks are unknown: not reported by the scheduler (or --no-probe)."
 
 
@@ -31,25 +33,40 @@ def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Ite
 
 
 def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
-    newest = group.newest
-    yield Words(f"{group.task_name}: {_reason_words(newest)}", "bad")
+    newest, is_one = group.newest, len(group.failures) == 1
+    others = "" if len({reason_of(failure) for failure in group.failures}) == 1 else " (the newest; others differ)"
+    yield Words(f"{group.task_name}: {_reason_words(newest)}{others}", "bad")
     times = moment(newest.at, now)
-    if len(group.failures) > 1:
+    if not is_one:
         times = f"{local(group.failures[0].at):%H:%M:%S} to {local(newest.at):%H:%M:%S}, the last at {times}"
     yield Words(f"{counted(len(group.failures), 'task')}, {times}", "quiet", 2)
     keys = [failure.key for failure in group.failures]
     more = f" and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else ""
     yield Words(f"{', '.join(keys[-MOST_KEYS:])}{more}", "quiet", 2)
+    if not is_one:
+        yield from _workers(group)
     if newest.attempts:
+        if not is_one:
+            yield Words(f"the newest, {newest.key}:", indent=2)
         for number, attempt in enumerate(newest.attempts, start=1):
             yield Words(f"attempt {number}: {_attempt_words(attempt)}", indent=2)
     elif newest.worker is not None:
-        yield Words(f"on {_place(newest.worker, newest.job_id)}", indent=2)
+        yield Words(f"{'' if is_one else 'the newest '}on {_place(newest.worker, newest.job_id)}", indent=2)
     if (advice := advice_for(newest)) is not None:
         yield Words(f"what helps: {advice}", indent=2)
     for line in newest.traceback or ():
         code = line.lstrip()
         yield Words(code, indent=4 + len(line) - len(code))
+
+
+def _workers(group: FailureGroup) -> Iterator[Words]:
+    """Yield how many tasks failed on which workers, if there are several."""
+    tasks = Counter(failure.worker for failure in group.failures if failure.worker is not None)
+    if len(tasks) < 2:
+        return
+    named = ", ".join(f"{worker} ({number:,})" for worker, number in tasks.most_common(_MOST_WORKERS))
+    more = f" and {len(tasks) - _MOST_WORKERS:,} more" if len(tasks) > _MOST_WORKERS else ""
+    yield Words(f"on workers {named}{more}", "quiet", 2)
 
 
 def _reason_words(failure: Failure) -> str:

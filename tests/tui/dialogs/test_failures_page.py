@@ -44,6 +44,40 @@ async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
         assert screen.app.screen is screen.base
 
 
+def test_a_group_says_which_task_the_place_and_the_message_are_of() -> None:
+    many = [
+        failure(f"load-{number}", worker=f"w-{number % 2}", job_id="7", exception=f"ValueError('grid {number}')")
+        for number in range(30)
+    ]
+    text = "\n".join(
+        "".join(piece.text for piece in line.pieces)
+        for line in failures_lines(with_work(work(failures=tuple(many))), 160, UNICODE)
+    )
+    assert "regrid: ValueError('grid 29') (the newest; others differ)" in text
+    assert "load-6, load-7, " in text
+    assert "load-29 and 6 more" in text
+    assert "on workers w-0 (15), w-1 (15)" in text
+    assert "the newest on worker w-1 in job 7" in text
+    killed = [failure(key, kind="worker killed", exception=None, attempts=(attempt("w-1"),)) for key in ("a", "b")]
+    lines = failures_lines(with_work(work(failures=tuple(killed))), 80, UNICODE)
+    assert "  the newest, b:" in ["".join(piece.text for piece in line.pieces) for line in lines]
+
+
+async def test_title_says_how_many_lines_are_out_of_view() -> None:
+    async with running((60, 12)) as screen:
+        lines = tuple(f"line {number}" for number in range(20))
+        await screen.show(with_work(work(failures=(failure(traceback=lines),))))
+        await screen.press("E")
+        box = screen.app.screen.query_one(".box")
+        assert str(box.border_title).endswith(" more ↓")
+        await screen.press("end")
+        assert str(box.border_title).endswith(" more ↑")
+        await screen.show(with_work(work(failures=())))
+        assert str(box.border_title) == "failed tasks"
+        await screen.press("q", "question_mark")
+        assert str(screen.app.screen.query_one(".box").border_title).endswith(" more ↓")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("cells", [20, 80, 160])
 def test_any_text_fits_and_is_not_markup(text: str, cells: int) -> None:
