@@ -147,6 +147,21 @@ class TaskActivity(Record, frozen=True, kw_only=True):
     seconds: float
 
 
+ActivityKind = Literal["compute", "waiting", "spill", "deserialize", "failed", "other"]
+_KINDS: dict[str, ActivityKind] = {
+    "thread-cpu": "compute",
+    "thread-noncpu": "waiting",
+    "deserialize": "deserialize",
+    "failed": "failed",
+    **dict.fromkeys(("disk-read", "disk-write", "compress", "decompress", "serialize"), "spill"),
+}
+
+
+def activity_kind(activity: str) -> ActivityKind:
+    """Return what an activity that distributed measures is called for users; unknown ones are ``other``."""
+    return _KINDS.get(activity, "other")
+
+
 class Progress(Record, frozen=True, kw_only=True):
     """Tasks of the computations that run now, and of those that overlapped them in time; else of the last ones.
 

@@ -6,7 +6,16 @@ from datetime import datetime
 
 from dasktop.collectors.analysis.erred_tasks import SPLIT_STATES
 from dasktop.collectors.analysis.failures import grouped, reason_of
-from dasktop.collectors.model.work import Eta, RunningTask, TaskActivity, TaskName, TaskStates, UnrunnableTask, Work
+from dasktop.collectors.model.work import (
+    Eta,
+    RunningTask,
+    TaskActivity,
+    TaskName,
+    TaskStates,
+    UnrunnableTask,
+    Work,
+    activity_kind,
+)
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text, task_time
@@ -18,7 +27,7 @@ from dasktop.tui.view.work import CANNOT_RUN, SEGMENTS, UNSPLIT, Segment, eta_te
 from dasktop.tui.view.work_columns import elapsed_seconds
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow, seconds_so_far
 
-_MOST_RUNNING, _MOST_FAILURES, _MOST_UNRUNNABLE, _MOST_ACTIVITIES, _MOST_NAMES = 20, 5, 5, 8, 12
+_MOST_RUNNING, _MOST_FAILURES, _MOST_UNRUNNABLE, _MOST_NAMES = 20, 5, 5, 12
 _NAME_CELLS = 24
 
 
@@ -77,7 +86,6 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
         Fact("mean", seconds_text(name.seconds_mean)),
         Fact("longest", seconds_text(row.longest_seconds)),
         Fact("all", f"{seconds_text(row.seconds)} on threads{share}"),
-        Fact("transfers", f"{seconds_text(name.transfer_seconds)} waiting for inputs from other workers"),
         Fact("rate", rate_text(name.rate_per_second)),
         _eta(name.eta, now),
     ]
@@ -96,7 +104,7 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
         _progress(row.states),
         Section("TIME", times),
         Section("MEMORY", memory),
-        Section("WHERE TIME GOES", list(_activities(name.name, work.activities))),
+        Section("WHERE TIME GOES", list(_activities(name, work.activities))),
         *_tasks(work, {name.name}, now, is_running=bool(name.states.get("processing"))),
     ]
 
@@ -139,22 +147,20 @@ def _names_section(names: Sequence[TaskName], work: Work) -> Section:
     return Section("TASK NAMES", entries)
 
 
-def _activities(name: str, activities: Sequence[TaskActivity] | None) -> Iterator[Entry]:
+def _activities(name: TaskName, activities: Sequence[TaskActivity] | None) -> Iterator[Entry]:
+    """Yield what its tasks spent their time on, in the words of the report, the longest first."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for spent in activities or ():
+        if spent.task_name == name.name and spent.seconds > 0:
+            seconds[activity_kind(spent.activity)] += spent.seconds
+    total = sum(seconds.values())
     if activities is None:
         yield Words("unknown: read every 30 s, from distributed 2023.5 on", "quiet")
-        return
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for spent in activities:
-        if spent.task_name == name:
-            seconds[spent.activity] += spent.seconds
-    total = sum(seconds.values())
-    if not total:
+    elif not total:
         yield Words("nothing measured yet", "quiet")
-    for activity, of_it in sorted(seconds.items(), key=lambda pair: -pair[1])[:_MOST_ACTIVITIES]:
-        if total:
-            yield Words(
-                f"{fit(activity, 16)} {figures.percent_text(figures.share(of_it, total)):>4}  {seconds_text(of_it)}"
-            )
+    for kind, of_it in sorted(seconds.items(), key=lambda pair: -pair[1]):
+        yield Words(f"{fit(kind, 12)} {figures.percent_text(figures.share(of_it, total)):>4}  {seconds_text(of_it)}")
+    yield Words(f"{fit('transfer', 12)}       {seconds_text(name.transfer_seconds)} waiting for inputs, not on threads")
 
 
 def _tasks(work: Work, names: Collection[str], now: datetime, *, is_running: bool) -> Iterator[Section]:

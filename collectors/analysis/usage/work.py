@@ -3,21 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import get_args
 
 from dasktop.collectors.model.report import LostWork, TaskTime
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.model.work import ActivityKind, Work, activity_kind
 
-_SPILL = frozenset({"disk-read", "disk-write", "compress", "decompress", "serialize"})
-_KINDS = {
-    "thread-cpu": "compute_hours",
-    "thread-noncpu": "waiting_hours",
-    "deserialize": "deserialize_hours",
-    "failed": "failed_hours",
-    **dict.fromkeys(_SPILL, "spill_hours"),
-}
-"""The activities that distributed measures, by the field of `TaskTime` that they count for; others are ``other``."""
-_FIELDS = (*dict.fromkeys(_KINDS.values()), "other_hours")
+_FIELDS = tuple(f"{kind}_hours" for kind in get_args(ActivityKind))
+"""The fields of `TaskTime`."""
 _TRANSFER = "transfer"
 _MOST_EVENTS = 100_000
 
@@ -120,7 +113,7 @@ def _task_time(name: str, activities: dict[str, float]) -> TaskTime:
     hours = dict.fromkeys(_FIELDS, 0.0)
     for activity, seconds in activities.items():
         if activity != _TRANSFER:
-            hours[_KINDS.get(activity, "other_hours")] += seconds / 3600
+            hours[f"{activity_kind(activity)}_hours"] += seconds / 3600
     transfer = activities.get(_TRANSFER)
     return TaskTime(
         task_name=name,

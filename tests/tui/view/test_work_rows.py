@@ -1,5 +1,6 @@
 """The rows, columns and details of the work page: pure functions."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.draw.times import local
+from dasktop.tui.report.wording import TIME_PARTS
 from dasktop.tui.view.work import number_in
 from dasktop.tui.view.work_columns import (
     WORK_COLUMNS,
@@ -217,9 +219,19 @@ class TestDetails:
         assert "2 times a worker ended while it ran or held one of these tasks" in text
         assert "1m30s, 36x the mean   SLURMCluster-0-0 (job 4709)  ('regrid-8a7f0d5e', 3)" in text
         assert "load" not in text
-        assert "thread-cpu        90%  1m30s" in text
+        assert "compute       90%  1m30s" in text
+        assert "transfer           4.0s waiting for inputs, not on threads" in text
         assert "ValueError('no grid')" in text
         assert "1.0M each" in text
+
+    def test_where_time_goes_in_the_words_of_the_report(self) -> None:
+        names = ("thread-cpu", "thread-noncpu", "disk-read", "serialize", "deserialize", "failed", "executor")
+        given = work(task_names=(task_name(),), activities=tuple(activity(activity=name) for name in names))
+        text = details(rows(given)[1], given)
+        section = text[text.index("WHERE TIME GOES") :]
+        words = {part.name for part in TIME_PARTS if part.name != "deser."} | {"deserialize"}
+        assert all(re.search(rf"\b{word} +\d", section) for word in words)
+        assert re.search(r"spill +29%", section)
 
     def test_a_computation(self) -> None:
         [computation_row] = [row for row in rows() if row.label == "means.compute()"]
