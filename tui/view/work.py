@@ -22,7 +22,8 @@ CANNOT_RUN = "cannot run"
 """What is said of tasks that no worker may run, or for which there is none."""
 UNSPLIT = "failed or blocked"
 """What is said of erred tasks of which it is not known how many failed themselves."""
-_MOST_BAR_CELLS, _LEAST_BAR_CELLS = 40, 6
+_MOST_BAR_CELLS, _LEAST_BAR_CELLS, _STUB_CELLS = 40, 6, 2
+"""Lengths of the bar; the last one is better than to leave out the ETA or what cannot run."""
 
 
 class Segment(NamedTuple):
@@ -79,16 +80,16 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     is_told = bool(stuck) and (known is None or known.tasks_left_out <= number_in(states, CANNOT_RUN))
     rest = "" if known is None else f"   rest done {end}" if is_told else f"   done {end}{left_out_text(known)}"
     eta = f"   done {end}{left_out_text(known)}" if known is not None and known.tasks_left_out else rest
-    for text, behind, without in (
-        (counts + rate + rest, blocked, stuck),
-        (counts + rest, blocked, stuck),
-        (counts + rest, "", stuck),
-        (counts + eta, "", ""),
-        (counts, "", stuck),
-        (counts, "", ""),
+    for text, behind, without, least in (
+        (counts + rate + rest, blocked, stuck, _LEAST_BAR_CELLS),
+        (counts + rest, blocked, stuck, _STUB_CELLS),
+        (counts + rest, "", stuck, _STUB_CELLS),
+        (counts + eta, "", "", 0),
+        (counts, "", stuck, _LEAST_BAR_CELLS),
+        (counts, "", "", 0),
     ):
         room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed + behind + without))
-        if room >= _LEAST_BAR_CELLS:
+        if room >= least:
             break
     room = max(0, room)
     done = bar(100 * progress.done / progress.total, room, glyphs).rstrip(glyphs.blocks[0])

@@ -77,7 +77,7 @@ class TestHeader:
         names = (task_name("train", states={"no-worker": 3, "processing": 1}),)
         lines = [
             header(replace(BUSY, task_names=names, eta=replace(ETA, tasks_left_out=number)), cells)[2]
-            for number, cells in ((3, 120), (4, 120), (3, 74))
+            for number, cells in ((3, 120), (4, 120), (3, 68))
         ]
         assert f"rest done {times()}   3 failed   3 cannot run" in lines[0]
         assert f"done {times()} except 4 tasks   3 failed   3 cannot run" in lines[1]
