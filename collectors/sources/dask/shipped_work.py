@@ -21,7 +21,6 @@ states_of = operator.itemgetter(*STATES)
 NAME_FIELDS = (
     "name",
     "states",
-    "duration_average",
     "seconds_max",
     "nbytes_total",
     "suspicious",
@@ -109,7 +108,6 @@ def name_row(prefix: Any) -> list[Any]:
     return [
         task_text(prefix.name),
         state_counts(prefix.states),
-        plain(prefix.duration_average),
         plain(prefix.max_exec_time),
         plain(prefix.nbytes_total),
         prefix.suspicious,
@@ -329,13 +327,11 @@ def read_held_up(scheduler: Any) -> list[list[Any]]:
 def read_running(scheduler: Any) -> list[list[Any]]:
     """Return the tasks that run longest, the longest first. A worker reports them by heartbeat."""
     busy = [worker for worker in scheduler.workers.values() if worker.executing]
-    longest = [max(worker.executing.values()) for worker in busy]
     if len(busy) > MOST_RUNNING:
         # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
-        limit = sorted(longest)[-MOST_RUNNING]
-        above = [worker for worker, seconds in zip(busy, longest) if seconds > limit]  # noqa: B905 - Python 3.8
-        equal = [worker for worker, seconds in zip(busy, longest) if seconds == limit]  # noqa: B905 - same
-        busy = above + equal[: MOST_RUNNING - len(above)]
+        longest = [max(worker.executing.values()) for worker in busy]
+        order = sorted(range(len(busy)), key=longest.__getitem__, reverse=True)
+        busy = [busy[place] for place in order[:MOST_RUNNING]]
     running = [(seconds, task, worker) for worker in busy for task, seconds in worker.executing.items()]
     running.sort(key=operator.itemgetter(0), reverse=True)
     return [

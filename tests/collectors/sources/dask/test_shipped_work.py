@@ -57,7 +57,6 @@ def prefix(name: Any = "load", finished: int = 4, **states: int) -> Prefix:
     return Prefix(
         name=name,
         states=states,
-        duration_average=0.5,
         max_exec_time=-1,
         nbytes_total=400,
         suspicious=0,

@@ -32,7 +32,7 @@ def counts(**states: int) -> list[int]:
 
 
 def name_row(name: Any = "load", finished: Any = 4, **states: int) -> list[Any]:
-    return [name, counts(**states), 0.5, -1, 400, 0, 2.0, 0.25, finished, states.get("forgotten", 0)]
+    return [name, counts(**states), -1, 400, 0, 2.0, 0.25, finished, states.get("forgotten", 0)]
 
 
 def failure_row(key: Any = "load-1", ago: float = 10.0, exception: Any = "ValueError('no')", **other: Any) -> list[Any]:
