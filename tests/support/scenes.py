@@ -51,7 +51,7 @@ class Scene(NamedTuple):
 TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
 TO_KILLED_JOB = ("n", "n")
 TO_LONG_TASKS = ("down",) * 5
-TO_PAUSED_WORKER = ("n", "n", "n", "n")
+TO_PAUSED_WORKER = ("n",)
 SCENES = {
     "tree": Scene((*TO_BUSY_WORKER, "right"), ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads")),
     "flat": Scene(("w",), ("SLURMCluster-1-0", "paused")),

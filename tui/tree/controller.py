@@ -18,7 +18,7 @@ from dasktop.tui.view.filtering import FilteredSnapshot, View, apply_view, flat_
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, JobRow, Key, Row, WorkerRow, visible_rows
-from dasktop.tui.view.selection import places_of
+from dasktop.tui.view.selection import next_place, places_of
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.widgets.header import ColumnHeads
 from dasktop.tui.widgets.pattern_line import FilterLine
@@ -80,7 +80,6 @@ class TreeController:
         self.marked: frozenset[str] = frozenset()
         self._thresholds = thresholds
         self._folds = Folds(thresholds)
-        self._finding = -1
         self._watched: frozenset[str] = frozenset()
         self._snapshot: Snapshot | None = None
 
@@ -92,7 +91,7 @@ class TreeController:
     def forget(self) -> None:
         """Reset for another cluster: keep the columns, clear the filter, and order and list rows as at the start."""
         self._snapshot = None
-        self._folds, self._finding, self._watched = Folds(self._thresholds), -1, frozenset()
+        self._folds, self._watched = Folds(self._thresholds), frozenset()
         self.view = self._first_view._replace(columns=self.view.columns, pattern="")
         self.heads.show(self.view)
         self.filter_line.clear()
@@ -221,20 +220,23 @@ class TreeController:
     # -- findings and marks
 
     def next_finding(self, step: int) -> None:
-        """Select the next row that a finding refers to, and unfold its parents."""
+        """Select the next row (from the selected one on) that a finding refers to, and unfold its parents."""
         if self._snapshot is None:
             self._app.bell()
             return
         findings = self._snapshot.findings
-        places = places_of(findings, self._rows_of(apply_view(self._snapshot, self.view), lambda _: True))
+        rows = self._rows_of(apply_view(self._snapshot, self.view), lambda _: True)
+        places = places_of(findings, rows)
         if not places:
             self._app.bell()
             self._status.show_result(
                 "no finding refers to a row in this view" if findings else "no findings", "waiting"
             )
             return
-        self._finding = (max(self._finding, 0 if step < 0 else -1) + step) % len(places)
-        *parents, place = places[self._finding]
+        selected = self.table.selected.key if self.table.selected is not None else None
+        *parents, place = next_place(places, rows, selected, step)
+        if place == selected:
+            self._status.show_result("findings refer to no other row in this view", "waiting")
         self.freeze_folds()
         for key in parents:
             self._folds.choose(key, unfolded=True)

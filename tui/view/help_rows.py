@@ -44,7 +44,7 @@ TREE: HelpGroups = (
 
 SCREEN: HelpGroups = (
     (
-        _row("next_finding", "previous_finding", description="go to the next or previous finding"),
+        _row("next_finding", "previous_finding", description="go to the next or previous row with a finding"),
         _row("findings"),
         _row("failures"),
         _row("work"),

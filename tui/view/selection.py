@@ -46,9 +46,9 @@ def _parent(rows: Sequence[AnyRow], row: AnyRow, index: int) -> tuple[AnyRow | N
 
 
 def places_of(findings: Iterable[Finding], rows: Sequence[Row]) -> list[tuple[Key, ...]]:
-    """Return the path (keys from the top level down) of each row that a finding refers to, finding by finding.
+    """Return the path (keys from the top level down) of each row that findings refer to, in the order of the rows.
 
-    A finding that refers to none of these rows has no path.
+    A row that several findings refer to has one path. A finding that refers to none of these rows has none.
 
     Parameters
     ----------
@@ -69,12 +69,31 @@ def places_of(findings: Iterable[Finding], rows: Sequence[Row]) -> list[tuple[Ke
             in_jobs.setdefault(row.of_job, row.key)
     in_jobs |= jobs
 
-    places = []
+    found: set[Key] = set()
     for finding in findings:
         meant = [workers[name] for name in worker_names_of(finding) if name in workers]
         meant = meant or [in_jobs[job_id] for job_id in job_ids_of(finding) if job_id in in_jobs]
-        places += [_path(key, parents) for key in dict.fromkeys(meant)]
-    return places
+        found.update(meant)
+    return [_path(row.key, parents) for row in rows if row.key in found]
+
+
+def next_place(
+    places: Sequence[tuple[Key, ...]], rows: Sequence[Row], selected: Key | None, step: int
+) -> tuple[Key, ...]:
+    """Return the place after (step 1) or before (-1) the selected row; beyond the last one, the first.
+
+    Parameters
+    ----------
+    places
+        At least one, in the order of the rows.
+    rows
+        All rows, unfolded.
+    """
+    order = {row.key: index for index, row in enumerate(rows)}
+    at = order.get(selected, -1) if selected is not None else -1
+    if step > 0:
+        return next((place for place in places if order[place[-1]] > at), places[0])
+    return next((place for place in reversed(places) if order[place[-1]] < at), places[-1])
 
 
 def _path(place: Key | None, parents: dict[Key, Key | None]) -> tuple[Key, ...]:

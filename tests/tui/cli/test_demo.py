@@ -163,7 +163,7 @@ def test_demo_shows_the_typical_problems(environment, tmp_path):
         terminal.wait_for("Dask-0")
         terminal.resize(80, 24)
         terminal.wait_for(lambda screen: len(screen.splitlines()) <= 24 and "Dask-0" in screen)
-        terminal.press("n", "T")
+        terminal.press("g", "N", "T")
         terminal.wait_for("ModuleNotFoundError: No module named 'regional_model'")
         terminal.press("q", "/", *"finding:paused", "Enter")
         terminal.wait_for(lambda screen: re.search(r"paused .* 9[0-4]% ", screen))

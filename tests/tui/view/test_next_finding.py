@@ -38,3 +38,14 @@ async def test_findings_without_rows_are_reported():
             await screen.press("n")
             assert selected(screen) == before
             assert [line.strip() for line in screen.lines_of(StatusLine)] == [words]
+
+
+async def test_the_only_row_with_a_finding_is_reported():
+    """Else the key seems to do nothing."""
+    async with running() as screen:
+        await screen.show(snapshot([busy_job("1", 0), busy_job("2", 1)], findings=(found(job_ids=("2",)),) * 2))
+        await screen.press("n")
+        assert (selected(screen), screen.lines_of(StatusLine)) == (("job", "2"), [])
+        await screen.press("n")
+        assert selected(screen) == ("job", "2")
+        assert [line.strip() for line in screen.lines_of(StatusLine)] == ["findings refer to no other row in this view"]

@@ -10,7 +10,7 @@ from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
 from dasktop.tui.view.filtering import View, apply_view, flat_order, with_whole_figures
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
-from dasktop.tui.view.selection import places_of
+from dasktop.tui.view.selection import next_place, places_of
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 
 
@@ -234,10 +234,22 @@ class TestPathOfFinding:
             ("worker", worker(name).address) for name in ("cid", "dan")
         ]
 
-    def test_places_follow_the_order_of_findings(self) -> None:
-        failed, idle = finding(job_id="11", job_ids=("11",)), finding(job_ids=("9", "10"))
+    def test_places_follow_the_order_of_rows(self) -> None:
+        failed, idle = finding(job_id="11", job_ids=("11",)), finding(job_ids=("9", "10", "11"))
         nowhere = finding(code="source-stale")
-        assert [place[-1][1] for place in all_places(two_jobs(), failed, nowhere, idle)] == ["11", "9", "10"]
+        assert [place[-1][1] for place in all_places(two_jobs(), failed, nowhere, idle)] == ["9", "10", "11"]
+
+    def test_next_place_is_that_after_the_selected_row(self) -> None:
+        rows = visible_rows(two_jobs(), lambda _: True)
+        found = places_of([finding(job_ids=("9", "11"))], rows)
+
+        def from_row(key: Key | None) -> list[str]:
+            return [next_place(found, rows, key, step)[-1][1] for step in (1, -1)]
+
+        assert from_row(("job", "9")) == ["11", "11"]
+        assert from_row(("worker", worker("cid").address)) == ["11", "9"]
+        assert from_row(("job", "10")) == ["11", "9"]
+        assert from_row(None) == ["9", "11"]
 
     def test_finding_without_a_row_has_no_path(self) -> None:
         assert places(two_jobs()) == ()
