@@ -134,6 +134,7 @@ class Page(Dialog[None]):
         super().__init__()
         self._heading = heading
         self._glyphs = glyphs
+        self._more = ""
         self.text = TextView()
 
     def compose(self) -> ComposeResult:
@@ -146,7 +147,9 @@ class Page(Dialog[None]):
         """Show how many lines are out of view."""
         message.stop()
         more = self._glyphs.encode(more_words(*self.text.out_of_view))
-        self.query_one(".box").border_title = Content("  ".join(filter(None, (self._heading, more))))
+        if more != self._more:  # a new title redraws the whole box
+            self._more = more
+            self.query_one(".box").border_title = Content("  ".join(filter(None, (self._heading, more))))
 
     def contents(self) -> ComposeResult:
         """Create the content of the box."""

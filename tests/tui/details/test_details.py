@@ -427,6 +427,14 @@ def test_departed_worker_keeps_its_details() -> None:
     assert isinstance(subject(row, snapshot([])), WorkerRow)
 
 
+def test_running_task_of_a_worker_ends_with_its_number() -> None:
+    key = "regrid-d762bb1d-7ed0-4fcb-9731-ff4b4d762bb1-0000263"
+    threads = (thread(1, task_key=key, task_seconds=1.0),)
+    lines = details_lines(snapshot([job("1", [task([worker("a", threads=threads)])])]), "worker")
+    assert lines[0] == "RUNNING TASKS", "before findings"
+    assert lines[1].endswith("-0000263")
+
+
 def test_running_tasks_of_a_worker_are_listed_longest_first() -> None:
     threads = (
         thread(1, task_key="load-1", task_seconds=1.0, typical_seconds=2.0),

@@ -233,6 +233,13 @@ class TestDetails:
         assert all(re.search(rf"\b{word} +\d", section) for word in words)
         assert re.search(r"spill +29%", section)
 
+    def test_a_key_is_cut_in_its_middle(self) -> None:
+        key = "regrid-d762bb1d-7ed0-4fcb-9731-ff4b4d762bb1-0000263"
+        given = work(running=(running_task(key),))
+        line = next(line for line in details(rows(given)[1], given, 76).splitlines() if "(job 4709)" in line)
+        assert line.endswith("-0000263")
+        assert width(line) <= 76
+
     def test_a_computation(self) -> None:
         [computation_row] = [row for row in rows() if row.label == "means.compute()"]
         text = details(computation_row)
