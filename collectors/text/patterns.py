@@ -55,12 +55,18 @@ class Pattern:
     ----------
     has_given_up
         Whether it was too slow as a regular expression and is now plain text.
+    is_invalid
+        Whether it is plain text because it is not a valid regular expression.
     """
 
     def __init__(self, typed: str) -> None:
         self.is_any_case = not any(map(str.isupper, typed))
         self._text = re.compile(re.escape(typed), re.IGNORECASE if self.is_any_case else re.NOFLAG)
-        self._matcher = _matcher(typed, is_any_case=self.is_any_case)
+        self.is_invalid = False
+        try:
+            self._matcher = _matcher(typed, is_any_case=self.is_any_case)
+        except ValueError:
+            self._matcher, self.is_invalid = None, True
         self.has_given_up = False
         self._seconds_left = FREE_SECONDS
 
@@ -108,17 +114,26 @@ def compiled(typed: str) -> Pattern:
 
 def remark(typed: str) -> str:
     """Return a remark for a pattern without matches if it was searched as plain text; otherwise empty."""
-    return " (searched as plain text: too slow as a regular expression)" if compiled(typed).has_given_up else ""
+    pattern = compiled(typed)
+    if pattern.is_invalid:
+        return " (searched as plain text: not a valid regular expression)"
+    return " (searched as plain text: too slow as a regular expression)" if pattern.has_given_up else ""
 
 
 def _matcher(typed: str, *, is_any_case: bool) -> _Matcher | None:
-    """Return the matcher of a regular expression; ``None`` if it is invalid, too long or plain text."""
+    """Return the matcher of a regular expression; ``None`` if it is too long or plain text.
+
+    Raises
+    ------
+    ValueError
+        It is invalid.
+    """
     if re.escape(typed) == typed or len(typed) > _LONGEST_PATTERN:
         return None
     import regex  # imported only when it is needed
 
     try:
         matcher: _Matcher = regex.compile(typed, regex.IGNORECASE if is_any_case else 0)
-    except (regex.error, OverflowError, RecursionError):  # {99999999999}, or hundreds of brackets
-        return None
+    except (regex.error, OverflowError, RecursionError) as error:  # {99999999999}, or hundreds of brackets
+        raise ValueError(str(error)) from error
     return matcher

@@ -9,12 +9,18 @@ from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
-from dasktop.collectors.text.patterns import remark
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.columns import ColumnName, SortName
-from dasktop.tui.view.filtering import FilteredSnapshot, View, apply_view, flat_order, with_whole_figures
+from dasktop.tui.view.filtering import (
+    FilteredSnapshot,
+    View,
+    apply_view,
+    flat_order,
+    nothing_matches,
+    with_whole_figures,
+)
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, JobRow, Key, Row, WorkerRow, visible_rows
@@ -109,7 +115,7 @@ class TreeController:
             self._status.announce("too many workers to read all threads; threads are folded", "waiting")
             rows = self._rows(filtered)
         pattern = self.view.pattern
-        message = f"nothing matches {pattern}{remark(pattern)}" if pattern else empty_words(self._snapshot)
+        message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
         marks = RowMarks(self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks)
         looked_at = self._looked_at()

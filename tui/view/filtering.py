@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
-from dasktop.collectors.text.patterns import compiled
+from dasktop.collectors.text.format import listed
+from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
 from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
@@ -104,12 +105,9 @@ class Filter:
     """
 
     def __init__(self, pattern: str, snapshot: Snapshot) -> None:
-        self.excludes = pattern.startswith("!")
-        pattern = pattern.removeprefix("!")
-        named = _FIELD.fullmatch(pattern)
-        self._field = named["field"].lower() if named else None
-        self._pattern = compiled(named["rest"] if named else pattern)
-        self._is_number = pattern.isdecimal()
+        self.excludes, self._field, rest = _parts(pattern)
+        self._pattern = compiled(rest)
+        self._is_number = self._field is None and rest.isdecimal()
         self._of_jobs: dict[str, list[str]] = {}
         self._of_workers: dict[str, list[str]] = {}  # separate, since a worker may be named like a job
         for finding in snapshot.findings:
@@ -142,6 +140,26 @@ class Filter:
             case _:
                 texts = (*state, *others)
         return any(text is not None and self._pattern.search(text) for text in texts)
+
+
+def _parts(pattern: str) -> tuple[bool, str | None, str]:
+    """Return whether a typed pattern excludes its matches, the field that it names, and the rest of it."""
+    excludes, pattern = pattern.startswith("!"), pattern.removeprefix("!")
+    named = _FIELD.fullmatch(pattern)
+    return excludes, named["field"].lower() if named else None, named["rest"] if named else pattern
+
+
+def nothing_matches(pattern: str, snapshot: Snapshot) -> str:
+    """Return what to show if no row matches a pattern, and why if that is known."""
+    excludes, field, rest = _parts(pattern)
+    if field != "finding" or excludes:
+        return f"nothing matches {pattern}{remark(rest)}"
+    wanted = compiled(rest)
+    found = tuple(dict.fromkeys(one.code for one in snapshot.findings if wanted.search(one.code)))
+    if not found:
+        return f"no finding matches {pattern}{remark(rest)}"
+    refer = "refers" if len(found) == 1 else "refer"
+    return f"nothing matches {pattern}: {listed(found)} {refer} to no job or worker in this view"
 
 
 def _filtered(snapshot: Snapshot, wanted: Filter) -> tuple[tuple[Job, ...], tuple[Worker, ...], frozenset[Key]]:

@@ -150,7 +150,7 @@ SCREEN: dict[str, Key] = {
     "failures": Key("E", "failures", "failures", "show failed tasks: exceptions, tracebacks, why workers ended"),
     "findings": Key("F", "findings", "findings", "show all findings and source errors in full"),
     "log": Key("T", "log", "log", "follow the job's log: output and errors"),
-    "filter": Key("slash", "filter", "filter", "filter: text, regex, !exclude, state:pending, finding:lost"),
+    "filter": Key("slash", "filter", "filter", "filter: text, regex, !exclude, state:pending, finding:idle"),
     "sort": Key("o", "sort(1)", "sort", "sort by the next column"),
     "reverse": Key("O", "reverse", description="reverse the sort order"),
     "columns": Key("c", "columns", description="choose columns and their order"),

@@ -82,7 +82,7 @@ class FilterLine(PatternLine):
         self,
         filtered: Widget,
         pattern: str = "",
-        placeholder: str = "text or regex · !exclude · state:pending · finding:lost",
+        placeholder: str = "text or regex · !exclude · state:pending · finding:idle",
     ) -> None:
         super().__init__("filter", placeholder, pattern, classes="-shown" if pattern else None)
         self._filtered = filtered

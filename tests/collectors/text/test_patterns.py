@@ -84,7 +84,12 @@ def test_pattern_slow_on_every_text_becomes_plain_text(monkeypatch):
 @pytest.mark.parametrize("typed", HARMLESS)
 def test_usual_patterns_stay_regular_expressions(typed):
     compiled(typed).search(LONG)
-    assert remark(typed) == ""
+    assert not compiled(typed).has_given_up
+
+
+@pytest.mark.parametrize(("typed", "words"), [("[", "not a valid regular expression"), ("a.b", ""), ("(" * 600, "")])
+def test_invalid_pattern_has_a_remark(typed, words):
+    assert remark(typed) == (f" (searched as plain text: {words})" if words else "")
 
 
 def test_nested_repeat_is_a_regular_expression():

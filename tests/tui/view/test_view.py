@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
-from dasktop.tui.view.filtering import View, apply_view, flat_order, with_whole_figures
+from dasktop.tui.view.filtering import View, apply_view, flat_order, nothing_matches, with_whole_figures
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
 from dasktop.tui.view.selection import next_place, places_of
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
@@ -106,6 +106,23 @@ class TestFilter:
         shown = replace(two_jobs(), findings=(idle, old))
         assert sorted(jobs_of(shown, pattern="finding:idle")) == ["10", "9"]
         assert workers_in(apply_view(shown, View(pattern="finding:version")).snapshot.jobs) == ["bob", "cid"]
+
+    @pytest.mark.parametrize(
+        ("pattern", "words"),
+        [
+            ("nobody", "nothing matches nobody"),
+            ("[", "nothing matches [ (searched as plain text: not a valid regular expression)"),
+            ("!finding:", "nothing matches !finding:"),
+            ("finding:lost", "no finding matches finding:lost"),
+            (
+                "finding:tasks",
+                "nothing matches finding:tasks: tasks-unrunnable refers to no job or worker in this view",
+            ),
+        ],
+    )
+    def test_says_why_nothing_matches(self, pattern: str, words: str) -> None:
+        shown = replace(two_jobs(), findings=(finding(code="tasks-unrunnable"),) * 2)
+        assert nothing_matches(pattern, shown) == words
 
     def test_plain_number_does_not_match_addresses(self) -> None:
         shown = snapshot([job("4700", [task([worker("a", address="tcp://127.0.0.1:47001")])]), job("1")])
