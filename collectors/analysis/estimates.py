@@ -10,14 +10,14 @@ estimates both; all of the graph that is known is the number of tasks in each st
 - *Latest*: it does not grow; if fewer tasks are ready than there are threads, only as many threads work as did before.
 - *Left out*: tasks that no worker may run or whose end is unknown, see `work_left`. The latter hold their threads.
 - *Not known*: if few tasks have finished, none makes progress, nothing that is left can run, or not all task names are
-  known; and of a task name without a finished task.
+  known; and of a task name or a computation without a finished task.
 - *Parts*: a task name ends no later than its computations, and these no later than the whole.
 
 `tests/benchmarks/bench_eta.py` tells how often the true end of recorded and simulated work was in the range.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -72,8 +72,7 @@ def estimated(
     history = extended(history, work, at, threads or 0, scheduler_id)
     by_name = rates(history)
     names = tuple(replace(name, rate_per_second=by_name.get(name.name)) for name in work.task_names)
-    known = [rate for rate in by_name.values() if rate is not None]
-    work = replace(work, task_names=names, rate_per_second=rounded(sum(known)) if known else None)
+    work = replace(work, task_names=names, rate_per_second=_whole_rate(by_name.values(), history))
     finished = sum(name.finished_total or 0 for name in names)
     if not threads or work.more_task_names or finished < LEAST_FINISHED:
         return work, history
@@ -88,7 +87,9 @@ def estimated(
     computations = tuple(
         replace(computation, eta=_within(eta, whole))
         for computation, eta in zip(
-            work.computations, _etas_of_computations(work.computations, parts, speed, at), strict=True
+            work.computations,
+            _etas_of_computations(work.computations, parts, durations, speed, at),
+            strict=True,
         )
     )
     ends = _ends_by_name(computations)
@@ -107,6 +108,14 @@ def estimated(
         ),
         history,
     )
+
+
+def _whole_rate(of_names: Iterable[float | None], history: WorkHistory) -> float | None:
+    """Return the sum; names that are new now do not count, but in a first snapshot all that have tasks left are new."""
+    rates = tuple(of_names)
+    known = [rate for rate in rates if rate is not None]
+    is_known = len(history.samples) > 1 or len(known) == len(rates)
+    return rounded(sum(known)) if known and is_known else None
 
 
 class _Speed:
@@ -162,9 +171,10 @@ def _exceptions(left: WorkLeft) -> str:
     """Return what an estimate assumes, and what it leaves out."""
     words = ""
     if left.assumed_names:
+        number = math.ceil(left.assumed)
         words += (
-            f"; assumed that {counted(math.ceil(left.assumed), 'task')} of {listed(left.assumed_names)}, "
-            "of which none has finished, take as long as the others"
+            f"; assumed that {counted(number, 'task')} of {listed(left.assumed_names)}, "
+            f"of which none has finished, {'takes' if number == 1 else 'take'} as long as the others"
         )
     if left.no_worker:
         words += f"; without {counted(math.ceil(left.no_worker), 'task')} that cannot run"
@@ -203,9 +213,15 @@ def _ends_by_name(computations: Iterable[Computation]) -> dict[str, Eta | None]:
 
 
 def _etas_of_computations(
-    computations: Iterable[Computation], parts: Mapping[str, WorkLeft], speed: _Speed, at: datetime
+    computations: Iterable[Computation],
+    parts: Mapping[str, WorkLeft],
+    known: Container[str],
+    speed: _Speed,
+    at: datetime,
 ) -> Iterator[Eta | None]:
-    """Yield the ETA of each computation. In dask, computations that were submitted earlier have priority.
+    """Yield the ETA of each computation; ``None`` if none of its names is `known`, which have finished tasks.
+
+    In dask, computations that were submitted earlier have priority.
 
     The scheduler counts tasks by computation and by name, but not by both: each name is assumed to have the same share.
     """
@@ -217,5 +233,6 @@ def _etas_of_computations(
         share = min(1.0, (remaining_tasks(computation.states) - no_worker) / total) if total else 0.0
         left = replace(together(mine, share), no_worker=no_worker)
         is_over = computation.ended_at is not None or is_stuck(computation.states)
-        yield None if is_over else _eta(left, speed, at, ahead=ahead)
+        is_new = not any(name in known for name in computation.task_names)
+        yield None if is_over or is_new else _eta(left, speed, at, ahead=ahead)
         ahead += left.seconds

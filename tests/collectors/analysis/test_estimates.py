@@ -67,6 +67,12 @@ def test_first_snapshot_has_no_rate():
     assert shown.task_names[0].rate_per_second is None
 
 
+def test_first_snapshot_has_no_rate_beside_names_that_are_done():
+    done = task_name("load", states={"memory": 5}, finished_total=5)
+    shown, _ = run(work(task_names=(*after(40, 60).task_names, done)))
+    assert shown.rate_per_second is None
+
+
 def test_rate_counts_released_results():
     """States only show the results that are kept."""
     shown, _ = run(after(40, 60, memory=40), after(48, 52, released=8))
@@ -183,6 +189,8 @@ def test_one_long_task_ends_with_itself_however_many_threads_there_are():
 def test_a_name_without_finished_tasks_has_no_eta_of_its_own():
     shown = names_of(known_name("load", queued=40), unknown_name("regrid", waiting=40), polls=1)
     assert [name.eta is None for name in shown.task_names] == [False, True]
+    both = of_computations(known_name("load", queued=40), unknown_name("regrid", waiting=40))
+    assert [one.eta is None for one in both.computations] == [False, True]
 
 
 def test_eta_leaves_out_what_no_worker_can_run():
