@@ -24,9 +24,9 @@ from dasktop.tui.cli.options import (
     number,
     options_from,
     recording_options,
+    snapshot_options,
     user_config,
     valid_config,
-    watching_options,
 )
 from dasktop.tui.cli.output import open_closed_streams, stdout_is_writable
 from dasktop.tui.config.settings import INTERVAL
@@ -257,7 +257,7 @@ def print_config(**configurable: Any) -> None:
 
 @command.command()
 @click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
-@watching_options
+@snapshot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; dasktop schema --report describes it.")
 @click.option("--html", metavar="FILE", help="Also write the report with charts as one self-contained HTML page.")
 def report(source: str | None, as_json: bool, html: str | None, **common: Any) -> None:
@@ -273,7 +273,7 @@ def report(source: str | None, as_json: bool, html: str | None, **common: Any) -
 
 @command.command()
 @click.argument("source", required=False, metavar="[ADDRESS|RECORDING]")
-@watching_options
+@snapshot_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: the failures as in a snapshot.")
 def failures(source: str | None, as_json: bool, **common: Any) -> None:
     """Print the failed tasks of a cluster or a recording.

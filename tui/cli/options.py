@@ -140,9 +140,22 @@ def common_options(function: Function) -> Function:
     return _ADDRESS(watching_options(function))  # type: ignore[no-any-return]
 
 
+_OF_SEVERAL_SNAPSHOTS = frozenset({"interval", "slurm_interval", "read_only", "record", "redact"})
+"""Common options without a use for one snapshot. They are accepted, but the help does not list them."""
+
+
 def watching_options(function: Function) -> Function:
     """Add the options of commands that watch a cluster, without the ADDRESS argument."""
     return _with(_COMMON, function)
+
+
+def snapshot_options(function: Function) -> Function:
+    """Add the same options to a command that takes one snapshot, or reads a recording."""
+    function = watching_options(function)
+    for parameter in getattr(function, "__click_params__", ()):
+        if isinstance(parameter, click.Option) and parameter.name in _OF_SEVERAL_SNAPSHOTS:
+            parameter.hidden = True
+    return function
 
 
 def configurable_options(function: Function) -> Function:

@@ -183,6 +183,15 @@ def test_an_unverifiable_user_is_accepted(monkeypatch):
     assert is_known("nobody-like-it") is None
 
 
+@pytest.mark.parametrize("command", ["failures", "report"])
+def test_help_lists_no_options_without_a_use(command):
+    """They are accepted, as before."""
+    text = dasktop(command, "--help").stdout
+    assert "--no-slurm" in text
+    assert not [name for name in ("--record", "--redact", "--interval", "--read-only") if name in text]
+    assert "there is no file x" in dasktop(command, "--read-only", "x").stderr
+
+
 def test_schema_is_a_json_schema():
     result = dasktop("schema")
     assert result.returncode == 0
