@@ -212,6 +212,11 @@ def memory(facts: Facts) -> Part:
         )
     else:
         in_script = same(asked, script, "the script requests {1}, not {0}", requested_size)
+    if in_script.verdict == "differs" and facts.script.memory is not None and facts.script.memory.times_set > 1:
+        times_set = facts.script.memory.times_set
+        in_script = in_script._replace(
+            note=f"{in_script.note}: it sets the memory {times_set} times, and the last one counts"
+        )
     checks = [
         in_script,
         same(script if script is not None else rounded, granted, "SLURM allocated {1}, not {0}", requested_size),

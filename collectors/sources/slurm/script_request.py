@@ -28,6 +28,8 @@ class Quantity(Record, frozen=True, kw_only=True):
     """The possible rounding: 1 GiB for ``--mem=15G``, 0.01 GiB for ``3.73GiB``, 0 for ``2GiB``."""
     is_none: bool = False
     """Whether the script sets no limit: ``--memory-limit 0``."""
+    times_set: int = 1
+    """How often the script sets the option; the last one counts. Known for ``--mem`` and ``--mem-per-cpu``."""
 
 
 class ScriptRequest(Record, frozen=True, kw_only=True):
@@ -124,11 +126,13 @@ def _memory(sbatch_options: Sequence[str], nodes: int | None, cpus: int | None) 
     option, times = (of_node, nodes) if of_node is not None else (of_cpu, cpus)
     if option is None:
         return None
+    times_set = len(options(sbatch_options, "--mem" if of_node is not None else "--mem-per-cpu"))
     match = _MEMORY.fullmatch(option.value)
     each = size_bytes(match[1] + match[2].upper(), default_unit="M") if match else None
     if match is None or not each or not times:  # ``--mem=0`` requests all memory of a node
-        return Quantity(words=option.words, value=None)
-    return Quantity(words=option.words, value=each * times, step=1024 ** _POWERS.index(match[2].upper() or "M"))
+        return Quantity(words=option.words, value=None, times_set=times_set)
+    step = 1024 ** _POWERS.index(match[2].upper() or "M")
+    return Quantity(words=option.words, value=each * times, step=step, times_set=times_set)
 
 
 def _time_limit(sbatch_options: Sequence[str]) -> Quantity | None:

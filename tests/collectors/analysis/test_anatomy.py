@@ -283,6 +283,16 @@ class TestDifferences:
         assert parts["processes"].notes == ("2 of 4 workers present",)
         assert parts["cores"].verdict == "agrees", "a missing worker is reported once"
 
+    def test_memory_that_is_set_twice(self):
+        """For example by ``job_extra_directives`` of dask-jobqueue."""
+        script = NOW.replace("#SBATCH --mem=15G", "#SBATCH --mem=15G\n#SBATCH --mem=20G")
+        granted = Allocated(cpus=12, memory_bytes=20 * GIB, gpus=0)
+        _, parts = anatomy(script, pending("4709", allocated=granted), owner())
+        assert parts["memory"].verdict == "differs"
+        assert parts["memory"].notes == (
+            "the script requests 20 GiB, not 16 GB: it sets the memory 2 times, and the last one counts",
+        )
+
     def test_too_many_threads(self):
         _, parts = anatomy(NOW, running(nthreads=4), owner())
         assert parts["cores"].notes == ("4 more threads than CPUs",)
