@@ -14,7 +14,7 @@ from distributed import Client, Scheduler, Worker, span
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from dasktop.collectors.model.work import Work
-from dasktop.collectors.sources.dask import shipped_work
+from dasktop.collectors.sources.dask import shipped_work, work_progress
 from dasktop.collectors.sources.dask.shipped_work import read_work
 from dasktop.collectors.sources.dask.work_progress import (
     ComputationCounts,
@@ -193,8 +193,9 @@ def divide_later(by: int) -> float:
 
 
 @pytest.mark.parametrize("successes", [5, 0])
-async def test_first_reading_agrees_with_earlier_ones(successes: int) -> None:
+async def test_first_reading_agrees_with_earlier_ones(successes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two computations that overlap, one ends with failures; the reader that saw both run agrees with a new one."""
+    monkeypatch.setattr(work_progress, "CLOCK_ERROR_SECONDS", 0.0)  # the test may take less time than this
     GO.clear()
     async with (
         Scheduler(port=0, dashboard_address=":0") as scheduler,
@@ -209,8 +210,6 @@ async def test_first_reading_agrees_with_earlier_ones(successes: int) -> None:
             return work
 
         first = WorkReader(lambda: 0.0)
-        with span("before"):
-            await client.submit(hex, 1, pure=False)
         with span("climate"):
             bad = client.map(divide_later, [0, 0, 0], pure=False)
             climate = [*client.map(abs, range(successes), pure=False), *bad, *client.map(str, bad, pure=False)]
@@ -220,7 +219,7 @@ async def test_first_reading_agrees_with_earlier_ones(successes: int) -> None:
         await until(lambda: read(first).progress.total == successes + 7)
         GO.set()
         await until(lambda: all(future.status in ("finished", "error") for future in climate))
-        await until(lambda: [one.ended_at is not None for one in read(first).computations] == [True, True, False])
+        await until(lambda: [one.ended_at is not None for one in read(first).computations] == [True, False])
         old, new = read(first), read(WorkReader(lambda: 0.0))
         assert old.progress == new.progress
         assert (new.progress.done, new.progress.failed, new.progress.blocked) == (successes, 3, 3)
