@@ -100,6 +100,7 @@ class ProgressTracker:
 
     def __init__(self) -> None:
         self._has_names = False
+        self._known: frozenset[str] = frozenset()  # the computations of the previous reading
         # Of the current burst: its computations; by task name the forgotten tasks that are not of it; all tasks that
         # are not of it; and its own.
         self._burst: set[str] = set()
@@ -121,9 +122,13 @@ class ProgressTracker:
         forgotten_ever
             Tasks of all names that the scheduler has forgotten since it started.
         """
-        running = [number for number, one in computations.items() if one.is_running]
-        together = overlapping(computations, running)
-        is_new = bool(running) and not together & self._burst
+        current = [number for number, one in computations.items() if one.is_running]
+        newest = next(reversed(tuple(computations)), None)
+        if not current and newest is not None and newest not in self._known:
+            current = [newest]  # it has begun and ended since the previous reading
+        self._known = frozenset(computations)
+        together = overlapping(computations, current)
+        is_new = bool(current) and not together & self._burst
         if is_new:
             self._burst.clear()
             self._forgotten_before.clear()
@@ -131,8 +136,6 @@ class ProgressTracker:
         is_first = is_new or not self._has_names
         self._has_names = self._has_names or bool(names)
         self._burst |= together
-        if not self._burst and computations:  # nothing has been running since dasktop was started
-            self._burst = overlapping(computations, [tuple(computations)[-1]])
         known = _sum(tally(one.counts) for one in names.values())
         # All tasks that the scheduler ever knew.
         ever = forgotten_ever + known.total - sum(one.counts.get("forgotten", 0) for one in names.values())

@@ -69,6 +69,16 @@ def test_overlapping_computations_are_counted_together() -> None:
     assert update(tracker, names(memory=5, waiting=7), first | second | third)[1] == Tally(done=0, total=7)
 
 
+def test_a_computation_between_two_readings_is_the_current_one() -> None:
+    tracker = ProgressTracker()
+    first = computation("a", is_done=True, memory=2)
+    assert update(tracker, names(memory=2), first)[1] == Tally(done=2, total=2)
+    second = computation("b", is_done=True, memory=3, erred=4)
+    for _ in range(2):
+        assert update(tracker, names(memory=5, erred=4), first | second)[1] == Tally(done=3, erred=4, total=7)
+    assert update(tracker, names(memory=2), first)[1].total == 7, "not an earlier one again"
+
+
 def test_the_last_computation_remains_until_forgotten() -> None:
     tracker = ProgressTracker()
     ended = computation("a", is_done=True, memory=2) | computation("b", is_done=True, memory=1, erred=1)
