@@ -62,7 +62,8 @@ def _deaths(context: RuleContext, window_seconds: float) -> Sequence[WorkerEvent
         age_seconds = (context.now - event.at).total_seconds()
         if event.kind != "removed" or event.reason in (None, "expected") or age_seconds > window_seconds:
             continue
-        if event.reason == "unexpected" and age_seconds < WITHOUT_REASON_SECONDS:
+        # The end of a job that is not known may have ended it: adaptive scaling cancels jobs whose workers just start.
+        if event.reason == "unexpected" and (age_seconds < WITHOUT_REASON_SECONDS or event.job_id is None):
             continue
         near = (one for one in of_address[event.address] if _is_near(one, event))
         if event.address is not None and not any(near) and _ran_on(jobs.get(event.job_id or ""), event):

@@ -1136,7 +1136,10 @@ JUST_NOT = {
     "threads-undersubscribed": lasting(119, of_workers(nthreads=1, cpu_percent=100.0, executing=1)),
     "version-mismatch": [seen([one(dask_version="2026.8.0")])],
     "walltime-ending": [seen([healthy_job(time_left_seconds=301)])],
-    "worker-died": [both(1, 60, (died(1, "unexpected"),))],
+    "worker-died": [
+        both(1, 60, (died(1, "unexpected"),)),
+        both(1, 61, (replace(died(1, "unexpected"), job_id=None),)),
+    ],
     "worker-killed-for-memory": [both(1, 1802, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(None)],
     "worker-paused": lasting(9, seen([one(status="paused")])),
