@@ -52,7 +52,7 @@ def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
 
 
 class _Place(NamedTuple):
-    """Where most tasks failed."""
+    """Where nearly all tasks failed."""
 
     words: str = ""
     """For the message: ``, 5 of them on worker a``."""
@@ -61,8 +61,8 @@ class _Place(NamedTuple):
 
 
 def _place(failures: Sequence[Failure], snapshot: Snapshot) -> _Place:
-    """Return the one worker, else the one job, with most of the failures; none if they are of the tasks, not of it."""
-    least = max(LEAST_AT_ONE_PLACE, len(failures) // 2 + 1)
+    """Return the one worker, else the one job, with nine of ten failures; none if they are of the tasks, not of it."""
+    least = max(LEAST_AT_ONE_PLACE, -(-9 * len(failures) // 10))
     at_worker, number = _most(failure.worker for failure in failures)
     if at_worker is not None and number >= least:
         job_ids = dict.fromkeys(failure.job_id for failure in failures if failure.worker == at_worker)
