@@ -126,7 +126,6 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
         assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "the initial folding"
         assert not any("main.py" in line for line in screen.everything)
         assert screen.app._tree.marked == frozenset()
-        assert screen.app._tree._finding == -1
         assert screen.app._history.of(("job", "7")).cpu_percent == ()
         assert screen.app._tree._watched == frozenset()
 

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from dasktop.collectors.analysis.departed import CLOCKS_DIFFER
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, UNEXPLAINED
 from dasktop.collectors.model.job_states import read_state
@@ -13,6 +12,8 @@ from dasktop.collectors.text.format import counted, listed, plain_duration
 WITHOUT_REASON_SECONDS = 60.0
 """SLURM reports the end of a job up to this late, and logs are read at some of its polls."""
 _OUT_OF_MEMORY = "signal 9"
+_BY_SLURM = "signal 15"
+"""SLURM sends it to the processes of a job that it ends."""
 
 
 @rule("worker-died", order=117, needs=(DASK,))
@@ -62,8 +63,11 @@ def _deaths(context: RuleContext, window_seconds: float) -> Sequence[WorkerEvent
         age_seconds = (context.now - event.at).total_seconds()
         if event.kind != "removed" or event.reason in (None, "expected") or age_seconds > window_seconds:
             continue
-        # The end of a job that is not known may have ended it: adaptive scaling cancels jobs whose workers just start.
-        if event.reason == "unexpected" and (age_seconds < WITHOUT_REASON_SECONDS or event.job_id is None):
+        if event.reason.startswith("job "):  # its job ended; another one may have a worker of the same name by now
+            continue
+        # The end of its job may have ended it: adaptive scaling cancels jobs whose workers have just started.
+        may_be_job_end = event.reason == "unexpected" or _BY_SLURM in event.reason
+        if may_be_job_end and (age_seconds < WITHOUT_REASON_SECONDS or event.job_id is None):
             continue
         near = (one for one in of_address[event.address] if _is_near(one, event))
         if event.address is not None and not any(near) and _ran_on(jobs.get(event.job_id or ""), event):
@@ -79,5 +83,5 @@ def _ran_on(job: Job | None, event: WorkerEvent) -> bool:
     """Return whether a worker's job still runs, or it was in no known job."""
     if job is None:
         return event.job_id is None
-    is_same_run = job.started_at is None or event.at >= job.started_at - CLOCKS_DIFFER
+    is_same_run = job.started_at is None or event.at >= job.started_at
     return read_state(job.state).is_running and is_same_run

@@ -1139,6 +1139,8 @@ JUST_NOT = {
     "worker-died": [
         both(1, 60, (died(1, "unexpected"),)),
         both(1, 61, (replace(died(1, "unexpected"), job_id=None),)),
+        both(1, 60, (died(1, "killed by signal 15 (SIGTERM)"),)),
+        both(1, 61, (died(1, "job 4708 ended: cancelled by user ada"),)),
     ],
     "worker-killed-for-memory": [both(1, 1802, (event("killed for memory", "a", 1),))],
     "worker-outside-slurm": [outside(None)],
