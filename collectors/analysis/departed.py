@@ -75,7 +75,8 @@ def _ran(job: Job | None, at: datetime) -> bool:
     before = job.previous_fate
     if before is not None and before.ended_at is not None and at <= before.ended_at + CLOCKS_DIFFER:
         return True
-    if job.started_at is None or at < job.started_at - CLOCKS_DIFFER:
+    # Strict: an earlier job with the same name may have ended just before. A worker takes seconds to register.
+    if job.started_at is None or at < job.started_at:
         return False
     ended_at = job.fate.ended_at if job.fate is not None else None
     return ended_at is None or at <= ended_at + CLOCKS_DIFFER

@@ -45,7 +45,7 @@ def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) ->
 
 
 class RunningTasks:
-    """Completes workers with what is known of the tasks that they run."""
+    """Adds the times of running tasks to workers."""
 
     def __init__(self, work: Work | None) -> None:
         names = () if work is None else work.task_names

@@ -49,7 +49,7 @@ class Sample(Record, frozen=True, kw_only=True):
     is_full: bool
     """Whether at least as many tasks were ready as there were threads."""
     in_flight: float
-    """How long the running tasks have run, estimated, in seconds of all threads."""
+    """Estimated time that the running tasks have used so far, in seconds, summed over all threads."""
     used_seconds: float = 0.0
     """Time on threads since the history began, of tasks that finished or run."""
     used_while_full: float = 0.0

@@ -94,7 +94,7 @@ class WorkerEnds:
 
 
 def _job_end(job: Job | None, at: datetime) -> str | None:
-    """Return how a job ended, or its last run if it was requeued, if that can have ended a worker at this time."""
+    """Return how the job, or its previous run, ended; ``None`` if that cannot have ended a worker at this time."""
     if job is None:
         return None
     fate, before = job.fate, job.previous_fate

@@ -57,10 +57,10 @@ class FreeNode(Record, frozen=True, kw_only=True):
 
 
 class ProfiledCall(Record, frozen=True, kw_only=True):
-    """A function that was running or waiting for a function that it called, in some samples."""
+    """A function on the call stack of some samples."""
 
     name: str
-    """Of a function, or, without a file at the top, a task name."""
+    """The name of the function; at the top and without a file, the task name."""
     file: str | None
     line: int | None
     samples: int | None

@@ -23,7 +23,7 @@ class Eta(Record, frozen=True, kw_only=True):
     earliest: datetime
     latest: datetime
     based_on: str
-    """What the estimate is computed from, what is assumed, and what it leaves out, in words."""
+    """A text: what the estimate is based on, what it assumes, and which tasks it leaves out."""
     tasks_left_out: int = 0
     """Tasks that will not be done by then: no worker may run them, they wait for these, or their end is unknown."""
 

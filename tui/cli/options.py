@@ -150,7 +150,7 @@ def watching_options(function: Function) -> Function:
 
 
 def snapshot_options(function: Function) -> Function:
-    """Add the same options to a command that takes one snapshot, or reads a recording."""
+    """Add the options of `watching_options`; hide in the help those that have no effect on a single snapshot."""
     function = watching_options(function)
     for parameter in getattr(function, "__click_params__", ()):
         if isinstance(parameter, click.Option) and parameter.name in _OF_SEVERAL_SNAPSHOTS:

@@ -14,10 +14,14 @@ from dasktop.collectors.text.patterns import compiled
 def server_logs_of(job: Job) -> list[tuple[str, str, ServerLogs]]:
     """Return the logs that dask can return for a job: kind, text in place of a path, and the query for each."""
     addresses = tuple(worker.address for worker in workers_of(job))
-    scheduler = ("scheduler", "the last messages of the scheduler, from its memory", ServerLogs(worker_addresses=()))
+    scheduler = (
+        "scheduler",
+        "the last log messages that the scheduler keeps in memory",
+        ServerLogs(worker_addresses=()),
+    )
     if not addresses:
         return [scheduler]
-    text = f"the last messages of {counted(len(addresses), 'worker')} and their nannies, from their memory"
+    text = f"the last log messages that {counted(len(addresses), 'worker')} and their nannies keep in memory"
     return [("workers and nannies", text, ServerLogs(worker_addresses=addresses)), scheduler]
 
 

@@ -107,7 +107,7 @@ class LogSources:
             self._answer(request)
 
     def take_held(self, answer: Answer) -> None:
-        """Pass on what dask returned, unless another log is shown by now."""
+        """Pass on the answer of dask, unless the user has switched to another log."""
         if self._from_dask.get(self.path) == answer.question:
             self._answers += 1
             self._held = HeldLog(self.path, answer, self._answers)

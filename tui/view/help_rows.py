@@ -133,7 +133,7 @@ WORK: HelpGroups = (
     (
         _row("filter", description="filter: text, regex, !exclude, state:failed"),
         _row("sort", "reverse", description="sort by the next column; reverse the sort order"),
-        _row("fold_all", description="fold all computations, or unfold them"),
+        _row("fold_all", description="fold or unfold all computations"),
         _row("to_jobs", "to_tasks", description="show computations only, or their task names, too"),
     ),
     (

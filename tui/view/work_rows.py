@@ -23,7 +23,7 @@ class ComputationRow(AnyRow, frozen=True, kw_only=True):
 
     computation: Computation
     states: TaskStates
-    """Its tasks by state; erred ones are split as far as known."""
+    """Number of its tasks by state; erred tasks are divided into failed and blocked ones as far as known."""
     has_finding: bool = False
     """Whether a finding is about one of its task names."""
 
@@ -38,7 +38,7 @@ class OtherNamesRow(AnyRow, frozen=True, kw_only=True):
 
     names: tuple[TaskName, ...]
     states: TaskStates
-    """Their tasks by state; erred ones are split as far as known."""
+    """Number of their tasks by state; erred tasks are divided into failed and blocked ones as far as known."""
     more: int
     """How many more there are that the scheduler did not list."""
     has_finding: bool = False
@@ -56,7 +56,7 @@ class NameRow(AnyRow, frozen=True, kw_only=True):
 
     name: TaskName
     states: TaskStates
-    """Its tasks by state; erred ones are split as far as known."""
+    """Number of its tasks by state; erred tasks are divided into failed and blocked ones as far as known."""
     has_finding: bool = False
     """Whether a finding is about it."""
     computations: int

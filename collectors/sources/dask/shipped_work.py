@@ -308,7 +308,7 @@ def read_unrunnable(scheduler: Any) -> tuple[list[list[Any]], int]:
 
 
 def read_held_up(scheduler: Any) -> list[list[Any]]:
-    """Return ``[name, number]`` of waiting tasks that need a task that no worker may run, at most MOST_BLOCKED."""
+    """Return ``[name, number of tasks]`` of those that wait for a task that no worker may run, at most MOST_BLOCKED."""
     seen: set[Any] = set()
     found: dict[Any, int] = {}
     stack = list(itertools.islice(scheduler.unrunnable, MOST_UNRUNNABLE))

@@ -21,7 +21,12 @@ from dasktop.collectors.sources.slurm.failure_cause import (
 from dasktop.collectors.sources.slurm.lookups import OutputFilesReader
 
 WHOLE_LOG = MAX_BYTES // 2
-"""A shorter end of a log, in characters, is the whole log."""
+"""In characters. If the end of a log that was read is shorter, it is the whole log."""
+JOBS_PER_POLL = 4
+TRIES = 2
+"""A log may arrive late from another host."""
+MOST_KNOWN = 1000
+MOST_JOBS_SEARCHED = 50
 
 # distributed.worker_memory and nanny, of 2023.5 and 2026.8.
 _MEMORY = re.compile(r"Worker '?(\S+?)'? \(pid=(\d+)\) exceeded (\d{1,3})% memory budget")
@@ -96,14 +101,6 @@ def _signal_name(number: int) -> str:
 
 
 _KILL = _signal_name(signal.SIGKILL)
-
-JOBS_PER_POLL = 4
-TRIES = 2
-"""A log may arrive late from another host."""
-MOST_KNOWN = 1000
-
-
-MOST_JOBS_SEARCHED = 50
 
 
 class WorkerLogReader:

@@ -66,10 +66,15 @@ def test_two_jobs_that_ran_then_are_ambiguous() -> None:
 
 
 def test_clocks_may_differ_a_little() -> None:
-    start = LOST.started_at
-    assert start is not None
-    assert found(LOST, registered_at=start - CLOCKS_DIFFER) == "7"
-    assert found(LOST, registered_at=start - 2 * CLOCKS_DIFFER) is None
+    assert LOST.started_at is not None
+    assert LOST.fate is not None
+    assert LOST.fate.ended_at is not None
+    start, latest = LOST.started_at, LOST.fate.ended_at + CLOCKS_DIFFER
+    assert found(LOST, registered_at=latest) == "7"
+    assert found(LOST, registered_at=latest + timedelta(seconds=1)) is None
+    assert found(LOST, registered_at=start) == "7"
+    before = start - timedelta(seconds=1)
+    assert found(LOST, registered_at=before) is None, "an earlier job of this name may have ended just before"
 
 
 def test_pending_job_had_no_worker_unless_it_was_requeued() -> None:

@@ -412,7 +412,7 @@ async def test_logs_from_dask_if_the_file_cannot_be_read(path):
         log.feed.emit(of_dask(HELD, "worker a  started", "nanny a  started", "worker a  needle"))
         await log.until(lambda: log.shown[2] == "worker a  needle")
         assert "workers and nannies (from dask)" in log.title[0]
-        assert log.title[1] == "the last messages of 1 worker and their nannies, from their memory"
+        assert log.title[1] == "the last log messages that 1 worker and their nannies keep in memory"
         assert "no such file" in log.words
         await log.press("slash", *"started", "enter")
         await log.until(lambda: log.view.hit == len("worker a  started") + 1)
