@@ -8,14 +8,17 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
+from dasktop.collectors.model.work import Work
 from dasktop.collectors.text.format import listed
-from dasktop.collectors.text.patterns import compiled, remark
+from dasktop.collectors.text.patterns import Pattern, compiled, remark
+from dasktop.tui.draw.task_keys import without_token
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
 from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")
 
+_MOST_NAMES = 3
 _FIELD = re.compile(r"(?P<field>state|finding):(?P<rest>.*)", re.IGNORECASE)
 
 
@@ -101,7 +104,8 @@ class Filter:
     """A typed pattern: a regular expression or, if it is not a valid one, plain text. Smart case.
 
     A leading ``!`` excludes matches. ``state:pend`` matches states only; ``finding:`` what any finding refers to,
-    ``finding:lost`` findings with such a code. A plain number is not searched in addresses, which many would match.
+    ``finding:lost`` findings with such a code. A plain number is not searched in addresses and tokens of task keys,
+    which many would match.
     """
 
     def __init__(self, pattern: str, snapshot: Snapshot) -> None:
@@ -116,6 +120,10 @@ class Filter:
                 self._of_workers.setdefault(name, []).append(finding.code)
             for job_id in () if names else job_ids_of(finding):
                 self._of_jobs.setdefault(job_id, []).append(finding.code)
+        self._running: dict[str, list[str]] = {}  # the threads of folded workers are not read
+        for running in (snapshot.work.running or ()) if snapshot.work is not None else ():
+            if running.address is not None:
+                self._running.setdefault(running.address, []).extend((running.key, running.task_name))
 
     def finds_job(self, job: Job) -> bool:
         """Return whether a job matches."""
@@ -125,8 +133,10 @@ class Filter:
         return self._finds(state, (*names, explanation), self._of_jobs.get(job.job_id, ()))
 
     def finds_worker(self, worker: Worker) -> bool:
-        """Return whether a worker matches, or a task that one of its threads runs."""
-        tasks = (thread.task_key for thread in worker.threads)
+        """Return whether a worker matches, or a task that it runs, as far as known."""
+        tasks = (*(thread.task_key for thread in worker.threads), *self._running.get(worker.address, ()))
+        if self._is_number:
+            tasks = tuple(without_token(task) for task in tasks if task is not None)
         address = None if self._is_number else worker.address
         names = (worker.name, address, worker.host, *tasks)
         return self._finds((worker.status, status_words(worker)), names, self._of_workers.get(worker.name, ()))
@@ -152,6 +162,8 @@ def _parts(pattern: str) -> tuple[bool, str | None, str]:
 def nothing_matches(pattern: str, snapshot: Snapshot) -> str:
     """Return what to show if no row matches a pattern, and why if that is known."""
     excludes, field, rest = _parts(pattern)
+    if field is None and not excludes and (why := _why_no_task(compiled(rest), snapshot.work)):
+        return f"nothing matches {pattern}{remark(rest)}: {why}"
     if field != "finding" or excludes:
         return f"nothing matches {pattern}{remark(rest)}"
     wanted = compiled(rest)
@@ -160,6 +172,18 @@ def nothing_matches(pattern: str, snapshot: Snapshot) -> str:
         return f"no finding matches {pattern}{remark(rest)}"
     refer = "refers" if len(found) == 1 else "refer"
     return f"nothing matches {pattern}: {listed(found)} {refer} to no job or worker in this view"
+
+
+def _why_no_task(wanted: Pattern, work: Work | None) -> str:
+    """Return why no running task is found although task names match; an empty text if none matches."""
+    names = [name for name in work.task_names if wanted.search(name.name)] if work is not None else []
+    if work is None or not names:
+        return ""
+    if work.running is None:
+        return "running tasks are not read yet"
+    if not work.running or not any(name.states.get("processing") for name in names):
+        return f"no {' or '.join(name.name for name in names[:_MOST_NAMES])} task is running"
+    return f"the tasks that run longest ({len(work.running):,}) have other names"
 
 
 def _filtered(snapshot: Snapshot, wanted: Filter) -> tuple[tuple[Job, ...], tuple[Worker, ...], frozenset[Key]]:

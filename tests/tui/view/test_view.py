@@ -12,6 +12,7 @@ from dasktop.tui.view.filtering import View, apply_view, flat_order, nothing_mat
 from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
 from dasktop.tui.view.selection import next_place, places_of
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
+from tests.support.work import running_task, task_name, work
 
 
 def finding(**values: object) -> Finding:
@@ -133,6 +134,42 @@ class TestFilter:
     def test_task_key_matches_its_worker(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-17"),)), worker("b")])])])
         assert workers_in(apply_view(shown, View(pattern="train-1")).snapshot.jobs) == ["a"]
+
+    def test_running_task_matches_its_folded_worker(self) -> None:
+        shown = snapshot([job("1", [task([worker("a"), worker("b")])])], [worker("c")])
+        here = [worker("b").address, worker("c").address, None]
+        keys = [f"('interpolate-8a7f0d5e', {number})" for number in range(3)]
+        running = [running_task(key, task_name="interpolate", address=at) for key, at in zip(keys, here, strict=True)]
+        shown = replace(shown, work=work(running=tuple(running)))
+        found = apply_view(shown, View(pattern="interpolate"))
+        assert workers_in(found.snapshot.jobs) == ["b"]
+        assert [one.name for one in found.snapshot.unplaced_workers] == ["c"]
+        assert ("job", "1") in found.context
+        assert workers_in(apply_view(shown, View(pattern="!interpolate")).snapshot.jobs) == ["a"]
+        assert workers_in(apply_view(shown, View(pattern="state:interpolate")).snapshot.jobs) == []
+
+    def test_plain_number_does_not_match_tokens_of_keys(self) -> None:
+        shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-8a7f0d5e-12"),))])])])
+        shown = replace(shown, work=work(running=(running_task("('load-0d5e8a77', 34)", address=worker("a").address),)))
+        found = {
+            number: workers_in(apply_view(shown, View(pattern=number)).snapshot.jobs) for number in ("7", "12", "34")
+        }
+        assert found == {"7": [], "12": ["a"], "34": ["a"]}
+
+    @pytest.mark.parametrize(
+        ("pattern", "why"),
+        [
+            ("train", ": no train task is running"),
+            ("(load|train)", ": no load or train task is running"),
+            ("regrid", ": the tasks that run longest (1) have other names"),
+            ("!regrid", ""),
+            ("nobody", ""),
+        ],
+    )
+    def test_says_why_no_running_task_matches(self, pattern: str, why: str) -> None:
+        idle = [task_name(name, states={"waiting": 3}) for name in ("load", "train")]
+        of = work(task_names=(*idle, task_name("regrid")), running=(running_task("mean-1", task_name="mean"),))
+        assert nothing_matches(pattern, replace(two_jobs(), work=of)) == f"nothing matches {pattern}{why}"
 
     def test_filter_matches_how_a_job_ended(self) -> None:
         shown = snapshot([ended("1", "TIMEOUT", "reached its time limit of 1 h"), ended("2", "FAILED", "exit code 1")])
