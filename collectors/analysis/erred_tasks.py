@@ -7,6 +7,8 @@ how many others each one blocks. If they do not account for all erred tasks, old
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import Computation, Progress, TaskName, TaskStates, Work
 
@@ -37,17 +39,20 @@ class ErredTasks(Record, frozen=True, kw_only=True):
         names = [name for name in computation.task_names if name in self.erred_of_name]
         return _split(computation.states, self._failed_of(erred, names))
 
-    def of_progress(self, progress: Progress) -> TaskStates:
-        """Return the erred tasks of the current computations: ``failed`` and ``blocked``, or ``erred``."""
-        erred = progress.failed + progress.blocked
-        if not self.erred_of_name:
-            return _split({"erred": erred}, progress.failed)
-        return _split({"erred": erred}, self._failed_of(erred, list(self.erred_of_name)))
+    def of_progress(self, progress: Progress) -> Progress:
+        """Return the progress with failed and blocked tasks apart, as far as known."""
+        if progress.erred is None:
+            return progress
+        failed = self._failed_of(progress.erred, list(self.erred_of_name)) if progress.erred else 0
+        blocked = None if failed is None else progress.erred - failed
+        return replace(progress, failed=failed, blocked=blocked)
 
     def _failed_of(self, erred: int, names: list[str]) -> int | None:
         """Return how many of these erred tasks failed themselves, given all names that they may have."""
         total = sum(self.erred_of_name[name] for name in names)
         failed = sum(min(self.erred_of_name[name], self.failed_of_name.get(name, 0)) for name in names)
+        if total < erred:  # some names are not listed
+            return None
         if failed == total:
             return erred
         if not self.is_complete:
@@ -70,6 +75,13 @@ def erred_tasks(work: Work) -> ErredTasks:
         erred_of_name=erred,
         is_complete=work.failures is not None and known >= sum(erred.values()),
     )
+
+
+def progress_states(progress: Progress) -> TaskStates:
+    """Return the erred tasks of the current computations: ``failed`` and ``blocked``, or ``erred``."""
+    if progress.failed is None or progress.blocked is None:
+        return {"erred": progress.erred or 0}
+    return _split({"erred": progress.failed + progress.blocked}, progress.failed)
 
 
 def _starts(work: Work) -> dict[str, datetime]:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.erred_tasks import erred_tasks
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.model.work import Attempt, Failure, RunningTask, Work
 
@@ -15,7 +16,7 @@ _OnWorker = TypeVar("_OnWorker", RunningTask, Failure, Attempt)
 
 
 def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) -> Work | None:
-    """Return the work with the job of each worker that it mentions, and the cause of each attempt that failed.
+    """Return the work with jobs of workers, causes of failed attempts, and failed tasks apart from blocked ones.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) ->
         work,
         running=None if work.running is None else tuple(map(in_job, work.running)),
         failures=None if work.failures is None else tuple(map(completed, work.failures)),
+        progress=erred_tasks(work).of_progress(work.progress),
     )
 
 

@@ -171,9 +171,12 @@ class Progress(Record, frozen=True, kw_only=True):
     done: int
     """Including tasks that the scheduler has released or forgotten."""
     total: int
-    failed: int
-    blocked: int
-    """Tasks that need one that failed."""
+    failed: int | None
+    """Tasks that failed themselves; ``None``: the scheduler does not keep all failures, see ``erred``."""
+    blocked: int | None
+    """Tasks that need one that failed; ``None`` as for ``failed``."""
+    erred: int | None = None
+    """Both together; ``None``: unknown."""
 
 
 class Work(Record, frozen=True, kw_only=True):

@@ -149,7 +149,7 @@ async def test_work_of_old_scheduler(old_scheduler: Scheduler) -> None:
     collector = DaskCollector(old_scheduler.address)
     reading = await read_until(
         collector,
-        lambda seen: seen.work is not None and (seen.work.progress.done, seen.work.progress.failed) == (20, 2),
+        lambda seen: seen.work is not None and (seen.work.progress.done, seen.work.progress.erred) == (20, 4),
     )
     await collector.close()
     work = reading.work

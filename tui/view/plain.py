@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from dasktop.collectors.analysis.erred_tasks import erred_tasks
+from dasktop.collectors.analysis.erred_tasks import progress_states
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -92,7 +92,7 @@ def _work_words(work: Work, now: datetime) -> str:
 
 
 def _erred_words(work: Work) -> Iterator[str]:
-    erred = erred_tasks(work).of_progress(work.progress)
+    erred = progress_states(work.progress)
     if unsplit := number_in(erred, UNSPLIT):
         yield f"{count(unsplit)} {UNSPLIT}"
         return

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
-from dasktop.collectors.analysis.erred_tasks import erred_tasks
+from dasktop.collectors.analysis.erred_tasks import progress_states
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Computation, Eta, TaskStates, Work
 from dasktop.collectors.text.format import counted
@@ -69,7 +69,7 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     states = sum((Counter(name.states) for name in work.task_names), Counter[str]())
     if progress.total <= 0:
         return [Piece(" WORK ", "quiet"), Piece("none")]
-    erred = erred_tasks(work).of_progress(progress)
+    erred = progress_states(progress)
     failed = _in_words(erred, "failed") + _in_words(erred, UNSPLIT)
     blocked, stuck = _in_words(erred, "blocked"), _in_words(states, CANNOT_RUN)
     counts = f"  {figures.count(progress.done)} of {figures.count(progress.total)}"

@@ -139,7 +139,8 @@ class WorkReader:
             ),
             unrunnable_total=as_int(fields.get("unrunnable_total")) or 0,
             activities=kept.activities,
-            progress=_progress(whole, failures),
+            # `completed_work` tells failed and blocked ones apart.
+            progress=Progress(done=whole.done, total=whole.total, failed=None, blocked=None, erred=whole.erred),
         )
 
     def _add_failures(self, fields: Mapping[str, Any], skew: timedelta, worker_name: NameOf) -> None:
@@ -253,11 +254,6 @@ def _computation(number: str, code: tuple[str, ...] | None, row: dict[str, Any],
         done=tasks.done,
         total=tasks.total,
     )
-
-
-def _progress(tasks: Tally, failures: tuple[Failure, ...] | None) -> Progress:
-    failed = min(tasks.erred, len({failure.key for failure in failures})) if failures is not None else tasks.erred
-    return Progress(done=tasks.done, total=tasks.total, failed=failed, blocked=tasks.erred - failed)
 
 
 def _moment(epoch_seconds: object, skew: timedelta) -> datetime | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.erred_tasks import erred_tasks
+from dasktop.collectors.analysis.erred_tasks import erred_tasks, progress_states
 from dasktop.collectors.model.work import Failure, Progress, TaskStates, Work
 from tests.support.snapshots import TAKEN_AT
 from tests.support.work import computation, failure, task_name, work
@@ -19,7 +19,7 @@ def given(*failures: Failure, load: int = 1, regrid: int = 5) -> Work:
             task_name("regrid", states={"memory": 5, "erred": regrid}),
         ),
         failures=failures,
-        progress=Progress(done=9, total=9 + load + regrid, failed=0, blocked=load + regrid),
+        progress=Progress(done=9, total=9 + load + regrid, failed=None, blocked=None, erred=load + regrid),
     )
 
 
@@ -32,7 +32,7 @@ def states(of: Work) -> list[TaskStates]:
     return [
         *map(erred.of_name, of.task_names),
         *map(erred.of_computation, of.computations),
-        erred.of_progress(of.progress),
+        progress_states(erred.of_progress(of.progress)),
     ]
 
 
@@ -76,3 +76,9 @@ def test_a_name_of_two_computations_is_not_split_between_them() -> None:
 
 def test_nothing_erred() -> None:
     assert states(given(load=0, regrid=0))[-1] == {"erred": 0}
+
+
+def test_names_that_are_not_listed_are_unknown() -> None:
+    unlisted = Progress(done=0, total=9, failed=None, blocked=None, erred=9)
+    assert erred_tasks(given(LOAD, *REGRIDS)).of_progress(unlisted) == unlisted
+    assert progress_states(erred_tasks(given(load=0, regrid=0)).of_progress(unlisted)) == {"erred": 9}

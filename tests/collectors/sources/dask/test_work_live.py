@@ -46,7 +46,7 @@ async def test_progress_failures_and_unrunnable_tasks() -> None:
                 assert {failure.task_name for failure in work.failures or ()} == {"divmod"}
                 assert {failure.worker for failure in work.failures or ()} == {"w"}
                 assert "ZeroDivisionError" in (work.failures or ())[0].exception
-                assert (work.progress.failed, work.progress.blocked) == (2, 2)
+                assert work.progress.erred == 4
                 assert sum(failure.blocks or 0 for failure in work.failures or ()) == 2
                 assert work.unrunnable[0].resources == {"GPU": 1.0}
                 [computation] = work.computations
@@ -57,7 +57,10 @@ async def test_progress_failures_and_unrunnable_tasks() -> None:
             poller.attach_to(scheduler.address)
             for _ in range(2):
                 await poller.poll_dask()
-                findings = {finding.code: finding for finding in poller.snapshot().findings}
+                snapshot = poller.snapshot()
+                findings = {finding.code: finding for finding in snapshot.findings}
+            assert snapshot.work is not None
+            assert (snapshot.work.progress.failed, snapshot.work.progress.blocked) == (2, 2)
             await poller.close()
             assert findings["tasks-unrunnable"].message == "1 task cannot run (hex): no worker offers GPU=1"
             assert "divmod (2): ZeroDivisionError(" in findings["tasks-failed"].message

@@ -13,6 +13,7 @@ import pytest
 from distributed import Client, Scheduler, Worker, span
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+from dasktop.collectors.analysis.work import completed_work
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.sources.dask import shipped_work, work_progress
 from dasktop.collectors.sources.dask.shipped_work import read_work
@@ -146,7 +147,7 @@ class Witness(SchedulerPlugin):
         erred = states.count("erred")
         progress = work.progress
         assert (progress.total, progress.done) == (len(self.keys), len(self.keys) - left - erred)
-        assert progress.failed + progress.blocked == erred
+        assert progress.erred == erred
 
 
 @pytest.mark.parametrize("most_groups", [shipped_work.MOST_GROUPS, 5])
@@ -232,5 +233,8 @@ async def test_first_reading_agrees_with_earlier_ones(successes: int, monkeypatc
         await until(lambda: [one.ended_at is not None for one in read(first).computations] == [True, False])
         old, new = read(first), read(WorkReader(lambda: 0.0))
         assert old.progress == new.progress
-        assert (new.progress.done, new.progress.failed, new.progress.blocked) == (successes, 3, 3)
+        assert (new.progress.done, new.progress.erred) == (successes, 6)
+        completed = completed_work(new, {}, lambda _: None)
+        assert completed is not None
+        assert (completed.progress.failed, completed.progress.blocked) == (3, 3)
         assert train.status == "pending"

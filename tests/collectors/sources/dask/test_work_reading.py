@@ -78,13 +78,11 @@ def test_mean_is_unknown_until_one_has_finished() -> None:
 def test_progress_of_all_names() -> None:
     rows = [name_row(memory=2, released=3, waiting=4, erred=1), name_row("sum", erred=5, queued=1)]
     progress = Reader().read(names=rows, failures=[failure_row()]).progress
-    assert (progress.done, progress.total, progress.failed, progress.blocked) == (5, 16, 1, 5)
+    assert (progress.done, progress.total, progress.erred) == (5, 16, 6)
 
 
-def test_blocked_tasks_are_unknown_without_failures() -> None:
-    work = Reader().read(names=[name_row(erred=5)], failures=None)
-    assert work.failures is None
-    assert (work.progress.failed, work.progress.blocked) == (5, 0)
+def test_scheduler_that_keeps_no_failures() -> None:
+    assert Reader().read(names=[name_row(erred=5)], failures=None).failures is None
 
 
 class TestComputations:
