@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import warnings
 from pathlib import Path
 
 import dask
+import distributed  # noqa: F401 - its defaults are added to those of dask
 import pytest
+import yaml
 
 from tests.support.isolated_environment import HOME_PREFIX, QUIET_DASK, isolated_environment
 
@@ -67,6 +70,19 @@ def test_tests_run_in_an_isolated_environment() -> None:
 def test_python_processes_collect_less_garbage() -> None:
     program = "import gc; print(gc.get_threshold()[0])"
     assert int(subprocess.check_output([sys.executable, "-c", program], text=True)) > gc.get_threshold()[0]
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML has no loader written in C here")
+def test_python_processes_read_the_same_defaults_of_dask_with_a_loader_written_in_c() -> None:
+    program = """
+import json, yaml
+yaml.SafeLoader = None
+import dask, distributed
+print(json.dumps(dask.config.defaults))
+"""
+    read = json.loads(subprocess.check_output([sys.executable, "-c", program], text=True))
+    assert len(read) == 2
+    assert all(defaults in dask.config.defaults for defaults in read)
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
