@@ -49,6 +49,8 @@ SEGMENTS = (
 WORDS = tuple(segment.word for segment in SEGMENTS)
 UNFINISHED = ("processing", CANNOT_RUN, "queued", "waiting")
 """The words of tasks that are neither done nor failed."""
+FAILED = ("failed", "blocked", UNSPLIT)
+"""The words of erred tasks."""
 LEGEND = [
     piece
     for segment in SEGMENTS

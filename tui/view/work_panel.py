@@ -1,4 +1,4 @@
-"""The panel above the tree: the task names that are not finished, a line each. Pure."""
+"""The panel above the tree: the task names of which not all tasks are done, a line each. Pure."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from dasktop.collectors.model.work import Work
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.work import UNFINISHED, number_in
+from dasktop.tui.view.work import FAILED, UNFINISHED, number_in
 from dasktop.tui.view.work_columns import fit_work_layout, work_heads, work_line, work_texts
 from dasktop.tui.view.work_rows import NameRow, name_rows
 
@@ -30,28 +30,32 @@ def panel_lines(
 ) -> list[list[Piece]]:
     """Return a line of column heads, one for each of at most `most` names, and how many more there are.
 
-    Without unfinished tasks, there are no lines. ``marked`` are the task names that findings are about.
+    If all tasks are done, there are no lines. ``marked`` are the task names that findings are about.
     """
-    unfinished = [row for row in name_rows(work, marked) if _rest(row)] if work is not None and most > 0 else []
-    if not unfinished:
+    rows = name_rows(work, marked) if work is not None and most > 0 else []
+    not_done = [row for row in rows if _has(row, UNFINISHED) or _has(row, FAILED)]
+    if not not_done:
         return []
     layout = fit_work_layout(cells, (20, 24))
     lines = [work_heads(layout, None, is_reversed=False)]
-    shown = _chosen(unfinished, most)
+    shown = _chosen(not_done, most)
     lines += [work_line(row, work_texts(row, layout, now), layout, glyphs) for row in shown]
-    if len(shown) < len(unfinished):
-        lines.append([Piece(f"   and {figures.count(len(unfinished) - len(shown))} more unfinished", "quiet")])
+    if len(shown) < len(not_done):
+        lines.append([Piece(f"   and {figures.count(len(not_done) - len(shown))} more not done", "quiet")])
     return [[Piece(glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
-def _rest(row: NameRow) -> int:
-    return sum(number_in(row.states, word) for word in UNFINISHED)
+def _has(row: NameRow, words: Collection[str]) -> bool:
+    return any(number_in(row.states, word) for word in words)
 
 
 def _chosen(rows: Sequence[NameRow], most: int) -> list[NameRow]:
-    """Return the rows to show, in their order: if there are too many, those that workers process now."""
+    """Return the rows to show, in their order: if there are too many, those that workers process now.
+
+    Then those with other unfinished tasks, and last those of which all others failed.
+    """
     if len(rows) <= most:
         return list(rows)
-    first = sorted(rows, key=lambda row: not number_in(row.states, "processing"))[: max(1, most - 1)]
-    keys = {row.key for row in first}
+    first = sorted(rows, key=lambda row: (not _has(row, ("processing",)), not _has(row, UNFINISHED)))
+    keys = {row.key for row in first[: max(1, most - 1)]}
     return [row for row in rows if row.key in keys]

@@ -76,7 +76,7 @@ class Header(Lines):
 
 
 class WorkPanel(Lines):
-    """The unfinished task names, on a large screen; no lines without work."""
+    """The task names of which not all tasks are done, on a large screen; no lines without work."""
 
     DEFAULT_CSS = "WorkPanel { height: 0; }"
 

@@ -1,16 +1,16 @@
-"""The panel with the unfinished task names."""
+"""The panel with the task names of which not all tasks are done."""
 
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.model.work import Failure, Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.work_panel import names_that_fit, panel_lines
 from dasktop.tui.widgets.header import WorkPanel
 from tests.support.screen import HOSTILE, running
 from tests.support.snapshots import TAKEN_AT, everyday
-from tests.support.work import task_name, work
+from tests.support.work import failure, task_name, work
 
 NAMES = (
     task_name("load", states={"memory": 100}),
@@ -31,10 +31,24 @@ def test_unfinished_names_in_the_order_of_the_scheduler() -> None:
 def test_names_with_running_tasks_come_before_others_if_there_is_no_room() -> None:
     shown = lines(work(task_names=NAMES), most=2)
     assert [line.split()[0] for line in shown[1:]] == ["mean", "and"]
-    assert shown[-1].split() == ["and", "2", "more", "unfinished"]
+    assert shown[-1].split() == ["and", "2", "more", "not", "done"]
 
 
-def test_no_lines_without_unfinished_tasks() -> None:
+@pytest.mark.parametrize("failures", [(failure("mosaic-1", task_name="mosaic", blocks=1),), None])
+def test_names_with_only_failed_or_blocked_tasks_have_a_row(failures: tuple[Failure, ...] | None) -> None:
+    erred = (task_name("mosaic", states={"erred": 1}), task_name("store", states={"memory": 3, "erred": 1}))
+    shown = lines(work(task_names=(*NAMES[:2], *erred), failures=failures))
+    assert [line.strip("! ").split()[0] for line in shown[1:]] == ["regrid", "mosaic", "store"]
+    assert lines(work(task_names=erred, failures=failures))
+
+
+def test_names_with_only_failed_tasks_come_last_if_there_is_no_room() -> None:
+    failed = task_name("mosaic", states={"erred": 1})
+    shown = lines(work(task_names=(failed, *NAMES), failures=None), most=3)
+    assert [line.split()[0] for line in shown[1:]] == ["regrid", "mean", "and"]
+
+
+def test_no_lines_if_all_tasks_are_done() -> None:
     assert lines(None) == lines(work(task_names=NAMES[:1])) == lines(work(task_names=NAMES), most=0) == []
 
 
