@@ -30,6 +30,7 @@ from dasktop.collectors.analysis.matching import (
     unplaced_worker,
     workers_expected,
 )
+from dasktop.collectors.analysis.nodes import NodesOfWorkers
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.analysis.work import RunningTasks, completed_work
 from dasktop.collectors.analysis.worker_end import WorkerEnds
@@ -72,6 +73,7 @@ def reconcile(
     remembered: Mapping[str, tuple[Evidence, ...]] | None = None,
     jobs_of_workers: Mapping[str, str] | None = None,
     worker_ends: Mapping[WorkerEndKey, str] | None = None,
+    worker_nodes: Mapping[WorkerEndKey, str] | None = None,
     in_logs: FoundInLogs | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
@@ -94,6 +96,8 @@ def reconcile(
         The job that a worker was in, by the worker's address, from earlier snapshots.
     worker_ends
         Why workers ended, by address and time, from earlier snapshots.
+    worker_nodes
+        The nodes of workers that ended or on which tasks failed, by address and time, from earlier snapshots.
     in_logs
         What the logs of jobs say about workers that have left.
     released
@@ -172,8 +176,10 @@ def reconcile(
         **_jobs_of_addresses(placed),
     }
     reported = dask.worker_events if dask is not None else None
+    nodes = NodesOfWorkers(jobs_by_id, unplaced, worker_nodes)
+    events = [replace(event, job_id=jobs_of_addresses.get(event.address or "")) for event in reported or ()]
     ends = WorkerEnds(
-        [replace(event, job_id=jobs_of_addresses.get(event.address or "")) for event in reported or ()],
+        [replace(event, node=nodes.node(event.address, event.job_id, event.at)) for event in events],
         jobs_by_id,
         worker_ends or {},
         in_logs.ends if in_logs else {},
@@ -192,7 +198,7 @@ def reconcile(
         unplaced_workers=running.in_workers(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
         worker_events=None if reported is None else ends.events,
-        work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of),
+        work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of, nodes.node),
     )
 
 

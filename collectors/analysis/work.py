@@ -1,6 +1,7 @@
 """What dask computes, completed with what SLURM and the scheduler's events know: jobs, and why workers ended. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -15,7 +16,20 @@ EndOf = Callable[[Attempt], str | None]
 _OnWorker = TypeVar("_OnWorker", RunningTask, Failure, Attempt)
 
 
-def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) -> Work | None:
+_Failed = TypeVar("_Failed", Failure, Attempt)
+
+NodeOf = Callable[[str | None, str | None, datetime | None], str | None]
+"""Returns the node of the worker at an address, in a job, at a time; ``None``: unknown."""
+
+
+def _unknown_node(address: str | None, job_id: str | None, at: datetime | None) -> str | None:
+    del address, job_id, at
+    return None
+
+
+def completed_work(
+    work: Work | None, jobs: Mapping[str, str], end_of: EndOf, node_of: NodeOf = _unknown_node
+) -> Work | None:
     """Return the work with jobs of workers, causes of failed attempts, and failed tasks apart from blocked ones.
 
     Parameters
@@ -24,6 +38,8 @@ def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) ->
         The job that a worker is or was in, by the worker's address.
     end_of
         Called for attempts whose worker ended, with their job.
+    node_of
+        Called for failures and attempts.
     """
     if work is None:
         return None
@@ -31,12 +47,16 @@ def completed_work(work: Work | None, jobs: Mapping[str, str], end_of: EndOf) ->
     def in_job(part: _OnWorker) -> _OnWorker:
         return replace(part, job_id=jobs.get(part.address or ""))
 
+    def in_place(part: _Failed) -> _Failed:
+        placed = in_job(part)
+        return replace(placed, node=node_of(placed.address, placed.job_id, placed.at))
+
     def with_cause(attempt: Attempt) -> Attempt:
         return replace(attempt, cause=attempt.cause or end_of(attempt))
 
     def completed(failure: Failure) -> Failure:
-        attempts = tuple(with_cause(in_job(attempt)) for attempt in failure.attempts)
-        return replace(in_job(failure), attempts=attempts)
+        attempts = tuple(with_cause(in_place(attempt)) for attempt in failure.attempts)
+        return replace(in_place(failure), attempts=attempts)
 
     return replace(
         work,

@@ -319,6 +319,8 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
     """Its name; ``None`` if it joined and left between two readings."""
     address: str | None = None
     job_id: str | None = None
+    node: str | None = None
+    """The node that it ran on; ``None``: unknown."""
     kind: WorkerEventKind
     """``killed for memory`` by its nanny · ``removed`` by the scheduler · ``restarted`` by a client."""
     pid: int | None = None

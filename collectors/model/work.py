@@ -101,6 +101,8 @@ class Attempt(Record, frozen=True, kw_only=True):
     """Its name, or its address if the name is unknown."""
     address: str | None = None
     job_id: str | None = None
+    node: str | None = None
+    """The node that the worker ran on; ``None``: unknown."""
     at: datetime | None
     cause: str | None
     """What ended it; ``None``: unknown."""
@@ -121,6 +123,8 @@ class Failure(Record, frozen=True, kw_only=True):
     """The worker of the last attempt: its name, or its address if the name is unknown."""
     address: str | None = None
     job_id: str | None = None
+    node: str | None = None
+    """The node that the worker ran on; ``None``: unknown."""
     attempts: tuple[Attempt, ...] = ()
     """Oldest first; only those that are known."""
     blocks: int | None = None

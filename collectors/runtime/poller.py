@@ -368,6 +368,7 @@ class Poller:
             remembered=self._cluster_jobs.evidence,
             jobs_of_workers=self._cluster_jobs.of_workers,
             worker_ends=self._worker_ends.known,
+            worker_nodes=self._worker_ends.nodes,
             in_logs=self._slurm.found_in_logs,
             beyond=self._other_use.beyond,
             released=self._releases.by_job,

@@ -15,7 +15,7 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
 from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, WorkerEvent
-from dasktop.collectors.model.work import WorkerEndKey
+from dasktop.collectors.model.work import Attempt, Failure, WorkerEndKey
 from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
@@ -98,6 +98,8 @@ class WorkerEnds:
     def __init__(self) -> None:
         self.known: dict[WorkerEndKey, str] = {}
         """By address and time."""
+        self.nodes: dict[WorkerEndKey, str] = {}
+        """The nodes of workers that ended or on which tasks failed, by address and time."""
         self.unexplained: tuple[WorkerEvent, ...] = ()
         """Unexpected removals of workers from running jobs, for which only the job's log may have an explanation."""
         self.possible_jobs: tuple[Job, ...] = ()
@@ -111,6 +113,8 @@ class WorkerEnds:
         removed = {(event.address, event.at): event.reason for event in removals if event.reason not in UNEXPLAINED}
         failed = {(attempt.address, attempt.at): attempt.cause for attempt in attempts}
         self.known = {key: cause for key, cause in (removed | failed).items() if cause is not None}
+        placed: list[Failure | Attempt | WorkerEvent] = [*failures, *attempts, *(snapshot.worker_events or ())]
+        self.nodes = {(one.address, one.at): one.node for one in placed if one.node is not None}
         unexpected = [event for event in removals if event.reason == "unexpected" and event.job_id is not None]
         running = {job.job_id for job in snapshot.jobs if read_state(job.state).is_running} if unexpected else set()
         self.unexplained = tuple(event for event in unexpected if event.job_id in running)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from dasktop.collectors.analysis.failures import FailureGroup, advice_for, grouped, reason_of
+from dasktop.collectors.model.snapshot import WorkerEvent
 from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.prose import Words
@@ -35,7 +36,7 @@ def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Ite
 def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
     newest, is_one = group.newest, len(group.failures) == 1
     others = "" if len({reason_of(failure) for failure in group.failures}) == 1 else " (the newest; others differ)"
-    yield Words(f"{group.task_name}: {_reason_words(newest)}{others}", "bad")
+    yield Words(f"{group.task_name}: {reason_words(newest)}{others}", "bad")
     times = moment(newest.at, now)
     if not is_one:
         times = f"{local(group.failures[0].at):%H:%M:%S} to {local(newest.at):%H:%M:%S}, the last at {times}"
@@ -49,9 +50,9 @@ def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
         if not is_one:
             yield Words(f"the newest, {newest.key}:", indent=2)
         for number, attempt in enumerate(newest.attempts, start=1):
-            yield Words(f"attempt {number}: {_attempt_words(attempt)}", indent=2)
+            yield Words(f"attempt {number}: {attempt_words(attempt)}", indent=2)
     elif newest.worker is not None:
-        yield Words(f"{'' if is_one else 'the newest '}on {_place(newest.worker, newest.job_id)}", indent=2)
+        yield Words(f"{'' if is_one else 'the newest '}on {place_words(newest)}", indent=2)
     if (advice := advice_for(newest)) is not None:
         yield Words(f"what helps: {advice}", indent=2)
     for line in newest.traceback or ():
@@ -69,18 +70,23 @@ def _workers(group: FailureGroup) -> Iterator[Words]:
     yield Words(f"on workers {named}{more}", "quiet", 2)
 
 
-def _reason_words(failure: Failure) -> str:
+def reason_words(failure: Failure) -> str:
+    """Return why a task failed, in words."""
     reason = reason_of(failure)
     if failure.kind == "worker killed":
         return f"its workers ended while they ran it{f' ({reason})' if reason else ''}"
     return reason or "failed; the scheduler does not report why"
 
 
-def _attempt_words(attempt: Attempt) -> str:
+def attempt_words(attempt: Attempt) -> str:
+    """Return when and where a task was tried, and what ended its worker."""
     at = f"{local(attempt.at):%H:%M:%S} " if attempt.at is not None else ""
     cause = attempt.cause and without_job(attempt.cause, attempt.job_id)
-    return f"{at}{_place(attempt.worker, attempt.job_id)}: {cause or 'it ended for an unknown reason'}"
+    return f"{at}{place_words(attempt)}: {cause or 'it ended for an unknown reason'}"
 
 
-def _place(worker: str | None, job_id: str | None) -> str:
-    return f"worker {worker or 'unknown'}" + (f" in job {job_id}" if job_id else "")
+def place_words(of: Failure | Attempt | WorkerEvent) -> str:
+    """Return the worker, its job and its node as far as known: ``worker w-1 in job 4709 on node n000``."""
+    name = of.worker or (of.address if isinstance(of, WorkerEvent) else None) or "unknown"
+    within = f" in job {of.job_id}" if of.job_id else ""
+    return f"worker {name}{within}{f' on node {of.node}' if of.node else ''}"

@@ -38,6 +38,7 @@ def worker_end_paragraphs(ends: Sequence[WorkerEvent]) -> Iterator[list[Words]]:
     lines = [Words(f"{counted(len(ends), 'worker')} ended unexpectedly", "strong")]
     for end in reversed(ends[-MOST_LISTED:]):
         within = f" in job {end.job_id}" if end.job_id else ""
+        within += f" on node {end.node}" if end.node else ""
         subject = f"worker {end.worker or end.address or 'unknown'}{within}"
         lines.append(Words(f"{local(end.at):%H:%M:%S} {end_words(end, subject)}", indent=2))
     if len(ends) > MOST_LISTED:

@@ -98,7 +98,8 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
     )
     failed = failure(
         f"('{secret()}-8a7f0d5e', 3)", task_name=secret(), exception=sentence(), worker=secret(),
-        address=f"tcp://{secret()}:1", attempts=(attempt(secret(), cause=sentence()),),
+        address=f"tcp://{secret()}:1", node=secret(),
+        attempts=(attempt(secret(), node=secret(), cause=sentence()),),
         traceback=(f'  File "/home/{secret()}.py", line 3, in {secret()}', f"    {secret()}({secret()!r})", sentence()),
     )  # fmt: skip
     computed = work(
