@@ -1,42 +1,142 @@
-"""The page with the failed tasks and their tracebacks, and with the workers that ended. Follows the snapshots."""
+"""The page with the failed tasks, grouped by reason, the workers that ended, and details. Follows the snapshots."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, NamedTuple, cast
+
+from textual.widget import Widget
 
 from dasktop.collectors.analysis.failures import unexpected_ends
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.tui.dialogs.page import Line, Page
+from dasktop.collectors.model.work import Failure
+from dasktop.collectors.text.patterns import remark
+from dasktop.tui.dialogs.table_page import TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.prose import Section, lay_out
-from dasktop.tui.view.failures import failure_paragraphs
-from dasktop.tui.view.worker_ends import worker_end_paragraphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.prose import Section
+from dasktop.tui.draw.text_width import cut
+from dasktop.tui.view import help_rows
+from dasktop.tui.view.failure_columns import (
+    MEANINGS,
+    FailureLayout,
+    failure_heads,
+    failure_line,
+    failure_texts,
+    fit_failure_layout,
+)
+from dasktop.tui.view.failure_details import failure_sections, failure_title
+from dasktop.tui.view.failure_rows import FailureRow, FailureRows, GroupOrder, failure_rows
+from dasktop.tui.view.failures import UNKNOWN_FAILURES, failures_summary
+from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.layout import SCROLLBAR_CELLS
+from dasktop.tui.view.rows import Key
+from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.row_table import RowTable
 
 
-class FailuresPage(Page):
-    """The failed tasks, the newest group first.
+class _Look(NamedTuple):
+    """Everything that determines how a line looks."""
+
+    depth: int
+    unfolded: bool | None
+    texts: tuple[str, ...]
+    layout: FailureLayout
+    is_context: bool
+
+
+class FailuresTable(RowTable[FailureRow]):
+    """The rows of the page."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(glyphs)
+        self._now = datetime.min
+        self._context_rows: frozenset[Key] = frozenset()
+        self._layout_of_columns = fit_failure_layout(0)
+
+    def show(self, found: FailureRows, now: datetime, message: str) -> None:
+        """Show these rows; the message if there are none."""
+        self._now, self._context_rows = now, found.context
+        self.show_rows(found.rows, message)
+
+    def fit_columns(self) -> None:
+        """Fit the columns into the width."""
+        self._layout_of_columns = fit_failure_layout(self.cells)
+
+    def look_of(self, row: FailureRow) -> _Look:
+        """Return everything that determines how a row is drawn."""
+        layout = self._layout_of_columns
+        texts = failure_texts(row, layout, self._now)
+        return _Look(row.depth, row.unfolded, texts, layout, row.key in self._context_rows)
+
+    def pieces_of(self, row: FailureRow, look: object) -> list[Piece]:
+        """Return the line of a row."""
+        look = cast("_Look", look)
+        return failure_line(row, look.texts, look.layout, self._glyphs, is_context=look.is_context)
+
+
+class _Heads(Lines):
+    """How many tasks failed and workers ended, and the column heads."""
+
+    DEFAULT_CSS = "_Heads { height: 2; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._summary = ""
+
+    def show(self, summary: str) -> None:
+        """Show this summary; empty: no lines."""
+        self._summary = summary
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the lines."""
+        heads = failure_heads(fit_failure_layout(cells - SCROLLBAR_CELLS))
+        lines = [[Piece(cut(f" {self._summary}", cells), "strong")], heads] if self._summary else [[], []]
+        return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
+
+
+class FailuresPage(TablePage[FailureRow]):
+    """The groups of failed tasks, each with its tasks, and the ended workers; and details of the selected row.
 
     Parameters
     ----------
     snapshot
         The snapshot that is shown.
+    view
+        The filter and the folds; changed by keys.
     """
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs) -> None:
-        super().__init__("failed tasks", glyphs)
-        self._snapshot = snapshot
+    HELP_ROWS: ClassVar[HelpGroups] = help_rows.FAILURES
+    EXPLAINED = MEANINGS
 
-    def on_mount(self) -> None:
-        """Show the first snapshot."""
-        self.show(self._snapshot)
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: TableView) -> None:
+        table = FailuresTable(glyphs)
+        super().__init__("failed tasks", glyphs, snapshot, view, table, "text or regex · !exclude")
+        self._rows_table = table
+        self._heads = _Heads(glyphs)
+        self._order = GroupOrder()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show the failed tasks of this snapshot."""
-        self.text.show(lambda cells: failures_lines(snapshot, cells, self._glyphs))
+    def above(self) -> Sequence[Widget]:
+        """Return the summary and the column heads."""
+        return (self._heads,)
 
+    @property
+    def _failures(self) -> tuple[Failure, ...] | None:
+        work = self._snapshot.work
+        return None if work is None else work.failures
 
-def failures_lines(snapshot: Snapshot, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Return the lines of the page."""
-    failures = None if snapshot.work is None else snapshot.work.failures
-    paragraphs = (
-        *failure_paragraphs(failures, snapshot.taken_at),
-        *worker_end_paragraphs(unexpected_ends(snapshot)),
-    )
-    sections = [Section("", paragraph) for paragraph in paragraphs]
-    return [Line(pieces) for section in sections for pieces in ([], *lay_out([section], cells, glyphs))][1:]
+    def show_table(self) -> None:
+        """Show the failed tasks and ended workers of the snapshot."""
+        failures, ends, pattern = self._failures, unexpected_ends(self._snapshot), self._view.pattern
+        found = failure_rows(failures or (), ends, self._view.is_unfolded, self._order, pattern)
+        is_empty = not failures and not ends
+        self._heads.show("" if is_empty else failures_summary(failures, ends))
+        message = UNKNOWN_FAILURES if failures is None else "No failed tasks."
+        if pattern and not is_empty:
+            message = f"nothing matches {pattern}{remark(pattern)}"
+        self._rows_table.show(found, self._snapshot.taken_at, message)
+
+    def details_of(self, row: FailureRow) -> tuple[str, Sequence[Section]]:
+        """Return the heading and the details of a row."""
+        return failure_title(row), failure_sections(row, self._failures or (), self._snapshot.taken_at)

@@ -9,6 +9,7 @@ from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
+    from dasktop.tui.dialogs.table_page import TableView
     from dasktop.tui.dialogs.work_page import WorkView
 
 
@@ -18,6 +19,7 @@ class PagesApp(TerminalApp):
     _queries: Queries
     _snapshot: Snapshot | None
     _work_view: "WorkView | None" = None
+    _failures_view: "TableView | None" = None
 
     @property
     def selected_job_id(self) -> str | None:
@@ -52,9 +54,12 @@ class PagesApp(TerminalApp):
     def action_failures(self) -> None:
         """Show the failed tasks."""
         from dasktop.tui.dialogs.failures_page import FailuresPage
+        from dasktop.tui.dialogs.table_page import TableView
 
+        if self._failures_view is None:
+            self._failures_view = TableView()
         if self._snapshot is not None:
-            self.push_screen(FailuresPage(self._snapshot, self._glyphs))
+            self.push_screen(FailuresPage(self._snapshot, self._glyphs, self._failures_view))
 
     def action_work(self) -> None:
         """Show what dask computes."""

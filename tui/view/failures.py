@@ -26,11 +26,22 @@ def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Ite
     if not failures:
         yield [Words("No failed tasks.", "quiet")]
         return
-    blocked = sum(failure.blocks or 0 for failure in failures)
-    waiting = f"; {counted(blocked, 'task')} blocked by {'it' if len(failures) == 1 else 'them'}" if blocked else ""
-    yield [Words(f"{counted(len(failures), 'failed task')}{waiting}", "strong")]
+    yield [Words(_summary(failures), "strong")]
     for group in grouped(failures):
         yield list(_group(group, now))
+
+
+def failures_summary(failures: Sequence[Failure] | None, ends: Sequence[WorkerEvent]) -> str:
+    """Return how many tasks failed and are blocked, and how many workers ended, in one line; ``None``: unknown."""
+    ended = f"{counted(len(ends), 'worker')} ended unexpectedly" if ends else ""
+    failed = "failed tasks are unknown" if failures is None else _summary(failures) if failures else "no failed tasks"
+    return "; ".join(filter(None, (failed, ended)))
+
+
+def _summary(failures: Sequence[Failure]) -> str:
+    blocked = sum(failure.blocks or 0 for failure in failures)
+    waiting = f"; {counted(blocked, 'task')} blocked by {'it' if len(failures) == 1 else 'them'}" if blocked else ""
+    return f"{counted(len(failures), 'failed task')}{waiting}"
 
 
 def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:
@@ -76,6 +87,14 @@ def reason_words(failure: Failure) -> str:
     if failure.kind == "worker killed":
         return f"its workers ended while they ran it{f' ({reason})' if reason else ''}"
     return reason or "failed; the scheduler does not report why"
+
+
+def short_reason(failure: Failure) -> str:
+    """Return the exception, or what ended the last of its workers, without the job's id."""
+    if failure.kind != "worker killed":
+        return reason_words(failure)
+    known = [without_job(one.cause, one.job_id) for one in failure.attempts if one.cause is not None]
+    return failure.exception or (known[-1] if known else "its workers ended while they ran it")
 
 
 def attempt_words(attempt: Attempt) -> str:

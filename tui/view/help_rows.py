@@ -144,6 +144,25 @@ WORK: HelpGroups = (
     ),
 )
 
+FAILURES: HelpGroups = (
+    (
+        _row("details", description="show the traceback and attempts of the selected row, or return to the table"),
+        _row("toggle_details"),
+        _row("findings"),
+    ),
+    (
+        _row("filter", description="filter: text, regex, !exclude"),
+        _row("fold_all", description="fold all groups, or unfold them"),
+        _row("to_jobs", "to_tasks", description="show groups only, or their tasks, too"),
+    ),
+    (
+        _row("pause"),
+        _row("refresh"),
+        _row("leave", description="clear the filter; go back"),
+        _row("back"),
+    ),
+)
+
 SCRIPT: HelpGroups = (
     (
         _row("search"),

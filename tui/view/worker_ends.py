@@ -22,13 +22,22 @@ def without_job(cause: str, job_id: str | None) -> str:
 
 def end_words(end: WorkerEvent, subject: str) -> str:
     """Return what ended the worker, the subject of the sentence, and what it cost."""
+    return "; ".join(filter(None, (f"{subject}: {cause_words(end)}", cost_words(end))))
+
+
+def cause_words(end: WorkerEvent) -> str:
+    """Return what ended the worker."""
     is_known = end.reason is not None and end.reason not in UNEXPLAINED
-    cause = without_job(end.reason or "", end.job_id) if is_known else "ended for an unknown reason"
+    return without_job(end.reason or "", end.job_id) if is_known else "ended for an unknown reason"
+
+
+def cost_words(end: WorkerEvent) -> str:
+    """Return what it cost that the worker ended; empty if nothing is known."""
     cost = [
         f"{counted(end.tasks_interrupted, 'task')} assigned to it" if end.tasks_interrupted else "",
         f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "",
     ]
-    return "; ".join(part for part in (f"{subject}: {cause}", *cost) if part)
+    return "; ".join(filter(None, cost))
 
 
 def worker_end_paragraphs(ends: Sequence[WorkerEvent]) -> Iterator[list[Words]]:

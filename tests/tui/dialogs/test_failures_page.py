@@ -1,89 +1,113 @@
-"""The page with failed tasks follows the snapshots, and says if they are unknown."""
+"""The page with failed tasks follows the snapshots, keeps its order and its view, and says if they are unknown."""
+
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Work
-from dasktop.tui.dialogs.failures_page import failures_lines
-from dasktop.tui.dialogs.page import TextView
-from dasktop.tui.draw.glyphs import UNICODE
-from dasktop.tui.draw.text_width import width
-from tests.support.screen import HOSTILE, Screen, running
+from dasktop.tui.dialogs.failures_page import FailuresPage, FailuresTable
+from dasktop.tui.dialogs.help import tables_about
+from dasktop.tui.widgets.details_pane import DetailsPane
+from tests.support.screen import Screen, running
+from tests.support.screen_text import lines_on
 from tests.support.snapshots import TAKEN_AT, everyday
 from tests.support.work import attempt, failure, work
 
-
-def shown(screen: Screen) -> str:
-    view = screen.app.screen.query_one(TextView)
-    return "\n".join(view.render_line(y).text.rstrip() for y in range(view.size.height)).strip()
-
-
-def with_work(given: Work | None) -> Snapshot:
-    return replace(everyday(), work=given)
+REASON = "killed by signal 9 (SIGKILL)"
+END = WorkerEvent(at=TAKEN_AT, worker="w-1", job_id="4709", node="n000", kind="removed", reason=REASON)
+KILLED = failure("load-3", task_name="load", kind="worker killed", exception=None, attempts=(attempt(cause=REASON),))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_page_follows_the_snapshots(size: tuple[int, int]) -> None:
-    async with running(size) as screen:
+def with_work(given: Work | None, *ends: WorkerEvent) -> Snapshot:
+    return replace(everyday(), work=given, worker_events=ends)
+
+
+def table_of(screen: Screen) -> list[str]:
+    table = screen.app.screen.query_one(FailuresTable)
+    return [line for y in range(table.size.height) if (line := table.render_line(y).text.rstrip())]
+
+
+def labels(screen: Screen) -> list[str]:
+    return [row.label for row in screen.app.screen.query_one(FailuresTable).rows]
+
+
+def selected(screen: Screen) -> str | None:
+    row = screen.app.screen.query_one(FailuresTable).selected
+    return None if row is None else row.label
+
+
+def details_of(screen: Screen) -> str:
+    pane = screen.app.screen.query_one(DetailsPane)
+    return "\n".join(pane.render_line(y).text.rstrip() for y in range(pane.size.height))
+
+
+async def test_page_follows_the_snapshots_and_keeps_its_view() -> None:
+    async with running((80, 24)) as screen:
         await screen.show(with_work(None))
         await screen.press("E")
-        assert shown(screen) == "Failed tasks are unknown: not reported by the scheduler (or --no-probe)."
+        unknown = "Failed tasks are unknown: not reported by the scheduler (or --no-probe)."
+        assert [line.strip() for line in table_of(screen)] == [unknown]
         await screen.show(with_work(work(failures=())))
-        assert shown(screen) == "No failed tasks."
-        await screen.show(with_work(work()))
-        text = shown(screen)
-        assert text.startswith("1 failed task; 2 tasks blocked by it")
-        assert "regrid: ValueError('no grid')" in text
-        assert "      raise ValueError('no grid')" in text, "indented below its file"
-        reason = "killed by signal 9 (SIGKILL)"
-        end = WorkerEvent(at=TAKEN_AT, worker="w-1", job_id="4709", kind="removed", reason=reason)
-        await screen.show(replace(with_work(work()), worker_events=(end,)))
-        assert f"worker w-1 in job 4709: {reason}" in shown(screen)
+        assert [line.strip() for line in table_of(screen)] == ["No failed tasks."]
+        await screen.show(with_work(work(failures=(failure(),)), END))
+        assert labels(screen) == ["regrid", "ended workers", "w-1"]
+        shown = "\n".join(lines_on(screen.app))
+        assert "1 failed task; 2 tasks blocked by it; 1 worker ended unexpectedly" in shown
+        assert "ValueError('no grid')" in table_of(screen)[0]
+        await screen.press("right", "down")
+        assert selected(screen) == "('regrid-8a7f0d5e', 3)"
+        newer = replace(KILLED, at=TAKEN_AT)
+        await screen.show(with_work(work(failures=(failure(), newer)), END))
+        assert labels(screen)[:2] == ["load", "regrid"]
+        assert selected(screen) == "('regrid-8a7f0d5e', 3)", "a new group does not move the selection"
+        await screen.show(with_work(work(failures=(newer, failure("again", at=TAKEN_AT + timedelta(1)))), END))
+        assert labels(screen)[:3] == ["load", "regrid", "again"], "the order is kept"
+        explained = [left for table in tables_about(screen.app.screen) for left, _ in table]
+        assert {"WHY", "NODE", "/"} <= set(explained)
+        await screen.press("slash", *"signal", "enter")
+        assert labels(screen) == ["load", "ended workers", "w-1"]
+        assert not screen.app._tree.view.pattern, "the tree has a filter of its own"
+        await screen.press("escape", "1")
+        assert labels(screen) == ["load", "regrid", "ended workers"]
+        await screen.press("q", "E")
+        assert isinstance(screen.app.screen, FailuresPage)
+        assert labels(screen) == ["regrid", "load", "ended workers"], "opened again: the newest first"
         await screen.press("q")
         assert screen.app.screen is screen.base
 
 
-def test_a_group_says_which_task_the_place_and_the_message_are_of() -> None:
-    many = [
-        failure(f"load-{number}", worker=f"w-{number % 2}", job_id="7", exception=f"ValueError('grid {number}')")
-        for number in range(30)
-    ]
-    text = "\n".join(
-        "".join(piece.text for piece in line.pieces)
-        for line in failures_lines(with_work(work(failures=tuple(many))), 160, UNICODE)
-    )
-    assert "regrid: ValueError('grid 29') (the newest; others differ)" in text
-    assert "load-6, load-7, " in text
-    assert "load-29 and 6 more" in text
-    assert "on workers w-0 (15), w-1 (15)" in text
-    assert "the newest on worker w-1 in job 7" in text
-    killed = [failure(key, kind="worker killed", exception=None, attempts=(attempt("w-1"),)) for key in ("a", "b")]
-    lines = failures_lines(with_work(work(failures=tuple(killed))), 80, UNICODE)
-    assert "  the newest, b:" in ["".join(piece.text for piece in line.pieces) for line in lines]
-
-
-async def test_title_says_how_many_lines_are_out_of_view() -> None:
-    async with running((60, 12)) as screen:
-        lines = tuple(f"line {number}" for number in range(20))
-        await screen.show(with_work(work(failures=(failure(traceback=lines),))))
-        await screen.press("E")
-        box = screen.app.screen.query_one(".box")
-        assert str(box.border_title).endswith(" more ↓")
+async def test_details_take_the_place_of_the_table_with_the_whole_traceback() -> None:
+    async with running((80, 24)) as screen:
+        lines = tuple(f"line {number}" for number in range(40))
+        await screen.show(with_work(work(failures=(failure(traceback=lines, node="n000"),))))
+        await screen.press("E", "enter")
+        assert not screen.app.screen.query_one(FailuresTable).display
+        text = details_of(screen)
+        assert "worker SLURMCluster-0-0 in job 4709 on node n000" in text
+        assert " more ↓" in text
         await screen.press("end")
-        assert str(box.border_title).endswith(" more ↑")
-        await screen.show(with_work(work(failures=())))
-        assert str(box.border_title) == "failed tasks"
-        await screen.press("q", "question_mark")
-        assert str(screen.app.screen.query_one(".box").border_title).endswith(" more ↓")
+        assert "line 39" in details_of(screen)
+        await screen.press("escape")
+        assert screen.app.screen.query_one(FailuresTable).display
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("cells", [20, 80, 160])
-def test_any_text_fits_and_is_not_markup(text: str, cells: int) -> None:
-    failed = failure(text, task_name=text, exception=text, traceback=(text, f"  {text}"), worker=text)
-    killed = failure(text, kind="worker killed", exception=None, attempts=(attempt(text, cause=text),))
-    lines = failures_lines(with_work(work(failures=(failed, killed))), cells, UNICODE)
-    assert all(sum(width(piece.text) for piece in line.pieces) <= cells for line in lines)
-    if text.isascii():
-        assert text[:6] in "".join(piece.text for line in lines for piece in line.pieces)
+async def test_details_are_below_the_table_where_there_is_room() -> None:
+    async with running((120, 40)) as screen:
+        await screen.show(with_work(work(failures=(KILLED,)), END))
+        await screen.press("E")
+        assert "attempt 1: " in details_of(screen)
+        assert "what helps" in details_of(screen)
+        await screen.press("G")
+        assert "ended worker w-1" in details_of(screen)
+        await screen.press("d")
+        assert not screen.app.screen.query_one(DetailsPane).display
+
+
+@pytest.mark.parametrize("size", [(20, 6), (300, 90)])
+async def test_page_is_drawn_at_any_size(size: tuple[int, int]) -> None:
+    async with running(size) as screen:
+        await screen.show(with_work(work(failures=(KILLED, failure())), END))
+        await screen.press("E", "2", "G", "enter", "escape")
+        assert isinstance(screen.app.screen, FailuresPage)

@@ -1,0 +1,230 @@
+"""The base of pages with a table: folds, a filter, and details of the selected row below it or in its place."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widget import Widget
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.tui.dialogs.page import Page
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.prose import Line, Section, lay_out
+from dasktop.tui.view.rows import AnyRow, Key
+from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.details_pane import DetailsPane
+from dasktop.tui.widgets.pattern_line import FilterLine
+from dasktop.tui.widgets.row_table import RowTable
+
+_DETAILS_FROM_LINES = 34
+_TOP_LEVEL_ONLY = 1
+_ON_TABLE = frozenset({"filter", "sort", "reverse", "fold_all", "fold_to"})
+
+
+class TableView:
+    """How the user wants a table shown; kept while the page is closed."""
+
+    def __init__(self) -> None:
+        self.pattern = ""
+        self.shows_details = True
+        self._chosen: dict[Key, bool] = {}
+        self._all: bool | None = None
+
+    def is_unfolded(self, key: Key, by_default: bool) -> bool:
+        """Return whether the rows below a key are shown."""
+        return self._chosen.get(key, by_default if self._all is None else self._all)
+
+    def fold(self, key: Key, *, unfolded: bool) -> None:
+        """Fold or unfold one row."""
+        self._chosen[key] = unfolded
+
+    def fold_all(self, *, unfolded: bool) -> None:
+        """Fold or unfold all rows, also those that come later."""
+        self._chosen, self._all = {}, unfolded
+
+
+R = TypeVar("R", bound=AnyRow)
+
+
+class TablePage(Page, Generic[R]):
+    """A table with details. Subclasses fill the table in `show_table`.
+
+    Parameters
+    ----------
+    heading
+        The title.
+    snapshot
+        The snapshot that is shown first.
+    view
+        The filter and the folds; changed by keys.
+    table
+        Posts the messages of `RowTable` itself, not of a subclass.
+    """
+
+    DEFAULT_CSS = """
+    TablePage > .box { max-width: 100%; }
+    TablePage DetailsPane { display: none; }
+    TablePage.-docked DetailsPane { display: block; height: 40%; }
+    TablePage.-details DetailsPane { display: block; height: 1fr; }
+    TablePage.-details RowTable, TablePage.-details .beside-table { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bound(filter="filter", fold_all="fold_all", to_jobs="fold_to(1)", to_tasks="fold_to(2)"),
+        *bound(details="details", toggle_details="toggle_details"),
+        *bound(findings="app.findings", pause="app.pause", refresh="app.refresh_now"),
+        *bound(leave="leave", back="back"),
+    ]
+
+    def __init__(
+        self,
+        heading: str,
+        glyphs: Glyphs,
+        snapshot: Snapshot,
+        view: TableView,
+        table: RowTable[R],
+        placeholder: str,
+    ) -> None:
+        super().__init__(heading, glyphs)
+        self._snapshot = snapshot
+        self._view = view
+        self.table = table
+        self._pane = DetailsPane(glyphs)
+        self._filter = FilterLine(table, view.pattern, placeholder)
+        self._of: Key | None = None
+
+    def show_table(self) -> None:
+        """Show the rows of the snapshot."""
+        raise NotImplementedError
+
+    def details_of(self, row: R) -> tuple[str, Sequence[Section]]:
+        """Return the heading and the details of a row."""
+        raise NotImplementedError
+
+    def above(self) -> Sequence[Widget]:
+        """Return what is above the table."""
+        return ()
+
+    def below(self) -> Sequence[Widget]:
+        """Return what is below the table."""
+        return ()
+
+    def contents(self) -> ComposeResult:
+        """Create the table, and the details below it."""
+        for widget in (*self.above(), *self.below()):
+            widget.add_class("beside-table")
+        yield from (*self.above(), self.table, *self.below(), self._pane, self._filter)
+
+    def on_mount(self) -> None:
+        """Show the first snapshot."""
+        self._place_details()
+        self.show(self._snapshot)
+        self.table.focus()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show this snapshot."""
+        self._snapshot = snapshot
+        self.show_table()
+        self._show_details()
+
+    def _show_details(self) -> None:
+        if not (self.has_class("-details") or self.has_class("-docked")):
+            return
+        row = self.table.selected
+        is_other, self._of = row is None or row.key != self._of, None if row is None else row.key
+        if row is None:
+            self._pane.show("", _no_lines, from_top=True)
+            return
+        title, sections = self.details_of(row)
+        self._pane.show(title, lambda cells: lay_out(sections, cells, self._glyphs), from_top=is_other)
+
+    def _place_details(self) -> None:
+        is_full = self.has_class("-details")
+        has_room = self.app.size.height >= _DETAILS_FROM_LINES
+        self.set_class(self._view.shows_details and has_room and not is_full, "-docked")
+        self._pane.is_page = is_full
+
+    def on_resize(self) -> None:
+        """Place the details for the new size."""
+        self._place_details()
+        self._show_details()
+
+    def on_row_table_moved(self, message: RowTable.Moved) -> None:
+        """Show the details of the row that is selected now."""
+        message.stop()
+        self._show_details()
+
+    def on_row_table_fold_chosen(self, message: RowTable.FoldChosen) -> None:
+        """Fold or unfold one row."""
+        message.stop()
+        self._view.fold(message.key, unfolded=message.unfolded)
+        self.show(self._snapshot)
+
+    def action_fold_all(self) -> None:
+        """Unfold all rows or, if all are unfolded, fold them."""
+        folds = [row.unfolded for row in self.table.rows if row.unfolded is not None]
+        self._view.fold_all(unfolded=not all(folds))
+        self.show(self._snapshot)
+
+    def action_fold_to(self, level: int) -> None:
+        """Show only the rows of the top level, or all."""
+        self._view.fold_all(unfolded=level > _TOP_LEVEL_ONLY)
+        self.show(self._snapshot)
+
+    def action_filter(self) -> None:
+        """Open the filter line."""
+        self._filter.open()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """Filter as the user types."""
+        message.stop()
+        self._view.pattern = message.pattern
+        self.show(self._snapshot)
+
+    def action_details(self) -> None:
+        """Show the details in place of the table, or the table again."""
+        if self.table.selected is None and not self.has_class("-details"):
+            return
+        self.toggle_class("-details")
+        self._place_details()
+        self._show_details()
+        (self._pane if self.has_class("-details") else self.table).focus()
+
+    def action_toggle_details(self) -> None:
+        """Show or hide the details below the table; without room for them, show them in its place."""
+        if self.has_class("-details") or self.app.size.height < _DETAILS_FROM_LINES:
+            self.action_details()
+            return
+        self._view.shows_details = not self._view.shows_details
+        self._place_details()
+        self._show_details()
+
+    def on_details_pane_left(self, message: DetailsPane.Left) -> None:
+        """Go back to the table."""
+        message.stop()
+        if self.has_class("-details"):
+            self.action_details()
+        else:
+            self.table.focus()
+
+    def action_leave(self) -> None:
+        """Clear the filter; else close the page."""
+        if self._view.pattern:
+            self._filter.clear()
+        else:
+            self.dismiss(None)
+
+    def action_back(self) -> None:
+        """Close the page."""
+        self.dismiss(None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Disable keys of the table while the details are in its place."""
+        del parameters
+        return not (self.has_class("-details") and action in _ON_TABLE)
+
+
+def _no_lines(cells: int) -> list[Line]:
+    del cells
+    return [[Piece("no row selected", "quiet")]]
