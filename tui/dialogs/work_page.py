@@ -1,20 +1,21 @@
 """The page with what dask computes: a tree of computations and task names, with details. Follows the snapshots."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.page import Page
+from dasktop.tui.dialogs.table_page import TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.prose import Line, lay_out
+from dasktop.tui.draw.prose import Section
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
@@ -35,37 +36,17 @@ from dasktop.tui.view.work_columns import (
 from dasktop.tui.view.work_details import work_sections, work_title
 from dasktop.tui.view.work_rows import NameRow, WorkRow, WorkRows, work_rows
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.lines import Lines
-from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.row_table import RowTable
 
-_DETAILS_FROM_LINES = 34
-_COMPUTATIONS_ONLY = 1
 
-
-class WorkView:
+class WorkView(TableView):
     """How the user wants the work shown; kept while the page is closed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sort: WorkSort | None = None
         self.is_reversed = False
-        self.pattern = ""
-        self.shows_details = True
-        self._chosen: dict[Key, bool] = {}
-        self._all: bool | None = None
-
-    def is_unfolded(self, key: Key, by_default: bool) -> bool:
-        """Return whether the rows below a key are shown."""
-        return self._chosen.get(key, by_default if self._all is None else self._all)
-
-    def fold(self, key: Key, *, unfolded: bool) -> None:
-        """Fold or unfold one row."""
-        self._chosen[key] = unfolded
-
-    def fold_all(self, *, unfolded: bool) -> None:
-        """Fold or unfold all rows, also those that come later."""
-        self._chosen, self._all = {}, unfolded
 
 
 class _Look(NamedTuple):
@@ -83,15 +64,6 @@ class _Look(NamedTuple):
 
 class WorkTable(RowTable[WorkRow]):
     """The rows of the page."""
-
-    class FoldChosen(RowTable.FoldChosen):
-        """The user asked to fold or unfold a row."""
-
-    class Moved(RowTable.Moved):
-        """The user moved the selection."""
-
-    class Resized(RowTable.Resized):
-        """The number of visible lines changed."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
@@ -179,7 +151,7 @@ class _Legend(Lines):
         return [[Piece(self._glyphs.encode(text), role) for text, role in LEGEND]]
 
 
-class WorkPage(Page):
+class WorkPage(TablePage[WorkRow]):
     """The computations, the newest first, each with its task names; and details of the selected one.
 
     Parameters
@@ -190,52 +162,33 @@ class WorkPage(Page):
         The order, the filter and the folds; changed by keys.
     """
 
-    DEFAULT_CSS = """
-    WorkPage > .box { max-width: 100%; }
-    WorkPage DetailsPane { display: none; }
-    WorkPage.-docked DetailsPane { display: block; height: 40%; }
-    WorkPage.-details DetailsPane { display: block; height: 1fr; }
-    WorkPage.-details WorkHeads, WorkPage.-details WorkTable, WorkPage.-details _Legend { display: none; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bound(filter="filter", sort="sort(1)", reverse="reverse", fold_all="fold_all"),
-        *bound(to_jobs="fold_to(1)", to_tasks="fold_to(2)"),
-        *bound(details="details", toggle_details="toggle_details"),
-        *bound(failures="app.failures", findings="app.findings", pause="app.pause", refresh="app.refresh_now"),
-        *bound(profile="app.profile"),
-        *bound(leave="leave", back="back"),
+        *bound(sort="sort(1)", reverse="reverse", failures="app.failures", profile="app.profile"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
     EXPLAINED = MEANINGS
 
     def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView) -> None:
-        super().__init__("what dask computes", glyphs)
-        self._snapshot = snapshot
-        self._view = view
+        table = WorkTable(glyphs)
+        placeholder = "text or regex · !exclude · state:failed"
+        super().__init__("what dask computes", glyphs, snapshot, view, table, placeholder)
+        self._work_view = view
+        self._work_table = table
         self._top = WorkHeads(glyphs, view)
-        self.table = WorkTable(glyphs)
-        self._pane = DetailsPane(glyphs)
-        self._filter = FilterLine(self.table, view.pattern, "text or regex · !exclude · state:failed")
-        self._of: Key | None = None
+        self._legend = _Legend(glyphs)
 
-    def contents(self) -> ComposeResult:
-        """Create the table, and the details below it."""
-        yield self._top
-        yield self.table
-        yield _Legend(self._glyphs)
-        yield self._pane
-        yield self._filter
+    def above(self) -> Sequence[Widget]:
+        """Return the progress and the column heads."""
+        return (self._top,)
 
-    def on_mount(self) -> None:
-        """Show the first snapshot."""
-        self._place_details()
-        self.show(self._snapshot)
-        self.table.focus()
+    def below(self) -> Sequence[Widget]:
+        """Return the legend of the bars."""
+        return (self._legend,)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show the work of this snapshot."""
-        self._snapshot = snapshot
-        work, view = snapshot.work, self._view
+    def show_table(self) -> None:
+        """Show the work of the snapshot."""
+        snapshot, view = self._snapshot, self._work_view
+        work = snapshot.work
         self._top.show(work, snapshot.taken_at)
         if work is None:
             found, message = WorkRows([], frozenset()), UNKNOWN_WORK
@@ -244,41 +197,12 @@ class WorkPage(Page):
             marked = names_that_cannot_run(snapshot)
             found = work_rows(work, view.is_unfolded, order=order, pattern=view.pattern, marked=marked)
             message = f"nothing matches {view.pattern}{remark(view.pattern)}" if view.pattern else "No tasks."
-        self.table.show(found, snapshot.taken_at, message)
-        self._show_details()
+        self._work_table.show(found, snapshot.taken_at, message)
 
-    def _show_details(self) -> None:
-        if not (self.has_class("-details") or self.has_class("-docked")):
-            return
-        row, snapshot = self.table.selected, self._snapshot
-        is_other, self._of = row is None or row.key != self._of, None if row is None else row.key
-        if row is None or snapshot.work is None:
-            self._pane.show("", _no_lines, from_top=True)
-            return
-        sections = work_sections(row, snapshot.work, snapshot.taken_at)
-        self._pane.show(work_title(row), lambda cells: lay_out(sections, cells, self._glyphs), from_top=is_other)
-
-    def _place_details(self) -> None:
-        is_full = self.has_class("-details")
-        has_room = self.app.size.height >= _DETAILS_FROM_LINES
-        self.set_class(self._view.shows_details and has_room and not is_full, "-docked")
-        self._pane.is_page = is_full
-
-    def on_resize(self) -> None:
-        """Place the details for the new size."""
-        self._place_details()
-        self._show_details()
-
-    def on_work_table_moved(self, message: WorkTable.Moved) -> None:
-        """Show the details of the row that is selected now."""
-        message.stop()
-        self._show_details()
-
-    def on_work_table_fold_chosen(self, message: WorkTable.FoldChosen) -> None:
-        """Fold or unfold one row."""
-        message.stop()
-        self._view.fold(message.key, unfolded=message.unfolded)
-        self.show(self._snapshot)
+    def details_of(self, row: WorkRow) -> tuple[str, Sequence[Section]]:
+        """Return the heading and the details of a row."""
+        work = self._snapshot.work
+        return work_title(row), work_sections(row, work, self._snapshot.taken_at) if work is not None else ()
 
     @property
     def selected_task_name(self) -> str | None:
@@ -286,92 +210,23 @@ class WorkPage(Page):
         row = self.table.selected
         return row.name.name if isinstance(row, NameRow) else None
 
-    def action_fold_all(self) -> None:
-        """Unfold all computations or, if all are unfolded, fold them."""
-        folds = [row.unfolded for row in self.table.rows if row.unfolded is not None]
-        self._view.fold_all(unfolded=not all(folds))
-        self.show(self._snapshot)
-
-    def action_fold_to(self, level: int) -> None:
-        """Show only computations, or also their task names."""
-        self._view.fold_all(unfolded=level > _COMPUTATIONS_ONLY)
-        self.show(self._snapshot)
-
     def action_sort(self, step: int) -> None:
         """Sort by the next column; after the last one, restore the default order."""
+        view = self._work_view
         order: tuple[WorkSort | None, ...] = (None, "name", *fit_work_layout(self.table.cells).columns)
-        place = (order.index(self._view.sort) + step) % len(order) if self._view.sort in order else 0
-        self._view.sort, self._view.is_reversed = order[place], False
+        place = (order.index(view.sort) + step) % len(order) if view.sort in order else 0
+        view.sort, view.is_reversed = order[place], False
         self.show(self._snapshot)
 
     def action_reverse(self) -> None:
         """Reverse the sort order."""
-        self._view.sort, self._view.is_reversed = self._view.sort or "name", not self._view.is_reversed
+        view = self._work_view
+        view.sort, view.is_reversed = view.sort or "name", not view.is_reversed
         self.show(self._snapshot)
 
     def on_work_heads_chosen(self, message: WorkHeads.Chosen) -> None:
         """Sort by a column; if it is the sort column already, reverse the order."""
         message.stop()
-        is_same = self._view.sort == message.column
-        self._view.sort, self._view.is_reversed = message.column, is_same and not self._view.is_reversed
+        view = self._work_view
+        view.sort, view.is_reversed = message.column, view.sort == message.column and not view.is_reversed
         self.show(self._snapshot)
-
-    def action_filter(self) -> None:
-        """Open the filter line."""
-        self._filter.open()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        """Filter as the user types."""
-        message.stop()
-        self._view.pattern = message.pattern
-        self.show(self._snapshot)
-
-    def action_details(self) -> None:
-        """Show the details in place of the table, or the table again."""
-        if self.table.selected is None and not self.has_class("-details"):
-            return
-        self.toggle_class("-details")
-        self._place_details()
-        self._show_details()
-        (self._pane if self.has_class("-details") else self.table).focus()
-
-    def action_toggle_details(self) -> None:
-        """Show or hide the details below the table; without room for them, show them in its place."""
-        if self.has_class("-details") or self.app.size.height < _DETAILS_FROM_LINES:
-            self.action_details()
-            return
-        self._view.shows_details = not self._view.shows_details
-        self._place_details()
-        self._show_details()
-
-    def on_details_pane_left(self, message: DetailsPane.Left) -> None:
-        """Go back to the table."""
-        message.stop()
-        if self.has_class("-details"):
-            self.action_details()
-        else:
-            self.table.focus()
-
-    def action_leave(self) -> None:
-        """Clear the filter; else close the page."""
-        if self._view.pattern:
-            self._filter.clear()
-        else:
-            self.dismiss(None)
-
-    def action_back(self) -> None:
-        """Close the page."""
-        self.dismiss(None)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable keys of the table while the details are in its place."""
-        del parameters
-        return not (self.has_class("-details") and action in _ON_TABLE)
-
-
-_ON_TABLE = frozenset({"filter", "sort", "reverse", "fold_all", "fold_to"})
-
-
-def _no_lines(cells: int) -> list[Line]:
-    del cells
-    return [[Piece("no row selected", "quiet")]]

@@ -11,7 +11,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.prose import KEY_TAIL
-from dasktop.tui.draw.text_width import cut, cut_middle, fit, printable
+from dasktop.tui.draw.text_width import Align, cut_middle, fit, printable, width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.failure_rows import EndRow, EndsRow, FailedTaskRow, FailureRow, GroupRow
 from dasktop.tui.view.failures import short_reason
@@ -142,6 +142,8 @@ _LABEL, _WHY = 18, 24
 _ROOMY_WHY, _FEW = 40, 3
 """… and that of the reason with more columns than `_FEW`."""
 _MOST_LABEL = 40
+_SHORTER = (("killed by its nanny because of its memory use", "memory kill"), ("its job ended: ", "job "))
+"""What is said in fewer words where the reason does not fit."""
 
 
 class FailureLayout(NamedTuple):
@@ -156,14 +158,21 @@ def fit_failure_layout(cells: int) -> FailureLayout:
     """Return the layout with the most columns that fits into `cells`; the reason takes what is left."""
     columns = {name: column.cells for name, column in FAILURE_COLUMNS.items()}
     for left_out in (None, *_LEFT_OUT_FIRST):
-        columns = {name: width for name, width in columns.items() if name != left_out}
+        columns = {name: wide for name, wide in columns.items() if name != left_out}
         why_cells = _WHY if len(columns) <= _FEW else _ROOMY_WHY
-        spare = cells - (1 + _LABEL + sum(1 + width for width in columns.values()) + 1 + why_cells)
+        spare = cells - (1 + _LABEL + sum(1 + wide for wide in columns.values()) + 1 + why_cells)
         if spare >= 0:
             more = min(spare // 4, _MOST_LABEL - _LABEL)
             return FailureLayout(_LABEL + more, columns, why_cells + spare - more)
     label = max(1, min(_LABEL, cells // 2))
     return FailureLayout(label, {}, max(0, cells - label - 2))
+
+
+def _fitting(reason: str, cells: int) -> str:
+    for long, short in _SHORTER:
+        if width(reason) > cells:
+            reason = reason.replace(long, short, 1)
+    return reason
 
 
 def failure_heads(layout: FailureLayout) -> list[Piece]:
@@ -192,9 +201,9 @@ def failure_line(
     short = cut_middle(label, room, min(KEY_TAIL, room // 2)) if room else ""
     line = [Piece(" "), Piece(fit(start + short, layout.label), role)]
     for (name, cells), text in zip(layout.columns.items(), others, strict=True):
-        align = "right" if FAILURE_COLUMNS[name].is_right else "left"
+        align: Align = "right" if FAILURE_COLUMNS[name].is_right else "left"
         cell = cut_middle(text, cells) if name in ("worker", "node") else text
         quiet: Role = "quiet" if text in ("0", UNKNOWN) else "text"
         line.append(Piece(" " + fit(cell, cells, align), quiet))
-    line.append(Piece(" " + fit(cut(reason, layout.why), layout.why), "quiet" if is_context else "bad"))
+    line.append(Piece(" " + fit(_fitting(reason, layout.why), layout.why), "quiet" if is_context else "bad"))
     return [Piece(glyphs.encode(text), role) for text, role in line]

@@ -146,7 +146,7 @@ WORK: HelpGroups = (
 
 FAILURES: HelpGroups = (
     (
-        _row("details", description="show the traceback and attempts of the selected row, or return to the table"),
+        _row("details", description="traceback and attempts of the selected row; or return"),
         _row("toggle_details"),
         _row("findings"),
     ),

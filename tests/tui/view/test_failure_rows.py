@@ -133,11 +133,12 @@ class TestLine:
             *("▸", "regrid", "4", "8", first, last, "2", "workers", "4709", "n000", "ValueError('no", "grid')")
         ]
         assert drawn(load, 160).split()[:4] == ["▸", "load", "1", "3"]
-        assert "2 workers        2 jobs   2 nodes  killed by its nanny" in drawn(load, 160), "of all attempts"
+        assert "2 workers        2 jobs   2 nodes  memory kill: 980 MiB" in drawn(load, 160), "of all attempts"
         assert KILL in drawn(end, 200)
         assert KILL in drawn(ends, 200)
+        assert drawn(end, 75).rstrip().endswith("memory kill: 980 MiB of 1,0…"), "shorter where it does not fit"
         task = found((KILLED,), (), unfolded=True).rows[1]
-        assert drawn(task, 75).split()[:3] == ["load-3", f"{local(KILLED.at):%H:%M:%S}", "killed"]
+        assert drawn(task, 75).split()[:3] == ["load-3", f"{local(KILLED.at):%H:%M:%S}", "memory"]
 
     def test_unknown_is_not_zero(self) -> None:
         bare = failure(worker=None, address=None, job_id=None, blocks=None, exception=None, kind="unknown")
