@@ -1,7 +1,9 @@
 """The rows of the page of failed tasks: groups, below each its tasks; then the workers that ended. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import count
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -73,21 +75,43 @@ class FailureRows(NamedTuple):
 
 
 class GroupOrder:
-    """Keeps groups in their places while the page is open: the newest first, and later ones above them."""
+    """Keeps groups in their places while the page is open: the newest first, and later ones above them.
+
+    A group also keeps its key if its reason changes: why a worker ended is often found only some polls later.
+    """
 
     def __init__(self) -> None:
-        self._known: list[Key] = []
+        self._places: list[Key] = []
+        self._keys: dict[Key, Key] = {}
+        """The reason of a group, as `reason_key` returns it → the key of its row."""
+        self._reasons: dict[tuple[str, datetime], Key] = {}
+        """A failed task by key and time → the reason of its group at the last call."""
 
-    def placed(self, groups: Sequence[FailureGroup]) -> list[FailureGroup]:
-        """Return the groups in order, given the one with the newest failure first."""
-        by_key = {key_of(group): group for group in groups}
-        known = set(self._known)
-        self._known[:0] = [key for key in by_key if key not in known]
-        return [by_key[key] for key in self._known if key in by_key]
+    def placed(self, groups: Sequence[FailureGroup]) -> list[tuple[Key, FailureGroup]]:
+        """Return the groups with their keys, in order, given the one with the newest failure first."""
+        reasons = {reason_key(group): group for group in groups}
+        by_key: dict[Key, FailureGroup] = {}
+        for reason, group in reasons.items():
+            if reason not in self._keys:
+                self._keys[reason] = self._new_key(reason, group, reasons)
+            by_key[self._keys[reason]] = group
+        self._reasons = {(one.key, one.at): reason for reason, group in reasons.items() for one in group.failures}
+        known = set(self._places)
+        self._places[:0] = [key for key in by_key if key not in known]
+        return [(key, by_key[key]) for key in self._places if key in by_key]
+
+    def _new_key(self, reason: Key, group: FailureGroup, now: Collection[Key]) -> Key:
+        """Return the key of the group that had these tasks and is gone, else a new one."""
+        for failure in group.failures:
+            before = self._reasons.get((failure.key, failure.at))
+            if before in self._keys and before not in now:
+                return self._keys.pop(before)
+        taken = set(self._keys.values())
+        return next(key for number in count() if (key := (*reason, number)) not in taken)
 
 
-def key_of(group: FailureGroup) -> Key:
-    """Return the key of a group's row."""
+def reason_key(group: FailureGroup) -> Key:
+    """Return what the failures of a group have in common."""
     newest = group.newest
     return ("group", group.task_name, newest.kind, kind_of_reason(newest))
 
@@ -128,9 +152,10 @@ def failure_rows(
     return FailureRows(rows, frozenset(context))
 
 
-def _blocks(groups: Iterable[FailureGroup], ends: Sequence[WorkerEvent]) -> Iterator[tuple[_Top, list[_Below]]]:
-    for group in groups:
-        key = key_of(group)
+def _blocks(
+    groups: Iterable[tuple[Key, FailureGroup]], ends: Sequence[WorkerEvent]
+) -> Iterator[tuple[_Top, list[_Below]]]:
+    for key, group in groups:
         yield (
             GroupRow(key=key, group=group),
             [
@@ -142,9 +167,6 @@ def _blocks(groups: Iterable[FailureGroup], ends: Sequence[WorkerEvent]) -> Iter
         once = {("end", end.worker, end.address, end.at.isoformat()): end for end in ends}
         listed = [EndRow(key=key, parent=ENDS, depth=1, end=end) for key, end in once.items()]
         yield EndsRow(key=ENDS, ends=tuple(once.values())), list(reversed(listed))
-
-
-T = TypeVar("T", bound=_Below)
 
 
 def _matching(below: list[_Below], pattern: str) -> tuple[list[_Below], bool]:

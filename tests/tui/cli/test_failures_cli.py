@@ -50,7 +50,9 @@ def failures(*arguments: str) -> str:
 
 
 def test_groups_with_traceback_and_attempts(tmp_path: Path) -> None:
-    again = failure("('regrid-8a7f0d5e', 4)", at=TAKEN_AT - timedelta(seconds=30), exception="ValueError('no sea')")
+    again = failure(
+        "('regrid-8a7f0d5e', 4)", node="n000", at=TAKEN_AT - timedelta(seconds=30), exception="ValueError('no sea')"
+    )
     other = failure("regrid-1", exception="KeyError('sea')", traceback=None, blocks=None)
     lines = failures(recorded(tmp_path, work(failures=(failure(), again, other, KILLED)))).splitlines()
     assert lines[0] == "4 failed tasks; 4 tasks blocked by them"
@@ -58,7 +60,7 @@ def test_groups_with_traceback_and_attempts(tmp_path: Path) -> None:
     assert "regrid: ValueError('no sea')" in text, "of the newest"
     assert "regrid: KeyError('sea')" in text
     assert "2 tasks, 11:59:00 to 11:59:30" in text
-    assert "on worker SLURMCluster-0-0 in job 4709" in text
+    assert "on worker SLURMCluster-0-0 in job 4709 on node n000" in text
     assert "        raise ValueError('no grid')" in lines
     assert f"load: its workers ended while they ran it ({KILL})" in text
     assert "attempt 1: 12:00:00 worker w-1 in job 4709: it ended for an unknown reason" in text

@@ -99,6 +99,21 @@ class TestRows:
         assert labels(found(failures, (), order=order)) == ["regrid", "load", "regrid"], "its place is kept"
         assert labels(found((KILLED, again), (), order=GroupOrder())) == ["regrid", "load"], "newest first when opened"
 
+    def test_a_group_keeps_its_key_when_the_cause_is_found(self) -> None:
+        order = GroupOrder()
+        unknown = replace(KILLED, attempts=(attempt("w-2"),))
+        before = found((*EXCEPTIONS, unknown), (), order=order).rows
+        newer = failure("regrid-9", exception="KeyError('sea')", at=TAKEN_AT)
+        after = found((*EXCEPTIONS, KILLED, newer), (), order=order).rows
+        assert [row.key for row in after[1:]] == [row.key for row in before]
+        other = replace(unknown, key="load-4", at=TAKEN_AT)
+        later = found((*EXCEPTIONS, KILLED, newer, other), (), order=order).rows
+        assert [row.key for row in later[1:]] == [row.key for row in after]
+        assert later[0].group.newest.key == "load-4"
+        split = (replace(other, attempts=(attempt(cause="preempted"),)), replace(unknown, key="load-5"))
+        last = found((*EXCEPTIONS, KILLED, newer, *split), (), order=order).rows
+        assert len({row.key for row in last}) == len(last) == 5
+
     def test_keys_are_unique_and_duplicates_are_shown_once(self) -> None:
         rows = found((*EXCEPTIONS, *EXCEPTIONS, KILLED), (END, END), unfolded=True).rows
         assert len({row.key for row in rows}) == len(rows) == 9
