@@ -24,7 +24,7 @@ from dasktop.tui.replay.app import ReplayApp
 from tests.support import waiting
 from tests.support.fake_feed import FakeFeed
 from tests.support.screen_text import lines_on
-from tests.support.work import climate_work
+from tests.support.work import climate_work, failed_work
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
 RUN = RECORDINGS / "run.ndjson.gz"
@@ -61,6 +61,8 @@ SCENES = {
     "findings": Scene(("F",), ("findings", "lost workers", "error: lost-job")),
     "work": Scene(("W", *TO_LONG_TASKS), ("TASK NAME", "quantile_map"), work=climate_work()),
     "work-details": Scene(("W", *TO_LONG_TASKS, "enter"), ("task name quantile_map", "done"), work=climate_work()),
+    "failures": Scene(("E", "down"), ("TASK NAME", "quantile_map", "open_grib"), work=failed_work()),
+    "failures-details": Scene(("E", "enter"), ("what helps", "ATTEMPTS"), work=failed_work()),
     "anatomy": Scene(("A",), ("anatomy of job 3", "cores=4", "--cpus-per-task=4", "4 CPUs")),
     "script": Scene(("J",), ("script of job 3", "#SBATCH --cpus-per-task=4")),
     "log": Scene((*TO_KILLED_JOB, "T"), ("job 5", "errors", "/dask-worker-5.err", "Exceeded job memory limit")),

@@ -187,6 +187,34 @@ def climate_work() -> Work:
     )
 
 
+def failed_work() -> Work:
+    """Return the climate work with tasks that failed of an exception, and one whose workers were killed."""
+    kill = "killed by its nanny because of its memory use: 980 MiB of 1,000 MiB"
+    given = climate_work()
+    attempts = tuple(
+        attempt(
+            f"SLURMCluster-0-{number}",
+            job_id="2",
+            node="n002",
+            at=WHILE - timedelta(seconds=50 - 10 * number),
+            cause=kill,
+        )
+        for number in range(3)
+    )
+    killed = failure(
+        "('open_grib-44c1', 12)",
+        task_name="open_grib",
+        at=WHILE - timedelta(seconds=30),
+        kind="worker killed",
+        exception=None,
+        traceback=None,
+        worker=None,
+        attempts=attempts,
+        blocks=3,
+    )
+    return replace(given, failures=(*(replace(one, node="n001") for one in given.failures or ()), killed))
+
+
 def names_of(names: Sequence[TaskName]) -> tuple[str, ...]:
     """Return the names."""
     return tuple(name.name for name in names)

@@ -48,10 +48,11 @@ def _of_group(failures: Sequence[Failure], now: datetime) -> list[Section]:
     if len(failures) == 1:
         return _of_task(newest, now)
     differ = len({reason_of(failure) for failure in failures}) > 1
+    first, last = _time(failures[0].at, now), _time(newest.at, now)
     facts = [
         Fact("why", reason_words(newest) + (" (the newest; others differ)" if differ else ""), "bad"),
         *_help(newest),
-        Fact("failed", f"{local(failures[0].at):%H:%M:%S} to {_time(newest.at, now)}"),
+        Fact("failed", last if first == last else f"{first} to {last}"),
         Fact("blocks", _blocked(failures)),
     ]
     keys = [Words(failure.key, tail=KEY_TAIL) for failure in reversed(failures)]
