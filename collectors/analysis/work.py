@@ -14,8 +14,6 @@ EndOf = Callable[[Attempt], str | None]
 """Returns why the worker of an attempt ended; ``None``: unknown."""
 
 _OnWorker = TypeVar("_OnWorker", RunningTask, Failure, Attempt)
-
-
 _Failed = TypeVar("_Failed", Failure, Attempt)
 
 NodeOf = Callable[[str | None, str | None, datetime | None], str | None]
