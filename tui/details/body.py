@@ -192,6 +192,8 @@ class DetailsBody(Container):
         where, size = place(*self.app.size)
         is_docked = self.is_wanted and not self.is_full and where != "nowhere"
         had_focus = self._pane.has_focus
+        if (self.is_full, is_docked) != (self.has_class("-full"), self.has_class("-open")):
+            self._shown = None  # details that open begin at the top, also those of the row that was shown last
         self._pane.is_page = self.is_full
         self.set_class(self.is_full, "-full")
         self.set_class(is_docked, "-open")

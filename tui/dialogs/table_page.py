@@ -93,6 +93,7 @@ class TablePage(Page, Generic[R]):
         self._pane = DetailsPane(glyphs)
         self._filter = FilterLine(table, view.pattern, placeholder)
         self._of: Key | None = None
+        self._place: tuple[bool, bool] | None = None
 
     def show_table(self) -> None:
         """Show the rows of the snapshot."""
@@ -142,7 +143,11 @@ class TablePage(Page, Generic[R]):
     def _place_details(self) -> None:
         is_full = self.has_class("-details")
         has_room = self.app.size.height >= _DETAILS_FROM_LINES
-        self.set_class(self._view.shows_details and has_room and not is_full, "-docked")
+        is_docked = self._view.shows_details and has_room and not is_full
+        self.set_class(is_docked, "-docked")
+        if (is_full, is_docked) != self._place:
+            self._of = None  # details that open begin at the top, also those of the row that was shown last
+        self._place = is_full, is_docked
         self._pane.is_page = is_full
 
     def on_resize(self) -> None:

@@ -172,6 +172,16 @@ class TestFullDetails:
             await screen.press("g")
             assert details(screen) == first
 
+    @pytest.mark.parametrize("moves", [(), ("down",), ("down", "up")])
+    async def test_details_open_at_the_top(self, moves: Sequence[str]) -> None:
+        async with running((60, 15)) as screen:
+            await screen.show(everyday())
+            await screen.press("enter", "end")
+            assert "more ↑" in details(screen)[0]
+            await screen.press("escape", *moves, "enter")
+            assert "more ↑" not in details(screen)[0]
+            assert "more ↓" in details(screen)[0]
+
     async def test_wheel_scrolls_and_snapshots_keep_position(self) -> None:
         async with running((60, 15)) as screen:
             await screen.show(everyday())

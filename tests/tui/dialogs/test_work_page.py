@@ -171,8 +171,13 @@ async def test_details_take_the_place_of_the_table() -> None:
         text = details_of(screen)
         assert "task name regrid" in text
         assert "30% of all" in text
+        await screen.press("end")
+        assert "more ↑" in details_of(screen)
         await screen.press("escape")
         assert screen.app.screen.query_one(WorkTable).display
+        await screen.press("enter")
+        assert "more ↑" not in details_of(screen), "it opens at the top"
+        await screen.press("escape")
         await screen.press("q")
         assert screen.app.screen is screen.base
 
