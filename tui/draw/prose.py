@@ -9,7 +9,8 @@ from typing import NamedTuple
 from dasktop.tui.draw.bars import sparkline
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
-from dasktop.tui.draw.text_width import cut, cut_middle, fit, width, wrap
+from dasktop.tui.draw.task_keys import cut_key
+from dasktop.tui.draw.text_width import cut, fit, width, wrap
 
 Line = list[Piece]
 
@@ -29,7 +30,7 @@ class Fact(NamedTuple):
     text: str
     role: Role = "text"
     tail: int = 0
-    """If not 0, it is cut in the middle instead, and so many cells at its end stay."""
+    """If not 0, it ends with a task key and is cut instead; see `cut_key`."""
 
 
 class Words(NamedTuple):
@@ -39,7 +40,7 @@ class Words(NamedTuple):
     role: Role = "text"
     indent: int = 0
     tail: int = 0
-    """If not 0, it is cut in the middle instead of wrapped, and so many cells at its end stay."""
+    """If not 0, it ends with a task key and is cut instead of wrapped; see `cut_key`."""
 
 
 class Trend(NamedTuple):
@@ -120,7 +121,7 @@ def _section(section: Section, cells: int, glyphs: Glyphs) -> list[Line]:
 def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
     match entry:
         case Fact(tail=tail) if tail:
-            return [[_label(entry.label), Piece(cut_middle(entry.text, max(1, cells - LABEL), tail), entry.role)]]
+            return [[_label(entry.label), Piece(cut_key(entry.text, max(1, cells - LABEL), tail), entry.role)]]
         case Fact():
             first, *others = wrap(entry.text, max(1, cells - LABEL)) or [""]
             return [
@@ -128,7 +129,7 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
                 *([_label(""), Piece(text, entry.role)] for text in others),
             ]
         case Words(tail=tail) if tail:
-            text = cut_middle(entry.text, max(0, cells - entry.indent), tail)
+            text = cut_key(entry.text, max(0, cells - entry.indent), tail)
             return [[Piece(" " * min(entry.indent, cells) + text, entry.role)]]
         case Words():
             room = max(1, cells - entry.indent)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 ELLIPSIS = "…"
+_ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Align = Literal["left", "right"]
 
 
@@ -96,7 +97,10 @@ def cut_left(text: str, cells: int) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Return the text in lines of at most ``cells`` cells, broken between words if possible."""
+    """Return the text in lines of at most ``cells`` cells, broken between words if possible.
+
+    A word that is too long, such as a task key or a path, is broken before a number or name in it if possible.
+    """
     lines: list[str] = []
     line, cells = "", max(0, cells)
     for word in printable(text).split(" "):
@@ -107,10 +111,19 @@ def wrap(text: str, cells: int) -> list[str]:
             lines.append(line)
         line = word
         while width(line) > cells:
-            head = _head(line, cells) or line[:1]
+            head = _broken(line, cells) or line[:1]
             lines.append(head)
             line = line[len(head) :]
     return [*lines, line] if line else lines
+
+
+def _broken(word: str, cells: int) -> str:
+    """Return the start of a long word in at most ``cells`` cells: to the last part that fits if that is half of it."""
+    head = _head(word, cells)
+    if not head[-1:].isalnum() or not word[len(head) : len(head) + 1].isalnum():
+        return head
+    to_last_part = head.rstrip(_ALPHANUMERIC)
+    return to_last_part if 2 * width(to_last_part) >= cells else head
 
 
 def chop(text: str, cells: int) -> list[str]:

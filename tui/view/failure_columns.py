@@ -11,6 +11,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.prose import KEY_TAIL
+from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import Align, cut_middle, fit, printable, width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.failure_rows import EndRow, EndsRow, FailedTaskRow, FailureRow, GroupRow
@@ -198,7 +199,7 @@ def failure_line(
     start = " " * INDENT * row.depth + fit(marker, INDENT)
     room = max(0, layout.label - len(start))
     role: Role = "quiet" if is_context else "text" if row.depth else "strong"
-    short = cut_middle(label, room, min(KEY_TAIL, room // 2)) if room else ""
+    short = cut_key(label, room, KEY_TAIL)
     line = [Piece(" "), Piece(fit(start + short, layout.label), role)]
     for (name, cells), text in zip(layout.columns.items(), others, strict=True):
         align: Align = "right" if FAILURE_COLUMNS[name].is_right else "left"

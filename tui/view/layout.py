@@ -10,6 +10,7 @@ from typing import NamedTuple
 from dasktop.tui.draw.bars import bar
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import Cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
@@ -21,6 +22,7 @@ MARK = "*"
 INDENT = 2
 """Cells per level of the tree; also the width of the fold marker."""
 
+_KEY_TAIL = 6
 _FIGURE = 4
 _GROWTH = ((60, 20), (60, 32), (75, 40))
 """Maximum widths of label and bars, growing step by step: figures far from their labels are hard to read."""
@@ -203,7 +205,10 @@ def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
     if row.kind == "task" and "node" in layout.chosen and not layout.node and cells.node:
         words += f"  {cells.node}"
     room = layout.label - len(start)
-    words = cut_middle(words, room) if row.kind in ("worker", "thread") else words
+    if row.kind == "worker":
+        words = cut_middle(words, room)
+    elif row.kind == "thread":
+        words = cut_key(words, room, _KEY_TAIL)
     role = "quiet" if row.kind == "job" and cells.tone == "quiet" else _LABEL_ROLES[row.kind]
     if row.kind == "thread" and (cells.cpu_percent or 0) > 0:
         role = "text"

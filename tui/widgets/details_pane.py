@@ -13,6 +13,7 @@ from textual.widget import Widget
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line
+from dasktop.tui.draw.task_keys import shorten_token
 from dasktop.tui.draw.text_width import cut, fit, width
 from dasktop.tui.terminal.theme import strip
 from dasktop.tui.view import help_rows
@@ -104,7 +105,8 @@ class DetailsPane(Widget, can_focus=True):
         below = len(self._lines) - self._top - self._room
         right = more_words(self._top, below)
         room = self.size.width - self._margin - 1
-        left = cut(self._heading, max(0, room - width(right) - 2))
+        cells = max(0, room - width(right) - 2)
+        left = cut(shorten_token(self._heading, cells), cells)
         return [
             Piece(
                 self._glyphs.encode(left + fit(right, max(0, room - width(left)), "right")),

@@ -13,8 +13,10 @@ from dasktop.tui.draw.text_width import chop, printable, width, wrap
         ("", 10, []),
         ("one two", 10, ["one two"]),
         ("one two three", 7, ["one two", "three"]),
-        ("a-word-that-is-long", 8, ["a-word-t", "hat-is-l", "ong"]),
-        ("to a-word-that-is-long too", 8, ["to", "a-word-t", "hat-is-l", "ong too"]),
+        ("a-word-that-is-long", 8, ["a-word-", "that-is-", "long"]),
+        ("to a-word-that-is-long too", 8, ["to", "a-word-", "that-is-", "long too"]),
+        ("inc-8a7f0d5e2c41-123", 18, ["inc-8a7f0d5e2c41-", "123"]),
+        ("inc-8a7f0d5e2c41-123", 8, ["inc-", "8a7f0d5e", "2c41-123"]),
         ("日本語の名前", 5, ["日本", "語の", "名前"]),
     ],
 )

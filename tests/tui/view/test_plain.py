@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from dasktop.collectors.model.snapshot import Finding
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.work import Eta, Progress
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import cut, cut_left, cut_middle, fit, printable, width
@@ -318,14 +318,19 @@ class TestLayout:
         text = "".join(piece.text for piece in line(row, cells(row, TAKEN_AT), fit_layout(79), UNICODE))
         assert "OUT_OF_MEMORY  killed: used 402M" in text
 
-    def drawn(self, kind: str, columns: int) -> list[str]:
-        shown = everyday()
+    def drawn(self, kind: str, columns: int, shown: Snapshot | None = None) -> list[str]:
+        shown = shown or everyday()
         rows = [row for row in visible_rows(shown, lambda key: True) if row.kind == kind]
         layout = fit_layout(columns)
         return ["".join(piece.text for piece in line(row, cells(row, TAKEN_AT), layout, UNICODE)) for row in rows]
 
+    def test_number_of_a_task_key_stays(self) -> None:
+        of = thread(task_key="regrid-d762bb1d-7edc-4d3a-9f3a-1b2c3d4ecb17-12")
+        shown = snapshot([job(tasks=[task([worker(threads=(of,))])])])
+        assert any("Dask-1  regrid-d762…-12  99%" in text for text in self.drawn("thread", 59, shown))
+
     def test_long_task_key_uses_the_state_column(self) -> None:
-        assert any("Dask-1  inc-8a7f…5e2c41  99%" in text for text in self.drawn("thread", 59))
+        assert any("Dask-1  inc-8a7f0d5e2c…  99%" in text for text in self.drawn("thread", 59))
         assert any("Dask-1  inc-8a7f0d5e2c41          compute" in text for text in self.drawn("thread", 119))
 
     def test_group_labels_are_not_cut(self) -> None:
