@@ -12,7 +12,7 @@ from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.config.keymap import read_keys, written
 from dasktop.tui.config.values import number, one_of, some_of, switch, text, whole
 from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
-from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS
+from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, RENAMED
 from dasktop.tui.view.help_rows import meaning
 from dasktop.tui.view.keys import KEYS
 
@@ -81,7 +81,7 @@ COLUMNS_SHOWN = Setting(
     "view",
     "columns",
     DEFAULT_COLUMNS,
-    some_of("column", COLUMNS),
+    some_of("column", COLUMNS, RENAMED),
     f"Columns beside the tree, from left to right: any of {', '.join(COLUMNS)}.",
 )
 NO_SORT = "none"
@@ -89,7 +89,7 @@ SORT = Setting(
     "view",
     "sort",
     NO_SORT,
-    one_of("column", (NO_SORT, "name", *COLUMNS)),
+    one_of("column", (NO_SORT, "name", *COLUMNS), RENAMED),
     "Sort rows by a column or by name; none: running, pending, then ended jobs, each by id.",
 )
 REVERSE = Setting("view", "reverse", False, switch, "Reverse the sort order.")

@@ -2,13 +2,15 @@
 
 import json
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from dasktop.collectors.text.clean import clean, clean_line
 
 Name = TypeVar("Name", bound=str)
 
+NONE: Mapping[str, Any] = MappingProxyType({})
 _MAX_LENGTH = 60
 _MAX_NUMBER = 10**1000
 
@@ -55,23 +57,25 @@ def text(value: object) -> str:
     return clean_line(value)
 
 
-def one_of(kind: str, names: Collection[Name]) -> Callable[[object], Name]:
-    """Return a reader that accepts one of these names."""
+def one_of(kind: str, names: Collection[Name], renamed: Mapping[str, Name] = NONE) -> Callable[[object], Name]:
+    """Return a reader that accepts one of these names, or a former name of one."""
 
     def read(value: object) -> Name:
         if not isinstance(value, str):
             raise WrongValueError(f"must be one of {', '.join(names)}, in quotes, not {value_text(value)}")
         for name in names:
-            if name == value:
+            if name == renamed.get(value, value):
                 return name
         raise WrongValueError(f"unknown {kind} {value_text(value)}; must be one of {', '.join(names)}")
 
     return read
 
 
-def some_of(kind: str, names: Collection[Name]) -> Callable[[object], tuple[Name, ...]]:
-    """Return a reader of a list of these names, in any order, without duplicates."""
-    read_one = one_of(kind, names)
+def some_of(
+    kind: str, names: Collection[Name], renamed: Mapping[str, Name] = NONE
+) -> Callable[[object], tuple[Name, ...]]:
+    """Return a reader of a list of these names, or former ones, in any order, without duplicates."""
+    read_one = one_of(kind, names, renamed)
 
     def read(value: object) -> tuple[Name, ...]:
         if not isinstance(value, list | tuple):

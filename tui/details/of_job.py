@@ -17,6 +17,7 @@ from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
+from dasktop.tui.view.workers import processing_text
 
 _MOST_NODES = 24
 _MOST_FREE = 6
@@ -164,12 +165,8 @@ def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
     threads = sum_if_all_known(worker.nthreads for worker in workers)
     yield Fact("threads", f"{figures.count(job.used.threads_busy)} busy of {figures.count(threads)}")
-    for label, values in (
-        ("executing", [worker.executing for worker in workers]),
-        ("queued", [worker.queued for worker in workers]),
-        ("results", [worker.stored for worker in workers]),
-    ):
-        yield Fact(label, figures.count(sum_of_known(values)))
+    yield Fact("processing", processing_text(workers))
+    yield Fact("results", figures.count(sum_of_known(worker.stored for worker in workers)))
 
 
 def _source(source: UseSource | None) -> str:

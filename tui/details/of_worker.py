@@ -15,7 +15,7 @@ from dasktop.tui.draw.times import ago
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.rows import Key
-from dasktop.tui.view.workers import status_words
+from dasktop.tui.view.workers import processing_text, status_words
 
 
 class Stack(NamedTuple):
@@ -68,8 +68,7 @@ def _use(worker: Worker, past: Past) -> Iterator[Entry]:
     of = UNKNOWN if worker.nthreads is None else counted(worker.nthreads, "thread")
     top = None if worker.nthreads is None else 100 * worker.nthreads
     yield Trend("CPU", past.cpu_percent, top, f"{figures.percent_text(share):>4} of {of}", "cpu")
-    yield Fact("executing", figures.count(worker.executing))
-    yield Fact("queued", figures.count(worker.queued))
+    yield Fact("processing", processing_text([worker]))
     yield Fact("results", figures.count(worker.stored))
     yield Fact("last seen", ago(worker.last_seen_seconds))
 

@@ -11,6 +11,7 @@ from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, seconds_text, short_age, short_count
 from dasktop.tui.draw.text_width import Align
 from dasktop.tui.view.rows import Row, jobs_of_row, workers_of_row
+from dasktop.tui.view.workers import tasks_processing
 
 HEARTBEAT_STEP_SECONDS = 5
 """Resolution of a heartbeat's age: with a finer step the cell would change at each snapshot."""
@@ -22,7 +23,7 @@ ColumnName = Literal[
     "memory",
     "busy",
     "left",
-    "queued",
+    "processing",
     "stored",
     "spilled",
     "seen",
@@ -64,13 +65,13 @@ COLUMNS: dict[ColumnName, Column] = {
     "memory": Column("MEM", "% resident of the job's memory (S: SLURM) or worker's limit", largest_first=True),
     "busy": Column("BUSY", "threads that run a dask task / all compute threads", "right", largest_first=True),
     "left": Column("LEFT", "time until SLURM ends the job, rounded down", "right"),
-    "queued": Column(
-        "QUEUED",
-        "dask tasks queued on workers",
+    "processing": Column(
+        "PROC",
+        "dask tasks that workers run, or will run next",
         align="right",
-        cells=7,
+        cells=6,
         largest_first=True,
-        of_worker=lambda worker: worker.queued,
+        of_worker=tasks_processing,
     ),
     "stored": Column(
         "STORED",
@@ -113,6 +114,9 @@ COLUMNS: dict[ColumnName, Column] = {
     "account": Column("ACCOUNT", "SLURM account that the job is charged to", cells=10, of_job=lambda job: job.account),
 }
 """If the screen is too narrow, columns of fixed width are left out first, starting with the last one."""
+
+RENAMED: dict[str, ColumnName] = {"queued": "processing"}
+"""Former names, which configuration files may have."""
 
 DEFAULT_COLUMNS: tuple[ColumnName, ...] = ("state", "node", "cpu", "memory", "busy", "left")
 

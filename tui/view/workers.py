@@ -1,12 +1,13 @@
-"""The displayed status of a worker, in one word. JSON keeps dask's status. Pure."""
+"""The displayed status of a worker, in one word, and how many tasks it has. JSON keeps dask's figures. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.sources import fails
-from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.collectors.model.sums import sum_of_known
+from dasktop.tui.draw.numbers import UNKNOWN, count
 
 _WORDS = {"closing_gracefully": "retiring"}
 """dask sets ``closing_gracefully`` in ``retire_workers`` and when a job is released."""
@@ -16,6 +17,24 @@ def status_words(worker: Worker) -> str:
     """Return a worker's status in one word; ``–``: unknown."""
     status = worker.status or UNKNOWN
     return _WORDS.get(status, status)
+
+
+def tasks_processing(worker: Worker) -> int | None:
+    """Return how many tasks a worker runs or will run next: those that dask's scheduler calls ``processing``."""
+    return None if worker.executing is None or worker.queued is None else worker.executing + worker.queued
+
+
+def processing_text(workers: Sequence[Worker]) -> str:
+    """Return ``7: 3 running, 4 next in turn`` for the tasks of these workers; unknown: ``–``."""
+    known = [worker for worker in workers if tasks_processing(worker) is not None]
+    running, following = (
+        sum_of_known(worker.executing for worker in known),
+        sum_of_known(worker.queued for worker in known),
+    )
+    if running is None or following is None:
+        return UNKNOWN
+    parts = f": {count(running)} running, {count(following)} next in turn" if running + following else ""
+    return f"{count(running + following)}{parts}"
 
 
 def with_stale_workers(snapshot: Snapshot) -> Snapshot:

@@ -102,6 +102,7 @@ class TestValues:
 
     def test_an_empty_column_list_is_valid(self) -> None:
         assert config("[view]\ncolumns = []")[COLUMNS_SHOWN] == ()
+        assert config('[view]\ncolumns = ["queued", "cpu"]')[COLUMNS_SHOWN] == ("processing", "cpu")
 
     def test_a_filter_is_cleaned(self) -> None:
         assert config('[view]\nfilter = "a\\u001b[2Jb"')[FILTER] == "a [2Jb"

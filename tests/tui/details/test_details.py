@@ -56,6 +56,7 @@ class TestJob:
         assert lines[2].split() == ["memory", "14%", "of", "16G"]
         assert fact(lines, "workers") == "2 of 4 expected"
         assert fact(lines, "threads") == "4 busy of 6"
+        assert fact(lines, "processing") == "12: 4 running, 8 next in turn"
         assert fact(lines, "submitted") == "11:00 today"
         assert fact(lines, "started") == "11:10 today, after waiting 10 min"
         assert fact(lines, "ends") == "12:41 today at the latest"

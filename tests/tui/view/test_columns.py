@@ -94,8 +94,8 @@ class TestMoreCells:
                 [
                     task(
                         [
-                            worker("a", queued=4, stored=7, spilled_bytes=2**30, last_seen_seconds=0.4),
-                            worker("b", queued=3, stored=None, spilled_bytes=0, last_seen_seconds=17.0),
+                            worker("a", executing=3, queued=1, stored=7, spilled_bytes=2**30, last_seen_seconds=0.4),
+                            worker("b", executing=0, queued=3, stored=None, spilled_bytes=0, last_seen_seconds=17.0),
                         ]
                     )
                 ],
@@ -104,7 +104,7 @@ class TestMoreCells:
             )
         ]
     )
-    COLUMNS = ("queued", "stored", "spilled", "seen", "partition", "account")
+    COLUMNS = ("processing", "stored", "spilled", "seen", "partition", "account")
 
     def test_a_job_sums_up_its_workers(self) -> None:
         assert texts_of("job", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "long", "physics"]
@@ -150,7 +150,7 @@ class TestSort:
         return [job.job_id for job in apply_view(shown, View(sort=column)).snapshot.jobs]
 
     def test_largest_first_unknown_last(self) -> None:
-        assert self.order("queued", queued=[1, None, 3]) == ["2", "0", "1"]
+        assert self.order("processing", queued=[1, None, 3]) == ["2", "0", "1"]
         assert self.order("stored", stored=[0, 5, 3]) == ["1", "2", "0"]
         assert self.order("spilled", spilled_bytes=[0, 5, None]) == ["1", "0", "2"]
 
@@ -235,12 +235,12 @@ class TestColumnDialog:
         async with running() as screen:
             await opened(screen)
             await screen.press(*["space", "down"] * 6, "space", "escape")
-            assert screen.app.looks.view.columns == ("queued",)
+            assert screen.app.looks.view.columns == ("processing",)
             sorts = []
             for _ in range(4):
                 await screen.press("o")
                 sorts.append(screen.app.looks.view.sort)
-            assert sorts == ["name", "queued", None, "name"]
+            assert sorts == ["name", "processing", None, "name"]
 
     async def test_help_describes_the_columns_key(self) -> None:
         async with running((120, 60)) as screen:

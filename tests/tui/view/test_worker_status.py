@@ -1,6 +1,9 @@
-"""A worker's status is shown in the same word everywhere; JSON keeps dask's."""
+"""A worker's status and its tasks are shown in the same words everywhere; JSON keeps dask's."""
 
 import json
+from collections.abc import Sequence
+
+import pytest
 
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.tui.details.of_worker import Stack
@@ -9,6 +12,7 @@ from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.workers import processing_text
 from tests.support.snapshots import job, snapshot, task, worker
 
 NAMES_OF_DASK = ("closing_gracefully", "closing gracefully")
@@ -41,3 +45,16 @@ def test_status_in_filter_and_sort_order():
 def test_json_keeps_dasks_status():
     workers = json.loads(to_json(retiring()))["jobs"][0]["tasks"][0]["workers"]
     assert [one["status"] for one in workers] == ["closing_gracefully", "running"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (((3, 4),), "7: 3 running, 4 next in turn"),
+        (((0, 0),), "0"),
+        (((None, 4),), "–"),
+        (((2, None), (1, 0)), "1: 1 running, 0 next in turn"),
+    ],
+)
+def test_tasks_of_workers_in_words_of_the_work(counts: Sequence[tuple[int | None, int | None]], text: str) -> None:
+    assert processing_text([worker(executing=running, queued=following) for running, following in counts]) == text
