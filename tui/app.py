@@ -350,9 +350,13 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._details.toggle()
 
     def action_call_stack(self) -> None:
-        """Request the call stack of the selected thread."""
+        """Request the call stack of the selected thread, or of the longest running task of the selected worker."""
         if not self._details.ask_for_call_stack():
-            self._status.show_result("no thread selected: unfold a worker and select one of its threads", "waiting")
+            self._tree.select_busy_thread(self._show_call_stack)
+
+    def _show_call_stack(self) -> None:
+        self._show_details()
+        self._details.ask_for_call_stack()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable changes in read-only mode, and actions of the tree while the details are in its place."""

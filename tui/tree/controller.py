@@ -23,9 +23,21 @@ from dasktop.tui.view.filtering import (
 )
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, JobRow, Key, Row, WorkerRow, visible_rows
+from dasktop.tui.view.rows import (
+    EARLIER,
+    OTHERS,
+    OUTSIDE,
+    AskingRow,
+    IdleRow,
+    JobRow,
+    Key,
+    Row,
+    WorkerRow,
+    visible_rows,
+)
 from dasktop.tui.view.selection import next_place, places_of
 from dasktop.tui.view.summary import empty_words
+from dasktop.tui.view.workers import longest_running
 from dasktop.tui.widgets.header import ColumnHeads
 from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.status_line import StatusLine
@@ -88,15 +100,18 @@ class TreeController:
         self._folds = Folds(thresholds)
         self._watched: frozenset[str] = frozenset()
         self._snapshot: Snapshot | None = None
+        # The worker whose threads are being read to select one of them, and what to call then.
+        self._awaited: tuple[str, Callable[[], None]] | None = None
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
         self._snapshot = snapshot
         self.show_rows()
+        self._select_awaited_thread()
 
     def forget(self) -> None:
         """Reset for another cluster: keep the columns, clear the filter, and order and list rows as at the start."""
-        self._snapshot = None
+        self._snapshot = self._awaited = None
         self._folds, self._watched = Folds(self._thresholds), frozenset()
         self.view = self._first_view._replace(columns=self.view.columns, pattern="")
         self.heads.show(self.view)
@@ -222,6 +237,44 @@ class TreeController:
             return
         self._folds.choose_level(level)
         self.show_rows()
+
+    # -- threads
+
+    def select_busy_thread(self, then: Callable[[], None]) -> None:
+        """Select the thread of the selected worker whose task has run longest, and call `then`.
+
+        If its threads have not been read, unfold it and do so once they have been, unless another row is selected.
+        """
+        row = self.table.selected
+        if not isinstance(row, WorkerRow | IdleRow | AskingRow):
+            self._app.bell()
+            self._status.show_result("no thread selected: select a worker or one of its threads", "waiting")
+            return
+        self._awaited = row.worker.address, then
+        if not row.worker.threads:
+            self._status.show_result(f"reading the threads of worker {row.worker.name}…", "waiting")
+            self.fold(("worker", row.worker.address), unfolded=True)
+        self._select_awaited_thread()
+
+    def _select_awaited_thread(self) -> None:
+        row = self.table.selected
+        if self._awaited is None:
+            return
+        address, then = self._awaited
+        if not isinstance(row, WorkerRow | IdleRow | AskingRow) or row.worker.address != address:
+            self._awaited = None
+            return
+        if not row.worker.threads:
+            return
+        self._awaited = None
+        busiest = longest_running(row.worker.threads)
+        if busiest is None:
+            self._status.show_result(f"no thread of worker {row.worker.name} runs a task", "waiting")
+            return
+        self._status.clear()
+        self.fold(("worker", address), unfolded=True)
+        self.table.select_key(("thread", address, busiest.native_id))
+        then()
 
     # -- findings and marks
 

@@ -349,7 +349,7 @@ def _add_workers(
 def _thread_rows(
     worker: Worker, job_id: str | None, parent: Key, depth: int, is_unfolded: Callable[[Key], bool]
 ) -> Iterator[Row]:
-    """Yield the thread rows of a worker; several idle threads share one row."""
+    """Yield the thread rows of a worker: first those that run a task; several idle threads share one row."""
     if not worker.threads:
         yield AskingRow(key=("asking", worker.address), parent=parent, depth=depth, worker=worker, job_id=job_id)
 
@@ -357,9 +357,10 @@ def _thread_rows(
         key: Key = ("thread", worker.address, thread.native_id)
         return ThreadRow(key=key, parent=below, depth=depth, thread=thread, worker=worker, job_id=job_id)
 
-    idle = tuple(thread for thread in worker.threads if _is_idle(thread))
+    threads = sorted(worker.threads, key=_is_without_task)
+    idle = tuple(thread for thread in threads if _is_idle(thread))
     is_grouped = len(idle) > 1
-    for thread in worker.threads:
+    for thread in threads:
         if not (is_grouped and _is_idle(thread)):
             yield thread_row(thread, parent, depth)
     if is_grouped:
@@ -371,6 +372,11 @@ def _thread_rows(
         if unfolded:
             for thread in idle:
                 yield thread_row(thread, key, depth + 1)
+
+
+def _is_without_task(thread: Thread) -> tuple[bool, bool]:
+    """Return what threads are sorted by; else they keep their order, so that rows seldom change places."""
+    return thread.task_key is None, thread.role != "compute"
 
 
 def _is_idle(thread: Thread) -> bool:

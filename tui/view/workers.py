@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.snapshot import Snapshot, Thread, Worker
 from dasktop.collectors.model.sources import fails
 from dasktop.collectors.model.sums import sum_of_known
 from dasktop.tui.draw.numbers import UNKNOWN, count
@@ -22,6 +22,12 @@ def status_words(worker: Worker) -> str:
 def tasks_processing(worker: Worker) -> int | None:
     """Return how many tasks a worker runs or will run next: those that dask's scheduler calls ``processing``."""
     return None if worker.executing is None or worker.queued is None else worker.executing + worker.queued
+
+
+def longest_running(threads: Iterable[Thread]) -> Thread | None:
+    """Return the thread that has run its task for the longest time; ``None`` if none runs a task."""
+    running = [thread for thread in threads if thread.task_key is not None]
+    return max(running, key=lambda thread: thread.task_seconds or 0, default=None)
 
 
 def processing_text(workers: Sequence[Worker]) -> str:

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes
-from dasktop.collectors.model.snapshot import Finding
+from dasktop.collectors.model.snapshot import Finding, Snapshot, Thread
 from dasktop.tui.details.body import DetailsBody, place
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.details_pane import DetailsPane
@@ -350,6 +350,43 @@ class TestCallStack:
             assert screen.feed.questions == []
             assert details(screen) == []
             assert "no thread selected" in screen.lines_of(StatusLine)[0]
+
+    @pytest.mark.parametrize("is_read", [True, False])
+    @pytest.mark.parametrize("keys", [("t",), ("enter", "t")])
+    async def test_key_on_a_worker_shows_its_longest_task(self, is_read: bool, keys: Sequence[str]) -> None:
+        def shown(*threads: Thread) -> Snapshot:
+            return snapshot([job("1", [task([worker("a", threads=threads)])])])
+
+        idle = thread(4001, task_key=None, cpu_percent=0.0)
+        threads = (idle, thread(4002, task_key=None), thread(4003, task_seconds=3.0), thread(4004, task_seconds=9.0))
+        async with running((80, 24)) as screen:
+            await screen.show(shown(*threads) if is_read else shown())
+            await screen.press("down", "down", *keys)
+            if not is_read:
+                assert screen.feed.questions == []
+                assert screen.app._tree.table.rows[-1].kind == "asking"
+                await screen.show(shown(*threads))
+            assert screen.feed.questions == [CallStack(worker_address="tcp://10.1.0.7/a", thread_native_id=4004)]
+            text = "\n".join(details(screen))
+            assert " thread 4004" in text
+            assert "asking the worker…" in text
+
+    async def test_key_on_a_worker_is_dropped_if_another_row_is_selected(self) -> None:
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot([job("1", [task([worker("a")])])]))
+            await screen.press("down", "down", "t", "up")
+            await screen.show(self.shown())
+            await screen.press("down")
+            await screen.show(self.shown())
+            assert screen.feed.questions == []
+
+    async def test_key_on_an_idle_worker_says_so(self) -> None:
+        idle = thread(4001, task_key=None, cpu_percent=0.0)
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot([job("1", [task([worker("a", threads=(idle,))])])]))
+            await screen.press("down", "down", "t")
+            assert screen.feed.questions == []
+            assert "no thread of worker a runs a task" in screen.lines_of(StatusLine)[0]
 
 
 class TestBackKeys:

@@ -169,6 +169,13 @@ class TestIdleThreads:
         rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
         assert [row.kind for row in rows][2:] == ["thread", "thread"]
 
+    def test_threads_with_a_task_come_first(self) -> None:
+        loop, dask = thread(1, task_key=None, role="event loop"), thread(2, task_key=None, cpu_percent=9.0)
+        io = thread(3, task_key=None, role="other", cpu_percent=9.0)
+        held = worker("a", threads=(loop, io, dask, thread(5), thread(4)))
+        rows = visible_rows(snapshot([], [held]), all_unfolded)
+        assert [row.key[-1] for row in rows[2:]] == [5, 4, 2, 1, 3]
+
     def test_thread_with_unknown_cpu_counts_as_idle(self) -> None:
         threads = tuple(thread(number, task_key=None, cpu_percent=None) for number in (1, 2))
         rows = visible_rows(snapshot([], [worker("a", threads=threads)]), all_unfolded)
