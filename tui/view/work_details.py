@@ -104,7 +104,7 @@ def _of_name(row: NameRow, work: Work, now: datetime) -> list[Section]:
         _progress(row.states),
         Section("TIME", times),
         Section("MEMORY", memory),
-        Section("WHERE TIME GOES", list(_activities(name, work.activities))),
+        Section("WHERE TIME GOES", list(_activities(row, work.activities))),
         *_tasks(work, {name.name}, now, is_running=bool(name.states.get("processing"))),
     ]
 
@@ -147,8 +147,12 @@ def _names_section(names: Sequence[TaskName], work: Work) -> Section:
     return Section("TASK NAMES", entries)
 
 
-def _activities(name: TaskName, activities: Sequence[TaskActivity] | None) -> Iterator[Entry]:
-    """Yield what its tasks spent their time on, in the words of the report, the longest first."""
+def _activities(row: NameRow, activities: Sequence[TaskActivity] | None) -> Iterator[Entry]:
+    """Yield what its tasks spent their time on, in the words of the report, the longest first.
+
+    Workers measure it when a task ends. Of running tasks, which other figures include, only the sum is known.
+    """
+    name = row.name
     seconds: defaultdict[str, float] = defaultdict(float)
     for spent in activities or ():
         if spent.task_name == name.name and spent.seconds > 0:
@@ -156,10 +160,14 @@ def _activities(name: TaskName, activities: Sequence[TaskActivity] | None) -> It
     total = sum(seconds.values())
     if activities is None:
         yield Words("unknown: read every 30 s, from distributed 2023.5 on", "quiet")
+    elif not total and (name.finished_total or name.compute_seconds):
+        yield Words("not read yet: read every 30 s", "quiet")
     elif not total:
-        yield Words("nothing measured yet", "quiet")
+        yield Words("nothing yet: workers measure it when a task ends", "quiet")
     for kind, of_it in sorted(seconds.items(), key=lambda pair: -pair[1]):
         yield Words(f"{fit(kind, 12)} {figures.percent_text(figures.share(of_it, total)):>4}  {seconds_text(of_it)}")
+    if (running := (row.seconds or 0) - (name.compute_seconds or 0)) > 0:
+        yield Words(f"{fit('running', 12)}       {seconds_text(running)} so far, measured when the tasks end")
     yield Words(f"{fit('transfer', 12)}       {seconds_text(name.transfer_seconds)} waiting for inputs, not on threads")
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.model.work import TaskActivity, Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import lay_out
 from dasktop.tui.draw.text_width import width
@@ -232,6 +232,35 @@ class TestDetails:
         words = {part.name for part in TIME_PARTS if part.name != "deser."} | {"deserialize"}
         assert all(re.search(rf"\b{word} +\d", section) for word in words)
         assert re.search(r"spill +29%", section)
+
+    @pytest.mark.parametrize(
+        ("seconds", "finished", "measured", "words"),
+        [
+            (
+                0.0,
+                0,
+                (),
+                ("nothing yet: workers measure it when a task ends", "1m40s so far, measured when the tasks end"),
+            ),
+            (9.0, 3, (), ("not read yet: read every 30 s", "1m40s so far, measured when the tasks end")),
+            (
+                9.0,
+                3,
+                (activity(seconds=9.0),),
+                ("compute      100%  9.0s", "1m40s so far, measured when the tasks end"),
+            ),
+        ],
+    )
+    def test_time_of_running_tasks_is_not_measured_yet(
+        self, seconds: float, finished: int, measured: tuple[TaskActivity, ...], words: tuple[str, ...]
+    ) -> None:
+        name = task_name(compute_seconds=seconds, finished_total=finished)
+        given = work(task_names=(name,), running=(running_task(seconds=100.0),), activities=measured)
+        text = details(rows(given)[1], given)
+        section = text[text.index("WHERE TIME GOES") :]
+        assert all(word in section for word in words)
+        still = work(task_names=(name,), running=(), activities=measured)
+        assert "so far" not in details(rows(still)[1], still)
 
     def test_a_key_is_cut_in_its_middle(self) -> None:
         key = "regrid-d762bb1d-7ed0-4fcb-9731-ff4b4d762bb1-0000263"
