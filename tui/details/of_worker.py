@@ -8,11 +8,12 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted
 from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.bars import PAUSE, SPILL, TARGET, TERMINATE
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
-from dasktop.tui.draw.prose import KEY_TAIL, Entry, Fact, Section, Split, Trend, Words
+from dasktop.tui.draw.prose import KEY_TAIL, Bar, Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import ago
-from dasktop.tui.view.cells import memory_role
+from dasktop.tui.view.cells import limit_role
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.rows import Key
 from dasktop.tui.view.workers import processing_text, status_words
@@ -35,6 +36,7 @@ _ROLE_WORDS = {
     "event loop": "the worker's event loop",
     "other": "neither compute thread nor event loop",
 }
+_MARKS = f"dask spills from {TARGET} and {SPILL} %, pauses the worker at {PAUSE} %, kills it at {TERMINATE} %"
 _MOST_CHILDREN = 8
 _MOST_RUNNING = 12
 
@@ -90,19 +92,20 @@ def _running(worker: Worker) -> Iterator[Entry]:
 def _memory(worker: Worker, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     limit, used, managed = worker.memory_limit_bytes, worker.memory_bytes, worker.managed_bytes
     share = figures.share(used, limit)
-    role = memory_role(share, thresholds)
+    role = limit_role(share, thresholds)
     of_limit = f"{figures.percent_text(share):>4} of {figures.bytes_text(limit)}"
     used_text = f"{figures.bytes_text(used):>4} resident"
     yield Trend("used", past.memory_bytes, limit, of_limit if limit else used_text, role)
     unmanaged = None if used is None or managed is None else max(0, used - managed)
-    if used is not None and managed is not None and unmanaged is not None:
+    whole = limit or used
+    if used is not None and whole:
         # Managed memory is dask's estimate of its results; it may exceed the resident memory.
-        parts: list[tuple[str, float, Role]] = [("█", min(managed, used), role), ("▒", unmanaged, role)]
-        if limit is not None:
-            parts.append(("░", max(0, limit - used), "quiet"))
-        yield Split("", parts, max(used, limit or 0))
-    yield Fact("█ managed", f"{figures.bytes_text(managed)}  results (dask's estimate)")
-    yield Fact("▒ unmanaged", f"{figures.bytes_text(unmanaged)}  libraries, running tasks, fragmentation")
+        solid = None if managed is None else 100 * managed / whole
+        yield Bar(100 * used / whole, role, solid, is_marked=bool(limit))
+    yield Fact("━ managed", f"{figures.bytes_text(managed)}  results (dask's estimate)")
+    yield Fact("╍ unmanaged", f"{figures.bytes_text(unmanaged)}  libraries, running tasks, fragmentation")
+    if limit:
+        yield Fact("┴ marks", _MARKS)
     yield Fact("spilled", f"{figures.bytes_text(worker.spilled_bytes)}  on disk")
     yield Fact("limit", figures.bytes_text(limit) if limit else "none, or unknown")
 

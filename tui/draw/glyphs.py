@@ -10,8 +10,18 @@ class Glyphs(NamedTuple):
 
     unfolded: str
     folded: str
-    blocks: str
-    """The cells of a bar, from an empty to a full one."""
+    solid: str
+    """A cell of a bar."""
+    dashed: str
+    """A cell of the second part of a bar."""
+    half: str
+    """The cell at the end of a bar of which only the left half is filled; empty if there is no such character."""
+    track: str
+    """A cell that a bar has not reached."""
+    mark: str
+    """A mark on the track."""
+    reached: str
+    """A mark that a bar has reached."""
     levels: str
     """From the lowest to the highest point of a sparkline."""
     is_unicode: bool
@@ -21,8 +31,30 @@ class Glyphs(NamedTuple):
         return text if self.is_unicode or text.isascii() else text.translate(_ASCII_FOR)
 
 
-UNICODE = Glyphs(unfolded="▾", folded="▸", blocks=" ▏▎▍▌▋▊▉█", levels="▁▂▃▄▅▆▇█", is_unicode=True)
-ASCII = Glyphs(unfolded="v", folded=">", blocks=".#", levels="_.-=+*#", is_unicode=False)
+UNICODE = Glyphs(
+    unfolded="▾",
+    folded="▸",
+    solid="━",
+    dashed="╍",
+    half="╾",
+    track="─",
+    mark="┴",
+    reached="┷",
+    levels="▁▂▃▄▅▆▇█",
+    is_unicode=True,
+)
+ASCII = Glyphs(
+    unfolded="v",
+    folded=">",
+    solid="=",
+    dashed="~",
+    half="",
+    track="-",
+    mark="+",
+    reached="+",
+    levels="_.-=+*#",
+    is_unicode=False,
+)
 
 
 def glyphs(*, unicode: bool) -> Glyphs:
@@ -47,9 +79,11 @@ _ASCII_FOR = _AsciiFor(
             "·": "-",
             "─": "-",
             "│": "|",
+            "━": "=",
+            "╍": "~",
+            "┄": ":",
+            "┴": "+",
             "█": "#",
-            "▒": "+",
-            "░": ".",
             "▾": "v",
             "▸": ">",
             "↑": "^",

@@ -22,7 +22,9 @@ class Palette(NamedTuple):
     is_dark: bool = True
 
 
-def _coloured(*, good: str, waiting: str, bad: str, memory: str, quiet: str = "dim") -> dict[Role, str]:
+def _coloured(
+    *, good: str, waiting: str, bad: str, memory: str, quiet: str = "dim", track: str = "dim"
+) -> dict[Role, str]:
     return {
         "text": "",
         "strong": "bold",
@@ -32,7 +34,13 @@ def _coloured(*, good: str, waiting: str, bad: str, memory: str, quiet: str = "d
         "bad": bad,
         "cpu": good,
         "memory": memory,
+        "high": waiting,
         "full": bad,
+        "track": track,
+        "done": good,
+        "queued": quiet,
+        "failed": bad,
+        "stuck": waiting,
         "soon": f"bold {waiting}",
         "head": f"underline {quiet}",
         "key": "bold",
@@ -54,14 +62,14 @@ PALETTES: dict[str, Palette] = {
     ),
     # From the 256 colours of most terminals; on sixteen colours, each one maps to the intended colour.
     "dark": Palette(
-        _coloured(quiet="#8a8a8a", good="#5fd787", waiting="#ffd75f", bad="#ff5f5f", memory="#5fafff"),
+        _coloured(quiet="#8a8a8a", track="#4e4e4e", good="#5fd787", waiting="#ffd75f", bad="#ff5f5f", memory="#5fafff"),
         border="#5fafff",
         scrollbar="#4e4e4e",
         foreground="#e4e4e4",
         background="#121212",
     ),
     "light": Palette(
-        _coloured(quiet="#666666", good="#008700", waiting="#875f00", bad="#d70000", memory="#005faf"),
+        _coloured(quiet="#666666", track="#bcbcbc", good="#008700", waiting="#875f00", bad="#d70000", memory="#005faf"),
         border="#005faf",
         scrollbar="#bcbcbc",
         foreground="#262626",

@@ -1,8 +1,11 @@
 """Text with a role; themes map roles to styles. Pure."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-Role = Literal["text", "strong", "quiet", "good", "waiting", "bad", "cpu", "memory", "full", "soon", "head", "key"]
+BarRole = Literal["cpu", "memory", "high", "full", "track", "done", "queued", "failed", "stuck"]
+"""Roles of bars and graphs only; they keep their colours in a selected line."""
+Role = Literal["text", "strong", "quiet", "good", "waiting", "bad", "soon", "head", "key"] | BarRole
+BAR_ROLES: frozenset[Role] = frozenset(get_args(BarRole))
 
 
 class Piece(NamedTuple):

@@ -6,7 +6,7 @@ Does not depend on snapshots or on the meaning of the texts.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dasktop.tui.draw.bars import sparkline
+from dasktop.tui.draw.bars import bar, sparkline
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.task_keys import cut_key
@@ -63,7 +63,16 @@ class Split(NamedTuple):
     whole: float
 
 
-Entry = Fact | Words | Trend | Split
+class Bar(NamedTuple):
+    """A bar below the line before it, see `bars.bar`."""
+
+    percent: float
+    role: Role
+    solid_percent: float | None = None
+    is_marked: bool = False
+
+
+Entry = Fact | Words | Trend | Split | Bar
 
 
 class Section(NamedTuple):
@@ -142,6 +151,10 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
             return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(graph, entry.role)]]
         case Split():
             return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _MAX_GRAPH_CELLS))]]
+        case Bar(percent, role, solid_percent, is_marked):
+            room = min(max(1, cells - LABEL), _MAX_GRAPH_CELLS)
+            drawn = bar(percent, room, role, glyphs, solid_percent=solid_percent, is_marked=is_marked)
+            return [[_label(""), *drawn]]
 
 
 def _split(split: Split, cells: int) -> Line:

@@ -6,7 +6,7 @@ from dasktop.collectors.analysis.usage.groups import JobGroup, job_groups
 from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.report import Advice, Hours, JobReport, Report, TaskTime
 from dasktop.collectors.text.format import listed, plain_size
-from dasktop.tui.draw.bars import bar
+from dasktop.tui.draw.bars import bar_text
 from dasktop.tui.draw.glyphs import Glyphs, glyphs
 from dasktop.tui.draw.numbers import UNKNOWN, count, duration
 from dasktop.tui.draw.text_width import Align, fit, printable, wrap
@@ -103,7 +103,9 @@ def _time_line(cells: Sequence[str]) -> str:
 
 
 def _share_cells(value: float | None, hours: Hours, drawn_with: Glyphs) -> str:
-    share = bar(100 * value / hours.granted, _BAR, drawn_with) if value is not None and hours.granted else " " * _BAR
+    share = (
+        bar_text(100 * value / hours.granted, _BAR, drawn_with) if value is not None and hours.granted else " " * _BAR
+    )
     return f"{amount(value, hours.granted):>{_AMOUNT}}{share_text(value, hours.granted):>{_SHARE}} {share}"
 
 

@@ -1,6 +1,7 @@
 """Palettes as Rich styles and Textual themes, and lines drawn with them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.segment import Segment
@@ -9,7 +10,7 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
 from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES, Palette
-from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.piece import BAR_ROLES, Piece, Role
 
 _ANSI = BUILTIN_THEMES["ansi-dark"]
 
@@ -19,7 +20,7 @@ class Styles(NamedTuple):
 
     of: Mapping[Role, Style]
     selected: Style
-    """One style for the whole line: several colours would be hard to read, and take more bytes."""
+    """One style for all texts of a line: several colours would be hard to read, and take more bytes."""
 
 
 def _styles(palette: Palette) -> Styles:
@@ -71,7 +72,13 @@ def strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
 
 
 def selected_strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
-    """Return a line of exactly `cells` cells in the style of the selected one."""
-    style = styles_of(theme).selected
-    text = "".join(piece.text for piece in pieces)
-    return Strip([Segment(text, style)]).adjust_cell_length(cells, style)
+    """Return a line of exactly `cells` cells in the style of the selected one.
+
+    Bars are not reversed, because the reverse of a thin line on its track is hard to read.
+    """
+    styles = styles_of(theme)
+    segments = [
+        Segment("".join(piece.text for piece in run), styles.of[role] if role in BAR_ROLES else styles.selected)
+        for role, run in groupby(pieces, key=lambda piece: piece.role if piece.role in BAR_ROLES else "text")
+    ]
+    return Strip(segments).adjust_cell_length(cells, styles.selected)

@@ -25,6 +25,7 @@ from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, short_host
 from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.bars import PAUSE, TARGET
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
@@ -70,6 +71,10 @@ class Cells(NamedTuple):
     memory_percent: int | None = None
     memory: str = ""
     memory_role: Role = "memory"
+    managed_percent: int | None = None
+    """The part of `memory_percent` that dask manages, its results; ``None``: unknown."""
+    is_of_limit: bool = False
+    """Whether `memory_percent` is of the limit of one worker, on which dask acts."""
     memory_bytes: str = ""
     busy: str = ""
     left: str = ""
@@ -95,13 +100,26 @@ def cells(row: Row, taken_at: datetime, thresholds: Thresholds = DEFAULTS) -> Ce
         The user's, as for findings.
     """
     found = _cells(row, taken_at, thresholds)
-    role = memory_role(found.memory_percent, thresholds)
+    role = (limit_role if found.is_of_limit else memory_role)(found.memory_percent, thresholds)
     return found if role == found.memory_role else found._replace(memory_role=role)
 
 
 def memory_role(percent: int | None, thresholds: Thresholds) -> Role:
     """Return the role of a memory bar: ``full`` from the share on from which findings report it."""
     return "full" if (percent or 0) >= thresholds.memory_near_limit_percent else "memory"
+
+
+def limit_role(percent: int | None, thresholds: Thresholds) -> Role:
+    """Return the role of a bar of a worker's limit: ``full`` once dask pauses it, ``high`` once dask spills."""
+    role = memory_role(percent, thresholds)
+    if role == "full" or percent is None:
+        return role
+    return "full" if percent >= PAUSE else "high" if percent >= TARGET else role
+
+
+def managed_share(workers: Iterable[Worker], of: float | None) -> int | None:
+    """Return the share of an amount of memory that the results of workers take; ``None`` unless all are known."""
+    return figures.share(sum_if_all_known(worker.managed_bytes for worker in workers), of)
 
 
 def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
@@ -166,6 +184,7 @@ def _job(job: Job, taken_at: datetime, thresholds: Thresholds) -> Cells:
         memory_percent=memory_percent,
         memory=_with_source(figures.percent_text(memory_percent), job.used.memory_source),
         memory_bytes=figures.bytes_text(job.used.memory_bytes),
+        managed_percent=managed_share(workers, job.allocated.memory_bytes),
         busy=figures.ratio(job.used.threads_busy, sum_of_known(worker.nthreads for worker in workers)),
     )
 
@@ -249,13 +268,15 @@ def _together(cells: Cells, workers: tuple[Worker, ...]) -> Cells:
     nthreads = sum_if_all_known(worker.nthreads for worker in workers)
     cpu_percent = figures.share(sum_of_known(worker.cpu_percent for worker in workers), nthreads and 100 * nthreads)
     memory_bytes = sum_of_known(worker.memory_bytes for worker in workers)
-    memory_percent = figures.share(memory_bytes, sum_if_all_known(worker.memory_limit_bytes for worker in workers))
+    limit = sum_if_all_known(worker.memory_limit_bytes for worker in workers)
+    memory_percent = figures.share(memory_bytes, limit)
     return cells._replace(
         cpu_percent=cpu_percent,
         cpu=figures.percent_text(cpu_percent),
         memory_percent=memory_percent,
         memory=figures.percent_text(memory_percent),
         memory_bytes=figures.bytes_text(memory_bytes),
+        managed_percent=managed_share(workers, limit),
         busy=figures.ratio(sum_of_known(map(_busy, workers)), nthreads),
     )
 
@@ -268,7 +289,7 @@ def _worker(worker: Worker, task: Task | None) -> Cells:
         "plain" if status == "running" else "waiting",
         node="" if task is not None else short_host(worker.host) if worker.host else UNKNOWN,
     )
-    return _together(cells, (worker,))
+    return _together(cells, (worker,))._replace(is_of_limit=True)
 
 
 def _busy(worker: Worker) -> int | None:
@@ -321,9 +342,11 @@ def _by_slurm(cells: Cells, jobs: Sequence[Job]) -> Cells:
         cells = cells._replace(cpu_percent=cpu_percent, cpu=_with_source(figures.percent_text(cpu_percent), "slurm"))
     if any(job.used.memory_source == "slurm" for job in jobs):
         memory_bytes = sum_of_known(job.used.memory_bytes for job in jobs)
-        percent = figures.share(memory_bytes, sum_if_all_known(job.allocated.memory_bytes for job in jobs))
+        allocated = sum_if_all_known(job.allocated.memory_bytes for job in jobs)
+        percent = figures.share(memory_bytes, allocated)
         cells = cells._replace(
             memory_percent=percent,
+            managed_percent=managed_share((worker for job in jobs for worker in workers_of(job)), allocated),
             memory=_with_source(figures.percent_text(percent), "slurm"),
             memory_bytes=figures.bytes_text(memory_bytes),
         )

@@ -3,7 +3,7 @@
 A role is the meaning of a piece; the theme maps it to a colour.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ INDENT = 2
 
 _KEY_TAIL = 6
 _FIGURE = 4
-_GROWTH = ((60, 20), (60, 32), (75, 40))
+_GROWTH = ((34, 12), (40, 16), (50, 20), (60, 32), (75, 40))
 """Maximum widths of label and bars, growing step by step: figures far from their labels are hard to read."""
 
 
@@ -226,12 +226,16 @@ def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, l
             case "node":
                 columns[name] = [Piece(fit(cut_left(cells.node, column), column))]
             case "cpu":
-                columns[name] = _gauge(cells.cpu_percent, layout.cpu_bar, "cpu", glyphs)
-                columns[name].append(Piece(_figures((cells.cpu, layout.cpu))))
+                gauge = _gauge(cells.cpu_percent, layout.cpu_bar, "cpu", glyphs)
+                columns[name] = [*gauge, _figures(bool(gauge), (cells.cpu, layout.cpu))]
             case "memory":
-                columns[name] = _gauge(cells.memory_percent, layout.memory_bar, cells.memory_role, glyphs)
-                figures = _figures((cells.memory, layout.memory), (cells.memory_bytes, layout.memory_bytes))
-                columns[name].append(Piece(figures))
+                gauge = _gauge(
+                    *(cells.memory_percent, layout.memory_bar, cells.memory_role, glyphs),
+                    solid_percent=cells.managed_percent,
+                    is_marked=cells.is_of_limit,
+                )
+                figures = (cells.memory, layout.memory), (cells.memory_bytes, layout.memory_bytes)
+                columns[name] = [*gauge, _figures(bool(gauge), *figures)]
             case "busy":
                 columns[name] = [Piece(fit(cells.busy, column, "right"))]
             case "left":
@@ -241,16 +245,24 @@ def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, l
     return columns
 
 
-def _gauge(percent: int | None, cells: int, role: Role, glyphs: Glyphs) -> list[Piece]:
-    """Return a bar and the space after it; blank if the value is unknown."""
-    if not cells:
-        return []
-    text = " " * cells if percent is None else bar(percent, cells, glyphs)
-    return [Piece(text, role), Piece(" ")]
+def _gauge(
+    percent: int | None,
+    cells: int,
+    role: Role,
+    glyphs: Glyphs,
+    *,
+    solid_percent: int | None = None,
+    is_marked: bool = False,
+) -> Sequence[Piece]:
+    """Return a bar; blank if the value is unknown, and without pieces if it has no cells."""
+    if percent is None or not cells:
+        return (Piece(" " * cells),) if cells else ()
+    return bar(percent, cells, role, glyphs, solid_percent=solid_percent, is_marked=is_marked)
 
 
-def _figures(*figures: tuple[str, int]) -> str:
-    return " ".join(fit(text, cells, "right") for text, cells in figures if cells)
+def _figures(has_bar: bool, *figures: tuple[str, int]) -> Piece:
+    """Return the figures beside a bar, with the space between, which is not part of the bar."""
+    return Piece(" " * has_bar + " ".join(fit(text, cells, "right") for text, cells in figures if cells))
 
 
 def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Layout) -> dict[ColumnName, list[Piece]]:

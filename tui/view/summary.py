@@ -248,21 +248,21 @@ def _spare(gauge: _Gauge, which_words: int) -> int:
     return max(0, room - width(words))
 
 
-def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
+def _bar_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> Sequence[Piece]:
     """Return a total's share as a bar; it is known."""
-    return bar(gauge.percent or 0, cells, glyphs)
+    return bar(gauge.percent or 0, cells, gauge.role, glyphs)
 
 
-def _graph_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> str:
+def _graph_of(gauge: _Gauge, cells: int, glyphs: Glyphs) -> Sequence[Piece]:
     """Return a total's past and current share as a graph."""
-    return sparkline([*gauge.past, gauge.percent], cells, glyphs, top=100)
+    return (Piece(sparkline([*gauge.past, gauge.percent], cells, glyphs, top=100), gauge.role),)
 
 
 def _gauges_laid_out(
     gauges: Sequence[_Gauge],
     graph_cells: int,
     glyphs: Glyphs,
-    drawn: Callable[[_Gauge, int, Glyphs], str],
+    drawn: Callable[[_Gauge, int, Glyphs], Sequence[Piece]],
     which_words: int,
     which_last: int | None = None,
 ) -> list[Piece]:
@@ -270,7 +270,7 @@ def _gauges_laid_out(
     for number, gauge in enumerate(gauges, 1):
         line.append(Piece(f"{' ' if not line else '  ' if which_words else '   '}{gauge.name} ", "quiet"))
         if gauge.percent is not None and graph_cells:
-            line += [Piece(drawn(gauge, graph_cells, glyphs), gauge.role), Piece(" ")]
+            line += [*drawn(gauge, graph_cells, glyphs), Piece(" ")]
         which = which_words if which_last is None or number < len(gauges) else which_last
         words = gauge.words[min(which, len(gauge.words) - 1)]
         line.append(Piece(words))

@@ -37,15 +37,16 @@ class Segment(NamedTuple):
 
 
 SEGMENTS = (
-    Segment("█", "done", ("memory", "released"), "good"),
-    Segment("▒", "processing", ("processing",), "cpu"),
-    Segment("×", "failed", ("failed",), "bad"),
-    Segment("/", "blocked", ("blocked",), "bad"),
-    Segment("?", UNSPLIT, ("erred",), "bad"),
-    Segment("!", CANNOT_RUN, ("no-worker",), "waiting"),
-    Segment("░", "queued", ("queued",), "waiting"),
-    Segment("─", "waiting", ("waiting",), "quiet"),
+    Segment("━", "done", ("memory", "released"), "done"),
+    Segment("╍", "processing", ("processing",), "cpu"),
+    Segment("×", "failed", ("failed",), "failed"),
+    Segment("/", "blocked", ("blocked",), "failed"),
+    Segment("?", UNSPLIT, ("erred",), "failed"),
+    Segment("!", CANNOT_RUN, ("no-worker",), "stuck"),
+    Segment("┄", "queued", ("queued",), "queued"),
+    Segment("─", "waiting", ("waiting",), "track"),
 )
+"""Heavy lines are done or being done, light ones are not; the rest is neither."""
 WORDS = tuple(segment.word for segment in SEGMENTS)
 UNFINISHED = ("processing", CANNOT_RUN, "queued", "waiting")
 """The words of tasks that are neither done nor failed."""
@@ -93,12 +94,9 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         room = min(_MOST_BAR_CELLS, cells - len(" WORK ") - width(text + failed + behind + without))
         if room >= least:
             break
-    room = max(0, room)
-    done = bar(100 * progress.done / progress.total, room, glyphs).rstrip(glyphs.blocks[0])
     return [
         Piece(" WORK ", "quiet"),
-        Piece(done, "good"),
-        Piece("─" * (room - len(done)), "quiet"),
+        *bar(100 * progress.done / progress.total, max(0, room), "done", glyphs),
         Piece(text),
         *([Piece(failed, "bad")] if failed else []),
         *([Piece(behind, "bad")] if behind else []),

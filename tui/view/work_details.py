@@ -125,7 +125,7 @@ def _progress(states: TaskStates) -> Section:
 
 
 def _role(part: Segment, number: int) -> Role:
-    return "quiet" if not number else "bad" if part.role == "bad" else "text"
+    return "quiet" if not number else "bad" if part.role == "failed" else "text"
 
 
 def _eta(eta: Eta | None, now: datetime) -> Fact:

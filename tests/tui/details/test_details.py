@@ -189,17 +189,17 @@ class TestWorker:
         one = worker("a", memory_bytes=3 * GIB, managed_bytes=2 * GIB, spilled_bytes=GIB)
         lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
         assert fact(lines, "used") == "75% of 4.0G"
-        assert f"{'':12}{20 * '█'}{10 * '▒'}{10 * '░'}" in lines
-        assert fact(lines, "█ managed").startswith("2.0G")
-        assert fact(lines, "▒ unmanaged").startswith("1.0G")
+        assert f"{'':12}{20 * '━'}{3 * '╍'}┷{3 * '╍'}┷{2 * '╍'}─┴{5 * '─'}┴──" in lines
+        assert fact(lines, "━ managed").startswith("2.0G")
+        assert fact(lines, "╍ unmanaged").startswith("1.0G")
         assert fact(lines, "spilled") == "1.0G  on disk"
         assert fact(lines, "limit") == "4.0G"
 
     def test_results_may_exceed_the_process_memory(self) -> None:
         one = worker("a", memory_bytes=GIB, managed_bytes=3 * GIB)
         lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
-        assert f"{'':12}{10 * '█'}{30 * '░'}" in lines
-        assert fact(lines, "▒ unmanaged").startswith("0B")
+        assert f"{'':12}{10 * '━'}{13 * '─'}┴───┴───┴{5 * '─'}┴──" in lines
+        assert fact(lines, "╍ unmanaged").startswith("0B")
 
     def test_child_processes_are_listed(self) -> None:
         children = [

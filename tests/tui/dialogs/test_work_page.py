@@ -41,7 +41,7 @@ def times() -> str:
 class TestHeader:
     def test_bar_counts_rate_eta_and_failed_tasks(self) -> None:
         line = header(BUSY, 80)[2]
-        assert line.startswith(" WORK ███")
+        assert line.startswith(" WORK ━━━━━━━━━━━╾───────  6,120")
         assert line.endswith(f"─  6,120 of 9,900   14.2/s   done {times()}   3 failed")
 
     def test_work_replaces_the_counts_by_state(self) -> None:
@@ -97,7 +97,7 @@ def test_segments_have_exactly_the_width(cells: int) -> None:
     pieces = segments(states, cells)
     assert width("".join(piece.text for piece in pieces)) == cells
     if cells >= 5:
-        assert {piece.text[0] for piece in pieces} == set("█▒×░─"), "one task is visible among many"
+        assert {piece.text[0] for piece in pieces} == set("━╍×┄─"), "one task is visible among many"
 
 
 def test_rates_and_durations() -> None:

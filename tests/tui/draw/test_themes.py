@@ -104,9 +104,15 @@ class TestPalettes:
         assert contrast(color_of("colour-blind", role), Color.parse(ground)) > 3
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
-    @pytest.mark.parametrize("role", ROLES)
+    @pytest.mark.parametrize("role", [role for role in ROLES if role != "track"])
     def test_themes_with_background_have_enough_contrast(self, theme: str, role: str) -> None:
         assert contrast(color_of(theme, role), Color.parse(PALETTES[theme].background)) > 4.5
+
+    @pytest.mark.parametrize("theme", WITH_GROUND)
+    def test_tracks_are_visible_but_quieter_than_quiet_text(self, theme: str) -> None:
+        ground = Color.parse(PALETTES[theme].background)
+        track, quiet = (contrast(color_of(theme, role), ground) for role in ("track", "quiet"))
+        assert 1.5 < track < 0.75 * quiet
 
     @pytest.mark.parametrize("system", [ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
     @pytest.mark.parametrize("theme", PALETTES)
@@ -126,6 +132,20 @@ class TestStrips:
         [segment] = list(selected_strip([Piece("a", "good"), Piece("b")], 2, theme))
         assert segment.style is not None
         assert segment.style.reverse
+
+    @pytest.mark.parametrize("theme", PALETTES)
+    def test_bars_of_a_selected_line_keep_their_colours(self, theme: str) -> None:
+        pieces = [Piece("a", "good"), Piece(" "), Piece("━", "cpu"), Piece("─", "track"), Piece(" 5%")]
+        styles = styles_of(theme)
+        segments = [(segment.text, segment.style) for segment in selected_strip(pieces, 8, theme)]
+        reverse = styles.selected
+        assert segments == [
+            ("a ", reverse),
+            ("━", styles.of["cpu"]),
+            ("─", styles.of["track"]),
+            (" 5%", reverse),
+            (" ", reverse),
+        ]
 
     def test_unknown_theme_uses_default_styles(self) -> None:
         pieces = [Piece("a", "good")]

@@ -35,10 +35,10 @@ tcp://10.1.2.3:41525 · SLURMCluster
 
                   core-hours                      GiB-hours
 granted                 16.0                           21.3
-  used                   8.3   52% ██████▎              5.9   28% ███▍
-  idle                   6.5   40% ████▉               13.8   65% ███████▊
-  no worker yet          0.2    1% ▏                    0.2    1% ▏
-  not observed           1.0    6% ▊                    1.3    6% ▊
+  used                   8.3   52% ━━━━━━╾─────         5.9   28% ━━━╾────────
+  idle                   6.5   40% ━━━━━───────        13.8   65% ━━━━━━━━────
+  no worker yet          0.2    1% ╾───────────         0.2    1% ╾───────────
+  not observed           1.0    6% ━───────────         1.3    6% ╾───────────
 
 No task ran in 38% of the core-hours.
 

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Allocated, Finding, Job, Snapshot, Used
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.bars import bar
-from dasktop.tui.draw.glyphs import ASCII, UNICODE
+from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.folds import Folds
 from dasktop.tui.view.layout import fit_layout, line
@@ -580,23 +579,6 @@ class TestFigures:
 
     def test_counts_have_thousands_separators(self) -> None:
         assert figures.count(1204) == "1,204"
-
-
-class TestBars:
-    @pytest.mark.parametrize(
-        ("percent", "text"),
-        [(0, "    "), (1, "▏   "), (50, "██  "), (56.25, "██▎ "), (99.9, "███▉"), (100, "████"), (700, "████")],
-    )
-    def test_bars_are_drawn_in_eighths(self, percent: float, text: str) -> None:
-        assert bar(percent, 4, UNICODE) == text
-
-    @pytest.mark.parametrize(("percent", "text"), [(0, "...."), (1, "#..."), (50, "##.."), (99, "###."), (100, "####")])
-    def test_bars_can_be_ascii(self, percent: float, text: str) -> None:
-        assert bar(percent, 4, ASCII) == text
-
-    @given(st.floats(-10, 1000), st.integers(1, 40), st.sampled_from([UNICODE, ASCII]))
-    def test_bars_have_the_requested_width(self, percent: float, width: int, glyphs: object) -> None:
-        assert len(bar(percent, width, glyphs)) == width
 
 
 def test_rows_and_cells_import_no_screen() -> None:
