@@ -65,32 +65,25 @@ def completed_work(
 
 
 class RunningTasks:
-    """Adds the times of running tasks to workers."""
+    """Adds what is typical for the tasks of threads to workers."""
 
     def __init__(self, work: Work | None) -> None:
         names = () if work is None else work.task_names
         self._typical = {name.name: name.seconds_mean for name in names}
-        self._longest: dict[str, float] = {}
-        for task in () if work is None else work.running or ():
-            if task.address is not None:
-                self._longest[task.address] = max(task.seconds, self._longest.get(task.address, 0.0))
 
     def in_job(self, job: Job) -> Job:
         """Return a job with its workers completed."""
-        if not any(self._knows(worker) for task in job.tasks for worker in task.workers):
+        if not any(worker.threads for task in job.tasks for worker in task.workers):
             return job
         return replace(job, tasks=tuple(replace(task, workers=self.in_workers(task.workers)) for task in job.tasks))
 
     def in_workers(self, workers: Iterable[Worker]) -> tuple[Worker, ...]:
-        """Return the workers with their longest running task, and what is typical for the tasks of their threads."""
-        return tuple(self._completed(worker) if self._knows(worker) else worker for worker in workers)
-
-    def _knows(self, worker: Worker) -> bool:
-        return bool(worker.threads) or worker.address in self._longest
+        """Return the workers with what is typical for the tasks of their threads."""
+        return tuple(self._completed(worker) if worker.threads else worker for worker in workers)
 
     def _completed(self, worker: Worker) -> Worker:
         threads = tuple(
             replace(thread, typical_seconds=self._typical.get(thread.task_name)) if thread.task_name else thread
             for thread in worker.threads
         )
-        return replace(worker, threads=threads, longest_task_seconds=self._longest.get(worker.address))
+        return replace(worker, threads=threads)

@@ -188,8 +188,12 @@ class Worker(Record, frozen=True, kw_only=True):
     has_more_children: bool = False
     """Whether there are more that were not read."""
     transfers: Transfers | None = None
+    longest_task_name: str | None = None
+    """The task name of the task that it has run longest; ``None`` if it runs none, or that is unknown.
+
+    In clusters of more than 200 workers, this and the time are as they were at most some polls ago."""
     longest_task_seconds: float | None = None
-    """How long its longest running task has run, if that is one of the cluster's longest (`Work.running`)."""
+    """How long that task has run."""
 
 
 class Task(Record, frozen=True, kw_only=True):

@@ -19,13 +19,13 @@ from distributed.scheduler import TaskGroup, TaskPrefix, WorkerState
 
 from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.scheduler_reading import decode
-from dasktop.collectors.sources.dask.work_reading import POLLS_BETWEEN_RUNNING
+from dasktop.collectors.sources.dask.work_reading import LESS_OFTEN_IF_LARGE, MOST_SMALL, POLLS_BETWEEN_RUNNING
 
 ROUNDS = 30
 USUAL_KINDS = 60
 POLL_SECONDS = 2
 POLLS_IN_30_SECONDS = 30 // POLL_SECONDS
-NOTHING_NEW = {"failures_since": 2**32, "known_code": [], "running": False, "activities": False}
+NOTHING_NEW = {"failures_since": 2**32, "known_code": [], "running": False, "activities": False, "longest": False}
 ACTIVITIES = ("deserialize", "disk-read", "executor", "other", "thread-cpu", "thread-noncpu", "transfer")
 
 
@@ -45,7 +45,7 @@ async def main(workers: int) -> None:
             add_prefixes(scheduler, kinds - len(scheduler.task_prefixes))
             print(f"{workers} workers, {kinds} kinds of tasks" + (" (more are not counted)" if kinds == most else ""))
             report(scheduler.handlers[shipped_scheduler.READING], scheduler.identity)
-            report_work(scheduler.handlers[shipped_scheduler.READING])
+            report_work(scheduler.handlers[shipped_scheduler.READING], workers)
         for state in list(scheduler.workers.values()):
             if state.name != "real":
                 del scheduler.workers[state.address]
@@ -110,21 +110,27 @@ def report(reading: Callable[[], Any], identity: Callable[[], Any]) -> None:
     print(f"decoding in dasktop: {1000 * best(lambda: decode(answer)):.2f} ms\n")
 
 
-def report_work(reading: Callable[..., Any]) -> None:
+def report_work(reading: Callable[..., Any], workers: int) -> None:
     """Print what a poll costs with the work, as the mean of 30 seconds, beside one without it."""
     parts = {
         "without the work": None,
         "with the work": NOTHING_NEW,
-        "… and what runs long": NOTHING_NEW | {"running": True},
+        "… and what workers run": NOTHING_NEW | {"longest": True},
+        "… and what runs long": NOTHING_NEW | {"running": True, "longest": True},
         "… and activities": NOTHING_NEW | {"activities": True},
     }
     cost = {name: measure(partial(reading, work=request)) for name, request in parts.items()}
-    without, with_work, running, activities = cost.values()
-    often, seldom = POLLS_IN_30_SECONDS / POLLS_BETWEEN_RUNNING, POLLS_IN_30_SECONDS * POLL_SECONDS / 30
+    _, with_work, longest, both, activities = cost.values()
+    # In a large cluster both are read seldom, in a small one what workers run is read at each poll.
+    is_large = workers > MOST_SMALL
+    usual = with_work if is_large else longest
+    polls_with_both = POLLS_IN_30_SECONDS / (POLLS_BETWEEN_RUNNING * (LESS_OFTEN_IF_LARGE if is_large else 1))
+    polls_with_activities = POLLS_IN_30_SECONDS * POLL_SECONDS / 30
     cost["mean of 30 s"] = tuple(  # type: ignore[assignment]
-        base + (often * (long - base) + seldom * (more - base)) / POLLS_IN_30_SECONDS
-        for base, long, more in zip(with_work, running, activities, strict=True)
+        each + (polls_with_both * (most - each) + polls_with_activities * (more - base)) / POLLS_IN_30_SECONDS
+        for base, each, most, more in zip(with_work, usual, both, activities, strict=True)
     )
+    without = cost["without the work"]
     for name, (collect, encode, length) in cost.items():
         ratios = f"{collect / without[0]:.2f} {encode / without[1]:.2f} {length / without[2]:.2f}"
         print(f"{name:<22} {1000 * collect:>7.2f} ms {1000 * encode:>9.2f} ms {length:>12,.0f}   {ratios}")

@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -86,4 +87,15 @@ def _moved_worker(worker: Worker, chance: random.Random) -> Worker:
         queued=max(0, (worker.queued or 0) + chance.choice((-1, 0, 0, 0, 1))),
         stored=(worker.stored or 0) + (chance.random() < 0.5),
         last_seen_seconds=round(chance.uniform(0.0, 1.0), 3),
+        **_longest_task(worker, chance),
     )
+
+
+def _longest_task(worker: Worker, chance: random.Random) -> dict[str, Any]:
+    """Return the fields of a worker's longest running task; tasks of five names take 12 seconds on average."""
+    if worker.longest_task_seconds is None or chance.random() < SECONDS_BETWEEN / 12:
+        return {
+            "longest_task_name": f"task-{chance.randrange(5):03}",
+            "longest_task_seconds": round(chance.uniform(0, SECONDS_BETWEEN), 1),
+        }
+    return {"longest_task_seconds": round(worker.longest_task_seconds + chance.uniform(1.9, 2.1), 1)}

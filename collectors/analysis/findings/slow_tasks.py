@@ -7,6 +7,7 @@ from dasktop.collectors.analysis.findings.phrases import rounded_duration
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker
+from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.work import RunningTask
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
@@ -86,15 +87,13 @@ def _uses_no_cpu(task: RunningTask, job: Job | None, worker: Worker, limit_perce
 @rule("task-much-longer", order=107, needs=(DASK,))
 def task_much_longer(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield one finding for each task name with tasks that run much longer than those that have finished."""
-    work, thresholds = context.snapshot.work, context.thresholds
+    work = context.snapshot.work
     if work is None:
         return
-    finished = {name.name: name.finished_total or 0 for name in work.task_names}
+    times = TaskTimes.of(work, context.thresholds)
     by_name: dict[str, list[RunningTask]] = defaultdict(list)
     for task in work.running or ():
-        longer_than = max(thresholds.task_longer_seconds, thresholds.task_longer_factor * (task.typical_seconds or 0))
-        enough = finished.get(task.task_name, 0) >= thresholds.task_longer_samples
-        if task.typical_seconds and enough and task.seconds >= longer_than:
+        if times.is_much_longer(task.task_name, task.seconds, task.typical_seconds):
             by_name[task.task_name].append(task)
     for name, tasks in by_name.items():
         longest = max(tasks, key=lambda task: task.seconds)
@@ -102,7 +101,7 @@ def task_much_longer(context: RuleContext) -> Iterator[PendingFinding]:
         on = f" on {listed(workers)}" if workers else ""
         yield PendingFinding(
             severity="warning",
-            message=f"{counted(len(tasks), 'task')} of {name} ({finished[name]:,} finished after "
+            message=f"{counted(len(tasks), 'task')} of {name} ({times.finished(name):,} finished after "
             f"{plain_duration(max(1, round(longest.typical_seconds or 0)))} on average) "
             f"{'has' if len(tasks) == 1 else 'have'} run for {rounded_duration(longest.seconds)}{on}",
             advice="the call stack of its thread shows what it does",

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.queries import Profile
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
@@ -24,6 +26,7 @@ from dasktop.collectors.sources.dask.connection import (
     refusal_of,
 )
 from dasktop.collectors.sources.dask.identity import identify, read_identity, worker_count
+from dasktop.collectors.sources.dask.longest_tasks import LongestTasks
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.sources.dask.profile_reading import read_profiles
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents, decode
@@ -71,6 +74,8 @@ class DaskCollector:
         """Whether the scheduler has just refused, and its id is still to be read."""
         self._events = WorkerEvents()
         self._work = WorkReader(time.monotonic)
+        self._longest_tasks = LongestTasks()
+        self._workers = 0
         self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
@@ -95,7 +100,12 @@ class DaskCollector:
             raise
         taken_at = datetime.now(UTC)
         worker_events = self._events.after(reading, taken_at)
-        work = self._work.after(reading.work, reading.cluster.scheduler_id, reading.now, taken_at, self._events.name_of)
+        scheduler_id = reading.cluster.scheduler_id
+        reading = replace(
+            reading, workers=self._longest_tasks.completed(reading.longest, scheduler_id, reading.workers)
+        )
+        self._workers = len(reading.workers)
+        work = self._work.after(reading.work, scheduler_id, reading.now, taken_at, self._events.name_of)
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
         else:
@@ -196,7 +206,7 @@ class DaskCollector:
     async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
         """Return the answer of our handler in the scheduler; ``None`` if it cannot be installed, and remember why."""
         try:
-            request = {"events_since": self._events.since, "work": self._work.request()}
+            request = {"events_since": self._events.since, "work": self._work.request(self._workers)}
             answer = None
             if self._installed_over is connection:
                 answer = await connection.call(READING, self._timeout_seconds, **request)

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
+import msgspec
 from msgspec.structs import replace
 
 from dasktop.collectors.model.readings import DepartedWorker, SlurmPlace
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Transfers, Worker, WorkerEvent, WorkerEventKind
 from dasktop.collectors.sources.address import host_of
+from dasktop.collectors.sources.dask.longest_tasks import Found, decode_longest
 from dasktop.collectors.sources.dask.plain_values import (
     as_datetime,
     as_dict,
@@ -61,6 +63,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """Events of workers since the last poll; ``None`` if this scheduler does not report them."""
     departed: tuple[DepartedWorker, ...] = ()
     """Workers that have left and that these events and failures mention, by the scheduler's clock."""
+    longest: Found | None = msgspec.field(default_factory=dict)
+    """What workers run longest; ``None``: not asked in this poll."""
     work: object = None
     """The part of the answer that `WorkReader` decodes."""
 
@@ -93,6 +97,7 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         departed=tuple(
             gone for row in as_tuple(answer.get("departed")) if (gone := _departed(as_tuple(row))) is not None
         ),
+        longest=decode_longest(as_dict(answer.get("work")), as_tuple(answer.get("workers"))),
         work=answer.get("work"),
         with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := as_text(row["address"]))),
     )

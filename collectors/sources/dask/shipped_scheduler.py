@@ -19,7 +19,7 @@ from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plai
 from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
-READING = "dasktop_v9_reading"
+READING = "dasktop_v10_reading"
 ASK_WORKERS = "dasktop_v2_ask_workers"
 
 # A worker is sent as a list in this order: field names would be most of the bytes.

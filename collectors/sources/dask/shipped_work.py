@@ -16,6 +16,8 @@ from dasktop.collectors.sources.dask.shipped_values import plain, text
 
 # Counts of tasks by state are sent as a list in this order.
 STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten")
+by_seconds = operator.itemgetter(1)
+executing_of = operator.attrgetter("executing")
 states_of = operator.itemgetter(*STATES)
 # Each of these is sent as a list in this order: field names would be most of the bytes.
 NAME_FIELDS = (
@@ -58,7 +60,7 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
 
     ``wanted`` is a dictionary: ``failures_since`` (seconds since 1970 by the scheduler's clock, or None for all),
     ``known_code`` (ids of the computations whose code is not needed), ``running`` and ``activities`` (whether to read
-    these, which take longer).
+    these, which take longer), and ``longest`` (whether to read what each worker runs longest).
     """
     if not isinstance(wanted, dict):
         return None
@@ -67,6 +69,7 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
         forgotten = sum([prefix.state_counts.get("forgotten", 0) for prefix in scheduler.task_prefixes.values()])
         failures, failed_until = read_failures(scheduler, wanted.get("failures_since"))
         unrunnable, unrunnable_total = read_unrunnable(scheduler)
+        longest = longest_tasks(scheduler) if wanted.get("longest") or wanted.get("running") else []
         return {
             "names": names,
             "more_names": more_names,
@@ -77,7 +80,8 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
             "unrunnable": unrunnable,
             "unrunnable_total": unrunnable_total,
             "held_up": read_held_up(scheduler),
-            "running": read_running(scheduler) if wanted.get("running") else None,
+            "running": read_running(scheduler, longest) if wanted.get("running") else None,
+            "longest": longest_row(longest) if wanted.get("longest") else None,
             "activities": read_activities(scheduler) if wanted.get("activities") else None,
         }
     except Exception as error:  # noqa: BLE001 - the rest of the answer is still of use
@@ -104,15 +108,16 @@ def counts_of(work: Any) -> Any:
 
 def name_row(prefix: Any) -> list[Any]:
     """Return what is known of the tasks of one name, in the order of NAME_FIELDS."""
-    durations = prefix.all_durations
+    durations, longest = prefix.all_durations, prefix.max_exec_time
+    compute, transfer = durations.get("compute", 0), durations.get("transfer", 0)
     return [
         task_text(prefix.name),
         state_counts(prefix.states),
-        plain(prefix.max_exec_time),
+        longest if type(longest) is float else plain(longest),  # a shortcut: there may be hundreds
         plain(prefix.nbytes_total),
         prefix.suspicious,
-        plain(durations.get("compute", 0)),
-        plain(durations.get("transfer", 0)),
+        compute if type(compute) is float else plain(compute),
+        transfer if type(transfer) is float else plain(transfer),
         prefix.state_counts.get("memory", 0),
         prefix.state_counts.get("forgotten", 0),
     ]
@@ -324,15 +329,35 @@ def read_held_up(scheduler: Any) -> list[list[Any]]:
     return [[task_text(name), number] for name, number in found.items()]
 
 
-def read_running(scheduler: Any) -> list[list[Any]]:
-    """Return the tasks that run longest, the longest first. A worker reports them by heartbeat."""
-    busy = [worker for worker in scheduler.workers.values() if worker.executing]
+def longest_tasks(scheduler: Any) -> list[Any]:
+    """Return ``(task, seconds)`` of the task that each worker runs longest, None for one that runs none.
+
+    In the order in which a reading describes the workers, which report their tasks by heartbeat.
+    """
+    all_executing = map(executing_of, list(scheduler.workers.values()))
+    return [max(executing.items(), key=by_seconds) if executing else None for executing in all_executing]
+
+
+def longest_row(longest: list[Any]) -> list[Any]:
+    """Return for each worker the place of the task's name in the last list, and the time; None for one that runs none.
+
+    Three lists: places, seconds, names.
+    """
+    places: dict[Any, int] = {}
+    numbers = [places.setdefault(pair[0].prefix.name, len(places)) if pair else None for pair in longest]
+    return [numbers, [pair[1] if pair else None for pair in longest], list(map(task_text, places))]
+
+
+def read_running(scheduler: Any, longest: list[Any]) -> list[list[Any]]:
+    """Return the tasks that run longest, the longest first. ``longest``: from `longest_tasks`."""
+    workers = list(scheduler.workers.values())
+    busy = [place for place, pair in enumerate(longest) if pair]
     if len(busy) > MOST_RUNNING:
         # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
-        longest = [max(worker.executing.values()) for worker in busy]
-        order = sorted(range(len(busy)), key=longest.__getitem__, reverse=True)
-        busy = [busy[place] for place in order[:MOST_RUNNING]]
-    running = [(seconds, task, worker) for worker in busy for task, seconds in worker.executing.items()]
+        seconds = [pair[1] if pair else 0 for pair in longest]
+        busy = sorted(busy, key=seconds.__getitem__, reverse=True)[:MOST_RUNNING]
+    at_work = [workers[place] for place in busy]
+    running = [(seconds, task, worker) for worker in at_work for task, seconds in worker.executing.items()]
     running.sort(key=operator.itemgetter(0), reverse=True)
     return [
         [task_text(task.key), task_text(task.prefix.name), task_text(worker.address), seconds]

@@ -44,6 +44,10 @@ from dasktop.collectors.text.clean import clean_lines
 
 MOST_FAILURES = 100
 POLLS_BETWEEN_RUNNING = 5
+MOST_SMALL = 200
+"""Of a cluster of up to this number of workers, what each worker runs is read at each poll."""
+LESS_OFTEN_IF_LARGE = 2
+"""In a larger one, what runs is read in only one of this many polls in which it would be read in a small one."""
 SECONDS_BETWEEN_ACTIVITIES = 30.0
 
 NameOf = Callable[[str | None], str | None]
@@ -78,9 +82,14 @@ class WorkReader:
         self._polls = 0
         self._kept = _Kept(None)
 
-    def request(self) -> dict[str, Any]:
-        """Return the request for the next reading, in the form that `shipped_work.read_work` expects."""
+    def request(self, workers: int = 0) -> dict[str, Any]:
+        """Return the request for the next reading, in the form that `shipped_work.read_work` expects.
+
+        ``workers``: how many the cluster had at the last reading.
+        """
+        is_large = workers > MOST_SMALL
         self._polls += 1
+        wants_running = self._polls % (POLLS_BETWEEN_RUNNING * (LESS_OFTEN_IF_LARGE if is_large else 1)) == 1
         now = self._clock()
         wants_activities = (
             self._kept.activities_at is None or now - self._kept.activities_at >= SECONDS_BETWEEN_ACTIVITIES
@@ -88,7 +97,8 @@ class WorkReader:
         return {
             "failures_since": self._kept.failed_until,
             "known_code": [number for number, code in self._kept.code.items() if code],
-            "running": self._polls % POLLS_BETWEEN_RUNNING == 1,
+            "running": wants_running,
+            "longest": wants_running or not is_large,
             "activities": wants_activities,
         }
 

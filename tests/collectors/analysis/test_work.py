@@ -62,18 +62,16 @@ def test_progress_has_no_split_that_is_unknown() -> None:
         assert (progress.failed, progress.blocked, progress.erred) == (None, None, 6)
 
 
-def test_workers_know_their_longest_task_and_what_is_typical() -> None:
-    tasks = (running_task(seconds=30.0), running_task("other", seconds=4.0), running_task(address=None, seconds=99.0))
-    running = RunningTasks(work(running=tasks, task_names=(task_name(seconds_mean=2.5),)))
+def test_threads_know_what_is_typical() -> None:
+    running = RunningTasks(work(task_names=(task_name(seconds_mean=2.5),)))
     threads = (thread(1, task_name="regrid"), thread(2, task_name="gone"), thread(3, task_key=None))
     [busy, other] = running.in_workers((worker(threads=threads), worker("SLURMCluster-1-0")))
-    assert (busy.longest_task_seconds, other.longest_task_seconds) == (30.0, None)
     assert [one.typical_seconds for one in busy.threads] == [2.5, None, None]
-    [held] = running.in_job(job("1", [task([worker()])])).tasks
-    assert held.workers[0].longest_task_seconds == 30.0
+    assert other == worker("SLURMCluster-1-0")
+    [held] = running.in_job(job("1", [task([worker(threads=threads)])])).tasks
+    assert held.workers[0].threads == busy.threads
 
 
-def test_nothing_is_known_of_running_tasks() -> None:
-    given = job("1", [task([worker(threads=(thread(),))])])
+def test_nothing_is_typical_if_the_work_is_unknown() -> None:
+    given = job("1", [task([worker(threads=(thread(task_name="regrid"),))])])
     assert RunningTasks(None).in_job(given) == given
-    assert RunningTasks(work(running=None)).in_job(given).tasks[0].workers[0].longest_task_seconds is None

@@ -74,6 +74,7 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
                 [
                     worker(
                         f"{secret()}-0-1",
+                        longest_task_name=secret(),
                         address=f"tcp://{secret()}:40000",
                         host=secret(),
                         threads=(running,),

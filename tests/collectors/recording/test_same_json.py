@@ -20,6 +20,7 @@ ADDED = {
         "children",
         "has_more_children",
         "inherited_job_id",
+        "longest_task_name",
         "longest_task_seconds",
         "place_note",
         "local_directory",

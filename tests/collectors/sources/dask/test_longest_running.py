@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.sources.dask.shipped_work import MOST_RUNNING, read_running
+from dasktop.collectors.sources.dask.shipped_work import MOST_RUNNING, longest_tasks, read_running
 
 
 class Task:
@@ -29,7 +29,8 @@ def test_no_task_that_is_left_out_ran_longer(executing: list[list[float]]) -> No
         )
         for number, seconds in enumerate(executing)
     }
-    rows = read_running(SimpleNamespace(workers=workers))
+    scheduler = SimpleNamespace(workers=workers)
+    rows = read_running(scheduler, longest_tasks(scheduler))
     longest = sorted((one for seconds in executing for one in seconds), reverse=True)[:MOST_RUNNING]
     assert [seconds for *_, seconds in rows] == longest
     assert len({key for key, *_ in rows}) == len(rows)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 
 from distributed import Client
@@ -26,6 +27,19 @@ async def work_with(collector: DaskCollector, condition: Callable[[Work], bool])
             if condition(reading.work):
                 return reading.work
             await asyncio.sleep(0.1)
+
+
+async def test_workers_report_what_they_run_longest() -> None:
+    with Scheduler() as scheduler, Workers(scheduler.address, *WORKER):
+        collector = DaskCollector(scheduler.address)
+        async with Client(scheduler.address, asynchronous=True) as client, asyncio.timeout(PATIENCE_SECONDS):
+            runs = client.submit(time.sleep, PATIENCE_SECONDS, pure=False)
+            while (worker := (await collector.read()).workers[0].worker).longest_task_seconds is None:
+                assert worker.longest_task_name is None
+                await asyncio.sleep(0.1)
+            assert worker.longest_task_name == "sleep"
+            await collector.close()
+            del runs
 
 
 async def test_progress_failures_and_unrunnable_tasks() -> None:

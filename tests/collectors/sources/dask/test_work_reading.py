@@ -9,6 +9,7 @@ from dasktop.collectors.model.work import Work
 from dasktop.collectors.sources.dask.shipped_work import STATES
 from dasktop.collectors.sources.dask.work_reading import (
     MOST_FAILURES,
+    MOST_SMALL,
     POLLS_BETWEEN_RUNNING,
     SECONDS_BETWEEN_ACTIVITIES,
     WorkReader,
@@ -179,6 +180,19 @@ def test_running_tasks_are_requested_every_fifth_poll() -> None:
     assert wanted == [True, *[False] * (POLLS_BETWEEN_RUNNING - 1)] * 2
     [task] = work.running or ()
     assert (task.key, task.worker, task.seconds, task.typical_seconds) == ("load-5", "w-1", 12.0, 0.5)
+
+
+@pytest.mark.parametrize(("workers", "polls_between"), [(0, 1), (MOST_SMALL, 1), (MOST_SMALL + 1, 10)])
+def test_what_workers_run_is_requested_often_if_they_are_few(workers: int, polls_between: int) -> None:
+    reader = Reader()
+    wanted = [reader.work.request(workers)["longest"] for _ in range(20)]
+    assert wanted == [number % polls_between == 0 for number in range(20)]
+
+
+def test_large_clusters_are_asked_for_running_tasks_less_often() -> None:
+    reader = Reader()
+    requests = [reader.work.request(MOST_SMALL + 1) for _ in range(20)]
+    assert [request["running"] for request in requests] == [request["longest"] for request in requests]
 
 
 def test_activities_are_requested_every_half_minute() -> None:
