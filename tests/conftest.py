@@ -18,6 +18,7 @@ from tests.slurm.cluster import RealSlurm
 from tests.slurm.missing import REASON, missing_programs, skip_or_fail
 from tests.slurm.site import SiteSlurm
 from tests.support import idle_screen, ssh_server
+from tests.support.draw_at_rest import draw_at_rest
 from tests.support.isolated_environment import HOME_PREFIX, isolated_environment
 from tests.support.parse_once import parse_styles_once
 from tests.support.scheduling import SlurmTestsFile
@@ -48,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     idle_screen.wait_for_idle_event_loop()
     parse_styles_once()
+    draw_at_rest()
     sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)
     home = config.stash[HOME] = tempfile.TemporaryDirectory(prefix=HOME_PREFIX)

@@ -5,8 +5,11 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+import pytest
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.strip import Strip
+from textual.widget import Widget
 
 ROUNDS = 12
 
@@ -29,6 +32,50 @@ async def test_press_waits_for_all_callbacks() -> None:
     async with app.run_test() as pilot:
         await pilot.press("x")
         assert app.rounds == ROUNDS
+
+
+class Drawing(Widget):
+    """Notes at which round it is drawn; cannot be drawn at some."""
+
+    impossible_at: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn_at: list[int] = []
+
+    def render_line(self, y: int) -> Strip:
+        app = self.app
+        assert isinstance(app, Slow)
+        if app.rounds == self.impossible_at:
+            raise ZeroDivisionError
+        if y == 0:
+            self.drawn_at.append(app.rounds)
+        return Strip.blank(self.size.width)
+
+
+class SlowAndDrawn(Slow):
+    def compose(self) -> ComposeResult:
+        yield Drawing()
+
+    def action_work(self) -> None:
+        super().action_work()
+        self.query_one(Drawing).refresh()
+
+
+async def test_screen_is_drawn_when_it_is_idle() -> None:
+    async with SlowAndDrawn().run_test() as pilot:
+        await pilot.pause()
+        drawing = pilot.app.query_one(Drawing)
+        assert drawing.drawn_at == [0]
+        await pilot.press("x")
+        assert drawing.drawn_at == [0, ROUNDS]
+
+
+async def test_screen_that_cannot_be_drawn_fails_the_test() -> None:
+    async with SlowAndDrawn().run_test() as pilot:
+        pilot.app.query_one(Drawing).impossible_at = ROUNDS
+        with pytest.raises(ZeroDivisionError):
+            await pilot.press("x")
 
 
 TESTS = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Wait until a screen under test is idle: all messages are handled, all is drawn, and no timer is due.
+"""Wait until a screen under test is idle: all messages are handled, no timer is due, and all is drawn.
 
 Textual's pilot looks at CPU time instead: for it, a process is idle that has used almost no CPU for 20 ms. On a busy
 machine that also holds for a process that waits for a core, and the screen is read too early.
@@ -12,6 +12,7 @@ import textual.pilot
 from textual._context import active_app
 from textual.constants import MAX_FPS
 
+from tests.support.draw_at_rest import draw_changes
 from tests.support.waiting import PATIENCE_SECONDS
 
 _SOON_SECONDS = 2.4 / MAX_FPS
@@ -32,12 +33,12 @@ def wait_for_idle_event_loop() -> None:
 
 
 async def until_idle(*_: float) -> None:
-    """Wait until the event loop has nothing to do now or soon."""
+    """Wait until the event loop has nothing to do now or soon, and the changes of the screen are drawn."""
     loop = asyncio.get_running_loop()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (seconds := _seconds_to_next(loop)) is not None:
+    while (seconds := _seconds_to_next(loop)) is not None or (not _is_exiting() and draw_changes()):
         assert time.monotonic() < deadline, f"the event loop is never idle: {[*loop._ready, *loop._scheduled]}"
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds or 0)
 
 
 def _seconds_to_next(loop: asyncio.AbstractEventLoop) -> float | None:

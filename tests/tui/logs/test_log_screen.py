@@ -373,9 +373,12 @@ async def test_log_is_not_redrawn_when_the_tree_changes(path, monkeypatch):
         for state in ("RUNNING", "SUSPENDED", "COMPLETING"):
             await log.show(snapshot([job(state=state, name=state)]))
         await log.pilot.pause(0.2)
+        await log.pilot.pause()
         assert drawn == []
         write(path, "x\n")
-        await log.until(lambda: drawn)
+        await log.until(lambda: log.shown[-1] == "x")
+        await log.pilot.pause()
+        assert drawn
         await log.press("q")
         assert "COMPLETING" in log.app.screen.query_one(TreeTable).render_line(0).text
 
