@@ -138,7 +138,7 @@ class Filter:
         if self._is_number:
             tasks = tuple(without_token(task) for task in tasks if task is not None)
         address = None if self._is_number else worker.address
-        names = (worker.name, address, worker.host, *tasks)
+        names = (worker.name, address, worker.host, worker.longest_task_name, *tasks)
         return self._finds((worker.status, status_words(worker)), names, self._of_workers.get(worker.name, ()))
 
     def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:

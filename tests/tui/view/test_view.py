@@ -148,6 +148,10 @@ class TestFilter:
         assert workers_in(apply_view(shown, View(pattern="!interpolate")).snapshot.jobs) == ["a"]
         assert workers_in(apply_view(shown, View(pattern="state:interpolate")).snapshot.jobs) == []
 
+    def test_longest_running_task_matches_its_worker(self) -> None:
+        shown = snapshot([job("1", [task([worker("a", longest_task_name="interpolate"), worker("b")])])])
+        assert workers_in(apply_view(shown, View(pattern="interpolate")).snapshot.jobs) == ["a"]
+
     def test_plain_number_does_not_match_tokens_of_keys(self) -> None:
         shown = snapshot([job("1", [task([worker("a", threads=(thread(task_key="train-8a7f0d5e-12"),))])])])
         shown = replace(shown, work=work(running=(running_task("('load-0d5e8a77', 34)", address=worker("a").address),)))
