@@ -76,6 +76,9 @@ class Thresholds(Record, frozen=True, kw_only=True):
             description="… and for this many times the mean of any other task name, if none of its name has finished.",
         ),
     ] = 20.0
+    task_waits_seconds: Annotated[
+        _Seconds, Meta(description="Report such a task earlier if its thread has been seen to wait for this long.")
+    ] = 60.0
     task_longer_factor: Annotated[
         float,
         Meta(ge=1, le=1e6, description="Report a task that has run for this many times the mean of its task name…"),

@@ -92,6 +92,9 @@ class RunningTask(Record, frozen=True, kw_only=True):
     seconds: float
     typical_seconds: float | None = None
     """Mean of those of its name that have finished."""
+    idle_seconds: float | None = None
+    """For how long its thread has been seen to wait: it used no CPU, was hardly ever woken, and its worker has no child
+    process. ``None``: not asked, since other tasks take as long, or unknown."""
 
 
 class Attempt(Record, frozen=True, kw_only=True):
@@ -192,6 +195,8 @@ class Work(Record, frozen=True, kw_only=True):
     """In the order in which the scheduler first saw them."""
     more_task_names: int = 0
     """How many more names there are."""
+    forgotten_seconds_mean: float | None = None
+    """The longest mean time of a name whose tasks were all forgotten since tasks have been left; ``None``: none."""
     running: tuple[RunningTask, ...] | None = None
     """The longest running ones, as they were at most some polls ago; ``None``: not asked."""
     failures: tuple[Failure, ...] | None = None

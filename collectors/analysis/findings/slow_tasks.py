@@ -8,7 +8,8 @@ from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, Rule
 from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.model.task_times import TaskTimes
-from dasktop.collectors.model.work import RunningTask
+from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.collectors.model.work import RunningTask, TaskName, Work
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
 
@@ -40,45 +41,81 @@ def _idle_workers(context: RuleContext) -> Iterator[PendingFinding]:
 
 
 def _idle_tasks(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield one finding for each task name of which none has finished, with tasks that run for long and use no CPU.
+    """Yield one finding for each task name with tasks that run for much longer than any other and use no CPU.
 
-    They are compared with the means of the other names: the longest times that were seen include running tasks.
+    They are compared with the means of names: the longest times that were seen include running tasks. If the threads of
+    the tasks were not read, the CPU time of the worker has to tell; that takes longer.
     """
     work, thresholds = context.snapshot.work, context.thresholds
-    others = [name.seconds_mean for name in (work.task_names if work is not None else ()) if name.seconds_mean]
-    if work is None or not others:
+    if work is None:
         return
-    slowest = max(others)
-    longer_than = max(thresholds.task_idle_seconds, thresholds.task_idle_factor * slowest)
-    unfinished = {name.name for name in work.task_names if name.finished_total == 0}
-    long = [task for task in work.running or () if task.seconds >= longer_than and task.task_name in unfinished]
+    names = {name.name: name for name in work.task_names}
+    slowest = max(_means(work), default=0.0)
+    if not slowest:
+        return
+    least = min(thresholds.task_waits_seconds, thresholds.task_idle_seconds)
+    least = max(least, thresholds.task_idle_factor * slowest)
+    long = [task for task in work.running or () if task.seconds >= least and task.task_name in names]
     workers = {worker.address: (job, worker) for job, worker in workers_with_jobs(context.snapshot)} if long else {}
     by_name: dict[str, list[RunningTask]] = defaultdict(list)
     for task in long:
         job, worker = workers.get(task.address or "", (None, None))
-        if worker is not None and _uses_no_cpu(task, job, worker, thresholds.tasks_stuck_cpu_percent):
+        if worker is not None and _is_stuck(task, names[task.task_name], job, worker, thresholds):
             by_name[task.task_name].append(task)
     for name, tasks in by_name.items():
-        names = tuple(dict.fromkeys(task.worker for task in tasks if task.worker is not None))
-        on = f" on {listed(names)}" if names else ""
+        on = tuple(dict.fromkeys(task.worker for task in tasks if task.worker is not None))
         yield PendingFinding(
             severity="warning",
             message=f"{counted(len(tasks), 'task')} of {name} {'has' if len(tasks) == 1 else 'have'} run for "
-            f"{rounded_duration(max(task.seconds for task in tasks))}{on} and {'uses' if len(tasks) == 1 else 'use'} "
-            f"no CPU; none of {name} has finished, and tasks of other names take at most "
-            f"{plain_duration(max(1, round(slowest)))} on average",
+            f"{rounded_duration(max(task.seconds for task in tasks))}{f' on {listed(on)}' if on else ''} and "
+            f"{'uses' if len(tasks) == 1 else 'use'} no CPU; {_others(names[name], work)}",
             advice="the call stack of its thread shows what it waits for",
             about=name,
             job_ids=tuple(dict.fromkeys(task.job_id for task in tasks if task.job_id is not None)),
-            workers=names,
-            after_seconds=max(context.another_reading_seconds, thresholds.tasks_stuck_seconds),
+            workers=on,
+            after_seconds=0.0
+            if any(_is_seen_to_wait(task, thresholds) for task in tasks)
+            else max(context.another_reading_seconds, thresholds.tasks_stuck_seconds),
         )
 
 
-def _uses_no_cpu(task: RunningTask, job: Job | None, worker: Worker, limit_percent: float) -> bool:
-    """Return whether the thread of a task, else its whole worker, uses no CPU, nor may a program that it started."""
-    if worker.children or (job is not None and job.used.cpu_source == "slurm"):
+def _others(name: TaskName, work: Work) -> str:
+    """Return how long other tasks take: those of the same name, and those of other names."""
+    if name.finished_total:
+        took = plain_duration(max(1, round(name.seconds_mean or 0)))
+        own = f"{name.finished_total:,} of {name.name} finished after {took} on average"
+    else:
+        own = f"none of {name.name} has finished"
+    means = _means(work, besides=name.name)
+    if not means:
+        return own
+    return f"{own}, and tasks of other names take at most {plain_duration(max(1, round(max(means))))} on average"
+
+
+def _means(work: Work, besides: str | None = None) -> list[float]:
+    """Return the mean times of all names with finished tasks, but one."""
+    means = [name.seconds_mean for name in work.task_names if name.name != besides]
+    return [mean for mean in (*means, work.forgotten_seconds_mean) if mean]
+
+
+def _is_stuck(task: RunningTask, name: TaskName, job: Job | None, worker: Worker, thresholds: Thresholds) -> bool:
+    """Return whether a long task waits for something that is neither a program nor its name's usual time."""
+    is_for_program = bool(worker.children) or (job is not None and job.used.cpu_source == "slurm")
+    finished, idle = name.finished_total, task.idle_seconds
+    if is_for_program or idle == 0 or finished is None:
         return False
+    if _is_seen_to_wait(task, thresholds):
+        return finished < thresholds.task_longer_samples  # else `task_much_longer` reports it
+    is_long = finished == 0 and task.seconds >= thresholds.task_idle_seconds
+    return is_long and _uses_no_cpu(task, worker, thresholds.tasks_stuck_cpu_percent)
+
+
+def _is_seen_to_wait(task: RunningTask, thresholds: Thresholds) -> bool:
+    return task.idle_seconds is not None and task.idle_seconds >= thresholds.task_waits_seconds
+
+
+def _uses_no_cpu(task: RunningTask, worker: Worker, limit_percent: float) -> bool:
+    """Return whether the thread of a task, else its whole worker, uses no CPU."""
     of_thread = next((thread.cpu_percent for thread in worker.threads if thread.task_key == task.key), None)
     cpu = worker.cpu_percent if of_thread is None else of_thread
     return cpu is not None and cpu < limit_percent

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.queries import Profile
 from dasktop.collectors.model.readings import DaskReading, WorkerReading
+from dasktop.collectors.model.work import Work
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.connection import (
@@ -33,6 +34,7 @@ from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, 
 from dasktop.collectors.sources.dask.server_logs import read_scheduler_log, read_worker_logs
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from dasktop.collectors.sources.dask.shipping import packed
+from dasktop.collectors.sources.dask.task_waits import TaskWaits
 from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
 from dasktop.collectors.sources.dask.work_reading import WorkReader
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
@@ -76,6 +78,7 @@ class DaskCollector:
         self._work = WorkReader(time.monotonic)
         self._longest_tasks = LongestTasks()
         self._workers = 0
+        self._waits = TaskWaits(time.monotonic)
         self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
     async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
@@ -108,6 +111,7 @@ class DaskCollector:
         work = self._work.after(reading.work, scheduler_id, reading.now, taken_at, self._events.name_of)
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
+            work = await self._with_waits(connection, reading, work)
         else:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
         return DaskReading(
@@ -121,6 +125,16 @@ class DaskCollector:
             departed=self._events.departed,
             work=work,
         )
+
+    async def _with_waits(self, connection: Connection, reading: SchedulerReading, work: Work | None) -> Work | None:
+        """Return the work with how long tasks have been seen to wait that run suspiciously long."""
+        if work is None:
+            return None
+        if addresses := self._waits.to_ask(work):
+            asked = [worker for worker in reading.workers if worker.address in addresses]
+            for worker, answer in await self._worker_probe.read_waits(connection, asked):
+                self._waits.note(worker, answer)
+        return self._waits.completed(work)
 
     async def call_stack(self, worker: str, native_id: int) -> Calls:
         """Return what a thread of the worker at this address is doing.

@@ -25,6 +25,7 @@ PLACE = "dasktop_v3_place"
 THREADS = "dasktop_v3_threads"
 PROFILE = "dasktop_v1_profile"
 STACK = "dasktop_v1_stack"
+WAITS = "dasktop_v1_waits"
 
 # A thread is sent as a list in this order.
 THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key", "task_name", "task_seconds")
@@ -32,6 +33,8 @@ THREAD_FIELDS = ("native_id", "name", "role", "cpu_seconds", "task_key", "task_n
 CHILD_FIELDS = ("pid", "name", "memory_bytes", "cpu_seconds")
 # A frame of a call stack as a list in this order.
 FRAME_FIELDS = ("name", "file", "line", "source")
+# The thread of a task as a list in this order.
+WAIT_FIELDS = ("task_key", "native_id", "cpu_seconds", "wakeups")
 MOST_THREADS = 2000
 MOST_CHILDREN = 50
 MOST_FRAMES = 100
@@ -65,6 +68,13 @@ def dasktop_install(dask_worker: Any) -> None:
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 
+    def waits(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+        try:
+            return {"at": time.monotonic(), "has_children": has_children(), **read_waits(dask_worker)}
+        except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
+            return {"error": text(repr(error))}
+
+    dask_worker.handlers[WAITS] = waits
     dask_worker.handlers[PROFILE] = profile
     dask_worker.handlers[PLACE] = place
     dask_worker.handlers[THREADS] = threads
@@ -123,10 +133,49 @@ def running_task(worker: Any, key: Any) -> tuple[Any, Any]:
         return None, None
     from dask.utils import key_split
 
-    tasks = getattr(getattr(worker, "state", worker), "tasks", {})  # the first releases of 2022 have no state
-    task = tasks.get(key)
-    started = getattr(task, "start_time", None)
+    started = getattr(tasks_of(worker).get(key), "start_time", None)
     return text(key_split(key)), None if started is None else max(0.0, time.time() - started)
+
+
+def tasks_of(worker: Any) -> Any:
+    """Return the tasks that a worker knows, by key."""
+    return getattr(getattr(worker, "state", worker), "tasks", {})  # the first releases of 2022 have no state
+
+
+def read_waits(worker: Any) -> dict[str, Any]:
+    """Return how long and how often each thread that runs a task has run so far, in the order of WAIT_FIELDS.
+
+    Without tasks that have called `secede`: these wait for other tasks. ``others`` are the sums of the threads that run
+    neither a task nor the event loop, such as those of a pool that a task has started. Must be called in the event
+    loop's thread.
+    """
+    with worker.active_threads_lock:
+        keys = dict(worker.active_threads)
+    tasks = tasks_of(worker)
+    of_tasks = {thread.native_id: keys[thread.ident] for thread in threading.enumerate() if thread.ident in keys}
+    rows: list[list[Any]] = []
+    others = [0.0, 0]
+    for path in list(Path("/proc/self/task").iterdir())[:MOST_THREADS]:
+        native_id = int(path.name)
+        # Nanoseconds on a CPU, nanoseconds that it waited for one, and how many times it got one: 0 if not counted.
+        counts = (read_file(str(path / "schedstat"), 100) or "").split()
+        if native_id == threading.get_native_id() or len(counts) != 3 or counts[2] == "0":
+            continue
+        cpu_seconds, wakeups = int(counts[0]) / 1e9, int(counts[2])
+        if native_id not in of_tasks:
+            others[0] += cpu_seconds
+            others[1] += wakeups
+            continue
+        key = of_tasks[native_id]
+        if getattr(tasks.get(key), "state", None) != "long-running":
+            rows.append([text(key), native_id, cpu_seconds, wakeups])
+    return {"tasks": rows, "others": others}
+
+
+def has_children() -> Any:
+    """Return whether this process has child processes; None if the kernel does not list them."""
+    children = child_pids(os.getpid())
+    return None if children is None else bool(children)
 
 
 def read_children() -> dict[str, Any]:

@@ -43,6 +43,9 @@ from dasktop.collectors.sources.dask.work_progress import ComputationCounts, Nam
 from dasktop.collectors.text.clean import clean_lines
 
 MOST_FAILURES = 100
+MOST_NAMES = 1000
+"""Names whose mean times are kept."""
+LEFT_STATES = frozenset(("waiting", "no-worker", "queued", "processing"))
 POLLS_BETWEEN_RUNNING = 5
 MOST_SMALL = 200
 """Of a cluster of up to this number of workers, what each worker runs is read at each poll."""
@@ -66,6 +69,19 @@ class _Kept:
         self.activities: tuple[TaskActivity, ...] | None = None
         self.activities_at: float | None = None
         self.progress = ProgressTracker()
+        self.means: dict[str, float] = {}
+
+    def longest_forgotten(self, names: Iterable[TaskName]) -> float | None:
+        """Return the longest mean time of the names that are not listed any more, since tasks have been left."""
+        listed = {name.name: name for name in names}
+        if not any(name.states.keys() & LEFT_STATES for name in listed.values()):
+            self.means.clear()
+            return None
+        means = {name.name: name.seconds_mean for name in listed.values() if name.seconds_mean is not None}
+        self.means |= means
+        while len(self.means) > MOST_NAMES:
+            del self.means[next(iter(self.means))]
+        return max((mean for name, mean in self.means.items() if name not in listed), default=None)
 
 
 class WorkReader:
@@ -140,6 +156,7 @@ class WorkReader:
             computations=self._computations(fields, skew),
             task_names=names,
             more_task_names=as_int(fields.get("more_names")) or 0,
+            forgotten_seconds_mean=kept.longest_forgotten(names),
             running=None
             if running is None
             else tuple(replace(task, typical_seconds=typical.get(task.task_name)) for task in running),

@@ -19,7 +19,7 @@ from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_text, as_tuple
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
 from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
-from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREADS
+from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREADS, WAITS
 from dasktop.collectors.sources.dask.shipping import packed
 from dasktop.collectors.sources.dask.slurm_place import decode_place
 from dasktop.collectors.sources.dask.threads import ThreadMeter, decode_children
@@ -157,6 +157,13 @@ class WorkerProbe:
             self._complete(worker, worker.address in reading.with_nanny, processes.get(worker.address, _NOT_READ))
             for worker in workers
         )
+
+    async def read_waits(
+        self, connection: Connection, workers: Iterable[Worker]
+    ) -> list[tuple[Worker, dict[Any, Any]]]:
+        """Return how much the threads of tasks have run, by worker; see `shipped_worker` for the form."""
+        askable = [worker for worker in workers if self._registry.of(worker) and self._registry.may_ask(worker)]
+        return await self._ask(connection, askable, [{"op": WAITS}])
 
     def _complete(self, worker: Worker, has_nanny: bool, processes: _Processes) -> WorkerReading:
         known = self._registry.of(worker)

@@ -611,6 +611,51 @@ def test_task_that_waits_while_others_of_its_worker_compute():
     assert codes(*lasting(180, shown)) == ["tasks-stuck"]
 
 
+def test_task_that_is_seen_to_wait_is_reported_at_once():
+    found = only("tasks-stuck", waiting_task(120.0, idle=60.0, cpu_percent=200.0))
+    assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("SLURMCluster-0-0",))
+    assert found.message.startswith(
+        "1 task of fill has run for 2 min on SLURMCluster-0-0 and uses no CPU; none of fill"
+    )
+
+
+def test_task_that_is_seen_to_wait_after_the_others_were_forgotten():
+    last = only("tasks-stuck", waiting_task(120.0, idle=60.0, mean=None, forgotten=3.0))
+    assert last.message.endswith("; none of fill has finished, and tasks of other names take at most 3 s on average")
+
+
+def test_task_that_is_seen_to_wait_though_others_of_its_name_finished():
+    found = only("tasks-stuck", waiting_task(120.0, finished=19, mean_of_own=5.0, idle=60.0))
+    assert found.message == (
+        "1 task of fill has run for 2 min on SLURMCluster-0-0 and uses no CPU; 19 of fill finished after 5 s on "
+        "average, and tasks of other names take at most 2 s on average"
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seconds": 119.0, "mean": 6.0},
+        {"idle": 59.0},
+        {"mean": None},
+        {"forgotten": 7.0},
+        {"finished": 20},
+        {"finished": 19, "mean_of_own": 7.0},
+        {"finished": None},
+        {"children": (ChildProcess(pid=9, name="wrf.exe", memory_bytes=GIB, cpu_seconds=600.0),)},
+        {"used": Used(cpu_percent=1200.0, memory_bytes=GIB, threads_busy=1, cpu_source="slurm")},
+    ],
+)
+def test_task_that_is_not_seen_to_wait_for_long(values):
+    assert codes(waiting_task(**{"seconds": 120.0, "idle": 60.0} | values)) == []
+
+
+def test_task_that_is_seen_to_run_without_cpu_is_not_stuck():
+    """Such as one that waits for a program, a slow download or the GIL."""
+    assert codes(*lasting(180, waiting_task(960.0, idle=0.0))) == []
+    assert codes(*lasting(180, waiting_task(960.0, idle=30.0))) == ["tasks-stuck"]
+
+
 def test_task_that_runs_much_longer():
     found = only("task-much-longer", running_long(900.0))
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("SLURMCluster-0-0",))
@@ -1058,15 +1103,19 @@ def waiting_task(
     mean: float | None = 2.5,
     finished: int | None = 0,
     used: Used | None = None,
+    idle: float | None = None,
+    mean_of_own: float | None = None,
+    forgotten: float | None = None,
     **values: object,
 ):
     """Return a task without CPU on the first worker, of a name of which none has finished."""
-    names = task_name("load", seconds_mean=mean), task_name("fill", seconds_mean=None, finished_total=finished)
-    running = running_task(FILLING, task_name="fill", typical_seconds=None, seconds=seconds)
+    names = task_name("load", seconds_mean=mean), task_name("fill", seconds_mean=mean_of_own, finished_total=finished)
+    running = running_task(FILLING, task_name="fill", typical_seconds=None, seconds=seconds, idle_seconds=idle)
     workers = healthy_workers(**{"cpu_percent": 9.9} | values)
     busy = with_workers(job(), workers)
     shown = replace(busy, used=used) if used is not None else busy
     parts = {"task_names": names, "running": (replace(running, address=workers[0].address),)}
+    parts |= {"forgotten_seconds_mean": forgotten}
     return seen([shown], work=work(failures=(), unrunnable=(), **parts))
 
 

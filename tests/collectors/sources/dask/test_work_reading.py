@@ -76,6 +76,18 @@ def test_mean_is_unknown_until_one_has_finished() -> None:
     assert (name.seconds_mean, name.bytes_stored) == (None, 0)
 
 
+def test_longest_mean_of_names_that_were_forgotten() -> None:
+    reader = Reader()
+    left = name_row("sum", finished=0, processing=1)
+    rows = [name_row("load", memory=1), name_row("quick", finished=8, memory=1), left]
+    assert reader.read(names=rows).forgotten_seconds_mean is None
+    assert reader.read(names=rows[1:]).forgotten_seconds_mean == 0.5
+    assert reader.read(names=rows[2:]).forgotten_seconds_mean == 0.5, "the longer one"
+    assert reader.read(names=rows).forgotten_seconds_mean is None, "it is computed again"
+    reader.read(names=rows[:2])
+    assert reader.read(names=rows[2:]).forgotten_seconds_mean is None, "all were done in between"
+
+
 def test_progress_of_all_names() -> None:
     rows = [name_row(memory=2, released=3, waiting=4, erred=1), name_row("sum", erred=5, queued=1)]
     progress = Reader().read(names=rows, failures=[failure_row()]).progress
