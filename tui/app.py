@@ -26,12 +26,13 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.view.panels import Panels, fit_panels
 from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
 from dasktop.tui.widgets.footer import KeyLine
-from dasktop.tui.widgets.header import FindingsBanner, Header, WorkPanel
+from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.messages import (
     AnswerArrived,
     ChoiceArrived,
@@ -44,6 +45,7 @@ from dasktop.tui.widgets.messages import (
     SnapshotArrived,
     StepArrived,
 )
+from dasktop.tui.widgets.panels import PanelLines
 from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
@@ -84,7 +86,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
     CSS = (
         TerminalApp.CSS
         + """
-    Screen.-details Header, Screen.-details FindingsBanner, Screen.-details WorkPanel { display: none; }
+    Screen.-details Header, Screen.-details FindingsBanner, Screen.-details PanelLines { display: none; }
     Screen.-details FilterLine { display: none; }
     """
     )
@@ -141,12 +143,12 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
             lambda: self._details.worker_address,
             self._thresholds,
         )
-        self._header = Header(self._glyphs, read_only=self._read_only, thresholds=self._thresholds)
+        self._header = Header(self._glyphs, self._fit_panels, read_only=self._read_only, thresholds=self._thresholds)
         self._banner = FindingsBanner(self._glyphs, self._keys, read_only=self._read_only)
+        self._panel_lines = PanelLines(self._glyphs, self._fit_panels, self._thresholds)
         yield self._header
-        self._work_panel = WorkPanel(self._glyphs)
+        yield self._panel_lines
         yield self._banner
-        yield self._work_panel
         self._details = DetailsBody(
             *(self._tree.heads, self._tree.table),
             glyphs=self._glyphs,
@@ -161,6 +163,10 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         yield self._status
         self._key_line = KeyLine(self._glyphs)
         yield self._key_line
+
+    def _fit_panels(self) -> Panels:
+        work = None if self._snapshot is None else self._snapshot.work
+        return fit_panels(*self.size, 0 if work is None else len(work.task_names), work=work is not None)
 
     @property
     def selected_job_id(self) -> str | None:
@@ -228,7 +234,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._unmodified, self._snapshot = self._latest, with_stale_workers(self._latest)
         self._header.show(self._snapshot, self._history)
         self._banner.show(self._snapshot.findings)
-        self._work_panel.show(self._snapshot)
+        self._panel_lines.show(self._snapshot, self._history)
         self._key_line.show(self._snapshot)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
@@ -296,7 +302,7 @@ class DasktopApp(TreeActions, ScalingActions, PagesApp):
         self._is_paused = False
         for part in (self._tree, self._queries, self._scaling):
             part.forget()
-        for widget in (self._header, self._banner, self._work_panel, self._details, self._status, self._key_line):
+        for widget in (self._header, self._banner, self._panel_lines, self._details, self._status, self._key_line):
             widget.clear()
 
     def before_key(self) -> None:

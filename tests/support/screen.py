@@ -12,6 +12,7 @@ from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
+from dasktop.tui.widgets.panels import PanelLines
 from tests.support.fake_feed import FakeFeed
 
 SIZES = [(60, 15), (80, 24), (120, 40), (300, 100)]
@@ -84,7 +85,7 @@ class Screen:
 
     @property
     def everything(self) -> list[str]:
-        return [line for kind in (Header, ColumnHeads, TreeTable, KeyLine) for line in self.lines_of(kind)]
+        return [line for kind in (Header, PanelLines, ColumnHeads, TreeTable, KeyLine) for line in self.lines_of(kind)]
 
 
 class running:  # noqa: N801 - used as a function: `async with running(...) as screen`

@@ -41,7 +41,7 @@ def place(cells: int, lines: int) -> Place:
     if cells >= _RIGHT_FROM_CELLS:
         return Place("right", min(84, max(52, cells - 110)))
     if lines >= _BELOW_FROM_LINES:
-        return Place("below", min(20, lines * 2 // 5))
+        return Place("below", min(20, lines // 4))
     return Place("nowhere")
 
 

@@ -9,6 +9,7 @@ often snapshots arrive. A point is unknown if there was no value or the schedule
 
 from array import array
 from collections.abc import Iterator
+from datetime import datetime
 from math import isnan, nan
 from threading import Lock
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from dasktop.tui.view.rows import Key, keyed_tasks
 CLUSTER: Key = ("cluster",)
 THREADS: Key = ("cluster", "threads")
 """Key of the busy threads of the cluster, stored as CPU percent: 100 = one thread."""
+FINISHED_TASKS: Key = ("cluster", "tasks")
+"""Key of the tasks that finish per second, stored as CPU percent."""
 
 SECONDS_PER_POINT = 5
 POINTS = PAST_SECONDS // SECONDS_PER_POINT
@@ -28,6 +31,16 @@ MAX_KEYS = 5000
 """The past is kept for this many keys, about 8 MB; for more, only for the first ones."""
 
 _Values = tuple[Key, float | None, float | None]
+
+
+def point_at(at: datetime) -> int:
+    """Return the number of the point that a time belongs to."""
+    return int(at.timestamp() // SECONDS_PER_POINT)
+
+
+def newest_point(snapshot: Snapshot) -> int:
+    """Return the number of the last complete point at a snapshot."""
+    return point_at(snapshot.taken_at) - 1
 
 
 class Past(NamedTuple):
@@ -51,7 +64,7 @@ class History:
             self._feed(snapshot)
 
     def _feed(self, snapshot: Snapshot) -> None:
-        now = int(snapshot.taken_at.timestamp() // SECONDS_PER_POINT)
+        now = point_at(snapshot.taken_at)
         if self._now is None or now < self._now:
             self._tracks = {}
         elif now > self._now:
@@ -127,6 +140,7 @@ def _values(snapshot: Snapshot) -> Iterator[_Values]:
     totals = snapshot.totals
     yield CLUSTER, totals.cpu_percent, totals.memory_bytes
     yield THREADS, None if totals.threads_busy is None else 100 * totals.threads_busy, None
+    yield FINISHED_TASKS, None if snapshot.work is None else snapshot.work.rate_per_second, None
     for job in snapshot.jobs:
         yield ("job", job.job_id), job.used.cpu_percent, job.used.memory_bytes
     for job in snapshot.jobs:

@@ -16,10 +16,11 @@ from dasktop.tui.draw.text_width import width as width_of
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.findings import words
+from dasktop.tui.view.gauges import gauge_line
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
-from dasktop.tui.view.summary import NAME, empty_words, gauge_line, problem_words, source_pieces, title_words
+from dasktop.tui.view.summary import NAME, empty_words, problem_words, source_pieces, title_words
 from dasktop.tui.view.work import UNSPLIT, eta_text, left_out_text, number_in, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 

@@ -1,6 +1,6 @@
 """The columns of the work page: one record each; their widths for a screen width, and a row as pieces. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -227,16 +227,20 @@ class WorkLayout(NamedTuple):
         return 1 + self.label + self.gap + self.bar + sum(self.gap + cells for cells in self.columns.values())
 
 
-def fit_work_layout(cells: int, usual: tuple[int, int] = _USUAL) -> WorkLayout:
+def fit_work_layout(
+    cells: int, usual: tuple[int, int] = _USUAL, left_out_first: Sequence[WorkColumnName] = _LEFT_OUT_FIRST
+) -> WorkLayout:
     """Return the layout with the most columns that fits into `cells`.
 
     Parameters
     ----------
     usual
         The widths of label and bar for which columns beyond the most useful ones are left out.
+    left_out_first
+        All columns, the least useful one first.
     """
     columns = {name: column.cells for name, column in WORK_COLUMNS.items()}
-    for left_out in (None, *_LEFT_OUT_FIRST):
+    for left_out in (None, *left_out_first):
         columns = {name: width for name, width in columns.items() if name != left_out}
         label, bar = _LEAST if len(columns) <= _FEW else usual
         for layout in (WorkLayout(_ROOMY_NAME, max(bar, usual[1]), columns, 2), WorkLayout(label, bar, columns, 1)):

@@ -1,48 +1,49 @@
-"""The panel above the tree: the task names of which not all tasks are done, a line each. Pure."""
+"""The panel of the work: its progress, and a line for each task name, first those that are not done. Pure."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw import numbers as figures
+from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.work import FAILED, UNFINISHED, number_in
-from dasktop.tui.view.work_columns import fit_work_layout, work_heads, work_line, work_texts
+from dasktop.tui.view.work import FAILED, UNFINISHED, UNKNOWN_WORK, names_that_cannot_run, number_in, progress_line
+from dasktop.tui.view.work_columns import WorkColumnName, fit_work_layout, work_heads, work_line, work_texts
 from dasktop.tui.view.work_rows import NameRow, name_rows
 
-FROM_CELLS, FROM_LINES = 110, 40
-"""The smallest screen with a panel."""
-_MOST_NAMES = 8
-_LINES_FOR_OTHERS = 32
-"""Lines that the tree, the details and the rest need."""
+_LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
+    *("elapsed", "held", "longest", "rate", "waiting", "blocked", "processing"),
+    *("time", "mean", "failed", "eta", "done"),
+)
+_USUAL = (14, 12)
+"""The widths of label and bar for which columns are left out."""
+_TITLE_CELLS = 6
+"""What the border takes of a title."""
 
 
-def names_that_fit(cells: int, lines: int) -> int:
-    """Return how many task names a panel has room for on a screen of this size; 0: no panel."""
-    if cells < FROM_CELLS or lines < FROM_LINES:
-        return 0
-    return min(_MOST_NAMES, (lines - _LINES_FOR_OTHERS) // 2)
+def work_panel(snapshot: Snapshot, cells: int, lines: int, glyphs: Glyphs) -> list[list[Piece]]:
+    """Return the panel with its border, in exactly this size."""
+    work = snapshot.work
+    if work is None:
+        return box([Piece("WORK", "strong")], [[Piece(f" {UNKNOWN_WORK}", "quiet")]], cells, lines)
+    _, *progress = progress_line(work, snapshot.taken_at, cells - _TITLE_CELLS, glyphs)
+    title = [Piece("WORK ", "strong"), *progress]
+    content = _lines(snapshot, work, cells - BORDER_CELLS - 1, lines - BORDER_LINES, glyphs)
+    return box(title, content, cells, lines)
 
 
-def panel_lines(
-    work: Work | None, now: datetime, cells: int, most: int, glyphs: Glyphs, marked: Collection[str] = frozenset()
-) -> list[list[Piece]]:
-    """Return a line of column heads, one for each of at most `most` names, and how many more there are.
-
-    If all tasks are done, there are no lines. ``marked`` are the task names that findings are about.
-    """
-    rows = name_rows(work, marked) if work is not None and most > 0 else []
-    not_done = [row for row in rows if _has(row, UNFINISHED) or _has(row, FAILED)]
-    if not not_done:
+def _lines(snapshot: Snapshot, work: Work, cells: int, lines: int, glyphs: Glyphs) -> list[list[Piece]]:
+    rows = name_rows(work, names_that_cannot_run(snapshot))
+    if not rows:
         return []
-    layout = fit_work_layout(cells, (20, 24))
-    lines = [work_heads(layout, None, is_reversed=False)]
-    shown = _chosen(not_done, most)
-    lines += [work_line(row, work_texts(row, layout, now), layout, glyphs) for row in shown]
-    if len(shown) < len(not_done):
-        lines.append([Piece(f"   and {figures.count(len(not_done) - len(shown))} more not done", "quiet")])
-    return [[Piece(glyphs.encode(text), role) for text, role in line] for line in lines]
+    layout = fit_work_layout(cells, _USUAL, _LEFT_OUT_FIRST)
+    shown = _chosen(rows, lines - 1)
+    heads = work_heads(layout, None, is_reversed=False)
+    content = [heads, *(work_line(row, work_texts(row, layout, snapshot.taken_at), layout, glyphs) for row in shown)]
+    if len(shown) < len(rows):
+        content.append([Piece(f"   and {figures.count(len(rows) - len(shown))} more: W", "quiet")])
+    return content
 
 
 def _has(row: NameRow, words: Collection[str]) -> bool:
@@ -52,10 +53,13 @@ def _has(row: NameRow, words: Collection[str]) -> bool:
 def _chosen(rows: Sequence[NameRow], most: int) -> list[NameRow]:
     """Return the rows to show, in their order: if there are too many, those that workers process now.
 
-    Then those with other unfinished tasks, and last those of which all others failed.
+    Then those with other unfinished tasks, then those of which all others failed, and last those that are done.
     """
     if len(rows) <= most:
         return list(rows)
-    first = sorted(rows, key=lambda row: (not _has(row, ("processing",)), not _has(row, UNFINISHED)))
-    keys = {row.key for row in first[: max(1, most - 1)]}
+
+    def rank(row: NameRow) -> tuple[bool, ...]:
+        return (not _has(row, ("processing",)), not _has(row, UNFINISHED), not _has(row, FAILED))
+
+    keys = {row.key for row in sorted(rows, key=rank)[: max(1, most - 1)]}
     return [row for row in rows if row.key in keys]

@@ -1,5 +1,7 @@
 """The widgets above the tree: summary, findings, work and column heads. They only draw."""
 
+from collections.abc import Callable
+
 from textual import events
 from textual.message import Message
 
@@ -10,24 +12,39 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import View, is_largest_first
 from dasktop.tui.view.findings import banner_lines
-from dasktop.tui.view.history import CLUSTER, THREADS, History
+from dasktop.tui.view.gauges import Pasts
+from dasktop.tui.view.history import CLUSTER, FINISHED_TASKS, THREADS, History
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads
-from dasktop.tui.view.summary import Pasts, summary_lines
-from dasktop.tui.view.work import names_that_cannot_run
-from dasktop.tui.view.work_panel import names_that_fit, panel_lines
+from dasktop.tui.view.panels import NONE, Panels
+from dasktop.tui.view.summary import summary_lines
 from dasktop.tui.widgets.lines import Lines
 
 _SCREEN_LINES_PER_FINDING = 12
 
 
+def pasts_of(history: History) -> Pasts:
+    """Return the history of the totals."""
+    cluster, threads, tasks = map(history.of, (CLUSTER, THREADS, FINISHED_TASKS))
+    return Pasts(cluster.cpu_percent, cluster.memory_bytes, threads.cpu_percent, tasks.cpu_percent)
+
+
 class Header(Lines):
-    """The summary: cluster, sources, usage, and source errors."""
+    """The summary: cluster, sources, source errors, and what no panel shows of usage and work.
+
+    Parameters
+    ----------
+    panels
+        Returns which panels are shown below it.
+    """
 
     DEFAULT_CSS = "Header { height: 2; }"
 
-    def __init__(self, glyphs: Glyphs, *, read_only: bool, thresholds: Thresholds = DEFAULTS) -> None:
+    def __init__(
+        self, glyphs: Glyphs, panels: Callable[[], Panels], *, read_only: bool, thresholds: Thresholds = DEFAULTS
+    ) -> None:
         super().__init__()
+        self._panels = panels
         self._glyphs = glyphs
         self._read_only = read_only
         self._thresholds = thresholds
@@ -41,8 +58,7 @@ class Header(Lines):
     def show(self, snapshot: Snapshot, history: History) -> None:
         """Show the summary of a snapshot, with the history of the totals."""
         self._snapshot = snapshot
-        cluster, threads = history.of(CLUSTER), history.of(THREADS)
-        self._pasts = Pasts(cluster.cpu_percent, cluster.memory_bytes, threads.cpu_percent)
+        self._pasts = pasts_of(history)
         self.update()
 
     def show_paused(self, is_paused: bool) -> None:
@@ -62,6 +78,7 @@ class Header(Lines):
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the summary."""
+        panels = self._panels() if self._snapshot is not None else NONE
         return summary_lines(
             self._snapshot,
             cells,
@@ -72,35 +89,9 @@ class Header(Lines):
             interval=self._interval,
             pasts=self._pasts,
             thresholds=self._thresholds,
+            has_gauges=not panels.history,
+            has_progress=not panels.work,
         )
-
-
-class WorkPanel(Lines):
-    """The task names of which not all tasks are done, on a large screen; no lines without work."""
-
-    DEFAULT_CSS = "WorkPanel { height: 0; }"
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self._glyphs = glyphs
-        self._snapshot: Snapshot | None = None
-
-    def show(self, snapshot: Snapshot | None) -> None:
-        """Show the work of a snapshot."""
-        self._snapshot = snapshot
-        self.update()
-
-    def clear(self) -> None:
-        """Show no work."""
-        self.show(None)
-
-    def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the lines that fit."""
-        if self._snapshot is None:
-            return []
-        snapshot, most = self._snapshot, names_that_fit(*self.app.size)
-        marked = names_that_cannot_run(snapshot)
-        return panel_lines(snapshot.work, snapshot.taken_at, cells - SCROLLBAR_CELLS, most, self._glyphs, marked)
 
 
 class FindingsBanner(Lines):

@@ -17,10 +17,11 @@ from dasktop.collectors.model.work import Eta, Progress
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import cut, cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import cells
+from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.layout import fit_layout, heads, line
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import visible_rows
-from dasktop.tui.view.summary import Pasts, summary_lines
+from dasktop.tui.view.summary import summary_lines
 from tests.support.snapshots import (
     NO_CLUSTER,
     TAKEN_AT,

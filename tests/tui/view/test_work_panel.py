@@ -1,4 +1,4 @@
-"""The panel with the task names of which not all tasks are done."""
+"""The panel with the progress of the work and its task names."""
 
 import pytest
 from msgspec.structs import replace
@@ -6,10 +6,9 @@ from msgspec.structs import replace
 from dasktop.collectors.model.work import Failure, Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.work_panel import names_that_fit, panel_lines
-from dasktop.tui.widgets.header import WorkPanel
-from tests.support.screen import HOSTILE, running
-from tests.support.snapshots import TAKEN_AT, everyday
+from dasktop.tui.view.work_panel import work_panel
+from tests.support.screen import HOSTILE
+from tests.support.snapshots import everyday
 from tests.support.work import failure, task_name, work
 
 NAMES = (
@@ -20,54 +19,62 @@ NAMES = (
 )
 
 
-def lines(given: Work | None, most: int = 8, cells: int = 119, glyphs: Glyphs = UNICODE) -> list[str]:
-    return ["".join(piece.text for piece in line) for line in panel_lines(given, TAKEN_AT, cells, most, glyphs)]
+def panel(given: Work | None, lines: int = 12, cells: int = 74, glyphs: Glyphs = UNICODE) -> list[str]:
+    """Return the lines of the panel."""
+    drawn = work_panel(replace(everyday(), work=given), cells, lines, glyphs)
+    return ["".join(piece.text for piece in line) for line in drawn]
 
 
-def test_unfinished_names_in_the_order_of_the_scheduler() -> None:
-    assert [line.split()[0] for line in lines(work(task_names=NAMES))] == ["TASK", "regrid", "mean", "store"]
+def names(shown: list[str]) -> list[str]:
+    """Return the first word of each line below the column heads."""
+    return [line.strip("│! ").split()[0] for line in shown[2:-1] if line.strip("│ ")]
+
+
+def test_names_in_the_order_of_the_scheduler() -> None:
+    shown = panel(work(task_names=NAMES))
+    assert shown[1].split()[1:3] == ["TASK", "NAME"]
+    assert names(shown) == ["load", "regrid", "mean", "store"]
+
+
+def test_title_is_the_progress() -> None:
+    assert panel(work(task_names=NAMES))[0].startswith("╭─ WORK ")
 
 
 def test_names_with_running_tasks_come_before_others_if_there_is_no_room() -> None:
-    shown = lines(work(task_names=NAMES), most=2)
-    assert [line.split()[0] for line in shown[1:]] == ["mean", "and"]
-    assert shown[-1].split() == ["and", "2", "more", "not", "done"]
+    shown = panel(work(task_names=NAMES), lines=5)
+    assert names(shown) == ["mean", "and"]
+    assert shown[-2].strip("│ ").split() == ["and", "3", "more:", "W"]
+
+
+def test_done_names_come_last_if_there_is_no_room() -> None:
+    assert names(panel(work(task_names=NAMES), lines=6)) == ["regrid", "mean", "and"]
 
 
 @pytest.mark.parametrize("failures", [(failure("mosaic-1", task_name="mosaic", blocks=1),), None])
 def test_names_with_only_failed_or_blocked_tasks_have_a_row(failures: tuple[Failure, ...] | None) -> None:
     erred = (task_name("mosaic", states={"erred": 1}), task_name("store", states={"memory": 3, "erred": 1}))
-    shown = lines(work(task_names=(*NAMES[:2], *erred), failures=failures))
-    assert [line.strip("! ").split()[0] for line in shown[1:]] == ["regrid", "mosaic", "store"]
-    assert lines(work(task_names=erred, failures=failures))
+    assert names(panel(work(task_names=(*NAMES[:2], *erred), failures=failures), lines=6)) == [
+        "regrid",
+        "mosaic",
+        "and",
+    ]
 
 
-def test_names_with_only_failed_tasks_come_last_if_there_is_no_room() -> None:
-    failed = task_name("mosaic", states={"erred": 1})
-    shown = lines(work(task_names=(failed, *NAMES), failures=None), most=3)
-    assert [line.split()[0] for line in shown[1:]] == ["regrid", "mean", "and"]
+def test_narrow_panel_keeps_failures_and_the_end() -> None:
+    heads = panel(work(task_names=NAMES), cells=66)[1].split()
+    assert {"DONE", "FAILED", "ETA"} <= set(heads)
 
 
-def test_no_lines_if_all_tasks_are_done() -> None:
-    assert lines(None) == lines(work(task_names=NAMES[:1])) == lines(work(task_names=NAMES), most=0) == []
+def test_unknown_work_is_said_to_be_unknown() -> None:
+    assert "unknown" in panel(None)[1]
 
 
-def test_room_for_names_grows_with_the_screen() -> None:
-    assert [names_that_fit(*size) for size in ((80, 24), (109, 60), (120, 39))] == [0, 0, 0]
-    assert [names_that_fit(120, height) for height in (40, 44, 60, 200)] == [4, 6, 8, 8]
+def test_no_tasks() -> None:
+    assert [line.strip("│ ") for line in panel(work(task_names=()))[1:-1]] == [""] * 10
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_any_text_fits(text: str) -> None:
     for glyphs in (UNICODE, ASCII):
-        shown = lines(work(task_names=(task_name(text), task_name(text * 9))), glyphs=glyphs)
-        assert len(shown) == 3
-        assert all(width(line) <= 119 for line in shown)
-
-
-async def test_panel_is_above_the_tree_of_a_large_screen() -> None:
-    async with running((120, 40)) as screen:
-        await screen.show(replace(everyday(), work=work()))
-        assert [line.split()[0] for line in screen.lines_of(WorkPanel)] == ["TASK", "regrid"]
-        await screen.show(replace(everyday(), work=None))
-        assert screen.base.query_one(WorkPanel).size.height == 0
+        shown = panel(work(task_names=(task_name(text), task_name(text * 9))), glyphs=glyphs)
+        assert {width(line) for line in shown} == {74}

@@ -1,0 +1,87 @@
+"""The panel of graphs, and the marks of what happened."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
+from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
+from dasktop.tui.draw.text_width import width
+from dasktop.tui.view.gauges import Pasts
+from dasktop.tui.view.happenings import happenings, mark_line
+from dasktop.tui.view.history_panel import history_panel
+from tests.support.snapshots import TAKEN_AT, ended, everyday, job, snapshot
+from tests.support.work import work
+
+PASTS = Pasts([0, 1200], [None, 3 * 1024**3], [100, 200], [1.0, 2.0])
+
+
+def panel(shown: Snapshot, lines: int = 11, cells: int = 48, glyphs: Glyphs = UNICODE) -> list[str]:
+    """Return the lines of the panel."""
+    drawn = history_panel(shown, PASTS, cells, lines, glyphs)
+    return ["".join(glyphs.encode(piece.text) for piece in line) for line in drawn]
+
+
+def ago(seconds: float) -> Snapshot:
+    """Return a snapshot with a job that started so many seconds ago."""
+    return snapshot([job("1", started_at=TAKEN_AT - timedelta(seconds=seconds), submitted_at=None)])
+
+
+def marks(shown: Snapshot, cells: int = 10) -> str:
+    """Return the line of marks."""
+    return "".join(piece.text for piece in mark_line(shown, cells, 2))
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+@pytest.mark.parametrize("lines", [7, 8, 11, 19])
+def test_panel_has_exactly_its_size(lines: int, glyphs: Glyphs) -> None:
+    for cells in (46, 82):
+        shown = panel(replace(everyday(), work=work()), lines, cells, glyphs)
+        assert len(shown) == lines
+        assert {width(line) for line in shown} == {cells}
+
+
+def test_each_graph_has_its_name_and_value() -> None:
+    shown = panel(replace(everyday(), work=replace(work(), rate_per_second=9.7)), lines=7)
+    assert [line.strip("│ ").split()[0] for line in shown[1:-1]] == ["CPU", "MEM", "THREADS", "TASKS", "events"]
+    assert shown[4].strip("│ ").split()[:2] == ["TASKS", "9.7/s"]
+
+
+def test_without_work_the_tasks_are_those_of_the_scheduler() -> None:
+    shown = panel(replace(everyday(), work=None), lines=7)
+    assert shown[4].strip("│ ").startswith("TASKS")
+
+
+def test_marks_are_where_it_happened() -> None:
+    assert marks(ago(0)) == marks(ago(9)) == " " * 9 + "▲"
+    assert marks(ago(45)).index("▲") < 8
+    assert marks(ago(500)) == " " * 10
+
+
+def test_marks_move_only_with_the_graph() -> None:
+    started = TAKEN_AT - timedelta(seconds=30)
+    seen = [
+        marks(
+            snapshot([job("1", started_at=started, submitted_at=None)], taken_at=TAKEN_AT + timedelta(seconds=number))
+        )
+        for number in range(10)
+    ]
+    assert len(set(seen)) <= 2
+
+
+def test_the_worst_is_shown_if_several_things_happened() -> None:
+    died = WorkerEvent(at=TAKEN_AT, worker="a", kind="removed", reason="unexpected")
+    gone = replace(ended("1"), started_at=TAKEN_AT, submitted_at=TAKEN_AT)
+    assert gone.fate is not None
+    gone = replace(gone, fate=replace(gone.fate, ended_at=TAKEN_AT))
+    assert marks(snapshot([gone]))[-1] == "▼"
+    assert marks(replace(snapshot([gone]), worker_events=(died,)))[-1] == "×"
+    kinds = {kind for _, kind in happenings(replace(snapshot([gone]), worker_events=(died,)))}
+    assert kinds == {"worker died", "job ended", "job started", "job submitted"}
+
+
+def test_other_jobs_and_expected_ends_have_no_marks() -> None:
+    closed = WorkerEvent(at=TAKEN_AT, worker="a", kind="removed", reason="expected")
+    other = job("1", evidence=(), started_at=TAKEN_AT, submitted_at=TAKEN_AT)
+    assert list(happenings(replace(snapshot([other]), worker_events=(closed,)))) == []

@@ -1,0 +1,56 @@
+"""Which panels a screen has room for."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dasktop.tui.view.panels import NONE, Panels, fit_panels
+from dasktop.tui.widgets.header import Header
+from dasktop.tui.widgets.panels import PanelLines
+from tests.support.screen import running
+from tests.support.snapshots import everyday
+from tests.support.work import work
+
+
+def test_small_screens_have_no_panels() -> None:
+    assert fit_panels(80, 24) == fit_panels(109, 60) == fit_panels(200, 29) == NONE
+
+
+def test_panels_grow_with_the_screen() -> None:
+    assert fit_panels(110, 30) == Panels(7, 66, 44)
+    assert fit_panels(120, 40) == Panels(11, 72, 48)
+    assert fit_panels(200, 50) == Panels(14, 120, 80)
+    assert fit_panels(300, 100) == Panels(19, 218, 82)
+
+
+def test_many_task_names_need_more_lines() -> None:
+    assert fit_panels(200, 50, names=14).content_lines == 15
+    assert fit_panels(200, 50, names=99).content_lines == 17
+
+
+def test_one_panel_alone_has_the_whole_width() -> None:
+    assert fit_panels(120, 40, work=False) == Panels(11, 0, 120)
+    assert fit_panels(120, 40, history=False) == Panels(11, 120, 0)
+    assert fit_panels(120, 40, work=False, history=False) == NONE
+
+
+@given(cells=st.integers(1, 400), lines=st.integers(1, 200), names=st.integers(0, 300))
+def test_the_tree_keeps_most_of_the_room(cells: int, lines: int, names: int) -> None:
+    panels = fit_panels(cells, lines, names)
+    assert panels.work + panels.history in (0, cells)
+    assert panels.lines <= lines / 2
+
+
+async def test_the_header_shows_what_no_panel_shows() -> None:
+    async with running((120, 40)) as screen:
+        await screen.show(replace(everyday(), work=work()))
+        assert len(screen.lines_of(Header)) == 1
+        titles = screen.lines_of(PanelLines)[0]
+        assert "WORK" in titles
+        assert "HISTORY" in titles
+        await screen.show(replace(everyday(), work=None))
+        assert "WORK" not in screen.lines_of(PanelLines)[0]
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.pilot.pause()
+        assert screen.base.query_one(PanelLines).size.height == 0
+        assert "CPU" in screen.lines_of(Header)[1]

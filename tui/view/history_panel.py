@@ -1,0 +1,78 @@
+"""The panel of graphs: CPU, memory, busy threads and finished tasks of the last minutes, and what happened. Pure."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.graphs import graph, means
+from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.text_width import fit, width
+from dasktop.tui.view.gauges import Gauge, Pasts, gauges_of
+from dasktop.tui.view.happenings import mark_line
+from dasktop.tui.view.history import POINTS, SECONDS_PER_POINT, newest_point
+from dasktop.tui.view.work import rate_text
+
+_LABEL_CELLS = 16
+_LEAST_GRAPH_CELLS = 10
+_POINTS_PER_CELL = 2
+"""In a graph that has not room for all points."""
+_EVENTS = "events"
+
+
+class _Graph(NamedTuple):
+    """A graph with its label."""
+
+    gauge: Gauge
+    top: float | None
+    """Value of the full height; ``None``: the highest one."""
+
+
+def history_panel(
+    snapshot: Snapshot, pasts: Pasts, cells: int, lines: int, glyphs: Glyphs, thresholds: Thresholds = DEFAULTS
+) -> list[list[Piece]]:
+    """Return the panel with its border, in exactly this size."""
+    graphs = _graphs(snapshot, pasts, thresholds)
+    graph_cells = max(_LEAST_GRAPH_CELLS, cells - BORDER_CELLS - _LABEL_CELLS - 3)
+    per_cell = 1 if graph_cells >= POINTS else _POINTS_PER_CELL
+    room = max(0, lines - BORDER_LINES - 1)
+    content: list[list[Piece]] = []
+    for number, (gauge, top) in enumerate(graphs):
+        high = room // len(graphs) + (number < room % len(graphs))
+        points = means(gauge.past, newest_point(snapshot), per_cell)
+        drawn = graph(points, graph_cells, high, glyphs, top)
+        content += [
+            [Piece(" "), *label, Piece(" "), Piece(text, gauge.role)]
+            for label, text in zip(_labels(gauge, high), drawn, strict=True)
+        ]
+    label = Piece(f" {fit(_EVENTS, _LABEL_CELLS)} ", "quiet")
+    content.append([label, *mark_line(snapshot, graph_cells, per_cell)])
+    minutes = min(graph_cells * per_cell, POINTS) * SECONDS_PER_POINT / 60
+    title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes:.0f} min", "quiet")]
+    return box(title, content, cells, lines)
+
+
+def _graphs(snapshot: Snapshot, pasts: Pasts, thresholds: Thresholds) -> list[_Graph]:
+    graphs = [_Graph(gauge, 100) for gauge in gauges_of(snapshot, pasts, thresholds)]
+    if snapshot.work is not None:
+        rate = rate_text(snapshot.work.rate_per_second)
+        graphs.append(_Graph(Gauge("TASKS", None, (rate,), "good", past=pasts.tasks_per_second), None))
+    return graphs
+
+
+def _labels(gauge: Gauge, lines: int) -> list[list[Piece]]:
+    """Return the name and the value: in one line, or where there is room in two."""
+    room = _LABEL_CELLS - (width(gauge.name) + 1 if lines == 1 else 0)
+    words = gauge.trouble or _longest(gauge.words, room)
+    value = Piece(fit(words.strip() if lines > 1 else words, room), "bad" if gauge.trouble else "text")
+    name = Piece(gauge.name, "quiet")
+    if lines == 1:
+        return [[name, Piece(" "), value]]
+    blank = [Piece(" " * _LABEL_CELLS)]
+    return [[Piece(fit(gauge.name, _LABEL_CELLS), "quiet")], [value], *[blank] * (lines - 2)][:lines]
+
+
+def _longest(words: Sequence[str], room: int) -> str:
+    return next((text for text in words if text and width(text) <= room), words[-1])
